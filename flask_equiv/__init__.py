@@ -1,0 +1,1 @@
+"""The twin of wsgi_core.service, on Flask."""

@@ -1,0 +1,339 @@
+"""Where ``request``, ``g``, ``session`` and ``current_app`` live while a request is served.
+
+Two context variables hold what is current: the application context and the request context. The proxies
+look it up at each access, so that one global name means something else in each thread and each task.
+A request gets here first: ``App.wsgi_app`` makes a `RequestContext`, pushes it, and pops it at the end.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from contextvars import ContextVar, Token
+from functools import update_wrapper
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.local import LocalProxy as BaseLocalProxy
+
+from .signals import appcontext_popped, appcontext_pushed
+
+if t.TYPE_CHECKING:
+    from types import TracebackType
+
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.routing import MapAdapter
+
+    from .app import App
+    from .sessions import SessionMixin
+    from .wrappers import Request
+
+F = t.TypeVar("F", bound=t.Callable[..., t.Any])
+
+_cv_app: ContextVar[AppContext] = ContextVar("wsgi_core.app_ctx")
+_cv_request: ContextVar[RequestContext] = ContextVar("wsgi_core.request_ctx")
+
+# Stands for "no argument": None is an argument, it means that there was no error.
+_sentinel: t.Any = object()
+
+_OUTSIDE_APP = """Working outside of application context.
+
+Nothing says which application is meant: no request is being served here and no
+context was pushed. Put the code into a "with app.app_context():" block."""
+
+_OUTSIDE_REQUEST = """Working outside of request context.
+
+No HTTP request is being served here. In a test, put the code into a
+"with app.test_request_context():" block; for work that leaves the request's
+thread, see copy_current_request_context()."""
+
+
+class LocalProxy(BaseLocalProxy[t.Any]):
+    """Werkzeug's, but plain attribute access is one call instead of a descriptor's three."""
+
+    __slots__ = ()
+
+    # PERF: the base routes each access through _ProxyLookup.__get__; for reads by name this says the same.
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._get_current_object(), name)
+
+
+def _proxy(var: ContextVar[t.Any], name: str | None, unbound_message: str) -> t.Any:
+    return LocalProxy(var, name, unbound_message=unbound_message)
+
+
+app_ctx: AppContext = _proxy(_cv_app, None, _OUTSIDE_APP)
+current_app: App = _proxy(_cv_app, "app", _OUTSIDE_APP)
+g: _AppCtxGlobals = _proxy(_cv_app, "g", _OUTSIDE_APP)
+request_ctx: RequestContext = _proxy(_cv_request, None, _OUTSIDE_REQUEST)
+request: Request = _proxy(_cv_request, "request", _OUTSIDE_REQUEST)
+session: SessionMixin = _proxy(_cv_request, "session", _OUTSIDE_REQUEST)
+
+
+class _AppCtxGlobals:
+    """The object behind ``g``: a plain namespace that lives as long as one application context."""
+
+    if t.TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> t.Any: ...
+        def __setattr__(self, name: str, value: t.Any) -> None: ...
+
+    def get(self, name: str, default: t.Any = None) -> t.Any:
+        """The attribute ``name``, or ``default`` where it isn't set."""
+        return self.__dict__.get(name, default)
+
+    def pop(self, name: str, default: t.Any = _sentinel) -> t.Any:
+        """Take the attribute ``name`` out; KeyError if it isn't set and no default is given."""
+        if default is _sentinel:
+            return self.__dict__.pop(name)
+        return self.__dict__.pop(name, default)
+
+    def setdefault(self, name: str, default: t.Any = None) -> t.Any:
+        """The attribute ``name``, set to ``default`` first where it isn't set."""
+        return self.__dict__.setdefault(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.__dict__
+
+    def __iter__(self) -> t.Iterator[str]:
+        return iter(self.__dict__)
+
+    def __repr__(self) -> str:
+        ctx = _cv_app.get(None)
+        return object.__repr__(self) if ctx is None else f"<flask.g of '{ctx.app.name}'>"
+
+
+class AppContext:
+    """What is current for an application: the app itself and ``g``.
+
+    Mirrors flask 3.1.3 ctx.py: AppContext.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_cv_tokens", "_url_adapter", "app", "g")
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.g: _AppCtxGlobals = app.app_ctx_globals_class()
+        self._cv_tokens: list[Token[AppContext]] = []
+
+    @property
+    def url_adapter(self) -> MapAdapter | None:
+        """Builds URLs outside a request; None without ``SERVER_NAME``. Made when first asked for."""
+        try:
+            return self._url_adapter
+        except AttributeError:
+            self._url_adapter: MapAdapter | None = self.app.create_url_adapter(None)
+            return self._url_adapter
+
+    def push(self) -> None:
+        """Make this context the current one. Mirrors flask 3.1.3 ctx.py: AppContext.push."""
+        self._cv_tokens.append(_cv_app.set(self))
+        if appcontext_pushed.receivers:
+            appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
+
+    def pop(self, exc: BaseException | None = _sentinel) -> None:
+        """Tear down and make the previous context current. Mirrors flask 3.1.3 ctx.py: AppContext.pop."""
+        try:
+            if len(self._cv_tokens) == 1:
+                if exc is _sentinel:
+                    exc = sys.exc_info()[1]
+                self.app.do_teardown_appcontext(exc)
+        finally:
+            ctx = _cv_app.get()
+            _cv_app.reset(self._cv_tokens.pop())
+        if ctx is not self:
+            raise AssertionError(f"Popped wrong app context. ({ctx!r} instead of {self!r})")
+        if appcontext_popped.receivers:
+            appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
+
+    def __enter__(self) -> AppContext:
+        self.push()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.pop(exc)
+
+
+class RequestContext:
+    """What is current for one request: the request, its session, its URL adapter, its late hooks.
+
+    Mirrors flask 3.1.3 ctx.py: RequestContext.
+    """
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_after_request_functions",
+        "_cv_tokens",
+        "_opened_session",
+        "_static_rule",
+        "_url_adapter",
+        "app",
+        "flashes",
+        "request",
+    )
+
+    def __init__(
+        self,
+        app: App,
+        environ: WSGIEnvironment,
+        request: Request | None = None,
+        session: SessionMixin | None = None,
+    ) -> None:
+        self.app = app
+        if request is None:
+            request = app.request_class(environ)
+            request.json_module = app.json
+        self.request: Request = request
+        self.flashes: list[tuple[str, str]] | None = None
+        self._opened_session = session
+        self._after_request_functions: list[t.Callable[..., t.Any]] = []
+        self._cv_tokens: list[tuple[Token[RequestContext], AppContext | None]] = []
+        # PERF: a rule found by its plain path needs no adapter, which costs more than all else here.
+        self._static_rule = app.find_static_rule(request)
+        self._url_adapter: MapAdapter | None = None
+        if self._static_rule is None:
+            self._create_url_adapter()
+
+    def _create_url_adapter(self) -> None:
+        try:
+            self._url_adapter = self.app.create_url_adapter(self.request)
+        except HTTPException as e:
+            self.request.routing_exception = e
+
+    @property
+    def url_adapter(self) -> MapAdapter | None:
+        """Matches and builds URLs for this request; None if the host was refused."""
+        if self._url_adapter is None and self._static_rule is not None:
+            self._create_url_adapter()
+        return self._url_adapter
+
+    def match_request(self) -> None:
+        """Find the rule and the view's arguments, or keep the error for the dispatch.
+
+        Mirrors flask 3.1.3 ctx.py: RequestContext.match_request.
+        """
+        if self._static_rule is not None:
+            self.request.url_rule, self.request.view_args = self._static_rule, {}
+        elif self._url_adapter is not None:
+            try:
+                result = self._url_adapter.match(return_rule=True)
+                self.request.url_rule, self.request.view_args = result  # type: ignore[assignment]
+            except HTTPException as e:
+                self.request.routing_exception = e
+
+    @property
+    def _session(self) -> SessionMixin:
+        """The session, opened if it isn't yet; where none can be kept, a null session."""
+        if self._opened_session is None:
+            interface = self.app.session_interface
+            self._opened_session = interface.open_session(self.app, self.request)
+            if self._opened_session is None:
+                self._opened_session = interface.make_null_session(self.app)
+        return self._opened_session
+
+    @property
+    def session(self) -> SessionMixin:
+        """The session, from now on counted as accessed: the answer depends on the cookie."""
+        session = self._session
+        session.accessed = True
+        return session
+
+    def copy(self) -> RequestContext:
+        """A context of the same request, for another thread or greenlet; the session is shared."""
+        return type(self)(self.app, self.request.environ, self.request, self._session)
+
+    def push(self) -> None:
+        """Push an application context if this app's isn't current, then this one; then open the session
+        and match the URL, in this order: a custom session may want to see ``request`` but not its rule.
+
+        Mirrors flask 3.1.3 ctx.py: RequestContext.push.
+        """
+        app_ctx = _cv_app.get(None)
+        if app_ctx is None or app_ctx.app is not self.app:
+            app_ctx = self.app.app_context()
+            app_ctx.push()
+        else:
+            app_ctx = None
+        self._cv_tokens.append((_cv_request.set(self), app_ctx))
+        if self._opened_session is None and not self.app.session_interface.can_wait(self.app, self.request):
+            _ = self._session
+        self.match_request()
+
+    def pop(self, exc: BaseException | None = _sentinel) -> None:
+        """Run the request's teardown, then leave both contexts, whatever the teardown raised.
+
+        Mirrors flask 3.1.3 ctx.py: RequestContext.pop.
+        """
+        clear_request = len(self._cv_tokens) == 1
+        try:
+            if clear_request:
+                if exc is _sentinel:
+                    exc = sys.exc_info()[1]
+                self.app.do_teardown_request(exc)
+                self.request.close()
+        finally:
+            ctx = _cv_request.get()
+            token, app_ctx = self._cv_tokens.pop()
+            _cv_request.reset(token)
+            if clear_request:
+                # The environ refers to the request and the request to the environ: break the circle.
+                ctx.request.environ["werkzeug.request"] = None
+            if app_ctx is not None:
+                app_ctx.pop(exc)
+            if ctx is not self:
+                raise AssertionError(f"Popped wrong request context. ({ctx!r} instead of {self!r})")
+
+    def __enter__(self) -> RequestContext:
+        self.push()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.pop(exc)
+
+    def __repr__(self) -> str:
+        request = self.request
+        return f"<{type(self).__name__} {request.url!r} [{request.method}] of {self.app.name}>"
+
+
+def _current_request_context(used: str) -> RequestContext:
+    ctx = _cv_request.get(None)
+    if ctx is None:
+        raise RuntimeError(f"'{used}' can only be used when a request context is active, as in a view function.")
+    return ctx
+
+
+def after_this_request(f: F) -> F:
+    """Call ``f(response)`` once, after this request's view and before the ``after_request`` functions.
+
+    Mirrors flask 3.1.3 ctx.py: after_this_request. Raises RuntimeError outside a request.
+    """
+    _current_request_context("after_this_request")._after_request_functions.append(f)
+    return f
+
+
+def copy_current_request_context(f: F) -> F:
+    """Let ``f`` run later, in another thread or greenlet, with this request's contexts around it.
+
+    Mirrors flask 3.1.3 ctx.py: copy_current_request_context. Raises RuntimeError outside a request.
+    """
+    ctx = _current_request_context("copy_current_request_context").copy()
+
+    def wrapper(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        with ctx:
+            return ctx.app.ensure_sync(f)(*args, **kwargs)
+
+    return t.cast(F, update_wrapper(wrapper, f))
+
+
+def has_request_context() -> bool:
+    """Whether ``request`` and ``session`` can be used here."""
+    return _cv_request.get(None) is not None
+
+
+def has_app_context() -> bool:
+    """Whether ``g`` and ``current_app`` can be used here."""
+    return _cv_app.get(None) is not None

@@ -1,0 +1,175 @@
+"""Which handler answers which exception.
+
+A request gets here when a hook, the view, or the routing raised: an HTTP error or any other exception
+becomes a response, by the handlers of its blueprint and of the app, the most specific one first.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import typing as t
+from types import TracebackType
+
+from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, InternalServerError
+from werkzeug.routing import RequestRedirect, RoutingException
+
+from .context import _cv_request
+from .registry import Scaffold
+from .signals import got_request_exception
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import Config
+    from .wrappers import Request, Response
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+
+class ErrorHandling(Scaffold):
+    """What an `App` does with exceptions."""
+
+    config: Config
+    debug: bool
+    testing: t.Any
+    logger: logging.Logger
+
+    if t.TYPE_CHECKING:
+
+        def ensure_sync(self, func: Callable[..., t.Any]) -> Callable[..., t.Any]: ...
+        def finalize_request(self, rv: t.Any, from_error_handler: bool = False) -> Response: ...
+
+    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Callable[..., t.Any] | None:
+        """The handler for ``e``: by code before by class alone, blueprint before app, nearest class first.
+
+        Mirrors flask 3.1.3 sansio/app.py: App._find_error_handler.
+        """
+        exc_class, code = self._get_exc_class_and_code(type(e))
+        for key in (None,) if code is None else (code, None):
+            for scope in (*blueprints, None):
+                handlers = self.error_handler_spec[scope][key]
+                if handlers:
+                    for cls in exc_class.__mro__:
+                        if (handler := handlers.get(cls)) is not None:
+                            return handler
+        return None
+
+    def trap_http_exception(self, e: Exception) -> bool:
+        """Whether the configuration wants ``e`` treated as a fault of the app, not as an answer."""
+        if self.config["TRAP_HTTP_EXCEPTIONS"]:
+            return True
+        trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
+        if trap_bad_request is None:
+            return self.debug and isinstance(e, BadRequestKeyError)
+        return bool(trap_bad_request) and isinstance(e, BadRequest)
+
+    def handle_http_exception(self, e: HTTPException) -> t.Any:
+        """What the handler for an HTTP error returns; without one the error, which is a response itself.
+
+        Mirrors flask 3.1.3 app.py: Flask.handle_http_exception.
+        """
+        # A redirect to the canonical URL is no error, nor is an abort(response).
+        if e.code is None or isinstance(e, RoutingException):
+            return e
+        handler = self._find_error_handler(e, _cv_request.get().request.blueprints)
+        return e if handler is None else self.ensure_sync(handler)(e)
+
+    def handle_user_exception(self, e: Exception) -> t.Any:
+        """What the handler for ``e`` returns; without one ``e`` is raised again, an HTTP error answered.
+
+        Mirrors flask 3.1.3 app.py: Flask.handle_user_exception.
+        """
+        if isinstance(e, BadRequestKeyError) and (self.debug or self.config["TRAP_BAD_REQUEST_ERRORS"]):
+            e.show_exception = True
+        if isinstance(e, HTTPException) and not self.trap_http_exception(e):
+            return self.handle_http_exception(e)
+        handler = self._find_error_handler(e, _cv_request.get().request.blueprints)
+        if handler is None:
+            raise
+        return self.ensure_sync(handler)(e)
+
+    def handle_exception(self, e: Exception) -> Response:
+        """Answer an error that no handler took: raise it again where `PROPAGATE_EXCEPTIONS` says so (by
+        default in testing and debug mode), else log it and send 500, by the handler for 500 if there is one.
+
+        The signal goes first. Mirrors flask 3.1.3 app.py: Flask.handle_exception.
+        """
+        exc_info = sys.exc_info()
+        if got_request_exception.receivers:
+            got_request_exception.send(self, _async_wrapper=self.ensure_sync, exception=e)
+        propagate = self.config["PROPAGATE_EXCEPTIONS"]
+        if propagate is None:
+            propagate = self.testing or self.debug
+        if propagate:
+            if exc_info[1] is e:
+                raise
+            raise e
+        self.log_exception(exc_info)
+        server_error: t.Any = InternalServerError(original_exception=e)
+        handler = self._find_error_handler(server_error, _cv_request.get().request.blueprints)
+        if handler is not None:
+            server_error = self.ensure_sync(handler)(server_error)
+        return self.finalize_request(server_error, from_error_handler=True)
+
+    def log_exception(self, exc_info: ExcInfo) -> None:
+        """Log an unhandled error with its traceback. Mirrors flask 3.1.3 app.py: Flask.log_exception."""
+        request = _cv_request.get().request
+        self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
+
+    def should_ignore_error(self, error: BaseException | None) -> bool:
+        """Whether teardown functions shall not see ``error``; for subclasses."""
+        return False
+
+
+class FormDataRoutingRedirect(AssertionError):
+    """In debug mode: a redirect to the canonical URL would make the browser drop the form it sent."""
+
+    def __init__(self, request: Request) -> None:
+        redirect = t.cast(RequestRedirect, request.routing_exception)
+        text = (
+            f"A request was sent to '{request.url}', but routing issued a redirect to the canonical URL"
+            f" '{redirect.new_url}'."
+        )
+        if f"{request.base_url}/" == redirect.new_url.partition("?")[0]:
+            text += " The URL was defined with a trailing slash, which the request left out."
+        text += (
+            "\n\nSend requests to the canonical URL, or use 307 or 308 for routing redirects; otherwise"
+            " browsers drop the form data.\n\nThis exception is only raised in debug mode."
+        )
+        super().__init__(text)
+
+
+class DebugFilesKeyError(KeyError, AssertionError):
+    """In debug mode: an upload was asked for, but the form was sent without its encoding type."""
+
+    def __init__(self, request: Request, key: str) -> None:
+        self.msg = (
+            f"request.files has no {key!r}: the request's mimetype is {request.mimetype!r}, not"
+            " 'multipart/form-data', so no file contents were transmitted. Give the form"
+            ' enctype="multipart/form-data".'
+        )
+        names = ", ".join(map(repr, request.form.getlist(key)))
+        if names:
+            self.msg += f"\n\nThe browser transmitted some file names. This was submitted: {names}"
+
+    def __str__(self) -> str:
+        return self.msg
+
+
+def explain_missing_files(request: Request) -> None:
+    """Let ``request.files[key]`` raise `DebugFilesKeyError` where the form has ``key`` but no upload came."""
+    plain_class = request.files.__class__
+
+    class ExplainingFiles(plain_class):  # type: ignore[misc, valid-type]
+        def __getitem__(self, key: str) -> t.Any:
+            try:
+                return super().__getitem__(key)
+            except KeyError as e:
+                if key not in request.form:
+                    raise
+                raise DebugFilesKeyError(request, key).with_traceback(e.__traceback__) from None
+
+    ExplainingFiles.__name__ = plain_class.__name__
+    ExplainingFiles.__module__ = plain_class.__module__
+    request.files.__class__ = ExplainingFiles

@@ -1,0 +1,154 @@
+"""JSON for requests and responses: the provider that an app owns, and the functions that ask it.
+
+``request.get_json()`` and ``jsonify()`` come here. Outside an application context the functions fall back
+on the standard library.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import decimal
+import json as _json
+import typing as t
+import uuid
+import weakref
+from datetime import date
+from functools import lru_cache
+
+from werkzeug.http import http_date
+
+from .context import _cv_app, current_app
+
+if t.TYPE_CHECKING:
+    from .app import App
+    from .wrappers import Response
+
+
+def _default(o: t.Any) -> t.Any:
+    """What JSON doesn't know: dates as HTTP dates, decimals and UUIDs as text, dataclasses as objects."""
+    if isinstance(o, date):
+        return http_date(o)
+    if isinstance(o, (decimal.Decimal, uuid.UUID)):
+        return str(o)
+    if dataclasses.is_dataclass(o):
+        return dataclasses.asdict(o)  # type: ignore[arg-type]
+    if hasattr(o, "__html__"):
+        return str(o.__html__())
+    raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
+
+
+@lru_cache(maxsize=64)
+def _encoder(**options: t.Any) -> t.Callable[[t.Any], str]:
+    # PERF: json.dumps builds an encoder per call when an option is given; the options hardly ever change.
+    return _json.JSONEncoder(**options).encode
+
+
+def _encode(obj: t.Any, options: dict[str, t.Any]) -> str:
+    try:
+        encode = _encoder(**options)
+    except TypeError:  # an option that can't be hashed, or "cls", which only json.dumps knows
+        return _json.dumps(obj, **options)
+    return encode(obj)
+
+
+class JSONProvider:
+    """What an app needs to read and write JSON; a subclass gives `dumps` and `loads`.
+
+    Mirrors flask 3.1.3 json/provider.py: JSONProvider.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = t.cast("App", weakref.proxy(app))
+
+    def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
+        """``obj`` as JSON text."""
+        raise NotImplementedError
+
+    def dump(self, obj: t.Any, fp: t.IO[str], **kwargs: t.Any) -> None:
+        """Write ``obj`` as JSON text to an open text file."""
+        fp.write(self.dumps(obj, **kwargs))
+
+    def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
+        """The object that the JSON text ``s`` stands for; ValueError if it isn't JSON."""
+        raise NotImplementedError
+
+    def load(self, fp: t.IO[t.Any], **kwargs: t.Any) -> t.Any:
+        """As `loads`, from an open file."""
+        return self.loads(fp.read(), **kwargs)
+
+    def _prepare_response_obj(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> t.Any:
+        if args and kwargs:
+            raise TypeError("jsonify() takes either args or kwargs, not both")
+        if len(args) == 1:
+            return args[0]
+        return args or kwargs or None
+
+    def response(self, *args: t.Any, **kwargs: t.Any) -> Response:
+        """A JSON response: of one argument itself, of several a list, of keywords an object."""
+        obj = self._prepare_response_obj(args, kwargs)
+        return self._app.response_class(self.dumps(obj), mimetype="application/json")
+
+
+class DefaultJSONProvider(JSONProvider):
+    """The standard library's json, sorted keys, compact outside debug mode.
+
+    Mirrors flask 3.1.3 json/provider.py: DefaultJSONProvider.
+    """
+
+    default: t.Callable[[t.Any], t.Any] = staticmethod(_default)
+    ensure_ascii = True
+    sort_keys = True
+    compact: bool | None = None
+    mimetype = "application/json"
+
+    def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
+        kwargs.setdefault("default", self.default)
+        kwargs.setdefault("ensure_ascii", self.ensure_ascii)
+        kwargs.setdefault("sort_keys", self.sort_keys)
+        return _encode(obj, kwargs)
+
+    def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
+        return _json.loads(s, **kwargs)
+
+    def response(self, *args: t.Any, **kwargs: t.Any) -> Response:
+        obj = self._prepare_response_obj(args, kwargs)
+        if self.compact or (self.compact is None and not self._app.debug):
+            text = self.dumps(obj, separators=(",", ":"))
+        else:
+            text = self.dumps(obj, indent=2)
+        return self._app.response_class(text + "\n", mimetype=self.mimetype)
+
+
+def dumps(obj: t.Any, **kwargs: t.Any) -> str:
+    """``obj`` as JSON text, by the current app's provider if there is one."""
+    ctx = _cv_app.get(None)
+    if ctx is not None:
+        return ctx.app.json.dumps(obj, **kwargs)
+    kwargs.setdefault("default", _default)
+    return _json.dumps(obj, **kwargs)
+
+
+def dump(obj: t.Any, fp: t.IO[str], **kwargs: t.Any) -> None:
+    """Write ``obj`` as JSON text to an open text file."""
+    ctx = _cv_app.get(None)
+    if ctx is not None:
+        ctx.app.json.dump(obj, fp, **kwargs)
+    else:
+        fp.write(dumps(obj, **kwargs))
+
+
+def loads(s: str | bytes, **kwargs: t.Any) -> t.Any:
+    """The object that the JSON text ``s`` stands for, by the current app's provider if there is one."""
+    ctx = _cv_app.get(None)
+    return _json.loads(s, **kwargs) if ctx is None else ctx.app.json.loads(s, **kwargs)
+
+
+def load(fp: t.IO[t.Any], **kwargs: t.Any) -> t.Any:
+    """As `loads`, from an open file."""
+    ctx = _cv_app.get(None)
+    return _json.load(fp, **kwargs) if ctx is None else ctx.app.json.load(fp, **kwargs)
+
+
+def jsonify(*args: t.Any, **kwargs: t.Any) -> Response:
+    """A JSON response by the current app's provider. Mirrors flask 3.1.3 json/__init__.py: jsonify."""
+    return current_app.json.response(*args, **kwargs)

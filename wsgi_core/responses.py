@@ -1,0 +1,98 @@
+"""From a view's return value to a Response.
+
+A request gets here after its view, a ``before_request`` function or an error handler has answered. What is
+allowed: text, bytes, a dict or list (JSON), an iterator (streamed), a Response, a WSGI callable, and a tuple
+of one of these with a status, headers, or both.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from collections.abc import Iterator
+
+from werkzeug.datastructures import Headers
+from werkzeug.utils import redirect as _redirect
+from werkzeug.wrappers import Response as BaseResponse
+
+from .context import _cv_request
+from .wrappers import Response
+
+if t.TYPE_CHECKING:
+    from .json import JSONProvider
+
+_NOT_A_RESPONSE = (
+    "The view function did not return a valid response. The return type must be a string, dict, list, tuple"
+    " with headers or status, Response instance, or WSGI callable, but it was a {}."
+)
+
+
+def _split_tuple(rv: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
+    """Body, status and headers; a pair has its headers where they could not be a status."""
+    match rv:
+        case (body, status, headers):
+            return body, status, headers
+        case (body, Headers() | dict() | tuple() | list() as headers):
+            return body, None, headers
+        case (body, status):
+            return body, status, None
+    raise TypeError(
+        "The view function did not return a valid response tuple. The tuple must have the form"
+        " (body, status, headers), (body, status), or (body, headers)."
+    )
+
+
+class Responses:
+    """What an `App` does with a view's return value."""
+
+    json: JSONProvider
+    response_class: type[Response] = Response
+
+    def make_response(self, rv: t.Any) -> Response:
+        """The response that ``rv`` stands for; TypeError if it stands for none.
+
+        Mirrors flask 3.1.3 app.py: Flask.make_response.
+        """
+        if isinstance(rv, self.response_class):
+            return rv
+        status = headers = None
+        if isinstance(rv, tuple):
+            rv, status, headers = _split_tuple(rv)
+        if rv is None:
+            raise TypeError(
+                f"The view function for {_cv_request.get().request.endpoint!r} did not return a valid"
+                " response. The function either returned None or ended without a return statement."
+            )
+        if isinstance(rv, (str, bytes, bytearray, Iterator)):
+            return self.response_class(rv, status=status, headers=headers)  # type: ignore[arg-type]
+        response = rv if isinstance(rv, self.response_class) else self._convert(rv)
+        if isinstance(status, (str, bytes, bytearray)):
+            response.status = status  # type: ignore[assignment]
+        elif status is not None:
+            response.status_code = status
+        if headers:
+            response.headers.update(headers)
+        return response
+
+    def _convert(self, rv: t.Any) -> Response:
+        if isinstance(rv, (dict, list)):
+            return self.json.response(rv)
+        if not isinstance(rv, BaseResponse) and not callable(rv):
+            raise TypeError(_NOT_A_RESPONSE.format(type(rv).__name__))
+        try:
+            return self.response_class.force_type(rv, _cv_request.get().request.environ)  # type: ignore[return-value]
+        except TypeError as e:
+            message = f"{e}\n{_NOT_A_RESPONSE.format(type(rv).__name__)}"
+            raise TypeError(message).with_traceback(sys.exc_info()[2]) from None
+
+    def make_default_options_response(self) -> Response:
+        """The answer to an automatic OPTIONS: which methods the URL allows."""
+        adapter = _cv_request.get().url_adapter
+        assert adapter is not None
+        response = self.response_class()
+        response.allow.update(adapter.allowed_methods())
+        return response
+
+    def redirect(self, location: str, code: int = 302) -> BaseResponse:
+        """A redirect to ``location``."""
+        return _redirect(location, code, self.response_class)

@@ -1,0 +1,273 @@
+"""The URL map: registering rules, matching a request to one, building URLs.
+
+A request gets here when its context is made. Rules without a variable part are found in a dictionary by
+path and method; everything else, errors and redirects included, is Werkzeug's matcher's work.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from functools import lru_cache
+from urllib.parse import quote
+
+from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, Rule
+from werkzeug.routing import Map as BaseMap
+from werkzeug.wsgi import get_host
+
+from .context import _cv_app, _cv_request
+from .registry import Scaffold, _endpoint_from_view_func, setupmethod
+from .wrappers import _split_blueprint_path
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.routing import RuleFactory
+
+    from .config import Config
+    from .wrappers import Request
+
+# PERF: checking a host costs as much as matching a URL, and the same few hosts come all the time.
+_HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.:")
+
+
+@lru_cache(maxsize=256)
+def _is_plain_host(host: str) -> bool:
+    """Whether ``host`` is a name or IPv4 address with an optional port that no check could refuse."""
+    name, _, port = host.lower().partition(":")
+    labels_fit = all(0 < len(label) < 64 for label in name.split("."))
+    return labels_fit and _HOST_CHARACTERS.issuperset(name) and (not port or port.isdecimal())
+
+
+class Map(BaseMap):
+    """Werkzeug's map, with a dictionary of the rules whose path is plain text."""
+
+    _static: dict[str, dict[str, Rule]] | None = None
+
+    def add(self, rulefactory: RuleFactory) -> None:
+        super().add(rulefactory)
+        self._static = None
+
+    def find_static(self, path: str, method: str) -> Rule | None:
+        """The rule whose path is exactly ``path`` and which allows ``method``; None: ask the matcher."""
+        if self._static is None:
+            self._static = self._index_static_rules()
+        rules = self._static.get(path)
+        return None if rules is None else rules.get(method)
+
+    def _index_static_rules(self) -> dict[str, dict[str, Rule]]:
+        by_path: dict[str, list[Rule]] = {}
+        # The matcher takes rules of one path in the order in which they were added.
+        for rule in self._rules:
+            by_path.setdefault(rule.rule, []).append(rule)
+        return {
+            path: {method: rule for rule in reversed(rules) for method in rule.methods or ()}
+            for path, rules in by_path.items()
+            if all(self._is_static(rule) for rule in rules)
+        }
+
+    def _is_static(self, rule: Rule) -> bool:
+        """Whether a request for exactly this path can only mean this rule, and nothing is left to do."""
+        plain_path = rule.rule.isascii() and not set(rule.rule) & set("<>|\\") and "//" not in rule.rule
+        return plain_path and not (
+            rule.arguments
+            or rule.subdomain
+            or rule.host
+            or rule.websocket
+            or rule.alias
+            or rule.build_only
+            or rule.redirect_to is not None
+            or rule.methods is None
+        )
+
+
+class Routing(Scaffold):
+    """What an `App` does with URLs."""
+
+    config: Config
+    url_rule_class = Rule
+    url_map_class: type[BaseMap] = Map
+    url_map: BaseMap
+    subdomain_matching: bool
+    url_build_error_handlers: list[Callable[[Exception, str, dict[str, t.Any]], str]]
+
+    def _init_routing(self, host_matching: bool, subdomain_matching: bool) -> None:
+        self.url_map = self.url_map_class(host_matching=host_matching)
+        self.subdomain_matching = subdomain_matching
+        self.url_build_error_handlers = []
+        self._has_static_rules = (
+            isinstance(self.url_map, Map)
+            and not host_matching
+            and not self.url_map.default_subdomain
+            and type(self).create_url_adapter is Routing.create_url_adapter
+        )
+
+    @setupmethod
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., t.Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: t.Any,
+    ) -> None:
+        """Route ``rule`` to ``endpoint`` and the endpoint to ``view_func``.
+
+        Raises TypeError if ``methods`` is a string, AssertionError if the endpoint has another view.
+        Mirrors flask 3.1.3 sansio/app.py: App.add_url_rule.
+        """
+        endpoint = _endpoint_from_view_func(view_func) if endpoint is None else endpoint
+        methods = options.pop("methods", None)
+        if methods is None:
+            methods = getattr(view_func, "methods", None) or ("GET",)
+        if isinstance(methods, str):
+            raise TypeError('Allowed methods must be a list of strings, for example: methods=["POST"]')
+        methods = {method.upper() for method in methods}
+        required = set(getattr(view_func, "required_methods", ()))
+        if provide_automatic_options is None:
+            provide_automatic_options = getattr(view_func, "provide_automatic_options", None)
+        if provide_automatic_options is None:
+            provide_automatic_options = "OPTIONS" not in methods and self.config["PROVIDE_AUTOMATIC_OPTIONS"]
+            required |= {"OPTIONS"} if provide_automatic_options else set()
+
+        rule_obj = self.url_rule_class(rule, methods=methods | required, endpoint=endpoint, **options)
+        rule_obj.provide_automatic_options = provide_automatic_options  # type: ignore[attr-defined]
+        self.url_map.add(rule_obj)
+        if view_func is not None:
+            if self.view_functions.get(endpoint, view_func) != view_func:
+                raise AssertionError(f"View function mapping is overwriting an existing endpoint function: {endpoint}")
+            self.view_functions[endpoint] = view_func
+
+    def find_static_rule(self, request: Request) -> Rule | None:
+        """The rule of a request for a path without variables; None: `create_url_adapter` and match.
+
+        The adapter would refuse some hosts, split others into subdomains, and treat WebSockets apart:
+        whatever might need it is left to it.
+        """
+        environ = request.environ
+        if (
+            not self._has_static_rules
+            or self.subdomain_matching
+            or self.config["TRUSTED_HOSTS"] is not None
+            or "HTTP_UPGRADE" in environ
+            or not _is_plain_host(environ.get("HTTP_HOST", ""))
+        ):
+            return None
+        find: Callable[[str, str], Rule | None] = self.url_map.find_static  # type: ignore[attr-defined]
+        return find(environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", ""))
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What matches and builds URLs for ``request``, or builds them without one; None if that needs
+        ``SERVER_NAME`` and it isn't set.
+
+        Raises SecurityError (400) for a host that isn't among ``TRUSTED_HOSTS``.
+        Mirrors flask 3.1.3 app.py: Flask.create_url_adapter.
+        """
+        server_name = self.config["SERVER_NAME"]
+        if request is None:
+            if server_name is None:
+                return None
+            return self.url_map.bind(
+                server_name,
+                script_name=self.config["APPLICATION_ROOT"],
+                url_scheme=self.config["PREFERRED_URL_SCHEME"],
+            )
+        if (trusted_hosts := self.config["TRUSTED_HOSTS"]) is not None:
+            request.trusted_hosts = trusted_hosts
+        request.host = get_host(request.environ, request.trusted_hosts)
+        subdomain = None
+        if self.url_map.host_matching:
+            server_name = None
+        elif not self.subdomain_matching:
+            # SERVER_NAME serves to build URLs; it doesn't restrict which host a request may ask for.
+            subdomain = self.url_map.default_subdomain or ""
+        return self.url_map.bind_to_environ(request.environ, server_name=server_name, subdomain=subdomain)
+
+    def raise_routing_exception(self, request: Request) -> t.NoReturn:
+        """Raise what matching found wrong; in debug mode a redirect that would lose a form says so.
+
+        Mirrors flask 3.1.3 app.py: Flask.raise_routing_exception.
+        """
+        error = request.routing_exception
+        assert error is not None
+        keeps_body = getattr(error, "code", None) in {307, 308} or request.method in {
+            "GET",
+            "HEAD",
+            "OPTIONS",
+        }
+        if not self.config["DEBUG"] or not isinstance(error, RequestRedirect) or keeps_body:
+            raise error
+        from .errors import FormDataRoutingRedirect
+
+        raise FormDataRoutingRedirect(request)
+
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: t.Any,
+    ) -> str:
+        """The URL of ``endpoint`` with ``values`` for its variables, what is left over as a query.
+
+        Relative inside a request unless ``_external`` or ``_scheme`` is given; outside it needs
+        ``SERVER_NAME`` and is external. A leading dot means the current blueprint. Raises RuntimeError
+        without ``SERVER_NAME``, BuildError for an unknown endpoint. Mirrors flask 3.1.3 app.py: Flask.url_for.
+        """
+        ctx = _cv_request.get(None)
+        if ctx is not None:
+            adapter = ctx.url_adapter
+            if endpoint.startswith("."):
+                endpoint = f"{ctx.request.blueprint or ''}{endpoint}".removeprefix("." * (not ctx.request.blueprint))
+            external = _scheme is not None if _external is None else _external
+        else:
+            app_ctx = _cv_app.get(None)
+            adapter = self.create_url_adapter(None) if app_ctx is None else app_ctx.url_adapter
+            external = True if _external is None else _external
+        if adapter is None:
+            raise RuntimeError(
+                "Unable to build URLs outside an active request without 'SERVER_NAME' configured."
+                " 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' count there too."
+            )
+        if _scheme is not None and not external:
+            raise ValueError("When specifying '_scheme', '_external' must be True.")
+
+        self.inject_url_defaults(endpoint, values)
+        try:
+            url = adapter.build(endpoint, values, method=_method, url_scheme=_scheme, force_external=external)
+        except BuildError as error:
+            values.update(_anchor=_anchor, _method=_method, _scheme=_scheme, _external=external)
+            return self.handle_url_build_error(error, endpoint, values)
+        if _anchor is not None:
+            url = f"{url}#{quote(_anchor, safe='%!#$&()*+,/:;=?@' + chr(39))}"
+        return url
+
+    def inject_url_defaults(self, endpoint: str, values: dict[str, t.Any]) -> None:
+        """Let the ``url_defaults`` functions of the app, then of the blueprints inwards, add values."""
+        scopes: tuple[str | None, ...] = (None,)
+        if "." in endpoint:
+            scopes += tuple(reversed(_split_blueprint_path(endpoint.rpartition(".")[0])))
+        for scope in scopes:
+            for func in self.url_default_functions.get(scope, ()):
+                func(endpoint, values)
+
+    def handle_url_build_error(self, error: BuildError, endpoint: str, values: dict[str, t.Any]) -> str:
+        """Ask the ``url_build_error_handlers`` in turn for a URL; raise the last BuildError if none has one.
+
+        Mirrors flask 3.1.3 sansio/app.py: App.handle_url_build_error.
+        """
+        for handler in self.url_build_error_handlers:
+            try:
+                url = handler(error, endpoint, values)
+            except BuildError as e:
+                error = e
+            else:
+                if url is not None:
+                    return url
+        if error is sys.exc_info()[1]:
+            raise
+        raise error

@@ -1,0 +1,422 @@
+"""The session: a dict that travels in a signed cookie, and the tagged JSON that it is written in.
+
+A request gets here when its context is pushed (the session is opened, or waits until somebody asks) and
+again after the ``after_request`` functions (it is saved into the response).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+from base64 import b64decode, b64encode
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from uuid import UUID
+
+from markupsafe import Markup
+from werkzeug.datastructures import CallbackDict
+from werkzeug.http import http_date, parse_date
+
+from .json import dumps, loads
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from itsdangerous import URLSafeTimedSerializer
+
+    from .app import App
+    from .wrappers import Request, Response
+
+
+class SessionMixin(MutableMapping[str, t.Any]):
+    """What a session tells about itself beside its items."""
+
+    new = False
+    modified = True
+    accessed = False
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the cookie outlives the browser, by ``PERMANENT_SESSION_LIFETIME``."""
+        return t.cast(bool, self.get("_permanent", False))
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
+
+
+class SecureCookieSession(CallbackDict[str, t.Any], SessionMixin):
+    """A dict that notes when an item of its own is set or deleted (not what happens inside a value)."""
+
+    modified = False
+
+    def __init__(self, initial: Mapping[str, t.Any] | None = None) -> None:
+        def on_update(self: t.Any) -> None:
+            self.modified = True
+
+        super().__init__(initial, on_update)
+
+
+class NullSession(SecureCookieSession):
+    """The session of an app without a secret key: it reads as empty and can't be written."""
+
+    def _fail(self, *args: t.Any, **kwargs: t.Any) -> t.NoReturn:
+        raise RuntimeError(
+            "The session is unavailable because no secret key was set."
+            " Set the secret_key on the application to something unique and secret."
+        )
+
+    __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _fail
+    del _fail
+
+
+class SessionInterface:
+    """How an app opens and saves sessions; a subclass gives `open_session` and `save_session`.
+
+    Mirrors flask 3.1.3 sessions.py: SessionInterface.
+    """
+
+    null_session_class: type[t.Any] = NullSession
+    pickle_based = False
+
+    def make_null_session(self, app: App) -> t.Any:
+        """What stands for the session where `open_session` returned None."""
+        return self.null_session_class()
+
+    def is_null_session(self, obj: object) -> bool:
+        """Whether ``obj`` is such a stand-in, which is never saved."""
+        return isinstance(obj, self.null_session_class)
+
+    def can_wait(self, app: App, request: Request) -> bool:
+        """Whether the session need not be opened before somebody asks for it, without a visible difference."""
+        return False
+
+    def get_cookie_name(self, app: App) -> str:
+        return t.cast(str, app.config["SESSION_COOKIE_NAME"])
+
+    def get_cookie_domain(self, app: App) -> str | None:
+        return t.cast("str | None", app.config["SESSION_COOKIE_DOMAIN"])
+
+    def get_cookie_path(self, app: App) -> str:
+        return t.cast(str, app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"])
+
+    def get_cookie_httponly(self, app: App) -> bool:
+        return t.cast(bool, app.config["SESSION_COOKIE_HTTPONLY"])
+
+    def get_cookie_secure(self, app: App) -> bool:
+        return t.cast(bool, app.config["SESSION_COOKIE_SECURE"])
+
+    def get_cookie_samesite(self, app: App) -> str | None:
+        return t.cast("str | None", app.config["SESSION_COOKIE_SAMESITE"])
+
+    def get_cookie_partitioned(self, app: App) -> bool:
+        return t.cast(bool, app.config["SESSION_COOKIE_PARTITIONED"])
+
+    def get_expiration_time(self, app: App, session: SessionMixin) -> datetime | None:
+        """When the cookie ends (UTC); None: with the browser."""
+        return datetime.now(UTC) + app.permanent_session_lifetime if session.permanent else None
+
+    def should_set_cookie(self, app: App, session: SessionMixin) -> bool:
+        """Whether the cookie must be sent: the session changed, or is permanent and refreshed each time."""
+        return session.modified or (session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"])
+
+    def open_session(self, app: App, request: Request) -> SessionMixin | None:
+        """The session of ``request``, new if need be; None if there can't be one."""
+        raise NotImplementedError
+
+    def save_session(self, app: App, session: t.Any, response: Response) -> None:
+        """Write ``session`` into ``response``."""
+        raise NotImplementedError
+
+
+class JSONTag:
+    """One type that JSON doesn't know: how it is recognised, written under `key`, and read back.
+
+    Mirrors flask 3.1.3 json/tag.py: JSONTag.
+    """
+
+    __slots__ = ("serializer",)
+
+    key: str = ""
+
+    def __init__(self, serializer: TaggedJSONSerializer) -> None:
+        self.serializer = serializer
+
+    def check(self, value: t.Any) -> bool:
+        """Whether this tag is for ``value``."""
+        raise NotImplementedError
+
+    def to_json(self, value: t.Any) -> t.Any:
+        """``value`` as something that JSON knows."""
+        raise NotImplementedError
+
+    def to_python(self, value: t.Any) -> t.Any:
+        """The value back from what `to_json` made."""
+        raise NotImplementedError
+
+    def tag(self, value: t.Any) -> t.Any:
+        """``value`` under its key."""
+        return {self.key: self.to_json(value)}
+
+
+class TagDict(JSONTag):
+    """A dict whose only key looks like a tag: the key is marked, so that it is not taken for one."""
+
+    __slots__ = ()
+    key = " di"
+
+    def check(self, value: t.Any) -> bool:
+        return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in self.serializer.tags
+
+    def to_json(self, value: t.Any) -> t.Any:
+        ((key, item),) = value.items()
+        return {f"{key}__": self.serializer.tag(item)}
+
+    def to_python(self, value: t.Any) -> t.Any:
+        ((key, item),) = value.items()
+        return {key[:-2]: item}
+
+
+class PassDict(JSONTag):
+    __slots__ = ()
+
+    def check(self, value: t.Any) -> bool:
+        return isinstance(value, dict)
+
+    def to_json(self, value: t.Any) -> t.Any:
+        return {key: self.serializer.tag(item) for key, item in value.items()}
+
+    tag = to_json
+
+
+class PassList(JSONTag):
+    __slots__ = ()
+
+    def check(self, value: t.Any) -> bool:
+        return isinstance(value, list)
+
+    def to_json(self, value: t.Any) -> t.Any:
+        return [self.serializer.tag(item) for item in value]
+
+    tag = to_json
+
+
+class TagTuple(JSONTag):
+    __slots__ = ()
+    key = " t"
+
+    def check(self, value: t.Any) -> bool:
+        return isinstance(value, tuple)
+
+    def to_json(self, value: t.Any) -> t.Any:
+        return [self.serializer.tag(item) for item in value]
+
+    def to_python(self, value: t.Any) -> t.Any:
+        return tuple(value)
+
+
+class TagBytes(JSONTag):
+    __slots__ = ()
+    key = " b"
+
+    def check(self, value: t.Any) -> bool:
+        return isinstance(value, bytes)
+
+    def to_json(self, value: t.Any) -> t.Any:
+        return b64encode(value).decode("ascii")
+
+    def to_python(self, value: t.Any) -> t.Any:
+        return b64decode(value)
+
+
+class TagMarkup(JSONTag):
+    """Anything with ``__html__``; it comes back as Markup."""
+
+    __slots__ = ()
+    key = " m"
+
+    def check(self, value: t.Any) -> bool:
+        return callable(getattr(value, "__html__", None))
+
+    def to_json(self, value: t.Any) -> t.Any:
+        return str(value.__html__())
+
+    def to_python(self, value: t.Any) -> t.Any:
+        return Markup(value)
+
+
+class TagUUID(JSONTag):
+    __slots__ = ()
+    key = " u"
+
+    def check(self, value: t.Any) -> bool:
+        return isinstance(value, UUID)
+
+    def to_json(self, value: t.Any) -> t.Any:
+        return value.hex
+
+    def to_python(self, value: t.Any) -> t.Any:
+        return UUID(value)
+
+
+class TagDateTime(JSONTag):
+    """A datetime, to the second, in UTC."""
+
+    __slots__ = ()
+    key = " d"
+
+    def check(self, value: t.Any) -> bool:
+        return isinstance(value, datetime)
+
+    def to_json(self, value: t.Any) -> t.Any:
+        return http_date(value)
+
+    def to_python(self, value: t.Any) -> t.Any:
+        return parse_date(value)
+
+
+class TaggedJSONSerializer:
+    """JSON that keeps tuples, bytes, Markup, UUIDs and datetimes apart, by tags that are tried in order.
+
+    Mirrors flask 3.1.3 json/tag.py: TaggedJSONSerializer.
+    """
+
+    __slots__ = ("order", "tags")
+
+    default_tags: t.ClassVar[list[type[JSONTag]]] = [
+        TagDict, PassDict, TagTuple, PassList, TagBytes, TagMarkup, TagUUID, TagDateTime,
+    ]  # fmt: skip
+
+    def __init__(self) -> None:
+        self.tags: dict[str, JSONTag] = {}
+        self.order: list[JSONTag] = []
+        for tag_class in self.default_tags:
+            self.register(tag_class)
+
+    def register(self, tag_class: type[JSONTag], force: bool = False, index: int | None = None) -> None:
+        """Add a tag, at ``index`` or last; KeyError if its key is taken, unless ``force``."""
+        tag = tag_class(self)
+        if tag.key:
+            if tag.key in self.tags and not force:
+                raise KeyError(f"Tag '{tag.key}' is already registered.")
+            self.tags[tag.key] = tag
+        self.order.insert(len(self.order) if index is None else index, tag)
+
+    def tag(self, value: t.Any) -> t.Any:
+        """``value`` with everything tagged that needs it, inwards."""
+        for tag in self.order:
+            if tag.check(value):
+                return tag.tag(value)
+        return value
+
+    def untag(self, value: dict[str, t.Any]) -> t.Any:
+        """The value that a dict of one tag stands for; any other dict as it is."""
+        if len(value) == 1:
+            ((key, item),) = value.items()
+            if key in self.tags:
+                return self.tags[key].to_python(item)
+        return value
+
+    def _untag_scan(self, value: t.Any) -> t.Any:
+        if isinstance(value, dict):
+            return self.untag({key: self._untag_scan(item) for key, item in value.items()})
+        if isinstance(value, list):
+            return [self._untag_scan(item) for item in value]
+        return value
+
+    def dumps(self, value: t.Any) -> str:
+        """``value`` as compact tagged JSON."""
+        return dumps(self.tag(value), separators=(",", ":"))
+
+    def loads(self, value: str) -> t.Any:
+        """The value back from tagged JSON."""
+        return self._untag_scan(loads(value))
+
+
+session_json_serializer = TaggedJSONSerializer()
+
+
+def _lazy_sha1(data: bytes = b"") -> t.Any:
+    """SHA-1, looked up late: a FIPS build of Python has none, and its users configure another."""
+    return hashlib.sha1(data)
+
+
+@lru_cache(maxsize=8)
+def _signer(
+    keys: tuple[str, ...],
+    salt: str,
+    serializer: t.Any,
+    key_derivation: str,
+    digest_method: Callable[..., t.Any],
+) -> URLSafeTimedSerializer:
+    # PERF: one per set of keys instead of two per request.
+    from itsdangerous import URLSafeTimedSerializer
+
+    options = {"key_derivation": key_derivation, "digest_method": digest_method}
+    return URLSafeTimedSerializer(list(keys), salt, serializer, signer_kwargs=options)
+
+
+class SecureCookieSessionInterface(SessionInterface):
+    """Sessions in a signed cookie. Mirrors flask 3.1.3 sessions.py: SecureCookieSessionInterface."""
+
+    salt = "cookie-session"
+    digest_method: t.Any = staticmethod(_lazy_sha1)
+    key_derivation = "hmac"
+    serializer: t.Any = session_json_serializer
+    session_class: type[SecureCookieSession] = SecureCookieSession
+
+    def get_signing_serializer(self, app: App) -> URLSafeTimedSerializer | None:
+        """What signs and reads the cookie; None without a secret key. Old keys still read."""
+        if not app.secret_key:
+            return None
+        keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), app.secret_key)
+        return _signer(keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
+
+    def can_wait(self, app: App, request: Request) -> bool:
+        # Without its cookie a session is empty, and an empty one that nobody touched leaves no trace.
+        # With it, it may be permanent: then it is sent anew although nobody touched it.
+        opens_as_here = type(self).open_session is SecureCookieSessionInterface.open_session
+        return opens_as_here and self.get_cookie_name(app) not in request.environ.get("HTTP_COOKIE", "")
+
+    def open_session(self, app: App, request: Request) -> SecureCookieSession | None:
+        """Mirrors flask 3.1.3 sessions.py: SecureCookieSessionInterface.open_session."""
+        serializer = self.get_signing_serializer(app)
+        if serializer is None:
+            return None
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if not cookie:
+            return self.session_class()
+        from itsdangerous import BadSignature
+
+        try:
+            max_age = int(app.permanent_session_lifetime.total_seconds())
+            return self.session_class(serializer.loads(cookie, max_age=max_age))
+        except BadSignature:
+            return self.session_class()
+
+    def save_session(self, app: App, session: t.Any, response: Response) -> None:
+        """Mirrors flask 3.1.3 sessions.py: SecureCookieSessionInterface.save_session."""
+        if session.accessed:
+            response.vary.add("Cookie")
+        if not session and not session.modified:
+            return
+        cookie: dict[str, t.Any] = {
+            "key": self.get_cookie_name(app),
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "secure": self.get_cookie_secure(app),
+            "partitioned": self.get_cookie_partitioned(app),
+            "samesite": self.get_cookie_samesite(app),
+            "httponly": self.get_cookie_httponly(app),
+        }
+        if not session:
+            response.delete_cookie(**cookie)
+        elif self.should_set_cookie(app, session):
+            serializer = self.get_signing_serializer(app)
+            assert serializer is not None
+            cookie["value"] = serializer.dumps(dict(session))
+            response.set_cookie(**cookie, expires=self.get_expiration_time(app, session))
+        else:
+            return
+        response.vary.add("Cookie")
