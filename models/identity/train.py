@@ -1,0 +1,87 @@
+"""Build the null model: one Identity node, float[N, M] in and out. Nothing is learned.
+
+    python models/identity/train.py [--out DIR]
+
+It costs what the runtime itself costs, so what remains of a request is everything but the model.
+Needs the package `onnx` (extra `.[train]`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto, TensorProto, checker, helper
+
+HERE = Path(__file__).resolve().parent
+VERSION = "1"
+OPSET = 15
+IR_VERSION = 8  # the oldest that goes with this opset: older runtimes can read it too
+WIDTH = 5  # as many inputs as the churn model has, so that both can be sent bodies of one size
+
+
+def make_graph() -> ModelProto:
+    """`x` float[N, M] through one Identity node to `y` float[N, M]."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", "M"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", "M"])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", [x], [y])
+    opset = helper.make_opsetid("", OPSET)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="wsgi_core")
+
+
+def make_card() -> dict[str, Any]:
+    """The card, as `wsgi_core.inference` reads it: five numbers of any size, given back as they are."""
+    return {
+        "name": "identity",
+        "description": "The null model: answers what it was given. The graph itself takes rows of any width.",
+        "input": {"tensor": "x"},
+        "features": [
+            {
+                "name": f"x{number}",
+                "description": f"Number {number} of the row",
+                "kind": "number",
+                "dtype": "float32",
+                "unit": None,
+                "min": None,
+                "max": None,
+                "example": float(number),
+            }
+            for number in range(1, WIDTH + 1)
+        ],
+        "output": {
+            "name": "echo",
+            "tensor": "y",
+            "column": None,
+            "description": "The row itself, in float32",
+        },
+        "data": {"source": "none", "licence": "BSD-3-Clause, as the project"},
+        "training": {"algorithm": "one Identity node", "script": "models/identity/train.py", "opset": OPSET},
+        "limits": ["There is nothing to predict: it is the floor that other models are measured against."],
+    }
+
+
+def write_model(out: Path) -> None:
+    """Write OUT/1/model.onnx and OUT/card.json; the folders are made if missing."""
+    graph = make_graph()
+    checker.check_model(graph, full_check=True)
+    path = out / VERSION / "model.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(graph.SerializeToString(deterministic=True))
+    text = json.dumps(make_card(), indent=2, ensure_ascii=False) + "\n"
+    (out / "card.json").write_text(text, encoding="utf-8", newline="\n")
+    print(f"wrote     {path} ({path.stat().st_size:,} bytes) and card.json beside its folder")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Build the null model and write model.onnx and card.json.")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: beside this script)")
+    write_model(parser.parse_args(arguments).out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""A card is either right or refused, in one line that says where it is wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsgi_core.inference import ModelError
+from wsgi_core.inference.card import Feature, read_card
+
+NUMBER = {"name": "a", "description": "", "kind": "number", "dtype": "float32", "min": 0, "max": 9, "example": 1}
+CARD: dict[str, Any] = {
+    "name": "demo",
+    "description": "",
+    "input": {"tensor": "x"},
+    "features": [NUMBER],
+    "output": {"name": "y", "tensor": "y", "column": None},
+}
+
+
+def write(folder: Path, content: object) -> Path:
+    path = folder / "card.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_reads_a_card(tmp_path: Path) -> None:
+    card = read_card(write(tmp_path, CARD))
+    assert card.name == "demo"
+    assert card.example == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "said"),
+    [
+        (["features", 0, "max"], "9", "features.0.max: Input should be a valid number"),
+        (["features", 0, "maximum"], 9, "features.0.maximum: Extra inputs are not permitted"),
+        (["features", 0, "max"], 1e39, "features.0.max"),
+        (["features", 0, "example"], 10, "the example is not within the limits"),
+        (["features", 0, "example"], True, "features.0.example"),
+        (["features", 0, "kind"], "choice", "'allowed' belongs to the kind 'choice'"),
+        (["features", 0, "allowed"], [1], "'allowed' belongs to the kind 'choice'"),
+        (["features", 0, "dtype"], "int64", "features.0.dtype"),
+        (["features", 0, "name"], "instances", "cannot be called 'instances'"),
+        (["features"], [NUMBER, NUMBER], "two features have the same name"),
+        (["features"], [], "features"),
+        (["output", "column"], -1, "output.column"),
+        (["input"], None, "input"),
+    ],
+)
+def test_refuses_a_wrong_card_and_says_where(tmp_path: Path, where: list[Any], value: object, said: str) -> None:
+    card = copy.deepcopy(CARD)
+    part: Any = card
+    for step in where[:-1]:
+        part = part[step]
+    part[where[-1]] = value
+    with pytest.raises(ModelError) as caught:
+        read_card(write(tmp_path, card))
+    assert said in str(caught.value)
+    assert "card.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"name": NaN}'])
+def test_refuses_what_is_no_card_at_all(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ModelError, match=r"card\.json: not a valid model card"):
+        read_card(write(tmp_path, text))
+
+
+def test_a_card_that_cannot_be_read_is_a_model_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"unit": "years"}, "a number from 0 to 9 (years)"),
+        ({"max": None}, "a number from 0"),
+        ({"min": None}, "a number up to 9"),
+        ({"min": None, "max": None}, "a number"),
+        ({"kind": "choice", "allowed": [0, 1, 2.5]}, "0 or 1 or 2.5"),
+    ],
+)
+def test_says_in_words_what_is_expected(change: dict[str, Any], said: str) -> None:
+    assert Feature.model_validate_json(json.dumps({**NUMBER, **change})).expected == said

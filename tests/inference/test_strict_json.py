@@ -1,0 +1,185 @@
+"""What is JSON, and what only looks like it. The parser's own cases are compared with the standard library's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+import threading
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wsgi_core.inference import JSONError, strict_json
+from wsgi_core.inference.strict_json import MAX_DEPTH, loads
+
+# The speed of a shared machine is no property of the code under test.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=40)
+BRACKETS_AND_QUOTES = st.text(alphabet='[]{}"\\,:1u d8', max_size=60)
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+@UNTIMED
+@given(VALUES, st.booleans(), st.sampled_from([None, 1]))
+def test_reads_what_the_standard_library_wrote(value: object, ascii_only: bool, indent: int | None) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    assert loads(text) == value
+    assert loads(text.encode()) == value
+
+
+@UNTIMED
+@given(BRACKETS_AND_QUOTES)
+def test_agrees_with_the_standard_library_on_syntax(text: str) -> None:
+    try:
+        expected = json.loads(text)
+        json.dumps(expected, ensure_ascii=False).encode()  # fails for half a surrogate pair
+    except ValueError:
+        with pytest.raises(JSONError):
+            loads(text.encode())
+    else:
+        assert loads(text.encode()) == expected
+
+
+@UNTIMED
+@given(st.binary(max_size=40))
+def test_bytes_of_any_kind_give_a_value_or_a_json_error(data: bytes) -> None:
+    with contextlib.suppress(JSONError):
+        loads(data)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", '{"a": NaN}', "[1, -Infinity]"])
+def test_refuses_constants_that_json_does_not_have(text: str) -> None:
+    with pytest.raises(JSONError, match="is not JSON"):
+        loads(text)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b" ", b"{", b"[1,]", b"{'a': 1}", b"01", b"+1", b".5", b"1.", b"0x1", b'"\t"', b"[1] 2", b"\x00", b"\xa0 1"],
+)
+def test_refuses_what_is_no_json(data: bytes) -> None:
+    with pytest.raises(JSONError):
+        loads(data)
+
+
+def test_says_why_and_where() -> None:
+    with pytest.raises(JSONError, match=r"\(line 2, column 7\)$"):
+        loads(b'{"a": 1,\n "b": }')
+
+
+@pytest.mark.parametrize("data", [b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"', '"a"'.encode("utf-16")])
+def test_refuses_other_encodings_than_utf8(data: bytes) -> None:
+    with pytest.raises(JSONError, match="not UTF-8"):
+        loads(data)
+
+
+@pytest.mark.parametrize("data", [b"\xef\xbb\xbf1", "\ufeff1"])
+def test_refuses_a_byte_order_mark(data: bytes | str) -> None:
+    with pytest.raises(JSONError, match="byte order mark"):
+        loads(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'"\ud800"',
+        r'"\uDFFF"',
+        r'"\ud800\ud800"',
+        r'"\udc00\ud800"',
+        r'{"\ud834": 1}',
+        r'["\ud834\\udd1e"]',
+        '"\ud800"',
+    ],
+)
+def test_refuses_half_a_surrogate_pair(text: str) -> None:
+    with pytest.raises(JSONError, match=r"half a surrogate pair|not UTF-8"):
+        loads(text)
+
+
+def test_accepts_pairs_and_what_only_looks_like_half_a_pair() -> None:
+    assert loads(rb'"\ud834\udd1e"') == "\U0001d11e"
+    assert loads(rb'"\\ud834"') == r"\ud834"
+    assert loads(rb'"\u00e9\\\ud83d\ude00"') == "é\\\U0001f600"
+
+
+def test_nests_to_the_limit_and_no_further() -> None:
+    assert loads(nested(MAX_DEPTH)) == json.loads(nested(MAX_DEPTH))
+    with pytest.raises(JSONError, match=f"deeper than {MAX_DEPTH} levels"):
+        loads(nested(MAX_DEPTH + 1))
+    with pytest.raises(JSONError, match="deeper than"):
+        loads('{"a":' * 100_000 + "1" + "}" * 100_000)
+
+
+def test_brackets_in_strings_do_not_count_as_depth() -> None:
+    text = json.dumps(["[" * 1000, '"' + "{[" * 100, "\\", "[" * 100, '\\"['])
+    assert loads(text) == json.loads(text)
+
+
+@UNTIMED
+@given(VALUES)
+def test_depth_is_the_depth_of_the_value(value: object) -> None:
+    def depth(item: object) -> int:
+        inside = item.values() if isinstance(item, dict) else item if isinstance(item, list) else None
+        return 0 if inside is None else 1 + max(map(depth, inside), default=0)
+
+    assert strict_json._depth(json.dumps(value).encode()) == depth(value)
+
+
+def test_a_wide_document_is_not_deep() -> None:
+    rows = [{"a": [1, 2], "b": {"c": "]]]"}}] * 2000
+    assert loads(json.dumps(rows)) == rows
+
+
+def test_hostile_megabytes_are_answered_quickly() -> None:
+    half = 500_000
+    for data in (b"[" * half * 2, nested(half).encode(), b"[[]" * half, b'["' * half, b"[\\" * half):
+        with pytest.raises(JSONError):
+            loads(data)
+
+
+def test_a_stack_that_is_nearly_used_up_is_no_crash() -> None:
+    def deeper(levels: int) -> object:
+        return loads(nested(60)) if levels == 0 else deeper(levels - 1)
+
+    outcome: list[object] = []
+
+    def at_the_edge() -> None:
+        for levels in range(sys.getrecursionlimit() - 120, sys.getrecursionlimit()):
+            try:
+                deeper(levels)
+            except (JSONError, RecursionError) as error:
+                outcome.append(error)
+
+    thread = threading.Thread(target=at_the_edge)
+    thread.start()
+    thread.join()
+    assert outcome
+
+
+def test_numbers_beyond_a_float_are_json() -> None:
+    assert loads("1e400") == float("inf")
+    assert loads("1" + "0" * 400) == 10**400
+
+
+def test_an_integer_that_python_would_not_convert_is_refused() -> None:
+    with pytest.raises(JSONError, match="too many digits"):
+        loads("1" * 5000)
+
+
+def test_the_last_of_two_equal_names_counts() -> None:
+    assert loads('{"a": 1, "a": 2}') == {"a": 2}
+
+
+@UNTIMED
+@given(st.text(alphabet=st.characters(codec="utf-8")))
+def test_escapes_of_any_text_come_back(text: str) -> None:
+    escaped = re.sub(r"....", lambda units: "\\u" + units[0], text.encode("utf-16-be").hex())
+    assert loads(f'"{escaped}"') == text

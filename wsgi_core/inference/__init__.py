@@ -1,0 +1,20 @@
+"""ONNX models behind plain Python objects: load them, check input against their cards, run them.
+
+Nothing here knows of HTTP or of the core. A request gets here when its body has been read:
+`strict_json.loads(body)` gives the payload, `ModelRepository(...).get("churn").predict(payload)` the answer.
+"""
+
+from .card import Card as Card
+from .card import Feature as Feature
+from .card import Output as Output
+from .errors import InputError as InputError
+from .errors import InvalidFeatures as InvalidFeatures
+from .errors import InvalidInput as InvalidInput
+from .errors import MissingFeatures as MissingFeatures
+from .errors import ModelError as ModelError
+from .errors import ModelNotFound as ModelNotFound
+from .model import Model as Model
+from .repository import ModelRepository as ModelRepository
+from .repository import default_models_dir as default_models_dir
+from .schema import InputSchema as InputSchema
+from .strict_json import JSONError as JSONError
