@@ -1,0 +1,1 @@
+"""One corpus, run against both apps."""

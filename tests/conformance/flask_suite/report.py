@@ -1,0 +1,173 @@
+"""Judge a run against the denominator, and write the result: a table, a JSON file, docs/conformance.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .denominator import GOALS, Expected, Goal
+from .fetch import FLASK_VERSION
+from .suite import Outcomes
+
+
+@dataclass(frozen=True)
+class Row:
+    """One area: how many of its tests passed, how many of those assert nothing, how many there are."""
+
+    area: str
+    passed: int
+    asserting_nothing: int
+    expected: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run showed.
+
+    `failed` maps each test of the denominator that didn't pass to its reason, or to None where none is
+    given. `hollow` are the tests that passed and assert nothing. `problems` is empty if the goals are met.
+    """
+
+    rows: tuple[Row, ...]
+    failed: Mapping[str, str | None]
+    hollow: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def judge(expected: Expected, outcomes: Outcomes, reasons: Mapping[str, str]) -> Result:
+    """Compare what passed with what has to."""
+    passed = outcomes.passed
+    rows = tuple(
+        Row(area, len(passed & set(tests)), len(passed & set(tests) & expected.asserts_nothing), len(tests))
+        for area, tests in expected.areas.items()
+    )
+    failed = {test: reasons.get(test) for test in expected.ids if test not in passed}
+    hollow = tuple(test for test in expected.ids if test in passed & expected.asserts_nothing)
+    problems = (
+        *([outcomes.stopped] if outcomes.stopped else []),
+        *_below_floor(rows),
+        *(f"fails without a reason: {test}: {outcomes.explain(test)}" for test, why in failed.items() if not why),
+        *(f"is listed in reasons.toml but passes: {test}" for test in reasons if test in passed),
+        *(f"is listed in reasons.toml but does not count: {test}" for test in reasons.keys() - set(expected.ids)),
+    )
+    return Result(rows, failed, hollow, problems)
+
+
+def _sum(title: str, rows: Iterable[Row]) -> Row:
+    """One row for several areas."""
+    rows = list(rows)
+    counts = ([row.passed for row in rows], [row.asserting_nothing for row in rows], [row.expected for row in rows])
+    return Row(title, *map(sum, counts))
+
+
+def goal_row(goal: Goal, rows: Iterable[Row]) -> Row:
+    """The row of a goal: the sum over its areas."""
+    return _sum(goal.title, (row for row in rows if row.area in goal.areas))
+
+
+def _below_floor(rows: tuple[Row, ...]) -> list[str]:
+    found = [(goal_row(goal, rows), goal.floor) for goal in GOALS]
+    return [f"{row.area}: {row.passed} pass, at least {floor} have to" for row, floor in found if row.passed < floor]
+
+
+def _lines(rows: tuple[Row, ...]) -> Iterator[tuple[Row, str, bool]]:
+    """The table's lines: a row, its goal, and whether it is a part of the row above it."""
+    for goal in GOALS:
+        yield goal_row(goal, rows), f"at least {goal.floor}", False
+        if len(goal.areas) > 1:
+            yield from ((row, "", True) for row in rows if row.area in goal.areas)
+    yield _sum("total", rows), "", False
+
+
+def table(result: Result) -> str:
+    """The table by area, for a terminal."""
+    lines = [f"{'area':<36} {'pass':>4} {'of':>4}  {'goal':<12} {'pass, but assert nothing'}"]
+    for row, goal, part in _lines(result.rows):
+        name = f"{'  ' if part else ''}{row.area}"
+        lines.append(f"{name:<36} {row.passed:>4} {row.expected:>4}  {goal:<12} {row.asserting_nothing}")
+    return "\n".join(lines)
+
+
+def as_json(result: Result) -> str:
+    """The result as a JSON document, the same for the same outcome on any machine."""
+    return json.dumps({"flask": FLASK_VERSION, **asdict(result)}, indent=1) + "\n"
+
+
+def write_json(result: Result, path: Path) -> None:
+    """Write the result file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(as_json(result), encoding="utf-8", newline="\n")
+
+
+_INTRODUCTION = """\
+# Flask's own tests, run against wsgi_core
+
+<!-- Written by python -m tests.conformance.flask_suite; do not edit. -->
+
+Flask {version} ships its tests in its source distribution. Here they run unchanged, with `import flask`
+answered by `wsgi_core`. The tests that count are those that pass with the real Flask on the same versions
+of all other packages ({count} tests, kept by name in `tests/conformance/flask_suite/expected.json`), so a
+test that is not found counts as failed. **{passed} of {count} pass.**
+"""
+
+_HOLLOW = """\
+## Tests that assert nothing
+
+A proof must not be cheap: these {count} of the tests that pass do so against a module of mocks as well,
+because what they assert lies in a function that a mock never calls. Take them off, and {solid} passes
+remain that mean something.
+"""
+
+_AGAIN = """\
+## Run it
+
+```
+python -m tests.conformance.flask_suite             # against wsgi_core; writes this page
+python -m tests.conformance.flask_suite --real      # against Flask itself: checks the denominator
+python -m tests.conformance.flask_suite --mocks     # against mocks: which tests assert nothing
+python -m tests.conformance.flask_suite -k session  # some tests, with pytest's -k
+```
+"""
+
+
+def markdown(result: Result) -> str:
+    """The page docs/conformance.md."""
+    whole = _sum("total", result.rows)
+    introduction = _INTRODUCTION.format(version=FLASK_VERSION, passed=whole.passed, count=whole.expected)
+    hollow = _HOLLOW.format(count=len(result.hollow), solid=whole.passed - len(result.hollow))
+    parts = [introduction, _markdown_table(result), _failing(result.failed)]
+    return "\n".join([*parts, hollow, _names(result.hollow), _AGAIN])
+
+
+def _markdown_table(result: Result) -> str:
+    lines = ["| area | pass | of | goal | pass, but assert nothing |", "|---|---:|---:|---|---:|"]
+    for row, goal, part in _lines(result.rows):
+        name = f"- {row.area}" if part else f"**{row.area}**"
+        lines.append(f"| {name} | {row.passed} | {row.expected} | {goal} | {row.asserting_nothing} |")
+    return "\n".join(lines) + "\n"
+
+
+def _failing(failed: Mapping[str, str | None]) -> str:
+    if not failed:
+        return "No test fails.\n"
+    lines = ["## Tests that do not pass", "", "| test | why |", "|---|---|"]
+    lines += [
+        f"| {_name(test)} | {(why or 'no reason given').replace('|', '&#124;')} |" for test, why in failed.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _name(test: str) -> str:
+    """A test's id as code in a cell of a table. Two backticks hold ids that have one in them."""
+    return f"``{test.removeprefix('tests/')}``".replace("|", "&#124;")
+
+
+def _names(tests: tuple[str, ...]) -> str:
+    """A list of tests, those that differ in their parameters alone in one line with their number."""
+    numbers: dict[str, int] = {}
+    for test in tests:
+        name = test.partition("[")[0]
+        numbers[name] = numbers.get(name, 0) + 1
+    return "\n".join(f"- {_name(name)}" + (f" ({n})" if n > 1 else "") for name, n in numbers.items()) + "\n"
