@@ -48,6 +48,9 @@ if t.TYPE_CHECKING:
     from .blueprints import Blueprint
     from .testing import FlaskClient, FlaskCliRunner
 
+# The scopes of a request outside all blueprints.
+_WHOLE_APP: tuple[str | None, ...] = (None,)
+
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an "async def"
 
 
@@ -201,7 +204,8 @@ class App(Routing, ErrorHandling, Responses, Templating):
         The first value that isn't None is the answer. Mirrors flask 3.1.3 app.py: Flask.preprocess_request.
         """
         request = _cv_request.get().request
-        scopes = (None, *reversed(request.blueprints))
+        blueprints = request.blueprints
+        scopes = (None, *reversed(blueprints)) if blueprints else _WHOLE_APP
         for scope in scopes:
             if scope in self.url_value_preprocessors:
                 for func in self.url_value_preprocessors[scope]:
@@ -254,7 +258,8 @@ class App(Routing, ErrorHandling, Responses, Templating):
         ctx = _cv_request.get()
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
-        for scope in (*ctx.request.blueprints, None):
+        blueprints = ctx.request.blueprints
+        for scope in (*blueprints, None) if blueprints else _WHOLE_APP:
             if scope in self.after_request_funcs:
                 for func in reversed(self.after_request_funcs[scope]):
                     response = self.ensure_sync(func)(response)
@@ -270,7 +275,8 @@ class App(Routing, ErrorHandling, Responses, Templating):
         """
         if exc is _sentinel:
             exc = sys.exc_info()[1]
-        for scope in (*_cv_request.get().request.blueprints, None):
+        blueprints = _cv_request.get().request.blueprints
+        for scope in (*blueprints, None) if blueprints else _WHOLE_APP:
             if scope in self.teardown_request_funcs:
                 for func in reversed(self.teardown_request_funcs[scope]):
                     self.ensure_sync(func)(exc)
@@ -351,8 +357,8 @@ class App(Routing, ErrorHandling, Responses, Templating):
                 "Do all that sets the application up before you run it."
             )
 
-    @cached_property  # type: ignore[override]
-    def name(self) -> str:
+    @cached_property
+    def name(self) -> str:  # type: ignore[override]
         """The import name, or, of a script, its file's name."""
         file: str | None = getattr(sys.modules["__main__"], "__file__", None)
         if self.import_name != "__main__" or file is None:
@@ -360,7 +366,7 @@ class App(Routing, ErrorHandling, Responses, Templating):
         return os.path.splitext(os.path.basename(file))[0]
 
     @cached_property
-    def logger(self) -> logging.Logger:
+    def logger(self) -> logging.Logger:  # type: ignore[override]
         """The logger of the app's name."""
         return create_logger(self)
 

@@ -340,7 +340,11 @@ class FlaskGroup(AppGroup):
     def _load_plugin_commands(self) -> None:
         if not self._loaded_plugin_commands:
             for entry_point in importlib.metadata.entry_points(group="wsgi_core.commands"):
-                self.add_command(entry_point.load(), entry_point.name)
+                try:
+                    command = entry_point.load()
+                except ImportError as e:
+                    command = _unavailable_command(entry_point.name, str(e))
+                self.add_command(command, entry_point.name)
             self._loaded_plugin_commands = True
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -389,6 +393,18 @@ class FlaskGroup(AppGroup):
             _env_file_option.handle_parse_result(ctx, {}, [])
             _app_option.handle_parse_result(ctx, {}, [])
         return super().parse_args(ctx, args)
+
+
+def _unavailable_command(name: str, reason: str) -> click.Command:
+    """What stands for a plugin's command whose own requirements aren't installed: it says so, with code 1."""
+
+    def fail(args: tuple[str, ...]) -> t.NoReturn:
+        raise click.ClickException(f"'{name}' cannot be used here: {reason}.")
+
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    arguments: list[click.Parameter] = [click.Argument(["args"], nargs=-1)]
+    help = f"(Not available: {reason}.)"
+    return click.Command(name, settings, fail, arguments, help=help, add_help_option=False)
 
 
 def load_dotenv(path: str | os.PathLike[str] | None = None, load_defaults: bool = True) -> bool:

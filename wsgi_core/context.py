@@ -47,24 +47,32 @@ No HTTP request is being served here. In a test, put the code into a
 thread, see copy_current_request_context()."""
 
 
-class LocalProxy(BaseLocalProxy[t.Any]):
-    """Werkzeug's, but plain attribute access is one call instead of a descriptor's three."""
+def _proxy(var: ContextVar[t.Any], name: str, unbound_message: str) -> t.Any:
+    """Werkzeug's proxy of the attribute ``name`` of what ``var`` holds, but reads and writes are one call."""
 
-    __slots__ = ()
+    # PERF: the base goes through an AttributeError and three calls for each request.x; views are full of them.
+    class LocalProxy(BaseLocalProxy[t.Any]):
+        __slots__ = ()
 
-    # PERF: the base routes each access through _ProxyLookup.__get__; for reads by name this says the same.
-    def __getattr__(self, name: str) -> t.Any:
-        return getattr(self._get_current_object(), name)
+        def __getattribute__(self, attribute: str) -> t.Any:
+            if attribute[:1] == "_":
+                return super().__getattribute__(attribute)
+            try:
+                ctx = var.get()
+            except LookupError:
+                raise RuntimeError(unbound_message) from None
+            return getattr(getattr(ctx, name), attribute)
 
+        def __setattr__(self, attribute: str, value: t.Any) -> None:
+            setattr(self._get_current_object(), attribute, value)
 
-def _proxy(var: ContextVar[t.Any], name: str | None, unbound_message: str) -> t.Any:
     return LocalProxy(var, name, unbound_message=unbound_message)
 
 
-app_ctx: AppContext = _proxy(_cv_app, None, _OUTSIDE_APP)
+app_ctx: AppContext = t.cast("AppContext", BaseLocalProxy(_cv_app, unbound_message=_OUTSIDE_APP))
 current_app: App = _proxy(_cv_app, "app", _OUTSIDE_APP)
 g: _AppCtxGlobals = _proxy(_cv_app, "g", _OUTSIDE_APP)
-request_ctx: RequestContext = _proxy(_cv_request, None, _OUTSIDE_REQUEST)
+request_ctx: RequestContext = t.cast("RequestContext", BaseLocalProxy(_cv_request, unbound_message=_OUTSIDE_REQUEST))
 request: Request = _proxy(_cv_request, "request", _OUTSIDE_REQUEST)
 session: SessionMixin = _proxy(_cv_request, "session", _OUTSIDE_REQUEST)
 

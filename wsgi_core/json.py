@@ -14,6 +14,7 @@ import uuid
 import weakref
 from datetime import date
 from functools import lru_cache
+from json.encoder import c_make_encoder, encode_basestring, encode_basestring_ascii  # type: ignore[attr-defined]
 
 from werkzeug.http import http_date
 
@@ -38,17 +39,39 @@ def _default(o: t.Any) -> t.Any:
 
 
 @lru_cache(maxsize=64)
-def _encoder(**options: t.Any) -> t.Callable[[t.Any], str]:
-    # PERF: json.dumps builds an encoder per call when an option is given; the options hardly ever change.
-    return _json.JSONEncoder(**options).encode
+def _encoder(
+    default: t.Any, ensure_ascii: bool, sort_keys: bool, *options: tuple[str, t.Any]
+) -> t.Callable[[t.Any], str]:
+    """What ``json.dumps`` does with these options, as a function of the object alone."""
+    encoder = _json.JSONEncoder(
+        **{"default": default, "ensure_ascii": ensure_ascii, "sort_keys": sort_keys, **dict(options)}
+    )
+    if c_make_encoder is None or encoder.indent is not None:
+        return encoder.encode
+    # PERF: encode() makes this C object anew at each call, because it collects the containers on the way down
+    # to find circles. Made once and without them, a circle ends in RecursionError, and encode() names it.
+    write = c_make_encoder(
+        None,
+        encoder.default,
+        encode_basestring_ascii if encoder.ensure_ascii else encode_basestring,
+        None,
+        encoder.key_separator,
+        encoder.item_separator,
+        encoder.sort_keys,
+        encoder.skipkeys,
+        encoder.allow_nan,
+    )
+
+    def encode(obj: t.Any) -> str:
+        try:
+            return "".join(write(obj, 0))
+        except RecursionError:
+            return encoder.encode(obj)
+
+    return encode
 
 
-def _encode(obj: t.Any, options: dict[str, t.Any]) -> str:
-    try:
-        encode = _encoder(**options)
-    except TypeError:  # an option that can't be hashed, or "cls", which only json.dumps knows
-        return _json.dumps(obj, **options)
-    return encode(obj)
+_scan_once: t.Callable[[str, int], tuple[t.Any, int]] = _json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 class JSONProvider:
@@ -77,11 +100,11 @@ class JSONProvider:
         return self.loads(fp.read(), **kwargs)
 
     def _prepare_response_obj(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> t.Any:
-        if args and kwargs:
+        if not args:
+            return kwargs or None
+        if kwargs:
             raise TypeError("jsonify() takes either args or kwargs, not both")
-        if len(args) == 1:
-            return args[0]
-        return args or kwargs or None
+        return args[0] if len(args) == 1 else args
 
     def response(self, *args: t.Any, **kwargs: t.Any) -> Response:
         """A JSON response: of one argument itself, of several a list, of keywords an object."""
@@ -102,21 +125,36 @@ class DefaultJSONProvider(JSONProvider):
     mimetype = "application/json"
 
     def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
-        kwargs.setdefault("default", self.default)
-        kwargs.setdefault("ensure_ascii", self.ensure_ascii)
-        kwargs.setdefault("sort_keys", self.sort_keys)
-        return _encode(obj, kwargs)
+        try:
+            encode = _encoder(self.default, self.ensure_ascii, self.sort_keys, *kwargs.items())
+        except TypeError:  # an option that can't be hashed, or "cls", which only json.dumps knows
+            kwargs.setdefault("default", self.default)
+            kwargs.setdefault("ensure_ascii", self.ensure_ascii)
+            kwargs.setdefault("sort_keys", self.sort_keys)
+            return _json.dumps(obj, **kwargs)
+        return encode(obj)
 
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
+        # PERF: UTF-8 that begins with an object or list needs no guess at its encoding, and no search for white
+        # space around it. Any doubt goes to json.loads, which finds the words for what is wrong.
+        if type(s) is bytes and s[:1] in b"{[" and s[1:2] != b"\0" and not kwargs:
+            text = s.decode("utf-8", "surrogatepass")
+            try:
+                value, end = _scan_once(text, 0)
+            except StopIteration:
+                end = -1
+            if end == len(text):
+                return value
         return _json.loads(s, **kwargs)
 
     def response(self, *args: t.Any, **kwargs: t.Any) -> Response:
         obj = self._prepare_response_obj(args, kwargs)
-        if self.compact or (self.compact is None and not self._app.debug):
+        app = self._app
+        if self.compact or (self.compact is None and not app.config["DEBUG"]):
             text = self.dumps(obj, separators=(",", ":"))
         else:
             text = self.dumps(obj, indent=2)
-        return self._app.response_class(text + "\n", mimetype=self.mimetype)
+        return app.response_class(text + "\n", mimetype=self.mimetype)
 
 
 def dumps(obj: t.Any, **kwargs: t.Any) -> str:
@@ -151,4 +189,6 @@ def load(fp: t.IO[t.Any], **kwargs: t.Any) -> t.Any:
 
 def jsonify(*args: t.Any, **kwargs: t.Any) -> Response:
     """A JSON response by the current app's provider. Mirrors flask 3.1.3 json/__init__.py: jsonify."""
-    return current_app.json.response(*args, **kwargs)
+    ctx = _cv_app.get(None)
+    provider = current_app.json if ctx is None else ctx.app.json
+    return provider.response(*args, **kwargs)

@@ -42,17 +42,18 @@ def _is_plain_host(host: str) -> bool:
 class Map(BaseMap):
     """Werkzeug's map, with a dictionary of the rules whose path is plain text."""
 
-    _static: dict[str, dict[str, Rule]] | None = None
+    # path -> method -> rule; None: a rule was added, and it must be made anew.
+    static_rules: dict[str, dict[str, Rule]] | None = None
 
     def add(self, rulefactory: RuleFactory) -> None:
         super().add(rulefactory)
-        self._static = None
+        self.static_rules = None
 
     def find_static(self, path: str, method: str) -> Rule | None:
         """The rule whose path is exactly ``path`` and which allows ``method``; None: ask the matcher."""
-        if self._static is None:
-            self._static = self._index_static_rules()
-        rules = self._static.get(path)
+        if self.static_rules is None:
+            self.static_rules = self._index_static_rules()
+        rules = self.static_rules.get(path)
         return None if rules is None else rules.get(method)
 
     def _index_static_rules(self) -> dict[str, dict[str, Rule]]:

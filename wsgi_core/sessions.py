@@ -376,8 +376,10 @@ class SecureCookieSessionInterface(SessionInterface):
     def can_wait(self, app: App, request: Request) -> bool:
         # Without its cookie a session is empty, and an empty one that nobody touched leaves no trace.
         # With it, it may be permanent: then it is sent anew although nobody touched it.
-        opens_as_here = type(self).open_session is SecureCookieSessionInterface.open_session
-        return opens_as_here and self.get_cookie_name(app) not in request.environ.get("HTTP_COOKIE", "")
+        cookies = request.environ.get("HTTP_COOKIE")
+        if cookies is not None and self.get_cookie_name(app) in cookies:
+            return False
+        return type(self).open_session is SecureCookieSessionInterface.open_session
 
     def open_session(self, app: App, request: Request) -> SecureCookieSession | None:
         """Mirrors flask 3.1.3 sessions.py: SecureCookieSessionInterface.open_session."""

@@ -1,13 +1,13 @@
 """Request and Response: Werkzeug's, which know the route and the app's limits, and work no more than needed.
 
 A request gets here when its context is made. Werkzeug's Request reads the whole environ at once; this one
-reads what routing needs and leaves the rest until somebody asks.
+leaves nearly all of it until somebody asks.
 """
 
 from __future__ import annotations
 
 import typing as t
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from io import BytesIO
 
 from werkzeug.datastructures import EnvironHeaders, Headers
@@ -20,14 +20,18 @@ from . import json
 from .context import _cv_app
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from werkzeug.routing import Rule
 
-# Bodies up to this many bytes are read in one call. A longer one goes through Werkzeug's LimitedStream, in
-# pieces: a server may set aside the memory for what the header promises before the first byte is there.
-_READ_AT_ONCE = 1 << 20
+# Bodies below a megabyte are read in one call. A longer one goes through Werkzeug's LimitedStream, in pieces:
+# a server may set aside the memory for what the header promises before the first byte is there.
+_SHORT_BODY_DIGITS = 6
+
+_JSON = "application/json"
+
+T = t.TypeVar("T")
 
 
 def _decode(environ_text: str) -> str:
@@ -35,19 +39,37 @@ def _decode(environ_text: str) -> str:
     return environ_text if environ_text.isascii() else environ_text.encode("latin1").decode(errors="replace")
 
 
+class _Lazy(t.Generic[T]):
+    """An attribute that is computed when first read and plain from then on; it may be set as well."""
+
+    # PERF: functools.cached_property takes a lock, on Python 3.11, at the price of all that is computed here.
+    def __init__(self, compute: Callable[[t.Any], T]) -> None:
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, obj: t.Any, owner: type | None = None) -> T:
+        if obj is None:
+            return self  # type: ignore[return-value]
+        value = obj.__dict__[self.name] = self.compute(obj)
+        return value
+
+
 def _app_limit(name: str) -> t.Any:
     """A property for one of the body limits: set on the request, or else the app's configuration."""
-    attribute, key = f"_{name}", name.upper()
+    key = name.upper()
 
     def get(self: Request) -> int | None:
-        own: int | None = getattr(self, attribute)
+        own: int | None = self.__dict__.get(name)
         if own is not None:
             return own
         ctx = _cv_app.get(None)
         limit: int | None = getattr(RequestBase, name) if ctx is None else ctx.app.config[key]
         return limit
 
-    return property(get, lambda self, value: setattr(self, attribute, value))
+    return property(get, lambda self, value: self.__dict__.__setitem__(name, value))
 
 
 @lru_cache
@@ -65,29 +87,29 @@ class Request(RequestBase):
     view_args: dict[str, t.Any] | None = None
     routing_exception: HTTPException | None = None
 
-    _max_content_length: int | None = None
-    _max_form_memory_size: int | None = None
-    _max_form_parts: int | None = None
     max_content_length = _app_limit("max_content_length")
     max_form_memory_size = _app_limit("max_form_memory_size")
     max_form_parts = _app_limit("max_form_parts")
 
-    # PERF: Werkzeug's __init__ fills nine attributes. Two are needed for routing, the others wait in
-    # cached properties of the same names.
+    # PERF: Werkzeug's __init__ fills nine attributes. One is needed in every request, the others wait under the
+    # same names.
     def __init__(self, environ: WSGIEnvironment, populate_request: bool = True, shallow: bool = False) -> None:
         self.environ = environ
         self.shallow = shallow
         self.method = environ.get("REQUEST_METHOD", "GET").upper()
-        self.path = "/" + _decode(environ.get("PATH_INFO") or "").lstrip("/")
         if populate_request and not shallow:
             environ["werkzeug.request"] = self
 
-    @cached_property
-    def scheme(self) -> str:  # type: ignore[override]
+    @_Lazy
+    def path(self) -> str:
+        return "/" + _decode(self.environ.get("PATH_INFO") or "").lstrip("/")
+
+    @_Lazy
+    def scheme(self) -> str:
         return t.cast(str, self.environ.get("wsgi.url_scheme", "http"))
 
-    @cached_property
-    def server(self) -> tuple[str, int | None] | None:  # type: ignore[override]
+    @_Lazy
+    def server(self) -> tuple[str, int | None] | None:
         """Host and port of the server; the port is None for a Unix socket, whose path stands as host."""
         name = self.environ.get("SERVER_NAME")
         if not name:
@@ -99,20 +121,20 @@ class Request(RequestBase):
         except (TypeError, ValueError):
             return name, None
 
-    @cached_property
-    def root_path(self) -> str:  # type: ignore[override]
+    @_Lazy
+    def root_path(self) -> str:
         return _decode(self.environ.get("SCRIPT_NAME") or "").rstrip("/")
 
-    @cached_property
-    def query_string(self) -> bytes:  # type: ignore[override]
+    @_Lazy
+    def query_string(self) -> bytes:
         return t.cast(str, self.environ.get("QUERY_STRING", "")).encode("latin1")
 
-    @cached_property
+    @_Lazy
     def headers(self) -> EnvironHeaders:  # type: ignore[override]
         return EnvironHeaders(self.environ)
 
-    @cached_property
-    def remote_addr(self) -> str | None:  # type: ignore[override]
+    @_Lazy
+    def remote_addr(self) -> str | None:
         return self.environ.get("REMOTE_ADDR")
 
     @property
@@ -137,7 +159,26 @@ class Request(RequestBase):
 
     @property
     def is_json(self) -> bool:
-        return self.environ.get("CONTENT_TYPE") == "application/json" or super().is_json
+        return self.environ.get("CONTENT_TYPE") == _JSON or super().is_json
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> t.Any:
+        """The body as JSON, parsed once. Mirrors Werkzeug's ``Request.get_json``.
+
+        Raises UnsupportedMediaType (415) for another content type unless ``force``, BadRequest (400) for a
+        body that isn't JSON; with ``silent`` both give None.
+        """
+        # PERF: the usual call on the usual body. Werkzeug's checks of type and cache come to the same.
+        if silent or not cache or "_cached_json" in self.__dict__ or self.environ.get("CONTENT_TYPE") != _JSON:
+            return super().get_json(force, silent, cache)
+        data = self.get_data()
+        try:
+            value = self.json_module.loads(data)
+        except ValueError as e:
+            value = self.on_json_loading_failed(e)
+            self._cached_json = (value, ...)
+        else:
+            self._cached_json = (value, value)
+        return value
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
         """The body: its bytes, or text if ``as_text``. Mirrors Werkzeug's ``Request.get_data``.
@@ -145,32 +186,38 @@ class Request(RequestBase):
         Raises RequestEntityTooLarge (413) over `max_content_length`, ClientDisconnected (400) if the body
         ends before its declared length.
         """
-        # PERF: a short body of known length is one read, kept; the limits of the stream hold all the same.
-        if cache and not (as_text or parse_form_data) and self._body_is_plain():
-            self._cached_data = self._read_plain(int(self.environ["CONTENT_LENGTH"]))
+        known = self.__dict__
+        if cache and not parse_form_data and "_cached_data" not in known and "stream" not in known:
+            data = self._read_at_once()
+            if data is not None:
+                known["_cached_data"] = data
+                if not as_text:
+                    return data
         return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
 
-    def _body_is_plain(self) -> bool:
-        """Whether the body is unread, short, of declared length, and free to be read here."""
-        environ, known = self.environ, self.__dict__
-        length = environ.get("CONTENT_LENGTH", "")
-        return (
-            0 < len(length) < 8
-            and length.isdecimal()
-            and length.isascii()
-            and int(length) <= _READ_AT_ONCE
-            and "_cached_data" not in known
-            and "stream" not in known
-            and not self.shallow
-            and "wsgi.input_terminated" not in environ
-            and "HTTP_TRANSFER_ENCODING" not in environ
-        )
+    @_Lazy
+    def stream(self) -> t.IO[bytes]:
+        """The body as a stream that ends where the body does; at its end once `get_data` has read it."""
+        return BytesIO() if "_cached_data" in self.__dict__ else super().stream
 
-    def _read_plain(self, length: int) -> bytes:
+    # PERF: a short body of known length is one read instead of a stream around the server's.
+    def _read_at_once(self) -> bytes | None:
+        """The body, if it is of declared length and short; None: leave it to `stream`."""
+        environ = self.environ
+        declared = environ.get("CONTENT_LENGTH", "")
+        if (
+            not 0 < len(declared) <= _SHORT_BODY_DIGITS
+            or not declared.isdecimal()
+            or "wsgi.input_terminated" in environ
+            or "HTTP_TRANSFER_ENCODING" in environ
+            or self.shallow
+        ):
+            return None
+        length = int(declared)
         limit = self.max_content_length
         if limit is not None and length > limit:
             raise RequestEntityTooLarge()
-        read = self.environ["wsgi.input"].read
+        read = environ["wsgi.input"].read
         try:
             data: bytes = read(length)
             while len(data) < length:
@@ -180,7 +227,6 @@ class Request(RequestBase):
                 data += more
         except (OSError, ValueError) as e:
             raise ClientDisconnected() from e
-        self.__dict__["stream"] = BytesIO()
         return data
 
     def close(self) -> None:
@@ -216,7 +262,7 @@ def _content_type(mimetype: str) -> str:
 
 
 _BODYLESS = frozenset({204, 304})
-_REWRITTEN = frozenset({"location", "content-location"})
+_NEEDS_WORK = frozenset({"location", "content-location", "content-length"})
 
 
 class Response(ResponseBase):
@@ -237,25 +283,23 @@ class Response(ResponseBase):
         content_type: str | None = None,
         direct_passthrough: bool = False,
     ) -> None:
-        kind = type(response)
         if (
-            (kind is not str and kind is not bytes)
+            status is not None
             or headers is not None
             or content_type is not None
-            or status is not None
             or direct_passthrough
+            or not isinstance(response, (str, bytes))
             or self.default_status != 200
             or not self.automatically_set_content_length
         ):
             super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
             return
-        body = t.cast(bytes, response.encode() if kind is str else response)  # type: ignore[union-attr]
+        body = response.encode() if isinstance(response, str) else response
         if mimetype is None:
             mimetype = self.default_mimetype
-        self.headers = Headers()
-        if mimetype is not None:
-            self.headers._list.append(("Content-Type", _content_type(mimetype)))
-        self.headers._list.append(("Content-Length", str(len(body))))
+        length = ("Content-Length", str(len(body)))
+        self.headers = Headers.__new__(Headers)
+        self.headers._list = [length] if mimetype is None else [("Content-Type", _content_type(mimetype)), length]
         self._status = "200 OK"
         self._status_code = 200
         self.direct_passthrough = False
@@ -265,7 +309,7 @@ class Response(ResponseBase):
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send status and headers, and return the body. Mirrors Werkzeug's ``Response.__call__``."""
         if self._is_plain(environ):
-            start_response(self._status, list(self.headers))
+            start_response(self._status, self.headers._list.copy())
             return self.response  # type: ignore[return-value]
         return super().__call__(environ, start_response)
 
@@ -282,8 +326,13 @@ class Response(ResponseBase):
             or environ["REQUEST_METHOD"] == "HEAD"
         ):
             return False
-        names = {name.lower() for name, _ in self.headers}
-        return "content-length" in names and names.isdisjoint(_REWRITTEN)
+        has_length = False
+        for name, _ in self.headers._list:
+            if name == "Content-Length":
+                has_length = True
+            elif name.lower() in _NEEDS_WORK:
+                return False
+        return has_length
 
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
