@@ -22,6 +22,10 @@ class MainGroup(FlaskGroup):
         self._load_plugin_commands()
         return sorted(self.commands)
 
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Its own commands first: they need no plugin, whose import would only delay the start."""
+        return self.commands.get(name) or super().get_command(ctx, name)
+
 
 cli = MainGroup(
     name="wsgi-core",

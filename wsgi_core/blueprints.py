@@ -39,17 +39,10 @@ class BlueprintSetupState:
         self.url_prefix: str | None = option("url_prefix")
         self.name: str = options.get("name", blueprint.name)
         self.name_prefix: str = options.get("name_prefix", "")
-        self.url_defaults: dict[str, t.Any] = {
-            **blueprint.url_values_defaults,
-            **dict(options.get("url_defaults", ())),
-        }
+        self.url_defaults: dict[str, t.Any] = {**blueprint.url_values_defaults, **dict(options.get("url_defaults", ()))}
 
     def add_url_rule(
-        self,
-        rule: str,
-        endpoint: str | None = None,
-        view_func: Callable[..., t.Any] | None = None,
-        **options: t.Any,
+        self, rule: str, endpoint: str | None = None, view_func: Callable[..., t.Any] | None = None, **options: t.Any
     ) -> None:
         """Add a rule to the app, with this registration's prefix, subdomain, name and defaults."""
         if self.url_prefix is not None:

@@ -183,11 +183,7 @@ class RequestContext:
     )
 
     def __init__(
-        self,
-        app: App,
-        environ: WSGIEnvironment,
-        request: Request | None = None,
-        session: SessionMixin | None = None,
+        self, app: App, environ: WSGIEnvironment, request: Request | None = None, session: SessionMixin | None = None
     ) -> None:
         self.app = app
         if request is None:

@@ -12,7 +12,7 @@ import typing as t
 from types import TracebackType
 
 from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, InternalServerError
-from werkzeug.routing import RequestRedirect, RoutingException
+from werkzeug.routing import RoutingException
 
 from .context import _cv_request
 from .registry import Scaffold
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from .config import Config
-    from .wrappers import Request, Response
+    from .wrappers import Response
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
@@ -120,56 +120,3 @@ class ErrorHandling(Scaffold):
     def should_ignore_error(self, error: BaseException | None) -> bool:
         """Whether teardown functions shall not see ``error``; for subclasses."""
         return False
-
-
-class FormDataRoutingRedirect(AssertionError):
-    """In debug mode: a redirect to the canonical URL would make the browser drop the form it sent."""
-
-    def __init__(self, request: Request) -> None:
-        redirect = t.cast(RequestRedirect, request.routing_exception)
-        text = (
-            f"A request was sent to '{request.url}', but routing issued a redirect to the canonical URL"
-            f" '{redirect.new_url}'."
-        )
-        if f"{request.base_url}/" == redirect.new_url.partition("?")[0]:
-            text += " The URL was defined with a trailing slash, which the request left out."
-        text += (
-            "\n\nSend requests to the canonical URL, or use 307 or 308 for routing redirects; otherwise"
-            " browsers drop the form data.\n\nThis exception is only raised in debug mode."
-        )
-        super().__init__(text)
-
-
-class DebugFilesKeyError(KeyError, AssertionError):
-    """In debug mode: an upload was asked for, but the form was sent without its encoding type."""
-
-    def __init__(self, request: Request, key: str) -> None:
-        self.msg = (
-            f"request.files has no {key!r}: the request's mimetype is {request.mimetype!r}, not"
-            " 'multipart/form-data', so no file contents were transmitted. Give the form"
-            ' enctype="multipart/form-data".'
-        )
-        names = ", ".join(map(repr, request.form.getlist(key)))
-        if names:
-            self.msg += f"\n\nThe browser transmitted some file names. This was submitted: {names}"
-
-    def __str__(self) -> str:
-        return self.msg
-
-
-def explain_missing_files(request: Request) -> None:
-    """Let ``request.files[key]`` raise `DebugFilesKeyError` where the form has ``key`` but no upload came."""
-    plain_class = request.files.__class__
-
-    class ExplainingFiles(plain_class):  # type: ignore[misc, valid-type]
-        def __getitem__(self, key: str) -> t.Any:
-            try:
-                return super().__getitem__(key)
-            except KeyError as e:
-                if key not in request.form:
-                    raise
-                raise DebugFilesKeyError(request, key).with_traceback(e.__traceback__) from None
-
-    ExplainingFiles.__name__ = plain_class.__name__
-    ExplainingFiles.__module__ = plain_class.__module__
-    request.files.__class__ = ExplainingFiles

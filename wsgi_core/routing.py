@@ -169,9 +169,7 @@ class Routing(Scaffold):
             if server_name is None:
                 return None
             return self.url_map.bind(
-                server_name,
-                script_name=self.config["APPLICATION_ROOT"],
-                url_scheme=self.config["PREFERRED_URL_SCHEME"],
+                server_name, script_name=self.config["APPLICATION_ROOT"], url_scheme=self.config["PREFERRED_URL_SCHEME"]
             )
         if (trusted_hosts := self.config["TRUSTED_HOSTS"]) is not None:
             request.trusted_hosts = trusted_hosts
@@ -191,14 +189,10 @@ class Routing(Scaffold):
         """
         error = request.routing_exception
         assert error is not None
-        keeps_body = getattr(error, "code", None) in {307, 308} or request.method in {
-            "GET",
-            "HEAD",
-            "OPTIONS",
-        }
+        keeps_body = getattr(error, "code", None) in {307, 308} or request.method in {"GET", "HEAD", "OPTIONS"}
         if not self.config["DEBUG"] or not isinstance(error, RequestRedirect) or keeps_body:
             raise error
-        from .errors import FormDataRoutingRedirect
+        from .debughelpers import FormDataRoutingRedirect
 
         raise FormDataRoutingRedirect(request)
 

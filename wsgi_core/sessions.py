@@ -344,11 +344,7 @@ def _lazy_sha1(data: bytes = b"") -> t.Any:
 
 @lru_cache(maxsize=8)
 def _signer(
-    keys: tuple[str, ...],
-    salt: str,
-    serializer: t.Any,
-    key_derivation: str,
-    digest_method: Callable[..., t.Any],
+    keys: tuple[str, ...], salt: str, serializer: t.Any, key_derivation: str, digest_method: Callable[..., t.Any]
 ) -> URLSafeTimedSerializer:
     # PERF: one per set of keys instead of two per request.
     from itsdangerous import URLSafeTimedSerializer

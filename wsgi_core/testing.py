@@ -76,10 +76,7 @@ class FlaskClient(Client):
         self.preserve_context = False
         self._new_contexts: list[t.ContextManager[t.Any]] = []
         self._context_stack = ExitStack()
-        self.environ_base: dict[str, t.Any] = {
-            "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_USER_AGENT": _user_agent(),
-        }
+        self.environ_base: dict[str, t.Any] = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": _user_agent()}
 
     @contextmanager
     def session_transaction(self, *args: t.Any, **kwargs: t.Any) -> Iterator[t.Any]:

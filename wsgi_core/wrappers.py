@@ -238,7 +238,7 @@ class Request(RequestBase):
         super()._load_form_data()
         ctx = _cv_app.get(None)
         if ctx is not None and ctx.app.debug and self.mimetype != "multipart/form-data" and not self.files:
-            from .errors import explain_missing_files
+            from .debughelpers import explain_missing_files
 
             explain_missing_files(self)
 
@@ -258,7 +258,8 @@ class Request(RequestBase):
 
 @lru_cache
 def _content_type(mimetype: str) -> str:
-    return get_content_type(mimetype, "utf-8")
+    # Headers refuse what would end the line and begin another header.
+    return Headers([("Content-Type", get_content_type(mimetype, "utf-8"))])["Content-Type"]
 
 
 _BODYLESS = frozenset({204, 304})
