@@ -12,14 +12,15 @@ import typing as t
 from collections.abc import Iterator
 
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 from werkzeug.utils import redirect as _redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from .context import _cv_request
-from .wrappers import Response
+from .registry import AppPart
 
 if t.TYPE_CHECKING:
-    from .json import JSONProvider
+    from .wrappers import Response
 
 _NOT_A_RESPONSE = (
     "The view function did not return a valid response. The return type must be a string, dict, list, tuple"
@@ -42,11 +43,8 @@ def _split_tuple(rv: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
     )
 
 
-class Responses:
+class Responses(AppPart):
     """What an `App` does with a view's return value."""
-
-    json: JSONProvider
-    response_class: type[Response] = Response
 
     def make_response(self, rv: t.Any) -> Response:
         """The response that ``rv`` stands for; TypeError if it stands for none.
@@ -79,6 +77,11 @@ class Responses:
             return self.json.response(rv)
         if not isinstance(rv, BaseResponse) and not callable(rv):
             raise TypeError(_NOT_A_RESPONSE.format(type(rv).__name__))
+        # PERF: an HTTP error makes its response itself; force_type would run it as an application first.
+        if type(rv).__call__ is HTTPException.__call__ and rv.response is None:
+            environ = _cv_request.get().request.environ
+            if environ["REQUEST_METHOD"] != "HEAD":
+                rv = rv.get_response(environ)
         try:
             return self.response_class.force_type(rv, _cv_request.get().request.environ)  # type: ignore[return-value]
         except TypeError as e:
