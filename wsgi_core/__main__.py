@@ -10,6 +10,7 @@ import click
 
 from .cli import FlaskGroup, ScriptInfo
 from .server import serve_command
+from .trace.command import trace_command
 
 
 class MainGroup(FlaskGroup):
@@ -31,7 +32,7 @@ cli = MainGroup(
     name="wsgi-core",
     help="Serve ONNX models, look into a request, measure what a framework costs.\n\nrun, shell and routes are for"
     " any application on wsgi_core, which --app names, or FLASK_APP, or a wsgi.py or app.py in this folder.",
-    commands={"serve": serve_command},
+    commands={"serve": serve_command, "trace": trace_command},
 )
 
 

@@ -155,7 +155,8 @@ class App(AppBase):
                 for func in reversed(self.after_request_funcs[scope]):
                     response = self.ensure_sync(func)(response)
         session = ctx._opened_session
-        if session is not None and not self.session_interface.is_null_session(session):
+        untouched = session is None and ctx._session_waits
+        if not untouched and not self.session_interface.is_null_session(session):
             self.session_interface.save_session(self, session, response)
         return response
 

@@ -15,12 +15,10 @@ from functools import update_wrapper
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy as BaseLocalProxy
 
+from .lazy import lazy
 from .signals import appcontext_popped, appcontext_pushed
 
 if t.TYPE_CHECKING:
-    from types import TracebackType
-
-    from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.routing import MapAdapter
 
     from .app import App
@@ -91,9 +89,7 @@ class _AppCtxGlobals:
 
     def pop(self, name: str, default: t.Any = _sentinel) -> t.Any:
         """Take the attribute ``name`` out; KeyError if it isn't set and no default is given."""
-        if default is _sentinel:
-            return self.__dict__.pop(name)
-        return self.__dict__.pop(name, default)
+        return self.__dict__.pop(name) if default is _sentinel else self.__dict__.pop(name, default)
 
     def setdefault(self, name: str, default: t.Any = None) -> t.Any:
         """The attribute ``name``, set to ``default`` first where it isn't set."""
@@ -110,27 +106,35 @@ class _AppCtxGlobals:
         return object.__repr__(self) if ctx is None else f"<flask.g of '{ctx.app.name}'>"
 
 
-class AppContext:
+class _Context:
+    """What both contexts share: ``with`` pushes and pops."""
+
+    push: t.Callable[[], None]
+    pop: t.Callable[[BaseException | None], None]
+
+    def __enter__(self) -> t.Self:
+        self.push()
+        return self
+
+    def __exit__(self, exc_type: object, exc: BaseException | None, tb: object) -> None:
+        self.pop(exc)
+
+
+class AppContext(_Context):
     """What is current for an application: the app itself and ``g``.
 
     Mirrors flask 3.1.3 ctx.py: AppContext.
     """
-
-    __slots__ = ("__dict__", "__weakref__", "_cv_tokens", "_url_adapter", "app", "g")
 
     def __init__(self, app: App) -> None:
         self.app = app
         self.g: _AppCtxGlobals = app.app_ctx_globals_class()
         self._cv_tokens: list[Token[AppContext]] = []
 
-    @property
+    @lazy
     def url_adapter(self) -> MapAdapter | None:
-        """Builds URLs outside a request; None without ``SERVER_NAME``. Made when first asked for."""
-        try:
-            return self._url_adapter
-        except AttributeError:
-            self._url_adapter: MapAdapter | None = self.app.create_url_adapter(None)
-            return self._url_adapter
+        """Builds URLs outside a request; None without ``SERVER_NAME``."""
+        return self.app.create_url_adapter(None)
 
     def push(self) -> None:
         """Make this context the current one. Mirrors flask 3.1.3 ctx.py: AppContext.push."""
@@ -153,37 +157,17 @@ class AppContext:
         if appcontext_popped.receivers:
             appcontext_popped.send(self.app, _async_wrapper=self.app.ensure_sync)
 
-    def __enter__(self) -> AppContext:
-        self.push()
-        return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.pop(exc)
-
-
-class RequestContext:
+class RequestContext(_Context):
     """What is current for one request: the request, its session, its URL adapter, its late hooks.
 
     Mirrors flask 3.1.3 ctx.py: RequestContext.
     """
 
-    __slots__ = (
-        "__dict__",
-        "__weakref__",
-        "_after_request_functions",
-        "_cv_tokens",
-        "_opened_session",
-        "_static_rule",
-        "_url_adapter",
-        "app",
-        "flashes",
-        "request",
-    )
+    _session_waits = False
 
     def __init__(
-        self, app: App, environ: WSGIEnvironment, request: Request | None = None, session: SessionMixin | None = None
+        self, app: App, environ: dict[str, t.Any], request: Request | None = None, session: SessionMixin | None = None
     ) -> None:
         self.app = app
         if request is None:
@@ -196,22 +180,17 @@ class RequestContext:
         self._cv_tokens: list[tuple[Token[RequestContext], AppContext | None]] = []
         # PERF: a rule found by its plain path needs no adapter, which costs more than all else here.
         self._static_rule = app.find_static_rule(request)
-        self._url_adapter: MapAdapter | None = None
         if self._static_rule is None:
-            self._create_url_adapter()
+            _ = self.url_adapter
 
-    def _create_url_adapter(self) -> None:
-        try:
-            self._url_adapter = self.app.create_url_adapter(self.request)
-        except HTTPException as e:
-            self.request.routing_exception = e
-
-    @property
+    @lazy
     def url_adapter(self) -> MapAdapter | None:
         """Matches and builds URLs for this request; None if the host was refused."""
-        if self._url_adapter is None and self._static_rule is not None:
-            self._create_url_adapter()
-        return self._url_adapter
+        try:
+            return self.app.create_url_adapter(self.request)
+        except HTTPException as e:
+            self.request.routing_exception = e
+            return None
 
     def match_request(self) -> None:
         """Find the rule and the view's arguments, or keep the error for the dispatch.
@@ -220,9 +199,9 @@ class RequestContext:
         """
         if self._static_rule is not None:
             self.request.url_rule, self.request.view_args = self._static_rule, {}
-        elif self._url_adapter is not None:
+        elif self.url_adapter is not None:
             try:
-                result = self._url_adapter.match(return_rule=True)
+                result = self.url_adapter.match(return_rule=True)
                 self.request.url_rule, self.request.view_args = result  # type: ignore[assignment]
             except HTTPException as e:
                 self.request.routing_exception = e
@@ -261,8 +240,10 @@ class RequestContext:
         else:
             app_ctx = None
         self._cv_tokens.append((_cv_request.set(self), app_ctx))
-        if self._opened_session is None and not self.app.session_interface.can_wait(self.app, self.request):
-            _ = self._session
+        if self._opened_session is None:
+            self._session_waits = self.app.session_interface.can_wait(self.app, self.request)
+            if not self._session_waits:
+                _ = self._session
         self.match_request()
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
@@ -288,15 +269,6 @@ class RequestContext:
                 app_ctx.pop(exc)
             if ctx is not self:
                 raise AssertionError(f"Popped wrong request context. ({ctx!r} instead of {self!r})")
-
-    def __enter__(self) -> RequestContext:
-        self.push()
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.pop(exc)
 
     def __repr__(self) -> str:
         request = self.request

@@ -1,0 +1,485 @@
+"""The trace: what it sees, that it changes nothing, and how the command shows it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+import threading
+import typing as t
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import flask
+import pytest
+from click.testing import CliRunner, Result
+
+import wsgi_core
+from wsgi_core.__main__ import cli
+from wsgi_core.trace import Event, compare, recording, trace
+from wsgi_core.trace.hooks import function_name
+
+FRAMEWORKS = [
+    pytest.param(SimpleNamespace(**vars(flask), App=flask.Flask), id="flask"),
+    pytest.param(SimpleNamespace(**vars(wsgi_core)), id="wsgi_core"),
+]
+every_framework = pytest.mark.parametrize("fw", FRAMEWORKS)
+
+
+def new_app(fw: t.Any) -> t.Any:
+    app = fw.App(__name__, static_folder=None)
+    app.add_url_rule("/", "index", lambda: "hello")
+    return app
+
+
+def seen(events: list[Event], kind: str) -> list[str]:
+    return [event.name for event in events if event.kind == kind]
+
+
+# What it sees
+
+
+@every_framework
+def test_the_answer_is_in_the_trace(fw: t.Any) -> None:
+    result = trace(new_app(fw), "/")
+    assert (result.status, result.body, result.raised) == ("200 OK", b"hello", None)
+    assert ("Content-Length", "5") in result.headers
+
+
+@every_framework
+def test_what_the_caller_saw_raised_is_kept(fw: t.Any) -> None:
+    app = new_app(fw)
+    app.testing = True
+    app.view_functions["index"] = lambda: {}["k"]
+    result = trace(app, "/")
+    assert isinstance(result.raised, KeyError)
+    assert result.events[-1].name == "KeyError"
+
+
+@every_framework
+def test_events_know_their_place_and_time(fw: t.Any) -> None:
+    result = trace(new_app(fw), "/")
+    view = next(event for event in result.events if event.kind == "view")
+    line = next(
+        i for i, text in enumerate(Path(__file__).read_text(encoding="utf-8").splitlines(), 1) if "hello" in text
+    )
+    assert view.file.endswith("test_trace.py")
+    assert view.line == line
+    assert 0 < view.duration_us < result.duration_us
+    pushed = next(event for event in result.events if event.kind == "app context pushed")
+    assert re.fullmatch(r"(flask/ctx|wsgi_core/context)\.py:\d+", pushed.place)
+
+
+@every_framework
+def test_functions_of_one_def_are_told_apart(fw: t.Any) -> None:
+    app = new_app(fw)
+
+    def hook_named(name: str, *, closed_over: bool) -> t.Any:
+        def in_closure() -> None:
+            assert name
+
+        def without() -> None:
+            pass
+
+        hook = in_closure if closed_over else without
+        hook.__name__ = name
+        return hook
+
+    for name in ("one", "two", "three"):
+        app.before_request(hook_named(f"{name}_closed", closed_over=True))
+        app.before_request(hook_named(f"{name}_bare", closed_over=False))
+    names = [f"{name}_{how}" for name in ("one", "two", "three") for how in ("closed", "bare")]
+    assert seen(trace(app, "/").events, "before_request") == names
+
+
+def hooks_of_one_def(app: t.Any) -> None:
+    """after_request functions that only their names tell apart."""
+    for name in ("one", "two"):
+
+        def hook(response: t.Any) -> t.Any:
+            return response
+
+        hook.__name__ = name
+        app.after_request(hook)
+
+
+class WrongOrder(wsgi_core.App):
+    def process_response(self, response: t.Any) -> t.Any:
+        for function in self.after_request_funcs[None]:
+            response = function(response)
+        return response
+
+
+class NoExceptionForTeardown(wsgi_core.App):
+    def do_teardown_request(self, exc: BaseException | None = None) -> None:
+        super().do_teardown_request(None)
+
+
+class NoBeforeRequest(wsgi_core.App):
+    def preprocess_request(self) -> t.Any:
+        return None
+
+
+class NoFinalizing(wsgi_core.App):
+    def finalize_request(self, rv: t.Any, from_error_handler: bool = False) -> t.Any:
+        return self.make_response(rv)
+
+
+class ErrorsUnlogged(wsgi_core.App):
+    def log_exception(self, *args: t.Any) -> None:
+        pass
+
+    def handle_exception(self, e: Exception) -> t.Any:
+        return self.finalize_request(("sorry", 500), from_error_handler=True)
+
+
+def broken_app(fw: t.Any) -> t.Any:
+    app = fw.App(__name__, static_folder=None)
+    hooks_of_one_def(app)
+    app.before_request(lambda: None)
+    app.teardown_request(lambda exc: None)
+    app.add_url_rule("/", "index", lambda: {}["k"])
+    return app
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [WrongOrder, NoExceptionForTeardown, NoBeforeRequest, NoFinalizing, ErrorsUnlogged],
+    ids=lambda c: c.__name__,
+)
+def test_a_core_that_goes_wrong_shows(wrong: type) -> None:
+    flasks = trace(broken_app(SimpleNamespace(App=flask.Flask)), "/").events
+    assert all(row.equal for row in compare(flasks, trace(broken_app(wsgi_core), "/").events))
+    assert not all(row.equal for row in compare(flasks, trace(broken_app(SimpleNamespace(App=wrong)), "/").events))
+
+
+@every_framework
+def test_the_order_is_seen_and_not_assumed(fw: t.Any) -> None:
+    app = new_app(fw)
+    hooks_of_one_def(app)
+    assert seen(trace(app, "/").events, "after_request") == ["two", "one"]
+
+    class Reversed(list[t.Any]):
+        def __reversed__(self) -> t.Iterator[t.Any]:
+            return iter(self)
+
+    app.after_request_funcs[None] = Reversed(app.after_request_funcs[None])
+    assert seen(trace(app, "/").events, "after_request") == ["one", "two"]
+
+
+@every_framework
+def test_one_view_of_two_endpoints_goes_by_the_endpoint(fw: t.Any) -> None:
+    app = new_app(fw)
+    app.add_url_rule("/second", "second", app.view_functions["index"])
+    assert seen(trace(app, "/second").events, "view") == ["second"]
+
+
+@every_framework
+def test_methods_partials_and_callable_objects_are_hooks_too(fw: t.Any) -> None:
+    class Object:
+        def __init__(self, name: str) -> None:
+            self.__name__ = name
+
+        def method(self) -> None: ...
+        def __call__(self) -> None: ...
+
+    app = new_app(fw)
+    first, second = Object("first"), Object("second")
+    for hook in (first.method, first, second, partial(second.method)):
+        app.before_request(hook)
+    assert seen(trace(app, "/").events, "before_request") == ["method", "first", "second", "method"]
+
+
+def test_unwrapping_ends_at_a_name() -> None:
+    assert function_name(partial(print)) == "print"
+    assert function_name(object()) == "object"
+
+
+@every_framework
+def test_class_based_views_go_by_their_endpoint(fw: t.Any) -> None:
+    app = new_app(fw)
+    views: t.Any = flask.views if fw.App is flask.Flask else wsgi_core.views
+
+    class Page(views.View):  # type: ignore[misc]
+        def dispatch_request(self) -> str:
+            return "page"
+
+    for name in ("a", "b"):
+        app.add_url_rule(f"/{name}", view_func=Page.as_view(name))
+    assert seen(trace(app, "/b").events, "view") == ["b"]
+
+
+@every_framework
+def test_overridden_phases_count_once(fw: t.Any) -> None:
+    class Mine(fw.App):  # type: ignore[misc]
+        def finalize_request(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+            return super().finalize_request(*args, **kwargs)
+
+        def make_response(self, rv: t.Any) -> t.Any:
+            return super().make_response(rv)
+
+    events = trace(new_app(SimpleNamespace(App=Mine)), "/").events
+    assert seen(events, "response made") == seen(events, "response finalized") == ["200 OK"]
+
+
+@every_framework
+def test_signals_are_seen_when_somebody_listens(fw: t.Any) -> None:
+    app = new_app(fw)
+    assert not seen(trace(app, "/").events, "signal sent")
+
+    def listener(sender: t.Any, **kwargs: t.Any) -> None:
+        pass
+
+    with fw.request_started.connected_to(listener, app):
+        (signal,) = (event for event in trace(app, "/").events if event.kind == "signal sent")
+    assert signal.key == ("signal sent", "request_started", "to listener")
+    assert "appcontext_popped" in seen(trace(app, "/", signals=True).events, "signal sent")
+    assert not fw.request_started.receivers
+
+
+@every_framework
+def test_another_thread_is_left_out(fw: t.Any) -> None:
+    app = new_app(fw)
+
+    def ask() -> None:
+        app.test_client().get("/")
+
+    app.before_request(lambda: wait_for(ask) if threading.current_thread() is threading.main_thread() else None)
+    assert seen(trace(app, "/").events, "view") == ["index"]
+
+
+def wait_for(function: t.Callable[[], None]) -> None:
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+def test_only_the_app_of_a_framework_can_be_traced() -> None:
+    with pytest.raises(TypeError, match="neither a Flask app nor"):
+        trace(SimpleNamespace(), {})
+
+
+# That it changes nothing
+
+
+@every_framework
+def test_nothing_is_left_behind(fw: t.Any) -> None:
+    before = sys.getprofile(), threading.getprofile(), tools()
+    app = new_app(fw)
+    with pytest.raises(ZeroDivisionError), recording(app, signals=True):
+        _ = 1 / 0
+    trace(app, "/")
+    assert (sys.getprofile(), threading.getprofile(), tools()) == before
+    assert app.wsgi_app.__func__ is fw.App.wsgi_app
+
+
+def tools() -> list[str | None]:
+    return [sys.monitoring.get_tool(i) for i in range(6)] if sys.version_info >= (3, 12) else []
+
+
+@every_framework
+def test_traces_may_be_nested(fw: t.Any) -> None:
+    outer, inner = new_app(fw), new_app(fw)
+    with recording(outer) as recorded:
+        result = trace(inner, "/")
+        recorded.client().get("/")
+    assert seen(result.events, "view") == seen(recorded.events, "view") == ["index"]
+
+
+@every_framework
+def test_an_error_of_the_watching_does_not_reach_the_app(fw: t.Any) -> None:
+    app = new_app(fw)
+
+    class Request(fw.Request):  # type: ignore[misc]
+        @property
+        def routing_exception(self) -> t.Any:
+            if sys._getframe(1).f_code.co_name == "describe_match":
+                raise LookupError
+            return None
+
+        @routing_exception.setter
+        def routing_exception(self, value: t.Any) -> None:
+            pass
+
+    app.request_class = Request
+    answers: list[str] = []
+    with pytest.raises(RuntimeError, match="failed to follow"), recording(app) as recorded:
+        answers.append(recorded.client().get("/").text)
+    assert answers == ["hello"]
+
+
+# Comparing
+
+
+def test_comparing_pairs_equal_events_and_marks_the_others() -> None:
+    left = [Event("view", "a"), Event("before_request", "x"), Event("close"), Event("view", "b", "raises")]
+    right = [Event("view", "a"), Event("close"), Event("view", "b"), Event("body exhausted")]
+    rows = compare(left, right)
+    assert [row.mark for row in rows] == [" ", "<", " ", "!", ">"]
+    assert [row.event.kind for row in rows] == ["view", "before_request", "close", "view", "body exhausted"]
+
+
+def test_time_and_place_do_not_count() -> None:
+    assert Event("view", "a", file="x.py", line=1, start_us=1.0) == Event("view", "a", file="y.py", note="n")
+
+
+# The command
+
+
+APPS = """
+    import {framework} as fw
+
+    def create_app(**config):
+        app = (getattr(fw, "Flask", None) or fw.App)("apps", static_folder=None)
+
+        @app.before_request
+        def {hook}():
+            pass
+
+        @app.route("/<name>", methods=["GET", "POST"])
+        def view(name):
+            return f"<{{name}}> {{fw.request.headers.get('X-Test')}} {{fw.request.get_json(silent=True)}}"
+
+        return app
+
+    app = create_app()
+
+    def broken():
+        raise ValueError("no such file")
+"""
+
+
+@pytest.fixture
+def apps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
+    """Modules in the current folder: flask_side, core_side, other_side (whose hook has another name)."""
+    modules = {
+        "flask_side": ("flask", "check"),
+        "core_side": ("wsgi_core", "check"),
+        "other_side": ("wsgi_core", "test"),
+    }
+    for name, (framework, hook) in modules.items():
+        text = textwrap.dedent(APPS).format(framework=framework, hook=hook)
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in modules:
+        sys.modules.pop(name, None)
+
+
+def run(*args: str, **kwargs: t.Any) -> Result:
+    return CliRunner().invoke(cli, ["trace", *args], catch_exceptions=False, **kwargs)
+
+
+SIDES = ("--flask-app", "flask_side:create_app", "--app", "core_side:create_app")
+
+
+@pytest.mark.usefixtures("apps")
+def test_equal_traces_exit_with_0() -> None:
+    result = run("post", "/x", "--json", "[1]", "--header", "X-Test: yes", *SIDES)
+    assert result.exit_code == 0, result.output
+    assert "request received: POST /x" in result.output
+    assert "body chunk: 21 bytes" not in result.output
+    assert re.search(r"before_request: check +\d+  flask_side\.py:\d+ +\d+  core_side\.py:\d+", result.output)
+    assert re.search(r"equal: \d+ events; flask 3\.1\.3 \d+ µs, wsgi_core", result.output)
+
+
+@pytest.mark.usefixtures("apps")
+def test_json_and_headers_reach_the_app() -> None:
+    result = run("POST", "/x", "--json", "[1]", "--header", "X-Test: yes", *SIDES)
+    assert f"body chunk: {len('<x> yes [1]')} bytes" in result.output
+
+
+@pytest.mark.usefixtures("apps")
+def test_a_difference_exits_with_1_and_is_marked() -> None:
+    result = run("GET", "/x", "--flask-app", "flask_side:create_app", "--app", "other_side:app")
+    assert result.exit_code == 1
+    (marked,) = (line for line in result.output.splitlines() if line.startswith("!"))
+    assert "before_request: check | before_request: test" in marked
+    assert "different: 1 of" in result.output
+
+
+@pytest.mark.usefixtures("apps")
+def test_one_app_is_shown_alone() -> None:
+    for option in ("--app", "--flask-app"):
+        result = run("GET", "/x", option, "flask_side:create_app()", "--warm-up", "1")
+        assert result.exit_code == 0
+        assert re.search(r"^\d+ events, \d+ µs$", result.output, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("apps")
+def test_two_apps_of_one_framework_go_by_their_names() -> None:
+    result = run("GET", "/x", "--flask-app", "other_side:app", "--app", "core_side:app", "--signals")
+    assert result.exit_code == 1
+    assert "other_side:app" in result.output.splitlines()[0]
+    assert "signal sent: request_started" in result.output
+
+
+@pytest.mark.usefixtures("apps")
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["GET"], "Missing argument 'PATH'"),
+        (["GET", "/", "--header", "colonless"], "Name: value"),
+        (["GET", "/", "--app", "core_side"], "not of the form module:factory"),
+        (["GET", "/", "--app", "missing:app"], "No module named 'missing'"),
+        (["GET", "/", "--app", "core_side:missing"], "has no attribute 'missing'"),
+        (["GET", "/", "--app", "core_side:1+"], "Failed to parse"),
+        (["GET", "/", "--app", "core_side:broken"], "ValueError: no such file"),
+        (["GET", "/", "--app", "os:getcwd"], "neither a Flask app nor"),
+        (["GET", "/x", "--app", "core_side:app", "--html", "missing/x.html"], "missing"),
+    ],
+)
+def test_wrong_usage_exits_with_2(args: list[str], message: str) -> None:
+    result = run(*args)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.usefixtures("apps")
+def test_without_flask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "flask", None)
+    result = run("GET", "/x", *SIDES)
+    assert result.exit_code == 2
+    assert "pip install wsgi_core[flask]" in result.output
+
+
+@pytest.mark.usefixtures("apps")
+def test_colours_are_for_terminals_only() -> None:
+    assert "\x1b" not in run("GET", "/x", *SIDES).output
+    assert "\x1b[" in run("GET", "/x", *SIDES, color=True).output
+
+
+@pytest.mark.usefixtures("apps")
+def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert run("GET", "/x", "--flask-app", "flask_side:app", "--app", "other_side:app", "--html", str(page)).exit_code
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)=|url\(|@import|<script""", text)
+    assert "prefers-color-scheme: dark" in text
+    assert 'name="viewport"' in text
+    assert "before_request</b> check" in text
+    assert "before_request</b> test" not in text  # the difference stands in the row of both
+    assert text.count('class="track"') > 30
+
+
+@pytest.mark.usefixtures("apps")
+def test_the_page_escapes_what_the_client_sent(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    run("GET", "/<b>bold", "--app", "core_side:app", "--html", str(page))
+    text = page.read_text(encoding="utf-8")
+    assert "&lt;b&gt;bold" in text
+    assert "<b>bold" not in text
+
+
+def test_the_service_and_its_twin_have_equal_traces() -> None:
+    row = (
+        '{"tenure_months": 12, "monthly_charges": 70.5, "total_charges": 846, "contract_month_to_month": 1,'
+        ' "has_fiber": 1}'
+    )
+    for args in (["POST", "/predict", "--json", row], ["POST", "/predict", "--json", "{"], ["GET", "/nowhere"]):
+        result = run(*args)
+        assert result.exit_code == 0, result.output
+        assert "flask_equiv/service.py" in result.output

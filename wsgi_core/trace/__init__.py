@@ -1,0 +1,39 @@
+"""Watch one request pass through the phases, in the core and in Flask, and compare.
+
+>>> from wsgi_core import App
+>>> app = App("example")
+>>> @app.get("/")
+... def index():
+...     return "hello"
+>>> seen = trace(app, "/")
+>>> seen.status
+'200 OK'
+>>> [event.name for event in seen.events if event.kind == "view"]
+['index']
+
+`trace` sends one request, `recording` records whatever a test client sends, `compare` aligns two lists of
+events. Events are equal by kind, name and detail; file, line, time and notes are beside that (`Event`).
+
+What counts as an event, where the two frameworks go different ways to the same end:
+
+- *signal sent* counts when somebody receives the signal. Flask calls ``send`` in any case, the core only then;
+  nobody can see the difference. Ask for ``signals=True`` to have every signal of the lifecycle received.
+- *session opened* is when the session is there for whoever asks: at the request context's first push. Where the
+  core puts the opening off (no cookie came, nobody asked yet), a note says so.
+- *session saved* counts when saving changed the response's headers, or when the app's own class saves. Flask
+  calls the method for untouched sessions too, where it does nothing.
+- *request context pushed* stands after the application context's events, when the request context becomes
+  current; *popped* stands where it stops to be, after the teardown functions.
+- *view*: a view that is a generator function only makes its generator where it is called, and says so in a note.
+- *raises*, in an event's detail: an exception left the function. Which one, the next events say.
+
+Nothing of the frameworks or the app is changed to see this: the interpreter reports the calls (`watcher`).
+"""
+
+from __future__ import annotations
+
+from .align import Row, compare
+from .drive import Recording, build_environ, recording, trace
+from .events import GROUPS, Event, Trace
+
+__all__ = ["GROUPS", "Event", "Recording", "Row", "Trace", "build_environ", "compare", "recording", "trace"]

@@ -1,0 +1,74 @@
+"""Two traces side by side: equal events in one row, everything else marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from .events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event on the left, on the right, or on both sides."""
+
+    left: Event | None
+    right: Event | None
+
+    @property
+    def equal(self) -> bool:
+        """Whether the same thing happened on both sides here."""
+        return self.left == self.right
+
+    @property
+    def mark(self) -> str:
+        """How a row is marked: nothing, ``<`` only left, ``>`` only right, ``!`` not the same."""
+        if self.equal:
+            return " "
+        if self.left is None:
+            return ">"
+        return "<" if self.right is None else "!"
+
+    @property
+    def event(self) -> Event:
+        """The event that names the row."""
+        event = self.left or self.right
+        assert event is not None
+        return event
+
+
+def compare(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
+    """The rows of two traces, in order. They are equal if every row is.
+
+    Where the two differ, events of one kind still share a row; others have rows of their own.
+    """
+    rows: list[Row] = []
+    for same, a, b in _blocks(left, right, lambda event: event.key):
+        if same:
+            rows += _pairs(a, b)
+        else:
+            for same_kind, c, d in _blocks(a, b, lambda event: event.kind):
+                rows += _pairs(c, d) if same_kind else [*_only_left(c), *_only_right(d)]
+    return rows
+
+
+def _blocks(
+    left: Sequence[Event], right: Sequence[Event], key: Callable[[Event], object]
+) -> Iterator[tuple[bool, Sequence[Event], Sequence[Event]]]:
+    """Consecutive parts of both sides, and whether they have the same keys."""
+    matcher = SequenceMatcher(None, [key(e) for e in left], [key(e) for e in right], autojunk=False)
+    for tag, i, j, k, m in matcher.get_opcodes():
+        yield tag == "equal", left[i:j], right[k:m]
+
+
+def _pairs(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
+    return [Row(a, b) for a, b in zip(left, right, strict=True)]
+
+
+def _only_left(events: Sequence[Event]) -> list[Row]:
+    return [Row(event, None) for event in events]
+
+
+def _only_right(events: Sequence[Event]) -> list[Row]:
+    return [Row(None, event) for event in events]

@@ -1,0 +1,155 @@
+"""The app's own functions: which there are, and which of them a frame is a call of.
+
+The interpreter reports code objects. Two functions that the same ``def`` made share one, so that a frame has
+to be traced back to its function: by what its caller holds, by its closure, its ``self`` or its defaults.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import CodeType, FrameType
+
+_VARARGS = 0x04
+_GENERATOR = 0x20
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A function of the app's: it counts when the framework calls it, in one of ``phases``."""
+
+    kind: str
+    name: str
+    phases: tuple[str, ...]
+    function: t.Any
+    scopes: tuple[str, ...] = ()
+
+
+# Functions that take a hook for the request at hand: the argument, and what it becomes.
+REGISTERING = {
+    "after_this_request": ("after_this_request", ("process_response",)),
+    "call_on_close": ("close callback", ("close",)),
+}
+
+# Tables of hooks: {scope: [function]}.
+_TABLES = {
+    "url_value_preprocessors": ("url value preprocessor", ("preprocess_request",)),
+    "before_request_funcs": ("before_request", ("preprocess_request",)),
+    "after_request_funcs": ("after_request", ("process_response",)),
+    "teardown_request_funcs": ("teardown_request", ("do_teardown_request",)),
+}
+_HANDLING = ("handle_user_exception", "handle_http_exception", "handle_exception")
+
+
+def find_hooks(app: t.Any) -> Iterator[Hook]:
+    """All that is registered with an app, its blueprints' included."""
+    for table, (kind, phases) in _TABLES.items():
+        yield from _find_scoped(kind, phases, getattr(app, table))
+    for function in app.teardown_appcontext_funcs:
+        yield Hook("teardown_appcontext", function_name(function), ("do_teardown_appcontext",), function)
+    for endpoint, function in app.view_functions.items():
+        yield Hook("view", endpoint, ("dispatch_request",), function)
+    handlers = {
+        scope: [function for classes in codes.values() for function in classes.values()]
+        for scope, codes in app.error_handler_spec.items()
+    }
+    yield from _find_scoped("error handler", _HANDLING, handlers)
+
+
+def _find_scoped(kind: str, phases: tuple[str, ...], table: Mapping[str | None, Iterable[t.Any]]) -> Iterator[Hook]:
+    scopes: dict[int, tuple[t.Any, set[str]]] = {}
+    for scope, functions in table.items():
+        for function in functions:
+            scopes.setdefault(id(function), (function, set()))[1].add(scope or "")
+    for function, names in scopes.values():
+        yield Hook(kind, function_name(function), phases, function, tuple(sorted(names)))
+
+
+def unwrapped(function: t.Any) -> t.Any:
+    """The function that runs when this callable is called: through asgiref, partials and bound methods."""
+    for attribute in ("awaitable", "func", "__func__"):
+        inner = getattr(function, attribute, None)
+        if callable(inner):
+            return unwrapped(inner)
+    return function
+
+
+def function_code(function: t.Any) -> CodeType | None:
+    """The code object that a call of ``function`` runs; None for what isn't written in Python."""
+    function = unwrapped(function)
+    code = getattr(function, "__code__", None)
+    if code is None and not isinstance(function, type):
+        code = getattr(getattr(type(function), "__call__", None), "__code__", None)  # noqa: B004
+    return code if isinstance(code, CodeType) else None
+
+
+def function_name(function: t.Any) -> str:
+    """The name that a function goes by."""
+    for candidate in (function, unwrapped(function)):
+        name = getattr(candidate, "__name__", None)
+        if isinstance(name, str):
+            return name
+    return type(function).__name__
+
+
+def is_generator_function(code: CodeType) -> bool:
+    """Whether calling it only makes a generator."""
+    return bool(code.co_flags & _GENERATOR)
+
+
+def runs_function(frame: FrameType, function: t.Any) -> bool:
+    """Whether a frame may be a call of ``function``, and not of another one made by the same ``def``."""
+    known = frame.f_locals
+    owner = getattr(function, "__self__", None)
+    inner = unwrapped(function)
+    if not hasattr(inner, "__code__"):
+        owner = inner
+    if owner is not None and known.get(frame.f_code.co_varnames[0]) is not owner:
+        return False
+    cells = zip(frame.f_code.co_freevars, getattr(inner, "__closure__", None) or (), strict=False)
+    return all(known.get(name) is _content(cell) for name, cell in cells)
+
+
+def has_defaults(frame: FrameType, function: t.Any) -> bool:
+    """Whether the last positional arguments of the call are the defaults of ``function``."""
+    defaults = getattr(unwrapped(function), "__defaults__", None) or ()
+    code, known = frame.f_code, frame.f_locals
+    names = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
+    return all(known.get(name) is default for name, default in zip(names, defaults, strict=True))
+
+
+def _content(cell: t.Any) -> t.Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def first_exception(frame: FrameType) -> BaseException | None:
+    """The exception among the positional arguments of a call, as error handlers and teardowns get it."""
+    code, known = frame.f_code, frame.f_locals
+    named, behind = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    values = [known.get(name) for name in code.co_varnames[:named]]
+    if code.co_flags & _VARARGS:
+        values += known.get(code.co_varnames[behind], ())
+    return next((value for value in values if isinstance(value, BaseException)), None)
+
+
+def choose(hooks: Sequence[Hook], frame: FrameType, caller: FrameType | None, endpoint: str | None) -> Hook:
+    """The hook among ``hooks``, which all have its code, that this frame runs.
+
+    ``caller`` is the frame of the phase: its loop variable holds the function. Never whose turn it should be:
+    a wrong order must show. What can't be told apart is named as such.
+    """
+    held = {id(value) for outer in (frame.f_back, caller) if outer is not None for value in outer.f_locals.values()}
+    for fits in (
+        lambda hook: id(hook.function) in held,
+        lambda hook: runs_function(frame, hook.function),
+        lambda hook: has_defaults(frame, hook.function),
+        # Views are looked up by this, and those left here do the same.
+        lambda hook: hook.kind == "view" and hook.name == endpoint,
+    ):
+        hooks = [hook for hook in hooks if fits(hook)] or hooks
+    names = " or ".join(sorted({hook.name for hook in hooks}))
+    return replace(hooks[0], name=names)

@@ -1,0 +1,251 @@
+"""Which functions stand for which events: the framework's phases, and what the app has registered.
+
+Flask and the core have the same names for the same things, so one table describes both.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+
+from blinker import Signal
+from werkzeug.exceptions import HTTPException, SecurityError
+
+from .events import Event
+from .hooks import Hook, find_hooks, function_code, function_name
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A function of the framework's.
+
+    A phase without a kind only gives its place to the hooks that are called in it. The event stands where
+    the function starts; with ``at_end``, where it ends; with ``after``, where that other phase inside it
+    is over, which is where the thing itself happens.
+    """
+
+    name: str
+    kind: str = ""
+    describe: Callable[[Call], tuple[str, str] | None] = lambda call: ("", "")
+    at_end: bool = False
+    after: str = ""
+    inside: str = ""
+    note: str = ""
+    once: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """A call of a watched function, while it lasts."""
+
+    code: CodeType | None
+    phase: Phase
+    began: int
+    arguments: Mapping[str, t.Any] = field(default_factory=dict)
+    event: Event | None = None
+    pending: Event | None = None
+    before: t.Any = None
+    value: t.Any = None
+    raised: bool = False
+    frame: FrameType | None = None
+
+
+# How each phase's event is described
+
+
+def _named(value: t.Any) -> str:
+    return type(value).__name__
+
+
+def describe_error(call: Call) -> tuple[str, str]:
+    """The class of the exception that the phase is about."""
+    return _named(call.arguments.get("e")), ""
+
+
+def describe_exc(call: Call) -> tuple[str, str]:
+    """What a teardown was given."""
+    return "", receives(call.arguments.get("exc"))
+
+
+def receives(error: t.Any) -> str:
+    """How an event says which exception a function was given."""
+    return f"receives {_named(error) if isinstance(error, BaseException) else error}"
+
+
+def describe_match(call: Call) -> tuple[str, str] | None:
+    """The rule and its endpoint, or which error the matching ended in."""
+    request = call.arguments["self"].request
+    error = request.routing_exception
+    if isinstance(error, SecurityError):
+        return None  # the host was refused before there was anything to match
+    if error is not None:
+        return "nothing", f"{error.code} {_named(error)}" if isinstance(error, HTTPException) else _named(error)
+    rule = request.url_rule
+    return ("", "") if rule is None else (rule.rule, rule.endpoint)
+
+
+def describe_response(call: Call) -> tuple[str, str]:
+    """The status of the response that was returned."""
+    return getattr(call.value, "status", ""), ""
+
+
+def describe_waiting_session(call: Call) -> tuple[str, str] | None:
+    """A session that can wait is there for whoever asks: that counts as opened."""
+    return ("", "") if call.value else None
+
+
+def describe_saved(call: Call) -> tuple[str, str] | None:
+    """Saving counts if it left something in the response, or if the app brought its own way of saving."""
+    changed = {name for name, value in response_headers(call) if (name, value) not in call.before}
+    if not changed and not call.raised and _is_frameworks_own(call):
+        return None
+    return "", ", ".join(sorted(changed))
+
+
+def response_headers(call: Call) -> list[tuple[str, str]]:
+    """The headers, as they are now, of the response that a phase was given."""
+    return list(getattr(call.arguments.get("response"), "headers", ()))
+
+
+def _is_frameworks_own(call: Call) -> bool:
+    """Whether the method that ran stands in the module of the framework's base class."""
+    base = type(call.arguments["self"]).__mro__[-2]
+    return call.code is not None and call.code.co_filename == sys.modules[base.__module__].__file__
+
+
+def describe_signal(call: Call) -> tuple[str, str] | None:
+    """The signal and who receives it. Sent to nobody it is no event: the core doesn't call ``send`` then."""
+    signal: Signal = call.arguments["self"]
+    if signal.is_muted:
+        return None
+    receivers = list(signal.receivers_for(call.arguments["sender"]))
+    if not receivers:
+        return None
+    names = sorted(function_name(receiver) for receiver in receivers if receiver is not listen)
+    return getattr(signal, "name", "unnamed").replace("-", "_"), f"to {', '.join(names)}" if names else ""
+
+
+def listen(sender: t.Any, **kwargs: t.Any) -> None:
+    """A receiver that does nothing: connected to a signal, it makes the framework send it."""
+
+
+def describe_automatic_options(call: Call) -> tuple[str, str]:
+    """The framework answers in the place of a view."""
+    return "automatic OPTIONS", ""
+
+
+APP_PHASES = (
+    Phase("full_dispatch_request"),
+    Phase("preprocess_request"),
+    Phase("dispatch_request"),
+    Phase("make_default_options_response", "view", describe_automatic_options, inside="dispatch_request"),
+    Phase("handle_user_exception", "error caught", describe_error),
+    Phase("handle_http_exception"),
+    Phase("handle_exception", "error unhandled", describe_error),
+    Phase("log_exception", "error logged"),
+    Phase("finalize_request", "response finalized", describe_response, at_end=True),
+    Phase("make_response", "response made", describe_response, at_end=True, inside="finalize_request"),
+    Phase("process_response"),
+    Phase("do_teardown_request", "request teardown", describe_exc),
+    Phase("do_teardown_appcontext", "app teardown", describe_exc),
+)
+APP_CONTEXT_PHASES = (
+    Phase("AppContext.push", "app context pushed"),
+    Phase("AppContext.pop", "app context popped", after="do_teardown_appcontext"),
+)
+REQUEST_CONTEXT_PHASES = (
+    Phase("RequestContext.push", "request context pushed", after="AppContext.push"),
+    Phase("RequestContext.match_request", "url matched", describe_match, at_end=True),
+    Phase("RequestContext.pop", "request context popped", after="do_teardown_request"),
+)
+SESSION_PHASES = (
+    Phase("open_session", "session opened", at_end=True, inside="RequestContext.push", once=True),
+    Phase(
+        "can_wait", "session opened", describe_waiting_session, at_end=True, inside="RequestContext.push", once=True,
+        note="put off until somebody asks for it",
+    ),
+    Phase("save_session", "session saved", describe_saved, at_end=True, inside="process_response"),
+)  # fmt: skip
+SIGNAL_PHASE = Phase("send", "signal sent", describe_signal)
+
+Roles = dict[int, list[Phase | Hook]]
+
+
+class Plan:
+    """What to watch for one app: its framework's phases and its own functions, by code object.
+
+    Raises TypeError for an app that is neither Flask's nor the core's.
+    """
+
+    def __init__(self, app: t.Any) -> None:
+        self._app = app
+        self.roles: Roles = {}
+        self.codes: dict[int, CodeType] = {}
+        self.package, self.signals = "", list[Signal]()
+        self._add_phases(app)
+        for hook in find_hooks(app):
+            self.add_hook(hook)
+
+    def add_hook(self, hook: Hook) -> CodeType | None:
+        """Watch for a function of the app's; None if it has no code to watch."""
+        code = function_code(hook.function)
+        return None if code is None else self._add(code, hook)
+
+    def is_foreign(self, call: Call) -> bool:
+        """Whether a phase belongs to another app of the same framework, which this one has to do with."""
+        subject = call.arguments.get("sender", call.arguments.get("self"))
+        app = getattr(subject, "app", subject)
+        return hasattr(app, "wsgi_app") and app is not self._app
+
+    def _add(self, code: CodeType, role: Phase | Hook) -> CodeType:
+        self.codes[id(code)] = code
+        roles = self.roles.setdefault(id(code), [])
+        if role not in roles:
+            roles.append(role)
+        return code
+
+    def _add_methods(self, cls: type, phases: Iterable[Phase]) -> None:
+        """A phase is whatever stands under its name in the class and its bases: overriding methods too."""
+        for phase in phases:
+            name = phase.name.rpartition(".")[2]
+            for base in cls.__mro__:
+                code = function_code(vars(base)[name]) if name in vars(base) else None
+                if code is not None:
+                    self._add(code, phase)
+
+    def _add_phases(self, app: t.Any) -> None:
+        module = _framework_module(type(app))
+        self.package = module.__name__.partition(".")[0]
+        self.request: t.Any = sys.modules[self.package].request
+        self._add_methods(type(app), APP_PHASES)
+        self._add_methods(type(app.session_interface), SESSION_PHASES)
+        for cls in _with_subclasses(module.AppContext):
+            self._add_methods(cls, APP_CONTEXT_PHASES)
+        for cls in _with_subclasses(module.RequestContext):
+            self._add_methods(cls, REQUEST_CONTEXT_PHASES)
+        self._add_methods(Signal, [SIGNAL_PHASE])
+        signals = vars(sys.modules[f"{self.package}.signals"]).values()
+        self.signals = [signal for signal in signals if isinstance(signal, Signal)]
+        self._add_methods(app.response_class, [Phase("call_on_close")])
+        late = function_code(sys.modules[self.package].after_this_request)
+        assert late is not None
+        self._add(late, Phase("after_this_request"))
+
+
+def _framework_module(cls: type) -> t.Any:
+    """The module in which the app's framework defines the app class."""
+    for base in reversed(cls.__mro__):
+        module: t.Any = sys.modules[base.__module__]
+        if "wsgi_app" in vars(base) and hasattr(module, "RequestContext"):
+            return module
+    raise TypeError(f"{cls.__name__} is neither a Flask app nor one of wsgi_core's.")
+
+
+def _with_subclasses(cls: type) -> Iterator[type]:
+    yield cls
+    subclasses: list[type] = cls.__subclasses__()
+    for subclass in subclasses:
+        yield from _with_subclasses(subclass)

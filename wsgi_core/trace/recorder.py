@@ -1,0 +1,220 @@
+"""From the starts and ends of functions to the events of one request, in their order."""
+
+from __future__ import annotations
+
+import os
+import sys
+import typing as t
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from time import perf_counter_ns
+from types import CodeType, FrameType, GeneratorType
+from weakref import WeakSet
+
+from .events import Event
+from .hooks import REGISTERING, Hook, choose, first_exception, function_name, is_generator_function
+from .phases import Call, Phase, Plan, receives, response_headers
+from .watcher import Watcher
+
+_NOTHING = Phase("")
+
+
+class Recorder:
+    """Watches one app and writes down its events."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.events: list[Event] = []
+        self._plan = plan
+        self._calls: list[Call] = []
+        self._seen: WeakSet[t.Any] = WeakSet()
+        self._began = perf_counter_ns()
+        self._watcher = Watcher(self._started, self._ended)
+        for code in plan.codes.values():
+            self._watch(code)
+
+    def start(self) -> None:
+        """Begin."""
+        self._began = perf_counter_ns()
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End; RuntimeError if something went wrong with the watching."""
+        self._watcher.stop()
+
+    def _watch(self, code: CodeType) -> None:
+        if not is_generator_function(code):
+            self._watcher.watch(code)
+
+    # What the caller of the app sees
+
+    @contextmanager
+    def span(self, kind: str, name: str) -> Iterator[Event]:
+        """An event with others inside it."""
+        call = Call(None, Phase(kind), perf_counter_ns())
+        call.event = Event(kind, name)
+        self._append(call, call.event)
+        self._calls.append(call)
+        try:
+            yield call.event
+        finally:
+            self._calls.remove(call)
+            self._set_duration(call, call.event)
+
+    def point(self, kind: str, name: str = "", detail: str = "", began: int | None = None) -> None:
+        """An event that ends now, and began at this `perf_counter_ns`."""
+        call = Call(None, _NOTHING, began or perf_counter_ns())
+        event = Event(kind, name, detail)
+        self._append(call, event)
+        self._set_duration(call, event)
+
+    # What the watcher reports
+
+    def _started(self, code: CodeType, frame: FrameType) -> None:
+        parent = self._calls[-1] if self._calls else Call(None, _NOTHING, 0)
+        role = self._find_role(code, frame, parent)
+        phase = role if isinstance(role, Phase) else _NOTHING
+        if phase.name != parent.phase.after:
+            self._fire(parent)
+        call = Call(code, phase, perf_counter_ns(), frame=frame)
+        if isinstance(role, Hook):
+            call.event = self._hook_event(role, frame)
+            self._append(call, call.event)
+        elif phase.name in REGISTERING:
+            self._add_late_hook(phase.name, frame.f_locals["f" if "f" in frame.f_locals else "func"])
+        elif phase is not _NOTHING and phase.name != parent.phase.name:
+            self._start_phase(call, frame)
+        self._calls.append(call)
+
+    def _ended(self, code: CodeType, value: t.Any, raised: bool) -> None:
+        depth = next((i for i in reversed(range(len(self._calls))) if self._calls[i].code is code), None)
+        if depth is None:
+            return  # it began before the watching did
+        call = self._calls[depth]
+        del self._calls[depth:]
+        call.value, call.raised = value, raised
+        self._add_generator_hook(call)
+        self._end_call(call)
+        parent = self._calls[-1] if self._calls else None
+        if parent is not None and parent.phase.after == call.phase.name:
+            # Entering stops where the step before failed; leaving goes on all the same.
+            if raised and parent.phase.name.endswith(".push"):
+                parent.pending = None
+            self._fire(parent)
+
+    def _find_role(self, code: CodeType, frame: FrameType, parent: Call) -> Phase | Hook | None:
+        """What a call of this code is, in this phase; a view called by another view is nothing."""
+        roles, inside = self._plan.roles.get(id(code), ()), parent.phase.name
+        for role in roles:
+            if isinstance(role, Phase) and role.inside in ("", inside):
+                return role
+        hooks = [role for role in roles if isinstance(role, Hook) and inside in role.phases]
+        if len(hooks) < 2:
+            return hooks[0] if hooks else None
+        return choose(hooks, frame, parent.frame, self._plan.request.endpoint)
+
+    # Phases
+
+    def _start_phase(self, call: Call, frame: FrameType) -> None:
+        call.arguments = dict(frame.f_locals)
+        call.before = response_headers(call)
+        if not call.phase.kind or call.phase.at_end:
+            return
+        event = self._phase_event(call)
+        if event is None:
+            return
+        if call.phase.after:
+            call.pending = event
+        else:
+            call.event = event
+            self._append(call, event)
+
+    def _fire(self, call: Call) -> None:
+        """What a phase is named for happens now."""
+        if call.pending is not None:
+            call.event, call.pending = call.pending, None
+            self._append(call, call.event)
+
+    def _end_call(self, call: Call) -> None:
+        if call.raised and call.phase.name.endswith(".push"):
+            call.pending = None
+        self._fire(call)
+        if call.phase.at_end and call.arguments and not (call.raised and call.phase.name == "finalize_request"):
+            self._end_phase(call)
+        event = call.event
+        if event is None:
+            return
+        self._set_duration(call, event)
+        if call.raised:
+            event.add_detail("raises")
+        elif event.kind == "before_request" and call.value is not None:
+            event.add_detail("answers")
+
+    def _end_phase(self, call: Call) -> None:
+        event = self._phase_event(call)
+        if event is None or (call.phase.once and self._was_seen(self._calls[-1].arguments["self"])):
+            return
+        call.event = event
+        self._append(call, event)
+
+    def _phase_event(self, call: Call) -> Event | None:
+        described = call.phase.describe(call)
+        if described is None:
+            return None
+        event = Event(call.phase.kind, *described, note=call.phase.note)
+        if self._plan.is_foreign(call):
+            event.add_detail("another app")
+        return event
+
+    def _was_seen(self, ctx: t.Any) -> bool:
+        seen = ctx in self._seen
+        self._seen.add(ctx)
+        return seen
+
+    # Hooks
+
+    def _hook_event(self, hook: Hook, frame: FrameType) -> Event:
+        event = Event(hook.kind, hook.name)
+        scopes = ["app" if not scope else f"blueprint {scope}" for scope in hook.scopes]
+        if scopes != ["app"] and scopes:
+            event.add_detail(", ".join(scopes))
+        if hook.kind in ("error handler", "teardown_request", "teardown_appcontext"):
+            event.add_detail(receives(first_exception(frame)))
+        return event
+
+    def _add_late_hook(self, registered_by: str, function: t.Any) -> None:
+        kind, phases = REGISTERING[registered_by]
+        code = self._plan.add_hook(Hook(kind, function_name(function), phases, function))
+        if code is not None:
+            self._watch(code)
+
+    def _add_generator_hook(self, call: Call) -> None:
+        """A generator function ran nothing when it was called: what it made is the only sign of it."""
+        code = call.value.gi_code if isinstance(call.value, GeneratorType) else None
+        for role in self._plan.roles.get(id(code), ()):
+            if isinstance(role, Hook) and call.phase.name in role.phases:
+                made = Call(code, _NOTHING, perf_counter_ns())
+                event = Event(role.kind, role.name, note="a generator: it runs with the body")
+                self._append(made, event)
+                return
+
+    # Events
+
+    def _append(self, call: Call, event: Event) -> None:
+        if call.code is not None:
+            event.file, event.line = short_path(call.code.co_filename), call.code.co_firstlineno
+        event.start_us = (call.began - self._began) / 1000
+        event.depth = sum(1 for outer in self._calls if outer.event is not None and outer is not call)
+        self.events.append(event)
+
+    def _set_duration(self, call: Call, event: Event) -> None:
+        event.duration_us = (perf_counter_ns() - call.began) / 1000
+
+
+@cache
+def short_path(filename: str) -> str:
+    """A source file as seen from where its package was imported, with forward slashes."""
+    roots = [os.path.abspath(entry) for entry in sys.path]
+    inside = [root for root in roots if filename.startswith(root.rstrip(os.sep) + os.sep)]
+    path = os.path.relpath(filename, max(inside, key=len)) if inside else os.path.basename(filename)
+    return path.replace(os.sep, "/")

@@ -1,0 +1,91 @@
+"""A comparison as text: one row per event, the two sides beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from .align import Row
+from .events import Event, Trace
+
+_COLORS = {
+    "wsgi": "white",
+    "context": "blue",
+    "session": "cyan",
+    "routing": "cyan",
+    "signal": "magenta",
+    "hook": "yellow",
+    "view": "green",
+    "error": "red",
+    "response": "bright_white",
+}
+
+
+def render(rows: Sequence[Row], left: Trace, right: Trace | None) -> str:
+    """The whole text, with colours: `click.echo` drops them where they don't belong.
+
+    ``right`` is None for a trace that stands alone, as the left one.
+    """
+    labels = [left.label] if right is None else [left.label, right.label]
+    table = [_cells(row, len(labels)) for row in rows]
+    head = ["", "event", *(text for label in labels for text in ("µs", label))]
+    widths = [max(len(line[i]) for line in (head, *table)) for i in range(len(head))]
+    lines = [click.style(_line(head, widths), bold=True)]
+    lines += [_paint(row, _line(cells, widths)) for row, cells in zip(rows, table, strict=True)]
+    lines += ["", *_notes(rows), _verdict(rows, left, right)]
+    return "\n".join(lines)
+
+
+def _cells(row: Row, sides: int) -> list[str]:
+    indent = "  " * row.event.depth
+    text = f"{indent}{row.event}"
+    if row.mark == "!":
+        text = f"{indent}{row.left} | {row.right}"
+    cells = [row.mark, text]
+    for event in (row.left, row.right)[:sides]:
+        cells += ["", ""] if event is None else [f"{event.duration_us:.0f}", _place(event)]
+    return cells
+
+
+def _place(event: Event) -> str:
+    return f"{event.place} *" if event.note else event.place
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        text.rjust(width) if i >= 2 and i % 2 == 0 else text.ljust(width)
+        for i, (text, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  ".join(padded).rstrip()
+
+
+def _paint(row: Row, line: str) -> str:
+    if not row.equal:
+        return click.style(line, fg="red", bold=True)
+    return click.style(line, fg=_COLORS[row.event.group])
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    events = [event for row in rows for event in (row.left, row.right) if event is not None and event.note]
+    return list(dict.fromkeys(f"* {event.kind} {event.name}".rstrip() + f": {event.note}" for event in events))
+
+
+def _verdict(rows: Sequence[Row], left: Trace, right: Trace | None) -> str:
+    if right is None:
+        return click.style(f"{len(rows)} events, {left.duration_us:.0f} µs", bold=True)
+    total = f"{left.label} {left.duration_us:.0f} µs, {right.label} {right.duration_us:.0f} µs, watching included"
+    return click.style(f"{verdict(rows)}; {total}", fg="green" if all(r.equal for r in rows) else "red", bold=True)
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """The answer in a few words."""
+    different = sum(not row.equal for row in rows)
+    if not different:
+        return f"equal: {len(rows)} events"
+    return f"different: {different} of {len(rows)} rows"
+
+
+def alone(events: Sequence[Event]) -> list[Row]:
+    """Rows for a trace that is compared with nothing: the same event on both sides."""
+    return [Row(event, event) for event in events]
