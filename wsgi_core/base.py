@@ -8,6 +8,7 @@ import sys
 import typing as t
 import weakref
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from functools import cached_property
 
@@ -21,6 +22,7 @@ from .json import DefaultJSONProvider, JSONProvider
 from .logging import create_logger
 from .paths import find_package
 from .registry import F, setupmethod
+from .resources import Folder
 from .responses import Responses
 from .routing import Routing
 from .sessions import SecureCookieSessionInterface, SessionInterface
@@ -31,6 +33,10 @@ if t.TYPE_CHECKING:
     from .app import App
     from .blueprints import Blueprint
     from .testing import FlaskClient, FlaskCliRunner
+
+
+def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
+    return timedelta(seconds=value) if isinstance(value, int) else value
 
 
 class AppBase(Routing, ErrorHandling, Responses, Templating):
@@ -48,9 +54,7 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
 
     testing = ConfigAttribute("TESTING")
     secret_key = ConfigAttribute("SECRET_KEY")
-    permanent_session_lifetime = ConfigAttribute(
-        "PERMANENT_SESSION_LIFETIME", lambda value: timedelta(seconds=value) if isinstance(value, int) else value
-    )
+    permanent_session_lifetime = ConfigAttribute("PERMANENT_SESSION_LIFETIME", _make_timedelta)
 
     default_config: t.Mapping[str, t.Any] = DEFAULT_CONFIG
 
@@ -58,21 +62,19 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
         self,
         import_name: str,
         static_url_path: str | None = None,
-        static_folder: str | os.PathLike[str] | None = "static",
+        static_folder: Folder = "static",
         static_host: str | None = None,
         host_matching: bool = False,
         subdomain_matching: bool = False,
-        template_folder: str | os.PathLike[str] | None = "templates",
+        template_folder: Folder = "templates",
         instance_path: str | None = None,
         instance_relative_config: bool = False,
         root_path: str | None = None,
     ) -> None:
         super().__init__(import_name, static_folder, static_url_path, template_folder, root_path)
-        if instance_path is None:
-            instance_path = self.auto_find_instance_path()
-        elif not os.path.isabs(instance_path):
+        if instance_path is not None and not os.path.isabs(instance_path):
             raise ValueError("If an instance path is provided it must be absolute.")
-        self.instance_path = instance_path
+        self.instance_path = self.auto_find_instance_path() if instance_path is None else instance_path
         self.config = self.make_config(instance_relative_config)
         self.aborter = self.make_aborter()
         self.json = self.json_provider_class(t.cast("App", self))
@@ -86,12 +88,11 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
             assert bool(static_host) == host_matching, "Invalid static_host/host_matching combination"
             # The view must not keep the app alive: an app that nobody refers to is freed at once.
             app = weakref.ref(self)
-            self.add_url_rule(
-                f"{self.static_url_path}/<path:filename>",
-                endpoint="static",
-                host=static_host,
-                view_func=lambda **kw: t.cast(AppBase, app()).send_static_file(**kw),
-            )
+
+            def view(**kwargs: t.Any) -> Response:
+                return t.cast(AppBase, app()).send_static_file(**kwargs)
+
+            self.add_url_rule(f"{self.static_url_path}/<path:filename>", "static", view, host=static_host)
 
     # Ways to call it
 
@@ -99,11 +100,8 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
         """A request context for a made-up request; the arguments are `testing.EnvironBuilder`'s."""
         from .testing import EnvironBuilder
 
-        builder = EnvironBuilder(t.cast("App", self), *args, **kwargs)
-        try:
+        with closing(EnvironBuilder(t.cast("App", self), *args, **kwargs)) as builder:
             return t.cast("App", self).request_context(builder.get_environ())
-        finally:
-            builder.close()
 
     def test_client(self, use_cookies: bool = True, **kwargs: t.Any) -> FlaskClient:
         """A client that calls this app without a server."""
@@ -122,11 +120,8 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
 
     def _check_setup_finished(self, f_name: str) -> None:
         if self._got_first_request:
-            raise AssertionError(
-                f"The setup method '{f_name}' can no longer be called on the application. It has already"
-                " handled its first request, any changes will not be applied consistently.\n"
-                "Do all that sets the application up before you run it."
-            )
+            too_late = "It has already handled its first request, and any changes will not be applied consistently."
+            raise AssertionError(f"The setup method '{f_name}' can no longer be called on the application. {too_late}")
 
     @cached_property
     def name(self) -> str:  # type: ignore[override]
@@ -232,12 +227,8 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
         from werkzeug.serving import run_simple
 
         try:
-            run_simple(
-                host or name or "127.0.0.1",
-                int(port if port is not None else name_port or 5000),
-                t.cast("App", self),
-                **options,
-            )
+            port = int(name_port or 5000) if port is None else port
+            run_simple(host or name or "127.0.0.1", port, t.cast("App", self), **options)
         finally:
             # The reloader may have let this process answer; it starts over with a new set-up.
             self._got_first_request = False

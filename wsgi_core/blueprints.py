@@ -6,15 +6,15 @@ the functions and merges the tables under the blueprint's dotted name.
 
 from __future__ import annotations
 
-import os
 import typing as t
 from collections import defaultdict
 from collections.abc import Callable
 from functools import update_wrapper
 
 from .context import _sentinel
-from .registry import Decorator, F, Hooks, Scaffold, _endpoint_from_view_func, setupmethod
-from .templating import naming
+from .registry import Decorator, F, Hooks, View, _endpoint_from_view_func, decorating, setupmethod
+from .resources import Folder
+from .templating import BlueprintTemplating
 
 if t.TYPE_CHECKING:
     from .app import App
@@ -27,22 +27,18 @@ class BlueprintSetupState:
     """
 
     def __init__(self, blueprint: Blueprint, app: App, options: dict[str, t.Any], first_registration: bool) -> None:
-        def option(name: str) -> t.Any:
-            value = options.get(name)
-            return getattr(blueprint, name) if value is None else value
-
         self.app = app
         self.blueprint = blueprint
         self.options = options
         self.first_registration = first_registration
-        self.subdomain: str | None = option("subdomain")
-        self.url_prefix: str | None = option("url_prefix")
+        self.subdomain: str | None = _option(blueprint, options, "subdomain")
+        self.url_prefix: str | None = _option(blueprint, options, "url_prefix")
         self.name: str = options.get("name", blueprint.name)
         self.name_prefix: str = options.get("name_prefix", "")
         self.url_defaults: dict[str, t.Any] = {**blueprint.url_values_defaults, **dict(options.get("url_defaults", ()))}
 
     def add_url_rule(
-        self, rule: str, endpoint: str | None = None, view_func: Callable[..., t.Any] | None = None, **options: t.Any
+        self, rule: str, endpoint: str | None = None, view_func: View | None = None, **options: t.Any
     ) -> None:
         """Add a rule to the app, with this registration's prefix, subdomain, name and defaults."""
         if self.url_prefix is not None:
@@ -55,7 +51,7 @@ class BlueprintSetupState:
         self.app.add_url_rule(rule, name, view_func, defaults=defaults, **options)
 
 
-class Blueprint(Scaffold):
+class Blueprint(BlueprintTemplating):
     """A set of routes, hooks and handlers. Mirrors flask 3.1.3 sansio/blueprints.py: Blueprint."""
 
     _got_registered_once = False
@@ -64,9 +60,9 @@ class Blueprint(Scaffold):
         self,
         name: str,
         import_name: str,
-        static_folder: str | os.PathLike[str] | None = None,
+        static_folder: Folder = None,
         static_url_path: str | None = None,
-        template_folder: str | os.PathLike[str] | None = None,
+        template_folder: Folder = None,
         url_prefix: str | None = None,
         subdomain: str | None = None,
         url_defaults: dict[str, t.Any] | None = None,
@@ -88,10 +84,9 @@ class Blueprint(Scaffold):
 
     def _check_setup_finished(self, f_name: str) -> None:
         if self._got_registered_once:
+            too_late = "It has already been registered at least once, and any changes will not be applied consistently."
             raise AssertionError(
-                f"The setup method '{f_name}' can no longer be called on the blueprint '{self.name}'. It has"
-                " already been registered at least once, any changes will not be applied consistently.\n"
-                "Set the blueprint up completely before you register it."
+                f"The setup method '{f_name}' can no longer be called on the blueprint '{self.name}'. {too_late}"
             )
 
     @setupmethod
@@ -127,7 +122,7 @@ class Blueprint(Scaffold):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: Callable[..., t.Any] | None = None,
+        view_func: View | None = None,
         provide_automatic_options: bool | None = None,
         **options: t.Any,
     ) -> None:
@@ -168,10 +163,8 @@ class Blueprint(Scaffold):
         if name in app.blueprints:
             which = "this" if app.blueprints[name] is self else "a different"
             at = f" '{name}'" if own_name != name else ""
-            raise ValueError(
-                f"The name '{own_name}' is already registered for {which} blueprint{at}."
-                " Use 'name=' to provide a unique name."
-            )
+            taken = f"The name '{own_name}' is already registered for {which} blueprint{at}."
+            raise ValueError(f"{taken} Use 'name=' to provide a unique name.")
         return name
 
     def _merge_into(self, app: App, name: str) -> None:
@@ -179,17 +172,10 @@ class Blueprint(Scaffold):
             handlers = defaultdict(dict, {code: dict(by_class) for code, by_class in by_code.items()})
             app.error_handler_spec[_scoped(name, scope)] = handlers
         app.view_functions.update(self.view_functions)
-        for table in (
-            "before_request_funcs",
-            "after_request_funcs",
-            "teardown_request_funcs",
-            "url_default_functions",
-            "url_value_preprocessors",
-            "template_context_processors",
-        ):
-            hooks: Hooks = getattr(app, table)
-            for scope, funcs in getattr(self, table).items():
-                hooks[_scoped(name, scope)].extend(funcs)
+        for table, hooks in vars(self).items():
+            if isinstance(hooks, Hooks):
+                for scope, funcs in hooks.items():
+                    vars(app)[table][_scoped(name, scope)].extend(funcs)
 
     def _register_commands(self, app: App, name: str, options: dict[str, t.Any]) -> None:
         # PERF: without a command of its own the group, and so click, was never asked for.
@@ -205,7 +191,7 @@ class Blueprint(Scaffold):
     # What reaches beyond the blueprint, to the whole app
 
     def _record_app_hook(self, table: str, f: F) -> F:
-        self.record_once(lambda state: getattr(state.app, table).setdefault(None, []).append(f))
+        self.record_once(lambda state: getattr(state.app, table).add(f))
         return f
 
     @setupmethod
@@ -242,61 +228,34 @@ class Blueprint(Scaffold):
     def app_errorhandler(self, code: type[Exception] | int) -> Decorator:
         """`errorhandler` for every request of the app."""
 
-        def decorator(f: F) -> F:
+        def record(f: View) -> None:
             self.record_once(lambda state: state.app.register_error_handler(code, f))
-            return f
 
-        return decorator
-
-    @setupmethod
-    def app_template_filter(self, name: str | None = None) -> Decorator:
-        """Decorate a filter for every template of the app."""
-        return naming(self.add_app_template_filter, name)
-
-    @setupmethod
-    def add_app_template_filter(self, f: Callable[..., t.Any], name: str | None = None) -> None:
-        """Add a filter for every template of the app."""
-        self.record_once(lambda state: state.app.add_template_filter(f, name))
-
-    @setupmethod
-    def app_template_test(self, name: str | None = None) -> Decorator:
-        """Decorate a test for every template of the app."""
-        return naming(self.add_app_template_test, name)
-
-    @setupmethod
-    def add_app_template_test(self, f: Callable[..., bool], name: str | None = None) -> None:
-        """Add a test for every template of the app."""
-        self.record_once(lambda state: state.app.add_template_test(f, name))
-
-    @setupmethod
-    def app_template_global(self, name: str | None = None) -> Decorator:
-        """Decorate a function that every template of the app can call."""
-        return naming(self.add_app_template_global, name)
-
-    @setupmethod
-    def add_app_template_global(self, f: Callable[..., t.Any], name: str | None = None) -> None:
-        """Add a function that every template of the app can call."""
-        self.record_once(lambda state: state.app.add_template_global(f, name))
+        return decorating(record)
 
 
 def _scoped(name: str, scope: str | None) -> str:
     return name if scope is None else f"{name}.{scope}"
 
 
+def _option(blueprint: Blueprint, options: dict[str, t.Any], name: str) -> t.Any:
+    """What a registration says, or else the blueprint."""
+    value = options.get(name)
+    return getattr(blueprint, name) if value is None else value
+
+
 def _nested_options(
     blueprint: Blueprint, options: dict[str, t.Any], parent: BlueprintSetupState, name: str
 ) -> dict[str, t.Any]:
     """The options to register a nested blueprint with: prefix and subdomain joined to the parent's."""
-    options = {**options, "name_prefix": name}
-    prefix, subdomain = options.get("url_prefix"), options.get("subdomain")
-    prefix = blueprint.url_prefix if prefix is None else prefix
-    subdomain = blueprint.subdomain if subdomain is None else subdomain
-    if parent.url_prefix is not None:
-        prefix = parent.url_prefix if prefix is None else f"{parent.url_prefix.rstrip('/')}/{prefix.lstrip('/')}"
-    if parent.subdomain is not None:
-        subdomain = parent.subdomain if subdomain is None else f"{subdomain}.{parent.subdomain}"
-    if prefix is not None:
-        options["url_prefix"] = prefix
-    if subdomain is not None:
-        options["subdomain"] = subdomain
-    return options
+    prefix = _option(blueprint, options, "url_prefix")
+    if prefix is None:
+        prefix = parent.url_prefix
+    elif parent.url_prefix is not None:
+        prefix = f"{parent.url_prefix.rstrip('/')}/{prefix.lstrip('/')}"
+    subdomain = _option(blueprint, options, "subdomain")
+    if subdomain is None:
+        subdomain = parent.subdomain
+    elif parent.subdomain is not None:
+        subdomain = f"{subdomain}.{parent.subdomain}"
+    return {**options, "name_prefix": name, "url_prefix": prefix, "subdomain": subdomain}

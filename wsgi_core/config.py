@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import types
@@ -46,6 +45,10 @@ DEFAULT_CONFIG: Mapping[str, t.Any] = ImmutableDict(
 )
 
 
+Path = str | os.PathLike[str]
+Load = Callable[[t.IO[t.Any]], t.Any]
+
+
 class ConfigAttribute:
     """An attribute that reads and writes a key of ``config``, converted by ``get_converter`` when read."""
 
@@ -69,21 +72,16 @@ class Config(dict[str, t.Any]):
     Mirrors flask 3.1.3 config.py: Config.
     """
 
-    def __init__(self, root_path: str | os.PathLike[str], defaults: Mapping[str, t.Any] | None = None) -> None:
+    def __init__(self, root_path: Path, defaults: Mapping[str, t.Any] | None = None) -> None:
         super().__init__(defaults or {})
         self.root_path = root_path
 
     def from_envvar(self, variable_name: str, silent: bool = False) -> bool:
         """As `from_pyfile`, the file's name taken from an environment variable."""
-        filename = os.environ.get(variable_name)
-        if filename:
-            return self.from_pyfile(filename, silent=silent)
-        if silent:
-            return False
-        raise RuntimeError(
-            f"The environment variable {variable_name!r} is not set and as such configuration could not be"
-            " loaded. Set it to the name of a configuration file."
-        )
+        filename = os.environ.get(variable_name, "")
+        if filename or silent:
+            return bool(filename) and self.from_pyfile(filename, silent=silent)
+        raise RuntimeError(f"The environment variable {variable_name!r} is not set to a configuration file's name.")
 
     def from_prefixed_env(self, prefix: str = "FLASK", *, loads: Callable[[str], t.Any] = json.loads) -> bool:
         """Take ``PREFIX_KEY=value`` from the environment, values as JSON or else text; ``__`` nests."""
@@ -102,7 +100,7 @@ class Config(dict[str, t.Any]):
             target[key] = value
         return True
 
-    def from_pyfile(self, filename: str | os.PathLike[str], silent: bool = False) -> bool:
+    def from_pyfile(self, filename: Path, silent: bool = False) -> bool:
         """Run a Python file, relative to the root path, and take its names in capitals.
 
         Raises OSError if it can't be read, unless it is missing and ``silent``.
@@ -125,25 +123,19 @@ class Config(dict[str, t.Any]):
             if key.isupper():
                 self[key] = getattr(obj, key)
 
-    def from_file(
-        self,
-        filename: str | os.PathLike[str],
-        load: Callable[[t.IO[t.Any]], Mapping[str, t.Any]],
-        silent: bool = False,
-        text: bool = True,
-    ) -> bool:
+    def from_file(self, filename: Path, load: Load, silent: bool = False, text: bool = True) -> bool:
         """Take what ``load(file)`` returns, such as ``json.load``, or ``tomllib.load`` with ``text=False``."""
         filename = os.path.join(self.root_path, filename)
         mapping = self._read(filename, "r" if text else "rb", load, silent)
         return mapping is not None and self.from_mapping(mapping)
 
-    def _read(self, filename: str, mode: str, load: Callable[[t.IO[t.Any]], t.Any], silent: bool) -> t.Any | None:
+    def _read(self, filename: str, mode: str, load: Load, silent: bool) -> t.Any | None:
         """What ``load`` makes of the file; None if it is missing and ``silent``."""
         try:
             with open(filename, mode, encoding=None if "b" in mode else "utf-8") as file:
                 return load(file)
         except OSError as e:
-            if silent and e.errno in (errno.ENOENT, errno.EISDIR, errno.ENOTDIR):
+            if silent and isinstance(e, (FileNotFoundError, IsADirectoryError, NotADirectoryError)):
                 return None
             e.strerror = f"Unable to load configuration file ({e.strerror})"
             raise

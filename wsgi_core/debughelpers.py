@@ -16,27 +16,20 @@ class FormDataRoutingRedirect(AssertionError):
     def __init__(self, request: Request) -> None:
         redirect = t.cast(RequestRedirect, request.routing_exception)
         text = (
-            f"A request was sent to '{request.url}', but routing issued a redirect to the canonical URL"
-            f" '{redirect.new_url}'."
+            f"A request was sent to '{request.url}', but routing redirects to the canonical URL '{redirect.new_url}'."
         )
         if f"{request.base_url}/" == redirect.new_url.partition("?")[0]:
             text += " The URL was defined with a trailing slash, which the request left out."
-        text += (
-            "\n\nSend requests to the canonical URL, or use 307 or 308 for routing redirects; otherwise"
-            " browsers drop the form data.\n\nThis exception is only raised in debug mode."
-        )
-        super().__init__(text)
+        text += "\n\nSend requests to the canonical URL, or use 307 or 308 for routing redirects; otherwise browsers"
+        super().__init__(f"{text} drop the form data.\n\nThis exception is only raised in debug mode.")
 
 
 class DebugFilesKeyError(KeyError, AssertionError):
     """In debug mode: an upload was asked for, but the form was sent without its encoding type."""
 
     def __init__(self, request: Request, key: str) -> None:
-        self.msg = (
-            f"request.files has no {key!r}: the request's mimetype is {request.mimetype!r}, not"
-            " 'multipart/form-data', so no file contents were transmitted. Give the form"
-            ' enctype="multipart/form-data".'
-        )
+        sent = f"the request's mimetype is {request.mimetype!r}, so no file contents were transmitted"
+        self.msg = f'request.files has no {key!r}: {sent}. Give the form enctype="multipart/form-data".'
         names = ", ".join(map(repr, request.form.getlist(key)))
         if names:
             self.msg += f"\n\nThe browser transmitted some file names. This was submitted: {names}"

@@ -6,7 +6,6 @@ becomes a response, by the handlers of its blueprint and of the app, the most sp
 
 from __future__ import annotations
 
-import logging
 import sys
 import typing as t
 from types import TracebackType
@@ -15,32 +14,19 @@ from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, I
 from werkzeug.routing import RoutingException
 
 from .context import _cv_request
-from .registry import Scaffold
+from .registry import AppPart, View
 from .signals import got_request_exception
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .config import Config
     from .wrappers import Response
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
-class ErrorHandling(Scaffold):
+class ErrorHandling(AppPart):
     """What an `App` does with exceptions."""
 
-    config: Config
-    debug: bool
-    testing: t.Any
-    logger: logging.Logger
-
-    if t.TYPE_CHECKING:
-
-        def ensure_sync(self, func: Callable[..., t.Any]) -> Callable[..., t.Any]: ...
-        def finalize_request(self, rv: t.Any, from_error_handler: bool = False) -> Response: ...
-
-    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> Callable[..., t.Any] | None:
+    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> View | None:
         """The handler for ``e``: by code before by class alone, blueprint before app, nearest class first.
 
         Mirrors flask 3.1.3 sansio/app.py: App._find_error_handler.

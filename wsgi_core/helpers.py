@@ -20,6 +20,9 @@ if t.TYPE_CHECKING:
 
     from .wrappers import Response
 
+# An iterator, or a function that returns one.
+T = t.TypeVar("T")
+
 
 def get_debug_flag() -> bool:
     """Whether the environment asks for debug mode, by ``FLASK_DEBUG``."""
@@ -33,37 +36,26 @@ def get_load_dotenv(default: bool = True) -> bool:
     return value in {"0", "false", "no"} if value else default
 
 
-@t.overload
-def stream_with_context(generator_or_function: Iterator[t.AnyStr]) -> Iterator[t.AnyStr]: ...
-
-
-@t.overload
-def stream_with_context(
-    generator_or_function: Callable[..., Iterator[t.AnyStr]],
-) -> Callable[..., Iterator[t.AnyStr]]: ...
-
-
-def stream_with_context(generator_or_function: t.Any) -> t.Any:
+def stream_with_context(generator_or_function: T) -> T:
     """Keep the request's contexts around a generator while the server takes its chunks.
 
     Decorates a generator function too. Teardown functions run twice: when the view's context is popped and
     when the body is done. Mirrors flask 3.1.3 helpers.py: stream_with_context.
     """
+    source: t.Any = generator_or_function
     try:
-        chunks = iter(generator_or_function)
+        chunks = iter(source)
     except TypeError:
 
         def decorator(*args: t.Any, **kwargs: t.Any) -> t.Any:
-            return stream_with_context(generator_or_function(*args, **kwargs))
+            return stream_with_context(source(*args, **kwargs))
 
-        return update_wrapper(decorator, generator_or_function)
+        return t.cast(T, update_wrapper(decorator, source))
 
     def in_context() -> Iterator[t.Any]:
         ctx = _cv_request.get(None)
         if ctx is None:
-            raise RuntimeError(
-                "'stream_with_context' can only be used when a request context is active, as in a view function."
-            )
+            raise RuntimeError("'stream_with_context' can only be used when a request context is active.")
         app_ctx = _cv_app.get()
         # The first step is taken below, while the contexts are current; nothing of the body is made yet.
         yield None
@@ -76,7 +68,7 @@ def stream_with_context(generator_or_function: t.Any) -> t.Any:
 
     streamed = in_context()
     next(streamed)
-    return streamed
+    return t.cast(T, streamed)
 
 
 def make_response(*args: t.Any) -> Response:
@@ -125,8 +117,7 @@ def flash(message: str, category: str = "message") -> None:
     # A new assignment, so that the session notices the change.
     session["_flashes"] = [*session.get("_flashes", []), (category, message)]
     app = _cv_app.get().app
-    if message_flashed.receivers:
-        message_flashed.send(app, _async_wrapper=app.ensure_sync, message=message, category=category)
+    message_flashed.send(app, _async_wrapper=app.ensure_sync, message=message, category=category)
 
 
 def get_flashed_messages(
@@ -142,12 +133,10 @@ def get_flashed_messages(
     return flashes if with_categories else [message for _, message in flashes]
 
 
-def _send_file_options(options: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What Werkzeug's file functions need to know of the request and the app."""
-    if options.get("max_age") is None:
-        options["max_age"] = current_app.get_send_file_max_age
-    return options | {
-        "environ": request.environ,
+def _send_file_options(max_age: t.Any) -> dict[str, t.Any]:
+    """What Werkzeug's file functions need to know of the app."""
+    return {
+        "max_age": current_app.get_send_file_max_age if max_age is None else max_age,
         "use_x_sendfile": current_app.config["USE_X_SENDFILE"],
         "response_class": current_app.response_class,
         "_root_path": current_app.root_path,
@@ -170,18 +159,9 @@ def send_file(
     """
     from werkzeug.utils import send_file
 
-    options = _send_file_options(
-        {
-            "mimetype": mimetype,
-            "as_attachment": as_attachment,
-            "download_name": download_name,
-            "conditional": conditional,
-            "etag": etag,
-            "last_modified": last_modified,
-            "max_age": max_age,
-        }
-    )
-    return send_file(path_or_file, **options)  # type: ignore[arg-type, return-value]
+    named = mimetype, as_attachment, download_name
+    options = _send_file_options(max_age)
+    return send_file(path_or_file, request.environ, *named, conditional, etag, last_modified, **options)  # type: ignore[arg-type, return-value]
 
 
 def send_from_directory(directory: os.PathLike[str] | str, path: os.PathLike[str] | str, **kwargs: t.Any) -> Response:
@@ -191,4 +171,5 @@ def send_from_directory(directory: os.PathLike[str] | str, path: os.PathLike[str
     """
     from werkzeug.utils import send_from_directory
 
-    return send_from_directory(directory, path, **_send_file_options(kwargs))  # type: ignore[return-value]
+    options = kwargs | _send_file_options(kwargs.get("max_age"))
+    return send_from_directory(directory, path, request.environ, **options)  # type: ignore[return-value]

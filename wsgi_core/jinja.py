@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
     from .registry import Scaffold
 
 Source = tuple[str, str | None, "Callable[[], bool] | None"]
+Attempt = tuple["Scaffold", BaseLoader, Source | None]
 
 
 class Environment(BaseEnvironment):
@@ -43,15 +44,14 @@ class DispatchingJinjaLoader(BaseLoader):
     def get_source(self, environment: BaseEnvironment, template: str) -> Source:
         """The first loader's source; TemplateNotFound. ``EXPLAIN_TEMPLATE_LOADING`` tries and logs them all."""
         explain = self.app.config["EXPLAIN_TEMPLATE_LOADING"]
-        attempts: list[tuple[Scaffold, BaseLoader, Source | None]] = []
+        attempts: list[Attempt] = []
         for owner, loader in self._iter_loaders():
             try:
-                source = loader.get_source(environment, template)
+                attempts.append((owner, loader, loader.get_source(environment, template)))
+                if not explain:
+                    break
             except TemplateNotFound:
-                source = None
-            if source is not None and not explain:
-                return source
-            attempts.append((owner, loader, source))
+                attempts.append((owner, loader, None))
         if explain:
             self.app.logger.info(_explanation(template, attempts))
         for _, _, source in attempts:
@@ -64,43 +64,30 @@ class DispatchingJinjaLoader(BaseLoader):
         return list({name for _, loader in self._iter_loaders() for name in loader.list_templates()})
 
 
-def _explanation(template: str, attempts: list[tuple[Scaffold, BaseLoader, Source | None]]) -> str:
+def _explanation(template: str, attempts: list[Attempt]) -> str:
     """Which loaders were asked for a template, where they look, and what they found."""
     lines = [f"Locating template {template!r}:"]
     for number, (owner, loader, source) in enumerate(attempts, 1):
-        lines.append(f"{number:5}: trying loader of {_describe(owner)}")
-        lines += [f"       {line}" for line in _settings(loader)]
+        kind = "blueprint" if hasattr(owner, "url_prefix") else "application"
         found = "no match" if source is None else f"found ({source[1] or '<string>'!r})"
-        lines.append(f"       -> {found}")
+        lines.append(f"{number:5}: trying loader of {kind} {owner.name!r} ({owner.import_name})")
+        lines += [f"       {line}" for line in (*_settings(loader), f"-> {found}")]
     hits = sum(source is not None for _, _, source in attempts)
     if hits == 0:
         lines.append("Error: the template could not be found.")
     elif hits > 1:
         lines.append("Warning: multiple loaders returned a match for the template.")
     ctx = _cv_request.get(None)
-    blueprint = None if ctx is None else ctx.request.blueprint
-    if hits != 1 and blueprint is not None:
+    if hits != 1 and ctx is not None and ctx.request.blueprint is not None:
+        blueprint = ctx.request.blueprint
         lines.append(f"  The template was looked up from an endpoint that belongs to the blueprint {blueprint!r}.")
         lines.append("  Maybe you did not place a template in the right folder?")
         lines.append("  See https://flask.palletsprojects.com/blueprints/#templates")
     return "\n".join(lines)
 
 
-def _describe(owner: Scaffold) -> str:
-    from .app import App
-
-    if isinstance(owner, App):
-        return f"application {owner.import_name!r}"
-    return f"blueprint {owner.name!r} ({owner.import_name})"
-
-
 def _settings(loader: BaseLoader) -> Iterator[str]:
     yield f"class: {type(loader).__module__}.{type(loader).__name__}"
     for name, value in sorted(vars(loader).items()):
-        if name.startswith("_"):
-            continue
-        if isinstance(value, (tuple, list)) and all(isinstance(item, str) for item in value):
-            yield f"{name}:"
-            yield from (f"  - {item}" for item in value)
-        elif isinstance(value, (str, int, float)):
+        if not name.startswith("_") and isinstance(value, (str, int, float, list, tuple)):
             yield f"{name}: {value!r}"

@@ -25,6 +25,9 @@ if t.TYPE_CHECKING:
     from .wrappers import Response
 
 
+Encode = t.Callable[[t.Any], str]
+
+
 def _default(o: t.Any) -> t.Any:
     """What JSON doesn't know: dates as HTTP dates, decimals and UUIDs as text, dataclasses as objects."""
     if isinstance(o, date):
@@ -39,28 +42,18 @@ def _default(o: t.Any) -> t.Any:
 
 
 @lru_cache(maxsize=64)
-def _encoder(
-    default: t.Any, ensure_ascii: bool, sort_keys: bool, *options: tuple[str, t.Any]
-) -> t.Callable[[t.Any], str]:
+def _encoder(default: t.Any, ensure_ascii: bool, sort_keys: bool, *options: tuple[str, t.Any]) -> Encode:
     """What ``json.dumps`` does with these options, as a function of the object alone."""
-    encoder = _json.JSONEncoder(
-        **{"default": default, "ensure_ascii": ensure_ascii, "sort_keys": sort_keys, **dict(options)}
-    )
+    settings = {"default": default, "ensure_ascii": ensure_ascii, "sort_keys": sort_keys, **dict(options)}
+    encoder = _json.JSONEncoder(**settings)
     if c_make_encoder is None or encoder.indent is not None:
         return encoder.encode
     # PERF: encode() makes this C object anew at each call, because it collects the containers on the way down
     # to find circles. Made once and without them, a circle ends in RecursionError, and encode() names it.
-    write = c_make_encoder(
-        None,
-        encoder.default,
-        encode_basestring_ascii if encoder.ensure_ascii else encode_basestring,
-        None,
-        encoder.key_separator,
-        encoder.item_separator,
-        encoder.sort_keys,
-        encoder.skipkeys,
-        encoder.allow_nan,
-    )
+    quote = encode_basestring_ascii if encoder.ensure_ascii else encode_basestring
+    separators = encoder.key_separator, encoder.item_separator
+    options_left = encoder.sort_keys, encoder.skipkeys, encoder.allow_nan
+    write = c_make_encoder(None, encoder.default, quote, None, *separators, *options_left)
 
     def encode(obj: t.Any) -> str:
         try:
@@ -128,10 +121,8 @@ class DefaultJSONProvider(JSONProvider):
         try:
             encode = _encoder(self.default, self.ensure_ascii, self.sort_keys, *kwargs.items())
         except TypeError:  # an option that can't be hashed, or "cls", which only json.dumps knows
-            kwargs.setdefault("default", self.default)
-            kwargs.setdefault("ensure_ascii", self.ensure_ascii)
-            kwargs.setdefault("sort_keys", self.sort_keys)
-            return _json.dumps(obj, **kwargs)
+            own = {"default": self.default, "ensure_ascii": self.ensure_ascii, "sort_keys": self.sort_keys}
+            return _json.dumps(obj, **{**own, **kwargs})
         return encode(obj)
 
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
@@ -150,10 +141,8 @@ class DefaultJSONProvider(JSONProvider):
     def response(self, *args: t.Any, **kwargs: t.Any) -> Response:
         obj = self._prepare_response_obj(args, kwargs)
         app = self._app
-        if self.compact or (self.compact is None and not app.config["DEBUG"]):
-            text = self.dumps(obj, separators=(",", ":"))
-        else:
-            text = self.dumps(obj, indent=2)
+        compact = not app.config["DEBUG"] if self.compact is None else self.compact
+        text = self.dumps(obj, separators=(",", ":")) if compact else self.dumps(obj, indent=2)
         return app.response_class(text + "\n", mimetype=self.mimetype)
 
 

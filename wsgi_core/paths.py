@@ -5,7 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+
+
+def _find_spec(name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
 
 
 def get_root_path(import_name: str) -> str:
@@ -16,10 +24,7 @@ def get_root_path(import_name: str) -> str:
     """
     file: str | None = getattr(sys.modules.get(import_name), "__file__", None)
     if file is None:
-        try:
-            spec = importlib.util.find_spec(import_name)
-        except (ImportError, ValueError):
-            spec = None
+        spec = _find_spec(import_name)
         if spec is None or spec.loader is None:
             return os.getcwd()
         if hasattr(spec.loader, "get_filename"):
@@ -27,20 +32,14 @@ def get_root_path(import_name: str) -> str:
         else:
             file = getattr(importlib.import_module(import_name), "__file__", None)
     if file is None:
-        raise RuntimeError(
-            f"No root path can be found for the provided module {import_name!r}: its import gives no file"
-            " name, as with a namespace package. Pass 'root_path'."
-        )
+        no_file = "its import gives no file name, as with a namespace package. Pass 'root_path'."
+        raise RuntimeError(f"No root path can be found for the provided module {import_name!r}: {no_file}")
     return os.path.dirname(os.path.abspath(file))
 
 
 def _package_path(import_name: str) -> str:
     """The folder that the top-level package or module of ``import_name`` lies in."""
-    root_name = import_name.partition(".")[0]
-    try:
-        spec = importlib.util.find_spec(root_name)
-    except (ImportError, ValueError):
-        spec = None
+    spec = _find_spec(import_name.partition(".")[0])
     if spec is None:
         return os.getcwd()
     folders = list(spec.submodule_search_locations or ())

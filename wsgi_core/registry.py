@@ -1,4 +1,4 @@
-"""What an App and a Blueprint both take in: routes, hooks, error handlers, folders.
+"""What an App and a Blueprint both take in: routes, hooks, error handlers.
 
 Nothing happens to a request here: this file fills the tables that the lifecycle reads. In each table the
 key None stands for the whole app, a name for a blueprint.
@@ -6,32 +6,51 @@ key None stands for the whole app, a name for a blueprint.
 
 from __future__ import annotations
 
-import os
 import typing as t
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import timedelta
-from functools import cached_property, update_wrapper
+from functools import partial, update_wrapper
 
 from werkzeug.exceptions import HTTPException, default_exceptions
 
-from .context import _cv_app, _cv_request, current_app
-from .paths import get_root_path
+from .context import _cv_app, _cv_request
+from .resources import Resources
 
 if t.TYPE_CHECKING:
-    from click import Group
-    from jinja2 import BaseLoader
+    from logging import Logger
 
+    from .config import Config
+    from .json import JSONProvider
     from .wrappers import Response
 
-F = t.TypeVar("F", bound=Callable[..., t.Any])
-Hooks = dict[str | None, list[Callable[..., t.Any]]]
+View = Callable[..., t.Any]
+F = t.TypeVar("F", bound=View)
+ErrorHandlers = dict[str | None, dict[int | None, dict[type[Exception], View]]]
+
+
+class Hooks(defaultdict[str | None, list[View]]):
+    """A table of hooks: for each scope its functions, in the order of their registration."""
+
+    def add(self, f: F) -> F:
+        """Append a function for the whole app, and give it back."""
+        self[None].append(f)
+        return f
 
 
 class Decorator(t.Protocol):
     """What takes a function and gives it back."""
 
     def __call__(self, f: F, /) -> F: ...
+
+
+def decorating(use: Callable[[t.Any], object]) -> Decorator:
+    """A decorator that hands the function to ``use`` and gives it back."""
+
+    def decorator(f: F) -> F:
+        use(f)
+        return f
+
+    return decorator
 
 
 def setupmethod(f: F) -> F:
@@ -44,82 +63,43 @@ def setupmethod(f: F) -> F:
     return t.cast(F, update_wrapper(wrapper, f))
 
 
-def _endpoint_from_view_func(view_func: Callable[..., t.Any] | None) -> str:
+def _endpoint_from_view_func(view_func: View | None) -> str:
     assert view_func is not None, "expected view func if endpoint is not provided."
     return view_func.__name__
 
 
 def _default_template_ctx_processor() -> dict[str, t.Any]:
     """``g`` and ``request`` themselves in place of their proxies. (``session`` stays one: reading it counts.)"""
-    values: dict[str, t.Any] = {}
-    if (app_ctx := _cv_app.get(None)) is not None:
-        values["g"] = app_ctx.g
-    if (request_ctx := _cv_request.get(None)) is not None:
-        values["request"] = request_ctx.request
-    return values
+    app_ctx, request_ctx = _cv_app.get(None), _cv_request.get(None)
+    values = {} if app_ctx is None else {"g": app_ctx.g}
+    return values if request_ctx is None else {**values, "request": request_ctx.request}
 
 
-class Scaffold:
+class Scaffold(Resources):
     """The tables, and the decorators that fill them. Mirrors flask 3.1.3 sansio/scaffold.py: Scaffold."""
 
-    name: str
-    _static_folder: str | None = None
-    _static_url_path: str | None = None
+    _check_setup_finished: Callable[[str], None]
+    add_url_rule: Callable[..., None]
 
-    def __init__(
-        self,
-        import_name: str,
-        static_folder: str | os.PathLike[str] | None = None,
-        static_url_path: str | None = None,
-        template_folder: str | os.PathLike[str] | None = None,
-        root_path: str | None = None,
-    ) -> None:
-        self.import_name = import_name
-        self.static_folder = static_folder
-        self.static_url_path = static_url_path
-        self.template_folder = template_folder
-        self.root_path = get_root_path(import_name) if root_path is None else root_path
-
-        self.view_functions: dict[str, Callable[..., t.Any]] = {}
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.view_functions: dict[str, View] = {}
         # scope -> HTTP code or None -> exception class -> handler
-        self.error_handler_spec: dict[str | None, dict[int | None, dict[type[Exception], Callable[..., t.Any]]]] = (
-            defaultdict(lambda: defaultdict(dict))
-        )
-        self.before_request_funcs: Hooks = defaultdict(list)
-        self.after_request_funcs: Hooks = defaultdict(list)
-        self.teardown_request_funcs: Hooks = defaultdict(list)
-        self.url_value_preprocessors: Hooks = defaultdict(list)
-        self.url_default_functions: Hooks = defaultdict(list)
-        self.template_context_processors: Hooks = defaultdict(list, {None: [_default_template_ctx_processor]})
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}>"
-
-    def _check_setup_finished(self, f_name: str) -> None:
-        raise NotImplementedError
+        self.error_handler_spec: ErrorHandlers = defaultdict(lambda: defaultdict(dict))
+        self.before_request_funcs = Hooks(list)
+        self.after_request_funcs = Hooks(list)
+        self.teardown_request_funcs = Hooks(list)
+        self.url_value_preprocessors = Hooks(list)
+        self.url_default_functions = Hooks(list)
+        self.template_context_processors = Hooks(list, {None: [_default_template_ctx_processor]})
 
     # Routes
-
-    def add_url_rule(
-        self,
-        rule: str,
-        endpoint: str | None = None,
-        view_func: Callable[..., t.Any] | None = None,
-        provide_automatic_options: bool | None = None,
-        **options: t.Any,
-    ) -> None:
-        """Route ``rule`` to ``endpoint`` (the view's name if not given) and that to ``view_func``."""
-        raise NotImplementedError
 
     @setupmethod
     def route(self, rule: str, **options: t.Any) -> Decorator:
         """Decorate a view: it answers ``rule``. ``options`` are Werkzeug's ``Rule``'s, and ``methods``."""
-
-        def decorator(f: F) -> F:
-            self.add_url_rule(rule, options.pop("endpoint", None), f, **options)
-            return f
-
-        return decorator
+        endpoint = options.pop("endpoint", None)
+        return decorating(lambda f: self.add_url_rule(rule, endpoint, f, **options))
 
     def _method_route(self, method: str, rule: str, options: dict[str, t.Any]) -> Decorator:
         if "methods" in options:
@@ -154,65 +134,49 @@ class Scaffold:
     @setupmethod
     def endpoint(self, endpoint: str) -> Decorator:
         """Decorate the view of an endpoint whose rule is added elsewhere."""
-
-        def decorator(f: F) -> F:
-            self.view_functions[endpoint] = f
-            return f
-
-        return decorator
+        return decorating(partial(self.view_functions.__setitem__, endpoint))
 
     # Hooks
 
     @setupmethod
     def before_request(self, f: F) -> F:
         """Call ``f()`` before the view; what it returns, if not None, is the answer and ends the search."""
-        self.before_request_funcs.setdefault(None, []).append(f)
-        return f
+        return self.before_request_funcs.add(f)
 
     @setupmethod
     def after_request(self, f: F) -> F:
         """Call ``f(response)`` after the view; it returns the response that goes on. Last in, first called."""
-        self.after_request_funcs.setdefault(None, []).append(f)
-        return f
+        return self.after_request_funcs.add(f)
 
     @setupmethod
     def teardown_request(self, f: F) -> F:
         """Call ``f(exc)`` when the request context is popped, with the unhandled error or None."""
-        self.teardown_request_funcs.setdefault(None, []).append(f)
-        return f
+        return self.teardown_request_funcs.add(f)
 
     @setupmethod
     def context_processor(self, f: F) -> F:
         """Add what ``f()`` returns, a dict, to every template's variables."""
-        self.template_context_processors[None].append(f)
-        return f
+        return self.template_context_processors.add(f)
 
     @setupmethod
     def url_value_preprocessor(self, f: F) -> F:
         """Call ``f(endpoint, view_args)`` before the ``before_request`` functions; it may change the dict."""
-        self.url_value_preprocessors[None].append(f)
-        return f
+        return self.url_value_preprocessors.add(f)
 
     @setupmethod
     def url_defaults(self, f: F) -> F:
         """Call ``f(endpoint, values)`` for each URL that is built; it may add values."""
-        self.url_default_functions[None].append(f)
-        return f
+        return self.url_default_functions.add(f)
 
     # Error handlers
 
     @setupmethod
     def errorhandler(self, code_or_exception: type[Exception] | int) -> Decorator:
         """Decorate what answers an HTTP status code or an exception class: ``f(error)``, as a view returns."""
-
-        def decorator(f: F) -> F:
-            self.register_error_handler(code_or_exception, f)
-            return f
-
-        return decorator
+        return decorating(partial(self.register_error_handler, code_or_exception))
 
     @setupmethod
-    def register_error_handler(self, code_or_exception: type[Exception] | int, f: Callable[..., t.Any]) -> None:
+    def register_error_handler(self, code_or_exception: type[Exception] | int, f: View) -> None:
         """As `errorhandler`, without decorating."""
         exc_class, code = self._get_exc_class_and_code(code_or_exception)
         self.error_handler_spec[None][code][exc_class] = f
@@ -223,10 +187,7 @@ class Scaffold:
         exc_class = code_or_exception
         if isinstance(exc_class, int):
             if exc_class not in default_exceptions:
-                raise ValueError(
-                    f"'{exc_class}' is not a recognized HTTP error code."
-                    " Use a subclass of HTTPException with that code instead."
-                )
+                raise ValueError(f"'{exc_class}' is not a recognized HTTP error code. Use a subclass of HTTPException.")
             exc_class = default_exceptions[exc_class]
         only = "Handlers can only be registered for Exception classes or HTTP error codes."
         if isinstance(exc_class, Exception):
@@ -235,65 +196,16 @@ class Scaffold:
             raise ValueError(f"'{exc_class.__name__}' is not a subclass of Exception. {only}")
         return exc_class, exc_class.code if issubclass(exc_class, HTTPException) else None
 
-    # Commands, folders and files
 
-    @cached_property
-    def cli(self) -> Group:
-        """The click group of this object's commands. Click is imported when this is first used."""
-        from .cli import AppGroup
+class AppPart(Scaffold):
+    """What the parts of an `App` know of each other."""
 
-        return AppGroup(self.name)
-
-    @property
-    def static_folder(self) -> str | None:
-        """The absolute path of the static folder; None if there is none."""
-        return None if self._static_folder is None else os.path.join(self.root_path, self._static_folder)
-
-    @static_folder.setter
-    def static_folder(self, value: str | os.PathLike[str] | None) -> None:
-        self._static_folder = None if value is None else os.fspath(value).rstrip("\\/")
-
-    @property
-    def has_static_folder(self) -> bool:
-        """Whether a static folder is set (not whether it exists)."""
-        return self.static_folder is not None
-
-    @property
-    def static_url_path(self) -> str | None:
-        """The URL prefix of static files: as set, or else the static folder's name."""
-        if self._static_url_path is None and self.static_folder is not None:
-            return f"/{os.path.basename(self.static_folder)}".rstrip("/")
-        return self._static_url_path
-
-    @static_url_path.setter
-    def static_url_path(self, value: str | None) -> None:
-        self._static_url_path = None if value is None else value.rstrip("/")
-
-    @cached_property
-    def jinja_loader(self) -> BaseLoader | None:
-        """Loads templates from this object's template folder; None if it has none."""
-        if self.template_folder is None:
-            return None
-        from jinja2 import FileSystemLoader
-
-        return FileSystemLoader(os.path.join(self.root_path, self.template_folder))
-
-    def get_send_file_max_age(self, filename: str | None) -> int | None:
-        """How many seconds a client may cache ``filename``; None: it must ask each time."""
-        value: timedelta | int | None = current_app.config["SEND_FILE_MAX_AGE_DEFAULT"]
-        return int(value.total_seconds()) if isinstance(value, timedelta) else value
-
-    def send_static_file(self, filename: str) -> Response:
-        """The view of static files. RuntimeError without a static folder."""
-        from .helpers import send_from_directory
-
-        if self.static_folder is None:
-            raise RuntimeError("'static_folder' must be set to serve static_files.")
-        return send_from_directory(self.static_folder, filename, max_age=self.get_send_file_max_age(filename))
-
-    def open_resource(self, resource: str, mode: str = "rb", encoding: str | None = "utf-8") -> t.IO[t.Any]:
-        """Open a file relative to `root_path` for reading; ``encoding`` counts in text mode."""
-        if mode not in {"r", "rt", "rb"}:
-            raise ValueError("Resources can only be opened for reading.")
-        path = os.path.join(self.root_path, resource)
-        return open(path, mode, encoding=None if mode == "rb" else encoding)
+    config: Config
+    debug: bool
+    testing: t.Any
+    json: JSONProvider
+    logger: Logger
+    response_class: type[Response]
+    ensure_sync: Callable[[View], View]
+    finalize_request: Callable[..., Response]
+    url_for: Callable[..., str]

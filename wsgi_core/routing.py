@@ -61,19 +61,10 @@ class Map(BaseMap):
         """As `bind_to_environ`, for a host that needs no check and has no subdomain."""
         # PERF: a quarter of its time, most of which goes into the host, twice.
         scheme, host = environ["wsgi.url_scheme"], environ["HTTP_HOST"].lower()
-        default_port = ":443" if scheme == "https" else ":80"
-        names = ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING")
-        root, path, query = (_decode(environ[name]) if name in environ else None for name in names)
-        return MapAdapter(
-            self,
-            host.removesuffix(default_port),
-            "/" if root is None else root,
-            "",
-            scheme,
-            "/" if path is None else path,
-            environ["REQUEST_METHOD"],
-            query,
-        )
+        host = host.removesuffix(":443" if scheme == "https" else ":80")
+        root, path = _decode(environ.get("SCRIPT_NAME", "/")), _decode(environ.get("PATH_INFO", "/"))
+        query = _decode(environ["QUERY_STRING"]) if "QUERY_STRING" in environ else None
+        return MapAdapter(self, host, root, "", scheme, path, environ["REQUEST_METHOD"], query)
 
     def _index_static_rules(self) -> dict[str, dict[str, Rule]]:
         by_path: dict[str, list[Rule]] = {}
@@ -90,16 +81,9 @@ class Map(BaseMap):
     def _is_static(self, rule: Rule) -> bool:
         """Whether a request for exactly this path can only mean this rule, and nothing is left to do."""
         plain_path = rule.rule.isascii() and not set(rule.rule) & set("<>|\\") and "//" not in rule.rule
-        return plain_path and not (
-            rule.arguments
-            or rule.subdomain
-            or rule.host
-            or rule.websocket
-            or rule.alias
-            or rule.build_only
-            or rule.redirect_to is not None
-            or rule.methods is None
-        )
+        elsewhere = rule.subdomain or rule.host or rule.websocket or rule.alias or rule.build_only
+        answers = rule.methods is not None and rule.redirect_to is None
+        return plain_path and answers and not (rule.arguments or elsewhere)
 
 
 class Routing(AppPart):
@@ -109,7 +93,7 @@ class Routing(AppPart):
     url_map_class: type[BaseMap] = Map
     url_map: BaseMap
     subdomain_matching: bool
-    url_build_error_handlers: list[View]
+    url_build_error_handlers: list[Callable[..., str]]
 
     def _init_routing(self, host_matching: bool, subdomain_matching: bool) -> None:
         self.url_map = self.url_map_class(host_matching=host_matching)
@@ -253,10 +237,7 @@ class Routing(AppPart):
             adapter = self.create_url_adapter(None) if app_ctx is None else app_ctx.url_adapter
             external = True if _external is None else _external
         if adapter is None:
-            raise RuntimeError(
-                "Unable to build URLs outside an active request without 'SERVER_NAME' configured."
-                " 'APPLICATION_ROOT' and 'PREFERRED_URL_SCHEME' count there too."
-            )
+            raise RuntimeError("Unable to build URLs outside an active request without 'SERVER_NAME' configured.")
         if _scheme is not None and not external:
             raise ValueError("When specifying '_scheme', '_external' must be True.")
 

@@ -92,8 +92,8 @@ def serve_command(host: str, port: int, threads: int, models: str | None, framew
     _log_to_stderr(logging.INFO if access_log else logging.WARNING)
     try:
         sock = bind(host, port)
-    except OSError as e:
-        reason = e.strerror or e
+    except (OSError, UnicodeError) as e:  # UnicodeError: a name that cannot be one, such as "a..b"
+        reason = getattr(e, "strerror", None) or e
         _fail(f"cannot listen on {host}:{port}: {reason}. Choose another --port or --host.", EXIT_PORT)
     try:
         app = load_service(framework, models)

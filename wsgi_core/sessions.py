@@ -62,13 +62,15 @@ class NullSession(SecureCookieSession):
     """The session of an app without a secret key: it reads as empty and can't be written."""
 
     def _fail(self, *args: t.Any, **kwargs: t.Any) -> t.NoReturn:
-        raise RuntimeError(
-            "The session is unavailable because no secret key was set."
-            " Set the secret_key on the application to something unique and secret."
-        )
+        raise RuntimeError("The session is unavailable because no secret key was set. Set the application.secret_key.")
 
     __setitem__ = __delitem__ = clear = pop = popitem = update = setdefault = _fail
     del _fail
+
+
+def _setting(key: str) -> Callable[[t.Any, App], t.Any]:
+    """A method that reads ``key`` of an app's configuration."""
+    return lambda self, app: app.config[key]
 
 
 class SessionInterface:
@@ -92,26 +94,15 @@ class SessionInterface:
         """Whether the session need not be opened before somebody asks for it, without a visible difference."""
         return False
 
-    def get_cookie_name(self, app: App) -> str:
-        return t.cast(str, app.config["SESSION_COOKIE_NAME"])
-
-    def get_cookie_domain(self, app: App) -> str | None:
-        return t.cast("str | None", app.config["SESSION_COOKIE_DOMAIN"])
+    get_cookie_name = _setting("SESSION_COOKIE_NAME")
+    get_cookie_domain = _setting("SESSION_COOKIE_DOMAIN")
+    get_cookie_httponly = _setting("SESSION_COOKIE_HTTPONLY")
+    get_cookie_secure = _setting("SESSION_COOKIE_SECURE")
+    get_cookie_samesite = _setting("SESSION_COOKIE_SAMESITE")
+    get_cookie_partitioned = _setting("SESSION_COOKIE_PARTITIONED")
 
     def get_cookie_path(self, app: App) -> str:
         return t.cast(str, app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"])
-
-    def get_cookie_httponly(self, app: App) -> bool:
-        return t.cast(bool, app.config["SESSION_COOKIE_HTTPONLY"])
-
-    def get_cookie_secure(self, app: App) -> bool:
-        return t.cast(bool, app.config["SESSION_COOKIE_SECURE"])
-
-    def get_cookie_samesite(self, app: App) -> str | None:
-        return t.cast("str | None", app.config["SESSION_COOKIE_SAMESITE"])
-
-    def get_cookie_partitioned(self, app: App) -> bool:
-        return t.cast(bool, app.config["SESSION_COOKIE_PARTITIONED"])
 
     def get_expiration_time(self, app: App, session: SessionMixin) -> datetime | None:
         """When the cookie ends (UTC); None: with the browser."""
@@ -136,24 +127,25 @@ class JSONTag:
     Mirrors flask 3.1.3 json/tag.py: JSONTag.
     """
 
-    __slots__ = ("serializer",)
-
     key: str = ""
+    # What `check` looks for, unless a subclass has a `check` of its own.
+    types: type[t.Any] | None = None
 
     def __init__(self, serializer: TaggedJSONSerializer) -> None:
         self.serializer = serializer
 
     def check(self, value: t.Any) -> bool:
         """Whether this tag is for ``value``."""
+        if self.types is None:
+            raise NotImplementedError
+        return isinstance(value, self.types)
+
+    def _missing(self, value: t.Any) -> t.Any:
         raise NotImplementedError
 
-    def to_json(self, value: t.Any) -> t.Any:
-        """``value`` as something that JSON knows."""
-        raise NotImplementedError
-
-    def to_python(self, value: t.Any) -> t.Any:
-        """The value back from what `to_json` made."""
-        raise NotImplementedError
+    # From a value to something that JSON knows, and back.
+    to_json: t.Any = _missing
+    to_python: t.Any = _missing
 
     def tag(self, value: t.Any) -> t.Any:
         """``value`` under its key."""
@@ -163,7 +155,6 @@ class JSONTag:
 class TagDict(JSONTag):
     """A dict whose only key looks like a tag: the key is marked, so that it is not taken for one."""
 
-    __slots__ = ()
     key = " di"
 
     def check(self, value: t.Any) -> bool:
@@ -179,62 +170,42 @@ class TagDict(JSONTag):
 
 
 class PassDict(JSONTag):
-    __slots__ = ()
+    types = dict
 
-    def check(self, value: t.Any) -> bool:
-        return isinstance(value, dict)
-
-    def to_json(self, value: t.Any) -> t.Any:
+    def tag(self, value: t.Any) -> t.Any:
         return {key: self.serializer.tag(item) for key, item in value.items()}
-
-    tag = to_json
 
 
 class PassList(JSONTag):
-    __slots__ = ()
+    types = list
 
-    def check(self, value: t.Any) -> bool:
-        return isinstance(value, list)
-
-    def to_json(self, value: t.Any) -> t.Any:
+    def tag(self, value: t.Any) -> t.Any:
         return [self.serializer.tag(item) for item in value]
-
-    tag = to_json
 
 
 class TagTuple(JSONTag):
-    __slots__ = ()
     key = " t"
-
-    def check(self, value: t.Any) -> bool:
-        return isinstance(value, tuple)
+    types = tuple
+    to_python = tuple
 
     def to_json(self, value: t.Any) -> t.Any:
         return [self.serializer.tag(item) for item in value]
 
-    def to_python(self, value: t.Any) -> t.Any:
-        return tuple(value)
-
 
 class TagBytes(JSONTag):
-    __slots__ = ()
     key = " b"
-
-    def check(self, value: t.Any) -> bool:
-        return isinstance(value, bytes)
+    types = bytes
+    to_python = staticmethod(b64decode)
 
     def to_json(self, value: t.Any) -> t.Any:
         return b64encode(value).decode("ascii")
-
-    def to_python(self, value: t.Any) -> t.Any:
-        return b64decode(value)
 
 
 class TagMarkup(JSONTag):
     """Anything with ``__html__``; it comes back as Markup."""
 
-    __slots__ = ()
     key = " m"
+    to_python = Markup
 
     def check(self, value: t.Any) -> bool:
         return callable(getattr(value, "__html__", None))
@@ -242,38 +213,23 @@ class TagMarkup(JSONTag):
     def to_json(self, value: t.Any) -> t.Any:
         return str(value.__html__())
 
-    def to_python(self, value: t.Any) -> t.Any:
-        return Markup(value)
-
 
 class TagUUID(JSONTag):
-    __slots__ = ()
     key = " u"
-
-    def check(self, value: t.Any) -> bool:
-        return isinstance(value, UUID)
+    types = UUID
+    to_python = UUID
 
     def to_json(self, value: t.Any) -> t.Any:
         return value.hex
-
-    def to_python(self, value: t.Any) -> t.Any:
-        return UUID(value)
 
 
 class TagDateTime(JSONTag):
     """A datetime, to the second, in UTC."""
 
-    __slots__ = ()
     key = " d"
-
-    def check(self, value: t.Any) -> bool:
-        return isinstance(value, datetime)
-
-    def to_json(self, value: t.Any) -> t.Any:
-        return http_date(value)
-
-    def to_python(self, value: t.Any) -> t.Any:
-        return parse_date(value)
+    types = datetime
+    to_json = staticmethod(http_date)
+    to_python = staticmethod(parse_date)
 
 
 class TaggedJSONSerializer:
@@ -281,8 +237,6 @@ class TaggedJSONSerializer:
 
     Mirrors flask 3.1.3 json/tag.py: TaggedJSONSerializer.
     """
-
-    __slots__ = ("order", "tags")
 
     default_tags: t.ClassVar[list[type[JSONTag]]] = [
         TagDict, PassDict, TagTuple, PassList, TagBytes, TagMarkup, TagUUID, TagDateTime,
@@ -353,6 +307,9 @@ def _signer(
     return URLSafeTimedSerializer(list(keys), salt, serializer, signer_kwargs=options)
 
 
+_COOKIE_OPTIONS = ("domain", "path", "secure", "partitioned", "samesite", "httponly")
+
+
 class SecureCookieSessionInterface(SessionInterface):
     """Sessions in a signed cookie. Mirrors flask 3.1.3 sessions.py: SecureCookieSessionInterface."""
 
@@ -375,7 +332,11 @@ class SecureCookieSessionInterface(SessionInterface):
         cookies = request.environ.get("HTTP_COOKIE")
         if cookies is not None and self.get_cookie_name(app) in cookies:
             return False
-        return type(self).open_session is SecureCookieSessionInterface.open_session
+        return (
+            type(self).open_session is SecureCookieSessionInterface.open_session
+            and type(self).save_session is SecureCookieSessionInterface.save_session
+            and self.session_class is SecureCookieSession
+        )
 
     def open_session(self, app: App, request: Request) -> SecureCookieSession | None:
         """Mirrors flask 3.1.3 sessions.py: SecureCookieSessionInterface.open_session."""
@@ -399,15 +360,8 @@ class SecureCookieSessionInterface(SessionInterface):
             response.vary.add("Cookie")
         if not session and not session.modified:
             return
-        cookie: dict[str, t.Any] = {
-            "key": self.get_cookie_name(app),
-            "domain": self.get_cookie_domain(app),
-            "path": self.get_cookie_path(app),
-            "secure": self.get_cookie_secure(app),
-            "partitioned": self.get_cookie_partitioned(app),
-            "samesite": self.get_cookie_samesite(app),
-            "httponly": self.get_cookie_httponly(app),
-        }
+        cookie = {option: getattr(self, f"get_cookie_{option}")(app) for option in _COOKIE_OPTIONS}
+        cookie["key"] = self.get_cookie_name(app)
         if not session:
             response.delete_cookie(**cookie)
         elif self.should_set_cookie(app, session):

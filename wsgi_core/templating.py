@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import typing as t
-from functools import cached_property
+from functools import cached_property, partial
 
 from .context import _cv_request, current_app, g, request, session
 from .helpers import get_flashed_messages, stream_with_context
-from .registry import Decorator, F, Scaffold, setupmethod
+from .registry import AppPart, Decorator, Scaffold, View, decorating, setupmethod
 from .signals import before_render_template, template_rendered
 
 if t.TYPE_CHECKING:
@@ -16,9 +16,7 @@ if t.TYPE_CHECKING:
     from jinja2 import BaseLoader, Template
 
     from .app import App
-    from .config import Config
     from .jinja import Environment
-    from .json import JSONProvider
 
 
 def __getattr__(name: str) -> t.Any:
@@ -29,28 +27,11 @@ def __getattr__(name: str) -> t.Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def naming(add: Callable[..., None], name: str | None) -> Decorator:
-    """A decorator that hands what it decorates to ``add(f, name)``."""
-
-    def decorator(f: F) -> F:
-        add(f, name)
-        return f
-
-    return decorator
-
-
-class Templating(Scaffold):
+class Templating(AppPart):
     """What an `App` does with templates."""
 
-    config: Config
-    debug: bool
-    json: JSONProvider
     jinja_environment: type[Environment] | None = None
     jinja_options: dict[str, t.Any] = {}
-
-    if t.TYPE_CHECKING:
-        url_for: Callable[..., str]
-        ensure_sync: Callable[[Callable[..., t.Any]], Callable[..., t.Any]]
 
     @cached_property
     def jinja_env(self) -> Environment:
@@ -64,21 +45,13 @@ class Templating(Scaffold):
         """
         from .jinja import Environment
 
-        auto_reload = self.config["TEMPLATES_AUTO_RELOAD"]
-        options = {
-            "autoescape": self.select_jinja_autoescape,
-            "auto_reload": self.debug if auto_reload is None else auto_reload,
-        } | self.jinja_options
+        configured = self.config["TEMPLATES_AUTO_RELOAD"]
+        auto_reload = self.debug if configured is None else configured
+        options = {"autoescape": self.select_jinja_autoescape, "auto_reload": auto_reload, **self.jinja_options}
         env = (self.jinja_environment or Environment)(t.cast("App", self), **options)
-        env.globals.update(
-            url_for=self.url_for,
-            get_flashed_messages=get_flashed_messages,
-            config=self.config,
-            # Included templates see no context unless they are told: the proxies always work.
-            request=request,
-            session=session,
-            g=g,
-        )
+        env.globals.update(url_for=self.url_for, get_flashed_messages=get_flashed_messages, config=self.config)
+        # Included templates see no context unless they are told: the proxies always work.
+        env.globals.update(request=request, session=session, g=g)
         env.policies["json.dumps_function"] = self.json.dumps
         return env
 
@@ -107,32 +80,68 @@ class Templating(Scaffold):
     @setupmethod
     def template_filter(self, name: str | None = None) -> Decorator:
         """Decorate a template filter."""
-        return naming(self.add_template_filter, name)
+        return decorating(partial(self.add_template_filter, name=name))
 
     @setupmethod
-    def add_template_filter(self, f: Callable[..., t.Any], name: str | None = None) -> None:
+    def add_template_filter(self, f: View, name: str | None = None) -> None:
         """Add a template filter under ``name`` or its own."""
         self.jinja_env.filters[name or f.__name__] = f
 
     @setupmethod
     def template_test(self, name: str | None = None) -> Decorator:
         """Decorate a template test."""
-        return naming(self.add_template_test, name)
+        return decorating(partial(self.add_template_test, name=name))
 
     @setupmethod
-    def add_template_test(self, f: Callable[..., bool], name: str | None = None) -> None:
+    def add_template_test(self, f: View, name: str | None = None) -> None:
         """Add a template test under ``name`` or its own."""
         self.jinja_env.tests[name or f.__name__] = f
 
     @setupmethod
     def template_global(self, name: str | None = None) -> Decorator:
         """Decorate a function that templates can call."""
-        return naming(self.add_template_global, name)
+        return decorating(partial(self.add_template_global, name=name))
 
     @setupmethod
-    def add_template_global(self, f: Callable[..., t.Any], name: str | None = None) -> None:
+    def add_template_global(self, f: View, name: str | None = None) -> None:
         """Add a function that templates can call under ``name`` or its own."""
         self.jinja_env.globals[name or f.__name__] = f
+
+
+class BlueprintTemplating(Scaffold):
+    """What a `Blueprint` adds to the templates of the app that it is registered on."""
+
+    record_once: Callable[[Callable[..., None]], None]
+
+    @setupmethod
+    def app_template_filter(self, name: str | None = None) -> Decorator:
+        """Decorate a filter for every template of the app."""
+        return decorating(partial(self.add_app_template_filter, name=name))
+
+    @setupmethod
+    def add_app_template_filter(self, f: View, name: str | None = None) -> None:
+        """Add a filter for every template of the app."""
+        self.record_once(lambda state: state.app.add_template_filter(f, name))
+
+    @setupmethod
+    def app_template_test(self, name: str | None = None) -> Decorator:
+        """Decorate a test for every template of the app."""
+        return decorating(partial(self.add_app_template_test, name=name))
+
+    @setupmethod
+    def add_app_template_test(self, f: View, name: str | None = None) -> None:
+        """Add a test for every template of the app."""
+        self.record_once(lambda state: state.app.add_template_test(f, name))
+
+    @setupmethod
+    def app_template_global(self, name: str | None = None) -> Decorator:
+        """Decorate a function that every template of the app can call."""
+        return decorating(partial(self.add_app_template_global, name=name))
+
+    @setupmethod
+    def add_app_template_global(self, f: View, name: str | None = None) -> None:
+        """Add a function that every template of the app can call."""
+        self.record_once(lambda state: state.app.add_template_global(f, name))
 
 
 def _prepare(template: Template, context: dict[str, t.Any]) -> App:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import typing as t
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from copy import copy
-from functools import cache
 from urllib.parse import urlsplit
 
 import werkzeug.test
@@ -18,9 +17,6 @@ from .cli import ScriptInfo
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-
-    from _typeshed.wsgi import WSGIEnvironment
 
     from .app import App
 
@@ -41,9 +37,7 @@ class EnvironBuilder(werkzeug.test.EnvironBuilder):
         *args: t.Any,
         **kwargs: t.Any,
     ) -> None:
-        assert base_url is None or not (subdomain or url_scheme), (
-            'Cannot pass "subdomain" or "url_scheme" with "base_url".'
-        )
+        assert base_url is None or not (subdomain or url_scheme), "base_url has its own subdomain and url_scheme"
         if base_url is None:
             url = urlsplit(path)
             host = url.netloc or ".".join(filter(None, [subdomain, app.config["SERVER_NAME"] or "localhost"]))
@@ -58,9 +52,7 @@ class EnvironBuilder(werkzeug.test.EnvironBuilder):
         return self.app.json.dumps(obj, **kwargs)
 
 
-@cache
-def _user_agent() -> str:
-    return f"Werkzeug/{importlib.metadata.version('werkzeug')}"
+_USER_AGENT = f"Werkzeug/{importlib.metadata.version('werkzeug')}"
 
 
 class FlaskClient(Client):
@@ -76,7 +68,7 @@ class FlaskClient(Client):
         self.preserve_context = False
         self._new_contexts: list[t.ContextManager[t.Any]] = []
         self._context_stack = ExitStack()
-        self.environ_base: dict[str, t.Any] = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": _user_agent()}
+        self.environ_base: dict[str, t.Any] = {"REMOTE_ADDR": "127.0.0.1", "HTTP_USER_AGENT": _USER_AGENT}
 
     @contextmanager
     def session_transaction(self, *args: t.Any, **kwargs: t.Any) -> Iterator[t.Any]:
@@ -99,11 +91,10 @@ class FlaskClient(Client):
         response = app.response_class()
         with ctx:
             app.session_interface.save_session(app, session, response)
-        self._update_cookies_from_response(
-            ctx.request.host.partition(":")[0], ctx.request.path, response.headers.getlist("Set-Cookie")
-        )
+        host, cookies = ctx.request.host.partition(":")[0], response.headers.getlist("Set-Cookie")
+        self._update_cookies_from_response(host, ctx.request.path, cookies)
 
-    def _copy_environ(self, other: t.Mapping[str, t.Any]) -> WSGIEnvironment:
+    def _copy_environ(self, other: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         environ = {**self.environ_base, **other}
         if self.preserve_context:
             environ["werkzeug.debug.preserve_context"] = self._new_contexts.append
@@ -112,23 +103,20 @@ class FlaskClient(Client):
     def _make_request(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
         """The request that `open` was asked for: a builder, an environ, a request, or what to build one of."""
         given = args[0] if args else None
+        if isinstance(given, BaseRequest):
+            request = copy(given)
+            request.environ = self._copy_environ(request.environ)
+            return request
         if isinstance(given, werkzeug.test.EnvironBuilder):
             builder = copy(given)
             builder.environ_base = self._copy_environ(builder.environ_base or {})
             return builder.get_request()
         if isinstance(given, dict):
-            environ = self._copy_environ({})
-            return EnvironBuilder.from_environ(given, app=self.application, environ_base=environ).get_request()
-        if isinstance(given, BaseRequest):
-            request = copy(given)
-            request.environ = self._copy_environ(request.environ)
-            return request
+            base = self._copy_environ({})
+            return EnvironBuilder.from_environ(given, app=self.application, environ_base=base).get_request()
         kwargs["environ_base"] = self._copy_environ(kwargs.get("environ_base", {}))
-        builder = EnvironBuilder(self.application, *args, **kwargs)
-        try:
+        with closing(EnvironBuilder(self.application, *args, **kwargs)) as builder:
             return builder.get_request()
-        finally:
-            builder.close()
 
     def open(
         self, *args: t.Any, buffered: bool = False, follow_redirects: bool = False, **kwargs: t.Any
@@ -151,9 +139,7 @@ class FlaskClient(Client):
         self.preserve_context = True
         return self
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, exc_type: object, exc: BaseException | None, tb: object) -> None:
         self.preserve_context = False
         self._context_stack.close()
 

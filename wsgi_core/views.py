@@ -31,16 +31,13 @@ class View:
             self = view.view_class(*class_args, **class_kwargs) if shared is None else shared  # type: ignore[attr-defined]
             return current_app.ensure_sync(self.dispatch_request)(**kwargs)
 
-        view.__name__ = name
-        view.__module__ = cls.__module__
+        view.__name__, view.__module__ = name, cls.__module__
         decorated: t.Any = view
         for decorator in cls.decorators:
             decorated = decorator(decorated)
         # On the outermost function, where the registration looks, and on the one that makes the instance.
         view.view_class = decorated.view_class = cls  # type: ignore[attr-defined]
-        decorated.__name__ = name
-        decorated.__doc__ = cls.__doc__
-        decorated.__module__ = cls.__module__
+        decorated.__name__, decorated.__module__, decorated.__doc__ = name, cls.__module__, cls.__doc__
         decorated.methods = cls.methods
         decorated.provide_automatic_options = cls.provide_automatic_options
         return t.cast("Callable[..., t.Any]", decorated)

@@ -15,12 +15,14 @@ from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, R
 from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
+from werkzeug.wsgi import _get_server
 
 from . import json
 from .context import _cv_app
+from .lazy import lazy
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from werkzeug.routing import Rule
@@ -31,42 +33,20 @@ _SHORT_BODY_DIGITS = 6
 
 _JSON = "application/json"
 
-T = t.TypeVar("T")
-
 
 def _decode(environ_text: str) -> str:
     """A path as PEP 3333 carries it (bytes as latin-1) to text; what isn't UTF-8 becomes U+FFFD."""
     return environ_text if environ_text.isascii() else environ_text.encode("latin1").decode(errors="replace")
 
 
-class _Lazy(t.Generic[T]):
-    """An attribute that is computed when first read and plain from then on; it may be set as well."""
-
-    # PERF: functools.cached_property takes a lock, on Python 3.11, at the price of all that is computed here.
-    def __init__(self, compute: Callable[[t.Any], T]) -> None:
-        self.compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, obj: t.Any, owner: type | None = None) -> T:
-        if obj is None:
-            return self  # type: ignore[return-value]
-        value = obj.__dict__[self.name] = self.compute(obj)
-        return value
-
-
 def _app_limit(name: str) -> t.Any:
     """A property for one of the body limits: set on the request, or else the app's configuration."""
-    key = name.upper()
 
     def get(self: Request) -> int | None:
-        own: int | None = self.__dict__.get(name)
-        if own is not None:
-            return own
-        ctx = _cv_app.get(None)
-        limit: int | None = getattr(RequestBase, name) if ctx is None else ctx.app.config[key]
+        limit: int | None = self.__dict__.get(name)
+        if limit is None:
+            ctx = _cv_app.get(None)
+            limit = getattr(RequestBase, name) if ctx is None else ctx.app.config[name.upper()]
         return limit
 
     return property(get, lambda self, value: self.__dict__.__setitem__(name, value))
@@ -100,42 +80,13 @@ class Request(RequestBase):
         if populate_request and not shallow:
             environ["werkzeug.request"] = self
 
-    @_Lazy
-    def path(self) -> str:
-        return "/" + _decode(self.environ.get("PATH_INFO") or "").lstrip("/")
-
-    @_Lazy
-    def scheme(self) -> str:
-        return t.cast(str, self.environ.get("wsgi.url_scheme", "http"))
-
-    @_Lazy
-    def server(self) -> tuple[str, int | None] | None:
-        """Host and port of the server; the port is None for a Unix socket, whose path stands as host."""
-        name = self.environ.get("SERVER_NAME")
-        if not name:
-            return None
-        if ":" in name and name[0] not in "/[":
-            name = f"[{name}]"
-        try:
-            return name, int(self.environ.get("SERVER_PORT", ""))
-        except (TypeError, ValueError):
-            return name, None
-
-    @_Lazy
-    def root_path(self) -> str:
-        return _decode(self.environ.get("SCRIPT_NAME") or "").rstrip("/")
-
-    @_Lazy
-    def query_string(self) -> bytes:
-        return t.cast(str, self.environ.get("QUERY_STRING", "")).encode("latin1")
-
-    @_Lazy
-    def headers(self) -> EnvironHeaders:  # type: ignore[override]
-        return EnvironHeaders(self.environ)
-
-    @_Lazy
-    def remote_addr(self) -> str | None:
-        return self.environ.get("REMOTE_ADDR")
+    path: str = lazy(lambda self: "/" + _decode(self.environ.get("PATH_INFO") or "").lstrip("/"))
+    scheme: str = lazy(lambda self: self.environ.get("wsgi.url_scheme", "http"))
+    server: tuple[str, int | None] | None = lazy(lambda self: _get_server(self.environ))
+    root_path: str = lazy(lambda self: _decode(self.environ.get("SCRIPT_NAME") or "").rstrip("/"))
+    query_string: bytes = lazy(lambda self: self.environ.get("QUERY_STRING", "").encode("latin1"))
+    headers: t.Any = lazy(lambda self: EnvironHeaders(self.environ))
+    remote_addr: str | None = lazy(lambda self: self.environ.get("REMOTE_ADDR"))
 
     @property
     def endpoint(self) -> str | None:
@@ -195,7 +146,7 @@ class Request(RequestBase):
                     return data
         return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
 
-    @_Lazy
+    @lazy
     def stream(self) -> t.IO[bytes]:
         """The body as a stream that ends where the body does; at its end once `get_data` has read it."""
         return BytesIO() if "_cached_data" in self.__dict__ else super().stream
@@ -205,13 +156,8 @@ class Request(RequestBase):
         """The body, if it is of declared length and short; None: leave it to `stream`."""
         environ = self.environ
         declared = environ.get("CONTENT_LENGTH", "")
-        if (
-            not 0 < len(declared) <= _SHORT_BODY_DIGITS
-            or not declared.isdecimal()
-            or "wsgi.input_terminated" in environ
-            or "HTTP_TRANSFER_ENCODING" in environ
-            or self.shallow
-        ):
+        short = 0 < len(declared) <= _SHORT_BODY_DIGITS and declared.isascii() and declared.isdecimal()
+        if not short or "wsgi.input_terminated" in environ or "HTTP_TRANSFER_ENCODING" in environ or self.shallow:
             return None
         length = int(declared)
         limit = self.max_content_length
@@ -266,6 +212,13 @@ _BODYLESS = frozenset({204, 304})
 _NEEDS_WORK = frozenset({"location", "content-location", "content-length"})
 
 
+class _Chunks(list[bytes]):
+    """A finished body. A plain list couldn't say that it was closed: a teardown function may have asked to be told."""
+
+    __slots__ = ("close",)
+    close: t.Callable[[], None]
+
+
 class Response(ResponseBase):
     """The response. Mirrors flask 3.1.3 wrappers.py: Response."""
 
@@ -284,15 +237,9 @@ class Response(ResponseBase):
         content_type: str | None = None,
         direct_passthrough: bool = False,
     ) -> None:
-        if (
-            status is not None
-            or headers is not None
-            or content_type is not None
-            or direct_passthrough
-            or not isinstance(response, (str, bytes))
-            or self.default_status != 200
-            or not self.automatically_set_content_length
-        ):
+        plain = status is None and headers is None and content_type is None and not direct_passthrough
+        usual = self.default_status == 200 and self.automatically_set_content_length
+        if not (plain and usual and isinstance(response, (str, bytes))):
             super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
             return
         body = response.encode() if isinstance(response, str) else response
@@ -309,23 +256,19 @@ class Response(ResponseBase):
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send status and headers, and return the body. Mirrors Werkzeug's ``Response.__call__``."""
-        if self._is_plain(environ):
-            start_response(self._status, self.headers._list.copy())
-            return self.response  # type: ignore[return-value]
-        return super().__call__(environ, start_response)
+        if not self._is_plain(environ):
+            return super().__call__(environ, start_response)
+        start_response(self._status, self.headers._list.copy())
+        chunks = _Chunks(self.response)  # type: ignore[arg-type]
+        chunks.close = self.close
+        return chunks
 
     def _is_plain(self, environ: WSGIEnvironment) -> bool:
         """Whether the body is one finished chunk and no header needs work: it goes out as it is."""
         body = self.response
-        if (
-            type(body) is not list
-            or len(body) != 1
-            or type(body[0]) is not bytes
-            or self._on_close
-            or self._status_code < 200
-            or self._status_code in _BODYLESS
-            or environ["REQUEST_METHOD"] == "HEAD"
-        ):
+        if type(body) is not list or len(body) != 1 or type(body[0]) is not bytes:
+            return False
+        if self._status_code < 200 or self._status_code in _BODYLESS or environ["REQUEST_METHOD"] == "HEAD":
             return False
         has_length = False
         for name, _ in self.headers._list:
