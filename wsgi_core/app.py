@@ -21,9 +21,6 @@ if t.TYPE_CHECKING:
 
     from .wrappers import Response
 
-# The scopes of a request outside all blueprints.
-_WHOLE_APP: tuple[str | None, ...] = (None,)
-
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an "async def"
 
 
@@ -94,19 +91,16 @@ class App(AppBase):
 
         The first value that isn't None is the answer. Mirrors flask 3.1.3 app.py: Flask.preprocess_request.
         """
+        if not (self.url_value_preprocessors or self.before_request_funcs):
+            return None
         request = _cv_request.get().request
         blueprints = request.blueprints
-        scopes = (None, *reversed(blueprints)) if blueprints else _WHOLE_APP
-        for scope in scopes:
-            if scope in self.url_value_preprocessors:
-                for func in self.url_value_preprocessors[scope]:
-                    func(request.endpoint, request.view_args)
-        for scope in scopes:
-            if scope in self.before_request_funcs:
-                for func in self.before_request_funcs[scope]:
-                    rv = self.ensure_sync(func)()
-                    if rv is not None:
-                        return rv
+        for func in self.url_value_preprocessors.inwards(blueprints):
+            func(request.endpoint, request.view_args)
+        for func in self.before_request_funcs.inwards(blueprints):
+            rv = self.ensure_sync(func)()
+            if rv is not None:
+                return rv
         return None
 
     def dispatch_request(self) -> t.Any:
@@ -149,11 +143,9 @@ class App(AppBase):
         ctx = _cv_request.get()
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
-        blueprints = ctx.request.blueprints
-        for scope in (*blueprints, None) if blueprints else _WHOLE_APP:
-            if scope in self.after_request_funcs:
-                for func in reversed(self.after_request_funcs[scope]):
-                    response = self.ensure_sync(func)(response)
+        if self.after_request_funcs:
+            for func in self.after_request_funcs.outwards(ctx.request.blueprints):
+                response = self.ensure_sync(func)(response)
         session = ctx._opened_session
         untouched = session is None and ctx._session_waits
         if not untouched and not self.session_interface.is_null_session(session):
@@ -167,11 +159,9 @@ class App(AppBase):
         """
         if exc is _sentinel:
             exc = sys.exc_info()[1]
-        blueprints = _cv_request.get().request.blueprints
-        for scope in (*blueprints, None) if blueprints else _WHOLE_APP:
-            if scope in self.teardown_request_funcs:
-                for func in reversed(self.teardown_request_funcs[scope]):
-                    self.ensure_sync(func)(exc)
+        if self.teardown_request_funcs:
+            for func in self.teardown_request_funcs.outwards(_cv_request.get().request.blueprints):
+                self.ensure_sync(func)(exc)
         if request_tearing_down.receivers:
             request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
 

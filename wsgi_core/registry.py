@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial, update_wrapper
 
 from werkzeug.exceptions import HTTPException, default_exceptions
@@ -35,6 +35,16 @@ class Hooks(defaultdict[str | None, list[View]]):
         """Append a function for the whole app, and give it back."""
         self[None].append(f)
         return f
+
+    def inwards(self, blueprints: Sequence[str]) -> Sequence[View]:
+        """The app's functions, then those of the blueprints (given innermost first), the outermost first."""
+        if not blueprints:
+            return self.get(None, ())
+        return [f for scope in (None, *reversed(blueprints)) for f in self.get(scope, ())]
+
+    def outwards(self, blueprints: Sequence[str]) -> Iterator[View]:
+        """The same from the last to the first."""
+        return reversed(self.inwards(blueprints))
 
 
 class Decorator(t.Protocol):

@@ -77,8 +77,10 @@ class Responses(AppPart):
             return self.json.response(rv)
         if not isinstance(rv, BaseResponse) and not callable(rv):
             raise TypeError(_NOT_A_RESPONSE.format(type(rv).__name__))
-        # PERF: an HTTP error makes its response itself; force_type would run it as an application first.
-        if type(rv).__call__ is HTTPException.__call__ and rv.response is None:
+        # PERF: an HTTP error makes its response itself; force_type would run it as an application first. That
+        # would make work of its headers if it has no body or redirects, which is left to it.
+        makes_page = type(rv).__call__ is HTTPException.__call__ and type(rv).get_response is HTTPException.get_response
+        if makes_page and rv.response is None and (rv.code or 0) >= 400:
             environ = _cv_request.get().request.environ
             if environ["REQUEST_METHOD"] != "HEAD":
                 rv = rv.get_response(environ)

@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
 
     from .wrappers import Request
 
+_HTTP = frozenset({"http", "https"})
+
 # PERF: checking a host costs as much as matching a URL, and the same few hosts come all the time.
 _HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.:")
 
@@ -68,6 +70,8 @@ class Map(BaseMap):
 
     def _index_static_rules(self) -> dict[str, dict[str, Rule]]:
         by_path: dict[str, list[Rule]] = {}
+        if self.host_matching or self.default_subdomain:
+            return {}
         # The matcher takes rules of one path in the order in which they were added. "//" stands in a rule for
         # "/" too: such a rule may come first, so that its path is left to the matcher.
         for rule in self._rules:
@@ -99,12 +103,7 @@ class Routing(AppPart):
         self.url_map = self.url_map_class(host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self.url_build_error_handlers = []
-        self._has_static_rules = (
-            isinstance(self.url_map, Map)
-            and not host_matching
-            and not self.url_map.default_subdomain
-            and type(self).create_url_adapter is Routing.create_url_adapter
-        )
+        self._adapts_as_here = type(self).create_url_adapter is Routing.create_url_adapter
 
     @setupmethod
     def add_url_rule(
@@ -151,19 +150,20 @@ class Routing(AppPart):
         if not self._has_plain_host(request):
             return None
         environ = request.environ
-        find: Callable[[str, str], Rule | None] = self.url_map.find_static  # type: ignore[attr-defined]
-        return find(environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", ""))
+        url_map: Map = self.url_map  # type: ignore[assignment]
+        return url_map.find_static(environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", ""))
 
     def _has_plain_host(self, request: Request) -> bool:
         """Whether nothing about the host, subdomain or protocol of ``request`` could count in matching it."""
-        environ = request.environ
+        environ, url_map = request.environ, self.url_map
         return (
-            self._has_static_rules
+            self._adapts_as_here
+            and isinstance(url_map, Map)
             and not self.subdomain_matching
             and self.config["TRUSTED_HOSTS"] is None
             and request.trusted_hosts is None
             and "HTTP_UPGRADE" not in environ
-            and environ.get("wsgi.url_scheme") in {"http", "https"}
+            and environ.get("wsgi.url_scheme") in _HTTP
             and _is_plain_host(environ.get("HTTP_HOST", ""))
         )
 
@@ -181,8 +181,10 @@ class Routing(AppPart):
             return self.url_map.bind(
                 server_name, script_name=self.config["APPLICATION_ROOT"], url_scheme=self.config["PREFERRED_URL_SCHEME"]
             )
-        if server_name is None and self._has_plain_host(request):
-            return t.cast(Map, self.url_map).bind_plain(request.environ)
+        url_map = self.url_map
+        plain = server_name is None and not url_map.host_matching and not url_map.default_subdomain
+        if plain and self._has_plain_host(request) and isinstance(url_map, Map):
+            return url_map.bind_plain(request.environ)
         if (trusted_hosts := self.config["TRUSTED_HOSTS"]) is not None:
             request.trusted_hosts = trusted_hosts
         request.host = get_host(request.environ, request.trusted_hosts)
@@ -236,14 +238,16 @@ class Routing(AppPart):
             app_ctx = _cv_app.get(None)
             adapter = self.create_url_adapter(None) if app_ctx is None else app_ctx.url_adapter
             external = True if _external is None else _external
-        if adapter is None:
-            raise RuntimeError("Unable to build URLs outside an active request without 'SERVER_NAME' configured.")
+            if adapter is None:
+                raise RuntimeError("Unable to build URLs outside an active request without 'SERVER_NAME' configured.")
         if _scheme is not None and not external:
             raise ValueError("When specifying '_scheme', '_external' must be True.")
 
         self.inject_url_defaults(endpoint, values)
+        # In a request whose host was refused there is no adapter; as in Flask that is an AttributeError.
+        build: Callable[..., str] = adapter.build  # type: ignore[union-attr]
         try:
-            url = adapter.build(endpoint, values, method=_method, url_scheme=_scheme, force_external=external)
+            url = build(endpoint, values, method=_method, url_scheme=_scheme, force_external=external)
         except BuildError as error:
             values.update(_anchor=_anchor, _method=_method, _scheme=_scheme, _external=external)
             return self.handle_url_build_error(error, endpoint, values)

@@ -157,22 +157,25 @@ class Request(RequestBase):
         environ = self.environ
         declared = environ.get("CONTENT_LENGTH", "")
         short = 0 < len(declared) <= _SHORT_BODY_DIGITS and declared.isascii() and declared.isdecimal()
-        if not short or "wsgi.input_terminated" in environ or "HTTP_TRANSFER_ENCODING" in environ or self.shallow:
+        if not short or declared == "0" or "HTTP_TRANSFER_ENCODING" in environ or self.shallow:
             return None
-        length = int(declared)
-        limit = self.max_content_length
+        length, limit = int(declared), self.max_content_length
         if limit is not None and length > limit:
             raise RequestEntityTooLarge()
+        # With "input_terminated" the server ends the stream, wherever the header sees the end.
+        terminated = "wsgi.input_terminated" in environ
         read = environ["wsgi.input"].read
+        if terminated and limit is None:
+            return t.cast(bytes, read())
+        size = limit if terminated and limit is not None else length
         try:
-            data: bytes = read(length)
-            while len(data) < length:
-                more = read(length - len(data))
-                if not more:
-                    raise ClientDisconnected()
+            data: bytes = read(size)
+            while len(data) < size and (more := read(size - len(data))):
                 data += more
         except (OSError, ValueError) as e:
             raise ClientDisconnected() from e
+        if len(data) < length and not terminated:
+            raise ClientDisconnected()
         return data
 
     def close(self) -> None:
@@ -208,8 +211,23 @@ def _content_type(mimetype: str) -> str:
     return Headers([("Content-Type", get_content_type(mimetype, "utf-8"))])["Content-Type"]
 
 
+_STEPS = (
+    "automatically_set_content_length", "default_status", "get_app_iter", "get_wsgi_headers", "get_wsgi_response",
+    "iter_encoded", "set_data",
+)  # fmt: skip
 _BODYLESS = frozenset({204, 304})
 _NEEDS_WORK = frozenset({"location", "content-location", "content-length"})
+
+
+def _are_plain(headers: list[tuple[str, str]]) -> bool:
+    """Whether the headers say how long the body is, and none of them has to be rewritten."""
+    has_length = False
+    for name, _ in headers:
+        if name == "Content-Length":
+            has_length = True
+        elif name.lower() in _NEEDS_WORK:
+            return False
+    return has_length
 
 
 class _Chunks(list[bytes]):
@@ -225,6 +243,12 @@ class Response(ResponseBase):
     default_mimetype: str | None = "text/html"
     json_module: t.Any = json
     autocorrect_location_header = False
+    # Whether `__init__` and `__call__` may go the short way: not where a subclass says how a step is to be done.
+    _is_usual = True
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._is_usual = all(getattr(cls, name) is getattr(ResponseBase, name) for name in _STEPS)
 
     # PERF: a finished text or bytes body with a known type is what most views return. Its headers are
     # two entries and its status one of a few: no parsing.
@@ -238,8 +262,7 @@ class Response(ResponseBase):
         direct_passthrough: bool = False,
     ) -> None:
         plain = status is None and headers is None and content_type is None and not direct_passthrough
-        usual = self.default_status == 200 and self.automatically_set_content_length
-        if not (plain and usual and isinstance(response, (str, bytes))):
+        if not (plain and self._is_usual and isinstance(response, (str, bytes))):
             super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
             return
         body = response.encode() if isinstance(response, str) else response
@@ -256,27 +279,29 @@ class Response(ResponseBase):
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Send status and headers, and return the body. Mirrors Werkzeug's ``Response.__call__``."""
-        if not self._is_plain(environ):
+        body = self.response
+        # PERF: one finished chunk, with headers that need no work, goes out as it is.
+        if (
+            type(body) is not list
+            or len(body) != 1
+            or type(body[0]) is not bytes
+            or not self._is_usual
+            or self.direct_passthrough
+            or self._status_code < 200
+            or self._status_code in _BODYLESS
+            or environ["REQUEST_METHOD"] == "HEAD"
+            or not _are_plain(self.headers._list)
+        ):
             return super().__call__(environ, start_response)
         start_response(self._status, self.headers._list.copy())
-        chunks = _Chunks(self.response)  # type: ignore[arg-type]
+        chunks = _Chunks(body)
         chunks.close = self.close
         return chunks
 
-    def _is_plain(self, environ: WSGIEnvironment) -> bool:
-        """Whether the body is one finished chunk and no header needs work: it goes out as it is."""
-        body = self.response
-        if type(body) is not list or len(body) != 1 or type(body[0]) is not bytes:
-            return False
-        if self._status_code < 200 or self._status_code in _BODYLESS or environ["REQUEST_METHOD"] == "HEAD":
-            return False
-        has_length = False
-        for name, _ in self.headers._list:
-            if name == "Content-Length":
-                has_length = True
-            elif name.lower() in _NEEDS_WORK:
-                return False
-        return has_length
+    def close(self) -> None:
+        # PERF: a finished body is a list, which has nothing to close.
+        if self._on_close or type(self.response) is not list:
+            super().close()
 
     @property
     def max_cookie_size(self) -> int:  # type: ignore[override]
