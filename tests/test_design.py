@@ -1,0 +1,272 @@
+"""The rules of the house: the twins' texts, who may import whom, names that exist in Flask, a budget of lines."""
+
+from __future__ import annotations
+
+import ast
+import io
+import pkgutil
+import re
+import statistics
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask
+import pytest
+
+import wsgi_core
+from tests.processes import ROOT, run
+
+CORE = Path(wsgi_core.__file__).parent
+FLASK = Path(flask.__file__).parent
+
+LIFECYCLE = ("app", "wrappers", "context", "routing", "registry", "blueprints", "errors", "responses")
+# Above the core: each knows only those below it.
+ABOVE = ("inference", "service", "server", "cli", "models_cli", "__main__", "trace")
+FILES = sorted(CORE.rglob("*.py"))
+SURFACE = [file for file in CORE.glob("*.py") if file.stem not in ABOVE]
+
+
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def docstring_lines(tree: ast.Module) -> set[int]:
+    """The lines of all docstrings, and of texts that stand alone behind an assignment to document it."""
+    return {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+
+
+def code_lines(file: Path) -> set[int]:
+    """The lines on which code stands: neither blank nor only a comment nor a docstring."""
+    text = file.read_text(encoding="utf-8")
+    nothing = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in nothing:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    return lines - docstring_lines(ast.parse(text))
+
+
+def functions(file: Path) -> Iterator[tuple[str, int]]:
+    """Name and number of code lines of each function, its inner functions included."""
+    lines = code_lines(file)
+    for node in ast.walk(parsed(file)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield f"{file.stem}.{node.name}", sum(node.lineno <= line <= node.end_lineno for line in lines)
+
+
+def imported(file: Path) -> set[str]:
+    """The dotted names of all modules that a file imports, wherever in it, relative ones made absolute."""
+    package = list(file.relative_to(ROOT).with_suffix("").parts[:-1])
+    names: set[str] = set()
+    for node in ast.walk(parsed(file)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            names.update([module, *(f"{module}.{alias.name}" for alias in node.names)])
+    return names
+
+
+def imports_any(file: Path, *modules: str) -> list[str]:
+    """Which of the modules, or what is inside them, a file imports."""
+    found = imported(file)
+    return [name for name in found for module in modules if name == module or name.startswith(f"{module}.")]
+
+
+# The twin
+
+
+def test_the_twins_differ_in_their_import_lines_alone():
+    core, twin = (
+        (ROOT / folder / "service.py").read_text(encoding="utf-8").splitlines()
+        for folder in ("wsgi_core", "flask_equiv")
+    )
+
+    def imports(lines: list[str]) -> set[str]:
+        return {line for line in lines if line.startswith(("from ", "import "))}
+
+    def rest(lines: list[str]) -> list[str]:
+        return [line for line in lines if line not in imports(lines)]
+
+    assert rest(core) == rest(twin)
+    ours, theirs = imports(core) - imports(twin), imports(twin) - imports(core)
+    assert 1 <= len(ours) == len(theirs) <= 5
+    assert all(re.match(r"from wsgi_core(\.\w+)* import ", line) for line in ours)
+    assert all(re.match(r"from flask(\.\w+)* import ", line) for line in theirs)
+
+
+# Floors
+
+
+def test_importing_all_of_wsgi_core_never_imports_flask():
+    names = [module.name for module in pkgutil.walk_packages([str(CORE)], "wsgi_core.") if "_models" not in module.name]
+    assert "wsgi_core.service" in names
+    code = (
+        f"import importlib, sys\nfor name in ['wsgi_core', *{names!r}]:\n    importlib.import_module(name)\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('flask', 'flask_equiv', 'loadtests', 'tests')])"
+    )
+    done = run("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_importing_the_core_imports_neither_models_nor_server_nor_templates():
+    """What a request may never need costs no start-up: each is imported on its first use."""
+    heavy = {"onnxruntime", "numpy", "waitress", "jinja2", "click", "itsdangerous", "pydantic", "rich"}
+    done = run("-c", f"import sys, wsgi_core\nprint([name for name in sys.modules if name in {heavy!r}])")
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_nothing_in_wsgi_core_imports_flask_or_what_measures_it(file: Path):
+    assert imports_any(file, "flask", "flask_equiv", "loadtests", "tests") == []
+
+
+def test_nothing_beside_them_imports_loadtests_or_tests():
+    for folder in ("flask_equiv", "models"):
+        for file in (ROOT / folder).rglob("*.py"):
+            assert imports_any(file, "loadtests", "tests") == [], file
+    for file in (ROOT / "loadtests").rglob("*.py"):
+        assert imports_any(file, "tests") == [], file
+
+
+@pytest.mark.parametrize("file", sorted((CORE / "inference").glob("*.py")), ids=lambda file: file.stem)
+def test_inference_knows_no_core_and_no_http(file: Path):
+    outside = [name for name in imported(file) if name.startswith("wsgi_core") and ".inference" not in name]
+    assert outside == []
+    assert imports_any(file, "werkzeug", "flask", "waitress", "http", "wsgiref", "socket", "click", "jinja2") == []
+
+
+@pytest.mark.parametrize("file", SURFACE, ids=lambda file: file.stem)
+def test_the_core_knows_nothing_above_it(file: Path):
+    above = [f"wsgi_core.{name}" for name in ABOVE if name != "cli"]
+    assert imports_any(file, *above, "onnxruntime", "numpy", "waitress", "pydantic", "rich") == []
+
+
+def test_the_service_knows_no_server_and_the_server_no_measurement():
+    assert imports_any(CORE / "service.py", "wsgi_core.server", "wsgi_core.cli", "wsgi_core.trace", "waitress") == []
+    assert (
+        imports_any(CORE / "server.py", "wsgi_core.app", "wsgi_core.cli", "wsgi_core.service", "wsgi_core.trace") == []
+    )
+
+
+# Names
+
+
+MIRRORS = re.compile(r"Mirrors\s+flask\s+3\.1\.3\s+([\w/]+\.py):\s+([\w.]*\w)")
+
+
+def docstrings() -> Iterator[tuple[str, str]]:
+    for file in FILES:
+        for node in ast.walk(parsed(file)):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                text = ast.get_docstring(node)
+                if text:
+                    yield f"{file.stem}.{getattr(node, 'name', '')}", text
+
+
+def twins() -> list[tuple[str, str, str]]:
+    """Who says to mirror what, in which of Flask's files."""
+    return [(who, *found) for who, text in docstrings() for found in MIRRORS.findall(text)]
+
+
+def flask_names(file: Path) -> set[str]:
+    """The dotted names of all classes and functions of a file."""
+
+    def walk(node: ast.AST, prefix: str) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield prefix + child.name
+                if isinstance(child, ast.ClassDef):
+                    yield from walk(child, f"{prefix}{child.name}.")
+            elif isinstance(child, ast.If):
+                yield from walk(child, prefix)
+
+    return set(walk(parsed(file), ""))
+
+
+def test_every_twin_that_is_named_exists_in_flask():
+    named = twins()
+    assert len(named) > 50
+    missing = [
+        (who, file, name)
+        for who, file, name in named
+        if not (FLASK / file).is_file() or name not in flask_names(FLASK / file)
+    ]
+    assert missing == []
+
+
+def test_no_mirror_is_written_so_that_it_is_not_checked():
+    mentioned = sum(len(re.findall(r"Mirrors\s+flask", text)) for _, text in docstrings())
+    assert mentioned == len(twins())
+
+
+PHASES = (
+    "app.wsgi_app", "app.full_dispatch_request", "app.preprocess_request", "app.dispatch_request",
+    "app.finalize_request", "app.process_response", "app.do_teardown_request", "app.do_teardown_appcontext",
+    "errors._find_error_handler",
+    "errors.handle_http_exception", "errors.handle_user_exception", "errors.handle_exception", "errors.log_exception",
+    "responses.make_response", "routing.add_url_rule", "routing.create_url_adapter", "routing.raise_routing_exception",
+    "routing.url_for", "context.push", "context.pop", "context.match_request", "context.after_this_request",
+    "blueprints.register", "sessions.open_session", "sessions.save_session",
+)  # fmt: skip
+
+
+def test_every_phase_names_its_twin():
+    assert set(PHASES) <= {who for who, _, _ in twins()}
+
+
+def test_the_core_exports_what_flask_exports():
+    exported = {name for name in vars(flask) if not name.startswith("_") and name not in {"typing", "t", "annotations"}}
+    modules = {name for name in exported if isinstance(vars(flask)[name], type(flask))}
+    expected = {"App" if name == "Flask" else name for name in exported - modules} | {"json"}
+    assert expected <= set(dir(wsgi_core))
+    assert wsgi_core.__version__
+
+
+# Budget
+
+
+def test_the_lifecycle_stays_within_1200_lines():
+    assert sum(len(code_lines(CORE / f"{name}.py")) for name in LIFECYCLE) <= 1200
+
+
+def test_the_whole_surface_stays_within_2500_lines():
+    assert sum(len(code_lines(file)) for file in SURFACE) <= 2500
+
+
+def test_functions_are_short():
+    lengths = sorted(length for file in SURFACE for _, length in functions(file))
+    assert statistics.median(lengths) <= 7
+    assert lengths[int(len(lengths) * 0.9)] <= 25
+
+
+def test_no_function_is_long():
+    assert [found for file in FILES for found in functions(file) if found[1] > 50] == []
+
+
+def test_wsgi_app_shows_the_phases_in_40_lines():
+    (node,) = (
+        node
+        for node in ast.walk(parsed(CORE / "app.py"))
+        if isinstance(node, ast.FunctionDef) and node.name == "wsgi_app"
+    )
+    assert node.end_lineno is not None
+    assert node.end_lineno - node.lineno + 1 <= 40
+    text = ast.unparse(node)
+    phases = ["request_context", "push", "full_dispatch_request", "handle_exception", "response(environ", "pop"]
+    places = [text.index(f"{phase}(" if not phase.endswith("environ") else phase) for phase in phases]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_file_says_what_it_is_for(file: Path):
+    assert ast.get_docstring(parsed(file)) or not file.read_text(encoding="utf-8").strip()

@@ -1,0 +1,88 @@
+"""What an app and a blueprint register, and what they refuse to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from werkzeug.exceptions import HTTPException, NotFound
+
+METHODS = ("get", "post", "put", "delete", "patch")
+
+
+@pytest.mark.parametrize("owner", ["app", "blueprint"])
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_has_its_decorator(web: Any, owner: str, method: str):
+    app, blueprint = web.app(), web.Blueprint("bp", "tests")
+
+    @getattr(app if owner == "app" else blueprint, method)("/")
+    def view() -> str:
+        return "here"
+
+    app.register_blueprint(blueprint)
+    for asked in METHODS:
+        response = app.test_client().open("/", method=asked.upper())
+        assert (response.status_code == 200) is (asked == method)
+
+
+def test_a_method_decorator_takes_no_methods(app: Any):
+    with pytest.raises(TypeError, match="route"):
+        app.get("/", methods=["POST"])
+
+
+def test_route_takes_an_endpoint_and_gives_the_function_back(app: Any):
+    def view() -> str:
+        return "here"
+
+    assert app.route("/", endpoint="start")(view) is view
+    assert app.view_functions["start"] is view
+
+
+def test_an_endpoint_can_get_its_view_later(app: Any):
+    app.add_url_rule("/", "later")
+
+    @app.endpoint("later")
+    def view() -> str:
+        return "here"
+
+    assert app.test_client().get("/").text == "here"
+
+
+def test_a_rule_without_endpoint_needs_a_view(app: Any):
+    with pytest.raises(AssertionError, match="expected view func"):
+        app.add_url_rule("/")
+
+
+def test_decorators_give_the_function_back(web: Any):
+    for owner in (web.app(), web.Blueprint("bp", "tests")):
+        for name in ("before_request", "after_request", "teardown_request", "context_processor", "url_defaults",
+                     "url_value_preprocessor"):  # fmt: skip
+
+            def function(*args: Any) -> None: ...
+
+            assert getattr(owner, name)(function) is function
+
+
+class NotHandled(HTTPException):
+    """Without a code."""
+
+
+@pytest.mark.parametrize("what", [404, 500, NotFound, Exception, KeyError, HTTPException, NotHandled])
+def test_handlers_are_for_codes_and_exception_classes(app: Any, what: Any):
+    def handler(error: Any) -> str:
+        return "handled"
+
+    assert app.errorhandler(what)(handler) is handler
+
+
+@pytest.mark.parametrize("what", [999, 200, NotFound(), ValueError("x"), int, BaseException, KeyboardInterrupt])
+def test_handlers_are_for_nothing_else(web: Any, what: Any):
+    with pytest.raises((ValueError, TypeError)):
+        web.app().register_error_handler(what, lambda error: "")
+
+
+def test_a_blueprint_is_complete_when_it_is_registered(web: Any):
+    blueprint = web.Blueprint("bp", "tests")
+    web.app().register_blueprint(blueprint)
+    with pytest.raises(AssertionError, match="can no longer be called on the blueprint 'bp'"):
+        blueprint.before_request(lambda: None)

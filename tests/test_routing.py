@@ -1,0 +1,494 @@
+"""The URL map: the dictionary of plain paths finds what Werkzeug's matcher finds; `url_for` builds as Flask's."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import werkzeug
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BuildError, RequestRedirect, Rule, WebsocketMismatch
+
+from tests.conformance import wire
+from tests.conftest import CORE, FLASK
+from tests.environs import latin1, outcome
+from wsgi_core.routing import Map, _is_plain_host
+
+# The dictionary of plain paths against the matcher
+
+RULES = [
+    "/", "/a", "/a/", "/a/b", "/a/b/", "/a//b", "//", "/a//", "/<x>", "/<x>/", "/<int:x>", "/<path:x>", "/a/<x>",
+    "/<x>/b", "/<path:x>/b", "/é", "/a b", "/a%20b", "/a|b", "/a.b", "/A", "/<string(length=1):x>", "/<any(a,b):x>",
+]  # fmt: skip
+METHODS = ["GET", "HEAD", "POST", "OPTIONS", "PUT"]
+PATHS = sorted(
+    {re.sub("<.*?>", "a", rule) for rule in RULES}
+    | {"", "//a", "/a//", "/a/b//", "///", "/1", "/b", "/c", "/a/c", "/\xc3\xa9", "/a/../a", "/A", "/a\n", "/|/a"}
+)
+
+rule_arguments = st.fixed_dictionaries(
+    {
+        "string": st.sampled_from(["/", "/a", "/a/", "/<x>"]) | st.sampled_from(RULES),
+        "endpoint": st.sampled_from(["one", "two"]),
+        "methods": st.none() | st.lists(st.sampled_from(METHODS), min_size=1, max_size=2),
+    },
+    optional={
+        "defaults": st.sampled_from([{"x": "a"}, {"y": 1}, {}]),
+        "strict_slashes": st.booleans(),
+        "merge_slashes": st.booleans(),
+        "subdomain": st.sampled_from(["", "api", "<sub>"]),
+        "build_only": st.just(True),
+        "alias": st.just(True),
+        "redirect_to": st.sampled_from(["/b", "b"]),
+        "websocket": st.just(True),
+    },
+)
+map_arguments = st.fixed_dictionaries(
+    {},
+    optional={
+        "strict_slashes": st.booleans(),
+        "merge_slashes": st.booleans(),
+        "redirect_defaults": st.booleans(),
+        "default_subdomain": st.sampled_from(["", "api"]),
+    },
+)
+
+
+def make_map(rules: list[dict[str, Any]], options: dict[str, Any]) -> Map:
+    """A map of the rules, without those that Werkzeug itself refuses."""
+    made = Map(**options)
+    for arguments in rules:
+        try:
+            made.add(Rule(**arguments))
+        except (ValueError, TypeError, LookupError, SyntaxError):
+            continue
+    return made
+
+
+@settings(max_examples=300)
+@given(rules=st.lists(rule_arguments, min_size=1, max_size=6), options=map_arguments)
+@example([{"string": "/a", "endpoint": "one", "methods": ["GET"]}] * 2, {})
+@example([{"string": "/a", "endpoint": "one", "methods": ["GET"]}, {"string": "/<x>", "endpoint": "one",
+          "methods": ["GET"], "defaults": {"x": "a"}}], {})  # fmt: skip
+def test_a_plain_path_is_found_as_the_matcher_finds_it(rules: list[dict[str, Any]], options: dict[str, Any]):
+    url_map = make_map(rules, options)
+    if url_map.default_subdomain:  # an app with one never asks the dictionary
+        return
+    adapter = url_map.bind("a.example", subdomain="")
+    for path in PATHS:
+        for method in METHODS:
+            found = url_map.find_static(path, method)
+            if found is not None:
+                assert adapter.match(path, method, return_rule=True) == (found, {})
+
+
+@settings(max_examples=100)
+@given(rules=st.lists(rule_arguments, max_size=3), late=rule_arguments)
+def test_a_rule_added_late_counts(rules: list[dict[str, Any]], late: dict[str, Any]):
+    url_map = make_map(rules, {})
+    url_map.find_static("/a", "GET")
+    try:
+        url_map.add(Rule(**late))
+    except (ValueError, TypeError, LookupError, SyntaxError):
+        return
+    adapter = url_map.bind("a.example", subdomain="")
+    for path in PATHS:
+        found = url_map.find_static(path, "GET")
+        if found is not None:
+            assert adapter.match(path, "GET", return_rule=True) == (found, {})
+
+
+def test_plain_paths_are_in_the_dictionary():
+    url_map = make_map([{"string": rule, "endpoint": "one", "methods": ["GET"]} for rule in ("/", "/a", "/a/b/")], {})
+    for path in ("/", "/a", "/a/b/"):
+        assert url_map.find_static(path, "GET") is not None
+        assert url_map.find_static(path, "HEAD") is not None
+        assert url_map.find_static(path, "POST") is None
+    assert url_map.find_static("/a/b", "GET") is None
+
+
+@pytest.mark.parametrize("host", ["a", "a.example", "A.example:80", "127.0.0.1:8080", "x-y", "a:443"])
+def test_plain_hosts_need_no_check(host: str):
+    assert _is_plain_host(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "a..b", ".a", "a.", "[::1]", "a b", "é", "a:b", "a:1:2", "a/b", "a@b", "x" * 64, "a\n", "a_b", "*"]
+)
+def test_any_other_host_is_left_to_werkzeug(host: str):
+    assert not _is_plain_host(host)
+
+
+@given(host=st.text("abcAZ09-.:_[]@/ é", max_size=12) | latin1)
+def test_a_plain_host_is_one_that_werkzeug_takes_as_it_is(host: str):
+    if _is_plain_host(host) and not host.endswith(":"):  # nothing behind the colon: refused by nobody, but no host
+        request = werkzeug.Request({"HTTP_HOST": host, "wsgi.url_scheme": "ftp"})
+        assert request.host == host
+
+
+# The whole way through an app, on both frameworks
+
+app_options = st.fixed_dictionaries({}, optional={"host_matching": st.booleans(), "subdomain_matching": st.booleans()})
+configs = st.fixed_dictionaries(
+    {},
+    optional={
+        "SERVER_NAME": st.sampled_from(["a.example", "a.example:80", "localhost"]),
+        "TRUSTED_HOSTS": st.sampled_from([["a.example"], [".example"], []]),
+        "PROVIDE_AUTOMATIC_OPTIONS": st.booleans(),
+        "DEBUG": st.booleans(),
+        "APPLICATION_ROOT": st.just("/root"),
+    },
+)
+requests = st.fixed_dictionaries(
+    {
+        "REQUEST_METHOD": st.sampled_from([*METHODS, "get", "Post", "BREW"]),
+        "PATH_INFO": st.sampled_from(["/", "/a", "/a/", "/a/b"]) | st.sampled_from(PATHS),
+    },
+    optional={
+        "HTTP_HOST": st.sampled_from(
+            [
+                "a.example",
+                "A.Example:80",
+                "api.a.example",
+                "b.test",
+                "b.test:",
+                "[::1]:80",
+                "a b",
+                "",
+                "a.example:443",
+                "é",
+            ]
+        ),
+        "SERVER_NAME": st.just("b.test"),
+        "QUERY_STRING": st.sampled_from(["", "q=1"]),
+        "SCRIPT_NAME": st.sampled_from(["", "/app"]),
+        "wsgi.url_scheme": st.sampled_from(["http", "https", "ws"]),
+        "HTTP_UPGRADE": st.sampled_from(["websocket", "WebSocket", "h2c"]),
+        "HTTP_CONNECTION": st.sampled_from(["upgrade", "keep-alive, Upgrade", "close"]),
+    },
+)
+
+
+def routed_app(web: Any, rules: list[dict[str, Any]], options: dict[str, Any], config: dict[str, Any]) -> Any:
+    """An app whose views say which rule they were found by, and with what."""
+    app = web.app(**options)
+    app.config.update(config)
+    for number, arguments in enumerate(rules):
+        arguments = {key: value for key, value in arguments.items() if key != "endpoint"}
+
+        def view(number: int = number, **values: Any) -> Any:
+            request = web.request
+            built = outcome(web.url_for, request.endpoint, **values)
+            external = outcome(web.url_for, request.endpoint, **values, _external=True)
+            return {
+                "number": number, "rule": request.url_rule.rule, "values": repr(values), "host": request.host,
+                "url": request.url, "built": built, "external": external,
+            }  # fmt: skip
+
+        try:
+            app.add_url_rule(arguments.pop("string"), f"view{number}", view, **arguments)
+        except (ValueError, TypeError, LookupError, SyntaxError):
+            continue
+    return app
+
+
+def call(app: Any, variables: dict[str, Any]) -> wire.Answer:
+    """What an app answers to a plain request with some of its environ's variables replaced."""
+    return wire.call(app, wire.environ("GET", "/", {}, b"") | variables).comparable()
+
+
+@settings(max_examples=300)
+@given(
+    rules=st.lists(rule_arguments, min_size=1, max_size=5),
+    options=app_options,
+    config=configs,
+    asked=st.lists(requests, min_size=1, max_size=4),
+)
+@pytest.mark.filterwarnings("ignore:Current server name")
+def test_requests_are_routed_as_flask_routes_them(
+    rules: list[dict[str, Any]], options: dict[str, Any], config: dict[str, Any], asked: list[dict[str, Any]]
+):
+    apps = [routed_app(web, rules, options, config) for web in (CORE, FLASK)]
+    for variables in asked:
+        core, twin = (outcome(call, app, variables) for app in apps)
+        assert core == twin
+
+
+# What an app may change after it was made, and what a subclass may
+
+
+def test_hosts_that_a_request_class_trusts_are_the_only_ones(web: Any):
+    class Careful(web.Request):
+        trusted_hosts = ["a.example"]
+
+    app = web.app()
+    app.request_class = Careful
+    app.add_url_rule("/", "index", lambda: "here")
+    client = app.test_client()
+    assert client.get("/", headers={"Host": "a.example"}).status_code == 200
+    assert client.get("/", headers={"Host": "evil.test"}).status_code == 400
+
+
+def test_trusted_hosts_are_the_only_ones(web: Any):
+    app = web.app()
+    app.config["TRUSTED_HOSTS"] = ["a.example", ".b.example"]
+    app.add_url_rule("/", "index", lambda: "here")
+    client = app.test_client()
+    for host, status in (("a.example", 200), ("x.b.example", 200), ("c.example", 400), ("a.example.evil", 400)):
+        assert client.get("/", headers={"Host": host}).status_code == status
+
+
+def test_the_map_may_be_replaced(web: Any):
+    app = web.app()
+    app.url_map = werkzeug.routing.Map()
+    app.add_url_rule("/", "index", lambda: "here")
+    assert app.test_client().get("/").text == "here"
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("default_subdomain", "www"), ("host_matching", True)])
+def test_the_map_may_be_changed_after_the_app_was_made(web: Any, attribute: str, value: Any):
+    app = web.app()
+    app.add_url_rule("/", "early", lambda: "early")
+    setattr(app.url_map, attribute, value)
+    assert app.test_client().get("/").status_code == 404
+
+
+def test_a_subclass_may_make_its_own_adapter(web: Any):
+    class Prefixed(web.App):
+        def create_url_adapter(self, request: Any) -> Any:
+            adapter = super().create_url_adapter(request)
+            if adapter is not None:
+                adapter.path_info = adapter.path_info.removeprefix("/v1")
+            return adapter
+
+    app = Prefixed("tests", static_folder=None)
+    app.add_url_rule("/x", "index", lambda: "here")
+    app.add_url_rule("/v1/x", "other", lambda: "wrong")
+    assert app.test_client().get("/v1/x").text == "here"
+
+
+def test_a_rule_class_of_ones_own_is_used(app: Any, web: Any):
+    class Own(Rule):
+        pass
+
+    app.url_rule_class = Own
+    app.add_url_rule("/", "index", lambda: type(web.request.url_rule).__name__)
+    assert app.test_client().get("/").text == "Own"
+
+
+def test_a_converter_of_ones_own_is_used(app: Any, web: Any):
+    class ListConverter(werkzeug.routing.BaseConverter):
+        def to_python(self, value: str) -> list[str]:
+            return value.split(",")
+
+        def to_url(self, value: list[str]) -> str:
+            return ",".join(super(ListConverter, self).to_url(item) for item in value)
+
+    app.url_map.converters["list"] = ListConverter
+    app.add_url_rule("/<list:items>", "index", lambda items: web.url_for("index", items=[*items, "c"]))
+    assert app.test_client().get("/a,b").text == "/a,b,c"
+
+
+# Methods
+
+
+def test_head_and_options_are_answered_without_a_view_for_them(app: Any):
+    app.add_url_rule("/", "index", lambda: "body", methods=["GET", "POST"])
+    client = app.test_client()
+    head = client.head("/")
+    assert (head.status_code, head.data, head.content_length) == (200, b"", 4)
+    options = client.options("/")
+    assert (options.status_code, options.data) == (200, b"")
+    assert sorted(options.allow) == ["GET", "HEAD", "OPTIONS", "POST"]
+
+
+def test_the_wrong_method_is_405_with_allow(app: Any):
+    app.add_url_rule("/", "index", lambda: "body")
+    response = app.test_client().post("/")
+    assert response.status_code == 405
+    assert sorted(response.allow) == ["GET", "HEAD", "OPTIONS"]
+
+
+def test_options_can_be_the_views_own(app: Any):
+    app.add_url_rule("/own", "own", lambda: "mine", methods=["OPTIONS"])
+    app.add_url_rule("/none", "none", lambda: "mine", provide_automatic_options=False)
+    client = app.test_client()
+    assert client.options("/own").text == "mine"
+    assert client.options("/none").status_code == 405
+
+
+def test_automatic_options_can_be_switched_off(app: Any):
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.add_url_rule("/", "index", lambda: "body")
+    assert app.test_client().options("/").status_code == 405
+
+
+def test_methods_of_the_view_function_count(app: Any):
+    def view() -> str:
+        return "body"
+
+    view.methods = ["post"]  # type: ignore[attr-defined]
+    view.required_methods = ["PATCH"]  # type: ignore[attr-defined]
+    app.add_url_rule("/", "index", view)
+    assert sorted(app.test_client().options("/").allow) == ["OPTIONS", "PATCH", "POST"]
+
+
+def test_methods_as_one_string_are_refused(app: Any):
+    with pytest.raises(TypeError, match="list of strings"):
+        app.add_url_rule("/", "index", lambda: "", methods="GET")
+
+
+def test_an_endpoint_has_one_view(app: Any):
+    app.add_url_rule("/", "index", lambda: "one")
+    with pytest.raises(AssertionError, match="overwriting an existing endpoint function: index"):
+        app.add_url_rule("/two", "index", lambda: "two")
+
+
+# Redirects
+
+
+@pytest.mark.parametrize(
+    ("path", "location"), [("/a", "http://localhost/a/"), ("/a?q=1", "http://localhost/a/?q=1"), ("/b//c", "http://localhost/b/c")]
+)  # fmt: skip
+def test_the_canonical_url_is_redirected_to(app: Any, path: str, location: str):
+    app.add_url_rule("/a/", "a", lambda: "a")
+    app.add_url_rule("/b/c", "c", lambda: "c")
+    response = app.test_client().get(path)
+    assert response.status_code == 308
+    assert response.location == location
+
+
+def test_in_debug_mode_a_redirect_that_loses_a_form_is_explained(app: Any):
+    """308 keeps the body; another code does not, and then the error says so."""
+    app.debug = True
+    app.add_url_rule("/a/", "a", lambda: "a", methods=["POST"])
+    with app.test_request_context("/a", method="POST") as context:
+        with pytest.raises(RequestRedirect):
+            app.dispatch_request()
+        context.request.routing_exception.code = 301
+        with pytest.raises(AssertionError, match="canonical URL 'http://localhost/a/'"):
+            app.dispatch_request()
+
+
+# url_for
+
+
+@pytest.fixture
+def site(app: Any) -> Any:
+    app.add_url_rule("/", "index", lambda: "")
+    app.add_url_rule("/user/<name>", "user", lambda name: "")
+    app.add_url_rule("/item", "item", lambda: "", methods=["GET"])
+    app.add_url_rule("/item/new", "item", methods=["POST"])
+    return app
+
+
+@pytest.mark.parametrize(
+    ("arguments", "url"),
+    [
+        ({"endpoint": "index"}, "/"),
+        ({"endpoint": "index", "q": "a b&c"}, "/?q=a+b%26c"),
+        ({"endpoint": "index", "q": ["a", "b"], "none": None}, "/?q=a&q=b"),
+        ({"endpoint": "user", "name": "é ü"}, "/user/%C3%A9%20%C3%BC"),
+        ({"endpoint": "index", "_anchor": "a b#é'"}, "/#a%20b#%C3%A9'"),
+        ({"endpoint": "item", "_method": "POST"}, "/item/new"),
+        ({"endpoint": "index", "_external": True}, "http://localhost/"),
+        ({"endpoint": "index", "_scheme": "https"}, "https://localhost/"),
+        ({"endpoint": "index", "_scheme": "", "_external": True}, "//localhost/"),
+    ],
+)
+def test_urls_in_a_request(site: Any, web: Any, arguments: dict[str, Any], url: str):
+    arguments = dict(arguments)
+    with site.test_request_context("/item"):
+        assert web.url_for(arguments.pop("endpoint"), **arguments) == url
+
+
+def test_a_scheme_without_external_is_refused(site: Any, web: Any):
+    with site.test_request_context(), pytest.raises(ValueError, match="_external"):
+        web.url_for("index", _scheme="https", _external=False)
+
+
+def test_outside_a_request_urls_need_server_name_and_are_external(site: Any, web: Any):
+    with site.app_context(), pytest.raises(RuntimeError, match="SERVER_NAME"):
+        web.url_for("index")
+    site.config.update(SERVER_NAME="a.example", APPLICATION_ROOT="/app", PREFERRED_URL_SCHEME="https")
+    with site.app_context():
+        assert web.url_for("index") == "https://a.example/app/"
+        assert web.url_for("index", _external=False) == "/app/"
+
+
+def test_a_leading_dot_means_the_current_blueprint(web: Any):
+    app, outer, inner = web.app(), web.Blueprint("outer", "tests"), web.Blueprint("inner", "tests")
+    for owner, prefix in ((app, ""), (outer, "/outer"), (inner, "/inner")):
+        owner.add_url_rule(f"{prefix}/here", "here", lambda: web.url_for(".there"))
+        owner.add_url_rule(f"{prefix}/there", "there", lambda: "")
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    client = app.test_client()
+    for prefix in ("", "/outer", "/inner"):
+        assert client.get(f"{prefix}/here").text == f"{prefix}/there"
+
+
+def test_an_unknown_endpoint_is_a_build_error(site: Any, web: Any):
+    with site.test_request_context(), pytest.raises(BuildError, match="'nobody'"):
+        web.url_for("nobody")
+
+
+def test_build_error_handlers_are_asked_in_turn(site: Any, web: Any):
+    asked: list[Any] = []
+
+    def first(error: BuildError, endpoint: str, values: dict[str, Any]) -> None:
+        asked.append((endpoint, values))
+        raise BuildError("other", {}, None)
+
+    site.url_build_error_handlers += [first, lambda error, endpoint, values: None, lambda *args: "/found"]
+    with site.test_request_context():
+        assert web.url_for("nobody", a=1, _anchor="x") == "/found"
+    assert asked == [("nobody", {"a": 1, "_anchor": "x", "_method": None, "_scheme": None, "_external": False})]
+
+
+def test_url_defaults_fill_in_from_the_app_inwards(web: Any):
+    app, blueprint = web.app(), web.Blueprint("shop", "tests", url_prefix="/<lang>")
+    calls: list[str] = []
+
+    @app.url_defaults
+    def app_defaults(endpoint: str, values: dict[str, Any]) -> None:
+        calls.append("app")
+        values.setdefault("lang", "de")
+
+    @blueprint.url_defaults
+    def blueprint_defaults(endpoint: str, values: dict[str, Any]) -> None:
+        calls.append("blueprint")
+        values["lang"] += "-at"
+
+    blueprint.add_url_rule("/", "index", lambda lang: "")
+    app.register_blueprint(blueprint)
+    with app.test_request_context():
+        assert web.url_for("shop.index") == "/de-at/"
+    assert calls == ["app", "blueprint"]
+
+
+def test_matching_errors_wait_for_the_dispatch(app: Any, web: Any):
+    """A ``before_request`` function runs for an unknown path too, and may answer it."""
+    seen: list[Any] = []
+
+    @app.before_request
+    def before() -> Any:
+        seen.append((web.request.url_rule, type(web.request.routing_exception).__name__))
+        return "instead" if web.request.path == "/instead" else None
+
+    client = app.test_client()
+    assert client.get("/nope").status_code == 404
+    assert client.get("/instead").text == "instead"
+    assert seen == [(None, "NotFound")] * 2
+
+
+def test_websocket_rules_answer_websockets_alone(app: Any):
+    app.add_url_rule("/socket", "socket", lambda: "socket", websocket=True)
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    client = app.test_client()
+    assert client.get("/socket").status_code == 400
+    assert client.get("/socket", headers=upgrade).text == "socket"
+    assert issubclass(WebsocketMismatch, HTTPException)

@@ -1,0 +1,178 @@
+"""The service keeps what it promises about answers and errors, on each framework."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flask_equiv.service
+from tests.conformance import wire
+from tests.conformance.cases import GOOD, but
+from wsgi_core import service
+from wsgi_core.inference import ModelError, default_models_dir
+
+
+@pytest.fixture(params=["wsgi_core", "flask"])
+def client(request: pytest.FixtureRequest, services: dict[str, Any]) -> Any:
+    return services[request.param].test_client()
+
+
+def test_one_customer_has_one_probability(client: Any):
+    response = client.post("/predict", json=GOOD)
+    assert response.status_code == 200
+    assert response.json.keys() == {"churn_probability", "model_version"}
+    assert response.json["model_version"] == "churn/1"
+    assert 0 < response.json["churn_probability"] < 1
+
+
+def test_several_customers_have_theirs_in_their_order(client: Any):
+    rows = [GOOD, but(tenure_months=70, contract_month_to_month=0), GOOD]
+    alone = [client.post("/predict", json=row).json["churn_probability"] for row in rows]
+    for payload in (rows, {"instances": rows}):
+        answer = client.post("/predict", json=payload).json
+        assert answer.keys() == {"predictions", "model_version"}
+        assert answer["predictions"] == pytest.approx(alone, abs=1e-6)
+
+
+def test_a_batch_is_one_run_of_the_session(client: Any, monkeypatch: pytest.MonkeyPatch):
+    model = client.application.extensions["models"].get("churn")
+    runs: list[int] = []
+    run = model.run
+    monkeypatch.setattr(model, "run", lambda batch: runs.append(len(batch)) or run(batch))
+    client.post("/predict", json=[GOOD] * 50)
+    assert runs == [50]
+
+
+def test_a_missing_feature_is_400_in_these_words(client: Any):
+    response = client.post("/predict", json=but(tenure_months=...))
+    assert response.status_code == 400
+    assert response.json == {"error": "missing feature: tenure_months"}
+
+
+def test_all_that_is_missing_is_named(client: Any):
+    response = client.post("/predict", json={})
+    assert response.status_code == 400
+    for name in GOOD:
+        assert name in response.json["error"]
+
+
+def test_all_that_is_wrong_is_named_with_what_is_expected(client: Any):
+    response = client.post("/predict", json=but(tenure_months=True, monthly_charges="12", has_fiber=None))
+    assert response.status_code == 422
+    for text in ("tenure_months must be a number from 0 to 120", "monthly_charges must be", "has_fiber must be 0 or 1"):
+        assert text in response.json["error"]
+    assert [field["field"] for field in response.json["fields"]] == ["tenure_months", "monthly_charges", "has_fiber"]
+
+
+def test_what_is_no_json_is_told_where(client: Any):
+    response = client.post("/predict", data=b'{"a": NaN}', content_type="application/json")
+    assert response.status_code == 400
+    assert "The body is not JSON" in response.json["error"]
+    assert "NaN" in response.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/predict", 405), ("POST", "/", 405), ("GET", "/nope", 404), ("POST", "/predict", 415)],
+)  # fmt: skip
+def test_errors_are_json(client: Any, method: str, path: str, status: int):
+    response = client.open(path, method=method)
+    assert response.status_code == status
+    assert response.mimetype == "application/json"
+    assert response.json["error"]
+    assert (status == 405) is ("Allow" in response.headers)
+
+
+def test_healthz_says_ok(client: Any):
+    response = client.get("/healthz")
+    assert (response.status_code, response.text, response.mimetype) == (200, "ok", "text/plain")
+
+
+def test_the_page_lists_routes_and_models(client: Any):
+    response = client.get("/")
+    assert response.mimetype == "text/html"
+    for text in ("/predict", "/healthz", "POST", "churn/1", "identity/1", "curl http://localhost/predict"):
+        assert text in response.text
+
+
+def test_the_page_has_no_markup_of_the_clients(client: Any):
+    for host in ("<script>alert(1)</script>", 'x"onload="y'):
+        assert host not in client.get("/", headers={"Host": host}).text
+
+
+# Hooks
+
+
+def test_every_answer_carries_an_id_and_its_time(client: Any):
+    ids = set()
+    for path in ("/", "/healthz", "/nope", "/predict"):
+        response = client.get(path)
+        assert float(response.headers["X-Response-Time-ms"]) > 0
+        ids.add(response.headers["X-Request-ID"])
+    assert len(ids) == 4
+
+
+def test_the_access_log_has_a_line_a_request(client: Any, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, logger="wsgi_core.access"):
+        client.get("/healthz", headers={"X-Request-ID": "mine"})
+        client.get("/no\r\npe%0aé")
+    lines = [record.getMessage() for record in caplog.records if record.name == "wsgi_core.access"]
+    assert len(lines) == 2
+    assert lines[0].startswith("GET /healthz 200 ")
+    assert lines[0].endswith(" ms id=mine")
+    assert "\n" not in lines[1]
+    assert "\r" not in lines[1]
+    assert " 404 " in lines[1]
+
+
+def test_no_line_is_written_for_a_log_nobody_keeps(client: Any, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.WARNING, logger="wsgi_core.access"):
+        client.get("/healthz")
+    assert not caplog.records
+
+
+def test_an_error_nobody_thought_of_is_json_and_logged(client: Any, monkeypatch: pytest.MonkeyPatch):
+    model = client.application.extensions["models"].get("churn")
+
+    def fail(payload: object) -> Any:
+        raise MemoryError("no memory")
+
+    monkeypatch.setattr(model, "predict", fail)
+    response = client.post("/predict", json=GOOD)
+    assert response.status_code == 500
+    assert response.mimetype == "application/json"
+    assert "no memory" not in response.text
+
+
+# The factory
+
+
+@pytest.mark.parametrize("module", [service, flask_equiv.service], ids=["wsgi_core", "flask"])
+class TestCreateApp:
+    """What create_app makes of a model repository."""
+
+    def test_takes_a_folder(self, module: Any):
+        app = module.create_app(default_models_dir())
+        assert {model.id for model in app.extensions["models"].models} >= {"churn/1", "identity/1"}
+
+    def test_refuses_a_folder_without_models(self, module: Any, tmp_path: Path):
+        with pytest.raises(ModelError):
+            module.create_app(tmp_path)
+
+    def test_answers_404_where_the_model_is_not_there(self, module: Any, tmp_path: Path):
+        shutil.copytree(default_models_dir() / "identity", tmp_path / "identity")
+        answer = wire.call(
+            module.create_app(tmp_path),
+            wire.environ("POST", "/predict", {"Content-Type": "application/json"}, json.dumps(GOOD).encode()),
+        )
+        assert answer.code == 404
+        assert "churn" in json.loads(answer.body)["error"]
+
+    def test_has_no_static_route(self, module: Any):
+        rules = {rule.rule for rule in module.create_app().url_map.iter_rules()}
+        assert rules == {"/", "/healthz", "/predict"}

@@ -1,0 +1,287 @@
+"""The session: opened late or at once, it leaves the traces that Flask's leaves."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import flask.json.tag
+import flask.sessions
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+import wsgi_core.sessions
+from tests.conformance import wire
+from tests.conftest import CORE, FLASK
+from tests.environs import outcome
+
+MODULES = {repr(CORE): wsgi_core.sessions, repr(FLASK): flask.sessions}
+
+# What is done with a session, and what is seen outside, on both frameworks
+
+STEPS = {
+    "read": lambda session: session.get("a"),
+    "contains": lambda session: "a" in session,
+    "set": lambda session: session.__setitem__("a", 1),
+    "set tuple": lambda session: session.__setitem__("t", (1, b"x")),
+    "delete": lambda session: session.pop("a", None),
+    "clear": lambda session: session.clear(),
+    "inside": lambda session: session.setdefault("list", []).append(1),
+    "modified": lambda session: setattr(session, "modified", True),
+    "permanent": lambda session: setattr(session, "permanent", True),
+    "not permanent": lambda session: setattr(session, "permanent", False),
+    "accessed": lambda session: session.accessed,
+    "new": lambda session: session.new,
+    "bool": bool,
+    "nothing": None,
+}
+KEYS = [None, "", "k", "other"]
+configs = st.fixed_dictionaries(
+    {"SECRET_KEY": st.sampled_from(KEYS + ["k"] * 6)},
+    optional={
+        "SECRET_KEY_FALLBACKS": st.sampled_from([None, [], ["other"], ("other", "third")]),
+        "SESSION_COOKIE_NAME": st.sampled_from(["session", "s"]),
+        "SESSION_COOKIE_DOMAIN": st.sampled_from([None, "a.example"]),
+        "SESSION_COOKIE_PATH": st.sampled_from([None, "/x"]),
+        "APPLICATION_ROOT": st.sampled_from(["/", "/app"]),
+        "SESSION_COOKIE_HTTPONLY": st.booleans(),
+        "SESSION_COOKIE_SECURE": st.booleans(),
+        "SESSION_COOKIE_PARTITIONED": st.booleans(),
+        "SESSION_COOKIE_SAMESITE": st.sampled_from([None, "Lax", "Strict"]),
+        "SESSION_REFRESH_EACH_REQUEST": st.booleans(),
+        "PERMANENT_SESSION_LIFETIME": st.sampled_from([0, 1000, timedelta(days=1)]),
+    },
+)
+INTERFACES = ("plain", "saves always", "sets always", "own class", "own salt", "none", "own open")
+
+
+def interface(web: Any, kind: str) -> Any:
+    """A session interface that differs from the usual one in one method or attribute."""
+    module: Any = MODULES[repr(web)]
+    base = module.SecureCookieSessionInterface
+
+    class WithDefault(module.SecureCookieSession):  # type: ignore[name-defined]
+        def __init__(self, initial: Any = None) -> None:
+            super().__init__(initial or {"theme": "dark"})
+            self.modified = initial is None
+
+    def save_always(self: Any, app: Any, session: Any, response: Any) -> None:
+        response.headers["X-Saved"] = repr(dict(session))
+        base.save_session(self, app, session, response)
+
+    def open_own(self: Any, app: Any, request: Any) -> Any:
+        request.opened = True
+        return base.open_session(self, app, request)
+
+    attributes: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "saves always": {"save_session": save_always},
+        "sets always": {"should_set_cookie": lambda self, app, session: True},
+        "own class": {"session_class": WithDefault},
+        "own salt": {"salt": "mine", "key_derivation": "django-concat"},
+        "none": {"get_signing_serializer": lambda self, app: None},
+        "own open": {"open_session": open_own},
+    }
+    return type("Own", (base,), attributes[kind])()
+
+
+def answers(web: Any, config: dict[str, Any], kind: str, requests: list[list[str]], spot: str) -> list[Any]:
+    """The answers to some requests in a row, the client keeping its cookies."""
+    app = web.app()
+    app.config.update(config)
+    app.session_interface = interface(web, kind)
+    plan: list[str] = []
+
+    def work() -> Any:
+        seen = []
+        for step in plan:
+            function = STEPS[step]
+            if function is not None:
+                seen.append(str(outcome(function, web.session)).partition(": ")[0])
+        return repr(seen)
+
+    @app.before_request
+    def before() -> None:
+        if spot == "before":
+            work()
+
+    @app.after_request
+    def after(response: Any) -> Any:
+        if spot == "after":
+            response.set_data(work())
+        return response
+
+    @app.route("/x")
+    def view() -> Any:
+        return work() if spot == "view" else "view"
+
+    client = app.test_client()
+    seen = []
+    for plan[:] in requests:
+        response = client.get("/x", base_url="https://a.example/")
+        headers = [(name, "(cookie)" if name == "Set-Cookie" else value) for name, value in response.headers]
+        cookies = sorted(
+            (cookie.key, cookie.path, cookie.domain, cookie.secure, cookie.http_only, cookie.same_site,
+             cookie.expires is None)
+            for cookie in client._cookies.values()
+        )  # fmt: skip
+        content = outcome(lambda app=app, client=client: contents(app, client))
+        seen.append((response.status, headers, response.data, cookies, content))
+    return seen
+
+
+def contents(app: Any, client: Any) -> Any:
+    """What stands in the client's session cookie."""
+    name = app.config["SESSION_COOKIE_NAME"]
+    values = [cookie.value for cookie in client._cookies.values() if cookie.key == name]
+    return [app.session_interface.get_signing_serializer(app).loads(value) for value in values]
+
+
+@settings(max_examples=250)
+@given(
+    config=configs,
+    kind=st.sampled_from(INTERFACES),
+    requests=st.lists(st.lists(st.sampled_from(sorted(STEPS)), max_size=3), min_size=1, max_size=3),
+    spot=st.sampled_from(["view", "before", "after"]),
+)
+@example({"SECRET_KEY": "k"}, "plain", [["set"], [], ["read"], ["clear"], []], "view")
+@example({"SECRET_KEY": "k"}, "plain", [["permanent"], [], ["read"]], "view")
+@example({"SECRET_KEY": "k"}, "saves always", [[]], "view")
+@example({"SECRET_KEY": "k"}, "own class", [[]], "view")
+@example({"SECRET_KEY": None}, "plain", [["read"], ["set"]], "view")
+def test_sessions_leave_the_traces_of_flasks(config: dict[str, Any], kind: str, requests: list[list[str]], spot: str):
+    core, twin = (answers(web, config, kind, requests, spot) for web in (CORE, FLASK))
+    assert core == twin
+
+
+@given(cookie=st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40))
+@example("eyJhIjoxfQ.Z.x")
+@example("....")
+def test_a_forged_cookie_is_an_empty_session(cookie: str):
+    for web in (CORE, FLASK):
+        app = web.app()
+        app.secret_key = "k"
+        app.add_url_rule("/", "index", lambda web=web: repr(dict(web.session)))
+        environ = wire.environ("GET", "/", {"Cookie": f"session={cookie}"}, b"")
+        assert wire.call(app, environ).body == b"{}"
+
+
+def test_each_reads_the_others_cookie():
+    cookies = {}
+    for web in (CORE, FLASK):
+        app = web.app()
+        app.secret_key = "k"
+        cookies[web] = app.session_interface.get_signing_serializer(app).dumps({"a": (1, b"x", Markup("<b>"))})
+    for web, other in ((CORE, FLASK), (FLASK, CORE)):
+        app = web.app()
+        app.secret_key = "k"
+        app.add_url_rule("/", "index", lambda web=web: repr(dict(web.session)))
+        client = app.test_client()
+        client.set_cookie("session", cookies[other])
+        assert client.get("/").text == "{'a': (1, b'x', Markup('<b>'))}"
+
+
+def test_an_expired_cookie_is_an_empty_session(web: Any, monkeypatch: pytest.MonkeyPatch):
+    app = web.app()
+    app.config.update(SECRET_KEY="k", PERMANENT_SESSION_LIFETIME=60)
+    app.add_url_rule("/", "index", lambda: repr(dict(web.session)))
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["a"] = 1
+    assert client.get("/").text == "{'a': 1}"
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: datetime.now(UTC).timestamp() + 100)
+    assert client.get("/").text == "{}"
+
+
+def test_an_old_key_still_reads(app: Any, web: Any):
+    app.add_url_rule("/", "index", lambda: repr(dict(web.session)))
+    client = app.test_client()
+    app.secret_key = "old"
+    with client.session_transaction() as session:
+        session["a"] = 1
+    app.secret_key = "new"
+    assert client.get("/").text == "{}"
+    app.config["SECRET_KEY_FALLBACKS"] = ["old"]
+    assert client.get("/").text == "{'a': 1}"
+
+
+def test_without_a_key_the_session_reads_as_empty_and_refuses_to_be_written(web: Any):
+    with web.app().test_request_context():
+        assert dict(web.session) == {}
+        for write in (
+            lambda: web.session.__setitem__("a", 1), lambda: web.session.pop("a"), lambda: web.session.clear(),
+            lambda: web.session.update(a=1), lambda: web.session.setdefault("a", 1),
+        ):  # fmt: skip
+            with pytest.raises(RuntimeError, match="secret key"):
+                write()
+
+
+def test_the_session_is_opened_before_the_url_is_matched(web: Any):
+    seen: list[Any] = []
+
+    class Interface(MODULES[repr(web)].SessionInterface):  # type: ignore[misc, name-defined]
+        def open_session(self, app: Any, request: Any) -> Any:
+            seen.append((web.request.path, web.request.url_rule))
+            return None
+
+    app = web.app()
+    app.session_interface = Interface()
+    app.add_url_rule("/x", "index", lambda: web.session.__class__.__name__)
+    assert app.test_client().get("/x").text == "NullSession"
+    assert seen == [("/x", None)]
+
+
+# Tagged JSON
+
+values = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5), st.binary(max_size=5),
+        st.uuids(), st.text(max_size=5).map(Markup),
+        st.datetimes(datetime(1971, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC)).map(
+            lambda value: value.replace(microsecond=0)
+        ),
+    ),
+    lambda children: st.one_of(
+        st.lists(children, max_size=3),
+        st.lists(children, max_size=3).map(tuple),
+        st.dictionaries(st.text(max_size=3) | st.sampled_from([" t", " di", " b", " u", "__"]), children, max_size=2),
+    ),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(value=values)
+@example({" t": [1]})
+@example({" di": {" di": 1}})
+def test_tagged_json_is_flasks_and_comes_back(value: Any):
+    core, twin = wsgi_core.sessions.TaggedJSONSerializer(), flask.json.tag.TaggedJSONSerializer()
+    text = core.dumps(value)
+    assert text == twin.dumps(value)
+    assert core.loads(text) == value == twin.loads(text)
+
+
+def test_tags_can_be_added_once_at_a_place():
+    serializer = wsgi_core.sessions.TaggedJSONSerializer()
+
+    class TagComplex(wsgi_core.sessions.JSONTag):
+        key = " c"
+
+        def check(self, value: Any) -> bool:
+            return isinstance(value, complex)
+
+        def to_json(self, value: Any) -> Any:
+            return [value.real, value.imag]
+
+        def to_python(self, value: Any) -> Any:
+            return complex(*value)
+
+    serializer.register(TagComplex, index=0)
+    assert isinstance(serializer.order[0], TagComplex)
+    assert serializer.loads(serializer.dumps({"z": [1j]})) == {"z": [1j]}
+    with pytest.raises(KeyError, match="already registered"):
+        serializer.register(TagComplex)
+    serializer.register(TagComplex, force=True)
+    assert serializer.loads(serializer.dumps(uuid.UUID(int=5))) == uuid.UUID(int=5)
