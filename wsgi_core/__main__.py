@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from .cli import FlaskGroup, ScriptInfo
+from .models_cli import models_command
 from .server import serve_command
 from .trace.command import trace_command
 
@@ -32,7 +33,7 @@ cli = MainGroup(
     name="wsgi-core",
     help="Serve ONNX models, look into a request, measure what a framework costs.\n\nrun, shell and routes are for"
     " any application on wsgi_core, which --app names, or FLASK_APP, or a wsgi.py or app.py in this folder.",
-    commands={"serve": serve_command, "trace": trace_command},
+    commands={"models": models_command, "serve": serve_command, "trace": trace_command},
 )
 
 

@@ -164,11 +164,7 @@ def auc_by_fold() -> dict[str, Any]:
     x, y = load_rows()
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
     values = cross_val_score(make_trees(), x, y, cv=folds, scoring="roc_auc")
-    return {
-        "folds": FOLDS,
-        "mean": round(values.mean(), 4),
-        "each": [round(value, 4) for value in values.tolist()],
-    }
+    return {"folds": FOLDS, "mean": round(values.mean(), 4), "each": [round(value, 4) for value in values.tolist()]}
 
 
 def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:

@@ -51,12 +51,7 @@ def make_card() -> dict[str, Any]:
             }
             for number in range(1, WIDTH + 1)
         ],
-        "output": {
-            "name": "echo",
-            "tensor": "y",
-            "column": None,
-            "description": "The row itself, in float32",
-        },
+        "output": {"name": "echo", "tensor": "y", "column": None, "description": "The row itself, in float32"},
         "data": {"source": "none", "licence": "BSD-3-Clause, as the project"},
         "training": {"algorithm": "one Identity node", "script": "models/identity/train.py", "opset": OPSET},
         "limits": ["There is nothing to predict: it is the floor that other models are measured against."],

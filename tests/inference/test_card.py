@@ -88,3 +88,52 @@ def test_a_card_that_cannot_be_read_is_a_model_error(tmp_path: Path) -> None:
 )
 def test_says_in_words_what_is_expected(change: dict[str, Any], said: str) -> None:
     assert Feature.model_validate_json(json.dumps({**NUMBER, **change})).expected == said
+
+
+TEXT = {
+    "name": "text", "description": "", "encoder": "ngrams", "file": "words.txt", "max_characters": 9, "max_tokens": 9,
+    "example": "so",
+}  # fmt: skip
+PIXELS = {
+    "name": "pixels", "description": "", "height": 1, "width": 2, "min": 0.0, "max": 1.0, "example": [0.5, 1.0],
+}  # fmt: skip
+PARTS = {"features": [NUMBER], "text": TEXT, "pixels": PIXELS}
+
+
+def without_parts(**more: Any) -> dict[str, Any]:
+    return {**{key: value for key, value in CARD.items() if key != "features"}, **more}
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "example"),
+    [
+        ("tabular", "features", {"a": 1}),
+        ("text", "text", {"text": "so"}),
+        ("embedding", "text", {"text": "so"}),
+        ("image", "pixels", {"pixels": [0.5, 1.0]}),
+    ],
+)
+def test_each_kind_has_its_part_and_no_other(tmp_path: Path, kind: str, part: str, example: dict[str, Any]) -> None:
+    assert read_card(write(tmp_path, without_parts(kind=kind, **{part: PARTS[part]}))).example == example
+    wrong = [{}, PARTS, *({other: PARTS[other]} for other in PARTS if other != part)]
+    for parts in wrong:
+        with pytest.raises(ModelError, match=f"a card of the kind '{kind}' has the part '{part}', and it alone"):
+            read_card(write(tmp_path, without_parts(kind=kind, **parts)))
+
+
+@pytest.mark.parametrize("file", ["../words.txt", "/etc/passwd", "a\\b", "..", ".hidden", ""])
+def test_a_cards_file_stays_in_its_folder(tmp_path: Path, file: str) -> None:
+    with pytest.raises(ModelError, match=r"text\.file"):
+        read_card(write(tmp_path, without_parts(kind="text", text={**TEXT, "file": file})))
+
+
+def test_labels_name_the_answer(tmp_path: Path) -> None:
+    def label(answer: float | list[float], **output: Any) -> str:
+        card = {**CARD, "output": {"name": "y", "tensor": "y", "column": 1, "labels": ["no", "yes"], **output}}
+        return read_card(write(tmp_path, card)).output.label(answer)
+
+    assert [label(answer) for answer in (0.0, 0.49, 0.5, 1.0)] == ["no", "no", "yes", "yes"]
+    assert label(0.5, threshold=0.7) == "no"
+    assert label([0.2, 0.1, 0.7], column=None, labels=["a", "b", "c"]) == "c"
+    with pytest.raises(ModelError, match="one column has two labels, or none"):
+        label(0.5, labels=["only"])

@@ -9,14 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wsgi_core.inference import (
-    InvalidInput,
-    ModelError,
-    ModelNotFound,
-    ModelRepository,
-    default_models_dir,
-    repository,
-)
+from wsgi_core.inference import InvalidInput, ModelError, ModelNotFound, ModelRepository, default_models_dir, repository
 
 
 def add(models: Path, source: str, name: str = "", version: str = "1") -> Path:
@@ -42,7 +35,8 @@ def refusal(directory: Path) -> str:
 
 
 def test_the_default_models_are_the_projects() -> None:
-    assert [model.id for model in ModelRepository().models][:2] == ["churn/1", "identity/1"]
+    ids = [model.id for model in ModelRepository().models]
+    assert ids == ["churn/1", "digits/1", "identity/1", "loan/1", "sentiment/1"]
 
 
 def test_an_installed_package_brings_its_own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +57,7 @@ def test_the_newest_version_is_the_default(tmp_path: Path) -> None:
 
 def test_an_unknown_name_or_version_is_not_found() -> None:
     models = ModelRepository()
-    with pytest.raises(ModelNotFound, match="no model 'house'; there is churn/1, identity/1"):
+    with pytest.raises(ModelNotFound, match="no model 'house'; there is churn/1, digits/1, identity/1"):
         models.get("house")
     with pytest.raises(ModelNotFound, match="no model 'churn/7'"):
         models.get("churn", "7")

@@ -62,11 +62,7 @@ def number(value: Any) -> bool:
 
 def wrong_fields(row: dict[str, Any]) -> set[str]:
     """The schema again, written out without a thought for speed."""
-    fine = {
-        "age": lambda v: number(v) and 0 <= v <= 120,
-        "free": number,
-        "flag": lambda v: number(v) and v in (0, 1),
-    }
+    fine = {"age": lambda v: number(v) and 0 <= v <= 120, "free": number, "flag": lambda v: number(v) and v in (0, 1)}
     return {name for name, check in fine.items() if not check(row[name])}
 
 

@@ -41,3 +41,12 @@ class MissingFeatures(InputError):
 
 class InvalidFeatures(InputError):
     """Every feature is there, but some value is not what the card asks for; the message names all of them."""
+
+
+class InvalidTensors(InputError):
+    """Raw tensors that do not fit the model's signature; the message names all that is wrong with them."""
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line of at most 200 characters."""
+    return " ".join(f"{error}".split())[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""One model: its session, its card, and the two ways of asking it.
+"""One model: its session, its signature, its card, and the ways of asking it.
 
 A session is made once and shared by all threads: `run` gives up the interpreter lock, and nothing in it
 is changed by a run. It computes in the thread that calls it, for with trees as small as these handing work to
@@ -8,6 +8,8 @@ other threads costs more than the work.
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .card import Card
-from .errors import InvalidInput, ModelError
-from .schema import MAX_ROWS, InputSchema
+from .errors import InvalidInput, InvalidTensors, ModelError, first_line
+from .schema import MAX_ROWS, make_schema
+from .tensors import TensorSpec, check_feed, read_spec, zeros
 
 # NOTE: onnxruntime looks at this when it is imported, and would otherwise write a device id and a database
 # into the user's cache folder. Its own disable_telemetry_events() comes too late for that.
@@ -24,20 +27,13 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 ERRORS_ONLY = 3
 
-_NUMPY_TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-    "tensor(bool)": np.bool_,
-}
-
 
 class Model:
     """A loaded model, warmed up.
 
     Model: name, version, id, path, card
-    Session: input_name, output_name
+    Signature: inputs, outputs
+    What the card names, by default the first: input_name, output_name
     """
 
     def __init__(self, name: str, version: str, path: Path, card: Card | None, max_rows: int = MAX_ROWS) -> None:
@@ -47,8 +43,10 @@ class Model:
         self.id = f"{name}/{version}"
         self.path = path
         self.card = card
-        self.schema = InputSchema(card, max_rows) if card else None
+        self.schema = make_schema(card, path.parent, max_rows) if card else None
         self._session = open_session(path)
+        self.inputs, self.outputs = self._signature()
+        self._specs = {spec.name: spec for spec in self.inputs}
         self.input_name, self.output_name = self._tensors()
         self._outputs = [self.output_name]
         self._warm_up()
@@ -56,10 +54,11 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.id}>"
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """The output tensor that the card names (without a card: the first one) for float32[N, M].
 
-        A batch of another type or width raises onnxruntime's own `InvalidArgument`.
+        Token ids (int64[N, M]) instead for a model of texts. A batch of another type or width raises onnxruntime's
+        own `InvalidArgument`; `infer` is for input that nobody has checked yet.
         """
         output: NDArray[np.float32] = self._session.run(self._outputs, {self.input_name: batch})[0]
         return output
@@ -82,12 +81,55 @@ class Model:
         answer = output[0].tolist() if column is None else output.item(column)
         return {self.card.output.name: answer, "model_version": self.id}
 
-    def _tensors(self) -> tuple[str, str]:
-        """The names of the input and the output; the card's, if the graph has them."""
-        inputs = [tensor.name for tensor in self._session.get_inputs()]
-        outputs = [tensor.name for tensor in self._session.get_outputs()]
+    def infer(self, feed: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+        """The named outputs (by default all) for raw tensors, which are checked against the signature.
+
+        Raises `InvalidTensors` that names every input that is unknown, missing, or of another type or shape, an
+        output that the model does not have, or what the model itself said against the values.
+        """
+        names = self._wanted(outputs)
+        checked = check_feed(self._specs, feed)
+        self._check_rows(checked)
+        try:
+            results = self._session.run(names, checked)
+        except Exception as error:  # its exceptions have no common class but this one
+            raise InvalidTensors(f"{self.id} cannot take these inputs: {_status(error)}") from error
+        return dict(zip(names, results, strict=True))
+
+    def _wanted(self, outputs: Sequence[str] | None) -> list[str]:
+        """The names of the outputs to compute; none named means all."""
+        known = [spec.name for spec in self.outputs]
+        unknown = [name for name in outputs or () if name not in known]
+        if unknown:
+            fields = [{"field": name, "message": "is no output of this model"} for name in unknown]
+            raise InvalidTensors(f"{self.id} has no output {', '.join(map(repr, unknown))}; it has {known}", fields)
+        return list(outputs) if outputs else known
+
+    def _check_rows(self, feed: Mapping[str, NDArray[Any]]) -> None:
+        """Raise `InvalidTensors` for a batch beyond the card's `max_rows`, where each row takes much memory."""
+        limit = self.card.max_rows if self.card else None
+        if limit:
+            rows = max((len(array) for array in feed.values() if array.ndim), default=0)
+            if rows > limit:
+                raise InvalidTensors(f"{self.id} takes at most {limit} rows at once, got {rows}")
+
+    def _signature(self) -> tuple[list[TensorSpec], list[TensorSpec]]:
+        """Inputs and outputs; outputs that are no tensors (sequences, maps) are left out."""
+        inputs = [(tensor, read_spec(tensor)) for tensor in self._session.get_inputs()]
+        outputs = [spec for tensor in self._session.get_outputs() if (spec := read_spec(tensor))]
         if not inputs:
             raise ModelError(f"{self.path}: the model takes no input")
+        for tensor, spec in inputs:
+            if spec is None:
+                raise ModelError(f"{self.path}: the input {tensor.name!r} is a {tensor.type}, which cannot be sent")
+        if not outputs:
+            raise ModelError(f"{self.path}: no output is a tensor; export it without ZipMap")
+        return [spec for _, spec in inputs if spec], outputs
+
+    def _tensors(self) -> tuple[str, str]:
+        """The names of the input and the output; the card's, if the graph has them."""
+        inputs = [spec.name for spec in self.inputs]
+        outputs = [spec.name for spec in self.outputs]
         if self.card is None:
             return inputs[0], outputs[0]
         wanted = self.card.input.tensor, self.card.output.tensor
@@ -101,7 +143,7 @@ class Model:
     def _warm_up(self) -> None:
         """Run once, so that the first client does not wait for what the runtime puts off until then."""
         if self.card is None:
-            _try_zeros(self._session)
+            _try_zeros(self._session, self.inputs)
             return
         try:
             self.predict(self.card.example)
@@ -138,21 +180,15 @@ def _import_runtime() -> Any:
     return onnxruntime
 
 
-def first_line(error: Exception) -> str:
-    """What an error says, in one line of at most 200 characters."""
-    return " ".join(f"{error}".split())[:200] or type(error).__name__
+def _status(error: Exception) -> str:
+    """What onnxruntime says against the input, without its own source paths and its log codes."""
+    text = " ".join(f"{error}".split()).rpartition("Status Message: ")[2]
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |\S+\.(?:cc|h):\d+\s", "", text)[:200]
 
 
-def _try_zeros(session: Any) -> None:
+def _try_zeros(session: Any, inputs: Sequence[TensorSpec]) -> None:
     """Warm up a model without a card, whose input can only be guessed: zeros of the declared type."""
-    feed: dict[str, NDArray[Any]] = {
-        tensor.name: np.zeros(
-            [size if isinstance(size, int) else 1 for size in tensor.shape],
-            _NUMPY_TYPES.get(tensor.type, np.float32),
-        )
-        for tensor in session.get_inputs()
-    }
     try:
-        session.run(None, feed)
+        session.run(None, {spec.name: zeros(spec) for spec in inputs})
     except Exception:
         return  # the guess was wrong, which says nothing about the model: its first request will be slower

@@ -1,4 +1,4 @@
-"""From what JSON gave to the float32 rows that a model takes, checked against the model's card.
+"""From what JSON gave to the tensor that a model takes, checked against the model's card.
 
 The way of a good row is short: every value looked up, its type compared, its limits compared. Only when
 something is wrong are the rows gone through again, to name all that is wrong and not just the first of it.
@@ -6,13 +6,16 @@ something is wrong are the rows gone through again, to name all that is wrong an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .card import FLOAT32_MAX, RESERVED, Card, Feature
+from .card import RESERVED, Card, Source, describe
 from .errors import InvalidFeatures, InvalidInput, MissingFeatures
+from .text import Encoder, open_encoder
 
 MAX_ROWS = 10_000
 """The largest batch, unless the repository is told otherwise."""
@@ -21,7 +24,7 @@ MAX_NAMED = 100
 """So many problems are named one by one; the rest is counted, or a bad batch would come back larger."""
 
 Row = dict[str, Any]
-Problem = tuple[int, Feature]
+Problem = tuple[int, Source]
 """The number of a row in its batch, from 0, and the feature that is missing or wrong there."""
 
 
@@ -33,12 +36,12 @@ class InputSchema:
     """
 
     def __init__(self, card: Card, max_rows: int = MAX_ROWS) -> None:
-        self.features = card.features
-        self.max_rows = max_rows
+        self.sources: Sequence[Source] = card.sources
+        self.max_rows = min(max_rows, card.max_rows or max_rows)
         self._checks = tuple((f.name, f.low, f.high, frozenset(f.allowed) or None) for f in card.features)
 
-    def read(self, payload: object) -> tuple[NDArray[np.float32], bool]:
-        """The payload as float32[N, number of features], and whether it was a batch.
+    def read(self, payload: object) -> tuple[NDArray[Any], bool]:
+        """The payload as the model's input tensor of N rows, and whether it was a batch.
 
         One object of features is one row; a list of objects, or such a list under `instances`, is a batch.
         Raises `InvalidInput`, `MissingFeatures` or `InvalidFeatures`; what is missing is said before what is
@@ -48,8 +51,11 @@ class InputSchema:
             return self._convert([payload], ""), False
         return self._convert(*self._batch(payload)), True
 
-    def _convert(self, rows: list[Row], label: str) -> NDArray[np.float32]:
-        """The rows as one array. PERF: one flat list and one reshape cost less than a list of lists."""
+    def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
+        """The rows as float32[N, number of features].
+
+        PERF: one flat list and one reshape cost less than a list of lists.
+        """
         values: list[float] = []
         for row in rows:
             for name, low, high, allowed in self._checks:
@@ -80,16 +86,54 @@ class InputSchema:
 
     def _refuse(self, rows: list[Row], label: str) -> NoReturn:
         """Raise the error that names every problem in all rows."""
-        each = [(number, row, feature) for number, row in enumerate(rows) for feature in self.features]
-        missing = [(number, feature) for number, row, feature in each if feature.name not in row]
+        each = [(number, row, source) for number, row in enumerate(rows) for source in self.sources]
+        missing = [(number, source) for number, row, source in each if source.name not in row]
         if missing:
             raise _missing(missing, label)
-        raise _invalid([(n, f) for n, row, f in each if not f.accepts(row[f.name])], rows, label)
+        raise _invalid([(n, s) for n, row, s in each if not s.accepts(row[s.name])], rows, label)
+
+
+class PixelSchema(InputSchema):
+    """The same for small pictures: a list of numbers in each row."""
+
+    def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
+        """The rows as float32[N, height * width]."""
+        source = self.sources[0]
+        pictures = [row.get(source.name) for row in rows]
+        if not all(map(source.accepts, pictures)):
+            self._refuse(rows, label)
+        return np.array(pictures, np.float32)
+
+
+class TextSchema(InputSchema):
+    """The same for texts, which `encoder` turns into token ids."""
+
+    def __init__(self, card: Card, encoder: Encoder, max_rows: int = MAX_ROWS) -> None:
+        super().__init__(card, max_rows)
+        self.encoder = encoder
+
+    def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
+        """The rows as int64[N, tokens of the longest], filled up with 0."""
+        source = self.sources[0]
+        texts: list[Any] = [row.get(source.name) for row in rows]
+        if not all(map(source.accepts, texts)):
+            self._refuse(rows, label)
+        return self.encoder.encode(texts)
+
+
+def make_schema(card: Card, folder: Path, max_rows: int = MAX_ROWS) -> InputSchema:
+    """The schema for a card; `folder` is the version's, where an encoder's file stands.
+
+    Raises `ModelError` if that file is missing or broken.
+    """
+    if card.text:
+        return TextSchema(card, open_encoder(card.text, folder), max_rows)
+    return PixelSchema(card, max_rows) if card.pixels else InputSchema(card, max_rows)
 
 
 def _missing(problems: list[Problem], label: str) -> MissingFeatures:
     """`missing feature: tenure_months`, or `missing features: instances[0].has_fiber, ...`."""
-    names = [label.format(number) + feature.name for number, feature in problems[:MAX_NAMED]]
+    names = [label.format(number) + source.name for number, source in problems[:MAX_NAMED]]
     fields = [{"field": name, "message": "is missing"} for name in names]
     return MissingFeatures(f"missing feature{_s(problems)}: {', '.join(names)}{_rest(problems)}", fields)
 
@@ -98,10 +142,10 @@ def _invalid(problems: list[Problem], rows: list[Row], label: str) -> InvalidFea
     """`invalid feature: tenure_months must be a number from 0 to 120 (months), got a string`."""
     fields = [
         {
-            "field": label.format(number) + feature.name,
-            "message": f"must be {feature.expected}, got {describe(rows[number][feature.name])}",
+            "field": label.format(number) + source.name,
+            "message": f"must be {source.expected}, got {source.found(rows[number][source.name])}",
         }
-        for number, feature in problems[:MAX_NAMED]
+        for number, source in problems[:MAX_NAMED]
     ]
     text = "; ".join(f"{field['field']} {field['message']}" for field in fields)
     return InvalidFeatures(f"invalid feature{_s(problems)}: {text}{_rest(problems)}", fields)
@@ -115,13 +159,3 @@ def _s(problems: list[Problem]) -> str:
 def _rest(problems: list[Problem]) -> str:
     """How many problems were not named."""
     return f", and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""
-
-
-def describe(value: object) -> str:
-    """A JSON value in a few words. Text is never repeated: it may be long, and it may be anything."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"{value!r}" if abs(value) <= FLOAT32_MAX else "a number too large for a float32"
-    names = {str: "a string", list: "a list", dict: "an object", type(None): "null"}
-    return names.get(type(value), "something else")

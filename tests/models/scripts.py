@@ -1,0 +1,55 @@
+"""What the tests of the trained models share: a training script as a module, and a run of it on its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+def load_script(name: str) -> ModuleType:
+    """models/<name>/train.py as a module; nothing is trained by importing it."""
+    spec = importlib.util.spec_from_file_location(f"train_{name}", MODELS / name / "train.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def read_card(name: str) -> dict[str, Any]:
+    """The committed card as plain JSON."""
+    card: dict[str, Any] = json.loads((MODELS / name / "card.json").read_text(encoding="utf-8"))
+    return card
+
+
+def assert_training_gives_the_committed_bytes(name: str, script: ModuleType, out: Path) -> None:
+    """Train into `out` and compare every file; skipped where the card names other versions or another machine."""
+    made = read_card(name)["training"]
+    if (made["made_on"], made["made_with"]) != (f"{platform.system()} {platform.machine()}", script.tool_versions()):
+        pytest.skip("trained with other versions or on another machine, as the card says")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, str(MODELS / name / "train.py"), "--out", str(out)]
+    subprocess.run(command, env=environment, cwd=MODELS.parent, capture_output=True, check=True)
+    written = {path.relative_to(out) for path in out.rglob("*") if path.is_file()}
+    assert written == committed_files(name) - {Path("train.py")}
+    for path in written:
+        assert (out / path).read_bytes() == (MODELS / name / path).read_bytes(), path
+
+
+def committed_files(name: str) -> set[Path]:
+    """What stands in a model's folder, without Python's own caches."""
+    folder = MODELS / name
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {path.relative_to(folder) for path in files}

@@ -1,0 +1,107 @@
+"""From a drawn or uploaded picture to the 8 by 8 pixels that the digits model was trained on.
+
+The model's data came about so: a digit on a form became a bitmap of 32 by 32 dots, cropped to the digit, which fills
+the height, with strokes about as wide on every form; then the dots in each block of 4 by 4 were counted. A drawing
+gets the same treatment here, or the model would see what it has never seen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InvalidFeatures
+
+SIDE = 32
+BLOCK = 4
+MAX_SIDE = 4096
+"""The largest drawing, in pixels a side."""
+
+USUAL_INK = 0.3
+"""The share of black dots in the digits of the data: half of them have from 0.28 to 0.33, nearly all 0.25 to 0.36."""
+
+CONTRAST = 0.35
+"""So far from paper to the darkest ink a pixel has to be, to count as ink."""
+
+MAX_WIDTH = 24
+"""Digits of the data leave the outermost columns free."""
+
+Bitmap = NDArray[np.bool_]
+
+
+def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
+    """A picture as the model takes it: numbers[H, W] in, dark on light or light on dark; float32[1, 64] of 0 to 1 out.
+
+    Any size up to `MAX_SIDE`, any scale of numbers, the digit anywhere. Raises `InvalidFeatures` if that is no
+    picture or there is no ink.
+    """
+    ink = _find_ink(drawing)
+    bitmap = _thicken(_centre(_scale(_crop(ink))))
+    blocks = bitmap.reshape(SIDE // BLOCK, BLOCK, SIDE // BLOCK, BLOCK)
+    pixels: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
+    return pixels.reshape(1, -1)
+
+
+def _find_ink(drawing: NDArray[np.generic]) -> Bitmap:
+    """Where the ink is: what differs from the paper, of which there is more."""
+    if drawing.ndim != 2 or not drawing.size > 0 or max(drawing.shape) > MAX_SIDE or drawing.dtype.kind not in "biuf":
+        raise _refusal(f"must be rows of numbers, at most {MAX_SIDE} pixels a side")
+    numbers = drawing.astype(np.float32)
+    low, high = float(numbers.min()), float(numbers.max())
+    if not np.isfinite([low, high]).all() or low == high:
+        raise _refusal("shows nothing: all pixels are alike")
+    paper = low if np.median(numbers) <= (low + high) / 2 else high
+    ink: Bitmap = np.abs(numbers - paper) > CONTRAST * (high - low)
+    return ink
+
+
+def _refusal(message: str) -> InvalidFeatures:
+    return InvalidFeatures(f"the drawing {message}", [{"field": "drawing", "message": message}])
+
+
+def _crop(ink: Bitmap) -> Bitmap:
+    """The smallest part that has all the ink."""
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _scale(ink: Bitmap) -> Bitmap:
+    """As high as the bitmap, in proportion, but no wider than `MAX_WIDTH`.
+
+    A dot is ink if a third of what it covers is: thin strokes live through it.
+    """
+    height, width = ink.shape
+    wide = min(MAX_WIDTH, max(1, round(SIDE * width / height)))
+    return _shares(_shares(ink.astype(np.float64), SIDE).T, wide).T > 1 / 3
+
+
+def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """float64[count, W] from float64[H, W]: the mean over each of `count` equal bands of rows."""
+    sums = np.vstack([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
+    edges = np.linspace(0, len(values), count + 1)
+    whole = np.minimum(edges.astype(int), len(values) - 1)
+    at_edges = sums[whole] + (edges - whole)[:, None] * values[whole]
+    means: NDArray[np.float64] = np.diff(at_edges, axis=0) * (count / len(values))
+    return means
+
+
+def _centre(ink: Bitmap) -> Bitmap:
+    """In the middle of a bitmap of 32 by 32."""
+    bitmap = np.zeros((SIDE, SIDE), np.bool_)
+    left = (SIDE - ink.shape[1]) // 2
+    bitmap[:, left : left + ink.shape[1]] = ink
+    return bitmap
+
+
+def _thicken(bitmap: Bitmap) -> Bitmap:
+    """With strokes as wide as in the data: a dot wider on all sides, as often as that comes closer to it."""
+    while bitmap.any():
+        wider = bitmap.copy()
+        wider[1:] |= bitmap[:-1]
+        wider[:-1] |= bitmap[1:]
+        wider[:, 1:] |= bitmap[:, :-1]
+        wider[:, :-1] |= bitmap[:, 1:]
+        if abs(wider.mean() - USUAL_INK) >= abs(bitmap.mean() - USUAL_INK):
+            break
+        bitmap = wider
+    return bitmap
