@@ -106,6 +106,20 @@ def test_url_adapter_waits(framework, app_class, interface_class):
 
 
 @FRAMEWORKS
+def test_error_page_is_finished(framework, app_class, interface_class):
+    app = make(app_class)
+    streamed = []
+
+    @app.after_request
+    def look(response):
+        streamed.append(response.is_streamed)
+        return response
+
+    assert "<title>404 Not Found</title>" in app.test_client().get("/").text
+    assert streamed == [framework is flask]
+
+
+@FRAMEWORKS
 def test_unheard_signal(framework, app_class, interface_class, monkeypatch):
     sent = []
     signal = framework.request_started
