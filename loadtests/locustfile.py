@@ -1,0 +1,57 @@
+"""Locust's users of ``/predict``: real rows, one after the other, as fast as the answers come.
+
+Alone, with Locust's web page, or without it, or spread over machines:
+
+    locust -f loadtests/locustfile.py --host http://127.0.0.1:8080
+    locust -f loadtests/locustfile.py --host http://127.0.0.1:8080 --headless -u 4 -t 30s
+    locust -f loadtests/locustfile.py --master        and, elsewhere:  ... --worker --master-host ADDRESS
+
+``--rate`` gives each user a fixed pace. Every answer other than a 2xx counts as a failure.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from locust import FastHttpUser, constant, constant_throughput, events, task
+
+# Locust puts the folder of this file on the path; the package is found from the folder above.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from loadtests import window
+from loadtests.rows import churn_rows
+
+HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
+def add_arguments(parser: Any) -> None:
+    """Locust's event: one more option, on the command line and on the web page."""
+    parser.add_argument("--rate", type=float, default=0.0, help="Requests a second of each user; 0: no pause")
+
+
+@events.test_start.add_listener  # type: ignore[untyped-decorator]
+def set_pace(environment: Any, **_: Any) -> None:
+    """Locust's event: all users keep the pace that ``--rate`` asks for."""
+    rate = environment.parsed_options.rate
+    PredictUser.wait_time = constant_throughput(rate) if rate else constant(0)
+
+
+class PredictUser(FastHttpUser):
+    """A client that keeps its connection and asks for one prediction after the other."""
+
+    bodies = itertools.cycle([json.dumps(row) for row in window.rows() or churn_rows().rows])
+
+    @task
+    def predict(self) -> None:
+        """One customer of the data."""
+        self.client.post("/predict", data=next(self.bodies), headers=HEADERS)
+
+
+if window.VARIABLE in os.environ:
+    window.measure()

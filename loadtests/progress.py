@@ -1,0 +1,96 @@
+"""Steps with a progress bar and the time left; on a pipe one line a step, without colours."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
+
+REFRESH_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of the run that takes about ``seconds`` and keeps its own result."""
+
+    label: str
+    seconds: float
+    run: Callable[[], None]
+    may_be_left_out: bool = False
+
+
+class TimeLeft(ProgressColumn):
+    """The planned time that is left, stretched by how the plan has held so far."""
+
+    def render(self, task: Task) -> Text:
+        """Rich's method: the column's text."""
+        left = max(0.0, (task.total or 0.0) - task.completed) * float(task.fields["stretch"])
+        return Text(f"{duration(left)} left")
+
+
+def duration(seconds: float) -> str:
+    """``"75 s"``, or in minutes from two of them on: ``"4 min"``."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def run_steps(
+    steps: Sequence[Step], console: Console, after_each: Callable[[], None], deadline: float | None = None
+) -> int:
+    """Run the steps in order, and ``after_each`` after each of them. What a step raises ends the run.
+
+    A step that may be left out is, if it would end later than ``deadline`` seconds from now; returns how many were.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeLeft())
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, refresh_per_second=4, disable=hidden) as progress:
+        return _run_with_bar(steps, progress, after_each, deadline or math.inf)
+
+
+def _run_with_bar(steps: Sequence[Step], progress: Progress, after_each: Callable[[], None], deadline: float) -> int:
+    bar = progress.add_task("", total=sum(step.seconds for step in steps), stretch=1.0)
+    planned, left_out, started = 0.0, 0, time.monotonic()
+    for number, step in enumerate(steps, start=1):
+        elapsed = time.monotonic() - started
+        stretch = max(1.0, elapsed / planned) if planned else 1.0
+        if step.may_be_left_out and elapsed + step.seconds * stretch > deadline:
+            left_out += 1
+            continue
+        progress.update(bar, description=step.label, completed=planned, stretch=stretch)
+        if progress.disable:
+            progress.console.print(f"[{number}/{len(steps)}] {step.label}", markup=False)
+        with _ticking(partial(_move, progress, bar, planned, step.seconds)):
+            step.run()
+        after_each()
+        planned += step.seconds
+    return left_out
+
+
+def _move(progress: Progress, bar: TaskID, base: float, most: float, elapsed: float) -> None:
+    progress.update(bar, completed=base + min(elapsed, most))
+
+
+@contextmanager
+def _ticking(tick: Callable[[float], object]) -> Iterator[None]:
+    """Call ``tick`` with the seconds since the start, a few times a second, while the body runs."""
+    done = threading.Event()
+    started = time.monotonic()
+
+    def run() -> None:
+        while not done.wait(REFRESH_SECONDS):
+            tick(time.monotonic() - started)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,26 @@
+"""Bottle, written as its documentation does: a decorated function that returns a dict."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import bottle
+
+from loadtests.rungs.work import load_model, to_json
+
+
+def create_app(model: str = "null") -> Any:
+    """The application around the model called ``model``."""
+    # Bottle takes ujson in place of the standard library's parser where it is installed: not here.
+    bottle.json_loads = json.loads
+    predict = load_model(model)
+    app = bottle.Bottle()
+    app.uninstall("json")
+    app.install(bottle.JSONPlugin(to_json))
+
+    @app.post("/predict")  # type: ignore[untyped-decorator]
+    def predict_view() -> Any:
+        return predict(bottle.request.json)
+
+    return app

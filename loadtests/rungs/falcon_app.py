@@ -1,0 +1,31 @@
+"""Falcon, written as its documentation does: a resource class, and a media handler that sets how JSON is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+from falcon import media
+
+from loadtests.rungs.work import Model, load_model, to_json
+
+
+class Predict:
+    """The resource behind ``/predict``."""
+
+    def __init__(self, predict: Model) -> None:
+        self.predict = predict
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Falcon's responder for POST."""
+        resp.media = self.predict(req.get_media())
+
+
+def create_app(model: str = "null") -> Any:
+    """The application around the model called ``model``."""
+    app = falcon.App()
+    handler = media.JSONHandler(dumps=to_json)
+    app.req_options.media_handlers[falcon.MEDIA_JSON] = handler
+    app.resp_options.media_handlers[falcon.MEDIA_JSON] = handler
+    app.add_route("/predict", Predict(load_model(model)))
+    return app

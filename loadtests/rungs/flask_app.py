@@ -1,0 +1,51 @@
+"""The rung "Flask": the view of an ordinary API. ``core.py`` is the same text but for its import lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask as App
+from flask import Response, g, jsonify, request
+
+from loadtests.rungs.work import OTHER_ROUTES, load_model
+
+
+def create_app(model: str = "null", hooks: bool = False) -> App:
+    """The application around the model called ``model``, with one hook of each kind if ``hooks``."""
+    predict = load_model(model)
+    app = App(__name__)
+    _register_others(app)
+    if hooks:
+        _register_hooks(app)
+
+    @app.post("/predict")
+    def predict_view() -> Response:
+        return jsonify(predict(request.get_json()))
+
+    return app
+
+
+def _register_others(app: App) -> None:
+    for number, rule in enumerate(OTHER_ROUTES):
+        app.add_url_rule(rule, f"other_{number}", _other)
+
+
+def _other(**values: Any) -> str:
+    return "never asked for"
+
+
+def _register_hooks(app: App) -> None:
+    """One before, one after, one teardown function, each with a little to do."""
+
+    @app.before_request
+    def before() -> None:
+        g.user = "measured"
+
+    @app.after_request
+    def after(response: Response) -> Response:
+        response.headers["X-User"] = g.user
+        return response
+
+    @app.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        g.pop("user", None)

@@ -1,0 +1,60 @@
+"""The single cases of the study "core" on Flask. ``core_cases.py`` is the same text but for its import lines."""
+
+from __future__ import annotations
+
+from flask import Flask as App
+from flask import Response, jsonify, request, session
+
+from loadtests.rungs.flask_app import create_app as create_predict_app
+from loadtests.rungs.work import SECRET_KEY
+
+
+class RefusedError(Exception):
+    """What the view of the error case raises, for the error handler to answer."""
+
+
+def create_app() -> App:
+    """The application of the in-process rung with one more route for each case."""
+    app = create_predict_app()
+    app.secret_key = SECRET_KEY
+    _register_cases(app)
+    _register_error_case(app)
+    return app
+
+
+def create_routes_app(routes: int) -> App:
+    """An application with ``routes`` static routes, of which the last one is asked for."""
+    app = App(__name__)
+    for number in range(routes - 1):
+        app.add_url_rule(f"/static-path/{number}", f"static_{number}", _hello)
+    app.add_url_rule("/hello", "hello", _hello)
+    return app
+
+
+def _hello() -> str:
+    return "hello"
+
+
+def _register_cases(app: App) -> None:
+    @app.get("/v/<int:number>")
+    def converter(number: int) -> Response:
+        return jsonify(number=number)
+
+    @app.post("/count")
+    def count() -> Response:
+        return jsonify(count=len(request.get_json()["values"]))
+
+    @app.get("/session")
+    def visits() -> Response:
+        session["visits"] = session["visits"] + 1
+        return jsonify(visits=session["visits"])
+
+
+def _register_error_case(app: App) -> None:
+    @app.get("/refused")
+    def refuse() -> Response:
+        raise RefusedError("missing feature: tenure_months")
+
+    @app.errorhandler(RefusedError)
+    def refused(error: RefusedError) -> tuple[Response, int]:
+        return jsonify(error=str(error)), 400

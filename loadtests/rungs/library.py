@@ -1,0 +1,52 @@
+"""What a library does in a case, and nothing around it: the part of the cost that both frameworks have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from itsdangerous import URLSafeTimedSerializer
+
+from loadtests.rungs.work import SECRET_KEY, to_json
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# flask 3.1.3: Config's PERMANENT_SESSION_LIFETIME, 31 days, in seconds.
+LIFETIME = 31 * 24 * 60 * 60
+
+
+def create_body_app() -> WSGIApplication:
+    """The body read in one piece and parsed by ``json``, its values counted."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        values = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))["values"]
+        return _answer({"count": len(values)}, start_response)
+
+    return application
+
+
+def create_session_app() -> WSGIApplication:
+    """The cookie checked and read by ``itsdangerous``, the session changed, signed and written again.
+
+    ``hmac`` works in C with ``hashlib.sha1`` itself; with a function around it, as Flask gives it, partly in Python.
+    """
+    signer = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
+    serializer = URLSafeTimedSerializer(SECRET_KEY, salt="cookie-session", signer_kwargs=signer)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        session = serializer.loads(environ["HTTP_COOKIE"].partition("=")[2], max_age=LIFETIME)
+        session["visits"] += 1
+        cookie = f"session={serializer.dumps(session)!s}; HttpOnly; Path=/"
+        return _answer(session, start_response, ("Vary", "Cookie"), ("Set-Cookie", cookie))
+
+    return application
+
+
+def _answer(value: object, start_response: StartResponse, *headers: tuple[str, str]) -> Iterable[bytes]:
+    body = to_json(value)
+    length = str(len(body))
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", length), *headers])
+    return [body]

@@ -1,0 +1,25 @@
+"""The floor: one PEP 3333 callable, the standard library's JSON, nothing else. No routing, no errors caught."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from loadtests.rungs.work import load_model, to_json
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def create_app(model: str = "null") -> WSGIApplication:
+    """The application around the model called ``model``."""
+    predict = load_model(model)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        features = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        body = to_json(predict(features))
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return application

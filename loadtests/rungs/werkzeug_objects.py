@@ -1,0 +1,25 @@
+"""Werkzeug's Request and Response around the same work: the library that Flask stands on, without Flask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Request, Response
+
+from loadtests.rungs.work import load_model, to_json
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def create_app(model: str = "null") -> WSGIApplication:
+    """The application around the model called ``model``."""
+    predict = load_model(model)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        response = Response(to_json(predict(request.get_json())), mimetype="application/json")
+        return response(environ, start_response)
+
+    return application

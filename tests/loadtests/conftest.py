@@ -1,0 +1,19 @@
+"""A run of the study "service" that is as short as can be, shared by the tests that read what it left."""
+
+import pytest
+from click.testing import CliRunner
+
+from loadtests import run, studies
+from loadtests.cli import overhead
+
+TINY = studies.Budget(2, 0.02, 0.0, 0.5, 1, 0.4, 0.2, 1)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """The outcome of the command, and the folder that it wrote."""
+    out = tmp_path_factory.mktemp("overhead")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "budget_of", lambda study, quick: TINY)
+        outcome = CliRunner().invoke(overhead, ["--quick", "--out", str(out)])
+    return outcome, out

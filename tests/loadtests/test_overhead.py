@@ -1,0 +1,349 @@
+"""The command from end to end, with a run too short to mean anything: nothing here looks at a time."""
+
+import io
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from loadtests import analysis, inprocess, page, progress, readme, run, served, studies, tables
+from loadtests.cli import overhead
+from loadtests.results import ResultError, Results, read
+from tests.loadtests.conftest import TINY
+
+LADDER = ["raw callable", "Werkzeug objects", "wsgi_core", "wsgi_core again", "Flask"]
+
+
+def test_the_run_ends_well_and_says_what_it_takes(tiny_run):
+    outcome, _ = tiny_run
+    assert outcome.exit_code == 0, outcome.output
+    assert re.match(r".*: about \d+ (s|min)\.", outcome.output)
+
+
+def test_a_pipe_gets_no_colours_and_no_bar(tiny_run):
+    outcome, _ = tiny_run
+    assert "\x1b" not in outcome.output
+    assert "[1/" in outcome.output
+
+
+def test_the_tables_name_every_rung(tiny_run):
+    outcome, _ = tiny_run
+    for name in ("raw callable", "Werkzeug objects", "wsgi_core", "Flask", "requests/s"):
+        assert name in outcome.output
+
+
+def test_the_result_file_holds_every_raw_sample(tiny_run):
+    results = read(tiny_run[1] / "results.json")
+    assert not results.partial
+    assert [one.key for one in results.experiments] == ["null", "churn", "hooks"]
+    assert results.experiments[0].contenders == LADDER
+    for one in results.experiments:
+        assert len(one.processes) == TINY.processes
+        assert len({process.hash_seed for process in one.processes}) == TINY.processes
+        for process in one.processes:
+            assert {block.contender for block in process.blocks} == set(range(len(one.contenders) + 1))
+
+
+def test_the_result_file_holds_the_served_runs(tiny_run):
+    (load,) = read(tiny_run[1] / "results.json").loads
+    assert [served_run.service for served_run in load.runs] == ["wsgi_core", "Flask"]
+    for served_run in load.runs:
+        assert served_run.requests > 0
+        assert served_run.failures == 0
+        assert served_run.server_cpu_seconds >= 0
+        assert {"p50", "p95", "p99"} <= served_run.latencies_ms.keys()
+
+
+def test_the_result_file_says_what_it_was_measured_on(tiny_run):
+    document = json.loads((tiny_run[1] / "results.json").read_text(encoding="utf-8"))
+    environment = document["environment"]
+    assert {"cpu", "governor", "load_average", "python", "versions", "revision"} <= environment.keys()
+    assert environment["versions"]["flask"]
+    assert document["rows"]
+    assert document["format"] == 1
+
+
+def test_the_page_is_whole_and_loads_nothing(tiny_run):
+    text = (tiny_run[1] / "index.html").read_text(encoding="utf-8")
+    assert text.count("<svg") == text.count("</svg>") >= 3
+    assert "<script" not in text
+    assert not re.findall(r'(?:src|href)="(?!results\.json)', text)
+    assert "prefers-color-scheme: dark" in text
+    for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
+        ElementTree.fromstring(svg)
+
+
+def test_the_report_can_be_made_again(tiny_run):
+    _, out = tiny_run
+    before = (out / "index.html").read_text(encoding="utf-8")
+    again = CliRunner().invoke(overhead, ["report", str(out / "results.json")])
+    assert again.exit_code == 0
+    assert (out / "index.html").read_text(encoding="utf-8") == before
+
+
+def test_the_readme_gets_its_figures_between_the_markers(tiny_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    target = tmp_path / "README.md"
+    target.write_text(f"above\n\n{readme.BEGIN}\nold\n{readme.END}\n\nbelow\n", encoding="utf-8")
+    for _ in range(2):
+        outcome = CliRunner().invoke(overhead, ["readme", str(tiny_run[1] / "results.json")])
+        assert outcome.exit_code == 0, outcome.output
+    text = target.read_text(encoding="utf-8")
+    assert text.startswith("above\n")
+    assert text.endswith("\nbelow\n")
+    assert "old" not in text
+    assert "| wsgi_core |" in text
+    assert text.count("![") == 1
+    ElementTree.parse(tmp_path / "docs" / "overhead.svg")
+
+
+def test_a_readme_without_markers_is_left_alone(tiny_run, tmp_path):
+    target = tmp_path / "README.md"
+    target.write_text("nothing here\n", encoding="utf-8")
+    outcome = CliRunner().invoke(overhead, ["readme", str(tiny_run[1] / "results.json"), "--readme", str(target)])
+    assert outcome.exit_code == 1
+    assert "holds no place for the figures" in outcome.output
+    assert target.read_text(encoding="utf-8") == "nothing here\n"
+
+
+def test_a_file_that_is_no_result_file_is_refused_in_one_line(tmp_path):
+    target = tmp_path / "results.json"
+    target.write_text('{"format": 1}', encoding="utf-8")
+    with pytest.raises(ResultError, match="not a result file of this version"):
+        read(target)
+    outcome = CliRunner().invoke(overhead, ["report", str(target)])
+    assert outcome.exit_code == 1
+    assert "Traceback" not in outcome.output
+
+
+# What goes wrong
+
+
+def invoke(monkeypatch, out, study, **patches):
+    monkeypatch.setattr(run, "budget_of", lambda study, quick: TINY)
+    monkeypatch.setitem(studies.STUDIES, "service", study)
+    return CliRunner().invoke(overhead, ["--out", str(out)])
+
+
+def with_experiment(*contenders):
+    one = studies.Experiment("odd", "Odd", "predict", contenders, reference=contenders[-1].name)
+    return studies.Study("service", "Odd", (one,), ())
+
+
+def test_rungs_that_differ_end_the_run_before_any_timing(monkeypatch, tmp_path):
+    null, churn = (studies.Contender(m, "loadtests.rungs.raw:create_app", {"model": m}) for m in ("null", "churn"))
+    outcome = invoke(monkeypatch, tmp_path, with_experiment(null, churn))
+    assert outcome.exit_code == 4
+    assert "do not give the same bytes" in outcome.stderr
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_a_rung_that_cannot_be_made_ends_the_run(monkeypatch, tmp_path):
+    odd = studies.Contender("odd", "loadtests.rungs.raw:no_such_name")
+    outcome = invoke(monkeypatch, tmp_path, with_experiment(odd, odd))
+    assert outcome.exit_code == 5
+    assert "no_such_name" in outcome.stderr
+
+
+def test_a_server_that_does_not_start_is_named():
+    service = studies.Service("odd", ("-c", "raise SystemExit(1)"))
+    with pytest.raises(inprocess.RunFailed, match="odd: the server does not start"), served.serving([service]):
+        pass
+
+
+def test_servers_that_answer_differently_end_the_run():
+    services = [
+        studies.Service(model, (*studies._SERVE_RUNG, "loadtests.rungs.raw:create_app", "--model", model))
+        for model in ("null", "churn")
+    ]
+    row = {
+        "tenure_months": 12,
+        "monthly_charges": 79.5,
+        "total_charges": 954,
+        "contract_month_to_month": 1,
+        "has_fiber": 1,
+    }
+    with served.serving(services) as servers, pytest.raises(inprocess.Mismatch, match="do not give the same bytes"):
+        served.compare(servers, [row])
+
+
+def test_an_interrupted_run_keeps_what_it_has(monkeypatch, tmp_path):
+    measured = iter([None, None])
+    measure = inprocess.measure
+
+    def interrupted(*arguments):
+        if next(measured, "over") == "over":
+            raise KeyboardInterrupt
+        return measure(*arguments)
+
+    monkeypatch.setattr(inprocess, "measure", interrupted)
+    monkeypatch.setattr(run, "budget_of", lambda study, quick: studies.Budget(3, 0.02, 0.0, 0.5, 1, 0.4, 0.2, 1))
+    outcome = CliRunner().invoke(overhead, ["--out", str(tmp_path)])
+    assert outcome.exit_code == 130
+    results = read(tmp_path / "results.json")
+    assert results.partial
+    assert len(results.experiments[0].processes) == 2
+    assert "partial: the run was interrupted" in outcome.output
+    assert (tmp_path / "index.html").exists()
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setattr("loadtests.cli.NEEDED", ("flask", "no_such_package"))
+    outcome = CliRunner().invoke(overhead, [])
+    assert outcome.exit_code == 2
+    assert "no_such_package" in outcome.stderr
+    assert "pip install" in outcome.stderr
+
+
+def test_a_run_with_one_process_is_reported_without_intervals(made_up):
+    made_up.experiments[0].processes = made_up.experiments[0].processes[:1]
+    summary = analysis.summarise(made_up)
+    assert "no difference between Flask and wsgi_core can be claimed" in tables.sentences(made_up, summary)[0]
+    assert tables.of(made_up, summary)[0].rows[0][2] == "unknown"
+    assert "<svg" in page.render(made_up, summary)
+
+
+def test_a_run_without_samples_is_reported_as_empty(made_up):
+    made_up.experiments[0].processes = []
+    assert "<table>" not in page.render(made_up, analysis.summarise(made_up))
+
+
+# What is said
+
+
+@pytest.fixture
+def made_up():
+    """Results with blocks of exactly known costs: raw 5, Werkzeug 20, wsgi_core 10, Flask 50 µs over a driver of 1."""
+    return results_with([1.0, 6.0, 21.0, 11.0, 11.0, 51.0])
+
+
+def results_with(costs):
+    blocks = [
+        (number, contender, 100, round(cost * 100_000), round(cost * 100_000))
+        for number in range(10)
+        for contender, cost in enumerate(costs)
+    ]
+    processes = [{"hash_seed": n, "clock": "cpu", "clock_step_ns": 100, "blocks": blocks} for n in range(5)]
+    experiment = {
+        "key": "null",
+        "title": "Null",
+        "contenders": LADDER,
+        "reference": "Flask",
+        "ladder": True,
+        "processes": processes,
+    }
+    about = {"study": "service", "title": "t", "quick": True, "partial": False, "started": "2026-01-01T00:00:00+00:00"}
+    rest = {"planned_seconds": 1.0, "command": "c", "rows": "real", "environment": {}, "experiments": [experiment]}
+    return Results.model_validate({**about, **rest})
+
+
+def test_the_drivers_cost_is_taken_off_every_rung(made_up):
+    found = analysis.summarise(made_up).experiments[0]
+    assert found.driver.value == pytest.approx(1.0)
+    assert [cost.cost.value for cost in found.costs] == pytest.approx([5.0, 20.0, 10.0, 50.0])
+
+
+def test_prices_of_the_steps_add_up_to_the_whole(made_up):
+    found = analysis.summarise(made_up).experiments[0]
+    steps = [cost.step.value for cost in found.costs if cost.step]
+    assert sum(steps) + found.costs[0].cost.value == pytest.approx(50.0)
+
+
+def test_ratios_are_those_of_net_costs(made_up):
+    found = analysis.summarise(made_up).experiments[0]
+    assert found.cost("wsgi_core").to_reference.value == pytest.approx(0.2)
+
+
+def test_an_app_that_differs_from_itself_makes_the_run_noisy():
+    results = results_with([1.0, 6.0, 21.0, 11.0, 12.0, 51.0])
+    summary = analysis.summarise(results)
+    assert summary.experiments[0].reach == pytest.approx(0.1)
+    assert any("differences below 10% are not claimed" in said for said in tables.warnings(results, summary))
+
+
+def test_a_difference_below_the_noise_is_not_claimed():
+    results = results_with([1.0, 6.0, 21.0, 11.0, 12.0, 11.5])
+    said = tables.sentences(results, analysis.summarise(results))
+    assert "no difference between Flask and wsgi_core can be claimed" in said[0]
+
+
+def test_a_quiet_run_is_not_noisy(made_up):
+    assert not analysis.summarise(made_up).experiments[0].noisy
+    assert tables.warnings(made_up, analysis.summarise(made_up)) == []
+
+
+def test_no_claim_without_an_interval_that_carries_it():
+    clear, vague = analysis.Estimate(5.0, 4.0, 6.0), analysis.Estimate(5.0, -1.0, 11.0)
+    assert tables.claim("a", "b", clear) == "a costs 5.00 µs more than b (4.00 to 6.00)"
+    assert tables.claim("a", "b", vague).startswith("no difference between a and b can be claimed")
+    assert tables.claim("a", "b", clear, floor=4.5).startswith("no difference")
+    assert tables.claim("a", "b", analysis.Estimate(-5.0, -6.0, -4.0)) == "a costs 5.00 µs less than b (4.00 to 6.00)"
+
+
+@pytest.mark.parametrize(
+    ("found", "at_most", "verdict"),
+    [
+        ((0.15, 0.14, 0.16), True, "reached"),
+        ((0.25, 0.24, 0.26), True, "missed"),
+        ((0.19, 0.18, 0.21), True, "open"),
+        ((0.25, 0.24, 0.26), False, "reached"),
+        ((0.15, 0.14, 0.16), False, "missed"),
+        ((0.21, 0.19, 0.22), False, "open"),
+    ],
+)
+def test_a_goal_is_reached_only_by_the_whole_interval(found, at_most, verdict):
+    goal = studies.Goal("g", "e", "a", "b", 0.2, at_most)
+    assert analysis.verdict(goal, analysis.Estimate(*found)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("server", "generator", "verdict"), [(0.95, 0.4, "server"), (0.5, 0.95, "generator"), (0.5, 0.5, "neither")]
+)
+def test_the_verdict_says_what_bounded_a_run(server, generator, verdict):
+    assert analysis.bound_by(server, generator) == verdict
+
+
+def test_every_goal_refers_to_something_that_its_study_measures():
+    for study in studies.STUDIES.values():
+        contenders = {one.key: {each.name for each in one.contenders} for one in study.experiments}
+        contenders |= {load.key: {service.name for service in load.services} for load in study.loads}
+        contenders |= {"import_wall": {"wsgi_core", "flask"}, "import_memory": {"wsgi_core", "flask"}}
+        for goal in study.goals:
+            assert {goal.top, goal.bottom} <= contenders[goal.experiment]
+
+
+@pytest.mark.parametrize("study", studies.STUDIES.values(), ids=studies.STUDIES)
+def test_the_plan_of_a_quick_run_fits_into_90_seconds(study, tmp_path):
+    quick = run.Run(study, True, "c", tmp_path)
+    assert quick.results.planned_seconds <= 90
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (89.6, "90 s"), (150, "2 min")])
+def test_durations_are_given_in_seconds_or_minutes(seconds, text):
+    assert progress.duration(seconds) == text
+
+
+def test_steps_beyond_the_deadline_are_left_out_if_they_may_be():
+    done = []
+    steps = [progress.Step(str(n), 100.0, lambda n=n: done.append(n), may_be_left_out=n != 1) for n in range(4)]
+    left_out = progress.run_steps(steps, Console(quiet=True), lambda: None, deadline=150.0)
+    assert (done, left_out) == ([0, 1, 2, 3], 0)
+    done.clear()
+    assert progress.run_steps(steps, Console(quiet=True), lambda: None, deadline=50.0) == 3
+    assert done == [1]
+
+
+def test_the_bar_on_a_terminal_runs_every_step_and_leaves_nothing_behind():
+    done = []
+    console = Console(force_terminal=True, file=io.StringIO(), width=80)
+    progress.run_steps([progress.Step("one", 1.0, lambda: done.append(1))], console, lambda: None)
+    assert done == [1]
+
+
+def test_kinds_of_steps_are_spread_over_the_run(tmp_path):
+    labels = [step.label.partition(",")[0] for step in run.Run(studies.STUDIES["core"], True, "c", tmp_path).steps]
+    assert labels[0] == "comparing the answers"
+    assert {"in process", "served", "imports"} <= set(labels[1:8])

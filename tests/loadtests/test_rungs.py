@@ -1,0 +1,255 @@
+"""The rungs do the same work: the same bytes, and texts that differ in their imports only."""
+
+import gc
+import inspect
+import json
+import random
+
+import pytest
+
+from loadtests import worker
+from loadtests.driver import WrongAnswer, ask, clock_step_ns, compare, load, run_block
+from loadtests.exchanges import EnvironMaker, Exchange, for_case
+from loadtests.rungs import core, core_cases, flask_app, flask_cases
+from loadtests.rungs.work import OTHER_ROUTES, driver_app, null_model, to_json
+from loadtests.studies import CASES, HOOKS, PEERS, ROUTES, STUDIES
+
+ROWS = [
+    {"tenure_months": 12, "monthly_charges": 79.5, "total_charges": 954, "contract_month_to_month": 1, "has_fiber": 1},
+    {"tenure_months": 0, "monthly_charges": 20.05, "total_charges": 0, "contract_month_to_month": 0, "has_fiber": 0},
+]
+EXPERIMENTS = {one.key: one for study in STUDIES.values() for one in study.experiments}
+
+
+def apps_of(experiment):
+    return {one.name: load(one.factory, one.options) for one in experiment.contenders}
+
+
+@pytest.mark.parametrize("key", EXPERIMENTS)
+def test_all_contenders_give_the_same_bytes(key):
+    experiment = EXPERIMENTS[key]
+    exchanges = for_case(experiment.case, ROWS)
+    status = compare(apps_of(experiment), exchanges)
+    assert status.startswith(str(exchanges[0].status))
+
+
+def test_the_ladder_answers_what_the_model_says():
+    app = load("loadtests.rungs.raw:create_app", {"model": "null"})
+    answer = ask(app, EnvironMaker(for_case("predict", ROWS)).make())
+    assert answer.status == "200 OK"
+    assert dict(answer.headers)["content-type"] == "application/json"
+    assert answer.body == b'{"churn_probability":0.5,"model_version":"null/1"}\n'
+
+
+def test_churn_answers_each_row_with_its_own_probability():
+    app = load("loadtests.rungs.core:create_app", {"model": "churn"})
+    environs = EnvironMaker(for_case("predict", ROWS))
+    first, second = (json.loads(ask(app, environs.make()).body) for _ in ROWS)
+    assert first["model_version"] == "churn/1"
+    assert first["churn_probability"] != second["churn_probability"]
+
+
+@pytest.mark.parametrize(("one", "other"), [(core, flask_app), (core_cases, flask_cases)])
+def test_core_and_flask_rungs_differ_in_import_lines_only(one, other):
+    def text(module):
+        lines = inspect.getsource(module).splitlines()
+        body = lines[next(index for index, line in enumerate(lines) if line.startswith("from __future__")) :]
+        return [line for line in body if line and not line.startswith(("import ", "from "))]
+
+    assert text(one) == text(other)
+
+
+@pytest.mark.parametrize("module", [core, flask_app])
+def test_twelve_other_routes_are_registered(module):
+    rules = {rule.rule for rule in module.create_app().url_map.iter_rules()}
+    assert len(OTHER_ROUTES) == 12
+    assert rules.issuperset({*OTHER_ROUTES, "/predict"})
+
+
+@pytest.mark.parametrize("module", [core, flask_app])
+def test_the_hooks_of_the_hook_variant_run(module):
+    answer = ask(module.create_app(hooks=True), EnvironMaker(for_case("predict", ROWS)).make())
+    assert dict(answer.headers)["x-user"] == "measured"
+
+
+@pytest.mark.parametrize("module", [core_cases, flask_cases])
+def test_the_session_case_reads_and_writes_the_session(module):
+    answer = ask(module.create_app(), EnvironMaker(for_case("session", [])).make())
+    assert json.loads(answer.body) == {"visits": 2}
+    assert any(name == "set-cookie" and value.startswith("session;") for name, value in answer.headers)
+
+
+def test_the_large_body_is_64_kb():
+    body = for_case("body_64k", [])[0].body
+    assert 64_000 < len(body) <= 65_536
+
+
+def test_json_settings_are_those_of_jsonify():
+    value = {"b": 1.5, "a": "é"}
+    app = flask_app.create_app()
+    with app.app_context():
+        assert app.json.response(value).get_data() == to_json(value)
+
+
+def test_the_null_model_gives_what_churn_gives_in_form():
+    app = load("loadtests.rungs.raw:create_app", {"model": "churn"})
+    answer = json.loads(ask(app, EnvironMaker(for_case("predict", ROWS)).make()).body)
+    assert answer.keys() == null_model({}).keys()
+
+
+# The driver
+
+
+def make(body=b"{}", **kwargs):
+    return Exchange("POST", "/predict", body=body, **kwargs)
+
+
+def test_each_request_gets_an_environ_and_a_stream_of_its_own():
+    environs = EnvironMaker([make(b"one"), make(b"two")])
+    first, second, third = (environs.make() for _ in range(3))
+    first["wsgi.input"].read()
+    first["seen"] = True
+    assert (second["wsgi.input"].read(), third["wsgi.input"].read()) == (b"two", b"one")
+    assert "seen" not in third
+
+
+def test_the_environ_is_one_of_pep_3333():
+    from wsgiref.validate import validator
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["wsgi.input"].read(5)]
+
+    assert ask(validator(app), EnvironMaker([make(b"hello")]).make()).body == b"hello"
+
+
+def saying(status="200 OK", headers=(), body=b"x"):
+    def app(environ, start_response):
+        start_response(status, list(headers))
+        return [body]
+
+    return app
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        saying(body=b"y"),
+        saying(status="200 Fine"),
+        saying(status="500 INTERNAL SERVER ERROR"),
+        saying(headers=[("X-More", "1")]),
+    ],
+    ids=["body", "reason", "status", "headers"],
+)
+def test_any_difference_ends_the_comparison(other):
+    with pytest.raises(WrongAnswer, match="do not give the same bytes"):
+        compare({"one": saying(), "other": other}, [make()])
+
+
+def test_the_message_names_request_and_both_answers():
+    with pytest.raises(WrongAnswer) as caught:
+        compare({"one": saying(), "other": saying(body=b"other")}, [make(b'{"a": 1}')])
+    for part in ('POST /predict {"a": 1}', "one: 200 OK", "other: 200 OK", "b'other'"):
+        assert part in str(caught.value)
+
+
+def test_equal_answers_with_the_wrong_status_do_not_pass():
+    with pytest.raises(WrongAnswer, match="expected 200"):
+        compare({"one": saying("404 NOT FOUND"), "other": saying("404 NOT FOUND")}, [make()])
+
+
+def test_the_order_and_case_of_headers_do_not_matter():
+    one = saying(headers=[("A", "1"), ("B", "2")])
+    other = saying(headers=[("b", "2"), ("a", "1")])
+    assert compare({"one": one, "other": other}, [make()]) == "200 OK"
+
+
+def test_a_block_consumes_the_body_and_closes_every_result():
+    class Result:
+        def __init__(self):
+            seen["made"] += 1
+
+        def __iter__(self):
+            yield b"a"
+            yield b"b"
+            seen["consumed"] += 1
+
+        def close(self):
+            seen["closed"] += 1
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return Result()
+
+    seen = {"made": 0, "consumed": 0, "closed": 0}
+    block = run_block(app, EnvironMaker([make()]), 7, "200 OK")
+    assert seen == {"made": 7, "consumed": 7, "closed": 7}
+    assert block.requests == 7
+
+
+def test_a_status_that_changes_within_a_block_ends_the_run():
+    with pytest.raises(WrongAnswer, match="expected '200 OK', got '500 "):
+        run_block(saying("500 INTERNAL SERVER ERROR"), EnvironMaker([make()]), 3, "200 OK")
+
+
+def test_an_app_that_never_answers_ends_the_run():
+    with pytest.raises(WrongAnswer):
+        run_block(lambda environ, start_response: [], EnvironMaker([make()]), 1, "200 OK")
+    with pytest.raises(WrongAnswer, match="not called"):
+        ask(lambda environ, start_response: [], EnvironMaker([make()]).make())
+
+
+def test_the_clock_step_is_the_largest_of_the_steps_seen():
+    times = iter([0, 0, 10, 10, 15, 15, 45])
+    assert clock_step_ns(lambda: next(times), ticks=2) == 10
+
+
+# The worker
+
+
+def test_orders_come_in_mirrored_pairs():
+    orders = worker.balanced_orders(5, random.Random(1))
+    taken = [next(orders) for _ in range(20)]
+    for there, back in zip(taken[::2], taken[1::2], strict=True):
+        assert there == back[::-1]
+        assert sorted(there) == [0, 1, 2, 3, 4]
+    assert len({tuple(order) for order in taken}) > 4
+
+
+def test_a_worker_measures_every_contender_in_every_round():
+    from dataclasses import asdict
+
+    orders = {
+        "experiments": [asdict(PEERS), asdict(HOOKS)],
+        "rows": ROWS,
+        "seconds": 0.05,
+        "warm_up": 0.0,
+        "block_ms": 0.5,
+        "seed": 1,
+    }
+    try:
+        samples = worker.measure(orders)["samples"]
+    finally:
+        gc.unfreeze()
+    assert samples.keys() == {"peers", "hooks"}
+    rounds = {}
+    for number, contender, requests, cpu_ns, wall_ns in samples["peers"]:
+        assert requests > 0
+        assert cpu_ns >= 0
+        assert wall_ns > 0
+        rounds.setdefault(number, set()).add(contender)
+    assert len(rounds) % 2 == 0
+    assert all(seen == set(range(len(PEERS.contenders) + 1)) for seen in rounds.values())
+
+
+def test_the_driver_is_measured_with_an_app_that_does_nothing():
+    assert ask(driver_app("404 NOT FOUND"), EnvironMaker([make()]).make()) == ("404 NOT FOUND", [], b"")
+
+
+def test_the_routes_experiment_asks_for_a_static_path_among_all():
+    app = load(ROUTES.contenders[-1].factory, ROUTES.contenders[-1].options)
+    assert sum(1 for rule in app.url_map.iter_rules() if rule.endpoint != "static") == 1000
+
+
+def test_the_single_cases_are_measured_on_both_sides():
+    assert {tuple(one.name for one in case.contenders[-2:]) for case in CASES} == {("wsgi_core", "Flask")}
