@@ -36,8 +36,9 @@ class ServiceRequest(Request):
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
         data = t.cast(t.Any, super()).get_data(cache, as_text, parse_form_data)
         limit = self.max_content_length
-        # Werkzeug stops reading at the limit; where no length was declared nobody has noticed yet that more follows.
-        if limit is not None and len(data) >= limit and self.environ["wsgi.input"].read(1):
+        # Where the server ends the stream Werkzeug stops at the limit without a word, whether or not more follows.
+        at_limit = limit is not None and len(data) >= limit and "wsgi.input_terminated" in self.environ
+        if at_limit and self.environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge()
         return data
 

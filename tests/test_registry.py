@@ -86,3 +86,10 @@ def test_a_blueprint_is_complete_when_it_is_registered(web: Any):
     web.app().register_blueprint(blueprint)
     with pytest.raises(AssertionError, match="can no longer be called on the blueprint 'bp'"):
         blueprint.before_request(lambda: None)
+
+
+def test_a_table_of_hooks_may_be_replaced(web: Any):
+    app = web.app()
+    app.before_request_funcs = {None: [lambda: "early"]}
+    app.add_url_rule("/", "index", lambda: "late")
+    assert app.test_client().get("/").text == "early"

@@ -163,3 +163,21 @@ def test_redirects_are_the_apps(web: Any):
     app.add_url_rule("/", "index", lambda: web.redirect("/é?a=b", 303))
     response = checked_client(app).get("/")
     assert (response.status_code, response.headers["Location"]) == (303, "/%C3%A9?a=b")
+
+
+@pytest.mark.parametrize("value", [None, NotFound()])
+def test_outside_a_request_the_error_says_so(web: Any, value: Any):
+    app = web.app()
+    with app.app_context(), pytest.raises(RuntimeError, match="Working outside of request context"):
+        app.make_response(value)
+
+
+def test_a_response_class_may_convert_errors_itself(web: Any):
+    class Mine(web.Response):
+        @classmethod
+        def force_type(cls, response: Any, environ: Any = None) -> Any:
+            return cls("mine", 404) if isinstance(response, NotFound) else super().force_type(response, environ)
+
+    app = web.app()
+    app.response_class = Mine
+    assert app.test_client().get("/").text == "mine"

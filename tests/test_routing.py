@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BuildError, RequestRedirect, Rule, WebsocketMismatch
+from werkzeug.sansio.utils import host_is_trusted
 
 from tests.conformance import wire
 from tests.conftest import CORE, FLASK
@@ -492,3 +493,23 @@ def test_websocket_rules_answer_websockets_alone(app: Any):
     assert client.get("/socket").status_code == 400
     assert client.get("/socket", headers=upgrade).text == "socket"
     assert issubclass(WebsocketMismatch, HTTPException)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["x", "x:80", "X.example:8080", "127.0.0.1:5000", "x:", "x:0", "x:00080", "x:99999", "x:99999999", "", "a..b", "-",
+     "x" * 64, "[::1]:80", "a_b", "a b", "\xe4", "x:80:80"],
+)  # fmt: skip
+def test_a_host_that_needs_no_check_passes_every_check(host: str):
+    if _is_plain_host(host):
+        assert host_is_trusted(host)
+        assert werkzeug.routing.Map().bind(host)
+
+
+@pytest.mark.parametrize("host", ["x:", "x:0", "x:00080", "x:99999999"])
+def test_a_host_with_a_bad_port_is_no_host(web: Any, host: str):
+    app = web.app()
+    app.add_url_rule("/b", "b", lambda: web.url_for("b", _external=True))
+    environ = app.test_request_context("/b").request.environ
+    environ["HTTP_HOST"] = host
+    assert app.test_client().get("/b", environ_overrides={"HTTP_HOST": host}).text == "http:///b"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import shutil
@@ -176,3 +177,23 @@ class TestCreateApp:
     def test_has_no_static_route(self, module: Any):
         rules = {rule.rule for rule in module.create_app().url_map.iter_rules()}
         assert rules == {"/", "/healthz", "/predict"}
+
+
+@pytest.mark.parametrize("create_app", [service.create_app, flask_equiv.service.create_app], ids=["wsgi_core", "flask"])
+def test_a_body_of_exactly_the_limit_is_not_asked_for_more(create_app: Any):
+    class Bounded(io.BytesIO):
+        """A server's raw stream: reading past the declared length would wait for the client for ever."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            assert size is not None
+            assert self.tell() + max(size, 0) <= limit, "read past the end"
+            return super().read(size)
+
+    app = create_app()
+    limit = app.config["MAX_CONTENT_LENGTH"] = 64
+    environ = app.test_request_context("/predict", method="POST", content_type="application/json").request.environ
+    environ |= {"CONTENT_LENGTH": str(limit), "wsgi.input": Bounded(b" " * limit)}
+    environ.pop("wsgi.input_terminated", None)
+    statuses: list[str] = []
+    b"".join(app(environ, lambda status, headers, exc_info=None: statuses.append(status)))
+    assert statuses == ["400 BAD REQUEST"]

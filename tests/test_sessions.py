@@ -285,3 +285,20 @@ def test_tags_can_be_added_once_at_a_place():
         serializer.register(TagComplex)
     serializer.register(TagComplex, force=True)
     assert serializer.loads(serializer.dumps(uuid.UUID(int=5))) == uuid.UUID(int=5)
+
+
+def test_a_session_interface_with_null_sessions_of_its_own_is_asked_early(web: Any):
+    asked: list[str] = []
+
+    interface_class: Any = type(web.App.session_interface)
+
+    class Own(interface_class):
+        def make_null_session(self, app: Any) -> Any:
+            asked.append("null")
+            return super().make_null_session(app)
+
+    app = web.app()
+    app.session_interface = Own()
+    app.add_url_rule("/", "index", lambda: "")
+    app.test_client().get("/")
+    assert asked == ["null"]

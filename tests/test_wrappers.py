@@ -520,3 +520,13 @@ def test_locations_stay_relative(web: Any):
 def test_the_core_has_werkzeugs_classes_below_its_own():
     assert issubclass(wsgi_core.Request, werkzeug.Request)
     assert issubclass(wsgi_core.Response, werkzeug.Response)
+
+
+def test_a_request_class_may_say_what_is_json(web: Any):
+    class Strict(web.Request):
+        is_json = False
+
+    app = web.app()
+    app.request_class = Strict
+    app.add_url_rule("/", "index", lambda: web.request.get_json(), methods=["POST"])
+    assert app.test_client().post("/", json={}).status_code == 415

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from . import json
 from .app import App
 from .blueprints import Blueprint
@@ -40,12 +38,3 @@ __all__ = [
 ]
 
 # fmt: on
-
-if not t.TYPE_CHECKING:
-
-    def __getattr__(name: str) -> t.Any:
-        if name == "__version__":
-            import importlib.metadata
-
-            return importlib.metadata.version("wsgi_core")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

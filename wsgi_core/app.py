@@ -13,7 +13,8 @@ from inspect import iscoroutinefunction
 from types import FunctionType
 
 from .base import AppBase
-from .context import AppContext, RequestContext, _cv_app, _cv_request, _sentinel
+from .context import AppContext, RequestContext, _cv_app, _cv_request, _sentinel, current_request_context
+from .registry import inwards, outwards
 from .signals import appcontext_tearing_down, request_finished, request_started, request_tearing_down
 
 if t.TYPE_CHECKING:
@@ -93,11 +94,11 @@ class App(AppBase):
         """
         if not (self.url_value_preprocessors or self.before_request_funcs):
             return None
-        request = _cv_request.get().request
+        request = current_request_context().request
         blueprints = request.blueprints
-        for func in self.url_value_preprocessors.inwards(blueprints):
+        for func in inwards(self.url_value_preprocessors, blueprints):
             func(request.endpoint, request.view_args)
-        for func in self.before_request_funcs.inwards(blueprints):
+        for func in inwards(self.before_request_funcs, blueprints):
             rv = self.ensure_sync(func)()
             if rv is not None:
                 return rv
@@ -108,7 +109,7 @@ class App(AppBase):
 
         Mirrors flask 3.1.3 app.py: Flask.dispatch_request.
         """
-        request = _cv_request.get().request
+        request = current_request_context().request
         if request.routing_exception is not None:
             self.raise_routing_exception(request)
         rule = request.url_rule
@@ -140,11 +141,11 @@ class App(AppBase):
 
         Mirrors flask 3.1.3 app.py: Flask.process_response.
         """
-        ctx = _cv_request.get()
+        ctx = current_request_context()
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
         if self.after_request_funcs:
-            for func in self.after_request_funcs.outwards(ctx.request.blueprints):
+            for func in outwards(self.after_request_funcs, ctx.request.blueprints):
                 response = self.ensure_sync(func)(response)
         session = ctx._opened_session
         untouched = session is None and ctx._session_waits
@@ -160,7 +161,7 @@ class App(AppBase):
         if exc is _sentinel:
             exc = sys.exc_info()[1]
         if self.teardown_request_funcs:
-            for func in self.teardown_request_funcs.outwards(_cv_request.get().request.blueprints):
+            for func in outwards(self.teardown_request_funcs, current_request_context().request.blueprints):
                 self.ensure_sync(func)(exc)
         if request_tearing_down.receivers:
             request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 
 from .context import _sentinel
-from .registry import Decorator, F, Hooks, View, _endpoint_from_view_func, decorating, setupmethod
+from .registry import Decorator, F, Hooks, View, _endpoint_from_view_func, add_hook, decorating, setupmethod
 from .resources import Folder
 from .templating import BlueprintTemplating
 
@@ -175,7 +175,7 @@ class Blueprint(BlueprintTemplating):
         for table, hooks in vars(self).items():
             if isinstance(hooks, Hooks):
                 for scope, funcs in hooks.items():
-                    vars(app)[table][_scoped(name, scope)].extend(funcs)
+                    vars(app)[table].setdefault(_scoped(name, scope), []).extend(funcs)
 
     def _register_commands(self, app: App, name: str, options: dict[str, t.Any]) -> None:
         # PERF: without a command of its own the group, and so click, was never asked for.
@@ -191,7 +191,10 @@ class Blueprint(BlueprintTemplating):
     # What reaches beyond the blueprint, to the whole app
 
     def _record_app_hook(self, table: str, f: F) -> F:
-        self.record_once(lambda state: getattr(state.app, table).add(f))
+        def add(state: BlueprintSetupState) -> None:
+            add_hook(getattr(state.app, table), f)
+
+        self.record_once(add)
         return f
 
     @setupmethod

@@ -634,17 +634,5 @@ def routes_command(sort: str, all_methods: bool) -> None:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)))
 
 
-cli = FlaskGroup(
-    name="wsgi-core",
-    help="Commands for an application on wsgi_core.\n\nThe application is given with the '--app' option, the"
-    " 'FLASK_APP' environment variable, or a 'wsgi.py' or 'app.py' file in the current directory.",
-)
-
-
-def main() -> None:
-    """Run the command line."""
-    cli.main()
-
-
-if __name__ == "__main__":
-    main()
+# The group alone, for any app; `wsgi-core` adds the project's own commands in __main__.py.
+cli = FlaskGroup(name="wsgi-core")

@@ -275,11 +275,13 @@ class RequestContext(_Context):
         return f"<{type(self).__name__} {request.url!r} [{request.method}] of {self.app.name}>"
 
 
-def _current_request_context(used: str) -> RequestContext:
-    ctx = _cv_request.get(None)
-    if ctx is None:
-        raise RuntimeError(f"'{used}' can only be used when a request context is active, as in a view function.")
-    return ctx
+def current_request_context(used: str = "") -> RequestContext:
+    """The current request context. RuntimeError outside a request, naming the function ``used`` if one is given."""
+    try:
+        return _cv_request.get()
+    except LookupError:
+        only = f"'{used}' can only be used when a request context is active, as in a view function."
+        raise RuntimeError(only if used else _OUTSIDE_REQUEST) from None
 
 
 def after_this_request(f: F) -> F:
@@ -287,7 +289,7 @@ def after_this_request(f: F) -> F:
 
     Mirrors flask 3.1.3 ctx.py: after_this_request. Raises RuntimeError outside a request.
     """
-    _current_request_context("after_this_request")._after_request_functions.append(f)
+    current_request_context("after_this_request")._after_request_functions.append(f)
     return f
 
 
@@ -296,7 +298,7 @@ def copy_current_request_context(f: F) -> F:
 
     Mirrors flask 3.1.3 ctx.py: copy_current_request_context. Raises RuntimeError outside a request.
     """
-    ctx = _current_request_context("copy_current_request_context").copy()
+    ctx = current_request_context("copy_current_request_context").copy()
 
     def wrapper(*args: t.Any, **kwargs: t.Any) -> t.Any:
         with ctx:

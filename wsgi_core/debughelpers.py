@@ -15,9 +15,7 @@ class FormDataRoutingRedirect(AssertionError):
 
     def __init__(self, request: Request) -> None:
         redirect = t.cast(RequestRedirect, request.routing_exception)
-        text = (
-            f"A request was sent to '{request.url}', but routing redirects to the canonical URL '{redirect.new_url}'."
-        )
+        text = f"A request was sent to '{request.url}', not to the canonical URL '{redirect.new_url}'."
         if f"{request.base_url}/" == redirect.new_url.partition("?")[0]:
             text += " The URL was defined with a trailing slash, which the request left out."
         text += "\n\nSend requests to the canonical URL, or use 307 or 308 for routing redirects; otherwise browsers"

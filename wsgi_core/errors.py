@@ -13,7 +13,7 @@ from types import TracebackType
 from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, InternalServerError
 from werkzeug.routing import RoutingException
 
-from .context import _cv_request
+from .context import current_request_context
 from .registry import AppPart, View
 from .signals import got_request_exception
 
@@ -58,7 +58,7 @@ class ErrorHandling(AppPart):
         # A redirect to the canonical URL is no error, nor is an abort(response).
         if e.code is None or isinstance(e, RoutingException):
             return e
-        handler = self._find_error_handler(e, _cv_request.get().request.blueprints)
+        handler = self._find_error_handler(e, current_request_context().request.blueprints)
         return e if handler is None else self.ensure_sync(handler)(e)
 
     def handle_user_exception(self, e: Exception) -> t.Any:
@@ -70,7 +70,7 @@ class ErrorHandling(AppPart):
             e.show_exception = True
         if isinstance(e, HTTPException) and not self.trap_http_exception(e):
             return self.handle_http_exception(e)
-        handler = self._find_error_handler(e, _cv_request.get().request.blueprints)
+        handler = self._find_error_handler(e, current_request_context().request.blueprints)
         if handler is None:
             raise
         return self.ensure_sync(handler)(e)
@@ -93,14 +93,14 @@ class ErrorHandling(AppPart):
             raise e
         self.log_exception(exc_info)
         server_error: t.Any = InternalServerError(original_exception=e)
-        handler = self._find_error_handler(server_error, _cv_request.get().request.blueprints)
+        handler = self._find_error_handler(server_error, current_request_context().request.blueprints)
         if handler is not None:
             server_error = self.ensure_sync(handler)(server_error)
         return self.finalize_request(server_error, from_error_handler=True)
 
     def log_exception(self, exc_info: ExcInfo) -> None:
         """Log an unhandled error with its traceback. Mirrors flask 3.1.3 app.py: Flask.log_exception."""
-        request = _cv_request.get().request
+        request = current_request_context().request
         self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
 
     def should_ignore_error(self, error: BaseException | None) -> bool:

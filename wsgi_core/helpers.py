@@ -14,7 +14,6 @@ from .signals import message_flashed
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
 
     from werkzeug.wrappers import Response as BaseResponse
 
@@ -150,7 +149,7 @@ def send_file(
     download_name: str | None = None,
     conditional: bool = True,
     etag: bool | str = True,
-    last_modified: datetime | int | float | None = None,
+    last_modified: t.Any = None,
     max_age: int | Callable[[str | None], int | None] | None = None,
 ) -> Response:
     """Send a file that the app chose; for a path from the client see `send_from_directory`.

@@ -132,7 +132,7 @@ class DefaultJSONProvider(JSONProvider):
             try:
                 text = s.decode()
                 value, end = _scan_once(text, 0)
-                if end == len(text):
+                if end == len(text) or text[end:] == "\n":
                     return value
             except (ValueError, StopIteration):
                 pass

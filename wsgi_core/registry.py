@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial, update_wrapper
 
 from werkzeug.exceptions import HTTPException, default_exceptions
@@ -29,22 +29,28 @@ ErrorHandlers = dict[str | None, dict[int | None, dict[type[Exception], View]]]
 
 
 class Hooks(defaultdict[str | None, list[View]]):
-    """A table of hooks: for each scope its functions, in the order of their registration."""
+    """A table of hooks: for each scope its functions, in the order of their registration.
 
-    def add(self, f: F) -> F:
-        """Append a function for the whole app, and give it back."""
-        self[None].append(f)
-        return f
+    As in Flask it may be replaced by any other dict; so what is done with it stands beside it.
+    """
 
-    def inwards(self, blueprints: Sequence[str]) -> Sequence[View]:
-        """The app's functions, then those of the blueprints (given innermost first), the outermost first."""
-        if not blueprints:
-            return self.get(None, ())
-        return [f for scope in (None, *reversed(blueprints)) for f in self.get(scope, ())]
 
-    def outwards(self, blueprints: Sequence[str]) -> Iterator[View]:
-        """The same from the last to the first."""
-        return reversed(self.inwards(blueprints))
+def add_hook(hooks: dict[str | None, list[View]], f: F) -> F:
+    """Append a function for the whole app, and give it back."""
+    hooks.setdefault(None, []).append(f)
+    return f
+
+
+def inwards(hooks: Mapping[str | None, list[View]], blueprints: Sequence[str]) -> Sequence[View]:
+    """The app's functions, then those of the blueprints (given innermost first), the outermost first."""
+    if not blueprints:
+        return hooks.get(None, ())
+    return [f for scope in (None, *reversed(blueprints)) for f in hooks.get(scope, ())]
+
+
+def outwards(hooks: Mapping[str | None, list[View]], blueprints: Sequence[str]) -> Iterator[View]:
+    """The same from the last to the first."""
+    return reversed(inwards(hooks, blueprints))
 
 
 class Decorator(t.Protocol):
@@ -151,32 +157,32 @@ class Scaffold(Resources):
     @setupmethod
     def before_request(self, f: F) -> F:
         """Call ``f()`` before the view; what it returns, if not None, is the answer and ends the search."""
-        return self.before_request_funcs.add(f)
+        return add_hook(self.before_request_funcs, f)
 
     @setupmethod
     def after_request(self, f: F) -> F:
         """Call ``f(response)`` after the view; it returns the response that goes on. Last in, first called."""
-        return self.after_request_funcs.add(f)
+        return add_hook(self.after_request_funcs, f)
 
     @setupmethod
     def teardown_request(self, f: F) -> F:
         """Call ``f(exc)`` when the request context is popped, with the unhandled error or None."""
-        return self.teardown_request_funcs.add(f)
+        return add_hook(self.teardown_request_funcs, f)
 
     @setupmethod
     def context_processor(self, f: F) -> F:
         """Add what ``f()`` returns, a dict, to every template's variables."""
-        return self.template_context_processors.add(f)
+        return add_hook(self.template_context_processors, f)
 
     @setupmethod
     def url_value_preprocessor(self, f: F) -> F:
         """Call ``f(endpoint, view_args)`` before the ``before_request`` functions; it may change the dict."""
-        return self.url_value_preprocessors.add(f)
+        return add_hook(self.url_value_preprocessors, f)
 
     @setupmethod
     def url_defaults(self, f: F) -> F:
         """Call ``f(endpoint, values)`` for each URL that is built; it may add values."""
-        return self.url_default_functions.add(f)
+        return add_hook(self.url_default_functions, f)
 
     # Error handlers
 

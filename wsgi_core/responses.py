@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.utils import redirect as _redirect
 from werkzeug.wrappers import Response as BaseResponse
 
-from .context import _cv_request
+from .context import current_request_context
 from .registry import AppPart
 
 if t.TYPE_CHECKING:
@@ -43,6 +43,18 @@ def _split_tuple(rv: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
     )
 
 
+def _has_its_own_page(rv: t.Any, response_class: t.Any) -> bool:
+    """Whether ``rv`` is an HTTP error whose page nobody else makes, with headers that need no work."""
+    kind = type(rv)
+    return (
+        kind.__call__ is HTTPException.__call__
+        and kind.get_response is HTTPException.get_response
+        and response_class.force_type.__func__ is t.cast(t.Any, BaseResponse.force_type).__func__
+        and rv.response is None
+        and (rv.code or 0) >= 400
+    )
+
+
 class Responses(AppPart):
     """What an `App` does with a view's return value."""
 
@@ -58,7 +70,7 @@ class Responses(AppPart):
             rv, status, headers = _split_tuple(rv)
         if rv is None:
             raise TypeError(
-                f"The view function for {_cv_request.get().request.endpoint!r} did not return a valid"
+                f"The view function for {current_request_context().request.endpoint!r} did not return a valid"
                 " response. The function either returned None or ended without a return statement."
             )
         if isinstance(rv, (str, bytes, bytearray, Iterator)):
@@ -77,22 +89,19 @@ class Responses(AppPart):
             return self.json.response(rv)
         if not isinstance(rv, BaseResponse) and not callable(rv):
             raise TypeError(_NOT_A_RESPONSE.format(type(rv).__name__))
-        # PERF: an HTTP error makes its response itself; force_type would run it as an application first. That
-        # would make work of its headers if it has no body or redirects, which is left to it.
-        makes_page = type(rv).__call__ is HTTPException.__call__ and type(rv).get_response is HTTPException.get_response
-        if makes_page and rv.response is None and (rv.code or 0) >= 400:
-            environ = _cv_request.get().request.environ
-            if environ["REQUEST_METHOD"] != "HEAD":
-                rv = rv.get_response(environ)
+        environ = current_request_context().request.environ
+        # PERF: an HTTP error makes its response itself; force_type would run it as an application first.
+        if _has_its_own_page(rv, self.response_class) and environ["REQUEST_METHOD"] != "HEAD":
+            rv = rv.get_response(environ)
         try:
-            return self.response_class.force_type(rv, _cv_request.get().request.environ)  # type: ignore[return-value]
+            return self.response_class.force_type(rv, environ)  # type: ignore[return-value]
         except TypeError as e:
             message = f"{e}\n{_NOT_A_RESPONSE.format(type(rv).__name__)}"
             raise TypeError(message).with_traceback(sys.exc_info()[2]) from None
 
     def make_default_options_response(self) -> Response:
         """The answer to an automatic OPTIONS: which methods the URL allows."""
-        adapter = _cv_request.get().url_adapter
+        adapter = current_request_context().url_adapter
         assert adapter is not None
         response = self.response_class()
         response.allow.update(adapter.allowed_methods())

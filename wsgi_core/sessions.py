@@ -310,6 +310,12 @@ def _signer(
 _COOKIE_OPTIONS = ("domain", "path", "secure", "partitioned", "samesite", "httponly")
 
 
+# What a subclass may have of its own only if its sessions are opened as early as Flask's.
+_SEEN_BY_AN_UNTOUCHED_SESSION = (
+    "is_null_session", "make_null_session", "null_session_class", "open_session", "save_session", "session_class",
+)  # fmt: skip
+
+
 class SecureCookieSessionInterface(SessionInterface):
     """Sessions in a signed cookie. Mirrors flask 3.1.3 sessions.py: SecureCookieSessionInterface."""
 
@@ -318,6 +324,13 @@ class SecureCookieSessionInterface(SessionInterface):
     key_derivation = "hmac"
     serializer: t.Any = session_json_serializer
     session_class: type[SecureCookieSession] = SecureCookieSession
+
+    _waits = True
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        super().__init_subclass__(**kwargs)
+        base = SecureCookieSessionInterface
+        cls._waits = all(getattr(cls, name) is getattr(base, name) for name in _SEEN_BY_AN_UNTOUCHED_SESSION)
 
     def get_signing_serializer(self, app: App) -> URLSafeTimedSerializer | None:
         """What signs and reads the cookie; None without a secret key. Old keys still read."""
@@ -332,11 +345,7 @@ class SecureCookieSessionInterface(SessionInterface):
         cookies = request.environ.get("HTTP_COOKIE")
         if cookies is not None and self.get_cookie_name(app) in cookies:
             return False
-        return (
-            type(self).open_session is SecureCookieSessionInterface.open_session
-            and type(self).save_session is SecureCookieSessionInterface.save_session
-            and self.session_class is SecureCookieSession
-        )
+        return self._waits
 
     def open_session(self, app: App, request: Request) -> SecureCookieSession | None:
         """Mirrors flask 3.1.3 sessions.py: SecureCookieSessionInterface.open_session."""
@@ -371,4 +380,5 @@ class SecureCookieSessionInterface(SessionInterface):
             response.set_cookie(**cookie, expires=self.get_expiration_time(app, session))
         else:
             return
-        response.vary.add("Cookie")
+        if not session.accessed:
+            response.vary.add("Cookie")

@@ -24,7 +24,6 @@ from .lazy import lazy
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from werkzeug.routing import Rule
 
 # Bodies below a megabyte are read in one call. A longer one goes through Werkzeug's LimitedStream, in pieces:
@@ -73,7 +72,7 @@ class Request(RequestBase):
 
     # PERF: Werkzeug's __init__ fills nine attributes. One is needed in every request, the others wait under the
     # same names.
-    def __init__(self, environ: WSGIEnvironment, populate_request: bool = True, shallow: bool = False) -> None:
+    def __init__(self, environ: dict[str, t.Any], populate_request: bool = True, shallow: bool = False) -> None:
         self.environ = environ
         self.shallow = shallow
         self.method = environ.get("REQUEST_METHOD", "GET").upper()
@@ -119,7 +118,7 @@ class Request(RequestBase):
         body that isn't JSON; with ``silent`` both give None.
         """
         # PERF: the usual call on the usual body. Werkzeug's checks of type and cache come to the same.
-        if silent or not cache or "_cached_json" in self.__dict__ or self.environ.get("CONTENT_TYPE") != _JSON:
+        if silent or not cache or "_cached_json" in self.__dict__ or not self.is_json:
             return super().get_json(force, silent, cache)
         data = self.get_data()
         try:
@@ -277,7 +276,7 @@ class Response(ResponseBase):
         self._on_close = []
         self.response = [body]
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> Iterable[bytes]:
         """Send status and headers, and return the body. Mirrors Werkzeug's ``Response.__call__``."""
         body = self.response
         # PERF: one finished chunk, with headers that need no work, goes out as it is.

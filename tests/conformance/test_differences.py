@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import io
 import re
 import subprocess
 import sys
@@ -10,6 +13,7 @@ from pathlib import Path
 import flask
 import pytest
 from flask.sessions import SecureCookieSessionInterface as FlaskCookieInterface
+from werkzeug.exceptions import RequestEntityTooLarge
 
 import wsgi_core
 from wsgi_core.sessions import SecureCookieSessionInterface
@@ -41,6 +45,36 @@ def test_names():
     ).stdout
     assert "wsgi_core" in shown
     assert "Flask" not in shown
+
+
+def test_module_names():
+    for name in ("ctx", "globals", "sansio", "json.provider", "json.tag"):
+        assert importlib.util.find_spec(f"flask.{name}")
+        with contextlib.suppress(ModuleNotFoundError):
+            assert importlib.util.find_spec(f"wsgi_core.{name}") is None
+
+
+@FRAMEWORKS
+def test_request_reads_late(framework, app_class, interface_class):
+    environ = make(app_class).test_request_context("/early?a=1").request.environ
+    request = framework.Request(environ)
+    environ |= {"PATH_INFO": "/late", "QUERY_STRING": "a=2"}
+    late = framework is wsgi_core
+    assert (request.path, request.query_string) == (("/late", b"a=2") if late else ("/early", b"a=1"))
+
+
+@FRAMEWORKS
+def test_stream_after_a_lie(framework, app_class, interface_class):
+    environ = make(app_class).test_request_context("/", method="POST").request.environ
+    environ |= {"CONTENT_LENGTH": "2", "wsgi.input": io.BytesIO(b"1234"), "wsgi.input_terminated": True}
+    request = framework.Request(environ)
+    request.max_content_length = 4
+    assert request.get_data() == b"1234"
+    if framework is wsgi_core:
+        assert request.stream.read() == b""
+    else:
+        with pytest.raises(RequestEntityTooLarge):
+            request.stream.read()
 
 
 @FRAMEWORKS

@@ -95,11 +95,7 @@ def mocks(options: argparse.Namespace, folder: Path) -> int:
 
 
 def _compare(
-    what: str,
-    stored: set[str],
-    outcomes: suite.Outcomes,
-    fresh: denominator.Expected,
-    options: argparse.Namespace,
+    what: str, stored: set[str], outcomes: suite.Outcomes, fresh: denominator.Expected, options: argparse.Namespace
 ) -> int:
     print(f"{len(outcomes.passed)} tests {what}, {len(stored)} are stored")
     if outcomes.stopped:

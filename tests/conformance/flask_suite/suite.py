@@ -79,10 +79,7 @@ def _environment(subject: str, place: Place, outcomes: Path) -> dict[str, str]:
 
 
 def run(
-    subject: str,
-    place: Place,
-    options: Sequence[str] = (),
-    progress: Callable[[int], None] = lambda done: None,
+    subject: str, place: Place, options: Sequence[str] = (), progress: Callable[[int], None] = lambda done: None
 ) -> Outcomes:
     """Run the suite against `subject` ("core", "real" or "mocks") and return its outcomes.
 

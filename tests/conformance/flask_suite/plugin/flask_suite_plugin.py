@@ -129,12 +129,7 @@ def widen_warning_filters() -> None:
     plain: Callable[..., None] = warnings.filterwarnings
 
     def filterwarnings(
-        action: str,
-        message: str = "",
-        category: type[Warning] = Warning,
-        module: str = "",
-        *rest: t.Any,
-        **more: t.Any,
+        action: str, message: str = "", category: type[Warning] = Warning, module: str = "", *rest: t.Any, **more: t.Any
     ) -> None:
         plain(action, message, category, r"wsgi_core\." if module == "flask.app" else module, *rest, **more)
 

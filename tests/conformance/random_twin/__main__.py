@@ -1,0 +1,22 @@
+"""Run many random programs on both frameworks: ``python -m tests.conformance.random_twin --examples 50000``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .many import run
+
+
+def main() -> int:
+    """The command; 1 if there was a difference."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance.random_twin", description=__doc__)
+    parser.add_argument("--examples", type=int, default=50_000)
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--seed", type=int, default=1, help="of the first batch")
+    arguments = parser.parse_args()
+    return 1 if run(arguments.examples, arguments.workers, arguments.seed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

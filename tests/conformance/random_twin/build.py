@@ -1,0 +1,146 @@
+"""From a program to an app: every function of it tells the world what it was called with."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections.abc import Callable
+
+from .ends import ENDS, ERRORS, stream
+from .program import Func, Hook, Mount, Scope, Stream
+from .world import LOGGER_NAME, World, plain
+
+ROOT = os.path.abspath(os.sep)  # given, so that nobody searches for it; no file is opened there
+
+
+def make_function(world: World, name: str, func: Func) -> Callable[..., t.Any]:
+    """The function of `func`, called `name` in the events; its first argument is what its steps are given."""
+
+    def run(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        world.note(name, plain(args), plain(kwargs))
+        given = args[0] if args else None
+        world.perform(name, func.ops, given)
+        if isinstance(func.end, Stream):
+            return stream(world, name, func.end)
+        return ENDS[func.end](world, given)
+
+    async def run_async(*args: t.Any, **kwargs: t.Any) -> t.Any:
+        return run(*args, **kwargs)
+
+    made = run_async if func.is_async else run
+    made.__name__ = name.rpartition(" ")[2].replace(".", "_")
+    return made
+
+
+def _value_preprocessor(world: World, name: str, func: Func) -> Callable[..., t.Any]:
+    """Takes a value out of the view's arguments, and runs `func`."""
+    inner = make_function(world, name, func)
+
+    def preprocess(endpoint: str | None, values: dict[str, t.Any] | None) -> None:
+        world.note(name, "pulls", endpoint, values.pop("x", None) if values else None)
+        inner(endpoint, values)
+
+    return preprocess
+
+
+def _url_defaults(world: World, name: str, func: Func) -> Callable[..., t.Any]:
+    """Adds a value to a URL; `func` isn't run, since building a URL in it would never end."""
+
+    def add_defaults(endpoint: str, values: dict[str, t.Any]) -> None:
+        world.note(name, endpoint, plain(values))
+        values.setdefault("x", "added")
+
+    return add_defaults
+
+
+def _context_processor(world: World, name: str, func: Func) -> Callable[..., t.Any]:
+    inner = make_function(world, name, func)
+
+    def process() -> dict[str, t.Any]:
+        inner()
+        return {"added": name}
+
+    return process
+
+
+def _hook_function(world: World, name: str, hook: Hook) -> Callable[..., t.Any]:
+    makers = {
+        "url_value_preprocessor": _value_preprocessor,
+        "app_url_value_preprocessor": _value_preprocessor,
+        "url_defaults": _url_defaults,
+        "app_url_defaults": _url_defaults,
+        "context_processor": _context_processor,
+        "app_context_processor": _context_processor,
+    }
+    return makers.get(hook.kind, make_function)(world, name, hook.func)
+
+
+def _register_build_error_handler(world: World, name: str, hook: Hook) -> None:
+    made = make_function(world, name, hook.func)
+    world.app.url_build_error_handlers.append(lambda error, endpoint, values: made(error, endpoint))
+
+
+def _fill(world: World, target: t.Any, scope: Scope, name: str) -> None:
+    """Register what `scope` holds on `target`, an app or a blueprint."""
+    for number, hook in enumerate(scope.hooks):
+        label = f"{name}{hook.kind} {number}"
+        if hook.kind == "url_build_error":
+            _register_build_error_handler(world, label, hook)
+        else:
+            getattr(target, hook.kind)(_hook_function(world, label, hook))
+    for handler in scope.handlers:
+        key = handler.key if isinstance(handler.key, int) else ERRORS[handler.key]
+        register = target.app_errorhandler if handler.everywhere else target.errorhandler
+        register(key)(make_function(world, f"{name}handler {handler.key}", handler.func))
+    for number, view in enumerate(scope.views):
+        made = make_function(world, f"{name}v{number}", view.func)
+        for rule in view.rules:
+            text, own = (rule, ()) if isinstance(rule, str) else rule
+            options = {key: dict(value) if key == "defaults" else value for key, value in (*view.options, *own)}
+            target.add_url_rule(text, f"v{number}", made, methods=view.methods, **options)
+    for number, mount in enumerate(scope.mounts):
+        _mount(world, target, mount, f"b{number}", name)
+
+
+def _mount(world: World, target: t.Any, mount: Mount, own_name: str, parent_name: str) -> None:
+    scope = mount.scope
+    blueprint = world.lib.Blueprint(
+        own_name, LOGGER_NAME, root_path=ROOT, url_prefix=scope.prefix, url_defaults=dict(scope.defaults)
+    )
+    _fill(world, blueprint, scope, f"{parent_name}{own_name}.")
+    target.register_blueprint(blueprint, **dict(mount.options))
+    if mount.again is not None:
+        target.register_blueprint(blueprint, name=f"{own_name}again", **dict(mount.again))
+
+
+def _connect(world: World) -> list[tuple[t.Any, Callable[..., t.Any]]]:
+    """Connect the program's receivers to their signals, for its app alone."""
+    connected = []
+    for number, (signal_name, func) in enumerate(world.program.receivers):
+        receive = make_function(world, f"signal {signal_name} {number}", func)
+        signal = getattr(world.lib, signal_name)
+        receiver = _receiver(receive, func.is_async)
+        signal.connect(receiver, sender=world.app, weak=False)
+        connected.append((signal, receiver))
+    return connected
+
+
+def _receiver(receive: Callable[..., t.Any], is_async: bool) -> Callable[..., t.Any]:
+    """Give the function what the signal says without the sender, which is the app."""
+
+    def receiver(sender: t.Any, **said: t.Any) -> t.Any:
+        return receive(**said)
+
+    async def receiver_async(sender: t.Any, **said: t.Any) -> t.Any:
+        return await receive(**said)
+
+    return receiver_async if is_async else receiver
+
+
+def build(world: World) -> list[tuple[t.Any, Callable[..., t.Any]]]:
+    """Make the world's app; return its signals and their receivers, to be disconnected at the end."""
+    world.app = world.app_class(LOGGER_NAME, static_folder=None, root_path=ROOT, instance_path=ROOT)
+    world.app.config.update(dict(world.program.config))
+    connected = _connect(world)
+    _fill(world, world.app, world.program.app, "")
+    return connected
