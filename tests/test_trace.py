@@ -11,14 +11,16 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import flask
 import pytest
 from click.testing import CliRunner, Result
 
 import wsgi_core
 from wsgi_core.__main__ import cli
-from wsgi_core.trace import Event, compare, recording, trace
+from wsgi_core.trace import Event, Trace, build_environ, compare, compare_answers, recording, trace
 from wsgi_core.trace.hooks import function_name
+from wsgi_core.trace.terminal import render, terminal_width
 
 FRAMEWORKS = [
     pytest.param(SimpleNamespace(**vars(flask), App=flask.Flask), id="flask"),
@@ -226,6 +228,7 @@ def test_overridden_phases_count_once(fw: t.Any) -> None:
 @every_framework
 def test_signals_are_seen_when_somebody_listens(fw: t.Any) -> None:
     app = new_app(fw)
+    before = dict(fw.request_started.receivers)
     assert not seen(trace(app, "/").events, "signal sent")
 
     def listener(sender: t.Any, **kwargs: t.Any) -> None:
@@ -235,7 +238,7 @@ def test_signals_are_seen_when_somebody_listens(fw: t.Any) -> None:
         (signal,) = (event for event in trace(app, "/").events if event.kind == "signal sent")
     assert signal.key == ("signal sent", "request_started", "to listener")
     assert "appcontext_popped" in seen(trace(app, "/", signals=True).events, "signal sent")
-    assert not fw.request_started.receivers
+    assert dict(fw.request_started.receivers) == before
 
 
 @every_framework
@@ -324,6 +327,76 @@ def test_time_and_place_do_not_count() -> None:
     assert Event("view", "a", file="x.py", line=1, start_us=1.0) == Event("view", "a", file="y.py", note="n")
 
 
+def answer(body: bytes = b"", status: str = "200 OK", **headers: str) -> Trace:
+    return Trace("", [], status, [(name.replace("_", "-"), value) for name, value in headers.items()], body)
+
+
+COOKIE = "session=eyJhIjoxfQ.{}; {}HttpOnly; Path=/"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "rows"),
+    [
+        (answer(b"a", Date="x", X_Request_ID="1"), answer(b"a", X_Request_ID="2"), []),
+        (answer(X_A="1", B="2"), answer(b="2", x_a="1"), []),
+        (answer(X_A="1"), answer(X_A="2"), ["! answer: X-A ('1') | answer: X-A ('2')"]),
+        (answer(X_Request_ID="1"), answer(), ["< answer: X-Request-Id ('1') | None"]),
+        (answer(), answer(status="201 CREATED"), ["! answer: status (200 OK) | answer: status (201 CREATED)"]),
+        (
+            answer(b"one"),
+            answer(b"on\x1b"),
+            ["! answer: body (3 bytes, at 2: b'e') | answer: body (3 bytes, at 2: b'\\x1b')"],
+        ),
+    ],
+)
+def test_answers_are_compared_beside_the_events(left: Trace, right: Trace, rows: list[str]) -> None:
+    assert [f"{row.mark} {row.left} | {row.right}" for row in compare_answers(left, right)] == rows
+
+
+@pytest.mark.parametrize(
+    ("cookie", "equal"),
+    [
+        (COOKIE.format("aaaaab." + "y" * 27, "Expires=Thu, 01 Jan 2026 00:00:02 GMT; "), True),
+        (COOKIE.format("aaaaab." + "y" * 27, "Expires=Fri, 02 Jan 2026 00:00:00 GMT; "), False),
+        (COOKIE.format("aaaaab." + "y" * 27, "Expires=never; "), False),
+        (COOKIE.format("aaaaab." + "y" * 27, ""), False),
+        (COOKIE.format("another.", "Expires=Thu, 01 Jan 2026 00:00:00 GMT; "), False),
+    ],
+)
+def test_cookies_are_compared_without_their_signature(cookie: str, equal: bool) -> None:
+    signed = COOKIE.format("aaaaaa." + "x" * 27, "Expires=Thu, 01 Jan 2026 00:00:00 GMT; ")
+    assert (compare_answers(answer(Set_Cookie=signed), answer(Set_Cookie=cookie)) == []) is equal
+
+
+def test_session_cookies_of_both_frameworks_are_equal() -> None:
+    def answer_of(fw: t.Any, value: int) -> Trace:
+        app = new_app(fw)
+        app.secret_key = f"{fw.App}"
+
+        def set_it() -> str:
+            fw.session.permanent = True
+            fw.session["a"] = value
+            return ""
+
+        app.view_functions["index"] = set_it
+        return trace(app, "/")
+
+    flasks = answer_of(SimpleNamespace(**vars(flask), App=flask.Flask), 1)
+    assert compare_answers(flasks, answer_of(wsgi_core, 1)) == []
+    assert [row.event.name for row in compare_answers(flasks, answer_of(wsgi_core, 2))] == ["Set-Cookie"]
+
+
+def test_paths_arrive_as_a_server_passes_them_on() -> None:
+    app = new_app(wsgi_core)
+    assert build_environ(app, "/%ff%2F")["PATH_INFO"] == "/\xff/"
+    assert build_environ(app, "/é")["PATH_INFO"] == "/é".encode().decode("latin1")
+    assert build_environ(app, "/", environ_overrides={"PATH_INFO": "/a"})["PATH_INFO"] == "/a"
+    assert build_environ(app, "https://example.com/a")["wsgi.url_scheme"] == "https"
+    assert build_environ(app, "https://example.com/a")["HTTP_HOST"] == "example.com"
+    assert trace(app, "/é").events[0].name == "GET /é"
+    assert trace(app, "/%ff").events[0].name == r"GET /\xff"
+
+
 # The command
 
 
@@ -400,6 +473,60 @@ def test_a_difference_exits_with_1_and_is_marked() -> None:
     assert "different: 1 of" in result.output
 
 
+def test_a_different_answer_exits_with_1_and_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "import {} as fw\napplication = (getattr(fw, 'Flask', None) or fw.App)('a')\n"
+    text += "@application.get('/')\ndef view():\n    return '{}', {{'X-A': '{}'}}\n"
+    (tmp_path / "answer_of_flask.py").write_text(text.format("flask", "xyz", 2), encoding="utf-8")
+    (tmp_path / "answer_of_core.py").write_text(text.format("wsgi_core", "abc", 1), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    page = tmp_path / "page.html"
+    result = run("GET", "/", "--flask-app", "answer_of_flask", "--app", "answer_of_core.py", "--html", str(page))
+    assert result.exit_code == 1
+    header, body = (line for line in result.output.splitlines() if line.startswith("!"))
+    assert "answer: X-A ('2') | answer: X-A ('1')" in header
+    assert "answer: body (3 bytes, at 0: b'xyz') | answer: body (3 bytes, at 0: b'abc')" in body
+    assert "different: 2 of" in result.output
+    assert "<b>answer</b> body" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("apps")
+def test_the_name_may_be_left_out() -> None:
+    result = run("GET", "/x", "--flask-app", "flask_side", "--app", "core_side")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.usefixtures("apps")
+def test_errors_of_a_factory_say_where(tmp_path: Path) -> None:
+    line = (tmp_path / "core_side.py").read_text(encoding="utf-8").splitlines().index("def broken():") + 2
+    result = run("GET", "/x", "--app", "core_side:broken")
+    assert re.search(rf"ValueError: no such file \(.*core_side\.py:{line}\)$", result.output, re.MULTILINE)
+    assert ".py:" not in run("GET", "/x", "--app", "core_side:missing").output
+
+
+@pytest.mark.usefixtures("apps")
+def test_cold_requests_are_called_so() -> None:
+    assert "first request, cold" in run("GET", "/x", *SIDES, "--warm-up", "0").output
+    assert "cold" not in run("GET", "/x", *SIDES).output
+
+
+def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    left, right = (trace(new_app(fw), "/" + end * 100, label="a") for fw, end in ((wsgi_core, "x"), (wsgi_core, "y")))
+    rows = compare(left.events, right.events)
+    lines = click.unstyle(render(rows, left, right, 90)).split("\n")
+    table = lines[: lines.index("")]
+    assert max(len(line) for line in table) == 90
+    assert re.search(r"context\.py:\d+$", table[3])
+    assert f"! {left.events[0]} | {right.events[0]}" in lines  # what doesn't fit, below
+    assert "…" not in render(rows, left, right)
+    assert "…" in render(rows, left, right, 1)
+    monkeypatch.setenv("COLUMNS", "77")
+    for is_terminal, width in ((True, 77), (False, None)):
+        monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda is_terminal=is_terminal: is_terminal))
+        assert terminal_width() == width
+    monkeypatch.undo()
+
+
 @pytest.mark.usefixtures("apps")
 def test_one_app_is_shown_alone() -> None:
     for option in ("--app", "--flask-app"):
@@ -422,7 +549,16 @@ def test_two_apps_of_one_framework_go_by_their_names() -> None:
     [
         (["GET"], "Missing argument 'PATH'"),
         (["GET", "/", "--header", "colonless"], "Name: value"),
-        (["GET", "/", "--app", "core_side"], "not of the form module:factory"),
+        (["GET", "/", "--header", "X: a\nb"], "has one line"),
+        (["GET", "/", "--header", "X Y: a"], "Name: value"),
+        (["", "/"], "'' is not the name of a method"),
+        (["B D", "/"], "'B D' is not the name of a method"),
+        (["GET", ""], "'' is no path"),
+        (["GET", "x"], "'x' is no path"),
+        (["GET", "/\n"], "is no path"),
+        (["GET", "http://["], "Invalid IPv6 URL"),
+        (["GET", "/", "--warm-up", "-1"], "not in the range"),
+        (["GET", "/", "--app", "json"], "'json' has none of app, application, create_app, make_app"),
         (["GET", "/", "--app", "missing:app"], "No module named 'missing'"),
         (["GET", "/", "--app", "core_side:missing"], "has no attribute 'missing'"),
         (["GET", "/", "--app", "core_side:1+"], "Failed to parse"),

@@ -13,6 +13,7 @@
 
 `trace` sends one request, `recording` records whatever a test client sends, `compare` aligns two lists of
 events. Events are equal by kind, name and detail; file, line, time and notes are beside that (`Event`).
+`compare_answers` compares what the client got: status, headers, body.
 
 What counts as an event, where the two frameworks go different ways to the same end:
 
@@ -33,7 +34,19 @@ Nothing of the frameworks or the app is changed to see this: the interpreter rep
 from __future__ import annotations
 
 from .align import Row, compare
+from .answer import compare_answers
 from .drive import Recording, build_environ, recording, trace
 from .events import GROUPS, Event, Trace
 
-__all__ = ["GROUPS", "Event", "Recording", "Row", "Trace", "build_environ", "compare", "recording", "trace"]
+__all__ = [
+    "GROUPS",
+    "Event",
+    "Recording",
+    "Row",
+    "Trace",
+    "build_environ",
+    "compare",
+    "compare_answers",
+    "recording",
+    "trace",
+]

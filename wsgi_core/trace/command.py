@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import os
-import sys
+import inspect
+import re
+import traceback
 import typing as t
 from pathlib import Path
+from types import ModuleType
+from urllib.parse import urlsplit
 
 import click
 
-from ..cli import NoAppException, ScriptInfo, _parse_app_name
+from ..cli import NoAppException, ScriptInfo, _parse_app_name, prepare_import
 from .align import compare
+from .answer import compare_answers
 from .drive import build_environ, recording, trace
 from .events import Trace
 from .page import render_page
 from .phases import Plan
-from .terminal import alone, render
+from .terminal import alone, render, terminal_width
 
 CORE_APP = "wsgi_core.service:create_app"
 FLASK_APP = "flask_equiv.service:create_app"
+_USUAL_NAMES = ("app", "application", "create_app", "make_app")
+_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
 
 
 class TraceError(click.ClickException):
@@ -30,25 +36,43 @@ class TraceError(click.ClickException):
 
 
 def _load(spec: str) -> t.Any:
-    """The app that ``module:factory`` makes, or that ``module:app`` is; TraceError if there is none."""
-    module_name, _, name = spec.partition(":")
-    if not name:
-        raise TraceError(f"'{spec}' is not of the form module:factory.")
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    """The app that ``module:factory`` makes, or that ``module:app`` is; TraceError if there is none.
+
+    As for ``--app`` elsewhere, the module may be a file, and a usual name may be left out.
+    """
+    module_name, name, *_ = *re.split(r":(?![\\/])", spec, maxsplit=1), ""
     try:
-        attribute, args, kwargs = _parse_app_name(name)
-        found = getattr(importlib.import_module(module_name), attribute)
-        app = found if hasattr(found, "wsgi_app") else found(*args, **kwargs)
+        app = _find(importlib.import_module(prepare_import(module_name)), name)
         Plan(app)
     except ModuleNotFoundError as e:
         hint = " Install it with 'pip install wsgi_core[flask]'." if e.name == "flask" else ""
-        raise TraceError(f"{spec}: {e}.{hint}") from e
+        raise TraceError(f"{spec}: {e}.{hint}{_raised_at(e)}") from e
     except NoAppException as e:
         raise TraceError(e.format_message()) from e
     except Exception as e:
-        raise TraceError(f"{spec}: {type(e).__name__}: {e}") from e
+        raise TraceError(f"{spec}: {type(e).__name__}: {e}{_raised_at(e)}") from e
     return app
+
+
+def _find(module: ModuleType, name: str) -> t.Any:
+    attribute, args, kwargs = _parse_app_name(name or _usual_name(module))
+    found = getattr(module, attribute)
+    return found if hasattr(found, "wsgi_app") else found(*args, **kwargs)
+
+
+def _usual_name(module: ModuleType) -> str:
+    for name in _USUAL_NAMES:
+        value = getattr(module, name, None)
+        if hasattr(value, "wsgi_app") or inspect.isfunction(value):
+            return name
+    raise NoAppException(f"'{module.__name__}' has none of {', '.join(_USUAL_NAMES)}: write module:name.")
+
+
+def _raised_at(error: Exception) -> str:
+    """Where, in whose code it ever was; empty if it was raised here, about that code."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    last = frames[-1]
+    return "" if Path(last.filename).parent == Path(__file__).parent else f" ({last.filename}:{last.lineno})"
 
 
 def _label(app: t.Any) -> str:
@@ -60,10 +84,28 @@ def _label(app: t.Any) -> str:
 
 
 def _parse_header(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str]]:
-    pairs = [value.partition(":") for value in values]
-    if not all(colon and name.strip() for name, colon, _ in pairs):
+    pairs = [(name.strip(), value.strip()) for name, _, value in (text.partition(":") for text in values)]
+    if not all(":" in text for text in values) or not all(_TOKEN.fullmatch(name) for name, _ in pairs):
         raise click.BadParameter("A header is written as 'Name: value'.", ctx, param)
-    return [(name.strip(), value.strip()) for name, _, value in pairs]
+    if any(re.search(r"[\0\r\n]", value) for _, value in pairs):
+        raise click.BadParameter("A header, written as 'Name: value', has one line.", ctx, param)
+    return pairs
+
+
+def _parse_method(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not _TOKEN.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is not the name of a method.", ctx, param)
+    return value.upper()
+
+
+def _parse_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        urlsplit(value)
+    except ValueError as e:
+        raise click.BadParameter(f"{e}.", ctx, param) from e
+    if not value.startswith(("/", "http://", "https://")) or not value.isprintable():
+        raise click.BadParameter(f"{value!r} is no path: it starts with '/', or as a URL with 'http'.", ctx, param)
+    return value
 
 
 def _run(app: t.Any, label: str, request: dict[str, t.Any], signals: bool, warm_up: int) -> Trace:
@@ -74,14 +116,17 @@ def _run(app: t.Any, label: str, request: dict[str, t.Any], signals: bool, warm_
 
 
 @click.command("trace", short_help="Show what happens to one request, beside Flask.")
-@click.argument("method")
-@click.argument("path")
+@click.argument("method", callback=_parse_method)
+@click.argument("path", callback=_parse_path)
 @click.option("--json", "json_text", metavar="TEXT", help="The body, sent as application/json.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", callback=_parse_header, help="A header.")
-@click.option("--app", "core_spec", metavar="MODULE:FACTORY", help="The app on wsgi_core. By default the service.")
-@click.option("--flask-app", "flask_spec", metavar="MODULE:FACTORY", help="The app on Flask, its twin.")
+@click.option("--app", "core_spec", metavar="MODULE[:FACTORY]", help="The app on wsgi_core. By default the service.")
+@click.option("--flask-app", "flask_spec", metavar="MODULE[:FACTORY]", help="The app on Flask, its twin.")
 @click.option("--signals", is_flag=True, help="Receive every signal, so that it is sent and shown.")
-@click.option("--warm-up", default=0, metavar="N", help="Send the request N times before.")
+@click.option(
+    "--warm-up", type=click.IntRange(0), default=3, show_default=True, metavar="N",
+    help="Send the request N times before, so that both have filled their caches.",
+)  # fmt: skip
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the timeline as a page.")
 @click.pass_context
 def trace_command(
@@ -99,31 +144,36 @@ def trace_command(
     """Send one request through two apps, Flask's and wsgi_core's, and show side by side what happens in them.
 
     Without --app and --flask-app it goes through the service and its twin; with one of the two, through that
-    one alone. One row is one event. Marks: '<' only left, '>' only right, '!' not the same. The exit code is 0
-    if all is equal, 1 if there is a difference, 2 if the request can't be sent.
+    one alone. One row is one event; rows 'answer' say where the answers differ. Marks: '<' only left, '>' only
+    right, '!' not the same. The exit code is 0 if all is equal, 1 if there is a difference, 2 if
+    the request can't be sent.
     """
     core_spec = core_spec or ctx.ensure_object(ScriptInfo).app_import_path
     if core_spec is None and flask_spec is None:
         core_spec, flask_spec = CORE_APP, FLASK_APP
-    request: dict[str, t.Any] = {"path": path, "method": method.upper(), "headers": headers}
+    request: dict[str, t.Any] = {"path": path, "method": method, "headers": headers}
     if json_text is not None:
-        request |= {"data": json_text.encode(), "content_type": "application/json"}
+        request |= {"data": json_text.encode("utf-8", "surrogateescape"), "content_type": "application/json"}
     apps = [(spec, _load(spec)) for spec in (flask_spec, core_spec) if spec is not None]
     labels = [_label(app) for _, app in apps]
     if len(set(labels)) < len(labels):
         labels = [spec for spec, _ in apps]
     traces = [_run(app, label, request, signals, warm_up) for (_, app), label in zip(apps, labels, strict=True)]
-    _show(ctx, traces, html)
+    all_equal = _show(traces, html)
+    if not warm_up:
+        click.echo("first request, cold: the times contain what is done once")
+    if not all_equal:
+        ctx.exit(1)
 
 
-def _show(ctx: click.Context, traces: list[Trace], html: Path | None) -> None:
+def _show(traces: list[Trace], html: Path | None) -> bool:
+    """Print and write it; whether all is equal."""
     left, right = traces[0], traces[1] if len(traces) > 1 else None
-    rows = alone(left.events) if right is None else compare(left.events, right.events)
-    click.echo(render(rows, left, right))
+    rows = alone(left.events) if right is None else [*compare(left.events, right.events), *compare_answers(left, right)]
+    click.echo(render(rows, left, right, terminal_width()))
     if html is not None:
         try:
             html.write_text(render_page(rows, left, right), encoding="utf-8")
         except OSError as e:
             raise TraceError(f"{html}: {e.strerror}") from e
-    if not all(row.equal for row in rows):
-        ctx.exit(1)
+    return all(row.equal for row in rows)

@@ -6,6 +6,7 @@ import typing as t
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter_ns
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from werkzeug.test import Client, EnvironBuilder
 
@@ -36,7 +37,9 @@ class TracedApp:
             return start_response(status, headers, *exc_info)
 
         path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-        with recorder.span("request received", f"{environ['REQUEST_METHOD']} {path}"):
+        # PEP 3333: text that stands for bytes, each character one. Those bytes are UTF-8 as a rule.
+        readable = path.encode("latin1", "backslashreplace").decode("utf-8", "backslashreplace")
+        with recorder.span("request received", f"{environ['REQUEST_METHOD']} {readable}"):
             body = self._app(environ, start)
         return TracedBody(body, recorder)
 
@@ -176,10 +179,14 @@ def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
     if args and isinstance(args[0], EnvironBuilder):
         return args[0].get_environ()
     config = app.config
-    host = f"{config['PREFERRED_URL_SCHEME']}://{config['SERVER_NAME'] or 'localhost'}"
+    url = urlsplit(args[0] if args else kwargs.get("path", "/"))
+    host = f"{url.scheme or config['PREFERRED_URL_SCHEME']}://{url.netloc or config['SERVER_NAME'] or 'localhost'}"
     kwargs.setdefault("base_url", f"{host}/{config['APPLICATION_ROOT'].lstrip('/')}")
     kwargs.setdefault("environ_base", {"REMOTE_ADDR": "127.0.0.1"})
     builder = EnvironBuilder(*args, **kwargs)
+    # The builder's own replaces bytes that are not UTF-8; a server passes them on.
+    path_info = unquote_to_bytes(builder.path).decode("latin1")
+    builder.environ_overrides = {"PATH_INFO": path_info, **(builder.environ_overrides or {})}
     try:
         return builder.get_environ()
     finally:

@@ -39,6 +39,7 @@ GROUPS = {
     "close": "wsgi",
     "close callback": "hook",
     "caller saw raised": "error",
+    "answer": "wsgi",
 }
 
 

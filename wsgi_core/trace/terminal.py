@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -22,19 +24,46 @@ _COLORS = {
 }
 
 
-def render(rows: Sequence[Row], left: Trace, right: Trace | None) -> str:
+# An event's or a place's column is never narrower.
+_NARROWEST = 12
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that is written to (COLUMNS goes first); None if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | None = None) -> str:
     """The whole text, with colours: `click.echo` drops them where they don't belong.
 
-    ``right`` is None for a trace that stands alone, as the left one.
+    ``right`` is None for a trace that stands alone, as the left one. ``width``: how many columns the table may
+    have; None for as many as it takes.
     """
     labels = [left.label] if right is None else [left.label, right.label]
     table = [_cells(row, len(labels)) for row in rows]
     head = ["", "event", *(text for label in labels for text in ("µs", label))]
-    widths = [max(len(line[i]) for line in (head, *table)) for i in range(len(head))]
+    widths = _fit([max(len(line[i]) for line in (head, *table)) for i in range(len(head))], width)
     lines = [click.style(_line(head, widths), bold=True)]
     lines += [_paint(row, _line(cells, widths)) for row, cells in zip(rows, table, strict=True)]
-    lines += ["", *_notes(rows), _verdict(rows, left, right)]
+    cut = [f"! {row.left} | {row.right}" for row, cells in zip(rows, table, strict=True) if _is_cut(row, cells, widths)]
+    lines += ["", *cut, *_notes(rows), _verdict(rows, left, right)]
     return "\n".join(lines)
+
+
+def _fit(widths: list[int], width: int | None) -> list[int]:
+    """The widths made less where there is most, of events (1) and places (3, 5), until the line fits."""
+    flexible = range(1, len(widths), 2)
+    while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
+        widest = max(flexible, key=widths.__getitem__)
+        if widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _is_cut(row: Row, cells: Sequence[str], widths: Sequence[int]) -> bool:
+    """Whether a row can't show in what its sides differ."""
+    return row.mark == "!" and len(cells[1]) > widths[1]
 
 
 def _cells(row: Row, sides: int) -> list[str]:
@@ -55,9 +84,17 @@ def _place(event: Event) -> str:
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = [
         text.rjust(width) if i >= 2 and i % 2 == 0 else text.ljust(width)
-        for i, (text, width) in enumerate(zip(cells, widths, strict=True))
+        for i, (text, width) in enumerate(zip(_shortened(cells, widths), widths, strict=True))
     ]
     return "  ".join(padded).rstrip()
+
+
+def _shortened(cells: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
+    """An event loses its end, a place its beginning: the line number stands at its end."""
+    for i, (text, width) in enumerate(zip(cells, widths, strict=True)):
+        if len(text) > width:
+            text = f"{text[: width - 1]}…" if i == 1 else f"…{text[1 - width :]}"
+        yield text
 
 
 def _paint(row: Row, line: str) -> str:

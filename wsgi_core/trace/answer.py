@@ -1,0 +1,84 @@
+"""The answers of two traces: status, headers and body. What the events say of them is only names and lengths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from itertools import zip_longest
+
+from .align import Row
+from .events import Event, Trace
+
+# One of each per request, so no two answers have the same.
+_OF_THE_MOMENT = ("date", "x-request-id", "x-response-time-ms")
+# The time and the signature that itsdangerous sets behind a signed value.
+_SIGNATURE = re.compile(r"\.[\w-]{6}\.[\w-]{27,}(?=;|$)")
+_EXPIRY = re.compile(r"; *expires=([^;]*)", re.IGNORECASE)
+# Seconds that may lie between the two requests.
+_SAME_TIME = 60.0
+_EXCERPT = 40
+
+
+def compare_answers(left: Trace, right: Trace) -> list[Row]:
+    """One row for each part of the answers that is different; none if they are equal.
+
+    Beside the headers of the moment (Date, the request's id and time), a cookie's signature doesn't count,
+    nor by how little it expires later.
+    """
+    rows = []
+    if left.status != right.status:
+        rows.append(_row("status", left.status, right.status))
+    rows += _different_headers(_by_name(left), _by_name(right))
+    if left.body != right.body:
+        rows.append(_different_body(left.body, right.body))
+    return rows
+
+
+def _row(name: str, left: str | None, right: str | None) -> Row:
+    a, b = (None if detail is None else Event("answer", name, detail) for detail in (left, right))
+    return Row(a, b)
+
+
+def _by_name(trace: Trace) -> dict[str, list[str]]:
+    """A header's values, in order; names in lower case."""
+    values: dict[str, list[str]] = {}
+    for name, value in trace.headers:
+        values.setdefault(name.lower(), []).append(value)
+    return values
+
+
+def _different_headers(left: dict[str, list[str]], right: dict[str, list[str]]) -> Iterator[Row]:
+    for name in sorted({*left, *right} - {"date"}):
+        a, b = left.get(name, []), right.get(name, [])
+        if not all(_same_value(name, x, y) for x, y in zip_longest(a, b)):
+            yield _row(name.title(), repr(a)[1:-1] if a else None, repr(b)[1:-1] if b else None)
+
+
+def _same_value(name: str, a: str | None, b: str | None) -> bool:
+    if a is None or b is None:
+        return False
+    if name == "set-cookie":
+        return _same_cookie(a, b)
+    return a == b or name in _OF_THE_MOMENT
+
+
+def _same_cookie(a: str, b: str) -> bool:
+    (rest, expiry), (other_rest, other_expiry) = _cookie(a), _cookie(b)
+    return rest == other_rest and abs(expiry - other_expiry) <= _SAME_TIME
+
+
+def _cookie(text: str) -> tuple[str, float]:
+    """A cookie without what changes by the second, and when it expires: seconds since 1970, 0 for never."""
+    found = _EXPIRY.search(text)
+    rest = _SIGNATURE.sub(".signed", text, count=1)
+    try:
+        return _EXPIRY.sub("; expires", rest), parsedate_to_datetime(found[1]).timestamp() if found else 0.0
+    except ValueError:
+        return rest, 0.0
+
+
+def _different_body(left: bytes, right: bytes) -> Row:
+    at = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    a, b = (f"{len(body)} bytes, at {at}: {body[at : at + _EXCERPT]!r}" for body in (left, right))
+    return _row("body", a, b)
