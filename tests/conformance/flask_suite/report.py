@@ -108,9 +108,10 @@ _INTRODUCTION = """\
 
 Flask {version} ships its tests in its source distribution. Here they run unchanged, with `import flask`
 answered by `wsgi_core`: a table in the runner's plugin says which module of the core stands for which of
-Flask's, and that `App` stands for `Flask`. The tests that count are those that pass with the real Flask on the same versions
-of all other packages ({count} tests, kept by name in `tests/conformance/flask_suite/expected.json`), so a
-test that is not found counts as failed. **{passed} of {count} pass.**
+Flask's, and that `App` stands for `Flask`. The tests that count are those that pass with the real Flask on
+the same versions of all other packages ({count} tests, kept by name in
+`tests/conformance/flask_suite/expected.json`), so a test that is not found counts as failed.
+**{passed} of {count} pass.**
 """
 
 _HOLLOW = """\
