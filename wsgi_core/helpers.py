@@ -77,19 +77,9 @@ def make_response(*args: t.Any) -> Response:
     return current_app.make_response(args[0] if len(args) == 1 else args)
 
 
-def url_for(
-    endpoint: str,
-    *,
-    _anchor: str | None = None,
-    _method: str | None = None,
-    _scheme: str | None = None,
-    _external: bool | None = None,
-    **values: t.Any,
-) -> str:
-    """The URL of an endpoint, by `App.url_for` of the current app."""
-    return current_app.url_for(
-        endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
-    )
+def url_for(endpoint: str, **values: t.Any) -> str:
+    """The URL of an endpoint, by `App.url_for` of the current app, with its arguments."""
+    return current_app.url_for(endpoint, **values)
 
 
 def redirect(location: str, code: int = 302, Response: type[BaseResponse] | None = None) -> BaseResponse:

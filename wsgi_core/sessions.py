@@ -17,6 +17,7 @@ from uuid import UUID
 from markupsafe import Markup
 from werkzeug.datastructures import CallbackDict
 from werkzeug.http import http_date, parse_date
+from werkzeug.wrappers import Response as BaseResponse
 
 from .json import dumps, loads
 
@@ -300,11 +301,22 @@ def _lazy_sha1(data: bytes = b"") -> t.Any:
 def _signer(
     keys: tuple[str, ...], salt: str, serializer: t.Any, key_derivation: str, digest_method: Callable[..., t.Any]
 ) -> URLSafeTimedSerializer:
-    # PERF: one per set of keys instead of two per request.
-    from itsdangerous import URLSafeTimedSerializer
+    # PERF: one per set of keys instead of two per request; and its signer once, with the keys it derives.
+    from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
+    signers: t.Any = type("Signer", (TimestampSigner,), {"derive_key": lru_cache(TimestampSigner.derive_key)})
     options = {"key_derivation": key_derivation, "digest_method": digest_method}
-    return URLSafeTimedSerializer(list(keys), salt, serializer, signer_kwargs=options)
+    made = URLSafeTimedSerializer(list(keys), salt, serializer, signer=signers, signer_kwargs=options)
+    made.make_signer = lru_cache(made.make_signer)  # type: ignore[method-assign]
+    return made
+
+
+def _vary_by_cookie(response: Response) -> None:
+    # PERF: Werkzeug parses the header into a set and writes it back, also where there is none yet.
+    if isinstance(response, BaseResponse) and "Vary" not in response.headers:
+        response.headers._list.append(("Vary", "Cookie"))
+    else:
+        response.vary.add("Cookie")
 
 
 _COOKIE_OPTIONS = ("domain", "path", "secure", "partitioned", "samesite", "httponly")
@@ -366,7 +378,7 @@ class SecureCookieSessionInterface(SessionInterface):
     def save_session(self, app: App, session: t.Any, response: Response) -> None:
         """Mirrors flask 3.1.3 sessions.py: SecureCookieSessionInterface.save_session."""
         if session.accessed:
-            response.vary.add("Cookie")
+            _vary_by_cookie(response)
         if not session and not session.modified:
             return
         cookie = {option: getattr(self, f"get_cookie_{option}")(app) for option in _COOKIE_OPTIONS}
@@ -381,4 +393,4 @@ class SecureCookieSessionInterface(SessionInterface):
         else:
             return
         if not session.accessed:
-            response.vary.add("Cookie")
+            _vary_by_cookie(response)

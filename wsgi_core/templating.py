@@ -27,6 +27,17 @@ def __getattr__(name: str) -> t.Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _decorator_of(add: Callable[..., None]) -> Callable[..., Decorator]:
+    """The decorator that goes with a method ``add_...``: the same name without ``add_``."""
+
+    def decorator(self: t.Any, name: str | None = None) -> Decorator:
+        return decorating(partial(getattr(self, add.__name__), name=name))
+
+    decorator.__name__ = add.__name__.removeprefix("add_")
+    decorator.__doc__ = f"Decorate a function. {add.__doc__}"
+    return setupmethod(decorator)
+
+
 class Templating(AppPart):
     """What an `App` does with templates."""
 
@@ -78,19 +89,9 @@ class Templating(AppPart):
         context.update(passed)
 
     @setupmethod
-    def template_filter(self, name: str | None = None) -> Decorator:
-        """Decorate a template filter."""
-        return decorating(partial(self.add_template_filter, name=name))
-
-    @setupmethod
     def add_template_filter(self, f: View, name: str | None = None) -> None:
         """Add a template filter under ``name`` or its own."""
         self.jinja_env.filters[name or f.__name__] = f
-
-    @setupmethod
-    def template_test(self, name: str | None = None) -> Decorator:
-        """Decorate a template test."""
-        return decorating(partial(self.add_template_test, name=name))
 
     @setupmethod
     def add_template_test(self, f: View, name: str | None = None) -> None:
@@ -98,14 +99,13 @@ class Templating(AppPart):
         self.jinja_env.tests[name or f.__name__] = f
 
     @setupmethod
-    def template_global(self, name: str | None = None) -> Decorator:
-        """Decorate a function that templates can call."""
-        return decorating(partial(self.add_template_global, name=name))
-
-    @setupmethod
     def add_template_global(self, f: View, name: str | None = None) -> None:
         """Add a function that templates can call under ``name`` or its own."""
         self.jinja_env.globals[name or f.__name__] = f
+
+    template_filter = _decorator_of(add_template_filter)
+    template_test = _decorator_of(add_template_test)
+    template_global = _decorator_of(add_template_global)
 
 
 class BlueprintTemplating(Scaffold):
@@ -114,19 +114,9 @@ class BlueprintTemplating(Scaffold):
     record_once: Callable[[Callable[..., None]], None]
 
     @setupmethod
-    def app_template_filter(self, name: str | None = None) -> Decorator:
-        """Decorate a filter for every template of the app."""
-        return decorating(partial(self.add_app_template_filter, name=name))
-
-    @setupmethod
     def add_app_template_filter(self, f: View, name: str | None = None) -> None:
         """Add a filter for every template of the app."""
         self.record_once(lambda state: state.app.add_template_filter(f, name))
-
-    @setupmethod
-    def app_template_test(self, name: str | None = None) -> Decorator:
-        """Decorate a test for every template of the app."""
-        return decorating(partial(self.add_app_template_test, name=name))
 
     @setupmethod
     def add_app_template_test(self, f: View, name: str | None = None) -> None:
@@ -134,14 +124,13 @@ class BlueprintTemplating(Scaffold):
         self.record_once(lambda state: state.app.add_template_test(f, name))
 
     @setupmethod
-    def app_template_global(self, name: str | None = None) -> Decorator:
-        """Decorate a function that every template of the app can call."""
-        return decorating(partial(self.add_app_template_global, name=name))
-
-    @setupmethod
     def add_app_template_global(self, f: View, name: str | None = None) -> None:
         """Add a function that every template of the app can call."""
         self.record_once(lambda state: state.app.add_template_global(f, name))
+
+    app_template_filter = _decorator_of(add_app_template_filter)
+    app_template_test = _decorator_of(add_app_template_test)
+    app_template_global = _decorator_of(add_app_template_global)
 
 
 def _prepare(template: Template, context: dict[str, t.Any]) -> App:

@@ -12,6 +12,7 @@ from io import BytesIO
 
 from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.exceptions import BadRequest, ClientDisconnected, HTTPException, RequestEntityTooLarge
+from werkzeug.sansio.http import parse_cookie
 from werkzeug.utils import get_content_type
 from werkzeug.wrappers import Request as RequestBase
 from werkzeug.wrappers import Response as ResponseBase
@@ -86,6 +87,7 @@ class Request(RequestBase):
     query_string: bytes = lazy(lambda self: self.environ.get("QUERY_STRING", "").encode("latin1"))
     headers: t.Any = lazy(lambda self: EnvironHeaders(self.environ))
     remote_addr: str | None = lazy(lambda self: self.environ.get("REMOTE_ADDR"))
+    cookies: t.Any = lazy(lambda self: parse_cookie(self.environ.get("HTTP_COOKIE"), self.dict_storage_class))
 
     @property
     def endpoint(self) -> str | None:
