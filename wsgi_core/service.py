@@ -20,11 +20,9 @@ from wsgi_core import App as Application
 from wsgi_core import Request, Response, g, jsonify, render_template, request
 from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, strict_json
 from wsgi_core.json import DefaultJSONProvider
+from wsgi_core.settings import Settings
 
 access_log = logging.getLogger("wsgi_core.access")
-
-# Up to 10,000 rows of a table fit; a body that is longer is answered with 413.
-MAX_CONTENT_LENGTH = 4 << 20
 
 # What a client may choose as a request's id: it comes back in a header and stands in the log.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
@@ -62,19 +60,26 @@ class Service(Application):
     json_provider_class = ServiceJSON
 
 
-def create_app(models: str | os.PathLike[str] | None = None) -> Service:
-    """The service for the models in the folder ``models``, by default those that come with wsgi_core.
+def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
+    """The service for the models in the folder ``models``, by default those that ``settings`` names.
 
     Every model is loaded and warmed up before this returns. Raises ModelError if one can't be.
     """
     app = Service("wsgi_core", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_CONTENT_LENGTH
-    repository = ModelRepository(models)
+    settings = settings or Settings()
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
+    repository = ModelRepository(models or settings.models)
+    app.extensions["settings"] = settings
     app.extensions["models"] = repository
     add_views(app, repository)
+    add_blueprints(app)
     add_hooks(app)
     add_error_handlers(app)
     return app
+
+
+def add_blueprints(app: Service) -> None:
+    """The routes that have modules of their own."""
 
 
 def add_views(app: Service, repository: ModelRepository) -> None:

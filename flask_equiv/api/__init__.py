@@ -1,0 +1,1 @@
+"""The twins of wsgi_core.api, on Flask."""

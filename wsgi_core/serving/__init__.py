@@ -1,0 +1,1 @@
+"""What stands between waitress and the application: limits, admission, the clean stop."""
