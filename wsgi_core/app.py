@@ -96,8 +96,9 @@ class App(AppBase):
             return None
         request = current_request_context().request
         blueprints = request.blueprints
-        for func in inwards(self.url_value_preprocessors, blueprints):
-            func(request.endpoint, request.view_args)
+        if self.url_value_preprocessors:
+            for func in inwards(self.url_value_preprocessors, blueprints):
+                func(request.endpoint, request.view_args)
         for func in inwards(self.before_request_funcs, blueprints):
             rv = self.ensure_sync(func)()
             if rv is not None:
