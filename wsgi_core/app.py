@@ -95,11 +95,10 @@ class App(AppBase):
         if not (self.url_value_preprocessors or self.before_request_funcs):
             return None
         request = current_request_context().request
-        blueprints = request.blueprints
         if self.url_value_preprocessors:
-            for func in inwards(self.url_value_preprocessors, blueprints):
+            for func in inwards(self.url_value_preprocessors, request):
                 func(request.endpoint, request.view_args)
-        for func in inwards(self.before_request_funcs, blueprints):
+        for func in inwards(self.before_request_funcs, request):
             rv = self.ensure_sync(func)()
             if rv is not None:
                 return rv
@@ -146,7 +145,7 @@ class App(AppBase):
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
         if self.after_request_funcs:
-            for func in outwards(self.after_request_funcs, ctx.request.blueprints):
+            for func in outwards(self.after_request_funcs, ctx.request):
                 response = self.ensure_sync(func)(response)
         session = ctx._opened_session
         untouched = session is None and ctx._session_waits
@@ -162,7 +161,7 @@ class App(AppBase):
         if exc is _sentinel:
             exc = sys.exc_info()[1]
         if self.teardown_request_funcs:
-            for func in outwards(self.teardown_request_funcs, current_request_context().request.blueprints):
+            for func in outwards(self.teardown_request_funcs, current_request_context().request):
                 self.ensure_sync(func)(exc)
         if request_tearing_down.receivers:
             request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)

@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
 
     from .config import Config
     from .json import JSONProvider
-    from .wrappers import Response
+    from .wrappers import Request, Response
 
 View = Callable[..., t.Any]
 F = t.TypeVar("F", bound=View)
@@ -41,16 +41,17 @@ def add_hook(hooks: dict[str | None, list[View]], f: F) -> F:
     return f
 
 
-def inwards(hooks: Mapping[str | None, list[View]], blueprints: Sequence[str]) -> Sequence[View]:
-    """The app's functions, then those of the blueprints (given innermost first), the outermost first."""
-    if not blueprints:
-        return hooks.get(None, ())
-    return [f for scope in (None, *reversed(blueprints)) for f in hooks.get(scope, ())]
+def inwards(hooks: Mapping[str | None, list[View]], request: Request) -> Sequence[View]:
+    """The app's functions, then those of the request's blueprints, the outermost first."""
+    # PERF: most apps have hooks of their own alone, and no need of the blueprints' names.
+    if len(hooks) == 1 and None in hooks:
+        return hooks[None]
+    return [f for scope in (None, *reversed(request.blueprints)) for f in hooks.get(scope, ())]
 
 
-def outwards(hooks: Mapping[str | None, list[View]], blueprints: Sequence[str]) -> Iterator[View]:
+def outwards(hooks: Mapping[str | None, list[View]], request: Request) -> Iterator[View]:
     """The same from the last to the first."""
-    return reversed(inwards(hooks, blueprints))
+    return reversed(inwards(hooks, request))
 
 
 class Decorator(t.Protocol):

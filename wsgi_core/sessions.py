@@ -302,10 +302,12 @@ def _signer(
     keys: tuple[str, ...], salt: str, serializer: t.Any, key_derivation: str, digest_method: Callable[..., t.Any]
 ) -> URLSafeTimedSerializer:
     # PERF: one per set of keys instead of two per request; and its signer once, with the keys it derives.
-    from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+    from itsdangerous import HMACAlgorithm, TimestampSigner, URLSafeTimedSerializer
 
     signers: t.Any = type("Signer", (TimestampSigner,), {"derive_key": lru_cache(TimestampSigner.derive_key)})
-    options = {"key_derivation": key_derivation, "digest_method": digest_method}
+    options: dict[str, t.Any] = {"key_derivation": key_derivation, "digest_method": digest_method}
+    if digest_method is _lazy_sha1:  # PERF: named, it is one call of OpenSSL's hmac instead of two of its hashes
+        options["algorithm"] = HMACAlgorithm("sha1")
     made = URLSafeTimedSerializer(list(keys), salt, serializer, signer=signers, signer_kwargs=options)
     made.make_signer = lru_cache(made.make_signer)  # type: ignore[method-assign]
     return made
