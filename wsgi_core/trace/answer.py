@@ -11,7 +11,7 @@ from .align import Row
 from .events import Event, Trace
 
 # One of each per request, so no two answers have the same.
-_OF_THE_MOMENT = ("date", "x-request-id", "x-response-time-ms")
+_OF_THE_MOMENT = ("date", "server-timing", "x-request-id", "x-response-time-ms")
 # The time and the signature that itsdangerous sets behind a signed value.
 _SIGNATURE = re.compile(r"\.[\w-]{6}\.[\w-]{27,}(?=;|$)")
 _EXPIRY = re.compile(r"; *expires=([^;]*)", re.IGNORECASE)
@@ -23,7 +23,7 @@ _EXCERPT = 40
 def compare_answers(left: Trace, right: Trace) -> list[Row]:
     """One row for each part of the answers that is different; none if they are equal.
 
-    Beside the headers of the moment (Date, the request's id and time), a cookie's signature doesn't count,
+    Beside the headers of the moment (Date, the request's id and times), a cookie's signature doesn't count,
     nor by how little it expires later.
     """
     rows = []
