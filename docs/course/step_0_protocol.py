@@ -1,0 +1,18 @@
+"""Step 0: a web application is a function. PEP 3333 says what goes in and what comes out."""
+
+import json
+from wsgiref.simple_server import make_server
+
+
+def application(environ, start_response):
+    """Add up the numbers that were posted: ``[1, 2, 3]`` gives ``{"sum": 6}``."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    numbers = json.loads(environ["wsgi.input"].read(length))
+    body = json.dumps({"sum": sum(numbers)}).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+if __name__ == "__main__":
+    print("Serving on http://127.0.0.1:5000 (Ctrl-C stops)")
+    make_server("127.0.0.1", 5000, application).serve_forever()

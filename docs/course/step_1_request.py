@@ -1,0 +1,24 @@
+"""Step 1: the environ is 20 strings and a stream. A Request knows what they mean."""
+
+import json
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import run_simple
+from werkzeug.wrappers import Request
+
+
+def application(environ, start_response):
+    """Add up the numbers that were posted."""
+    request = Request(environ)
+    try:
+        numbers = request.get_json()
+    except HTTPException as error:
+        # An HTTP error is an application too: it answers 400 or 415 by itself.
+        return error(environ, start_response)
+    body = json.dumps({"sum": sum(numbers)}).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+if __name__ == "__main__":
+    run_simple("127.0.0.1", 5000, application)

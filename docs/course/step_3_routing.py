@@ -1,0 +1,57 @@
+"""Step 3: several views, each with its URL and methods. A Map finds the view, and builds URLs back."""
+
+import json
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.serving import run_simple
+from werkzeug.wrappers import Request, Response
+
+
+class App:
+    """An application object: its routes are data, and it is called like a function."""
+
+    def __init__(self):
+        self.url_map = Map()
+        self.view_functions = {}
+
+    def route(self, rule, methods=("GET",)):
+        """Decorate a view: it answers ``rule``."""
+
+        def decorator(view):
+            self.url_map.add(Rule(rule, endpoint=view.__name__, methods=methods))
+            self.view_functions[view.__name__] = view
+            return view
+
+        return decorator
+
+    def dispatch_request(self, request, adapter):
+        """Match the URL, call the view with what the URL holds, make a response of what comes back."""
+        endpoint, arguments = adapter.match()
+        value = self.view_functions[endpoint](request, **arguments)
+        return Response(json.dumps(value), mimetype="application/json")
+
+    def __call__(self, environ, start_response):
+        request = Request(environ)
+        try:
+            response = self.dispatch_request(request, self.url_map.bind_to_environ(environ))
+        except HTTPException as error:  # no such path (404), no such method (405), a redirect, and step 1's
+            response = error.get_response(environ)
+        return response(environ, start_response)
+
+
+app = application = App()
+
+
+@app.route("/sum", methods=["POST"])
+def add_up(request):
+    return {"sum": sum(request.get_json())}
+
+
+@app.route("/square/<int:number>")
+def square(request, number):
+    return {"square": number * number}
+
+
+if __name__ == "__main__":
+    run_simple("127.0.0.1", 5000, app)

@@ -1,0 +1,51 @@
+"""Step 8: a model behind it. The same ideas, now in wsgi_core, around an ONNX model that all threads share."""
+
+import waitress
+
+from wsgi_core import App, Blueprint, jsonify, request, session
+from wsgi_core.inference import InputError, ModelRepository
+
+# Loaded and warmed up before the first request is answered: one session of onnxruntime for all threads.
+repository = ModelRepository()
+arithmetic = Blueprint("arithmetic", __name__)
+
+
+@arithmetic.post("/sum")
+def add_up():
+    session["sums"] = session.get("sums", 0) + 1
+    return {"sum": sum(request.get_json())}
+
+
+@arithmetic.get("/square/<int:number>")
+def square(number):
+    return {"square": number * number}
+
+
+@arithmetic.get("/sums")
+def sums():
+    return {"sums": session.get("sums", 0)}
+
+
+@arithmetic.post("/predict")
+def predict():
+    # A thin view: what is checked, and how it is computed, knows nothing of HTTP.
+    return repository.get("churn").predict(request.get_json())
+
+
+@arithmetic.app_errorhandler(InputError)
+def bad_input(error):
+    return jsonify(error=error.message), 422
+
+
+@arithmetic.app_errorhandler(TypeError)
+def not_numbers(error):
+    return jsonify(error="These are no numbers"), 422
+
+
+app = application = App(__name__)
+app.secret_key = "not a secret"
+app.register_blueprint(arithmetic)
+
+if __name__ == "__main__":
+    print("Serving on http://127.0.0.1:5000 (Ctrl-C stops)")
+    waitress.serve(app, host="127.0.0.1", port=5000)
