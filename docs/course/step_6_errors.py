@@ -8,8 +8,6 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.serving import run_simple
 from werkzeug.wrappers import Response
 
-logger = logging.getLogger("step_6")
-
 
 class App(AppWithHooks):
     def __init__(self):
@@ -18,10 +16,10 @@ class App(AppWithHooks):
 
     def errorhandler(self, code_or_class):
         """Decorate a handler for an HTTP status code or for a class of exceptions."""
+        key = (code_or_class, HTTPException) if isinstance(code_or_class, int) else (None, code_or_class)
 
         def decorator(handler):
-            is_code = isinstance(code_or_class, int)
-            self.error_handlers[(code_or_class, HTTPException) if is_code else (None, code_or_class)] = handler
+            self.error_handlers[key] = handler
             return handler
 
         return decorator
@@ -36,8 +34,7 @@ class App(AppWithHooks):
 
     def handle_user_exception(self, error):
         """What the handler answers. An HTTP error without one answers itself; any other is raised on."""
-        handler = self.find_error_handler(error)
-        if handler is not None:
+        if handler := self.find_error_handler(error):
             return handler(error)
         if isinstance(error, HTTPException):
             return error.get_response()
@@ -45,7 +42,7 @@ class App(AppWithHooks):
 
     def handle_exception(self, error):
         """Nobody handled it: the log gets the traceback, the client a 500 that says nothing of it."""
-        logger.error("Exception on %s [%s]", request.path, request.method, exc_info=error)
+        logging.error("Exception on %s [%s]", request.path, request.method, exc_info=error)
         server_error = InternalServerError(original_exception=error)
         handler = self.find_error_handler(server_error)
         return self.finalize_request(handler(server_error) if handler else server_error.get_response())
@@ -77,7 +74,9 @@ app = application = App()
 
 @app.errorhandler(HTTPException)
 def http_error(error):
-    return Response(f'{{"error": "{error.name}"}}', status=error.code, mimetype="application/json")
+    response = error.get_response()  # with the headers that belong to it, such as Allow
+    response.data, response.mimetype = f'{{"error": "{error.name}"}}', "application/json"
+    return response
 
 
 @app.errorhandler(TypeError)

@@ -95,7 +95,7 @@ SOLUTIONS: dict[str, list[tuple[str, str]]] = {
     ) + MAIN)],
     "6b": [
         ("        self.error_handlers =", "        self.propagate_exceptions = False\n        self.error_handlers ="),
-        ("        logger.error", "        if self.propagate_exceptions:\n            raise error\n        logger.error"),
+        ("        logging.error", "        if self.propagate_exceptions:\n            raise error\n        logging.error"),
     ],
     "7a": [
         ("        self.name, self.routes = name, []", (

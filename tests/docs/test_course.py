@@ -1,0 +1,118 @@
+"""The course's programs: each answers what its chapter promises and what the chapters before it did."""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.docs.course import FOLDER, STEPS, client, texts
+
+ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contract_month_to_month": 1, "has_fiber": 1}
+
+
+@dataclass(frozen=True)
+class Promise:
+    """From chapter ``since`` on a request has this answer; json ``...``: not looked at."""
+
+    name: str
+    since: int
+    method: str
+    path: str
+    status: int
+    json: t.Any = ...
+    options: dict[str, t.Any] = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+
+
+PROMISES = [
+    Promise("sum", 0, "POST", "/sum", 200, {"sum": 6}, {"json": [1, 2, 3]}, ("Content-Length", "Content-Type")),
+    Promise("nothing to add", 0, "POST", "/sum", 200, {"sum": 0}, {"json": []}),
+    Promise("no JSON", 1, "POST", "/sum", 400, ..., {"data": "{", "content_type": "application/json"}),
+    Promise("another type", 1, "POST", "/sum", 415, ..., {"data": "1", "content_type": "text/plain"}),
+    Promise("unknown path", 3, "GET", "/nope", 404),
+    Promise("wrong method", 3, "GET", "/sum", 405, ..., {}, ("Allow",)),
+    Promise("a variable", 3, "GET", "/square/7", 200, {"square": 49}),
+    Promise("a variable of another kind", 3, "GET", "/square/x", 404),
+    Promise("head", 3, "HEAD", "/square/7", 200),
+    Promise("a handled exception", 6, "POST", "/sum", 422, {"error": "These are no numbers"}, {"json": ["a"]}),
+    Promise("a prediction", 8, "POST", "/predict", 200, ..., {"json": ROW}),
+    Promise("a feature is missing", 8, "POST", "/predict", 422, ..., {"json": {}}),
+]
+by_step = pytest.mark.parametrize("step", STEPS, ids=lambda file: file.stem)
+
+
+def number_of(step: Path) -> int:
+    return int(step.stem.split("_")[1])
+
+
+def test_the_steps_are_ten_and_short():
+    assert [number_of(step) for step in STEPS] == list(range(10))
+    assert all(len(step.read_text(encoding="utf-8").splitlines()) < 100 for step in STEPS)
+
+
+@by_step
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda each: each.name)
+def test_promises_are_kept(step: Path, promise: Promise):
+    if number_of(step) < promise.since:
+        pytest.skip("not promised yet")
+    response = client(step).open(promise.path, method=promise.method, **promise.options)
+    assert response.status_code == promise.status
+    if promise.json is not ...:
+        assert response.get_json() == promise.json
+    assert all(name in response.headers for name in promise.headers)
+    if promise.method == "HEAD":
+        assert response.data == b""
+
+
+@by_step
+def test_requests_at_the_same_time_are_kept_apart(step: Path):
+    if number_of(step) < 4:
+        pytest.skip("not promised yet")
+    app = client(step).application
+
+    def ask(number: int) -> int:
+        response = client_of(app).post("/sum", json=[number, 1])
+        return t.cast(int, response.get_json()["sum"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(100))) == [number + 1 for number in range(100)]
+
+
+def client_of(app: t.Any) -> t.Any:
+    from werkzeug.test import Client
+
+    return Client(app)
+
+
+def test_hooks_see_every_answer():
+    asked = client(STEPS[5])
+    for path in ("/square/2", "/nope"):
+        assert "X-Response-Time-ms" in asked.get(path).headers
+
+
+@by_step
+def test_the_session_counts(step: Path):
+    if number_of(step) < 7:
+        pytest.skip("not promised yet")
+    asked = client(step)
+    asked.post("/sum", json=[1])
+    asked.post("/sum", json=[1])
+    assert asked.get("/sums").get_json() == {"sums": 2}
+    assert "Set-Cookie" not in asked.get("/sums").headers
+    asked.set_cookie("session", "forged")
+    assert asked.get("/sums").get_json() == {"sums": 0}
+
+
+def test_the_last_two_differ_in_their_import_lines_alone():
+    core, flask = (step.read_text(encoding="utf-8").splitlines() for step in STEPS[8:])
+    rest = [[line for line in text[1:] if "import" not in line and line] for text in (core, flask)]
+    assert rest[0] == [line.replace("= Flask(", "= App(") for line in rest[1]]
+
+
+@pytest.mark.parametrize("name", sorted(texts()))
+def test_what_was_generated_is_current(name: str):
+    assert (FOLDER / name).read_text(encoding="utf-8") == texts()[name]
