@@ -95,7 +95,7 @@ SOLUTIONS: dict[str, list[tuple[str, str]]] = {
     ) + MAIN)],
     "6b": [
         ("        self.error_handlers =", "        self.propagate_exceptions = False\n        self.error_handlers ="),
-        ("        logging.error", "        if self.propagate_exceptions:\n            raise error\n        logging.error"),
+        ("        logging.err", "        if self.propagate_exceptions:\n            raise error\n        logging.err"),
     ],
     "7a": [
         ("        self.name, self.routes = name, []", (
