@@ -1,7 +1,7 @@
 """Step 5: what every request needs, said once: functions before the view, after it, and at the end."""
 
 import json
-import sys
+import logging
 import time
 from contextvars import ContextVar
 
@@ -75,7 +75,7 @@ class App:
 
 app = application = App()
 app.before_request_funcs.append(lambda: setattr(g, "start", time.perf_counter()))
-app.teardown_request_funcs.append(lambda exc: print(request.method, request.path, exc, file=sys.stderr))
+app.teardown_request_funcs.append(lambda exc: logging.info("%s %s %s", request.method, request.path, exc))
 
 
 @app.after_request_funcs.append
@@ -95,4 +95,5 @@ def square(number):
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
     run_simple("127.0.0.1", 5000, app, threaded=True)

@@ -1,6 +1,8 @@
 """The course's programs: the calls that one request makes in each, and what the pages take from elsewhere.
 
-``python -m tests.docs.course`` writes traces and exercises beside the chapters.
+``python -m tests.docs.course`` writes traces and exercises beside the chapters. The prices come out of a result file:
+in docs/course, ``wsgi-core overhead --apps step_0=step_0_protocol:application ... --request sum.http --out DIR``, then
+``python -m tests.docs.course DIR/results.json``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from types import FrameType
 
 from werkzeug.test import Client
 
+from loadtests.analysis import summarise_experiment
+from loadtests.results import read
+from loadtests.stats import Estimate
 from wsgi_core.learn.command import exercises_of
 from wsgi_core.trace import trace
 
@@ -113,9 +118,31 @@ def texts() -> dict[str, str]:
     return made
 
 
+def prices(results: Path) -> dict[str, str]:
+    """What each step costs, from the results of ``wsgi-core overhead --apps`` with the steps in their order."""
+    measured = read(results)
+    found = summarise_experiment(measured.experiments[0].model_copy(update={"ladder": True}))
+    made = {}
+    for number, cost in enumerate(found.costs):
+        text = f"One request costs **{shown(cost.cost)} µs** of CPU time"
+        if cost.step is not None:
+            text += f", {shown(cost.step)} µs more than in the chapter before" if cost.step.value > 0 else ""
+        where = f"on {measured.environment['cpu']}, {measured.environment['python'].split(' (')[0]}"
+        made[f"step_{number}.price.md"] = (
+            f"{text} (95 % interval in parentheses; in process, {found.processes} processes, {where},"
+            f" {measured.started[:10]}).\n"
+        )
+    return made
+
+
+def shown(estimate: Estimate) -> str:
+    """A figure and its interval, three digits each."""
+    return f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
+
+
 def main() -> None:
-    """Write the traces and the exercises."""
-    for name, text in texts().items():
+    """Write the traces and the exercises, and with a result file as argument the prices."""
+    for name, text in (prices(Path(sys.argv[1])) if sys.argv[1:] else texts()).items():
         (FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
 
 
