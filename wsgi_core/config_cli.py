@@ -1,0 +1,105 @@
+"""``wsgi-core config``: which settings hold, and where each comes from; and every setting as an option of a command."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import click
+from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .configuration import FILE, ConfigurationError, Loaded, is_secret, load_settings, option, shown
+from .settings import Settings
+
+F = t.TypeVar("F", bound=t.Callable[..., t.Any])
+
+_METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH"}
+_LIMITS = {"ge": "at least {:.10g}", "gt": "more than {:.10g}", "le": "at most {:.10g}", "lt": "less than {:.10g}"}
+
+
+def settings_options(command: F) -> F:
+    """Give a command ``--config`` and an option for every setting: it is called with ``config`` and all of them by
+    name, None where one is not given. Secrets are left out: other users of the machine can read a command line.
+    """
+    for name, field in reversed(Settings.model_fields.items()):
+        if not is_secret(name):
+            command = _option(name, field)(command)
+    return click.option(
+        "--config", type=click.Path(path_type=Path), metavar="FILE",
+        help=f"The TOML file with the settings. [default: WSGI_CORE_CONFIG, or {FILE} in this folder]",
+    )(command)  # fmt: skip
+
+
+def load_for_command(config: Path | None, options: t.Mapping[str, object]) -> Loaded:
+    """The settings for a command with `settings_options`. Raises click.UsageError, which ends it with exit code 2."""
+    try:
+        return load_settings(options, config)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _option(name: str, field: FieldInfo) -> t.Callable[[F], F]:
+    flag = option(name)
+    text = _help(name, field)
+    if field.annotation is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
+    if t.get_origin(field.annotation) is t.Literal:
+        return click.option(flag, name, type=click.Choice(t.get_args(field.annotation)), help=text)
+    return click.option(flag, name, metavar=_metavar(field.annotation), help=text)
+
+
+def _metavar(annotation: object) -> str:
+    parts = {annotation, t.get_origin(annotation), *t.get_args(annotation)}
+    if dict in parts:
+        return "NAME=VALUE,..."
+    return "A,B,..." if tuple in parts else next((_METAVARS[part] for part in parts if part in _METAVARS), "TEXT")
+
+
+def _help(name: str, field: FieldInfo) -> str:
+    limits = [
+        text.format(getattr(rule, key))
+        for rule in field.metadata
+        for key, text in _LIMITS.items()
+        if hasattr(rule, key)
+    ]
+    default = shown(Settings())[name]
+    known = [] if default in (None, [], {}) or isinstance(default, bool) else [f"default: {default}"]
+    extra = "; ".join([*known, *limits])
+    return f"{field.description} [{extra}]" if extra else f"{field.description}"
+
+
+@click.command("config", short_help="Show the settings, and where each comes from.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@settings_options
+def config_command(config: Path | None, as_json: bool, **options: object) -> None:
+    """Show which settings hold, and where each comes from.
+
+    The options of this command are those of serve: an option wins over a variable of the environment
+    (WSGI_CORE_PORT for --port), and that over the file.
+    """
+    loaded = load_for_command(config, options)
+    if as_json:
+        click.echo(json.dumps(_as_json(loaded), indent=2))
+    else:
+        _print_table(loaded)
+
+
+def _as_json(loaded: Loaded) -> dict[str, t.Any]:
+    settings = {name: {"value": value, "source": loaded.source(name)} for name, value in shown(loaded.settings).items()}
+    return {"file": str(loaded.file) if loaded.file else None, "settings": settings}
+
+
+def _print_table(loaded: Loaded) -> None:
+    table = Table(title=f"Settings ({loaded.file or 'no file'})", title_justify="left")
+    for column in ("Setting", "Value", "From", "What it is"):
+        table.add_column(column, overflow="fold")
+    for name, value in shown(loaded.settings).items():
+        source = loaded.source(name)
+        text = Text("" if value in (None, [], {}) else value if isinstance(value, str) else json.dumps(value))
+        style = "dim" if source == "default" else ""
+        table.add_row(name, text, Text(source), Text(Settings.model_fields[name].description or ""), style=style)
+    Console().print(table)

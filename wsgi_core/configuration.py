@@ -1,0 +1,251 @@
+"""Where the settings come from: a TOML file, the environment, a command's options; the later of them wins.
+
+What holds is decided once, at the start. Whatever does not fit is an error that says where it stands, and for a
+name that does not exist which one is nearest: a misspelt limit would otherwise silently be no limit at all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import os
+import re
+import tomllib
+import typing as t
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+
+from .settings import Settings
+
+PREFIX = "WSGI_CORE_"
+"""What the variables of the environment begin with."""
+
+FILE = "wsgi-core.toml"
+"""The file that is read from the current folder if no other is named."""
+
+# They share the prefix and are no settings: the file, and where fetched things are kept.
+_OTHER_VARIABLES = {"CONFIG", "CACHE"}
+
+# NOTE: in Kubernetes a Service called wsgi-core gives every pod variables of these names. WSGI_CORE_PORT is one of
+# them, and then holds an address.
+_SERVICE_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
+
+_USER = re.compile(r"//.*@")
+
+
+class ConfigurationError(Exception):
+    """Settings that do not fit. `problems`: a line for each, which begins with where it stands."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings that hold; for each that is not a default where it comes from; the file that was read, if any."""
+
+    settings: Settings
+    sources: dict[str, str]
+    file: Path | None
+
+    def source(self, name: str) -> str:
+        """`--port`, `WSGI_CORE_PORT`, the file's path, or `default`."""
+        return self.sources.get(name, "default")
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """What a source says about one setting, and how that place is called."""
+
+    value: object
+    source: str
+
+
+def load_settings(
+    options: Mapping[str, object] | None = None,
+    config: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """The settings out of a file, the environment and options, by their names; an option that is None is not given.
+
+    The file: `config`, or what `WSGI_CORE_CONFIG` names, or `wsgi-core.toml` in the current folder if there is one.
+    `environ` defaults to the process's own. Raises `ConfigurationError` with everything that is wrong in all of them.
+    """
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    file = _find_file(config, environ)
+    values = {
+        **(_from_file(file, problems) if file else {}),
+        **_from_environ(environ, problems),
+        **_from_options(options or {}),
+    }
+    settings = _validate(values, problems)
+    if settings is None or problems:
+        raise ConfigurationError(problems)
+    return Loaded(settings, {name: value.source for name, value in values.items()}, file)
+
+
+def variable(name: str) -> str:
+    """The name of a setting in the environment."""
+    return PREFIX + name.upper()
+
+
+def option(name: str) -> str:
+    """The name of a setting as a command's option."""
+    return "--" + name.replace("_", "-")
+
+
+@functools.cache
+def is_secret(name: str) -> bool:
+    """Whether a setting is one that nobody must get to see."""
+    return _mentions(Settings.model_fields[name].annotation, SecretStr)
+
+
+def shown(settings: Settings) -> dict[str, t.Any]:
+    """The values as JSON has them, with secrets masked."""
+    return settings.model_dump(mode="json")
+
+
+# The sources
+
+
+def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
+    if given := config or environ.get(PREFIX + "CONFIG"):
+        return Path(given)
+    return Path(FILE) if Path(FILE).is_file() else None
+
+
+def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
+    """What the file says, as far as it is of the right type; relative paths in it start from its own folder."""
+    values = _read_toml(file)
+    for name in values.keys() - Settings.model_fields.keys():
+        problems.append(_unknown(f"{file}: there is no setting {name!r}", name, Settings.model_fields))
+    known = {name: value for name, value in values.items() if name in Settings.model_fields}
+    wrong = set()
+    for name, message in _type_errors(known):
+        wrong.add(name)
+        problems.append(f"{file}: {name}: {message}")
+    return {
+        name: _Value(_from_folder(file, name, value), str(file)) for name, value in known.items() if name not in wrong
+    }
+
+
+def _read_toml(file: Path) -> dict[str, t.Any]:
+    try:
+        # Editors on Windows begin a file with a byte order mark, which TOML does not have.
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigurationError([f"{file}: cannot be read: {error.strerror}"]) from error
+    except UnicodeError as error:
+        raise ConfigurationError([f"{file}: is not UTF-8"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"{file}: is not TOML: {error}"]) from error
+
+
+def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What is of another type than the schema has: TOML has types, and so "8" is no number there."""
+    try:
+        Settings.model_validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as error:
+        yield from _by_setting(error, values)
+
+
+def _from_folder(file: Path, name: str, value: object) -> object:
+    takes_path = _mentions(Settings.model_fields[name].annotation, Path)
+    return file.parent / value if takes_path and isinstance(value, str) else value
+
+
+def _from_environ(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Value]:
+    """What the environment says; an empty variable says nothing."""
+    values: dict[str, _Value] = {}
+    for key, text in environ.items():
+        name = key.removeprefix(PREFIX)
+        if name == key or not text or name in _OTHER_VARIABLES or _is_service_link(name, text):
+            continue
+        if name.lower() in Settings.model_fields and name.isupper():
+            values[name.lower()] = _Value(_from_text(name.lower(), text), key)
+        else:
+            known = map(variable, Settings.model_fields)
+            problems.append(_unknown(f"{key}: there is no such setting", key.upper(), known))
+    return values
+
+
+def _is_service_link(name: str, text: str) -> bool:
+    return bool(_SERVICE_LINK.fullmatch(name) or (name == "PORT" and _SERVICE_ADDRESS.match(text)))
+
+
+def _from_options(options: Mapping[str, object]) -> dict[str, _Value]:
+    return {
+        name: _Value(_from_text(name, value) if isinstance(value, str) else value, option(name))
+        for name, value in options.items()
+        if value is not None
+    }
+
+
+def _from_text(name: str, text: str) -> object:
+    """A list is written `a,b`, a table `a=1,b=2`; everything else the schema reads itself."""
+    annotation = Settings.model_fields[name].annotation
+    if not _mentions(annotation, tuple, dict):
+        return text
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if _mentions(annotation, dict):
+        if not all("=" in part for part in parts):
+            return text  # no table, which the schema says without a word of it
+        return {key.strip(): value.strip() for key, _, value in (part.partition("=") for part in parts)}
+    return parts
+
+
+# What is wrong
+
+
+def _validate(values: Mapping[str, _Value], problems: list[str]) -> Settings | None:
+    """The settings; None if something is wrong, which is then among the problems."""
+    given = {name: value.value for name, value in values.items()}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        for name, message in _by_setting(error, given):
+            source = values[name].source if name in values else "settings"
+            problems.append(f"{source}: {name}: {message}" if source.endswith(".toml") else f"{source}: {message}")
+        return None
+
+
+def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The setting that each problem is with (empty for one with several), and the problem in words."""
+    for problem in error.errors(include_url=False, include_context=False):
+        name, *inner = map(str, problem["loc"] or ("",))
+        secret = bool(name) and is_secret(name)
+        place = _entry(values[name], inner) if secret else ".".join(inner)
+        message = problem["msg"][:1].lower() + problem["msg"][1:]
+        got = "" if secret or not name else f", not {_masked(problem['input'])!r:.100}"
+        yield name, (f"{place}: " if place else "") + message + got
+
+
+def _entry(table: object, inner: Sequence[str]) -> str:
+    """Which entry of a table of secrets, by its number: written in the wrong place, a name is a secret as well."""
+    if not inner or not isinstance(table, Mapping):
+        return ""
+    return f"entry {list(table).index(inner[0]) + 1}{', its name' if inner[-1] == '[key]' else ''}"
+
+
+def _masked(value: object) -> object:
+    """The value without the name and password of a URL, which has no place for them here."""
+    return _USER.sub("//***@", value) if isinstance(value, str) else value
+
+
+def _unknown(message: str, name: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name, list(known), 1)
+    return f"{message}; the nearest is {nearest[0]}" if nearest else message
+
+
+def _mentions(annotation: object, *types: type) -> bool:
+    """Whether an annotation is one of the types, or has one of them inside (`Path | None`, `dict[str, SecretStr]`)."""
+    if annotation in types or t.get_origin(annotation) in types:
+        return True
+    return any(_mentions(part, *types) for part in t.get_args(annotation))
