@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -89,7 +90,7 @@ def test_a_broken_file_is_refused_and_the_old_one_serves_on(
         assert list(done.refused) == ["identity/1"]
         assert str(path) in done.refused["identity/1"]
         assert repository.get("identity") is old
-    assert repository.index()[1] == Entry("identity", "1", "READY", done.refused["identity/1"])
+    assert repository.index()[1] == Entry("identity", "1", "READY", inside(tmp_path, done.refused["identity/1"]))
     path.write_bytes(good)
     assert repository.reload() == Reload(changed=["identity/1"])
     assert repository.index()[1].reason == ""
@@ -104,7 +105,7 @@ def test_a_broken_new_version_does_not_become_the_default(repository: ModelRepos
     assert repository.index() == [
         Entry("churn", "1", "READY", ""),
         Entry("identity", "1", "READY", ""),
-        Entry("identity", "2", "UNAVAILABLE", done.refused["identity/2"]),
+        Entry("identity", "2", "UNAVAILABLE", inside(tmp_path, done.refused["identity/2"])),
     ]
     with pytest.raises(ModelNotFound):
         repository.get("identity", 2)
@@ -161,6 +162,48 @@ def test_load_takes_a_new_model_and_leaves_the_others(repository: ModelRepositor
     with pytest.raises(ModelError, match="not a model that can be loaded"):
         repository.load("churn")
     assert repository.get("churn") is old
+
+
+def test_load_says_which_versions_are_refused_and_takes_the_others(repository: ModelRepository, tmp_path: Path) -> None:
+    add(tmp_path, "identity", version="3")
+    (tmp_path / "identity" / "2").mkdir()
+    (tmp_path / "identity" / "2" / "model.onnx").write_bytes(b"half a fi")
+    with pytest.raises(ModelError) as refused:
+        repository.load("identity")
+    reason = str(refused.value)
+    assert reason.startswith(os.path.join("identity", "2", "model.onnx") + ": not a model that can be loaded")
+    assert reason.endswith("(served of it: identity/1, identity/3)")
+    assert str(tmp_path) not in reason
+    assert repository.get("identity").id == "identity/3"
+
+
+def test_the_index_tells_what_is_served_while_the_folder_is_away(repository: ModelRepository, tmp_path: Path) -> None:
+    repository.unload("identity")
+    away = tmp_path.rename(tmp_path.with_name("away"))
+    assert repository.index() == [Entry("churn", "1", "READY", "")]
+    with pytest.raises(ModelError, match=r"^the models cannot be listed: "):
+        repository.load("churn")
+    away.rename(tmp_path)
+    assert repository.load("identity") == Reload(added=["identity/1"])
+
+
+def test_a_version_that_cannot_be_read_is_refused_with_the_reason(
+    repository: ModelRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_file(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_file", is_file)
+        done = repository.reload()
+    assert done.refused["churn/1"] == f"{tmp_path / 'churn' / '1'}: cannot be read: Permission denied"
+    assert repository.get("churn").id == "churn/1"
+    assert repository.reload() == Reload()
+
+
+def inside(folder: Path, reason: str) -> str:
+    """The reason as clients get to see it."""
+    return reason.replace(f"{folder}{os.sep}", "")
 
 
 @pytest.mark.parametrize("call", ["load", "unload"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgi_core.inference import Card, InputSchema, InvalidFeatures, InvalidInput, MissingFeatures
@@ -40,8 +40,6 @@ GOOD = {"age": 30, "free": -1.5, "flag": 1}
 
 LETTERS = "ab1é"
 
-# The speed of a shared machine is no property of the code under test.
-UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 JSON_VALUES = st.one_of(
     st.none(),
@@ -66,7 +64,6 @@ def wrong_fields(row: dict[str, Any]) -> set[str]:
     return {name for name, check in fine.items() if not check(row[name])}
 
 
-@UNTIMED
 @given(ROWS)
 def test_one_row_is_accepted_or_every_fault_is_named(row: dict[str, Any]) -> None:
     missing = [name for name in GOOD if name not in row]
@@ -87,7 +84,6 @@ def test_one_row_is_accepted_or_every_fault_is_named(row: dict[str, Any]) -> Non
         assert not is_batch
 
 
-@UNTIMED
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -76,6 +76,7 @@ def test_the_cards_limits_hold_every_row_of_the_source(script: ModuleType, churn
         assert column.max() <= feature.high
 
 
+@pytest.mark.long
 def test_training_again_gives_the_same_bytes(script: ModuleType, tmp_path: Path) -> None:
     made = CARD["training"]
     machine = f"{platform.system()} {platform.machine()}"

@@ -38,6 +38,7 @@ def digits() -> Model:
     return ModelRepository(MODELS).get("digits")
 
 
+@pytest.mark.long
 def test_agrees_with_the_original_library_on_the_held_out_digits(script: ModuleType, rows: Any, digits: Model) -> None:
     original = script.fit(rows).predict_proba(rows.x_test)
     assert len(original) == CARD["evaluation"]["rows"] == 360
@@ -111,6 +112,7 @@ def test_drawn_digits_are_known_with_a_thin_and_a_thick_pen(digits: Model) -> No
     assert np.mean(right) > 0.85
 
 
+@pytest.mark.long
 def test_training_again_gives_the_same_bytes(script: ModuleType, tmp_path: Path) -> None:
     assert_training_gives_the_committed_bytes("digits", script, tmp_path)
 

@@ -103,6 +103,7 @@ def test_the_card_tells_what_it_must() -> None:
     assert with_age - CARD["evaluation"]["model_auc_cross_validated"]["mean"] < 0.001
 
 
+@pytest.mark.long
 def test_training_again_gives_the_same_bytes(script: ModuleType, tmp_path: Path) -> None:
     assert_training_gives_the_committed_bytes("loan", script, tmp_path)
 

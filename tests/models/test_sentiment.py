@@ -52,12 +52,14 @@ def run(model: Model, texts: list[str]) -> Any:
     return np.concatenate([answer["predictions"] for answer in answers])
 
 
+@pytest.mark.long
 def test_agrees_with_the_original_library_on_the_held_out_sentences(rows: Any, original: Any, sentiment: Model) -> None:
     texts = [row.text for row in rows.test]
     assert len(texts) == CARD["evaluation"]["rows"] == 3396
     np.testing.assert_allclose(run(sentiment, texts), original.predict_proba(texts)[:, 1], rtol=0, atol=1e-5)
 
 
+@pytest.mark.long
 def test_the_ngrams_are_those_of_scikit_learn(rows: Any, original: Any, sentiment: Model) -> None:
     assert isinstance(sentiment.schema, TextSchema)
     words = (MODELS / "sentiment" / "1" / "vocabulary.txt").read_text(encoding="utf-8").splitlines()
@@ -107,6 +109,7 @@ def test_a_text_gets_the_same_answer_in_a_batch(sentiment: Model) -> None:
     np.testing.assert_allclose(run(sentiment, texts), alone, rtol=0, atol=1e-6)
 
 
+@pytest.mark.long
 def test_training_again_gives_the_same_bytes(script: ModuleType, rows: Any, tmp_path: Path) -> None:
     assert_training_gives_the_committed_bytes("sentiment", script, tmp_path)
 

@@ -7,15 +7,26 @@ gets the same treatment here, or the model would see what it has never seen.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InvalidFeatures
+from . import timing
+from .card import Pixels, describe
+from .errors import InvalidFeatures, InvalidInput
+
+if TYPE_CHECKING:
+    from .model import Model
 
 SIDE = 32
 BLOCK = 4
 MAX_SIDE = 4096
 """The largest drawing, in pixels a side."""
+MAX_JSON_SIDE = 256
+"""The same for one that comes as JSON."""
+WHITE = 255
+"""The lightest shade there, the darkest being 0."""
 
 USUAL_INK = 0.3
 """The share of black dots in the digits of the data: half of them have from 0.28 to 0.33, nearly all 0.25 to 0.36."""
@@ -40,6 +51,54 @@ def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
     blocks = bitmap.reshape(SIDE // BLOCK, BLOCK, SIDE // BLOCK, BLOCK)
     pixels: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
     return pixels.reshape(1, -1)
+
+
+def recognise(model: Model, payload: object) -> dict[str, Any]:
+    """What `{"drawing": [[0, 255, ...], ...]}` shows: digit, probabilities, the pixels that the model saw, its version.
+
+    Raises `InvalidInput` or `InvalidFeatures` for what is no drawing, and `InvalidInput` if the model takes no pictures
+    of 8 by 8 pixels.
+    """
+    pixels = _pixels_of(model)
+    with timing.phase("validate"):
+        seen = prepare_drawing(read_drawing(payload))[0].tolist()
+    answer = model.predict({pixels.name: seen})
+    (scores,) = (answer[name] for name in answer if name != "model_version")
+    return {
+        "digit": scores.index(max(scores)),
+        "probabilities": scores,
+        "pixels": seen,
+        "model_version": answer["model_version"],
+    }
+
+
+def _pixels_of(model: Model) -> Pixels:
+    """How the model calls its pixels; raises `InvalidInput` if it is not one for drawings."""
+    card = model.card
+    side = SIDE // BLOCK
+    if card and card.pixels and card.pixels.height == card.pixels.width == side and card.output.column is None:
+        return card.pixels
+    raise InvalidInput(f"{model.id} does not answer pictures of {side} by {side} pixels with a row of probabilities")
+
+
+def read_drawing(payload: object) -> NDArray[np.generic]:
+    """The rows of shades in `{"drawing": [[0, 255, ...], ...]}` as numbers[H, W].
+
+    Raises `InvalidInput` if there is no drawing, `InvalidFeatures` if it is not made of up to `MAX_JSON_SIDE` rows, all
+    as long, of numbers from 0 to `WHITE`.
+    """
+    if not isinstance(payload, dict) or "drawing" not in payload:
+        raise InvalidInput('expected an object with a "drawing"')
+    rows = payload["drawing"]
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_JSON_SIDE:
+        raise _refusal(f"must be a list of 1 to {MAX_JSON_SIDE} rows, got {describe(rows)}")
+    if not all(isinstance(row, list) and 1 <= len(row) == len(rows[0]) <= MAX_JSON_SIDE for row in rows):
+        raise _refusal(f"must have rows of 1 to {MAX_JSON_SIDE} numbers, all as long")
+    if not {type(shade) for row in rows for shade in row} <= {int, float}:
+        raise _refusal("must be rows of numbers and of nothing else")
+    if min(map(min, rows)) < 0 or max(map(max, rows)) > WHITE:
+        raise _refusal(f"must be rows of numbers from 0 to {WHITE}")
+    return np.array(rows, np.float32)
 
 
 def _find_ink(drawing: NDArray[np.generic]) -> Bitmap:

@@ -67,9 +67,12 @@ def _versions(folder: Path) -> Iterator[Found]:
 
 def _version(folder: Path, version: str) -> Found:
     path = folder / version / MODEL
-    card = next((card for card in (path.parent / CARD, folder / CARD) if card.exists()), None)
-    problem = "" if path.is_file() else f"{path}: no such file; build the model or remove the folder"
-    files = [*sorted(path.parent.iterdir()), *([card] if card else [])]
+    try:
+        card = next((card for card in (path.parent / CARD, folder / CARD) if card.exists()), None)
+        problem = "" if path.is_file() else f"{path}: no such file; build the model or remove the folder"
+        files = [*sorted(path.parent.iterdir()), *([card] if card else [])]
+    except OSError as error:  # gone since the folder above was listed, or not for us to read
+        return Found(folder.name, version, path, None, (), f"{path.parent}: cannot be read: {error.strerror}")
     return Found(folder.name, version, path, card, tuple(map(_stamp, files)), problem)
 
 

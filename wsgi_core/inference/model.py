@@ -11,12 +11,16 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import timing
 from .card import Card
+from .deadline import Stopped, run_session
+from .declared import declare, read_row
 from .errors import InvalidInput, InvalidTensors, ModelError, first_line
 from .schema import MAX_ROWS, make_schema
 from .tensors import TensorSpec, check_feed, read_spec, zeros
@@ -25,13 +29,15 @@ from .tensors import TensorSpec, check_feed, read_spec, zeros
 # into the user's cache folder. Its own disable_telemetry_events() comes too late for that.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-ERRORS_ONLY = 3
+# Not what a client did wrong either: that is raised, and answered.
+FATAL_ONLY = 4
 
 
 class Model:
     """A loaded model, warmed up.
 
     Model: name, version, id, path, card
+    What a row is, by the card: schema, input_type (a pydantic type; both None without a card)
     Signature: inputs, outputs
     What the card names, by default the first: input_name, output_name
     """
@@ -44,12 +50,15 @@ class Model:
         self.path = path
         self.card = card
         self.schema = make_schema(card, path.parent, max_rows) if card else None
+        self.input_type = declare(card) if card else None
         self._session = open_session(path)
         self.inputs, self.outputs = self._signature()
         self._specs = {spec.name: spec for spec in self.inputs}
         self.input_name, self.output_name = self._tensors()
         self._outputs = [self.output_name]
+        self._ran: timing.RunObserver = _not_counted
         self._warm_up()
+        self._ran = timing.ran
 
     def __repr__(self) -> str:
         return f"<Model {self.id}>"
@@ -60,7 +69,7 @@ class Model:
         Token ids (int64[N, M]) instead for a model of texts. A batch of another type or width raises onnxruntime's
         own `InvalidArgument`; `infer` is for input that nobody has checked yet.
         """
-        output: NDArray[np.float32] = self._session.run(self._outputs, {self.input_name: batch})[0]
+        output: NDArray[np.float32] = self._run(self._outputs, {self.input_name: batch})[0]
         return output
 
     def predict(self, payload: object) -> dict[str, Any]:
@@ -72,7 +81,8 @@ class Model:
         """
         if self.schema is None or self.card is None:
             raise InvalidInput(f"{self.id} has no card that says which features it takes")
-        batch, is_batch = self.schema.read(payload)
+        with timing.phase("validate"):
+            batch, is_batch = self.schema.read(payload)
         column = self.card.output.column
         output = self.run(batch)
         if is_batch:
@@ -81,20 +91,39 @@ class Model:
         answer = output[0].tolist() if column is None else output.item(column)
         return {self.card.output.name: answer, "model_version": self.id}
 
+    def read_row(self, payload: object) -> dict[str, Any]:
+        """One row out of JSON, checked, with nothing but what the card asks for.
+
+        Raises `InvalidFeatures` with all that is missing or wrong, `InvalidInput` if the model has no card.
+        """
+        if self.card is None or self.input_type is None:
+            raise InvalidInput(f"{self.id} has no card that says which features it takes")
+        with timing.phase("validate"):
+            return read_row(self.card, self.input_type, payload)
+
     def infer(self, feed: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
         """The named outputs (by default all) for raw tensors, which are checked against the signature.
 
         Raises `InvalidTensors` that names every input that is unknown, missing, or of another type or shape, an
         output that the model does not have, or what the model itself said against the values.
         """
-        names = self._wanted(outputs)
-        checked = check_feed(self._specs, feed)
-        self._check_rows(checked)
+        with timing.phase("validate"):
+            names = self._wanted(outputs)
+            checked = check_feed(self._specs, feed)
+            self._check_rows(checked)
         try:
-            results = self._session.run(names, checked)
+            results = self._run(names, checked)
+        except Stopped:
+            raise
         except Exception as error:  # its exceptions have no common class but this one
             raise InvalidTensors(f"{self.id} cannot take these inputs: {_status(error)}") from error
         return dict(zip(names, results, strict=True))
+
+    def _run(self, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
+        start = perf_counter()
+        results = run_session(self._session, outputs, feed)
+        self._ran(self.name, self.version, perf_counter() - start)
+        return results
 
     def _wanted(self, outputs: Sequence[str] | None) -> list[str]:
         """The names of the outputs to compute; none named means all."""
@@ -155,17 +184,21 @@ class Model:
 def open_session(path: Path) -> Any:
     """A quiet one-thread session; raises `ModelError` if the file cannot be read or is no model."""
     onnxruntime = _import_runtime()
-    onnxruntime.set_default_logger_severity(ERRORS_ONLY)
+    onnxruntime.set_default_logger_severity(FATAL_ONLY)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common class but this one
         raise ModelError(
             f"{path}: not a model that can be loaded: {first_line(error)}; build it again or remove it"
         ) from error
+
+
+def _not_counted(name: str, version: str, seconds: float) -> None:
+    """What a run before the model is ready counts for."""
 
 
 def _import_runtime() -> Any:

@@ -110,15 +110,23 @@ class ModelRepository:
         return [model.version for model in self._table.models if model.name == name]
 
     def index(self) -> list[Entry]:
-        """Every version that is served, was refused, or belongs to a model that was unloaded, by name."""
+        """Every version that is served, was refused, or belongs to a model that was unloaded, by name.
+
+        Clients read this: paths in it begin inside of the repository.
+        While the folder cannot be read, those that were unloaded are not known.
+        """
         with self._change:
             served = self._table.by_id
-            reasons = {found.id: "unloaded" for found in self._look() if found.name in self._unloaded}
+            try:
+                found = self._look()
+            except ModelError:
+                found = []
+            reasons = {each.id: "unloaded" for each in found if each.name in self._unloaded}
             reasons = {**dict.fromkeys(served, ""), **reasons, **self._refused}
         parts = sorted((key.partition("/")[::2] for key in reasons), key=lambda part: (part[0], int(part[1] or 0)))
         entries = [(name, version, f"{name}/{version}" if version else name) for name, version in parts]
         return [
-            Entry(name, version, "READY" if key in served else "UNAVAILABLE", reasons[key])
+            Entry(name, version, "READY" if key in served else "UNAVAILABLE", self._inside(reasons[key]))
             for name, version, key in entries
         ]
 
@@ -139,17 +147,22 @@ class ModelRepository:
     def load(self, name: str) -> Reload:
         """Load one model, or look at it again: all its versions, also after `unload`.
 
-        Raises `ModelNotFound` if there is no such folder, `ModelError` with the reasons if none of its versions can
-        be served as it stands; what was served before goes on serving.
+        Raises `ModelNotFound` if there is no such folder, `ModelError` with the reasons if one of its versions cannot
+        be served as it stands: the others are loaded all the same, and what was served before goes on serving.
+        Clients may ask for this: what it raises has no paths but those inside of the repository.
         """
         with self._change:
-            found = [each for each in self._look() if each.name == name]
+            try:
+                found = [each for each in self._look() if each.name == name]
+            except ModelError as error:
+                raise ModelError(self._inside(str(error))) from error
             if not found:
-                raise ModelNotFound(f"no model {name!r} in {self.directory}")
+                raise ModelNotFound(f"no model {name!r} in the repository")
             self._unloaded.discard(name)
             done = self._take(found, {name})
-        if len(done.refused) == len(found):
-            raise ModelError("; ".join(done.refused.values()))
+        if done.refused:
+            served = ", ".join(f"{name}/{version}" for version in self.versions(name)) or "none"
+            raise ModelError(f"{self._inside('; '.join(done.refused.values()))} (served of it: {served})")
         return done
 
     def unload(self, name: str) -> None:
@@ -158,6 +171,12 @@ class ModelRepository:
             self.get(name)
             self._unloaded.add(name)
             self._take([], {name})
+
+    def _inside(self, reason: str) -> str:
+        """The reason with its paths from the repository's folder on."""
+        for directory in self._directories:
+            reason = reason.replace(f"{directory}{os.sep}", "").replace(f"{directory}: ", "")
+        return reason
 
     def _look(self) -> list[Found]:
         """What is in the folders now; of two folders with models of one name the first has it."""

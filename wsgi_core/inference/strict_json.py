@@ -1,8 +1,9 @@
 """JSON as RFC 8259 has it, and nothing beyond.
 
-The standard library reads NaN, Infinity, UTF-16 and lone surrogates, and nests until the interpreter gives
-up. Here its parser, which is written in C, does the reading, and the few things that it lets pass are caught
-before or after; a usual body pays for a few searches through its bytes.
+orjson does the reading: it is strict, and five to ten times faster than the standard library. What it refuses goes
+through the standard library's parser once more, which has the words for what is wrong and where; the few things that
+this one lets pass (NaN, Infinity, UTF-16, lone surrogates, nesting until the interpreter gives up) are caught before
+or after.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from json import JSONDecodeError, JSONDecoder
 from typing import NoReturn
 
 import numpy as np
+import orjson
 
 MAX_DEPTH = 64
 """Lists and objects may stand in each other this deep."""
@@ -31,11 +33,21 @@ def loads(data: bytes | str) -> object:
     Raises `JSONError` for whatever is not JSON by RFC 8259: another encoding than UTF-8, a byte order mark,
     NaN and Infinity, half a surrogate pair; also beyond `MAX_DEPTH` levels and for integers of more than
     4,300 digits (Python's limit). If a name comes twice in an object, the last one counts.
-    A number beyond the range of a float is JSON: it becomes infinite, and the schema refuses it.
+    An integer beyond 64 bits becomes the nearest float. A number beyond the range of a float is JSON: it becomes
+    infinite, and the schema refuses it.
     """
-    text, raw = _both_forms(data)
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+    raw = data if isinstance(data, bytes) else _encode(data)
+    if len(raw) > MAX_DEPTH and _openings(raw) > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
         raise JSONError(f"nested deeper than {MAX_DEPTH} levels")
+    try:
+        return orjson.loads(raw)
+    except ValueError:
+        return _read_slowly(raw)
+
+
+def _read_slowly(raw: bytes) -> object:
+    """What `loads` does, by the standard library's parser."""
+    text = _decode(raw)
     try:
         value: object = _decoder.decode(text)
     except JSONDecodeError as error:
@@ -49,15 +61,36 @@ def loads(data: bytes | str) -> object:
     return value
 
 
-def _both_forms(data: bytes | str) -> tuple[str, bytes]:
-    """The text as a string and as UTF-8; raises `JSONError` if one of them does not exist."""
+def _encode(text: str) -> bytes:
+    """The text as UTF-8; raises `JSONError` for half a surrogate pair."""
     try:
-        text, raw = (data, data.encode()) if isinstance(data, str) else (data.decode(), data)
-    except UnicodeError as error:
-        raise JSONError(f"not UTF-8 (at offset {error.start})") from None  # type: ignore[attr-defined]
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise JSONError(f"not UTF-8 (at offset {error.start})") from None
+
+
+def _decode(raw: bytes) -> str:
+    """The text of UTF-8; raises `JSONError`."""
     if raw.startswith(b"\xef\xbb\xbf"):
         raise JSONError("a byte order mark before the JSON text")
-    return text, raw
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise JSONError(f"not UTF-8 (at offset {error.start})") from None
+
+
+_LONG = 4096
+
+
+def _openings(raw: bytes) -> int:
+    """How many brackets are opened, strings included.
+
+    PERF: [ and { differ in one bit. In a long text numpy is ten times faster than bytes.count, which has more to do for
+    each call in a short one.
+    """
+    if len(raw) < _LONG:
+        return raw.count(b"[") + raw.count(b"{")
+    return int(np.count_nonzero(np.frombuffer(raw, np.uint8) | 0x20 == ord("{")))
 
 
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
@@ -106,4 +139,12 @@ def _refuse_constant(name: str) -> NoReturn:
     raise JSONError(f"{name} is not JSON")
 
 
-_decoder = JSONDecoder(parse_constant=_refuse_constant)
+def _read_integer(digits: str) -> int | float:
+    """The parser's hook for integers: exact within 64 bits, as orjson has it."""
+    value = int(digits)
+    if -(1 << 63) <= value < 1 << 64:
+        return value
+    return float(digits)
+
+
+_decoder = JSONDecoder(parse_constant=_refuse_constant, parse_int=_read_integer)

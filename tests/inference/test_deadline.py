@@ -1,0 +1,133 @@
+"""A model run ends when its time is over, or when nobody waits for it any more."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from wsgi_core.inference import Model
+from wsgi_core.inference.deadline import Deadline, Stopped, _watcher
+
+FOREVER = 1 << 40
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model that adds one as often as its input says."""
+    scalar = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["going"], ["still_going"]),
+            helper.make_node("Add", ["value", "one"], ["next_value"]),
+        ],
+        "body",
+        [
+            scalar("turn", TensorProto.INT64, []),
+            scalar("going", TensorProto.BOOL, []),
+            scalar("value", TensorProto.FLOAT, [1]),
+        ],
+        [scalar("still_going", TensorProto.BOOL, []), scalar("next_value", TensorProto.FLOAT, [1])],
+        [helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])],
+    )
+    graph = helper.make_graph(
+        [helper.make_node("Loop", ["turns", "yes", "start"], ["end"], body=body)],
+        "endless",
+        [scalar("turns", TensorProto.INT64, [])],
+        [scalar("end", TensorProto.FLOAT, [1])],
+        [
+            helper.make_tensor("yes", TensorProto.BOOL, [], [True]),
+            helper.make_tensor("start", TensorProto.FLOAT, [1], [0.0]),
+        ],
+    )
+    path = tmp_path_factory.mktemp("models") / "endless" / "1" / "model.onnx"
+    path.parent.mkdir(parents=True)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return Model("endless", "1", path, None)
+
+
+def run(model: Model, turns: int) -> Any:
+    return model.infer({"turns": np.array(turns, np.int64)})["end"]
+
+
+def soon(seconds: float = 0.03) -> float:
+    return time.monotonic() + seconds
+
+
+def test_without_a_deadline_it_just_runs(endless: Model):
+    assert run(endless, 3) == [3]
+
+
+def test_within_its_time_it_just_runs(endless: Model):
+    with Deadline(soon(60), lambda: False):
+        assert run(endless, 3) == [3]
+
+
+def test_after_its_time_it_is_stopped(endless: Model):
+    with pytest.raises(Stopped, match="time") as stopped, Deadline(soon()):
+        run(endless, FOREVER)
+    assert not stopped.value.left
+
+
+def test_when_its_time_is_over_already_it_does_not_begin(endless: Model):
+    with pytest.raises(Stopped), Deadline(time.monotonic()):
+        run(endless, 1)
+    assert not _watcher.runs
+
+
+def test_when_the_client_leaves_it_is_stopped(endless: Model):
+    left = threading.Event()
+    threading.Timer(0.03, left.set).start()
+    with pytest.raises(Stopped, match="left") as stopped, Deadline(soon(60), left.is_set):
+        run(endless, FOREVER)
+    assert stopped.value.left
+
+
+def test_the_model_is_as_good_as_before(endless: Model):
+    with pytest.raises(Stopped), Deadline(soon()):
+        run(endless, FOREVER)
+    assert run(endless, 5) == [5]
+
+
+def test_each_run_has_a_deadline_of_its_own(endless: Model):
+    results: list[Any] = []
+
+    def one(turns: int, seconds: float) -> None:
+        try:
+            with Deadline(soon(seconds)):
+                results.append(run(endless, turns).item())
+        except Stopped:
+            results.append("stopped")
+
+    threads = [threading.Thread(target=one, args=args) for args in [(FOREVER, 0.03), (1000, 60), (FOREVER, 0.05)]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(map(str, results)) == ["1000.0", "stopped", "stopped"]
+
+
+def test_runs_leave_nothing_behind(endless: Model):
+    for _ in range(100):
+        with Deadline(soon(60)):
+            run(endless, 1)
+    assert not _watcher.runs
+    assert sum(thread.name == "deadlines" for thread in threading.enumerate()) == 1
+
+
+def test_what_the_model_says_against_the_input_is_still_told(endless: Model):
+    with Deadline(soon(60)), pytest.raises(ValueError, match="turns"):
+        endless.infer({"turns": np.zeros(3, np.float32)})
+
+
+def test_deadlines_nest_and_end(endless: Model):
+    with Deadline(soon(60)):
+        with pytest.raises(Stopped), Deadline(time.monotonic()):
+            run(endless, 1)
+        assert run(endless, 1) == [1]
+    assert run(endless, 1) == [1]

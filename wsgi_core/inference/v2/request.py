@@ -1,0 +1,207 @@
+"""From the bytes of an infer request to the tensors that a model is fed with.
+
+The body is JSON, behind which the tensors may stand as bytes. A part that the protocol does not know is ignored; one
+that it knows and that is wrong, or that would silently not be obeyed, is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..card import describe
+from ..model import Model
+from ..strict_json import JSONError, loads
+from ..tensors import MAX_DIMENSIONS, NUMPY_TYPES, TensorSpec
+from . import binary, literal
+from .errors import InvalidRequest, quoted
+
+MAX_EMPTY = 1 << 20
+"""The other dimensions of a tensor without elements may come to so many: a model could make an output of them."""
+
+_NOT_OBEYED = ("classification", "shared_memory_region")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """What was asked for: the tensors by name, and for each output wanted whether it is to come as bytes."""
+
+    feed: dict[str, NDArray[Any]]
+    outputs: dict[str, bool]
+    id: str | None = None
+
+
+def read_infer_request(body: bytes, header_length: str | None, model: Model) -> InferRequest:
+    """The request for `model` in a body; `header_length` is the header that says where its JSON ends, if there is one.
+
+    0 there means a body that is the one input's bytes. Raises `InvalidRequest` for whatever the protocol does not
+    allow; whether the tensors fit the model is for `Model.infer` to say.
+    """
+    length = _json_length(header_length, len(body))
+    if length == 0 and header_length is not None:
+        return _read_raw(body, model)
+    payload = read_object(body[:length], "the request")
+    parameters = _parameters(payload, "the request")
+    rest = _Rest(memoryview(body)[length:])
+    feed = _read_inputs(payload, rest, model)
+    rest.check_end()
+    outputs = _read_outputs(payload, _flag(parameters, "binary_data_output", "the request"), model)
+    return InferRequest(feed, outputs, _optional(payload, "id", str, "the request"))
+
+
+def read_object(body: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in a body; raises `InvalidRequest`."""
+    try:
+        return _as(dict, loads(body), what)
+    except JSONError as error:
+        raise InvalidRequest(f"The body is not JSON: {error}") from error
+
+
+class _Rest:
+    """The bytes behind the JSON, of which each input takes its own in turn."""
+
+    def __init__(self, raw: memoryview) -> None:
+        self._raw = raw
+
+    def take(self, size: int, what: str) -> memoryview:
+        if not 0 <= size <= len(self._raw):
+            raise InvalidRequest(f"{what}: binary_data_size is {size}, but {len(self._raw)} bytes are left")
+        taken, self._raw = self._raw[:size], self._raw[size:]
+        return taken
+
+    def check_end(self) -> None:
+        if len(self._raw):
+            raise InvalidRequest(f"{len(self._raw)} bytes behind the JSON belong to no input")
+
+
+def _json_length(header: str | None, size: int) -> int:
+    """How many bytes of the body are JSON."""
+    if header is None:
+        return size
+    text = header.strip(" \t")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
+        raise InvalidRequest("Inference-Header-Content-Length must be a whole number of bytes")
+    if int(text) > size:
+        raise InvalidRequest(f"Inference-Header-Content-Length is {int(text)}, but the body has {size} bytes")
+    return int(text)
+
+
+def _read_inputs(payload: Mapping[str, Any], rest: _Rest, model: Model) -> dict[str, NDArray[Any]]:
+    known = {spec.name for spec in model.inputs}
+    feed: dict[str, NDArray[Any]] = {}
+    for number, entry in enumerate(_as(list, payload.get("inputs"), "inputs")):
+        tensor = _as(dict, entry, f"inputs[{number}]")
+        name = _as(str, tensor.get("name"), f"inputs[{number}].name")
+        if name not in known:
+            raise InvalidRequest(f"{quoted(name)} is no input of {model.id}; it has {sorted(known)}")
+        if name in feed:
+            raise InvalidRequest(f"input {quoted(name)} is there twice")
+        feed[name] = _read_tensor(tensor, rest, f"input {quoted(name)}")
+    return feed
+
+
+def _read_tensor(tensor: Mapping[str, Any], rest: _Rest, what: str) -> NDArray[Any]:
+    datatype = _as(str, tensor.get("datatype"), f"{what}: datatype")
+    if datatype not in NUMPY_TYPES:
+        raise InvalidRequest(f"{what}: {quoted(datatype)} is no datatype; there is {', '.join(NUMPY_TYPES)}")
+    shape = _shape(tensor.get("shape"), what)
+    parameters = _parameters(tensor, what)
+    has_size, has_data = "binary_data_size" in parameters, "data" in tensor
+    if has_size == has_data:
+        raise InvalidRequest(f"{what}: needs either data or the parameter binary_data_size, and not both")
+    if has_data:
+        return literal.decode(tensor["data"], datatype, shape, what)
+    size = _as(int, parameters["binary_data_size"], f"{what}: binary_data_size")
+    return binary.decode(rest.take(size, what), datatype, shape, what)
+
+
+def _shape(given: object, what: str) -> tuple[int, ...]:
+    sizes = _as(list, given, f"{what}: shape")
+    if len(sizes) > MAX_DIMENSIONS:
+        raise InvalidRequest(f"{what}: a shape has at most {MAX_DIMENSIONS} dimensions")
+    if not all(type(size) is int and size >= 0 for size in sizes):
+        raise InvalidRequest(f"{what}: a shape is made of whole numbers from 0")
+    if 0 in sizes and math.prod(size for size in sizes if size) > MAX_EMPTY:
+        raise InvalidRequest(f"{what}: the shape of an empty tensor is too large")
+    return tuple(sizes)
+
+
+def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> dict[str, bool]:
+    """The outputs wanted, by default all, and whether each is to come as bytes."""
+    known = [spec.name for spec in model.outputs]
+    wanted: dict[str, bool] = {}
+    for number, entry in enumerate(_optional(payload, "outputs", list, "the request") or ()):
+        output = _as(dict, entry, f"outputs[{number}]")
+        name = _as(str, output.get("name"), f"outputs[{number}].name")
+        if name not in known:
+            raise InvalidRequest(f"{quoted(name)} is no output of {model.id}; it has {known}")
+        if name in wanted:
+            raise InvalidRequest(f"output {quoted(name)} is there twice")
+        wanted[name] = _read_output(output, as_bytes, f"output {quoted(name)}")
+    return wanted or dict.fromkeys(known, as_bytes)
+
+
+def _read_output(output: Mapping[str, Any], as_bytes: bool, what: str) -> bool:
+    parameters = _parameters(output, what)
+    for name in _NOT_OBEYED:
+        if name in parameters:
+            raise InvalidRequest(f"{what}: the parameter {name} is not supported")
+    return _flag(parameters, "binary_data", what, as_bytes)
+
+
+def _read_raw(body: bytes, model: Model) -> InferRequest:
+    """The request that consists of one input's bytes; the shape follows from how many there are."""
+    if len(model.inputs) != 1:
+        raise InvalidRequest(f"{model.id} has {len(model.inputs)} inputs; a body without JSON is for one")
+    spec = model.inputs[0]
+    what = f"input {quoted(spec.name)}"
+    if spec.datatype == "BYTES":
+        array = np.array([body], object).reshape((1,) * (len(spec.shape) or 1))
+    else:
+        array = binary.decode(memoryview(body), spec.datatype, _raw_shape(spec, len(body), what), what)
+    return InferRequest({spec.name: array}, dict.fromkeys((output.name for output in model.outputs), True))
+
+
+def _raw_shape(spec: TensorSpec, size: int, what: str) -> tuple[int, ...]:
+    """The shape for so many bytes. Of two dimensions that are open the first is taken for the batch, which is 1."""
+    shape = list(spec.shape or (-1,))
+    if shape.count(-1) > 1 and shape[0] == -1:
+        shape[0] = 1
+    if shape.count(-1) > 1:
+        raise InvalidRequest(f"{what}: the shape {list(spec.shape)} leaves too much open for a body without JSON")
+    if -1 in shape:
+        others = math.prod(length for length in shape if length != -1) * spec.dtype.itemsize
+        shape[shape.index(-1)] = size // others if others else 0
+    return tuple(shape)
+
+
+def _parameters(part: Mapping[str, Any], what: str) -> dict[str, Any]:
+    return _optional(part, "parameters", dict, what) or {}
+
+
+def _flag(parameters: Mapping[str, Any], name: str, what: str, default: bool = False) -> bool:
+    value = _optional(parameters, name, bool, what)
+    return default if value is None else value
+
+
+def _optional(part: Mapping[str, Any], name: str, kind: type[T], what: str) -> T | None:
+    """The value of a name that may be missing; null stands for missing too."""
+    value = part.get(name)
+    return None if value is None else _as(kind, value, f"{what}: {name}")
+
+
+_KINDS = {str: "a string", list: "a list", dict: "an object", int: "a whole number", bool: "true or false"}
+
+
+def _as(kind: type[T], value: object, what: str) -> T:
+    """The value, which must be exactly of this type: true is no number."""
+    if type(value) is not kind:
+        raise InvalidRequest(f"{what} must be {_KINDS[kind]}, got {describe(value)}")
+    return value
