@@ -1,0 +1,121 @@
+"""How long things took, counted in buckets: in this process alone, or in files that several processes share."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+Labels = tuple[Any, ...]
+"""The values of the labels in their order; they become text only when they are read."""
+
+
+class Distribution(Protocol):
+    """A histogram of seconds by labels."""
+
+    def observe(self, labels: Labels, seconds: float) -> None:
+        """Count one that took so many seconds; any thread may."""
+
+
+class LocalDistribution:
+    """Counted in this process, under one lock: prometheus_client's own takes one for each of its values.
+
+    `bounds`: the upper ends of the buckets in seconds, ascending; above the last one there is one more.
+    """
+
+    def __init__(self, name: str, description: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
+        self.name = name
+        self.description = description
+        self.labels = labels
+        self.bounds = bounds
+        self._lock = threading.Lock()
+        # For each labels the counts of the buckets, and the sum of the seconds at the end.
+        self._children: dict[Labels, list[float]] = {}
+
+    def observe(self, labels: Labels, seconds: float) -> None:
+        place = bisect_left(self.bounds, seconds)
+        with self._lock:
+            child = self._children.get(labels)
+            if child is None:
+                child = self._children[labels] = [0] * (len(self.bounds) + 2)
+            child[place] += 1
+            child[-1] += seconds
+
+    def collect(self) -> Iterator[Any]:
+        """It in prometheus_client's words."""
+        from prometheus_client.metrics_core import HistogramMetricFamily
+        from prometheus_client.utils import floatToGoString
+
+        family = HistogramMetricFamily(self.name, self.description, labels=self.labels)
+        ends = [*map(floatToGoString, self.bounds), "+Inf"]
+        with self._lock:
+            children = [(labels, list(child)) for labels, child in self._children.items()]
+        for labels, (*counts, seconds) in children:
+            totals = [sum(counts[: place + 1]) for place in range(len(counts))]
+            family.add_metric([*map(str, labels)], list(zip(ends, totals, strict=True)), seconds)
+        yield family
+
+
+class SharedDistribution:
+    """Counted in a file of this process, which the others read: prometheus_client's own."""
+
+    def __init__(self, name: str, description: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
+        from prometheus_client import Histogram
+
+        self._histogram = Histogram(name, description, labels, buckets=bounds, registry=None)
+        self._children: dict[Labels, Any] = {}
+
+    def observe(self, labels: Labels, seconds: float) -> None:
+        child = self._children.get(labels)
+        if child is None:
+            child = self._children[labels] = self._histogram.labels(*map(str, labels))
+        child.observe(seconds)
+
+
+class Totals(Protocol):
+    """Sums of seconds, by one label."""
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add to the sums of these values of the label; any thread may."""
+
+
+class LocalTotals:
+    """Summed up in this process."""
+
+    def __init__(self, name: str, description: str, label: str) -> None:
+        self.name = name
+        self.description = description
+        self.label = label
+        self._lock = threading.Lock()
+        self._sums: dict[str, float] = {}
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        with self._lock:
+            sums = self._sums
+            for value, more in seconds.items():
+                sums[value] = sums.get(value, 0.0) + more
+
+    def collect(self) -> Iterator[Any]:
+        """They in prometheus_client's words."""
+        from prometheus_client.metrics_core import CounterMetricFamily
+
+        family = CounterMetricFamily(self.name, self.description, labels=[self.label])
+        with self._lock:
+            sums = dict(self._sums)
+        for value, seconds in sums.items():
+            family.add_metric([value], seconds)
+        yield family
+
+
+class SharedTotals:
+    """Summed up in a file of this process, which the others read: prometheus_client's own."""
+
+    def __init__(self, name: str, description: str, label: str) -> None:
+        from prometheus_client import Counter
+
+        self._counter = Counter(name, description, [label], registry=None)
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        for value, more in seconds.items():
+            self._counter.labels(value).inc(more)
