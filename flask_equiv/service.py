@@ -6,26 +6,29 @@ nothing else, so that both apps do the same work; a test compares the texts.
 
 from __future__ import annotations
 
-import logging
 import os
-import re
-import secrets
-import time
 import typing as t
-from urllib.parse import quote
 
 from flask import Flask as Application
-from flask import Request, Response, g, jsonify, render_template, request
+from flask import Request, Response, jsonify, request
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
+from wsgi_core.access import check_api_key
+from wsgi_core.configuration import load_settings
+from wsgi_core.cors import cross_origin
+from wsgi_core.deadlines import request_deadline
 from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, strict_json
+from wsgi_core.inference.deadline import Stopped
+from wsgi_core.inference.timing import phase
+from wsgi_core.lifecycle import Lifecycle
+from wsgi_core.observability import begin_request, observed_request
+from wsgi_core.retrieval import Assistant, chat_endpoint
 from wsgi_core.settings import Settings
+from wsgi_core.webhooks import PredictJob, WebhookQueue
 
-access_log = logging.getLogger("wsgi_core.access")
-
-# What a client may choose as a request's id: it comes back in a header and stands in the log.
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
+from .api import async_data, chat, demo, docs, health, loan, metrics, oip, sentiment, stream, webhooks
 
 
 class ServiceRequest(Request):
@@ -40,6 +43,10 @@ class ServiceRequest(Request):
             raise RequestEntityTooLarge()
         return data
 
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> t.Any:
+        with phase("parse"):
+            return t.cast(t.Any, super()).get_json(force, silent, cache)
+
     def on_json_loading_failed(self, e: ValueError | None) -> t.Any:
         if e is None:
             return super().on_json_loading_failed(e)
@@ -52,6 +59,10 @@ class ServiceJSON(DefaultJSONProvider):
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
         return strict_json.loads(s)
 
+    def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
+        with phase("encode"):
+            return super().dumps(obj, **kwargs)
+
 
 class Service(Application):
     """The application class of the service."""
@@ -59,27 +70,50 @@ class Service(Application):
     request_class = ServiceRequest
     json_provider_class = ServiceJSON
 
+    def dispatch_request(self) -> t.Any:
+        """Call the view, whose model runs are stopped when the request's time is over or its client has left."""
+        with request_deadline(request.environ, self.extensions["settings"].request_timeout):
+            return super().dispatch_request()
+
 
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
     """The service for the models in the folder ``models``, by default those that ``settings`` names.
 
-    Every model is loaded and warmed up before this returns. Raises ModelError if one can't be.
+    The settings are by default those of wsgi-core.toml and of the environment. Every model is loaded and warmed
+    up before this returns. Raises ConfigurationError, or ModelError if a model can't be loaded.
     """
     app = Service("wsgi_core", static_folder=None)
-    settings = settings or Settings()
+    settings = settings or load_settings().settings
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
+    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     repository = ModelRepository(models or settings.models)
     app.extensions["settings"] = settings
     app.extensions["models"] = repository
+    app.extensions["assistant"] = Assistant(repository, chat_endpoint(settings))
+    app.extensions["webhooks"] = WebhookQueue(PredictJob(repository, settings.webhook_results), settings.webhook_queue)
+    app.extensions["lifecycle"] = Lifecycle()
     add_views(app, repository)
     add_blueprints(app)
     add_hooks(app)
     add_error_handlers(app)
+    if settings.cors_origins:
+        add_cors(app, settings.cors_origins)
     return app
 
 
 def add_blueprints(app: Service) -> None:
     """The routes that have modules of their own."""
+    app.register_blueprint(demo.blueprint())
+    app.register_blueprint(docs.blueprint())
+    app.register_blueprint(health.blueprint())
+    app.register_blueprint(async_data.blueprint())
+    app.register_blueprint(chat.blueprint())
+    app.register_blueprint(loan.blueprint())
+    app.register_blueprint(metrics.blueprint())
+    app.register_blueprint(oip.blueprint())
+    app.register_blueprint(sentiment.blueprint())
+    app.register_blueprint(stream.blueprint())
+    app.register_blueprint(webhooks.blueprint())
 
 
 def add_views(app: Service, repository: ModelRepository) -> None:
@@ -95,43 +129,44 @@ def add_views(app: Service, repository: ModelRepository) -> None:
         """ok, as soon as the models are loaded"""
         return Response("ok", mimetype="text/plain")
 
-    @app.get("/")
-    def index() -> t.Any:
-        """This page"""
-        routes = [
-            (
-                ", ".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})),
-                rule.rule,
-                app.view_functions[rule.endpoint],
-            )
-            for rule in app.url_map.iter_rules()
-        ]
-        return render_template("index.html", routes=routes, models=repository.models)
-
 
 def add_hooks(app: Service) -> None:
-    """A request id, the time that the request took, and a line in the access log."""
+    """A request id, where the time of the request went, its place in the metrics, and a line in the access log."""
 
     @app.before_request
     def start_clock() -> None:
-        g.start = time.perf_counter()
-        given = request.environ.get("HTTP_X_REQUEST_ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        begin_request(request.environ)
+
+    if api_key := app.extensions["settings"].api_key:
+        key = api_key.get_secret_value().encode("utf-8")
+        app.before_request(lambda: check_api_key(request.environ, key))
 
     @app.after_request
     def set_headers(response: t.Any) -> t.Any:
-        g.status = response.status_code
-        g.elapsed_ms = (time.perf_counter() - g.start) * 1000
-        response.headers["X-Request-ID"] = g.request_id
-        response.headers["X-Response-Time-ms"] = f"{g.elapsed_ms:.3f}"
+        if observed := observed_request():
+            rule = request.url_rule
+            for name, value in observed.answered(response.status_code, rule.rule if rule else ""):
+                response.headers.add(name, value)
+            # Of what is passed through as it is nobody tells when it was closed.
+            observed.streamed = response.is_streamed and not response.direct_passthrough
+            if observed.streamed:
+                response.call_on_close(observed.end)
         return response
 
     @app.teardown_request
-    def write_access_log(exc: BaseException | None) -> None:
-        if access_log.isEnabledFor(logging.INFO):
-            path = quote(request.path, safe="/:@!$&'()*+,;=~")
-            status, elapsed_ms = g.get("status", 500), g.get("elapsed_ms", 0.0)
-            access_log.info("%s %s %s %.3f ms id=%s", request.method, path, status, elapsed_ms, g.get("request_id"))
+    def end_observation(exc: BaseException | None) -> None:
+        if observed := observed_request():
+            observed.leave()
+
+
+def add_cors(app: Service, origins: t.Sequence[str]) -> None:
+    """Pages of these origins may call the service."""
+    add_headers = cross_origin(origins)
+
+    @app.after_request
+    def allow_origin(response: t.Any) -> t.Any:
+        add_headers(request.environ, response.headers)
+        return response
 
 
 def add_error_handlers(app: Service) -> None:
@@ -139,7 +174,8 @@ def add_error_handlers(app: Service) -> None:
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> t.Any:
-        headers = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+        headers = Headers(error.get_headers())  # of a list only the last of a name would be taken
+        del headers["Content-Type"]
         return jsonify(error=error.description or error.name), error.code, headers
 
     @app.errorhandler(InvalidFeatures)
@@ -149,6 +185,11 @@ def add_error_handlers(app: Service) -> None:
     @app.errorhandler(InputError)
     def input_error(error: InputError) -> t.Any:
         return jsonify(error=error.message), 400
+
+    @app.errorhandler(Stopped)
+    def stopped(error: Stopped) -> t.Any:
+        # 499: what nginx writes into its log for it; nobody gets to see this answer.
+        return jsonify(error=str(error)), 499 if error.left else 504
 
     @app.errorhandler(ModelNotFound)
     def model_not_found(error: ModelNotFound) -> t.Any:

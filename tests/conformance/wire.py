@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 _RANDOM_ID = re.compile(r"[0-9a-f]{16}")
 _MILLISECONDS = re.compile(r"\d+\.\d{3}")
+_SERVER_TIMING = re.compile(r"(\w+;dur=\d+\.\d{3}(, )?)+")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Answer:
                 case "x-response-time-ms":
                     assert _MILLISECONDS.fullmatch(value)
                     value = "(time)"
+                case "server-timing":
+                    assert _SERVER_TIMING.fullmatch(value)
+                    value = _MILLISECONDS.sub("(time)", value)
                 case "allow":
                     value = ", ".join(sorted(value.split(", ")))
                 case "x-request-id" if _RANDOM_ID.fullmatch(value):

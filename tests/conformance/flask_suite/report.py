@@ -125,6 +125,7 @@ remain that mean something.
 _AGAIN = """\
 ## Run it
 
+<!-- not run: takes minutes, and fetches Flask's tests; .ci/run does it -->
 ```
 python -m tests.conformance.flask_suite             # against wsgi_core; writes this page
 python -m tests.conformance.flask_suite --real      # against Flask itself: checks the denominator

@@ -1,0 +1,22 @@
+"""Readiness, as load balancers and Kubernetes ask for it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from flask import Blueprint, Response, current_app
+from werkzeug.exceptions import ServiceUnavailable
+
+
+def blueprint() -> Blueprint:
+    """The route /readyz. (/healthz says that the process lives, which it does until its end.)"""
+    api = Blueprint("health", __name__)
+
+    @api.get("/readyz")
+    def readyz() -> t.Any:
+        """ready, until the server stops: 503 from then on"""
+        if not current_app.extensions["lifecycle"].ready:
+            raise ServiceUnavailable("stopping", retry_after=current_app.extensions["settings"].retry_after)
+        return Response("ready", mimetype="text/plain")
+
+    return api

@@ -1,0 +1,45 @@
+"""The loan API of the tutorials: approve or deny, and whether it can."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime
+
+from flask import Blueprint, current_app, jsonify, request
+from werkzeug.exceptions import BadRequest, ServiceUnavailable
+
+from wsgi_core.inference import InvalidFeatures
+from wsgi_core.inference.classify import classify, find_classifier
+
+
+def blueprint() -> Blueprint:
+    """The routes below /api/v1. Here an invalid input is answered with ``{"errors": [...]}``, all of them."""
+    api = Blueprint("loan", __name__, url_prefix="/api/v1")
+
+    @api.post("/predict")
+    def predict() -> t.Any:
+        """Loan: approved or denied, with the probability of approval"""
+        model = find_classifier(current_app.extensions["models"], "loan")
+        if model is None:
+            raise ServiceUnavailable("The model 'loan' is not loaded")
+        if not request.is_json:
+            raise BadRequest("Send JSON, as application/json")
+        prediction, probability = classify(model, model.read_row(request.get_json()))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return jsonify(prediction=prediction, probability=probability, model_version=model.id, timestamp=now)
+
+    @api.get("/health")
+    def health() -> t.Any:
+        """Whether the loan model is loaded"""
+        model = find_classifier(current_app.extensions["models"], "loan")
+        return jsonify(
+            status="degraded" if model is None else "healthy",
+            model_loaded=model is not None,
+            model_version=None if model is None else model.id,
+        )
+
+    @api.errorhandler(InvalidFeatures)
+    def invalid_features(error: InvalidFeatures) -> t.Any:
+        return jsonify(errors=error.fields), 422
+
+    return api

@@ -1,0 +1,65 @@
+"""Draw requests from /openapi.json and send them to both services, each in a process of its own.
+
+Every answer must be one that the description has, of the type and the shape that it says; what fits is accepted, what
+does not is refused, and nothing is a server error. Exit code 1 if anything else happens.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from tests.conformance.schema_fuzz.hooks import SECRET, SOURCE
+from tests.processes import Server, environment
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+PHASES = "examples,coverage,fuzzing"
+
+# The models are loaded and unloaded where nobody else asks for them.
+PASSES: dict[str, tuple[dict[str, str], list[str]]] = {
+    "": ({}, ["--exclude-path-regex", "/repository/models/"]),
+    "model control": ({"WSGI_CORE_MODEL_CONTROL": "true"}, ["--include-path-regex", "/repository/models/"]),
+}
+
+
+@click.command()
+@click.option("--examples", default=50, show_default=True, type=click.IntRange(1), help="Requests for each operation.")
+@click.option("--framework", "frameworks", multiple=True, default=["wsgi_core", "flask"], show_default=True)
+def main(examples: int, frameworks: tuple[str, ...]) -> None:
+    """The services against their own description."""
+    codes = [check(framework, name, examples) for framework in frameworks for name in PASSES]
+    sys.exit(max(codes))
+
+
+def check(framework: str, name: str, examples: int) -> int:
+    """One pass over one service; schemathesis's exit code, or 1 if the service's log tells of an error."""
+    settings, options = PASSES[name]
+    settings = {"WSGI_CORE_WEBHOOK_SECRETS": f"{SOURCE}={SECRET}", **settings}
+    with Server("-m", "wsgi_core", "serve", "--port", "0", "--framework", framework, **settings) as server:
+        server.ready()
+        click.echo(f"\n== {framework} {name}", nl=True)
+        code = schemathesis(f"http://{server.host}:{server.port}/openapi.json", examples, options)
+    said = [line for line in server.lines if "Traceback" in line or " ERROR " in line]
+    click.echo("".join(said), nl=False)
+    return 1 if said else code
+
+
+def schemathesis(url: str, examples: int, options: list[str]) -> int:
+    """Its exit code; what it keeps between runs goes into a folder that is thrown away."""
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", url, "--phases", PHASES,
+        "--max-examples", str(examples), "--continue-on-failure", "--warnings", "off", "--no-color", *options,
+    ]  # fmt: skip
+    environ = {**environment(), "SCHEMATHESIS_HOOKS": "tests.conformance.schema_fuzz.hooks"}
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(command, cwd=folder, env=environ, check=False, stdin=subprocess.DEVNULL).returncode
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUTF8", "1")
+    main()

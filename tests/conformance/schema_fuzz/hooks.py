@@ -1,0 +1,39 @@
+"""What schemathesis cannot know: how lines of JSON are written, and how a webhook is signed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import requests
+import schemathesis
+from requests.auth import AuthBase
+
+from wsgi_core.streaming import LINES
+from wsgi_core.webhooks import SIGNATURE, sign
+
+SECRET = "a secret of the tests alone"
+SOURCE = "github"
+
+
+class Signed(AuthBase):
+    """Signs a delivery that carries a signature at all."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if SIGNATURE in request.headers:
+            body = request.body or b""
+            request.headers[SIGNATURE] = sign(SECRET.encode(), body if isinstance(body, bytes) else body.encode())
+        return request
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Sign what goes to a webhook."""
+    if case.operation.path.startswith("/webhooks"):
+        kwargs["auth"] = Signed()
+
+
+@schemathesis.serializer(LINES)
+def write_lines(context: Any, value: Any) -> bytes:
+    """A body of one line."""
+    return value if isinstance(value, bytes) else json.dumps(value).encode()

@@ -1,0 +1,70 @@
+"""Compressed bodies: what is unpacked, what is refused, and never more than the limit."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+from werkzeug.datastructures import Accept
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.http import parse_accept_header
+
+from wsgi_core.content_coding import SMALLEST, UnsupportedCoding, choose_coding, decode_body, encode_body
+
+BODY = b"ab" * 5000
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("body", [b"", b"x", BODY])
+def test_there_and_back(coding: str, body: bytes) -> None:
+    assert decode_body(encode_body(body, coding), coding, 10_000) == body
+
+
+def test_what_the_standard_library_reads_and_writes() -> None:
+    assert gzip.decompress(encode_body(BODY, "gzip")) == BODY
+    assert zlib.decompress(encode_body(BODY, "deflate")) == BODY
+    assert decode_body(gzip.compress(BODY), " GZip ", None) == BODY
+    assert decode_body(zlib.compress(BODY), "deflate", None) == BODY
+
+
+def test_deflate_without_its_wrapping() -> None:
+    assert decode_body(zlib.compress(BODY, wbits=-15), "deflate", None) == BODY
+
+
+def test_the_same_body_gives_the_same_bytes() -> None:
+    assert encode_body(BODY, "gzip") == encode_body(BODY, "gzip")
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_no_coding(coding: str) -> None:
+    assert decode_body(BODY, coding, 1) == BODY
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip, gzip", "gzip;q=1", "é"])
+def test_unknown_codings_are_answered_with_those_that_are_known(coding: str) -> None:
+    with pytest.raises(UnsupportedCoding) as refused:
+        decode_body(BODY, coding, None)
+    assert ("Accept-Encoding", "gzip, deflate") in refused.value.get_headers()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_exactly_the_limit_and_one_more(coding: str) -> None:
+    packed = encode_body(BODY, coding)
+    assert decode_body(packed, coding, len(BODY)) == BODY
+    with pytest.raises(RequestEntityTooLarge):
+        decode_body(packed, coding, len(BODY) - 1)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_what_is_broken_is_refused(coding: str) -> None:
+    packed = encode_body(BODY, coding)
+    for broken in (b"", b"x", packed[:-1], packed[:10], packed + b"x", packed + packed, b"x" + packed):
+        with pytest.raises(BadRequest):
+            decode_body(broken, coding, None)
+
+
+def test_small_answers_stay_as_they_are() -> None:
+    accepted = parse_accept_header("gzip", Accept)
+    assert choose_coding(accepted, SMALLEST) == "gzip"
+    assert choose_coding(accepted, SMALLEST - 1) is None

@@ -1,0 +1,20 @@
+"""The async view of the tutorials."""
+
+from __future__ import annotations
+
+import typing as t
+
+from wsgi_core import Blueprint, current_app, jsonify
+from wsgi_core.gathering import example_sources, gather
+
+
+def blueprint() -> Blueprint:
+    """The route /async-data."""
+    api = Blueprint("async_data", __name__)
+
+    @api.get("/async-data")
+    async def async_data() -> t.Any:
+        """The repository's index and every model's answer to its example, all asked at once"""
+        return jsonify(await gather(example_sources(current_app.extensions["models"])))
+
+    return api

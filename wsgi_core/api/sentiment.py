@@ -1,0 +1,32 @@
+"""The sentiment API of the tutorials."""
+
+from __future__ import annotations
+
+import typing as t
+
+from werkzeug.exceptions import NotFound
+
+from wsgi_core import Blueprint, current_app, jsonify, request
+from wsgi_core.inference.classify import classify, find_classifier
+
+
+def blueprint() -> Blueprint:
+    """The route /sentiment."""
+    api = Blueprint("sentiment", __name__)
+
+    @api.post("/sentiment")
+    def sentiment() -> t.Any:
+        """Sentiment: whether a text is positive or negative, and how sure the model is"""
+        model = find_classifier(current_app.extensions["models"], "sentiment")
+        if model is None:
+            raise NotFound("There is no model 'sentiment'")
+        row = model.read_row(request.get_json())
+        prediction, probability = classify(model, row)
+        return jsonify(
+            input=row["text"],
+            prediction=prediction,
+            confidence_score=max(probability, 1 - probability),
+            backend="onnxruntime",
+        )
+
+    return api

@@ -1,0 +1,52 @@
+"""Which pages of other origins may call the service from a browser (CORS, as the Fetch standard has it).
+
+The preflight is answered by the automatic OPTIONS of the route, to which the headers are added here. Nothing is
+ever allowed with credentials.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from werkzeug.datastructures import Headers
+
+EXPOSED = "Retry-After, Server-Timing, X-Request-ID, X-Response-Time-ms"
+"""Headers that a page may read beyond those that it always may."""
+
+MAX_AGE = "600"
+"""Seconds for which a browser may keep the answer to a preflight."""
+
+_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: ?, ?[A-Za-z0-9!#$%&'*+.^_`|~-]+)*", re.ASCII)
+
+
+def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Headers], None]:
+    """What adds the headers of an answer: called with the environ and the answer's headers, which it changes.
+
+    `origins` are written as browsers send them (`https://app.example.org`); `*` is every origin.
+    """
+    any_origin = "*" in origins
+
+    def add_headers(environ: Mapping[str, Any], headers: Headers) -> None:
+        if not any_origin:
+            headers.add("Vary", "Origin")  # also where nothing is allowed: a cache must not give that to others
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is None or not (any_origin or origin in origins):
+            return
+        headers["Access-Control-Allow-Origin"] = "*" if any_origin else origin
+        if environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+            _answer_preflight(environ, headers)
+        else:
+            headers["Access-Control-Expose-Headers"] = EXPOSED
+
+    return add_headers
+
+
+def _answer_preflight(environ: Mapping[str, Any], headers: Headers) -> None:
+    """What may come: the methods of the route, and every header, for none of them gives more rights here."""
+    headers["Access-Control-Allow-Methods"] = ", ".join(sorted(headers.get("Allow", "GET").split(", ")))
+    headers["Access-Control-Max-Age"] = MAX_AGE
+    asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    if len(asked) <= 1000 and _NAMES.fullmatch(asked):
+        headers["Access-Control-Allow-Headers"] = asked

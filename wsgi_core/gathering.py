@@ -1,0 +1,44 @@
+"""Several sources asked at once: what takes long is done in threads, and none waits for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from .inference import InputError, ModelNotFound, ModelRepository
+
+Source = Callable[[], Any]
+
+
+async def gather(sources: Mapping[str, Source]) -> dict[str, Any]:
+    """What each source gives, by its name, in the time of the slowest.
+
+    A source that raises InputError or ModelNotFound has `{"error": ...}` in its place; the others have their answers.
+    """
+    answers = await asyncio.gather(*(asyncio.to_thread(_ask, source) for source in sources.values()))
+    return dict(zip(sources, answers, strict=True))
+
+
+def _ask(source: Source) -> Any:
+    try:
+        return source()
+    except (InputError, ModelNotFound) as error:
+        return {"error": str(error)}
+
+
+def example_sources(models: ModelRepository) -> dict[str, Source]:
+    """What the service gathers: the repository's index, from the disk, and each model's answer to its example."""
+    sources: dict[str, Source] = {"index": partial(_index, models)}
+    for model in models.models:
+        if model.card is not None:
+            sources[model.id] = partial(model.predict, model.card.example)
+    return sources
+
+
+def _index(models: ModelRepository) -> list[dict[str, str]]:
+    return [
+        {"name": entry.name, "version": entry.version, "state": entry.state, "reason": entry.reason}
+        for entry in models.index()
+    ]

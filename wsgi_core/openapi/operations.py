@@ -1,0 +1,116 @@
+"""What is said about one route: which bodies it takes, what it can answer, under which heading it stands.
+
+The words are OpenAPI's: a schema is a JSON Schema (2020-12) as a dict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Schema = dict[str, Any]
+
+JSON = "application/json"
+HTML = "text/html"
+TEXT = "text/plain"
+OCTETS = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of a route: what it means, and the schema of its body by content type (none: no body)."""
+
+    description: str
+    content: Mapping[str, Schema] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method of a route, as far as the code does not tell it already.
+
+    `group` is one of `GROUPS`. `body` has a schema by content type; without one the route takes no body.
+    `parameters` are OpenAPI's parameter objects; those of the path that are not named here are plain strings.
+    `summary` is for views that are not written here; all others have a docstring.
+    """
+
+    group: str
+    answers: Mapping[int, Answer]
+    body: Mapping[str, Schema] = field(default_factory=dict)
+    body_required: bool = True
+    parameters: tuple[Schema, ...] = ()
+    description: str = ""
+    summary: str = ""
+
+
+GROUPS = {
+    "Predictions": "The routes of the tutorials: JSON in, JSON out.",
+    "Open Inference Protocol": "Version 2 over REST, as tritonclient and the kserve client speak it.",
+    "Operation": "Health and figures, for probes and scrapers.",
+    "Pages": "For people: a start page, demos, and this description.",
+}
+"""The headings, in their order."""
+
+
+def ref(name: str) -> Schema:
+    """A schema of `components`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(properties: Mapping[str, Schema], *optional: str) -> Schema:
+    """An object with these properties, all of them there but the optional ones."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": dict(properties)} | ({"required": required} if required else {})
+
+
+def array(items: Schema, **limits: Any) -> Schema:
+    """A list of such items, within JSON Schema's limits `minItems` and `maxItems`."""
+    return {"type": "array", "items": items, **limits}
+
+
+def good(schema: Schema, description: str = "The answer", content_type: str = JSON) -> Answer:
+    """A 200 with a body."""
+    return Answer(description, {content_type: schema})
+
+
+_ERRORS = {
+    400: "The request is malformed: no JSON, another shape, or something is missing",
+    401: "The signature is missing or wrong",
+    403: "The operator has not allowed this",
+    404: "There is no such model, version or address",
+    409: "The state of the service does not allow this now",
+    411: "The length of the body is not declared",
+    413: "The body is larger than the service takes",
+    415: "Another content type or encoding than the service takes",
+    422: "Everything is there, but a value cannot be",
+    429: "Too many requests; try again after the time in Retry-After",
+    503: "Not now: the service is full or stopping, or has not what this needs",
+    504: "The time for the request is over",
+}
+
+
+def errors(*codes: int) -> dict[int, Answer]:
+    """The usual answers to what is wrong with a request: `{"error": ...}`."""
+    return {code: error(code) for code in codes}
+
+
+def error(code: int, schema: str = "") -> Answer:
+    """One error; 422 also says which fields it is about."""
+    name = schema or ("InvalidFields" if code == 422 else "Error")
+    headers = {"Retry-After": "How many seconds to wait"} if code in {429, 503} else {}
+    return Answer(_ERRORS[code], {JSON: ref(name)}, headers)
+
+
+COMPONENTS: dict[str, Schema] = {
+    "Error": record({"error": {"type": "string", "description": "What is wrong, in one line"}}),
+    "FieldProblem": record(
+        {
+            "field": {"type": "string", "examples": ["instances[3].tenure_months"]},
+            "message": {"type": "string", "examples": ["must be a number from 0 to 120 (months), got a string"]},
+        }
+    ),
+    "LoanErrors": record({"errors": array(ref("FieldProblem"))}),
+    "InvalidFields": record({"error": {"type": "string"}, "fields": array(ref("FieldProblem"))}),
+}
+"""The schemas that more than one answer uses."""

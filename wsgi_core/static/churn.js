@@ -1,0 +1,36 @@
+// Move the sliders: asked at each move, one question at a time, the newest values as soon as the answer is there.
+
+import { ask, percent } from "./ask.js";
+
+const form = document.getElementById("form");
+const probability = document.getElementById("probability");
+
+let busy = false;
+let again = false;
+
+function showValues() {
+  for (const output of form.querySelectorAll("output")) {
+    const value = Number(form.elements[output.htmlFor.value].value);
+    output.textContent = `${value.toLocaleString("en", { maximumFractionDigits: 2 })} ${output.dataset.unit}`;
+  }
+}
+
+async function predict() {
+  showValues();
+  again = busy;
+  if (busy) return;
+  busy = true;
+  const row = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, Number(value)]));
+  const answer = await ask(row);
+  if (answer) {
+    const share = answer[probability.dataset.name];
+    probability.textContent = percent(share);
+    document.getElementById("meter").value = share;
+  }
+  busy = false;
+  if (again) predict();
+}
+
+form.addEventListener("input", predict);
+form.addEventListener("submit", (event) => event.preventDefault());
+predict();
