@@ -5,20 +5,21 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import signal
 import socket
 import sys
 import typing as t
+from pathlib import Path
 
 import click
 
+from .config_cli import load_for_command, settings_options
 from .inference import ModelError
+from .observability.logs import log_to_stderr, wanted_level
+from .serving import Server
+from .serving.signals import stop_on_signals
+from .settings import Settings
 
-if t.TYPE_CHECKING:
-    from types import FrameType
-
-    from _typeshed.wsgi import WSGIApplication
-
+EXIT_UNANSWERED = 1
 EXIT_PORT = 2
 EXIT_MODEL = 3
 
@@ -46,71 +47,79 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def load_service(framework: str, models: str | None) -> t.Any:
-    """The service on ``framework``, a key of `SERVICES`. Raises ModelError, ImportError without Flask."""
-    return importlib.import_module(SERVICES[framework]).create_app(models)
+def load_service(settings: Settings) -> t.Any:
+    """The service on the framework that is set. Raises ModelError, ImportError without Flask."""
+    return importlib.import_module(SERVICES[settings.framework]).create_app(settings=settings)
 
 
-def run(app: WSGIApplication, sock: socket.socket, threads: int) -> None:
-    """Serve ``app`` on a bound socket until SIGINT or SIGTERM."""
-    from waitress.server import create_server
+class StartError(Exception):
+    """The server cannot start. The text is one line: what is wrong, and what to do; `code` is for the process's end."""
 
-    # It warns whenever all threads are busy, which is no fault and reads like one.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    signal.signal(signal.SIGTERM, _stop)
-    create_server(app, sockets=[sock], threads=threads).run()
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
-def _stop(signum: int, frame: FrameType | None) -> None:
-    raise SystemExit(0)
+def make_server(settings: Settings) -> Server:
+    """A server that listens already and serves when it is run; `Server.stop` ends it, from any thread.
 
-
-def _log_to_stderr(level: int) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler])
-
-
-@click.command("serve", short_help="Serve the models with waitress.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
-@click.option(
-    "--threads", default=min(8, (os.cpu_count() or 1) * 2), show_default=True, type=click.IntRange(1, 256),
-    help="Requests answered at the same time.",
-)  # fmt: skip
-@click.option("--models", metavar="DIR", help="A model repository. [default: the models of wsgi_core]")
-@click.option(
-    "--framework", default="wsgi_core", show_default=True, type=click.Choice(list(SERVICES)),
-    help="Whose lifecycle the requests pass through; the answers are the same.",
-)  # fmt: skip
-@click.option("--access-log/--no-access-log", default=False, help="A line per request on stderr.")
-def serve_command(host: str, port: int, threads: int, models: str | None, framework: str, access_log: bool) -> None:
-    """Serve the models over HTTP with waitress.
-
-    Exit code 2: the address can't be listened on; 3: a model can't be loaded.
+    Raises StartError.
     """
-    _log_to_stderr(logging.INFO if access_log else logging.WARNING)
+    host, port = settings.host, settings.port
     try:
         sock = bind(host, port)
     except (OSError, UnicodeError) as e:  # UnicodeError: a name that cannot be one, such as "a..b"
         reason = getattr(e, "strerror", None) or e
-        _fail(f"cannot listen on {host}:{port}: {reason}. Choose another --port or --host.", EXIT_PORT)
+        message = f"cannot listen on {host}:{port}: {reason}. Choose another --port or --host."
+        raise StartError(message, EXIT_PORT) from e
     try:
-        app = load_service(framework, models)
+        return Server(_load_or_refuse(settings), sock, settings)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _load_or_refuse(settings: Settings) -> t.Any:
+    try:
+        return load_service(settings)
     except ModelError as e:
-        _fail(str(e), EXIT_MODEL)
+        raise StartError(str(e), EXIT_MODEL) from e
     except ModuleNotFoundError as e:
         if e.name != "flask":
             raise
-        _fail("the Flask twin needs Flask: pip install 'wsgi_core[flask]'", 1)
-    shown = f"[{host}]" if ":" in host else host
-    names = ", ".join(model.id for model in app.extensions["models"].models)
-    click.echo(f"Serving on http://{shown}:{sock.getsockname()[1]} (Ctrl-C stops)")
-    click.echo(f"  framework {framework}, models {names}, {threads} threads")
+        raise StartError("the Flask twin needs Flask: pip install 'wsgi_core[flask]'", 1) from e
+
+
+@click.command("serve", short_help="Serve the models with waitress.")
+@settings_options
+def serve_command(config: Path | None, **options: object) -> None:
+    """Serve the models over HTTP with waitress.
+
+    A signal to stop, Ctrl-C among them, lets every request that is there be answered; a second one ends it at once.
+
+    Exit code 1: it ended with requests unanswered; 2: the address can't be listened on, or a setting does not fit; 3: a
+    model can't be loaded.
+    """
+    settings = load_for_command(config, options).settings
+    log_to_stderr(wanted_level(settings.access_log), settings.log_format)
+    try:
+        server = make_server(settings)
+    except StartError as error:
+        click.secho(f"Error: {error}", err=True, fg="red")
+        sys.exit(error.code)
+    with stop_on_signals(server):
+        _announce(server, settings)
+        everybody = server.run()
+    if not everybody:
+        # A thread may still be inside the runtime, from which the interpreter's orderly end could not take it.
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(EXIT_UNANSWERED)
+
+
+def _announce(server: Server, settings: Settings) -> None:
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    names = ", ".join(model.id for model in server.app.extensions["models"].models)
+    click.echo(f"Serving on http://{shown}:{server.port} (Ctrl-C stops)")
+    click.echo(f"  framework {settings.framework}, models {names}, {settings.threads} threads")
     sys.stdout.flush()
-    run(app, sock, threads)
-
-
-def _fail(message: str, code: int) -> t.NoReturn:
-    click.secho(f"Error: {message}", err=True, fg="red")
-    sys.exit(code)

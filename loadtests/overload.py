@@ -1,0 +1,114 @@
+"""Four times what the server can do: who is answered, how fast, and does health still answer.
+
+``python -m loadtests.overload [--seconds 60]``. First as many clients as there are places show the capacity; then
+requests come at four times that rate. Exit code 1 if anything but 200 and 503 was answered, a connection was lost,
+what was accepted took more than twice as long (p99) as at capacity, or health ever took 100 ms or more.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+
+import click
+
+from loadtests.victim import Presser, Victim, pressed, running, serve_command
+from loadtests.window import percentiles
+
+ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contract_month_to_month": 1, "has_fiber": 1}
+TIMES = 4
+HEALTH_MS = 100
+SECONDS_BETWEEN_PROBES = 0.1
+
+
+@dataclass
+class Outcome:
+    """What was seen; times in ms. `capacity` is a rate in answers a second."""
+
+    capacity: float
+    p99_at_capacity: float
+    rate: float
+    answers: dict[str, int]
+    lost: dict[str, int]
+    accepted: dict[str, float]
+    refused: dict[str, float]
+    health: dict[str, float]
+    slowest_health: float
+    client_lag: dict[str, float]
+    problems: list[str] = field(default_factory=list)
+
+    def judge(self) -> None:
+        """Write down what does not hold."""
+        others = {status for status in self.answers if status not in ("200", "503")}
+        if others or self.lost:
+            self.problems.append(f"other answers {sorted(others)}, lost {self.lost}")
+        if self.accepted["p99"] > 2 * self.p99_at_capacity:
+            self.problems.append("what was accepted took more than twice as long as at capacity")
+        if self.slowest_health >= HEALTH_MS:
+            self.problems.append(f"health took {self.slowest_health:.0f} ms")
+
+
+def batch(rows: int) -> bytes:
+    """A request for so many predictions at once."""
+    body = json.dumps({"instances": [ROW] * rows}).encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def probe(victim: Victim, client: Presser) -> list[float]:
+    """The times of health probes, until ``client`` has ended. RuntimeError if one is not answered by 200."""
+    times: list[float] = []
+    while client.running:
+        status, ms = victim.ask("/healthz")
+        if status != 200:
+            raise RuntimeError(f"health answered {status}")
+        times.append(ms)
+        time.sleep(SECONDS_BETWEEN_PROBES)
+    return times
+
+
+def measure(victim: Victim, message: bytes, clients: int, seconds: float) -> Outcome:
+    """Find the capacity, then press."""
+    with pressed(victim, message, clients=clients, seconds=min(seconds / 4, 10)) as client:
+        at_capacity = client.result()
+    times = at_capacity["times"].get("200", [])
+    if not times:
+        raise RuntimeError(f"nothing was answered: {at_capacity['lost']}")
+    capacity = len(times) / at_capacity["seconds"]
+    with pressed(victim, message, rate=TIMES * capacity, seconds=seconds) as client:
+        health = probe(victim, client)
+        seen = client.result()
+    return Outcome(
+        capacity=round(capacity, 1),
+        p99_at_capacity=percentiles(times)["p99"],
+        rate=round(TIMES * capacity, 1),
+        answers={status: len(found) for status, found in seen["times"].items()},
+        lost=seen["lost"],
+        accepted=percentiles(seen["times"].get("200", [])),
+        refused=percentiles(seen["times"].get("503", [])),
+        health=percentiles(health),
+        slowest_health=round(max(health), 1),
+        client_lag=percentiles(seen["lags"]),
+    )
+
+
+@click.command()
+@click.option("--seconds", default=60.0, show_default=True, help="How long the pressure lasts.")
+@click.option("--rows", default=500, show_default=True, help="Rows of a request: how much work it is.")
+@click.option("--threads", default=2, show_default=True)
+@click.option("--waiting", default=8, show_default=True)
+@click.option("--framework", default="wsgi_core", show_default=True)
+def main(seconds: float, rows: int, threads: int, waiting: int, framework: str) -> None:
+    """Press a server with four times its capacity."""
+    command = serve_command(framework=framework, threads=threads, max_waiting=waiting)
+    with running(*command) as victim:
+        outcome = measure(victim, batch(rows), threads + waiting, seconds)
+    outcome.judge()
+    click.echo(json.dumps(asdict(outcome), indent=2))
+    sys.exit(1 if outcome.problems else 0)
+
+
+if __name__ == "__main__":
+    main()

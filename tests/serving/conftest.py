@@ -1,0 +1,14 @@
+"""What the tests of the server share."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsgi_core.serving import listener, server
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server waits for by itself is over sooner than a test would want to wait."""
+    monkeypatch.setattr(listener, "_MAY_GO", 0.05)
+    monkeypatch.setattr(server, "LET_IN_SECONDS", 0.02)

@@ -1,0 +1,138 @@
+"""Slow, idle and too many clients: each has a limit, and none of them keeps the others out."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.serving.running import Client, running
+from wsgi_core.serving import listener
+from wsgi_core.settings import Settings
+
+
+def test_headers_that_take_too_long_are_408():
+    with running(header_timeout=0.05) as server:
+        client = server.connect()
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        reply = client.answer()
+        assert (reply.status, reply.headers["connection"]) == (408, "close")
+        assert "headers" in reply.error
+        assert client.ended()
+
+
+def test_a_body_that_takes_too_long_is_408():
+    with running(body_timeout=0.05) as server:
+        client = server.connect()
+        client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345")
+        reply = client.answer()
+        assert reply.status == 408
+        assert "body" in reply.error
+        assert client.ended()
+
+
+def test_a_slow_request_behind_a_running_one_waits_for_its_turn():
+    with running(header_timeout=0.05) as server:
+        client = server.connect()
+        client.send(b"GET /work HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\n")
+        server.app.wait_begun()
+        threading.Event().wait(0.6)  # two looks of the loop
+        server.app.open()
+        assert client.answer().status == 200
+        assert client.answer().status == 408
+
+
+def test_a_connection_without_a_request_is_closed_after_a_time():
+    with running(idle_timeout=0.05) as server:
+        fresh, used = server.connect(), server.connect()
+        used.ask("/a")
+        assert fresh.ended()
+        assert used.ended()
+
+
+def test_a_client_that_takes_nothing_of_its_answer_frees_its_thread():
+    def endless(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return iter(lambda: b"x" * 100_000, b"")
+
+    with running(endless, threads=1, send_timeout=0.3) as server:
+        deaf = server.connect()
+        deaf.get("/")
+        other = server.connect()
+        other.get("/")
+        assert other.file.read(100) != b""
+
+
+def test_more_idle_connections_than_fit_make_room_for_new_ones():
+    with running(max_connections=5) as server:
+        idle = [server.connect() for _ in range(5)]
+        for client in idle:
+            client.ask("/a")
+        new = [server.connect() for _ in range(5)]
+        assert [client.ask("/b").status for client in new] == [200] * 5
+        assert all(client.ended() for client in idle)
+
+
+def test_connections_with_a_request_are_never_closed_for_new_ones():
+    with running(max_connections=2, threads=2) as server:
+        working = [server.connect() for _ in range(2)]
+        for client in working:
+            client.get("/work")
+        server.app.wait_begun(2)
+        late = server.connect()
+        late.get("/late")
+        threading.Event().wait(0.3)
+        server.app.open()
+        assert [client.answer().status for client in working] == [200] * 2
+        assert late.answer().status == 200
+
+
+def test_two_hundred_kept_connections_are_served_in_turn():
+    with running(threads=2, max_waiting=400) as server:
+        clients = [server.connect() for _ in range(200)]
+        for _ in range(3):
+            for client in clients:
+                client.get("/a")
+            assert [client.answer().status for client in clients] == [200] * 200
+
+
+def test_on_windows_there_are_never_more_than_450_connections(monkeypatch: pytest.MonkeyPatch):
+    assert listener.connection_limit(Settings(max_connections=2000), "win32") == 450
+    assert listener.connection_limit(Settings(max_connections=40), "win32") == 40
+    assert listener.connection_limit(Settings(max_connections=2000), "linux") == 2000
+
+
+# Proxies
+
+
+def forwarded(**settings: Any) -> dict[str, Any]:
+    """The environ of a request that says it was forwarded."""
+    with running(**settings) as server:
+        client: Client = server.connect()
+        client.send(
+            b"GET /a HTTP/1.1\r\nHost: inner\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"
+            b"X-Forwarded-Host: outer.test\r\n\r\n"
+        )
+        assert client.answer().status == 200
+        environ: dict[str, Any] = server.app.seen[0]
+        return environ
+
+
+def test_what_a_client_says_about_being_forwarded_is_not_believed():
+    environ = forwarded()
+    assert environ["REMOTE_ADDR"] == "127.0.0.1"
+    assert environ["wsgi.url_scheme"] == "http"
+    assert environ["HTTP_HOST"] == "inner"
+    assert not [name for name in environ if "FORWARDED" in name]
+
+
+def test_what_the_trusted_proxy_says_is_believed():
+    environ = forwarded(trusted_proxy="127.0.0.1")
+    assert environ["REMOTE_ADDR"] == "192.0.2.7"
+    assert environ["wsgi.url_scheme"] == "https"
+    assert environ["HTTP_HOST"] == "outer.test"
+
+
+def test_another_proxy_is_not_believed():
+    assert forwarded(trusted_proxy="192.0.2.1")["REMOTE_ADDR"] == "127.0.0.1"

@@ -1,0 +1,151 @@
+"""What is no proper request, or too much of one, gets an answer in JSON that says why, and the connection ends."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.serving.running import Running, running
+from wsgi_core.serving.listener import make_limits
+from wsgi_core.serving.parser import Parser
+from wsgi_core.settings import Settings
+
+HEAD = b"POST /a HTTP/1.1\r\nHost: x\r\n"
+
+REFUSED: dict[str, tuple[int, str, bytes]] = {
+    "no request": (400, "", b"hello\r\n\r\n"),
+    "small letters": (400, "", b"get / HTTP/1.1\r\n\r\n"),
+    "no such version": (400, "", b"GET / HTTP/x\r\n\r\n"),
+    "unbalanced brackets": (400, "no sense", b"GET http://[::1/ HTTP/1.1\r\n\r\n"),
+    "no length at all": (400, "", HEAD + b"Content-Length:\r\n\r\n"),
+    "a negative length": (400, "", HEAD + b"Content-Length: -1\r\n\r\n"),
+    "two lengths": (400, "", HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+    "a length of 5,000 digits": (400, "no sense", HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n"),
+    "a name with blanks": (400, "", HEAD + b"X Y: z\r\n\r\n"),
+    "a blank before the colon": (400, "", HEAD + b"X-Y : z\r\n\r\n"),
+    "a zero byte": (400, "", HEAD + b"X: a\0b\r\n\r\n"),
+    "a bare line feed": (400, "", HEAD + b"X: a\nb\r\n\r\n"),
+    "a folded line": (400, "folded", HEAD + b"X: a\r\n b\r\n\r\n"),
+    "many blanks": (400, "blanks", HEAD + b"X:" + b" " * 15_000 + b"\0\r\n\r\n"),
+    "many tabs": (400, "blanks", HEAD + b"X:" + b"\t " * 7_000 + b"\0\r\n\r\n"),
+    "length and encoding": (
+        400, "together", HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    "chunked twice": (400, "once", HEAD + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+    "chunked in two lines": (
+        400, "once", HEAD + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    "an empty encoding": (400, "once", HEAD + b"Transfer-Encoding:\r\n\r\n"),
+    "another encoding": (400, "only", HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    "identity": (400, "only", HEAD + b"Transfer-Encoding: identity\r\n\r\n"),
+    "chunked in 1.0": (400, "HTTP/1.1", b"POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    "a chunk's size of letters": (400, "", HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n"),
+    "a negative chunk": (400, "", HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"),
+    "a chunk longer than it says": (400, "", HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n"),
+    "an endless chunk size": (400, "too long", HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 3000),
+    "endless trailers": (400, "too long", HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 3000),
+    "too many header bytes": (431, "16384 bytes", b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000),
+    "a long address": (431, "16384 bytes", b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n"),
+    "too many headers": (431, "100 header lines", HEAD + b"X: y\r\n" * 100 + b"\r\n"),
+    "a body over the limit": (413, "20000 bytes", HEAD + b"Content-Length: 20001\r\n\r\n"),
+    "a body far over the limit": (413, "20000 bytes", HEAD + b"Content-Length: 99999999999999999999\r\n\r\n"),
+    "a chunked body over the limit": (
+        413, "20000 bytes", HEAD + b"Transfer-Encoding: chunked\r\n\r\n4e21\r\n" + b"x" * 20_001),
+    "asks first, over the limit": (413, "20000 bytes", HEAD + b"Expect: 100-continue\r\nContent-Length: 20001\r\n\r\n"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def small() -> Running:
+    """A server that takes bodies of 20,000 bytes."""
+    with running(max_content_length=20_000) as server:
+        server.app.open()
+        yield server
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(small: Running, name: str):
+    status, says, sent = REFUSED[name]
+    before = len(small.app.seen)
+    client = small.connect()
+    client.send(sent)
+    reply = client.answer()
+    assert reply.status == status
+    assert says in reply.error
+    assert reply.headers["connection"] == "close"
+    assert client.ended()
+    assert len(small.app.seen) == before, "the application was called"
+
+
+ACCEPTED: dict[str, tuple[int, bytes]] = {
+    "as many bytes as allowed": (20_000, HEAD + b"Content-Length: 20000\r\n\r\n" + b"x" * 20_000),
+    "as many headers as allowed": (0, HEAD + b"X: y\r\n" * 99 + b"\r\n"),
+    "as many bytes in many chunks": (
+        20_000, HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"2\r\nxy\r\n" * 10_000 + b"0\r\n\r\n"),
+    "more bytes where more are allowed": (
+        20_001, HEAD.replace(b"/a", b"/predict/stream?x") + b"Content-Length: 20001\r\n\r\n" + b"x" * 20_001),
+    "chunks": (4, HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n3;x=y\r\nbcd\r\n0\r\nT: u\r\n\r\n"),
+    "chunked in capitals": (1, HEAD + b"TRANSFER-ENCODING: \tChunked\r\n\r\n1\r\na\r\n0\r\n\r\n"),
+    "the word in an address": (0, b"GET /transfer-encoding HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "an empty line first": (0, b"\r\n" + HEAD + b"\r\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_accepted(small: Running, name: str):
+    length, sent = ACCEPTED[name]
+    client = small.connect()
+    client.send(sent)
+    reply = client.answer()
+    assert reply.status == 200
+    assert b'"length": %d}' % length in reply.body
+    assert client.ask("/next").status == 200
+
+
+@pytest.mark.parametrize("name", [*REFUSED, *ACCEPTED])
+def test_byte_by_byte_it_is_the_same(name: str):
+    """Wherever the network cuts a request in two, the verdict is the same."""
+    sent = REFUSED[name][2] if name in REFUSED else ACCEPTED[name][1]
+    parser = Parser(make_limits(Settings(max_content_length=20_000), FakeSocket()))
+    for number in range(len(sent)):
+        parser.received(sent[number : number + 1])
+        if parser.completed and not parser.empty:
+            break
+        if parser.completed:
+            parser = Parser(parser.adj)
+    assert parser.completed
+    if name in REFUSED:
+        assert parser.error.code == REFUSED[name][0]
+        assert not parser.expect_continue
+    else:
+        assert parser.error is None
+
+
+class FakeSocket:
+    """Something for waitress's settings, which nobody listens on."""
+
+
+def test_a_large_body_is_refused_before_it_is_sent_and_the_answer_arrives(small: Running):
+    """The client goes on sending: closing at once would reset the connection and take the answer away."""
+    client = small.connect()
+    client.send(HEAD + b"Content-Length: 50000000\r\n\r\n")
+    sender = threading.Thread(target=client.send, args=(b"x" * 5_000_000,))
+    sender.start()
+    sender.join()
+    assert client.answer().status == 413
+    assert client.ended()
+
+
+def test_asked_first_a_client_is_told_to_continue(small: Running):
+    client = small.connect()
+    client.send(HEAD + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+    assert client.file.readline() == b"HTTP/1.1 100 Continue\r\n"
+    assert client.file.readline() == b"\r\n"
+    client.send(b"abc")
+    assert client.answer().status == 200
+
+
+def test_an_application_that_raises_is_answered_without_a_trace(small: Running, caplog: pytest.LogCaptureFixture):
+    reply = small.connect().ask("/boom")
+    assert reply.status == 500
+    assert "boom" not in reply.error
+    assert "RuntimeError: boom" in caplog.text

@@ -1,0 +1,207 @@
+"""A stop answers everybody who is there, and then ends."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from tests.serving.running import Client, Gate, Running, request, running
+from wsgi_core.server import bind
+from wsgi_core.serving import Server
+from wsgi_core.settings import Settings
+
+
+def refuses_connections(server: Running) -> bool:
+    try:
+        socket.create_connection(server.address, timeout=5).close()
+    except OSError:
+        return True
+    return False
+
+
+def wait_until_it_stops(server: Running) -> None:
+    """Wait until no more connections are taken. Each turn of the loop is one that the server makes too."""
+    listener = server.server._listener
+    for _ in range(10_000):
+        if not listener.accepting:
+            return
+        threading.Event().wait(0.001)
+    raise AssertionError("still accepting")
+
+
+def test_an_idle_server_stops_and_says_that_nobody_was_left():
+    with running() as server:
+        server.server.stop()
+        assert server.join() is True
+        assert refuses_connections(server)
+
+
+def test_running_waiting_streaming_and_half_sent_requests_are_answered():
+    with running(threads=2, max_waiting=3) as server:
+        streaming, working, waiting, sending = (server.connect() for _ in range(4))
+        streaming.get("/stream")
+        working.get("/work")
+        server.app.wait_begun(2)
+        waiting.get("/work")
+        half = request("POST", "/late", b"x" * 1000)
+        sending.send(half[:500])
+        server.connect().ask("/healthz")
+        server.server.stop()
+        wait_until_it_stops(server)
+        sending.send(half[500:])
+        server.app.open()
+        for client in (working, waiting, sending):
+            reply = client.answer()
+            assert reply.status == 200
+            assert reply.headers["connection"] == "close"
+            assert client.ended()
+        assert streaming.answer().body == b"firstlast"
+        assert server.join() is True
+
+
+def test_a_second_request_on_a_kept_connection_is_still_answered():
+    with running() as server:
+        client = server.connect()
+        assert "connection" not in client.ask("/a").headers
+        server.server.stop()
+        wait_until_it_stops(server)
+        reply = client.ask("/b")
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+        assert client.ended()
+        assert server.join() is True
+
+
+def test_an_http_1_0_client_that_keeps_its_connection_is_told_too():
+    with running() as server:
+        client = server.connect()
+        client.send(b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert client.answer().headers["connection"] == "Keep-Alive"
+        server.server.stop()
+        wait_until_it_stops(server)
+        client.send(b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert client.answer().headers["connection"] == "close"
+
+
+def test_clients_that_the_system_has_let_in_are_answered():
+    """They are connected and have sent, but the server, which does not run yet, has not looked."""
+    app = Gate()
+    server = Server(app, bind("127.0.0.1", 0), Settings(threads=2, max_waiting=20))
+    clients = [Client(("127.0.0.1", server.port)) for _ in range(20)]
+    for client in clients:
+        client.get("/quick")
+    server.stop()
+    assert server.run() is True
+    assert [client.answer().status for client in clients] == [200] * 20
+    for client in clients:
+        client.close()
+
+
+def test_readiness_goes_first_and_everything_else_after_the_pause():
+    with running(stop_pause=60) as server:
+        lifecycle = server.app.extensions["lifecycle"]
+        assert lifecycle.ready
+        server.server.stop()
+        assert not lifecycle.ready
+        client = server.connect()
+        reply = client.ask("/quick")
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+        assert client.ended()
+        server.server.abort()
+        assert server.join() is True
+
+
+def test_abort_ends_at_once_and_says_that_somebody_was_left():
+    with running() as server:
+        client = server.connect()
+        client.get("/work")
+        server.app.wait_begun()
+        server.server.stop()
+        server.server.abort()
+        assert server.join() is False
+        assert client.ended()
+
+
+def test_a_stop_has_a_limit():
+    with running(stop_timeout=0.05) as server:
+        server.connect().get("/work")
+        server.app.wait_begun()
+        server.server.stop()
+        assert server.join() is False
+
+
+def test_an_idle_client_does_not_hold_up_the_stop():
+    with running() as server:
+        clients = [server.connect() for _ in range(5)]
+        for client in clients[1:]:
+            client.ask("/a")
+        server.server.stop()
+        assert server.join() is True
+        assert all(client.ended() for client in clients)
+
+
+def test_where_there_are_no_filters_a_stop_works_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.platform", "other")
+    with running() as server:
+        client = server.connect()
+        client.get("/a")
+        server.server.stop()
+        assert client.answer().status == 200
+        assert server.join() is True
+
+
+def test_stopping_again_afterwards_does_nothing():
+    with running() as server:
+        server.server.stop()
+        server.join()
+        server.server.stop()
+        server.server.abort()
+
+
+def test_its_threads_end_with_it():
+    before = threading.active_count()
+    with running(threads=3) as server:
+        server.connect().ask("/a")
+    assert threading.active_count() == before
+
+
+def test_the_application_finds_the_admission():
+    with running() as server:
+        assert server.app.extensions["admission"] is server.server.admission
+
+
+def test_an_application_without_extensions_is_served_too():
+    def plain(environ: dict[str, object], start_response: object) -> list[bytes]:
+        assert callable(start_response)
+        start_response("204 No Content", [])
+        return []
+
+    with running(plain) as server:
+        assert server.connect().ask("/a").status == 204
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_fifty_kept_connections_lose_nothing(turn: int):
+    """Each asks again and again; what it has sent before it is told to stop is answered."""
+    with running(max_waiting=100) as server:
+        server.app.open()
+        lost: list[str] = []
+        clients = [threading.Thread(target=ask_until_told, args=(server.connect(), lost)) for _ in range(50)]
+        for client in clients:
+            client.start()
+        server.app.wait_begun(100)
+        server.server.stop()
+        for client in clients:
+            client.join(20)
+        assert lost == []
+        assert server.join() is True
+
+
+def ask_until_told(client: Client, lost: list[str]) -> None:
+    """Ask until an answer says that it is the last."""
+    try:
+        while "connection" not in client.ask("/work").headers:
+            pass
+    except Exception as error:
+        lost.append(repr(error))

@@ -1,0 +1,63 @@
+"""How many requests may be here: so many at work, so many waiting, and no more of one client than it may have.
+
+Only counting happens here; who waits where is the matter of `lanes`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+Reason = Literal["overloaded", "client", "expired"]
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """The place of one request, given back once."""
+
+    client: str
+    held: bool = True
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class Admission:
+    """Places for `at_work` + `waiting` requests, at most `per_client` of them (0: all) for one address.
+
+    `inside`: the places that are taken. `refused`: how many requests got none, by reason, since the start.
+    """
+
+    at_work: int
+    waiting: int
+    per_client: int = 0
+    inside: int = 0
+    refused: Counter[Reason] = field(default_factory=Counter)
+    _clients: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def enter(self, client: str) -> Ticket | Reason:
+        """A place for a request of ``client``, or why there is none."""
+        with self._lock:
+            refusal: Reason | None = None
+            if self.per_client and self._clients[client] >= self.per_client:
+                refusal = "client"
+            elif self.inside >= self.at_work + self.waiting:
+                refusal = "overloaded"
+            if refusal:
+                self.refused[refusal] += 1
+                return refusal
+            self.inside += 1
+            self._clients[client] += 1
+        return Ticket(client)
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give a place back; a second time does nothing."""
+        with self._lock:
+            if ticket.held:
+                ticket.held = False
+                self.inside -= 1
+                self._clients[ticket.client] -= 1
+                if not self._clients[ticket.client]:
+                    del self._clients[ticket.client]

@@ -1,0 +1,149 @@
+"""One client's connection: waitress's channel, with JSON errors, an orderly end, and limits on slow clients."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.task import WSGITask
+
+from ..deadlines import RECEIVED
+from .admission import Ticket
+from .errors import JSONErrorTask, Refusal
+from .parser import Parser
+
+# Seconds in which what a client still sends after the last answer is read and thrown away. Closing at once would
+# reset the connection, and the reset can overtake the answer.
+_LINGER = 2.0
+
+
+class Task(WSGITask):  # type: ignore[misc]
+    """One call of the application."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """The environ, with the time at which the request was whole."""
+        environ: dict[str, Any] = super().get_environment()
+        environ[RECEIVED] = self.request.received_at
+        return environ
+
+    def build_response_header(self) -> bytes:
+        """The head of the answer; while the server stops, the connection's last one."""
+        if self.channel.server.stopping:
+            # As if the client had asked for it, whichever version of HTTP it speaks.
+            self.request.headers["CONNECTION"] = "close"
+        head: bytes = super().build_response_header()
+        if self.content_length is not None:
+            # The work is done. A client that reads fast must find this place free for its next request.
+            self.channel.give_place_back()
+        return head
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """What waitress makes of an accepted connection.
+
+    `client`: its address. `ticket`: its request's place. `refusals`: requests to be answered by whoever finds them.
+    """
+
+    task_class = Task
+    error_task_class = JSONErrorTask
+    parser_class = Parser
+    request: Parser | None
+    close_when_flushed: bool
+
+    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
+        self.client = str(addr[0])
+        self.ticket: Ticket | None = None
+        self.refusals: list[Parser] = []
+        self.linger_until = 0.0
+        super().__init__(server, sock, addr, adj, map)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is asked here, nothing is being sent, and nothing is left to send."""
+        return not (self.requests or self.request or self.total_outbufs_len or self.close_when_flushed)
+
+    def received(self, data: bytes) -> bool:
+        """Take bytes, on the I/O thread."""
+        taken: bool = super().received(data)
+        self._answer_refused()
+        return taken
+
+    def service(self) -> None:
+        """Answer the request at the head of the queue, on a thread of one of the lanes."""
+        super().service()
+        self._answer_refused()
+
+    def give_place_back(self) -> None:
+        """The request at work needs its place no longer."""
+        if self.ticket is not None:
+            self.server.task_dispatcher.admission.leave(self.ticket)
+
+    def give_up(self, error: Refusal) -> None:
+        """Answer a request that is not whole yet, and probably never will be. On the I/O thread."""
+        with self.requests_lock:
+            request = self.request
+            if request is None or self.requests:
+                return
+            request.error, request.completed, self.request = error, True, None
+            self.requests.append(request)
+            self.server.add_task(self)
+        self._answer_refused()
+
+    def close_unasked(self) -> None:
+        """Close an idle connection, unless a request has come just now."""
+        try:
+            come = self.socket.recv(1, socket.MSG_PEEK)
+        except OSError:  # nothing there
+            come = b""
+        if not come:
+            self.handle_close()
+
+    def readable(self) -> bool:
+        """Whether to read; after the last answer too, to see the client's end."""
+        return bool(self.linger_until or super().readable())
+
+    def handle_read(self) -> None:
+        """Read; what comes after the last answer is thrown away."""
+        if not self.linger_until:
+            super().handle_read()
+            return
+        try:
+            self.recv(65536)  # closes by itself at the client's end
+        except OSError:
+            self.handle_close()
+
+    def handle_write(self) -> None:
+        """Send. Where waitress would close after the last answer, only our side is closed, and the client heard out."""
+        if not self.close_when_flushed:
+            super().handle_write()
+            return
+        self.close_when_flushed = False  # which nobody sets again
+        super().handle_write()
+        if self.connected and self.total_outbufs_len:
+            self.close_when_flushed = True
+        elif self.connected:
+            self._linger()
+
+    def handle_close(self) -> None:
+        """The connection is over, whoever ended it."""
+        super().handle_close()
+        self.server.task_dispatcher.leave(self)
+
+    def _linger(self) -> None:
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.handle_close()
+        else:
+            self.linger_until = time.monotonic() + _LINGER
+
+    def _answer_refused(self) -> None:
+        """Answer here and now what `Lanes.add_task` refused. The next request on the connection may be refused too."""
+        while True:
+            try:
+                self.refusals.pop()  # atomic: one thread alone gets it
+            except IndexError:
+                return
+            super().service()

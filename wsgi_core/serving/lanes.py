@@ -1,0 +1,114 @@
+"""Who answers a request: threads for the work, two of their own for health and metrics, nobody for what is refused.
+
+waitress has one queue without a bound in front of its threads. Here a request that finds no place is answered at once
+by whoever brought it, mostly the I/O thread, and health never stands behind a model run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from queue import SimpleQueue
+from typing import Any
+
+from ..access import HEALTH
+from ..deadlines import allowed_seconds
+from ..settings import Settings
+from .admission import Admission, Reason, Ticket
+from .errors import Refusal, overloaded, too_many_requests
+
+logger = logging.getLogger("wsgi_core.serving")
+
+# What load balancers and monitors ask, and must be told when the server has no place for anything else.
+ALWAYS = HEALTH | {"/metrics"}
+_MONITOR_THREADS = 2
+
+# The channel whose turn it is, and its place; None ends the thread.
+_Lane = SimpleQueue[tuple[Any, Ticket | None] | None]
+
+
+class Lanes:
+    """waitress's task dispatcher: takes channels, each with a whole request at the head of its queue."""
+
+    def __init__(self, settings: Settings, admission: Admission) -> None:
+        self.settings = settings
+        self.admission = admission
+        self._work: _Lane = SimpleQueue()
+        self._monitor: _Lane = SimpleQueue()
+        self._threads = [
+            *(self._start(self._work, f"work-{number}") for number in range(settings.threads)),
+            *(self._start(self._monitor, f"monitor-{number}") for number in range(_MONITOR_THREADS)),
+        ]
+
+    def add_task(self, channel: Any) -> None:
+        """Let the channel's next request wait for a thread, or mark it as refused: the caller answers then.
+
+        The caller holds the channel's lock.
+        """
+        request = channel.requests[0]
+        if request.error is None and request.path in ALWAYS and request.command in ("GET", "HEAD"):
+            self._monitor.put((channel, None))
+            return
+        if request.error is None:
+            admitted = self.admission.enter(channel.client)
+            if isinstance(admitted, Ticket):
+                channel.ticket = admitted
+                self._work.put((channel, admitted))
+                return
+            request.error = self._refusal(admitted)
+        channel.refusals.append(request)
+
+    def leave(self, channel: Any) -> None:
+        """The channel's client has gone: its place is free if its request was only waiting."""
+        ticket = channel.ticket
+        if ticket is not None and not ticket.begun:
+            self.admission.leave(ticket)
+
+    def shutdown(self, timeout: float) -> bool:
+        """End the threads, each after what it does now; whether all had ended after ``timeout`` seconds."""
+        for _ in range(self.settings.threads):
+            self._work.put(None)
+        for _ in range(_MONITOR_THREADS):
+            self._monitor.put(None)
+        until = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _refusal(self, reason: Reason) -> Refusal:
+        if reason == "client":
+            return too_many_requests(self.settings.retry_after)
+        return overloaded(self.settings.retry_after)
+
+    def _start(self, lane: _Lane, name: str) -> threading.Thread:
+        # A daemon: one that never ends must not keep the process alive beyond the stop's limit.
+        thread = threading.Thread(target=self._serve, args=(lane,), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _serve(self, lane: _Lane) -> None:
+        while (turn := lane.get()) is not None:
+            channel, ticket = turn
+            try:
+                if ticket is not None:
+                    self._begin(channel, ticket)
+                channel.service()
+            except BaseException:
+                logger.exception("a request on %r could not be answered", channel)
+            finally:
+                if ticket is not None:
+                    self.admission.leave(ticket)
+
+    def _begin(self, channel: Any, ticket: Ticket) -> None:
+        """Start with a request, unless its time went by while it waited: then it is refused."""
+        ticket.begun = True
+        request = channel.requests[0]
+        try:
+            seconds = allowed_seconds(request.headers.get("X_REQUEST_TIMEOUT"), self.settings.request_timeout)
+        except ValueError:
+            return  # the application says what is wrong with it
+        if time.monotonic() - request.received_at >= seconds:
+            self.admission.refused["expired"] += 1
+            text = "the time for this request was over before it began"
+            request.error = overloaded(self.settings.retry_after, text)

@@ -1,0 +1,65 @@
+"""docs/limits.md, made out of the settings: ``python -m wsgi_core.serving.limits_page > docs/limits.md``."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..configuration import is_secret, option, variable
+from ..inference.schema import MAX_ROWS
+from ..inference.strict_json import MAX_DEPTH
+from ..inference.tensors import MAX_DIMENSIONS
+from ..settings import Settings
+from ..streaming import MAX_LINE
+
+_HEAD = """\
+# Limits
+
+What a client may ask of the server, the option that says so, and what a client beyond it gets. The option has the same
+name elsewhere: `--max-headers` is `max_headers` in wsgi-core.toml, and in the environment
+`WSGI_CORE_MAX_HEADERS`. Every answer is JSON, `{"error": "..."}`. This page is made out of the settings themselves.
+
+"""
+
+_SET = """\
+| limit | option | default | answer |
+|---|---|---|---|
+"""
+
+_FIXED = f"""
+These have no option:
+
+| limit | value | answer |
+|---|---|---|
+| Levels of arrays and objects in JSON | {MAX_DEPTH} | 400 |
+| NaN, infinities, lone surrogates, a byte order mark, anything but UTF-8 in JSON | none | 400 |
+| Rows of a batch, unless a model's card allows fewer | {MAX_ROWS} | 400 |
+| Dimensions of a tensor | {MAX_DIMENSIONS} | 400 |
+| Bytes of a line in the body of `/predict/stream` | {MAX_LINE} | an error in its line |
+| Bytes of a compressed body when it is unpacked | those of a body | 413 |
+| Transfer-Encoding with a Content-Length, or other than chunked | none | 400, connection closed |
+"""
+
+
+def page() -> str:
+    """The whole page, in Markdown."""
+    return _HEAD + _SET + "".join(_rows()) + _FIXED
+
+
+def _rows() -> t.Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and "answer" in extra:
+            # A secret is no option: everybody on the machine can read a command line.
+            place = variable(name) if is_secret(name) else option(name)
+            description = f"{field.description}".replace("<", "\\<")
+            yield f"| {description} | `{place}` | {_shown(field.default)} | {extra['answer']} |\n"
+
+
+def _shown(default: object) -> str:
+    if default is False:
+        return "no"
+    return "none" if default in (None, (), {}) else f"{default}"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
