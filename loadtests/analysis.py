@@ -12,16 +12,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from loadtests.imports import MODULES, NOTHING
-from loadtests.results import ExperimentResult, Import, LoadResult, Process, Results, Run
+from loadtests.results import ExperimentResult, Import, LatencyResult, LatencyRun, LoadResult, Process, Results, Run
 from loadtests.rungs.phases import PHASES
 from loadtests.stats import Estimate, Figure, FloatArray, estimate, student_estimate, student_ratio
-from loadtests.studies import AGAIN, STUDIES, WHERE, Goal, phase_name
+from loadtests.studies import STUDIES, WHERE, Goal, phase_name
 
 # A reader is told that a run was noisy when an app may seem to differ from itself by more than this.
 NOISY = 0.03
 # A load generator beyond this share of a core may be what bounds the run.
-GENERATOR_LIMIT = 0.9
+GENERATOR_LIMIT = 0.7
 SERVER_LIMIT = 0.85
+# In a closed loop each client has a request under way but for the moments it needs itself. More requests than clients
+# can't be, but for those that a short window cuts in two: somebody has counted wrongly. Many fewer, and the clients
+# were not where the load should be.
+MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
+# A contender whose name ends so is the one before it once more: what they differ by is noise.
+AGAIN_SUFFIX = " again"
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class ExperimentSummary:
-    """One experiment: its contenders, what the driver costs, and the app measured against itself."""
+    """One experiment: its contenders, what the driver costs, and the app measured against itself.
+
+    ``whole``: what the last rung of a ladder costs more than the first.
+    """
 
     key: str
     title: str
@@ -48,6 +57,7 @@ class ExperimentSummary:
     driver: Estimate
     costs: list[Cost]
     itself: Estimate | None
+    whole: Estimate | None = None
 
     @property
     def reach(self) -> float:
@@ -76,6 +86,8 @@ class Served:
     bound_by: str
     requests: int
     failures: int
+    server_share: float = 0.0
+    in_flight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,33 @@ class LoadSummary:
     rates: dict[tuple[str, str], Estimate]
     cpu: dict[tuple[str, str], Estimate]
     cpu_differences: dict[tuple[str, str], Estimate]
+    mode: str = "saturation"
+    server: str = "waitress"
+    rate: float = 0.0
+    generator_processes: int = 1
+
+
+@dataclass(frozen=True)
+class LatencySummary:
+    """One service at one rate, as one generator saw it: ms by percentile, each with its interval over the runs.
+
+    A percentile that fewer than one request of a run lies above is left out. ``lag_ms``: the 99th percentile of how
+    late the open-loop generator itself was; ``asked`` and ``reached`` are requests a second.
+    """
+
+    key: str
+    title: str
+    server: str
+    service: str
+    generator: str
+    share: float
+    asked: float
+    reached: Estimate
+    latencies_ms: dict[str, Estimate]
+    generator_share: float
+    lag_ms: float
+    runs: int
+    requests: int
 
 
 @dataclass(frozen=True)
@@ -118,6 +157,7 @@ class Summary:
 
     experiments: list[ExperimentSummary] = field(default_factory=list)
     loads: list[LoadSummary] = field(default_factory=list)
+    latencies: list[LatencySummary] = field(default_factory=list)
     imports: dict[str, dict[str, Estimate]] = field(default_factory=dict)
     goals: list[GoalSummary] = field(default_factory=list)
     phases: list[PhaseCost] = field(default_factory=list)
@@ -134,14 +174,16 @@ def summarise(results: Results) -> Summary:
     experiments = [summarise_experiment(one) for one in measured if one.key != WHERE.key]
     phases = [phase for one in measured if one.key == WHERE.key for phase in summarise_phases(one)]
     loads = [summarise_load(one) for one in results.loads if one.runs]
+    latencies = [found for one in results.latencies if one.runs for found in summarise_latencies(one)]
     imports = summarise_imports(results.imports)
     goals = _goals(results, loads)
-    return Summary(experiments, loads, imports, goals, phases, waited(results))
+    return Summary(experiments, loads, latencies, imports, goals, phases, waited(results))
 
 
 def waited(results: Results) -> float:
     """The share of their time that the measuring processes were ready but did not run: 0 on an idle machine."""
-    blocks = [block for one in results.experiments for process in one.processes for block in process.blocks]
+    measured = (*results.experiments, *results.curve)
+    blocks = [block for one in measured for process in one.processes for block in process.blocks]
     wall = sum(block.wall_ns for block in blocks)
     return max(0.0, 1 - sum(block.cpu_ns for block in blocks) / wall) if wall else 0.0
 
@@ -164,9 +206,9 @@ def matrices(result: ExperimentResult) -> list[FloatArray]:
     return [matrix(process, len(result.contenders)) for process in result.processes]
 
 
-def net(index: int) -> Figure:
-    """Cost of contender ``index`` (the driver is 0) without the driver's."""
-    return lambda cost: cost[..., index] - cost[..., 0]
+def net(index: int, driver: int = 0) -> Figure:
+    """Cost of contender ``index`` without the driver's."""
+    return lambda cost: cost[..., index] - cost[..., driver]
 
 
 def difference(one: int, other: int) -> Figure:
@@ -176,21 +218,27 @@ def difference(one: int, other: int) -> Figure:
 
 def ratio(top: int, bottom: int) -> Figure:
     """Net cost of ``top`` as a multiple of that of ``bottom``."""
-    return lambda cost: net(top)(cost) / net(bottom)(cost)
+    return quotient(net(top), net(bottom))
+
+
+def quotient(top: Figure, bottom: Figure) -> Figure:
+    """One figure as a multiple of the other."""
+    return lambda cost: top(cost) / bottom(cost)
 
 
 def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
     """Costs, prices and ratios of one experiment with their intervals, all from the same resamples."""
     tables = matrices(result)
-    shown = [name for name in result.contenders if name != AGAIN]
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
-    base = at[result.reference]
+    nets = {name: net(index, at.get(result.drivers.get(name, ""), 0)) for name, index in at.items()}
+    again = [name for name in at if name.endswith(AGAIN_SUFFIX)]
+    shown = [name for name in at if name not in again and name not in result.drivers.values()]
     figures: list[Figure] = [lambda cost: cost[..., 0]]
-    figures += [net(at[name]) for name in shown]
-    figures += [ratio(at[name], base) for name in shown]
+    figures += [nets[name] for name in shown]
+    figures += [quotient(nets[name], nets[result.reference]) for name in shown]
     figures += [difference(at[one], at[other]) for one, other in zip(shown[1:], shown, strict=False)]
-    if AGAIN in at:
-        figures.append(ratio(at[AGAIN], at["wsgi_core"]))
+    figures.append(difference(at[shown[-1]], at[shown[0]]))
+    figures += [quotient(nets[name], nets[name.removesuffix(AGAIN_SUFFIX)]) for name in again]
     driver, *found = estimate(tables, figures)
     return _put_together(result, shown, driver, found, min(map(len, tables)))
 
@@ -199,7 +247,7 @@ def _put_together(
     result: ExperimentResult, shown: list[str], driver: Estimate, found: list[Estimate], rounds: int
 ) -> ExperimentSummary:
     count = len(shown)
-    costs, ratios, steps = found[:count], found[count : 2 * count], found[2 * count : 3 * count - 1]
+    costs, ratios, (*steps, whole) = found[:count], found[count : 2 * count], found[2 * count : 3 * count]
     prices: list[Estimate | None] = [None, *steps] if result.ladder else [None] * count
     return ExperimentSummary(
         key=result.key,
@@ -211,7 +259,8 @@ def _put_together(
         rounds=rounds,
         driver=driver,
         costs=[Cost(*parts) for parts in zip(shown, costs, ratios, prices, strict=True)],
-        itself=found[-1] if AGAIN in result.contenders else None,
+        itself=found[-1] if len(found) > 3 * count else None,
+        whole=whole if result.ladder else None,
     )
 
 
@@ -244,10 +293,14 @@ def summarise_load(result: LoadResult) -> LoadSummary:
         users=result.users,
         server_threads=result.server_threads,
         pairs=len(pairs),
-        services=[_served(name, [run for run in result.runs if run.service == name]) for name in result.services],
+        services=[_served(result, name) for name in result.services],
         rates={(a, b): _paired_ratio(pairs, a, b, "requests_per_second") for a, b in ordered},
         cpu={(a, b): _paired_ratio(pairs, a, b, "server_cpu_us") for a, b in ordered},
         cpu_differences={(a, b): _paired_difference(pairs, a, b) for a, b in ordered},
+        mode=result.mode,
+        server=result.server,
+        rate=result.rate,
+        generator_processes=result.generator_processes,
     )
 
 
@@ -267,11 +320,12 @@ def _paired_difference(pairs: Sequence[dict[str, Run]], one: str, other: str) ->
     return student_estimate([pair[one].server_cpu_us - pair[other].server_cpu_us for pair in pairs])
 
 
-def _served(name: str, runs: Sequence[Run]) -> Served:
-    names = runs[0].latencies_ms
-    latencies = {key: float(np.mean([run.latencies_ms[key] for run in runs])) for key in names}
-    generator = float(np.mean([run.generator_share for run in runs]))
-    server = float(np.mean([run.server_cpu_seconds / run.seconds for run in runs]))
+def _served(result: LoadResult, name: str) -> Served:
+    runs = [run for run in result.runs if run.service == name]
+    latencies = {key: _mean([run.latencies_ms[key] for run in runs]) for key in runs[0].latencies_ms}
+    generator = _mean([run.generator_share for run in runs])
+    server = _mean([run.server_cpu_seconds / run.seconds for run in runs])
+    in_flight = _mean([run.in_flight for run in runs])
     return Served(
         name=name,
         requests_per_second=student_estimate([run.requests_per_second for run in runs]),
@@ -281,7 +335,13 @@ def _served(name: str, runs: Sequence[Run]) -> Served:
         bound_by=bound_by(server, generator),
         requests=sum(run.requests for run in runs),
         failures=sum(run.failures for run in runs),
+        server_share=server,
+        in_flight=in_flight,
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
 
 
 def bound_by(server_share: float, generator_share: float) -> str:
@@ -289,6 +349,46 @@ def bound_by(server_share: float, generator_share: float) -> str:
     if generator_share >= GENERATOR_LIMIT:
         return "generator"
     return "server" if server_share >= SERVER_LIMIT else "neither"
+
+
+def law_holds(service: Served, users: int) -> bool:
+    """Little's law at saturation: the requests under way, rate times latency, are the clients, but for their own time.
+
+    0 stands for a result file of before this was measured.
+    """
+    return not service.in_flight or LEAST_IN_FLIGHT <= service.in_flight / users <= MOST_IN_FLIGHT
+
+
+def summarise_latencies(result: LatencyResult) -> list[LatencySummary]:
+    """Each service at each rate, the open loop before Locust."""
+    found = []
+    for rate, share in zip(result.rates, result.shares, strict=True):
+        for service in result.services:
+            for generator in ("open loop", "locust"):
+                runs = [r for r in result.runs if (r.service, r.generator, r.rate) == (service, generator, rate)]
+                if runs:
+                    found.append(_summarise_latency(result, share, runs))
+    return found
+
+
+def _summarise_latency(result: LatencyResult, share: float, runs: Sequence[LatencyRun]) -> LatencySummary:
+    fewest = min(run.requests for run in runs)
+    carried = [name for name in runs[0].latencies_ms if fewest * (1 - float(name[1:]) / 100) >= 1]
+    return LatencySummary(
+        key=result.key,
+        title=result.title,
+        server=result.server,
+        service=runs[0].service,
+        generator=runs[0].generator,
+        share=share,
+        asked=runs[0].rate,
+        reached=student_estimate([run.requests_per_second for run in runs]),
+        latencies_ms={name: student_estimate([run.latencies_ms[name] for run in runs]) for name in carried},
+        generator_share=_mean([run.generator_share for run in runs]),
+        lag_ms=_mean([run.lag_ms.get("p99", 0.0) for run in runs]),
+        runs=len(runs),
+        requests=sum(run.requests for run in runs),
+    )
 
 
 # Imports
@@ -335,8 +435,12 @@ def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: st
 
 def _goals(results: Results, loads: list[LoadSummary]) -> list[GoalSummary]:
     """The goals of the study for which there are samples."""
-    found = [(goal, _find(goal, results, loads)) for goal in STUDIES[results.study].goals]
+    found = [(goal, _find(goal, results, loads)) for goal in _goals_of(results.study)]
     return [GoalSummary(goal, value, verdict(goal, value)) for goal, value in found if value is not None]
+
+
+def _goals_of(study: str) -> tuple[Goal, ...]:
+    return STUDIES[study].goals if study in STUDIES else ()
 
 
 def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | None:

@@ -1,88 +1,188 @@
 """The command: ``wsgi-core overhead``, also ``python -m loadtests``.
 
-Exit codes: 0 measured; 2 wrong usage; 4 the contenders do not answer the same; 5 a part of the run failed (a server
-that does not start, a failed request); 130 interrupted, with what was measured until then in the result file.
+Exit codes: 0 measured; 1 nothing that could be done, or something became dearer (``compare``); 2 wrong usage; 3
+``compare`` cannot tell; 4 the contenders do not answer the same; 5 a part of the run failed (a server that does not
+start, a failed request); 130 interrupted, with what was measured until then in the result file.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from loadtests.studies import STUDIES
+from loadtests.studies import SERVERS, STUDIES
 
-if TYPE_CHECKING:
-    from rich.console import Console
+NEEDED = (
+    "flask", "locust", "psutil", "falcon", "bottle", "django", "starlette", "fastapi", "uvicorn", "flask_cors",
+    "sklearn", "joblib", "pandas", *(() if sys.platform == "win32" else ("gunicorn",)),
+)  # fmt: skip
 
-NEEDED = ("flask", "locust", "psutil", "falcon", "bottle")
+
+NEEDED_FOR_APPS = ("psutil",)
 
 
-@click.group(invoke_without_command=True)
+class Overhead(click.Group):
+    """The group of the command: ``--apps`` takes all specifications that follow it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Click's method: ``--apps a=m:x b=m:y`` becomes ``--apps a=m:x --apps b=m:y``."""
+        given: list[str] = []
+        within = False
+        for argument in args:
+            within = argument == "--apps" or (within and "=" in argument and not argument.startswith("-"))
+            if within and given and argument != "--apps" and given[-1] != "--apps":
+                given.append("--apps")
+            given.append(argument)
+        return super().parse_args(ctx, given)
+
+
+def _server_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """The servers in a list with commas, in the order in which they are known."""
+    wanted = {name.strip() for name in value.split(",")} if value else set()
+    if unknown := sorted(wanted.difference(SERVERS)):
+        raise click.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(SERVERS)}")
+    return tuple(name for name in SERVERS if name in wanted)
+
+
+@click.group(cls=Overhead, invoke_without_command=True)
 @click.option("--quick", is_flag=True, help="Within 90 seconds on 2 cores; wider intervals.")
 @click.option(
     "--study", type=click.Choice(list(STUDIES)), default="service", show_default=True,
-    help="service: the ladder from the bare callable to Flask, in process and served. core: case by case, with peers.",
+    help="service: the ladder from the bare callable to Flask, in process and served. ladder, served: one of the two,"
+    " served with more peers. curve: the framework's share, model by model. core: case by case, with peers.",
 )  # fmt: skip
+@click.option(
+    "--apps", multiple=True, metavar="NAME=MODULE:APP ...",
+    help="Your own WSGI applications against each other, in process, in place of a study.",
+)  # fmt: skip
+@click.option(
+    "--request", "requests", multiple=True, metavar="FILE.http", type=click.Path(path_type=Path),
+    help="With --apps: what they are asked, as editors' HTTP clients write it: POST /path, headers, a blank line, the"
+    " body. Several files are measured apart. Default: GET /.",
+)  # fmt: skip
+@click.option("--validate", is_flag=True, help="The proof of the instrument, in place of a study: VALIDATION.md.")
+@click.option("--resume", is_flag=True, help="Go on with the interrupted run in the folder of --out.")
+@click.option(
+    "--servers", callback=_server_names, metavar="NAME,...",
+    help=f"Only what is served by these: {', '.join(SERVERS)}. Also those that --quick leaves out.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(0), default=0, help="Locust as a master with so many worker processes.")
+@click.option("--remote", is_flag=True, help="The workers are started on other machines: see loadtests/distributed.md.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address at which the servers listen.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("overhead"), show_default=True,
     help="The folder for results.json and index.html.",
 )  # fmt: skip
 @click.pass_context
-def overhead(context: click.Context, quick: bool, study: str, out: Path) -> None:
-    """Measure what the framework costs: in process, and served under Locust's load."""
+def overhead(
+    context: click.Context,
+    quick: bool,
+    study: str,
+    servers: tuple[str, ...],
+    workers: int,
+    remote: bool,
+    host: str,
+    out: Path,
+    apps: tuple[str, ...],
+    requests: tuple[Path, ...],
+    validate: bool,
+    resume: bool,
+) -> None:
+    """Measure what the framework costs: in process, and served under Locust's load.
+
+    \b
+    wsgi-core overhead --quick
+    wsgi-core overhead --apps mine=my.wsgi:app other="my.new:create_app()" --request predict.http
+    wsgi-core overhead --validate
+    """
     if context.invoked_subcommand:
         return
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    _check_usage(apps, requests, validate, resume)
+    _need(NEEDED_FOR_APPS if apps else NEEDED)
+    if remote and not workers:
+        raise click.UsageError("--remote needs --workers: how many are to be waited for")
+    if apps:
+        sys.exit(_measure_apps(apps, requests, quick, out))
+    if validate:
+        from loadtests.commands import measure_validation
+
+        sys.exit(measure_validation(quick, out, resume))
+    sys.exit(_measure(study, quick, out, servers, (workers, remote, host), resume))
+
+
+def _check_usage(apps: tuple[str, ...], requests: tuple[Path, ...], validate: bool, resume: bool) -> None:
+    if requests and not apps:
+        raise click.UsageError("--request goes with --apps: which applications are to be asked?")
+    if apps and validate:
+        raise click.UsageError("--apps and --validate are two measurements: one at a time")
+    if apps and resume:
+        raise click.UsageError("--resume is for studies and --validate: a run of --apps is short, start it again")
+
+
+def _need(names: tuple[str, ...]) -> None:
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
         raise click.UsageError(
             f"not installed: {', '.join(missing)}. Install them with: pip install 'wsgi-core[overhead]'"
         )
-    sys.exit(_measure(study, quick, out))
 
 
-def _measure(study: str, quick: bool, out: Path) -> int:
-    from loadtests import progress, terminal
-    from loadtests.inprocess import RunFailed
-    from loadtests.run import Run
+def _measure_apps(apps: tuple[str, ...], requests: tuple[Path, ...], quick: bool, out: Path) -> int:
+    from loadtests.app_loader import AppError
+    from loadtests.commands import INTERRUPTED, measure_apps
+    from loadtests.report import write
+    from loadtests.request_file import RequestFileError
+    from loadtests.terminal import console
 
-    console = terminal.console()
-    out.mkdir(parents=True, exist_ok=True)
-    run = Run(STUDIES[study], quick, _command(study, quick), out)
-    planned = progress.duration(run.results.planned_seconds)
-    console.print(f"{run.study.title}: about {planned}. Leave the machine alone meanwhile.", markup=False)
-    code = 0
     try:
-        run.carry_out(console)
-    except RunFailed as error:
-        click.echo(str(error), err=True)
-        code = error.code
-    except KeyboardInterrupt:
-        click.echo("interrupted: what was measured is kept", err=True)
-        code = 130
-    if code in (0, 130) and run.path.exists():
-        _report(console, run.path)
+        code = measure_apps(apps, requests, quick, out)
+    except (AppError, RequestFileError) as error:
+        raise click.UsageError(str(error)) from error
+    if code in (0, INTERRUPTED) and (out / "results.json").exists():
+        write(console(), out / "results.json")
     return code
 
 
-def _command(study: str, quick: bool) -> str:
-    return " ".join(["wsgi-core overhead", "--study", study, *(["--quick"] if quick else [])])
+def _measure(
+    study: str, quick: bool, out: Path, servers: tuple[str, ...], spread: tuple[int, bool, str], resume: bool
+) -> int:
+    from loadtests import progress, terminal
+    from loadtests.commands import INTERRUPTED, finish, resumable
+    from loadtests.report import write
+    from loadtests.run import Run
+    from loadtests.served import Spread
+
+    console = terminal.console()
+    resumed = resumable(out / "results.json", _command()) if resume else None
+    out.mkdir(parents=True, exist_ok=True)
+    run = Run(STUDIES[study], quick, _command(), out, servers, Spread(*spread), resumed)
+    if run.plan.finished:
+        click.echo(f"{run.path} is complete: nothing is left to measure")
+        return 0
+    planned = progress.duration(run.plan.seconds)
+    console.print(f"{run.study.title}: about {planned}. Leave the machine alone meanwhile.", markup=False)
+    code = finish(lambda: run.carry_out(console), run.path)
+    if code in (0, INTERRUPTED) and run.path.exists():
+        write(console, run.path)
+    return code
 
 
-def _report(console: Console, path: Path) -> None:
-    """Print what the result file says, and write the page beside it."""
-    from loadtests import analysis, page, terminal
-    from loadtests.results import read
+def _command() -> str:
+    """The command as it was given, for the result file."""
+    return " ".join(["wsgi-core overhead", *_arguments(click.get_current_context())])
 
-    results = read(path)
-    summary = analysis.summarise(results)
-    terminal.show(console, results, summary)
-    target = path.with_name("index.html")
-    target.write_text(page.render(results, summary), encoding="utf-8")
-    console.print(f"\n{results.seconds:.0f} s. Written: {path}, {target}", markup=False)
+
+def _arguments(context: click.Context) -> Iterator[str]:
+    for name, value in context.params.items():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE and name not in ("out", "resume"):
+            yield f"--{name}"
+            if value is not True:
+                yield ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 @overhead.command()
@@ -90,10 +190,11 @@ def _report(console: Console, path: Path) -> None:
 def report(results: Path) -> None:
     """Show a result file again, and write its page anew."""
     from loadtests import terminal
+    from loadtests.report import write
     from loadtests.results import ResultError
 
     try:
-        _report(terminal.console(), results)
+        write(terminal.console(), results)
     except ResultError as error:
         raise click.ClickException(str(error)) from error
 
@@ -107,13 +208,13 @@ def report(results: Path) -> None:
 def readme(results: Path, target: Path, plot: Path) -> None:
     """Write the figures of a result file between the markers of the README, and the plot."""
     from loadtests import analysis
-    from loadtests.readme import NoMarkers, write
+    from loadtests.readme import NoLadder, NoMarkers, write
     from loadtests.results import ResultError, read
 
     try:
         found = read(results)
         write(found, analysis.summarise(found), target, plot)
-    except (NoMarkers, ResultError) as error:
+    except (NoLadder, NoMarkers, ResultError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -135,3 +236,46 @@ def where(results: Path, target: Path) -> None:
         raise click.ClickException(str(error)) from error
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
+
+
+@overhead.command()
+@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default="loadtests/VALIDATION.md")
+def validation(results: Path, target: Path) -> None:
+    """Write the page about the proof of the instrument, from the validation.json of --validate."""
+    from loadtests.results import ResultError
+    from loadtests.validate import read
+    from loadtests.validation_page import render
+
+    try:
+        text = render(read(results))
+    except ResultError as error:
+        raise click.ClickException(str(error)) from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+
+
+@overhead.command()
+@click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--threshold", default=5.0, show_default=True, type=click.FloatRange(min=0),
+    help="Percent by which something must have become dearer, with its whole interval.",
+)  # fmt: skip
+def compare(old: Path, new: Path, threshold: float) -> None:
+    """Tell whether NEW is slower than OLD: two result files of one study, or of the same --apps.
+
+    \b
+    Exit codes: 0 nothing became dearer; 1 something did; 2 wrong usage;
+    3 it cannot be told (too noisy, another processor, nothing in common).
+    """
+    from loadtests import comparison, terminal
+    from loadtests.results import ResultError, read
+
+    try:
+        found = comparison.compare(read(old), read(new), threshold / 100)
+    except ResultError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(comparison.UNKNOWN)
+    terminal.show_comparison(terminal.console(), found)
+    sys.exit(found.code)

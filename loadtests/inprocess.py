@@ -12,10 +12,10 @@ from typing import Any
 
 from loadtests.exchanges import Row
 from loadtests.results import Process
-from loadtests.studies import Budget, Experiment
+from loadtests.studies import MAIN, Budget, Experiment
 
-# What a worker spends on starting up and on building the contenders, for the estimate of the time.
-START_SECONDS = 0.8
+# What a worker spends on starting up and on building the contenders, for the estimate of the time, by group.
+START_SECONDS = {MAIN: 0.9, "peers": 1.4, "tutorial": 3.0}
 
 
 class RunFailed(Exception):
@@ -34,10 +34,10 @@ class Mismatch(RunFailed):
 
 
 def planned_seconds(experiments: Sequence[Experiment], budget: Budget) -> float:
-    """How long one worker takes, in seconds."""
+    """How long one worker takes, in seconds, with experiments of one group."""
     warm_ups = sum(len(experiment.contenders) + 1 for experiment in experiments) * budget.warm_up
     # A round runs to its end: about half of one is added to each experiment.
-    return START_SECONDS + warm_ups + len(experiments) * (budget.experiment_seconds + 0.05)
+    return START_SECONDS[experiments[0].group] + warm_ups + len(experiments) * (budget.experiment_seconds + 0.05)
 
 
 def compare(experiments: Sequence[Experiment], rows: Sequence[Row]) -> None:

@@ -6,6 +6,8 @@ Alone, with Locust's web page, or without it, or spread over machines:
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8080 --headless -u 4 -t 30s
     locust -f loadtests/locustfile.py --master        and, elsewhere:  ... --worker --master-host ADDRESS
 
+``distributed.md`` says how the measured runs are spread over machines.
+
 ``--rate`` gives each user a fixed pace. Every answer other than a 2xx counts as a failure.
 """
 
@@ -13,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,13 @@ def add_arguments(parser: Any) -> None:
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
-def set_pace(environment: Any, **_: Any) -> None:
+def keep_pace(environment: Any, **_: Any) -> None:
     """Locust's event: all users keep the pace that ``--rate`` asks for."""
-    rate = environment.parsed_options.rate
+    set_pace(environment.parsed_options.rate)
+
+
+def set_pace(rate: float) -> None:
+    """Have each user send ``rate`` requests a second, or with 0 the next one as soon as an answer is there."""
     PredictUser.wait_time = constant_throughput(rate) if rate else constant(0)
 
 
@@ -53,5 +58,4 @@ class PredictUser(FastHttpUser):
         self.client.post("/predict", data=next(self.bodies), headers=HEADERS)
 
 
-if window.VARIABLE in os.environ:
-    window.measure()
+window.install(set_pace)

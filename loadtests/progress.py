@@ -19,12 +19,16 @@ REFRESH_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Step:
-    """A part of the run that takes about ``seconds`` and keeps its own result."""
+    """A part of the run that takes about ``seconds`` and keeps its own result.
+
+    ``always``: it is carried out again when an interrupted run is taken up.
+    """
 
     label: str
     seconds: float
     run: Callable[[], None]
     may_be_left_out: bool = False
+    always: bool = False
 
 
 class TimeLeft(ProgressColumn):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from loadtests import claims, curve
 from loadtests.analysis import ExperimentSummary, Summary
-from loadtests.page import charts_of
+from loadtests.answer import findings
+from loadtests.charts import charts_of
 from loadtests.results import Results
-from loadtests.tables import Table, experiment_table, load_table, sentences
+from loadtests.tables import Table, experiment_table, load_table
 
 BEGIN = "<!-- overhead: begin, written by `python -m loadtests readme` -->"
 END = "<!-- overhead: end -->"
@@ -16,6 +18,10 @@ END = "<!-- overhead: end -->"
 
 class NoMarkers(Exception):
     """The README has no place for the figures."""
+
+
+class NoLadder(Exception):
+    """The result file has no figures for a README."""
 
 
 def markdown(table: Table, words: Collection[int] = (0,)) -> str:
@@ -26,11 +32,17 @@ def markdown(table: Table, words: Collection[int] = (0,)) -> str:
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:
-    """What stands between the markers: the plot, the ladder, the served figures, the machine."""
+    """What stands between the markers: plot, ladder, findings, crossings, peers, served figures, machine."""
+    found = curve.summarise(results)
     parts = [f"![What a request costs: CPU time by rung]({plot})"]
     parts += [markdown(short_ladder(summary))]
+    parts += ["\n".join(f"- {sentence}" for sentence in findings(results, summary, found))]
+    if found and found.points:
+        crossing = markdown(claims.crossing_table(found))
+        parts += ["The time of the model at which the framework's share of the request passes", crossing]
+    peers = summary.experiment("peers")
+    parts += [markdown(experiment_table(peers))] if peers else []
     parts += [markdown(load_table(load)) for load in summary.loads]
-    parts += ["\n".join(f"- {sentence}" for sentence in sentences(results, summary))]
     parts.append(machine(results))
     return "\n\n".join([BEGIN, *parts, END])
 
@@ -47,7 +59,9 @@ def machine(results: Results) -> str:
 
 def short_ladder(summary: Summary) -> Table:
     """One row for each rung: its cost with the null model and with churn, and its share of Flask's."""
-    ladders = [one for one in summary.experiments if one.ladder]
+    first, *others = [one for one in summary.experiments if one.ladder]
+    rungs = [cost.name for cost in first.costs]
+    ladders = [first, *(one for one in others if [cost.name for cost in one.costs] == rungs)]
     full = [experiment_table(one) for one in ladders]
     heads = ["CPU time of one request, µs"]
     for one in ladders:
@@ -65,13 +79,15 @@ def _cells(ladders: list[ExperimentSummary], tables: list[Table], position: int)
 
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
-    """Put the section into ``readme`` and the plot into ``plot``; raises ``NoMarkers``."""
+    """Put the section into ``readme`` and the plot into ``plot``; raises ``NoMarkers``, ``NoLadder``."""
+    if summary.experiment("null") is None:
+        raise NoLadder("no ladder was measured there: it is part of wsgi-core overhead without --study")
     text = readme.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise NoMarkers(f"{readme} holds no place for the figures: {BEGIN} ... {END}")
     plot.parent.mkdir(parents=True, exist_ok=True)
-    plot.write_text(charts_of(summary)["null"], encoding="utf-8")
+    plot.write_text(charts_of(summary)["null"].svg(), encoding="utf-8")
     target = Path(plot.resolve()).relative_to(readme.resolve().parent).as_posix()
     readme.write_text(before + section(results, summary, target) + after, encoding="utf-8")

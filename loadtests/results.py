@@ -2,13 +2,26 @@
 
 ``results.json`` holds the samples and no verdicts that could not be computed again from them; ``analysis.py``
 does so each time. It is written after every step, so an interrupted run leaves what it had.
+
+``experiments``
+    In process. Each has ``contenders`` and ``processes``; a process has ``blocks`` of [round, contender, requests,
+    CPU ns, wall ns]. Contender 0 is the driver alone; ``drivers`` names the contender that takes its place for those
+    that another driver runs (ASGI). In a ``ladder`` each contender is the one before it and one step more.
+``loads``
+    Served, one entry for each load and ``mode``: ``"rate"`` (a fixed moderate rate, for the server's CPU time for a
+    request) and ``"saturation"`` (as many requests as it takes, for the rate and what bounded it).
+``latencies``
+    Served, at several rates: ``runs`` with ``generator`` ``"open loop"`` count from the instant at which a request
+    was to start, those with ``"locust"`` are Locust's closed loop at the same rate.
+``skipped``
+    What was not measured on this machine, and why.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -52,11 +65,15 @@ class ExperimentResult(Record):
     contenders: list[str]
     reference: str
     ladder: bool
+    drivers: dict[str, str] = {}
     processes: list[Process] = []
 
 
 class Run(Record):
-    """One service under load for one window. Times in seconds unless the name says otherwise."""
+    """One service under load for one window. Times in seconds unless the name says otherwise.
+
+    ``generator_cpu_seconds`` is that of the busiest generator process: one of them is enough to bound a run.
+    """
 
     service: str
     pair: int
@@ -67,6 +84,7 @@ class Run(Record):
     server_cpu_seconds: float
     generator_cpu_seconds: float
     latencies_ms: dict[str, float]
+    latency_mean_ms: float = 0.0
 
     @property
     def requests_per_second(self) -> float:
@@ -83,9 +101,14 @@ class Run(Record):
         """How much of one core the load generator used: near 1 it bounds the run."""
         return self.generator_cpu_seconds / self.seconds
 
+    @property
+    def in_flight(self) -> float:
+        """How many requests were under way in the mean: Little's law, rate times mean latency."""
+        return self.requests_per_second * self.latency_mean_ms / 1000
+
 
 class LoadResult(Record):
-    """Services loaded in turn."""
+    """Services loaded in turn, at ``rate`` requests a second or, if that is 0, with as many as it takes."""
 
     key: str
     title: str
@@ -93,7 +116,38 @@ class LoadResult(Record):
     services: list[str]
     users: int
     server_threads: int
+    mode: Literal["rate", "saturation"] = "saturation"
+    server: str = "waitress"
+    rate: float = 0.0
+    generator_processes: int = 1
     runs: list[Run] = []
+
+
+class LatencyRun(Run):
+    """One service for one window at ``rate`` requests a second.
+
+    ``lag_ms``: percentiles of how late the open-loop generator sent a request although a connection was free; what
+    it cannot help is part of the latencies.
+    """
+
+    generator: Literal["open loop", "locust"]
+    rate: float
+    lag_ms: dict[str, float] = {}
+
+
+class LatencyResult(Record):
+    """Services at several rates, the same ones for all; ``shares`` of what the slowest of them can do."""
+
+    key: str
+    title: str
+    server: str
+    services: list[str]
+    server_threads: int
+    users: int
+    connections: int
+    shares: list[float]
+    rates: list[float] = []
+    runs: list[LatencyRun] = []
 
 
 class Import(Record):
@@ -124,7 +178,12 @@ class Results(Record):
     environment_after: dict[str, Any] = {}
     experiments: list[ExperimentResult] = []
     loads: list[LoadResult] = []
+    latencies: list[LatencyResult] = []
+    skipped: list[str] = []
     imports: list[Import] = []
+    curve: list[ExperimentResult] = []
+    notes: list[str] = []
+    done: list[str] = []
 
     def write(self, path: Path) -> None:
         """Write the file in one piece: a run that dies while writing leaves the older one."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from loadtests.analysis import Cost, ExperimentSummary, GoalSummary, LoadSummary, PhaseCost, Summary
+from loadtests.analysis import (
+    Cost,
+    ExperimentSummary,
+    GoalSummary,
+    LatencySummary,
+    LoadSummary,
+    PhaseCost,
+    Summary,
+    law_holds,
+)  # fmt: skip
 from loadtests.results import Results
 from loadtests.stats import Estimate
 from loadtests.studies import LIBRARY, WHERE
@@ -53,6 +62,7 @@ def of(results: Results, summary: Summary) -> list[Table]:
     if summary.phases:
         tables.append(phase_table(summary.phases))
     tables += [load_table(one) for one in summary.loads]
+    tables += _latency_tables(summary)
     if summary.imports:
         tables.append(import_table(summary))
     if summary.goals:
@@ -62,7 +72,7 @@ def of(results: Results, summary: Summary) -> list[Table]:
 
 def _is_case(one: ExperimentSummary) -> bool:
     """A case has both frameworks, at most a library beside them, and no ladder: several of them share a table."""
-    return len(one.costs) <= 3 and not one.ladder
+    return len(one.costs) <= 3 and not one.ladder and one.itself is None
 
 
 def experiment_table(one: ExperimentSummary) -> Table:
@@ -73,6 +83,8 @@ def experiment_table(one: ExperimentSummary) -> Table:
     clock = "CPU" if one.clock == "cpu" else "Wall"
     note = f"{clock} time in process, {one.processes} processes of {one.rounds} rounds or more."
     note += f" The driver's own {number(one.driver.value)} µs are taken off."
+    if one.ladder and any(cost.step and cost.step.value < 0 for cost in one.costs):
+        note += " A step below 0 does with less what the rungs before it do."
     if one.itself:
         note += f" wsgi_core measured against itself: {number(one.itself.value, 4)} ({interval(one.itself, 4)})."
     return Table(one.title, heads, [_cost_row(cost, one.ladder) for cost in one.costs], note)
@@ -112,24 +124,85 @@ def phase_table(phases: list[PhaseCost]) -> Table:
 
 
 def load_table(one: LoadSummary) -> Table:
-    """Rates, CPU, latencies by service, with the ratios to the last service."""
+    """Services under load: CPU time at a fixed rate, or the rate at saturation and what bounded it."""
+    return rate_table(one) if one.mode == "rate" else saturation_table(one)
+
+
+def rate_table(one: LoadSummary) -> Table:
+    """CPU time of the server process for a request, at the same rate for all: the figure to quote."""
+    reference = one.services[-1].name
+    heads = [
+        "",
+        "server CPU µs/request",
+        "95 % interval",
+        f"÷ {reference}",
+        "requests/s",
+        "server CPU",
+        "generator CPU",
+    ]
+    rows = []
+    for service in one.services:
+        cpu = service.server_cpu_us
+        row = [service.name, number(cpu.value), interval(cpu), _ratio(one.cpu.get((service.name, reference)))]
+        row += [number(service.requests_per_second.value), f"{service.server_share:.0%}"]
+        rows.append([*row, f"{service.generator_share:.0%}"])
+    title = f"{one.title}: CPU time at {number(one.rate)} requests a second"
+    return Table(title, heads, rows, f"{_pairs(one)}. Paced by Locust. Shares of one core.")
+
+
+def saturation_table(one: LoadSummary) -> Table:
+    """Rates with as many requests as it takes, what bounded them, and the latencies of that closed loop."""
     reference = one.services[-1].name
     percentiles = [key for key in ("p50", "p95", "p99") if key in one.services[0].latencies_ms]
     heads = ["", "requests/s", f"÷ {reference}", "server CPU µs/request", f"÷ {reference}"]
-    heads += [*(f"{key} ms" for key in percentiles), "failures", "generator CPU", "bound by"]
+    heads += [*(f"{key} ms" for key in percentiles), "in flight", "server CPU", "generator CPU", "bound by"]
     rows = []
     for service in one.services:
         rate, cpu = one.rates.get((service.name, reference)), one.cpu.get((service.name, reference))
         row = [service.name, number(service.requests_per_second.value), _ratio(rate)]
         row += [number(service.server_cpu_us.value), _ratio(cpu)]
         row += [number(service.latencies_ms[key]) for key in percentiles]
-        row += [str(service.failures), f"{service.generator_share:.0%}", service.bound_by]
-        rows.append(row)
+        row += [f"{service.in_flight:.1f} of {one.users}", f"{service.server_share:.0%}"]
+        rows.append([*row, f"{service.generator_share:.0%}", service.bound_by])
     note = (
-        f"{one.pairs} pairs of runs in turn, each with new server processes; {one.users} clients, {one.server_threads}"
-        f" server threads. Latencies are those of a closed loop. Shares of one core."
+        f"{_pairs(one)}; {one.users} clients without a pause. In flight: rate times mean latency (Little's law), by"
+        " which all clients but for their own time have a request under way. Latencies are those of a closed loop."
+        " No request failed: one that does ends the run. Shares of one core."
     )
-    return Table(one.title, heads, rows, note)
+    return Table(f"{one.title}: saturation", heads, rows, note)
+
+
+def _pairs(one: LoadSummary) -> str:
+    generator = f"; {one.generator_processes} generator processes" if one.generator_processes > 1 else ""
+    return (
+        f"{one.pairs} pairs of runs in turn, each with new server processes, {one.server_threads} server threads"
+        f"{generator}"
+    )
+
+
+def latency_table(found: list[LatencySummary]) -> Table:
+    """Latencies at several rates: in an open loop, and as Locust's closed loop shows them."""
+    names = list(dict.fromkeys(name for one in found for name in one.latencies_ms if name != "p95"))
+    heads = ["", "requests/s asked", "counted", *(f"{name} ms" for name in names), "requests/s", "generator CPU", "lag"]
+    rows = []
+    for one in found:
+        counted = "from the intended start" if one.generator == "open loop" else "closed loop (Locust)"
+        row = [one.service, number(one.asked), counted]
+        row += [number(one.latencies_ms[name].value) if name in one.latencies_ms else "" for name in names]
+        row += [number(one.reached.value), f"{one.generator_share:.0%}"]
+        rows.append([*row, f"{number(one.lag_ms)} ms" if one.generator == "open loop" else ""])
+    shares = ", ".join(f"{share:.0%}" for share in dict.fromkeys(one.share for one in found))
+    note = (
+        f"Means over {found[0].runs} runs; the rates are {shares} of what the slowest of them can do. An open loop"
+        " starts requests when they are due, whether or not the server has answered; a closed loop waits, and leaves"
+        " out those that would have come meanwhile. Lag: by how much the open-loop generator itself was late, at p99."
+    )
+    return Table(f"{found[0].title}: latency", heads, rows, note)
+
+
+def _latency_tables(summary: Summary) -> list[Table]:
+    keys = dict.fromkeys(one.key for one in summary.latencies)
+    return [latency_table([one for one in summary.latencies if one.key == key]) for key in keys]
 
 
 def _ratio(value: Estimate | None) -> str:
@@ -163,11 +236,19 @@ def _limit(one: GoalSummary) -> str:
 def sentences(results: Results, summary: Summary) -> list[str]:
     """What was found, in words; claims only that the intervals carry."""
     said = [f"{one.title}: {_gap(one)}." for one in summary.experiments if one.ladder]
+    at_a_rate = {load.title for load in summary.loads if load.mode == "rate"}
     for load in summary.loads:
-        first, last = "wsgi_core", load.services[-1].name
-        gap = load.cpu_differences[first, last]
-        said.append(f"{load.title}: {claim(last, first, _negative(gap), unit='µs of server CPU')}.")
+        if load.mode == "rate" or load.title not in at_a_rate:
+            said.append(f"{load.title}: {_served_gap(load)}.")
     return said
+
+
+def _served_gap(load: LoadSummary) -> str:
+    """The last service against the project's own or, where that one is not served, the one before it."""
+    last = load.services[-1].name
+    others = [service.name for service in load.services[:-1]]
+    first = "wsgi_core" if "wsgi_core" in others else others[-1]
+    return claim(last, first, _negative(load.cpu_differences[first, last]), unit="µs of server CPU")
 
 
 def claim(one: str, other: str, gap: Estimate, floor: float = 0.0, unit: str = "µs") -> str:
@@ -189,6 +270,8 @@ def _negative(value: Estimate) -> Estimate:
 
 def _gap(one: ExperimentSummary) -> str:
     last, before = one.costs[-1], one.costs[-2]
+    if one.whole and one.reference == one.costs[0].name:
+        return claim(last.name, one.reference, one.whole)
     return claim(last.name, before.name, last.step or last.cost, one.reach * before.cost.value)
 
 
@@ -200,6 +283,8 @@ def warnings(results: Results, summary: Summary) -> list[str]:
         said.append(
             f"{results.left_out} of the planned steps were left out to end in time: the machine is slow or busy"
         )
+    said += _about_loads(summary)
+    said += results.skipped + results.notes
     if results.partial:
         said.append("partial: the run was interrupted; figures are of what was measured until then")
     if (busy := results.environment.get("cpu_percent", 0)) > BUSY_PERCENT:
@@ -215,4 +300,17 @@ def warnings(results: Results, summary: Summary) -> list[str]:
         said.append("the CPU clock of this system is too coarse: in process wall time was used")
     if results.rows.find("drawn") >= 0:
         said.append(f"no real rows: {results.rows}")
+    return said
+
+
+def _about_loads(summary: Summary) -> list[str]:
+    """Runs that the generator bounded, or whose counts do not agree with each other."""
+    said = []
+    for load in summary.loads:
+        for one in load.services:
+            where = f"{load.title}, {one.name}"
+            if one.bound_by == "generator":
+                said.append(f"{where}: the load generator used {one.generator_share:.0%} of a core: it bounded the run")
+            if load.mode == "saturation" and not law_holds(one, load.users):
+                said.append(f"{where}: {one.in_flight:.1f} requests under way for {load.users} clients (Little's law)")
     return said

@@ -7,9 +7,13 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from loadtests import claims, curve, noise
 from loadtests.analysis import Summary
+from loadtests.answer import findings
+from loadtests.comparison import Comparison
+from loadtests.comparison import table as comparison_table
 from loadtests.results import Results
-from loadtests.tables import Table, of, sentences, warnings
+from loadtests.tables import Table, of, warnings
 
 COLOURS = {"reached": "green", "missed": "red", "open": "yellow"}
 PIPE_WIDTH = 160
@@ -23,14 +27,24 @@ def console() -> Console:
 
 def show(out: Console, results: Results, summary: Summary) -> None:
     """Print all tables, what they say, and the warnings."""
-    for table in of(results, summary):
+    found = curve.summarise(results)
+    for table in [*of(results, summary), *_curve_tables(summary, found)]:
         out.print()
         _show_table(out, table)
     out.print()
-    for sentence in sentences(results, summary):
-        out.print(Text(sentence))
+    for said in findings(results, summary, found):
+        out.print(Text(said))
+    verdict = noise.judge(results, summary)
+    if not verdict.hopeless:
+        out.print(Text(verdict.sentence, style="" if verdict.verdict == noise.QUIET else "yellow"))
     for warning in warnings(results, summary):
         out.print(Text(f"Note: {warning}", style="yellow"))
+
+
+def _curve_tables(summary: Summary, found: curve.Curve | None) -> list[Table]:
+    if found is None or not found.points:
+        return []
+    return [claims.crossing_table(found), claims.share_table(found), claims.cost_table(summary, found)]
 
 
 def _show_table(out: Console, table: Table) -> None:
@@ -42,3 +56,12 @@ def _show_table(out: Console, table: Table) -> None:
     out.print(shown)
     if table.note:
         out.print(Text(table.note, style="dim"))
+
+
+def show_comparison(out: Console, found: Comparison) -> None:
+    """Print what changed from one result file to another, and the outcome."""
+    if found.changes:
+        _show_table(out, comparison_table(found))
+    for note in found.notes:
+        out.print(Text(f"Note: {note}", style="yellow"))
+    out.print(Text(found.sentence, style="bold"))

@@ -1,7 +1,8 @@
-"""One measured window inside of Locust's process: from the end of the warm-up to its last second.
+"""Measured windows inside of Locust's process: each from the end of its warm-up to its last second.
 
-``served.py`` starts Locust with the locustfile and asks for a window by an environment variable. What is counted
-is what happened between two instants: requests, failures, latencies, and the CPU time of server and generator.
+``served.py`` starts Locust with the locustfile and asks for windows by an environment variable. What is counted is
+what happened between two instants: requests, failures, latencies, and the CPU time of server and generator. Where
+Locust is a master, each of its workers counts its own requests and is told by message when a window opens and closes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import json
 import os
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,17 @@ import psutil
 
 VARIABLE = "LOADTESTS_WINDOW"
 PERCENTILES = (50, 90, 95, 99, 99.9)
+# Messages of a master to its workers, and what they say to each of them.
+PACE, OPEN, CLOSE, ANSWER = "loadtests_pace", "loadtests_open", "loadtests_close", "loadtests_answer"
+# How long a master waits for the answers.
+ANSWER_SECONDS = 20.0
 
 
 class Window:
-    """The counts between ``open`` and ``close``."""
+    """The counts between ``open`` and ``close``; without ``server_pid`` the server's CPU time is 0."""
 
-    def __init__(self, server_pid: int) -> None:
-        self.server = psutil.Process(server_pid)
-        self.latencies = array("d")
-        self.failures = 0
+    def __init__(self, server_pid: int | None = None) -> None:
+        self.server = psutil.Process(server_pid) if server_pid else None
         self.is_open = False
 
     def count(self, response_time: float, exception: BaseException | None, **_: Any) -> None:
@@ -37,6 +41,8 @@ class Window:
 
     def open(self) -> None:
         """Start counting."""
+        self.latencies = array("d")
+        self.failures = 0
         self.server_cpu, self.own_cpu = process_cpu(self.server), time.process_time()
         self.started = time.perf_counter()
         self.is_open = True
@@ -45,14 +51,29 @@ class Window:
         """Stop counting: the part of a ``results.Run`` that is known here."""
         self.is_open = False
         seconds = time.perf_counter() - self.started
+        server_cpu, own_cpu = process_cpu(self.server) - self.server_cpu, time.process_time() - self.own_cpu
         return {
             "seconds": seconds,
             "requests": len(self.latencies),
             "failures": self.failures,
-            "server_cpu_seconds": process_cpu(self.server) - self.server_cpu,
-            "generator_cpu_seconds": time.process_time() - self.own_cpu,
+            "server_cpu_seconds": server_cpu,
+            "generator_cpu_seconds": own_cpu,
             "latencies_ms": percentiles(self.latencies),
+            "latency_mean_ms": mean(self.latencies),
         }
+
+
+def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
+    """What several workers have counted as one window; the CPU time is that of the busiest process."""
+    latencies = [value for part in counted for value in part["latencies"]]
+    return {
+        "seconds": sum(part["seconds"] for part in counted) / len(counted),
+        "requests": len(latencies),
+        "failures": sum(part["failures"] for part in counted),
+        "generator_cpu_seconds": max(own_cpu, *(part["generator_cpu_seconds"] for part in counted)),
+        "latencies_ms": percentiles(latencies),
+        "latency_mean_ms": mean(latencies),
+    }
 
 
 def rows() -> list[dict[str, Any]]:
@@ -64,9 +85,9 @@ def rows() -> list[dict[str, Any]]:
     return found
 
 
-def process_cpu(process: psutil.Process) -> float:
-    """Seconds of CPU time, user and system, that a process and its children have used."""
-    family = [process, *process.children(recursive=True)]
+def process_cpu(process: psutil.Process | None) -> float:
+    """Seconds of CPU time, user and system, that a process and its children have used; 0 for none."""
+    family = [process, *process.children(recursive=True)] if process else []
     return float(sum(times.user + times.system for times in (member.cpu_times() for member in family)))
 
 
@@ -79,22 +100,100 @@ def percentiles(latencies: Sequence[float]) -> dict[str, float]:
     return {f"p{share:g}": round(ordered[min(last, int(len(ordered) * share / 100))], 4) for share in PERCENTILES}
 
 
-def measure() -> None:
-    """Have Locust warm up, measure one window, write it, and end. Called by the locustfile when it is asked for."""
+def mean(latencies: Sequence[float]) -> float:
+    """The mean, 0 for none."""
+    return sum(latencies) / len(latencies) if latencies else 0.0
+
+
+def install(set_pace: Callable[[float], None]) -> None:
+    """Have Locust measure the windows that it is asked for, or count for a master. Called by the locustfile.
+
+    ``set_pace`` sets how many requests a second each user sends; with 0 they do not pause.
+    """
+    from locust import events
+    from locust.runners import MasterRunner, WorkerRunner
+
+    @events.init.add_listener  # type: ignore[untyped-decorator]
+    def init(environment: Any, runner: Any, **_: Any) -> None:
+        if runner is not None and not isinstance(runner, MasterRunner):
+            _count(runner, set_pace)
+        if VARIABLE in os.environ and not isinstance(runner, WorkerRunner):
+            _measure_when_started(runner, json.loads(os.environ[VARIABLE]))
+
+
+def _count(runner: Any, set_pace: Callable[[float], None]) -> None:
+    """Count when told so; a Locust without workers tells itself."""
+    from locust import events
+
+    window = Window()
+    events.request.add_listener(window.count)  # type: ignore[no-untyped-call]
+
+    def opened(_: object) -> None:
+        window.open()
+
+    def closed(_: object) -> dict[str, Any]:
+        counted = window.close()
+        kept = {key: counted[key] for key in ("seconds", "failures", "generator_cpu_seconds")}
+        return {**kept, "latencies": [round(value, 4) for value in window.latencies]}
+
+    for message, does in ((PACE, set_pace), (OPEN, opened), (CLOSE, closed)):
+        runner.register_message(message, partial(_answer, runner, does))
+
+
+def _answer(runner: Any, does: Callable[[Any], Any], environment: Any, msg: Any, **_: Any) -> None:
+    runner.send_message(ANSWER, does(msg.data))
+
+
+def _measure_when_started(runner: Any, wanted: dict[str, Any]) -> None:
     import gevent
     from locust import events
 
-    wanted = json.loads(os.environ[VARIABLE])
-    window = Window(wanted["server_pid"])
-    events.request.add_listener(window.count)  # type: ignore[no-untyped-call]
+    generators = Generators(runner, wanted["generators"])
+    # Workers get the options of their master when they start, whatever they have been told before.
+    runner.environment.parsed_options.rate = wanted["stages"][0]["rate"] / wanted["users"]
 
-    def run(runner: Any) -> None:
-        gevent.sleep(wanted["warm_up"])
-        window.open()
-        gevent.sleep(wanted["seconds"])
-        Path(wanted["out"]).write_text(json.dumps(window.close()), encoding="utf-8")
+    def run() -> None:
+        windows = [_measure(generators, wanted, stage) for stage in wanted["stages"]]
+        Path(wanted["out"]).write_text(json.dumps(windows), encoding="utf-8")
         runner.quit()
 
     @events.test_start.add_listener  # type: ignore[untyped-decorator]
-    def start(environment: Any, **_: Any) -> None:
-        gevent.spawn(run, environment.runner)
+    def start(**_: Any) -> None:
+        gevent.spawn(run)
+
+
+class Generators:
+    """Those that send the requests: the workers of a master, or this process itself."""
+
+    def __init__(self, runner: Any, count: int) -> None:
+        self.runner, self.count = runner, count
+        self.answers: list[Any] = []
+        runner.register_message(ANSWER, lambda environment, msg, **_: self.answers.append(msg.data))
+
+    def tell(self, message: str, data: Any = None) -> list[Any]:
+        """Tell all of them, and wait until each has answered; raises ``TimeoutError``."""
+        import gevent
+
+        self.answers.clear()
+        self.runner.send_message(message, data)
+        ends = time.monotonic() + ANSWER_SECONDS
+        while len(self.answers) < self.count:
+            if time.monotonic() > ends:
+                raise TimeoutError(f"{len(self.answers)} of {self.count} load generators have answered")
+            gevent.sleep(0.005)
+        return list(self.answers)
+
+
+def _measure(generators: Generators, wanted: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
+    """One window at the pace of ``stage``: everybody is told to count, and says what was counted."""
+    import gevent
+
+    whole = Window(wanted["server_pid"])
+    generators.tell(PACE, stage["rate"] / wanted["users"])
+    gevent.sleep(stage["warm_up"])
+    generators.tell(OPEN)
+    whole.open()
+    gevent.sleep(stage["seconds"])
+    measured = whole.close()
+    counted = generators.tell(CLOSE)
+    return {**measured, **merged(counted, measured["generator_cpu_seconds"])}

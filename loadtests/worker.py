@@ -12,11 +12,24 @@ import random
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from loadtests.driver import WrongAnswer, clock_step_ns, compare, freeze_heap, load, run_block
-from loadtests.exchanges import EnvironMaker, for_case
+from loadtests import asgi
+from loadtests.driver import (
+    Allowed,
+    Ask,
+    WrongAnswer,
+    WsgiTarget,
+    asking,
+    clock_step_ns,
+    compare_answers,
+    freeze_heap,
+    load,
+)  # fmt: skip
+from loadtests.exchanges import Exchange, for_case
 from loadtests.rungs.work import driver_app
+from loadtests.studies import Contender
 
 # A block is worth many steps of the clock, or the clock's step is what is measured.
 STEPS_IN_A_BLOCK = 50
@@ -25,6 +38,8 @@ COMPARED_WHEN_MEASURING = 10
 # Contender number 0 of every experiment: the application that does nothing.
 DRIVER = "driver"
 
+Target = WsgiTarget | asgi.AsgiTarget
+
 
 class Bench:
     """The contenders of one experiment, warmed up, with the length of their blocks settled."""
@@ -32,15 +47,17 @@ class Bench:
     def __init__(self, experiment: dict[str, Any], rows: list[dict[str, Any]], compared: int | None = None) -> None:
         self.key: str = experiment["key"]
         exchanges = for_case(experiment["case"], rows)
-        rungs = {c["name"]: load(c["factory"], c["options"]) for c in experiment["contenders"]}
-        self.expected = compare(rungs, exchanges[:compared])
-        self.apps = {DRIVER: driver_app(self.expected), **rungs}
-        self.environs = EnvironMaker(exchanges)
+        contenders = [_Contender(Contender(**contender), exchanges) for contender in experiment["contenders"]]
+        asks = {one.name: one.ask for one in contenders if one.compared}
+        allowed = {one.name: one.allowed for one in contenders}
+        self.expected = compare_answers(asks, exchanges[:compared], allowed)
+        driver = WsgiTarget(driver_app(self.expected), exchanges)
+        self.targets: dict[str, Target] = {DRIVER: driver, **{one.name: one.target for one in contenders}}
         self.lengths: dict[str, int] = {}
 
     def calibrate(self, block_ns: int, warm_up: float) -> None:
         """Warm every contender up for ``warm_up`` seconds and choose blocks of ``block_ns`` for each."""
-        for name in self.apps:
+        for name in self.targets:
             ends = time.perf_counter() + warm_up
             cost = self._block_cost(name, 20)
             while time.perf_counter() < ends:
@@ -48,22 +65,37 @@ class Bench:
             self.lengths[name] = max(1, round(block_ns / cost))
 
     def _block_cost(self, name: str, requests: int) -> float:
-        block = run_block(self.apps[name], self.environs, requests, self.expected)
+        block = self.targets[name].block(requests, self.expected)
         return max(block.wall_ns / requests, 100.0)
 
     def rounds(self, seconds: float, dice: random.Random) -> list[list[int]]:
         """Blocks [round, contender, requests, CPU ns, wall ns] for ``seconds``; always an even number of rounds."""
         blocks: list[list[int]] = []
         ends = time.perf_counter() + seconds
-        names = list(self.apps)
+        names = list(self.targets)
         for number, order in enumerate(balanced_orders(len(names), dice)):
             if number % 2 == 0 and number >= 2 and time.perf_counter() >= ends:
                 return blocks
             for contender in order:
                 name = names[contender]
-                block = run_block(self.apps[name], self.environs, self.lengths[name], self.expected)
-                blocks.append([number, contender, *block])
+                blocks.append([number, contender, *self.targets[name].block(self.lengths[name], self.expected)])
         return blocks
+
+
+class _Contender:
+    """One application of the orders: how it is asked, and how it is timed."""
+
+    def __init__(self, contender: Contender, exchanges: list[Exchange]) -> None:
+        app = load(contender.factory, contender.options)
+        self.name = contender.name
+        self.compared = not contender.is_driver
+        self.allowed = Allowed(tuple(contender.own_headers), tuple(contender.own_fields))
+        if contender.protocol == "asgi":
+            self.ask: Ask = partial(asgi.ask, app)
+            self.target: Target = asgi.AsgiTarget(app, exchanges)
+        else:
+            self.ask = asking(app)
+            self.target = WsgiTarget(app, exchanges)
 
 
 def balanced_orders(contenders: int, dice: random.Random) -> Iterator[list[int]]:

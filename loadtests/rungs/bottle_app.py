@@ -7,7 +7,7 @@ from typing import Any
 
 import bottle
 
-from loadtests.rungs.work import load_model, to_json
+from loadtests.rungs.work import load_model, other_routes, to_json
 
 
 def create_app(model: str = "null") -> Any:
@@ -19,8 +19,15 @@ def create_app(model: str = "null") -> Any:
     app.uninstall("json")
     app.install(bottle.JSONPlugin(to_json))
 
+    for rule in other_routes("<", ">"):
+        app.get(rule, callback=_other)
+
     @app.post("/predict")  # type: ignore[untyped-decorator]
     def predict_view() -> Any:
         return predict(bottle.request.json)
 
     return app
+
+
+def _other(**values: Any) -> str:
+    return "never asked for"

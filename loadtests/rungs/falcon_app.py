@@ -7,7 +7,7 @@ from typing import Any
 import falcon
 from falcon import media
 
-from loadtests.rungs.work import Model, load_model, to_json
+from loadtests.rungs.work import Model, load_model, other_routes, to_json
 
 
 class Predict:
@@ -21,11 +21,21 @@ class Predict:
         resp.media = self.predict(req.get_media())
 
 
+class Other:
+    """The resource behind the routes that nobody asks for."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, **values: Any) -> None:
+        """Falcon's responder for GET."""
+        resp.text = "never asked for"
+
+
 def create_app(model: str = "null") -> Any:
     """The application around the model called ``model``."""
     app = falcon.App()
     handler = media.JSONHandler(dumps=to_json)
     app.req_options.media_handlers[falcon.MEDIA_JSON] = handler
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = handler
+    for rule in other_routes("{", "}"):
+        app.add_route(rule, Other())
     app.add_route("/predict", Predict(load_model(model)))
     return app

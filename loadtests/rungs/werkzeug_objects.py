@@ -1,4 +1,4 @@
-"""Werkzeug's Request and Response around the same work: the library that Flask stands on, without Flask."""
+"""One step more than ``with_request.py``: Werkzeug's Response. Flask stands on these two; here is no Flask."""
 
 from __future__ import annotations
 

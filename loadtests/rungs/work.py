@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,17 @@ OTHER_ROUTES = (
     "/v2/health/ready",
 )
 
+
+def other_routes(opening: str, closing: str) -> list[str]:
+    """The same routes for the frameworks that write ``{version:int}`` or ``<version:int>``."""
+
+    def rewritten(found: re.Match[str]) -> str:
+        kind, name = found.groups()
+        return f"{opening}{name}:{kind}{closing}" if kind else f"{opening}{name}{closing}"
+
+    return [re.sub(r"<(?:(\w+):)?(\w+)>", rewritten, route) for route in OTHER_ROUTES]
+
+
 # Signs the cookies of the session case, on both sides.
 SECRET_KEY = "measured-not-kept-secret"
 
@@ -46,15 +58,19 @@ def null_model(features: Any) -> dict[str, object]:
 
 
 def load_model(name: str) -> Model:
-    """The model called ``name``: ``"null"``, or one of the repository, with its checks of the input.
+    """The model called ``name``: ``"null"``, or one of the repository or of those built here, with its checks.
 
-    Raises ``wsgi_core.inference.ModelError`` when the repository cannot be loaded.
+    Raises ``wsgi_core.inference.ModelError`` when it is not there or cannot be loaded. The others are left alone.
     """
     if name == "null":
         return null_model
-    from wsgi_core.inference import ModelRepository
+    from wsgi_core.inference import ModelError, cache, default_models_dir, folders, repository
 
-    predict: Model = ModelRepository().get(name).predict
+    places = [place for place in (default_models_dir(), cache.built_models_dir()) if place.is_dir()]
+    found = [one for place in places for one in folders.find_models(place) if one.name == name]
+    if not found:
+        raise ModelError(f"no model {name!r}")
+    predict: Model = repository.load_model(found[-1]).predict
     return predict
 
 
@@ -64,5 +80,15 @@ def driver_app(status: str) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(status, [])
         return ()
+
+    return application
+
+
+def asgi_driver_app() -> Callable[..., Any]:
+    """The same for ASGI: it answers 200 and nothing."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
 
     return application

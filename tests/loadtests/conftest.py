@@ -1,12 +1,21 @@
 """A run of the study "service" that is as short as can be, shared by the tests that read what it left."""
 
+from dataclasses import replace
+
 import pytest
 from click.testing import CliRunner
 
 from loadtests import run, studies
 from loadtests.cli import overhead
 
-TINY = studies.Budget(2, 0.02, 0.0, 0.5, 1, 0.4, 0.2, 1)
+TINY = studies.Budget(2, 0.02, 0.0, 0.5, 1, 0.4, 0.2, 1, rate_seconds=0.4)
+# The whole study but for what takes long to import: that has tests of its own.
+SMALL = replace(
+    studies.STUDIES["service"],
+    experiments=(studies.NULL, studies.CHURN, studies.HOOKS),
+    loads=(studies.SERVICES,),
+    curve=False,
+)
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +24,6 @@ def tiny_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("overhead")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "budget_of", lambda study, quick: TINY)
+        patch.setitem(studies.STUDIES, "service", SMALL)
         outcome = CliRunner().invoke(overhead, ["--quick", "--out", str(out)])
     return outcome, out

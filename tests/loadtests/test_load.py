@@ -22,51 +22,53 @@ def server():
         yield servers[0]
 
 
-def locust(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def locust(host, *arguments):
+    """Locust's exit code and what it has counted; on a machine that is busy it gets the time to count something."""
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--json", "--host", host]
+    for seconds in (1, 4, 16):
+        done = subprocess.run(
+            [*command, "-r", "10", "-t", f"{seconds}s", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if entries := json.loads(done.stdout or "[]"):
+            break
+    assert len(entries) == 1, done.stderr
+    return done.returncode, entries[0]
 
 
 def test_locust_with_the_locustfile_really_loads_a_server(server):
-    address = f"http://127.0.0.1:{server.port}"
-    done = locust("--headless", "-u", "2", "-r", "10", "-t", "2s", "--host", address, "--json")
-    assert done.returncode == 0, done.stderr
-    (entry,) = json.loads(done.stdout)
+    code, entry = locust(f"http://127.0.0.1:{server.port}", "-u", "2")
+    assert code == 0
     assert entry["name"] == "/predict"
-    assert entry["num_requests"] > 10
+    assert entry["num_requests"] > 0
     assert entry["num_failures"] == 0
 
 
+@pytest.mark.long
 def test_a_rate_paces_the_users(server):
-    address = f"http://127.0.0.1:{server.port}"
-    done = locust(
-        "--headless", "-u", "2", "-r", "10", "-t", "3s", "--host", address, "--json", "--rate", "5"
-    )  # fmt: skip
-    (entry,) = json.loads(done.stdout)
-    assert 2 <= entry["num_requests"] <= 2 * 5 * 4
+    _, entry = locust(f"http://127.0.0.1:{server.port}", "-u", "2", "--rate", "5")
+    seconds = entry["last_request_timestamp"] - entry["start_time"]
+    assert entry["num_requests"] <= 2 * (1 + 5 * (1 + seconds))
 
 
+@pytest.mark.long
 def test_locust_fails_on_answers_that_are_no_2xx():
     """The port answers, but with 404s: the rung behind it knows only /predict, and this host adds a prefix."""
     falcon = studies.Service("falcon", (*studies._SERVE_RUNG, "loadtests.rungs.falcon_app:create_app"))
     with served.serving([falcon]) as servers:
-        address = f"http://127.0.0.1:{servers[0].port}/elsewhere"
-        done = locust("--headless", "-u", "1", "-t", "1s", "--host", address, "--json")
-    (entry,) = json.loads(done.stdout)
+        code, entry = locust(f"http://127.0.0.1:{servers[0].port}/elsewhere", "-u", "1")
     assert entry["num_failures"] == entry["num_requests"] > 0
-    assert done.returncode == 1
+    assert code == 1
 
 
 def test_the_lean_generator_loads_a_server(server):
     row = rows.churn_rows(5).rows[0]
     wanted = window.Window(server.process.pid)
-    messages = lean.requests_of([json.dumps(row)], server.port)
-    counted = lean.drive(wanted, server.port, messages, users=2, warm_up=0.05, seconds=0.3)
+    messages = lean.requests_of([json.dumps(row)], server.address)
+    counted = lean.drive(wanted, server.address, messages, users=2, warm_up=0.05, seconds=0.3)
     assert counted["requests"] > 10
     assert counted["failures"] == 0
     assert counted["seconds"] >= 0.3
@@ -91,6 +93,35 @@ def test_an_answer_counts_when_all_of_it_is_there(received, complete):
 def test_any_other_answer_ends_the_run(received):
     with pytest.raises(lean.BadAnswer):
         lean.is_complete(received)
+
+
+def test_names_of_headers_have_no_case_and_the_reason_no_part():
+    assert lean.is_complete(b"HTTP/1.0 200 FINE\r\ncontent-length: 2\r\n\r\n12")
+
+
+@pytest.mark.parametrize(
+    ("received", "closes"),
+    [
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n12", True),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n12", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n\r\nconnection: close", False),
+    ],
+)
+def test_a_connection_is_kept_unless_the_server_ends_it(received, closes):
+    assert lean.closes(received) is closes
+
+
+def test_several_workers_counts_become_one_window():
+    parts = [
+        {"seconds": 1.0, "failures": 1, "generator_cpu_seconds": 0.2, "latencies": [1.0, 2.0]},
+        {"seconds": 2.0, "failures": 2, "generator_cpu_seconds": 0.4, "latencies": [3.0]},
+    ]
+    found = window.merged(parts, own_cpu=0.3)
+    assert found["seconds"] == 1.5
+    assert (found["requests"], found["failures"]) == (3, 3)
+    assert found["generator_cpu_seconds"] == 0.4
+    assert found["latency_mean_ms"] == 2.0
+    assert found["latencies_ms"]["p50"] == 2.0
 
 
 def test_percentiles_are_values_that_were_seen():

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -11,10 +12,23 @@ from rich.console import Console
 
 from loadtests import analysis, inprocess, page, progress, readme, run, served, studies, tables
 from loadtests.cli import overhead
-from loadtests.results import ResultError, Results, read
-from tests.loadtests.conftest import TINY
+from loadtests.results import LatencyResult, LoadResult, ResultError, Results, read
+from tests.loadtests.conftest import SMALL, TINY
 
-LADDER = ["raw callable", "Werkzeug objects", "wsgi_core", "wsgi_core again", "Flask"]
+LADDER = [
+    "raw callable",
+    "+ Werkzeug's Request",
+    "+ Response",
+    "+ routing",
+    "+ contexts",
+    "+ hooks and error handling",
+    "wsgi_core",
+    "wsgi_core again",
+    "Flask",
+]
+
+
+SHORT = ["raw callable", "Werkzeug objects", "wsgi_core", "wsgi_core again", "Flask"]
 
 
 def test_the_run_ends_well_and_says_what_it_takes(tiny_run):
@@ -31,7 +45,7 @@ def test_a_pipe_gets_no_colours_and_no_bar(tiny_run):
 
 def test_the_tables_name_every_rung(tiny_run):
     outcome, _ = tiny_run
-    for name in ("raw callable", "Werkzeug objects", "wsgi_core", "Flask", "requests/s"):
+    for name in (*LADDER[:-2], "Flask", "requests/s", "from the intended start", "closed loop (Locust)"):
         assert name in outcome.output
 
 
@@ -48,13 +62,27 @@ def test_the_result_file_holds_every_raw_sample(tiny_run):
 
 
 def test_the_result_file_holds_the_served_runs(tiny_run):
-    (load,) = read(tiny_run[1] / "results.json").loads
-    assert [served_run.service for served_run in load.runs] == ["wsgi_core", "Flask"]
-    for served_run in load.runs:
-        assert served_run.requests > 0
-        assert served_run.failures == 0
-        assert served_run.server_cpu_seconds >= 0
-        assert {"p50", "p95", "p99"} <= served_run.latencies_ms.keys()
+    rate, saturation = read(tiny_run[1] / "results.json").loads
+    assert (rate.key, rate.mode, saturation.key, saturation.mode) == ("services_rate", "rate", "services", "saturation")
+    assert rate.rate > 0
+    for load in (rate, saturation):
+        assert [served_run.service for served_run in load.runs] == ["wsgi_core", "Flask"]
+        for served_run in load.runs:
+            assert served_run.requests > 0
+            assert served_run.failures == 0
+            assert served_run.server_cpu_seconds >= 0
+            assert served_run.in_flight > 0
+            assert {"p50", "p95", "p99"} <= served_run.latencies_ms.keys()
+
+
+def test_latencies_are_counted_in_an_open_loop_and_in_locusts_closed_one(tiny_run):
+    (latency,) = read(tiny_run[1] / "results.json").latencies
+    assert len(latency.rates) == len(latency.shares) == 1
+    kinds = {(found.service, found.generator) for found in latency.runs}
+    assert kinds == {(service, kind) for service in ("wsgi_core", "Flask") for kind in ("open loop", "locust")}
+    for found in latency.runs:
+        assert found.rate == latency.rates[0]
+        assert ("p99" in found.lag_ms) is (found.generator == "open loop")
 
 
 def test_the_result_file_says_what_it_was_measured_on(tiny_run):
@@ -70,7 +98,7 @@ def test_the_page_is_whole_and_loads_nothing(tiny_run):
     text = (tiny_run[1] / "index.html").read_text(encoding="utf-8")
     assert text.count("<svg") == text.count("</svg>") >= 3
     assert "<script" not in text
-    assert not re.findall(r'(?:src|href)="(?!results\.json)', text)
+    assert not re.findall(r'(?:src|href)="(?!results\.json|#)', text)
     assert "prefers-color-scheme: dark" in text
     for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
         ElementTree.fromstring(svg)
@@ -171,7 +199,7 @@ def test_servers_that_answer_differently_end_the_run():
 
 
 def test_an_interrupted_run_keeps_what_it_has(monkeypatch, tmp_path):
-    measured = iter([None, None])
+    measured = iter([None])
     measure = inprocess.measure
 
     def interrupted(*arguments):
@@ -180,14 +208,51 @@ def test_an_interrupted_run_keeps_what_it_has(monkeypatch, tmp_path):
         return measure(*arguments)
 
     monkeypatch.setattr(inprocess, "measure", interrupted)
-    monkeypatch.setattr(run, "budget_of", lambda study, quick: studies.Budget(3, 0.02, 0.0, 0.5, 1, 0.4, 0.2, 1))
+    monkeypatch.setattr(run, "budget_of", lambda study, quick: TINY)
+    monkeypatch.setitem(studies.STUDIES, "service", replace(SMALL, experiments=(studies.NULL,), loads=()))
     outcome = CliRunner().invoke(overhead, ["--out", str(tmp_path)])
     assert outcome.exit_code == 130
     results = read(tmp_path / "results.json")
     assert results.partial
-    assert len(results.experiments[0].processes) == 2
+    assert len(results.experiments[0].processes) == 1
     assert "partial: the run was interrupted" in outcome.output
     assert (tmp_path / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--servers", "waitress,apache"], "apache: not one of waitress, gunicorn"),
+        (["--remote"], "--remote needs --workers"),
+    ],
+)
+def test_what_cannot_be_served_is_wrong_usage(arguments, said):
+    outcome = CliRunner().invoke(overhead, arguments)
+    assert outcome.exit_code == 2
+    assert said in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("quick", "servers", "measured"),
+    [
+        (True, (), {"waitress"}),
+        (False, (), set(studies.SERVERS)),
+        (True, ("gthread", "uvicorn"), {"gthread", "uvicorn"}),
+        (False, ("waitress",), {"waitress"}),
+    ],
+)
+def test_which_servers_are_measured(quick, servers, measured):
+    chosen = studies.chosen(studies.STUDIES["service"], quick, servers)
+    assert {load.server for load in chosen.loads} == measured
+    assert all(len(load.shares) == 1 for load in chosen.loads) is (quick or servers == ("uvicorn",))
+
+
+def test_gunicorn_is_left_out_on_windows_and_said_to_be(monkeypatch):
+    monkeypatch.setattr(studies.sys, "platform", "win32")
+    study, said = studies.runnable(studies.STUDIES["service"])
+    assert {load.server for load in study.loads} == {"waitress", "werkzeug", "uvicorn"}
+    assert len(said) == 2
+    assert all(sentence.endswith("gunicorn does not run on Windows") for sentence in said)
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
@@ -220,7 +285,7 @@ def made_up():
     return results_with([1.0, 6.0, 21.0, 11.0, 11.0, 51.0])
 
 
-def results_with(costs):
+def results_with(costs, contenders=SHORT):
     blocks = [
         (number, contender, 100, round(cost * 100_000), round(cost * 100_000))
         for number in range(10)
@@ -230,7 +295,7 @@ def results_with(costs):
     experiment = {
         "key": "null",
         "title": "Null",
-        "contenders": LADDER,
+        "contenders": contenders,
         "reference": "Flask",
         "ladder": True,
         "processes": processes,
@@ -250,6 +315,7 @@ def test_prices_of_the_steps_add_up_to_the_whole(made_up):
     found = analysis.summarise(made_up).experiments[0]
     steps = [cost.step.value for cost in found.costs if cost.step]
     assert sum(steps) + found.costs[0].cost.value == pytest.approx(50.0)
+    assert found.whole.value == pytest.approx(45.0)
 
 
 def test_ratios_are_those_of_net_costs(made_up):
@@ -300,10 +366,65 @@ def test_a_goal_is_reached_only_by_the_whole_interval(found, at_most, verdict):
 
 
 @pytest.mark.parametrize(
-    ("server", "generator", "verdict"), [(0.95, 0.4, "server"), (0.5, 0.95, "generator"), (0.5, 0.5, "neither")]
+    ("server", "generator", "verdict"),
+    [(0.95, 0.4, "server"), (0.95, 0.71, "generator"), (0.5, 0.95, "generator"), (0.5, 0.5, "neither")],
 )
 def test_the_verdict_says_what_bounded_a_run(server, generator, verdict):
     assert analysis.bound_by(server, generator) == verdict
+
+
+def load_result(**given):
+    latencies = {"p50": 1.0, "p99": 2.0, "p99.9": 3.0}
+    about = {"position": 0, "seconds": 10.0, "failures": 0, "generator_cpu_seconds": 1.0, "latencies_ms": latencies}
+    runs = [
+        {**about, "service": name, "pair": pair, "requests": 5000, "server_cpu_seconds": cpu, "latency_mean_ms": 7.6}
+        for pair in range(3)
+        for name, cpu in (("wsgi_core", 2.0), ("Flask", 4.0 + pair / 100))
+    ]
+    services = ["wsgi_core", "Flask"]
+    rest = {"key": "k", "title": "t", "generator": "locust", "services": services, "users": 4, "server_threads": 4}
+    return LoadResult.model_validate({**rest, "runs": runs, **given})
+
+
+def test_cpu_time_at_a_rate_is_that_of_one_request():
+    found = analysis.summarise_load(load_result(mode="rate", rate=500.0))
+    assert [one.server_cpu_us.value for one in found.services] == pytest.approx([400, 802])
+    table = tables.load_table(found)
+    assert table.title == "t: CPU time at 500 requests a second"
+    assert table.rows[0][1] == "400"
+
+
+def test_requests_under_way_are_rate_times_latency():
+    found = analysis.summarise_load(load_result())
+    assert [one.in_flight for one in found.services] == pytest.approx([3.8, 3.8])
+    assert "3.8 of 4" in tables.load_table(found).rows[0]
+
+
+@pytest.mark.parametrize(("in_flight", "holds"), [(3.9, True), (4.3, False), (2.0, False)])
+def test_littles_law_is_checked(in_flight, holds):
+    one = replace(analysis.summarise_load(load_result()).services[0], in_flight=in_flight)
+    assert analysis.law_holds(one, 4) is holds
+
+
+def test_a_percentile_that_the_requests_do_not_carry_is_left_out():
+    run_of = load_result().runs[0].model_dump()
+    runs = [{**run_of, "requests": count, "generator": "open loop", "rate": 100.0} for count in (800, 1200)]
+    about = {"key": "k", "title": "t", "server": "s", "services": ["wsgi_core"], "server_threads": 4, "users": 4}
+    rest = {"connections": 8, "shares": [0.5], "rates": [100.0], "runs": runs}
+    (found,) = analysis.summarise_latencies(LatencyResult.model_validate({**about, **rest}))
+    assert list(found.latencies_ms) == ["p50", "p99"]
+    assert (found.runs, found.requests) == (2, 2000)
+
+
+def test_the_driver_of_another_protocol_is_taken_off_instead():
+    results = results_with([1.0, 6.0, 3.0, 21.0], ["raw callable", "ASGI driver", "Starlette (ASGI)"])
+    results.experiments[0].drivers = {"Starlette (ASGI)": "ASGI driver"}
+    results.experiments[0].reference = "raw callable"
+    found = analysis.summarise(results).experiments[0]
+    assert [(cost.name, cost.cost.value) for cost in found.costs] == [
+        ("raw callable", pytest.approx(5.0)),
+        ("Starlette (ASGI)", pytest.approx(18.0)),
+    ]
 
 
 def test_every_goal_refers_to_something_that_its_study_measures():
@@ -319,6 +440,10 @@ def test_every_goal_refers_to_something_that_its_study_measures():
 def test_the_plan_of_a_quick_run_fits_into_90_seconds(study, tmp_path):
     quick = run.Run(study, True, "c", tmp_path)
     assert quick.results.planned_seconds <= 90
+
+
+def test_the_plan_of_a_full_run_fits_into_20_minutes(tmp_path):
+    assert run.Run(studies.STUDIES["service"], False, "c", tmp_path).results.planned_seconds <= 20 * 60
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (89.6, "90 s"), (150, "2 min")])

@@ -4,33 +4,32 @@ import gc
 import inspect
 import json
 import random
+from dataclasses import asdict
 
 import pytest
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
 
 from loadtests import worker
-from loadtests.driver import WrongAnswer, ask, clock_step_ns, compare, load, run_block
+from loadtests.driver import Allowed, WrongAnswer, ask, asking, clock_step_ns, compare, compare_answers, load, run_block
 from loadtests.exchanges import EnvironMaker, Exchange, for_case
-from loadtests.rungs import core, core_cases, flask_app, flask_cases
+from loadtests.rungs import core, core_cases, flask_app, flask_cases, flask_tutorial, with_hooks
 from loadtests.rungs.work import OTHER_ROUTES, driver_app, null_model, to_json
-from loadtests.studies import CASES, HOOKS, PEERS, ROUTES, STUDIES
+from loadtests.studies import ALL_PEERS, CASES, HOOKS, PEERS, ROUTES, STUDIES
 
 ROWS = [
     {"tenure_months": 12, "monthly_charges": 79.5, "total_charges": 954, "contract_month_to_month": 1, "has_fiber": 1},
     {"tenure_months": 0, "monthly_charges": 20.05, "total_charges": 0, "contract_month_to_month": 0, "has_fiber": 0},
 ]
-EXPERIMENTS = {one.key: one for study in STUDIES.values() for one in study.experiments}
-
-
-def apps_of(experiment):
-    return {one.name: load(one.factory, one.options) for one in experiment.contenders}
+EXPERIMENTS = {one.key: one for study in STUDIES.values() for one in (*study.experiments, ALL_PEERS)}
 
 
 @pytest.mark.parametrize("key", EXPERIMENTS)
 def test_all_contenders_give_the_same_bytes(key):
     experiment = EXPERIMENTS[key]
-    exchanges = for_case(experiment.case, ROWS)
-    status = compare(apps_of(experiment), exchanges)
-    assert status.startswith(str(exchanges[0].status))
+    bench = worker.Bench(asdict(experiment), ROWS)
+    assert bench.expected.startswith(str(for_case(experiment.case, ROWS)[0].status))
+    assert list(bench.targets) == [worker.DRIVER, *(one.name for one in experiment.contenders)]
 
 
 def test_the_ladder_answers_what_the_model_says():
@@ -158,6 +157,66 @@ def test_equal_answers_with_the_wrong_status_do_not_pass():
         compare({"one": saying("404 NOT FOUND"), "other": saying("404 NOT FOUND")}, [make()])
 
 
+def answering(**body):
+    written = to_json(body)
+    return saying(headers=[("Content-Length", str(len(written)))], body=written)
+
+
+def test_what_is_declared_may_differ_and_has_to_be_there():
+    one, other = answering(share=0.5, name="a"), answering(share=0.25, name="a")
+    asks = {"one": asking(one), "other": asking(other)}
+    assert compare_answers(asks, [make()], {"other": Allowed(fields=("share",))}) == "200 OK"
+    for allowed in (Allowed(), Allowed(fields=("name",)), Allowed(headers=("x-more",), fields=("share",))):
+        with pytest.raises(WrongAnswer, match="do not give the same bytes"):
+            compare_answers(asks, [make()], {"other": allowed})
+
+
+def test_a_declared_field_keeps_its_type_and_the_serializer():
+    asks = {"one": asking(answering(share=0.5)), "other": asking(answering(share="0.5"))}
+    with pytest.raises(WrongAnswer):
+        compare_answers(asks, [make()], {"other": Allowed(fields=("share",))})
+    asks["other"] = asking(saying(headers=[("Content-Length", "14")], body=b'{"share": 0.5}'))
+    with pytest.raises(WrongAnswer):
+        compare_answers(asks, [make()], {"other": Allowed(fields=("share",))})
+
+
+def test_the_tutorials_pipeline_says_much_the_same_as_churn():
+    churn, pipeline = (flask_tutorial.create_app(via=via).test_client() for via in ("ONNX", "DataFrame"))
+    for row in ROWS:
+        one, other = (client.post("/predict", json=row).get_json() for client in (churn, pipeline))
+        assert one["churn_probability"] == pytest.approx(other["churn_probability"], abs=0.1)
+
+
+def test_a_hand_written_rung_answers_errors_through_its_handlers():
+    app = with_hooks.create_app()
+    missing = Exchange("GET", "/no/such/page", status=404)
+    assert ask(app, EnvironMaker([missing]).make()).status == "404 NOT FOUND"
+    app.error_handlers[NotFound] = lambda error: Response("gone", status=410)
+    app.after.append(lambda response: Response(response.get_data() + b"!", status=response.status))
+    assert ask(app, EnvironMaker([missing]).make())[::2] == ("410 GONE", b"gone!")
+    seen = []
+    app.teardown.append(seen.append)
+    app.before.append(lambda: Response("before"))
+    assert ask(app, EnvironMaker([missing]).make()).body == b"before!"
+    assert seen == [None]
+
+
+def test_the_hand_written_rung_turns_what_a_view_raises_into_a_500(caplog):
+    app = with_hooks.create_app()
+    seen = []
+    app.teardown.append(seen.append)
+    answer = ask(app, EnvironMaker([make(b"[]", headers={})]).make())
+    assert answer.status == "200 OK"
+
+    def fails():
+        raise LookupError("view")
+
+    app.views["predict"] = fails
+    assert ask(app, EnvironMaker([make()]).make()).status == "500 INTERNAL SERVER ERROR"
+    assert [type(error) for error in seen] == [type(None), LookupError]
+    assert "the view failed" in caplog.text
+
+
 def test_the_order_and_case_of_headers_do_not_matter():
     one = saying(headers=[("A", "1"), ("B", "2")])
     other = saying(headers=[("b", "2"), ("a", "1")])
@@ -217,8 +276,6 @@ def test_orders_come_in_mirrored_pairs():
 
 
 def test_a_worker_measures_every_contender_in_every_round():
-    from dataclasses import asdict
-
     orders = {
         "experiments": [asdict(PEERS), asdict(HOOKS)],
         "rows": ROWS,

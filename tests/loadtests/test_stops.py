@@ -1,0 +1,27 @@
+"""Clients in every state lose nothing when a server stops."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from loadtests.stops import CLIENTS, stop_once
+from loadtests.victim import gunicorn_command, running, serve_command
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process that is sent a signal")
+
+
+@pytest.mark.parametrize("framework", ["wsgi_core", "flask"])
+def test_no_request_is_lost(framework: str):
+    with running(*serve_command(framework=framework, max_waiting=100)) as victim:
+        seen = stop_once(victim)
+    assert seen.lost == []
+    assert set(seen.answered) == set(CLIENTS)
+
+
+def test_no_request_is_lost_under_gunicorn():
+    with running(*gunicorn_command("wsgi_core")) as victim:
+        seen = stop_once(victim)
+    assert seen.lost == []
+    assert set(seen.answered) == set(CLIENTS)

@@ -1,0 +1,229 @@
+"""The proof of the instrument: what it makes of samples with known answers. No time is looked at."""
+
+import random
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from loadtests import served, trials, validate, validation_page
+from loadtests.cli import overhead
+from loadtests.driver import load
+from loadtests.results import Process, ResultError, Run
+from loadtests.trial_worker import Bench
+from loadtests.validate import DELAYS, NO_HOOK, Same, Validating, delay_name
+from tests.loadtests.made_up import experiment, processes
+
+
+def noisy_process(seed, cost, shift=0.0, rounds=20):
+    """A and B with noise of their own around ``cost``, B dearer by ``shift``."""
+    dice = random.Random(seed)
+    blocks = []
+    for place in range(rounds):
+        values = [1.0, cost + dice.gauss(0, 1), cost + shift + dice.gauss(0, 1)]
+        blocks += [(place, contender, 1000, round(v * 1e6), round(v * 1e6)) for contender, v in enumerate(values)]
+    return Process(hash_seed=seed, clock="cpu", clock_step_ns=100, blocks=blocks)
+
+
+def test_a_difference_is_judged_with_its_interval():
+    same = validate.judge("Flask", [noisy_process(seed, 50.0) for seed in range(8)], 1)
+    other = validate.judge("Flask", [noisy_process(seed, 50.0, 5.0) for seed in range(8)], 1)
+    assert not same.differs
+    assert other.differs
+    assert other.low < 5.0 < other.high
+    assert other.cost == pytest.approx(50.0, abs=1.0)
+
+
+def test_the_naive_test_takes_what_a_process_shares_for_a_difference():
+    dice = np.random.default_rng(1)
+    tables = []
+    for _ in range(8):
+        a, b = dice.normal(50, 1, 2)
+        tables.append(np.column_stack([np.ones(50), dice.normal(a, 0.1, 50), dice.normal(b, 0.1, 50)]))
+    assert validate.naive_differs(tables)
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(0, 0.0, 0.0188), (10, 0.0274, 0.0896)])
+def test_wilsons_interval_of_a_share(count, low, high):
+    found = validate.share_of_false([True] * count + [False] * (200 - count))
+    assert found == pytest.approx((count / 200, low, high), abs=2e-4)
+
+
+def delays(off=0.0, noise=0.0):
+    costs = {NO_HOOK: 60.0, **{delay_name(delay): 62.0 + delay * (1 + off) for delay in DELAYS}}
+    return experiment("delays", costs, reference=NO_HOOK, noise=noise)
+
+
+def test_an_injected_delay_is_recovered_against_the_empty_hook():
+    found = validate.recovered(delays())
+    assert {delay: round(value.value, 3) for delay, value in found.items()} == {2: 2.0, 5: 5.0, 10: 10.0, 50: 50.0}
+    assert validate.hook_cost(delays()).value == pytest.approx(2.0)
+    assert validate.slope(delays(0.1)).value == pytest.approx(1.1)
+
+
+def steps(off=0.0):
+    one = experiment("a → b", {"a": 10.0, "b": 30.0}, noise=0.001)
+    two = experiment("b → c", {"b": 30.0, "c": 70.0}, noise=0.001, seed=2)
+    whole = experiment(validate.WHOLE, {"a": 10.0, "c": 70.0 + off}, noise=0.001, seed=3)
+    return [one, two, whole]
+
+
+def test_the_sum_of_the_steps_is_held_against_the_whole():
+    total, whole, between = validate.sum_of_steps(steps())
+    assert (total.value, whole.value) == pytest.approx((60, 60), abs=0.3)
+    assert not between.excludes(0)
+    assert validate.sum_of_steps(steps(20.0))[2].excludes(0)
+
+
+def runs(cpu_us, generator=0.1):
+    return [
+        Run(service=name, pair=pair, position=0, seconds=1.0, requests=1000, failures=0,
+            server_cpu_seconds=us / 1000 + pair / 1e5, generator_cpu_seconds=generator, latencies_ms={},
+            latency_mean_ms=4.0)
+        for pair in range(4)
+        for name, us in cpu_us.items()
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def found(tmp_path):
+    """A validation whose every claim holds."""
+    one = Validating(tmp_path).found
+    one.same = [
+        Same(subject="Flask", cost=60.0, value=0.1, low=-1.0, high=1.0, naive_differs=n % 3 == 0) for n in range(200)
+    ]
+    one.delays, one.steps = delays(), steps()
+    costs = dict(zip(validate.SERVED_NAMES, (5.0, 10.0, 60.0), strict=True))
+    one.hot = experiment("hot", costs)
+    one.cold = experiment("cold", {name: cost * 2 for name, cost in costs.items()})
+    one.served_rate.runs = runs({name: cost + 200 for name, cost in costs.items()})
+    one.served_saturation.runs = one.served_rate.runs
+    one.partial = False
+    return one
+
+
+def verdicts(found):
+    return [check.verdict for check in validation_page.checks(found)]
+
+
+def test_claims_that_hold_are_reached(found):
+    assert verdicts(found) == ["reached"] * 7
+
+
+def test_claims_that_do_not_hold_are_missed(found):
+    for same in found.same[:30]:
+        same.low = 0.05
+    found.delays, found.steps = delays(0.3), steps(20.0)
+    found.served_rate.runs = runs(dict.fromkeys(validate.SERVED_NAMES, 200), generator=0.9)
+    for run in found.served_saturation.runs:
+        run.latency_mean_ms = 8.0
+    assert verdicts(found) == ["missed"] * 7
+
+
+def test_what_the_interval_does_not_carry_stays_open(found):
+    found.same = found.same[:20]
+    found.delays = delays(noise=0.05)
+    assert verdicts(found)[:3] == ["open", "open", "open"]
+
+
+def test_the_page_tells_all_of_it(found):
+    text = validation_page.render(found)
+    for words in ("# The instrument, tested", "0.0% (0.0% to 1.9%)", "| 5 µs | 5.00 | 5.00 to 5.00 |",
+                  "| the whole: a → c |", "The hook itself costs 2.00", "110 (110 to 110) µs with cold caches",
+                  "| Flask | 60.0 | 120 | 260 | 200 |"):  # fmt: skip
+        assert words in text, words
+    assert "no larger" not in text
+
+
+def test_parts_that_are_missing_are_left_out(tmp_path):
+    empty = Validating(tmp_path).found
+    text = validation_page.render(empty)
+    assert "interrupted" in text
+    assert "##" not in text
+    assert validation_page.checks(empty) == []
+
+
+# What is measured
+
+
+def test_the_plan_fits_into_15_minutes_and_has_200_comparisons(tmp_path):
+    whole = Validating(tmp_path)
+    assert whole.plan.seconds <= 15 * 60
+    assert validate.SETS * len(validate.SUBJECTS) == 200
+    assert validate.AA_PACE.processes >= 8
+
+
+def test_each_step_of_the_ladder_is_measured_alone():
+    *found, whole = validate.step_trials()
+    assert [one.contenders[0].name for one in found[1:]] == [one.contenders[1].name for one in found[:-1]]
+    assert (whole.contenders[0], whole.contenders[1]) == (found[0].contenders[0], found[-1].contenders[1])
+
+
+def test_a_delayed_app_answers_as_the_others_do():
+    bench = Bench(validate.delay_trial().to_json(), 1)
+    assert len(bench.apps) == len(DELAYS) + 2
+
+
+@pytest.mark.parametrize("delay", [None, 0, 50])
+def test_only_a_delay_adds_a_hook(delay):
+    app = load("loadtests.rungs.delayed:create_app", {"microseconds": delay})
+    assert bool(app.before_request_funcs) is (delay is not None)
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Measurements that take no time, and are interrupted after ten of them."""
+    counted = []
+
+    def measure(wanted, pace, seed):
+        counted.append(seed)
+        if len(counted) == 10:
+            raise KeyboardInterrupt
+        return {
+            one.key: Process.model_validate(processes([1.0] * (len(one.contenders) + 1), count=1)[0]) for one in wanted
+        }
+
+    class Pair:
+        def __init__(self, load, entries, *others):
+            self.entries = entries
+
+        def measure(self, number):
+            names = self.entries.rate.services
+            self.entries.rate.runs += runs(dict.fromkeys(names, 100.0))[: len(names)]
+            self.entries.saturation.runs += runs(dict.fromkeys(names, 100.0))[: len(names)]
+
+    monkeypatch.setattr(trials, "measure", measure)
+    monkeypatch.setattr(served, "Pair", Pair)
+    monkeypatch.setattr(validate, "QUICK_SCALE", 0.04)
+    return counted
+
+
+def test_an_interrupted_validation_is_kept_and_resumed(measured, tmp_path):
+    first = CliRunner().invoke(overhead, ["--validate", "--quick", "--out", str(tmp_path)])
+    assert first.exit_code == 130
+    assert "interrupted" in (tmp_path / "VALIDATION.md").read_text(encoding="utf-8")
+    before = validate.read(tmp_path / "validation.json")
+    assert before.partial
+    second = CliRunner().invoke(overhead, ["--validate", "--quick", "--resume", "--out", str(tmp_path)])
+    assert second.exit_code == 0, second.output
+    after = validate.read(tmp_path / "validation.json")
+    assert not after.partial
+    assert len(after.same) == 2 * len(validate.SUBJECTS)
+    assert "Written" in second.output
+
+
+def test_the_page_is_written_from_the_file(found, tmp_path):
+    found.write(tmp_path / "validation.json")
+    target = tmp_path / "docs" / "VALIDATION.md"
+    outcome = CliRunner().invoke(overhead, ["validation", str(tmp_path / "validation.json"), "--page", str(target)])
+    assert outcome.exit_code == 0, outcome.output
+    assert target.read_text(encoding="utf-8") == validation_page.render(found)
+
+
+def test_another_file_is_refused(tmp_path):
+    (tmp_path / "v.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ResultError, match="not a validation of this version"):
+        validate.read(tmp_path / "v.json")
+    outcome = CliRunner().invoke(overhead, ["--validate", "--resume", "--out", str(tmp_path / "none")])
+    assert outcome.exit_code == 1
+    assert "nothing to resume" in outcome.output
