@@ -28,6 +28,8 @@ What counts as an event, where the two frameworks go different ways to the same 
 - *view*: a view that is a generator function only makes its generator where it is called, and says so in a note.
 - *raises*, in an event's detail: an exception left the function. Which one, the next events say.
 
+With ``snapshots=True`` each event has a `Snapshot` of what held then: lines, contexts, hooks, response.
+
 Nothing of the frameworks or the app is changed to see this: the interpreter reports the calls (`watcher`).
 """
 
@@ -36,13 +38,14 @@ from __future__ import annotations
 from .align import Row, compare
 from .answer import compare_answers
 from .drive import Recording, build_environ, recording, trace
-from .events import GROUPS, Event, Trace
+from .events import GROUPS, Event, Snapshot, Trace
 
 __all__ = [
     "GROUPS",
     "Event",
     "Recording",
     "Row",
+    "Snapshot",
     "Trace",
     "build_environ",
     "compare",

@@ -108,11 +108,11 @@ def _parse_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-def _run(app: t.Any, label: str, request: dict[str, t.Any], signals: bool, warm_up: int) -> Trace:
+def _run(app: t.Any, label: str, request: dict[str, t.Any], warm_up: int, **options: bool) -> Trace:
     for _ in range(warm_up):
         with recording(app) as recorded:
             recorded.send(build_environ(app, **request))
-    return trace(app, signals=signals, label=label, **request)
+    return trace(app, label=label, **options, **request)
 
 
 @click.command("trace", short_help="Show what happens to one request, beside Flask.")
@@ -127,7 +127,7 @@ def _run(app: t.Any, label: str, request: dict[str, t.Any], signals: bool, warm_
     "--warm-up", type=click.IntRange(0), default=3, show_default=True, metavar="N",
     help="Send the request N times before, so that both have filled their caches.",
 )  # fmt: skip
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the timeline as a page.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page to step through.")
 @click.pass_context
 def trace_command(
     ctx: click.Context,
@@ -158,7 +158,8 @@ def trace_command(
     labels = [_label(app) for _, app in apps]
     if len(set(labels)) < len(labels):
         labels = [spec for spec, _ in apps]
-    traces = [_run(app, label, request, signals, warm_up) for (_, app), label in zip(apps, labels, strict=True)]
+    options = {"signals": signals, "snapshots": html is not None}
+    traces = [_run(app, label, request, warm_up, **options) for (_, app), label in zip(apps, labels, strict=True)]
     all_equal = _show(traces, html)
     if not warm_up:
         click.echo("first request, cold: the times contain what is done once")
@@ -173,7 +174,7 @@ def _show(traces: list[Trace], html: Path | None) -> bool:
     click.echo(render(rows, left, right, terminal_width()))
     if html is not None:
         try:
-            html.write_text(render_page(rows, left, right), encoding="utf-8")
+            html.write_text(render_page(rows, left, right), encoding="utf-8", errors="backslashreplace")
         except OSError as e:
             raise TraceError(f"{html}: {e.strerror}") from e
     return all(row.equal for row in rows)

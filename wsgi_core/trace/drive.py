@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from time import perf_counter_ns
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from werkzeug.test import Client, EnvironBuilder
 
 from .events import Event, Trace
+from .observer import Observer
 from .phases import Plan, listen
 from .recorder import Recorder
 
@@ -33,9 +34,13 @@ class TracedApp:
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: t.Any) -> t.Any:
             names = sorted(name for name, _ in headers)
-            recorder.point("response started", status, ", ".join(names))
+            if recorder.observer is not None:
+                recorder.observer.start(status, headers)
+            recorder.point("response started", status, ", ".join(names), frame=sys._getframe(1))
             return start_response(status, headers, *exc_info)
 
+        if recorder.observer is not None:
+            recorder.observer.begin()
         path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
         # PEP 3333: text that stands for bytes, each character one. Those bytes are UTF-8 as a rule.
         readable = path.encode("latin1", "backslashreplace").decode("utf-8", "backslashreplace")
@@ -56,7 +61,7 @@ class TracedBody:
         return self
 
     def __next__(self) -> bytes:
-        began = perf_counter_ns()
+        began = self._recorder.now()
         if self._chunks is None:
             self._chunks = iter(self._body)
         try:
@@ -64,6 +69,8 @@ class TracedBody:
         except StopIteration:
             self._recorder.point("body exhausted", began=began)
             raise
+        if self._recorder.observer is not None:
+            self._recorder.observer.send(chunk)
         self._recorder.point("body chunk", f"{len(chunk)} byte{'s' * (len(chunk) != 1)}", began=began)
         return chunk
 
@@ -130,14 +137,15 @@ class Recording:
 
 
 @contextmanager
-def recording(app: t.Any, signals: bool = False) -> Iterator[Recording]:
+def recording(app: t.Any, signals: bool = False, snapshots: bool = False) -> Iterator[Recording]:
     """Record what happens to requests inside this block, in this thread.
 
     With ``signals``, every signal of the lifecycle gets a receiver for that time, so that it is sent and seen.
+    With ``snapshots``, each event says what held then; the time that this takes is left out of the events'.
     Raises TypeError for an app that is neither Flask's nor the core's.
     """
     plan = Plan(app)
-    recorder = Recorder(plan)
+    recorder = Recorder(plan, Observer(app, plan) if snapshots else None)
     listened = plan.signals if signals else []
     for signal in listened:
         signal.connect(listen)
@@ -154,6 +162,7 @@ def trace(
     app: t.Any,
     *args: t.Any,
     signals: bool = False,
+    snapshots: bool = False,
     close_after: int | None = None,
     label: str | None = None,
     **kwargs: t.Any,
@@ -161,11 +170,11 @@ def trace(
     """Send one request to an app and return what happened.
 
     app: a Flask app or one of wsgi_core's. The request: an environ, a builder, or the arguments of
-    `werkzeug.test.EnvironBuilder` (path, method, json, headers, ...). signals: see `recording`.
+    `werkzeug.test.EnvironBuilder` (path, method, json, headers, ...). signals, snapshots: see `recording`.
     close_after: the client goes away after that many chunks of the body. label: how to call this side.
     """
     environ = build_environ(app, *args, **kwargs)
-    with recording(app, signals) as recorded:
+    with recording(app, signals, snapshots) as recorded:
         result = recorded.send(environ, close_after)
     if label is not None:
         result.label = label

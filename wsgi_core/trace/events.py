@@ -43,11 +43,45 @@ GROUPS = {
 }
 
 
+Values = dict[str, str]
+HookName = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A line of a function, where one call stands: as ``filename`` is for Python, ``file`` is for people."""
+
+    filename: str
+    file: str
+    name: str
+    first: int
+    last: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state at one event. Values are texts, ready to be shown; None where there is no such object.
+
+    spots: the calls that lead to the event, the outermost first. hooks: kind and name of all that the request
+    will pass or has passed, as far as it is known yet, in their order.
+    """
+
+    spots: tuple[Spot, ...] = ()
+    contexts: Values = field(default_factory=dict)
+    request: Values | None = None
+    session: Values | None = None
+    g: Values | None = None
+    hooks: tuple[HookName, ...] = ()
+    response: Values | None = None
+
+
 @dataclass(slots=True)
 class Event:
     """One thing that happened to a request.
 
     kind: one of `GROUPS`. name: which hook, view, signal, rule. detail: what it was given or how it ended.
+    snapshot: what held then, if the recording was asked for that.
     """
 
     kind: str
@@ -59,6 +93,7 @@ class Event:
     duration_us: float = field(default=0.0, compare=False)
     depth: int = field(default=0, compare=False)
     note: str = field(default="", compare=False)
+    snapshot: Snapshot | None = field(default=None, compare=False, repr=False)
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -1,45 +1,170 @@
-"""A comparison as one HTML file that needs nothing beside it: the timeline drawn, both sides on one scale."""
+"""A comparison as one HTML file that needs nothing beside it: all events on one time scale, and each with its state.
+
+The file is the plain list of the steps. Its script shows one at a time, and puts the code beside it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from itertools import pairwise
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from .align import Row
-from .events import GROUPS, Event, Trace
+from .coming import Coming, hooks_at
+from .events import GROUPS, Event, Snapshot, Spot, Trace, Values
+from .shown import NOT_SHOWN, is_secret, without_secrets
+from .sources import Sources
 from .terminal import verdict
 
+_SECTIONS = ("contexts", "request", "session", "g", "response")
+_TITLES = {"contexts": "context stack"}
+_NO_SNAPSHOT = Snapshot()
 
-def render_page(rows: Sequence[Row], left: Trace, right: Trace | None) -> str:
-    """The page's text. ``right`` is None for a trace that stands alone."""
+
+def render_page(rows: Sequence[Row], left: Trace, right: Trace | None, title: str = "", lead: str = "") -> str:
+    """The page's text, of traces with snapshots or without.
+
+    ``right`` is None for a trace that stands alone. ``title`` is the request's line if it is empty; ``lead`` is a
+    sentence below it.
+    """
     sides = [left] if right is None else [left, right]
-    scale = max(side.duration_us for side in sides) or 1.0
-    environment = Environment(loader=PackageLoader("wsgi_core"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("trace.html").render(
-        title=left.events[0].name if left.events else "",
+    environment = Environment(
+        loader=PackageLoader("wsgi_core.trace"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    script = environment.get_template("steps.js").render()
+    sources = Sources()
+    return environment.get_template("steps.html").render(
+        title=title or (left.events[0].name if left.events else ""),
+        lead=lead,
         verdict=None if right is None else verdict(rows),
         equal=all(row.equal for row in rows),
         sides=sides,
-        lines=[_line(row, sides, scale) for row in rows],
+        lengths=[_length(side) for side in sides],
+        steps=_steps(rows, sides, sources),
         groups=list(dict.fromkeys(GROUPS.values())),
-        scale=scale,
+        scale=_scale(sides),
+        sources=sources,
+        script=Markup(script),
+        script_hash=b64encode(sha256(f"\n{script}\n".encode()).digest()).decode(),
     )
 
 
-def _line(row: Row, sides: Sequence[Trace], scale: float) -> dict[str, object]:
-    events = (row.left, row.right)[: len(sides)]
+def _begin(trace: Trace) -> float:
+    return trace.events[0].start_us if trace.events else 0.0
+
+
+def _length(trace: Trace) -> float:
+    """Microseconds from the first event's start to the last one's end."""
+    return trace.duration_us - _begin(trace)
+
+
+def _scale(sides: Sequence[Trace]) -> float:
+    return max(_length(side) for side in sides) or 1.0
+
+
+def _steps(rows: Sequence[Row], sides: Sequence[Trace], sources: Sources) -> list[dict[str, object]]:
+    seen = [_NO_SNAPSHOT] * len(sides)
+    hooks: list[list[Coming]] = [[] for _ in sides]
+    steps: list[dict[str, object]] = []
+    places = [{id(event): i for i, event in enumerate(side.events)} for side in sides]
+    before: dict[str, list[dict[str, object]]] = {}
+    for row in rows:
+        events = (row.left, row.right)[: len(sides)]
+        for i, event in enumerate(events):
+            # Where one side has no event here, it stands where it stood.
+            if event is not None and event.snapshot is not None:
+                seen[i] = event.snapshot
+                hooks[i] = hooks_at(sides[i].events, places[i][id(event)])
+        sections = {name: _section(name, seen, before.get(name, [])) for name in _SECTIONS}
+        steps.append(_step(row, [_side(e, s, sources, _scale(sides)) for e, s in zip(events, sides, strict=True)]))
+        steps[-1] |= {"sections": _titled(sections, seen), "hooks": _hooks(hooks, sides)}
+        before = sections
+    return steps
+
+
+def _step(row: Row, sides: list[dict[str, object]]) -> dict[str, object]:
     return {
         "event": row.event,
+        "detail": _detail(row.event),
         "equal": row.equal,
         "mark": row.mark.strip(),
-        "cells": [_bar(event, side.label, scale) for event, side in zip(events, sides, strict=True)],
+        "sides": sides,
     }
 
 
-def _bar(event: Event | None, label: str, scale: float) -> dict[str, object]:
-    """Where a bar begins and how long it is, in percent of the longer side."""
+def _detail(event: Event) -> str:
+    if event.kind != "answer":
+        return event.detail
+    return NOT_SHOWN if is_secret(event.name) else without_secrets(event.detail)
+
+
+# The sides
+
+
+def _side(event: Event | None, trace: Trace, sources: Sources, scale: float) -> dict[str, object]:
+    """Where a bar begins and how long it is, in percent of the longer side, and the code."""
     if event is None:
-        return {"label": label, "event": None}
-    begin = 100 * event.start_us / scale
-    return {"label": label, "event": event, "begin": begin, "length": 100 * event.duration_us / scale}
+        return {"label": trace.label, "event": None}
+    spots = event.snapshot.spots if event.snapshot is not None else ()
+    at = event.start_us - _begin(trace)
+    return {
+        "label": trace.label,
+        "event": event,
+        "detail": _detail(event),
+        "at": at,
+        "begin": 100 * at / scale,
+        "length": 100 * event.duration_us / scale,
+        "calls": [_call(spot, sources) for spot in spots],
+    }
+
+
+def _call(spot: Spot, sources: Sources) -> dict[str, object]:
+    return {"source": sources.add(spot), "spot": spot, "name": spot.name.rpartition("<locals>.")[2]}
+
+
+# The state
+
+
+def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]]) -> list[dict[str, object]]:
+    """A line for each value that a side has: what it is on each, and whether that is new."""
+    sides: list[Values] = [getattr(snapshot, name) or {} for snapshot in seen]
+    known = {line["name"]: line["values"] for line in before}
+    lines = []
+    for key in _in_order(sides):
+        values = [side.get(key) for side in sides]
+        lines.append({
+            "name": key, "values": values, "same": all(value == values[0] for value in values),
+            "fresh": known.get(key) != values,
+        })  # fmt: skip
+    return lines
+
+
+def _in_order(sides: Iterable[Values]) -> list[str]:
+    """All names, what all sides have first; a body is the last thing of a response."""
+    sides = list(sides)
+    names = list(dict.fromkeys(name for side in sides for name in side))
+    return sorted(names, key=lambda name: (name == "body", not all(name in side for side in sides)))
+
+
+def _titled(sections: dict[str, list[dict[str, object]]], seen: Sequence[Snapshot]) -> list[dict[str, object]]:
+    if all(snapshot is _NO_SNAPSHOT for snapshot in seen):
+        return []
+    return [{"name": name, "title": _TITLES.get(name, name), "lines": lines} for name, lines in sections.items()]
+
+
+def _hooks(hooks: Sequence[list[Coming]], sides: Sequence[Trace]) -> list[dict[str, object]]:
+    """The hooks by kind; once if they are the same on both sides."""
+    are_same = all(a == b for a, b in pairwise(hooks))
+    labelled = [("", hooks[0])] if are_same else [(s.label, h) for s, h in zip(sides, hooks, strict=True)]
+    return [{"label": label, "kinds": _by_kind(some)} for label, some in labelled if some]
+
+
+def _by_kind(hooks: Sequence[Coming]) -> dict[str, list[Coming]]:
+    kinds: dict[str, list[Coming]] = {}
+    for hook in hooks:
+        kinds.setdefault(hook.kind, []).append(hook)
+    return kinds

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import typing as t
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 
@@ -185,6 +186,7 @@ class Plan:
         self.roles: Roles = {}
         self.codes: dict[int, CodeType] = {}
         self.package, self.signals = "", list[Signal]()
+        self.variables: tuple[ContextVar[t.Any], ...] = ()
         self._add_phases(app)
         for hook in find_hooks(app):
             self.add_hook(hook)
@@ -219,6 +221,7 @@ class Plan:
     def _add_phases(self, app: t.Any) -> None:
         module = _framework_module(type(app))
         self.package = module.__name__.partition(".")[0]
+        self.variables = module._cv_app, module._cv_request
         self.request: t.Any = sys.modules[self.package].request
         self._add_methods(type(app), APP_PHASES)
         self._add_methods(type(app.session_interface), SESSION_PHASES)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from time import perf_counter_ns
 from types import CodeType, FrameType, GeneratorType
 from weakref import WeakSet
 
-from .events import Event
+from .events import Event, Snapshot
 from .hooks import REGISTERING, Hook, choose, first_exception, function_name, is_generator_function
+from .observer import Observer
 from .phases import Call, Phase, Plan, receives, response_headers
+from .places import short_path
 from .watcher import Watcher
 
 _NOTHING = Phase("")
+# Their events stand just before what they are named for has happened: what then holds is seen a moment later.
+_SETTLING = (
+    "app context pushed", "request context pushed", "session opened", "request context popped", "app context popped",
+)  # fmt: skip
 
 
 class Recorder:
-    """Watches one app and writes down its events."""
+    """Watches one app and writes down its events; with an observer, also what holds at each."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, observer: Observer | None = None) -> None:
         self.events: list[Event] = []
+        self.observer = observer
         self._plan = plan
+        self._looking = 0
+        self._unsettled: tuple[Event, FrameType | None] | None = None
         self._calls: list[Call] = []
         self._seen: WeakSet[t.Any] = WeakSet()
         self._began = perf_counter_ns()
@@ -41,6 +47,11 @@ class Recorder:
     def stop(self) -> None:
         """End; RuntimeError if something went wrong with the watching."""
         self._watcher.stop()
+        self._settle()
+
+    def now(self) -> int:
+        """`perf_counter_ns`, less the time that the observer has taken."""
+        return perf_counter_ns() - self._looking
 
     def _watch(self, code: CodeType) -> None:
         if not is_generator_function(code):
@@ -51,7 +62,7 @@ class Recorder:
     @contextmanager
     def span(self, kind: str, name: str) -> Iterator[Event]:
         """An event with others inside it."""
-        call = Call(None, Phase(kind), perf_counter_ns())
+        call = Call(None, Phase(kind), self.now())
         call.event = Event(kind, name)
         self._append(call, call.event)
         self._calls.append(call)
@@ -61,9 +72,11 @@ class Recorder:
             self._calls.remove(call)
             self._set_duration(call, call.event)
 
-    def point(self, kind: str, name: str = "", detail: str = "", began: int | None = None) -> None:
-        """An event that ends now, and began at this `perf_counter_ns`."""
-        call = Call(None, _NOTHING, began or perf_counter_ns())
+    def point(
+        self, kind: str, name: str = "", detail: str = "", began: int | None = None, frame: FrameType | None = None
+    ) -> None:
+        """An event that ends now, and began at this `now`; ``frame`` is that of whoever brought it about."""
+        call = Call(None, _NOTHING, began or self.now(), frame=frame)
         event = Event(kind, name, detail)
         self._append(call, event)
         self._set_duration(call, event)
@@ -71,12 +84,13 @@ class Recorder:
     # What the watcher reports
 
     def _started(self, code: CodeType, frame: FrameType) -> None:
+        self._settle()
         parent = self._calls[-1] if self._calls else Call(None, _NOTHING, 0)
         role = self._find_role(code, frame, parent)
         phase = role if isinstance(role, Phase) else _NOTHING
         if phase.name != parent.phase.after:
             self._fire(parent)
-        call = Call(code, phase, perf_counter_ns(), frame=frame)
+        call = Call(code, phase, self.now(), frame=frame)
         if isinstance(role, Hook):
             call.event = self._hook_event(role, frame)
             self._append(call, call.event)
@@ -87,6 +101,9 @@ class Recorder:
         self._calls.append(call)
 
     def _ended(self, code: CodeType, value: t.Any, raised: bool) -> None:
+        self._settle()
+        if self.observer is not None:
+            self.observer.see(value)
         depth = next((i for i in reversed(range(len(self._calls))) if self._calls[i].code is code), None)
         if depth is None:
             return  # it began before the watching did
@@ -118,6 +135,8 @@ class Recorder:
     def _start_phase(self, call: Call, frame: FrameType) -> None:
         call.arguments = dict(frame.f_locals)
         call.before = response_headers(call)
+        if self.observer is not None:
+            self.observer.see(call.arguments.get("response"))
         if not call.phase.kind or call.phase.at_end:
             return
         event = self._phase_event(call)
@@ -193,7 +212,7 @@ class Recorder:
         code = call.value.gi_code if isinstance(call.value, GeneratorType) else None
         for role in self._plan.roles.get(id(code), ()):
             if isinstance(role, Hook) and call.phase.name in role.phases:
-                made = Call(code, _NOTHING, perf_counter_ns())
+                made = Call(code, _NOTHING, self.now())
                 event = Event(role.kind, role.name, note="a generator: it runs with the body")
                 self._append(made, event)
                 return
@@ -205,16 +224,27 @@ class Recorder:
             event.file, event.line = short_path(call.code.co_filename), call.code.co_firstlineno
         event.start_us = (call.began - self._began) / 1000
         event.depth = sum(1 for outer in self._calls if outer.event is not None and outer is not call)
+        self._settle()
         self.events.append(event)
+        if self.observer is not None:
+            event.snapshot = self._look(call.frame)
+            if event.kind in _SETTLING:
+                self._unsettled = event, call.frame
+
+    def _look(self, frame: FrameType | None) -> Snapshot:
+        assert self.observer is not None
+        began = perf_counter_ns()
+        try:
+            return self.observer.look(frame)
+        finally:
+            self._looking += perf_counter_ns() - began
+
+    def _settle(self) -> None:
+        """What the last event is named for has happened by now."""
+        if self._unsettled is not None:
+            event, frame = self._unsettled
+            self._unsettled = None
+            event.snapshot = self._look(frame)
 
     def _set_duration(self, call: Call, event: Event) -> None:
-        event.duration_us = (perf_counter_ns() - call.began) / 1000
-
-
-@cache
-def short_path(filename: str) -> str:
-    """A source file as seen from where its package was imported, with forward slashes."""
-    roots = [os.path.abspath(entry) for entry in sys.path]
-    inside = [root for root in roots if filename.startswith(root.rstrip(os.sep) + os.sep)]
-    path = os.path.relpath(filename, max(inside, key=len)) if inside else os.path.basename(filename)
-    return path.replace(os.sep, "/")
+        event.duration_us = (self.now() - call.began) / 1000

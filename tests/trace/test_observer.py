@@ -1,0 +1,237 @@
+"""What a snapshot holds, and that taking it changes nothing."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from typing import Any
+
+import pytest
+
+from tests.conformance.golden_apps import CASES, FRAMEWORKS, new_app, record, visits
+from wsgi_core.trace import Event, Snapshot, trace
+from wsgi_core.trace.coming import hooks_at
+
+every_framework = pytest.mark.parametrize("fw", [pytest.param(fw, id=name) for name, fw in FRAMEWORKS.items()])
+
+
+def at(events: list[Event], kind: str, name: str | None = None) -> Snapshot:
+    """What held at the first event of a kind."""
+    found = next(event for event in events if event.kind == kind and name in (None, event.name))
+    assert found.snapshot is not None
+    return found.snapshot
+
+
+def stepped(fw: Any, case: str) -> list[Event]:
+    return record(CASES[case].build, CASES[case].drive, fw, snapshots=True).events
+
+
+@every_framework
+@pytest.mark.parametrize("case", sorted(CASES))
+def test_the_events_are_those_of_a_trace_without(fw: Any, case: str) -> None:
+    events = stepped(fw, case)
+    assert events == record(CASES[case].build, CASES[case].drive, fw).events
+    assert all(event.snapshot for event in events)
+
+
+@every_framework
+def test_without_being_asked_nothing_is_captured(fw: Any) -> None:
+    assert all(event.snapshot is None for event in trace(new_app(fw), "/").events)
+
+
+@every_framework
+def test_contexts_are_there_when_they_are_pushed_and_gone_when_they_are_popped(fw: Any) -> None:
+    events = stepped(fw, "ok")
+    assert at(events, "request received").contexts == {"request context": "none", "app context": "none"}
+    pushed = at(events, "app context pushed")
+    assert (pushed.contexts["app context"], pushed.g, pushed.request) == (new_app(fw).import_name, {"": "empty"}, None)
+    assert at(events, "request context pushed").contexts["request context"] == "GET /items/7"
+    assert at(events, "request context popped").request is None
+    assert at(events, "app context popped").g is None
+
+
+@every_framework
+def test_a_context_of_another_app_is_called_so(fw: Any) -> None:
+    events = stepped(fw, "nested_app_context")
+    stacks = [event.snapshot.contexts["app context"] for event in events if event.snapshot]
+    name = new_app(fw).import_name
+    assert {f"{name} over {name}", f"{name} (another app) over {name}", "none"} < set(stacks)
+
+
+@every_framework
+def test_values_are_those_of_the_moment(fw: Any) -> None:
+    app = new_app(fw)
+
+    @app.before_request
+    def remember() -> None:
+        fw.g.user = "ann"
+        fw.g.api_token = "xyz"
+        fw.session["n"] = 1
+
+    @app.get("/<int:number>")
+    def index(number: int) -> str:
+        return "hello"
+
+    events = trace(app, "/7", snapshots=True).events
+    assert at(events, "before_request").g == {"": "empty"}
+    view = at(events, "view")
+    assert view.g == {"user": "'ann'", "api_token": "not shown"}
+    assert view.session == {"n": "1"}
+    assert view.request is not None
+    assert (view.request["url_rule"], view.request["view_args"]) == ("<Rule '/<int:number>'>", "{'number': 7}")
+    assert "xyz" not in repr(events[-1].snapshot) + repr(view)
+
+
+@every_framework
+def test_the_response_takes_shape(fw: Any) -> None:
+    events = stepped(fw, "session_changed")
+    assert at(events, "view").response is None
+    made, saved = at(events, "response made").response, at(events, "session saved").response
+    assert made is not None
+    assert saved is not None
+    assert (made[""], made["status"], made["body"]) == ("being made", "200 OK", "1")
+    assert "Set-Cookie" not in made
+    assert saved["Set-Cookie"].startswith("session=…;")
+    assert at(events, "response started").response == {**saved, "": "sent", "body": "empty"}
+    assert at(events, "body chunk").response == {**saved, "": "sent"}
+
+
+@every_framework
+def test_a_body_to_come_is_left_alone(fw: Any) -> None:
+    events = stepped(fw, "generator")
+    made = at(events, "response made").response
+    assert made is not None
+    assert made["body"] == "still to be generated"
+    bodies = [event.snapshot.response["body"] for event in events if event.snapshot and event.snapshot.response]
+    assert bodies[-1] == "oneno context"
+
+
+@every_framework
+def test_nothing_lazy_is_asked_for(fw: Any) -> None:
+    asked: list[str] = []
+
+    class Request(fw.Request):  # type: ignore[misc]
+        @property
+        def expensive(self) -> None:
+            asked.append("expensive")
+
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            raise AttributeError(name)
+
+    app = visits(fw)
+    app.request_class = Request
+    answers = [trace(app, "/untouched", snapshots=snapshots) for snapshots in (False, True)]
+    assert not asked
+    assert answers[0].headers == answers[1].headers
+    assert "Vary" not in dict(answers[1].headers)  # the session was not accessed
+
+
+@every_framework
+def test_a_proxy_is_not_asked_for_what_it_stands_for(fw: Any) -> None:
+    app = new_app(fw)
+
+    @app.get("/")
+    def index() -> str:
+        fw.g.session = fw.session
+        fw.g.value = fw.current_app
+        fw.g.listed = [fw.session]
+        return ""
+
+    seen = trace(app, "/", snapshots=True)
+    made = at(seen.events, "response made").g
+    assert made == {"session": "<LocalProxy>", "value": "<LocalProxy>", "listed": "[<LocalProxy>]"}
+    assert "Vary" not in dict(seen.headers)
+
+
+@every_framework
+def test_the_response_is_not_kept_alive(fw: Any) -> None:
+    app, made = new_app(fw), list[Any]()
+
+    @app.get("/")
+    def index() -> Any:
+        response = fw.Response("")
+        made.append(weakref.ref(response))
+        return response
+
+    trace(app, "/", snapshots=True)
+    gc.collect()
+    assert made[0]() is None
+
+
+@every_framework
+def test_the_lines_that_run_lead_to_the_event(fw: Any) -> None:
+    events = stepped(fw, "ok")
+    view = at(events, "view")
+    names = [spot.name.rpartition(".")[2] for spot in view.spots]
+    assert names[-4:] == ["wsgi_app", "full_dispatch_request", "dispatch_request", "item"]
+    caller = view.spots[-2]
+    assert caller.first < caller.line <= caller.last
+    with open(caller.filename, encoding="utf-8") as file:
+        assert "self.view_functions[" in file.read().splitlines()[caller.line - 1]
+    assert at(events, "request received").spots[0].name.endswith(".wsgi_app")
+    assert at(events, "response started").spots[-1].name.endswith("__call__")
+    assert at(events, "body chunk").spots == ()
+
+
+# The hooks to come
+
+
+def states(events: list[Event], kind: str, name: str | None = None) -> dict[str, str]:
+    index = next(i for i, event in enumerate(events) if event.kind == kind and name in (None, event.name))
+    return {f"{hook.kind} {hook.name}": hook.state for hook in hooks_at(events, index)}
+
+
+@every_framework
+def test_hooks_are_done_now_or_to_come(fw: Any) -> None:
+    events = stepped(fw, "ok")
+    assert "view item" not in states(events, "request context pushed")  # no rule is known yet
+    assert states(events, "view") == {
+        "url value preprocessor preprocess": "done",
+        "before_request before": "done",
+        "view item": "now",
+        "after_request after": "to come",
+        "teardown_request teardown": "to come",
+        "teardown_appcontext teardown_app": "to come",
+    }
+    assert states(events, "response made")["after_this_request late"] == "to come"
+    assert set(states(events, "body chunk").values()) == {"done"}
+
+
+@every_framework
+def test_hooks_that_never_run_are_named_so(fw: Any) -> None:
+    found = states(stepped(fw, "before_request_answers"), "before_request", "first")
+    assert (found["before_request second"], found["view index"]) == ("never runs", "never runs")
+
+
+@every_framework
+def test_hooks_stand_in_the_order_in_which_they_run(fw: Any) -> None:
+    events = stepped(fw, "nested_blueprints")
+    kinds = ("url value preprocessor", "before_request", "view", "after_request", "teardown_request")
+    ran = [(event.kind, event.name) for event in events if event.kind in kinds]
+    index = next(i for i, event in enumerate(events) if event.kind == "url matched")
+    assert [(hook.kind, hook.name) for hook in hooks_at(events, index)] == ran
+
+
+@every_framework
+def test_each_request_of_a_recording_begins_anew(fw: Any) -> None:
+    events = stepped(fw, "session_comes_back")
+    second = [i for i, event in enumerate(events) if event.kind == "url matched"][1]
+    assert {hook.state for hook in hooks_at(events, second)} == {"to come"}
+    snapshot = events[second].snapshot
+    assert snapshot is not None
+    assert (snapshot.response, snapshot.session) == (None, {"visits": "1"})
+
+
+def test_an_app_behind_a_callable_that_is_no_function_is_stepped_through(web: Any) -> None:
+    app = web.app()
+
+    class Middleware:
+        def __init__(self, wsgi_app: Any) -> None:
+            self.wsgi_app = wsgi_app
+
+        def __call__(self, environ: Any, start_response: Any) -> Any:
+            return self.wsgi_app(environ, start_response)
+
+    app.wsgi_app = Middleware(app.wsgi_app)
+    assert at(trace(app, "/", snapshots=True).events, "request received").spots[0].name.endswith("__call__")

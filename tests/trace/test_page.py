@@ -1,0 +1,186 @@
+"""The page as text: what is on it, that nothing escapes from it, and that it needs nothing beside it."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from tests.conformance.golden_apps import CASES, FRAMEWORKS, new_app, record
+from wsgi_core.trace import Trace, compare, compare_answers, trace
+from wsgi_core.trace.page import render_page
+from wsgi_core.trace.terminal import alone
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def page_of(case: str) -> str:
+    left, right = (record(CASES[case].build, CASES[case].drive, fw, name, True) for name, fw in FRAMEWORKS.items())
+    return render_page(compare(left.events, right.events), left, right, case)
+
+
+def step(page: str, number: int) -> str:
+    """The text of one step."""
+    found = re.search(rf'<li id="step-{number}".*?(?=<li id="step-|<section id="sources")', page, re.DOTALL)
+    assert found is not None
+    return text(found[0])
+
+
+def text(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+@pytest.fixture(scope="module")
+def ok() -> str:
+    return page_of("ok")
+
+
+class Elements(HTMLParser):
+    """The elements of a page, their ids, and whether each one that is opened is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.opened: list[str] = []
+        self.names: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        self.names.append(tag)
+        if tag not in ("meta", "input"):
+            self.opened.append(tag)
+        self.ids += [known["id"] or ""] if "id" in known else []
+        self.links += [known["href"] or ""] if "href" in known else []
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.opened.pop() == tag
+
+
+def test_the_page_is_sound(ok: str) -> None:
+    page = Elements(ok)
+    assert page.opened == []
+    assert len(page.ids) == len(set(page.ids))
+    assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
+
+
+def test_the_page_needs_nothing_beside_it(ok: str) -> None:
+    assert not re.search(r"""\bsrc=|href="[^#]|url\(|@import|https?://""", ok)
+    (script,) = re.findall(r"<script>(.*?)</script>", ok, re.DOTALL)
+    assert f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in ok
+    assert "default-src 'none'" in ok
+
+
+def test_every_event_is_a_step_with_its_state(ok: str) -> None:
+    number = 1 + next(i for i, line in enumerate(re.findall(r"<h2.*?</h2>", ok)) if "view</b> item" in line)
+    said = step(ok, number)
+    assert "view item" in said
+    assert "request context GET /items/7" in said
+    assert "view_args {'number': 7}" in said
+    assert "before_request before done" in said
+    assert "view item now" in said
+    assert "after_request after to come" in said
+    assert "path flask '/items/7'" in said  # which the core has not read yet
+    assert re.search(r"Flask\.dispatch_request → item flask/app\.py:\d+", said)
+    assert re.search(r"App\.dispatch_request → item wsgi_core/app\.py:\d+", said)
+
+
+def test_the_code_of_both_sides_is_there_once(ok: str) -> None:
+    captions = re.findall(r"<figcaption>([^<]+, [^<]+)</figcaption>", ok)
+    assert len(captions) == len(set(captions))
+    assert {"flask/app.py, Flask.dispatch_request", "wsgi_core/app.py, App.dispatch_request"} <= set(captions)
+    assert "rv = self.preprocess_request()" in text(ok)
+
+
+def test_what_has_changed_is_marked(ok: str) -> None:
+    number = 1 + next(i for i, line in enumerate(re.findall(r"<h2.*?</h2>", ok)) if "response made" in line)
+    (html,) = re.findall(rf'<li id="step-{number}".*?(?=<li id="step-{number + 1}")', ok, re.DOTALL)
+    fresh = text(" ".join(re.findall(r'<div class="\w+ fresh">.*?</div>', html)))
+    assert "status 200 OK" in fresh
+    assert "method" not in fresh
+
+
+def test_differences_are_marked() -> None:
+    def build(fw: Any, hook: str) -> Any:
+        app = new_app(fw)
+
+        def before() -> None:
+            fw.g.who = hook
+
+        before.__name__ = hook
+        app.before_request(before)
+        app.add_url_rule("/", "index", lambda: hook)
+        return app
+
+    left = trace(build(FRAMEWORKS["flask"], "one"), "/", snapshots=True, label="flask")
+    right = trace(build(FRAMEWORKS["wsgi_core"], "two"), "/", snapshots=True, label="wsgi_core")
+    page = render_page([*compare(left.events, right.events), *compare_answers(left, right)], left, right)
+    assert "different: 2 of" in page
+    assert page.count('class="step hook different"') == 1
+    assert 'data-go="difference"' in page
+    assert "who flask 'one' wsgi_core 'two'" in text(page)
+    assert "the app's functions, wsgi_core" in text(page)
+    assert Elements(page).opened == []
+
+
+def test_hostile_values_stay_text() -> None:
+    app = new_app(FRAMEWORKS["wsgi_core"])
+
+    @app.get("/<name>")
+    def index(name: str) -> Any:
+        fw = FRAMEWORKS["wsgi_core"]
+        fw.g.header = fw.request.headers["X-Evil"]
+        fw.g.html = {HOSTILE: [HOSTILE]}
+        fw.session[HOSTILE] = HOSTILE
+        return HOSTILE, {"X-Back": HOSTILE}
+
+    index.__name__ = HOSTILE
+    seen = trace(app, f"/{HOSTILE}".replace("/script", ""), headers={"X-Evil": HOSTILE}, snapshots=True, label=HOSTILE)
+    page = render_page(alone(seen.events), seen, None, HOSTILE, HOSTILE)
+    parsed = Elements(page)
+    assert parsed.names.count("script") == 1
+    assert "img" not in parsed.names
+    assert parsed.opened == []
+    assert "X-Back &lt;/script&gt;" in page.replace("</dt><dd>", " ")
+
+
+def test_secrets_are_not_on_the_page() -> None:
+    app = new_app(FRAMEWORKS["flask"])
+    app.secret_key = "top-hidden-1"
+
+    @app.post("/")
+    def index() -> Any:
+        fw = FRAMEWORKS["flask"]
+        _ = fw.request.cookies, fw.request.authorization, fw.request.url, fw.request.get_json()
+        fw.session["csrf_token"] = "hidden-2"
+        fw.g.password = "hidden" + "-3"
+        return {"token": "hidden-4"}, {"Set-Cookie": "id=hidden-5; Path=/"}
+
+    headers = {"Authorization": "Bearer hidden-6", "Cookie": "a=hidden-7", "X-Api-Key": "hidden-8"}
+    body = {"password": "hidden-9", "n": 1}
+    seen = trace(app, "/?access_token=hidden-10", method="POST", json=body, headers=headers, snapshots=True)
+    other = Trace("other", [], "", [("Set-Cookie", "id=hidden-11")])
+    page = render_page([*compare(seen.events, []), *compare_answers(seen, other)], seen, other)
+    # What the function says itself is its source: literals given to a secret's name are dotted out.
+    assert re.findall(r"hidden-\d+", text(page.replace("<i", " <i"))) == []
+    assert "not shown" in page
+
+
+def test_without_snapshots_the_page_is_a_timeline() -> None:
+    seen = trace(new_app(FRAMEWORKS["flask"]), "/")
+    page = render_page(alone(seen.events), seen, None)
+    assert "<title>GET /: trace</title>" in page
+    assert page.count('class="track"') == len(seen.events)
+    assert "context stack" not in page
+    assert Elements(page).opened == []
+
+
+def test_an_empty_trace_is_a_page_too() -> None:
+    assert "0 / 0" not in render_page([], Trace("a", []), None)

@@ -1,0 +1,246 @@
+"""What holds at the moment of an event: the lines that run, the contexts and what is in them, the response so far.
+
+All of it is read from where it lies, out of ``__dict__``: an attribute that would begin some work when it is
+asked for is not asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections import Counter
+from collections.abc import Iterator
+from contextvars import ContextVar, Token
+from functools import lru_cache
+from types import CodeType, FrameType
+from weakref import ref
+
+from werkzeug.sansio.response import Response
+
+from .events import HookName, Snapshot, Spot, Values
+from .hooks import function_code, function_name
+from .phases import Plan
+from .places import short_path
+from .shown import attributes_shown, body_shown, header_shown, shown
+
+_OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_DEEPEST_CALLS = 12
+_MOST_CONTEXTS = 8
+_LONGEST_BODY = 1000
+# What a request holds that says nothing about it.
+_SILENT = ("environ", "shallow", "json_module")
+
+
+class Observer:
+    """Looks at one app's contexts and at the response that is being made."""
+
+    def __init__(self, app: t.Any, plan: Plan) -> None:
+        self._app = app
+        self._plan = plan
+        self.begin()
+
+    def begin(self) -> None:
+        """A new request: there is no response, and no hook is known."""
+        self._hooks: tuple[HookName, ...] = ()
+        self._response: ref[Response] | None = None
+        self._head: tuple[str, list[tuple[str, str]]] | None = None
+        self._body = b""
+        self._length = 0
+        self._is_at_entry = True
+
+    def see(self, value: t.Any) -> None:
+        """Something was returned or passed on: the response, perhaps. It is not kept alive."""
+        # Not isinstance, which asks a proxy for what it stands for.
+        if issubclass(type(value), Response):
+            self._response = ref(value)
+
+    def start(self, status: str, headers: list[tuple[str, str]]) -> None:
+        """The response has been announced to the server."""
+        self._head = status, list(headers)
+
+    def send(self, chunk: bytes) -> None:
+        """The server took this from the body."""
+        self._length += len(chunk)
+        self._body = (self._body + chunk)[:_LONGEST_BODY]
+
+    def look(self, frame: FrameType | None) -> Snapshot:
+        """What holds now; ``frame`` is that of the event's function."""
+        apps, requests = (list(_stack(var)) for var in self._plan.variables)
+        ctx = _attributes(requests[0]) if requests else None
+        request = _attributes(ctx.get("request")) if ctx else None
+        if ctx is not None and request is not None:
+            self._hooks = tuple(self._planned(ctx, request))
+        snapshot = Snapshot(
+            tuple(self._entry() if self._is_at_entry else self._spots(frame)),
+            {"request context": _names(requests, _request_name), "app context": _names(apps, self._app_name)},
+            None if request is None else _request_shown(request),
+            None if ctx is None else _session_shown(ctx),
+            _g_shown(_attributes(apps[0])) if apps else None,
+            self._hooks,
+            self._response_shown(),
+        )
+        self._is_at_entry = False
+        return snapshot
+
+    def _app_name(self, ctx: dict[str, t.Any]) -> str:
+        app = ctx.get("app")
+        name = _literal(_attributes(app).get("import_name", ""))
+        return name if app is self._app else f"{name} (another app)"
+
+    # The code
+
+    def _entry(self) -> list[Spot]:
+        """The function that a server is about to call."""
+        code = function_code(self._app.wsgi_app)
+        return [] if code is None else [_spot(code, code.co_firstlineno)]
+
+    def _spots(self, frame: FrameType | None) -> list[Spot]:
+        found: list[Spot] = []
+        while frame is not None and len(found) < _DEEPEST_CALLS:
+            code = frame.f_code
+            if os.path.dirname(code.co_filename) == _OWN_FOLDER:
+                break
+            if self._is_told(code):
+                found.append(_spot(code, frame.f_lineno))
+            frame = frame.f_back
+        return found[::-1]
+
+    def _is_told(self, code: CodeType) -> bool:
+        """Whether a call is one of the framework's or the app's, and not of what lies between."""
+        package = short_path(code.co_filename).partition("/")[0]
+        return package in (self._plan.package, "werkzeug") or id(code) in self._plan.codes
+
+    # The hooks
+
+    def _planned(self, ctx: dict[str, t.Any], request: dict[str, t.Any]) -> Iterator[HookName]:
+        endpoint = getattr(request.get("url_rule"), "endpoint", None)
+        outwards = [*_blueprints(endpoint), None]
+        yield from self._scoped("url value preprocessor", "url_value_preprocessors", outwards[::-1])
+        yield from self._scoped("before_request", "before_request_funcs", outwards[::-1])
+        if endpoint is not None:
+            yield "view", endpoint
+        for function in ctx.get("_after_request_functions", ()):
+            yield "after_this_request", function_name(function)
+        yield from self._scoped("after_request", "after_request_funcs", outwards, -1)
+        yield from self._scoped("teardown_request", "teardown_request_funcs", outwards, -1)
+        for function in self._app.teardown_appcontext_funcs[::-1]:
+            yield "teardown_appcontext", function_name(function)
+
+    def _scoped(self, kind: str, table: str, scopes: list[t.Any], step: int = 1) -> Iterator[HookName]:
+        functions = getattr(self._app, table)
+        for scope in scopes:
+            for function in list(functions.get(scope, ()))[::step]:
+                yield kind, function_name(function)
+
+    # The response
+
+    def _response_shown(self) -> Values | None:
+        if self._head is not None:
+            status, headers = self._head
+            return {"": "sent", **_head_shown(status, headers), "body": body_shown(self._body, self._length)}
+        response = self._response and self._response()
+        if not response:
+            return None
+        known = vars(response)
+        headers = list(getattr(known.get("headers"), "_list", ()))
+        return {"": "being made", **_head_shown(known.get("_status", ""), headers), "body": _body_of(known)}
+
+
+def _head_shown(status: str, headers: list[tuple[str, str]]) -> Values:
+    values = {"status": status}
+    seen: Counter[str] = Counter()
+    for name, value in headers:
+        seen[name] += 1
+        key = name if seen[name] == 1 else f"{name} ({seen[name]})"
+        values[key] = header_shown(name, value)
+    return values
+
+
+def _body_of(response: dict[str, t.Any]) -> str:
+    """A body that lies there ready; one that is still to be generated is left alone."""
+    body = response.get("response")
+    if type(body) is not list or not all(type(chunk) is bytes for chunk in body):
+        return "still to be generated" if body is not None else ""
+    whole = b"".join(body)
+    return body_shown(whole, len(whole))
+
+
+# The contexts
+
+
+def _attributes(value: t.Any) -> dict[str, t.Any]:
+    """An object's own attributes, and nothing that a property would have to find out."""
+    try:
+        known: dict[str, t.Any] = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return known
+
+
+def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
+    """The current context, and those below it: each remembers what it has covered."""
+    ctx, visits = var.get(None), Counter[int]()
+    while ctx is not None and visits.total() < _MOST_CONTEXTS:
+        yield ctx
+        visits[id(ctx)] += 1
+        pushed = _attributes(ctx).get("_cv_tokens", ())
+        if len(pushed) < visits[id(ctx)]:
+            return
+        token = pushed[-visits[id(ctx)]]
+        token = token[0] if isinstance(token, tuple) else token
+        ctx = None if token.old_value is Token.MISSING else token.old_value
+
+
+def _names(contexts: list[t.Any], name: t.Callable[[dict[str, t.Any]], str]) -> str:
+    return " over ".join(name(_attributes(ctx)) for ctx in contexts) or "none"
+
+
+def _request_name(ctx: dict[str, t.Any]) -> str:
+    environ = _attributes(ctx.get("request")).get("environ", {})
+    return _literal(f"{environ.get('REQUEST_METHOD', '')} {environ.get('PATH_INFO', '')}")
+
+
+def _literal(text: str) -> str:
+    """The text, as it stands between quotes."""
+    return shown(text)[1:-1]
+
+
+def _request_shown(request: dict[str, t.Any]) -> Values:
+    values = attributes_shown((name, value) for name, value in request.items() if name not in _SILENT)
+    return {**values, "environ": f"{len(request.get('environ', ()))} entries"}
+
+
+def _session_shown(ctx: dict[str, t.Any]) -> Values:
+    session = ctx.get("_session", ctx.get("_opened_session"))
+    if session is None:
+        return {"": "not opened"}
+    if not issubclass(type(session), dict):
+        return {"": shown(session)}
+    return attributes_shown((str(key), value) for key, value in dict.items(session)) or {"": "empty"}
+
+
+def _g_shown(ctx: dict[str, t.Any]) -> Values:
+    return attributes_shown(_attributes(ctx.get("g")).items()) or {"": "empty"}
+
+
+def _blueprints(endpoint: str | None) -> list[str]:
+    """The names of the endpoint's blueprint and of those around it, the innermost first."""
+    parts = (endpoint or "").split(".")[:-1]
+    return [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+
+
+# Places
+
+
+def _spot(code: CodeType, line: int | None) -> Spot:
+    first = code.co_firstlineno
+    return Spot(
+        code.co_filename, short_path(code.co_filename), code.co_qualname, first, _last_line(code), line or first
+    )
+
+
+@lru_cache(maxsize=2048)
+def _last_line(code: CodeType) -> int:
+    lines = [line for _, _, line in code.co_lines() if line is not None]
+    inner = [_last_line(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
+    return max([code.co_firstlineno, *lines, *inner])
