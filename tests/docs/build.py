@@ -1,0 +1,85 @@
+"""``python -m tests.docs.build [FOLDER]``: build the site, warnings as errors, and follow every link inside it.
+
+Needs no network, and checks that the pages need none either.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+DOCS = Path(__file__).parents[2] / "docs"
+# What a page can't do without: elements with the attribute that makes a browser fetch something.
+FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
+
+
+@dataclass
+class Page(HTMLParser):
+    """The anchors of a page, the links on it, and what a browser fetches with it."""
+
+    file: Path
+    anchors: set[str] = field(default_factory=set)
+    links: list[str] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.file.read_text(encoding="utf-8"))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.anchors.update(values[name] for name in ("id", "name") if name in values)
+        if tag == "a" and "href" in values:
+            self.links.append(values["href"])
+        if tag == "link" and values.get("rel") in ("stylesheet", "icon", "preload"):
+            self.fetched.append(values["href"])
+        if tag in FETCHED and FETCHED[tag] in values:
+            self.fetched.append(values[FETCHED[tag]])
+
+
+def problems(site: Path) -> list[str]:
+    """Every link inside the site that leads nowhere, and everything that a page fetches from elsewhere."""
+    pages = {file.resolve(): Page(file) for file in sorted(site.rglob("*.html"))}
+    found = []
+    for file, page in pages.items():
+        name = file.relative_to(site.resolve()).as_posix()
+        found += [f"{name}: {link} leads nowhere" for link in page.links if not leads_somewhere(link, file, pages)]
+        for link in page.fetched:
+            if urlsplit(link).netloc:
+                found.append(f"{name}: {link} is fetched from the network")
+            elif not leads_somewhere(link, file, pages):
+                found.append(f"{name}: {link} is not there")
+    return found
+
+
+def leads_somewhere(link: str, file: Path, pages: dict[Path, Page]) -> bool:
+    """Whether a link is to another site, or to a file that is there and an anchor that is on it."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return True
+    target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+    anchor = unquote(parts.fragment)
+    if not anchor or target not in pages:
+        return target.is_file()
+    return anchor in pages[target].anchors
+
+
+def main(folder: str = "") -> int:
+    """The exit code: 0 if all is well."""
+    # Not at the top: the tests of the links are run where there is no Sphinx.
+    from sphinx.cmd.build import build_main
+
+    site = Path(folder) if folder else DOCS / "_build"
+    if code := build_main(["-q", "-W", "--keep-going", "-E", "-b", "html", str(DOCS), str(site)]):
+        return code
+    found = problems(site)
+    print("\n".join([*found, f"{site}: {len(found)} problems"]))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

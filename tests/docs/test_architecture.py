@@ -1,0 +1,17 @@
+"""The picture of the architecture shows the imports as they are, and they all go down."""
+
+from __future__ import annotations
+
+from tests.docs.architecture import NAMES, PICTURE, imports, libraries, picture
+
+
+def test_the_picture_is_current():
+    assert PICTURE.read_text(encoding="utf-8") == picture()
+
+
+def test_every_import_goes_down():
+    assert [pair for pair in imports() if NAMES.index(pair[0]) > NAMES.index(pair[1])] == []
+
+
+def test_flask_is_for_the_twin_and_for_what_measures_it():
+    assert [name for name, used in libraries().items() if "flask" in used] == ["loadtests", "flask_equiv"]

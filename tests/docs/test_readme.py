@@ -1,0 +1,33 @@
+"""What the README says of routes and files is so."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.docs.blocks import ROOT
+from wsgi_core.service import create_app
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+WRITTEN = set(re.findall(r"`(?:(?:GET|POST) )?(/[^` ]*)`", README))
+
+
+def test_every_route_is_named():
+    """Those below /v2 stand together; files and pages for browsers are found from their start page."""
+    rules = {rule.rule for rule in create_app().url_map.iter_rules()}
+    together = {rule for rule in rules if rule.startswith(("/v2", "/demo/static", "/docs/"))}
+    assert rules - together <= WRITTEN
+
+
+def test_no_other_route_is_named():
+    rules = {rule.rule for rule in create_app().url_map.iter_rules()}
+    assert WRITTEN - rules == set()
+
+
+@pytest.mark.parametrize("file", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda file: file.name)
+def test_links_lead_somewhere(file):
+    links = re.findall(r"\]\(([^)#]+)", file.read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not urlsplit(link).scheme and not (file.parent / link).exists()] == []
