@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import types
 import warnings
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ import flask
 import flask.sessions
 import flask.testing
 import flask.views
-import hypothesis
 import pytest
 from werkzeug.middleware.lint import HTTPWarning, LintMiddleware
 
@@ -23,13 +21,17 @@ import flask_equiv.service
 import wsgi_core.sessions
 import wsgi_core.testing
 import wsgi_core.views
+from tests import examples
 from tests.processes import Server
 from wsgi_core import service
 
-hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, print_blob=True)
-hypothesis.settings.register_profile("random", deadline=None, print_blob=True)
-# The same examples in each run, so that a failure is the change's; HYPOTHESIS_PROFILE=random looks for new ones.
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
+examples.load_profile()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With ``-n`` each file's tests stay in one process, which starts the file's servers once."""
+    if getattr(config.option, "dist", None) == "load":
+        config.option.dist = "loadfile"
 
 
 class Framework:

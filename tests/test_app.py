@@ -13,13 +13,14 @@ import weakref
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 
 import wsgi_core
 from tests.conformance import wire
 from tests.conftest import CORE, FLASK, checked_client
+from tests.examples import examples
 from wsgi_core import App
 
 # The order of events, on both frameworks
@@ -161,7 +162,7 @@ configs = st.fixed_dictionaries(
 PATHS = ("/", "/7", "/outer/", "/outer/inner/", "/outer/inner/7", "/outer/inner/nope", "/outer/inner", "/nope")
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(plan=plans, handlers=handler_sets, config=configs, path=st.sampled_from(PATHS),
        method=st.sampled_from(["GET", "GET", "HEAD", "POST", "OPTIONS"]))  # fmt: skip
 @example({}, frozenset(), {}, "/outer/inner/7", "GET")

@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conformance import wire
 from tests.conftest import CORE, FLASK
+from tests.examples import examples
 
 prefixes = st.none() | st.sampled_from(["", "/", "/a", "/a/", "a", "/<int:n>", "//x"])
 subdomains = st.none() | st.sampled_from(["api", "x", ""])
@@ -61,7 +62,7 @@ def build(web: Any, chain: list[dict[str, Any]], rule: str) -> Any:
     )
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(chain=st.lists(settings_of_one, min_size=1, max_size=3), rule=rules)
 def test_prefixes_names_and_tables_are_flasks(chain: list[dict[str, Any]], rule: str):
     def built(web: Any) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, InternalServerError, NotFound, UnprocessableEntity
 from werkzeug.routing import RequestRedirect
 
 from tests.conformance import wire
 from tests.conftest import CORE, FLASK
+from tests.examples import examples
 
 
 class Base(Exception):
@@ -112,7 +113,7 @@ def handled(web: Any, table: dict[Any, str], config: dict[str, Any], raised: str
     return answer.status, answer.headers, answer.body
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(table=tables, config=configs, raised=st.sampled_from(sorted(RAISED)),
        spot=st.sampled_from(["view", "view", "before", "inner"]))  # fmt: skip
 def test_the_handler_is_the_one_flask_takes(table: dict[Any, str], config: dict[str, Any], raised: str, spot: str):

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import Aborter, HTTPException, NotFound
 
 from tests.conformance import wire
 from tests.conftest import CORE, FLASK, checked_client
+from tests.examples import examples
 
 
 @pytest.mark.parametrize("code", [400, 404, 418, 503])
@@ -180,7 +181,7 @@ file_headers = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(name=st.sampled_from(["a.txt", "é b.html", "sub/c.bin", "none.txt", "../x", "sub", "", "/root", "sub/../a.txt"]),
        options=file_options, headers=file_headers, directory=st.booleans(), age=st.sampled_from([None, 5]),
        method=st.sampled_from(["GET", "HEAD"]), sendfile=st.booleans())  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import werkzeug
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 from werkzeug.datastructures import Headers
@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from tests.conformance import wire
 from tests.conftest import CORE, FLASK, checked_client
 from tests.environs import outcome
+from tests.examples import examples
 
 
 def wsgi(environ: Any, start_response: Any) -> Any:
@@ -58,7 +59,7 @@ shapes = st.one_of(
 )
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(body=st.sampled_from(sorted(BODIES)), shape=shapes, wrapped=st.booleans())
 def test_return_values_become_flasks_responses(body: str, shape: Any, wrapped: bool):
     def made(web: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import werkzeug
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BuildError, RequestRedirect, Rule, WebsocketMismatch
@@ -16,6 +16,7 @@ from werkzeug.sansio.utils import host_is_trusted
 from tests.conformance import wire
 from tests.conftest import CORE, FLASK
 from tests.environs import latin1, outcome
+from tests.examples import examples
 from wsgi_core.routing import Map, _is_plain_host
 
 # The dictionary of plain paths against the matcher
@@ -69,7 +70,7 @@ def make_map(rules: list[dict[str, Any]], options: dict[str, Any]) -> Map:
     return made
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(rules=st.lists(rule_arguments, min_size=1, max_size=6), options=map_arguments)
 @example([{"string": "/a", "endpoint": "one", "methods": ["GET"]}] * 2, {})
 @example([{"string": "/a", "endpoint": "one", "methods": ["GET"]}, {"string": "/<x>", "endpoint": "one",
@@ -86,7 +87,7 @@ def test_a_plain_path_is_found_as_the_matcher_finds_it(rules: list[dict[str, Any
                 assert adapter.match(path, method, return_rule=True) == (found, {})
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(rules=st.lists(rule_arguments, max_size=3), late=rule_arguments)
 def test_a_rule_added_late_counts(rules: list[dict[str, Any]], late: dict[str, Any]):
     url_map = make_map(rules, {})
@@ -201,7 +202,7 @@ def call(app: Any, variables: dict[str, Any]) -> wire.Answer:
     return wire.call(app, wire.environ("GET", "/", {}, b"") | variables).comparable()
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     rules=st.lists(rule_arguments, min_size=1, max_size=5),
     options=app_options,

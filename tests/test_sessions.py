@@ -9,7 +9,7 @@ from typing import Any
 import flask.json.tag
 import flask.sessions
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -17,6 +17,7 @@ import wsgi_core.sessions
 from tests.conformance import wire
 from tests.conftest import CORE, FLASK
 from tests.environs import outcome
+from tests.examples import examples
 
 MODULES = {repr(CORE): wsgi_core.sessions, repr(FLASK): flask.sessions}
 
@@ -140,7 +141,7 @@ def contents(app: Any, client: Any) -> Any:
     return [app.session_interface.get_signing_serializer(app).loads(value) for value in values]
 
 
-@settings(max_examples=250)
+@examples(250)
 @given(
     config=configs,
     kind=st.sampled_from(INTERFACES),

@@ -9,12 +9,13 @@ from typing import Any
 import flask
 import pytest
 import werkzeug
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import wsgi_core
 from tests.conformance import wire
 from tests.environs import STREAMS, environs, latin1, outcome, plain
+from tests.examples import examples
 from wsgi_core.wrappers import Request, Response, _split_blueprint_path
 
 # Attributes: the nine that wait in cached properties, and all others, which rest on them
@@ -37,7 +38,7 @@ def attributes(request: Any) -> dict[str, Any]:
     return {name: outcome(getattr, request, name) for name in ATTRIBUTES}
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(environ=environs)
 @example(environ={})
 def test_request_has_flasks_attributes(environ: dict[str, Any]):
@@ -125,7 +126,7 @@ def body_environ(body: bytes, stream: str, shift: Any, transport: dict[str, Any]
     return environ
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(
     body=bodies,
     stream=st.sampled_from(sorted(STREAMS)),
@@ -353,7 +354,7 @@ def traits(response: Any) -> Any:
     ]  # fmt: skip
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(arguments=constructor, method=st.sampled_from(SENT), subclass=st.sampled_from(["none", "default", "no length"]))
 @example({"response": "a"}, "GET", "none")
 @example({"response": b"", "mimetype": "text/plain"}, "HEAD", "none")
@@ -416,7 +417,7 @@ def change(response: Any, what: str, value: Any, closed: list[str]) -> None:
             setattr(response, what, value)
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(
     body=st.sampled_from(["", "hello", b"bytes", "ü"]),
     method=st.sampled_from(SENT),

@@ -6,12 +6,22 @@ imports it.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from .cli import FlaskGroup, ScriptInfo
-from .models_cli import models_command
-from .server import serve_command
-from .trace.command import trace_command
+
+# Imported when called, so that no command waits for what another one needs.
+COMMANDS = {
+    "config": "config_cli:config_command",
+    "deploy": "deploy.command:deploy_command",
+    "learn": "learn.command:learn_command",
+    "models": "models_cli:models_command",
+    "serve": "server:serve_command",
+    "service": "windows.command:service_command",
+    "trace": "trace.command:trace_command",
+}
 
 
 class MainGroup(FlaskGroup):
@@ -20,12 +30,16 @@ class MainGroup(FlaskGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The app's own commands too, if an app is named."""
         if ctx.ensure_object(ScriptInfo).app_import_path:
-            return super().list_commands(ctx)
+            return sorted({*COMMANDS, *super().list_commands(ctx)})
         self._load_plugin_commands()
-        return sorted(self.commands)
+        return sorted({*COMMANDS, *self.commands})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Its own commands first: they need no plugin, whose import would only delay the start."""
+        if name in COMMANDS:
+            module, _, attribute = COMMANDS[name].partition(":")
+            command: click.Command = getattr(import_module(f"wsgi_core.{module}"), attribute)
+            return command
         return self.commands.get(name) or super().get_command(ctx, name)
 
 
@@ -33,7 +47,6 @@ cli = MainGroup(
     name="wsgi-core",
     help="Serve ONNX models, look into a request, measure what a framework costs.\n\nrun, shell and routes are for"
     " any application on wsgi_core, which --app names, or FLASK_APP, or a wsgi.py or app.py in this folder.",
-    commands={"models": models_command, "serve": serve_command, "trace": trace_command},
 )
 
 

@@ -1,0 +1,206 @@
+"""Ask a server on Windows CPython, under wine, from Linux: predictions, overload, and the life of a Windows service."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contract_month_to_month": 1, "has_fiber": 1}
+BODY = json.dumps(ROW).encode()
+JSON = {"Content-Type": "application/json"}
+COMMAND = ["wine", r"C:\py\Scripts\wsgi-core.exe"]
+
+
+def say(text: str) -> None:
+    print(f"{text} ({time.monotonic() - STARTED:.0f} s)", flush=True)
+
+
+STARTED = time.monotonic()
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, str | None]:
+    """Status, body and Retry-After of an answer, over a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body, JSON if body else {})
+        response = connection.getresponse()
+        return response.status, response.read(), response.headers.get("Retry-After")
+    finally:
+        connection.close()
+
+
+@contextmanager
+def served(*options: str) -> Iterator[int]:
+    """The port of ``wsgi-core.exe serve``, until the end of the block."""
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", *options],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    printed = []
+    try:
+        for line in process.stdout:
+            printed.append(line)
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+                break
+        else:
+            raise AssertionError("no server:\n" + "".join(printed))
+        # Whatever else it prints must be taken.
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        yield int(found[1])
+    finally:
+        in_wine("wine", "taskkill", "/F", "/IM", "wsgi-core.exe")
+        process.wait(20)
+
+
+def in_wine(*command: str) -> tuple[int, str]:
+    """Exit code and output of a program, which gets pipes alone."""
+    done = subprocess.run(
+        command, input="", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+        errors="replace", timeout=90, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def service(*args: str, says: str, code: int = 0) -> None:
+    """Run ``wsgi-core.exe service``; AssertionError if it ends with another exit code or does not say this."""
+    found, output = in_wine(*COMMAND, "service", *args)
+    assert (found, says in output) == (code, True), f"service {args}: exit code {found}\n{output}"
+
+
+def check_curl(port: int) -> None:
+    """curl gets a prediction."""
+    url = f"http://127.0.0.1:{port}/predict"
+    command = ["curl", "--silent", "--show-error", "--fail", url, "-H", "Content-Type: application/json", "-d", BODY]
+    answer = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
+    assert answer["model_version"] == "churn/1", answer
+    assert 0 < answer["churn_probability"] < 1, answer
+    say(f"curl from Linux: {answer}")
+
+
+def check_overload(port: int, clients: int = 24, requests: int = 6) -> None:
+    """With one at work and one waiting the others get 503 and Retry-After, and health is answered all the same."""
+    rows = json.dumps([ROW] * 2000).encode()
+    seen: Counter[object] = Counter()
+
+    def client() -> None:
+        for _ in range(requests):
+            try:
+                status, _, retry_after = ask(port, "POST", "/predict", rows)
+                seen[status if status != 503 or retry_after else "503 without Retry-After"] += 1
+            except OSError as error:
+                seen[repr(error)] += 1
+
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    health = {ask(port, "GET", "/healthz")[0] for _ in range(10)}
+    for thread in threads:
+        thread.join()
+    assert set(seen) == {200, 503}, seen
+    assert sum(seen.values()) == clients * requests
+    assert health == {200}, health
+    say(f"overload: {dict(seen)}, health {health}")
+
+
+def half_sent(port: int) -> socket.socket:
+    """A connection on which the half of a request was sent."""
+    sock = socket.create_connection(("127.0.0.1", port), 30)
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    sock.sendall(head.encode() + BODY[:10])
+    return sock
+
+
+def finish(sock: socket.socket) -> tuple[int, bool]:
+    """Send the other half: the answer's status, and whether the server says that it closes the connection."""
+    with sock:
+        sock.sendall(BODY[10:])
+        response = http.client.HTTPResponse(sock)
+        response.begin()
+        response.read()
+        return response.status, response.headers.get("Connection") == "close"
+
+
+def check_service(drive: Path) -> None:
+    """Install, start, predict, stop with requests in flight, remove."""
+    port, name = free_port(), "wsgi-core-ci"
+    named = ("--name", name)
+    options = ("--port", str(port), "--log", r"C:\service.log", "--access-log", "--stop-pause", "1")
+    service("install", *named, *options, says=f"Installed {name}.")
+    service("status", *named, says=f"{name} is stopped", code=1)
+    service("start", *named, says=f"{name} is running.")
+    service("status", *named, says=f"{name} is running, process")
+    assert ask(port, "POST", "/predict", BODY)[0] == 200
+    say("service: installed, started, predicts")
+
+    waiting = [half_sent(port) for _ in range(10)]
+    with ThreadPoolExecutor() as pool:
+        stop = pool.submit(service, "stop", *named, says=f"{name} has stopped.")
+        wait_until_not_ready(port)
+        answers = Counter(finish(sock) for sock in waiting)
+        stop.result()
+    assert answers == {(200, True): 10}, answers
+    service("status", *named, says=f"{name} is stopped", code=1)
+    say(f"service: stopped with 10 requests in flight, all answered: {dict(answers)}")
+
+    service("start", *named, says=f"{name} is running.")
+    service("remove", *named, says=f"Removed {name}.")
+    service("remove", *named, says="there is no such service", code=1)
+    assert "POST /predict 200" in (drive / "service.log").read_text(encoding="utf-8")
+    say("service: started again, removed while it ran")
+
+
+def wait_until_not_ready(port: int) -> None:
+    """Wait until the stop has begun."""
+    for _ in range(600):
+        try:
+            if ask(port, "GET", "/readyz")[0] == 503:
+                return
+        except OSError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the service was told to stop and is still ready")
+
+
+def check_refused_start() -> None:
+    """A service whose models are not there says so, and does not hang."""
+    named = ("--name", "wsgi-core-none")
+    service("install", *named, "--models", r"C:\none", "--port", str(free_port()), says="Installed")
+    service("start", *named, says="a model can't be loaded", code=1)
+    service("status", *named, says="a model can't be loaded", code=1)
+    service("remove", *named, says="Removed")
+    say("service: without models it says why it did not start")
+
+
+def main(drive: Path) -> None:
+    """Raises AssertionError with what is not as it should be."""
+    with served("--threads", "1", "--max-waiting", "1") as port:
+        check_curl(port)
+        check_overload(port)
+    check_service(drive)
+    check_refused_start()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

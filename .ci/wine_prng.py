@@ -1,0 +1,53 @@
+"""Write bcryptprimitives.dll, which wine 8 lacks and every extension built with a recent Rust is linked to.
+
+A DLL without code: its one export, ProcessPrng, is a forwarder to advapi32's SystemFunction036 (RtlGenRandom), which
+takes the same two arguments. For wine alone; Windows has the library. The layout is that of the PE format.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from pathlib import Path
+
+SECTION = 0x1000  # where the only section lies in memory
+FILE_OFFSET = 0x200  # and in the file
+SIZE = 0x200
+
+
+def exports() -> bytes:
+    """The export directory and all that it refers to: one function, by name, forwarded."""
+    directory = 40
+    functions, names, ordinals = SECTION + directory, SECTION + directory + 4, SECTION + directory + 8
+    texts = [b"bcryptprimitives.dll\0", b"ProcessPrng\0", b"ADVAPI32.SystemFunction036\0"]
+    library = SECTION + directory + 12
+    function = library + len(texts[0])
+    target = function + len(texts[1])
+    head = struct.pack("<IIHHIIIIIII", 0, 0, 0, 0, library, 1, 1, 1, functions, names, ordinals)
+    return head + struct.pack("<IIHxx", target, function, 0) + b"".join(texts)
+
+
+def headers(export_size: int) -> bytes:
+    """The DOS header, the PE headers of a 64-bit DLL, and its section's."""
+    dos = b"MZ".ljust(60, b"\0") + struct.pack("<I", 64)
+    # 0x8664: x86-64; 0x2022: executable, large addresses, a DLL.
+    file_header = struct.pack("<HHIIIHH", 0x8664, 1, 0, 0, 0, 240, 0x2022)
+    standard = struct.pack("<HBBIIIII", 0x20B, 0, 0, 0, SIZE, 0, 0, SECTION)
+    windows = struct.pack(
+        "<QIIHHHHHHIIIIHH", 0x180000000, 0x1000, 0x200, 6, 0, 0, 0, 6, 0, 0, 0x2000, 0x200, 0, 3, 0x100
+    )
+    tail = struct.pack("<QQQQII", 0x100000, 0x1000, 0x100000, 0x1000, 0, 16)
+    directories = struct.pack("<II", SECTION, export_size) + bytes(15 * 8)
+    # 0x40000040: initialized data, readable.
+    section = b".rdata\0\0" + struct.pack("<IIIIIIHHI", SIZE, SECTION, SIZE, FILE_OFFSET, 0, 0, 0, 0, 0x40000040)
+    return (dos + b"PE\0\0" + file_header + standard + windows + tail + directories + section).ljust(FILE_OFFSET, b"\0")
+
+
+def main(folder: str) -> None:
+    """Write the file into ``folder``."""
+    data = exports()
+    (Path(folder) / "bcryptprimitives.dll").write_bytes(headers(len(data)) + data.ljust(SIZE, b"\0"))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,84 @@
+"""How a value is written in each kind of file, so that it comes out there as what it was.
+
+A template's every expression passes through its file's function: none can be forgotten. Control characters never get
+here, `options` refuses them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from collections.abc import Sequence
+from xml.sax.saxutils import escape as escape_text
+
+Escape = t.Callable[[t.Any], str]
+
+_NGINX_WORD = re.compile(r"[A-Za-z0-9._:/*\[\]-]+", re.ASCII)
+
+
+class EscapeError(ValueError):
+    """A value that this kind of file cannot hold; the text is for the user."""
+
+
+class Ready(str):
+    """A piece of text that is written as it stands: what one of the functions here has made already."""
+
+
+def xml(value: object) -> str:
+    """A value in an attribute between double quotes, or between tags (XML 1.0, section 2.4).
+
+    IIS and WinSW put variables of the environment in for %NAME%, and have no way to write a percent sign itself.
+    """
+    if "%" in str(value):
+        raise EscapeError(f"{value!s:.100} holds a percent sign, which this file would take for a variable")
+    return escape_text(str(value), {'"': "&quot;"})
+
+
+def systemd(value: object) -> str:
+    """A word of a unit file (systemd.syntax(7)); % begins a specifier there."""
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{text}"' if re.search(r"[^A-Za-z0-9._:/=,@%+-]", text) or not text else text
+
+
+def systemd_command(words: Sequence[object]) -> Ready:
+    """A command line in a unit file, where $ begins a variable too (systemd.service(5), "Command lines")."""
+    return Ready(" ".join(systemd(str(word).replace("$", "$$")) for word in words))
+
+
+def nginx(value: object) -> str:
+    """A word of an nginx.conf: those that need no escape at all, for $ has none there."""
+    if not _NGINX_WORD.fullmatch(str(value)):
+        raise EscapeError(f"{value!s:.100} is no word for an nginx.conf")
+    return str(value)
+
+
+def yaml(value: object) -> str:
+    """A value in YAML, as JSON but for characters beyond U+FFFF, which YAML writes as one escape instead of two."""
+
+    def escaped(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+    return re.sub(r"[^ -~]", escaped, json.dumps(value, ensure_ascii=False))
+
+
+def kubernetes(value: object) -> str:
+    """A value in a container's `args` or `env`, where $(NAME) stands for a variable and $$ for $."""
+    return yaml(value.replace("$(", "$$(") if isinstance(value, str) else value)
+
+
+def python(value: object) -> str:
+    """A literal of Python."""
+    return ascii(value)
+
+
+def dockerfile(value: object) -> str:
+    """A word of an instruction between double quotes: its own quotes, backslashes and variables escaped."""
+    text = re.sub(r'(["\\$])', r"\\\1", str(value))
+    return f'"{text}"' if re.search(r"[^A-Za-z0-9._:/=,@+-]", text) or not text else text
+
+
+def json_words(words: Sequence[object]) -> Ready:
+    """The exec form of an instruction of a Dockerfile, which knows no variables."""
+    return Ready(json.dumps([str(word) for word in words]))

@@ -1,0 +1,63 @@
+"""What a deployment can be given beside the service's own settings: one schema, from which the options come."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+
+import click
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+Label = t.Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,48}[a-z0-9])?$")]
+"""A name that is one in systemd, in Windows and in Kubernetes (RFC 1035, section 2.3.1)."""
+
+Image = t.Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?$")]
+Server = t.Annotated[str, Field(pattern=r"^(_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)$")]
+User = t.Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,30}$")]
+Quantity = t.Annotated[str, Field(pattern=r"^[1-9][0-9]*(\.[0-9]+)?(m|k|M|G|Ki|Mi|Gi)?$")]
+Path = t.Annotated[str, Field(min_length=1)]
+
+
+class Deployment(BaseModel):
+    """The options of all targets; each target takes some of them. Raises pydantic.ValidationError."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Label = Field(default="wsgi-core", description="What the service is called.")
+    python: Path = Field(default=sys.executable, description="The Python there that has wsgi_core.")
+    user: User = Field(default="wsgi-core", description="The user to run as.")
+    processes: int = Field(default=2, ge=1, le=64, description="How many server processes.")
+    server_name: Server = Field(default="_", description="The host name that is answered; _: every name.")
+    listen: int = Field(default=80, ge=1, le=65535, description="The port that clients come to.")
+    image: Image = Field(default="wsgi-core:latest", description="The container image.")
+    python_version: t.Annotated[str, Field(pattern=r"^3\.1[1-9]$")] = Field(
+        default="3.12", description="The Python in the image."
+    )
+    min_replicas: int = Field(default=2, ge=1, le=1000, description="How many pods at least.")
+    max_replicas: int = Field(default=10, ge=1, le=1000, description="How many pods at most.")
+    cpu: Quantity = Field(default="500m", description="The CPU that a pod asks for.")
+    memory: Quantity = Field(default="512Mi", description="The memory of a pod.")
+
+    @field_validator("max_replicas")
+    @classmethod
+    def _not_below_the_least(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("min_replicas", value):
+            raise ValueError("fewer than --min-replicas")
+        return value
+
+
+def deployment_option(name: str) -> t.Callable[[t.Callable[..., t.Any]], t.Callable[..., t.Any]]:
+    """The option of a command for one of the fields."""
+    field = Deployment.model_fields[name]
+    metavar = "INTEGER" if field.annotation is int else "TEXT"
+    default = "this one" if name == "python" else field.default
+    return click.option(
+        f"--{name.replace('_', '-')}", name, metavar=metavar, help=f"{field.description} [default: {default}]"
+    )
+
+
+def refuse_control_characters(options: t.Mapping[str, object]) -> None:
+    """Raise click.UsageError for a value with a line break or the like: no file's syntax could be trusted with it."""
+    for name, value in options.items():
+        if isinstance(value, str) and any(ord(char) < 32 or ord(char) == 127 for char in value):
+            raise click.UsageError(f"--{name.replace('_', '-')}: control characters can't be written into a file")

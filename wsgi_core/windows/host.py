@@ -1,0 +1,96 @@
+"""The process that the service manager of Windows starts: it serves until the manager wants it to stop.
+
+Here, and in `manager`, pywin32 is imported in the functions: everywhere else it does not exist. So is the worker, for
+its import takes seconds, and the manager gives up on a process that does not connect soon.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import typing as t
+
+if t.TYPE_CHECKING:
+    from .worker import Worker
+
+# Windows's ERROR_SERVICE_SPECIFIC_ERROR: the reason is the service's own code.
+_SPECIFIC = 1066
+# Milliseconds in which the manager may expect that the models are loaded.
+_START_HINT = 120_000
+
+
+def main(arguments: t.Sequence[str]) -> None:
+    """Connect to the service manager and do what it says. Only the manager can start this."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        # A service has no streams, and what some library prints must not fail for that.
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+        _connect(arguments)
+
+
+def _connect(arguments: t.Sequence[str]) -> None:
+    import servicemanager
+
+    servicemanager.Initialize(arguments[0], None)
+    servicemanager.PrepareToHostSingle(_service_class(arguments))
+    servicemanager.StartServiceCtrlDispatcher()
+
+
+class _EventLog:
+    """The event log of Windows."""
+
+    def info(self, text: str) -> None:
+        import servicemanager
+
+        servicemanager.LogInfoMsg(text)
+
+    def warning(self, text: str) -> None:
+        import servicemanager
+
+        servicemanager.LogWarningMsg(text)
+
+    def error(self, text: str) -> None:
+        import servicemanager
+
+        servicemanager.LogErrorMsg(text)
+
+
+def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
+    """The class that pywin32 makes an object of when the service is started."""
+    import win32service
+    import win32serviceutil
+
+    class Service(win32serviceutil.ServiceFramework):  # type: ignore[misc]
+        _svc_name_ = arguments[0]
+
+        def __init__(self, args: t.Sequence[str]) -> None:
+            super().__init__(args)
+            self.worker: Worker | None = None
+
+        def GetAcceptedControls(self) -> int:
+            # Before a shutdown there is time to answer everybody; at the shutdown itself there are 5 seconds.
+            return int(win32service.SERVICE_ACCEPT_STOP | win32service.SERVICE_ACCEPT_PRESHUTDOWN)
+
+        def SvcOther(self, control: int) -> None:
+            if control == win32service.SERVICE_CONTROL_PRESHUTDOWN:
+                self.SvcStop()
+
+        def SvcStop(self) -> None:
+            if self.worker is not None:
+                self.ReportServiceStatus(win32service.SERVICE_STOP_PENDING, self.worker.stop_milliseconds)
+                self.worker.stop()
+
+        def SvcRun(self) -> None:
+            # The manager passes no control on while a service is starting, so that nobody stops it before that.
+            self.ReportServiceStatus(win32service.SERVICE_START_PENDING, _START_HINT)
+            from .worker import Worker
+
+            self.worker = Worker(arguments, _EventLog())
+            code = self.worker.work(lambda: self.ReportServiceStatus(win32service.SERVICE_RUNNING))
+            if code:
+                self.ReportServiceStatus(win32service.SERVICE_STOPPED, 0, _SPECIFIC, code)
+                # pywin32 would report an end without an error after that; and a thread may still be at work.
+                logging.shutdown()
+                os._exit(code)
+
+    return Service
