@@ -119,7 +119,13 @@ def test_difference_once_found_is_gone(program: Program) -> None:
 # Everything alone, so that no draw has to hit it
 
 
-@pytest.mark.parametrize("config", [(), (("DEBUG", True), ("SECRET_KEY", "key"))], ids=["plain", "debug"])
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param((), id="plain"),
+        pytest.param((("DEBUG", True), ("SECRET_KEY", "key")), id="debug", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("end", ENDS)
 def test_view_that_ends_so_answers_the_same(end: str, config: tuple[tuple[str, object], ...]) -> None:
     scope = Scope((View(func=Func(end)), View(("/a/", "/<x>/"))), (Hook("teardown_request"),))
@@ -139,7 +145,7 @@ def test_hook_that_ends_so_leads_to_the_same(kind: str, end: str, propagate: boo
         assert_same(Program(Scope(mounts=(Mount(app),)), REQUESTS, config))
 
 
-@pytest.mark.parametrize("key", [None, "key"])
+@pytest.mark.parametrize("key", [pytest.param(None, marks=pytest.mark.long), "key"])
 @pytest.mark.parametrize("name", [*PLAIN_OPS, *dict.fromkeys(RESPONSE_OPS)])
 def test_step_does_the_same_in_every_hook(name: str, key: str | None) -> None:
     kinds = ("before_request", "after_request", "teardown_request")
@@ -157,7 +163,7 @@ def test_stream_ends_the_same(context: bool, fails_at: int | None, taken: int | 
     assert_same(Program(scope, (Call(taken=taken), Call(method="HEAD", taken=taken)), (("SECRET_KEY", "key"),)))
 
 
-@pytest.mark.parametrize("limit", [None, 0, 4, 100])
+@pytest.mark.parametrize("limit", [None, 4, *(pytest.param(limit, marks=pytest.mark.long) for limit in (0, 100))])
 @pytest.mark.parametrize("environ", [(), *BODY_ENVIRONS], ids=["plain", "terminated", "chunked", "both"])
 @pytest.mark.parametrize("step", BODY_STEPS)
 def test_body_read_so_is_the_same(step: str, environ: Options, limit: int | None) -> None:

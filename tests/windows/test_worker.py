@@ -46,6 +46,9 @@ def _log_as_before() -> Iterator[None]:
 
 
 def port_of(events: Events) -> int:
+    """What was told when it began to serve, which is after it said that it runs."""
+    while not events.told:
+        threading.Event().wait(0.01)
     return int(events.told[0][1].rpartition(" ")[2])
 
 
@@ -60,10 +63,11 @@ def test_it_serves_until_it_is_stopped(tmp_path: Path):
     thread = threading.Thread(target=work)
     thread.start()
     assert running.wait(30)
-    threading.Event().wait(0.05)
     connection = http.client.HTTPConnection("127.0.0.1", port_of(events), timeout=20)
     connection.request("POST", "/predict", json.dumps(GOOD), {"Content-Type": "application/json"})
-    assert connection.getresponse().status == 200
+    response = connection.getresponse()
+    response.read()
+    assert response.status == 200
     connection.close()
     worker.stop()
     thread.join(30)

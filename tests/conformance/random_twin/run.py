@@ -161,7 +161,7 @@ def _run_inside(world: World) -> None:
             _send_all(world)
     finally:
         for signal, receiver in connected or ():
-            signal.disconnect(receiver, sender=world.app)
+            signal.disconnect(receiver)  # with a sender, blinker would keep the function
 
 
 def run(program: Program, lib: t.Any, app_class: type[t.Any]) -> list[Event]:
