@@ -64,7 +64,8 @@ class Endpoint:
         try:
             with closing(_connect(url, self.timeout)) as connection, _cut_after(self.timeout, connection.sock):
                 connection.request("POST", f"{url.path.rstrip('/')}/chat/completions", json.dumps(payload), headers)
-                return _read(connection.getresponse())
+                with connection.getresponse() as response:
+                    return _read(response)
         except (OSError, http.client.HTTPException, ValueError) as error:
             too_slow = isinstance(error, TimeoutError)
             reason = f"did not answer within {self.timeout:g} s" if too_slow else "cannot be reached"
