@@ -23,9 +23,8 @@ FLASK = Path(flask.__file__).parent
 LIFECYCLE = ("app", "wrappers", "context", "routing", "registry", "blueprints", "errors", "responses")
 # Above the core: each knows only those below it.
 ABOVE = (
-    "inference", "settings", "configuration", "config_cli", "observability", "access", "content_coding", "deadlines",
-    "lifecycle", "openapi", "cors", "gathering", "retrieval", "streaming", "webhooks", "api", "service", "server",
-    "serving", "cli", "models_cli", "deploy", "windows", "learn", "__main__", "trace",
+    "inference", "settings", "shared", "observability", "openapi", "retrieval", "api", "service", "server", "serving",
+    "cli", "models_cli", "deploy", "windows", "learn", "trace", "__main__",
 )  # fmt: skip
 FILES = sorted(CORE.rglob("*.py"))
 SURFACE = [file for file in CORE.glob("*.py") if file.stem not in ABOVE]

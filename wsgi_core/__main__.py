@@ -14,7 +14,7 @@ from .cli import FlaskGroup, ScriptInfo
 
 # Imported when called, so that no command waits for what another one needs.
 COMMANDS = {
-    "config": "config_cli:config_command",
+    "config": "settings.command:config_command",
     "deploy": "deploy.command:deploy_command",
     "learn": "learn.command:learn_command",
     "models": "models_cli:models_command",

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import click
 
-from .config_cli import load_for_command, settings_options
 from .inference import ModelError
 from .observability.logs import log_to_stderr, wanted_level
 from .serving import Server
 from .serving.signals import stop_on_signals
 from .settings import Settings
+from .settings.options import load_for_command, settings_options
 
 EXIT_UNANSWERED = 1
 EXIT_PORT = 2

@@ -14,19 +14,19 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from wsgi_core import App as Application
 from wsgi_core import Request, Response, jsonify, request
-from wsgi_core.access import check_api_key
-from wsgi_core.configuration import load_settings
-from wsgi_core.cors import cross_origin
-from wsgi_core.deadlines import request_deadline
 from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, strict_json
 from wsgi_core.inference.deadline import Stopped
 from wsgi_core.inference.timing import phase
 from wsgi_core.json import DefaultJSONProvider
-from wsgi_core.lifecycle import Lifecycle
 from wsgi_core.observability import begin_request, observed_request
 from wsgi_core.retrieval import Assistant, chat_endpoint
 from wsgi_core.settings import Settings
-from wsgi_core.webhooks import PredictJob, WebhookQueue
+from wsgi_core.settings.sources import load_settings
+from wsgi_core.shared.access import check_api_key
+from wsgi_core.shared.cors import cross_origin
+from wsgi_core.shared.deadlines import request_deadline
+from wsgi_core.shared.readiness import Readiness
+from wsgi_core.shared.webhooks import PredictJob, WebhookQueue
 
 from .api import async_data, chat, demo, docs, health, loan, metrics, oip, sentiment, stream, webhooks
 
@@ -91,7 +91,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     app.extensions["models"] = repository
     app.extensions["assistant"] = Assistant(repository, chat_endpoint(settings))
     app.extensions["webhooks"] = WebhookQueue(PredictJob(repository, settings.webhook_results), settings.webhook_queue)
-    app.extensions["lifecycle"] = Lifecycle()
+    app.extensions["readiness"] = Readiness()
     add_views(app, repository)
     add_blueprints(app)
     add_hooks(app)

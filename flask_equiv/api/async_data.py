@@ -6,7 +6,7 @@ import typing as t
 
 from flask import Blueprint, current_app, jsonify
 
-from wsgi_core.gathering import example_sources, gather
+from wsgi_core.shared.gathering import example_sources, gather
 
 
 def blueprint() -> Blueprint:

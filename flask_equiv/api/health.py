@@ -15,7 +15,7 @@ def blueprint() -> Blueprint:
     @api.get("/readyz")
     def readyz() -> t.Any:
         """ready, until the server stops: 503 from then on"""
-        if not current_app.extensions["lifecycle"].ready:
+        if not current_app.extensions["readiness"].ready:
             raise ServiceUnavailable("stopping", retry_after=current_app.extensions["settings"].retry_after)
         return Response("ready", mimetype="text/plain")
 

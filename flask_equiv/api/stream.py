@@ -6,7 +6,7 @@ import typing as t
 
 from flask import Blueprint, Response, current_app, request
 
-from wsgi_core.streaming import EVENTS, HEADERS, LINES, check_type, stream_predictions
+from wsgi_core.shared.streaming import EVENTS, HEADERS, LINES, check_type, stream_predictions
 
 
 def blueprint() -> Blueprint:

@@ -13,7 +13,7 @@ from tests.conformance import wire
 from tests.conformance.cases import GOOD
 from wsgi_core import service
 from wsgi_core.settings import Settings
-from wsgi_core.streaming import EVENTS, LINES
+from wsgi_core.shared.streaming import EVENTS, LINES
 
 LINE = json.dumps(GOOD).encode() + b"\n"
 LIMIT = 40 * len(LINE)

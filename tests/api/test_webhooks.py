@@ -13,7 +13,7 @@ import flask_equiv.service
 from tests.conformance.cases import GOOD
 from wsgi_core import service
 from wsgi_core.settings import Settings
-from wsgi_core.webhooks import WebhookQueue, sign
+from wsgi_core.shared.webhooks import WebhookQueue, sign
 
 SECRET = "0123456789abcdef"
 BODY = json.dumps(GOOD).encode()

@@ -91,7 +91,7 @@ def test_readiness_ends_with_the_stop_and_health_does_not():
     apps = make_both()
     assert ask(apps, "GET", "/readyz").body == b"ready"
     for app in apps:
-        app.extensions["lifecycle"].stop()
+        app.extensions["readiness"].stop()
     answer = ask(apps, "GET", "/readyz")
     assert answer.code == 503
     assert answer.header("Retry-After") == "1"

@@ -24,8 +24,8 @@ from tests.examples import examples
 from tests.processes import Server
 from wsgi_core import service
 from wsgi_core.settings import Settings
-from wsgi_core.streaming import EVENTS, LINES
-from wsgi_core.webhooks import sign
+from wsgi_core.shared.streaming import EVENTS, LINES
+from wsgi_core.shared.webhooks import sign
 
 SECRET = "0123456789abcdef"
 ORIGIN = "https://app.example.org"

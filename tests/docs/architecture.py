@@ -33,7 +33,7 @@ ROOMS = (
     Room("server, serving", "waitress: admission, deadlines, clean stop", ("server", "serving")),
     Room("flask_equiv", "the service and its views, on Flask", ("flask_equiv",)),
     Room("service, api", "the same text on the core: views, thin", ("service", "api")),
-    Room("friends", "what both twins share; knows no framework"),
+    Room("shared", "what both twins use; knows no framework"),
     Room("inference", "ONNX models; knows no HTTP", ("inference",)),
     Room("core", "the request lifecycle, with Flask's names"),
 )  # fmt: skip
@@ -52,7 +52,7 @@ def room_of(module: str) -> str:
     if name in PLACES:
         return PLACES[name]
     # The command line that Flask has too, which the core imports when an app is asked for it.
-    return "friends" if name in ABOVE and name != "cli" else "core"
+    return "shared" if name in ABOVE and name != "cli" else "core"
 
 
 def files() -> Iterator[Path]:

@@ -8,7 +8,7 @@ import runpy
 import pytest
 
 from tests.docs.configuration import PAGE, page
-from wsgi_core import settings
+from wsgi_core.settings import schema
 
 
 def test_the_page_is_current():
@@ -19,5 +19,5 @@ def test_the_page_is_current():
 def test_the_words_for_the_threads_are_true(processors: int, threads: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
     assert "twice the processors, at most 8" in page()
-    schema = runpy.run_path(settings.__file__)["Settings"].model_fields
-    assert schema["threads"].default == threads
+    fields = runpy.run_path(schema.__file__)["Settings"].model_fields
+    assert fields["threads"].default == threads

@@ -11,10 +11,10 @@ from http.client import HTTPResponse
 from io import BufferedReader
 from typing import Any
 
-from wsgi_core.lifecycle import Lifecycle
 from wsgi_core.server import bind
 from wsgi_core.serving import Server
 from wsgi_core.settings import Settings
+from wsgi_core.shared.readiness import Readiness
 
 PATIENCE = 20
 """Seconds after which a test gives up waiting for what should come at once."""
@@ -24,7 +24,7 @@ class Gate:
     """A WSGI application: /work waits until `open`, /stream sends a piece before and one after, the rest is quick."""
 
     def __init__(self) -> None:
-        self.extensions: dict[str, Any] = {"lifecycle": Lifecycle()}
+        self.extensions: dict[str, Any] = {"readiness": Readiness()}
         self.opened = threading.Event()
         self.begun = threading.Semaphore(0)
         self.seen: list[dict[str, Any]] = []

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from wsgi_core.lifecycle import Lifecycle
 from wsgi_core.server import bind
 from wsgi_core.serving import gunicorn_conf
 from wsgi_core.settings import Settings
+from wsgi_core.shared.readiness import Readiness
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def worker() -> Any:
     sock = bind("127.0.0.1", 0)
     stopped = threading.Event()
     before = signal.getsignal(signal.SIGTERM)
-    wsgi = SimpleNamespace(extensions={"lifecycle": Lifecycle(), "settings": Settings()})
+    wsgi = SimpleNamespace(extensions={"readiness": Readiness(), "settings": Settings()})
     yield SimpleNamespace(sockets=[sock], wsgi=wsgi, stopped=stopped, handle_exit=lambda signum, frame: stopped.set())
     signal.signal(signal.SIGTERM, before)
     sock.close()
@@ -30,9 +30,9 @@ def worker() -> Any:
 
 def test_a_signal_ends_readiness_and_then_the_worker(worker: Any):
     gunicorn_conf.post_worker_init(worker)
-    assert worker.wsgi.extensions["lifecycle"].ready
+    assert worker.wsgi.extensions["readiness"].ready
     signal.raise_signal(signal.SIGTERM)
-    assert not worker.wsgi.extensions["lifecycle"].ready
+    assert not worker.wsgi.extensions["readiness"].ready
     assert worker.stopped.wait(20)
     signal.raise_signal(signal.SIGTERM)  # from the master, after systemd's
 

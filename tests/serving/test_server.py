@@ -100,10 +100,10 @@ def test_clients_that_the_system_has_let_in_are_answered():
 
 def test_readiness_goes_first_and_everything_else_after_the_pause():
     with running(stop_pause=60) as server:
-        lifecycle = server.app.extensions["lifecycle"]
-        assert lifecycle.ready
+        readiness = server.app.extensions["readiness"]
+        assert readiness.ready
         server.server.stop()
-        assert not lifecycle.ready
+        assert not readiness.ready
         client = server.connect()
         reply = client.ask("/quick")
         assert (reply.status, reply.headers["connection"]) == (200, "close")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from wsgi_core import Blueprint, current_app, jsonify
-from wsgi_core.gathering import example_sources, gather
+from wsgi_core.shared.gathering import example_sources, gather
 
 
 def blueprint() -> Blueprint:

@@ -7,9 +7,9 @@ import typing as t
 from werkzeug.exceptions import NotFound
 
 from wsgi_core import Blueprint, current_app, jsonify, render_template, request, send_from_directory
-from wsgi_core.access import HEALTH
 from wsgi_core.openapi import describe_api, list_routes, operations
 from wsgi_core.openapi.ui import FILES, ui_folder
+from wsgi_core.shared.access import HEALTH
 
 
 def blueprint() -> Blueprint:

@@ -10,8 +10,8 @@ import typing as t
 from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable, UnsupportedMediaType
 
 from wsgi_core import Blueprint, Response, current_app, jsonify, request
-from wsgi_core.content_coding import choose_coding, decode_body, encode_body
 from wsgi_core.inference import Model, ModelError, ModelRepository, v2
+from wsgi_core.shared.content_coding import choose_coding, decode_body, encode_body
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 OCTETS = "application/octet-stream"
@@ -43,7 +43,7 @@ def add_server_views(api: Blueprint) -> None:
     @api.get("/health/ready")
     def ready() -> t.Any:
         """Whether requests are welcome; 503 once the server stops"""
-        if not current_app.extensions["lifecycle"].ready:
+        if not current_app.extensions["readiness"].ready:
             raise ServiceUnavailable("stopping", retry_after=current_app.extensions["settings"].retry_after)
         return jsonify(ready=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from wsgi_core import Blueprint, Response, current_app, request
-from wsgi_core.streaming import EVENTS, HEADERS, LINES, check_type, stream_predictions
+from wsgi_core.shared.streaming import EVENTS, HEADERS, LINES, check_type, stream_predictions
 
 
 def blueprint() -> Blueprint:

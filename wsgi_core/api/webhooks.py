@@ -7,7 +7,7 @@ import typing as t
 from werkzeug.exceptions import ServiceUnavailable
 
 from wsgi_core import Blueprint, current_app, jsonify, request
-from wsgi_core.webhooks import SIGNATURE, Delivery, QueueFull, check_signature, delivery_id, find_secret
+from wsgi_core.shared.webhooks import SIGNATURE, Delivery, QueueFull, check_signature, delivery_id, find_secret
 
 
 def blueprint() -> Blueprint:

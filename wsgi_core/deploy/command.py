@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from ..config_cli import settings_options
-from ..configuration import ConfigurationError, Loaded, load_settings
+from ..settings.options import settings_options
+from ..settings.sources import ConfigurationError, Loaded, load_settings
 from .escaping import EscapeError
 from .options import Deployment, deployment_option, refuse_control_characters
 from .targets import TARGETS, Target, next_steps, render

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..configuration import Loaded
 from ..settings import Settings
+from ..settings.sources import Loaded
 from . import escaping
 from .escaping import Escape, EscapeError, Ready
 from .options import Deployment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..configuration import PREFIX, Loaded, is_secret, shown, variable
+from ..settings.sources import PREFIX, Loaded, is_secret, shown, variable
 
 
 class SecretGiven(ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..configuration import load_settings
+from ..settings.sources import load_settings
 from .logs import log_to_stderr, wanted_level
 from .metrics import forget_process
 

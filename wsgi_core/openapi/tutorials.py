@@ -9,8 +9,8 @@ from __future__ import annotations
 from ..inference import Model, ModelNotFound, ModelRepository
 from ..inference.digits import MAX_JSON_SIDE, WHITE
 from ..retrieval import Question
-from ..streaming import EVENTS, LINES
-from ..webhooks import DELIVERY, SIGNATURE
+from ..shared.streaming import EVENTS, LINES
+from ..shared.webhooks import DELIVERY, SIGNATURE
 from .inputs import VERSION, payload_schema, prediction_schema, row_schema
 from .operations import JSON, Answer, Operation, Schema, array, error, errors, good, record
 

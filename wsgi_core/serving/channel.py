@@ -9,7 +9,7 @@ from typing import Any
 from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
 
-from ..deadlines import RECEIVED
+from ..shared.deadlines import RECEIVED
 from .admission import Ticket
 from .errors import JSONErrorTask, Refusal
 from .parser import Parser

@@ -22,8 +22,8 @@ def post_worker_init(worker: t.Any) -> None:
         # systemd tells every process of a unit, and gunicorn's master tells its workers again.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         extensions = getattr(worker.wsgi, "extensions", {})
-        if "lifecycle" in extensions:
-            extensions["lifecycle"].stop()
+        if "readiness" in extensions:
+            extensions["readiness"].stop()
         pause = extensions["settings"].stop_pause if "settings" in extensions else 0.0
         _later(pause, refuse)
 

@@ -12,9 +12,9 @@ import time
 from queue import SimpleQueue
 from typing import Any
 
-from ..access import HEALTH
-from ..deadlines import allowed_seconds
 from ..settings import Settings
+from ..shared.access import HEALTH
+from ..shared.deadlines import allowed_seconds
 from .admission import Admission, Reason, Ticket
 from .errors import Refusal, overloaded, too_many_requests
 

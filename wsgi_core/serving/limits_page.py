@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ..configuration import is_secret, option, variable
 from ..inference.schema import MAX_ROWS
 from ..inference.strict_json import MAX_DEPTH
 from ..inference.tensors import MAX_DIMENSIONS
 from ..settings import Settings
-from ..streaming import MAX_LINE
+from ..settings.sources import is_secret, option, variable
+from ..shared.streaming import MAX_LINE
 
 _HEAD = """\
 # Limits

@@ -13,8 +13,8 @@ import sys
 import time
 from typing import Any
 
-from ..lifecycle import Lifecycle
 from ..settings import Settings
+from ..shared.readiness import Readiness
 from .admission import Admission
 from .lanes import Lanes
 from .listener import Listener
@@ -35,7 +35,7 @@ _SECONDS_BETWEEN_REPORTS = 10.0
 class Server:
     """Serves a WSGI application on a bound socket.
 
-    `lifecycle` and `admission` are the application's `extensions` of these names, if it has such.
+    `readiness` and `admission` are the application's `extensions` of these names, if it has such.
     """
 
     def __init__(self, app: Any, sock: socket.socket, settings: Settings) -> None:
@@ -43,7 +43,7 @@ class Server:
         self.settings = settings
         self.port: int = sock.getsockname()[1]
         extensions = getattr(app, "extensions", {})
-        self.lifecycle: Lifecycle = extensions.get("lifecycle") or Lifecycle()
+        self.readiness: Readiness = extensions.get("readiness") or Readiness()
         self.admission = Admission(settings.threads, settings.max_waiting, settings.max_per_client)
         extensions["admission"] = self.admission
         self._lanes = Lanes(settings, self.admission)
@@ -56,7 +56,7 @@ class Server:
         """Begin to stop; from any thread or signal handler, more than once. `run` returns when it is done."""
         if not self._stop_at:
             self._stop_at = time.monotonic()
-            self.lifecycle.stop()
+            self.readiness.stop()
             # Without a pause nobody is told to go before nobody else can come in.
             self._listener.stopping = self.settings.stop_pause > 0
         self._wake()

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from ..config_cli import settings_options
-from ..configuration import ConfigurationError, load_settings
 from ..deploy.variables import as_variables
+from ..settings.options import settings_options
+from ..settings.sources import ConfigurationError, load_settings
 from . import manager
 from .worker import stop_milliseconds
 

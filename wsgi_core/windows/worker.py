@@ -8,10 +8,10 @@ import os
 import threading
 import typing as t
 
-from ..configuration import ConfigurationError, load_settings
 from ..observability.logs import JSONFormatter, TextFormatter
 from ..server import StartError, make_server
 from ..settings import Settings
+from ..settings.sources import ConfigurationError, load_settings
 
 if t.TYPE_CHECKING:
     from ..serving import Server

@@ -9,8 +9,8 @@ import requests
 import schemathesis
 from requests.auth import AuthBase
 
-from wsgi_core.streaming import LINES
-from wsgi_core.webhooks import SIGNATURE, sign
+from wsgi_core.shared.streaming import LINES
+from wsgi_core.shared.webhooks import SIGNATURE, sign
 
 SECRET = "a secret of the tests alone"
 SOURCE = "github"

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from wsgi_core.__main__ import cli
-from wsgi_core.configuration import is_secret, option
 from wsgi_core.settings import Settings
+from wsgi_core.settings.sources import is_secret, option
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from werkzeug.datastructures import Accept
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header
 
-from wsgi_core.content_coding import SMALLEST, UnsupportedCoding, choose_coding, decode_body, encode_body
+from wsgi_core.shared.content_coding import SMALLEST, UnsupportedCoding, choose_coding, decode_body, encode_body
 
 BODY = b"ab" * 5000
 

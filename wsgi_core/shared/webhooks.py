@@ -22,9 +22,9 @@ from typing import Any
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, NotFound, Unauthorized
 
-from .inference import InputError, ModelNotFound, ModelRepository
+from ..inference import InputError, ModelNotFound, ModelRepository
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("wsgi_core.webhooks")
 
 SIGNATURE = "X-Hub-Signature-256"
 """The header with `sha256=` and the hexadecimal HMAC-SHA256 of the body, as GitHub and others send it."""

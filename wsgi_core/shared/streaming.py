@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 
-from .inference import InputError, InvalidFeatures, InvalidInput, Model, strict_json
+from ..inference import InputError, InvalidFeatures, InvalidInput, Model, strict_json
 
 LINES = "application/x-ndjson"
 EVENTS = "text/event-stream"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
-from .settings import Settings
+from .schema import Settings
 
 PREFIX = "WSGI_CORE_"
 """What the variables of the environment begin with."""

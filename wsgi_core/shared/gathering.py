@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from .inference import InputError, ModelNotFound, ModelRepository
+from ..inference import InputError, ModelNotFound, ModelRepository
 
 Source = Callable[[], Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.datastructures import Headers
 
-from wsgi_core.cors import cross_origin
+from wsgi_core.shared.cors import cross_origin
 
 APP = "https://app.example.org"
 PREFLIGHT = {"REQUEST_METHOD": "OPTIONS", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "POST"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from wsgi_core.configuration import ConfigurationError, Loaded, is_secret, load_settings, option, shown, variable
 from wsgi_core.settings import Settings
+from wsgi_core.settings.sources import ConfigurationError, Loaded, is_secret, load_settings, option, shown, variable
 
 
 @pytest.fixture(autouse=True)

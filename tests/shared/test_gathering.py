@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from wsgi_core.gathering import example_sources, gather
 from wsgi_core.inference import InvalidInput, ModelNotFound, ModelRepository
+from wsgi_core.shared.gathering import example_sources, gather
 
 
 def test_sources_are_asked_at_once():

@@ -9,7 +9,7 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest
 
-from .inference.deadline import Deadline
+from ..inference.deadline import Deadline
 
 # time.monotonic() at which the server had the whole request, where a server tells it.
 RECEIVED = "wsgi_core.received"

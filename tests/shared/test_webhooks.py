@@ -14,9 +14,9 @@ from werkzeug.exceptions import BadRequest, NotFound, Unauthorized
 
 from tests.conformance.cases import GOOD, but
 from tests.processes import run
-from wsgi_core import webhooks
 from wsgi_core.inference import ModelRepository
-from wsgi_core.webhooks import (
+from wsgi_core.shared import webhooks
+from wsgi_core.shared.webhooks import (
     Delivery,
     PredictJob,
     QueueFull,
@@ -180,7 +180,7 @@ def test_many_threads_may_hand_in_at_once():
 def test_what_was_accepted_is_done_before_the_interpreter_ends(tmp_path: Path):
     file = tmp_path / "done"
     code = (
-        "import time\nfrom wsgi_core.webhooks import *\n"
+        "import time\nfrom wsgi_core.shared.webhooks import *\n"
         f"def job(d):\n    time.sleep(0.02)\n    open({str(file)!r}, 'a', encoding='utf-8').write(d.id)\n"
         "queue = WebhookQueue(job, 10)\nfor n in range(5):\n    queue.accept(Delivery('a', str(n), None))\n"
     )

@@ -20,10 +20,10 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, Unsup
 from tests.conformance.cases import GOOD, but
 from tests.environs import Trickle
 from tests.examples import examples
-from wsgi_core import streaming
 from wsgi_core.inference import InvalidInput, Model, ModelRepository, default_models_dir
 from wsgi_core.inference.card import read_card
-from wsgi_core.streaming import EVENTS, MAX_LINE, PIECE, check_type, read_lines, stream_predictions
+from wsgi_core.shared import streaming
+from wsgi_core.shared.streaming import EVENTS, MAX_LINE, PIECE, check_type, read_lines, stream_predictions
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-class Lifecycle:
-    """One for each application, as ``app.extensions["lifecycle"]``.
+class Readiness:
+    """One for each application, as ``app.extensions["readiness"]``.
 
     A process is ready from the start, for an application exists only when its models are loaded and warmed up.
     """

@@ -1,0 +1,1 @@
+"""What the service and its twin both use, a module for each idea. Knows models, and no framework."""
