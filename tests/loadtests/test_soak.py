@@ -36,14 +36,14 @@ def test_growth_is_a_problem():
     outcome.judge()
     assert outcome.problems == ["the memory grew"]
     outcome = Outcome(60)
-    summarize(outcome, [(100.0, 20 + second // 20, 9 + second // 20) for second in range(60)])
+    summarize(outcome, [(100.0, 20 + second // 5, 9 + second // 20) for second in range(60)])
     outcome.judge()
     assert outcome.problems == ["open files grew", "threads grew"]
 
 
 def test_a_process_that_stays_as_it_was_is_none():
     outcome = Outcome(60)
-    summarize(outcome, [(50.0, 20, 9)] * 10 + [(100.0, 20, 9)] * 49 + [(100.0, 23, 14)])
+    summarize(outcome, [(50.0, 20, 9)] * 10 + [(100.0, 23, 9)] * 49 + [(100.0, 30, 14)])
     outcome.judge()
     assert outcome.problems == []
     assert outcome.memory == (100.0, 100.0)
