@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests import trials
-from loadtests.analysis import AGAIN_SUFFIX
-from loadtests.app_loader import AppError
-from loadtests.request import Request
+from loadtests.instrument import trials
+from loadtests.instrument.app_loader import AppError
+from loadtests.instrument.request import Request
+from loadtests.instrument.trials import Pace, Trial
+from loadtests.report.analysis import AGAIN_SUFFIX
 from loadtests.request_file import read_requests
 from loadtests.studies import Contender
-from loadtests.trials import Pace, Trial
 
 QUICK = Pace(processes=10, seconds=1.5, warm_up=0.1, block_ms=4.0)
 FULL = Pace(processes=20, seconds=6.0, warm_up=0.3, block_ms=8.0)
@@ -63,7 +63,7 @@ def trials_of(apps: Sequence[App], request_files: Sequence[Path]) -> list[Trial]
 
 
 def _contender(name: str, app: App) -> Contender:
-    return Contender(name, "loadtests.app_loader:load_app", {"target": app.target})
+    return Contender(name, "loadtests.instrument.app_loader:load_app", {"target": app.target})
 
 
 def _title(key: str, requests: Sequence[Request]) -> str:

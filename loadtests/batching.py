@@ -21,13 +21,13 @@ import click
 import numpy as np
 from rich.console import Console
 
-from loadtests import environment
 from loadtests.gathering import Setting, as_argument, pad
-from loadtests.lean import Address, drive
+from loadtests.instrument import environment
+from loadtests.instrument.stats import Estimate, student_ratio
+from loadtests.load.lean import Address, drive
+from loadtests.load.window import Window
+from loadtests.report.tables import number
 from loadtests.rows import churn_rows
-from loadtests.stats import Estimate, student_ratio
-from loadtests.tables import number
-from loadtests.window import Window
 from wsgi_core.inference import Model, ModelRepository
 from wsgi_core.inference.cache import built_models_dir
 

@@ -133,11 +133,11 @@ def _need(names: tuple[str, ...]) -> None:
 
 
 def _measure_apps(apps: tuple[str, ...], requests: tuple[Path, ...], quick: bool, out: Path) -> int:
-    from loadtests.app_loader import AppError
     from loadtests.commands import INTERRUPTED, measure_apps
-    from loadtests.report import write
+    from loadtests.instrument.app_loader import AppError
+    from loadtests.report.files import write
+    from loadtests.report.terminal import console
     from loadtests.request_file import RequestFileError
-    from loadtests.terminal import console
 
     try:
         code = measure_apps(apps, requests, quick, out)
@@ -151,11 +151,12 @@ def _measure_apps(apps: tuple[str, ...], requests: tuple[Path, ...], quick: bool
 def _measure(
     study: str, quick: bool, out: Path, servers: tuple[str, ...], spread: tuple[int, bool, str], resume: bool
 ) -> int:
-    from loadtests import progress, terminal
     from loadtests.commands import INTERRUPTED, finish, resumable
-    from loadtests.report import write
+    from loadtests.instrument import progress
+    from loadtests.load.served import Spread
+    from loadtests.report import terminal
+    from loadtests.report.files import write
     from loadtests.run import Run
-    from loadtests.served import Spread
 
     console = terminal.console()
     resumed = resumable(out / "results.json", _command()) if resume else None
@@ -189,9 +190,9 @@ def _arguments(context: click.Context) -> Iterator[str]:
 @click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def report(results: Path) -> None:
     """Show a result file again, and write its page anew."""
-    from loadtests import terminal
-    from loadtests.report import write
-    from loadtests.results import ResultError
+    from loadtests.instrument.results import ResultError
+    from loadtests.report import terminal
+    from loadtests.report.files import write
 
     try:
         write(terminal.console(), results)
@@ -207,9 +208,9 @@ def report(results: Path) -> None:
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/overhead.svg"))
 def readme(results: Path, target: Path, plot: Path) -> None:
     """Write the figures of a result file between the markers of the README, and the plot."""
-    from loadtests import analysis
-    from loadtests.readme import NoLadder, NoMarkers, write
-    from loadtests.results import ResultError, read
+    from loadtests.instrument.results import ResultError, read
+    from loadtests.report import analysis
+    from loadtests.report.readme import NoLadder, NoMarkers, write
 
     try:
         found = read(results)
@@ -225,9 +226,9 @@ def readme(results: Path, target: Path, plot: Path) -> None:
 )
 def where(results: Path, target: Path) -> None:
     """Write the page that says where the time of a request goes, from the results of --study core."""
-    from loadtests import analysis
-    from loadtests.results import ResultError, read
-    from loadtests.where import NoPhasesError, render
+    from loadtests.instrument.results import ResultError, read
+    from loadtests.report import analysis
+    from loadtests.report.where import NoPhasesError, render
 
     try:
         found = read(results)
@@ -243,9 +244,9 @@ def where(results: Path, target: Path) -> None:
 @click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default="loadtests/VALIDATION.md")
 def validation(results: Path, target: Path) -> None:
     """Write the page about the proof of the instrument, from the validation.json of --validate."""
-    from loadtests.results import ResultError
+    from loadtests.instrument.results import ResultError
+    from loadtests.report.validation_page import render
     from loadtests.validate import read
-    from loadtests.validation_page import render
 
     try:
         text = render(read(results))
@@ -269,8 +270,8 @@ def compare(old: Path, new: Path, threshold: float) -> None:
     Exit codes: 0 nothing became dearer; 1 something did; 2 wrong usage;
     3 it cannot be told (too noisy, another processor, nothing in common).
     """
-    from loadtests import comparison, terminal
-    from loadtests.results import ResultError, read
+    from loadtests.instrument.results import ResultError, read
+    from loadtests.report import comparison, terminal
 
     try:
         found = comparison.compare(read(old), read(new), threshold / 100)

@@ -11,12 +11,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from loadtests import apps, environment, terminal, trials, validate, validation_page
-from loadtests.inprocess import RunFailed
-from loadtests.plan import Plan, repeated
-from loadtests.progress import Step, duration
-from loadtests.results import ResultError, Results, read
-from loadtests.trials import Pace, Trial
+from loadtests import apps, validate
+from loadtests.instrument import environment, trials
+from loadtests.instrument.inprocess import RunFailed
+from loadtests.instrument.plan import Plan, repeated
+from loadtests.instrument.progress import Step, duration
+from loadtests.instrument.results import ResultError, Results, read
+from loadtests.instrument.trials import Pace, Trial
+from loadtests.report import terminal, validation_page
 
 # What a shell gets.
 FAILED, INTERRUPTED = 5, 130

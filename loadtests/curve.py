@@ -12,14 +12,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtests.analysis import difference, matrices, net
+from loadtests.instrument.request import Request, json_request
+from loadtests.instrument.results import ExperimentResult, Results
+from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate
+from loadtests.instrument.trials import Pace, Trial
 from loadtests.model_rows import rows_of
-from loadtests.request import Request, json_request
-from loadtests.results import ExperimentResult, Results
+from loadtests.report.analysis import difference, matrices, net
 from loadtests.rungs.work import load_model
-from loadtests.stats import Estimate, Figure, FloatArray, estimate
 from loadtests.studies import Contender
-from loadtests.trials import Pace, Trial
 from wsgi_core.inference import ModelError
 
 MODELS = ("identity", "churn", "loan", "sentiment", "digits", "minilm")
@@ -116,7 +116,7 @@ def _model_trial(model: str) -> Trial:
     rows = rows_of(model)
     named = ((FLOOR, "raw"), ("wsgi_core", "core"), ("Flask", "flask_app"))
     rungs = (Contender(name, f"loadtests.rungs.{module}:create_app", {"model": model}) for name, module in named)
-    alone = Contender(ALONE, "loadtests.pieces:create_model_app", {"model": model, "rows": rows.rows})
+    alone = Contender(ALONE, "loadtests.rungs.pieces:create_model_app", {"model": model, "rows": rows.rows})
     requests = tuple(json_request("/predict", row) for row in rows.rows)
     title = f"{model}: {rows.source}"
     return Trial(PREFIX + model, title, (*rungs, alone), requests, "Flask", alone=(ALONE,))
@@ -124,10 +124,10 @@ def _model_trial(model: str) -> Trial:
 
 def _pieces_trial() -> Trial:
     made = (
-        Contender(READ_784, "loadtests.pieces:create_json_app", {"floats": 784}),
-        Contender(READ_LARGE, "loadtests.pieces:create_json_app", {"floats": 12544}),
-        Contender(WRITE_LARGE, "loadtests.pieces:create_json_app", {"floats": 12544, "write": True}),
-        Contender(FRAME, "loadtests.pieces:create_frame_app", {"rows": rows_of("churn").rows}),
+        Contender(READ_784, "loadtests.rungs.pieces:create_json_app", {"floats": 784}),
+        Contender(READ_LARGE, "loadtests.rungs.pieces:create_json_app", {"floats": 12544}),
+        Contender(WRITE_LARGE, "loadtests.rungs.pieces:create_json_app", {"floats": 12544, "write": True}),
+        Contender(FRAME, "loadtests.rungs.pieces:create_frame_app", {"rows": rows_of("churn").rows}),
     )
     title = "Parts of a request that are no framework"
     return Trial(PIECES, title, made, (Request("GET", "/"),), READ_784)

@@ -24,7 +24,7 @@ from locust import FastHttpUser, constant, constant_throughput, events, task
 # Locust puts the folder of this file on the path; the package is found from the folder above.
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from loadtests import window
+from loadtests.load import window
 from loadtests.rows import churn_rows
 
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}

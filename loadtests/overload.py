@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 
 import click
 
-from loadtests.victim import Presser, Victim, pressed, running, serve_command
-from loadtests.window import percentiles
+from loadtests.load.victim import Presser, Victim, pressed, running, serve_command
+from loadtests.load.window import percentiles
 
 ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contract_month_to_month": 1, "has_fiber": 1}
 TIMES = 4

@@ -11,7 +11,7 @@ import random
 import warnings
 from typing import Any, NamedTuple
 
-from loadtests.exchanges import Row
+from loadtests.instrument.exchanges import Row
 
 COUNT = 500
 SEED = 7043

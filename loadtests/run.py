@@ -10,12 +10,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtests import curve, environment, imports, inprocess, served, trials
-from loadtests.plan import Placed, Plan, repeated, spread_out
-from loadtests.progress import Step
-from loadtests.results import ExperimentResult, Results
+from loadtests import curve
+from loadtests.instrument import environment, imports, inprocess, trials
+from loadtests.instrument.plan import Placed, Plan, repeated, spread_out
+from loadtests.instrument.progress import Step
+from loadtests.instrument.results import ExperimentResult, Results
+from loadtests.load import served
+from loadtests.load.served import Spread
 from loadtests.rows import Rows, churn_rows
-from loadtests.served import Spread
 from loadtests.studies import MAIN, Budget, Experiment, Study, budget_of, chosen, runnable
 
 # The answers of one group of experiments, to every row.

@@ -21,9 +21,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loadtests import environment
+from loadtests.instrument import environment
+from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate
 from loadtests.rows import churn_rows
-from loadtests.stats import Estimate, Figure, FloatArray, estimate
 
 PARTS = ("model run", "parse", "validate", "encode", "whole", "observe")
 _RUN, _PARSE, _VALIDATE, _ENCODE, _WHOLE, _OBSERVE = range(len(PARTS))

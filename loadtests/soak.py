@@ -24,9 +24,9 @@ from itertools import pairwise
 import click
 import psutil
 
-from loadtests.lean import Address
+from loadtests.load.lean import Address
+from loadtests.load.victim import Victim, running, serve_command
 from loadtests.overload import ROW
-from loadtests.victim import Victim, running, serve_command
 
 CLIENTS = 4
 # What differs from one answer to the next: ids, times, counts.

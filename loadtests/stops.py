@@ -20,9 +20,9 @@ from http.client import HTTPException, HTTPResponse
 
 import click
 
-from loadtests.lean import Address
+from loadtests.load.lean import Address
+from loadtests.load.victim import Victim, gunicorn_command, running, serve_command
 from loadtests.overload import ROW, batch
-from loadtests.victim import Victim, gunicorn_command, running, serve_command
 
 CLIENTS = {"small": 25, "long": 10, "halves": 10, "stream": 5}
 LOAD_SECONDS = 0.5

@@ -287,7 +287,7 @@ ROUTES = Experiment(
 )
 
 _SERVE = ("-m", "wsgi_core", "serve", "--host", "{host}", "--port", "{port}", "--threads", "{threads}")
-_SERVE_RUNG = ("-m", "loadtests.serve_rung", "--host", "{host}", "--port", "{port}", "--threads", "{threads}")
+_SERVE_RUNG = ("-m", "loadtests.load.serve_rung", "--host", "{host}", "--port", "{port}", "--threads", "{threads}")
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
 # A server that is not named here is waitress, and runs everywhere.

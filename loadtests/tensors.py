@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from loadtests.stats import student_estimate, student_ratio
+from loadtests.instrument.stats import student_estimate, student_ratio
 from wsgi_core.inference import Model, ModelRepository, v2
 
 STANDARD, FAST_JSON, BINARY = "JSON, standard library", "JSON", "binary"

@@ -22,16 +22,17 @@ import numpy as np
 from pydantic import ValidationError
 from rich.console import Console
 
-from loadtests import environment, served, trials
-from loadtests.analysis import difference, matrix
-from loadtests.plan import Plan, repeated, spread_out
-from loadtests.progress import Step
-from loadtests.request import json_request
-from loadtests.results import ExperimentResult, LoadResult, Process, Record, ResultError, Run
+from loadtests.instrument import environment, trials
+from loadtests.instrument.plan import Plan, repeated, spread_out
+from loadtests.instrument.progress import Step
+from loadtests.instrument.request import json_request
+from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, ResultError, Run
+from loadtests.instrument.stats import Estimate, FloatArray, estimate, student_estimate
+from loadtests.instrument.trials import Pace, Trial
+from loadtests.load import served
+from loadtests.report.analysis import difference, matrix
 from loadtests.rows import churn_rows
-from loadtests.stats import Estimate, FloatArray, estimate, student_estimate
 from loadtests.studies import MODERATE, NULL, Budget, Contender, Load, Service
-from loadtests.trials import Pace, Trial
 
 AGAIN = "again"
 SUBJECTS = (("raw callable", "raw"), ("Werkzeug objects", "werkzeug_objects"), ("wsgi_core", "core"),
@@ -159,7 +160,7 @@ def heat_trial(cold: bool) -> Trial:
 
 def served_load() -> Load:
     """The same three with the null model on waitress."""
-    serve = ("-m", "loadtests.serve_rung", "--port", "{port}", "--threads", "{threads}", "--model", "null")
+    serve = ("-m", "loadtests.load.serve_rung", "--port", "{port}", "--threads", "{threads}", "--model", "null")
     modules = {name: module for name, module in SUBJECTS if name in SERVED_NAMES}
     services = [Service(name, (*serve, f"loadtests.rungs.{module}:create_app")) for name, module in modules.items()]
     return Load("validation", "The null model on waitress", "lean", tuple(services), shares=(MODERATE,))

@@ -2,7 +2,7 @@
 
 import random
 
-from loadtests.results import ExperimentResult, Results
+from loadtests.instrument.results import ExperimentResult, Results
 
 ENVIRONMENT = {"cpu": "a CPU", "python": "CPython 3.11 (GCC)", "threads": 2, "usable_threads": 2, "versions": {}}
 

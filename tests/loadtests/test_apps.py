@@ -6,13 +6,14 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from loadtests import apps, trial_worker, trials
-from loadtests.app_loader import AppError, load_app
+from loadtests import apps
 from loadtests.cli import overhead
-from loadtests.inprocess import RunFailed
-from loadtests.request import Request, json_request
-from loadtests.results import read
-from loadtests.trials import Pace
+from loadtests.instrument import trial_worker, trials
+from loadtests.instrument.app_loader import AppError, load_app
+from loadtests.instrument.inprocess import RunFailed
+from loadtests.instrument.request import Request, json_request
+from loadtests.instrument.results import read
+from loadtests.instrument.trials import Pace
 
 MODULE = """
 class Site:

@@ -2,13 +2,16 @@
 
 import pytest
 
-from loadtests import claims, curve, pieces, trial_worker
-from loadtests.analysis import Summary, summarise
+from loadtests import curve
 from loadtests.curve import ALONE, FLOOR
-from loadtests.driver import ask
-from loadtests.exchanges import EnvironMaker
+from loadtests.instrument import trial_worker
+from loadtests.instrument.driver import ask
+from loadtests.instrument.exchanges import EnvironMaker
+from loadtests.instrument.request import Request
 from loadtests.model_rows import rows_of
-from loadtests.request import Request
+from loadtests.report import claims
+from loadtests.report.analysis import Summary, summarise
+from loadtests.rungs import pieces
 from tests.loadtests.made_up import experiment, results
 
 MODELS = [model for model in curve.MODELS if model not in curve.OPTIONAL]

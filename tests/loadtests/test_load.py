@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import loadtests
-from loadtests import imports, lean, rows, served, studies, window
+from loadtests import rows, studies
+from loadtests.instrument import imports
+from loadtests.load import lean, served, window
 
 LOCUSTFILE = Path(loadtests.__file__).with_name("locustfile.py")
 RAW = studies.Service("raw", (*studies._SERVE_RUNG, "loadtests.rungs.raw:create_app"))

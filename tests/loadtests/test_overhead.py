@@ -10,9 +10,12 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from loadtests import analysis, inprocess, page, progress, readme, run, served, studies, tables
+from loadtests import run, studies
 from loadtests.cli import overhead
-from loadtests.results import LatencyResult, LoadResult, ResultError, Results, read
+from loadtests.instrument import inprocess, progress
+from loadtests.instrument.results import LatencyResult, LoadResult, ResultError, Results, read
+from loadtests.load import served
+from loadtests.report import analysis, page, readme, tables
 from tests.loadtests.conftest import SMALL, TINY
 
 LADDER = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from loadtests.load.victim import running, serve_command
 from loadtests.overload import Outcome, batch, measure
-from loadtests.victim import running, serve_command
 
 
 def test_under_pressure_every_request_is_answered_or_refused():

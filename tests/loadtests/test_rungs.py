@@ -10,9 +10,19 @@ import pytest
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from loadtests import worker
-from loadtests.driver import Allowed, WrongAnswer, ask, asking, clock_step_ns, compare, compare_answers, load, run_block
-from loadtests.exchanges import EnvironMaker, Exchange, for_case
+from loadtests.instrument import worker
+from loadtests.instrument.driver import (
+    Allowed,
+    WrongAnswer,
+    ask,
+    asking,
+    clock_step_ns,
+    compare,
+    compare_answers,
+    load,
+    run_block,
+)
+from loadtests.instrument.exchanges import EnvironMaker, Exchange, for_case
 from loadtests.rungs import core, core_cases, flask_app, flask_cases, flask_tutorial, with_hooks
 from loadtests.rungs.work import OTHER_ROUTES, driver_app, null_model, to_json
 from loadtests.studies import ALL_PEERS, CASES, HOOKS, PEERS, ROUTES, STUDIES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
+from loadtests.load.victim import running, serve_command
 from loadtests.soak import BAD, GOOD, Ask, Client, Outcome, choose, get, summarize
-from loadtests.victim import running, serve_command
 
 
 def test_every_kind_of_request_gets_what_it_must_and_a_wrong_answer_is_seen():

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from loadtests.load.victim import gunicorn_command, running, serve_command
 from loadtests.stops import CLIENTS, stop_once
-from loadtests.victim import gunicorn_command, running, serve_command
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process that is sent a signal")
 

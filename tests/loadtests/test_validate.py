@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from loadtests import served, trials, validate, validation_page
+from loadtests import validate
 from loadtests.cli import overhead
-from loadtests.driver import load
-from loadtests.results import Process, ResultError, Run
-from loadtests.trial_worker import Bench
+from loadtests.instrument import trials
+from loadtests.instrument.driver import load
+from loadtests.instrument.results import Process, ResultError, Run
+from loadtests.instrument.trial_worker import Bench
+from loadtests.load import served
+from loadtests.report import validation_page
 from loadtests.validate import DELAYS, NO_HOOK, Same, Validating, delay_name
 from tests.loadtests.made_up import experiment, processes
 

@@ -1,0 +1,69 @@
+"""A plan of steps that can be interrupted and taken up again: what is done is known by the steps' labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from operator import itemgetter
+
+from rich.console import Console
+
+from loadtests.instrument.progress import Step, run_steps
+
+Placed = tuple[float, Step]
+# Repetitions of each kind that a slow machine carries out too.
+NEEDED = 3
+
+
+def repeated(label: str, times: int, seconds: float, run: Callable[[int], None]) -> list[Placed]:
+    """So many repetitions with their places in the run, from 0 to 1; ``run`` gets the number, from 0."""
+    return [
+        ((index + 0.5) / times, Step(f"{label}, {index + 1} of {times}", seconds, partial(run, index), index >= NEEDED))
+        for index in range(times)
+    ]
+
+
+def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
+    """Every kind of step spread evenly over the run, so that a drift of the machine meets all of them."""
+    return [step for _, step in sorted((place for kind in kinds for place in kind), key=itemgetter(0))]
+
+
+class Plan:
+    """Steps, and a list of those that are done, which the caller keeps in a file."""
+
+    def __init__(self, steps: Sequence[Step], done: list[str]) -> None:
+        self.done = done
+        self.all = _with_keys(steps)
+        self.left = [(key, step) for key, step in self.all if key not in done]
+
+    @property
+    def seconds(self) -> float:
+        """How long the steps take that are not done, as planned."""
+        return sum(step.seconds for _, step in self.left)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left but what is always carried out."""
+        return all(step.always for _, step in self.left)
+
+    def carry_out(self, console: Console, keep: Callable[[], None], deadline: float | None = None) -> int:
+        """Run what is left; ``keep`` writes the file. Returns how many steps were left out for the deadline."""
+        steps = [replace(step, run=partial(self._carry_out, key, step)) for key, step in self.left]
+        return run_steps(steps, console, keep, deadline)
+
+    def _carry_out(self, key: str, step: Step) -> None:
+        step.run()
+        if not step.always:
+            self.done.append(key)
+
+
+def _with_keys(steps: Sequence[Step]) -> list[tuple[str, Step]]:
+    """Labels may come more than once (two loads, say): the second one is known by its number."""
+    seen: Counter[str] = Counter()
+    keyed = []
+    for step in steps:
+        seen[step.label] += 1
+        keyed.append((f"{step.label} #{seen[step.label]}" if seen[step.label] > 1 else step.label, step))
+    return keyed

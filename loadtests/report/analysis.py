@@ -1,0 +1,474 @@
+"""From a result file to what it says: costs, prices of steps, ratios, goals, and whether it may be claimed at all.
+
+Everything here is computed from the raw samples each time. The driver's own cost is taken off every contender;
+ratios and differences are paired within rounds and processes (``stats.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from loadtests.instrument.imports import MODULES, NOTHING
+from loadtests.instrument.results import (
+    ExperimentResult,
+    Import,
+    LatencyResult,
+    LatencyRun,
+    LoadResult,
+    Process,
+    Results,
+    Run,
+)
+from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate, student_ratio
+from loadtests.rungs.phases import PHASES
+from loadtests.studies import STUDIES, WHERE, Goal, phase_name
+
+# A reader is told that a run was noisy when an app may seem to differ from itself by more than this.
+NOISY = 0.03
+# A load generator beyond this share of a core may be what bounds the run.
+GENERATOR_LIMIT = 0.7
+SERVER_LIMIT = 0.85
+# In a closed loop each client has a request under way but for the moments it needs itself. More requests than clients
+# can't be, but for those that a short window cuts in two: somebody has counted wrongly. Many fewer, and the clients
+# were not where the load should be.
+MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
+# A contender whose name ends so is the one before it once more: what they differ by is noise.
+AGAIN_SUFFIX = " again"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One contender: CPU µs per request without the driver's share, and against the reference."""
+
+    name: str
+    cost: Estimate
+    to_reference: Estimate
+    step: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class ExperimentSummary:
+    """One experiment: its contenders, what the driver costs, and the app measured against itself.
+
+    ``whole``: what the last rung of a ladder costs more than the first.
+    """
+
+    key: str
+    title: str
+    reference: str
+    ladder: bool
+    clock: str
+    processes: int
+    rounds: int
+    driver: Estimate
+    costs: list[Cost]
+    itself: Estimate | None
+    whole: Estimate | None = None
+
+    @property
+    def reach(self) -> float:
+        """How far an app may seem to differ from itself, as a share of its cost: the noise of this experiment."""
+        return 0.0 if self.itself is None else max(abs(self.itself.low - 1), abs(self.itself.high - 1))
+
+    @property
+    def noisy(self) -> bool:
+        """Whether a reader has to be told so."""
+        return self.reach > NOISY
+
+    def cost(self, name: str) -> Cost:
+        """The contender called ``name``; raises KeyError."""
+        return {cost.name: cost for cost in self.costs}[name]
+
+
+@dataclass(frozen=True)
+class Served:
+    """One service under load: means over its windows."""
+
+    name: str
+    requests_per_second: Estimate
+    server_cpu_us: Estimate
+    latencies_ms: dict[str, float]
+    generator_share: float
+    bound_by: str
+    requests: int
+    failures: int
+    server_share: float = 0.0
+    in_flight: float = 0.0
+
+
+@dataclass(frozen=True)
+class LoadSummary:
+    """Services loaded in turn; ``rates`` and ``cpu`` are paired ratios of each service to each other one."""
+
+    key: str
+    title: str
+    generator: str
+    users: int
+    server_threads: int
+    pairs: int
+    services: list[Served]
+    rates: dict[tuple[str, str], Estimate]
+    cpu: dict[tuple[str, str], Estimate]
+    cpu_differences: dict[tuple[str, str], Estimate]
+    mode: str = "saturation"
+    server: str = "waitress"
+    rate: float = 0.0
+    generator_processes: int = 1
+
+
+@dataclass(frozen=True)
+class LatencySummary:
+    """One service at one rate, as one generator saw it: ms by percentile, each with its interval over the runs.
+
+    A percentile that fewer than one request of a run lies above is left out. ``lag_ms``: the 99th percentile of how
+    late the open-loop generator itself was; ``asked`` and ``reached`` are requests a second.
+    """
+
+    key: str
+    title: str
+    server: str
+    service: str
+    generator: str
+    share: float
+    asked: float
+    reached: Estimate
+    latencies_ms: dict[str, Estimate]
+    generator_share: float
+    lag_ms: float
+    runs: int
+    requests: int
+
+
+@dataclass(frozen=True)
+class GoalSummary:
+    """A goal, what was found, and what that means: reached, missed, or not to be told."""
+
+    goal: Goal
+    found: Estimate
+    verdict: str
+
+
+@dataclass(frozen=True)
+class PhaseCost:
+    """One phase of a request: CPU µs on both sides, what it costs more than the phases before it."""
+
+    name: str
+    flask: Estimate
+    core: Estimate
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that the tables, the page and the README show."""
+
+    experiments: list[ExperimentSummary] = field(default_factory=list)
+    loads: list[LoadSummary] = field(default_factory=list)
+    latencies: list[LatencySummary] = field(default_factory=list)
+    imports: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    goals: list[GoalSummary] = field(default_factory=list)
+    phases: list[PhaseCost] = field(default_factory=list)
+    waited: float = 0.0
+
+    def experiment(self, key: str) -> ExperimentSummary | None:
+        """The experiment called ``key``, if it was measured."""
+        return next((one for one in self.experiments if one.key == key), None)
+
+
+def summarise(results: Results) -> Summary:
+    """All figures of a result file; parts without samples are left out."""
+    measured = [one for one in results.experiments if one.processes]
+    experiments = [summarise_experiment(one) for one in measured if one.key != WHERE.key]
+    phases = [phase for one in measured if one.key == WHERE.key for phase in summarise_phases(one)]
+    loads = [summarise_load(one) for one in results.loads if one.runs]
+    latencies = [found for one in results.latencies if one.runs for found in summarise_latencies(one)]
+    imports = summarise_imports(results.imports)
+    goals = _goals(results, loads)
+    return Summary(experiments, loads, latencies, imports, goals, phases, waited(results))
+
+
+def waited(results: Results) -> float:
+    """The share of their time that the measuring processes were ready but did not run: 0 on an idle machine."""
+    measured = (*results.experiments, *results.curve)
+    blocks = [block for one in measured for process in one.processes for block in process.blocks]
+    wall = sum(block.wall_ns for block in blocks)
+    return max(0.0, 1 - sum(block.cpu_ns for block in blocks) / wall) if wall else 0.0
+
+
+# In process
+
+
+def matrix(process: Process, contenders: int) -> FloatArray:
+    """The blocks of one process as µs per request, (rounds, 1 + contenders); only rounds that are complete."""
+    rounds: dict[int, list[float]] = {}
+    for block in process.blocks:
+        row = rounds.setdefault(block.round, [np.nan] * (contenders + 1))
+        row[block.contender] = (block.cpu_ns if process.clock == "cpu" else block.wall_ns) / block.requests / 1000
+    table = np.array(list(rounds.values()), dtype=np.float64)
+    return table[~np.isnan(table).any(axis=1)]
+
+
+def matrices(result: ExperimentResult) -> list[FloatArray]:
+    """One matrix for each process."""
+    return [matrix(process, len(result.contenders)) for process in result.processes]
+
+
+def net(index: int, driver: int = 0) -> Figure:
+    """Cost of contender ``index`` without the driver's."""
+    return lambda cost: cost[..., index] - cost[..., driver]
+
+
+def difference(one: int, other: int) -> Figure:
+    """What contender ``one`` costs more than ``other``."""
+    return lambda cost: cost[..., one] - cost[..., other]
+
+
+def ratio(top: int, bottom: int) -> Figure:
+    """Net cost of ``top`` as a multiple of that of ``bottom``."""
+    return quotient(net(top), net(bottom))
+
+
+def quotient(top: Figure, bottom: Figure) -> Figure:
+    """One figure as a multiple of the other."""
+    return lambda cost: top(cost) / bottom(cost)
+
+
+def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
+    """Costs, prices and ratios of one experiment with their intervals, all from the same resamples."""
+    tables = matrices(result)
+    at = {name: index for index, name in enumerate(result.contenders, start=1)}
+    nets = {name: net(index, at.get(result.drivers.get(name, ""), 0)) for name, index in at.items()}
+    again = [name for name in at if name.endswith(AGAIN_SUFFIX)]
+    shown = [name for name in at if name not in again and name not in result.drivers.values()]
+    figures: list[Figure] = [lambda cost: cost[..., 0]]
+    figures += [nets[name] for name in shown]
+    figures += [quotient(nets[name], nets[result.reference]) for name in shown]
+    figures += [difference(at[one], at[other]) for one, other in zip(shown[1:], shown, strict=False)]
+    figures.append(difference(at[shown[-1]], at[shown[0]]))
+    figures += [quotient(nets[name], nets[name.removesuffix(AGAIN_SUFFIX)]) for name in again]
+    driver, *found = estimate(tables, figures)
+    return _put_together(result, shown, driver, found, min(map(len, tables)))
+
+
+def _put_together(
+    result: ExperimentResult, shown: list[str], driver: Estimate, found: list[Estimate], rounds: int
+) -> ExperimentSummary:
+    count = len(shown)
+    costs, ratios, (*steps, whole) = found[:count], found[count : 2 * count], found[2 * count : 3 * count]
+    prices: list[Estimate | None] = [None, *steps] if result.ladder else [None] * count
+    return ExperimentSummary(
+        key=result.key,
+        title=result.title,
+        reference=result.reference,
+        ladder=result.ladder,
+        clock=result.processes[0].clock,
+        processes=len(result.processes),
+        rounds=rounds,
+        driver=driver,
+        costs=[Cost(*parts) for parts in zip(shown, costs, ratios, prices, strict=True)],
+        itself=found[-1] if len(found) > 3 * count else None,
+        whole=whole if result.ladder else None,
+    )
+
+
+def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
+    """The price of each phase on both sides, then of the whole request under the name ``"the whole"``."""
+    at = {name: index for index, name in enumerate(result.contenders, start=1)}
+    flask, core = ([at[phase_name(side, phase)] for phase in PHASES] for side in ("Flask", "wsgi_core"))
+    found = estimate(matrices(result), [*_steps(flask), *_steps(core)])
+    half = len(PHASES) + 1
+    return [PhaseCost(*parts) for parts in zip((*PHASES, "the whole"), found[:half], found[half:], strict=True)]
+
+
+def _steps(prefixes: Sequence[int]) -> list[Figure]:
+    """What each prefix costs more than the one before it, the first more than the driver; and all of them."""
+    pairs = zip(prefixes, (0, *prefixes), strict=False)
+    return [*(difference(one, before) for one, before in pairs), net(prefixes[-1])]
+
+
+# Served
+
+
+def summarise_load(result: LoadResult) -> LoadSummary:
+    """Means by service, and the ratios within pairs."""
+    pairs = _complete_pairs(result)
+    ordered = [(one, other) for one in result.services for other in result.services if one != other]
+    return LoadSummary(
+        key=result.key,
+        title=result.title,
+        generator=result.generator,
+        users=result.users,
+        server_threads=result.server_threads,
+        pairs=len(pairs),
+        services=[_served(result, name) for name in result.services],
+        rates={(a, b): _paired_ratio(pairs, a, b, "requests_per_second") for a, b in ordered},
+        cpu={(a, b): _paired_ratio(pairs, a, b, "server_cpu_us") for a, b in ordered},
+        cpu_differences={(a, b): _paired_difference(pairs, a, b) for a, b in ordered},
+        mode=result.mode,
+        server=result.server,
+        rate=result.rate,
+        generator_processes=result.generator_processes,
+    )
+
+
+def _complete_pairs(result: LoadResult) -> list[dict[str, Run]]:
+    pairs: dict[int, dict[str, Run]] = {}
+    for run in result.runs:
+        pairs.setdefault(run.pair, {})[run.service] = run
+    return [pair for pair in pairs.values() if len(pair) == len(result.services)]
+
+
+def _paired_ratio(pairs: Sequence[dict[str, Run]], top: str, bottom: str, attribute: str) -> Estimate:
+    tops, bottoms = ([getattr(pair[name], attribute) for pair in pairs] for name in (top, bottom))
+    return student_ratio(tops, bottoms)
+
+
+def _paired_difference(pairs: Sequence[dict[str, Run]], one: str, other: str) -> Estimate:
+    return student_estimate([pair[one].server_cpu_us - pair[other].server_cpu_us for pair in pairs])
+
+
+def _served(result: LoadResult, name: str) -> Served:
+    runs = [run for run in result.runs if run.service == name]
+    latencies = {key: _mean([run.latencies_ms[key] for run in runs]) for key in runs[0].latencies_ms}
+    generator = _mean([run.generator_share for run in runs])
+    server = _mean([run.server_cpu_seconds / run.seconds for run in runs])
+    in_flight = _mean([run.in_flight for run in runs])
+    return Served(
+        name=name,
+        requests_per_second=student_estimate([run.requests_per_second for run in runs]),
+        server_cpu_us=student_estimate([run.server_cpu_us for run in runs]),
+        latencies_ms=latencies,
+        generator_share=generator,
+        bound_by=bound_by(server, generator),
+        requests=sum(run.requests for run in runs),
+        failures=sum(run.failures for run in runs),
+        server_share=server,
+        in_flight=in_flight,
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
+
+
+def bound_by(server_share: float, generator_share: float) -> str:
+    """What kept the rate from being higher, by how much of one core each side used."""
+    if generator_share >= GENERATOR_LIMIT:
+        return "generator"
+    return "server" if server_share >= SERVER_LIMIT else "neither"
+
+
+def law_holds(service: Served, users: int) -> bool:
+    """Little's law at saturation: the requests under way, rate times latency, are the clients, but for their own time.
+
+    0 stands for a result file of before this was measured.
+    """
+    return not service.in_flight or LEAST_IN_FLIGHT <= service.in_flight / users <= MOST_IN_FLIGHT
+
+
+def summarise_latencies(result: LatencyResult) -> list[LatencySummary]:
+    """Each service at each rate, the open loop before Locust."""
+    found = []
+    for rate, share in zip(result.rates, result.shares, strict=True):
+        for service in result.services:
+            for generator in ("open loop", "locust"):
+                runs = [r for r in result.runs if (r.service, r.generator, r.rate) == (service, generator, rate)]
+                if runs:
+                    found.append(_summarise_latency(result, share, runs))
+    return found
+
+
+def _summarise_latency(result: LatencyResult, share: float, runs: Sequence[LatencyRun]) -> LatencySummary:
+    fewest = min(run.requests for run in runs)
+    carried = [name for name in runs[0].latencies_ms if fewest * (1 - float(name[1:]) / 100) >= 1]
+    return LatencySummary(
+        key=result.key,
+        title=result.title,
+        server=result.server,
+        service=runs[0].service,
+        generator=runs[0].generator,
+        share=share,
+        asked=runs[0].rate,
+        reached=student_estimate([run.requests_per_second for run in runs]),
+        latencies_ms={name: student_estimate([run.latencies_ms[name] for run in runs]) for name in carried},
+        generator_share=_mean([run.generator_share for run in runs]),
+        lag_ms=_mean([run.lag_ms.get("p99", 0.0) for run in runs]),
+        runs=len(runs),
+        requests=sum(run.requests for run in runs),
+    )
+
+
+# Imports
+
+IMPORT_UNITS = {"wall_ms": 1.0, "cpu_ms": 1.0, "memory_kb": 1024.0}
+
+
+def _import_rounds(imports: Sequence[Import]) -> list[dict[str, Import]]:
+    """The rounds in which every module was imported, by module."""
+    rounds: dict[int, dict[str, Import]] = {}
+    for one in imports:
+        rounds.setdefault(one.round, {})[one.module] = one
+    return [of for of in rounds.values() if len(of) == len(MODULES)]
+
+
+def _over_nothing(rounds: Sequence[dict[str, Import]], module: str, attribute: str) -> list[float]:
+    return [float(getattr(of[module], attribute) - getattr(of[NOTHING], attribute)) for of in rounds]
+
+
+def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate]]:
+    """By module: wall and CPU time in ms and memory in MB, each over what a bare interpreter needs."""
+    rounds = _import_rounds(imports)
+    if not rounds:
+        return {}
+    return {
+        module: {
+            attribute: student_estimate([value / unit for value in _over_nothing(rounds, module, attribute)])
+            for attribute, unit in IMPORT_UNITS.items()
+        }
+        for module in MODULES
+        if module != NOTHING
+    }
+
+
+def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: str) -> Estimate:
+    """``attribute`` of one module's import as a share of another's, paired by round."""
+    rounds = _import_rounds(imports)
+    tops, bottoms = (_over_nothing(rounds, module, attribute) for module in (top, bottom))
+    return student_ratio(tops, bottoms)
+
+
+# Goals
+
+
+def _goals(results: Results, loads: list[LoadSummary]) -> list[GoalSummary]:
+    """The goals of the study for which there are samples."""
+    found = [(goal, _find(goal, results, loads)) for goal in _goals_of(results.study)]
+    return [GoalSummary(goal, value, verdict(goal, value)) for goal, value in found if value is not None]
+
+
+def _goals_of(study: str) -> tuple[Goal, ...]:
+    return STUDIES[study].goals if study in STUDIES else ()
+
+
+def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | None:
+    for result in results.experiments:
+        if result.key == goal.experiment and result.processes:
+            top, bottom = (result.contenders.index(name) + 1 for name in (goal.top, goal.bottom))
+            return estimate(matrices(result), [ratio(top, bottom)])[0]
+    for load in loads:
+        if load.key == goal.experiment and load.pairs:
+            return load.rates[goal.top, goal.bottom]
+    attribute = {"import_wall": "wall_ms", "import_memory": "memory_kb"}.get(goal.experiment)
+    measured = attribute and _import_rounds(results.imports)
+    return import_ratio(results.imports, goal.top, goal.bottom, attribute) if attribute and measured else None
+
+
+def verdict(goal: Goal, found: Estimate) -> str:
+    """``reached`` or ``missed`` when the whole interval says so, ``open`` when it does not."""
+    if goal.at_most:
+        reached, missed = found.high <= goal.limit, found.low > goal.limit
+    else:
+        reached, missed = found.low >= goal.limit, found.high < goal.limit
+    return "reached" if reached else "missed" if missed else "open"

@@ -1,0 +1,208 @@
+"""Whether one result file is slower than another: ``wsgi-core overhead compare OLD.json NEW.json``.
+
+Two runs at different times see different machines, even on one machine: the same code measured twice in sequence may
+differ by 20 %. So a cost is first divided by that of a yardstick measured in the same rounds (the bare callable where
+there is one, else the driver), and these ratios are compared. Something became dearer if the whole interval
+of new against old lies above the threshold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from loadtests.instrument.results import ExperimentResult, LoadResult, Results
+from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_t_quantile
+from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net
+from loadtests.report.tables import Table, interval, number
+
+SAME, DEARER, UNKNOWN = 0, 1, 3
+YARDSTICK = "raw callable"
+DRIVER = "the driver"
+WORDS = {"dearer": "dearer", "cheaper": "cheaper", "same": "no change beyond {threshold:.0%}", "open": "cannot be told"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One cost in both files: µs before and after, and new ÷ old of what they are in yardsticks."""
+
+    where: str
+    name: str
+    old: float
+    new: float
+    ratio: Estimate
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All changes, what a reader has to know, and the code for the shell."""
+
+    threshold: float
+    changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    obstacle: str = ""
+
+    @property
+    def code(self) -> int:
+        """0: nothing became dearer, 1: something did, 3: it cannot be told."""
+        if self.obstacle or not self.changes:
+            return UNKNOWN
+        verdicts = {change.verdict for change in self.changes}
+        if "dearer" in verdicts:
+            return DEARER
+        return UNKNOWN if "open" in verdicts else SAME
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in words."""
+        named = {
+            verdict: ", ".join(f"{one.name} ({one.where})" for one in self.changes if one.verdict == verdict)
+            for verdict in ("dearer", "open")
+        }
+        if self.obstacle:
+            return f"It cannot be told: {self.obstacle}."
+        if self.code == DEARER:
+            return f"Dearer by more than {self.threshold:.0%}: {named['dearer']}."
+        if self.code == UNKNOWN:
+            return f"It cannot be told whether these became dearer by {self.threshold:.0%}: {named['open']}."
+        return f"Nothing became dearer by more than {self.threshold:.0%}."
+
+
+def compare(old: Results, new: Results, threshold: float) -> Comparison:
+    """Every contender and service that both files have."""
+    obstacle = _obstacle(old, new)
+    if obstacle:
+        return Comparison(threshold, obstacle=obstacle)
+    changes = _experiment_changes(old, new, threshold) + _load_changes(old, new, threshold)
+    nothing = "" if changes else "the files have no application in common that was measured in two processes or more"
+    return Comparison(threshold, changes, _notes(old, new), nothing)
+
+
+def _obstacle(old: Results, new: Results) -> str:
+    before, after = old.environment.get("cpu"), new.environment.get("cpu")
+    if before != after:
+        return f"they were measured on different processors, {before} and {after}"
+    return ""
+
+
+def _notes(old: Results, new: Results) -> list[str]:
+    said = [f"{name} is partial" for name, one in (("OLD", old), ("NEW", new)) if one.partial]
+    before, after = old.environment, new.environment
+    if before.get("python") != after.get("python"):
+        said.append(f"the Python is another: {before.get('python')}, {after.get('python')}")
+    versions = before.get("versions", {}), after.get("versions", {})
+    for package in sorted(set(versions[0]) | set(versions[1])):
+        one, other = (found.get(package) or "none" for found in versions)
+        if one != other:
+            said.append(f"{package}: {one}, now {other}")
+    return said
+
+
+# In process
+
+
+def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Change]:
+    before = {one.key: one for one in (*old.experiments, *old.curve) if len(one.processes) > 1}
+    after = [one for one in (*new.experiments, *new.curve) if len(one.processes) > 1]
+    return [
+        _change(before[one.key], one, name, threshold)
+        for one in after
+        if one.key in before
+        for name in one.contenders
+        if name in before[one.key].contenders and not _is_yardstick(name, one.contenders)
+    ]
+
+
+def _is_yardstick(name: str, contenders: Sequence[str]) -> bool:
+    """The yardstick has nothing to be compared with; an app that is there twice is compared once."""
+    twin = name.endswith(AGAIN_SUFFIX) and name.removesuffix(AGAIN_SUFFIX) in contenders
+    return name == YARDSTICK or twin
+
+
+def _change(old: ExperimentResult, new: ExperimentResult, name: str, threshold: float) -> Change:
+    common = YARDSTICK in old.contenders and YARDSTICK in new.contenders
+    (cost_old, in_old), (cost_new, in_new) = (_cost(one, name, common) for one in (old, new))
+    ratio = _ratio(in_old, in_new)
+    return Change(new.key, name, cost_old.value, cost_new.value, ratio, verdict(ratio, threshold))
+
+
+def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, Estimate]:
+    """The cost in µs, and its logarithm in yardsticks."""
+    own = net(one.contenders.index(name) + 1)
+    stick: Figure = net(one.contenders.index(YARDSTICK) + 1) if yardstick else lambda cost: cost[..., 0]
+
+    def in_sticks(cost: FloatArray) -> FloatArray:
+        # A part that costs nothing may come out below 0 in single resamples.
+        logarithm: FloatArray = np.log(np.maximum(own(cost), 1e-6) / stick(cost))
+        return logarithm
+
+    cost, sticks = estimate(matrices(one), [own, in_sticks])
+    return cost, sticks
+
+
+def _ratio(old: Estimate, new: Estimate) -> Estimate:
+    """New ÷ old from the logarithms of two independent runs."""
+    middle, reach = new.value - old.value, math.hypot(old.half_width, new.half_width)
+    return Estimate(*(math.exp(min(part, 50.0)) for part in (middle, middle - reach, middle + reach)))
+
+
+def verdict(ratio: Estimate, threshold: float) -> str:
+    """Dearer, cheaper or the same only if the whole interval says so."""
+    if ratio.low > 1 + threshold:
+        return "dearer"
+    if ratio.high < 1 - threshold:
+        return "cheaper"
+    return "same" if ratio.high <= 1 + threshold else "open"
+
+
+# Served
+
+
+def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
+    """The server's CPU time for a request, in requests of the bare callable where it was served too."""
+    before = {one.key: one for one in old.loads if one.mode == "rate"}
+    found = []
+    for one in new.loads:
+        if one.mode != "rate" or one.key not in before:
+            continue
+        for name in one.services:
+            logs_old, logs_new = _logs(before[one.key], name), _logs(one, name)
+            if name != YARDSTICK and min(len(logs_old), len(logs_new)) > 1:
+                ratio = _ratio(_of_logs(logs_old), _of_logs(logs_new))
+                costs = _mean_cpu(before[one.key], name), _mean_cpu(one, name)
+                found.append(Change(one.key, name, *costs, ratio, verdict(ratio, threshold)))
+    return found
+
+
+def _logs(load: LoadResult, name: str) -> list[float]:
+    cpu = {(run.pair, run.service): run.server_cpu_us for run in load.runs}
+    pairs = sorted(pair for pair, service in cpu if service == name)
+    if YARDSTICK in load.services:
+        return [math.log(cpu[pair, name] / cpu[pair, YARDSTICK]) for pair in pairs if (pair, YARDSTICK) in cpu]
+    return [math.log(cpu[pair, name]) for pair in pairs if cpu[pair, name] > 0]
+
+
+def _of_logs(logs: Sequence[float]) -> Estimate:
+    mean = float(np.mean(logs))
+    reach = student_t_quantile(0.975, len(logs) - 1) * float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
+    return Estimate(mean, mean - reach, mean + reach)
+
+
+def _mean_cpu(load: LoadResult, name: str) -> float:
+    return float(np.mean([run.server_cpu_us for run in load.runs if run.service == name]))
+
+
+def table(found: Comparison) -> Table:
+    """Every change, the dearest first."""
+    heads = ["", "measured in", "old µs", "new µs", "new ÷ old", "95 % interval", ""]
+    rows = [
+        [one.name, one.where, number(one.old), number(one.new), number(one.ratio.value), interval(one.ratio),
+         WORDS[one.verdict].format(threshold=found.threshold)]
+        for one in sorted(found.changes, key=lambda one: -one.ratio.value)
+    ]  # fmt: skip
+    note = f"new ÷ old is of costs in yardsticks ({YARDSTICK}, or {DRIVER}) of the same rounds; the µs are as measured."
+    return Table("New against old", heads, rows, note)

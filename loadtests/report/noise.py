@@ -1,0 +1,71 @@
+"""Whether a run may be believed: quiet, noisy (small differences are not claimed), or too noisy to claim anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loadtests.instrument.results import Results
+from loadtests.report.analysis import NOISY, Summary
+
+QUIET, LOUD, HOPELESS, UNKNOWN = "quiet", "noisy", "too noisy", "not known"
+# From these shares on nothing is claimed: an app that seems to differ from itself by so much, a CPU that others had
+# for so much of the time, and CPU time that the host took away.
+FAR_OFF = 0.15
+CROWDED = 0.25
+STOLEN = 0.05
+WAITED = 0.05
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The verdict and what it rests on, in words."""
+
+    verdict: str
+    reasons: list[str]
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether no difference may be claimed."""
+        return self.verdict == HOPELESS
+
+    @property
+    def sentence(self) -> str:
+        """For the reader."""
+        why = "; ".join(self.reasons)
+        if self.verdict == UNKNOWN:
+            return "How noisy the machine was is not known: no app was measured against itself in this run."
+        if self.verdict == QUIET:
+            return f"The machine was quiet: {why}."
+        if self.hopeless:
+            return f"The machine was too noisy, so no difference is claimed: {why}."
+        return f"The machine was noisy: {why}. Differences smaller than that are not claimed."
+
+
+def judge(results: Results, summary: Summary) -> Noise:
+    """The verdict on one run."""
+    reach, waited, stolen = _reach(summary), summary.waited, _stolen(results)
+    reasons = []
+    if reach is not None:
+        reasons.append(f"an app measured against itself seemed to differ by up to {reach:.1%}")
+    if waited > WAITED:
+        reasons.append(f"the measuring processes waited {waited:.0%} of their time for a CPU")
+    if stolen > STOLEN / 5:
+        reasons.append(f"the host took {stolen:.0%} of the time away")
+    known = reach or 0.0
+    if known > FAR_OFF or waited > CROWDED or stolen > STOLEN:
+        return Noise(HOPELESS, reasons)
+    if known > NOISY or waited > WAITED:
+        return Noise(LOUD, reasons)
+    return Noise(UNKNOWN if reach is None else QUIET, reasons)
+
+
+def _reach(summary: Summary) -> float | None:
+    """Of the experiments with an app that takes part twice, the middle one: a single disturbed one is named apart."""
+    reaches = sorted(one.reach for one in summary.experiments if one.itself)
+    return reaches[len(reaches) // 2] if reaches else None
+
+
+def _stolen(results: Results) -> float:
+    """The share of the run's time that the host took, as far as the system tells."""
+    before, after = (part.get("stolen_seconds", 0.0) for part in (results.environment, results.environment_after))
+    return max(0.0, float(after - before)) / results.seconds if results.environment_after and results.seconds else 0.0

@@ -1,0 +1,68 @@
+"""The tables on the terminal; no colours and full width on a pipe."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from loadtests import curve
+from loadtests.instrument.results import Results
+from loadtests.report import claims, noise
+from loadtests.report.analysis import Summary
+from loadtests.report.answer import findings
+from loadtests.report.comparison import Comparison
+from loadtests.report.comparison import table as comparison_table
+from loadtests.report.tables import Table, of, warnings
+
+COLOURS = {"reached": "green", "missed": "red", "open": "yellow"}
+PIPE_WIDTH = 160
+
+
+def console() -> Console:
+    """A console for standard output, wide enough for every table when nobody looks at it."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=PIPE_WIDTH, color_system=None)
+
+
+def show(out: Console, results: Results, summary: Summary) -> None:
+    """Print all tables, what they say, and the warnings."""
+    found = curve.summarise(results)
+    for table in [*of(results, summary), *_curve_tables(summary, found)]:
+        out.print()
+        _show_table(out, table)
+    out.print()
+    for said in findings(results, summary, found):
+        out.print(Text(said))
+    verdict = noise.judge(results, summary)
+    if not verdict.hopeless:
+        out.print(Text(verdict.sentence, style="" if verdict.verdict == noise.QUIET else "yellow"))
+    for warning in warnings(results, summary):
+        out.print(Text(f"Note: {warning}", style="yellow"))
+
+
+def _curve_tables(summary: Summary, found: curve.Curve | None) -> list[Table]:
+    if found is None or not found.points:
+        return []
+    return [claims.crossing_table(found), claims.share_table(found), claims.cost_table(summary, found)]
+
+
+def _show_table(out: Console, table: Table) -> None:
+    shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    for position, head in enumerate(table.heads):
+        shown.add_column(head, justify="left" if position == 0 else "right")
+    for row, mark in zip(table.rows, table.marks or [""] * len(table.rows), strict=True):
+        shown.add_row(*row, style=COLOURS.get(mark, ""))
+    out.print(shown)
+    if table.note:
+        out.print(Text(table.note, style="dim"))
+
+
+def show_comparison(out: Console, found: Comparison) -> None:
+    """Print what changed from one result file to another, and the outcome."""
+    if found.changes:
+        _show_table(out, comparison_table(found))
+    for note in found.notes:
+        out.print(Text(f"Note: {note}", style="yellow"))
+    out.print(Text(found.sentence, style="bold"))

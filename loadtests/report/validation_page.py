@@ -1,0 +1,250 @@
+"""``VALIDATION.md``, out of ``validation.json``: what the instrument was tested with, and what it said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+
+from loadtests import validate
+from loadtests.instrument.results import LoadResult
+from loadtests.instrument.stats import Estimate, student_estimate
+from loadtests.report.analysis import matrices
+from loadtests.report.readme import markdown
+from loadtests.report.tables import Table, interval, number
+
+FALSE_LIMIT = 0.05
+# Comparisons of an app with itself; with fewer of them a small share says little.
+ENOUGH = 100
+# So much wider is an interval that holds at 95 % together with three others (Bonferroni).
+FOUR_AT_ONCE = 1.274
+# The sum and the whole have to be known to this share of the whole.
+SUM_LIMIT = 0.05
+SLOPE_LIMIT = 0.05
+FIVE_LIMIT = 0.5
+GENERATOR_LIMIT = 0.7
+LITTLE_LIMIT = 0.1
+
+REACHED, MISSED, OPEN = "reached", "missed", "open"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A claim about the instrument, what was found, and the verdict."""
+
+    text: str
+    found: str
+    verdict: str
+
+
+def checks(found: validate.Validation) -> list[Check]:
+    """All claims for which there are samples."""
+    made = []
+    if found.same:
+        made.append(_false_check(found))
+    if len(found.delays.processes) > 1:
+        made += _delay_checks(found)
+    if all(len(one.processes) > 1 for one in found.steps):
+        made.append(_sum_check(found))
+    if found.served_rate.runs:
+        made += [_generator_check(found.served_rate), _little_check(found.served_saturation)]
+    return made
+
+
+def _verdict(reached: bool, missed: bool) -> str:
+    return REACHED if reached else MISSED if missed else OPEN
+
+
+def _false_check(found: validate.Validation) -> Check:
+    share = validate.share_of_false([one.differs for one in found.same])
+    text = (
+        f"false differences at 95 % at most {FALSE_LIMIT:.0%}, in {len(found.same)} comparisons of an app with itself"
+    )
+    said = f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})"
+    return Check(
+        text, said, _verdict(share.value <= FALSE_LIMIT and len(found.same) >= ENOUGH, share.low > FALSE_LIMIT)
+    )
+
+
+def _delay_checks(found: validate.Validation) -> list[Check]:
+    delays, line = validate.recovered(found.delays), validate.slope(found.delays)
+    five = delays[5]
+    off = five.value - 5
+    within = [delay for delay, value in delays.items() if abs(value.value - delay) <= FOUR_AT_ONCE * value.half_width]
+    missed = [delay for delay in delays if delay not in within]
+    return [
+        Check(
+            f"an injected 5 µs is found again within ± {FIVE_LIMIT} µs",
+            f"{number(five.value)} µs ({interval(five)})",
+            _verdict(abs(off) <= FIVE_LIMIT and five.half_width <= FIVE_LIMIT, abs(off) > FIVE_LIMIT + five.half_width),
+        ),
+        Check(
+            f"found against injected: slope 1 ± {SLOPE_LIMIT}",
+            f"{number(line.value, 4)} ({interval(line, 4)})",
+            _verdict(
+                abs(line.value - 1) <= SLOPE_LIMIT and line.half_width <= SLOPE_LIMIT,
+                min(abs(line.low - 1), abs(line.high - 1)) > SLOPE_LIMIT and line.excludes(1),
+            ),
+        ),
+        Check(
+            "each delay lies within its interval (wider by what four intervals at once need)",
+            ", ".join(f"{delay} µs {'yes' if delay in within else 'no'}" for delay in delays),
+            _verdict(not missed, bool(missed)),
+        ),
+    ]
+
+
+def _sum_check(found: validate.Validation) -> Check:
+    total, whole, between = validate.sum_of_steps(found.steps)
+    sharp = between.half_width <= SUM_LIMIT * whole.value
+    said = f"{number(total.value)} and {number(whole.value)} µs, between them {_signed(between)}"
+    return Check("the steps' prices, each measured alone, add up to the whole", said,
+                 _verdict(not between.excludes(0) and sharp, between.excludes(0)))  # fmt: skip
+
+
+def _generator_check(load: LoadResult) -> Check:
+    worst = max(run.generator_share for run in load.runs)
+    said = f"at most {worst:.0%} of a core, at {number(load.rate)} requests a second"
+    return Check(f"the load generator has headroom: below {GENERATOR_LIMIT:.0%} of a core", said,
+                 _verdict(worst < GENERATOR_LIMIT, worst >= GENERATOR_LIMIT))  # fmt: skip
+
+
+def _little_check(load: LoadResult) -> Check:
+    shares = [run.in_flight / load.users for run in load.runs]
+    worst = max(shares, key=lambda share: abs(share - 1))
+    said = f"{worst:.1%} of the {load.users} clients where it is furthest off"
+    return Check("rate times mean latency gives the number of clients (Little's law)", said,
+                 _verdict(abs(worst - 1) <= LITTLE_LIMIT, abs(worst - 1) > LITTLE_LIMIT))  # fmt: skip
+
+
+def _signed(value: Estimate) -> str:
+    return f"{value.value:+.2f} ({value.low:+.2f} to {value.high:+.2f}) µs"
+
+
+# The page
+
+INTRODUCTION = """# The instrument, tested
+
+What `wsgi-core overhead` says about differences that are known beforehand. Written by `wsgi-core overhead --validate`
+out of its result file; no figure is typed. Times are µs of CPU time a request, in parentheses the 95 % interval."""
+
+SAME = """## An application against itself
+
+The same application takes part twice, as A and as B, with {processes} processes for each comparison, as short as a
+comparison can be. Every interval that excludes 0 is a false difference. At 95 % one in twenty would be as promised; a
+run of the instrument claims less still, for it also asks that a difference be larger than what one application seems
+to differ from itself in that run. The last column judges the same samples as is often done: all blocks of A against all
+blocks of B in a t-test, as if no two of them came from one process."""
+
+DELAY = """## A delay of known length
+
+A hook in Flask spins for so many µs. The hook itself costs {hook} µs, so a hook of 0 µs is what the others are
+compared with. The slope of found against injected is {slope}."""
+
+STEPS = """## The sum of the steps
+
+In the ladder all rungs are measured in the same rounds, so their prices add up by arithmetic. Here each step is an
+experiment of its own, and so is the whole: if a price depended on what is measured beside it, the sum would be off."""
+
+SERVED = """## In process and served
+
+The same three applications with the null model: in process as always; in process with the caches emptied before each
+request ({memory} of memory are read); and served by waitress at {rate} requests a second, where the CPU time
+of the server process is counted. What a server adds is the difference of the served and the first column: reading
+and parsing the request, handing it to a thread, writing the answer.
+
+From the bare callable to Flask it is {hot} µs in process, {cold} µs with cold caches, and {served} µs served. {why}"""
+
+WHY_COLD = """In process one request follows the other and finds its code and data in the caches; a server does other
+work between two requests, and a framework that touches more code and data loses more by that. The column with emptied
+caches shows how much of the gap this explains."""
+WHY_NOT = """Emptied data caches alone do not make the difference larger here than the measurement can tell; what else a
+server does between two requests (threads that take turns, system calls, cold branch predictors) is not imitated."""
+
+
+def render(found: validate.Validation) -> str:
+    """The whole page; parts that were not measured are left out."""
+    parts = [INTRODUCTION, _about(found), markdown(_check_table(found), words=(0, 1, 2))]
+    if found.partial:
+        parts.insert(1, "Note: the validation was interrupted; this is what was measured until then.")
+    if found.same:
+        parts += [SAME.format(processes=found.same_processes), markdown(_same_table(found))]
+    if len(found.delays.processes) > 1:
+        words = {"hook": _value(validate.hook_cost(found.delays)), "slope": _value(validate.slope(found.delays), 4)}
+        parts += [DELAY.format(**words), markdown(_delay_table(found))]
+    if all(len(one.processes) > 1 for one in found.steps):
+        parts += [STEPS, markdown(_step_table(found))]
+    if found.served_rate.runs and len(found.cold.processes) > 1:
+        parts += [_served_words(found), markdown(_served_table(found))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _value(value: Estimate, digits: int = 3) -> str:
+    return f"{number(value.value, digits)} ({interval(value, digits)})"
+
+
+def _about(found: validate.Validation) -> str:
+    environment = found.environment
+    return (
+        f"Measured {found.started[:10]} in {found.seconds / 60:.0f} minutes on {environment.get('cpu', 'a machine')},"
+        f" {environment.get('usable_threads') or environment.get('threads')} threads,"
+        f" {str(environment.get('python', '')).partition(' (')[0]}."
+    )
+
+
+def _check_table(found: validate.Validation) -> Table:
+    return Table("", ["claim", "found", ""], [[one.text, one.found, one.verdict] for one in checks(found)])
+
+
+def _same_table(found: validate.Validation) -> Table:
+    rows = []
+    for subject, group in groupby(sorted(found.same, key=attrgetter("subject")), key=attrgetter("subject")):
+        of = list(group)
+        reach = sum((one.high - one.low) / 2 / one.cost for one in of) / len(of)
+        rows.append([subject, str(len(of)), str(sum(one.differs for one in of)), f"± {reach:.2%}",
+                     f"{sum(one.naive_differs for one in of) / len(of):.0%}"])  # fmt: skip
+    heads = ["", "comparisons", "false differences", "interval, mean", "false by a t-test over blocks"]
+    return Table("", heads, rows)
+
+
+def _delay_table(found: validate.Validation) -> Table:
+    by_delay = validate.recovered(found.delays).items()
+    rows = [[f"{delay} µs", number(value.value), interval(value)] for delay, value in by_delay]
+    return Table("", ["injected", "found, µs", "95 % interval"], rows)
+
+
+def _step_table(found: validate.Validation) -> Table:
+    rows = []
+    for one in found.steps:
+        value = validate.price(one, one.contenders[1], one.contenders[0])
+        name = f"the whole: {one.contenders[0]} → {one.contenders[1]}" if one.key == validate.WHOLE else one.key
+        rows.append([name, number(value.value), interval(value)])
+    total, _, between = validate.sum_of_steps(found.steps)
+    rows.append(["the sum of the steps", number(total.value), interval(total)])
+    rows.append(["the whole less the sum", f"{between.value:+.2f}", f"{between.low:+.2f} to {between.high:+.2f}"])
+    return Table("", ["", "µs", "95 % interval"], rows)
+
+
+def _served_words(found: validate.Validation) -> str:
+    from loadtests.instrument.trial_worker import COLD_BYTES
+
+    first, *_, last = validate.SERVED_NAMES
+    hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
+    over_the_wire = validate.served_difference(found.served_rate.runs, last, first)
+    return SERVED.format(
+        memory=f"{COLD_BYTES >> 20} MB", rate=number(found.served_rate.rate), hot=_value(hot), cold=_value(cold),
+        served=_value(over_the_wire), why=WHY_COLD if cold.low > hot.high else WHY_NOT,
+    )  # fmt: skip
+
+
+def _served_table(found: validate.Validation) -> Table:
+    rows = []
+    for place, name in enumerate(validate.SERVED_NAMES, start=1):
+        hot, cold = (
+            student_estimate([float((table[:, place] - table[:, 0]).mean()) for table in matrices(one)])
+            for one in (found.hot, found.cold)
+        )
+        on_the_wire = validate.served_cpu(found.served_rate.runs, name)
+        rows.append([name, number(hot.value), number(cold.value), number(on_the_wire.value),
+                     number(on_the_wire.value - hot.value)])  # fmt: skip
+    return Table("", ["", "in process", "cold caches", "served", "the server adds"], rows)

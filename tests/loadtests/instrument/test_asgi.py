@@ -1,0 +1,64 @@
+"""ASGI applications in process: asked and timed as the WSGI ones are, with a driver of their own."""
+
+import pytest
+
+from loadtests.instrument import asgi
+from loadtests.instrument.driver import Answer, WrongAnswer
+from loadtests.instrument.exchanges import Exchange
+
+EXCHANGE = Exchange("POST", "/predict", body=b"{}")
+
+
+def saying(status=200, headers=((b"X-One", b"1"),), body=(b"a", b"b"), seen=None):
+    async def app(scope, receive, send):
+        message = await receive()
+        if seen is not None:
+            seen.append((scope, message))
+        await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        for part in body:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    return app
+
+
+def test_an_answer_has_the_form_of_a_wsgi_one():
+    assert asgi.ask(saying(404), EXCHANGE) == Answer("404 Not Found", [("x-one", "1")], b"ab")
+
+
+def test_the_application_gets_method_path_headers_and_body():
+    seen = []
+    asgi.ask(saying(seen=seen), EXCHANGE)
+    ((scope, message),) = seen
+    assert (scope["method"], scope["path"], scope["raw_path"]) == ("POST", "/predict", b"/predict")
+    assert dict(scope["headers"])[b"content-length"] == b"2"
+    assert dict(scope["headers"])[b"content-type"] == b"application/json"
+    assert message == {"type": "http.request", "body": b"{}", "more_body": False}
+
+
+def test_each_request_gets_a_scope_of_its_own():
+    scopes = asgi.ScopeMaker([EXCHANGE])
+    (first, _), (second, _) = scopes.make(), scopes.make()
+    first["seen"] = True
+    first["headers"].clear()
+    assert "seen" not in second
+    assert second["headers"]
+
+
+def test_a_block_counts_its_requests_and_ends_at_a_wrong_status():
+    target = asgi.AsgiTarget(saying(), [EXCHANGE])
+    block = target.block(5, "200 OK")
+    assert block.requests == 5
+    assert block.wall_ns > 0
+    with pytest.raises(WrongAnswer, match="expected 404, got 200"):
+        target.block(1, "404 NOT FOUND")
+
+
+def test_an_application_that_never_answers_is_found():
+    async def silent(scope, receive, send):
+        pass
+
+    with pytest.raises(WrongAnswer):
+        asgi.ask(silent, EXCHANGE)
+    with pytest.raises(WrongAnswer):
+        asgi.AsgiTarget(silent, [EXCHANGE]).block(1, "200 OK")

@@ -1,0 +1,87 @@
+"""Servers of every kind, compared and loaded, briefly; Locust as a master with workers."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from loadtests import rows, studies
+from loadtests.instrument.inprocess import Mismatch
+from loadtests.instrument.results import LatencyRun
+from loadtests.load import served
+from tests.loadtests.conftest import TINY
+
+ROWS = rows.churn_rows(20).rows
+SHORT = replace(TINY, load_seconds=0.25, load_warm_up=0.1, rate_seconds=0.25)
+LOADS = {load.key: load for load in studies.STUDIES["served"].loads}
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("on_gunicorn", marks=on_posix),
+        pytest.param("on_gthread", marks=on_posix),
+        "on_werkzeug",
+        "on_uvicorn",
+    ],
+)
+def test_every_server_answers_the_lean_generator(key):
+    load = LOADS[key]
+    with served.serving(load.services[-1:]) as servers:
+        served.compare(servers, ROWS[:3])
+        found = served._lean(servers[0], ROWS, {"warm_up": 0.05, "seconds": 0.2})
+    assert found["requests"] > 5
+    assert found["failures"] == 0
+
+
+def test_the_tutorials_app_may_differ_in_what_is_declared_and_in_nothing_else():
+    load = LOADS["served_tutorial"]
+    with served.serving(load.services) as servers:
+        served.compare(servers, ROWS[:3])
+        undeclared = [server._replace(service=replace(server.service, own_fields=())) for server in servers]
+        with pytest.raises(Mismatch, match="do not give the same bytes"):
+            served.compare(undeclared, ROWS[:3])
+
+
+@pytest.mark.long
+def test_a_master_adds_up_what_its_workers_have_counted():
+    load = replace(LOADS["services"], services=(studies.served_rung("raw", "raw"),), shares=(0.2,), latencies=False)
+    spread = served.Spread(workers=2)
+    entries = served.new_entries(load, spread)
+    served.Pair(load, entries, ROWS, SHORT, spread).measure(0)
+    assert entries.rate.generator_processes == 2
+    for found in (*entries.rate.runs, *entries.saturation.runs):
+        assert found.requests > 5
+        assert found.failures == 0
+        assert found.server_cpu_seconds > 0
+    assert entries.rate.runs[0].requests_per_second < 1.5 * entries.rate.rate
+
+
+def test_the_rates_of_the_first_pair_are_those_of_all(monkeypatch):
+    load = LOADS["services"]
+    entries = served.new_entries(load, served.Spread())
+    pair = served.Pair(load, entries, ROWS, TINY, served.Spread())
+    capacities = iter([1000.0, 500.0])
+    monkeypatch.setattr(pair, "_capacity", lambda server: next(capacities))
+    assert pair._rates(["one", "other"]) == [200.0, 300.0, 375.0]
+    assert pair._rates(["one", "other"]) == entries.latency.rates
+    assert entries.rate.rate == 200.0
+
+
+def test_entries_are_found_again_in_a_result_file(tmp_path):
+    from loadtests.run import Run
+
+    planned = Run(studies.STUDIES["served"], True, "c", tmp_path)
+    for load in planned.study.loads:
+        found = served.find_entries(load, planned.results)
+        assert found.saturation.key == load.key
+        assert (found.latency is not None) is load.latencies
+
+
+def test_a_run_with_failures_has_no_value():
+    about = {"service": "s", "pair": 0, "position": 0, "seconds": 1.0, "server_cpu_seconds": 0.1}
+    rest = {"generator_cpu_seconds": 0.1, "latencies_ms": {}, "generator": "locust", "rate": 1.0}
+    for counts in ({"requests": 5, "failures": 1}, {"requests": 0, "failures": 0}):
+        with pytest.raises(served.RunFailed, match="a run with failures has no value"):
+            served._checked(LatencyRun(**about, **rest, **counts))

@@ -1,0 +1,1 @@
+"""Tests of `loadtests`: claims about the instrument, never about a time."""

@@ -1,0 +1,222 @@
+"""The phases of a request: both frameworks carry them out, and the page says what they cost. No time is looked at."""
+
+import gc
+import random
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from loadtests.cli import overhead
+from loadtests.instrument import worker
+from loadtests.instrument.driver import ask, freeze_heap, load
+from loadtests.instrument.exchanges import EnvironMaker, for_case
+from loadtests.instrument.results import Results
+from loadtests.report import analysis, tables, where
+from loadtests.report.phases import MADE_OF
+from loadtests.rungs import phases
+from loadtests.rungs.phases import PHASES
+from loadtests.studies import CASES, LIBRARY, TERMINATED, WHERE
+
+ROW = {
+    "tenure_months": 12, "monthly_charges": 79.5, "total_charges": 954, "contract_month_to_month": 1, "has_fiber": 1
+}  # fmt: skip
+FRAMEWORKS = ("loadtests.rungs.core:create_app", "loadtests.rungs.flask_app:create_app")
+METHODS = ("request_context", "preprocess_request", "dispatch_request", "make_response", "process_response")
+
+
+class Watched:
+    """Notes which of an application's phases are called."""
+
+    def __init__(self, app):
+        self.app, self.called = app, []
+
+    def __getattr__(self, name):
+        self.called.append(name)
+        return getattr(self.app, name)
+
+    def __call__(self, environ, start_response):
+        self.called.append("wsgi_app")
+        return self.app(environ, start_response)
+
+
+@pytest.fixture
+def environ():
+    return EnvironMaker(for_case("predict", [ROW])).make()
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("count", range(1, len(PHASES) + 1))
+def test_each_prefix_carries_out_one_phase_more(framework, count, environ, monkeypatch):
+    watched = Watched(load(framework, {"hooks": True}))
+    monkeypatch.setattr(phases, "load", lambda factory, options: watched)
+    app = phases.create_app(framework, count)
+    assert ask(app, environ) == ("200 OK", [], b"")
+    called = ["wsgi_app"] if count == phases.WHOLE else list(METHODS[: max(1, min(count - 1, 5))])
+    assert watched.called == called
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("count", range(1, len(PHASES) + 1))
+def test_no_prefix_leaves_a_context_or_a_circle_behind(framework, count, environ):
+    import flask
+
+    import wsgi_core
+
+    ask(phases.create_app(framework, count), environ)
+    assert not flask.has_request_context()
+    assert not wsgi_core.has_request_context()
+    assert environ["werkzeug.request"] is None
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_status_of_an_answer_that_went_wrong_is_seen(framework):
+    environ = EnvironMaker(for_case("not_found", [])).make()
+    assert ask(phases.create_app(framework, phases.WHOLE), environ).status == "404 NOT FOUND"
+
+
+def test_the_phases_are_measured_in_the_rounds_of_one_experiment():
+    orders = {"key": WHERE.key, "case": WHERE.case, "contenders": contenders_of(WHERE)}
+    bench = worker.Bench(orders, [ROW])
+    # As a worker does: otherwise all that the tests have imported is swept before each block.
+    freeze_heap()
+    try:
+        bench.calibrate(200_000, 0.0)
+        blocks = bench.rounds(0.01, random.Random(1))
+    finally:
+        gc.unfreeze()
+    assert {contender for _, contender, *_ in blocks} == set(range(2 * len(PHASES) + 1))
+
+
+def contenders_of(experiment):
+    return [{"name": one.name, "factory": one.factory, "options": one.options} for one in experiment.contenders]
+
+
+def test_only_the_case_made_for_it_gets_a_terminated_input(environ):
+    assert "wsgi.input_terminated" not in environ
+    terminated = EnvironMaker(for_case(TERMINATED.case, [ROW])).make()
+    assert terminated.pop("wsgi.input_terminated") is True
+    assert terminated.keys() == environ.keys()
+
+
+def test_a_library_alone_gives_the_same_bytes_as_the_frameworks():
+    for case in (one for one in CASES if one.contenders[0].name == LIBRARY):
+        worker.Bench({"key": case.key, "case": case.case, "contenders": contenders_of(case)}, [])
+
+
+def test_the_library_alone_checks_the_signature_too():
+    library = load("loadtests.rungs.library:create_session_app", {})
+    environ = EnvironMaker(for_case("session", [])).make()
+    environ["HTTP_COOKIE"] += "x"
+    with pytest.raises(Exception, match="Signature"):
+        ask(library, environ)
+
+
+# The page
+
+
+def experiment(one, costs):
+    """``one`` with blocks of exactly known costs, µs, the driver's first."""
+    blocks = [
+        (number, contender, 100, round(cost * 100_000), round(cost * 100_000))
+        for number in range(6)
+        for contender, cost in enumerate(costs)
+    ]
+    return {
+        "key": one.key,
+        "title": one.title,
+        "contenders": [each.name for each in one.contenders],
+        "reference": one.reference,
+        "ladder": one.ladder,
+        "processes": [{"hash_seed": n, "clock": "cpu", "clock_step_ns": 100, "blocks": blocks} for n in range(4)],
+    }
+
+
+def imports():
+    sizes = {"nothing": 10.0, "werkzeug": 60.0, "wsgi_core": 110.0, "flask": 210.0}
+    return [
+        {"module": module, "round": n, "wall_ms": size, "cpu_ms": size, "memory_kb": size * 1024}
+        for n in range(3)
+        for module, size in sizes.items()
+    ]
+
+
+@pytest.fixture
+def made_up():
+    """The driver costs 1 µs; Flask's phases 1, 2, ... 8 µs, the core's half a µs each."""
+    flask = [1.0 + sum(range(1, count + 2)) for count in range(len(PHASES))]
+    core = [1.0 + (count + 1) / 2 for count in range(len(PHASES))]
+    body = next(case for case in CASES if case.key == "body_64k")
+    about = {"study": "core", "title": "t", "quick": True, "partial": False, "started": "2026-01-01T00:00:00+00:00"}
+    machine = {"cpu": "a CPU", "threads": 2, "usable_threads": 2, "python": "CPython 3.11 (GCC)"}
+    rest = {"planned_seconds": 1.0, "command": "c", "rows": "real", "environment": machine, "imports": imports()}
+    experiments = [experiment(WHERE, [1.0, *flask, *core]), experiment(body, [1.0, 81.0, 101.0, 161.0])]
+    return Results.model_validate({**about, **rest, "experiments": experiments})
+
+
+def test_a_phase_costs_what_its_prefix_costs_more(made_up):
+    *found, whole = analysis.summarise(made_up).phases
+    assert [one.name for one in found] == list(PHASES)
+    assert [one.flask.value for one in found] == pytest.approx(list(range(1, 9)))
+    assert [one.core.value for one in found] == pytest.approx([0.5] * 8)
+    assert (whole.flask.value, whole.core.value) == pytest.approx((36.0, 4.0))
+
+
+def test_the_tables_show_the_phases_once(made_up):
+    titles = [table.title for table in tables.of(made_up, analysis.summarise(made_up))]
+    assert titles.count(WHERE.title) == 1
+
+
+def test_the_page_holds_every_phase_with_both_costs_and_words(made_up):
+    page = where.render(made_up, analysis.summarise(made_up))
+    for number, phase in enumerate(PHASES, start=1):
+        flask_words, core_words = MADE_OF[phase]
+        cost = f"{number}.00 ({number}.00 to {number}.00)"
+        assert f"| {phase} | {cost} | 0.500 (0.500 to 0.500) | {flask_words} | {core_words} |" in page
+    assert "on a CPU, 2 threads" in page
+
+
+def test_the_page_says_which_part_is_a_librarys(made_up):
+    page = where.render(made_up, analysis.summarise(made_up))
+    assert "80% (80% to 80%) of what the core's request costs, 50% (50% to 50%) of what Flask's does" in page
+    assert "`import werkzeug` alone takes 50% (50% to 50%) of the time" in page
+
+
+def test_the_page_holds_the_goals_with_their_verdicts(made_up):
+    page = where.render(made_up, analysis.summarise(made_up))
+    assert re.search(r"\| A JSON body of 64 KB: ÷ Flask \| 0\.625 \| .* \| ≤ 0\.35 \| missed \|", page)
+
+
+def test_the_names_in_the_words_exist():
+    import flask
+    import werkzeug.routing
+    import werkzeug.wrappers
+    import werkzeug.wsgi
+
+    homes = (
+        flask.Flask, flask.Request, flask.json.provider.json, flask, werkzeug.routing, werkzeug.routing.Map,
+        werkzeug.wrappers.Response, werkzeug.wsgi, flask.app,
+    )  # fmt: skip
+    for words in MADE_OF.values():
+        for name in re.findall(r"`([A-Za-z_.]+)`", " ".join(words)):
+            last = name.rpartition(".")[2]
+            known = any(hasattr(home, last) for home in homes) or last in ("None", "async", "close")
+            assert known, name
+
+
+def test_the_command_writes_the_page(made_up, tmp_path):
+    made_up.write(tmp_path / "results.json")
+    target = tmp_path / "docs" / "where.md"
+    outcome = CliRunner().invoke(overhead, ["where", str(tmp_path / "results.json"), "--page", str(target)])
+    assert outcome.exit_code == 0, outcome.output
+    assert target.read_text(encoding="utf-8").startswith("# Where the time goes\n")
+
+
+def test_results_without_phases_are_refused_in_one_line(made_up, tmp_path):
+    made_up.experiments = made_up.experiments[1:]
+    made_up.write(tmp_path / "results.json")
+    target = tmp_path / "never-written.md"
+    outcome = CliRunner().invoke(overhead, ["where", str(tmp_path / "results.json"), "--page", str(target)])
+    assert outcome.exit_code == 1
+    assert "no phases were measured" in outcome.output
+    assert not target.exists()
