@@ -1,4 +1,4 @@
-"""Step 1: the environ is 20 strings and a stream. A Request knows what they mean."""
+"""Step 1: the environ is strings and a stream. A Request knows what they mean."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Step 9: the same on Flask. Not a line of the application is different, only where its names come from."""
+"""Step 9: the same on Flask. Only where its names come from is different, and what the class is called."""
 
 import waitress
 from flask import Blueprint, Flask, jsonify, request, session

@@ -17,9 +17,9 @@ from types import FrameType
 
 from werkzeug.test import Client
 
-from loadtests.analysis import summarise_experiment
-from loadtests.results import read
-from loadtests.stats import Estimate
+from loadtests.instrument.results import read
+from loadtests.instrument.stats import Estimate
+from loadtests.report.analysis import summarise_experiment
 from wsgi_core.learn.command import exercises_of
 from wsgi_core.trace import trace
 

@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
+from wsgiref import simple_server
 
 import click
 import pytest
 from click.testing import CliRunner
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.docs import course, questions
 from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands
@@ -50,14 +51,29 @@ def service() -> Iterator[str]:
         yield "{}:{}".format(*server.ready().address)
 
 
+class Handler(WSGIRequestHandler):
+    """As it is before a server is made: a threaded one sets the class to HTTP/1.1, for all that follow too."""
+
+    protocol_version = "HTTP/1.0"
+
+
+def server_of(step: Path) -> Any:
+    """The server that a program of the course has, on a free port."""
+    text, application = step.read_text(encoding="utf-8"), course.application(step)
+    if "wsgiref" in text:
+        return simple_server.make_server("127.0.0.1", 0, application)
+    threaded = "run_simple" not in text or "threaded=True" in text
+    return make_server("127.0.0.1", 0, application, threaded, request_handler=type("Own", (Handler,), {}))
+
+
 @contextlib.contextmanager
 def served_step(name: str) -> Iterator[str]:
-    """Where a program of the course listens, which the pages have on port 5000."""
-    server = make_server("127.0.0.1", 0, course.application(course.FOLDER / name), threaded=True)
+    """Where a program of the course listens, which the pages have on port 5000; by the server that the program has."""
+    server = server_of(course.FOLDER / name)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"127.0.0.1:{server.port}"
+        yield f"127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

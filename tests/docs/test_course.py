@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from werkzeug.test import Client
+from werkzeug.wrappers import Response
 
 from tests.docs.course import FOLDER, STEPS, client, texts
 
@@ -93,6 +95,64 @@ def test_hooks_see_every_answer():
     asked = client(STEPS[5])
     for path in ("/square/2", "/nope"):
         assert "X-Response-Time-ms" in asked.get(path).headers
+
+
+@pytest.mark.parametrize(
+    ("path", "seen"),
+    [
+        ("/square/2", ["after 200", "teardown None"]),
+        ("/nope", ["after 404", "teardown None"]),
+        ("/fails", ["teardown ZeroDivisionError"]),
+    ],
+)
+def test_after_and_teardown_are_as_chapter_5_says(path: str, seen: list[str]):
+    app, heard = client(STEPS[5]).application, []
+    app.route("/fails")(lambda: 1 // 0)
+    app.after_request_funcs.append(lambda response: heard.append(f"after {response.status_code}") or response)
+    app.teardown_request_funcs.append(lambda exc: heard.append(f"teardown {exc and type(exc).__name__}"))
+    with contextlib.suppress(ZeroDivisionError):
+        Client(app).get(path)
+    assert heard == seen
+
+
+def test_a_before_function_that_answers_skips_the_others_and_stamp_fails():
+    app, called = client(STEPS[5]).application, []
+    app.before_request_funcs.append(lambda: called.append("later"))
+    app.before_request_funcs.insert(0, lambda: {"answer": 1})
+    with pytest.raises(AttributeError, match="start"):
+        Client(app).get("/square/2")
+    assert called == []
+
+
+def test_a_teardown_function_that_fails_skips_the_others_and_the_context_ends():
+    app, called = client(STEPS[5]).application, []
+    app.teardown_request_funcs[:] = [lambda exc: called.append("first"), lambda exc: 1 // 0]
+    with pytest.raises(ZeroDivisionError):
+        Client(app).get("/square/2")
+    assert called == []
+    with pytest.raises(RuntimeError, match="Working outside of request context"):
+        app.__call__.__globals__["request"].path  # noqa: B018  the access is the check
+
+
+def test_the_body_comes_after_the_teardown():
+    app, heard = client(STEPS[5]).application, []
+    app.teardown_request_funcs.append(lambda exc: heard.append("teardown"))
+
+    def parts() -> t.Iterator[str]:
+        try:
+            heard.append("part")
+            yield "x"
+        finally:
+            heard.append("finally")
+
+    def stream() -> Response:
+        response = Response(parts())
+        response.call_on_close(lambda: heard.append("closed"))
+        return response
+
+    app.route("/stream")(stream)
+    Client(app).get("/stream").close()
+    assert heard == ["teardown", "part", "finally", "closed"]
 
 
 @steps_since(7)

@@ -1,16 +1,19 @@
-"""The snippets for Windows are PowerShell; running them needs Windows, their syntax does not."""
+"""The snippets for Windows are PowerShell and cmd; running them needs Windows, their syntax does not."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 import tree_sitter
 import tree_sitter_powershell
 
-from tests.docs.blocks import PAGES, blocks
+from tests.docs.blocks import PAGES, ROOT, blocks
 
-SNIPPETS = [block for page in PAGES for block in blocks(page) if block.language == "powershell"]
+BLOCKS = [block for page in [*PAGES, ROOT / "loadtests" / "distributed.md"] for block in blocks(page)]
+SNIPPETS = [block for block in BLOCKS if block.language == "powershell"]
+CMD = [block for block in BLOCKS if block.language in ("bat", "cmd")]
 
 
 def mistakes(text: str) -> list[str]:
@@ -31,7 +34,24 @@ def test_powershell_has_no_mistakes(snippet):
     assert mistakes(snippet.text) == []
 
 
+def cmd_mistakes(text: str) -> list[str]:
+    """Lines with an open quote, or with what another shell would understand."""
+    foreign = re.compile(r"['$`]|\\$|&&?$|^\s*#")
+    return [line for line in text.splitlines() if line.count('"') % 2 or foreign.search(line)]
+
+
+@pytest.mark.parametrize("snippet", CMD, ids=[snippet.name for snippet in CMD])
+def test_cmd_has_no_mistakes(snippet):
+    assert cmd_mistakes(snippet.text) == []
+
+
+@pytest.mark.parametrize("line", ['curl "http://127.0.0.1', "curl -d '{}'", "set A=$B", "curl \\", "# a comment"])
+def test_a_mistake_in_cmd_would_be_found(line: str):
+    assert CMD
+    assert cmd_mistakes(line)
+
+
 def test_a_mistake_would_be_found():
-    assert len(SNIPPETS) >= 4
+    assert len(SNIPPETS) >= 5
     assert mistakes("if ($x -eq 1 { 'a' }")
     assert mistakes("$a = @{ b = 1 ")

@@ -65,6 +65,22 @@ def test_a_program_that_fails_is_explained(tmp_path: Path):
     assert "can't be imported: ModuleNotFoundError" in done.output
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("length = int(", "length = itn(", "raised NameError: name 'itn' is not defined (step_0_protocol.py, line 9)"),
+        ("return [body]", "return [1]", "int found (in no line of yours: look at what the server is given)"),
+    ],
+)
+def test_where_a_program_fails_is_said(old: str, new: str, said: str, tmp_path: Path):
+    file = started(0, tmp_path)
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(NotYet, match=re.escape(said)):
+        Program(file).send("POST", "/sum", json=[1, 2])
+
+
 def test_check_without_start(tmp_path: Path):
     done = CliRunner().invoke(learn_command, ["check", "0", "--dir", str(tmp_path)])
     assert done.exit_code == 1

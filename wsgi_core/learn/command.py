@@ -66,9 +66,11 @@ def start_command(chapter: int, folder: Path) -> None:
 
 @learn_command.command("check")
 @chapter_argument
-@click.option("--dir", "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--dir", "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Where it is."
+)
 def check_command(chapter: int, folder: Path) -> None:
-    """Check the exercises of chapter N in the current folder.
+    """Check your program for chapter N, in the current folder.
 
     Exit code 0: all are solved; 1: not yet.
     """

@@ -75,7 +75,7 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    2, "a", "Send an ETag, and answer 304 without a body where the request's `If-None-Match` has it.",
+    2, "a", "Send an ETag, and answer a GET with 304 and no body where its `If-None-Match` has the ETag.",
     "Werkzeug's Response.add_etag and make_conditional; wsgi_core/helpers.py: send_file",
 )  # fmt: skip
 def _(program: Program) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import io
 import sys
+import traceback
 import typing as t
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ class Program:
     """
 
     def __init__(self, file: Path) -> None:
+        self.folder = file.parent
         with _importing_from(file.parent):
             spec = importlib.util.spec_from_file_location(f"learner_{file.stem}", file)
             assert spec is not None
@@ -49,9 +51,22 @@ class Program:
         """The answer to one request; ``options`` are those of Werkzeug's test client. NotYet if it raises."""
         with contextlib.redirect_stderr(io.StringIO()):
             try:
-                return self.client.open(path, method=method, **options)
+                response = self.client.open(path, method=method, **options)
+                response.get_data()  # what is wrong with the body shows only when it is read
             except Exception as e:
-                raise NotYet(f"{method} {path} raised {type(e).__name__}: {e}") from e
+                raise NotYet(f"{method} {path} raised {type(e).__name__}: {e}{self._line_of(e)}") from e
+            return response
+
+    def _line_of(self, error: Exception) -> str:
+        """The last line of the learner's files that ``error`` came through, in parentheses."""
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [
+            f"{Path(frame.filename).name}, line {frame.lineno}" for frame in frames if self._is_ours(frame.filename)
+        ]
+        return f" ({lines[-1] if lines else 'in no line of yours: look at what the server is given'})"
+
+    def _is_ours(self, file: str) -> bool:
+        return Path(file).parent == self.folder
 
 
 @contextlib.contextmanager
