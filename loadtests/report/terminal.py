@@ -31,7 +31,7 @@ def show(out: Console, results: Results, summary: Summary) -> None:
     found = curve.summarise(results)
     for table in [*of(results, summary), *_curve_tables(summary, found)]:
         out.print()
-        _show_table(out, table)
+        show_table(out, table)
     out.print()
     for said in findings(results, summary, found):
         out.print(Text(said))
@@ -48,7 +48,8 @@ def _curve_tables(summary: Summary, found: curve.Curve | None) -> list[Table]:
     return [claims.crossing_table(found), claims.share_table(found), claims.cost_table(summary, found)]
 
 
-def _show_table(out: Console, table: Table) -> None:
+def show_table(out: Console, table: Table) -> None:
+    """Print one table, with its note below."""
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for position, head in enumerate(table.heads):
         shown.add_column(head, justify="left" if position == 0 else "right")
@@ -62,7 +63,7 @@ def _show_table(out: Console, table: Table) -> None:
 def show_comparison(out: Console, found: Comparison) -> None:
     """Print what changed from one result file to another, and the outcome."""
     if found.changes:
-        _show_table(out, comparison_table(found))
+        show_table(out, comparison_table(found))
     for note in found.notes:
         out.print(Text(f"Note: {note}", style="yellow"))
     out.print(Text(found.sentence, style="bold"))
