@@ -118,7 +118,9 @@ def _pins_key() -> str:
 
 def _pip(arguments: Sequence[str]) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
+    # The pipeline's own pins are not those of this suite.
+    environ = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", env=environ)
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["(nothing)"]
         raise FetchError(
