@@ -62,6 +62,26 @@ def test_a_file_that_was_changed_is_replaced_only_by_force(tmp_path: Path):
     assert file.read_text(encoding="utf-8") != "mine"
 
 
+@pytest.mark.parametrize("target", ["systemd", "winsw"])
+def test_a_path_from_this_folder_on_is_found_from_every_other(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    printed = deploy(target, "--models", "my_models", "--print").stdout
+    assert str(tmp_path / "my_models") in printed.replace("\\\\", "\\")
+
+
+def test_what_stands_in_a_files_place_is_left_there(tmp_path: Path):
+    file = tmp_path / "gunicorn.conf.py"
+    file.write_bytes(b"\xff\xfe")
+    assert "--force" in deploy("gunicorn", "--out", str(tmp_path)).stderr
+    file.unlink()
+    file.mkdir()
+    result = deploy("gunicorn", "--out", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     result = deploy("nginx", "--out", str(tmp_path / "file" / "below"))
@@ -82,6 +102,10 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path):
         (("docker", "--image", "A B"), "--image"),
         (("docker", "--models", "/srv/models"), "image is built"),
         (("docker", "--models", "../models"), "image is built"),
+        (("kubernetes", "--models", "models"), "inside the image"),
+        (("kserve", "--port", "0"), "give 1 to 65535"),
+        (("nginx", "--port", "65535", "--processes", "2"), "give a lower one"),
+        (("kubernetes", "--memory", "much"), "bytes such as 512Mi or 2Gi, not 'much'"),
         (("kubernetes", "--cpu", "much"), "--cpu"),
         (("kubernetes", "--min-replicas", "5", "--max-replicas", "2"), "--max-replicas"),
         (("iis", "--models", r"C:\100%\models"), "percent"),

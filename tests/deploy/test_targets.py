@@ -144,23 +144,30 @@ def wait_for(port: int) -> None:
 
 
 class Load:
-    """Clients that predict over kept connections, each so many times; `statuses` has every answer's."""
+    """Clients that predict over kept connections, each so many times; `statuses` has every answer's.
 
-    def __init__(self, port: int, clients: int, requests: int) -> None:
+    `hints`: what stood in Retry-After where the status was 503.
+    """
+
+    def __init__(self, port: int, clients: int, requests: int, rows: int = 1) -> None:
         self.port = port
         self.requests = requests
+        self.body = json.dumps(GOOD if rows == 1 else [GOOD] * rows)
         self.statuses: list[object] = []
+        self.hints: set[str | None] = set()
         self.threads = [threading.Thread(target=self._run) for _ in range(clients)]
 
     def _run(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         for _ in range(self.requests):
             try:
-                connection.request("POST", "/predict", json.dumps(GOOD), {"Content-Type": "application/json"})
+                connection.request("POST", "/predict", self.body, {"Content-Type": "application/json"})
                 response = connection.getresponse()
                 response.read()
                 self.statuses.append(response.status)
-            except OSError as error:
+                if response.status == 503:
+                    self.hints.add(response.headers["Retry-After"])
+            except (OSError, http.client.HTTPException) as error:
                 self.statuses.append(repr(error))
         connection.close()
 
@@ -193,6 +200,40 @@ def test_no_request_is_lost_when_a_process_behind_nginx_is_killed_under_load(tmp
         for thread in load.threads:
             thread.join(60)
     assert load.statuses == [200] * 360
+
+
+def status(port: int, path: str) -> int:
+    """The status of an answer, over a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    return response.status
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nginx is for Linux here")
+def test_nginx_passes_on_that_all_processes_are_busy(tmp_path: Path):
+    needs("nginx")
+    first, front = ports_in_a_row(2), ports_in_a_row(1)
+    conf = files(tmp_path / "conf", "nginx", "--port", str(first), "--processes", "2", "--listen", str(front))
+    with ExitStack() as stack:
+        serve = ("-m", "wsgi_core", "serve", "--threads", "1", "--max-waiting", "0", "--port")
+        for number in range(2):
+            stack.enter_context(Server(*serve, str(first + number))).ready()
+        stack.enter_context(nginx(tmp_path, conf["wsgi-core.conf"]))
+        wait_for(front)
+        load = Load(front, clients=8, requests=20, rows=1000)
+        for thread in load.threads:
+            thread.start()
+        health = {status(front, "/healthz") for _ in range(10)}
+        for thread in load.threads:
+            thread.join(60)
+        metrics = status(front, "/metrics"), status(first, "/metrics")
+    assert set(load.statuses) == {200, 503}
+    assert load.hints == {"1"}
+    assert health == {200}
+    assert metrics == (404, 200), "each process has its own"
 
 
 def test_nginx_stays_below_the_servers_own_times(tmp_path: Path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import click
 from pydantic import ValidationError
@@ -21,6 +21,8 @@ def deploy_command() -> None:
     """Write the files that put the service into production.
 
     Every setting of `wsgi-core serve` is an option here too; those that are given stand in the files.
+
+    Exit code 1: a file is there already, or can't be written; 2: an option does not fit.
     """
 
 
@@ -57,16 +59,31 @@ def _read(target: Target, config: Path | None, options: dict[str, object]) -> tu
     try:
         deployment = Deployment.model_validate({name: value for name, value in own.items() if value is not None})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        flag = str(first["loc"][0]).replace("_", "-")
-        raise click.UsageError(f"--{flag}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
+        raise click.UsageError(_problem(error)) from error
     for name, value in target.defaults.items():
         options[name] = value if options.get(name) is None else options[name]
+    if target.has_files:  # Whoever starts the server there does so in another folder.
+        options.update({name: _absolute(options[name]) for name in ("models", "webhook_results")})
     try:
         # Not this process's environment: the files are for elsewhere.
         return deployment, load_settings(options, config, {})
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _problem(error: ValidationError) -> str:
+    """The first problem in words: the option, what it should be, what it is."""
+    first = error.errors(include_url=False)[0]
+    flag = str(first["loc"][0]).replace("_", "-")
+    message = first["msg"].removeprefix("Value error, ")
+    return f"--{flag}: {message[:1].lower()}{message[1:]}, not {first['input']!r:.100}"
+
+
+def _absolute(path: object) -> object:
+    """A path from this folder on; one that is absolute on any system stays, for it may be another machine's."""
+    if path is None or PurePosixPath(str(path)).is_absolute() or PureWindowsPath(str(path)).is_absolute():
+        return path
+    return str(Path(str(path)).absolute())
 
 
 def _print(files: t.Mapping[str, str]) -> None:
@@ -78,11 +95,10 @@ def _print(files: t.Mapping[str, str]) -> None:
 
 def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
     """Write the files, all or none of them. Raises click.ClickException."""
-    for name, text in files.items():
-        path = folder / name
-        if path.exists() and not force and path.read_text(encoding="utf-8") != text:
-            raise click.ClickException(f"{path} is there and differs; --force replaces it")
     try:
+        for path in (folder / name for name in files):
+            if path.exists() and not force and path.read_bytes() != files[path.name].encode():
+                raise click.ClickException(f"{path} is there and differs; --force replaces it")
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")

@@ -31,7 +31,9 @@ def xml(value: object) -> str:
     IIS and WinSW put variables of the environment in for %NAME%, and have no way to write a percent sign itself.
     """
     if "%" in str(value):
-        raise EscapeError(f"{value!s:.100} holds a percent sign, which this file would take for a variable")
+        raise EscapeError(
+            f"{value!s:.100} holds a percent sign, which this file would take for a variable; choose another path"
+        )
     return escape_text(str(value), {'"': "&quot;"})
 
 

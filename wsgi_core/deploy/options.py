@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import typing as t
 
 import click
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-Label = t.Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,48}[a-z0-9])?$")]
+
+def _of(pattern: str, fits: str) -> AfterValidator:
+    """Refuse a text that is not of the pattern, and say what would fit."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError(f"should be {fits}")
+        return value
+
+    return AfterValidator(check)
+
+
+Label = t.Annotated[
+    str, _of(r"[a-z]([a-z0-9-]{0,48}[a-z0-9])?", "of small letters, digits and hyphens, at most 50, a letter first")
+]
 """A name that is one in systemd, in Windows and in Kubernetes (RFC 1035, section 2.3.1)."""
 
-Image = t.Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?$")]
-Server = t.Annotated[str, Field(pattern=r"^(_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)$")]
-User = t.Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,30}$")]
-Quantity = t.Annotated[str, Field(pattern=r"^[1-9][0-9]*(\.[0-9]+)?(m|k|M|G|Ki|Mi|Gi)?$")]
-Path = t.Annotated[str, Field(min_length=1)]
+Image = t.Annotated[
+    str,
+    _of(
+        r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{64})?",
+        "an image such as registry.example.org/name:1.0",
+    ),
+]
+Server = t.Annotated[
+    str, _of(r"_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name, *.example.org, or _ for every name")
+]
+User = t.Annotated[str, _of(r"[a-z_][a-z0-9_-]{0,30}", "a user's name: small letters, digits, _ and -, at most 31")]
+CPU = t.Annotated[
+    str, _of(r"[1-9][0-9]*(m|\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]", "a number of processors such as 2, 0.5 or 500m")
+]
+Memory = t.Annotated[str, _of(r"[1-9][0-9]*(\.[0-9]+)?(k|M|G|Ki|Mi|Gi)?", "bytes such as 512Mi or 2Gi")]
+Path = t.Annotated[str, _of(r".+", "a path")]
 
 
 class Deployment(BaseModel):
@@ -35,14 +61,14 @@ class Deployment(BaseModel):
     )
     min_replicas: int = Field(default=2, ge=1, le=1000, description="How many pods at least.")
     max_replicas: int = Field(default=10, ge=1, le=1000, description="How many pods at most.")
-    cpu: Quantity = Field(default="500m", description="The CPU that a pod asks for.")
-    memory: Quantity = Field(default="512Mi", description="The memory of a pod.")
+    cpu: CPU = Field(default="500m", description="The CPU that a pod asks for.")
+    memory: Memory = Field(default="512Mi", description="The memory of a pod.")
 
     @field_validator("max_replicas")
     @classmethod
     def _not_below_the_least(cls, value: int, info: ValidationInfo) -> int:
         if value < info.data.get("min_replicas", value):
-            raise ValueError("fewer than --min-replicas")
+            raise ValueError("should not be fewer than --min-replicas")
         return value
 
 

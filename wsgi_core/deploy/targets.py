@@ -42,11 +42,11 @@ class Target:
 
 TARGETS = (
     Target(
-        "systemd", "Units for systemd: one process, or one for each of several ports.",
+        "systemd", "Units for systemd: one process, or one on each port.",
         {"service": "{name}.service", "instance": "{name}@.service"}, ("name", "python", "user"), escaping.systemd,
     ),
     Target(
-        "nginx", "nginx in front of several processes, none of whose requests is lost when one of them dies.",
+        "nginx", "nginx in front of several processes: one may die.",
         {"nginx.conf": "{name}.conf"}, ("name", "processes", "server_name", "listen"), escaping.nginx,
     ),
     Target(
@@ -59,12 +59,12 @@ TARGETS = (
         escaping.dockerfile, {"host": "0.0.0.0"}, has_files=False,
     ),
     Target(
-        "kubernetes", "Manifests with probes, autoscaling and a stop that loses nothing.",
+        "kubernetes", "Manifests: probes, autoscaling, a clean stop.",
         {"kubernetes.yaml": "{name}.yaml"}, ("name", "image", "min_replicas", "max_replicas", "cpu", "memory"),
         escaping.kubernetes, {"host": "0.0.0.0", "stop_pause": "10"}, has_files=False,
     ),
     Target(
-        "kserve", "An InferenceService for KServe, which asks it by the V2 protocol.",
+        "kserve", "An InferenceService for KServe, by the V2 protocol.",
         {"kserve.yaml": "{name}.yaml"}, ("name", "image", "min_replicas", "max_replicas", "cpu", "memory"),
         escaping.kubernetes, {"host": "0.0.0.0", "stop_pause": "10"}, has_files=False,
     ),
@@ -73,7 +73,7 @@ TARGETS = (
         {"web.config": "web.config"}, ("python", "processes"), escaping.xml,
     ),
     Target(
-        "winsw", "The XML for WinSW, which makes any program a Windows service.",
+        "winsw", "The XML for WinSW, which makes a Windows service.",
         {"winsw.xml": "{name}.xml"}, ("name", "python"), escaping.xml,
     ),
 )  # fmt: skip
@@ -85,18 +85,31 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
     environment = _environment(target.escape)
     environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready)
     values = _values(target, deployment, loaded)
-    if target.name == "docker":
-        _refuse_outside_the_context(loaded.settings.models)
+    _refuse_ports(target, loaded.settings.port, deployment.processes)
+    _refuse_models(target, loaded.settings.models)
     return {
         file.format(name=deployment.name): environment.get_template(f"{target.name}/{template}").render(values)
         for template, file in target.files.items()
     }
 
 
-def _refuse_outside_the_context(models: Path | None) -> None:
-    """Raise EscapeError for a folder that no COPY reaches: it must lie below the one where the image is built."""
-    if models and (PurePosixPath(models.as_posix()).is_absolute() or ".." in models.parts or ":" in str(models)):
-        raise EscapeError(f"--models {models}: give the folder below the one where the image is built")
+def _refuse_ports(target: Target, first: int, processes: int) -> None:
+    """Raise EscapeError for a port that nobody could be told, or that does not exist."""
+    if first == 0 and target.name in ("nginx", "docker", "kubernetes", "kserve"):
+        raise EscapeError("--port 0: the files need a port that is known; give 1 to 65535")
+    if target.name == "nginx" and first + processes - 1 > 65535:
+        raise EscapeError(f"--port {first}: with {processes} processes the last port is beyond 65535; give a lower one")
+
+
+def _refuse_models(target: Target, models: Path | None) -> None:
+    """Raise EscapeError for a folder that no COPY reaches, or whose place inside an image is not said."""
+    if models is None:
+        return
+    absolute = PurePosixPath(models.as_posix()).is_absolute()
+    if target.name in ("kubernetes", "kserve") and not absolute:
+        raise EscapeError(f"--models {models}: give the path inside the image, such as /models")
+    if target.name == "docker" and (absolute or ".." in models.parts or ":" in str(models)):
+        raise EscapeError(f"--models {models}: give it relative to the folder where the image is built, and below that")
 
 
 def next_steps(target: Target, deployment: Deployment, loaded: Loaded, folder: str) -> str:
@@ -128,8 +141,10 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
         **deployment.model_dump(), "settings": settings, "stop_seconds": stop, "grace_seconds": stop + _GRACE,
         "read_seconds": read, "read_minutes": math.ceil(read / 60),
         "idle_seconds": max(1, int(settings.idle_timeout * 0.8)),
+        "stop_pause": f"{settings.stop_pause:.10g}",
         "backend": _reached(settings.host), "bind": f"{_bracketed(settings.host)}:{settings.port}",
         "module": SERVICES[settings.framework], "in_home": any(p.startswith(_HOMES) for p in paths),
+        "paths": [path for path in paths if path],
         "health_check": _health_check(settings), "health_host": _health_host(settings),
         "variables": as_variables(loaded, target.has_files),
     }  # fmt: skip

@@ -25,6 +25,8 @@ def service_command() -> None:
     """The server as a Windows service, which starts with Windows and again when it fails.
 
     All of them need an administrator's command prompt.
+
+    Exit code 1: it could not be done, or status finds that it does not run; 2: an option does not fit.
     """
 
 
@@ -61,7 +63,7 @@ def start_command(name: str) -> None:
 @service_command.command("stop")
 @NAME
 def stop_command(name: str) -> None:
-    """Stop it, and wait until every request that is there has its answer."""
+    """Stop it, and wait until everybody is answered."""
     _do(_windows().stop, name)
     click.echo(f"{name} has stopped.")
 

@@ -88,7 +88,9 @@ def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
             self.worker = Worker(arguments, _EventLog())
             code = self.worker.work(lambda: self.ReportServiceStatus(win32service.SERVICE_RUNNING))
             if code:
-                self.ReportServiceStatus(win32service.SERVICE_STOPPED, 0, _SPECIFIC, code)
+                # NOTE: to the manager an end with an error is a failure, after which it starts the service again.
+                error = 0 if self.worker.stopping else _SPECIFIC
+                self.ReportServiceStatus(win32service.SERVICE_STOPPED, 0, error, code)
                 # pywin32 would report an end without an error after that; and a thread may still be at work.
                 logging.shutdown()
                 os._exit(code)

@@ -42,7 +42,8 @@ class Worker:
         self._events = events
         self._server: Server | None = None
         self._lock = threading.Lock()
-        self._stopping = False
+        self.stopping = False
+        """Whether `stop` was called."""
         self.stop_milliseconds = 0
         """How long a stop can take, once the settings are known."""
 
@@ -69,7 +70,7 @@ class Worker:
     def stop(self) -> None:
         """Begin to stop, also before there is a server; from any thread."""
         with self._lock:
-            self._stopping = True
+            self.stopping = True
             if self._server is not None:
                 self._server.stop()
 
@@ -80,7 +81,7 @@ class Worker:
         server = make_server(settings)
         with self._lock:
             self._server = server
-            if self._stopping:
+            if self.stopping:
                 server.stop()
         return server
 
