@@ -26,6 +26,9 @@ def test_run_serves_what_the_arguments_and_server_name_say(web: Any, monkeypatch
     app.run(load_dotenv=False)
     app.run("b.example", 82, debug=True, load_dotenv=False)
     assert [args[:2] for args, _ in calls] == [("127.0.0.1", 5000), ("a.example", 81), ("b.example", 82)]
+    for port in ("90", "", 0):
+        app.run(port=port, load_dotenv=False)
+    assert [args[1] for args, _ in calls[3:]] == [90, 81, 0]
     assert calls[2][1]["use_debugger"] is True
     assert app.debug is True
 

@@ -107,6 +107,32 @@ def test_names_and_endpoints_have_no_dots(web: Any):
         blueprint.register_blueprint(blueprint)
 
 
+def test_a_nested_blueprint_is_registered_with_the_options_that_say_something(web: Any):
+    given: list[dict[str, Any]] = []
+
+    class Watching(web.Blueprint):
+        def register(self, app: Any, options: dict[str, Any]) -> None:
+            given.append(dict(options))
+            super().register(app, options)
+
+    parent, app = web.Blueprint("parent", "tests"), web.app()
+    parent.register_blueprint(Watching("child", "tests"))
+    app.register_blueprint(parent, name="one")
+    app.register_blueprint(parent, name="two", url_prefix="/p", subdomain="s")
+    assert given == [{"name_prefix": "one"}, {"name_prefix": "two", "url_prefix": "/p", "subdomain": "s"}]
+
+
+def test_hooks_in_a_table_of_ones_own_count_too(web: Any):
+    seen: list[str] = []
+    blueprint = web.Blueprint("b", "tests")
+    blueprint.before_request_funcs = {None: [lambda: seen.append("before")]}
+    blueprint.add_url_rule("/", "index", lambda: "x")
+    app = web.app()
+    app.register_blueprint(blueprint)
+    assert app.test_client().get("/").text == "x"
+    assert seen == ["before"]
+
+
 def test_hooks_of_a_blueprint_are_for_its_requests_and_app_hooks_for_all(web: Any):
     app, blueprint, log = web.app(), web.Blueprint("bp", "tests", url_prefix="/bp"), []
 

@@ -114,8 +114,9 @@ def test_a_namespace_is_keywords_for_somebody_else(web: Any):
 def test_attributes_of_the_app_are_keys(app: Any):
     app.secret_key, app.testing, app.debug = "k", True, True
     assert (app.config["SECRET_KEY"], app.config["TESTING"], app.config["DEBUG"]) == ("k", True, True)
-    app.config["PERMANENT_SESSION_LIFETIME"] = 60
-    assert app.permanent_session_lifetime == timedelta(seconds=60)
+    for seconds in (60, 60.5, timedelta(seconds=60)):
+        app.config["PERMANENT_SESSION_LIFETIME"] = seconds
+        assert int(app.permanent_session_lifetime.total_seconds()) == 60
 
 
 def test_the_configuration_may_stand_in_the_instance_folder(web: Any, tmp_path: Path):

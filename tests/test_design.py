@@ -227,6 +227,8 @@ PHASES = (
     "errors.handle_http_exception", "errors.handle_user_exception", "errors.handle_exception", "errors.log_exception",
     "responses.make_response", "routing.add_url_rule", "routing.create_url_adapter", "routing.raise_routing_exception",
     "routing.url_for", "context.push", "context.pop", "context.match_request", "context.after_this_request",
+    "app.app_context", "app.request_context", "app.ensure_sync", "errors.trap_http_exception",
+    "responses.make_default_options_response", "routing.inject_url_defaults", "context.session", "context.copy",
     "blueprints.register", "sessions.open_session", "sessions.save_session",
 )  # fmt: skip
 

@@ -64,11 +64,11 @@ class App(AppBase):
             ctx.pop(error)
 
     def app_context(self) -> AppContext:
-        """An application context, to push with ``with``."""
+        """An application context, to push with ``with``. Mirrors flask 3.1.3 app.py: Flask.app_context."""
         return AppContext(self)
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
-        """A request context for an environ."""
+        """A request context for an environ. Mirrors flask 3.1.3 app.py: Flask.request_context."""
         return RequestContext(self, environ)
 
     def full_dispatch_request(self) -> Response:
@@ -147,6 +147,7 @@ class App(AppBase):
         if self.after_request_funcs:
             for func in outwards(self.after_request_funcs, ctx.request):
                 response = self.ensure_sync(func)(response)
+        # Where nobody has asked for the session it was never opened, and there is nothing to save.
         session = ctx._opened_session
         untouched = session is None and ctx._session_waits
         if not untouched and not self.session_interface.is_null_session(session):
@@ -179,7 +180,10 @@ class App(AppBase):
             appcontext_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
 
     def ensure_sync(self, func: Callable[..., t.Any]) -> Callable[..., t.Any]:
-        """``func`` itself, or, if it is an ``async def``, a plain function that runs it to its end."""
+        """``func`` itself, or, if it is an ``async def``, a plain function that runs it to its end.
+
+        Mirrors flask 3.1.3 app.py: Flask.ensure_sync.
+        """
         # PERF: asking a plain function's flags costs a quarter of iscoroutinefunction.
         if (
             type(func) is FunctionType
@@ -190,7 +194,10 @@ class App(AppBase):
         return self.async_to_sync(func) if iscoroutinefunction(func) else func
 
     def async_to_sync(self, func: Callable[..., t.Any]) -> Callable[..., t.Any]:
-        """Run a coroutine function in an event loop of its own; RuntimeError without asgiref."""
+        """Run a coroutine function in an event loop of its own; RuntimeError without asgiref.
+
+        Mirrors flask 3.1.3 app.py: Flask.async_to_sync.
+        """
         try:
             from asgiref.sync import async_to_sync
         except ImportError:

@@ -35,8 +35,8 @@ if t.TYPE_CHECKING:
     from .testing import FlaskClient, FlaskCliRunner
 
 
-def _make_timedelta(value: timedelta | int | None) -> timedelta | None:
-    return timedelta(seconds=value) if isinstance(value, int) else value
+def _make_timedelta(value: timedelta | float | None) -> timedelta | None:
+    return value if value is None or isinstance(value, timedelta) else timedelta(seconds=value)
 
 
 class AppBase(Routing, ErrorHandling, Responses, Templating):
@@ -227,7 +227,7 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
         from werkzeug.serving import run_simple
 
         try:
-            port = int(name_port or 5000) if port is None else port
+            port = int(port if port or port == 0 else name_port or 5000)
             run_simple(host or name or "127.0.0.1", port, t.cast("App", self), **options)
         finally:
             # The reloader may have let this process answer; it starts over with a new set-up.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 
 from .context import _sentinel
-from .registry import Decorator, F, Hooks, View, _endpoint_from_view_func, add_hook, decorating, setupmethod
+from .registry import HOOK_TABLES, Decorator, F, View, _endpoint_from_view_func, add_hook, decorating, setupmethod
 from .resources import Folder
 from .templating import BlueprintTemplating
 
@@ -42,8 +42,7 @@ class BlueprintSetupState:
     ) -> None:
         """Add a rule to the app, with this registration's prefix, subdomain, name and defaults."""
         if self.url_prefix is not None:
-            prefix = self.url_prefix
-            rule = f"{prefix.rstrip('/')}/{rule.lstrip('/')}" if rule else prefix
+            rule = f"{self.url_prefix.rstrip('/')}/{rule.lstrip('/')}" if rule else self.url_prefix
         options.setdefault("subdomain", self.subdomain)
         endpoint = _endpoint_from_view_func(view_func) if endpoint is None else endpoint
         defaults = {**self.url_defaults, **(options.pop("defaults", None) or {})}
@@ -84,10 +83,9 @@ class Blueprint(BlueprintTemplating):
 
     def _check_setup_finished(self, f_name: str) -> None:
         if self._got_registered_once:
-            too_late = "It has already been registered at least once, and any changes will not be applied consistently."
-            raise AssertionError(
-                f"The setup method '{f_name}' can no longer be called on the blueprint '{self.name}'. {too_late}"
-            )
+            what = f"The setup method '{f_name}' can no longer be called on the blueprint '{self.name}'."
+            why = "It has already been registered at least once, and any changes will not be applied consistently."
+            raise AssertionError(f"{what} {why}")
 
     @setupmethod
     def record(self, func: Callable[[BlueprintSetupState], None]) -> None:
@@ -147,8 +145,7 @@ class Blueprint(BlueprintTemplating):
         self._got_registered_once = True
         state = self.make_setup_state(app, options, first_registration)
         if self.has_static_folder:
-            rule = f"{self.static_url_path}/<path:filename>"
-            state.add_url_rule(rule, view_func=self.send_static_file, endpoint="static")
+            state.add_url_rule(f"{self.static_url_path}/<path:filename>", "static", self.send_static_file)
         self._merge_into(app, name)
         for deferred in self.deferred_functions:
             deferred(state)
@@ -172,10 +169,9 @@ class Blueprint(BlueprintTemplating):
             handlers = defaultdict(dict, {code: dict(by_class) for code, by_class in by_code.items()})
             app.error_handler_spec[_scoped(name, scope)] = handlers
         app.view_functions.update(self.view_functions)
-        for table, hooks in vars(self).items():
-            if isinstance(hooks, Hooks):
-                for scope, funcs in hooks.items():
-                    vars(app)[table].setdefault(_scoped(name, scope), []).extend(funcs)
+        for table in HOOK_TABLES:
+            for scope, funcs in getattr(self, table).items():
+                getattr(app, table).setdefault(_scoped(name, scope), []).extend(funcs)
 
     def _register_commands(self, app: App, name: str, options: dict[str, t.Any]) -> None:
         # PERF: without a command of its own the group, and so click, was never asked for.
@@ -261,4 +257,5 @@ def _nested_options(
         subdomain = parent.subdomain
     elif parent.subdomain is not None:
         subdomain = f"{subdomain}.{parent.subdomain}"
-    return {**options, "name_prefix": name, "url_prefix": prefix, "subdomain": subdomain}
+    joined = {key: value for key, value in (("url_prefix", prefix), ("subdomain", subdomain)) if value is not None}
+    return {**options, **joined, "name_prefix": name}

@@ -201,8 +201,7 @@ class RequestContext(_Context):
             self.request.url_rule, self.request.view_args = self._static_rule, {}
         elif self.url_adapter is not None:
             try:
-                result = self.url_adapter.match(return_rule=True)
-                self.request.url_rule, self.request.view_args = result  # type: ignore[assignment]
+                self.request.url_rule, self.request.view_args = self.url_adapter.match(return_rule=True)  # type: ignore[assignment]
             except HTTPException as e:
                 self.request.routing_exception = e
 
@@ -218,13 +217,19 @@ class RequestContext(_Context):
 
     @property
     def session(self) -> SessionMixin:
-        """The session, from now on counted as accessed: the answer depends on the cookie."""
+        """The session, from now on counted as accessed: the answer depends on the cookie.
+
+        Mirrors flask 3.1.3 ctx.py: RequestContext.session.
+        """
         session = self._session
         session.accessed = True
         return session
 
     def copy(self) -> RequestContext:
-        """A context of the same request, for another thread or greenlet; the session is shared."""
+        """A context of the same request, for another thread or greenlet; the session is shared.
+
+        Mirrors flask 3.1.3 ctx.py: RequestContext.copy.
+        """
         return type(self)(self.app, self.request.environ, self.request, self._session)
 
     def push(self) -> None:

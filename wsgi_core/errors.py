@@ -42,7 +42,10 @@ class ErrorHandling(AppPart):
         return None
 
     def trap_http_exception(self, e: Exception) -> bool:
-        """Whether the configuration wants ``e`` treated as a fault of the app, not as an answer."""
+        """Whether the configuration wants ``e`` treated as a fault of the app, not as an answer.
+
+        Mirrors flask 3.1.3 sansio/app.py: App.trap_http_exception.
+        """
         if self.config["TRAP_HTTP_EXCEPTIONS"]:
             return True
         trap_bad_request = self.config["TRAP_BAD_REQUEST_ERRORS"]
@@ -104,5 +107,8 @@ class ErrorHandling(AppPart):
         self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
-        """Whether teardown functions shall not see ``error``; for subclasses."""
+        """Whether teardown functions shall not see ``error``; for subclasses.
+
+        Mirrors flask 3.1.3 sansio/app.py: App.should_ignore_error.
+        """
         return False

@@ -35,6 +35,13 @@ class Hooks(defaultdict[str | None, list[View]]):
     """
 
 
+# A blueprint's go into the app's of the same name.
+HOOK_TABLES = (
+    "before_request_funcs", "after_request_funcs", "teardown_request_funcs", "url_value_preprocessors",
+    "url_default_functions", "template_context_processors",
+)  # fmt: skip
+
+
 def add_hook(hooks: dict[str | None, list[View]], f: F) -> F:
     """Append a function for the whole app, and give it back."""
     hooks.setdefault(None, []).append(f)
@@ -194,7 +201,10 @@ class Scaffold(Resources):
 
     @setupmethod
     def register_error_handler(self, code_or_exception: type[Exception] | int, f: View) -> None:
-        """As `errorhandler`, without decorating."""
+        """As `errorhandler`, without decorating.
+
+        Mirrors flask 3.1.3 sansio/scaffold.py: Scaffold.register_error_handler.
+        """
         exc_class, code = self._get_exc_class_and_code(code_or_exception)
         self.error_handler_spec[None][code][exc_class] = f
 

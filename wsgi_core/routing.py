@@ -181,9 +181,10 @@ class Routing(AppPart):
         plain = server_name is None and not url_map.host_matching and not url_map.default_subdomain
         if plain and self._has_plain_host(request) and isinstance(url_map, Map):
             return url_map.bind_plain(request.environ)
-        if (trusted_hosts := self.config["TRUSTED_HOSTS"]) is not None:
-            request.trusted_hosts = trusted_hosts
-        request.host = get_host(request.environ, request.trusted_hosts)
+        if request.url_rule is None:  # else its host has passed
+            if (trusted_hosts := self.config["TRUSTED_HOSTS"]) is not None:
+                request.trusted_hosts = trusted_hosts
+            request.host = get_host(request.environ, request.trusted_hosts)
         subdomain = None
         if self.url_map.host_matching:
             server_name = None
@@ -252,7 +253,10 @@ class Routing(AppPart):
         return url
 
     def inject_url_defaults(self, endpoint: str, values: dict[str, t.Any]) -> None:
-        """Let the ``url_defaults`` functions of the app, then of the blueprints inwards, add values."""
+        """Let the ``url_defaults`` functions of the app, then of the blueprints inwards, add values.
+
+        Mirrors flask 3.1.3 sansio/app.py: App.inject_url_defaults.
+        """
         scopes: tuple[str | None, ...] = (None,)
         if "." in endpoint:
             scopes += tuple(reversed(_split_blueprint_path(endpoint.rpartition(".")[0])))

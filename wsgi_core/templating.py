@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
     from .jinja import Environment
 
 
+# Where Flask has them. They are Jinja's subclasses, and Jinja waits.
 def __getattr__(name: str) -> t.Any:
     if name in {"Environment", "DispatchingJinjaLoader"}:
         from . import jinja

@@ -18,8 +18,8 @@ class View:
     decorators: t.ClassVar[list[Callable[..., t.Any]]] = []
     init_every_request: t.ClassVar[bool] = True
 
-    def dispatch_request(self, **kwargs: t.Any) -> t.Any:
-        """Answer the request; ``kwargs`` are the URL's variables."""
+    def dispatch_request(self) -> t.Any:
+        """Answer the request; in a subclass the parameters are the URL's variables."""
         raise NotImplementedError
 
     @classmethod

@@ -185,6 +185,10 @@ class Request(RequestBase):
             super().close()
 
     def _load_form_data(self) -> None:
+        """In debug mode `files` explains why an upload is missing.
+
+        Mirrors flask 3.1.3 wrappers.py: Request._load_form_data.
+        """
         super()._load_form_data()
         ctx = _cv_app.get(None)
         if ctx is not None and ctx.app.debug and self.mimetype != "multipart/form-data" and not self.files:

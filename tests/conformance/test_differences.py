@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.util
 import io
 import re
@@ -61,6 +62,22 @@ def test_request_reads_late(framework, app_class, interface_class):
     environ |= {"PATH_INFO": "/late", "QUERY_STRING": "a=2"}
     late = framework is wsgi_core
     assert (request.path, request.query_string) == (("/late", b"a=2") if late else ("/early", b"a=1"))
+
+
+@FRAMEWORKS
+def test_request_reads_its_host_late(framework, app_class, interface_class):
+    app = make(app_class)
+    app.add_url_rule("/", "index", lambda: framework.request.host)
+    app.add_url_rule("/url", "url", lambda: framework.url_for("index", _external=True))
+
+    @app.before_request
+    def trust():
+        framework.request.trusted_hosts = ["a.example"]
+
+    client = app.test_client()
+    assert client.get("/").status_code == (400 if framework is wsgi_core else 200)
+    assert client.get("/url").text == "http://localhost/"
+    assert client.options("/").status_code == 200
 
 
 @FRAMEWORKS
@@ -137,6 +154,9 @@ def test_url_adapter_waits(framework, app_class, interface_class):
     ctx = plain.test_request_context("/")
     assert ("url_adapter" in vars(ctx)) == (framework is flask)
     assert ctx.url_adapter is not None
+    made.clear()
+    with own.app_context():
+        assert len(made) == (framework is flask)
 
 
 @FRAMEWORKS
@@ -204,6 +224,12 @@ def test_silent_is_about_the_file(framework, app_class, interface_class, tmp_pat
     else:
         assert app.config.from_pyfile("config.py", silent=True) is False
     assert app.config.from_pyfile("missing.py", silent=True) is False
+
+    def load(file):
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder")
+
+    with contextlib.nullcontext() if framework is wsgi_core else pytest.raises(NotADirectoryError):
+        assert app.config.from_file("config.py", load, silent=True) is False
 
 
 @FRAMEWORKS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
+import io
 import re
 import traceback
 import typing as t
@@ -111,7 +112,8 @@ def _parse_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
 def _run(app: t.Any, label: str, request: dict[str, t.Any], warm_up: int, **options: bool) -> Trace:
     for _ in range(warm_up):
         with recording(app) as recorded:
-            recorded.send(build_environ(app, **request))
+            # What these log isn't shown: one error would be read several times.
+            recorded.send(build_environ(app, errors_stream=io.StringIO(), **request))
     return trace(app, label=label, **options, **request)
 
 

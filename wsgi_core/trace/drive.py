@@ -188,11 +188,13 @@ def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
     if args and isinstance(args[0], EnvironBuilder):
         return args[0].get_environ()
     config = app.config
-    url = urlsplit(args[0] if args else kwargs.get("path", "/"))
+    path = args[0] if args else kwargs.pop("path", "/")
+    # "//x" is a path here; urlsplit, and so the builder, would take "x" for the host.
+    url = urlsplit("/" if path.startswith("//") else path)
     host = f"{url.scheme or config['PREFERRED_URL_SCHEME']}://{url.netloc or config['SERVER_NAME'] or 'localhost'}"
     kwargs.setdefault("base_url", f"{host}/{config['APPLICATION_ROOT'].lstrip('/')}")
     kwargs.setdefault("environ_base", {"REMOTE_ADDR": "127.0.0.1"})
-    builder = EnvironBuilder(*args, **kwargs)
+    builder = EnvironBuilder(f"{host}{path}" if path.startswith("//") else path, *args[1:], **kwargs)
     # The builder's own replaces bytes that are not UTF-8; a server passes them on.
     path_info = unquote_to_bytes(builder.path).decode("latin1")
     builder.environ_overrides = {"PATH_INFO": path_info, **(builder.environ_overrides or {})}

@@ -51,10 +51,13 @@ def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | N
 
 
 def _fit(widths: list[int], width: int | None) -> list[int]:
-    """The widths made less where there is most, of events (1) and places (3, 5), until the line fits."""
+    """The widths made less where there is most, of events (1) and places (3, 5), until the line fits.
+
+    An event gets twice as much as a place: of a place the end, file and line, is enough.
+    """
     flexible = range(1, len(widths), 2)
     while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
-        widest = max(flexible, key=widths.__getitem__)
+        widest = max(flexible, key=lambda i: widths[i] / (2 if i == 1 else 1))
         if widths[widest] <= _NARROWEST:
             break
         widths[widest] -= 1
@@ -90,8 +93,10 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _shortened(cells: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
-    """An event loses its end, a place its beginning: the line number stands at its end."""
+    """An event loses its end, a place its folders, then its beginning: the line number stands at its end."""
     for i, (text, width) in enumerate(zip(cells, widths, strict=True)):
+        if len(text) > width and i > 1:
+            text = text.rpartition("/")[2]
         if len(text) > width:
             text = f"{text[: width - 1]}…" if i == 1 else f"…{text[1 - width :]}"
         yield text

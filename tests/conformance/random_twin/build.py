@@ -139,8 +139,10 @@ def _receiver(receive: Callable[..., t.Any], is_async: bool) -> Callable[..., t.
 
 def build(world: World) -> list[tuple[t.Any, Callable[..., t.Any]]]:
     """Make the world's app; return its signals and their receivers, to be disconnected at the end."""
-    world.app = world.app_class(LOGGER_NAME, static_folder=None, root_path=ROOT, instance_path=ROOT)
-    world.app.config.update(dict(world.program.config))
+    config = dict(world.program.config)
+    own = {key: config.pop(key) for key in list(config) if key.islower()}
+    world.app = world.app_class(LOGGER_NAME, static_folder=None, root_path=ROOT, instance_path=ROOT, **own)
+    world.app.config.update(config)
     connected = _connect(world)
     _fill(world, world.app, world.program.app, "")
     return connected

@@ -45,6 +45,9 @@ VIEW_OPTIONS: tuple[Options, ...] = (
     (("redirect_to", "/b"),),
     (("alias", True),),
     (("build_only", True),),
+    (("subdomain", "sub"),),
+    (("subdomain", "<x>"),),
+    (("host", "example.org"),),
 )
 PREFIXES = ("/p", "/", "/p/", "/<pre>", "/<int:m>/q", "/a", None)
 ENDPOINTS = (
@@ -82,11 +85,14 @@ CONFIG: tuple[tuple[str, tuple[t.Any, ...]], ...] = (
     ("SESSION_COOKIE_SAMESITE", ("Lax", "Odd")),
     ("SESSION_COOKIE_PARTITIONED", (True,)),
     ("SECRET_KEY_FALLBACKS", (("old", "older"),)),
-    ("PERMANENT_SESSION_LIFETIME", (60, 0, -1)),
+    ("PERMANENT_SESSION_LIFETIME", (60, 0, -1, 60.5)),
     ("MAX_FORM_MEMORY_SIZE", (2, None)),
     ("MAX_FORM_PARTS", (1,)),
     ("MAX_COOKIE_SIZE", (60, 0)),
     ("PROVIDE_AUTOMATIC_OPTIONS", (False,)),
+    # In small letters: arguments of the app itself.
+    ("subdomain_matching", (True,)),
+    ("host_matching", (True,)),
 )
 
 BODIES: tuple[tuple[bytes, str | None], ...] = (
@@ -107,6 +113,8 @@ BODIES: tuple[tuple[bytes, str | None], ...] = (
 LENGTHS = ("", "0", "3", "9999", "-1", "x", "\u0663", "99999999", " 3", "+3", "003", "3, 3")
 ENVIRONS: tuple[Options, ...] = (
     (("HTTP_HOST", "example.org"),),
+    (("HTTP_HOST", "sub.localhost"),),
+    (("HTTP_HOST", "sub.example.org:8080"),),
     (("HTTP_HOST", "LOCALHOST:80"),),
     (("HTTP_HOST", "bad host"),),
     (("HTTP_HOST", "[::1]:8000"),),
@@ -148,7 +156,7 @@ BLUEPRINT_HOOKS = (
 )  # fmt: skip
 SIGNALS = (
     "request_started", "request_finished", "request_tearing_down", "got_request_exception", "appcontext_pushed",
-    "appcontext_popped", "appcontext_tearing_down", "message_flashed", "template_rendered",
+    "appcontext_popped", "appcontext_tearing_down", "message_flashed", "template_rendered", "before_render_template",
 )  # fmt: skip
 HANDLER_CODES: tuple[int | str, ...] = (404, 500, 400, 405, 413, 415, 418, 410, 401, *ERRORS)
 
@@ -312,7 +320,8 @@ def _number_of_mounts(draw: Draw, level: int) -> int:
 
 def _mount_options(draw: Draw) -> Options:
     prefix = (("url_prefix", draw(_prefix)),) if _chance(draw, 60) else ()
-    return prefix + ((("url_defaults", (("x", "again"),)),) if _chance(draw, 20) else ())
+    subdomain = (("subdomain", "sub"),) if _chance(draw, 10) else ()
+    return prefix + subdomain + ((("url_defaults", (("x", "again"),)),) if _chance(draw, 20) else ())
 
 
 def _mount(draw: Draw, level: int) -> Mount:
