@@ -1,8 +1,8 @@
 """The command: ``wsgi-core overhead``, also ``python -m loadtests``.
 
-Exit codes: 0 measured; 1 nothing that could be done, or something became dearer (``compare``); 2 wrong usage; 3
-``compare`` cannot tell; 4 the contenders do not answer the same; 5 a part of the run failed (a server that does not
-start, a failed request); 130 interrupted, with what was measured until then in the result file.
+Exit codes: 0 measured; 1 nothing that could be done, or something became dearer (``compare``); 2 wrong usage; 3 a model
+can't be loaded, or ``compare`` cannot tell; 4 the contenders do not answer the same; 5 a part of the run failed (a
+server that does not start, a failed request); 130 interrupted, with what was measured until then in the result file.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Server:
         """Where it listens."""
         return self.host, int(self.port)
 
-    def ready(self, timeout: float = 30) -> Self:
+    def ready(self, timeout: float = 120) -> Self:
         """Wait until the URL was printed; AssertionError with all that was printed if it never is."""
         while True:
             try:

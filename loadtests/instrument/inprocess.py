@@ -26,6 +26,14 @@ class RunFailed(Exception):
         self.code = code
 
 
+def worker_failed(said: str) -> RunFailed:
+    """A measuring process has ended with a traceback: of a model that can't be loaded only its one line is shown."""
+    kind, _, reason = said.rpartition("\n")[2].partition(": ")
+    if kind.rpartition(".")[2] == "ModelError":
+        return RunFailed(f"Error: {reason}", 3)
+    return RunFailed(f"a measuring process failed:\n{said}", 5)
+
+
 class Mismatch(RunFailed):
     """The contenders do not answer the same, so a comparison of their times says nothing."""
 
@@ -79,6 +87,6 @@ def _run(orders: dict[str, Any], hash_seed: int) -> dict[str, Any]:
     if worker.returncode == 4:
         raise Mismatch(err.decode("utf-8", "replace").strip())
     if worker.returncode:
-        raise RunFailed(f"a measuring process failed:\n{err.decode('utf-8', 'replace').strip()}", 5)
+        raise worker_failed(err.decode("utf-8", "replace").strip())
     answer: dict[str, Any] = json.loads(out)
     return answer

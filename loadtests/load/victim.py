@@ -87,7 +87,7 @@ def gunicorn_command(framework: str) -> list[str]:
     """Python's arguments for the service in one worker of gunicorn's that has threads, on a free port."""
     module = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}[framework]
     options = ["--bind=127.0.0.1:0", "--worker-class=gthread", "--threads=8"]
-    return ["-m", "gunicorn", "-c", "python:wsgi_core.serving.gunicorn_conf", *options, f"{module}:create_app()"]
+    return ["-m", "gunicorn", *options, f"{module}:create_app()"]
 
 
 @contextmanager

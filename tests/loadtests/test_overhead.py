@@ -179,6 +179,15 @@ def test_a_rung_that_cannot_be_made_ends_the_run(monkeypatch, tmp_path):
     assert "no_such_name" in outcome.stderr
 
 
+def test_a_model_that_cannot_be_loaded_is_one_line_and_exit_code_3():
+    said = "Traceback (most recent call last):\n  ...\nwsgi_core.inference.errors.ModelError: no file: /models/churn"
+    failed = inprocess.worker_failed(said)
+    assert (str(failed), failed.code) == ("Error: no file: /models/churn", 3)
+    other = inprocess.worker_failed("Traceback (most recent call last):\nValueError: no")
+    assert other.code == 5
+    assert "ValueError" in str(other)
+
+
 def test_a_server_that_does_not_start_is_named():
     service = studies.Service("odd", ("-c", "raise SystemExit(1)"))
     with pytest.raises(inprocess.RunFailed, match="odd: the server does not start"), served.serving([service]):

@@ -138,6 +138,23 @@ def test_requests_in_a_row_on_one_connection_are_answered_in_order():
             assert b'"/%d"' % number in client.answer().body
 
 
+def test_too_many_requests_in_a_row_end_the_connection():
+    """Not one of them is kept beyond the limit: thousands fit into what is read at once."""
+    with running(threads=1) as server:
+        client = server.connect()
+        client.send(b"GET /work HTTP/1.1\r\n\r\n" + b"GET /a HTTP/1.1\r\n\r\n" * 3000)
+        server.app.wait_begun()
+        (channel,) = server.server._listener.active_channels.values()
+        for _ in range(1000):
+            if len(channel.requests) == 101:
+                break
+            server.app.opened.wait(0.01)
+        assert len(channel.requests) == 101
+        server.app.open()
+        assert [client.answer().status for _ in range(101)] == [200] * 100 + [429]
+        assert client.ended()
+
+
 def test_requests_in_a_row_are_refused_in_order_too():
     with running(threads=1, max_waiting=0) as server:
         server.connect().get("/work")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving.running import Client, running
+from tests.serving.running import running
 from wsgi_core.serving import listener
 from wsgi_core.settings import Settings
 
@@ -74,6 +74,25 @@ def test_more_idle_connections_than_fit_make_room_for_new_ones():
         assert all(client.ended() for client in idle)
 
 
+def test_where_nearly_all_connections_are_taken_each_ends_with_its_answer(monkeypatch: pytest.MonkeyPatch):
+    """Else a probe for health would have to wait until one was idle for long enough."""
+    monkeypatch.setattr(listener, "_MAY_GO", 1000)
+    with running(max_connections=8) as server:
+        clients = [server.connect() for _ in range(8)]
+        kept = [client.ask("/a").headers.get("connection") for client in clients]
+        assert kept == ["close"] * 8
+        assert server.connect().ask("/healthz").status == 200  # though nobody has closed his side
+
+
+def test_a_refusal_too_ends_a_connection_where_nearly_all_are_taken():
+    with running(max_connections=4, threads=1, max_waiting=0) as server:
+        clients = [server.connect() for _ in range(4)]
+        clients[0].get("/work")
+        server.app.wait_begun()
+        reply = clients[1].ask("/a")
+        assert (reply.status, reply.headers["connection"]) == (503, "close")
+
+
 def test_connections_with_a_request_are_never_closed_for_new_ones():
     with running(max_connections=2, threads=2) as server:
         working = [server.connect() for _ in range(2)]
@@ -101,38 +120,3 @@ def test_on_windows_there_are_never_more_than_450_connections(monkeypatch: pytes
     assert listener.connection_limit(Settings(max_connections=2000), "win32") == 450
     assert listener.connection_limit(Settings(max_connections=40), "win32") == 40
     assert listener.connection_limit(Settings(max_connections=2000), "linux") == 2000
-
-
-# Proxies
-
-
-def forwarded(**settings: Any) -> dict[str, Any]:
-    """The environ of a request that says it was forwarded."""
-    with running(**settings) as server:
-        client: Client = server.connect()
-        client.send(
-            b"GET /a HTTP/1.1\r\nHost: inner\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"
-            b"X-Forwarded-Host: outer.test\r\n\r\n"
-        )
-        assert client.answer().status == 200
-        environ: dict[str, Any] = server.app.seen[0]
-        return environ
-
-
-def test_what_a_client_says_about_being_forwarded_is_not_believed():
-    environ = forwarded()
-    assert environ["REMOTE_ADDR"] == "127.0.0.1"
-    assert environ["wsgi.url_scheme"] == "http"
-    assert environ["HTTP_HOST"] == "inner"
-    assert not [name for name in environ if "FORWARDED" in name]
-
-
-def test_what_the_trusted_proxy_says_is_believed():
-    environ = forwarded(trusted_proxy="127.0.0.1")
-    assert environ["REMOTE_ADDR"] == "192.0.2.7"
-    assert environ["wsgi.url_scheme"] == "https"
-    assert environ["HTTP_HOST"] == "outer.test"
-
-
-def test_another_proxy_is_not_believed():
-    assert forwarded(trusted_proxy="192.0.2.1")["REMOTE_ADDR"] == "127.0.0.1"

@@ -43,6 +43,10 @@ REFUSED: dict[str, tuple[int, str, bytes]] = {
     "a chunk longer than it says": (400, "", HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n"),
     "an endless chunk size": (400, "too long", HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 3000),
     "endless trailers": (400, "too long", HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 3000),
+    "endless chunks of a byte": (
+        400, "too small", HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 10_000),
+    "endless empty lines for chunks": (
+        400, "too small", HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"\r\n" * 10_000),
     "too many header bytes": (431, "16384 bytes", b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000),
     "a long address": (431, "16384 bytes", b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n"),
     "too many headers": (431, "100 header lines", HEAD + b"X: y\r\n" * 100 + b"\r\n"),

@@ -6,6 +6,7 @@ import socket
 import threading
 
 import pytest
+from waitress.channel import HTTPChannel
 
 from tests.serving.running import Client, Gate, Running, request, running
 from wsgi_core.server import bind
@@ -82,6 +83,24 @@ def test_an_http_1_0_client_that_keeps_its_connection_is_told_too():
         wait_until_it_stops(server)
         client.send(b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
         assert client.answer().headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(("path", "pieces"), [("/quick", 1), ("/boom", 1), ("/stream", 3)])
+def test_the_head_leaves_in_one_piece_with_what_follows(monkeypatch: pytest.MonkeyPatch, path: str, pieces: int):
+    sent: list[bytes] = []
+    write_soon = HTTPChannel.write_soon
+
+    def recorded(self: HTTPChannel, data: bytes) -> int:
+        sent.append(data)
+        written: int = write_soon(self, data)
+        return written
+
+    monkeypatch.setattr(HTTPChannel, "write_soon", recorded)
+    with running() as server:
+        server.app.open()
+        server.connect().ask(path)
+    assert len([data for data in sent if data]) == pieces
+    assert not sent[0].endswith(b"\r\n\r\n")
 
 
 def test_clients_that_the_system_has_let_in_are_answered():

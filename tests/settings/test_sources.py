@@ -147,6 +147,11 @@ def test_a_wrong_value_in_a_file_says_where_and_why(text: str, said: str):
     assert problems() == [f"wsgi-core.toml: {said}"]
 
 
+def test_an_empty_text_is_told_in_plain_words():
+    with pytest.raises(ConfigurationError, match=r"^--host: must not be empty$"):
+        load_settings({"host": ""}, environ={})
+
+
 def test_every_problem_of_every_source_is_told_at_once():
     write("port = 'x'\n")
     told = problems({"WSGI_CORE_THREADS": "0"}, max_waiting="-1")

@@ -15,11 +15,12 @@ Reason = Literal["overloaded", "client", "expired"]
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """The place of one request, given back once."""
+    """The place of one request, given back once. `large`: the bytes of its body, if they are counted."""
 
     client: str
     held: bool = True
     begun: bool = False
+    large: int = 0
 
 
 @dataclass(slots=True)

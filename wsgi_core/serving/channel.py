@@ -11,16 +11,22 @@ from waitress.task import WSGITask
 
 from ..shared.deadlines import RECEIVED
 from .admission import Ticket
-from .errors import JSONErrorTask, Refusal
+from .errors import JSONErrorTask, Refusal, too_many_in_a_row
 from .parser import Parser
 
 # Seconds in which what a client still sends after the last answer is read and thrown away. Closing at once would
 # reset the connection, and the reset can overtake the answer.
 _LINGER = 2.0
+# Bytes in which no more than some hundred requests or a thousand chunks can be, so that the I/O thread goes on soon.
+_PIECE = 8 << 10
+MAX_IN_A_ROW = 100
+"""Requests that a client may send without awaiting an answer: each takes far more memory than its bytes."""
 
 
 class Task(WSGITask):  # type: ignore[misc]
     """One call of the application."""
+
+    wrote_header: bool
 
     def get_environment(self) -> dict[str, Any]:
         """The environ, with the time at which the request was whole."""
@@ -28,9 +34,20 @@ class Task(WSGITask):  # type: ignore[misc]
         environ[RECEIVED] = self.request.received_at
         return environ
 
+    def write(self, data: bytes) -> None:
+        """Write; the head leaves in one piece with what comes first.
+
+        A proxy that has passed on the head alone could ask nobody else if this process died just then.
+        """
+        if self.complete and not self.wrote_header:
+            self.channel.head = self.build_response_header()
+            self.wrote_header = True
+        super().write(data)
+        self.channel.send_head()
+
     def build_response_header(self) -> bytes:
-        """The head of the answer; while the server stops, the connection's last one."""
-        if self.channel.server.stopping:
+        """The head of the answer; while the server stops or is crowded, the connection's last one."""
+        if self.channel.server.stopping or self.channel.server.crowded:
             # As if the client had asked for it, whichever version of HTTP it speaks.
             self.request.headers["CONNECTION"] = "close"
         head: bytes = super().build_response_header()
@@ -44,6 +61,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """What waitress makes of an accepted connection.
 
     `client`: its address. `ticket`: its request's place. `refusals`: requests to be answered by whoever finds them.
+    `head`: of the answer, for as long as nothing of its body has come.
     """
 
     task_class = Task
@@ -56,6 +74,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.client = str(addr[0])
         self.ticket: Ticket | None = None
         self.refusals: list[Parser] = []
+        self.head = b""
         self.linger_until = 0.0
         super().__init__(server, sock, addr, adj, map)
 
@@ -66,7 +85,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def received(self, data: bytes) -> bool:
         """Take bytes, on the I/O thread."""
-        taken: bool = super().received(data)
+        taken = True
+        while data and taken:
+            size = self._piece(len(data))
+            taken = super().received(data[:size]) and not self._too_many_in_a_row()
+            data = data[size:]
         self._answer_refused()
         return taken
 
@@ -75,10 +98,22 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         super().service()
         self._answer_refused()
 
+    def write_soon(self, data: Any) -> int:
+        """Send, after the head if that has not gone yet."""
+        if self.head:
+            data, self.head = self.head + bytes(data), b""
+        sent: int = super().write_soon(data)
+        return sent
+
+    def send_head(self) -> None:
+        """Send the head if nothing went with it."""
+        if self.head:
+            self.write_soon(b"")
+
     def give_place_back(self) -> None:
         """The request at work needs its place no longer."""
         if self.ticket is not None:
-            self.server.task_dispatcher.admission.leave(self.ticket)
+            self.server.task_dispatcher.give_back(self.ticket)
 
     def give_up(self, error: Refusal) -> None:
         """Answer a request that is not whole yet, and probably never will be. On the I/O thread."""
@@ -110,7 +145,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             super().handle_read()
             return
         try:
-            self.recv(65536)  # closes by itself at the client's end
+            if self.recv(65536):  # closes by itself at the client's end
+                self.last_activity = time.time()
         except OSError:
             self.handle_close()
 
@@ -138,6 +174,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.handle_close()
         else:
             self.linger_until = time.monotonic() + _LINGER
+
+    def _piece(self, length: int) -> int:
+        """How many bytes to take at once: of requests and chunks few, as many fit in; of a plain body all."""
+        request = self.request
+        return length if request is not None and request.body_rcv is not None and not request.chunked else _PIECE
+
+    def _too_many_in_a_row(self) -> bool:
+        """Whether more requests were sent in a row than are kept; then the last that is kept is refused."""
+        with self.requests_lock:
+            if len(self.requests) <= MAX_IN_A_ROW:
+                return False
+            self.requests[MAX_IN_A_ROW].error = too_many_in_a_row(MAX_IN_A_ROW)
+            del self.requests[MAX_IN_A_ROW + 1 :]
+            self.request = None
+            return True
 
     def _answer_refused(self) -> None:
         """Answer here and now what `Lanes.add_task` refused. The next request on the connection may be refused too."""

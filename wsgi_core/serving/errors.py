@@ -42,6 +42,12 @@ def too_many_requests(retry_after: int) -> Refusal:
     return Refusal(429, "Too Many Requests", text, [("Retry-After", str(retry_after))], keep=True)
 
 
+def too_many_in_a_row(limit: int) -> Refusal:
+    """429: this client awaits no answers. It may go on from here on another connection."""
+    text = f"more than {limit} requests in a row without awaiting an answer"
+    return Refusal(429, "Too Many Requests", text, [("Retry-After", "0")])
+
+
 def header_too_large(body: str) -> Refusal:
     """431 (RFC 6585, section 5)."""
     return Refusal(431, "Request Header Fields Too Large", body)
@@ -62,7 +68,10 @@ class JSONErrorTask(ErrorTask):  # type: ignore[misc]
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
         self.response_headers.extend(getattr(error, "headers", ()))
-        if not getattr(error, "keep", False):
+        if not getattr(error, "keep", False) or self.channel.server.crowded:
             self.set_close_on_finish()
         self.content_length = len(body)
-        self.write(b"" if getattr(self.request, "command", "") == "HEAD" else body)
+        head: bytes = self.build_response_header()
+        self.wrote_header = True
+        # In one piece, as every answer: see `Task.write`.
+        self.channel.write_soon(head + (b"" if getattr(self.request, "command", "") == "HEAD" else body))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from queue import SimpleQueue
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..shared.access import HEALTH
 from ..shared.deadlines import allowed_seconds
 from .admission import Admission, Reason, Ticket
 from .errors import Refusal, overloaded, too_many_requests
+from .proxies import forwarded_client
 
 logger = logging.getLogger("wsgi_core.serving")
 
@@ -24,8 +26,49 @@ logger = logging.getLogger("wsgi_core.serving")
 ALWAYS = HEALTH | {"/metrics"}
 _MONITOR_THREADS = 2
 
-# The channel whose turn it is, and its place; None ends the thread.
-_Lane = SimpleQueue[tuple[Any, Ticket | None] | None]
+LARGE = 512 << 10
+"""Bytes from which on a body is a large one. Made into numbers and objects it takes many times its own memory."""
+
+_Turn = tuple[Any, Ticket | None]
+"""The channel whose turn it is, and its place."""
+
+# None ends the thread.
+_Lane = SimpleQueue[_Turn | None]
+
+
+class LargeBodies:
+    """Those at work have at most ``limit`` bytes together, so that their memory does not add up, or there is but one.
+
+    The others stand aside, in their order: they keep their place meanwhile, but no thread.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._at_work = 0
+        self._aside: deque[_Turn] = deque()
+        self._lock = threading.Lock()
+
+    def enter(self, turn: _Turn, size: int) -> bool:
+        """Whether a request may begin; if not, a `leave` gives it back once it may."""
+        with self._lock:
+            if self._aside or not self._fits(size):
+                self._aside.append(turn)
+                return False
+            self._at_work += size
+            return True
+
+    def leave(self, size: int) -> list[_Turn]:
+        """One is done: who may begin now, each as if it had entered."""
+        following: list[_Turn] = []
+        with self._lock:
+            self._at_work -= size
+            while self._aside and self._fits(_body_size(self._aside[0])):
+                following.append(self._aside.popleft())
+                self._at_work += _body_size(following[-1])
+        return following
+
+    def _fits(self, size: int) -> bool:
+        return not self._at_work or self._at_work + size <= self._limit
 
 
 class Lanes:
@@ -36,6 +79,7 @@ class Lanes:
         self.admission = admission
         self._work: _Lane = SimpleQueue()
         self._monitor: _Lane = SimpleQueue()
+        self._large = LargeBodies(settings.max_content_length)
         self._threads = [
             *(self._start(self._work, f"work-{number}") for number in range(settings.threads)),
             *(self._start(self._monitor, f"monitor-{number}") for number in range(_MONITOR_THREADS)),
@@ -51,13 +95,22 @@ class Lanes:
             self._monitor.put((channel, None))
             return
         if request.error is None:
-            admitted = self.admission.enter(channel.client)
+            client = forwarded_client(channel.client, request.headers, self.settings)
+            admitted = self.admission.enter(client)
             if isinstance(admitted, Ticket):
                 channel.ticket = admitted
                 self._work.put((channel, admitted))
                 return
             request.error = self._refusal(admitted)
         channel.refusals.append(request)
+
+    def give_back(self, ticket: Ticket) -> None:
+        """A request at work needs its place no longer; a second time does nothing."""
+        self.admission.leave(ticket)
+        if size := ticket.large:
+            ticket.large = 0
+            for turn in self._large.leave(size):
+                self._work.put(turn)
 
     def leave(self, channel: Any) -> None:
         """The channel's client has gone: its place is free if its request was only waiting."""
@@ -89,16 +142,29 @@ class Lanes:
 
     def _serve(self, lane: _Lane) -> None:
         while (turn := lane.get()) is not None:
-            channel, ticket = turn
-            try:
-                if ticket is not None:
-                    self._begin(channel, ticket)
-                channel.service()
-            except BaseException:
-                logger.exception("a request on %r could not be answered", channel)
-            finally:
-                if ticket is not None:
-                    self.admission.leave(ticket)
+            if not self._stands_aside(turn):
+                self._answer(turn)
+
+    def _stands_aside(self, turn: _Turn) -> bool:
+        """Whether a request with a large body has to wait for others of its kind."""
+        _, ticket = turn
+        size = _body_size(turn)
+        if ticket is None or ticket.large or size < LARGE:
+            return False
+        ticket.large = size
+        return not self._large.enter(turn, size)
+
+    def _answer(self, turn: _Turn) -> None:
+        channel, ticket = turn
+        try:
+            if ticket is not None:
+                self._begin(channel, ticket)
+            channel.service()
+        except BaseException:
+            logger.exception("a request on %r could not be answered", channel)
+        finally:
+            if ticket is not None:
+                self.give_back(ticket)
 
     def _begin(self, channel: Any, ticket: Ticket) -> None:
         """Start with a request, unless its time went by while it waited: then it is refused."""
@@ -112,3 +178,9 @@ class Lanes:
             self.admission.refused["expired"] += 1
             text = "the time for this request was over before it began"
             request.error = overloaded(self.settings.retry_after, text)
+
+
+def _body_size(turn: _Turn) -> int:
+    """Bytes of the body; 0 for one that is read in pieces."""
+    request = turn[0].requests[0]
+    return 0 if request.path in request.adj.body_limits else int(request.headers.get("CONTENT_LENGTH") or 0)

@@ -10,6 +10,9 @@ from ..inference.tensors import MAX_DIMENSIONS
 from ..settings import Settings
 from ..settings.sources import is_secret, option, variable
 from ..shared.streaming import MAX_LINE
+from .channel import MAX_IN_A_ROW
+from .lanes import LARGE
+from .parser import MAX_FRAMING
 
 _HEAD = """\
 # Limits
@@ -36,6 +39,9 @@ These have no option:
 | Dimensions of a tensor | {MAX_DIMENSIONS} | 400 |
 | Bytes of a line in the body of `/predict/stream` | {MAX_LINE} | an error in its line |
 | Bytes of a compressed body when it is unpacked | those of a body | 413 |
+| Bytes of all bodies together that are at work, of those with {LARGE} and more | those of a body | waits for its turn |
+| Requests in a row without awaiting an answer | {MAX_IN_A_ROW} | 429, connection closed |
+| Bytes on the wire for a byte of a body in chunks | {MAX_FRAMING} | 400, connection closed |
 | Transfer-Encoding with a Content-Length, or other than chunked | none | 400, connection closed |
 """
 

@@ -13,11 +13,12 @@ from waitress import wasyncore
 from waitress.server import TcpWSGIServer
 
 from ..settings import Settings
+from ..shared.refuse import refuse_new
 from .channel import Channel
 from .errors import too_slow
 from .lanes import Lanes
 from .parser import Limits, Parser
-from .refuse import refuse_new
+from .proxies import believe_proxy
 
 logger = logging.getLogger("wsgi_core.serving")
 
@@ -25,15 +26,16 @@ logger = logging.getLogger("wsgi_core.serving")
 _WINDOWS_CONNECTIONS = 450
 # Seconds without a request after which a connection may be closed to make room for another, and for a stop.
 _MAY_GO = 1.0
+# Seconds of silence after its last answer in which a client may close its side itself, also where there is no room.
+_HEARD_OUT = 0.05
 # A body that is worked on as it is read, and so may be larger than others.
 STREAM_PATH = "/predict/stream"
 _ACCEPTED_IN_A_ROW = 64
-_SECONDS_BETWEEN_LOOKS = 0.05
+_SECONDS_BETWEEN_LOOKS = 0.02
 
 
 def make_limits(settings: Settings, sock: socket.socket) -> Limits:
     """waitress's own settings for ours."""
-    proxy = settings.trusted_proxy
     body_limits = {"/predict/stream": settings.stream_max_content_length}
     limits = Limits(
         sockets=[sock],
@@ -45,8 +47,7 @@ def make_limits(settings: Settings, sock: socket.socket) -> Limits:
         inbuf_overflow=64 << 10,  # what is larger waits in a temporary file
         outbuf_high_watermark=1 << 20,
         channel_request_lookahead=1,  # to see that a client has left while its request is at work
-        **({"trusted_proxy": proxy, "trusted_proxy_count": settings.trusted_proxy_count} if proxy else {}),
-        **({"trusted_proxy_headers": "x-forwarded-for x-forwarded-host x-forwarded-proto"} if proxy else {}),
+        clear_untrusted_proxy_headers=False,  # `believe_proxy` does
     )
     limits.max_headers = settings.max_headers
     limits.max_content_length = settings.max_content_length
@@ -76,7 +77,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         self._next_look = 0.0
         sockinfo = (sock.family, sock.type, sock.proto, sock.getsockname())
         limits = make_limits(settings, sock)
-        super().__init__(app, {}, True, sock, lanes, limits, sockinfo, bind_socket=False)
+        super().__init__(believe_proxy(app, settings), {}, True, sock, lanes, limits, sockinfo, bind_socket=False)
 
     def set_reuse_addr(self) -> None:
         """The socket came bound; nothing is shared that was not meant to be."""
@@ -109,6 +110,15 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
     def refuse_new(self) -> None:
         """Let nobody else in. Those in the system's queue are accepted as before, until `stop_listening`."""
         refuse_new(self.socket)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether nearly all connections are taken: then each ends with its answer.
+
+        Kept, they would be idle too shortly to be closed, and whoever is new, health probes among them, would have to
+        wait for that.
+        """
+        return len(self.active_channels) * 8 >= self.limit * 7
 
     def stop_listening(self) -> None:
         """Accept the last and close the socket. The connections that are open stay so, and are used once more."""
@@ -162,10 +172,19 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         now = time.monotonic()
         if now < self._next_look:
             return None
-        found = min(self._idle_since(time.time() - _MAY_GO), key=lambda channel: channel.last_activity, default=None)
+        wall = time.time()
+        # Who was told to go asks nothing more. A request of one who is only idle may be on its way.
+        found = self._told_to_go(wall - _HEARD_OUT)
+        if found is None:
+            found = min(self._idle_since(wall - _MAY_GO), key=lambda channel: channel.last_activity, default=None)
         if found is None:
             self._next_look = now + _SECONDS_BETWEEN_LOOKS
         return found
+
+    def _told_to_go(self, wall: float) -> Channel | None:
+        """A client that has had its last answer, has sent nothing since, and does not close its side."""
+        channels: list[Channel] = list(self.active_channels.values())
+        return next((channel for channel in channels if channel.linger_until and channel.last_activity <= wall), None)
 
     def _idle_since(self, wall: float) -> list[Channel]:
         channels: list[Channel] = list(self.active_channels.values())

@@ -23,6 +23,10 @@ _ENCODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:([^\r]*)", re.IGNORECASE)
 # Bytes of a chunk's size with its extensions, and of all trailers: waitress knows no limit of its own.
 _MAX_CHUNK_LINE = 1024
 _MAX_TRAILERS = 8192
+MAX_FRAMING = 4
+"""How many times its bytes a body in chunks may take on the wire, after the first few: each chunk costs the I/O thread
+the same, also one of a byte or an empty line."""
+_FREE_FRAMING = 16 << 10
 
 
 class Limits(Adjustments):  # type: ignore[misc]
@@ -91,6 +95,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.completed = True
         elif self.chunked and (len(receiver.control_line) > _MAX_CHUNK_LINE or len(receiver.trailer) > _MAX_TRAILERS):
             self.error = bad_request("a chunk's size or the trailers are too long")
+            self.completed = True
+        elif self.chunked and self.body_bytes_received > MAX_FRAMING * len(receiver) + _FREE_FRAMING:
+            self.error = bad_request("the chunks are too small for what is in them")
             self.completed = True
 
     @property

@@ -15,20 +15,22 @@ from typing import Any
 
 from ..settings import Settings
 from ..shared.readiness import Readiness
+from ..shared.refuse import LET_IN_SECONDS
 from .admission import Admission
 from .lanes import Lanes
 from .listener import Listener
+from .memory import return_large_blocks
 
 logger = logging.getLogger("wsgi_core.serving")
 
 # Seconds after which the loop looks around even if nothing happens: for the time limits, and on Windows for signals.
 _TICK = 0.25
 _TICK_OF_A_STOP = 0.02
-# Seconds for those to come in who have knocked already: a round trip to them and back.
-LET_IN_SECONDS = 0.1
 # Seconds after which a thread that computes lets another one on. The I/O thread has to ask for each of its calls to the
 # system, and with Python's 5 ms it would get through 200 of them a second while the others are busy.
 _SWITCH_INTERVAL = 0.0005
+# Looking at every connection is not for every turn of the loop, of which there are thousands a second.
+_SECONDS_BETWEEN_LOOKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
 
 
@@ -48,7 +50,7 @@ class Server:
         extensions["admission"] = self.admission
         self._lanes = Lanes(settings, self.admission)
         self._listener = Listener(app, sock, settings, self._lanes)
-        self._stop_at = self._reported_at = 0.0
+        self._stop_at = self._looked_at = self._reported_at = 0.0
         self._refusing = self._aborted = self._ended = False
         self._reported = 0
 
@@ -70,12 +72,11 @@ class Server:
     def run(self) -> bool:
         """Serve until `stop`; whether everybody who was there got an answer, and every thread has ended."""
         sys.setswitchinterval(_SWITCH_INTERVAL)
+        return_large_blocks()
         try:
             while not self._done():
                 self._listener.step(_TICK_OF_A_STOP if self._stop_at else _TICK)
-                now = time.monotonic()
-                self._listener.look_after(now)
-                self._report(now)
+                self._look_after(time.monotonic())
         finally:
             unanswered = self._listener.unanswered()
             self._ended = True
@@ -103,6 +104,12 @@ class Server:
         self._listener.close_idle()
         nobody = not (self._listener.active_channels or self.admission.inside)
         return nobody or self._aborted or waited >= self.settings.stop_timeout
+
+    def _look_after(self, now: float) -> None:
+        if now - self._looked_at >= _SECONDS_BETWEEN_LOOKS:
+            self._looked_at = now
+            self._listener.look_after(now)
+            self._report(now)
 
     def _report(self, now: float) -> None:
         """A line for the operator if requests were refused since the last look."""

@@ -223,7 +223,9 @@ def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterato
         secret = bool(name) and is_secret(name)
         place = _entry(values[name], inner) if secret else ".".join(inner)
         message = problem["msg"][:1].lower() + problem["msg"][1:]
-        got = "" if secret or not name else f", not {_masked(problem['input'])!r:.100}"
+        empty = problem["type"] == "string_too_short" and problem["input"] == ""
+        message = "must not be empty" if empty else message
+        got = "" if secret or empty or not name else f", not {_masked(problem['input'])!r:.100}"
         yield name, (f"{place}: " if place else "") + message + got
 
 

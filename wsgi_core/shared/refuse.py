@@ -6,6 +6,9 @@ import ctypes
 import socket
 import sys
 
+LET_IN_SECONDS = 0.1
+"""For those to come in who have knocked already: a round trip to them and back."""
+
 # linux/socket.h; Python has no name for it.
 _SO_ATTACH_FILTER = 26
 # Classic BPF (linux/filter.h), four instructions of 8 bytes: load the byte of TCP's flags; is SYN among them? no: keep

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from wsgi_core.server import bind
-from wsgi_core.serving.refuse import refuse_new
+from wsgi_core.shared.refuse import refuse_new
 
 
 def test_who_was_let_in_is_still_there():

@@ -1,0 +1,97 @@
+"""What is said about being forwarded is believed from the trusted proxy alone, and refused where it makes no sense."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.serving.running import Client, request, running
+from wsgi_core.serving.proxies import forwarded_client
+from wsgi_core.settings import Settings
+
+
+def forwarded(**settings: Any) -> dict[str, Any]:
+    """The environ of a request that says it was forwarded."""
+    with running(**settings) as server:
+        client: Client = server.connect()
+        client.send(
+            b"GET /a HTTP/1.1\r\nHost: inner\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"
+            b"X-Forwarded-Host: outer.test\r\n\r\n"
+        )
+        assert client.answer().status == 200
+        environ: dict[str, Any] = server.app.seen[0]
+        return environ
+
+
+def test_what_a_client_says_about_being_forwarded_is_not_believed():
+    environ = forwarded()
+    assert environ["REMOTE_ADDR"] == "127.0.0.1"
+    assert environ["wsgi.url_scheme"] == "http"
+    assert environ["HTTP_HOST"] == "inner"
+    assert not [name for name in environ if "FORWARDED" in name]
+
+
+def test_what_the_trusted_proxy_says_is_believed():
+    environ = forwarded(trusted_proxy="127.0.0.1")
+    assert environ["REMOTE_ADDR"] == "192.0.2.7"
+    assert environ["wsgi.url_scheme"] == "https"
+    assert environ["HTTP_HOST"] == "outer.test"
+
+
+def test_another_proxy_is_not_believed():
+    assert forwarded(trusted_proxy="192.0.2.1")["REMOTE_ADDR"] == "127.0.0.1"
+
+
+MALFORMED = [
+    {"X_Forwarded_Proto": "https, http"},
+    {"X_Forwarded_Proto": "gopher"},
+    {"X_Forwarded_Proto": '"'},
+    {"X_Forwarded_For": '" "'},
+    {"X_Forwarded_For": '"'},
+    {"X_Forwarded_Host": '"'},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("headers", MALFORMED)
+def test_what_makes_no_sense_is_refused_in_json_and_the_connection_stays(headers: dict[str, str]):
+    with running(trusted_proxy="127.0.0.1") as server:
+        client = server.connect()
+        reply = client.ask("/a", **headers)
+        assert reply.status == 400
+        assert "X-Forwarded-*" in reply.error
+        client.send(request("HEAD", "/a", **headers))
+        assert client.answer("HEAD").status == 400
+        assert client.ask("/a").status == 200
+        assert len(server.app.seen) == 1
+
+
+@pytest.mark.parametrize("headers", MALFORMED)
+def test_from_anybody_else_it_does_not_count(headers: dict[str, str]):
+    with running() as server:
+        assert server.connect().ask("/a", **headers).status == 200
+
+
+def test_the_log_has_no_more_than_a_line_of_it(caplog: pytest.LogCaptureFixture):
+    with running(trusted_proxy="127.0.0.1") as server:
+        assert server.connect().ask("/a", X_Forwarded_Proto="x" * 8000).status == 400
+    (record,) = caplog.records
+    assert len(record.getMessage()) < 400
+
+
+def test_the_clients_of_a_proxy_are_counted_one_by_one():
+    with running(max_per_client=1, trusted_proxy="127.0.0.1") as server:
+        server.connect().get("/work", X_Forwarded_For="192.0.2.7")
+        server.app.wait_begun()
+        assert server.connect().ask("/a", X_Forwarded_For="192.0.2.7").status == 429
+        assert server.connect().ask("/a", X_Forwarded_For="192.0.2.8").status == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "count", "client"),
+    [("", 1, "a"), ("b", 1, "b"), ("b, c", 1, "c"), ("b, c", 2, "b"), ("b", 3, "b"), (" ,", 1, "a")],
+)
+def test_the_last_hops_are_the_proxys(said: str, count: int, client: str):
+    settings = Settings(trusted_proxy="a", trusted_proxy_count=count)
+    assert forwarded_client("a", {"X_FORWARDED_FOR": said}, settings) == client
+    assert forwarded_client("z", {"X_FORWARDED_FOR": said}, settings) == "z"
