@@ -198,3 +198,20 @@ def test_a_body_of_exactly_the_limit_is_not_asked_for_more(create_app: Any):
     statuses: list[str] = []
     b"".join(app(environ, lambda status, headers, exc_info=None: statuses.append(status)))
     assert statuses == ["400 BAD REQUEST"]
+
+
+@pytest.mark.parametrize("module", [service, flask_equiv.service])
+def test_models_that_were_built_are_served_when_they_are_asked_for(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("WSGI_CORE_CACHE", str(tmp_path))
+    shutil.copytree(default_models_dir() / "identity", tmp_path / "models" / "minilm")
+    (tmp_path / "models" / "minilm" / "card.json").unlink()
+    client = module.create_app().test_client()
+    index = {entry["name"]: entry for entry in client.post("/v2/repository/index").json}
+    assert (index["minilm"]["state"], index["churn"]["state"]) == ("UNAVAILABLE", "READY")
+    assert ">minilm<" in client.get("/").text
+    assert client.get("/v2/models/minilm/ready").json == {"name": "minilm", "ready": True}
+    assert ">minilm/1<" in client.get("/").text
+    other = module.create_app(models=default_models_dir()).test_client()
+    assert other.get("/v2/models/minilm").status_code == 404

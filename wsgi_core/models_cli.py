@@ -1,8 +1,13 @@
-"""``wsgi-core models``: list the models of a repository, check one, build what is too large to come along."""
+"""``wsgi-core models``: list the models of a repository, check one, build what is too large to come along, and tell a
+server that runs to look at its models again.
+"""
 
 from __future__ import annotations
 
+import json
 import typing as t
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import click
@@ -12,6 +17,8 @@ from rich.table import Table
 
 from .inference import ModelError, ModelRepository, check_repository
 from .inference.cache import built_models_dir
+from .settings import Settings
+from .settings.options import load_for_command
 
 if t.TYPE_CHECKING:
     from .inference import Model
@@ -19,9 +26,15 @@ if t.TYPE_CHECKING:
 DIRECTORY = click.Path(path_type=Path)
 
 
-@click.group("models", short_help="List, check and build models.")
-def models_command() -> None:
-    """List the models of a repository, check one, build what is too large to come along."""
+@click.group("models", short_help="List, check, build and reload models.", invoke_without_command=True)
+@click.pass_context
+def models_command(ctx: click.Context) -> None:
+    """List the models of a repository, check one, build what is too large to come along, reload a server's.
+
+    Without a command: list.
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_command)
 
 
 @models_command.command("list")
@@ -29,7 +42,7 @@ def models_command() -> None:
 def list_command(models: Path | None) -> None:
     """List every version of every model: what it takes, what it answers, what it is."""
     try:
-        repository = ModelRepository(models)
+        repository = ModelRepository(models, also=[] if models else [built_models_dir()])
     except ModelError as e:
         raise click.ClickException(str(e)) from e
     _print_models(repository.models, str(repository.directory))
@@ -48,6 +61,50 @@ def check_command(directory: Path) -> None:
         click.echo(f"problem  {problem}", err=True)
     if report.problems:
         raise click.exceptions.Exit(1)
+
+
+@models_command.command("reload")
+@click.option("--url", metavar="URL", help="The server. [default: where the settings say that it listens]")
+@click.option("--config", type=DIRECTORY, metavar="FILE", help="The TOML file with the settings.")
+def reload_command(url: str | None, config: Path | None) -> None:
+    """Let a server load the models that are new or have changed; no request is dropped meanwhile.
+
+    It must run with --model-control. The API key is that of the settings, if they have one. Exit code 1 if a model
+    was refused: what was served of it before is served on.
+    """
+    settings = load_for_command(config, {}).settings
+    done = _ask_to_reload(url or _address(settings), settings)
+    for what in ("added", "changed", "removed"):
+        for model in done[what]:
+            click.echo(f"{what:<8} {model}")
+    if not any(done.values()):
+        click.echo("nothing has changed")
+    for model, reason in done["refused"].items():
+        click.echo(f"refused  {model}: {reason}", err=True)
+    if done["refused"]:
+        raise click.exceptions.Exit(1)
+
+
+def _address(settings: Settings) -> str:
+    """Where a server with these settings is reached from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def _ask_to_reload(url: str, settings: Settings) -> t.Any:
+    """What the server says that it did. Raises click.ClickException, which ends the command with exit code 1."""
+    headers = {"Content-Type": "application/json"}
+    if settings.api_key:
+        headers["X-API-Key"] = settings.api_key.get_secret_value()
+    try:
+        request = urllib.request.Request(f"{url.rstrip('/')}/v2/repository/reload", b"{}", headers)
+        # Loading takes what it takes: a large model, the time of a whole start.
+        with urllib.request.urlopen(request, timeout=300) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as e:
+        raise click.ClickException(f"{url}: {e.code} {e.read(1000).decode('utf-8', 'replace').strip()}") from e
+    except (OSError, ValueError) as e:
+        raise click.ClickException(f"{url}: {getattr(e, 'reason', None) or e}") from e
 
 
 @models_command.command("build")

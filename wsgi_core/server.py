@@ -119,7 +119,8 @@ def serve_command(config: Path | None, **options: object) -> None:
 
 def _announce(server: Server, settings: Settings) -> None:
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    names = ", ".join(model.id for model in server.app.extensions["models"].models)
+    models = server.app.extensions["models"]
+    names = ", ".join([*(model.id for model in models.models), *(f"{name} (on demand)" for name in models.waiting)])
     click.echo(f"Serving on http://{shown}:{server.port} (Ctrl-C stops)")
     click.echo(f"  framework {settings.framework}, models {names}, {settings.threads} threads")
     sys.stdout.flush()

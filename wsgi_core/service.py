@@ -15,6 +15,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from wsgi_core import App as Application
 from wsgi_core import Request, Response, jsonify, request
 from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, strict_json
+from wsgi_core.inference.cache import built_models_dir
 from wsgi_core.inference.deadline import Stopped
 from wsgi_core.inference.timing import phase
 from wsgi_core.json import DefaultJSONProvider
@@ -23,8 +24,10 @@ from wsgi_core.retrieval import Assistant, chat_endpoint
 from wsgi_core.settings import Settings
 from wsgi_core.settings.sources import load_settings
 from wsgi_core.shared.access import check_api_key
+from wsgi_core.shared.content_coding import check_coding
 from wsgi_core.shared.cors import cross_origin
 from wsgi_core.shared.deadlines import request_deadline
+from wsgi_core.shared.gunicorn_stop import stop_gunicorn_cleanly
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.webhooks import PredictJob, WebhookQueue
 
@@ -80,13 +83,16 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     """The service for the models in the folder ``models``, by default those that ``settings`` names.
 
     The settings are by default those of wsgi-core.toml and of the environment. Every model is loaded and warmed
-    up before this returns. Raises ConfigurationError, or ModelError if a model can't be loaded.
+    up before this returns, but those that `wsgi-core models build` has made: with their first request, and only
+    where no folder is named. Raises ConfigurationError, or ModelError if a model can't be loaded.
     """
     app = Service("wsgi_core", static_folder=None)
     settings = settings or load_settings().settings
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
-    repository = ModelRepository(models or settings.models)
+    folder = models or settings.models
+    repository = ModelRepository(folder, on_demand=[] if folder else [built_models_dir()])
     app.extensions["settings"] = settings
     app.extensions["models"] = repository
     app.extensions["assistant"] = Assistant(repository, chat_endpoint(settings))
@@ -98,6 +104,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     add_error_handlers(app)
     if settings.cors_origins:
         add_cors(app, settings.cors_origins)
+    stop_gunicorn_cleanly(app)
     return app
 
 
@@ -135,7 +142,9 @@ def add_hooks(app: Service) -> None:
 
     @app.before_request
     def start_clock() -> None:
-        begin_request(request.environ)
+        environ = request.environ
+        begin_request(environ)
+        check_coding(environ)
 
     if api_key := app.extensions["settings"].api_key:
         key = api_key.get_secret_value().encode("utf-8")

@@ -15,4 +15,5 @@ def test_every_source_is_in_the_answer(name: str, services: dict[str, Any]):
     models = service.extensions["models"].models
     assert response.json.keys() == {"index", *(model.id for model in models)}
     assert response.json["loan/1"].keys() == {"approval_probability", "model_version"}
-    assert [entry["state"] for entry in response.json["index"]] == ["READY"] * len(models)
+    ready = [entry for entry in response.json["index"] if entry["state"] == "READY"]
+    assert [f"{entry['name']}/{entry['version']}" for entry in ready] == [model.id for model in models]

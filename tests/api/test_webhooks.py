@@ -53,7 +53,9 @@ def test_without_a_name_the_same_body_is_the_same_delivery(app: Any):
 
 @pytest.mark.parametrize("signature", ["", "sha256=00", sign(b"other", BODY), "\xe9"])
 def test_what_is_not_signed_is_401(app: Any, signature: str):
-    assert send(app, signature=signature).status_code == 401
+    response = send(app, signature=signature)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Hmac-Sha256 header=X-Hub-Signature-256"
     assert send(app, b"no json", signature=signature).status_code == 401
 
 

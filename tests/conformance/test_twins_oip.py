@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
 import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -560,3 +563,36 @@ def test_any_request_gets_the_same_answer_behind_waitress(
 def test_no_request_left_a_traceback(oip_servers: dict[str, Server]) -> None:
     for server in oip_servers.values():
         assert "Traceback" not in "".join(server.lines)
+
+
+# Reloading, which is not a part of the protocol
+
+
+def test_reload(oip_services: dict[str, Any], oip_models: Path) -> None:
+    path = "/v2/repository/reload"
+    nothing: dict[str, Any] = {"added": [], "changed": [], "removed": [], "refused": {}}
+    assert ask(oip_services, path)[1] == nothing
+    (oip_models / "new" / "1").mkdir(parents=True)
+    try:
+        shutil.copy(oip_models / "scalar" / "1" / "model.onnx", oip_models / "new" / "1")
+        assert ask(oip_services, path, b"{}")[1] == {**nothing, "added": ["new/1"]}
+        (oip_models / "new" / "1" / "model.onnx").write_bytes(b"x")
+        refused = ask(oip_services, path)[1]["refused"]
+        assert list(refused) == ["new/1"]
+        assert refused["new/1"].startswith(f"new{os.sep}1{os.sep}model.onnx: not a model")
+    finally:
+        shutil.rmtree(oip_models / "new")
+    assert ask(oip_services, path)[1] == {**nothing, "removed": ["new/1"]}
+    assert ask(oip_services, path, b"[]")[0].code == 400
+
+
+def test_a_folder_that_is_gone_changes_nothing(oip_services: dict[str, Any], oip_models: Path) -> None:
+    away = oip_models.with_name("away")
+    oip_models.rename(away)
+    try:
+        answer, payload = ask(oip_services, "/v2/repository/reload")
+    finally:
+        away.rename(oip_models)
+    assert answer.code == 400
+    assert "cannot be listed" in payload["error"]
+    assert str(oip_models) not in payload["error"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import io
 import json
@@ -90,6 +91,7 @@ def lines(name: str, status: int, body: bytes, **headers: str) -> Case:
     return Case(name, status, path=STREAM, body=body, headers={"Content-Type": LINES, **headers})
 
 
+PACKED = {"Content-Encoding": "gzip"}
 ASK = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
 
 CASES = [
@@ -131,6 +133,11 @@ CASES = [
     hook("webhook, unknown", 404, LINE, "other"),
     hook("webhook, no json", 400, b"{"),
     hook("webhook, a path", 404, LINE, "a/b"),
+    post("compressed", 415, "/predict", gzip.compress(LINE), **PACKED),
+    post("said to be compressed", 415, "/api/v1/predict", APPLICANT, **{"Content-Encoding": "br"}),
+    post("not compressed", 200, "/api/v1/predict", APPLICANT, **{"Content-Encoding": "identity"}),
+    lines("stream, compressed", 415, gzip.compress(LINE), **PACKED),
+    hook("webhook, compressed", 415, gzip.compress(LINE), **PACKED),
     Case("preflight", 200, "OPTIONS", "/predict", headers={**ASK, "Access-Control-Request-Headers": "content-type"}),
     Case("preflight, elsewhere", 404, "OPTIONS", "/nope", headers=ASK),
     Case("preflight, another origin", 200, "OPTIONS", "/predict", headers={**ASK, "Origin": "https://evil.test"}),

@@ -12,6 +12,8 @@ import pytest
 
 from tests.inference.test_repository import add, add_card
 from wsgi_core.inference import Entry, ModelError, ModelNotFound, ModelRepository, Reload
+from wsgi_core.inference.deadline import Deadline
+from wsgi_core.inference.folders import Found, find_models
 
 ROW = {"instances": [{f"x{n}": 1.0 for n in range(1, 6)}]}
 
@@ -253,3 +255,110 @@ def test_no_request_is_dropped_while_versions_come_and_go(repository: ModelRepos
         thread.join()
     assert errors == []
     assert served == {"identity/1", "identity/2"}
+
+
+# Models on demand
+
+
+@pytest.fixture
+def lazy(tmp_path: Path) -> ModelRepository:
+    """churn/1, and on demand identity/1 and big/1."""
+    add(tmp_path / "now", "churn")
+    for name in ("identity", "big", "churn"):
+        add(tmp_path / "later", "identity", name=name)
+    return ModelRepository(tmp_path / "now", on_demand=[tmp_path / "later", tmp_path / "nowhere"])
+
+
+def test_a_model_on_demand_is_loaded_when_it_is_asked_for(lazy: ModelRepository, tmp_path: Path) -> None:
+    assert (ids(lazy), lazy.waiting) == (["churn/1"], ["big", "identity"])
+    assert lazy.get("churn").path.is_relative_to(tmp_path / "now")
+    assert lazy.index()[0] == Entry("big", "1", "UNAVAILABLE", "loaded when it is first asked for")
+    assert lazy.reload() == Reload()
+    assert ids(lazy) == ["churn/1"]
+    assert lazy.get("big").id == "big/1"
+    assert (ids(lazy), lazy.waiting) == (["big/1", "churn/1"], ["identity"])
+    assert lazy.index()[0] == Entry("big", "1", "READY", "")
+    add(tmp_path / "later", "identity", name="big", version="2")
+    assert lazy.reload() == Reload(added=["big/2"])
+    assert lazy.load("identity") == Reload(added=["identity/1"])
+    assert lazy.waiting == []
+
+
+def test_it_is_loaded_once_however_many_ask_at_once(lazy: ModelRepository) -> None:
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda: found.append(lazy.get("big"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(map(id, found))) == 1
+
+
+def test_a_version_that_is_not_there_is_not_found_on_demand_either(lazy: ModelRepository) -> None:
+    with pytest.raises(ModelNotFound, match="no model 'big/2'; there is big/1"):
+        lazy.get("big", 2)
+
+
+def test_a_broken_model_on_demand_is_refused_when_it_is_asked_for(
+    lazy: ModelRepository, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "later" / "big" / "1" / "model.onnx"
+    good = path.read_bytes()
+    path.write_bytes(b"half a fi")
+    for _ in range(2):
+        with pytest.raises(ModelNotFound):
+            lazy.get("big")
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["refused"]
+    entry = lazy.index()[0]
+    assert entry.state == "UNAVAILABLE"
+    assert entry.reason.startswith(os.path.join("big", "1", "model.onnx: not a model that can be loaded"))
+    path.write_bytes(good)
+    assert lazy.reload() == Reload()
+    assert lazy.get("big").id == "big/1"
+
+
+def test_what_waits_can_be_unloaded(lazy: ModelRepository) -> None:
+    lazy.unload("big")
+    assert lazy.waiting == ["identity"]
+    with pytest.raises(ModelNotFound):
+        lazy.get("big")
+    assert lazy.reload() == Reload()
+    assert lazy.index()[0].reason == "unloaded"
+    assert lazy.load("big") == Reload(added=["big/1"])
+
+
+def test_models_on_demand_alone_are_none(tmp_path: Path) -> None:
+    add(tmp_path / "later", "identity")
+    (tmp_path / "now").mkdir()
+    with pytest.raises(ModelError, match="no model here"):
+        ModelRepository(tmp_path / "now", on_demand=[tmp_path / "later"])
+
+
+def test_what_is_new_in_the_folder_is_in_the_index(repository: ModelRepository, tmp_path: Path) -> None:
+    add(tmp_path, "identity", version="2")
+    assert repository.index()[2] == Entry("identity", "2", "UNAVAILABLE", "new, not loaded yet")
+    repository.reload()
+    assert repository.index()[2] == Entry("identity", "2", "READY", "")
+
+
+def test_a_model_is_loaded_whoever_has_left_meanwhile(repository: ModelRepository, tmp_path: Path) -> None:
+    add_card(add(tmp_path, "churn", version="2"), "churn")
+    with Deadline(0.0, lambda: True):
+        assert repository.load("churn").added == ["churn/2"]
+
+
+def test_what_is_on_demand_and_cannot_be_read_keeps_nobody_from_serving(
+    lazy: ModelRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def find(directory: Path) -> list[Found]:
+        if directory == tmp_path / "later":
+            raise PermissionError(13, "Permission denied")
+        return find_models(directory)
+
+    monkeypatch.setattr("wsgi_core.inference.repository.find_models", find)
+    repository = ModelRepository(tmp_path / "now", on_demand=[tmp_path / "later"])
+    assert (ids(repository), repository.waiting) == (["churn/1"], [])
+    assert "Permission denied" in caplog.text
+    with pytest.raises(PermissionError):
+        ModelRepository(tmp_path / "now", also=[tmp_path / "later"])

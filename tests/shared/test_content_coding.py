@@ -6,11 +6,16 @@ import gzip
 import zlib
 
 import pytest
-from werkzeug.datastructures import Accept
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
-from werkzeug.http import parse_accept_header
 
-from wsgi_core.shared.content_coding import SMALLEST, UnsupportedCoding, choose_coding, decode_body, encode_body
+from wsgi_core.shared.content_coding import (
+    SMALLEST,
+    UnsupportedCoding,
+    check_coding,
+    choose_coding,
+    decode_body,
+    encode_body,
+)
 
 BODY = b"ab" * 5000
 
@@ -65,6 +70,21 @@ def test_what_is_broken_is_refused(coding: str) -> None:
 
 
 def test_small_answers_stay_as_they_are() -> None:
-    accepted = parse_accept_header("gzip", Accept)
-    assert choose_coding(accepted, SMALLEST) == "gzip"
-    assert choose_coding(accepted, SMALLEST - 1) is None
+    assert choose_coding("gzip", SMALLEST) == "gzip"
+    assert choose_coding("gzip", SMALLEST - 1) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "coding"),
+    [("/predict", ""), ("/predict", " Identity"), ("/v2/models/churn/infer", "gzip"), ("/v2/", "br")],
+)
+def test_a_plain_body_passes_and_one_whose_view_unpacks_it(path: str, coding: str) -> None:
+    check_coding({"PATH_INFO": path, "HTTP_CONTENT_ENCODING": coding})
+    check_coding({"PATH_INFO": path})
+
+
+@pytest.mark.parametrize("path", ["/predict", "/", "", "/v22/x", "/webhooks/crm"])
+def test_a_compressed_body_is_refused_where_nobody_unpacks_it(path: str) -> None:
+    with pytest.raises(UnsupportedCoding) as refused:
+        check_coding({"PATH_INFO": path, "HTTP_CONTENT_ENCODING": "gzip"})
+    assert ("Accept-Encoding", "identity") in refused.value.get_headers()

@@ -9,7 +9,7 @@ import typing as t
 
 from werkzeug.datastructures import ContentSecurityPolicy
 
-from wsgi_core import Blueprint, current_app, render_template, request
+from wsgi_core import Blueprint, current_app, make_response, render_template, request
 from wsgi_core.inference import Model, ModelNotFound
 from wsgi_core.inference.digits import recognise
 from wsgi_core.openapi import group_routes, list_routes, operations
@@ -32,12 +32,6 @@ def blueprint() -> Blueprint:
         """Digits: which digit a drawing shows"""
         return recognise(current_app.extensions["models"].get("digits"), request.get_json())
 
-    @pages.after_request
-    def allow_own_files_only(response: t.Any) -> t.Any:
-        if response.mimetype == "text/html":
-            response.content_security_policy = OWN_FILES_ONLY
-        return response
-
     return pages
 
 
@@ -50,22 +44,29 @@ def add_pages(pages: Blueprint) -> None:
         models = current_app.extensions["models"]
         routes = list_routes(current_app.url_map.iter_rules(), current_app.view_functions)
         groups = group_routes(routes, operations(models))
-        return render_template("index.html", groups=groups, models=models.models)
+        return page("index.html", groups=groups, models=models.models, waiting=models.waiting)
 
     @pages.get("/demo/digits")
     def digits() -> t.Any:
         """Draw a digit, or upload a picture of one"""
-        return render_template("digits.html", model=find("digits"))
+        return page("digits.html", model=find("digits"))
 
     @pages.get("/demo/sentiment")
     def sentiment() -> t.Any:
         """Type a sentence"""
-        return render_template("sentiment.html", model=find("sentiment"))
+        return page("sentiment.html", model=find("sentiment"))
 
     @pages.get("/demo/churn")
     def churn() -> t.Any:
         """Move the sliders of a customer"""
-        return render_template("churn.html", model=find("churn"))
+        return page("churn.html", model=find("churn"))
+
+
+def page(template: str, **context: t.Any) -> t.Any:
+    """The answer with a page, which may load nothing but the service's own files."""
+    response = make_response(render_template(template, **context))
+    response.content_security_policy = OWN_FILES_ONLY
+    return response
 
 
 def has_demo(name: str) -> bool:

@@ -14,7 +14,10 @@ from wsgi_core.inference import Model, ModelError, ModelRepository, v2
 from wsgi_core.shared.content_coding import choose_coding, decode_body, encode_body
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
+HEADER_LENGTH_KEY = "HTTP_INFERENCE_HEADER_CONTENT_LENGTH"
 OCTETS = "application/octet-stream"
+# What clients really send, known without taking a type apart.
+PLAIN_TYPES = (None, "", "application/json", OCTETS)
 
 
 def blueprint() -> Blueprint:
@@ -87,7 +90,7 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     def infer(name: str, version: str | None = None) -> t.Any:
         """An inference, its tensors as JSON or as bytes behind it"""
         model = find(name, version)
-        answer = v2.infer(model, read_body(), request.headers.get(HEADER_LENGTH), statistics)
+        answer = v2.infer(model, read_body(), request.environ.get(HEADER_LENGTH_KEY), statistics)
         return respond(answer)
 
 
@@ -101,6 +104,18 @@ def add_repository_views(api: Blueprint) -> None:
         if type(ready) is not bool:
             raise BadRequest("ready must be true or false")
         return jsonify(v2.repository_index(models().index(), ready=ready))
+
+    @api.post("/repository/reload")
+    def reload() -> t.Any:
+        """Look at all models again, load what is new or has changed; off unless the operator allows it"""
+        check_control()
+        read_object()
+        try:
+            done = models().reload()
+        except ModelError as error:
+            raise BadRequest(models().inside(str(error))) from error
+        refused = {key: models().inside(reason) for key, reason in done.refused.items()}
+        return jsonify(added=done.added, changed=done.changed, removed=done.removed, refused=refused)
 
     @api.post("/repository/models/<name>/load")
     def load(name: str) -> t.Any:
@@ -144,9 +159,10 @@ def read_body() -> bytes:
 
     The clients send no type at all, or bytes as the type of JSON.
     """
-    if request.content_type and request.mimetype != OCTETS and not request.is_json:
+    environ = request.environ
+    if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
         raise UnsupportedMediaType(f"Content-Type must be application/json or {OCTETS}")
-    coding = request.headers.get("Content-Encoding", "")
+    coding = environ.get("HTTP_CONTENT_ENCODING", "")
     return decode_body(request.get_data(), coding, request.max_content_length)
 
 
@@ -157,7 +173,7 @@ def read_object() -> dict[str, t.Any]:
 
 def respond(answer: v2.Answer) -> Response:
     """The response with this answer, compressed if the client accepts that and there is enough of it."""
-    coding = choose_coding(request.accept_encodings, len(answer.body))
+    coding = choose_coding(request.environ.get("HTTP_ACCEPT_ENCODING"), len(answer.body))
     body = encode_body(answer.body, coding) if coding else answer.body
     response = Response(body, mimetype="application/json" if answer.json_length is None else OCTETS)
     if coding:

@@ -18,13 +18,14 @@ def cache_dir() -> Path:
 
 
 def built_models_dir() -> Path:
-    """Where `wsgi-core models build` puts models: a repository, as `ModelRepository(also=...)` takes it."""
+    """Where `wsgi-core models build` puts models: a repository, as `ModelRepository(on_demand=...)` takes it."""
     return cache_dir() / "models"
 
 
 def _system_cache() -> Path:
+    home = Path(os.path.expanduser("~"))  # unlike Path.home() no error where the user has none, as in containers
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return home / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")

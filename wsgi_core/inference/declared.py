@@ -64,7 +64,10 @@ def read_as(declared: type[Declared], payload: object) -> Declared:
         return declared.model_validate(payload)
     except ValidationError as error:
         fields = [
-            {"field": ".".join(map(str, problem["loc"])) or WHOLE, "message": problem["msg"]}
+            {
+                "field": ".".join(map(str, problem["loc"])) or WHOLE,
+                "message": "is missing" if problem["type"] == "missing" else problem["msg"],
+            }
             for problem in error.errors(include_url=False, include_input=False)
         ]
     raise _invalid(fields)

@@ -7,6 +7,7 @@ other threads costs more than the work.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from . import timing
 from .card import Card
-from .deadline import Stopped, run_session
+from .deadline import Deadline, Stopped, run_session
 from .declared import declare, read_row
 from .errors import InvalidInput, InvalidTensors, ModelError, first_line
 from .schema import MAX_ROWS, make_schema
@@ -170,13 +171,17 @@ class Model:
         return wanted
 
     def _warm_up(self) -> None:
-        """Run once, so that the first client does not wait for what the runtime puts off until then."""
+        """Run once, so that the first client does not wait for what the runtime puts off until then.
+
+        Whoever asked for the model to be loaded may have left by now; that says nothing about the model.
+        """
         if self.card is None:
             _try_zeros(self._session, self.inputs)
             return
         try:
-            self.predict(self.card.example)
-            self.predict([self.card.example] * 2)
+            with Deadline(math.inf):
+                self.predict(self.card.example)
+                self.predict([self.card.example] * 2)
         except Exception as error:
             raise ModelError(f"{self.path}: does not run with its card: {first_line(error)}") from error
 

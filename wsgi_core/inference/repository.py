@@ -9,6 +9,7 @@ What is served is one immutable table. Requests take a model out of it without a
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ from .errors import ModelError, ModelNotFound
 from .folders import Fingerprint, Found, find_models
 from .model import Model
 from .schema import MAX_ROWS
+
+log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -67,7 +70,8 @@ class ModelRepository:
     """All models below a folder, loaded and warmed up: when this returns, they are ready.
 
     `directory` defaults to `default_models_dir()`; `also` names folders of the same shape whose models are served too,
-    as far as their names are not taken (models built at set-up, say); `max_rows` limits the batches of each model.
+    as far as their names are not taken (models built at set-up, say); the models of the folders `on_demand` too, but
+    each is loaded when it is first asked for; `max_rows` limits the batches of each model.
     Raises `ModelError` for a folder without models, a broken file, or a card that does not fit: a service
     that starts with half of its models would only be found out later.
     """
@@ -77,13 +81,18 @@ class ModelRepository:
         directory: str | os.PathLike[str] | None = None,
         *,
         also: Iterable[str | os.PathLike[str]] = (),
+        on_demand: Iterable[str | os.PathLike[str]] = (),
         max_rows: int = MAX_ROWS,
     ) -> None:
         self.directory = Path(directory) if directory is not None else default_models_dir()
-        self._directories = [self.directory, *map(Path, also)]
+        self._lazy = [*map(Path, on_demand)]
+        self._directories = [self.directory, *map(Path, also), *self._lazy]
         self._max_rows = max_rows
         self._change = threading.Lock()
         self._unloaded: set[str] = set()
+        # What waits for its first request, by name; and the names of all that ever did.
+        self._waiting: dict[str, list[Found]] = {}
+        self._on_demand: frozenset[str] = frozenset()
         self._refused: dict[str, str] = {}
         self._fingerprints: dict[str, Fingerprint] = {}
         self._table = _Table([])
@@ -96,24 +105,47 @@ class ModelRepository:
         """What is served, by name and version ascending."""
         return self._table.models
 
+    @property
+    def waiting(self) -> list[str]:
+        """The names of the models on demand that nobody has asked for yet."""
+        return sorted(self._waiting)
+
     def get(self, name: str, version: str | int | None = None) -> Model:
-        """A model by its name, the newest version unless one is asked for. Raises `ModelNotFound`."""
-        table = self._table
-        model = table.newest.get(name) if version is None else table.by_id.get(f"{name}/{version}")
+        """A model by its name, the newest version unless one is asked for. Raises `ModelNotFound`.
+
+        The first to ask for a model on demand waits until it is loaded, and so do those who ask meanwhile.
+        """
+        model = self._find(name, version)
+        if model is None and name in self._on_demand:
+            self._load_asked(name)
+            model = self._find(name, version)
         if model is None:
             wanted = name if version is None else f"{name}/{version}"
-            raise ModelNotFound(f"no model {wanted!r}; there is {', '.join(table.by_id) or 'none'}")
+            raise ModelNotFound(f"no model {wanted!r}; there is {', '.join(self._table.by_id) or 'none'}")
         return model
+
+    def _find(self, name: str, version: str | int | None = None) -> Model | None:
+        table = self._table
+        return table.newest.get(name) if version is None else table.by_id.get(f"{name}/{version}")
+
+    def _load_asked(self, name: str) -> None:
+        """Load a model on demand, unless another request has done it meanwhile, or it was refused then."""
+        with self._change:
+            found = self._waiting.pop(name, None)
+            if found:
+                done = self._take(found, {name})
+                for reason in done.refused.values():
+                    log.warning("refused: %s", reason)
 
     def versions(self, name: str) -> list[str]:
         """The versions of a model that are served, ascending; none for a name that is unknown."""
         return [model.version for model in self._table.models if model.name == name]
 
     def index(self) -> list[Entry]:
-        """Every version that is served, was refused, or belongs to a model that was unloaded, by name.
+        """Every version that is served, was refused, or lies in the folder without being served, by name.
 
         Clients read this: paths in it begin inside of the repository.
-        While the folder cannot be read, those that were unloaded are not known.
+        While the folder cannot be read, the last of these are not known.
         """
         with self._change:
             served = self._table.by_id
@@ -121,26 +153,34 @@ class ModelRepository:
                 found = self._look()
             except ModelError:
                 found = []
-            reasons = {each.id: "unloaded" for each in found if each.name in self._unloaded}
+            reasons = {each.id: self._why_not(each.name) for each in found if each.id not in served}
             reasons = {**dict.fromkeys(served, ""), **reasons, **self._refused}
         parts = sorted((key.partition("/")[::2] for key in reasons), key=lambda part: (part[0], int(part[1] or 0)))
         entries = [(name, version, f"{name}/{version}" if version else name) for name, version in parts]
         return [
-            Entry(name, version, "READY" if key in served else "UNAVAILABLE", self._inside(reasons[key]))
+            Entry(name, version, "READY" if key in served else "UNAVAILABLE", self.inside(reasons[key]))
             for name, version, key in entries
         ]
+
+    def _why_not(self, name: str) -> str:
+        """Why nothing is known of a version in the folder but that it is there."""
+        if name in self._unloaded:
+            return "unloaded"
+        return "loaded when it is first asked for" if name in self._waiting else "new, not loaded yet"
 
     def reload(self) -> Reload:
         """Look at the folder again: load what is new or has changed, let go of what is no longer there.
 
         What is broken is refused, and the version that was served before goes on serving; models that were
-        unloaded stay so. Requests that are running keep the model that they have. Raises `ModelError`, and changes
-        nothing, if the folder cannot be read or has no model.
+        unloaded stay so, and those on demand that nobody has asked for wait. Requests that are running keep the model
+        that they have. Raises `ModelError`, and changes nothing, if the folder cannot be read or has no model.
         """
         with self._change:
-            found = self._look()
+            waiting, found = self._part(self._look())
             if not found:
                 raise ModelError(f"{self.directory}: no model here; expected <name>/<version>/model.onnx")
+            self._waiting = {name: versions for name, versions in waiting.items() if name not in self._unloaded}
+            self._on_demand |= waiting.keys()
             names = {each.name for each in found} | {model.name for model in self.models}
             return self._take(found, names - self._unloaded)
 
@@ -155,25 +195,27 @@ class ModelRepository:
             try:
                 found = [each for each in self._look() if each.name == name]
             except ModelError as error:
-                raise ModelError(self._inside(str(error))) from error
+                raise ModelError(self.inside(str(error))) from error
             if not found:
                 raise ModelNotFound(f"no model {name!r} in the repository")
             self._unloaded.discard(name)
+            self._waiting.pop(name, None)
             done = self._take(found, {name})
         if done.refused:
             served = ", ".join(f"{name}/{version}" for version in self.versions(name)) or "none"
-            raise ModelError(f"{self._inside('; '.join(done.refused.values()))} (served of it: {served})")
+            raise ModelError(f"{self.inside('; '.join(done.refused.values()))} (served of it: {served})")
         return done
 
     def unload(self, name: str) -> None:
         """Serve a model no longer, in any version, until it is loaded again. Raises `ModelNotFound`."""
         with self._change:
-            self.get(name)
+            if not self._waiting.pop(name, None) and not self._find(name):
+                raise ModelNotFound(f"no model {name!r} is served")
             self._unloaded.add(name)
             self._take([], {name})
 
-    def _inside(self, reason: str) -> str:
-        """The reason with its paths from the repository's folder on."""
+    def inside(self, reason: str) -> str:
+        """The reason as clients get to see it, with its paths from the repository's folder on."""
         for directory in self._directories:
             reason = reason.replace(f"{directory}{os.sep}", "").replace(f"{directory}: ", "")
         return reason
@@ -182,10 +224,33 @@ class ModelRepository:
         """What is in the folders now; of two folders with models of one name the first has it."""
         found: list[Found] = []
         for directory in self._directories:
-            if directory is self.directory or directory.is_dir():
-                taken = {each.name for each in found}
-                found += [each for each in find_models(directory) if each.name not in taken]
+            taken = {each.name for each in found}
+            found += [each for each in self._look_into(directory) if each.name not in taken]
         return found
+
+    def _look_into(self, directory: Path) -> list[Found]:
+        """What is in one of the folders; those beside the first need not be there.
+
+        What is on demand alone keeps nobody from serving the rest: a service often may not read a home folder.
+        """
+        if directory is not self.directory and not os.path.isdir(directory):
+            return []
+        try:
+            return find_models(directory)
+        except (ModelError, OSError) as error:
+            if directory not in self._lazy:
+                raise
+            log.warning("not looked into: %s", error)
+            return []
+
+    def _part(self, found: list[Found]) -> tuple[dict[str, list[Found]], list[Found]]:
+        """What is on demand and not served, by name, and everything else."""
+        served = self._table.newest
+        waiting: dict[str, list[Found]] = {}
+        for each in found:
+            if each.name not in served and any(each.path.is_relative_to(folder) for folder in self._lazy):
+                waiting.setdefault(each.name, []).append(each)
+        return waiting, [each for each in found if each.name not in waiting]
 
     def _take(self, found: list[Found], names: set[str]) -> Reload:
         """Serve what was found of the models `names`, as far as it can be loaded, and no other versions of them.

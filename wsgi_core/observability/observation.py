@@ -47,7 +47,7 @@ class Observation:
         self._outer = outer
         given = environ.get("HTTP_X_REQUEST_ID")
         # Not secret, only different: what no server process will make twice.
-        self.request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
+        self.request_id = given if given and _REQUEST_ID.fullmatch(given) else random.randbytes(8).hex()
         trace = environ.get("HTTP_TRACEPARENT")
         self.traceparent = trace if trace and is_traceparent(trace) else None
         self.times: timing.Times = {}

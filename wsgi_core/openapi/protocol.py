@@ -13,6 +13,7 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 
 _SIZE = array({"type": "integer", "minimum": -1})
 _TENSOR = record({"name": STRING, "datatype": {"enum": list(NUMPY_TYPES)}, "shape": _SIZE})
+_IDS = array({"type": "string", "examples": ["churn/2"]})
 _PARAMETERS: Schema = {"type": ["object", "null"]}
 _FLAG: Schema = {"type": ["boolean", "null"]}
 
@@ -51,6 +52,12 @@ COMPONENTS: dict[str, Schema] = {
     "Statistics": record({"model_stats": array({"type": "object", "required": ["name", "version"]})}),
     "IndexEntry": record(
         {"name": STRING, "version": STRING, "state": {"enum": ["READY", "UNAVAILABLE"]}, "reason": STRING}
+    ),
+    "Reload": record(
+        {
+            "added": _IDS, "changed": _IDS, "removed": _IDS,
+            "refused": {"type": "object", "additionalProperties": STRING, "description": "The reason for each"},
+        }
     ),
 }  # fmt: skip
 
@@ -97,8 +104,16 @@ def _repository(models: ModelRepository) -> dict[str, Operation]:
         body_required=False,
         parameters=(_name(models),),
     )
+    reload = Operation(
+        GROUP,
+        {200: good(ref("Reload")), **errors(403, *_BODY)},
+        body={JSON: {"type": "object"}},
+        body_required=False,
+        description="Not a part of the protocol. What is refused is served as it was before.",
+    )
     root = "POST /v2/repository"
-    return {f"{root}/index": index, **{f"{root}/models/<name>/{verb}": change for verb in ("load", "unload")}}
+    changes = {f"{root}/models/<name>/{verb}": change for verb in ("load", "unload")}
+    return {f"{root}/index": index, f"{root}/reload": reload, **changes}
 
 
 def _path(name: str) -> Schema:

@@ -70,7 +70,7 @@ def _loan(model: Model | None) -> Operation:
     )
     return Operation(
         GROUP,
-        {200: good(gives), **errors(400, 413), 422: error(422, "LoanErrors"), 503: error(503)},
+        {200: good(gives), **errors(400, 413, 415), 422: error(422, "LoanErrors"), 503: error(503)},
         body={JSON: row_schema(model) if model else {}},
     )
 
@@ -169,7 +169,7 @@ def _webhook(model: Model | None) -> Operation:
     accepted = record({"status": {"enum": ["accepted", "duplicate"]}, "delivery": STRING})
     return Operation(
         GROUP,
-        {202: Answer("Taken; the prediction is made later", {JSON: accepted}), **errors(400, 401, 404, 413, 503)},
+        {202: Answer("Taken; the prediction is made later", {JSON: accepted}), **errors(400, 401, 404, 413, 415, 503)},
         body={JSON: {"examples": [model.card.example]} if model and model.card else {}},
         description="The body is what /predict takes; whether it is right is found out later.",
         parameters=(

@@ -5,24 +5,41 @@ from __future__ import annotations
 import typing as t
 import zlib
 
+from werkzeug.datastructures import Accept
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
-
-if t.TYPE_CHECKING:
-    from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 
 CODINGS = ("gzip", "deflate")
 SMALLEST = 512
 """Bytes below which an answer is not worth compressing."""
 
+UNPACKED = "/v2/"
+"""Where the paths begin whose bodies may be compressed."""
+
+_PLAIN = ("", "identity")
 _GZIP, _ZLIB, _BARE = 31, 15, -15
 """zlib's names (wbits) for its three formats."""
 
 
 class UnsupportedCoding(UnsupportedMediaType):
-    """415 for an encoding that is not known; RFC 9110, 15.5.16 wants the known ones named."""
+    """415 for an encoding that is not taken; RFC 9110, 15.5.16 wants those named that are: `known`."""
+
+    def __init__(self, known: t.Sequence[str] = CODINGS) -> None:
+        self.known = ", ".join(known)
+        super().__init__(f"Content-Encoding must be {' or '.join(known)}")
 
     def get_headers(self, *args: t.Any, **kwargs: t.Any) -> list[tuple[str, str]]:
-        return [*super().get_headers(*args, **kwargs), ("Accept-Encoding", ", ".join(CODINGS))]
+        return [*super().get_headers(*args, **kwargs), ("Accept-Encoding", self.known)]
+
+
+def check_coding(environ: t.Mapping[str, t.Any]) -> None:
+    """Raise `UnsupportedCoding` (415) for a compressed body, but below /v2, whose views unpack it.
+
+    Anything else would be read as if it were not compressed.
+    """
+    coding = environ.get("HTTP_CONTENT_ENCODING")
+    if coding and coding.strip(" \t").lower() not in _PLAIN and not environ.get("PATH_INFO", "").startswith(UNPACKED):
+        raise UnsupportedCoding(["identity"])
 
 
 def decode_body(data: bytes, coding: str, limit: int | None) -> bytes:
@@ -32,18 +49,20 @@ def decode_body(data: bytes, coding: str, limit: int | None) -> bytes:
     `RequestEntityTooLarge` (413) above `limit` bytes, of which never more than one too many is unpacked.
     """
     name = coding.strip(" \t").lower()
-    if name in ("", "identity"):
+    if name in _PLAIN:
         return data
     if name in ("gzip", "x-gzip"):
         return _unpacked(data, _GZIP, limit)
     if name == "deflate":
         return _unpacked(data, _ZLIB if _has_zlib_header(data) else _BARE, limit)
-    raise UnsupportedCoding(f"Content-Encoding must be one of {', '.join(CODINGS)}")
+    raise UnsupportedCoding()
 
 
-def choose_coding(accepted: Accept, size: int) -> str | None:
-    """The coding for an answer of so many bytes to a client that accepts these; None: as it is."""
-    return accepted.best_match(CODINGS) if size >= SMALLEST else None
+def choose_coding(accepted: str | None, size: int) -> str | None:
+    """The coding for an answer of so many bytes, by the value of Accept-Encoding; None: as it is."""
+    if size < SMALLEST or not accepted:
+        return None
+    return parse_accept_header(accepted, Accept).best_match(CODINGS)
 
 
 def encode_body(data: bytes, coding: str) -> bytes:

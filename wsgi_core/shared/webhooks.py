@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Headers, WWWAuthenticate
 from werkzeug.exceptions import BadRequest, NotFound, Unauthorized
 
 from ..inference import InputError, ModelNotFound, ModelRepository
@@ -37,6 +37,9 @@ REMEMBERED = 10_000
 
 EXIT_TIMEOUT = 10.0
 """Seconds that the end of the interpreter waits for what was accepted, where no server has waited before."""
+
+# RFC 9110, 15.5.2: a 401 names a scheme; for signed bodies none is registered.
+_SCHEME = WWWAuthenticate("hmac-sha256", {"header": SIGNATURE})
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
@@ -72,7 +75,7 @@ def check_signature(secret: bytes, body: bytes, given: str) -> None:
     Compared in a time that does not depend on where the two differ.
     """
     if not hmac.compare_digest(sign(secret, body).encode(), given.encode("latin-1", "replace")):
-        raise Unauthorized(f"{SIGNATURE} is not the signature of this body")
+        raise Unauthorized(f"{SIGNATURE} is not the signature of this body", www_authenticate=_SCHEME)
 
 
 def delivery_id(headers: Headers, body: bytes) -> str:
