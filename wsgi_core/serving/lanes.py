@@ -181,6 +181,8 @@ class Lanes:
 
 
 def _body_size(turn: _Turn) -> int:
-    """Bytes of the body; 0 for one that is read in pieces."""
-    request = turn[0].requests[0]
-    return 0 if request.path in request.adj.body_limits else int(request.headers.get("CONTENT_LENGTH") or 0)
+    """Bytes of the body; 0 for one that is read in pieces, or whose request was called off meanwhile."""
+    requests = turn[0].requests
+    if not requests or requests[0].path in requests[0].adj.body_limits:
+        return 0
+    return int(requests[0].headers.get("CONTENT_LENGTH") or 0)

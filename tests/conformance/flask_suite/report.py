@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..extensions import NAMES, described
 from .denominator import GOALS, Expected, Goal
 from .fetch import FLASK_VERSION
 from .suite import Outcomes
@@ -122,6 +123,18 @@ because what they assert lies in a function that a mock never calls. Take them o
 remain that mean something.
 """
 
+_EXTENSIONS = """\
+## Extensions that run unchanged
+
+With `import flask` answered in the same way, these extensions run on the core as they are on PyPI. There is a
+small application with each of them in `tests/conformance/extensions/apps/`;
+`tests/conformance/test_extensions.py` runs all on the core and on Flask, sends both the same requests, and
+compares status, headers, cookies and body.
+
+| extension | what the application does with it |
+|---|---|
+"""
+
 _AGAIN = """\
 ## Run it
 
@@ -141,7 +154,12 @@ def markdown(result: Result) -> str:
     introduction = _INTRODUCTION.format(version=FLASK_VERSION, passed=whole.passed, count=whole.expected)
     hollow = _HOLLOW.format(count=len(result.hollow), solid=whole.passed - len(result.hollow))
     parts = [introduction, _markdown_table(result), _failing(result.failed)]
-    return "\n".join([*parts, hollow, _names(result.hollow), _AGAIN])
+    return "\n".join([*parts, hollow, _names(result.hollow), _extensions(), _AGAIN])
+
+
+def _extensions() -> str:
+    rows = (described(name) for name in NAMES)
+    return _EXTENSIONS + "".join(f"| {title} | {does} |\n" for title, does in rows)
 
 
 def _markdown_table(result: Result) -> str:
