@@ -1,8 +1,9 @@
 """Proof of the instrument: what it says of differences that are known beforehand.
 
 An application against itself, 200 times: nothing must be found. A delay of known length in Flask: it must be found
-again. The rungs' prices, each measured alone: they must add up to the whole, measured alone too. In process and
-served: what the server adds. The file ``validation.json`` holds what came out; ``validation_page.py`` tells it.
+again, and in the bare callable too. The rungs' prices, each measured alone: they must add up to the whole, measured
+alone too. In process and served: what the server adds. The file ``validation.json`` holds what came out;
+``validation_page.py`` tells it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ NO_HOOK = "no hook"
 # Beyond this the smallest process count is too small for intervals that keep their promise (see VALIDATION.md).
 AA_PACE = Pace(processes=8, seconds=0.2, warm_up=0.02, block_ms=3.0)
 DELAY_PACE = Pace(processes=16, seconds=2.6, warm_up=0.05, block_ms=4.0)
+BARE_PACE = Pace(processes=16, seconds=1.3, warm_up=0.05, block_ms=4.0)
 SUM_PACE = Pace(processes=12, seconds=0.4, warm_up=0.03, block_ms=4.0)
 COLD_PACE = Pace(processes=10, seconds=0.8, warm_up=0.03, block_ms=4.0)
 SERVED_PAIRS = 4
@@ -85,6 +87,7 @@ class Validation(Record):
     same_processes: int
     same: list[Same] = []
     delays: ExperimentResult
+    bare_delays: ExperimentResult
     steps: list[ExperimentResult]
     hot: ExperimentResult
     cold: ExperimentResult
@@ -129,12 +132,13 @@ def same_trials() -> list[Trial]:
     ]
 
 
-def delay_trial() -> Trial:
-    """Flask without the hook, and with the hook for each delay."""
-    factory = "loadtests.rungs.delayed:create_app"
+def delay_trial(bare: bool) -> Trial:
+    """Flask, or the bare callable, as it is and with each delay."""
+    factory = f"loadtests.rungs.delayed:{'create_bare' if bare else 'create_app'}"
     made = [Contender(delay_name(delay), factory, {"microseconds": delay}) for delay in DELAYS]
-    bare = Contender(NO_HOOK, factory, {"microseconds": None})
-    return Trial("delays", "Flask with an injected delay", (bare, *made), _requests(), NO_HOOK)
+    without = Contender(NO_HOOK, factory, {"microseconds": None})
+    key, title = ("bare_delays", "The bare callable") if bare else ("delays", "Flask")
+    return Trial(key, f"{title} with an injected delay", (without, *made), _requests(), NO_HOOK)
 
 
 def delay_name(delay: int) -> str:
@@ -172,7 +176,8 @@ class Validating:
     def __init__(self, out: Path, scale: float = 1.0, resumed: Validation | None = None) -> None:
         self.path = out / "validation.json"
         self.dice = random.Random()
-        self.same, self.delays, self.steps = same_trials(), delay_trial(), step_trials()
+        self.same, self.steps = same_trials(), step_trials()
+        self.delays, self.bare_delays = delay_trial(bare=False), delay_trial(bare=True)
         self.heat = [heat_trial(False), heat_trial(True)]
         self.scale = scale
         self.found = resumed or self._empty()
@@ -188,6 +193,7 @@ class Validating:
             environment=environment.describe(),
             same_processes=AA_PACE.processes,
             delays=self.delays.empty_result(),
+            bare_delays=self.bare_delays.empty_result(),
             steps=[trial.empty_result() for trial in self.steps],
             hot=self.heat[0].empty_result(),
             cold=self.heat[1].empty_result(),
@@ -205,6 +211,9 @@ class Validating:
             repeated("the same against itself", self._times(SETS), same_seconds, self._measure_same),
             repeated("an injected delay", self._times(DELAY_PACE.processes), DELAY_PACE.process_seconds([self.delays]),
                      partial(self._measure, [self.delays], [self.found.delays], DELAY_PACE)),
+            repeated("a delay in the bare callable", self._times(BARE_PACE.processes),
+                     BARE_PACE.process_seconds([self.bare_delays]),
+                     partial(self._measure, [self.bare_delays], [self.found.bare_delays], BARE_PACE)),
             repeated("step by step", self._times(SUM_PACE.processes), SUM_PACE.process_seconds(self.steps),
                      partial(self._measure, self.steps, self.found.steps, SUM_PACE)),
             repeated("warm and cold caches", self._times(COLD_PACE.processes), COLD_PACE.process_seconds(self.heat),

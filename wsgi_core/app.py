@@ -14,7 +14,7 @@ from types import FunctionType
 
 from .base import AppBase
 from .context import AppContext, RequestContext, _cv_app, _cv_request, _sentinel, current_request_context
-from .registry import inwards, outwards
+from .registry import inwards
 from .signals import appcontext_tearing_down, request_finished, request_started, request_tearing_down
 
 if t.TYPE_CHECKING:
@@ -145,7 +145,7 @@ class App(AppBase):
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
         if self.after_request_funcs:
-            for func in outwards(self.after_request_funcs, ctx.request):
+            for func in reversed(inwards(self.after_request_funcs, ctx.request)):
                 response = self.ensure_sync(func)(response)
         # Where nobody has asked for the session it was never opened, and there is nothing to save.
         session = ctx._opened_session
@@ -162,7 +162,7 @@ class App(AppBase):
         if exc is _sentinel:
             exc = sys.exc_info()[1]
         if self.teardown_request_funcs:
-            for func in outwards(self.teardown_request_funcs, current_request_context().request):
+            for func in reversed(inwards(self.teardown_request_funcs, current_request_context().request)):
                 self.ensure_sync(func)(exc)
         if request_tearing_down.receivers:
             request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)

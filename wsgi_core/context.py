@@ -55,14 +55,12 @@ def _proxy(var: ContextVar[t.Any], name: str, unbound_message: str) -> t.Any:
         def __getattribute__(self, attribute: str) -> t.Any:
             if attribute[:1] == "_":
                 return super().__getattribute__(attribute)
-            try:
-                ctx = var.get()
-            except LookupError:
-                raise RuntimeError(unbound_message) from None
-            return getattr(getattr(ctx, name), attribute)
+            ctx = var.get(None)
+            return getattr(self._get_current_object() if ctx is None else getattr(ctx, name), attribute)
 
         def __setattr__(self, attribute: str, value: t.Any) -> None:
-            setattr(self._get_current_object(), attribute, value)
+            ctx = var.get(None)
+            setattr(self._get_current_object() if ctx is None else getattr(ctx, name), attribute, value)
 
     return LocalProxy(var, name, unbound_message=unbound_message)
 

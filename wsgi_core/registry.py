@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, update_wrapper
 
 from werkzeug.exceptions import HTTPException, default_exceptions
@@ -54,11 +54,6 @@ def inwards(hooks: Mapping[str | None, list[View]], request: Request) -> Sequenc
     if len(hooks) == 1 and None in hooks:
         return hooks[None]
     return [f for scope in (None, *reversed(request.blueprints)) for f in hooks.get(scope, ())]
-
-
-def outwards(hooks: Mapping[str | None, list[View]], request: Request) -> Iterator[View]:
-    """The same from the last to the first."""
-    return reversed(inwards(hooks, request))
 
 
 class Decorator(t.Protocol):

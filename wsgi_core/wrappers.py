@@ -41,12 +41,13 @@ def _decode(environ_text: str) -> str:
 
 def _app_limit(name: str) -> t.Any:
     """A property for one of the body limits: set on the request, or else the app's configuration."""
+    option = name.upper()
 
     def get(self: Request) -> int | None:
         limit: int | None = self.__dict__.get(name)
         if limit is None:
             ctx = _cv_app.get(None)
-            limit = getattr(RequestBase, name) if ctx is None else ctx.app.config[name.upper()]
+            limit = getattr(RequestBase, name) if ctx is None else ctx.app.config[option]
         return limit
 
     return property(get, lambda self, value: self.__dict__.__setitem__(name, value))

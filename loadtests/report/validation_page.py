@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from loadtests import validate
-from loadtests.instrument.results import LoadResult
+from loadtests.instrument.results import ExperimentResult, LoadResult
 from loadtests.instrument.stats import Estimate, student_estimate
 from loadtests.report.analysis import matrices
 from loadtests.report.readme import markdown
@@ -42,8 +42,10 @@ def checks(found: validate.Validation) -> list[Check]:
     made = []
     if found.same:
         made.append(_false_check(found))
+    for result, place in _delays(found):
+        made += _delay_checks(result, place)
     if len(found.delays.processes) > 1:
-        made += _delay_checks(found)
+        made.append(_within_check(found))
     if all(len(one.processes) > 1 for one in found.steps):
         made.append(_sum_check(found))
     if found.served_rate.runs:
@@ -66,32 +68,40 @@ def _false_check(found: validate.Validation) -> Check:
     )
 
 
-def _delay_checks(found: validate.Validation) -> list[Check]:
-    delays, line = validate.recovered(found.delays), validate.slope(found.delays)
-    five = delays[5]
+def _delays(found: validate.Validation) -> list[tuple[ExperimentResult, str]]:
+    """The delays that were measured, and where they were injected."""
+    both = ((found.delays, "in Flask"), (found.bare_delays, "in the bare callable"))
+    return [(result, place) for result, place in both if len(result.processes) > 1]
+
+
+def _delay_checks(result: ExperimentResult, place: str) -> list[Check]:
+    five, line = validate.recovered(result)[5], validate.slope(result)
     off = five.value - 5
-    within = [delay for delay, value in delays.items() if abs(value.value - delay) <= FOUR_AT_ONCE * value.half_width]
-    missed = [delay for delay in delays if delay not in within]
     return [
         Check(
-            f"an injected 5 µs is found again within ± {FIVE_LIMIT} µs",
+            f"5 µs injected {place} are found again within ± {FIVE_LIMIT} µs",
             f"{number(five.value)} µs ({interval(five)})",
             _verdict(abs(off) <= FIVE_LIMIT and five.half_width <= FIVE_LIMIT, abs(off) > FIVE_LIMIT + five.half_width),
         ),
         Check(
-            f"found against injected: slope 1 ± {SLOPE_LIMIT}",
+            f"found against injected {place}: slope 1 ± {SLOPE_LIMIT}",
             f"{number(line.value, 4)} ({interval(line, 4)})",
             _verdict(
                 abs(line.value - 1) <= SLOPE_LIMIT and line.half_width <= SLOPE_LIMIT,
                 min(abs(line.low - 1), abs(line.high - 1)) > SLOPE_LIMIT and line.excludes(1),
             ),
         ),
-        Check(
-            "each delay lies within its interval (wider by what four intervals at once need)",
-            ", ".join(f"{delay} µs {'yes' if delay in within else 'no'}" for delay in delays),
-            _verdict(not missed, bool(missed)),
-        ),
     ]
+
+
+def _within_check(found: validate.Validation) -> Check:
+    delays = validate.recovered(found.delays)
+    within = [delay for delay, value in delays.items() if abs(value.value - delay) <= FOUR_AT_ONCE * value.half_width]
+    return Check(
+        "each delay in Flask lies within its interval (wider by what four intervals at once need)",
+        ", ".join(f"{delay} µs {'yes' if delay in within else 'no'}" for delay in delays),
+        _verdict(len(within) == len(delays), len(within) < len(delays)),
+    )
 
 
 def _sum_check(found: validate.Validation) -> Check:
@@ -141,6 +151,12 @@ DELAY = """## A delay of known length
 A hook in Flask spins for so many µs. The hook itself costs {hook} µs, so a hook of 0 µs is what the others are
 compared with. The slope of found against injected is {slope}."""
 
+BARE = """In the bare callable the slope is {slope}. {why}"""
+AFTERWARDS = """There next to nothing comes after the delay. In Flask much does, and it is slower for it: while the
+processor spins, what the caches and the branch predictors held of Flask gives way. That too is a cost of the delay, and
+the instrument finds it; a clock around the delay alone does not."""
+ALIKE = """That there is more code to be slowed down by a delay makes no difference here."""
+
 STEPS = """## The sum of the steps
 
 In the ladder all rungs are measured in the same rounds, so their prices add up by arithmetic. Here each step is an
@@ -171,7 +187,10 @@ def render(found: validate.Validation) -> str:
         parts += [SAME.format(processes=found.same_processes), markdown(_same_table(found))]
     if len(found.delays.processes) > 1:
         words = {"hook": _value(validate.hook_cost(found.delays)), "slope": _value(validate.slope(found.delays), 4)}
-        parts += [DELAY.format(**words), markdown(_delay_table(found))]
+        parts.append(DELAY.format(**words))
+        if len(found.bare_delays.processes) > 1:
+            parts.append(_bare_words(found))
+        parts.append(markdown(_delay_table(found)))
     if all(len(one.processes) > 1 for one in found.steps):
         parts += [STEPS, markdown(_step_table(found))]
     if found.served_rate.runs and len(found.cold.processes) > 1:
@@ -207,10 +226,18 @@ def _same_table(found: validate.Validation) -> Table:
     return Table("", heads, rows)
 
 
+def _bare_words(found: validate.Validation) -> str:
+    bare, flask = validate.slope(found.bare_delays), validate.slope(found.delays)
+    return BARE.format(slope=_value(bare, 4), why=AFTERWARDS if flask.low > bare.high else ALIKE)
+
+
 def _delay_table(found: validate.Validation) -> Table:
-    by_delay = validate.recovered(found.delays).items()
-    rows = [[f"{delay} µs", number(value.value), interval(value)] for delay, value in by_delay]
-    return Table("", ["injected", "found, µs", "95 % interval"], rows)
+    heads, rows = ["injected"], [[f"{delay} µs"] for delay in validate.DELAYS[1:]]
+    for result, place in _delays(found):
+        heads += [f"found {place}, µs", "95 % interval"]
+        for row, value in zip(rows, validate.recovered(result).values(), strict=True):
+            row += [number(value.value), interval(value)]
+    return Table("", heads, rows)
 
 
 def _step_table(found: validate.Validation) -> Table:

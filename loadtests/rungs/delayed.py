@@ -1,15 +1,22 @@
-"""Flask with a delay of known length in each request, for the proof that the instrument finds it again.
+"""A delay of known length in each request, for the proof that the instrument finds it again.
 
-The hook itself costs something too; a delay of 0 µs has the same hook, so that the difference is the delay alone.
+In Flask a hook spins. The hook itself costs something too; a delay of 0 µs has the same hook, so that the difference
+is the delay alone. In the bare callable, which has hardly any code that could run slower after a delay, a line does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import perf_counter_ns
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
 from loadtests.rungs.flask_app import create_app as create_flask_app
+from loadtests.rungs.raw import create_app as create_bare_app
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def create_app(microseconds: float | None, model: str = "null") -> Flask:
@@ -21,8 +28,26 @@ def create_app(microseconds: float | None, model: str = "null") -> Flask:
 
     @app.before_request
     def spin() -> None:
-        ends = perf_counter_ns() + nanoseconds
-        while perf_counter_ns() < ends:
-            pass
+        _spin(nanoseconds)
 
     return app
+
+
+def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplication:
+    """The rung "raw callable" which spins for so long first, or does not for None."""
+    app = create_bare_app(model)
+    if microseconds is None:
+        return app
+    nanoseconds = round(microseconds * 1000)
+
+    def delayed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        _spin(nanoseconds)
+        return app(environ, start_response)
+
+    return delayed
+
+
+def _spin(nanoseconds: int) -> None:
+    ends = perf_counter_ns() + nanoseconds
+    while perf_counter_ns() < ends:
+        pass

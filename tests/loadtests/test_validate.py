@@ -95,7 +95,7 @@ def found(tmp_path):
     one.same = [
         Same(subject="Flask", cost=60.0, value=0.1, low=-1.0, high=1.0, naive_differs=n % 3 == 0) for n in range(200)
     ]
-    one.delays, one.steps = delays(), steps()
+    one.delays, one.bare_delays, one.steps = delays(), delays(), steps()
     costs = dict(zip(validate.SERVED_NAMES, (5.0, 10.0, 60.0), strict=True))
     one.hot = experiment("hot", costs)
     one.cold = experiment("cold", {name: cost * 2 for name, cost in costs.items()})
@@ -110,32 +110,37 @@ def verdicts(found):
 
 
 def test_claims_that_hold_are_reached(found):
-    assert verdicts(found) == ["reached"] * 7
+    assert verdicts(found) == ["reached"] * 9
 
 
 def test_claims_that_do_not_hold_are_missed(found):
     for same in found.same[:30]:
         same.low = 0.05
-    found.delays, found.steps = delays(0.3), steps(20.0)
+    found.delays, found.bare_delays, found.steps = delays(0.3), delays(0.2), steps(20.0)
     found.served_rate.runs = runs(dict.fromkeys(validate.SERVED_NAMES, 200), generator=0.9)
     for run in found.served_saturation.runs:
         run.latency_mean_ms = 8.0
-    assert verdicts(found) == ["missed"] * 7
+    assert verdicts(found) == ["missed"] * 9
 
 
 def test_what_the_interval_does_not_carry_stays_open(found):
     found.same = found.same[:20]
-    found.delays = delays(noise=0.05)
-    assert verdicts(found)[:3] == ["open", "open", "open"]
+    found.delays = found.bare_delays = delays(noise=0.05)
+    assert verdicts(found)[:5] == ["open"] * 5
 
 
 def test_the_page_tells_all_of_it(found):
     text = validation_page.render(found)
-    for words in ("# The instrument, tested", "0.0% (0.0% to 1.9%)", "| 5 µs | 5.00 | 5.00 to 5.00 |",
-                  "| the whole: a → c |", "The hook itself costs 2.00", "110 (110 to 110) µs with cold caches",
-                  "| Flask | 60.0 | 120 | 260 | 200 |"):  # fmt: skip
+    for words in ("# The instrument, tested", "0.0% (0.0% to 1.9%)", "| 5 µs | 5.00 | 5.00 to 5.00 | 5.00 |",
+                  "makes no difference here", "| the whole: a → c |", "The hook itself costs 2.00",
+                  "110 (110 to 110) µs with cold caches", "| Flask | 60.0 | 120 | 260 | 200 |"):  # fmt: skip
         assert words in text, words
     assert "no larger" not in text
+
+
+def test_what_follows_a_delay_is_named_where_it_costs(found):
+    found.delays = delays(0.1)
+    assert "In Flask much does" in validation_page.render(found)
 
 
 def test_parts_that_are_missing_are_left_out(tmp_path):
@@ -162,8 +167,9 @@ def test_each_step_of_the_ladder_is_measured_alone():
     assert (whole.contenders[0], whole.contenders[1]) == (found[0].contenders[0], found[-1].contenders[1])
 
 
-def test_a_delayed_app_answers_as_the_others_do():
-    bench = Bench(validate.delay_trial().to_json(), 1)
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_delayed_app_answers_as_the_others_do(bare):
+    bench = Bench(validate.delay_trial(bare).to_json(), 1)
     assert len(bench.apps) == len(DELAYS) + 2
 
 
