@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import random
 import subprocess
 import sys
+import tempfile
 
 from loadtests.instrument.results import Import
 
@@ -34,7 +37,27 @@ def measure_round(number: int) -> list[Import]:
 
 
 def measure_one(module: str, number: int) -> Import:
-    """One interpreter that imports ``module``; the bytecode is on disk from the round before."""
-    program = _PROGRAM.format(statement="pass" if module == NOTHING else f"import {module}")
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60)
-    return Import(module=module, round=number, **json.loads(done.stdout))
+    """One interpreter that imports ``module``."""
+    statement = "pass" if module == NOTHING else f"import {module}"
+    _compile(statement)
+    return Import(module=module, round=number, **json.loads(_run(_PROGRAM.format(statement=statement))))
+
+
+@functools.cache
+def _compile(statement: str) -> None:
+    """Have the bytecode of what is imported on disk, as it is from the second start on."""
+    _run(statement)
+
+
+def _run(program: str) -> bytes:
+    # Some machines are told to keep no bytecode, and a folder may be read-only: so it gets a folder of its own.
+    environ = {**os.environ, "PYTHONPYCACHEPREFIX": _bytecode().name}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, timeout=60, env=environ
+    ).stdout
+
+
+@functools.cache
+def _bytecode() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="bytecode-")

@@ -45,7 +45,7 @@ def crossing_table(curve: Curve) -> Table:
     """At which time of the model the framework is half, a tenth, a hundredth of the request."""
     rows = [[line.framework, *crossings(line)] for line in curve.lines]
     note = "The time of the model from which on the framework's share is smaller, in process; with its 95 % interval."
-    return Table("Where the share passes", ["", "50 %", "10 %", "1 %"], rows, note)
+    return Table("Where the share of the framework passes", ["", "50 %", "10 %", "1 %"], rows, note)
 
 
 def claim_table(summary: Summary, curve: Curve) -> Table:

@@ -33,19 +33,23 @@ def markdown(table: Table, words: Collection[int] = (0,)) -> str:
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:
-    """What stands between the markers: plot, ladder, findings, crossings, peers, served figures, machine."""
+    """What stands between the markers: the answer, ladder and plot, peers, the services served, crossings, machine."""
     found = curve.summarise(results)
-    parts = [f"![What a request costs: CPU time by rung]({plot})"]
-    parts += [markdown(short_ladder(summary))]
-    parts += ["\n".join(f"- {sentence}" for sentence in findings(results, summary, found))]
-    if found and found.points:
-        crossing = markdown(claims.crossing_table(found))
-        parts += ["The time of the model at which the framework's share of the request passes", crossing]
+    parts = [*findings(results, summary, found)[:1], markdown(short_ladder(summary))]
+    parts.append(f"![What a request costs: CPU time by rung]({plot})")
     peers = summary.experiment("peers")
-    parts += [markdown(experiment_table(peers))] if peers else []
-    parts += [markdown(load_table(load)) for load in summary.loads]
+    parts += _captioned(experiment_table(peers)) if peers else []
+    # On other servers too it is measured; the report has those.
+    for load in [one for one in summary.loads if one.server == "waitress"]:
+        parts += _captioned(load_table(load))
+    if found and found.points:
+        parts += _captioned(claims.crossing_table(found))
     parts.append(machine(results))
     return "\n\n".join([BEGIN, *parts, END])
+
+
+def _captioned(table: Table) -> list[str]:
+    return [f"{table.title}:", markdown(table)]
 
 
 def machine(results: Results) -> str:
