@@ -74,25 +74,6 @@ def test_more_idle_connections_than_fit_make_room_for_new_ones():
         assert all(client.ended() for client in idle)
 
 
-def test_where_nearly_all_connections_are_taken_each_ends_with_its_answer(monkeypatch: pytest.MonkeyPatch):
-    """Else a probe for health would have to wait until one was idle for long enough."""
-    monkeypatch.setattr(listener, "_MAY_GO", 1000)
-    with running(max_connections=8) as server:
-        clients = [server.connect() for _ in range(8)]
-        kept = [client.ask("/a").headers.get("connection") for client in clients]
-        assert kept == ["close"] * 8
-        assert server.connect().ask("/healthz").status == 200  # though nobody has closed his side
-
-
-def test_a_refusal_too_ends_a_connection_where_nearly_all_are_taken():
-    with running(max_connections=4, threads=1, max_waiting=0) as server:
-        clients = [server.connect() for _ in range(4)]
-        clients[0].get("/work")
-        server.app.wait_begun()
-        reply = clients[1].ask("/a")
-        assert (reply.status, reply.headers["connection"]) == (503, "close")
-
-
 def test_connections_with_a_request_are_never_closed_for_new_ones():
     with running(max_connections=2, threads=2) as server:
         working = [server.connect() for _ in range(2)]

@@ -46,8 +46,8 @@ class Task(WSGITask):  # type: ignore[misc]
         self.channel.send_head()
 
     def build_response_header(self) -> bytes:
-        """The head of the answer; while the server stops or is crowded, the connection's last one."""
-        if self.channel.server.stopping or self.channel.server.crowded:
+        """The head of the answer; while the server stops, the connection's last one."""
+        if self.channel.server.stopping:
             # As if the client had asked for it, whichever version of HTTP it speaks.
             self.request.headers["CONNECTION"] = "close"
         head: bytes = super().build_response_header()

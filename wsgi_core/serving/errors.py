@@ -68,7 +68,7 @@ class JSONErrorTask(ErrorTask):  # type: ignore[misc]
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
         self.response_headers.extend(getattr(error, "headers", ()))
-        if not getattr(error, "keep", False) or self.channel.server.crowded:
+        if not getattr(error, "keep", False):
             self.set_close_on_finish()
         self.content_length = len(body)
         head: bytes = self.build_response_header()

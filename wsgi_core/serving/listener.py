@@ -111,15 +111,6 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         """Let nobody else in. Those in the system's queue are accepted as before, until `stop_listening`."""
         refuse_new(self.socket)
 
-    @property
-    def crowded(self) -> bool:
-        """Whether nearly all connections are taken: then each ends with its answer.
-
-        Kept, they would be idle too shortly to be closed, and whoever is new, health probes among them, would have to
-        wait for that.
-        """
-        return len(self.active_channels) * 8 >= self.limit * 7
-
     def stop_listening(self) -> None:
         """Accept the last and close the socket. The connections that are open stay so, and are used once more."""
         self._accept(self.limit)

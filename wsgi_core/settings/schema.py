@@ -72,8 +72,7 @@ class Settings(BaseModel):
     )
     max_connections: int = Field(
         default=400, ge=1, le=100_000,
-        description="Open connections (on Windows never more than 450);"
-        " near the limit each ends with its answer, and idle ones are closed for new ones.",
+        description="Open connections (on Windows never more than 450); the idle ones are closed for new ones.",
         json_schema_extra={"answer": "waits to be accepted"},
     )  # fmt: skip
     header_timeout: float = Field(
