@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,11 +13,9 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser import headless
 from tests.drawings import ZERO
 from tests.processes import Server
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-DRIVERS = ("chromedriver", "chromium.chromedriver")
 
 # Digits as strokes, in shares of the sheet's side.
 STROKES = {
@@ -27,11 +23,6 @@ STROKES = {
     1: [(0.4, 0.3), (0.52, 0.12), (0.52, 0.88)],
     7: [(0.3, 0.2), (0.7, 0.2), (0.55, 0.5), (0.42, 0.85)],
 }  # fmt: skip
-
-
-def installed(names: tuple[str, ...]) -> str | None:
-    """The first of these programs that is there."""
-    return next(filter(None, map(shutil.which, names)), None)
 
 
 class Page:
@@ -89,19 +80,8 @@ class Page:
 
 @pytest.fixture(scope="module")
 def driver() -> Iterator[webdriver.Chrome]:
-    program, control = installed(BROWSERS), installed(DRIVERS)
-    if program is None or control is None:
-        pytest.skip("no Chromium with its driver here: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    options.add_argument("--headless=new")
-    if getattr(os, "geteuid", lambda: 1)() == 0:
-        options.add_argument("--no-sandbox")  # which root cannot have
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=control))
-    try:
+    with headless() as browser:
         yield browser
-    finally:
-        browser.quit()
 
 
 @pytest.fixture(params=["desk", pytest.param("phone", marks=pytest.mark.long)])

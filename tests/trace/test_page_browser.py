@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.browser import headless
 from tests.conformance.golden_apps import CASES, FRAMEWORKS, record
 from wsgi_core.trace import Event, compare
 from wsgi_core.trace.page import render_page
@@ -20,27 +19,10 @@ from wsgi_core.trace.page import render_page
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 
 
-def installed(*names: str) -> str | None:
-    """The first of these programs that is there."""
-    return next(filter(None, map(shutil.which, names)), None)
-
-
 @pytest.fixture(scope="module")
 def driver() -> Iterator[webdriver.Chrome]:
-    program = installed("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    control = installed("chromedriver", "chromium.chromedriver")
-    if program is None or control is None:
-        pytest.skip("no Chromium with its driver here: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    options.add_argument("--headless=new")
-    if getattr(os, "geteuid", lambda: 1)() == 0:
-        options.add_argument("--no-sandbox")  # which root cannot have
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=control))
-    try:
+    with headless() as browser:
         yield browser
-    finally:
-        browser.quit()
 
 
 @pytest.fixture(scope="module")
