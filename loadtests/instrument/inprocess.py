@@ -64,7 +64,11 @@ def measure(
         "block_ms": budget.block_ms,
         "seed": hash_seed,
     }
-    answer = _run(orders, hash_seed)
+    return processes_of(_run(orders, hash_seed), hash_seed)
+
+
+def processes_of(answer: dict[str, Any], hash_seed: int) -> dict[str, Process]:
+    """The samples in a worker's answer, by their key."""
     about = {"hash_seed": hash_seed, "clock": answer["clock"], "clock_step_ns": answer["clock_step_ns"]}
     return {key: Process(**about, blocks=blocks) for key, blocks in answer["samples"].items()}
 
@@ -74,19 +78,25 @@ def _orders(experiments: Sequence[Experiment], rows: Sequence[Row]) -> dict[str,
 
 
 def _run(orders: dict[str, Any], hash_seed: int) -> dict[str, Any]:
+    code, out, said = carried_out("loadtests.instrument.worker", orders, hash_seed)
+    if code == 4:
+        raise Mismatch(said.strip())
+    if code:
+        raise worker_failed(said.strip())
+    answer: dict[str, Any] = json.loads(out)
+    return answer
+
+
+def carried_out(module: str, orders: dict[str, Any], hash_seed: int) -> tuple[int, bytes, str]:
+    """Exit code, standard output and standard error of a worker with these orders. It ends with whoever waits."""
     environ = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
-    command = [sys.executable, "-m", "loadtests.instrument.worker"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
-    ) as worker:
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ,
+    ) as worker:  # fmt: skip
         try:
             out, err = worker.communicate(json.dumps(orders).encode())
         except BaseException:
             worker.kill()
             raise
-    if worker.returncode == 4:
-        raise Mismatch(err.decode("utf-8", "replace").strip())
-    if worker.returncode:
-        raise worker_failed(err.decode("utf-8", "replace").strip())
-    answer: dict[str, Any] = json.loads(out)
-    return answer
+    return worker.returncode, out, err.decode("utf-8", "replace")

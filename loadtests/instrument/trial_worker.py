@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from loadtests.instrument.app_loader import AppError
-from loadtests.instrument.driver import Answer, WrongAnswer, ask, clock_step_ns, compare, freeze_heap, load, run_block
+from loadtests.instrument.driver import Answer, WrongAnswer, ask, compare, load, run_block
 from loadtests.instrument.exchanges import EnvironMaker
 from loadtests.instrument.request import Request
-from loadtests.instrument.worker import DRIVER, STEPS_IN_A_BLOCK, balanced_orders
+from loadtests.instrument.worker import DRIVER, balanced_orders, timed
 from loadtests.rungs.work import driver_app
 
 if TYPE_CHECKING:
@@ -165,17 +165,7 @@ def carry_out(orders: dict[str, Any]) -> dict[str, Any]:
     benches = [Bench(trial, COMPARED if seconds else None) for trial in orders["trials"]]
     if not seconds:
         return {"answers": {bench.key: bench.answered() for bench in benches}}
-    step = clock_step_ns()
-    block_ns = round(orders["block_ms"] * 1e6)
-    dice = random.Random(orders["seed"])
-    dice.shuffle(benches)
-    freeze_heap()
-    samples = {}
-    for bench in benches:
-        bench.calibrate(block_ns, orders["warm_up"])
-        samples[bench.key] = bench.rounds(seconds, dice)
-    clock = "cpu" if step * STEPS_IN_A_BLOCK <= block_ns else "wall"
-    return {"clock": clock, "clock_step_ns": step, "samples": samples}
+    return timed(benches, orders)
 
 
 def main() -> int:

@@ -8,14 +8,11 @@ Each trial is measured by several processes (``trial_worker.py``), each with a h
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from loadtests.instrument.inprocess import Mismatch, RunFailed
+from loadtests.instrument.inprocess import Mismatch, RunFailed, carried_out, processes_of
 from loadtests.instrument.request import Request
 from loadtests.instrument.results import ExperimentResult, Process
 from loadtests.studies import Contender
@@ -104,27 +101,16 @@ def measure(trials: Sequence[Trial], pace: Pace, hash_seed: int) -> dict[str, Pr
         "block_ms": pace.block_ms,
         "seed": hash_seed,
     }
-    answer = _run(orders, hash_seed)
-    about = {"hash_seed": hash_seed, "clock": answer["clock"], "clock_step_ns": answer["clock_step_ns"]}
-    return {key: Process(**about, blocks=blocks) for key, blocks in answer["samples"].items()}
+    return processes_of(_run(orders, hash_seed), hash_seed)
 
 
 def _run(orders: dict[str, Any], hash_seed: int) -> dict[str, Any]:
-    environ = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
-    command = [sys.executable, "-m", "loadtests.instrument.trial_worker"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
-    ) as worker:
-        try:
-            out, err = worker.communicate(json.dumps(orders).encode())
-        except BaseException:
-            worker.kill()
-            raise
+    code, out, err = carried_out("loadtests.instrument.trial_worker", orders, hash_seed)
     # What the application itself wrote to standard error stands before the mark, and is not what is wrong.
-    said = err.decode("utf-8", "replace").rpartition("\0")[2].strip()
-    if worker.returncode == 4:
+    said = err.rpartition("\0")[2].strip()
+    if code == 4:
         raise Mismatch(said)
-    if worker.returncode:
-        raise RunFailed(said or f"a measuring process ended with {worker.returncode}", 5)
+    if code:
+        raise RunFailed(said or f"a measuring process ended with {code}", 5)
     answer: dict[str, Any] = json.loads(out)
     return answer

@@ -11,9 +11,9 @@ import json
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from loadtests.instrument import asgi
 from loadtests.instrument.driver import (
@@ -39,6 +39,15 @@ COMPARED_WHEN_MEASURING = 10
 DRIVER = "driver"
 
 Target = WsgiTarget | asgi.AsgiTarget
+
+
+class Timeable(Protocol):
+    """Contenders that are timed in rounds."""
+
+    key: str
+
+    def calibrate(self, block_ns: int, warm_up: float) -> None: ...
+    def rounds(self, seconds: float, dice: random.Random) -> list[list[int]]: ...
 
 
 class Bench:
@@ -113,16 +122,20 @@ def measure(orders: dict[str, Any]) -> dict[str, Any]:
     benches = [Bench(experiment, orders["rows"], compared) for experiment in orders["experiments"]]
     if not orders["seconds"]:
         return {}
+    return timed(benches, orders)
+
+
+def timed(benches: Sequence[Timeable], orders: dict[str, Any]) -> dict[str, Any]:
+    """The samples of each bench by its key, one bench after the other in an order that is drawn, and their clock."""
     step = clock_step_ns()
     block_ns = round(orders["block_ms"] * 1e6)
-    clock = "cpu" if step * STEPS_IN_A_BLOCK <= block_ns else "wall"
     dice = random.Random(orders["seed"])
-    dice.shuffle(benches)
-    samples = {}
     freeze_heap()
-    for bench in benches:
+    samples = {}
+    for bench in dice.sample(benches, len(benches)):
         bench.calibrate(block_ns, orders["warm_up"])
         samples[bench.key] = bench.rounds(orders["seconds"], dice)
+    clock = "cpu" if step * STEPS_IN_A_BLOCK <= block_ns else "wall"
     return {"clock": clock, "clock_step_ns": step, "samples": samples}
 
 
