@@ -15,6 +15,7 @@ import click
 from .inference import ModelError
 from .observability.logs import log_to_stderr, wanted_level
 from .serving import Server
+from .serving.memory import keep_what_is_loaded
 from .serving.signals import stop_on_signals
 from .settings import Settings
 from .settings.options import load_for_command, settings_options
@@ -73,10 +74,12 @@ def make_server(settings: Settings) -> Server:
         message = f"cannot listen on {host}:{port}: {reason}. Choose another --port or --host."
         raise StartError(message, EXIT_PORT) from e
     try:
-        return Server(_load_or_refuse(settings), sock, settings)
+        server = Server(_load_or_refuse(settings), sock, settings)
     except BaseException:
         sock.close()
         raise
+    keep_what_is_loaded()
+    return server
 
 
 def _load_or_refuse(settings: Settings) -> t.Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from io import BufferedReader
@@ -160,6 +161,14 @@ def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
     fields.update({name.replace("_", "-"): value for name, value in headers.items()})
     head = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     return "\r\n".join([*head, "", ""]).encode("latin-1") + body
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    give_up = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
 
 
 @contextmanager

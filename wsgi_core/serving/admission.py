@@ -41,17 +41,16 @@ class Admission:
     def enter(self, client: str) -> Ticket | Reason:
         """A place for a request of ``client``, or why there is none."""
         with self._lock:
-            refusal: Reason | None = None
-            if self.per_client and self._clients[client] >= self.per_client:
-                refusal = "client"
-            elif self.inside >= self.at_work + self.waiting:
-                refusal = "overloaded"
-            if refusal:
-                self.refused[refusal] += 1
-                return refusal
+            if reason := self._reason(client):
+                return reason
             self.inside += 1
             self._clients[client] += 1
         return Ticket(client)
+
+    def look(self, client: str) -> Reason | None:
+        """Why there is no place for ``client`` now, which counts as a refusal; None if there is one, not taken yet."""
+        with self._lock:
+            return self._reason(client)
 
     def leave(self, ticket: Ticket) -> None:
         """Give a place back; a second time does nothing."""
@@ -62,3 +61,13 @@ class Admission:
                 self._clients[ticket.client] -= 1
                 if not self._clients[ticket.client]:
                     del self._clients[ticket.client]
+
+    def _reason(self, client: str) -> Reason | None:
+        reason: Reason | None = None
+        if self.per_client and self._clients[client] >= self.per_client:
+            reason = "client"
+        elif self.inside >= self.at_work + self.waiting:
+            reason = "overloaded"
+        if reason:
+            self.refused[reason] += 1
+        return reason

@@ -17,8 +17,10 @@ from .parser import Parser
 # Seconds in which what a client still sends after the last answer is read and thrown away. Closing at once would
 # reset the connection, and the reset can overtake the answer.
 _LINGER = 2.0
-# Bytes in which no more than some hundred requests or a thousand chunks can be, so that the I/O thread goes on soon.
+# Bytes to read at once: so few that no more than some hundred requests or a thousand chunks can be in them, after which
+# the I/O thread goes on to others; of a plain body as many as fit in.
 _PIECE = 8 << 10
+_READS_IN_A_TURN = 16
 MAX_IN_A_ROW = 100
 """Requests that a client may send without awaiting an answer: each takes far more memory than its bytes."""
 
@@ -46,8 +48,8 @@ class Task(WSGITask):  # type: ignore[misc]
         self.channel.send_head()
 
     def build_response_header(self) -> bytes:
-        """The head of the answer; while the server stops, the connection's last one."""
-        if self.channel.server.stopping:
+        """The head of the answer, which may be the connection's last."""
+        if self.channel.server.last_here():
             # As if the client had asked for it, whichever version of HTTP it speaks.
             self.request.headers["CONNECTION"] = "close"
         head: bytes = super().build_response_header()
@@ -61,7 +63,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """What waitress makes of an accepted connection.
 
     `client`: its address. `ticket`: its request's place. `refusals`: requests to be answered by whoever finds them.
-    `head`: of the answer, for as long as nothing of its body has come.
+    `head`: of the answer, for as long as nothing of its body has come. `more`: there may be more to read.
     """
 
     task_class = Task
@@ -75,6 +77,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.ticket: Ticket | None = None
         self.refusals: list[Parser] = []
         self.head = b""
+        self.more = False
         self.linger_until = 0.0
         super().__init__(server, sock, addr, adj, map)
 
@@ -83,26 +86,37 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Whether nothing is asked here, nothing is being sent, and nothing is left to send."""
         return not (self.requests or self.request or self.total_outbufs_len or self.close_when_flushed)
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the last answer has been given here."""
+        return bool(self.linger_until or self.close_when_flushed)
+
     def received(self, data: bytes) -> bool:
         """Take bytes, on the I/O thread."""
-        taken = True
-        while data and taken:
-            size = self._piece(len(data))
-            taken = super().received(data[:size]) and not self._too_many_in_a_row()
-            data = data[size:]
+        taken = super().received(data) and not self._too_many_in_a_row()
+        if self.request is not None and self.request.waits_for_judgement:
+            self._judge(self.request)
         self._answer_refused()
         return taken
+
+    def send_continue(self) -> None:
+        """Have the client send the body, once it is known that there is a place for it."""
+        if self.request is not None and not self.request.waits_for_judgement:
+            super().send_continue()
 
     def service(self) -> None:
         """Answer the request at the head of the queue, on a thread of one of the lanes."""
         super().service()
         self._answer_refused()
+        self.server.changed(self)
 
     def write_soon(self, data: Any) -> int:
         """Send, after the head if that has not gone yet."""
         if self.head:
             data, self.head = self.head + bytes(data), b""
         sent: int = super().write_soon(data)
+        if self.total_outbufs_len:
+            self.server.changed(self)
         return sent
 
     def send_head(self) -> None:
@@ -125,6 +139,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.requests.append(request)
             self.server.add_task(self)
         self._answer_refused()
+        self.server.changed(self)
 
     def close_unasked(self) -> None:
         """Close an idle connection, unless a request has come just now."""
@@ -135,17 +150,40 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if not come:
             self.handle_close()
 
+    def read_at_once(self) -> None:
+        """Read what came with the connection, which is mostly the request."""
+        try:
+            data = self.socket.recv(_PIECE)
+        except OSError:  # nothing yet
+            return
+        if data:
+            self.last_activity = time.time()
+            self.received(data)
+
     def readable(self) -> bool:
         """Whether to read; after the last answer too, to see the client's end."""
         return bool(self.linger_until or super().readable())
 
+    def recv(self, buffer_size: int) -> bytes:
+        """What has come, at most a piece; empty at the end."""
+        size = buffer_size if self.request is not None and self.request.plain_body else _PIECE
+        data: bytes = super().recv(size)
+        self.more = len(data) == size
+        return data
+
     def handle_read(self) -> None:
-        """Read; what comes after the last answer is thrown away."""
+        """Read: the head, and at once some of the body. What comes after the last answer is thrown away."""
         if not self.linger_until:
             super().handle_read()
+            for _ in range(_READS_IN_A_TURN):
+                if not (self.more and self.connected and self.request is not None and self.request.plain_body):
+                    break
+                super().handle_read()
+            if self.close_when_flushed and self.connected:
+                self.handle_write()
             return
         try:
-            if self.recv(65536):  # closes by itself at the client's end
+            if self.recv(_PIECE):  # closes by itself at the client's end
                 self.last_activity = time.time()
         except OSError:
             self.handle_close()
@@ -175,10 +213,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         else:
             self.linger_until = time.monotonic() + _LINGER
 
-    def _piece(self, length: int) -> int:
-        """How many bytes to take at once: of requests and chunks few, as many fit in; of a plain body all."""
-        request = self.request
-        return length if request is not None and request.body_rcv is not None and not request.chunked else _PIECE
+    def _judge(self, request: Parser) -> None:
+        """A body for which there is no place as it begins is not kept; who asked first need not send it."""
+        refusal = request.judge(self.server.task_dispatcher.refusal(self, request))
+        if not request.expect_continue:
+            return
+        if refusal is not None:
+            refusal.keep = False
+            self.give_up(refusal)
+        with self.requests_lock:
+            if self.request is request and not (self.requests or self.sent_continue):
+                super().send_continue()
 
     def _too_many_in_a_row(self) -> bool:
         """Whether more requests were sent in a row than are kept; then the last that is kept is refused."""

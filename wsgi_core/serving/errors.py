@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
+from functools import lru_cache
+from typing import Any
 
-from waitress.task import ErrorTask
-from waitress.utilities import Error
+from waitress.utilities import Error, build_http_date
 
 Headers = list[tuple[str, str]]
 
@@ -58,20 +60,44 @@ def overloaded(retry_after: int, body: str = "too many requests at once") -> Ref
     return Refusal(503, "Service Unavailable", body, [("Retry-After", str(retry_after))], keep=True)
 
 
-class JSONErrorTask(ErrorTask):  # type: ignore[misc]
-    """Answers `request.error`, one of the above or waitress's own, in JSON."""
+@lru_cache(maxsize=64)
+def _json(text: str) -> str:
+    return json.dumps({"error": text}, separators=(",", ":")) + "\n"
 
-    def execute(self) -> None:
-        """Write the answer; the connection ends with it where the next request's start is not known."""
+
+class JSONErrorTask:
+    """Answers `request.error`, one of the above or waitress's own, in JSON. What waitress's channel takes for a task.
+
+    A crowd is answered here, request after request on the one thread that reads them all: so no more is done than it
+    takes.
+    """
+
+    wrote_header = True
+
+    def __init__(self, channel: Any, request: Any) -> None:
+        self.channel = channel
+        self.request = request
+        # Where the next request's start is not known, or nobody wants it, the connection ends with this answer.
+        keep = getattr(request.error, "keep", False)
+        self.close_on_finish = not keep or request.connection_close or channel.server.last_here()
+
+    def service(self) -> None:
+        """Write the answer, in one piece, as every answer: see `Task.write`."""
         error = self.request.error
-        body = json.dumps({"error": error.body}, separators=(",", ":")).encode("ascii") + b"\n"
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        self.response_headers.extend(getattr(error, "headers", ()))
-        if not getattr(error, "keep", False):
-            self.set_close_on_finish()
-        self.content_length = len(body)
-        head: bytes = self.build_response_header()
-        self.wrote_header = True
-        # In one piece, as every answer: see `Task.write`.
-        self.channel.write_soon(head + (b"" if getattr(self.request, "command", "") == "HEAD" else body))
+        body = _json(error.body)
+        version = self.request.version if self.request.version == "1.1" else "1.0"
+        lines = [
+            f"HTTP/{version} {error.code} {error.reason}",
+            f"Content-Length: {len(body)}",
+            "Content-Type: application/json",
+            f"Date: {build_http_date(time.time())}",
+            f"Server: {self.channel.adj.ident}",
+            *(f"{name}: {value}" for name, value in getattr(error, "headers", ())),
+        ]
+        if self.close_on_finish:
+            lines.append("Connection: close")
+        elif version == "1.0":
+            lines.append("Connection: Keep-Alive")
+        if getattr(self.request, "command", "") == "HEAD":
+            body = ""
+        self.channel.write_soon("\r\n".join([*lines, "", body]).encode("latin-1"))

@@ -91,18 +91,24 @@ class Lanes:
         The caller holds the channel's lock.
         """
         request = channel.requests[0]
-        if request.error is None and request.path in ALWAYS and request.command in ("GET", "HEAD"):
+        if request.error is None and _is_monitoring(request):
             self._monitor.put((channel, None))
             return
         if request.error is None:
-            client = forwarded_client(channel.client, request.headers, self.settings)
-            admitted = self.admission.enter(client)
+            admitted = self.admission.enter(self._client(channel, request))
             if isinstance(admitted, Ticket):
                 channel.ticket = admitted
                 self._work.put((channel, admitted))
                 return
             request.error = self._refusal(admitted)
         channel.refusals.append(request)
+
+    def refusal(self, channel: Any, request: Any) -> Refusal | None:
+        """What to answer to a request whose head has come, if there is no place for it now."""
+        if _is_monitoring(request):
+            return None
+        reason = self.admission.look(self._client(channel, request))
+        return self._refusal(reason) if reason else None
 
     def give_back(self, ticket: Ticket) -> None:
         """A request at work needs its place no longer; a second time does nothing."""
@@ -128,6 +134,9 @@ class Lanes:
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
+
+    def _client(self, channel: Any, request: Any) -> str:
+        return forwarded_client(channel.client, request.headers, self.settings)
 
     def _refusal(self, reason: Reason) -> Refusal:
         if reason == "client":
@@ -178,6 +187,10 @@ class Lanes:
             self.admission.refused["expired"] += 1
             text = "the time for this request was over before it began"
             request.error = overloaded(self.settings.retry_after, text)
+
+
+def _is_monitoring(request: Any) -> bool:
+    return request.path in ALWAYS and request.command in ("GET", "HEAD")
 
 
 def _body_size(turn: _Turn) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+import threading
 import time
 from copy import copy
 from typing import Any
@@ -14,24 +15,33 @@ from waitress.server import TcpWSGIServer
 
 from ..settings import Settings
 from ..shared.refuse import refuse_new
+from . import nonblocking
+from .bodies import Bodies
 from .channel import Channel
+from .descriptors import open_files
 from .errors import too_slow
 from .lanes import Lanes
 from .parser import Limits, Parser
+from .poller import Poller
 from .proxies import believe_proxy
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# A process on Windows can wait for 512 sockets at most; the rest is for the listener and its like.
-_WINDOWS_CONNECTIONS = 450
-# Seconds without a request after which a connection may be closed to make room for another, and for a stop.
+# A process on Windows can wait for 512 sockets at most; the rest is for guests, the listener and its like.
+_WINDOWS_CONNECTIONS = 400
+# Seconds without a request after which a connection may be closed: for a stop, and to make room for others.
 _MAY_GO = 1.0
+_MAKES_ROOM = 2.0
 # Seconds of silence after its last answer in which a client may close its side itself, also where there is no room.
 _HEARD_OUT = 0.05
+# Bytes of the bodies on their way that wait in memory; the rest waits in files.
+_BODIES_IN_MEMORY = 16 << 20
 # A body that is worked on as it is read, and so may be larger than others.
 STREAM_PATH = "/predict/stream"
 _ACCEPTED_IN_A_ROW = 64
-_SECONDS_BETWEEN_LOOKS = 0.02
+# One for the client, one for a body that does not fit into memory.
+_FILES_A_CONNECTION = 2
+_OTHER_FILES = 100
 
 
 def make_limits(settings: Settings, sock: socket.socket) -> Limits:
@@ -40,11 +50,11 @@ def make_limits(settings: Settings, sock: socket.socket) -> Limits:
     limits = Limits(
         sockets=[sock],
         ident="wsgi_core",
+        backlog=4096,
         # It counts the framing of chunks too; the parser looks at the body itself.
         max_request_body_size=8 * max(settings.max_content_length, *body_limits.values()),
         max_request_header_size=settings.max_header_bytes,
         recv_bytes=64 << 10,
-        inbuf_overflow=64 << 10,  # what is larger waits in a temporary file
         outbuf_high_watermark=1 << 20,
         channel_request_lookahead=1,  # to see that a client has left while its request is at work
         clear_untrusted_proxy_headers=False,  # `believe_proxy` does
@@ -52,6 +62,7 @@ def make_limits(settings: Settings, sock: socket.socket) -> Limits:
     limits.max_headers = settings.max_headers
     limits.max_content_length = settings.max_content_length
     limits.body_limits = body_limits
+    limits.bodies = Bodies(_BODIES_IN_MEMORY)
     limits.by_path = {}
     streamed = copy(limits)
     streamed.max_content_length = settings.stream_max_content_length
@@ -61,51 +72,79 @@ def make_limits(settings: Settings, sock: socket.socket) -> Limits:
 
 
 def connection_limit(settings: Settings, platform: str) -> int:
-    """How many connections may be open on a ``platform`` (`sys.platform`)."""
-    return min(settings.max_connections, _WINDOWS_CONNECTIONS) if platform == "win32" else settings.max_connections
+    """How many connections there should be on a ``platform`` (`sys.platform`)."""
+    if platform == "win32":
+        return min(settings.max_connections, _WINDOWS_CONNECTIONS)
+    files = open_files(_FILES_A_CONNECTION * _with_guests(settings.max_connections) + _OTHER_FILES)
+    return min(settings.max_connections, max(1, int(((files - _OTHER_FILES) / _FILES_A_CONNECTION - 1) * 0.8)))
+
+
+def _with_guests(connections: int) -> int:
+    """How many there may be while some of them go."""
+    return connections + 1 + connections // 4
 
 
 class Listener(TcpWSGIServer):  # type: ignore[misc]
-    """Accepts on a bound socket. Only the thread that runs the loop may call it, `pull_trigger` excepted."""
-
-    channel_class = Channel
+    """Accepts on a bound socket. Only the thread that runs the loop may call it, `wake` and `changed` excepted."""
 
     def __init__(self, app: Any, sock: socket.socket, settings: Settings, lanes: Lanes) -> None:
         self.settings = settings
         self.limit = connection_limit(settings, sys.platform)
         self.stopping = False
-        self._next_look = 0.0
+        self._most = _with_guests(self.limit)
+        self._thread = 0
+        self._to_let_go = 0
         sockinfo = (sock.family, sock.type, sock.proto, sock.getsockname())
         limits = make_limits(settings, sock)
-        super().__init__(believe_proxy(app, settings), {}, True, sock, lanes, limits, sockinfo, bind_socket=False)
+        self.poller = Poller()
+        application = believe_proxy(app, settings)
+        super().__init__(application, self.poller, True, sock, lanes, limits, sockinfo, bind_socket=False)
 
     def set_reuse_addr(self) -> None:
         """The socket came bound; nothing is shared that was not meant to be."""
 
     def step(self, timeout: float) -> None:
         """Wait at most ``timeout`` seconds for something to do, and do it."""
-        # select() takes no more than 1,024 files, and on Windows poll() is missing.
-        wasyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)
+        self._thread = threading.get_ident()
+        self.poller.changed(self)  # there may be room
+        self.poller.step(timeout)
+
+    def wake(self) -> None:
+        """Have `step` come back; from any thread."""
+        self.trigger.pull_trigger()
+
+    def pull_trigger(self) -> None:
+        """Nothing: waitress's channels wake the loop to look at all of them, ours by `changed` to look at one."""
+
+    def changed(self, channel: Channel) -> None:
+        """A channel may wait for something else than before; from any thread."""
+        if self.poller.changed(channel) and threading.get_ident() != self._thread:
+            self.wake()
 
     def readable(self) -> bool:
-        """Whether to accept: there is room, or an idle connection that can make it."""
-        return bool(self.accepting) and (self._has_room() or self._oldest_idle() is not None)
+        """Whether to accept."""
+        return bool(self.accepting) and len(self.active_channels) < self._most
 
     def handle_accept(self) -> None:
-        """Accept who is there, as far as there is room; then one in the place of who has been idle longest."""
-        if self._has_room():
-            self._accept(_ACCEPTED_IN_A_ROW)
-        elif oldest := self._oldest_idle():
-            oldest.close_unasked()
-            self._accept(1)
+        """Accept who is there."""
+        self._accept(min(self._most, len(self.active_channels) + _ACCEPTED_IN_A_ROW))
 
-    def _accept(self, count: int) -> None:
-        """Accept at most so many connections, and no more than have room."""
-        before = -1
-        for _ in range(min(count, self.limit - len(self.active_channels))):
-            if before == (before := len(self.active_channels)):
+    def last_here(self) -> bool:
+        """Whether an answer given now is to be its connection's last: the server stops, or others wait for a turn."""
+        if not self._to_let_go:
+            return self.stopping
+        self._to_let_go -= 1
+        return True
+
+    def _accept(self, up_to: int) -> None:
+        """Accept until there are so many connections, or nobody waits."""
+        while len(self.active_channels) < up_to:
+            try:
+                sock, address = nonblocking.accept(self.socket)
+                self.set_socket_options(sock)
+            except OSError:  # nobody waits, or has gone again
                 return
-            super().handle_accept()
+            Channel(self, sock, address, self.adj, map=self._map).read_at_once()
 
     def refuse_new(self) -> None:
         """Let nobody else in. Those in the system's queue are accepted as before, until `stop_listening`."""
@@ -113,7 +152,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
     def stop_listening(self) -> None:
         """Accept the last and close the socket. The connections that are open stay so, and are used once more."""
-        self._accept(self.limit)
+        self._accept(self._most)
         self.accepting = False
         self.stopping = True
         wasyncore.dispatcher.close(self)
@@ -121,6 +160,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
     def look_after(self, now: float) -> None:
         """End the connections whose time is over. ``now``: time.monotonic()."""
         wall = time.time()  # which waitress notes for each channel
+        self._make_room(wall)
         for channel in list(self.active_channels.values()):
             if channel.linger_until:
                 if now >= channel.linger_until:
@@ -142,6 +182,11 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         """How many connections wait for an answer, or for the rest of one."""
         return sum(bool(channel.requests or channel.total_outbufs_len) for channel in self.active_channels.values())
 
+    def close(self) -> None:
+        """Close everything that is left."""
+        super().close()
+        self.poller.close()
+
     def close_all(self) -> None:
         """Close every connection."""
         for channel in list(self.active_channels.values()):
@@ -155,28 +200,21 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         elif age >= self.settings.body_timeout:
             channel.give_up(too_slow("the body took too long"))
 
-    def _has_room(self) -> bool:
-        return len(self.active_channels) < self.limit
-
-    def _oldest_idle(self) -> Channel | None:
-        """Who can go for a new connection. Looking at all of them is not for every turn of the loop."""
-        now = time.monotonic()
-        if now < self._next_look:
-            return None
-        wall = time.time()
-        # Who was told to go asks nothing more. A request of one who is only idle may be on its way.
-        found = self._told_to_go(wall - _HEARD_OUT)
-        if found is None:
-            found = min(self._idle_since(wall - _MAY_GO), key=lambda channel: channel.last_activity, default=None)
-        if found is None:
-            self._next_look = now + _SECONDS_BETWEEN_LOOKS
-        return found
-
-    def _told_to_go(self, wall: float) -> Channel | None:
-        """A client that has had its last answer, has sent nothing since, and does not close its side."""
-        channels: list[Channel] = list(self.active_channels.values())
-        return next((channel for channel in channels if channel.linger_until and channel.last_activity <= wall), None)
+    def _make_room(self, wall: float) -> None:
+        """Where there are more connections than there should be, the idle ones end, or else some with their answers."""
+        leaving = [channel for channel in self.active_channels.values() if channel.leaving]
+        self._to_let_go = max(0, len(self.active_channels) - self.limit - len(leaving))
+        if not self._to_let_go:
+            return
+        for channel in leaving:
+            if channel.linger_until and channel.last_activity <= wall - _HEARD_OUT:
+                channel.handle_close()
+        for channel in self._idle_since(wall - _MAKES_ROOM)[: self._to_let_go]:
+            self._to_let_go -= 1
+            channel.close_unasked()
 
     def _idle_since(self, wall: float) -> list[Channel]:
+        """Those without a request since then, who has been so for longest first."""
         channels: list[Channel] = list(self.active_channels.values())
-        return [channel for channel in channels if channel.idle and channel.last_activity <= wall]
+        idle = [channel for channel in channels if channel.last_activity <= wall and channel.idle]
+        return sorted(idle, key=lambda channel: channel.last_activity)

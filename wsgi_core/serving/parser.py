@@ -13,7 +13,8 @@ from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.utilities import RequestEntityTooLarge, RequestHeaderFieldsTooLarge
 
-from .errors import bad_request, header_too_large, too_large
+from .bodies import Bodies, Body, Nowhere
+from .errors import Refusal, bad_request, header_too_large, too_large
 
 # The pattern that waitress matches a header line with takes a time quadratic in the blanks at the value's start.
 _MANY_BLANKS = re.compile(rb":[ \t]{64}")
@@ -36,28 +37,54 @@ class Limits(Adjustments):  # type: ignore[misc]
     max_content_length: int
     body_limits: dict[str, int]
     """By path, where another limit holds than `max_content_length`."""
+    bodies: Bodies
     by_path: dict[str, Limits]
     """What holds instead for the paths whose bodies have a limit of their own."""
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """One request while it is read. `started`, `received_at`: when its first and its last byte came, monotonic."""
+    """One request while it is read. `started`, `received_at`: when its first and its last byte came, monotonic.
+
+    `waits_for_judgement`: its head is there, its body is not, and nobody has looked yet whether there is a place.
+    """
 
     adj: Limits
+    completed: bool
+    error: Any
 
     def __init__(self, adj: Limits) -> None:
         super().__init__(adj)
         self.started = time.monotonic()
         self.received_at = 0.0
+        self.waits_for_judgement = False
+        self._refusal: Refusal | None = None
+
+    @property
+    def plain_body(self) -> bool:
+        """Whether what comes next are so many bytes of a body as was said before."""
+        return self.body_rcv is not None and not self.chunked
+
+    def judge(self, refusal: Refusal | None) -> Refusal | None:
+        """Take what is to be answered when the body is over, if it is to be refused."""
+        self.waits_for_judgement = False
+        self._refusal = refusal
+        if refusal is not None:
+            kept, self.body_rcv.buf = self.body_rcv.buf, Nowhere(len(self.body_rcv))
+            kept.close()
+        return refusal
 
     def received(self, data: bytes) -> int:
         """Take bytes; how many of them belong to this request. `error` is set for what is refused."""
+        in_head = not self.headers_finished
         consumed: int = super().received(data)
         if self.body_rcv is not None and self.error is None:
             self._limit_body(self.body_rcv)
         if self.completed:
             self.received_at = time.monotonic()
+            self.error = self.error or self._refusal
             self._name_limits()
+        elif in_head:
+            self.waits_for_judgement = self.headers_finished
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -71,6 +98,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         except TransferEncodingNotImplemented as error:
             raise ParsingError("the only Transfer-Encoding known here is chunked") from error
         self.adj = self.adj.by_path.get(self.path, self.adj)
+        if self.body_rcv is not None:
+            self.body_rcv.buf = Body(self.adj.bodies)
         if b"transfer-encoding" in header_plus.lower():
             self._refuse_smuggling(header_plus)
         if header_plus.count(b"\r\n") > self.adj.max_headers + 2:  # with the request line and the empty one

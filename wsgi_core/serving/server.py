@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import sys
 import time
 from typing import Any
 
@@ -26,9 +25,6 @@ logger = logging.getLogger("wsgi_core.serving")
 # Seconds after which the loop looks around even if nothing happens: for the time limits, and on Windows for signals.
 _TICK = 0.25
 _TICK_OF_A_STOP = 0.02
-# Seconds after which a thread that computes lets another one on. The I/O thread has to ask for each of its calls to the
-# system, and with Python's 5 ms it would get through 200 of them a second while the others are busy.
-_SWITCH_INTERVAL = 0.0005
 # Looking at every connection is not for every turn of the loop, of which there are thousands a second.
 _SECONDS_BETWEEN_LOOKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
@@ -71,7 +67,6 @@ class Server:
 
     def run(self) -> bool:
         """Serve until `stop`; whether everybody who was there got an answer, and every thread has ended."""
-        sys.setswitchinterval(_SWITCH_INTERVAL)
         return_large_blocks()
         try:
             while not self._done():
@@ -122,4 +117,4 @@ class Server:
 
     def _wake(self) -> None:
         if not self._ended:
-            self._listener.pull_trigger()
+            self._listener.wake()

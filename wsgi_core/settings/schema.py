@@ -71,9 +71,10 @@ class Settings(BaseModel):
         default=100, ge=1, le=10_000, description="Lines of headers in a request.", json_schema_extra={"answer": "431"}
     )
     max_connections: int = Field(
-        default=400, ge=1, le=100_000,
-        description="Open connections (on Windows never more than 450); the idle ones are closed for new ones.",
-        json_schema_extra={"answer": "waits to be accepted"},
+        default=1000, ge=1, le=100_000,
+        description="Open connections (on Windows never more than 400); for a quarter more, others go: who is idle, or"
+        " else some of those that are answered.",
+        json_schema_extra={"answer": "Connection: close"},
     )  # fmt: skip
     header_timeout: float = Field(
         default=10, gt=0, description="Seconds from a request's first byte to the end of its headers.",

@@ -1,0 +1,58 @@
+"""There are never more connections than the process may have files open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wsgi_core.serving import descriptors, listener
+from wsgi_core.settings import Settings
+
+
+class Limits:
+    """The module `resource`, of a process with these limits."""
+
+    RLIMIT_NOFILE = 7
+    RLIM_INFINITY = -1
+
+    def __init__(self, soft: int, hard: int, *, refuses: bool = False) -> None:
+        self.soft, self.hard, self.refuses = soft, hard, refuses
+
+    def getrlimit(self, which: int) -> tuple[int, int]:
+        assert which == self.RLIMIT_NOFILE
+        return self.soft, self.hard
+
+    def setrlimit(self, which: int, limits: tuple[int, int]) -> None:
+        if self.refuses:
+            raise ValueError("current limit exceeds maximum limit")
+        self.soft, self.hard = limits
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"),
+    [
+        (Limits(4096, 4096), 3000),
+        (Limits(1024, 4096), 3000),
+        (Limits(1024, Limits.RLIM_INFINITY), 3000),
+        (Limits(Limits.RLIM_INFINITY, Limits.RLIM_INFINITY), 3000),
+        (Limits(1024, 2048), 2048),
+        (Limits(256, 4096, refuses=True), 256),
+        (None, 3000),
+    ],
+)
+def test_the_limit_is_raised_as_far_as_it_may(monkeypatch: pytest.MonkeyPatch, limits: Any, found: int):
+    monkeypatch.setattr(descriptors, "resource", limits)
+    assert descriptors.open_files(3000) == found
+    assert limits is None or limits.refuses or limits.soft in (Limits.RLIM_INFINITY, max(found, limits.soft))
+
+
+def test_on_windows_there_are_never_more_than_400_connections():
+    assert listener.connection_limit(Settings(max_connections=2000), "win32") == 400
+    assert listener.connection_limit(Settings(max_connections=40), "win32") == 40
+
+
+@pytest.mark.parametrize(("files", "connections"), [(1 << 20, 1000), (1024, 368), (0, 1)])
+def test_elsewhere_each_connection_may_need_two_files(monkeypatch: pytest.MonkeyPatch, files: int, connections: int):
+    monkeypatch.setattr(descriptors, "resource", Limits(files, files))
+    assert listener.connection_limit(Settings(max_connections=1000), "linux") == connections
