@@ -108,7 +108,7 @@ def _socket(listener: socket.socket, number: int) -> NonBlockingSocket:
 
 
 def _parse_address(family: int, address: bytes) -> tuple[Any, ...]:
-    """Host and port. netinet/in.h: sockaddr_in is family, port, address; sockaddr_in6 has a label before the address."""
+    """Host and port. netinet/in.h: sockaddr_in has family, port, address; sockaddr_in6 a label before the address."""
     port = int.from_bytes(address[2:4], "big")
     host = address[4:8] if family == socket.AF_INET else address[8:24]
     return socket.inet_ntop(family, host), port
