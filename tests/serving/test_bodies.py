@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.serving.running import request, running
+from tests.serving.running import request, running, until
 from wsgi_core.serving import listener
 from wsgi_core.serving.bodies import Bodies, Body, Nowhere
 
@@ -58,3 +58,19 @@ def test_a_request_is_read_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPa
             client.send(request("POST", "/a", b"x" * size))
             assert client.answer().body.endswith(b'"length": %d}' % size)
         assert server.server._listener.adj.bodies._free == memory
+
+
+@pytest.mark.parametrize("memory", [0, 16 << 20])
+def test_a_client_that_leaves_takes_its_body_along(monkeypatch: pytest.MonkeyPatch, memory: int):
+    monkeypatch.setattr(listener, "_BODIES_IN_MEMORY", memory)
+    with running(body_timeout=0.1) as server:
+        bodies = server.server._listener.adj.bodies
+        for leaves in (True, True, False):
+            client = server.connect()
+            client.send(request("POST", "/a", Content_Length="1000000") + b"x" * 100_000)
+            until(lambda: bodies._free < memory or not memory)
+            if leaves:
+                client.close()
+            else:
+                assert client.answer().status == 408
+            until(lambda: bodies._free == memory)

@@ -37,43 +37,41 @@ class Body:
 
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
-        self._pieces: list[bytes] = []
-        self._file: Any = None
-        self._size = self._held = 0
+        self._file: Any = BytesIO()
+        self._in_memory = True
+        self._size = 0
 
     def append(self, data: bytes) -> None:
         """Keep what comes next. Raises OSError if there is no room for it on the disk either."""
-        self._size += len(data)
-        if self._file is None and self._bodies.take(len(data)):
-            self._held += len(data)
-            self._pieces.append(data)
-            return
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
-            self._file.writelines(self._pieces)
-            self._let_go()
+        if self._in_memory and not self._bodies.take(len(data)):
+            file = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
+            file.write(self._file.getbuffer())
+            self._give_back()
+            self._file = file
         self._file.write(data)
+        self._size += len(data)
 
     def getfile(self) -> Any:
         """A file to read it from."""
-        if self._file is None:
-            return BytesIO(b"".join(self._pieces))
         self._file.seek(0)
         return self._file
 
     def close(self) -> None:
         """Nobody will read it any more; a second time does nothing."""
-        if self._file is not None:
-            self._file.close()
-        self._let_go()
+        self._file.close()
+        self._give_back()
 
     def __len__(self) -> int:
         return self._size
 
-    def _let_go(self) -> None:
-        self._pieces = []
-        self._bodies.give_back(self._held)
-        self._held = 0
+    def __del__(self) -> None:
+        # A client that leaves takes its half of a request along, and nobody closes that.
+        self.close()
+
+    def _give_back(self) -> None:
+        if self._in_memory:
+            self._in_memory = False
+            self._bodies.give_back(self._size)
 
 
 class Nowhere:
