@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgi_core.inference import JSONError, strict_json
-from wsgi_core.inference.strict_json import MAX_DEPTH, loads
+from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH, loads
 
 WHOLE = st.integers(-(1 << 63), (1 << 64) - 1)
 SCALARS = st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -119,12 +119,24 @@ def test_brackets_in_strings_do_not_count_as_depth() -> None:
 
 
 @given(VALUES)
-def test_depth_is_the_depth_of_the_value(value: object) -> None:
-    def depth(item: object) -> int:
+def test_depth_and_number_are_those_of_the_value(value: object) -> None:
+    def measure(item: object) -> tuple[int, int]:
         inside = item.values() if isinstance(item, dict) else item if isinstance(item, list) else None
-        return 0 if inside is None else 1 + max(map(depth, inside), default=0)
+        if inside is None:
+            return 0, 0
+        measured = [measure(one) for one in inside]
+        return 1 + max((depth for depth, _ in measured), default=0), 1 + sum(number for _, number in measured)
 
-    assert strict_json._depth(json.dumps(value).encode()) == depth(value)
+    steps = strict_json._steps(json.dumps(value).encode())
+    assert (steps.cumsum(dtype=int).max(initial=0), (steps == 1).sum()) == measure(value)
+
+
+@pytest.mark.parametrize("one", ["[]", '{"a":"["}'])
+def test_so_many_lists_and_objects_and_no_more(one: str) -> None:
+    most = "[" + ",".join([one] * (MAX_CONTAINERS - 1)) + "]"
+    assert loads(most) == json.loads(most)
+    with pytest.raises(JSONError, match=f"more than {MAX_CONTAINERS} lists and objects"):
+        loads(f"[{most}]")
 
 
 def test_a_wide_document_is_not_deep() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.serving.running import request, running, until
 from wsgi_core.serving import listener
-from wsgi_core.serving.bodies import Bodies, Body, Nowhere
+from wsgi_core.serving.bodies import SMALL, Bodies, Body, Nowhere
 
 
 @given(st.lists(st.binary(max_size=30), max_size=12), st.integers(0, 200))
@@ -42,6 +42,20 @@ def test_the_memory_is_for_all_of_them_together():
     second.close()
 
 
+def test_a_large_body_takes_none_of_it():
+    bodies = Bodies(10 * SMALL)
+    known, found_out = Body(bodies, SMALL + 1), Body(bodies)
+    known.append(b"x")
+    found_out.append(b"x" * SMALL)
+    assert bodies.take(9 * SMALL)
+    assert not bodies.take(1)
+    found_out.append(b"x")
+    assert bodies.take(SMALL)
+    assert found_out.getfile().read() == b"x" * (SMALL + 1)
+    known.close()
+    found_out.close()
+
+
 def test_a_body_that_nobody_reads_is_counted():
     body = Nowhere(3)
     body.append(b"45")
@@ -54,7 +68,7 @@ def test_a_request_is_read_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(listener, "_BODIES_IN_MEMORY", memory)
     with running() as server:
         client = server.connect()
-        for size in (1, 100_000, 300_000):
+        for size in (1, 100_000, 3_000_000):
             client.send(request("POST", "/a", b"x" * size))
             assert client.answer().body.endswith(b'"length": %d}' % size)
         assert server.server._listener.adj.bodies._free == memory

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.serving.running import Client, Running, request, running, until
@@ -128,3 +130,19 @@ def test_a_request_that_comes_with_the_connection_is_read_at_once_and_in_any_pie
             for start in range(0, len(data), size):
                 client.send(data[start : start + size])
             assert b'"length": 400' in client.answer().body
+
+
+@pytest.mark.parametrize("size", [8 << 10, 64 << 10])
+def test_a_piece_that_fills_what_is_read_at_once_is_followed_by_the_rest(size: int):
+    """There may be nothing more yet where as much came as was asked for."""
+    with running() as server:
+        client = server.connect()
+        data = request("POST", "/a", b"y" * 200_000)
+        seen = server.server._listener
+        for end in (8 << 10, (8 << 10) + size):
+            client.send(data[:end])
+            until(lambda end=end: sum(c.request.body_bytes_received for c in list(seen.active_channels.values())))
+            data = data[end:]
+            time.sleep(0.01)
+        client.send(data)
+        assert b'"length": 200000' in client.answer().body

@@ -17,6 +17,8 @@ import orjson
 
 MAX_DEPTH = 64
 """Lists and objects may stand in each other this deep."""
+MAX_CONTAINERS = 200_000
+"""Lists and objects in one text: as values each takes up to a hundred times its bytes. (A row of a table is one.)"""
 
 
 class JSONError(ValueError):
@@ -31,14 +33,14 @@ def loads(data: bytes | str) -> object:
     """The value that a JSON text stands for.
 
     Raises `JSONError` for whatever is not JSON by RFC 8259: another encoding than UTF-8, a byte order mark,
-    NaN and Infinity, half a surrogate pair; also beyond `MAX_DEPTH` levels and for integers of more than
-    4,300 digits (Python's limit). If a name comes twice in an object, the last one counts.
+    NaN and Infinity, half a surrogate pair; also beyond `MAX_DEPTH` levels or `MAX_CONTAINERS`, and for integers of
+    more than 4,300 digits (Python's limit). If a name comes twice in an object, the last one counts.
     An integer beyond 64 bits becomes the nearest float. A number beyond the range of a float is JSON: it becomes
     infinite, and the schema refuses it.
     """
     raw = data if isinstance(data, bytes) else _encode(data)
-    if len(raw) > MAX_DEPTH and _openings(raw) > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
-        raise JSONError(f"nested deeper than {MAX_DEPTH} levels")
+    if len(raw) > MAX_DEPTH and _openings(raw) > MAX_DEPTH:
+        _refuse_structure(raw)
     try:
         return orjson.loads(raw)
     except ValueError:
@@ -99,20 +101,28 @@ _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _OTHER_BYTES = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 
 
-def _depth(raw: bytes) -> int:
-    """How deep lists and objects stand in each other at the deepest point.
+def _refuse_structure(raw: bytes) -> None:
+    """Raise `JSONError` for too many levels of lists and objects, and for too many of them."""
+    steps = _steps(raw)
+    if np.cumsum(steps, dtype=np.int32).max(initial=0) > MAX_DEPTH:
+        raise JSONError(f"nested deeper than {MAX_DEPTH} levels")
+    if np.count_nonzero(steps == 1) > MAX_CONTAINERS:
+        raise JSONError(f"more than {MAX_CONTAINERS} lists and objects")
 
-    PERF: escapes, then all bytes that are neither bracket nor quote, then strings are struck out, and what is
-    left is summed up; each step is one pass in C. Deleting an end quote and the start quote beside it
-    joins two strings, which changes nothing outside of strings.
+
+def _steps(raw: bytes) -> np.ndarray:
+    """+1 for each list and object that begins, -1 for each that ends, in their order.
+
+    PERF: escapes, then all bytes that are neither bracket nor quote, then strings are struck out; each step is one
+    pass in C. Deleting an end quote and the start quote beside it joins two strings, which changes nothing outside
+    of strings.
     """
     if b"\\" in raw:
         raw = _ESCAPE.sub(b"", raw)
     skeleton = raw.translate(_BRACKETS, _OTHER_BYTES).replace(b'""', b"")
     if b'"' in skeleton:
         skeleton = _STRING.sub(b"", skeleton)
-    steps = ord("\\") - np.frombuffer(skeleton, np.int8)  # in ASCII, [ \ ] are neighbours: +1 and -1
-    return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
+    return ord("\\") - np.frombuffer(skeleton, np.int8)  # in ASCII, [ \ ] are neighbours
 
 
 _SURROGATES = re.compile(

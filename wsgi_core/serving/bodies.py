@@ -1,4 +1,4 @@
-"""Where a body is kept until its request is whole: in memory while all of them together fit, else in a file."""
+"""Where a body is kept until its request is whole: a small one in memory, if all of them together fit, else a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import tempfile
 import threading
 from io import BytesIO
 from typing import Any
+
+SMALL = 1 << 20
+"""Bytes up to which a body may wait in memory. A larger one takes enough of it once it is worked on."""
 
 
 class Bodies:
@@ -33,18 +36,18 @@ class Bodies:
 
 
 class Body:
-    """One body: what waitress's receivers take for a buffer."""
+    """One body of ``expected`` bytes, or of any number (0): what waitress's receivers take for a buffer."""
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: Bodies, expected: int = 0) -> None:
         self._bodies = bodies
-        self._file: Any = BytesIO()
-        self._in_memory = True
+        self._in_memory = expected <= SMALL
+        self._file: Any = BytesIO() if self._in_memory else tempfile.TemporaryFile()  # noqa: SIM115 (see `close`)
         self._size = 0
 
     def append(self, data: bytes) -> None:
         """Keep what comes next. Raises OSError if there is no room for it on the disk either."""
-        if self._in_memory and not self._bodies.take(len(data)):
-            file = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
+        if self._in_memory and not (self._size + len(data) <= SMALL and self._bodies.take(len(data))):
+            file = tempfile.TemporaryFile()  # noqa: SIM115 (see `close`)
             file.write(self._file.getbuffer())
             self._give_back()
             self._file = file

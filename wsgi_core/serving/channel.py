@@ -63,7 +63,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """What waitress makes of an accepted connection.
 
     `client`: its address. `ticket`: its request's place. `refusals`: requests to be answered by whoever finds them.
-    `head`: of the answer, for as long as nothing of its body has come. `more`: there may be more to read.
+    `head`: of the answer, for as long as nothing of its body has come.
     """
 
     task_class = Task
@@ -77,7 +77,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.ticket: Ticket | None = None
         self.refusals: list[Parser] = []
         self.head = b""
-        self.more = False
         self.linger_until = 0.0
         super().__init__(server, sock, addr, adj, map)
 
@@ -150,43 +149,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if not come:
             self.handle_close()
 
-    def read_at_once(self) -> None:
-        """Read what came with the connection, which is mostly the request."""
-        try:
-            data = self.socket.recv(_PIECE)
-        except OSError:  # nothing yet
-            return
-        if data:
-            self.last_activity = time.time()
-            self.received(data)
-
     def readable(self) -> bool:
         """Whether to read; after the last answer too, to see the client's end."""
         return bool(self.linger_until or super().readable())
 
-    def recv(self, buffer_size: int) -> bytes:
-        """What has come, at most a piece; empty at the end."""
-        size = buffer_size if self.request is not None and self.request.plain_body else _PIECE
-        data: bytes = super().recv(size)
-        self.more = len(data) == size
-        return data
-
     def handle_read(self) -> None:
         """Read: the head, and at once some of the body. What comes after the last answer is thrown away."""
-        if not self.linger_until:
-            super().handle_read()
-            for _ in range(_READS_IN_A_TURN):
-                if not (self.more and self.connected and self.request is not None and self.request.plain_body):
-                    break
-                super().handle_read()
-            if self.close_when_flushed and self.connected:
-                self.handle_write()
-            return
-        try:
-            if self.recv(_PIECE):  # closes by itself at the client's end
-                self.last_activity = time.time()
-        except OSError:
-            self.handle_close()
+        for _ in range(_READS_IN_A_TURN):
+            if not self._read():
+                break
+        if self.close_when_flushed and self.connected:
+            self.handle_write()
 
     def handle_write(self) -> None:
         """Send. Where waitress would close after the last answer, only our side is closed, and the client heard out."""
@@ -204,6 +177,23 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """The connection is over, whoever ended it."""
         super().handle_close()
         self.server.task_dispatcher.leave(self)
+
+    def _read(self) -> bool:
+        """Read a piece; whether it was one of a plain body, of which there is probably more."""
+        plain = self.request is not None and self.request.plain_body
+        size = self.adj.recv_bytes if plain else _PIECE
+        try:
+            data = self.recv(size)  # closes by itself at the client's end
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.handle_close()
+            return False
+        if data:
+            self.last_activity = time.time()
+            if not self.linger_until:
+                self.received(data)
+        return len(data) == size and self.request is not None and self.request.plain_body
 
     def _linger(self) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from ..inference.schema import MAX_ROWS
-from ..inference.strict_json import MAX_DEPTH
+from ..inference.strict_json import MAX_CONTAINERS, MAX_DEPTH
 from ..inference.tensors import MAX_DIMENSIONS
 from ..settings import Settings
 from ..settings.sources import is_secret, option, variable
@@ -34,6 +34,7 @@ These have no option:
 | limit | value | answer |
 |---|---|---|
 | Levels of arrays and objects in JSON | {MAX_DEPTH} | 400 |
+| Arrays and objects in a JSON text | {MAX_CONTAINERS} | 400 |
 | NaN, infinities, lone surrogates, a byte order mark, anything but UTF-8 in JSON | none | 400 |
 | Rows of a batch, unless a model's card allows fewer | {MAX_ROWS} | 400 |
 | Dimensions of a tensor | {MAX_DIMENSIONS} | 400 |

@@ -137,14 +137,14 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         return True
 
     def _accept(self, up_to: int) -> None:
-        """Accept until there are so many connections, or nobody waits."""
+        """Accept until there are so many connections, or nobody waits. Most have sent something already."""
         while len(self.active_channels) < up_to:
             try:
                 sock, address = nonblocking.accept(self.socket)
                 self.set_socket_options(sock)
             except OSError:  # nobody waits, or has gone again
                 return
-            Channel(self, sock, address, self.adj, map=self._map).read_at_once()
+            Channel(self, sock, address, self.adj, map=self._map).handle_read()
 
     def refuse_new(self) -> None:
         """Let nobody else in. Those in the system's queue are accepted as before, until `stop_listening`."""

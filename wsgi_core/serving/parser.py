@@ -99,7 +99,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("the only Transfer-Encoding known here is chunked") from error
         self.adj = self.adj.by_path.get(self.path, self.adj)
         if self.body_rcv is not None:
-            self.body_rcv.buf = Body(self.adj.bodies)
+            self.body_rcv.buf = Body(self.adj.bodies, self.content_length)
         if b"transfer-encoding" in header_plus.lower():
             self._refuse_smuggling(header_plus)
         if header_plus.count(b"\r\n") > self.adj.max_headers + 2:  # with the request line and the empty one
