@@ -1,8 +1,8 @@
 """Four times what the server can do: who is answered, how fast, and does health still answer.
 
-``python -m loadtests.overload [--seconds 60]``. First as many clients as there are places show the capacity; then
-requests come at four times that rate. Exit code 1 if anything but 200 and 503 was answered, a connection was lost,
-what was accepted took more than twice as long (p99) as at capacity, or health ever took 100 ms or more.
+``python -m loadtests.overload [--seconds 60] [--no-keep-alive]``. First as many clients as there are places show the
+capacity; then requests come at four times that rate. Exit code 1 if anything but 200 and 503 was answered, a connection
+was lost, what was accepted took more than twice as long (p99) as at capacity, or health ever took 100 ms or more.
 """
 
 from __future__ import annotations
@@ -50,11 +50,13 @@ class Outcome:
             self.problems.append(f"health took {self.slowest_health:.0f} ms")
 
 
-def batch(rows: int) -> bytes:
-    """A request for so many predictions at once."""
+def batch(rows: int, keep_alive: bool = True) -> bytes:
+    """A request for so many predictions at once; without ``keep_alive`` on a connection of its own."""
     body = json.dumps({"instances": [ROW] * rows}).encode()
-    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head = ["POST /predict HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    if not keep_alive:
+        head.append("Connection: close")
+    return "\r\n".join([*head, "", ""]).encode() + body
 
 
 def probe(victim: Victim, client: Presser) -> list[float]:
@@ -99,12 +101,13 @@ def measure(victim: Victim, message: bytes, clients: int, seconds: float) -> Out
 @click.option("--rows", default=500, show_default=True, help="Rows of a request: how much work it is.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--waiting", default=8, show_default=True)
+@click.option("--keep-alive/--no-keep-alive", default=True, show_default=True, help="Ask again on a connection.")
 @click.option("--framework", default="wsgi_core", show_default=True)
-def main(seconds: float, rows: int, threads: int, waiting: int, framework: str) -> None:
+def main(seconds: float, rows: int, threads: int, waiting: int, keep_alive: bool, framework: str) -> None:
     """Press a server with four times its capacity."""
     command = serve_command(framework=framework, threads=threads, max_waiting=waiting)
     with running(*command) as victim:
-        outcome = measure(victim, batch(rows), threads + waiting, seconds)
+        outcome = measure(victim, batch(rows, keep_alive), threads + waiting, seconds)
     outcome.judge()
     click.echo(json.dumps(asdict(outcome), indent=2))
     sys.exit(1 if outcome.problems else 0)

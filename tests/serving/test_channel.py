@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from tests.serving.running import Client, Running, request, running, until
 from tests.serving.test_admission import fill
+from wsgi_core.serving import bodies, listener
 
 
 @pytest.fixture
@@ -90,6 +92,53 @@ def test_who_asks_before_sending_a_body_is_told_to_where_there_is_a_place():
         assert b'"length": 5' in client.answer().body
 
 
+@pytest.mark.parametrize("headers", [{}, {"Content_Length": "0"}])
+def test_who_asks_before_sending_nothing_is_answered(headers: dict[str, str]):
+    with running() as server:
+        client = server.connect()
+        client.get("/a", Expect="100-continue", **headers)
+        assert client.answer().status == 200
+
+
+def test_a_request_behind_another_is_judged_when_its_turn_comes():
+    """The place of the one before is free by then."""
+    with running(threads=1, max_waiting=0) as server:
+        client = server.connect()
+        client.get("/work")
+        server.app.wait_begun()
+        whole = request("POST", "/a", b"x" * 10_000)
+        client.send(whole[:5000])
+        assert server.connect().ask("/a").status == 503  # after which those bytes have been read
+        server.app.open()
+        assert client.answer().status == 200
+        client.send(whole[5000:])
+        assert client.answer().status == 200
+
+
+@pytest.mark.parametrize("full_meanwhile", [False, True])
+def test_who_asks_behind_another_request_is_told_when_its_turn_comes(full_meanwhile: bool):
+    with running(threads=1, max_waiting=0) as server:
+        client = server.connect()
+        client.send(request("GET", "/work") + request("POST", "/a", Content_Length="5", Expect="100-continue"))
+        server.app.wait_begun()
+        if full_meanwhile:
+            assert server.connect().ask("/a").status == 503
+        server.app.open()
+        assert client.answer().status == 200
+        assert client.file.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert client.file.readline() == b"\r\n"
+        client.send(b"12345")
+        assert b'"length": 5' in client.answer().body
+
+
+def test_who_asks_behind_a_refused_request_is_told_too(full: Running):
+    client = full.connect()
+    client.send(request("GET", "/a") + request("POST", "/a", Content_Length="5", Expect="100-continue"))
+    first, second = client.answer(), client.answer()
+    assert (first.status, "connection" in first.headers) == (503, False)
+    assert (second.status, second.headers["connection"]) == (503, "close")
+
+
 def test_health_with_a_body_has_a_place(full: Running):
     client = full.connect()
     client.send(request("GET", "/healthz", Content_Length="100000"))
@@ -102,6 +151,14 @@ def test_a_refusal_keeps_an_old_client_if_it_asks_for_it(full: Running):
     client.send(b"GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     assert client.answer().headers["connection"] == "Keep-Alive"
     client.send(b"GET /a HTTP/1.0\r\n\r\n")
+    assert client.answer().headers["connection"] == "close"
+    assert client.ended()
+
+
+@pytest.mark.parametrize("first_line", [b"GET /a HTTP/0.9", b"GET /a HTTP/2.0", b"GET /a"])
+def test_a_refusal_keeps_no_client_of_another_version(full: Running, first_line: bytes):
+    client = full.connect()
+    client.send(first_line + b"\r\n\r\n")
     assert client.answer().headers["connection"] == "close"
     assert client.ended()
 
@@ -146,3 +203,33 @@ def test_a_piece_that_fills_what_is_read_at_once_is_followed_by_the_rest(size: i
             time.sleep(0.01)
         client.send(data)
         assert b'"length": 200000' in client.answer().body
+
+
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    def full_disk() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bodies.tempfile, "TemporaryFile", full_disk)
+    monkeypatch.setattr(listener, "_BODIES_IN_MEMORY", 0)
+    with running() as server:
+        client = server.connect()
+        client.send(request("POST", "/a", b"x" * 100))
+        reply = client.answer()
+        assert (reply.status, reply.error) == (503, "no room for the body")
+        assert "could not be kept" in caplog.text
+        assert server.connect().ask("/a").status == 200
+
+
+def test_a_client_that_reads_nothing_keeps_nobody_waiting():
+    """Neither the thread that reads, which has to answer what it refuses, nor health."""
+
+    def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", str(8 << 20))])
+        return [b"x" * (8 << 20)]
+
+    with running(large, threads=1) as server:
+        client = server.connect()
+        client.send(request("GET", "/large") + b"no request\r\n\r\n")
+        assert len(client.file.read(1 << 20)) == 1 << 20
+        assert server.connect().ask("/healthz").status == 200
+        assert b"HTTP/1.0 400" in client.file.read()

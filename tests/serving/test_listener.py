@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import Any
 
+import pytest
+
 from tests.serving.running import Client, running
+from wsgi_core.serving import listener, nonblocking
+from wsgi_core.serving.parser import Parser
 
 
 def test_headers_that_take_too_long_are_408():
@@ -117,3 +122,65 @@ def test_a_crowd_that_never_rests_lets_others_in():
         for thread in threads:
             thread.join(20)
         assert told
+
+
+def test_guests_who_do_not_go_keep_nobody_out():
+    """Neither those who had their last answer, nor those who do not read it."""
+
+    def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        size = 8 << 20 if environ["PATH_INFO"] == "/large" else 1
+        start_response("200 OK", [("Content-Length", str(size))])
+        return [b"x" * size]
+
+    with running(large, max_connections=4, threads=3, max_waiting=10) as server:
+        rests = [server.connect() for _ in range(4)]
+        for client in rests:
+            client.ask("/a")
+        told = server.connect()
+        told.ask("/a")  # and stays
+        for _ in range(3):
+            server.connect().get("/large")  # and does not read
+        for _ in range(6):
+            assert server.connect().ask("/a").status == 200
+
+
+def test_what_goes_wrong_with_one_connection_ends_that_one_alone(monkeypatch: pytest.MonkeyPatch):
+    parse = Parser.parse_header
+
+    def explode(self: Parser, header_plus: bytes) -> None:
+        if b"/explode" in header_plus:
+            raise RuntimeError("boom")
+        parse(self, header_plus)
+
+    monkeypatch.setattr(Parser, "parse_header", explode)
+    with running() as server:
+        for _ in range(2):
+            client = server.connect()
+            client.get("/explode")
+            assert client.ended()
+        assert server.connect().ask("/a").status == 200
+
+
+def test_without_files_for_more_connections_it_waits(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    accept, tried = nonblocking.accept, []
+
+    def out_of_files(sock: socket.socket) -> Any:
+        tried.append(sock)
+        if len(tried) < 3:
+            raise OSError(24, "Too many open files")
+        return accept(sock)
+
+    monkeypatch.setattr(listener, "_PAUSE", 0.1)
+    monkeypatch.setattr(nonblocking, "accept", out_of_files)
+    with running() as server:
+        assert server.connect().ask("/a").status == 200
+    assert caplog.text.count("Too many open files") == 2
+
+
+def test_nobody_wakes_a_loop_that_has_ended():
+    with running() as server:
+        ended = server.server._listener
+        channel = server.connect()
+        channel.ask("/a")
+    ended.wake()
+    assert ended.trigger._closed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 
 import pytest
@@ -214,6 +215,18 @@ def test_fifty_kept_connections_lose_nothing(turn: int):
         for client in clients:
             client.join(20)
         assert lost == []
+        assert server.join() is True
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="select() waits for so many connections only")
+def test_a_stop_answers_also_those_for_whom_there_was_no_room():
+    with running(max_connections=4, max_waiting=100) as server:
+        server.app.open()
+        clients = [server.connect() for _ in range(60)]
+        for client in clients:
+            client.get("/a")
+        server.server.stop()
+        assert [client.answer().status for client in clients] == [200] * 60
         assert server.join() is True
 
 

@@ -85,23 +85,22 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Whether nothing is asked here, nothing is being sent, and nothing is left to send."""
         return not (self.requests or self.request or self.total_outbufs_len or self.close_when_flushed)
 
-    @property
-    def leaving(self) -> bool:
-        """Whether the last answer has been given here."""
-        return bool(self.linger_until or self.close_when_flushed)
-
     def received(self, data: bytes) -> bool:
         """Take bytes, on the I/O thread."""
         taken = super().received(data) and not self._too_many_in_a_row()
-        if self.request is not None and self.request.waits_for_judgement:
-            self._judge(self.request)
         self._answer_refused()
+        # Whose turn has not come is judged then: there may be a place as soon as the one before is answered.
+        if self.request is not None and self.request.waits_for_judgement and not self.requests:
+            self._judge(self.request)
         return taken
 
     def send_continue(self) -> None:
-        """Have the client send the body, once it is known that there is a place for it."""
-        if self.request is not None and not self.request.waits_for_judgement:
-            super().send_continue()
+        """Have the client send the body. Before that the I/O thread sees whether there is a place, see `received`."""
+        request = self.request
+        if request is None or request.completed or (request.waits_for_judgement and self.server.is_own_thread()):
+            return
+        request.waits_for_judgement = False
+        super().send_continue()
 
     def service(self) -> None:
         """Answer the request at the head of the queue, on a thread of one of the lanes."""
@@ -163,25 +162,29 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def handle_write(self) -> None:
         """Send. Where waitress would close after the last answer, only our side is closed, and the client heard out."""
-        if not self.close_when_flushed:
-            super().handle_write()
-            return
-        self.close_when_flushed = False  # which nobody sets again
-        super().handle_write()
-        if self.connected and self.total_outbufs_len:
-            self.close_when_flushed = True
-        elif self.connected:
+        if self.total_outbufs_len:
+            # A thread that has a request of this connection may be adding to what is to be sent.
+            self._flush_exception(self._flush_some_if_lockable if self.requests else self._flush_some)
+        if self.will_close:
+            self.handle_close()
+        elif self.connected and self.close_when_flushed and not self.total_outbufs_len:
             self._linger()
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """How many bytes there was room for. Only the I/O thread closes what turns out to be broken."""
+        sent: int = super().send(data, do_close and self.server.is_own_thread())
+        return sent
 
     def handle_close(self) -> None:
         """The connection is over, whoever ended it."""
         super().handle_close()
+        if self.request is not None:
+            self.request.close()
         self.server.task_dispatcher.leave(self)
 
     def _read(self) -> bool:
         """Read a piece; whether it was one of a plain body, of which there is probably more."""
-        plain = self.request is not None and self.request.plain_body
-        size = self.adj.recv_bytes if plain else _PIECE
+        size = min(self.adj.recv_bytes, max(_PIECE, self.request.plain_rest if self.request else 0))
         try:
             data = self.recv(size)  # closes by itself at the client's end
         except BlockingIOError:
@@ -193,9 +196,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.last_activity = time.time()
             if not self.linger_until:
                 self.received(data)
-        return len(data) == size and self.request is not None and self.request.plain_body
+        return len(data) == size and self.request is not None and self.request.plain_rest > 0
 
     def _linger(self) -> None:
+        self.close_when_flushed = False
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -206,14 +210,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def _judge(self, request: Parser) -> None:
         """A body for which there is no place as it begins is not kept; who asked first need not send it."""
         refusal = request.judge(self.server.task_dispatcher.refusal(self, request))
-        if not request.expect_continue:
-            return
-        if refusal is not None:
+        if refusal is not None and request.expect_continue:
             refusal.keep = False
             self.give_up(refusal)
-        with self.requests_lock:
-            if self.request is request and not (self.requests or self.sent_continue):
-                super().send_continue()
+        elif request.expect_continue:
+            with self.requests_lock:
+                self.send_continue()
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Wait until the client has taken some of what is to be sent. The I/O thread, which sends it, must not."""
+        if not self.server.is_own_thread():
+            super()._flush_outbufs_below_high_watermark()
 
     def _too_many_in_a_row(self) -> bool:
         """Whether more requests were sent in a row than are kept; then the last that is kept is refused."""

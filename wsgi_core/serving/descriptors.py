@@ -1,4 +1,4 @@
-"""How many files the process may have open, of which each connection is one."""
+"""How many files the process may have open, of which each connection is one: raised where it may be."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ except ImportError:  # on Windows, where nothing is counted so
     resource = None  # type: ignore[assignment]
 
 
-def open_files(wanted: int) -> int:
-    """How many may be open, at most ``wanted``: the process's own limit is raised as far as its owner may."""
+def raise_open_files(wanted: int) -> int:
+    """Raise the process's own limit to ``wanted``, as far as its owner may; how many of these may be open then."""
     if resource is None:
         return wanted
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

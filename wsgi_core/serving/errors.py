@@ -60,6 +60,11 @@ def overloaded(retry_after: int, body: str = "too many requests at once") -> Ref
     return Refusal(503, "Service Unavailable", body, [("Retry-After", str(retry_after))], keep=True)
 
 
+def no_room() -> Refusal:
+    """503: there is nowhere to keep the body."""
+    return Refusal(503, "Service Unavailable", "no room for the body", [("Retry-After", "1")])
+
+
 @lru_cache(maxsize=64)
 def _json(text: str) -> str:
     return json.dumps({"error": text}, separators=(",", ":")) + "\n"
@@ -72,14 +77,15 @@ class JSONErrorTask:
     takes.
     """
 
-    wrote_header = True
+    wrote_header = True  # whatever goes wrong with an error's answer, waitress is not to try another
 
     def __init__(self, channel: Any, request: Any) -> None:
         self.channel = channel
         self.request = request
         # Where the next request's start is not known, or nobody wants it, the connection ends with this answer.
-        keep = getattr(request.error, "keep", False)
-        self.close_on_finish = not keep or request.connection_close or channel.server.last_here()
+        wish = request.headers.get("CONNECTION", "").lower()
+        wanted = wish != "close" if request.version == "1.1" else wish == "keep-alive"
+        self.close_on_finish = not (wanted and getattr(request.error, "keep", False)) or channel.server.last_here()
 
     def service(self) -> None:
         """Write the answer, in one piece, as every answer: see `Task.write`."""
@@ -98,6 +104,6 @@ class JSONErrorTask:
             lines.append("Connection: close")
         elif version == "1.0":
             lines.append("Connection: Keep-Alive")
-        if getattr(self.request, "command", "") == "HEAD":
+        if self.request.command == "HEAD":
             body = ""
         self.channel.write_soon("\r\n".join([*lines, "", body]).encode("latin-1"))

@@ -104,7 +104,7 @@ class Lanes:
         channel.refusals.append(request)
 
     def refusal(self, channel: Any, request: Any) -> Refusal | None:
-        """What to answer to a request whose head has come, if there is no place for it now."""
+        """What to answer to a request whose head has come, if there is no place for it now; that is counted."""
         if _is_monitoring(request):
             return None
         reason = self.admission.look(self._client(channel, request))

@@ -18,7 +18,7 @@ from ..shared.refuse import refuse_new
 from . import nonblocking
 from .bodies import Bodies
 from .channel import Channel
-from .descriptors import open_files
+from .descriptors import raise_open_files
 from .errors import too_slow
 from .lanes import Lanes
 from .parser import Limits, Parser
@@ -39,6 +39,8 @@ _BODIES_IN_MEMORY = 16 << 20
 # A body that is worked on as it is read, and so may be larger than others.
 STREAM_PATH = "/predict/stream"
 _ACCEPTED_IN_A_ROW = 64
+# Seconds in which nobody is accepted after the system could not, for lack of files.
+_PAUSE = 0.25
 # One for the client, one for a body that does not fit into memory.
 _FILES_A_CONNECTION = 2
 _OTHER_FILES = 100
@@ -72,11 +74,13 @@ def make_limits(settings: Settings, sock: socket.socket) -> Limits:
 
 
 def connection_limit(settings: Settings, platform: str) -> int:
-    """How many connections there should be on a ``platform`` (`sys.platform`)."""
+    """How many connections there should be on a ``platform`` (`sys.platform`), after asking it for enough files."""
     if platform == "win32":
         return min(settings.max_connections, _WINDOWS_CONNECTIONS)
-    files = open_files(_FILES_A_CONNECTION * _with_guests(settings.max_connections) + _OTHER_FILES)
-    return min(settings.max_connections, max(1, int(((files - _OTHER_FILES) / _FILES_A_CONNECTION - 1) * 0.8)))
+    wanted = _FILES_A_CONNECTION * _with_guests(settings.max_connections) + _OTHER_FILES
+    if (files := raise_open_files(wanted)) >= wanted:
+        return settings.max_connections
+    return max(1, (files - _OTHER_FILES) // _FILES_A_CONNECTION * 4 // 5 - 1)  # the inverse, rounded down
 
 
 def _with_guests(connections: int) -> int:
@@ -94,6 +98,8 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         self._most = _with_guests(self.limit)
         self._thread = 0
         self._to_let_go = 0
+        self._accept_at = 0.0
+        self._closed = False
         sockinfo = (sock.family, sock.type, sock.proto, sock.getsockname())
         limits = make_limits(settings, sock)
         self.poller = Poller()
@@ -111,27 +117,33 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
     def wake(self) -> None:
         """Have `step` come back; from any thread."""
-        self.trigger.pull_trigger()
+        if not self._closed:
+            self.trigger.pull_trigger()
 
     def pull_trigger(self) -> None:
         """Nothing: waitress's channels wake the loop to look at all of them, ours by `changed` to look at one."""
 
     def changed(self, channel: Channel) -> None:
         """A channel may wait for something else than before; from any thread."""
-        if self.poller.changed(channel) and threading.get_ident() != self._thread:
+        if channel.connected and self.poller.changed(channel) and not self.is_own_thread():
             self.wake()
 
+    def is_own_thread(self) -> bool:
+        """Whether this is the thread that runs the loop."""
+        return threading.get_ident() == self._thread
+
     def readable(self) -> bool:
-        """Whether to accept."""
-        return bool(self.accepting) and len(self.active_channels) < self._most
+        """Whether to accept, also beyond the limit, up to the guests: see `_make_room`."""
+        room = len(self.active_channels) < self._most
+        return bool(self.accepting) and room and time.monotonic() >= self._accept_at
 
     def handle_accept(self) -> None:
-        """Accept who is there."""
+        """Accept who is there, as far as there is room."""
         self._accept(min(self._most, len(self.active_channels) + _ACCEPTED_IN_A_ROW))
 
     def last_here(self) -> bool:
         """Whether an answer given now is to be its connection's last: the server stops, or others wait for a turn."""
-        if not self._to_let_go:
+        if self._to_let_go <= 0:
             return self.stopping
         self._to_let_go -= 1
         return True
@@ -141,10 +153,19 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         while len(self.active_channels) < up_to:
             try:
                 sock, address = nonblocking.accept(self.socket)
-                self.set_socket_options(sock)
-            except OSError:  # nobody waits, or has gone again
+            except (BlockingIOError, ConnectionAbortedError):  # nobody waits, or has gone again
                 return
-            Channel(self, sock, address, self.adj, map=self._map).handle_read()
+            except OSError as error:
+                logger.warning("no more connections can be accepted for now: %s", error)
+                self._accept_at = time.monotonic() + _PAUSE
+                return
+            try:
+                self.set_socket_options(sock)
+                channel = Channel(self, sock, address, self.adj, map=self._map)
+            except OSError:  # gone again, as some systems see it
+                sock.close()
+            else:
+                wasyncore.read(channel)
 
     def refuse_new(self) -> None:
         """Let nobody else in. Those in the system's queue are accepted as before, until `stop_listening`."""
@@ -152,7 +173,8 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
     def stop_listening(self) -> None:
         """Accept the last and close the socket. The connections that are open stay so, and are used once more."""
-        self._accept(self._most)
+        # Whom the system has let in would be reset. Where select() can wait for so many only, some are.
+        self._accept(self._most if sys.platform == "win32" else sys.maxsize)
         self.accepting = False
         self.stopping = True
         wasyncore.dispatcher.close(self)
@@ -183,7 +205,8 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         return sum(bool(channel.requests or channel.total_outbufs_len) for channel in self.active_channels.values())
 
     def close(self) -> None:
-        """Close everything that is left."""
+        """Close everything that is left. A thread that is still at work wakes nobody any more."""
+        self._closed = True
         super().close()
         self.poller.close()
 
@@ -201,17 +224,25 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
             channel.give_up(too_slow("the body took too long"))
 
     def _make_room(self, wall: float) -> None:
-        """Where there are more connections than there should be, the idle ones end, or else some with their answers."""
-        leaving = [channel for channel in self.active_channels.values() if channel.leaving]
-        self._to_let_go = max(0, len(self.active_channels) - self.limit - len(leaving))
-        if not self._to_let_go:
+        """Where guests are in, have as many go.
+
+        A guest is whoever makes the connections more than they should be: let in all the same, so that a probe gets in
+        however many others never rest. First go those who had their last answer and do not close their side, then who
+        has been idle for longest; for the others that are too many, as many of the next answers are the last.
+        """
+        self._to_let_go = 0
+        if len(self.active_channels) <= self.limit:
             return
-        for channel in leaving:
-            if channel.linger_until and channel.last_activity <= wall - _HEARD_OUT:
+        lingering = [channel for channel in self.active_channels.values() if channel.linger_until]
+        for channel in lingering:
+            if channel.last_activity <= wall - _HEARD_OUT:
                 channel.handle_close()
-        for channel in self._idle_since(wall - _MAKES_ROOM)[: self._to_let_go]:
-            self._to_let_go -= 1
+        going = sum(channel.connected for channel in lingering)
+        too_many = max(0, len(self.active_channels) - self.limit - going)
+        idle = self._idle_since(wall - _MAKES_ROOM)[:too_many]
+        for channel in idle:
             channel.close_unasked()
+        self._to_let_go = too_many - len(idle)
 
     def _idle_since(self, wall: float) -> list[Channel]:
         """Those without a request since then, who has been so for longest first."""

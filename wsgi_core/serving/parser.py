@@ -5,6 +5,7 @@ What is refused here never reaches a thread, and its body is never kept.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from typing import Any
@@ -14,7 +15,9 @@ from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNot
 from waitress.utilities import RequestEntityTooLarge, RequestHeaderFieldsTooLarge
 
 from .bodies import Bodies, Body, Nowhere
-from .errors import Refusal, bad_request, header_too_large, too_large
+from .errors import Refusal, bad_request, header_too_large, no_room, too_large
+
+logger = logging.getLogger("wsgi_core.serving")
 
 # The pattern that waitress matches a header line with takes a time quadratic in the blanks at the value's start.
 _MANY_BLANKS = re.compile(rb":[ \t]{64}")
@@ -51,6 +54,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     adj: Limits
     completed: bool
     error: Any
+    path = command = ""  # where the first line makes no sense
 
     def __init__(self, adj: Limits) -> None:
         super().__init__(adj)
@@ -60,9 +64,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self._refusal: Refusal | None = None
 
     @property
-    def plain_body(self) -> bool:
-        """Whether what comes next are so many bytes of a body as was said before."""
-        return self.body_rcv is not None and not self.chunked
+    def plain_rest(self) -> int:
+        """Bytes that are still to come of a body whose length was told; 0 in the head, and of a body in chunks."""
+        return 0 if self.body_rcv is None or self.chunked else int(self.body_rcv.remain)
 
     def judge(self, refusal: Refusal | None) -> Refusal | None:
         """Take what is to be answered when the body is over, if it is to be refused."""
@@ -76,7 +80,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Take bytes; how many of them belong to this request. `error` is set for what is refused."""
         in_head = not self.headers_finished
-        consumed: int = super().received(data)
+        try:
+            consumed: int = super().received(data)
+        except OSError:  # the body is kept in a file, and the disk is full
+            logger.exception("a body could not be kept")
+            consumed, self.completed, self.error = len(data), True, no_room()
         if self.body_rcv is not None and self.error is None:
             self._limit_body(self.body_rcv)
         if self.completed:

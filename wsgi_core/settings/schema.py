@@ -72,9 +72,9 @@ class Settings(BaseModel):
     )
     max_connections: int = Field(
         default=1000, ge=1, le=100_000,
-        description="Open connections (on Windows never more than 400); for a quarter more, others go: who is idle, or"
-        " else some of those that are answered.",
-        json_schema_extra={"answer": "Connection: close"},
+        description="Open connections (on Windows at most 400). For up to a quarter more, idle ones are closed, and"
+        " some answers end theirs.",
+        json_schema_extra={"answer": "waits to be accepted"},
     )  # fmt: skip
     header_timeout: float = Field(
         default=10, gt=0, description="Seconds from a request's first byte to the end of its headers.",
