@@ -18,7 +18,7 @@ from ..shared.refuse import refuse_new
 from . import nonblocking
 from .bodies import Bodies
 from .channel import Channel
-from .descriptors import raise_open_files
+from .connections import connection_limit, with_guests
 from .errors import too_slow
 from .lanes import Lanes
 from .parser import Limits, Parser
@@ -27,8 +27,6 @@ from .proxies import believe_proxy
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# A process on Windows can wait for 512 sockets at most; the rest is for guests, the listener and its like.
-_WINDOWS_CONNECTIONS = 400
 # Seconds without a request after which a connection may be closed: for a stop, and to make room for others.
 _MAY_GO = 1.0
 _MAKES_ROOM = 2.0
@@ -41,14 +39,11 @@ STREAM_PATH = "/predict/stream"
 _ACCEPTED_IN_A_ROW = 64
 # Seconds in which nobody is accepted after the system could not, for lack of files.
 _PAUSE = 0.25
-# One for the client, one for a body that does not fit into memory.
-_FILES_A_CONNECTION = 2
-_OTHER_FILES = 100
 
 
 def make_limits(settings: Settings, sock: socket.socket) -> Limits:
     """waitress's own settings for ours."""
-    body_limits = {"/predict/stream": settings.stream_max_content_length}
+    body_limits = {STREAM_PATH: settings.stream_max_content_length}
     limits = Limits(
         sockets=[sock],
         ident="wsgi_core",
@@ -73,21 +68,6 @@ def make_limits(settings: Settings, sock: socket.socket) -> Limits:
     return limits
 
 
-def connection_limit(settings: Settings, platform: str) -> int:
-    """How many connections there should be on a ``platform`` (`sys.platform`), after asking it for enough files."""
-    if platform == "win32":
-        return min(settings.max_connections, _WINDOWS_CONNECTIONS)
-    wanted = _FILES_A_CONNECTION * _with_guests(settings.max_connections) + _OTHER_FILES
-    if (files := raise_open_files(wanted)) >= wanted:
-        return settings.max_connections
-    return max(1, (files - _OTHER_FILES) // _FILES_A_CONNECTION * 4 // 5 - 1)  # the inverse, rounded down
-
-
-def _with_guests(connections: int) -> int:
-    """How many there may be while some of them go."""
-    return connections + 1 + connections // 4
-
-
 class Listener(TcpWSGIServer):  # type: ignore[misc]
     """Accepts on a bound socket. Only the thread that runs the loop may call it, `wake` and `changed` excepted."""
 
@@ -95,7 +75,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         self.settings = settings
         self.limit = connection_limit(settings, sys.platform)
         self.stopping = False
-        self._most = _with_guests(self.limit)
+        self._most = with_guests(self.limit)
         self._thread = 0
         self._to_let_go = 0
         self._accept_at = 0.0

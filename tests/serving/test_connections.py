@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from wsgi_core.serving import descriptors, listener
+from wsgi_core.serving import connections as module
+from wsgi_core.serving.connections import connection_limit, raise_open_files
 from wsgi_core.settings import Settings
 
 
@@ -42,23 +43,23 @@ class Limits:
     ],
 )
 def test_the_limit_is_raised_as_far_as_it_may(monkeypatch: pytest.MonkeyPatch, limits: Any, found: int):
-    monkeypatch.setattr(descriptors, "resource", limits)
-    assert descriptors.raise_open_files(3000) == found
+    monkeypatch.setattr(module, "resource", limits)
+    assert raise_open_files(3000) == found
     assert limits is None or limits.refuses or limits.soft in (Limits.RLIM_INFINITY, max(found, limits.soft))
 
 
 def test_on_windows_there_are_never_more_than_400_connections():
-    assert listener.connection_limit(Settings(max_connections=2000), "win32") == 400
-    assert listener.connection_limit(Settings(max_connections=40), "win32") == 40
+    assert connection_limit(Settings(max_connections=2000), "win32") == 400
+    assert connection_limit(Settings(max_connections=40), "win32") == 40
 
 
 @pytest.mark.parametrize("connections", [1, 2, 3, 9, 10, 11, 398, 1000, 1002])
 def test_there_are_as_many_as_was_asked_for_where_they_may_be(monkeypatch: pytest.MonkeyPatch, connections: int):
-    monkeypatch.setattr(descriptors, "resource", Limits(1 << 20, 1 << 20))
-    assert listener.connection_limit(Settings(max_connections=connections), "linux") == connections
+    monkeypatch.setattr(module, "resource", Limits(1 << 20, 1 << 20))
+    assert connection_limit(Settings(max_connections=connections), "linux") == connections
 
 
 @pytest.mark.parametrize(("files", "connections"), [(1 << 20, 1000), (1024, 368), (0, 1)])
 def test_elsewhere_each_connection_may_need_two_files(monkeypatch: pytest.MonkeyPatch, files: int, connections: int):
-    monkeypatch.setattr(descriptors, "resource", Limits(files, files))
-    assert listener.connection_limit(Settings(max_connections=1000), "linux") == connections
+    monkeypatch.setattr(module, "resource", Limits(files, files))
+    assert connection_limit(Settings(max_connections=1000), "linux") == connections
