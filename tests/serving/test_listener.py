@@ -65,13 +65,13 @@ def test_a_client_that_takes_nothing_of_its_answer_frees_its_thread():
         assert other.file.read(100) != b""
 
 
-def test_more_idle_connections_than_fit_make_room_for_new_ones():
+def test_more_idle_connections_than_fit_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(listener, "_MAKES_ROOM", 0.1)
     with running(max_connections=5) as server:
         idle = [server.connect() for _ in range(5)]
         for client in idle:
             client.ask("/a")
-        new = [server.connect() for _ in range(5)]
-        assert [client.ask("/b").status for client in new] == [200] * 5
+        assert [server.connect().ask("/b").status for _ in range(5)] == [200] * 5
         assert sum(client.ended() for client in idle[:2]) == 2  # who has been idle for longest
 
 
@@ -116,16 +116,16 @@ def test_a_crowd_that_never_rests_lets_others_in():
         threads = [threading.Thread(target=keep_asking, args=(client,)) for client in crowd]
         for thread in threads:
             thread.start()
-        others = [server.connect() for _ in range(8)]
-        assert [client.ask("/b").status for client in others] == [200] * 8
+        assert [server.connect().ask("/b").status for _ in range(8)] == [200] * 8
         stop.set()
         for thread in threads:
             thread.join(20)
         assert told
 
 
-def test_guests_who_do_not_go_keep_nobody_out():
+def test_guests_who_do_not_go_keep_nobody_out(monkeypatch: pytest.MonkeyPatch):
     """Neither those who had their last answer, nor those who do not read it."""
+    monkeypatch.setattr(listener, "_MAKES_ROOM", 0.1)
 
     def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         size = 8 << 20 if environ["PATH_INFO"] == "/large" else 1

@@ -60,7 +60,7 @@ class NonBlockingSocket(socket.socket):
 
     def send(self, data: Any, flags: int = 0) -> int:
         """How many of the bytes there was room for. Raises OSError."""
-        sent: int = _send(self.fileno(), data, len(data), flags)
+        sent: int = _send(self.fileno(), bytes(data), len(data), flags)
         if sent >= 0:
             return sent
         _raise_if_not_now()

@@ -7,6 +7,7 @@ clients there are: with 400 of them, several ms of the time in which nothing els
 from __future__ import annotations
 
 import selectors
+import time
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -54,6 +55,9 @@ class Poller(dict[int, Any]):
         """Wait at most ``timeout`` seconds for something to do, and do it."""
         while self._changed:
             self._look_at(self._changed.popleft())
+        if not self._watched:  # which select() on Windows takes for a mistake
+            time.sleep(timeout)
+            return
         ready = self._selector.select(timeout)
         if len(ready) > _IN_A_TURN:
             # Who accepts comes first, and then whoever was not reached the last time.
