@@ -1,8 +1,9 @@
 """Four times what the server can do: who is answered, how fast, and does health still answer.
 
-``python -m loadtests.overload [--seconds 60] [--no-keep-alive]``. First as many clients as there are places show the
-capacity; then requests come at four times that rate. Exit code 1 if anything but 200 and 503 was answered, a connection
-was lost, what was accepted took more than twice as long (p99) as at capacity, or health ever took 100 ms or more.
+``python -m loadtests.overload [--seconds 60] [--connections both --out FILE.json]``. First as many clients as there are
+places show the capacity; then requests come at four times that rate. Exit code 1 if anything but 200 and 503 was
+answered, a connection was lost, what was accepted took more than twice as long (p99) as at capacity, or health ever
+took 100 ms or more. ``--out`` writes a page beside the result file.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
 
 import click
+from rich.console import Console
 
+from loadtests.instrument import environment
+from loadtests.instrument.progress import Step, run_steps
 from loadtests.load.victim import Presser, Victim, pressed, running, serve_command
 from loadtests.load.window import percentiles
+from loadtests.report.overload_page import KEPT, OWN, report
 
 ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contract_month_to_month": 1, "has_fiber": 1}
 TIMES = 4
@@ -101,16 +108,37 @@ def measure(victim: Victim, message: bytes, clients: int, seconds: float) -> Out
 @click.option("--rows", default=500, show_default=True, help="Rows of a request: how much work it is.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--waiting", default=8, show_default=True)
-@click.option("--keep-alive/--no-keep-alive", default=True, show_default=True, help="Ask again on a connection.")
 @click.option("--framework", default="wsgi_core", show_default=True)
-def main(seconds: float, rows: int, threads: int, waiting: int, keep_alive: bool, framework: str) -> None:
+@click.option(
+    "--connections", type=click.Choice([KEPT, OWN, "both"]), default=KEPT, show_default=True,
+    help="Whether connections are kept, or each request makes its own.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A result file; a page comes beside it.")
+def main(
+    seconds: float, rows: int, threads: int, waiting: int, framework: str, connections: str, out: Path | None
+) -> None:
     """Press a server with four times its capacity."""
-    command = serve_command(framework=framework, threads=threads, max_waiting=waiting)
-    with running(*command) as victim:
-        outcome = measure(victim, batch(rows, keep_alive), threads + waiting, seconds)
-    outcome.judge()
-    click.echo(json.dumps(asdict(outcome), indent=2))
-    sys.exit(1 if outcome.problems else 0)
+    serve = serve_command(framework=framework, threads=threads, max_waiting=waiting)
+    outcomes: dict[str, Outcome] = {}
+
+    def press(kind: str) -> None:
+        with running(*serve) as victim:
+            outcomes[kind] = measure(victim, batch(rows, keep_alive=kind == KEPT), threads + waiting, seconds)
+        outcomes[kind].judge()
+
+    kinds = [KEPT, OWN] if connections == "both" else [connections]
+    steps = [Step(f"connections: {kind}", min(seconds / 4, 10) + seconds + 5, partial(press, kind)) for kind in kinds]
+    run_steps(steps, Console(stderr=True), lambda: None)
+    results = {
+        "seconds": seconds, "rows": rows, "threads": threads, "waiting": waiting, "framework": framework,
+        "environment": environment.describe(),
+        "outcomes": {kind: asdict(outcome) for kind, outcome in outcomes.items()},
+    }  # fmt: skip
+    click.echo(json.dumps(results["outcomes"], indent=2))
+    if out is not None:
+        out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        out.with_suffix(".md").write_text(report(results), encoding="utf-8")
+    sys.exit(1 if any(outcome.problems for outcome in outcomes.values()) else 0)
 
 
 if __name__ == "__main__":

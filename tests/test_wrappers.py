@@ -408,6 +408,8 @@ def change(response: Any, what: str, value: Any, closed: list[str]) -> None:
             response.set_cookie("k", value)
         case "make_conditional":
             response.add_etag()
+            # It would be that of the moment, which may be another second's on the other side.
+            response.headers.setdefault("Date", "Thu, 01 Jan 2026 00:00:00 GMT")
             response.make_conditional(wire.environ("GET", "/", {"If-None-Match": "*"}, b""))
         case "freeze":
             response.freeze()
