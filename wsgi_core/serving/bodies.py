@@ -36,17 +36,21 @@ class Bodies:
 
 
 class Body:
-    """One body of ``expected`` bytes, or of any number (0): what waitress's receivers take for a buffer."""
+    """One body of ``expected`` bytes, or of any number (0): what waitress's receivers take for a buffer.
+
+    The file is made with the first byte that needs it.
+    """
 
     def __init__(self, bodies: Bodies, expected: int = 0) -> None:
         self._bodies = bodies
-        self._in_memory = expected <= SMALL
-        self._file: Any = BytesIO() if self._in_memory else tempfile.TemporaryFile()  # noqa: SIM115 (see `close`)
+        self._memory = SMALL if expected <= SMALL else 0
+        self._in_memory = True
+        self._file: Any = BytesIO()
         self._size = 0
 
     def append(self, data: bytes) -> None:
         """Keep what comes next. Raises OSError if there is no room for it on the disk either."""
-        if self._in_memory and not (self._size + len(data) <= SMALL and self._bodies.take(len(data))):
+        if self._in_memory and not (self._size + len(data) <= self._memory and self._bodies.take(len(data))):
             file = tempfile.TemporaryFile()  # noqa: SIM115 (see `close`)
             file.write(self._file.getbuffer())
             self._give_back()

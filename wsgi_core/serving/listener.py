@@ -51,7 +51,7 @@ def make_limits(settings: Settings, sock: socket.socket) -> Limits:
         # It counts the framing of chunks too; the parser looks at the body itself.
         max_request_body_size=8 * max(settings.max_content_length, *body_limits.values()),
         max_request_header_size=settings.max_header_bytes,
-        recv_bytes=64 << 10,
+        recv_bytes=nonblocking.MOST_AT_ONCE,
         outbuf_high_watermark=1 << 20,
         channel_request_lookahead=1,  # to see that a client has left while its request is at work
         clear_untrusted_proxy_headers=False,  # `believe_proxy` does

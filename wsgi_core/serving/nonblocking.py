@@ -36,8 +36,9 @@ _close = _function("closesocket" if _WINDOWS else "close", ctypes.c_int, _NUMBER
 _error: Any = getattr(ctypes, "get_last_error", ctypes.get_errno)
 _NOT_NOW = {errno.EWOULDBLOCK, errno.EAGAIN, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
 
+MOST_AT_ONCE = 64 << 10
+"""Bytes that one call reads at most."""
 # Each thread that reads has a buffer of its own: another could read into it before the bytes are copied.
-_PIECE = 64 << 10
 _of_thread = threading.local()
 
 _LONGEST_ADDRESS = 128
@@ -50,9 +51,9 @@ class NonBlockingSocket(socket.socket):
     """
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """What has come, at most ``bufsize`` bytes and 64 KiB; empty at the end. Raises OSError."""
+        """What has come, at most ``bufsize`` bytes and `MOST_AT_ONCE`; empty at the end. Raises OSError."""
         buffer = _buffer()
-        received: int = _recv(self.fileno(), buffer, min(bufsize, _PIECE), flags)
+        received: int = _recv(self.fileno(), buffer, min(bufsize, MOST_AT_ONCE), flags)
         if received >= 0:
             return ctypes.string_at(buffer, received)
         _raise_if_not_now()
@@ -124,5 +125,5 @@ def _buffer() -> Any:
     try:
         return _of_thread.buffer
     except AttributeError:
-        _of_thread.buffer = ctypes.create_string_buffer(_PIECE)
+        _of_thread.buffer = ctypes.create_string_buffer(MOST_AT_ONCE)
         return _of_thread.buffer
