@@ -147,9 +147,7 @@ class Admission:
         reason: Reason | None = None
         if self.per_client and self._clients[client] >= self.per_client:
             reason = "client"
-        elif self.waiting + self.running >= self.threads and (
-            self.waiting >= self.max_waiting or self.expected_wait > self.max_wait
-        ):
+        elif self.waiting + self.running >= self.threads + self.max_waiting or self.expected_wait > self.max_wait:
             reason = "overloaded"
         if reason is None:
             return None

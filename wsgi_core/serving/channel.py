@@ -434,4 +434,3 @@ class Channel:
         self.task = None
         if self.unsent or self.closing or self.input or self.input_ended:
             self.listener.poller.call(self.resume)
-

@@ -13,18 +13,25 @@ from pathlib import Path
 import click
 
 from ..inference import ModelError
+from ..shared.access import HEALTH
 from ..shared.observability.logs import log_to_stderr, wanted_level
 from ..shared.settings import Settings
 from ..shared.settings.addresses import bracketed
 from ..shared.settings.options import load_for_command, settings_options
 from ..shared.settings.schema import SERVICES
 from . import Server
-from .memory import keep_what_is_loaded
+from .limits import freeze_gc
 from .signals import stop_on_signals
 
 EXIT_UNANSWERED = 1
 EXIT_PORT = 2
 EXIT_MODEL = 3
+
+MONITORING = HEALTH | {"/metrics"}
+"""What load balancers and monitors ask of the service, and get also while it has no slot for anything else."""
+
+STREAM_PATH = "/predict/stream"
+"""The path whose body the service reads in pieces, so that it may be larger than others."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -65,20 +72,39 @@ def make_server(settings: Settings) -> Server:
 
     Raises StartError.
     """
-    host, port = settings.host, settings.port
+    socks = [_bind_or_refuse(settings.host, settings.port, "--port")]
     try:
-        sock = bind(host, port)
+        if settings.monitor_port is not None:
+            socks.append(_bind_or_refuse(settings.host, settings.monitor_port, "--monitor-port"))
+        server = _serve(_load_or_refuse(settings), settings, *socks)
+    except BaseException:
+        for sock in socks:
+            sock.close()
+        raise
+    freeze_gc()
+    return server
+
+
+def _serve(app: t.Any, settings: Settings, sock: socket.socket, monitor_sock: socket.socket | None = None) -> Server:
+    """Tell the server what it must know of the service."""
+    return Server(
+        app,
+        sock,
+        settings,
+        monitoring=MONITORING,
+        body_limits={STREAM_PATH: settings.stream_max_content_length},
+        judge_head=app.extensions.get("judge_head"),
+        monitor_sock=monitor_sock,
+    )
+
+
+def _bind_or_refuse(host: str, port: int, option: str) -> socket.socket:
+    try:
+        return bind(host, port)
     except (OSError, UnicodeError) as e:  # UnicodeError: a name that cannot be one, such as "a..b"
         reason = getattr(e, "strerror", None) or e
-        message = f"cannot listen on {host}:{port}: {reason}. Choose another --port or --host."
+        message = f"cannot listen on {host}:{port}: {reason}. Choose another {option} or --host."
         raise StartError(message, EXIT_PORT) from e
-    try:
-        server = Server(_load_or_refuse(settings), sock, settings)
-    except BaseException:
-        sock.close()
-        raise
-    keep_what_is_loaded()
-    return server
 
 
 def _load_or_refuse(settings: Settings) -> t.Any:

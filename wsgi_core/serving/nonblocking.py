@@ -1,8 +1,8 @@
 """Socket calls that do not release the GIL.
 
 CPython releases the GIL around every socket call. For a call that cannot block this only hurts: while other threads
-compute, the I/O thread waits up to `sys.getswitchinterval()` to get the GIL back, many times what the call itself takes,
-and under load it could not even refuse the requests that come.
+compute, the I/O thread waits up to `sys.getswitchinterval()` to get the GIL back, many times what the call itself
+takes, and under load it could not even refuse the requests that come.
 """
 
 from __future__ import annotations

@@ -72,6 +72,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     adj: Limits
     completed: bool
+    header_plus: bytes
     empty: bool
     error: ErrorResponse | WSGIApplication | None
     path = query = request_uri = command = ""  # while the first line is unknown
@@ -108,10 +109,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """Take bytes and return how many belong to this request. For a refused request `error` is set."""
-        if self.body_rcv is None:
-            consumed = self._receive_head(data)
-        else:
-            consumed = self._receive_body(data)
+        consumed = self._receive_head(data) if self.body_rcv is None else self._receive_body(data)
         if self.completed:
             self.received_at = time.monotonic()
             self.error = self.error or self._rejection
@@ -251,9 +249,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         end = data.find(_END, max(0, before - 3))
         self.header_bytes_received = length = end + 4 if end >= 0 else len(data)
         if length > self.adj.max_header_bytes:
-            self._fail(
-                header_too_large(f"request line and headers may have at most {self.adj.max_header_bytes} bytes")
-            )
+            self._fail(header_too_large(f"request line and headers may have at most {self.adj.max_header_bytes} bytes"))
         elif end >= 0:
             self._finish_head(data[:length])
         elif data.count(b"\n") != data.count(b"\r\n"):

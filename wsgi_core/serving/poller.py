@@ -26,7 +26,7 @@ _IN_A_TURN = 64
 
 
 class _Poll:
-    """poll(), which Linux and macOS have. epoll would have to be told of each change by a call that releases the GIL."""
+    """poll(), which Linux and macOS have. Each change would be a call that releases the GIL with epoll."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -158,4 +158,3 @@ class Poller:
                 function()
             except Exception:
                 logger.exception("a connection could not be handled")
-

@@ -1,9 +1,9 @@
 """The server: serves a WSGI application until it is told to stop, and answers every request that has come by then.
 
 A stop has four parts. The application stops being ready, and for a pause everything else goes on, so that load
-balancers can look elsewhere. Then new connections are refused. Every request that has come is answered, the last on each
-connection with `Connection: close`; idle connections are closed. The server ends when no connection is left, or when
-`stop_timeout` is over.
+balancers can look elsewhere. Then new connections are refused. Every request that has come is answered, the last on
+each connection with `Connection: close`; idle connections are closed. The server ends when no connection is left, or
+when `stop_timeout` is over.
 """
 
 from __future__ import annotations
@@ -126,7 +126,11 @@ class Server:
 
     def connections(self) -> Counter[str]:
         """Return how many connections are in each state. Any thread may ask."""
-        return sum((Counter(dict(listener.states())) for listener in self._listeners), Counter())
+        counted: Counter[str] = Counter()
+        for listener in self._listeners:
+            for state, number in listener.states().items():
+                counted[state] += number
+        return counted
 
     def _done(self) -> bool:
         """Do the next part of a stop, if one was asked for; return whether it is over."""

@@ -372,5 +372,3 @@ class Dates:
             self._line = f"Date: {build_http_date(second)}\r\n"
             self._second = second
         return self._line
-
-
