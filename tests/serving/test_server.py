@@ -7,10 +7,10 @@ import sys
 import threading
 
 import pytest
-from waitress.channel import HTTPChannel
 
 from tests.serving.running import Client, Gate, Running, request, running
 from wsgi_core.serving import Server
+from wsgi_core.serving.channel import Channel
 from wsgi_core.serving.command import bind
 from wsgi_core.shared.settings import Settings
 
@@ -89,14 +89,13 @@ def test_an_http_1_0_client_that_keeps_its_connection_is_told_too():
 @pytest.mark.parametrize(("path", "pieces"), [("/quick", 1), ("/boom", 1), ("/stream", 3)])
 def test_the_head_leaves_in_one_piece_with_what_follows(monkeypatch: pytest.MonkeyPatch, path: str, pieces: int):
     sent: list[bytes] = []
-    write_soon = HTTPChannel.write_soon
+    send = Channel.send
 
-    def recorded(self: HTTPChannel, data: bytes) -> int:
+    def recorded(self: Channel, data: bytes) -> None:
         sent.append(data)
-        written: int = write_soon(self, data)
-        return written
+        send(self, data)
 
-    monkeypatch.setattr(HTTPChannel, "write_soon", recorded)
+    monkeypatch.setattr(Channel, "send", recorded)
     with running() as server:
         server.app.open()
         server.connect().ask(path)

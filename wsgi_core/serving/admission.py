@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 Reason = Literal["overloaded", "client", "expired"]
 
 # Seconds that the measured pace remembers.
-_MEMORY = 2.0
+_MEMORY = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -72,6 +72,11 @@ class Admission:
     threads: int = 1
     _clients: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def inside(self) -> int:
+        """The requests that have a slot."""
+        return self.waiting + self.running
 
     @property
     def expected_wait(self) -> float:
@@ -147,7 +152,7 @@ class Admission:
         reason: Reason | None = None
         if self.per_client and self._clients[client] >= self.per_client:
             reason = "client"
-        elif self.waiting + self.running >= self.threads + self.max_waiting or self.expected_wait > self.max_wait:
+        elif self.inside >= self.threads + self.max_waiting or self.expected_wait > self.max_wait:
             reason = "overloaded"
         if reason is None:
             return None

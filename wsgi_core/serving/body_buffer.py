@@ -48,7 +48,7 @@ class ByteBudget:
 class BodyBudget:
     """What all bodies hold: `memory` and `disk`."""
 
-    def __init__(self, disk: int, memory: int = MEMORY) -> None:
+    def __init__(self, disk: int, memory: int) -> None:
         self.memory = ByteBudget(memory)
         self.disk = ByteBudget(disk)
 

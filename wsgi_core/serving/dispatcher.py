@@ -246,7 +246,11 @@ class TaskDispatcher(WorkerPool):
 
     def cancel(self, task: Queued) -> bool:
         """Release the slot of a request whose client is gone, if it still waits."""
-        return task.permit is not None and self.admission.cancel(task.permit)
+        permit = task.permit
+        if permit is None or not self.admission.cancel(permit):
+            return False
+        task.permit = None
+        return True
 
     def expire(self, now: float) -> None:
         """Answer the requests that have waited too long, the oldest first. On the I/O thread."""
@@ -272,10 +276,11 @@ class TaskDispatcher(WorkerPool):
                     self.add(following, first=True)
 
     def _begin(self, task: Queued) -> None:
-        assert task.permit is not None
-        waited = time.monotonic() - task.received_at
-        if waited > task.may_wait(self._settings.max_wait):
-            if self.admission.cancel(task.permit):
+        permit = task.permit
+        if permit is None:
+            return  # it was cancelled
+        if time.monotonic() - task.received_at > task.may_wait(self._settings.max_wait):
+            if self.cancel(task):
                 task.expire()
-        elif self.admission.begin(task.permit):
+        elif self.admission.begin(permit):
             task.service()

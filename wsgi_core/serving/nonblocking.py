@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import socket
 import sys
 import threading
@@ -36,7 +37,7 @@ _shutdown = _function("shutdown", ctypes.c_int, _NUMBER, ctypes.c_int)
 _close = _function("closesocket" if _WINDOWS else "close", ctypes.c_int, _NUMBER)
 
 _error: Any = getattr(ctypes, "get_last_error", ctypes.get_errno)
-_NOT_NOW = {errno.EWOULDBLOCK, errno.EAGAIN, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
+_NOT_NOW = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
 
 MOST_AT_ONCE = 64 << 10
 """Bytes that one call reads at most."""
@@ -45,11 +46,7 @@ _of_thread = threading.local()
 
 
 class NonBlockingSocket(socket.socket):
-    """A connected socket that never blocks.
-
-    If a call fails, Python's own call is made in its place and raises the error. If the call would block, it raises
-    BlockingIOError at once.
-    """
+    """A connected socket that never blocks: a call that would block raises BlockingIOError."""
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Return what has come, at most `bufsize` bytes and `MOST_AT_ONCE`; empty at the end. Raises OSError."""
@@ -57,21 +54,19 @@ class NonBlockingSocket(socket.socket):
         received: int = _recv(self.fileno(), buffer, min(bufsize, MOST_AT_ONCE), flags)
         if received >= 0:
             return ctypes.string_at(buffer, received)
-        _raise_if_not_now()
-        return super().recv(bufsize, flags)
+        raise _last_error()
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send and return how many of the bytes the system took. Raises OSError."""
         sent: int = _send(self.fileno(), bytes(data), len(data), flags)
         if sent >= 0:
             return sent
-        _raise_if_not_now()
-        return super().send(data, flags)
+        raise _last_error()
 
     def shutdown(self, how: int) -> None:
         """Close one direction. Raises OSError."""
         if _shutdown(self.fileno(), how):
-            super().shutdown(how)
+            raise _last_error()
 
     def close(self) -> None:
         """Close the socket; a second call does nothing."""
@@ -97,10 +92,14 @@ def _socket(listener: socket.socket, number: int) -> NonBlockingSocket:
     return NonBlockingSocket(listener.family, listener.type, listener.proto, fileno=number)
 
 
-def _raise_if_not_now() -> None:
+def _last_error() -> OSError:
+    """Return the error of the last call. The call is not repeated: the system tells of a reset once."""
     number = _error()
     if number in _NOT_NOW:
-        raise BlockingIOError(number, "not now")
+        return BlockingIOError(number, "not now")
+    if _WINDOWS:
+        return OSError(0, ctypes.FormatError(number), None, number)  # type: ignore[attr-defined,unused-ignore]
+    return OSError(number, os.strerror(number))
 
 
 def _buffer() -> Any:

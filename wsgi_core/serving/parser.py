@@ -18,7 +18,7 @@ import httptools
 from waitress.parser import HTTPRequestParser, ParsingError, split_uri
 from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
 
-from .body_buffer import BodyBudget, DiscardBuffer, SpooledBody
+from .body_buffer import MEMORY, BodyBudget, DiscardBuffer, SpooledBody
 from .errors import (
     ErrorResponse,
     bad_request,
@@ -60,7 +60,7 @@ class Limits:
     max_headers: int
     max_content_length: int
     body_limits: dict[str, int] = field(default_factory=dict)
-    bodies: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 30))
+    bodies: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 30, MEMORY))
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]

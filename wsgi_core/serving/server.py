@@ -147,7 +147,7 @@ class Server:
         if self._listener.accepting:
             self._listener.stop_listening()
         self._listener.close_idle()
-        nobody = not (self._listener.channels or self.admission.waiting or self.admission.running)
+        nobody = not (self._listener.channels or self.admission.inside)
         return nobody or self._aborted or waited >= self.settings.stop_timeout
 
     def _maintenance(self, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ..shared.settings import Settings
+from . import body_buffer
 from .admission import Admission
 from .body_buffer import BodyBudget, ByteBudget
 from .dispatcher import TaskDispatcher
@@ -34,7 +35,7 @@ class Site:
         self.settings = settings
         self.monitoring = frozenset(monitoring)
         self.judge_head = judge_head
-        self.bodies = BodyBudget(settings.max_body_disk)
+        self.bodies = BodyBudget(settings.max_body_disk, body_buffer.MEMORY)
         self.unsent = ByteBudget(settings.max_unsent)
         self.limits = Limits(
             max_header_bytes=settings.max_header_bytes,

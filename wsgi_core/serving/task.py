@@ -340,8 +340,7 @@ class Task:
     def _finish(self) -> None:
         if self.streaming:
             self.channel.site.dispatcher.end_stream()
-        if self.permit is not None and self.permit.state == "running":
-            self._release()
+        self._release()
         self.request.close()
         self.channel.finish(self)
 
