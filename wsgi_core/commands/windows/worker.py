@@ -14,7 +14,7 @@ from ...shared.settings import Settings
 from ...shared.settings.sources import ConfigurationError, load_settings
 
 if t.TYPE_CHECKING:
-    from ...serving import Server
+    from ...serving.protocols import RunningServer
 
 EXIT_SETTINGS = 2
 _LOG_BYTES, _LOG_FILES = 10 << 20, 8
@@ -40,7 +40,7 @@ class Worker:
         self._name, self._log, *words = arguments
         self._variables = dict(word.split("=", 1) for word in words)
         self._events = events
-        self._server: Server | None = None
+        self._server: RunningServer | None = None
         self._lock = threading.Lock()
         self.stopping = False
         """Whether `stop` was called."""
@@ -74,7 +74,7 @@ class Worker:
             if self._server is not None:
                 self._server.stop()
 
-    def _prepare(self) -> Server:
+    def _prepare(self) -> RunningServer:
         settings = load_settings(environ={**os.environ, **self._variables}).settings
         self.stop_milliseconds = stop_milliseconds(settings)
         log_to(self._log, settings, self._events)
