@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 from werkzeug.test import create_environ, run_wsgi_app
 
-from tests.processes import run
+from tests.processes import Server, run
 from wsgi_core.serving.application import EXIT_APPLICATION, StartError, load_application, load_wsgi_application
 from wsgi_core.shared.settings import Settings
 
@@ -132,3 +134,82 @@ def test_an_application_of_ones_own_needs_no_numpy_and_no_runtime(folder: Path):
     )
     done = run("-c", code, cwd=folder)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+# Applications that know nothing of this project
+
+FLASK = """
+from flask import Flask
+app = Flask(__name__)
+
+@app.get("/items/<int:number>")
+def item(number):
+    return f"flask {number}"
+"""
+FALCON = """
+import falcon
+
+class Item:
+    def on_get(self, request, response, number):
+        response.text = f"falcon {number}"
+
+class TellRoute:
+    def process_resource(self, request, response, resource, params):
+        request.env["wsgi_core.route"] = request.uri_template
+
+def create_app():
+    app = falcon.App(middleware=[TellRoute()])
+    app.add_route("/items/{number:int}", Item())
+    return app
+"""
+DJANGO = """
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.urls import path
+
+class TellRoute:
+    def __init__(self, get_response):
+        self.get_response = get_response
+    def __call__(self, request):
+        return self.get_response(request)
+    def process_view(self, request, view, args, kwargs):
+        request.environ["wsgi_core.route"] = request.resolver_match.route
+
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], MIDDLEWARE=[__name__ + ".TellRoute"])
+urlpatterns = [path("items/<int:number>", lambda request, number: HttpResponse(f"django {number}"))]
+application = get_wsgi_application()
+"""
+
+
+def get(server: Server, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(*server.address, timeout=20)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("framework", "source", "import_path", "template"),
+    [
+        ("flask", FLASK, "flask_site", "/items/<int:number>"),
+        ("falcon", FALCON, "falcon_site:create_app", "/items/{number:int}"),
+        ("django", DJANGO, "django_site.py", "items/<int:number>"),
+    ],
+)
+def test_an_application_of_each_framework_is_served(
+    tmp_path: Path, framework: str, source: str, import_path: str, template: str
+):
+    if importlib.util.find_spec(framework) is None:
+        pytest.skip(f"{framework} is not installed")
+    (tmp_path / f"{framework}_site.py").write_text(source, encoding="utf-8")
+    own = ("--health-path", "/up", "--metrics-path", "/internal/metrics")
+    with Server("-m", "wsgi_core", "serve", "--port", "0", "--app", import_path, *own, cwd=tmp_path) as server:
+        assert get(server.ready(), "/items/3") == (200, f"{framework} 3")
+        assert get(server, "/up") == (200, "ok")
+        assert get(server, "/none")[0] == 404
+        assert f'http_route="{template}"' in get(server, "/internal/metrics")[1]
+        assert f"application {import_path}, 4 threads" in "".join(server.lines)

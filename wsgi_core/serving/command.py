@@ -48,15 +48,16 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def make_server(settings: Settings) -> RunningServer:
+def make_server(settings: Settings, log: str | None = None) -> RunningServer:
     """Return a server that listens already and serves when it is run; `stop` ends it, from any thread.
 
-    Raises StartError.
+    With several processes and a `log` each process writes a file of its own, with its number in the name, and hands
+    warnings to this process. Without a `log` all write to stderr. Raises StartError.
     """
-    return _make_server(settings)[0]
+    return _make_server(settings, log)[0]
 
 
-def _make_server(settings: Settings) -> tuple[RunningServer, str]:
+def _make_server(settings: Settings, log: str | None = None) -> tuple[RunningServer, str]:
     """Return a server, and what the start says of its application."""
     host, port = settings.host, settings.port
     try:
@@ -67,7 +68,7 @@ def _make_server(settings: Settings) -> tuple[RunningServer, str]:
         raise StartError(message, EXIT_PORT) from e
     try:
         if process_count(settings) > 1:
-            processes = Processes(sock, settings)
+            processes = Processes(sock, settings, log)
             return processes, processes.about
         app = load_application(settings)
         server = Server(app, sock, settings)

@@ -22,7 +22,7 @@ import typing as t
 from ..shared.observability.metrics import forget_process
 from ..shared.settings import Settings
 from .application import StartError
-from .worker_process import FAILED, MODELS, MODELS_DONE, READY, serve_in_child
+from .worker_process import FAILED, LOG, MODELS, MODELS_DONE, READY, serve_in_child
 
 if t.TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -41,13 +41,13 @@ _GRACE = 5.0
 class Child:
     """One server process, and what the parent knows of it."""
 
-    def __init__(self, number: int, sock: socket.socket, settings: Settings) -> None:
+    def __init__(self, number: int, sock: socket.socket, settings: Settings, log: str | None) -> None:
         context = multiprocessing.get_context("spawn")
         self.number = number
         self.pipe: Connection
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(
-            target=serve_in_child, args=(number, sock, settings, theirs), name=f"wsgi-core-{number}"
+            target=serve_in_child, args=(number, sock, settings, log, theirs), name=f"wsgi-core-{number}"
         )
         self.process.start()
         theirs.close()
@@ -72,18 +72,19 @@ class Processes:
     All children are ready when this is made. Raises StartError, after stopping them, if one cannot start.
     """
 
-    def __init__(self, sock: socket.socket, settings: Settings) -> None:
+    def __init__(self, sock: socket.socket, settings: Settings, log: str | None = None) -> None:
         self.settings = settings
         self.port: int = sock.getsockname()[1]
         self.about = ""
         self._sock = sock
+        self._log = log
         self._metrics = _shared_metrics()
         self._restarts: dict[int, tuple[float, float]] = {}  # number -> when to start it, the pause before that
         self._changes: dict[tuple[int, int], set[int]] = {}  # change of a child -> the children that have yet to follow
         self._stop_at = 0.0
         self._aborted = False
         self._unanswered = False
-        self._children = {number: Child(number, sock, settings) for number in range(process_count(settings))}
+        self._children = {number: Child(number, sock, settings, log) for number in range(process_count(settings))}
         try:
             self._wait_until_ready()
         except BaseException:
@@ -114,7 +115,7 @@ class Processes:
         self._read_all()
         for number, (at, _) in list(self._restarts.items()):
             if time.monotonic() >= at and number not in self._children:
-                self._children[number] = Child(number, self._sock, self.settings)
+                self._children[number] = Child(number, self._sock, self.settings, self._log)
 
     # Messages
 
@@ -142,6 +143,9 @@ class Processes:
             if child.number not in self._restarts:
                 raise StartError(message, code)
             logger.error("server process %d cannot start again: %s", child.number + 1, message)
+        elif kind == LOG:
+            level, text = rest
+            logger.log(level, "server process %d: %s", child.number + 1, text)
         elif kind == MODELS:
             self._pass_on(child, *rest)
         elif kind == MODELS_DONE:

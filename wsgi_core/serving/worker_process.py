@@ -1,8 +1,8 @@
 """A child of `processes.Processes`: load the application, serve on the parent's socket, do what the parent says.
 
 Messages are tuples whose first element names them. From the child: READY with a text about the application, FAILED with
-a text and an exit code, MODELS with a change of the models, MODELS_DONE. From the parent: "serve", "stop", "abort",
-MODELS, MODELS_DONE.
+a text and an exit code, LOG with a level and a text, MODELS with a change of the models, MODELS_DONE. From the parent:
+"serve", "stop", "abort", MODELS, MODELS_DONE.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import threading
 import typing as t
 
-from ..shared.observability.logs import log_to_stderr, wanted_level
+from ..shared.observability.logs import log_to_handlers, log_to_stderr, rotating_file, wanted_level
 from ..shared.settings import Settings
 from .application import StartError, describe, load_application
 from .memory import keep_what_is_loaded
@@ -26,7 +26,7 @@ from .signals import stop_on_signals
 if t.TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-READY, FAILED, MODELS, MODELS_DONE = "ready", "failed", "models", "models done"
+READY, FAILED, LOG, MODELS, MODELS_DONE = "ready", "failed", "log", "models", "models done"
 
 # Seconds that a request which changes the models waits for the other processes.
 _FOLLOW_SECONDS = 60.0
@@ -125,14 +125,26 @@ class SpreadModels:
             self._parent.spread(action, args)
 
 
-def serve_in_child(number: int, sock: socket.socket, settings: Settings, pipe: Connection) -> None:
+class ParentHandler(logging.Handler):
+    """Hands warnings and errors to the parent's log."""
+
+    def __init__(self, parent: Parent) -> None:
+        super().__init__(logging.WARNING)
+        self._parent = parent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record as a level and a text."""
+        self._parent.tell(LOG, record.levelno, self.format(record))
+
+
+def serve_in_child(number: int, sock: socket.socket, settings: Settings, log: str | None, pipe: Connection) -> None:
     """Serve until the parent says "stop" or is gone. The exit code is 0 if every accepted request was answered."""
     # Until the server handles them: the parent gets the same signal and tells this process what to do.
     for name in ("SIGINT", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    log_to_stderr(wanted_level(settings.access_log), settings.log_format)
     parent = Parent(pipe)
+    _configure_log(number, log, settings, parent)
     try:
         app = load_application(settings)
     except StartError as error:
@@ -150,6 +162,16 @@ def serve_in_child(number: int, sock: socket.socket, settings: Settings, pipe: C
     sys.stdout.flush()
     # A thread may still be inside the runtime, and the interpreter's orderly exit would wait for it.
     os._exit(0 if complete else 1)
+
+
+def _configure_log(number: int, log: str | None, settings: Settings, parent: Parent) -> None:
+    level = wanted_level(settings.access_log)
+    if log is None:
+        log_to_stderr(level, settings.log_format)
+        return
+    stem, extension = os.path.splitext(log)
+    files = [rotating_file(f"{stem}-{number + 1}{extension}")] if log else []
+    log_to_handlers([ParentHandler(parent), *files], level, settings.log_format)
 
 
 def _spread_changes(app: t.Any, parent: Parent) -> t.Any:
