@@ -17,8 +17,9 @@ from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, Rule
 from werkzeug.routing import Map as BaseMap
 from werkzeug.wsgi import get_host
 
+from . import typing as ft
 from .context import _cv_app, _cv_request
-from .scaffold import AppMixin, View, _endpoint_from_view_func, setupmethod
+from .scaffold import AppMixin, _endpoint_from_view_func, setupmethod
 from .wrappers import _decode, _split_blueprint_path
 
 if t.TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Routing(AppMixin):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: View | None = None,
+        view_func: ft.RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: t.Any,
     ) -> None:
