@@ -28,7 +28,8 @@ OUTCOMES = os.environ.get("FLASK_SUITE_OUTCOMES", os.devnull)
 VERSION = os.environ.get("FLASK_SUITE_VERSION", "")
 
 # Each module of Flask, and the modules of wsgi_core that have what it has.
-_APP = tuple(f"wsgi_core.{part}" for part in ("app", "base", "routing", "errors", "responses", "templating", "scaffold"))
+_PARTS_OF_APP = ("app", "base", "routing", "errors", "responses", "templating", "scaffold")
+_APP = tuple(f"wsgi_core.{part}" for part in _PARTS_OF_APP)
 TWINS: dict[str, tuple[str, ...]] = {
     "flask": ("wsgi_core",),
     "flask.app": _APP,
