@@ -15,7 +15,8 @@ from io import BufferedReader
 from typing import Any
 
 from wsgi_core.serving import Server
-from wsgi_core.serving.command import MONITORING, STREAM_PATH, bind
+from wsgi_core.serving.application import MONITORING, STREAM_PATH
+from wsgi_core.serving.command import bind
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.settings import Settings
 

@@ -90,3 +90,13 @@ class Queued(Protocol):
 
     def may_wait(self, limit: float) -> float:
         """Return the seconds that the request may wait for a thread, at most `limit`."""
+
+
+class RunningServer(Protocol):
+    """What can be run and stopped: a `Server`, or the parent of several server processes."""
+
+    port: int
+
+    def run(self) -> bool: ...
+    def stop(self) -> None: ...
+    def abort(self) -> None: ...

@@ -19,6 +19,7 @@ from typing import Any
 from ..shared.listen_queue import BACKLOG_GRACE_SECONDS
 from ..shared.readiness import Readiness
 from ..shared.settings import Settings
+from .application import server_arguments
 from .limits import connection_limit, return_large_blocks
 from .listener import Listener
 from .poller import Poller
@@ -36,6 +37,13 @@ _SECONDS_BETWEEN_LOOKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
 # Connections to the port for monitoring.
 _MONITOR_CONNECTIONS = 64
+
+
+def serve_application(app: Any, socks: list[socket.socket], settings: Settings) -> Server:
+    """Return a server for an application that `load_application` has found; a second socket is that for monitoring."""
+    sock, *monitor = socks
+    told = server_arguments(app, settings)
+    return Server(app, sock, settings, monitor_sock=monitor[0] if monitor else None, **told)
 
 
 class Server:
