@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.serving.running import Client, Gate, Running, request, running
+from tests.serving.running import Client, Gate, Running, request, running, until
 from wsgi_core.serving import Server
 from wsgi_core.serving.channel import Channel
 from wsgi_core.serving.command import bind
@@ -185,9 +185,15 @@ def test_its_threads_end_with_it():
     assert threading.active_count() == before
 
 
-def test_the_application_finds_the_admission():
+def test_the_application_finds_the_figures_of_the_server():
     with running() as server:
-        assert server.app.extensions["admission"] is server.server.admission
+        assert server.app.extensions["server"] is server.server
+        clients = [server.connect() for _ in range(3)]
+        clients[0].get("/work")
+        server.app.wait_begun()
+        clients[1].send(b"GET /a HTTP/1.1\r\n")
+        until(lambda: server.server.connections() == {"running": 1, "reading": 1, "idle": 1})
+        assert server.server.gauges()["waiting_requests"] == 0
 
 
 def test_an_application_without_extensions_is_served_too():

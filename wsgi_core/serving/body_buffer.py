@@ -109,6 +109,10 @@ class DiscardBuffer:
         """Discard `data`."""
         self._size += len(data)
 
+    def getfile(self) -> BytesIO:
+        """Return an empty file."""
+        return BytesIO()
+
     def close(self) -> None:
         """Do nothing: nothing is held."""
 

@@ -19,6 +19,7 @@ from typing import Any
 from ..shared.listen_queue import BACKLOG_GRACE_SECONDS
 from ..shared.readiness import Readiness
 from ..shared.settings import Settings
+from .admission import Reason
 from .application import server_arguments
 from .limits import connection_limit, return_large_blocks
 from .listener import Listener
@@ -49,8 +50,8 @@ def serve_application(app: Any, socks: list[socket.socket], settings: Settings) 
 class Server:
     """Serves a WSGI application on a bound socket. docs/develop/server.md says what the arguments mean.
 
-    `readiness` is the application's `extensions["readiness"]`, if it has one; `extensions["admission"]` and
-    `extensions["server"]` are set for its metrics.
+    `readiness` is the application's `extensions["readiness"]`, if it has one. Its metrics find this server as
+    `extensions["server"]`.
     """
 
     def __init__(
@@ -71,7 +72,6 @@ class Server:
         self.admission = self.site.admission
         extensions = getattr(app, "extensions", {})
         self.readiness: Readiness = extensions.get("readiness") or Readiness()
-        extensions["admission"] = self.admission
         extensions["server"] = self
         self._poller = Poller()
         self._listener = Listener(self.site, sock, self._poller, connection_limit(settings, sys.platform))
@@ -121,6 +121,11 @@ class Server:
         if unanswered:
             logger.warning("stopped with %d requests unanswered", unanswered)
         return ended and not unanswered
+
+    @property
+    def refused(self) -> Counter[Reason]:
+        """How many requests were refused since the start, by reason."""
+        return self.admission.refused
 
     def gauges(self) -> dict[str, float]:
         """Return what the metrics show of this moment, besides `connections`. Any thread may ask."""

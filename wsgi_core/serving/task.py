@@ -37,6 +37,9 @@ _HOP_BY_HOP = frozenset(
     }
 )  # fmt: skip
 
+# The statuses, besides 1xx, whose responses have no body (RFC 9112, section 6.3).
+_BODILESS = ("204", "304")
+
 
 class ClientDisconnected(Exception):
     """The client is gone: what the application still yields cannot be sent."""
@@ -131,7 +134,7 @@ class Task:
             raise AssertionError("start_response called a second time without providing exc_info.")
         self.status = status
         self.content_length = None
-        self._has_date = self._via = False
+        self.chunked = self._has_date = self._via = False
         for name, value in headers:
             lower = name.lower()
             if lower == "content-length":
@@ -239,7 +242,7 @@ class Task:
 
     def _has_body(self) -> bool:
         """Return whether the response may have a body (RFC 9112, section 6.3)."""
-        return self.request.command != "HEAD" and self.status[:3] not in ("204", "304") and self.status[:1] != "1"
+        return self.request.command != "HEAD" and self.status[:3] not in _BODILESS and self.status[:1] != "1"
 
     def _limited(self, data: bytes) -> bytes:
         """Return as many bytes as the declared length leaves."""
@@ -254,11 +257,10 @@ class Task:
 
     def _head(self) -> bytes:
         """Return the status line and the headers."""
-        self.wrote_head = True
         request, site = self.request, self.channel.site
         has_body = self._has_body()
         headers = self.headers
-        if not has_body and request.command != "HEAD":
+        if self.status[:3] in _BODILESS or self.status[:1] == "1":
             headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
         lines = [f"{name}: {value}\r\n" for name, value in headers]
         if self.content_length is None and has_body:
@@ -281,7 +283,9 @@ class Task:
         expected = len(lines) + (2 if self._via else 3)
         if text.count("\n") != expected or text.count("\r") != expected:
             raise ValueError("a carriage return or line feed is in the status or in a header")
-        return text.encode("latin-1")
+        head = text.encode("latin-1")
+        self.wrote_head = True
+        return head
 
     def _begin_stream(self) -> None:
         if not self.streaming and not self.monitoring and self.permit is not None:
