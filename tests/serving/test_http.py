@@ -124,7 +124,7 @@ LINES: dict[str, tuple[int, bytes]] = {
     "two blanks": (400, b"GET  HTTP/1.1\r\nHost: x\r\n\r\n"),
     "a method of one's own": (200, b"MOVE-IT / HTTP/1.1\r\nHost: x\r\n\r\n"),
     "a method in small letters": (400, b"get / HTTP/1.1\r\nHost: x\r\n\r\n"),
-    "HTTP/2's preface": (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "HTTP/2's preface": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     "an absolute target without a Host": (400, b"GET http://a/ HTTP/1.1\r\n\r\n"),
     "an absolute target of another kind": (400, b"GET ftp://a/ HTTP/1.1\r\nHost: x\r\n\r\n"),
     "an absolute target with a user": (400, b"GET http://u@a/ HTTP/1.1\r\nHost: x\r\n\r\n"),

@@ -129,12 +129,6 @@ class Admission:
             self._forget(permit)
             self.pace.left(now, self.waiting)
 
-    def refuse(self) -> Refused:
-        """Count a request for which there is no memory, and say when to try again."""
-        with self._lock:
-            self.refused["overloaded"] += 1
-        return Refused("overloaded", self.retry_after)
-
     def expire(self) -> Refused:
         """Count a request that has waited too long, and say when to try again."""
         with self._lock:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import Any, Literal
 
-from .admission import Permit, Refused
+from .admission import Permit
 from .environ import connection_environ
 from .errors import ErrorResponse, bad_request, not_monitoring, refusal, too_slow
 from .nonblocking import MOST_AT_ONCE, NonBlockingSocket
@@ -42,13 +42,14 @@ class Channel:
     Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (until it is complete).
     Request: `task`, from the moment the request is complete until its response is.
     Sending: `output`, `unsent` (its bytes), `permit` (of a response that is sent slowly), both under `out_lock`.
+    `used`: it has had a request.
     End: `closing` (after the response), `linger_until`, `connected`.
     """
 
     __slots__ = (
         "_drained", "_number", "blocked_since", "closing", "connected", "environ", "input", "input_ended",
         "last_activity", "linger_until", "listener", "out_lock", "output", "peer", "permit", "request",
-        "response_started", "sending_since", "sent", "site", "socket", "task", "unsent", "wish",
+        "response_started", "sending_since", "sent", "site", "socket", "task", "unsent", "used", "wish",
     )  # fmt: skip
 
     def __init__(self, listener: ChannelOwner, sock: NonBlockingSocket, address: Any) -> None:
@@ -74,6 +75,7 @@ class Channel:
         self.linger_until = 0.0
         self.connected = True
         self.wish = 0
+        self.used = False
 
     def fileno(self) -> int:
         """Return the file descriptor, also after `close`."""
@@ -200,23 +202,18 @@ class Channel:
 
     def _begin(self, request: Parser) -> None:
         """Pass a complete request on, or answer it here if it is refused."""
+        self.used = True
         task = self.task = request.task or Task(self, request)
         task.complete()
         error = request.error
         if error is None and self.listener.monitoring_only and not task.monitoring:
             error = not_monitoring()
         if error is None:
-            refused = self._no_memory(task) or self.site.dispatcher.add_task(task)
+            refused = self.site.dispatcher.add_task(task)
             if refused is None:
                 return
             error = refusal(refused)
         task.fail(error)
-
-    def _no_memory(self, task: Task) -> Refused | None:
-        """Refuse a request while too many bytes of other responses are unsent."""
-        if not self.site.unsent.exceeded or task.monitoring:
-            return None
-        return self.site.admission.refuse()
 
     def _judge(self, request: Parser) -> None:
         """Reject a request by its head; without a body to keep, or before a client with `Expect` has sent it."""
@@ -228,7 +225,7 @@ class Channel:
             except Exception:
                 logger.exception("a request could not be judged by its head")
         if rejection is None and not task.monitoring:
-            refused = self._no_memory(task) or self.site.admission.check(task.client)
+            refused = self.site.admission.check(task.client)
             rejection = refusal(refused) if refused else None
         if rejection is not None:
             request.reject(rejection)

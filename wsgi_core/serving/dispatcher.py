@@ -13,6 +13,7 @@ from collections import deque
 
 from ..shared.settings import Settings
 from .admission import Admission, Permit, Refused
+from .body_buffer import ByteBudget
 from .protocols import Client, Queued
 
 logger = logging.getLogger("wsgi_core.serving")
@@ -75,11 +76,13 @@ class WorkerPool:
     """Threads that take tasks from one queue, and its arithmetic of streams: see docs/develop/server.md.
 
     `live` threads exist; `streams` of them send a response in pieces, and `blocked` of these wait for their clients.
+    While more is unsent than `unsent` allows, no task is begun.
     """
 
-    def __init__(self, threads: int, name: str) -> None:
+    def __init__(self, threads: int, name: str, unsent: ByteBudget | None = None) -> None:
         self.threads = threads
         self.name = name
+        self._unsent = unsent
         self.live = 0
         self.streams = 0
         self.blocked: dict[Client, float] = {}
@@ -103,13 +106,17 @@ class WorkerPool:
 
     def stalled(self) -> bool:
         """Wake a thread if a task still waits for one that runs; whether to look again soon. On the I/O thread."""
-        if not (self._queue and self._idle):
+        if not (self._queue and self._idle) or self._paused():
             return False
         with self._lock:
             wake = self._next_idle(time.monotonic())
         if wake is not None:
             wake.release()
         return bool(self._queue and self._idle)
+
+    def _paused(self) -> bool:
+        """Return whether too much is unsent for another response to be made."""
+        return self._unsent is not None and self._unsent.exceeded
 
     def pop_expired(self, now: float, limit: float) -> Queued | None:
         """Return the first task of the queue, removed, if it has waited longer than it may."""
@@ -163,7 +170,7 @@ class WorkerPool:
 
     def _next_idle(self, now: float) -> threading.Lock | None:
         """Return the lock of the thread to wake, if any. The thread that worked last is the first."""
-        if not self._idle or self._woken:
+        if not self._idle or self._woken or self._paused():
             return None
         if len(self._idle) < self.live and now - self._began < _SOON:
             return None
@@ -197,7 +204,7 @@ class WorkerPool:
             with self._lock:
                 self._woken -= woken
                 woken = False
-                if self._queue:
+                if self._queue and not self._paused():
                     task = self._queue.popleft()
                     self._began = time.monotonic()
                 elif self._stopping or self.live > self._wanted():
@@ -225,12 +232,12 @@ class WorkerPool:
 class TaskDispatcher(WorkerPool):
     """Admits requests and has them answered by worker threads; monitoring by threads of its own."""
 
-    def __init__(self, settings: Settings, admission: Admission) -> None:
+    def __init__(self, settings: Settings, admission: Admission, unsent: ByteBudget) -> None:
         self._settings = settings
         self.admission = admission
         self._large = LargeBodies(settings.max_content_length)
         self._monitor = WorkerPool(_MONITOR_THREADS, "monitor")
-        super().__init__(settings.threads, "work")
+        super().__init__(settings.threads, "work", unsent)
 
     def add_task(self, task: Queued) -> Refused | None:
         """Queue a request, or say why it gets no slot. On the I/O thread."""

@@ -26,8 +26,10 @@ _IDLE_ABOVE_LIMIT = 2.0
 _SILENT_ABOVE_LIMIT = 0.1
 # Seconds of silence after its last response in which a client may close its side itself, also above the limit.
 _HEARD_OUT = 0.05
-# Seconds in which a client has taken nothing, after which its connection may be closed when too much is unsent.
+# Seconds in which a client has taken nothing of its response, after which its connection may be closed: when too much
+# is unsent, and during a stop.
 _BLOCKED = 1.0
+_BLOCKED_DURING_STOP = 5.0
 _ACCEPTED_IN_A_ROW = 64
 # Seconds without accepting after the system could not, for lack of files.
 _PAUSE = 0.25
@@ -124,9 +126,13 @@ class Listener:
             self._check(channel, now)
 
     def close_idle(self) -> None:
-        """Close the connections without a request, except those on which a request may just have been sent."""
-        for channel in self._idle_since(time.monotonic() - _IDLE_DURING_STOP):
+        """Close connections that hold up a stop: blocked ones, and idle ones on which no request has just been sent."""
+        now = time.monotonic()
+        for channel in self._idle_since(now - _IDLE_DURING_STOP):
             channel.close_if_idle()
+        for channel in list(self.channels):
+            if channel.unsent and channel.last_activity <= now - _BLOCKED_DURING_STOP:
+                channel.close()
 
     def close_all(self) -> None:
         """Close every connection."""
@@ -232,11 +238,14 @@ class Listener:
         return sorted(idle, key=lambda channel: channel.last_activity)
 
     def _silent_since(self, now: float) -> list[Channel]:
-        """Return the connections with an unfinished request, or a response that is not read; the worst first."""
+        """Return the connections that never had a request, or have an unfinished one, or read nothing; worst first."""
         silent = [
             channel
             for channel in self.channels
-            if (channel.request is not None and channel.last_activity <= now - _SILENT_ABOVE_LIMIT)
+            if (
+                (channel.request is not None or (channel.idle and not channel.used))
+                and channel.last_activity <= now - _SILENT_ABOVE_LIMIT
+            )
             or (channel.unsent and channel.last_activity <= now - _IDLE_ABOVE_LIMIT)
         ]
         return sorted(silent, key=lambda channel: (-self._by_client[channel.peer], channel.last_activity))

@@ -51,7 +51,7 @@ class Site:
             per_client=settings.max_per_client,
             retry_after=settings.retry_after,
         )
-        self.dispatcher = TaskDispatcher(settings, self.admission)
+        self.dispatcher = TaskDispatcher(settings, self.admission, self.unsent)
         self.proxies = TrustedProxies(settings)
         self.early = EarlyResponses(settings)
         self.date_line = Dates().line

@@ -152,9 +152,9 @@ class Settings(BaseModel):
     )  # fmt: skip
     max_unsent: int = Field(
         default=64 << 20, ge=1 << 20,
-        description="Bytes of all responses together that clients have not taken yet; beyond, the connections that take"
-        " nothing are closed.",
-        json_schema_extra={"answer": "503; connection closed"},
+        description="Bytes of all responses together that clients have not taken yet. Beyond, requests wait, and the"
+        " connections that take nothing are closed.",
+        json_schema_extra={"answer": "waits for a thread; connection closed"},
     )  # fmt: skip
     idle_timeout: float = Field(
         default=75, gt=0, description="Seconds that a connection may stay open without a request.",

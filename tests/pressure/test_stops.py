@@ -6,22 +6,22 @@ import sys
 
 import pytest
 
-from loadtests.load.victim import gunicorn_command, running, serve_command
-from loadtests.stops import CLIENTS, stop_once
+from tests.pressure.stops import CLIENTS, stop_once
+from tests.pressure.under_test import gunicorn_command, running, serve_command
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process that is sent a signal")
 
 
 @pytest.mark.parametrize("framework", ["wsgi_core", "flask"])
 def test_no_request_is_lost(framework: str):
-    with running(*serve_command(framework=framework, max_waiting=100)) as victim:
-        seen = stop_once(victim)
+    with running(*serve_command(framework=framework, max_waiting=100)) as server:
+        seen = stop_once(server)
     assert seen.lost == []
     assert set(seen.answered) == set(CLIENTS)
 
 
 def test_no_request_is_lost_under_gunicorn():
-    with running(*gunicorn_command("wsgi_core")) as victim:
-        seen = stop_once(victim)
+    with running(*gunicorn_command("wsgi_core")) as server:
+        seen = stop_once(server)
     assert seen.lost == []
     assert set(seen.answered) == set(CLIENTS)
