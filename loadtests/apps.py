@@ -1,4 +1,4 @@
-"""Any WSGI applications against each other: ``wsgi-core overhead --apps mine=module:app other=module:app``.
+"""Any applications against each other: ``wsgi-core overhead --apps mine=module:app other=module:app``.
 
 The applications are imported in every measuring process, get the same requests in the same rounds, and are measured
 like the rungs. The first one takes part twice: by how much it seems to differ from itself nothing is claimed.
@@ -7,20 +7,22 @@ like the rungs. The first one takes part twice: by how much it seems to differ f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from loadtests.instrument import trials
+from loadtests.http_file import read_requests
 from loadtests.instrument.app_loader import AppError
+from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.request import Request
-from loadtests.instrument.trials import Pace, Trial
 from loadtests.report.analysis import AGAIN_SUFFIX
-from loadtests.request_file import read_requests
-from loadtests.studies import Contender
+from loadtests.studies import APPS, Study
 
-QUICK = Pace(processes=10, seconds=1.5, warm_up=0.1, block_ms=4.0)
-FULL = Pace(processes=20, seconds=6.0, warm_up=0.3, block_ms=8.0)
+if TYPE_CHECKING:
+    from loadtests.instrument.inprocess import Answered
+
 FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:create_app()"
+ASGI_DRIVER = Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", protocol="asgi", is_driver=True)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class App:
 
 
 def parse(text: str) -> App:
-    """``"mine=module:app"``; raises ``AppError`` that shows the form."""
+    """Parse ``"mine=module:app"``; raises ``AppError`` that shows the form."""
     name, equals, target = text.partition("=")
     module, colon, attribute = target.partition(":")
     if not (name.strip() and equals and module and colon and attribute):
@@ -43,7 +45,7 @@ def parse(text: str) -> App:
 
 
 def parse_all(texts: Sequence[str]) -> list[App]:
-    """Each of them, with names that differ; raises ``AppError``."""
+    """Parse each of them; the names must differ. Raises ``AppError``."""
     apps = [parse(text) for text in texts]
     names = [app.name for app in apps]
     if len(set(names)) < len(names):
@@ -51,38 +53,42 @@ def parse_all(texts: Sequence[str]) -> list[App]:
     return apps
 
 
-def trials_of(apps: Sequence[App], request_files: Sequence[Path]) -> list[Trial]:
-    """One trial for each file of requests, or one of ``GET /`` without any; raises ``RequestFileError``."""
+def study_of(apps: Sequence[App], request_files: Sequence[Path], expected: int = 200) -> Study:
+    """Return the study of the applications: an experiment for each file of requests, or one of ``GET /`` without any.
+
+    Raises ``HttpFileError``.
+    """
+    files = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
+    experiments = [
+        experiment_of(apps, key, [replace(one, status=expected) for one in requests]) for key, requests in files.items()
+    ]
+    title = " and ".join(app.name for app in apps) + ", in process"
+    return Study(APPS, title, tuple(experiments), ())
+
+
+def experiment_of(apps: Sequence[App], key: str, requests: Sequence[Request]) -> Experiment:
+    """Return the experiment in which the applications get ``requests``, the first application twice."""
     contenders = [_contender(app.name, app) for app in apps]
     contenders.insert(1, _contender(apps[0].name + AGAIN_SUFFIX, apps[0]))
-    given = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
-    return [
-        Trial(key, _title(key, requests), tuple(contenders), requests, apps[0].name, alike=False)
-        for key, requests in given.items()
-    ]
+    title = _title(key, requests)
+    return Experiment(key, title, "", tuple(contenders), apps[0].name, requests=tuple(requests), alike=False)
 
 
 def _contender(name: str, app: App) -> Contender:
-    return Contender(name, "loadtests.instrument.app_loader:load_app", {"target": app.target})
+    return Contender(name, "loadtests.instrument.app_loader:load_app", {"target": app.target}, protocol="any")
 
 
 def _title(key: str, requests: Sequence[Request]) -> str:
-    first = f"{requests[0].method} {requests[0].path}"
     more = f" and {len(requests) - 1} more" if len(requests) > 1 else ""
-    return first + more if key == "GET /" else f"{first}{more} ({key})"
+    return f"{requests[0]}{more}" if key == "GET /" else f"{requests[0]}{more} ({key})"
 
 
-def differences(answers: dict[str, dict[str, trials.Answered]]) -> list[str]:
-    """What a reader has to know about the answers before comparing times: who differs from the first, and errors."""
+def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
+    """Return what a reader has to know about the responses before comparing times: who differs from the first."""
     said: list[str] = []
     for by_name in answers.values():
-        (first, reference), *others = by_name.items()
-        for name, answered in ((first, reference), *others):
-            if answered.status[0] not in "123" and not name.endswith(AGAIN_SUFFIX):
-                said.append(f"{name} answers {answered.status}")
-        for name, answered in others:
-            if answered.differences:
-                said.append(_different(first, name, answered.differences))
+        first = next(iter(by_name))
+        said += [_different(first, name, one.differences) for name, one in by_name.items() if one.differences]
     return said
 
 

@@ -7,22 +7,22 @@ server that does not start, a failed request); 130 interrupted, with what was me
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from loadtests.studies import SERVERS, STUDIES
+from loadtests.studies import SERVERS, STUDIES, Study
 
 NEEDED = (
     "flask", "locust", "psutil", "falcon", "bottle", "django", "starlette", "fastapi", "uvicorn", "flask_cors",
     "sklearn", "joblib", "pandas", *(() if sys.platform == "win32" else ("gunicorn",)),
 )  # fmt: skip
-
-
 NEEDED_FOR_APPS = ("psutil",)
 
 
@@ -102,26 +102,26 @@ def overhead(
     """
     if context.invoked_subcommand:
         return
-    _check_usage(apps, requests, validate, resume)
+    _check_usage(apps, requests, validate)
     _need(NEEDED_FOR_APPS if apps else NEEDED)
     if remote and not workers:
         raise click.UsageError("--remote needs --workers: how many are to be waited for")
-    if apps:
-        sys.exit(_measure_apps(apps, requests, quick, out))
+    from loadtests import commands
+    from loadtests.load.served import Spread
+    from loadtests.run import Run
+
     if validate:
-        from loadtests.commands import measure_validation
+        sys.exit(commands.measure_validation(quick, out, resume))
+    wanted = _apps_study(apps, requests) if apps else STUDIES[study]
+    resumed = commands.resumable(out / "results.json", _command()) if resume else None
+    sys.exit(commands.measure(Run(wanted, quick, _command(), out, servers, Spread(workers, remote, host), resumed)))
 
-        sys.exit(measure_validation(quick, out, resume))
-    sys.exit(_measure(study, quick, out, servers, (workers, remote, host), resume))
 
-
-def _check_usage(apps: tuple[str, ...], requests: tuple[Path, ...], validate: bool, resume: bool) -> None:
+def _check_usage(apps: tuple[str, ...], requests: tuple[Path, ...], validate: bool) -> None:
     if requests and not apps:
         raise click.UsageError("--request goes with --apps: which applications are to be asked?")
     if apps and validate:
         raise click.UsageError("--apps and --validate are two measurements: one at a time")
-    if apps and resume:
-        raise click.UsageError("--resume is for studies and --validate: a run of --apps is short, start it again")
 
 
 def _need(names: tuple[str, ...]) -> None:
@@ -132,45 +132,15 @@ def _need(names: tuple[str, ...]) -> None:
         )
 
 
-def _measure_apps(apps: tuple[str, ...], requests: tuple[Path, ...], quick: bool, out: Path) -> int:
-    from loadtests.commands import INTERRUPTED, measure_apps
+def _apps_study(apps: tuple[str, ...], requests: tuple[Path, ...]) -> Study:
+    from loadtests.apps import parse_all, study_of
+    from loadtests.http_file import HttpFileError
     from loadtests.instrument.app_loader import AppError
-    from loadtests.report.files import write
-    from loadtests.report.terminal import console
-    from loadtests.request_file import RequestFileError
 
     try:
-        code = measure_apps(apps, requests, quick, out)
-    except (AppError, RequestFileError) as error:
+        return study_of(parse_all(apps), requests)
+    except (AppError, HttpFileError) as error:
         raise click.UsageError(str(error)) from error
-    if code in (0, INTERRUPTED) and (out / "results.json").exists():
-        write(console(), out / "results.json")
-    return code
-
-
-def _measure(
-    study: str, quick: bool, out: Path, servers: tuple[str, ...], spread: tuple[int, bool, str], resume: bool
-) -> int:
-    from loadtests.commands import INTERRUPTED, finish, resumable
-    from loadtests.instrument import progress
-    from loadtests.load.served import Spread
-    from loadtests.report import terminal
-    from loadtests.report.files import write
-    from loadtests.run import Run
-
-    console = terminal.console()
-    resumed = resumable(out / "results.json", _command()) if resume else None
-    out.mkdir(parents=True, exist_ok=True)
-    run = Run(STUDIES[study], quick, _command(), out, servers, Spread(*spread), resumed)
-    if run.plan.finished:
-        click.echo(f"{run.path} is complete: nothing is left to measure")
-        return 0
-    planned = progress.duration(run.plan.seconds)
-    console.print(f"{run.study.title}: about {planned}. Leave the machine alone meanwhile.", markup=False)
-    code = finish(lambda: run.carry_out(console), run.path)
-    if code in (0, INTERRUPTED) and run.path.exists():
-        write(console, run.path)
-    return code
 
 
 def _command() -> str:
@@ -186,74 +156,79 @@ def _arguments(context: click.Context) -> Iterator[str]:
                 yield ",".join(value) if isinstance(value, tuple) else str(value)
 
 
+RESULTS = click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def _page(default: str) -> Any:
+    return click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=default)
+
+
 @overhead.command()
-@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@RESULTS
 def report(results: Path) -> None:
     """Show a result file again, and write its page anew."""
-    from loadtests.instrument.results import ResultError
-    from loadtests.report import terminal
-    from loadtests.report.files import write
+    from loadtests.report import files, terminal
 
-    try:
-        write(terminal.console(), results)
-    except ResultError as error:
-        raise click.ClickException(str(error)) from error
+    with _one_line_errors():
+        files.write(terminal.console(), results)
 
 
 @overhead.command()
-@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@RESULTS
 @click.option(
     "--readme", "target", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("README.md")
 )
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/overhead.svg"))
 def readme(results: Path, target: Path, plot: Path) -> None:
     """Write the figures of a result file between the markers of the README, and the plot."""
-    from loadtests.instrument.results import ResultError, read
+    from loadtests.instrument.results import Results
     from loadtests.report import analysis
-    from loadtests.report.readme import NoLadder, NoMarkers, write
+    from loadtests.report.readme import write
 
-    try:
-        found = read(results)
+    with _one_line_errors():
+        found = Results.read(results)
         write(found, analysis.summarise(found), target, plot)
-    except (NoLadder, NoMarkers, ResultError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 @overhead.command()
-@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--page", "target", type=click.Path(dir_okay=False, path_type=Path), default="docs/where-the-time-goes.md"
-)
+@RESULTS
+@_page("docs/where-the-time-goes.md")
 def where(results: Path, target: Path) -> None:
     """Write the page that says where the time of a request goes, from the results of --study core."""
-    from loadtests.instrument.results import ResultError, read
+    from loadtests.instrument.results import Results
     from loadtests.report import analysis
-    from loadtests.report.where import NoPhasesError, render
+    from loadtests.report.where import render
 
-    try:
-        found = read(results)
-        text = render(found, analysis.summarise(found))
-    except (NoPhasesError, ResultError) as error:
-        raise click.ClickException(str(error)) from error
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    with _one_line_errors():
+        found = Results.read(results)
+        _write_page(target, render(found, analysis.summarise(found)))
 
 
 @overhead.command()
-@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default="loadtests/VALIDATION.md")
+@RESULTS
+@_page("loadtests/VALIDATION.md")
 def validation(results: Path, target: Path) -> None:
     """Write the page about the proof of the instrument, from the validation.json of --validate."""
-    from loadtests.instrument.results import ResultError
     from loadtests.report.validation_page import render
-    from loadtests.validate import read
+    from loadtests.validate import Validation
+
+    with _one_line_errors():
+        _write_page(target, render(Validation.read(results)))
+
+
+@contextlib.contextmanager
+def _one_line_errors() -> Iterator[None]:
+    from loadtests.instrument.results import ResultError
 
     try:
-        text = render(read(results))
+        yield
     except ResultError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _write_page(target: Path, text: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    target.write_text(text, encoding="utf-8", newline="\n")
 
 
 @overhead.command()
@@ -270,11 +245,11 @@ def compare(old: Path, new: Path, threshold: float) -> None:
     Exit codes: 0 nothing became dearer; 1 something did; 2 wrong usage;
     3 it cannot be told (too noisy, another processor, nothing in common).
     """
-    from loadtests.instrument.results import ResultError, read
+    from loadtests.instrument.results import ResultError, Results
     from loadtests.report import comparison, terminal
 
     try:
-        found = comparison.compare(read(old), read(new), threshold / 100)
+        found = comparison.compare(Results.read(old), Results.read(new), threshold / 100)
     except ResultError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(comparison.UNKNOWN)
