@@ -1,0 +1,208 @@
+"""What the service manager of Windows is asked to do with our service, by pywin32.
+
+Every error is a ServiceError, whose text is one line: what is wrong, and what to do.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import time
+import typing as t
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+ACCOUNTS = {
+    "LocalService": r"NT AUTHORITY\LocalService",
+    "NetworkService": r"NT AUTHORITY\NetworkService",
+    "LocalSystem": None,
+}
+"""The accounts of Windows's own that need no password, the least trusted one first."""
+
+DESCRIPTION = "wsgi_core: inference over HTTP"
+
+# After how many milliseconds it is started again, the first, the second and every later time it fails.
+_RESTARTS = (1_000, 10_000, 60_000)
+_RESET_SECONDS = 3600
+
+# NOTE: never sys.executable itself: in a virtual environment that is a launcher, which starts the real Python as a
+# process of its own, and the manager only speaks with the process that it started.
+_BOOT = (
+    "import site,sys;site.addsitedir(sys.argv[1]);from wsgi_core.commands.windows.host import main;main(sys.argv[2:])"
+)
+
+_STATES = {1: "stopped", 2: "starting", 3: "stopping", 4: "running"}
+_STOPPED, _RUNNING = 1, 4
+
+_EXPLAINED = {
+    5: "access is denied; use an administrator's command prompt",
+    1053: "it did not answer in time; look into the event log",
+    1056: "it is running already",
+    1058: "it is disabled; the Services window enables it",
+    1060: "there is no such service; wsgi-core service install makes one",
+    1061: "it is starting or stopping just now; wsgi-core service status shows when it is done",
+    1062: "it is not running",
+    1069: "its account can't log on; install it with another --account",
+    1072: "it is about to be removed; close the Services window",
+    1073: "there is one already; wsgi-core service remove takes it away",
+}
+# What a service of ours ends with, see `host`.
+_CODES = {1: "something failed", 2: "a setting does not fit, or the port is taken", 3: "a model can't be loaded"}
+
+
+class ServiceError(Exception):
+    """What was asked for could not be done."""
+
+
+class Status(t.NamedTuple):
+    """What the manager knows: `state` is one of stopped, starting, stopping, running."""
+
+    state: str
+    process: int
+    code: int
+    command: str
+
+
+def command_line(name: str, log: str, variables: Mapping[str, str]) -> str:
+    """What the manager starts: the real Python, told where this one has its packages."""
+    words = [f"{key}={value}" for key, value in variables.items()]
+    executable: str = getattr(sys, "_base_executable", sys.executable)
+    site = sysconfig.get_path("purelib")
+    return subprocess.list2cmdline([executable, "-I", "-X", "utf8", "-c", _BOOT, site, name, log, *words])
+
+
+def explained(code: int) -> str:
+    """The exit code of a service of ours in words."""
+    return f"{_CODES.get(code, 'it ended')} (code {code}); the event log has the reason"
+
+
+def install(name: str, command: str, account: str, stop_milliseconds: int) -> None:
+    """Make a service that starts with Windows and is started again when it fails. Raises ServiceError."""
+    import servicemanager
+    import win32evtlogutil
+    import win32service as scm
+
+    with _manager(name) as manager:
+        service = scm.CreateService(
+            manager, name, name, scm.SERVICE_ALL_ACCESS, scm.SERVICE_WIN32_OWN_PROCESS, scm.SERVICE_AUTO_START,
+            scm.SERVICE_ERROR_NORMAL, command, None, 0, None, ACCOUNTS[account], None,
+        )  # fmt: skip
+        actions = {
+            "ResetPeriod": _RESET_SECONDS, "RebootMsg": None, "Command": None,
+            "Actions": [(scm.SC_ACTION_RESTART, delay) for delay in _RESTARTS],
+        }  # fmt: skip
+        try:
+            scm.ChangeServiceConfig2(service, scm.SERVICE_CONFIG_DESCRIPTION, DESCRIPTION)
+            scm.ChangeServiceConfig2(service, scm.SERVICE_CONFIG_FAILURE_ACTIONS, actions)
+            scm.ChangeServiceConfig2(service, scm.SERVICE_CONFIG_PRESHUTDOWN_INFO, stop_milliseconds)
+            _restart_after_an_error_too(service)
+        finally:
+            scm.CloseServiceHandle(service)
+        win32evtlogutil.AddSourceToRegistry(name, servicemanager.__file__)
+
+
+def start(name: str) -> None:
+    """Start it and wait until it serves. Raises ServiceError, with its reason if it ends instead."""
+    import win32service as scm
+
+    with _service(name) as service:
+        scm.StartService(service, None)
+        end = _wait(service, _RUNNING)
+    if end["CurrentState"] != _RUNNING:
+        raise ServiceError(f"{name}: {explained(end['ServiceSpecificExitCode'])}")
+
+
+def stop(name: str) -> None:
+    """Stop it and wait until every request that was there has its answer. Raises ServiceError."""
+    import win32service as scm
+
+    with _service(name) as service:
+        scm.ControlService(service, scm.SERVICE_CONTROL_STOP)
+        end = _wait(service, _STOPPED)
+    if end["CurrentState"] != _STOPPED:
+        raise ServiceError(f"{name}: it has not stopped; wsgi-core service status shows when it has")
+
+
+def status(name: str) -> Status:
+    """What the manager knows of it. Raises ServiceError."""
+    import win32service as scm
+
+    with _service(name) as service:
+        now = scm.QueryServiceStatusEx(service)
+        command = scm.QueryServiceConfig(service)[3]
+    state = _STATES.get(now["CurrentState"], str(now["CurrentState"]))
+    return Status(state, now["ProcessId"], now["ServiceSpecificExitCode"], command)
+
+
+def remove(name: str) -> None:
+    """Stop it if it runs, and remove it. Raises ServiceError."""
+    import win32evtlogutil
+    import win32service as scm
+
+    if status(name).state == "running":
+        stop(name)
+    with _service(name) as service:
+        scm.DeleteService(service)
+    try:
+        win32evtlogutil.RemoveSourceFromRegistry(name)
+    except Exception:  # pywin32's own error class; a source that is not there needs no removing
+        return
+
+
+def _restart_after_an_error_too(service: t.Any) -> None:
+    """Let the restarts hold for an end with an error code as for a crash."""
+    import pywintypes
+    import win32service as scm
+
+    try:
+        scm.ChangeServiceConfig2(service, scm.SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, True)
+    except pywintypes.error as error:
+        if error.winerror != 124:  # ERROR_INVALID_LEVEL: wine does not know this one.
+            raise
+
+
+def _wait(service: t.Any, wanted: int) -> dict[str, int]:
+    """The status once it is the ``wanted`` one or the end, or has not moved for as long as the service asked for."""
+    import win32service as scm
+
+    progress, since = None, time.monotonic()
+    while True:
+        now: dict[str, int] = scm.QueryServiceStatusEx(service)
+        if now["CurrentState"] in (wanted, _STOPPED):
+            return now
+        seen = now["CurrentState"], now["CheckPoint"]
+        if seen != progress:
+            progress, since = seen, time.monotonic()
+        if time.monotonic() - since > max(30, now["WaitHint"] / 1000):
+            return now
+        time.sleep(0.05)
+
+
+@contextmanager
+def _manager(name: str) -> Iterator[t.Any]:
+    """The manager's handle; inside, the errors of Windows become ours."""
+    import pywintypes
+    import win32service as scm
+
+    try:
+        manager = scm.OpenSCManager(None, None, scm.SC_MANAGER_ALL_ACCESS)
+        try:
+            yield manager
+        finally:
+            scm.CloseServiceHandle(manager)
+    except pywintypes.error as error:
+        raise ServiceError(f"{name}: {_EXPLAINED.get(error.winerror, error.strerror)}") from error
+
+
+@contextmanager
+def _service(name: str) -> Iterator[t.Any]:
+    """The service's handle."""
+    import win32service as scm
+
+    with _manager(name) as manager:
+        service = scm.OpenService(manager, name, scm.SERVICE_ALL_ACCESS)
+        try:
+            yield service
+        finally:
+            scm.CloseServiceHandle(service)
