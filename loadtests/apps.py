@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from loadtests.http_file import read_requests
 from loadtests.instrument.app_loader import AppError
-from loadtests.instrument.experiment import Contender, Experiment
+from loadtests.instrument.experiment import ANY, ASGI, Contender, Experiment
 from loadtests.instrument.request import Request
 from loadtests.report.analysis import AGAIN_SUFFIX
 from loadtests.studies import APPS, Study
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from loadtests.instrument.inprocess import Answered
 
 FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:create_app()"
-ASGI_DRIVER = Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", protocol="asgi", is_driver=True)
+ASGI_DRIVER = Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", protocol=ASGI, is_driver=True)
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,27 @@ def experiment_of(apps: Sequence[App], key: str, requests: Sequence[Request]) ->
     return Experiment(key, title, "", tuple(contenders), apps[0].name, requests=tuple(requests), alike=False)
 
 
+def settled(experiment: Experiment, answers: dict[str, Answered]) -> Experiment:
+    """Return the experiment with what is known of its applications since they were asked: which of them are ASGI.
+
+    Their names say so, and an ASGI driver takes part.
+    """
+    contenders = [_settled(one, answers[one.name]) for one in experiment.contenders]
+    reference = contenders[0].name
+    if any(one.protocol == ASGI for one in contenders):
+        contenders.append(ASGI_DRIVER)
+    return replace(experiment, contenders=tuple(contenders), reference=reference)
+
+
+def _settled(contender: Contender, found: Answered) -> Contender:
+    if found.protocol != ASGI:
+        return replace(contender, protocol=found.protocol)
+    name, again, _ = contender.name.partition(AGAIN_SUFFIX)
+    return replace(contender, protocol=ASGI, name=f"{name} (ASGI){again}")
+
+
 def _contender(name: str, app: App) -> Contender:
-    return Contender(name, "loadtests.instrument.app_loader:load_app", {"target": app.target}, protocol="any")
+    return Contender(name, "loadtests.instrument.app_loader:load_app", {"target": app.target}, protocol=ANY)
 
 
 def _title(key: str, requests: Sequence[Request]) -> str:

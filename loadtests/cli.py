@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -144,22 +145,28 @@ def _apps_study(apps: tuple[str, ...], requests: tuple[Path, ...]) -> Study:
 
 
 def _command() -> str:
-    """The command as it was given, for the result file."""
-    return " ".join(["wsgi-core overhead", *_arguments(click.get_current_context())])
+    """Return the command as it was given, for the result file."""
+    return shlex.join(["wsgi-core", "overhead", *_arguments(click.get_current_context())])
 
 
 def _arguments(context: click.Context) -> Iterator[str]:
+    options = {parameter.name: parameter.opts[0] for parameter in context.command.params}
     for name, value in context.params.items():
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE and name not in ("out", "resume"):
-            yield f"--{name}"
-            if value is not True:
-                yield ",".join(value) if isinstance(value, tuple) else str(value)
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name in ("out", "resume"):
+            continue
+        if name == "servers":
+            value = ",".join(value)
+        for one in value if isinstance(value, tuple) else (value,):
+            yield options[name]
+            if one is not True:
+                yield str(one)
 
 
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 RESULTS = click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def _page(default: str) -> Any:
+def _page(default: str) -> Callable[[AnyFunction], AnyFunction]:
     return click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=default)
 
 

@@ -37,6 +37,7 @@ FRAME, READ_784, READ_LARGE, WRITE_LARGE = (
     "12,544 floats into JSON",
 )
 
+
 @dataclass(frozen=True)
 class Point:
     """One model: its time alone, and for each framework its price and its share of the whole request."""

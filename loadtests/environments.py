@@ -1,4 +1,7 @@
-"""Environments made for one purpose: another interpreter, other versions, a server of models. Kept in the user's cache."""
+"""Environments made for one purpose: another interpreter, other versions, a server of models.
+
+They are kept in the user's cache, so that each is made once.
+"""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 from urllib.parse import quote
@@ -146,13 +147,14 @@ class _Parser:
     def request(self) -> Request:
         end = next((place for place, line in enumerate(self.lines) if not line.text.strip()), len(self.lines))
         head = [line for line in self.lines[:end] if not line.is_comment]
-        rest = next((n for n, line in enumerate(head[1:], 1) if not line.text.lstrip().startswith(("?", "&"))), len(head))
+        further = (n for n, line in enumerate(head[1:], 1) if not line.text.lstrip().startswith(("?", "&")))
+        rest = next(further, len(head))
         method, url = self._request_line(self.file.filled(self.first).strip(), head[1:rest])
         target, headers = self._target(url)
         given = [self._header(line) for line in head[rest:]]
         if any(name.lower() == "host" for name, _ in given):
             headers = []
-        body = self._body(self._without_handlers(self.lines[end + 1 :]), dict((n.lower(), v) for n, v in given))
+        body = self._body(self._without_handlers(self.lines[end + 1 :]), {name.lower(): value for name, value in given})
         request = Request(method, target, (*headers, *given), body)
         try:
             environ_of(request.message())
@@ -183,7 +185,7 @@ class _Parser:
         if whole := _URL.fullmatch(url):
             authority, url = whole.groups()
             if "@" in authority:
-                self.file.refuse(self.first, "a name and password in the URL are not sent; write an Authorization header")
+                self.file.refuse(self.first, "a password in the URL is not sent; write an Authorization header")
             headers = [("Host", authority)]
             url = url if url.startswith("/") else f"/{url}"
         if not url.startswith("/"):
@@ -199,10 +201,10 @@ class _Parser:
 
     def _credentials(self, line: Line, value: str) -> str:
         """Return ``Basic user password`` as it is sent; schemes that need a computation are refused."""
-        kind, *words = value.split()
+        kind, _, rest = value.partition(" ")
         if kind.lower() in ("digest", "aws", "ntlm"):
             self.file.refuse(line, f"Authorization: {kind} is not computed here; write the value that is sent")
-        pair = ":".join(words) if len(words) == 2 else words[0] if words and ":" in words[0] else ""
+        pair = rest.strip() if ":" in rest else ":".join(rest.split()) if " " in rest.strip() else ""
         if kind.lower() != "basic" or not pair:
             return value
         return f"{kind} {base64.b64encode(pair.encode('latin-1')).decode()}"
@@ -227,7 +229,7 @@ class _Parser:
             return b"".join(self._content(line) + b"\r\n" for line in lines)
         form = kind.startswith("application/x-www-form-urlencoded")
         body = b""
-        for line, following in zip(lines, [*lines[1:], None], strict=True):
+        for line, following in zip_longest(lines, lines[1:]):
             body += self._content(line)
             # Editors let the fields of a form stand in lines of their own.
             if following and not (form and following.text.startswith("&")):
@@ -244,5 +246,5 @@ class _Parser:
             read = self.file.read(line, line.text[3:]).decode("latin-1")
             return self.file.filled(line._replace(text=read)).encode("latin-1")
         if re.match(r"<@\w", line.text):
-            self.file.refuse(line, "a file with another encoding (<@latin1 ...) is not converted here; save it as UTF-8")
+            self.file.refuse(line, "an encoding (<@latin1 ...) is not converted here; save the file as UTF-8")
         return self.file.filled(line).encode("latin-1")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import datetime
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+import click
 from rich.console import Console
 
 from loadtests import curve
-from loadtests.apps import notes_on
+from loadtests.apps import notes_on, settled
 from loadtests.instrument import environment, imports
-from loadtests.instrument.experiment import MAIN, Experiment
-from loadtests.instrument.inprocess import START_SECONDS, Workers
+from loadtests.instrument.experiment import MAIN
+from loadtests.instrument.inprocess import START_SECONDS, Answered, Workers
 from loadtests.instrument.plan import Placed, Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
 from loadtests.instrument.results import Results, empty_result
@@ -103,18 +104,29 @@ class Run:
         pace = self.budget.pace_of(group)
         seconds = pace.process_seconds(experiments, START_SECONDS[group])
         label = MAIN if group == MAIN else f"{MAIN}, {group}"
-        return repeated(label, pace.processes, seconds, lambda _: self._measure(experiments))
+        return repeated(label, pace.processes, seconds, lambda _: self._measure(group))
 
     def _compare(self) -> None:
         for group in self._groups():
             answers = self.workers.try_out([one for one in self.study.experiments if one.group == group])
-            alike = {one.key for one in self.study.experiments if one.alike}
-            found = notes_on({key: said for key, said in answers.items() if key not in alike})
-            self.results.notes += [note for note in found if note not in self.results.notes]
+            if self.study.key == APPS:
+                self._settle(answers)
 
-    def _measure(self, experiments: Sequence[Experiment]) -> None:
-        seed = self.rng.randrange(1, 2**32)
-        samples = self.workers.measure(experiments, self.budget.pace_of(experiments[0].group), seed)
+    def _settle(self, answers: dict[str, dict[str, Answered]]) -> None:
+        """Take in what is known of the user's own applications since they were asked."""
+        found = [settled(one, answers[one.key]) for one in self.study.experiments]
+        self.study = replace(self.study, experiments=tuple(found))
+        for experiment, result in zip(found, self.results.experiments, strict=True):
+            now = empty_result(experiment)
+            result.contenders, result.drivers, result.reference = now.contenders, now.drivers, now.reference
+        notes = notes_on(answers)
+        self.results.notes += [note for note in notes if note not in self.results.notes]
+        for note in notes:
+            click.echo(f"Note: {note}")
+
+    def _measure(self, group: str) -> None:
+        experiments = [one for one in self.study.experiments if one.group == group]
+        samples = self.workers.measure(experiments, self.budget.pace_of(group), self.rng.randrange(1, 2**32))
         for result in self.results.experiments:
             if result.key in samples:
                 result.processes.append(samples[result.key])

@@ -12,9 +12,10 @@ from typing import Any
 
 from loadtests.cases import requests_for
 from loadtests.child import command
-from loadtests.instrument.experiment import MAIN, Contender, Experiment, Pace
+from loadtests.instrument.experiment import Contender, Experiment, Pace
 from loadtests.instrument.request import Request, Row
 from loadtests.rungs.phases import PHASES
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -34,8 +35,7 @@ class Service:
     two more free ports, ``{port2}`` and ``{port3}``, are filled in, also in ``environ``.
 
     What its responses may have of their own is as for a contender. With ``requires`` it runs in an environment made for
-    it, with these packages. ``tensor``: it is asked by the Open Inference Protocol. ``ready`` is a path that answers 200
-    once it serves.
+    it, with these packages. ``ready`` is a path that answers 200 once it serves.
     """
 
     name: str
@@ -252,7 +252,10 @@ CASES = (
     _case("session", "A session read and written", "create_session_app"),
 )
 NOT_TERMINATED = Experiment(
-    "not_terminated", "The null model, behind a server that does not set wsgi.input_terminated", "not_terminated", HOOKLESS
+    "not_terminated",
+    "The null model, behind a server that does not set wsgi.input_terminated",
+    "not_terminated",
+    HOOKLESS,
 )
 WHERE = Experiment(
     "phases",
@@ -269,8 +272,9 @@ ROUTES = Experiment(
     reference="Flask, 1 route",
 )
 
-_SERVE = ("-m", "wsgi_core", "serve", "--host", "{host}", "--port", "{port}", "--threads", "{threads}")
-_SERVE_APP = (*command("loadtests.load.serve_app")[1:], "--host", "{host}", "--port", "{port}", "--threads", "{threads}")
+_ADDRESS = ("--host", "{host}", "--port", "{port}", "--threads", "{threads}")
+_SERVE_APP = (*command("loadtests.load.serve_app")[1:], *_ADDRESS)
+_SERVE = ("-m", "wsgi_core", "serve", *_ADDRESS)
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
 # A server that is not named here is waitress, and runs everywhere.
@@ -350,8 +354,6 @@ _MLSERVER = {
     "MLSERVER_METRICS_PORT": "{port3}", "MLSERVER_DEBUG": "false",
     "MLSERVER_MODEL_NAME": "churn", "MLSERVER_MODEL_IMPLEMENTATION": "mlserver_runtime.Churn",
 }  # fmt: skip
-
-
 
 
 def _mlserver(name: str, workers: int) -> Service:

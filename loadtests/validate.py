@@ -152,8 +152,8 @@ def heat_experiment(cold: bool) -> Experiment:
 def served_load() -> Load:
     """Return the same three with the null model on waitress."""
     services = tuple(served_rung(name, module, model="null") for name, module in SUBJECTS if name in SERVED_NAMES)
-    about = {"shares": (MODERATE,), "requests": _requests()}
-    return Load("validation", "The null model on waitress", "closed loop", services, **about)
+    title = "The null model on waitress"
+    return Load("validation", title, "closed loop", services, shares=(MODERATE,), requests=_requests())
 
 
 class Validating:

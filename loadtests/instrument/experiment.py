@@ -13,6 +13,7 @@ from loadtests.instrument.request import Request
 
 # The group of experiments that the intervals of a study depend on.
 MAIN = "in process"
+WSGI, ASGI, ANY = "wsgi", "asgi", "any"
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,14 @@ class Contender:
 
     Its responses are those of the other contenders but for ``own_headers`` and the values of the JSON fields
     ``own_fields``; with ``compared`` false they are not compared. A contender that ``is_driver`` does nothing and
-    answers nothing: its cost is taken off the others of its ``protocol`` (``"wsgi"``, ``"asgi"``, or ``"any"``: found
-    out by looking at the application).
+    answers nothing: its cost is taken off the others of its ``protocol`` (WSGI, ASGI, or ANY: the worker looks at the
+    application).
     """
 
     name: str
     factory: str
     options: dict[str, Any] = field(default_factory=dict)
-    protocol: str = "wsgi"
+    protocol: str = WSGI
     own_headers: tuple[str, ...] = ()
     own_fields: tuple[str, ...] = ()
     is_driver: bool = False
@@ -101,6 +102,6 @@ class Hooks:
     reset: str = ""
 
 
-def job(experiments: Sequence[Experiment], hooks: Hooks = Hooks(), **pace: Any) -> Mapping[str, Any]:  # noqa: B008
+def job(experiments: Sequence[Experiment], hooks: Hooks = Hooks(), **pace: Any) -> Mapping[str, Any]:
     """Return what a measuring process reads; without a pace it only asks each contender."""
     return {"experiments": [one.to_json() for one in experiments], "hooks": asdict(hooks), "seconds": 0.0, **pace}

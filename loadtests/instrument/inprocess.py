@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Answered:
 class Workers:
     """How measuring processes are started: with which functions of the user's, how long at most, by which Python."""
 
-    hooks: Hooks = Hooks()
+    hooks: Hooks = field(default_factory=Hooks)
     timeout: float = TIMEOUT
     python: str = sys.executable
     environ: Mapping[str, str] | None = None
@@ -68,9 +68,7 @@ class Workers:
         Raises ``Mismatch`` where responses must be alike and are not, ``RunFailed`` where an application fails.
         """
         answers = self._run(job(experiments, self.hooks), 0, 0.0)["answers"]
-        return {
-            key: {name: Answered(**said) for name, said in by_name.items()} for key, by_name in answers.items()
-        }
+        return {key: {name: Answered(**said) for name, said in by_name.items()} for key, by_name in answers.items()}
 
     def measure(self, experiments: Sequence[Experiment], pace: Pace, hash_seed: int) -> dict[str, Process]:
         """Have one process measure every experiment: the samples by the experiment's key."""

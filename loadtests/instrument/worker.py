@@ -22,8 +22,9 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from loadtests.child import import_from_here
 from loadtests.instrument import asgi
@@ -40,7 +41,7 @@ from loadtests.instrument.driver import (
     freeze_heap,
     resolve,
 )  # fmt: skip
-from loadtests.instrument.experiment import Contender
+from loadtests.instrument.experiment import ANY, ASGI, WSGI, Contender
 from loadtests.instrument.request import Request
 from loadtests.rungs.work import driver_app
 
@@ -52,6 +53,9 @@ COMPARED_WHEN_MEASURING = 10
 DRIVER = "driver"
 
 
+T = TypeVar("T")
+
+
 class Target(Protocol):
     """An application in its driver."""
 
@@ -60,20 +64,24 @@ class Target(Protocol):
     def block(self, requests: int) -> Block: ...
 
 
-class Candidate:
-    """One contender of a job: the application that ``make`` makes, with the folder that it works in."""
+@dataclass
+class State:
+    """What an application may have changed of its process: the folder, and whether the garbage collector runs."""
 
-    def __init__(self, contender: Contender, make: Callable[..., Any]) -> None:
-        self.contender, self.name = contender, contender.name
-        self._folder, self._collects = os.getcwd(), True
-        app = self._guarded(f"{self.name} cannot be loaded", lambda: make(**contender.options))
-        protocol = contender.protocol
-        if protocol == "any":
-            protocol = "asgi" if is_asgi(app) else "wsgi"
-        self.protocol = protocol
-        self.target: Target = self._guarded(
-            f"{self.name} does not start", lambda: asgi.AsgiTarget(app) if protocol == "asgi" else WsgiTarget(app)
-        )
+    folder: str
+    collects: bool = True
+
+
+class Candidate:
+    """One contender of a job: the application that ``make`` makes, and the state of the process that it works in."""
+
+    def __init__(self, contender: Contender, make: Callable[..., Any], state: State) -> None:
+        self.contender, self.name, self._state = contender, contender.name, state
+        app: Any = self._guarded(f"{self.name} cannot be loaded", lambda: make(**contender.options))
+        asynchronous = is_asgi(app) if contender.protocol == ANY else contender.protocol == ASGI
+        self.protocol = ASGI if asynchronous else WSGI
+        kind: Callable[[Any], Target] = asgi.AsgiTarget if asynchronous else WsgiTarget
+        self.target = self._guarded(f"{self.name} does not start", lambda: kind(app))
 
     def ask(self, request: Request) -> Response:
         """Make one request, untimed; raises ``AppError`` when the application raises or exits."""
@@ -86,13 +94,13 @@ class Candidate:
         """Time ``requests`` requests."""
         return self._guarded(f"{self.name} fails while it is measured", lambda: self.target.block(requests))
 
-    def _guarded(self, failing: str, work: Callable[[], Any]) -> Any:
-        """Return what ``work`` returns, done in the folder and with the garbage collector that the application chose.
+    def _guarded(self, failing: str, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns, done in the state that the application has chosen for its process.
 
         Raises ``AppError`` for whatever the application raises, SystemExit included.
         """
-        os.chdir(self._folder)
-        (gc.enable if self._collects else gc.disable)()
+        os.chdir(self._state.folder)
+        (gc.enable if self._state.collects else gc.disable)()
         try:
             return work()
         except AppError as error:
@@ -102,7 +110,7 @@ class Candidate:
         except BaseException as error:
             raise AppError(f"{failing}:\n{_own_part(error)}") from error
         finally:
-            self._folder, self._collects = os.getcwd(), gc.isenabled()
+            self._state.folder, self._state.collects = os.getcwd(), gc.isenabled()
             gc.enable()
 
 
@@ -119,6 +127,8 @@ class Bench:
         self.key: str = experiment["key"]
         self.requests = [Request.from_json(values) for values in experiment["requests"]]
         self.mark = mark
+        self.states: dict[str, State] = {}
+        self.folder = os.getcwd()
         found = makers if makers is not None else makers_of([experiment])
         self.candidates = [self._candidate(Contender(**one), found[one["factory"]]) for one in experiment["contenders"]]
         asked = self.requests[:compared]
@@ -126,7 +136,7 @@ class Bench:
         if experiment["alike"]:
             self._compare(asked)
         first = next(one.name for one in self.candidates if not one.contender.is_driver)
-        driver = Candidate(Contender(DRIVER, "", {"status": self._statuses(first)[0]}), driver_app)
+        driver = self._candidate(Contender(DRIVER, "", {"status": self._statuses(first)[0]}), driver_app)
         self.timed = [driver, *self.candidates]
         driver.target.prepare(self.requests, self._statuses(first, same=True), experiment["evict"])
         for one in self.candidates:
@@ -135,7 +145,9 @@ class Bench:
 
     def _candidate(self, contender: Contender, make: Callable[..., Any]) -> Candidate:
         self.mark(f"loading {contender.name}")
-        return Candidate(contender, make)
+        # An application that takes part twice is imported once, and has one state.
+        key = f"{contender.factory} {contender.options}"
+        return Candidate(contender, make, self.states.setdefault(key, State(self.folder)))
 
     def _ask(self, one: Candidate, requests: Sequence[Request]) -> list[Response]:
         self.mark(f"asking {one.name}")
@@ -296,7 +308,7 @@ def _attempted(job: dict[str, Any], mark: Callable[[str], object]) -> tuple[int,
         return 3, {"error": str(error)}
     except WrongResponse as error:
         return 4, {"error": str(error)}
-    except BaseException as error:  # noqa: BLE001 (the user's own functions may raise anything)
+    except BaseException as error:
         return 5, {"error": "".join(traceback.format_exception(error)).rstrip()}
 
 

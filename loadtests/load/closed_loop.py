@@ -137,9 +137,7 @@ def closes(received: bytes) -> bool:
 def messages_of(requests: Sequence[Request], address: Address) -> Iterator[Message]:
     """Yield the requests as they are sent, round and round."""
     host = f"{address.host}:{address.port}"
-    return itertools.cycle(
-        [Message(one.message(host), b"%d" % one.status, one.method == "HEAD") for one in requests]
-    )
+    return itertools.cycle([Message(one.message(host), b"%d" % one.status, one.method == "HEAD") for one in requests])
 
 
 def drive(

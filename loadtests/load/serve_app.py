@@ -1,4 +1,4 @@
-"""Serve an application: ``python child.py loadtests.load.serve_app MODULE:APP [--server NAME] [--port N] [--threads N]``.
+"""Serve an application: ``python child.py loadtests.load.serve_app MODULE:APP [--server NAME] [--port N]``.
 
 The services have ``wsgi-core serve`` and gunicorn has a command of its own; this is for the rungs and for the user's
 own applications. Every server runs as it comes, in one process, and without an access log.
