@@ -65,13 +65,11 @@ def assert_alike(found, expected):
 
 
 TARGETS = st.one_of(
-    st.sampled_from(
-        ["/", "/predict?explain=1", "/a%3Fb?c=d", "//a//b", "/a%20b?q=%20", "/%C3%A4?%C3%B6=%FF", "/??"]
-    ),
+    st.sampled_from(["/", "/predict?explain=1", "/a%3Fb?c=d", "//a//b", "/a%20b?q=%20", "/%C3%A4?%C3%B6=%FF", "/??"]),
     st.from_regex(r"/[!-\"$-~]{0,30}", fullmatch=True),
 )
-X_codepoint=0x21, max_codepoint=0xFF, exclude_characters="\x7f"), min_size=1, max_size=10
-)
+VISIBLE = st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters="\x7f")
+VALUES = st.text(VISIBLE, min_size=1, max_size=10)
 NAMES = st.sampled_from(["X-One", "x-one", "Accept", "Cookie", "Content-Type", "X_Under", "Host", "User-Agent"])
 HEADERS = st.lists(st.tuples(NAMES, VALUES), max_size=6).filter(
     lambda found: sum(name.lower() == "host" for name, _ in found) < 2
