@@ -6,20 +6,17 @@ like the rungs. The first one takes part twice: by how much it seems to differ f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from loadtests.http_file import read_requests
 from loadtests.instrument.app_loader import AppError
-from loadtests.instrument.experiment import ANY, ASGI, Contender, Experiment
+from loadtests.instrument.experiment import ANY, ASGI, WSGI, Contender, Experiment, Hooks
+from loadtests.instrument.inprocess import Answered, Workers
 from loadtests.instrument.request import Request
 from loadtests.report.analysis import AGAIN_SUFFIX
-from loadtests.studies import APPS, Study
-
-if TYPE_CHECKING:
-    from loadtests.instrument.inprocess import Answered
+from loadtests.studies import APPS, MODERATE, ON_DEMAND, POSIX_ONLY, SERVERS, Load, Service, Study, served_app
 
 FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:create_app()"
 ASGI_DRIVER = Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", protocol=ASGI, is_driver=True)
@@ -53,10 +50,10 @@ def parse_all(texts: Sequence[str]) -> list[App]:
     return apps
 
 
-def study_of(apps: Sequence[App], request_files: Sequence[Path], expected: int = 200) -> Study:
+def study_of(apps: Sequence[App], request_files: Sequence[Path], expected: int = 0) -> Study:
     """Return the study of the applications: an experiment for each file of requests, or one of ``GET /`` without any.
 
-    Raises ``HttpFileError``.
+    ``expected`` is the status that every response must have, 0 any 2xx. Raises ``HttpFileError``.
     """
     files = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
     experiments = [
@@ -100,6 +97,46 @@ def _contender(name: str, app: App) -> Contender:
 def _title(key: str, requests: Sequence[Request]) -> str:
     more = f" and {len(requests) - 1} more" if len(requests) > 1 else ""
     return f"{requests[0]}{more}" if key == "GET /" else f"{requests[0]}{more} ({key})"
+
+
+def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[str]]:
+    """Ask every application once; return the study with what is known of them since then, and notes for the reader.
+
+    If ``served``, their measurement behind servers is part of it. Raises ``RunFailed``, ``Mismatch``.
+    """
+    answers = workers.try_out(study.experiments)
+    experiments = tuple(settled(one, answers[one.key]) for one in study.experiments)
+    loads = tuple(load for one in experiments for load in _loads(one, workers.hooks)) if served else ()
+    return replace(study, experiments=experiments, loads=loads), notes_on(answers)
+
+
+def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
+    """Yield the applications of an experiment behind each server that can serve them."""
+    for server in SERVERS:
+        if server in ON_DEMAND or (hooks.setup and server in POSIX_ONLY):
+            continue
+        wanted = ASGI if server == "uvicorn" else WSGI
+        served = [one for one in experiment.contenders if one.protocol == wanted and "target" in one.options]
+        services = [_service(one, server, hooks) for one in served if not one.name.endswith(AGAIN_SUFFIX)]
+        if services:
+            yield Load(
+                f"{experiment.key} on {server}",
+                f"{experiment.title} on {server}",
+                "closed loop",
+                tuple(services),
+                server,
+                (MODERATE, 0.6, 0.75),
+                latencies=True,
+                both_runs=server in ("waitress", "uvicorn"),
+                requests=experiment.requests,
+                compared=False,
+            )
+
+
+def _service(contender: Contender, server: str, hooks: Hooks) -> Service:
+    service = served_app(contender.name, contender.options["target"], server)
+    setup = ("--setup", hooks.setup) if hooks.setup else ()
+    return replace(service, arguments=(*service.arguments, *setup))
 
 
 def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:

@@ -13,12 +13,15 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from loadtests.studies import SERVERS, STUDIES, Study
+
+if TYPE_CHECKING:
+    from loadtests.instrument.inprocess import Workers
 
 NEEDED = (
     "flask", "locust", "psutil", "falcon", "bottle", "django", "starlette", "fastapi", "uvicorn", "flask_cors",
@@ -66,13 +69,36 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
     help="With --apps: what they are asked, as editors' HTTP clients write it: POST /path, headers, a blank line, the"
     " body. Several files are measured apart. Default: GET /.",
 )  # fmt: skip
+@click.option(
+    "--expect", type=click.IntRange(100, 599), metavar="STATUS",
+    help="With --apps: the status that every response must have. Default: any 2xx. Another one ends the run.",
+)  # fmt: skip
+@click.option("--served", is_flag=True, help="With --apps: measure them behind servers too. --servers chooses them.")
+@click.option(
+    "--setup", default="", metavar="MODULE:FUNCTION",
+    help="With --apps: called in each measuring process before the first request.",
+)  # fmt: skip
+@click.option(
+    "--reset", default="", metavar="MODULE:FUNCTION",
+    help="With --apps: called between the rounds, in process.",
+)  # fmt: skip
+@click.option(
+    "--timeout", default=60.0, show_default=True, type=click.FloatRange(1),
+    help="Seconds that a measuring process may take beyond its plan. Then it is ended, and the place shown.",
+)  # fmt: skip
 @click.option("--validate", is_flag=True, help="The proof of the instrument, in place of a study: VALIDATION.md.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run in the folder of --out.")
 @click.option(
     "--servers", callback=_server_names, metavar="NAME,...",
     help=f"Only what is served by these: {', '.join(SERVERS)}. Also those that --quick leaves out.",
 )  # fmt: skip
-@click.option("--workers", type=click.IntRange(0), default=0, help="Locust as a master with so many worker processes.")
+@click.option(
+    "--workers",
+    "workers_of_locust",
+    type=click.IntRange(0),
+    default=0,
+    help="Locust as a master with so many worker processes.",
+)
 @click.option("--remote", is_flag=True, help="The workers are started on other machines: see loadtests/distributed.md.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address at which the servers listen.")
 @click.option(
@@ -85,12 +111,17 @@ def overhead(
     quick: bool,
     study: str,
     servers: tuple[str, ...],
-    workers: int,
+    workers_of_locust: int,
     remote: bool,
     host: str,
     out: Path,
     apps: tuple[str, ...],
     requests: tuple[Path, ...],
+    expect: int | None,
+    served: bool,
+    setup: str,
+    reset: str,
+    timeout: float,
     validate: bool,
     resume: bool,
 ) -> None:
@@ -103,24 +134,37 @@ def overhead(
     """
     if context.invoked_subcommand:
         return
-    _check_usage(apps, requests, validate)
+    _check_usage(
+        apps, {"request": requests, "expect": expect, "served": served, "setup": setup, "reset": reset}, validate
+    )
     _need(NEEDED_FOR_APPS if apps else NEEDED)
-    if remote and not workers:
+    if remote and not workers_of_locust:
         raise click.UsageError("--remote needs --workers: how many are to be waited for")
     from loadtests import commands
+    from loadtests.instrument.experiment import Hooks
+    from loadtests.instrument.inprocess import RunFailed, Workers
     from loadtests.load.served import Spread
     from loadtests.run import Run
 
     if validate:
         sys.exit(commands.measure_validation(quick, out, resume))
-    wanted = _apps_study(apps, requests) if apps else STUDIES[study]
+    workers = Workers(Hooks(setup, reset), timeout)
+    wanted, notes = STUDIES[study], list[str]()
+    if apps:
+        try:
+            wanted, notes = _apps_study(apps, requests, expect, workers, served or bool(servers))
+        except RunFailed as error:
+            click.echo(str(error), err=True)
+            sys.exit(error.code)
     resumed = commands.resumable(out / "results.json", _command()) if resume else None
-    sys.exit(commands.measure(Run(wanted, quick, _command(), out, servers, Spread(workers, remote, host), resumed)))
+    spread = Spread(workers_of_locust, remote, host)
+    sys.exit(commands.measure(Run(wanted, quick, _command(), out, servers, spread, resumed, workers, notes)))
 
 
-def _check_usage(apps: tuple[str, ...], requests: tuple[Path, ...], validate: bool) -> None:
-    if requests and not apps:
-        raise click.UsageError("--request goes with --apps: which applications are to be asked?")
+def _check_usage(apps: tuple[str, ...], for_apps: dict[str, Any], validate: bool) -> None:
+    for name, given in for_apps.items():
+        if given and not apps:
+            raise click.UsageError(f"--{name} goes with --apps: which applications are to be asked?")
     if apps and validate:
         raise click.UsageError("--apps and --validate are two measurements: one at a time")
 
@@ -133,15 +177,22 @@ def _need(names: tuple[str, ...]) -> None:
         )
 
 
-def _apps_study(apps: tuple[str, ...], requests: tuple[Path, ...]) -> Study:
-    from loadtests.apps import parse_all, study_of
+def _apps_study(
+    apps: tuple[str, ...], requests: tuple[Path, ...], expect: int | None, workers: Workers, served: bool
+) -> tuple[Study, list[str]]:
+    """Return the study of the user's own applications, each of which has been asked, and notes on what they said."""
+    from loadtests.apps import parse_all, prepared, study_of
     from loadtests.http_file import HttpFileError
     from loadtests.instrument.app_loader import AppError
 
     try:
-        return study_of(parse_all(apps), requests)
+        study = study_of(parse_all(apps), requests, expect or 0)
     except (AppError, HttpFileError) as error:
         raise click.UsageError(str(error)) from error
+    study, notes = prepared(study, workers, served)
+    for note in notes:
+        click.echo(f"Note: {note}")
+    return study, notes
 
 
 def _command() -> str:

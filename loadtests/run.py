@@ -5,18 +5,16 @@ from __future__ import annotations
 import datetime
 import random
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import click
 from rich.console import Console
 
 from loadtests import curve
-from loadtests.apps import notes_on, settled
 from loadtests.instrument import environment, imports
 from loadtests.instrument.experiment import MAIN
-from loadtests.instrument.inprocess import START_SECONDS, Answered, Workers
+from loadtests.instrument.inprocess import START_SECONDS, Workers
 from loadtests.instrument.plan import Placed, Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
 from loadtests.instrument.results import Results, empty_result
@@ -42,6 +40,7 @@ class Run:
         spread: Spread = Spread(),  # noqa: B008
         resumed: Results | None = None,
         workers: Workers = Workers(),  # noqa: B008
+        notes: Sequence[str] = (),
     ) -> None:
         self.spread, self.workers, self.quick = spread, workers, quick
         self.budget = budget_of(study, quick)
@@ -57,6 +56,7 @@ class Run:
             wanted = replace(wanted, experiments=(*wanted.experiments, *curve.experiments_of(models)))
         self.study = with_requests(wanted, rows.rows)
         self.results = resumed or self._empty(command, rows.source, skipped)
+        self.results.notes = list(notes)
         self.steps = [*self._first_steps(), *self._measuring_steps()]
         self.results.planned_seconds = sum(step.seconds for step in self.steps)
         self.plan = Plan(self.steps, self.results.done)
@@ -108,21 +108,7 @@ class Run:
 
     def _compare(self) -> None:
         for group in self._groups():
-            answers = self.workers.try_out([one for one in self.study.experiments if one.group == group])
-            if self.study.key == APPS:
-                self._settle(answers)
-
-    def _settle(self, answers: dict[str, dict[str, Answered]]) -> None:
-        """Take in what is known of the user's own applications since they were asked."""
-        found = [settled(one, answers[one.key]) for one in self.study.experiments]
-        self.study = replace(self.study, experiments=tuple(found))
-        for experiment, result in zip(found, self.results.experiments, strict=True):
-            now = empty_result(experiment)
-            result.contenders, result.drivers, result.reference = now.contenders, now.drivers, now.reference
-        notes = notes_on(answers)
-        self.results.notes += [note for note in notes if note not in self.results.notes]
-        for note in notes:
-            click.echo(f"Note: {note}")
+            self.workers.try_out([one for one in self.study.experiments if one.group == group])
 
     def _measure(self, group: str) -> None:
         experiments = [one for one in self.study.experiments if one.group == group]

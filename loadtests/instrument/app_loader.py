@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -26,6 +27,19 @@ def load_app(target: str) -> Any:
     found = _evaluate(_import(module), expression)
     _check(found, target)
     return found
+
+
+def load_function(target: str) -> Callable[[], object]:
+    """Import the user's function ``"module:name"``; for ``""`` return one that does nothing. Raises ``AppError``."""
+    if not target:
+        return lambda: None
+    import_from_here()
+    module, _, name = target.partition(":")
+    try:
+        function: Callable[[], object] = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise AppError(f"{target}: {error}") from error
+    return function
 
 
 def _import(name: str) -> Any:

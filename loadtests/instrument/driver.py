@@ -117,9 +117,9 @@ def compare(
 
 def check_status(name: str, request: Request, response: Response) -> None:
     """Raise ``WrongResponse`` with what came back if the status is not the one that the request expects."""
-    if response.status.partition(" ")[0] != str(request.status):
+    if not request.expects(response.status.partition(" ")[0]):
         raise WrongResponse(
-            f"{name} answers {response.status} to {request}, expected {request.status}. What it said:\n"
+            f"{name} answers {response.status} to {request}, expected {request.status or '2xx'}. What it said:\n"
             f"{response.body[:500].decode('utf-8', 'replace').strip() or '(an empty body)'}"
         )
 

@@ -43,8 +43,8 @@ class RequestError(Exception):
 class Request:
     """A request as it is sent. Text holds bytes as latin-1.
 
-    ``status`` is the status code that the response must have. ``without`` names the variables of the environ that are
-    left out: other servers do not set all that waitress sets.
+    ``status`` is the status code that the response must have; 0 stands for any 2xx. ``without`` names variables of the
+    environ that are left out: other servers do not set all that waitress sets.
     """
 
     method: str
@@ -72,6 +72,10 @@ class Request:
             return self.body
         chunk = b"%x\r\n%b\r\n" % (len(self.body), self.body) if self.body else b""
         return chunk + b"0\r\n\r\n"
+
+    def expects(self, code: str) -> bool:
+        """Return whether a response with this status code is an expected one."""
+        return code == str(self.status) if self.status else code.startswith("2")
 
     def __str__(self) -> str:
         return f"{self.method} {self.target}"

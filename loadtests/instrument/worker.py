@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import faulthandler
 import gc
-import importlib
 import itertools
 import json
 import os
@@ -26,9 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from loadtests.child import import_from_here
 from loadtests.instrument import asgi
-from loadtests.instrument.app_loader import AppError, is_asgi
+from loadtests.instrument.app_loader import AppError, is_asgi, load_function
 from loadtests.instrument.driver import (
     Allowed,
     Block,
@@ -131,7 +129,8 @@ class Bench:
         self.folder = os.getcwd()
         found = makers if makers is not None else makers_of([experiment])
         self.candidates = [self._candidate(Contender(**one), found[one["factory"]]) for one in experiment["contenders"]]
-        asked = self.requests[:compared]
+        # Each request that may be answered by any 2xx is asked once: its own status is then expected.
+        asked = self.requests if any(not request.status for request in self.requests) else self.requests[:compared]
         self.responses = {one.name: self._ask(one, asked) for one in self.candidates}
         if experiment["alike"]:
             self._compare(asked)
@@ -157,7 +156,9 @@ class Bench:
         """Return the status line of each request; those that were not asked get the line of the same code."""
         lines = [response.status for response in self.responses[name]]
         known = dict(zip((request.status for request in self.requests), lines, strict=False))
-        return [lines[0] if same else known[request.status] for request in self.requests]
+        if same:
+            return [lines[0]] * len(self.requests)
+        return lines if len(lines) == len(self.requests) else [known[request.status] for request in self.requests]
 
     def _compare(self, asked: Sequence[Request]) -> None:
         compared = [one.contender for one in self.candidates if one.contender.compared and not one.contender.is_driver]
@@ -251,29 +252,16 @@ def _what_differs(one: Response, other: Response) -> str:
     return f"headers that differ: {', '.join(names)}"
 
 
-def _function(target: str) -> Callable[[], object]:
-    """Return the user's function ``"module:name"``; one that does nothing for ``""``. Raises ``AppError``."""
-    if not target:
-        return lambda: None
-    module, _, name = target.partition(":")
-    import_from_here()
-    try:
-        function: Callable[[], object] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise AppError(f"{target}: {error}") from error
-    return function
-
-
 def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
     """Ask every contender; if ``seconds`` is above 0, measure each experiment that long."""
     makers = makers_of(job["experiments"])
     mark("running --setup")
-    _function(job["hooks"]["setup"])()
+    load_function(job["hooks"]["setup"])()
     compared = COMPARED_WHEN_MEASURING if job["seconds"] else None
     benches = [Bench(experiment, compared, makers, mark) for experiment in job["experiments"]]
     if not job["seconds"]:
         return {"answers": {bench.key: bench.answered() for bench in benches}}
-    return _timed(benches, job, _function(job["hooks"]["reset"]))
+    return _timed(benches, job, load_function(job["hooks"]["reset"]))
 
 
 def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], object]) -> dict[str, Any]:

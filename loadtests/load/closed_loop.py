@@ -41,10 +41,10 @@ class Address(NamedTuple):
 
 
 class Message(NamedTuple):
-    """The bytes of a request, the status code that its response must have, and whether the response has no body."""
+    """The bytes of a request, how the status code of its response must begin, and whether the response has no body."""
 
     data: bytes
-    status: bytes = b"200"
+    status: bytes = b"2"
     is_head: bool = False
 
 
@@ -97,7 +97,7 @@ def is_complete(received: bytes, message: Message, ended: bool = False) -> bool:
     head, end, body = received.partition(END)
     if end and head[9:10] == b"1":
         return is_complete(body, message, ended)
-    if end and head[9:12] != message.status:
+    if end and not head[9:12].startswith(message.status):
         raise BadResponse(head.partition(b"\r\n")[0].decode("latin-1"))
     complete = bool(end) and _has_body(head.lower(), body, message, ended)
     if ended and not complete:
@@ -107,7 +107,7 @@ def is_complete(received: bytes, message: Message, ended: bool = False) -> bool:
 
 def _has_body(head: bytes, body: bytes, message: Message, ended: bool) -> bool:
     """Return whether ``body`` is all of it (RFC 9112, 6.3)."""
-    if message.is_head or message.status in BODILESS:
+    if message.is_head or head[9:12] in BODILESS:
         return True
     if CHUNKED in head:
         return _ends_chunks(body)
@@ -137,7 +137,9 @@ def closes(received: bytes) -> bool:
 def messages_of(requests: Sequence[Request], address: Address) -> Iterator[Message]:
     """Yield the requests as they are sent, round and round."""
     host = f"{address.host}:{address.port}"
-    return itertools.cycle([Message(one.message(host), b"%d" % one.status, one.method == "HEAD") for one in requests])
+    return itertools.cycle(
+        [Message(one.message(host), b"%d" % (one.status or 2), one.method == "HEAD") for one in requests]
+    )
 
 
 def drive(

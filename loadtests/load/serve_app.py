@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from loadtests.instrument.app_loader import AppError, is_asgi, load_app
+from loadtests.instrument.app_loader import AppError, is_asgi, load_app, load_function
 
 
 @click.command()
@@ -20,10 +20,12 @@ from loadtests.instrument.app_loader import AppError, is_asgi, load_app
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True)
 @click.option("--threads", default=4, show_default=True)
-def main(target: str, server: str, host: str, port: int, threads: int) -> None:
+@click.option("--setup", default="", metavar="MODULE:FUNCTION", help="Called before the application is loaded.")
+def main(target: str, server: str, host: str, port: int, threads: int, setup: str) -> None:
     """Serve MODULE:APP, or what MODULE:FACTORY(...) returns."""
     serve = {"waitress": _waitress, "werkzeug": _werkzeug, "uvicorn": _uvicorn}[server]
     try:
+        load_function(setup)()
         app = load_app(target)
     except AppError as error:
         raise click.ClickException(str(error)) from error

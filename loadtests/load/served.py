@@ -305,22 +305,23 @@ class Pair:
     def _serve(self, server: Server, rates: list[float], number: int, place: int) -> Series:
         about: Window = {"service": server.service.name, "pair": number, "position": place}
         stages = [self._stage(rate, self.budget.rate_seconds) for rate in rates]
-        stages.append(self._stage(0.0, self.budget.load_seconds))
+        most = self._stage(0.0, self.budget.load_seconds)
+        opened = closed = []
         if self.load.generator == "locust":
-            windows = _locust(server, self.load, stages, self.spread)
+            *closed, saturation = _locust(server, self.load, [*stages, most], self.spread)
         else:
-            windows = [_closed_loop(server, self.load, stage) for stage in stages]
-        opened = _open_loop(server, self.load, stages[:-1], seed=number) if self.entries.latency else []
-        closed = zip(rates, windows, strict=False)
+            saturation = _closed_loop(server, self.load, most)
+        if self.entries.latency or (stages and not closed):
+            opened = _open_loop(server, self.load, stages, seed=number)
+        paced = {key: value for key, value in (closed or opened or [saturation])[0].items() if key != "lag_ms"}
+        both = (("locust", closed), ("open loop", opened))
         return Series(
-            saturation=_checked(Run(**about, **windows[-1])),
-            moderate=_checked(Run(**about, **windows[0])),
+            saturation=_checked(Run(**about, **saturation)),
+            moderate=_checked(Run(**about, **paced)),
             latencies=[
-                *(_checked(LatencyRun(**about, **window, generator="locust", rate=rate)) for rate, window in closed),
-                *(
-                    _checked(LatencyRun(**about, **window, generator="open loop", rate=rate))
-                    for rate, window in zip(rates, opened, strict=False)
-                ),
+                _checked(LatencyRun(**about, **window, generator=generator, rate=rate))
+                for generator, windows in both
+                for rate, window in zip(rates, windows, strict=False)
             ],
         )
 
