@@ -199,7 +199,24 @@ class JobQueue:
 _queues: weakref.WeakSet[JobQueue] = weakref.WeakSet()
 
 
-def _restart_after_fork() -> None:
+_closed_for_fork: set[JobStore] = set()
+
+
+def _before_fork() -> None:
+    _closed_for_fork.update(queue.store for queue in list(_queues))
+    for store in _closed_for_fork:
+        store.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    while _closed_for_fork:
+        _closed_for_fork.pop().after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    """Start a worker of the child's own, for a fork copies no thread but the one that calls it."""
+    while _closed_for_fork:
+        _closed_for_fork.pop().after_fork_in_child()
     for queue in list(_queues):
         was_running = bool(queue._threads)
         queue._begin()
@@ -208,4 +225,4 @@ def _restart_after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_restart_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

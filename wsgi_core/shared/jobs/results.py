@@ -22,7 +22,6 @@ class ResultsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.recorder = f"{socket.gethostname()}:{path.resolve()}"
-        self._lock = FileLock(f"{path}.lock", timeout=30)
 
     def append(self, key: str, outcome: Mapping[str, object], sole_until: float) -> None:
         """Append the outcome of the job `key`, unless the file has it, and wait for the disk.
@@ -31,7 +30,7 @@ class ResultsFile:
         OSError, and filelock.Timeout, which is one.
         """
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
-        with self._lock, open(self.path, "a+b") as file:
+        with FileLock(f"{self.path}.lock", timeout=30), open(self.path, "a+b") as file:
             _cut_unfinished_line(file.fileno(), self.path)
             if time.time() >= sole_until and self._has(key):
                 return

@@ -127,8 +127,6 @@ class JobStore:
         self._wait_until_durable = durable
         self._tables: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._process = os.getpid()
-        self._forked: list[Any] = []
 
     # Adding
 
@@ -298,10 +296,6 @@ class JobStore:
 
     def _table(self, name: str) -> Any:
         with self._lock:
-            if self._process != os.getpid():
-                # NOTE: closing SQLite's connections after a fork would harm the parent's; so they are kept unused.
-                self._forked.append(self._tables)
-                self._tables, self._process = {}, os.getpid()
             if name not in self._tables:
                 self._tables[name] = self._make_table(name)
             return self._tables[name]
@@ -312,6 +306,27 @@ class JobStore:
             for table in self._tables.values():
                 table.close()
             self._tables = {}
+
+    # NOTE: a child process must not inherit an open connection. SQLite would take the parent's locks for the child's.
+    def before_fork(self) -> None:
+        """Close the connections, and let no thread open one until the fork is over."""
+        self._lock.acquire()
+        for table in self._tables.values():
+            table.close()
+            if hasattr(table, "lock"):
+                table.lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the threads go on."""
+        for table in self._tables.values():
+            if hasattr(table, "lock"):
+                table.lock.release()
+        self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin without a connection."""
+        self._lock = threading.Lock()
+        self._tables = {}
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
