@@ -152,8 +152,8 @@ class Settings(BaseModel):
     )  # fmt: skip
     job_store: JobStorePlace | None = Field(
         default=None,
-        description="Where accepted webhooks are kept until they are done: an SQLite file, or redis://HOST:PORT/DB if"
-        " several machines share the work. By default a file beside webhook_results, or in the user's folder.",
+        description="Where accepted webhooks wait: an SQLite file, or redis://HOST:PORT/DB. By default: beside"
+        " webhook_results.",
     )
     job_store_password: SecretStr | None = Field(default=None, min_length=1, description="The password of that Redis.")
     chat_url: EndpointURL | None = Field(
