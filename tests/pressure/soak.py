@@ -24,7 +24,7 @@ from itertools import pairwise
 import click
 import psutil
 
-from loadtests.load.lean import Address
+from loadtests.load.closed_loop import Address
 from tests.pressure.overload import ROW
 from tests.pressure.under_test import ServerUnderTest, running, serve_command
 

@@ -20,7 +20,7 @@ from http.client import HTTPException, HTTPResponse
 
 import click
 
-from loadtests.load.lean import Address
+from loadtests.load.closed_loop import Address
 from tests.pressure.overload import ROW, batch
 from tests.pressure.under_test import ServerUnderTest, gunicorn_command, running, serve_command
 
