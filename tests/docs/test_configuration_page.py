@@ -19,5 +19,5 @@ def test_the_page_is_current():
 def test_the_words_for_the_threads_are_true(processors: int, threads: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
     assert "twice the processors, at most 8" in page()
-    fields = runpy.run_path(schema.__file__)["Settings"].model_fields
+    fields = runpy.run_module(schema.__name__)["Settings"].model_fields
     assert fields["threads"].default == threads
