@@ -42,7 +42,7 @@ These have no option:
 | Bytes of a compressed body when it is unpacked | those of a body | 413 |
 | Bytes of all bodies together that are at work, of those with {LARGE} and more | those of a body | waits for its turn |
 | Requests of one connection that are worked on | 1 | the next one waits, unread |
-| Responses in pieces that wait for their clients, beyond all worker threads but one | {MAX_WAITING_STREAMS} | 503; the longest waiting one is closed |
+| Streams that wait for their clients, beyond all threads but one | {MAX_WAITING_STREAMS} | 503; the oldest is closed |
 | Bytes of all bodies together that are kept in memory | {MEMORY} | kept on disk |
 | Bytes on the wire for a byte of a body in chunks | {MAX_CHUNK_OVERHEAD} | 400, connection closed |
 | Host missing in HTTP/1.1, given twice, or not a host | none | 400, connection closed |

@@ -89,7 +89,7 @@ BAD = [
     Ask("too large", 413, b"POST /predict HTTP/1.1\r\nHost: soak\r\nContent-Length: 99999999\r\n\r\n"),
     Ask("no request", 400, b"hello\r\n\r\n"),
     Ask("smuggling", 400, b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-    Ask("many headers", 431, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
+    Ask("many headers", 431, b"GET / HTTP/1.1\r\nHost: soak\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
 ]
 
 
