@@ -16,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from loadtests.studies import SERVERS, STUDIES
+from wsgi_core.shared.installation import install_command
 
 NEEDED = (
     "flask", "locust", "psutil", "falcon", "bottle", "django", "starlette", "fastapi", "uvicorn", "flask_cors",
@@ -127,9 +128,7 @@ def _check_usage(apps: tuple[str, ...], requests: tuple[Path, ...], validate: bo
 def _need(names: tuple[str, ...]) -> None:
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
-        raise click.UsageError(
-            f"not installed: {', '.join(missing)}. Install them with: pip install 'wsgi-core[overhead]'"
-        )
+        raise click.UsageError(f"not installed: {', '.join(missing)}. Install them with: {install_command('overhead')}")
 
 
 def _measure_apps(apps: tuple[str, ...], requests: tuple[Path, ...], quick: bool, out: Path) -> int:

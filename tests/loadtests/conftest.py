@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests import run, studies
 from loadtests.cli import overhead
+from tests.runner import CliRunner
 
 TINY = studies.Budget(2, 0.02, 0.0, 0.5, 1, 0.4, 0.2, 1, rate_seconds=0.4)
 # The whole study but for what takes long to import: that has tests of its own.

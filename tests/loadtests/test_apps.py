@@ -4,7 +4,6 @@ import gc
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests import apps
 from loadtests.cli import overhead
@@ -14,6 +13,7 @@ from loadtests.instrument.inprocess import RunFailed
 from loadtests.instrument.request import Request, json_request
 from loadtests.instrument.results import read
 from loadtests.instrument.trials import Pace
+from tests.runner import CliRunner
 
 MODULE = """
 class Site:

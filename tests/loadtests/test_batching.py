@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from loadtests import batching
 from loadtests.batching import SETTINGS, USUAL, main, messages, report
 from loadtests.gathering import Feed, Gatherer, Setting
+from tests.runner import CliRunner
 
 GATHERS = Setting("gathered", threads=8, gathers=True, wait_ms=20, runs=1)
 

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests.load.victim import running, serve_command
 from loadtests.overload import Outcome, batch, main, measure
 from loadtests.report.overload_page import KEPT, OWN, report
+from tests.runner import CliRunner
 
 DOCS = Path(__file__).parents[2] / "docs" / "measure"
 

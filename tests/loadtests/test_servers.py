@@ -11,7 +11,6 @@ from typing import Any
 
 import psutil
 import pytest
-from click.testing import CliRunner
 
 from loadtests.servers import __main__ as command
 from loadtests.servers import environments, page, study
@@ -31,6 +30,7 @@ from loadtests.servers.contenders import (
 from loadtests.servers.running import started
 from loadtests.servers.study import Size, Study, name_of
 from tests.processes import ROOT
+from tests.runner import CliRunner
 from wsgi_core.inference import ModelRepository
 
 NOBODY = Server("nobody", "Nobody", ("-c", "raise SystemExit('nobody is here')"), (ROW,), "/", ("nobody>=1,<2",))

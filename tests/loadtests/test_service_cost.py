@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from loadtests import service_cost
 from loadtests.service_cost import FIGURES, PARTS, main, measure, summarise
+from tests.runner import CliRunner
 
 
 def test_every_part_is_measured():

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from loadtests import tensors
+from tests.runner import CliRunner
 from wsgi_core.inference import ModelRepository
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from tests.conformance.cases import GOOD
 from tests.processes import Server, run
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.inference import ModelError, default_models_dir
 from wsgi_core.serving import command as server_module

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from ..inference import ModelError
+from ..shared.installation import install_command
 from ..shared.observability.logs import log_to_stderr, wanted_level
 from ..shared.settings import Settings
 from ..shared.settings.addresses import bracketed
@@ -89,7 +90,7 @@ def _load_or_refuse(settings: Settings) -> t.Any:
     except ModuleNotFoundError as e:
         if e.name != "flask":
             raise
-        raise StartError("the Flask twin needs Flask: pip install 'wsgi_core[flask]'", 1) from e
+        raise StartError(f"the Flask twin needs Flask: {install_command('flask')}", 1) from e
 
 
 @click.command("serve", short_help="Serve the models with waitress.")

@@ -5,7 +5,6 @@ import random
 import re
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests.cli import overhead
 from loadtests.instrument import worker
@@ -17,6 +16,7 @@ from loadtests.report.phases import MADE_OF
 from loadtests.rungs import phases
 from loadtests.rungs.phases import PHASES
 from loadtests.studies import CASES, LIBRARY, TERMINATED, WHERE
+from tests.runner import CliRunner
 
 ROW = {
     "tenure_months": 12, "monthly_charges": 79.5, "total_charges": 954, "contract_month_to_month": 1, "has_fiber": 1
