@@ -28,7 +28,7 @@ SCHEMAS = {
     "vendor.citation-file-format": [ROOT / "CITATION.cff"],
 }
 # An installation of this project by name, which an index answers only after a release.
-BY_NAME = re.compile(r"""pip install(?: [^\n`]*?)?["' ]wsgi[_-]core(?:\[|["'`\s]|$)""")
+BY_NAME = re.compile(r"""pip install(?: [^\n`&]*?)?["' ]wsgi[_-]core(?:\[|["'`\s]|$)""")
 
 pytestmark = pytest.mark.skipif(not GITHUB.exists(), reason="only a checkout has the repository's files")
 
