@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from tests.pressure.overload import Outcome, batch, main, measure
 from tests.pressure.overload_page import KEPT, OWN, report
 from tests.pressure.under_test import running, serve_command
+from tests.runner import CliRunner
 
 DOCS = Path(__file__).parents[2] / "docs" / "measure"
 

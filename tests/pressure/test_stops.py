@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -20,6 +21,10 @@ def test_no_request_is_lost(framework: str):
     assert set(seen.answered) == set(CLIENTS)
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32" or int(version("gunicorn").split(".")[0]) < 27,
+    reason="at a stop, gunicorn before 27 resets a kept connection on which a request arrives",
+)
 def test_no_request_is_lost_under_gunicorn():
     with running(*gunicorn_command("wsgi_core")) as server:
         seen = stop_once(server)

@@ -13,14 +13,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
 
 from tests.conformance.cases import GOOD
 from tests.processes import Server, run
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.inference import default_models_dir
 from wsgi_core.serving import application
 from wsgi_core.serving import command as server_module
+from wsgi_core.shared.installation import install_command
 from wsgi_core.shared.settings import Settings
 
 FRAMEWORKS = ("wsgi_core", "flask")
@@ -189,7 +190,7 @@ def test_without_flask_the_twin_says_what_to_install(monkeypatch: pytest.MonkeyP
         raise ModuleNotFoundError("No module named 'flask'", name="flask")
 
     monkeypatch.setattr(application, "importlib", SimpleNamespace(import_module=missing))
-    assert "wsgi_core[flask]" in refusal("--port", "0", "--framework", "flask", code=1)
+    assert install_command("flask") in refusal("--port", "0", "--framework", "flask", code=1)
 
 
 # Parts

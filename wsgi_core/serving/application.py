@@ -10,6 +10,7 @@ import typing as t
 
 from ..cli import NoAppException, call_factory, parse_app_name, prepare_import
 from ..shared.access import HEALTH
+from ..shared.installation import install_command
 from ..shared.settings import Settings
 from ..shared.settings.schema import SERVICES
 from .monitoring import MonitoredApplication
@@ -132,7 +133,7 @@ def _load_service(settings: Settings) -> t.Any:
     except ModuleNotFoundError as error:
         if error.name != "flask":
             raise
-        raise StartError("the Flask twin needs Flask: pip install 'wsgi_core[flask]'", 1) from error
+        raise StartError(f"the Flask twin needs Flask: {install_command('flask')}", 1) from error
 
 
 def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:

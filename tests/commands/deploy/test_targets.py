@@ -20,10 +20,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
 
 from tests.conformance.cases import GOOD
 from tests.processes import ROOT, Server
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.commands.deploy.targets import TARGETS
 

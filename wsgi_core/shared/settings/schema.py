@@ -42,7 +42,8 @@ SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 class Settings(BaseModel):
     """The settings of the service and its server. Raises pydantic.ValidationError for what does not fit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # pydantic before 2.10 keeps the prefix of `model_control` for itself.
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     models: Path | None = Field(default=None, description="A model repository; by default the models of wsgi_core.")
 
