@@ -287,3 +287,16 @@ def test_a_refused_upload_leaves_nothing_on_disk():
                 assert server.server.site.bodies.disk.used == 0
         assert [client.answer().status for client in clients] == [401] * 6
         assert server.app.seen == []
+
+
+def test_a_stream_that_pauses_is_not_given_up():
+    """The client reads; it is the application that has nothing to send."""
+
+    def paused(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"first"
+        time.sleep(1)
+        yield b"last"
+
+    with running(paused, send_timeout=0.2) as server:
+        assert server.connect().ask("/").body == b"firstlast"

@@ -308,7 +308,7 @@ class Channel:
         settings = self.site.settings
         blocked = now - self.sending_since if self.sending_since else 0.0
         if (
-            now - self.last_activity >= settings.send_timeout
+            (self.unsent and now - self.last_activity >= settings.send_timeout)
             or (blocked >= settings.send_timeout and self.sent < settings.min_send_rate * blocked)
             or (self.response_started and now - self.response_started >= settings.response_timeout)
         ):
@@ -356,16 +356,11 @@ class Channel:
 
     def _linger(self) -> None:
         """Close the sending side, and hear the client out."""
+        self.input = b""
         if self.input_ended:
             self.close()
-            return
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.close()
         else:
-            self.input = b""
-            self.linger_until = time.monotonic() + _LINGER
+            self._close_sending_side()
 
     # A worker thread.
 
@@ -429,5 +424,19 @@ class Channel:
         if not self.unsent:
             self.response_started = 0.0
         self.task = None
-        if self.unsent or self.closing or self.input or self.input_ended:
+        if self.unsent or self.input or self.input_ended or not self.wish & READ:
             self.listener.poller.call(self.resume)
+        elif self.closing:
+            self._close_sending_side()
+
+    def _close_sending_side(self) -> None:
+        """Begin to linger. PERF: a call to the I/O thread would wake it for each connection that is not kept."""
+        with self.out_lock:
+            if not self.connected:
+                return
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.listener.poller.call(self.close)
+            else:
+                self.linger_until = time.monotonic() + _LINGER
