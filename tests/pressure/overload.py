@@ -4,9 +4,9 @@
 that ask again when they have their response, for a prediction of one row. Then open loops, at multiples of the rate
 that the server can do: requests of many rows come whether or not those before are answered, at four times on kept
 connections and on new ones. Exit code 1 if a closed loop gets anything but 200, or a client waits more than three times
-the median; or if an open loop gets anything but 200 and 503 with a Retry-After, loses a connection, has an accepted request that
-took longer than `max_wait` and its own time, or health took 100 ms or more. ``--out`` writes a page beside the result
-file.
+the median; or if an open loop gets anything but 200 and 503 with a Retry-After, loses a connection, has an accepted
+request that took longer than `max_wait` and its own time, or health took 100 ms or more. ``--out`` writes a page beside
+the result file.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import Any, Literal
 
-from .admission import Permit
+from .admission import Permit, Refused
 from .environ import connection_environ
 from .errors import ErrorResponse, bad_request, not_monitoring, refusal, too_slow
 from .nonblocking import MOST_AT_ONCE, NonBlockingSocket
@@ -32,6 +32,8 @@ _READS_IN_A_TURN = 16
 _SEND_AT_ONCE = 256 << 10
 # A stream that waits for its client goes on when no more than this is unsent.
 _LOW_WATERMARK = WATERMARK // 4
+# Seconds that the oldest request has waited when those on connections above the limit are refused.
+_LONG_WAIT = 0.1
 
 State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering"]
 
@@ -158,14 +160,17 @@ class Channel:
             self.process()
             self.watch()
 
-    def close_if_idle(self) -> None:
-        """Close an idle connection, unless a request has come just now."""
-        try:
-            come = self.socket.recv(1, socket.MSG_PEEK)
-        except OSError:  # nothing has come
-            come = b""
-        if not come:
+    def close_if_silent(self) -> None:
+        """Close a connection unless something has come that has not been read yet."""
+        if not self.has_unread():
             self.close()
+
+    def has_unread(self) -> bool:
+        """Return whether something has come that has not been read yet: under load that can take a while."""
+        try:
+            return bool(self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:  # nothing has come
+            return False
 
     def resume(self) -> None:
         """Go on after a worker thread has passed the connection back, or has left something to send."""
@@ -209,11 +214,23 @@ class Channel:
         if error is None and self.listener.monitoring_only and not task.monitoring:
             error = not_monitoring()
         if error is None:
-            refused = self.site.dispatcher.add_task(task)
+            refused = self._crowded_out(task) or self.site.dispatcher.add_task(task)
             if refused is None:
                 return
             error = refusal(refused)
         task.fail(error)
+
+    def _crowded_out(self, task: Task) -> Refused | None:
+        """Refuse a request and close its connection, if too many connections are open and requests wait long.
+
+        A connection whose request waits cannot be closed to accept another one, such as that of a health probe.
+        """
+        if task.monitoring or not self.listener.crowded():
+            return None
+        if self.site.dispatcher.oldest_wait(time.monotonic()) < _LONG_WAIT:
+            return None
+        task.close = True
+        return self.site.admission.refuse()
 
     def _judge(self, request: Parser) -> None:
         """Reject a request by its head; without a body to keep, or before a client with `Expect` has sent it."""
@@ -225,7 +242,7 @@ class Channel:
             except Exception:
                 logger.exception("a request could not be judged by its head")
         if rejection is None and not task.monitoring:
-            refused = self.site.admission.check(task.client)
+            refused = self._crowded_out(task) or self.site.admission.check(task.client)
             rejection = refusal(refused) if refused else None
         if rejection is not None:
             request.reject(rejection)
