@@ -14,7 +14,7 @@ from types import FunctionType
 
 from .base import AppBase
 from .context import AppContext, RequestContext, _cv_app, _cv_request, _sentinel, current_request_context
-from .scaffold import inwards
+from .scaffold import hooks_outermost_first
 from .signals import appcontext_tearing_down, request_finished, request_started, request_tearing_down
 
 if t.TYPE_CHECKING:
@@ -96,9 +96,9 @@ class App(AppBase):
             return None
         request = current_request_context().request
         if self.url_value_preprocessors:
-            for func in inwards(self.url_value_preprocessors, request):
+            for func in hooks_outermost_first(self.url_value_preprocessors, request):
                 func(request.endpoint, request.view_args)
-        for func in inwards(self.before_request_funcs, request):
+        for func in hooks_outermost_first(self.before_request_funcs, request):
             rv = self.ensure_sync(func)()
             if rv is not None:
                 return rv
@@ -145,11 +145,11 @@ class App(AppBase):
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
         if self.after_request_funcs:
-            for func in reversed(inwards(self.after_request_funcs, ctx.request)):
+            for func in reversed(hooks_outermost_first(self.after_request_funcs, ctx.request)):
                 response = self.ensure_sync(func)(response)
         # Where nobody has asked for the session it was never opened, and there is nothing to save.
         session = ctx._opened_session
-        untouched = session is None and ctx._session_waits
+        untouched = session is None and ctx._session_deferred
         if not untouched and not self.session_interface.is_null_session(session):
             self.session_interface.save_session(self, session, response)
         return response
@@ -162,7 +162,7 @@ class App(AppBase):
         if exc is _sentinel:
             exc = sys.exc_info()[1]
         if self.teardown_request_funcs:
-            for func in reversed(inwards(self.teardown_request_funcs, current_request_context().request)):
+            for func in reversed(hooks_outermost_first(self.teardown_request_funcs, current_request_context().request)):
                 self.ensure_sync(func)(exc)
         if request_tearing_down.receivers:
             request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)

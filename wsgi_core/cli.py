@@ -109,7 +109,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> App:
     """
     from .app import App
 
-    name, args, kwargs = _parse_app_name(app_name)
+    name, args, kwargs = parse_app_name(app_name)
     try:
         app = getattr(module, name)
     except AttributeError as e:
@@ -124,7 +124,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> App:
     return app
 
 
-def _parse_app_name(app_name: str) -> tuple[str, list[t.Any], dict[str, t.Any]]:
+def parse_app_name(app_name: str) -> tuple[str, list[t.Any], dict[str, t.Any]]:
     unreadable = NoAppException(f"Failed to parse {app_name!r} as an attribute name or function call.")
     try:
         expr = ast.parse(app_name.strip(), mode="eval").body

@@ -51,7 +51,7 @@ def add_hook(hooks: HookTable, f: F) -> F:
     return f
 
 
-def inwards(hooks: Mapping[str | None, list[View]], request: Request) -> Sequence[View]:
+def hooks_outermost_first(hooks: Mapping[str | None, list[View]], request: Request) -> Sequence[View]:
     """The app's functions, then those of the request's blueprints, the outermost first."""
     # PERF: most apps have hooks of their own alone, and no need of the blueprints' names.
     if len(hooks) == 1 and None in hooks:
@@ -65,7 +65,7 @@ class Decorator(t.Protocol):
     def __call__(self, f: F, /) -> F: ...
 
 
-def decorating(use: Callable[[t.Any], object]) -> Decorator:
+def decorator_from(use: Callable[[t.Any], object]) -> Decorator:
     """A decorator that hands the function to ``use`` and gives it back."""
 
     def decorator(f: F) -> F:
@@ -85,7 +85,7 @@ def setupmethod(f: F) -> F:
     return t.cast(F, update_wrapper(wrapper, f))
 
 
-def _endpoint_from_view_func(view_func: View | None) -> str:
+def endpoint_from_view_func(view_func: View | None) -> str:
     assert view_func is not None, "expected view func if endpoint is not provided."
     return view_func.__name__
 
@@ -136,7 +136,7 @@ class Scaffold:
     def route(self, rule: str, **options: t.Any) -> Decorator:
         """Decorate a view: it answers ``rule``. ``options`` are Werkzeug's ``Rule``'s, and ``methods``."""
         endpoint = options.pop("endpoint", None)
-        return decorating(lambda f: self.add_url_rule(rule, endpoint, f, **options))
+        return decorator_from(lambda f: self.add_url_rule(rule, endpoint, f, **options))
 
     def _method_route(self, method: str, rule: str, options: dict[str, t.Any]) -> Decorator:
         if "methods" in options:
@@ -171,7 +171,7 @@ class Scaffold:
     @setupmethod
     def endpoint(self, endpoint: str) -> Decorator:
         """Decorate the view of an endpoint whose rule is added elsewhere."""
-        return decorating(partial(self.view_functions.__setitem__, endpoint))
+        return decorator_from(partial(self.view_functions.__setitem__, endpoint))
 
     # Hooks
 
@@ -210,11 +210,11 @@ class Scaffold:
     @setupmethod
     def errorhandler(self, code_or_exception: type[Exception] | int) -> Decorator:
         """Decorate what answers an HTTP status code or an exception class: ``f(error)``, as a view returns."""
-        return decorating(partial(self.register_error_handler, code_or_exception))
+        return decorator_from(partial(self.register_error_handler, code_or_exception))
 
     @setupmethod
     def register_error_handler(self, code_or_exception: type[Exception] | int, f: View) -> None:
-        """As `errorhandler`, without decorating.
+        """As `errorhandler`, without decorator_from.
 
         Mirrors flask 3.1.3 sansio/scaffold.py: Scaffold.register_error_handler.
         """

@@ -91,7 +91,7 @@ class SessionInterface:
         """Whether ``obj`` is such a stand-in, which is never saved."""
         return isinstance(obj, self.null_session_class)
 
-    def can_wait(self, app: App, request: Request) -> bool:
+    def supports_lazy_open(self, app: App, request: Request) -> bool:
         """Whether the session need not be opened before somebody asks for it, without a visible difference."""
         return False
 
@@ -353,7 +353,7 @@ class SecureCookieSessionInterface(SessionInterface):
         keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), app.secret_key)
         return _signer(keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
 
-    def can_wait(self, app: App, request: Request) -> bool:
+    def supports_lazy_open(self, app: App, request: Request) -> bool:
         # Without its cookie a session is empty, and an empty one that nobody touched leaves no trace.
         # With it, it may be permanent: then it is sent anew although nobody touched it.
         cookies = request.environ.get("HTTP_COOKIE")

@@ -20,7 +20,7 @@ from werkzeug.wsgi import _get_server
 
 from . import json
 from .context import _cv_app
-from .lazy import lazy
+from .lazy import cached_attribute
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ _SHORT_BODY_DIGITS = 6
 _JSON = "application/json"
 
 
-def _decode(environ_text: str) -> str:
+def decode_environ(environ_text: str) -> str:
     """A path as PEP 3333 carries it (bytes as latin-1) to text; what isn't UTF-8 becomes U+FFFD."""
     return environ_text if environ_text.isascii() else environ_text.encode("latin1").decode(errors="replace")
 
@@ -54,7 +54,7 @@ def _app_limit(name: str) -> t.Any:
 
 
 @lru_cache
-def _split_blueprint_path(name: str) -> tuple[str, ...]:
+def split_blueprint_path(name: str) -> tuple[str, ...]:
     """``"a.b.c"`` to ``("a.b.c", "a.b", "a")``: a nested blueprint and its parents, innermost first."""
     parts = name.split(".")
     return tuple(".".join(parts[:n]) for n in range(len(parts), 0, -1))
@@ -81,14 +81,16 @@ class Request(RequestBase):
         if populate_request and not shallow:
             environ["werkzeug.request"] = self
 
-    path: str = lazy(lambda self: "/" + _decode(self.environ.get("PATH_INFO") or "").lstrip("/"))
-    scheme: str = lazy(lambda self: self.environ.get("wsgi.url_scheme", "http"))
-    server: tuple[str, int | None] | None = lazy(lambda self: _get_server(self.environ))
-    root_path: str = lazy(lambda self: _decode(self.environ.get("SCRIPT_NAME") or "").rstrip("/"))
-    query_string: bytes = lazy(lambda self: self.environ.get("QUERY_STRING", "").encode("latin1"))
-    headers: t.Any = lazy(lambda self: EnvironHeaders(self.environ))
-    remote_addr: str | None = lazy(lambda self: self.environ.get("REMOTE_ADDR"))
-    cookies: t.Any = lazy(lambda self: parse_cookie(self.environ.get("HTTP_COOKIE"), self.dict_storage_class))
+    path: str = cached_attribute(lambda self: "/" + decode_environ(self.environ.get("PATH_INFO") or "").lstrip("/"))
+    scheme: str = cached_attribute(lambda self: self.environ.get("wsgi.url_scheme", "http"))
+    server: tuple[str, int | None] | None = cached_attribute(lambda self: _get_server(self.environ))
+    root_path: str = cached_attribute(lambda self: decode_environ(self.environ.get("SCRIPT_NAME") or "").rstrip("/"))
+    query_string: bytes = cached_attribute(lambda self: self.environ.get("QUERY_STRING", "").encode("latin1"))
+    headers: t.Any = cached_attribute(lambda self: EnvironHeaders(self.environ))
+    remote_addr: str | None = cached_attribute(lambda self: self.environ.get("REMOTE_ADDR"))
+    cookies: t.Any = cached_attribute(
+        lambda self: parse_cookie(self.environ.get("HTTP_COOKIE"), self.dict_storage_class)
+    )
 
     @property
     def endpoint(self) -> str | None:
@@ -108,7 +110,7 @@ class Request(RequestBase):
         rule = self.url_rule
         if rule is None or "." not in rule.endpoint:
             return []
-        return list(_split_blueprint_path(rule.endpoint.rpartition(".")[0]))
+        return list(split_blueprint_path(rule.endpoint.rpartition(".")[0]))
 
     @property
     def is_json(self) -> bool:
@@ -148,7 +150,7 @@ class Request(RequestBase):
                     return data
         return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
 
-    @lazy
+    @cached_attribute
     def stream(self) -> t.IO[bytes]:
         """The body as a stream that ends where the body does; at its end once `get_data` has read it."""
         return BytesIO() if "_cached_data" in self.__dict__ else super().stream
