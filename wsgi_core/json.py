@@ -139,7 +139,7 @@ class DefaultJSONProvider(JSONProvider):
         return _json.loads(s, **kwargs)
 
     def response(self, *args: t.Any, **kwargs: t.Any) -> Response:
-        obj = self._prepare_response_obj(args, kwargs)
+        obj = args[0] if len(args) == 1 and not kwargs else self._prepare_response_obj(args, kwargs)
         app = self._app
         compact = not app.config["DEBUG"] if self.compact is None else self.compact
         text = self.dumps(obj, separators=(",", ":")) if compact else self.dumps(obj, indent=2)

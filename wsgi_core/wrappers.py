@@ -27,10 +27,6 @@ if t.TYPE_CHECKING:
 
     from werkzeug.routing import Rule
 
-# Bodies below a megabyte are read in one call. A longer one goes through Werkzeug's LimitedStream, in pieces:
-# a server may set aside the memory for what the header promises before the first byte is there.
-_SHORT_BODY_DIGITS = 6
-
 _JSON = "application/json"
 
 
@@ -51,6 +47,17 @@ def _app_limit(name: str) -> t.Any:
         return limit
 
     return property(get, lambda self, value: self.__dict__.__setitem__(name, value))
+
+
+@lru_cache(maxsize=1024)
+def _short_length(content_length: str) -> int | None:
+    """Return the length of a body that is read in one call; None for every other body.
+
+    A body of a megabyte or more goes through Werkzeug's LimitedStream, in pieces: a server may set aside the memory
+    for what the header promises before the first byte is there.
+    """
+    short = len(content_length) <= 6 and content_length.isascii() and content_length.isdecimal()
+    return (int(content_length) or None) if short else None
 
 
 @lru_cache
@@ -159,11 +166,10 @@ class Request(RequestBase):
     def _read_at_once(self) -> bytes | None:
         """The body, if it is of declared length and short; None: leave it to `stream`."""
         environ = self.environ
-        declared = environ.get("CONTENT_LENGTH", "")
-        short = 0 < len(declared) <= _SHORT_BODY_DIGITS and declared.isascii() and declared.isdecimal()
-        if not short or declared == "0" or "HTTP_TRANSFER_ENCODING" in environ or self.shallow:
+        length = _short_length(environ.get("CONTENT_LENGTH", ""))
+        if length is None or "HTTP_TRANSFER_ENCODING" in environ or self.shallow:
             return None
-        length, limit = int(declared), self.max_content_length
+        limit = self.max_content_length
         if limit is not None and length > limit:
             raise RequestEntityTooLarge()
         # With "input_terminated" the server ends the stream, wherever the header sees the end.
