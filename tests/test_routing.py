@@ -80,6 +80,8 @@ def make_map(rules: list[dict[str, Any]], options: dict[str, Any]) -> Map:
 @example([{"string": "/a", "endpoint": "one", "methods": ["GET"]}] * 2, {})
 @example([{"string": "/a", "endpoint": "one", "methods": ["GET"]}, {"string": "/<x>", "endpoint": "one",
           "methods": ["GET"], "defaults": {"x": "a"}}], {})  # fmt: skip
+@example([{"string": rule, "endpoint": endpoint, "methods": ["GET"]}
+          for rule, endpoint in (("/b", "one"), ("/a", "two"), ("/a", "one"))], {})  # fmt: skip
 def test_a_plain_path_is_found_as_the_matcher_finds_it(rules: list[dict[str, Any]], options: dict[str, Any]):
     url_map = make_map(rules, options)
     if url_map.default_subdomain:  # an app with one never asks the dictionary
@@ -115,6 +117,15 @@ def test_plain_paths_are_in_the_dictionary():
         assert find_static(url_map, path, "HEAD") is not None
         assert find_static(url_map, path, "POST") is None
     assert find_static(url_map, "/a/b", "GET") is None
+
+
+def test_a_method_that_two_endpoints_allow_is_left_to_the_matcher():
+    rules = [{"string": "/a", "endpoint": method, "methods": [method, "OPTIONS"]} for method in ("GET", "POST")]
+    url_map = make_map(rules, {})
+    assert [str(find_static(url_map, "/a", method).endpoint) for method in ("GET", "HEAD", "POST")] == [
+        "GET", "GET", "POST",
+    ]  # fmt: skip
+    assert find_static(url_map, "/a", "OPTIONS") is None
 
 
 # Hosts: what Werkzeug takes as it is needs no adapter, and nothing else does without one

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import typing as t
+from collections import Counter
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -17,9 +18,10 @@ from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, Rule
 from werkzeug.routing import Map as BaseMap
 from werkzeug.wsgi import get_host
 
+from . import typing as ft
 from .context import _cv_app, _cv_request
 from .lazy import cached_attribute
-from .scaffold import AppMixin, View, endpoint_from_view_func, setupmethod
+from .scaffold import AppMixin, endpoint_from_view_func, setupmethod
 from .wrappers import decode_environ, split_blueprint_path
 
 if t.TYPE_CHECKING:
@@ -58,15 +60,19 @@ class Map(BaseMap):
         by_path: dict[str, list[Rule]] = {}
         if self.host_matching or self.default_subdomain:
             return {}
-        # The matcher takes rules of one path in the order in which they were added. "//" stands in a rule for
-        # "/" too: such a rule may come first, so that its path is left to the matcher.
+        # "//" stands in a rule for "/" too: such a rule may come first, so that its path is left to the matcher.
         for rule in self._rules:
             by_path.setdefault(re.sub("/{2,}", "/", rule.rule), []).append(rule)
-        return {
-            path: {method: rule for rule in reversed(rules) for method in rule.methods or ()}
-            for path, rules in by_path.items()
-            if all(self._is_static(rule) for rule in rules)
-        }
+        return {path: self._only_rules(rules) for path, rules in by_path.items() if all(map(self._is_static, rules))}
+
+    def _only_rules(self, rules: list[Rule]) -> dict[str, Rule]:
+        """The rule of each method that only one of ``rules`` allows.
+
+        Where several allow it, the matcher takes the rule that was added first. Only the matcher knows which
+        one that is: Werkzeug's map keeps its rules by endpoint.
+        """
+        allowed = Counter(method for rule in rules for method in rule.methods or ())
+        return {method: rule for rule in rules for method in rule.methods or () if allowed[method] == 1}
 
     def bind_plain(self, environ: dict[str, t.Any]) -> MapAdapter:
         """Do as `bind_to_environ` for a host that needs no check and has no subdomain."""
@@ -105,7 +111,7 @@ class Routing(AppMixin):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: View | None = None,
+        view_func: ft.RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: t.Any,
     ) -> None:
