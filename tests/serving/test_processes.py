@@ -26,7 +26,8 @@ from wsgi_core.inference import default_models_dir
 from wsgi_core.serving.processes import process_count
 from wsgi_core.shared.settings import Settings
 
-PATIENCE = 30
+# Seconds: under wine a process takes many to start.
+PATIENCE = 120 if sys.platform == "win32" else 30
 APP = """
 import os, time
 
