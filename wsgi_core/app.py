@@ -95,7 +95,7 @@ class App(AppBase):
         """
         if not (self.url_value_preprocessors or self.before_request_funcs):
             return None
-        request = current_request_context().request
+        request = (_cv_request.get(None) or current_request_context()).request
         if self.url_value_preprocessors:
             for preprocess in hooks_outermost_first(self.url_value_preprocessors, request):
                 preprocess(request.endpoint, request.view_args)
@@ -117,9 +117,7 @@ class App(AppBase):
         assert rule is not None
         if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return self.make_default_options_response()
-        view = self.ensure_sync(self.view_functions[rule.endpoint])
-        rv: ft.ResponseReturnValue = view(**request.view_args or {})
-        return rv
+        return self.ensure_sync(self.view_functions[rule.endpoint])(**request.view_args or {})  # type: ignore[no-any-return]
 
     def finalize_request(self, rv: ft.ResponseReturnValue, from_error_handler: bool = False) -> Response:
         """Make the response of what came back, and let it pass the ``after_request`` functions.

@@ -64,6 +64,7 @@ def _encoder(default: t.Any, ensure_ascii: bool, sort_keys: bool, *options: tupl
     return encode
 
 
+_TEXT_TYPES = frozenset({bytes, str})
 _scan_once: t.Callable[[str, int], tuple[t.Any, int]] = _json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
@@ -128,9 +129,9 @@ class DefaultJSONProvider(JSONProvider):
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
         # PERF: UTF-8 without white space around it needs no guess at its encoding and no search for its ends. Any
         # doubt goes to json.loads, which knows other encodings, and the words for what is wrong.
-        if type(s) is bytes and not kwargs:
+        if not kwargs and type(s) in _TEXT_TYPES:
             try:
-                text = s.decode()
+                text = s if isinstance(s, str) else s.decode()
                 value, end = _scan_once(text, 0)
                 if end == len(text) or text[end:] == "\n":
                     return value
