@@ -66,10 +66,6 @@ def _proxy(var: ContextVar[t.Any], name: str, unbound_message: str) -> t.Any:
             ctx = var.get(None)
             return (self._get_current_object() if ctx is None else getattr(ctx, name))[key]
 
-        def __setitem__(self, key: t.Any, value: t.Any) -> None:
-            ctx = var.get(None)
-            (self._get_current_object() if ctx is None else getattr(ctx, name))[key] = value
-
     return LocalProxy(var, name, unbound_message=unbound_message)
 
 

@@ -7,10 +7,8 @@ on the standard library.
 from __future__ import annotations
 
 import dataclasses
-import decimal
 import json as _json
 import typing as t
-import uuid
 import weakref
 from datetime import date
 from functools import lru_cache
@@ -32,7 +30,10 @@ def _default(o: t.Any) -> t.Any:
     """What JSON doesn't know: dates as HTTP dates, decimals and UUIDs as text, dataclasses as objects."""
     if isinstance(o, date):
         return http_date(o)
-    if isinstance(o, (decimal.Decimal, uuid.UUID)):
+    from decimal import Decimal  # as uuid, it takes long to import, and few values come here
+    from uuid import UUID
+
+    if isinstance(o, (Decimal, UUID)):
         return str(o)
     if dataclasses.is_dataclass(o):
         return dataclasses.asdict(o)  # type: ignore[arg-type]

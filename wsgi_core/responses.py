@@ -11,6 +11,7 @@ import sys
 import typing as t
 from collections.abc import Iterator
 from functools import lru_cache
+from operator import attrgetter
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
@@ -44,15 +45,13 @@ def _split_tuple(rv: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
 
 
 _force_type: t.Any = BaseResponse.force_type
-_PAGE_STEPS = ("__call__", "get_response", "get_headers", "get_body", "get_description", "name")
+_page_steps = attrgetter("__call__", "get_response", "get_headers", "get_body", "get_description", "name")
 
 
 @lru_cache(maxsize=64)
 def _has_usual_page(kind: type) -> bool:
     """Return whether ``kind`` is an HTTP error whose page Werkzeug makes of its code and description alone."""
-    return issubclass(kind, HTTPException) and all(
-        getattr(kind, name) is getattr(HTTPException, name) for name in _PAGE_STEPS
-    )
+    return issubclass(kind, HTTPException) and _page_steps(kind) == _page_steps(HTTPException)
 
 
 @lru_cache(maxsize=64)

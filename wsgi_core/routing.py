@@ -32,7 +32,6 @@ if t.TYPE_CHECKING:
     from .wrappers import Request
 
 _ANY_MAP = BaseMap()
-_SCHEMES = frozenset({"http", "https"})
 
 
 # PERF: checking a host costs as much as matching a URL, and the same few hosts come all the time.
@@ -162,7 +161,7 @@ class Routing(AppMixin):
             and self.config["TRUSTED_HOSTS"] is None
             and request.trusted_hosts is None
             and "HTTP_UPGRADE" not in environ
-            and environ.get("wsgi.url_scheme") in _SCHEMES
+            and environ.get("wsgi.url_scheme") in {"http", "https"}
             and _is_plain_host(environ.get("HTTP_HOST", ""))
         )
 

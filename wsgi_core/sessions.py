@@ -12,7 +12,6 @@ from base64 import b64decode, b64encode
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from uuid import UUID
 
 from markupsafe import Markup
 from werkzeug.datastructures import CallbackDict
@@ -219,8 +218,17 @@ class TagMarkup(JSONTag):
 
 class TagUUID(JSONTag):
     key = " u"
-    types = UUID
-    to_python = UUID
+
+    # The module takes long to import, and few sessions have such a value.
+    def check(self, value: t.Any) -> bool:
+        from uuid import UUID
+
+        return isinstance(value, UUID)
+
+    def to_python(self, value: t.Any) -> t.Any:
+        from uuid import UUID
+
+        return UUID(value)
 
     def to_json(self, value: t.Any) -> t.Any:
         return value.hex

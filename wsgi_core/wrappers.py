@@ -27,8 +27,6 @@ if t.TYPE_CHECKING:
 
     from werkzeug.routing import Rule
 
-_JSON = "application/json"
-
 
 def decode_environ(environ_text: str) -> str:
     """A path as PEP 3333 carries it (bytes as latin-1) to text; what isn't UTF-8 becomes U+FFFD."""
@@ -121,7 +119,7 @@ class Request(RequestBase):
 
     @property
     def is_json(self) -> bool:
-        return self.environ.get("CONTENT_TYPE") == _JSON or super().is_json
+        return self.environ.get("CONTENT_TYPE") == "application/json" or super().is_json
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> t.Any:
         """The body as JSON, parsed once. Mirrors Werkzeug's ``Request.get_json``.
