@@ -379,7 +379,7 @@ def test_winsw_starts_what_it_was_given(tmp_path: Path):
 
 
 def test_every_template_is_used():
-    templates = ROOT / "wsgi_core" / "deploy" / "templates"
+    templates = ROOT / "wsgi_core" / "commands" / "deploy" / "templates"
     used = itertools.chain.from_iterable(
         [f"{target.name}/{name}" for name in (*target.files, "next.txt")] for target in TARGETS
     )
