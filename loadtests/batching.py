@@ -29,7 +29,7 @@ from loadtests.load.window import Window
 from loadtests.report.tables import number
 from loadtests.rows import churn_rows
 from wsgi_core.inference import Model, ModelRepository
-from wsgi_core.inference.cache import built_models_dir
+from wsgi_core.shared.cache import built_models_dir
 
 CLIENTS = 32
 SIZES = (1, 2, 4, 8, 16, 32)

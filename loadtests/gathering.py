@@ -104,7 +104,7 @@ def pad(arrays: Sequence[Any]) -> list[Any]:
 def serve(setting: Setting) -> None:
     """Serve all models, the ones built at set-up too, on a free port, which is printed."""
     from wsgi_core.inference import ModelRepository
-    from wsgi_core.inference.cache import built_models_dir
+    from wsgi_core.shared.cache import built_models_dir
     from wsgi_core.service import create_app
     from wsgi_core.serving import Server
     from wsgi_core.serving.command import bind

@@ -60,7 +60,7 @@ def _block(run: Callable[[int], object]) -> float:
 
 def _parts() -> Iterator[Callable[[int], object]]:
     from wsgi_core.inference import strict_json
-    from wsgi_core.inference.model import open_session
+    from wsgi_core.inference.runtime import open_session
     from wsgi_core.service import create_app
 
     app = create_app()

@@ -20,7 +20,7 @@ from loadtests.servers import page
 from loadtests.servers.contenders import KEYS, OURS, PACKAGES, Server, Unavailable, by_key
 from loadtests.servers.environments import install, is_installed, python_in, versions
 from loadtests.servers.study import Size, Study
-from wsgi_core.inference.cache import cache_dir
+from wsgi_core.shared.cache import cache_dir
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "measure"
 OUT = (DOCS if DOCS.is_dir() else Path()) / "servers.json"

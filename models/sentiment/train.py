@@ -39,8 +39,8 @@ from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from wsgi_core.inference.cache import cache_dir
 from wsgi_core.inference.text import TOKEN_PATTERN
+from wsgi_core.shared.cache import cache_dir
 
 HERE = Path(__file__).resolve().parent
 VERSION = "1"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ModelError
 from .folders import CARD, MODEL, find_models, is_hidden, is_version, subfolders
-from .model import DEFAULTS, Model
+from .model import Model
 from .repository import load_model
-from .runtime import RuntimeSettings
+from .runtime import DEFAULTS, RuntimeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,11 @@ class Report:
     remarks: list[str]
 
 
-def check_repository(directory: Path, settings: RuntimeSettings = DEFAULTS) -> Report:
+def check_repository(
+    directory: Path, settings: RuntimeSettings = DEFAULTS, own_settings: Mapping[str, RuntimeSettings] | None = None
+) -> Report:
     """Load every version of every model below a folder, and look at every other folder in it."""
+    own = own_settings or {}
     report = Report([], [], [])
     try:
         found = find_models(directory)
@@ -32,7 +35,7 @@ def check_repository(directory: Path, settings: RuntimeSettings = DEFAULTS) -> R
         return Report([], [str(error)], [])
     for each in found:
         try:
-            report.models.append(load_model(each, settings=settings))
+            report.models.append(load_model(each, settings=settings.overridden(own.get(each.name))))
         except ModelError as error:
             report.problems.append(str(error))
     if not found:

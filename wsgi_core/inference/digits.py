@@ -84,8 +84,8 @@ def _pixels_of(model: Model) -> Pixels:
 def read_drawing(payload: object) -> NDArray[np.generic]:
     """Return the rows of shades in `{"drawing": [[0, 255, ...], ...]}` as numbers[H, W].
 
-    Raises `InvalidInput` if there is no drawing, `InvalidFeatures` if it does not have up to `MAX_JSON_SIDE` rows of one
-    length with numbers from 0 to `WHITE`.
+    Raises `InvalidInput` if there is no drawing, `InvalidFeatures` if it does not have up to `MAX_JSON_SIDE` rows of
+    one length with numbers from 0 to `WHITE`.
     """
     if not isinstance(payload, dict) or "drawing" not in payload:
         raise InvalidInput('expected an object with a "drawing"')

@@ -58,7 +58,7 @@ def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[st
 
 
 def read_as(input_type: type[Input], payload: object) -> Input:
-    """Return a JSON payload as a pydantic type. Raises `InvalidFeatures` with all that is wrong, in pydantic's words."""
+    """Return a JSON payload as a pydantic type. Raises `InvalidFeatures` with everything wrong, in pydantic's words."""
     try:
         return input_type.model_validate(payload)
     except ValidationError as error:

@@ -23,6 +23,7 @@ from .deadline import Deadline, RunStopped, run_session
 from .errors import InvalidInput, InvalidTensors, ModelError, OutOfMemory, first_line
 from .input_model import build_input_model, read_row
 from .runtime import (
+    DEFAULTS,
     BFloat16Session,
     RuntimeSettings,
     first_choice,
@@ -33,8 +34,6 @@ from .runtime import (
 )
 from .schema import MAX_ROWS, make_schema
 from .tensors import TensorSpec, Unserved, check_feed, read_spec, zeros
-
-DEFAULTS = RuntimeSettings()
 
 
 class Model:

@@ -20,8 +20,8 @@ from .bundled import bundled_folder
 from .card import read_card
 from .errors import ModelError, ModelNotFound
 from .folders import MODEL, Fingerprint, ModelOnDisk, find_models, look_at_version, wait_until_written
-from .model import DEFAULTS, Model
-from .runtime import RuntimeSettings, without_paths
+from .model import Model
+from .runtime import DEFAULTS, RuntimeSettings, without_paths
 from .schema import MAX_ROWS
 
 log = logging.getLogger(__name__)

@@ -90,6 +90,9 @@ class RuntimeSettings(BaseModel):
         return self.model_copy(update=given)
 
 
+DEFAULTS = RuntimeSettings()
+
+
 class Provider(NamedTuple):
     """An execution provider that onnxruntime knows, whether it is installed, and the package that has it."""
 
@@ -106,14 +109,18 @@ def providers() -> list[Provider]:
     return [Provider(name, name in installed, _package(name)) for name in names]
 
 
-def open_session(path: Path, settings: RuntimeSettings) -> Any:
+def open_session(path: Path, settings: RuntimeSettings = DEFAULTS) -> Any:
     """Return a session of the model in a file. Raises `ModelError` if it cannot be opened as the settings say."""
     runtime = import_runtime()
     names = [_full_name(name, path) for name in settings.execution_providers]
     given = {_full_name(name, path): options for name, options in settings.provider_options.items()}
     wanted = [(name, {key: str(value) for key, value in given.get(name, {}).items()}) for name in names]
     try:
-        options = _session_options(runtime, path, settings, may_use_cpu=CPU in names)
+        options = _session_options(runtime, settings, may_use_cpu=CPU in names)
+        weights = _external_data(path)  # onnxruntime reads these buffers until the session is made
+        if weights:
+            sizes = [len(data) for data in weights.values()]
+            options.add_external_initializers_from_files_in_memory([*weights], [*weights.values()], sizes)
         try:
             return _create(runtime, path, options, wanted)
         except Exception as error:
@@ -133,7 +140,7 @@ def _create(runtime: Any, path: Path, options: Any, wanted: Sequence[tuple[str, 
     return session
 
 
-def _session_options(runtime: Any, path: Path, settings: RuntimeSettings, *, may_use_cpu: bool) -> Any:
+def _session_options(runtime: Any, settings: RuntimeSettings, *, may_use_cpu: bool) -> Any:
     options = runtime.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = settings.intra_op_threads
@@ -148,22 +155,18 @@ def _session_options(runtime: Any, path: Path, settings: RuntimeSettings, *, may
         options.add_session_config_entry(name, str(value))
     for library in settings.custom_op_libraries:
         options.register_custom_ops_library(str(library))
-    _read_external_data(options, path)
     return options
 
 
-def _read_external_data(options: Any, path: Path) -> None:
-    """Give the session the weights that are stored outside of the model's file, as a copy in memory.
+def _external_data(path: Path) -> dict[str, bytes]:
+    """Return the weights that are stored outside of the model's file, by the name of their file.
 
     onnxruntime would map the files. A file that is overwritten in place would then change the answers of a running
     model, and a file that is cut would end the process (SIGBUS).
     """
     graph = path.read_bytes()
     files = [file for file in path.parent.rglob("*") if file != path and file.name.encode() in graph and file.is_file()]
-    if files:
-        contents = [file.read_bytes() for file in files]
-        names = [file.relative_to(path.parent).as_posix() for file in files]
-        options.add_external_initializers_from_files_in_memory(names, contents, [len(data) for data in contents])
+    return {file.relative_to(path.parent).as_posix(): file.read_bytes() for file in files}
 
 
 def nodes_by_provider(session: Any) -> dict[str, int]:

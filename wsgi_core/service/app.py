@@ -93,9 +93,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     folder = models or settings.models
     on_demand = [] if folder else [built_models_dir()]
-    repository = ModelRepository(
-        folder, on_demand=on_demand, settings=settings, own_settings=settings.model_settings
-    )
+    repository = ModelRepository(folder, on_demand=on_demand, settings=settings, own_settings=settings.model_settings)
     app.extensions["settings"] = settings
     app.extensions["models"] = repository
     app.extensions["assistant"] = Assistant(repository, chat_endpoint(settings))

@@ -121,7 +121,7 @@ def serve_command(config: Path | None, **options: object) -> None:
 
 def _announce(server: Server, settings: Settings) -> None:
     models = server.app.extensions["models"]
-    names = ", ".join([*(model.id for model in models.models), *(f"{name} (on demand)" for name in models.waiting)])
+    names = ", ".join([*(model.id for model in models.models), *(f"{name} (on demand)" for name in models.pending)])
     click.echo(f"Serving on http://{bracketed(settings.host)}:{server.port} (Ctrl-C stops)")
     click.echo(f"  framework {settings.framework}, models {names}, {settings.threads} threads")
     sys.stdout.flush()

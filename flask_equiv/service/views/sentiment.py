@@ -8,7 +8,6 @@ from flask import Blueprint, current_app, jsonify, request
 from werkzeug.exceptions import NotFound
 
 
-
 def blueprint() -> Blueprint:
     """The route /sentiment."""
     api = Blueprint("sentiment", __name__)

@@ -18,6 +18,7 @@ from ...inference import Model, ModelError, ModelRepository
 from ...inference.deadline import Cancelled, Deadline
 from ...inference.folders import find_models
 from ...inference.repository import load_model
+from ..cache import built_models_dir
 from .endpoint import Endpoint, UpstreamError
 from .passages import Passage, read_documentation
 from .search import Embeddings, Index, TfIdf
