@@ -15,7 +15,7 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, strict_json
+from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, OutOfMemory, strict_json
 from wsgi_core.inference.deadline import Cancelled, DeadlineExceeded
 from wsgi_core.inference.timing import phase
 from wsgi_core.shared.access import check_api_key
@@ -208,7 +208,8 @@ def add_error_handlers(app: Service) -> None:
     @app.errorhandler(MemoryError)
     def out_of_memory(error: MemoryError) -> t.Any:
         retry_after = str(app.extensions["settings"].retry_after)
-        return jsonify(error=str(error) or "out of memory"), 503, {"Retry-After": retry_after}
+        said = str(error) if isinstance(error, OutOfMemory) else "out of memory"
+        return jsonify(error=said), 503, {"Retry-After": retry_after}
 
     @app.errorhandler(ModelNotFound)
     def model_not_found(error: ModelNotFound) -> t.Any:

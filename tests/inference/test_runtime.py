@@ -76,7 +76,7 @@ def test_a_provider_that_is_missing_names_its_package(name: str, package: str) -
 
 
 def test_a_provider_that_does_not_exist_is_refused_with_the_names_that_do() -> None:
-    with pytest.raises(ModelError, match="there is no execution provider 'cudda'; onnxruntime knows .*, cuda"):
+    with pytest.raises(ModelError, match=r"there is no execution provider 'cudda'; onnxruntime knows .*, cuda"):
         load(execution_providers=("cudda",))
     with pytest.raises(ModelError, match="there is no execution provider 'cudda'"):
         load(provider_options={"cudda": {"device_id": "0"}})
@@ -172,7 +172,10 @@ def test_a_library_of_operators_is_loaded_with_the_model(tmp_path: Path) -> None
 
 
 def test_the_users_word_on_telemetry_is_kept() -> None:
-    script = "from wsgi_core.inference.runtime import import_runtime; import_runtime(); import os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    script = (
+        "import os; from wsgi_core.inference.runtime import import_runtime; import_runtime();"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
     for given, seen in (("0", "0"), (None, "1")):
         environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
         environment |= {"ORT_DISABLE_TELEMETRY": given} if given else {}
@@ -284,10 +287,10 @@ SAID = {
     r"D:\a\_work\1\s\onnxruntime\core\framework\op_kernel.cc": "The tensor is too large.",
 }
 FRAMES = (
-    "{path}:39 onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::TensorShape&, bool) a != 0 && (b % c) == 0 was false. ",
+    "{path}:39 onnxruntime::ReshapeHelper::ReshapeHelper(const onnxruntime::Shape&, bool) (b % c) == 0 was false. ",
     "{path}:39 onnxruntime::ReshapeHelper::ReshapeHelper ",
     "{path}:39 static void SafeIntExceptionHandler<onnxruntime::OnnxRuntimeException>::SafeIntOnOverflow() ",
-    "{path}:39 onnxruntime::common::Status onnxruntime::Op<T>::Compute(onnxruntime::OpKernelContext*) const [with T = float] ",
+    "{path}:39 onnxruntime::common::Status onnxruntime::Op<T>::Compute(onnxruntime::Context*) const [with T = float] ",
     "{path}:39 onnxruntime::BFCArena::BFCArena(std::unique_ptr<Ort::IAllocator>, size_t (*)(int)) ",
     "[ONNXRuntimeError] : 1 : FAIL : {path}:39 CalculateTensorStorageSize ",
     "",
@@ -297,7 +300,10 @@ FRAMES = (
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("path", SAID)
 def test_frames_of_all_platforms_are_taken_out(frame: str, path: str) -> None:
-    head = "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Reshape node. Name:'' Status Message: "
+    head = (
+        "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Reshape node. "
+        "Name:'' Status Message: "
+    )
     assert reason_of(RuntimeError(head + frame.format(path=f"/src/{path}") + SAID[path])) == f"Reshape: {SAID[path]}"
 
 
@@ -308,7 +314,7 @@ def test_a_message_that_is_only_a_frame_leaves_no_reason() -> None:
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
-        ("Load model from /home/me/models/x/1/model.onnx failed:Protobuf parsing failed.", "Load model from model.onnx failed:Protobuf parsing failed."),
+        ("Load model from /home/me/x/1/model.onnx failed:Protobuf", "Load model from model.onnx failed:Protobuf"),
         (r"cannot open C:\Users\me\weights.bin: no such file", "cannot open weights.bin: no such file"),
         (r"cannot open \\server\share\weights.bin", "cannot open weights.bin"),
         ("open file '/srv/a b/weights.bin' fail", "open file 'a b/weights.bin' fail"),
@@ -339,8 +345,8 @@ def test_a_size_that_no_machine_has_is_the_clients_fault(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "said",
-    ["bfc_arena.cc:1 Failed to allocate memory for requested buffer of size 3", "std::bad_alloc", "CUDA failure 2: out of memory",
-     "CUBLAS_STATUS... CUDA_ERROR_OUT_OF_MEMORY", "DML: Not enough memory resources are available"],
+    ["bfc_arena.cc:1 Failed to allocate memory for requested buffer of size 3", "std::bad_alloc",
+     "CUDA failure 2: out of memory", "CUDA_ERROR_OUT_OF_MEMORY", "DML: Not enough memory resources are available"],
 )  # fmt: skip
 def test_every_provider_runs_out_of_memory_in_its_own_words(said: str) -> None:
     assert is_out_of_memory(RuntimeError(said))

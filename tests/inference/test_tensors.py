@@ -299,11 +299,12 @@ def sequence_of_floats(name: str) -> Any:
     return helper.make_tensor_sequence_value_info(name, 1, None)
 
 
+FLOATS = helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, None))
 UNSERVED = {
     "sequence": (helper.make_node("SplitToSequence", ["a"], ["b"]), sequence_of_floats("b"), "sequences"),
     "optional sequence": (
-        helper.make_node("Optional", [], ["b"], type=helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, None))),
-        helper.make_value_info("b", helper.make_optional_type_proto(helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, None)))),
+        helper.make_node("Optional", [], ["b"], type=FLOATS),
+        helper.make_value_info("b", helper.make_optional_type_proto(FLOATS)),
         "sequences",
     ),
     "float8": (helper.make_node("Cast", ["a"], ["b"], to=17), helper.make_tensor_value_info("b", 17, None), "datatype"),
@@ -333,7 +334,7 @@ class NodeArg(NamedTuple):
 
     name: str
     type: str
-    shape: list[Any] = []  # noqa: RUF012
+    shape: list[Any] = []
 
 
 @pytest.mark.parametrize(

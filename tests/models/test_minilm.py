@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsgi_core.inference import InvalidInput, InvalidTensors, Model, ModelError, ModelRepository
 from wsgi_core.commands.models import minilm_builder
+from wsgi_core.inference import InvalidInput, InvalidTensors, Model, ModelError, ModelRepository
 from wsgi_core.shared.cache import built_models_dir
 
 pytest.importorskip("onnx")

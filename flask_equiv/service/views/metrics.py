@@ -16,7 +16,8 @@ def blueprint() -> Blueprint:
     @api.get("/metrics")
     def metrics() -> t.Any:
         """Requests, refusals and model runs, for Prometheus"""
-        body, content_type = render(request.headers.get("Accept", ""), current_app.extensions.get("admission"))
+        admission, models = current_app.extensions.get("admission"), current_app.extensions["models"].models
+        body, content_type = render(request.headers.get("Accept", ""), admission, models)
         return Response(body, content_type=content_type)
 
     return api

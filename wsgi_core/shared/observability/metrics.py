@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...inference import timing
+from ...inference import Model, timing
 from .distribution import Distribution, LocalDistribution, LocalTotals, SharedDistribution, SharedTotals, Totals
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _REQUESTS = (
     ("http_request_method", "http_route", "http_response_status_code"), BOUNDS,
 )  # fmt: skip
 _RUNS = ("model_inference_duration_seconds", "How long model runs took.", ("model", "version"), RUN_BOUNDS)
+_NODES = ("model_graph_nodes", "Nodes of a model's graph, by the execution provider that runs them.")
 _PHASES = ("http_server_request_phase_seconds", "Seconds that requests spent in each of their phases.", "phase")
 _REJECTED = ("http_server_rejected_requests", "Requests that the server did not let in.")
 _ACTIVE = ("http_server_active_requests", "Requests that are answered at this moment.")
@@ -110,15 +111,15 @@ def _is_shared() -> bool:
     return bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 
 
-def render(accept: str, refusals: Refusals | None) -> tuple[bytes, str]:
+def render(accept: str, refusals: Refusals | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
     """The page that a Prometheus server asks for and its content type, in the form that it accepts."""
     from prometheus_client.exposition import choose_encoder
 
     encode, content_type = choose_encoder(accept)
-    return encode(_registry(refusals)), content_type
+    return encode(_registry(refusals, models)), content_type
 
 
-def _registry(refusals: Refusals | None) -> Any:
+def _registry(refusals: Refusals | None, models: Iterable[Model]) -> Any:
     from prometheus_client import CollectorRegistry, ProcessCollector
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -131,7 +132,24 @@ def _registry(refusals: Refusals | None) -> Any:
         ProcessCollector(registry=registry)
     if refusals is not None:
         registry.register(_Refused(refusals))
+    registry.register(_Nodes(models))
     return registry
+
+
+class _Nodes:
+    """The execution providers on which each model runs."""
+
+    def __init__(self, models: Iterable[Model]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        family = GaugeMetricFamily(*_NODES, labels=["model", "version", "execution_provider"])
+        for model in self._models:
+            for provider, count in model.nodes.items():
+                family.add_metric([model.name, model.version, provider], count)
+        yield family
 
 
 class _Refused:
