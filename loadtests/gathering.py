@@ -104,11 +104,11 @@ def pad(arrays: Sequence[Any]) -> list[Any]:
 def serve(setting: Setting) -> None:
     """Serve all models, the ones built at set-up too, on a free port, which is printed."""
     from wsgi_core.inference import ModelRepository
-    from wsgi_core.shared.cache import built_models_dir
     from wsgi_core.service import create_app
     from wsgi_core.serving import Server
     from wsgi_core.serving.command import bind
     from wsgi_core.serving.signals import stop_on_signals
+    from wsgi_core.shared.cache import built_models_dir
     from wsgi_core.shared.settings import Settings
 
     settings = Settings(threads=setting.threads, max_waiting=1000, port=0)

@@ -23,15 +23,8 @@ from wsgi_core.inference import (
     OutOfMemory,
     default_models_dir,
 )
-from wsgi_core.inference.runtime import (
-    DEFAULTS,
-    RuntimeSettings,
-    import_runtime,
-    is_out_of_memory,
-    providers,
-    reason_of,
-    without_paths,
-)
+from wsgi_core.inference.runtime import import_runtime, is_out_of_memory, providers, reason_of, without_paths
+from wsgi_core.inference.settings import DEFAULTS, RuntimeSettings
 
 CHURN = default_models_dir() / "churn" / "1" / "model.onnx"
 

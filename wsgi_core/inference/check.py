@@ -10,7 +10,7 @@ from .errors import ModelError
 from .folders import CARD, MODEL, find_models, is_hidden, is_version, subfolders
 from .model import Model
 from .repository import load_model
-from .runtime import DEFAULTS, RuntimeSettings
+from .settings import DEFAULTS, RuntimeSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,17 +22,9 @@ from .card import Card
 from .deadline import Deadline, RunStopped, run_session
 from .errors import InvalidInput, InvalidTensors, ModelError, OutOfMemory, first_line
 from .input_model import build_input_model, read_row
-from .runtime import (
-    DEFAULTS,
-    BFloat16Session,
-    RuntimeSettings,
-    first_choice,
-    is_out_of_memory,
-    nodes_by_provider,
-    open_session,
-    reason_of,
-)
+from .runtime import BFloat16Session, first_choice, is_out_of_memory, nodes_by_provider, open_session, reason_of
 from .schema import MAX_ROWS, make_schema
+from .settings import DEFAULTS, RuntimeSettings
 from .tensors import TensorSpec, Unserved, check_feed, read_spec, zeros
 
 

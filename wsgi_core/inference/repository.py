@@ -21,8 +21,9 @@ from .card import read_card
 from .errors import ModelError, ModelNotFound
 from .folders import MODEL, Fingerprint, ModelOnDisk, find_models, look_at_version, wait_until_written
 from .model import Model
-from .runtime import DEFAULTS, RuntimeSettings, without_paths
+from .runtime import without_paths
 from .schema import MAX_ROWS
+from .settings import DEFAULTS, RuntimeSettings
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...inference import Model, timing
+from ...inference import timing
 from .distribution import Distribution, LocalDistribution, LocalTotals, SharedDistribution, SharedTotals, Totals
 
 if TYPE_CHECKING:
+    from ...inference import Model
     from .observation import Observation
 
 BOUNDS = (
