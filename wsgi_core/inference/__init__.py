@@ -62,6 +62,9 @@ _MODULES = {
 }
 
 
+__all__ = list(_MODULES)
+
+
 def __getattr__(name: str) -> t.Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
