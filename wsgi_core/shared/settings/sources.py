@@ -134,9 +134,7 @@ def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
         wrong.add(name)
         problems.append(f"{file}: {name}: {message}")
     return {
-        name: _Value(_from_folder(file, Settings.model_fields[name].annotation, value), str(file))
-        for name, value in known.items()
-        if name not in wrong
+        name: _Value(_from_folder(file, name, value), str(file)) for name, value in known.items() if name not in wrong
     }
 
 
@@ -160,13 +158,19 @@ def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         yield from _by_setting(error, values)
 
 
-def _from_folder(file: Path, annotation: object, value: object) -> object:
+def _from_folder(file: Path, name: str, value: object) -> object:
     """Return a value of the file, in which relative paths begin in the file's folder."""
+    if name == "job_store" and isinstance(value, str):
+        return value if "://" in value else str(file.parent / value)
+    return _paths_from(file, Settings.model_fields[name].annotation, value)
+
+
+def _paths_from(file: Path, annotation: object, value: object) -> object:
     if isinstance(value, dict):
         inner: t.Any = next((arg for arg in t.get_args(annotation) if _is_model(arg)), None)
         fields = inner.model_fields if inner else {}
         return {
-            key: {name: _from_folder(file, fields[name].annotation, each) for name, each in table.items()}
+            key: {name: _paths_from(file, fields[name].annotation, each) for name, each in table.items()}
             if inner
             else table
             for key, table in value.items()
