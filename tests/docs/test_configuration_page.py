@@ -20,7 +20,7 @@ def test_the_page_is_current():
 def test_the_words_for_the_threads_are_true(processors: int, threads: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
     assert "twice the processors, at most 8" in page()
-    spec = importlib.util.spec_from_file_location("wsgi_core.shared.settings.again", schema.__file__)
+    spec = importlib.util.spec_from_file_location(f"{schema.__name__}_again", schema.__file__)
     assert spec is not None
     assert spec.loader is not None
     again = importlib.util.module_from_spec(spec)

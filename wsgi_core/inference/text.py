@@ -100,7 +100,7 @@ def _read_tokenizer(path: Path) -> Any:
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise ModelError("needs the package 'tokenizers': pip install 'wsgi_core[minilm]'", path) from error
+        raise ModelError("needs the package 'tokenizers': pip install tokenizers", path) from error
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # its exceptions have no common base but this one

@@ -16,8 +16,8 @@ def blueprint() -> Blueprint:
     @api.get("/metrics")
     def metrics() -> t.Any:
         """Requests, refusals and model runs, for Prometheus"""
-        admission, models = current_app.extensions.get("admission"), current_app.extensions["models"].models
-        body, content_type = render(request.headers.get("Accept", ""), admission, models)
+        server, models = current_app.extensions.get("server"), current_app.extensions["models"].models
+        body, content_type = render(request.headers.get("Accept", ""), server, models)
         return Response(body, content_type=content_type)
 
     return api
