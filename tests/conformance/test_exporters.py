@@ -14,7 +14,7 @@ pytest.importorskip("xgboost")
 
 from tests.conformance.exporters.__main__ import run
 from tests.conformance.exporters.make import EXPORTERS
-from tests.conformance.exporters.table import PAGE, RESULTS, with_table
+from tests.conformance.exporters.table import PAGE, PROVIDERS, RESULTS, with_tables
 
 CHEAP = ("sklearn_default", "sklearn_frame", "sklearn_regression", "xgboost")
 
@@ -30,6 +30,13 @@ def test_the_result_has_every_exporter_and_none_failed() -> None:
     assert {result["name"]: result["error"] for result in results if result["error"]} == {}
 
 
-def test_the_table_is_made_of_the_result() -> None:
+def test_a_second_provider_was_run_and_answers_as_the_cpu() -> None:
+    results = json.loads(PROVIDERS.read_text(encoding="utf-8"))
+    assert {result["model"] for result in results} == {"churn", "loan", "digits", "sentiment", "minilm"}
+    assert all(result["off"] <= 1e-4 for result in results)
+    assert any("CPUExecutionProvider" not in result["nodes"] for result in results)
+
+
+def test_the_tables_are_made_of_the_results() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert with_table(text) == text
+    assert with_tables(text) == text

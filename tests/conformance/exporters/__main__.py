@@ -21,7 +21,7 @@ import numpy as np
 import tritonclient.http as triton
 
 from tests.conformance.exporters.make import EXPORTERS
-from tests.conformance.exporters.table import RESULTS, write_table
+from tests.conformance.exporters.table import RESULTS, write_tables
 from tests.processes import ROOT, Server
 
 TOLERANCE = 1e-5
@@ -39,7 +39,7 @@ def main() -> None:
         print(f"{result['name']:20} {result['error'] or format(result['off'], '.1e')}")
     if not options.names:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8", newline="\n")
-        write_table()
+        write_tables()
     sys.exit(any(result["error"] for result in results))
 
 
