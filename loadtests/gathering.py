@@ -105,11 +105,11 @@ def serve(setting: Setting) -> None:
     """Serve all models, the ones built at set-up too, on a free port, which is printed."""
     from wsgi_core.inference import ModelRepository
     from wsgi_core.inference.cache import built_models_dir
-    from wsgi_core.server import bind
     from wsgi_core.service import create_app
     from wsgi_core.serving import Server
+    from wsgi_core.serving.command import bind
     from wsgi_core.serving.signals import stop_on_signals
-    from wsgi_core.settings import Settings
+    from wsgi_core.shared.settings import Settings
 
     settings = Settings(threads=setting.threads, max_waiting=1000, port=0)
     app = create_app(settings=settings)

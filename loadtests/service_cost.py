@@ -80,7 +80,7 @@ def _parts() -> Iterator[Callable[[int], object]]:
 
 def _observe(number: int) -> None:
     """What the hooks of a request do around it."""
-    from wsgi_core.observability import begin_request, observed_request
+    from wsgi_core.shared.observability import begin_request, observed_request
 
     begin_request(_ENVIRON)
     if observed := observed_request():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import io
 import pkgutil
 import re
@@ -20,14 +21,12 @@ from tests.processes import ROOT, run
 CORE = Path(wsgi_core.__file__).parent
 FLASK = Path(flask.__file__).parent
 
-LIFECYCLE = ("app", "wrappers", "context", "routing", "registry", "blueprints", "errors", "responses")
-# Above the core: each knows only those below it.
-ABOVE = (
-    "inference", "settings", "shared", "observability", "openapi", "retrieval", "api", "service", "server", "serving",
-    "cli", "models_cli", "deploy", "windows", "learn", "trace", "__main__",
-)  # fmt: skip
+LIFECYCLE = ("app", "wrappers", "context", "routing", "scaffold", "blueprints", "errors", "responses")
 FILES = sorted(CORE.rglob("*.py"))
-SURFACE = [file for file in CORE.glob("*.py") if file.stem not in ABOVE]
+# The root of the package is the core. Its command line does not count as Flask's surface.
+SURFACE = [file for file in CORE.glob("*.py") if file.stem not in {"cli", "__main__"}]
+# The floors above the core, lowest first: a floor imports the core and the floors before it, and nothing else here.
+FLOORS = ("inference", "shared", "service", "serving", "commands", "trace")
 
 
 def parsed(file: Path) -> ast.Module:
@@ -87,14 +86,17 @@ def imports_any(file: Path, *modules: str) -> list[str]:
 # The twin
 
 
-TWINS = sorted(file.relative_to(ROOT / "flask_equiv") for file in (ROOT / "flask_equiv").rglob("*.py"))
+TWINS = sorted(file.relative_to(ROOT / "flask_equiv") for file in (ROOT / "flask_equiv" / "service").rglob("*.py"))
 
 
-def test_every_view_has_its_twin():
-    assert {file for file in TWINS if file.name != "__init__.py"} == {
-        Path("service.py"),
-        *(file.relative_to(CORE) for file in (CORE / "api").glob("*.py") if file.name != "__init__.py"),
-    }
+def test_every_file_of_the_service_has_its_twin():
+    assert sorted(file.relative_to(CORE) for file in (CORE / "service").rglob("*.py")) == TWINS
+
+
+@pytest.mark.parametrize("file", [file for file in TWINS if file.name == "__init__.py"], ids=str)
+def test_the_packages_of_the_twins_have_the_same_text(file: Path):
+    core, twin = ((ROOT / folder / file).read_text(encoding="utf-8") for folder in ("wsgi_core", "flask_equiv"))
+    assert core == twin
 
 
 @pytest.mark.parametrize("file", [file for file in TWINS if file.name != "__init__.py"], ids=str)
@@ -149,7 +151,7 @@ def test_nothing_beside_them_imports_loadtests_or_tests():
         assert imports_any(file, "tests") == [], file
 
 
-@pytest.mark.parametrize("file", sorted((CORE / "inference").glob("*.py")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted((CORE / "inference").rglob("*.py")), ids=lambda file: file.stem)
 def test_inference_knows_no_core_and_no_http(file: Path):
     outside = [name for name in imported(file) if name.startswith("wsgi_core") and ".inference" not in name]
     assert outside == []
@@ -158,15 +160,38 @@ def test_inference_knows_no_core_and_no_http(file: Path):
 
 @pytest.mark.parametrize("file", SURFACE, ids=lambda file: file.stem)
 def test_the_core_knows_nothing_above_it(file: Path):
-    above = [f"wsgi_core.{name}" for name in ABOVE if name != "cli"]
+    above = [f"wsgi_core.{folder.name}" for folder in CORE.iterdir() if folder.is_dir()]
     assert imports_any(file, *above, "onnxruntime", "numpy", "waitress", "pydantic", "rich") == []
 
 
-def test_the_service_knows_no_server_and_the_server_no_measurement():
-    assert imports_any(CORE / "service.py", "wsgi_core.server", "wsgi_core.cli", "wsgi_core.trace", "waitress") == []
-    assert (
-        imports_any(CORE / "server.py", "wsgi_core.app", "wsgi_core.cli", "wsgi_core.service", "wsgi_core.trace") == []
-    )
+def test_every_folder_beside_the_core_is_a_floor():
+    assert set(FLOORS) == {file.parent.name for file in CORE.glob("*/__init__.py")}
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_floor_knows_only_those_below_it(floor: str):
+    above = [f"wsgi_core.{name}" for name in FLOORS[FLOORS.index(floor) + 1 :]]
+    found = {str(file.relative_to(CORE)): imports_any(file, *above) for file in (CORE / floor).rglob("*.py")}
+    assert {file: names for file, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize("floor", ["shared", "serving"])
+def test_what_both_twins_share_and_the_server_know_no_lifecycle(floor: str):
+    core = [f"wsgi_core.{file.stem}" for file in SURFACE if file.stem != "__init__"]
+    found = {str(file.relative_to(CORE)): imports_any(file, *core) for file in (CORE / floor).rglob("*.py")}
+    assert {file: names for file, names in found.items() if names} == {}
+
+
+def test_the_wheel_has_every_package():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    mapped = {line.split("=")[0].strip() for line in setup["options"]["package_dir"].split("\n") if line}
+    found = {
+        ".".join(file.parent.relative_to(ROOT).parts)
+        for package in ("wsgi_core", "flask_equiv", "loadtests")
+        for file in (ROOT / package).rglob("__init__.py")
+    }
+    assert set(setup["options"]["packages"].split()) == found | mapped
 
 
 # Names
@@ -247,12 +272,12 @@ def test_the_core_exports_what_flask_exports():
 # Budget
 
 
-def test_the_lifecycle_stays_within_1200_lines():
-    assert sum(len(code_lines(CORE / f"{name}.py")) for name in LIFECYCLE) <= 1200
+def test_the_lifecycle_stays_within_1300_lines():
+    assert sum(len(code_lines(CORE / f"{name}.py")) for name in LIFECYCLE) <= 1300
 
 
-def test_the_whole_surface_stays_within_2500_lines():
-    assert sum(len(code_lines(file)) for file in SURFACE) <= 2500
+def test_the_whole_surface_stays_within_2700_lines():
+    assert sum(len(code_lines(file)) for file in SURFACE) <= 2700
 
 
 def test_functions_are_short():

@@ -638,4 +638,4 @@ def test_the_service_and_its_twin_have_equal_traces() -> None:
     for args in (["POST", "/predict", "--json", row], ["POST", "/predict", "--json", "{"], ["GET", "/nowhere"]):
         result = run(*args)
         assert result.exit_code == 0, result.output
-        assert "flask_equiv/service.py" in result.output
+        assert "flask_equiv/service/app.py" in result.output

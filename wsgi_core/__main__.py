@@ -14,12 +14,12 @@ from .cli import FlaskGroup, ScriptInfo
 
 # Imported when called, so that no command waits for what another one needs.
 COMMANDS = {
-    "config": "settings.command:config_command",
-    "deploy": "deploy.command:deploy_command",
-    "learn": "learn.command:learn_command",
-    "models": "models_cli:models_command",
-    "serve": "server:serve_command",
-    "service": "windows.command:service_command",
+    "config": "commands.config:config_command",
+    "deploy": "commands.deploy.command:deploy_command",
+    "learn": "commands.learn.command:learn_command",
+    "models": "commands.models:models_command",
+    "serve": "serving.command:serve_command",
+    "service": "commands.windows.command:service_command",
     "trace": "trace.command:trace_command",
 }
 

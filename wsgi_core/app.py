@@ -14,7 +14,7 @@ from types import FunctionType
 
 from .base import AppBase
 from .context import AppContext, RequestContext, _cv_app, _cv_request, _sentinel, current_request_context
-from .registry import inwards
+from .scaffold import inwards
 from .signals import appcontext_tearing_down, request_finished, request_started, request_tearing_down
 
 if t.TYPE_CHECKING:

@@ -1,4 +1,15 @@
-"""What an App is before a request comes: its configuration, its folders, its name, and ways to call it."""
+"""What an App is before a request comes: its configuration, its folders, its name, and ways to call it.
+
+The class chain, with the file of each class, its part, and its counterpart in Flask:
+
+    App                            app.py       the lifecycle           flask.app.Flask
+      AppBase                      base.py      configuration, set-up   flask.sansio.app.App
+        Routing, ErrorHandling,    one file     one phase each          parts of both
+        Responses, Templating      each
+          Scaffold                 scaffold.py  tables and decorators   flask.sansio.scaffold.Scaffold
+
+A Blueprint is a Scaffold too. `AppMixin`, at the end of scaffold.py, declares what the four mixins know of each other.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +32,9 @@ from .helpers import get_debug_flag, get_load_dotenv
 from .json import DefaultJSONProvider, JSONProvider
 from .logging import create_logger
 from .paths import find_package
-from .registry import F, setupmethod
-from .resources import Folder
 from .responses import Responses
 from .routing import Routing
+from .scaffold import F, Folder, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import Templating
 from .wrappers import Request, Response

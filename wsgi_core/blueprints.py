@@ -12,8 +12,17 @@ from collections.abc import Callable
 from functools import update_wrapper
 
 from .context import _sentinel
-from .registry import HOOK_TABLES, Decorator, F, View, _endpoint_from_view_func, add_hook, decorating, setupmethod
-from .resources import Folder
+from .scaffold import (
+    HOOK_TABLES,
+    Decorator,
+    F,
+    Folder,
+    View,
+    _endpoint_from_view_func,
+    add_hook,
+    decorating,
+    setupmethod,
+)
 from .templating import BlueprintTemplating
 
 if t.TYPE_CHECKING:

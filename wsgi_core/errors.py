@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, I
 from werkzeug.routing import RoutingException
 
 from .context import current_request_context
-from .registry import AppPart, View
+from .scaffold import AppMixin, View
 from .signals import got_request_exception
 
 if t.TYPE_CHECKING:
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
-class ErrorHandling(AppPart):
+class ErrorHandling(AppMixin):
     """What an `App` does with exceptions."""
 
     def _find_error_handler(self, e: Exception, blueprints: list[str]) -> View | None:

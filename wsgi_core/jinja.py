@@ -13,7 +13,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .app import App
-    from .registry import Scaffold
+    from .scaffold import Scaffold
 
 Source = tuple[str, str | None, "Callable[[], bool] | None"]
 Attempt = tuple["Scaffold", BaseLoader, Source | None]

@@ -17,7 +17,7 @@ from werkzeug.utils import redirect as _redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from .context import current_request_context
-from .registry import AppPart
+from .scaffold import AppMixin
 
 if t.TYPE_CHECKING:
     from .wrappers import Response
@@ -55,7 +55,7 @@ def _has_its_own_page(rv: t.Any, response_class: t.Any) -> bool:
     )
 
 
-class Responses(AppPart):
+class Responses(AppMixin):
     """What an `App` does with a view's return value."""
 
     def make_response(self, rv: t.Any) -> Response:

@@ -17,7 +17,7 @@ from werkzeug.routing import Map as BaseMap
 from werkzeug.wsgi import get_host
 
 from .context import _cv_app, _cv_request
-from .registry import AppPart, View, _endpoint_from_view_func, setupmethod
+from .scaffold import AppMixin, View, _endpoint_from_view_func, setupmethod
 from .wrappers import _decode, _split_blueprint_path
 
 if t.TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Map(BaseMap):
         return plain_path and answers and not (rule.arguments or elsewhere)
 
 
-class Routing(AppPart):
+class Routing(AppMixin):
     """What an `App` does with URLs."""
 
     url_rule_class = Rule

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 
 from .context import _cv_request, current_app, g, request, session
 from .helpers import get_flashed_messages, stream_with_context
-from .registry import AppPart, Decorator, Scaffold, View, decorating, setupmethod
+from .scaffold import AppMixin, Decorator, Scaffold, View, decorating, setupmethod
 from .signals import before_render_template, template_rendered
 
 if t.TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _decorator_of(add: Callable[..., None]) -> Callable[..., Decorator]:
     return setupmethod(decorator)
 
 
-class Templating(AppPart):
+class Templating(AppMixin):
     """What an `App` does with templates."""
 
     jinja_environment: type[Environment] | None = None

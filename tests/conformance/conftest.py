@@ -12,7 +12,7 @@ import flask_equiv.service
 from tests.oip import write_repository
 from tests.processes import Server
 from wsgi_core import service
-from wsgi_core.settings import Settings
+from wsgi_core.shared.settings import Settings
 
 
 @pytest.fixture(scope="session")

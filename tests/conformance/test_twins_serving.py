@@ -14,7 +14,7 @@ import pytest
 from tests.conformance import wire
 from tests.conformance.cases import GOOD, JSON
 from tests.conformance.wire import Answer
-from wsgi_core.settings import Settings
+from wsgi_core.shared.settings import Settings
 
 KEY = "a key of sixteen characters"
 MODULES = ("wsgi_core.service", "flask_equiv.service")

@@ -24,7 +24,7 @@ from tests.conftest import checked
 from tests.examples import examples
 from tests.processes import Server
 from wsgi_core import service
-from wsgi_core.settings import Settings
+from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.streaming import EVENTS, LINES
 from wsgi_core.shared.webhooks import sign
 

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 
 from tests.processes import ROOT
-from tests.test_design import ABOVE, imported, parsed
+from tests.test_design import imported, parsed
 
 PACKAGES = ("wsgi_core", "flask_equiv", "loadtests")
 PICTURE = ROOT / "docs" / "develop" / "architecture.svg"
@@ -18,41 +18,41 @@ PICTURE = ROOT / "docs" / "develop" / "architecture.svg"
 
 @dataclass(frozen=True)
 class Room:
-    """A floor of the house: its name, what it is for, and the modules in it (``wsgi_core.`` left out)."""
+    """A floor of the house, named as its folder, and what it is for."""
 
     name: str
     purpose: str
-    modules: tuple[str, ...] = ()
 
 
-# From the top down: each may know only those below it. The core is what is left.
+# From the top down: each may know only those below it.
 ROOMS = (
-    Room("loadtests", "measure: rungs, load, intervals, report", ("loadtests",)),
-    Room("commands", "the other subcommands of wsgi-core",
-         ("__main__", "deploy", "learn", "models_cli", "trace", "windows")),
-    Room("server, serving", "waitress: admission, deadlines, clean stop", ("server", "serving")),
-    Room("flask_equiv", "the service and its views, on Flask", ("flask_equiv",)),
-    Room("service, api", "the same text on the core: views, thin", ("service", "api")),
+    Room("loadtests", "measure: rungs, load, intervals, report"),
+    Room("trace", "one request watched in both frameworks"),
+    Room("commands", "the other subcommands of wsgi-core"),
+    Room("serving", "waitress: admission, deadlines, clean stop"),
+    Room("flask_equiv", "the service and its views, on Flask"),
+    Room("service", "the same text on the core: views, thin"),
     Room("shared", "what both twins use; knows no framework"),
-    Room("inference", "ONNX models; knows no HTTP", ("inference",)),
+    Room("inference", "ONNX models; knows no HTTP"),
     Room("core", "the request lifecycle, with Flask's names"),
-)  # fmt: skip
+)
 NAMES = [room.name for room in ROOMS]
-PLACES = {module: room.name for room in ROOMS for module in room.modules}
 # What the rooms stand on, and where that shows in the picture.
 LIBRARIES = ("flask", "onnxruntime", "pydantic", "waitress", "werkzeug")
 
 
 def room_of(module: str) -> str:
-    """The room of a dotted name; empty for a module of somebody else's."""
+    """Return the room of a dotted name: its folder, or the core for a module in the root of wsgi_core.
+
+    The entry point ``__main__`` imports the commands, so it counts as one of them.
+    """
     first, _, rest = module.partition(".")
     if first != "wsgi_core":
-        return PLACES.get(first, "")
+        return first if first in NAMES else ""
     name = rest.partition(".")[0]
-    if name in PLACES:
-        return PLACES[name]
-    # The command line that Flask has too, which the core imports when an app is asked for it.
-    return "shared" if name in ABOVE and name != "cli" else "core"
+    if name == "__main__":
+        return "commands"
+    return name if name in NAMES else "core"
 
 
 def files() -> Iterator[Path]:

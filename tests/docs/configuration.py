@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from wsgi_core.settings import Settings
-from wsgi_core.settings.sources import is_secret, option, shown, variable
+from wsgi_core.shared.settings import Settings
+from wsgi_core.shared.settings.sources import is_secret, option, shown, variable
 
 PAGE = Path(__file__).parents[2] / "docs" / "deploy" / "configuration.md"
 

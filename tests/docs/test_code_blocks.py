@@ -28,7 +28,7 @@ from tests.docs import course, questions
 from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands
 from tests.processes import Server
 from wsgi_core.__main__ import cli
-from wsgi_core.settings.sources import load_settings
+from wsgi_core.shared.settings.sources import load_settings
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 SHOWN = [block for block in BLOCKS if block.language in ("{literalinclude}", "{include}")]

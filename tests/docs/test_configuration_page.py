@@ -8,7 +8,7 @@ import runpy
 import pytest
 
 from tests.docs.configuration import PAGE, page
-from wsgi_core.settings import schema
+from wsgi_core.shared.settings import schema
 
 
 def test_the_page_is_current():

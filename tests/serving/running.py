@@ -12,10 +12,10 @@ from http.client import HTTPResponse
 from io import BufferedReader
 from typing import Any
 
-from wsgi_core.server import bind
 from wsgi_core.serving import Server
-from wsgi_core.settings import Settings
+from wsgi_core.serving.command import bind
 from wsgi_core.shared.readiness import Readiness
+from wsgi_core.shared.settings import Settings
 
 PATIENCE = 20
 """Seconds after which a test gives up waiting for what should come at once."""

@@ -8,7 +8,7 @@ import pytest
 
 from wsgi_core.serving import connections as module
 from wsgi_core.serving.connections import connection_limit, raise_open_files
-from wsgi_core.settings import Settings
+from wsgi_core.shared.settings import Settings
 
 
 class Limits:

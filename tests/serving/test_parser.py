@@ -9,7 +9,7 @@ import pytest
 from tests.serving.running import Running, running
 from wsgi_core.serving.listener import make_limits
 from wsgi_core.serving.parser import Parser
-from wsgi_core.settings import Settings
+from wsgi_core.shared.settings import Settings
 
 HEAD = b"POST /a HTTP/1.1\r\nHost: x\r\n"
 

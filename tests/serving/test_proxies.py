@@ -8,7 +8,7 @@ import pytest
 
 from tests.serving.running import Client, request, running
 from wsgi_core.serving.proxies import forwarded_client
-from wsgi_core.settings import Settings
+from wsgi_core.shared.settings import Settings
 
 
 def forwarded(**settings: Any) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import pytest
 from waitress.channel import HTTPChannel
 
 from tests.serving.running import Client, Gate, Running, request, running
-from wsgi_core.server import bind
 from wsgi_core.serving import Server
-from wsgi_core.settings import Settings
+from wsgi_core.serving.command import bind
+from wsgi_core.shared.settings import Settings
 
 
 def refuses_connections(server: Running) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..settings import Settings
+from ..shared.settings import Settings
 
 try:
     import resource

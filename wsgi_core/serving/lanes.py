@@ -13,9 +13,9 @@ from collections import deque
 from queue import SimpleQueue
 from typing import Any
 
-from ..settings import Settings
 from ..shared.access import HEALTH
 from ..shared.deadlines import allowed_seconds
+from ..shared.settings import Settings
 from .admission import Admission, Reason, Ticket
 from .errors import Refusal, overloaded, too_many_requests
 from .proxies import forwarded_client

@@ -13,8 +13,8 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer
 
-from ..settings import Settings
-from ..shared.refuse import refuse_new
+from ..shared.listen_queue import refuse_new
+from ..shared.settings import Settings
 from . import nonblocking
 from .bodies import Bodies
 from .channel import Channel

@@ -12,7 +12,7 @@ from typing import Any
 
 from waitress.proxy_headers import PROXY_HEADERS, clear_untrusted_headers, parse_proxy_headers
 
-from ..settings import Settings
+from ..shared.settings import Settings
 
 logger = logging.getLogger("wsgi_core.serving")
 

@@ -12,9 +12,9 @@ import socket
 import time
 from typing import Any
 
-from ..settings import Settings
+from ..shared.listen_queue import LET_IN_SECONDS
 from ..shared.readiness import Readiness
-from ..shared.refuse import LET_IN_SECONDS
+from ..shared.settings import Settings
 from .admission import Admission
 from .lanes import Lanes
 from .listener import Listener

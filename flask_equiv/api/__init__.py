@@ -1,1 +1,0 @@
-"""The twins of wsgi_core.api, on Flask."""

@@ -1,0 +1,205 @@
+"""The HTTP API around the models, as thin views: what they do lives in `inference`.
+
+There are two of this module, one on wsgi_core and one on Flask. They differ in their import lines and in
+nothing else, so that both apps do the same work; a test compares the texts.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from flask import Flask as Application
+from flask import Request, Response, jsonify, request
+from flask.json.provider import DefaultJSONProvider
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+
+from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, strict_json
+from wsgi_core.inference.cache import built_models_dir
+from wsgi_core.inference.deadline import Stopped
+from wsgi_core.inference.timing import phase
+from wsgi_core.shared.access import check_api_key
+from wsgi_core.shared.content_coding import check_coding
+from wsgi_core.shared.cors import cross_origin
+from wsgi_core.shared.deadlines import request_deadline
+from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
+from wsgi_core.shared.observability import begin_request, observed_request
+from wsgi_core.shared.readiness import Readiness
+from wsgi_core.shared.retrieval import Assistant, chat_endpoint
+from wsgi_core.shared.settings import Settings
+from wsgi_core.shared.settings.sources import load_settings
+from wsgi_core.shared.webhooks import PredictJob, WebhookQueue
+
+from .views import async_data, chat, demo, docs, health, loan, metrics, oip, sentiment, stream, webhooks
+
+
+class ServiceRequest(Request):
+    """A request whose JSON errors say what is wrong with the JSON, and whose body is never cut."""
+
+    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
+        data = t.cast(t.Any, super()).get_data(cache, as_text, parse_form_data)
+        limit = self.max_content_length
+        # Where the server ends the stream Werkzeug stops at the limit without a word, whether or not more follows.
+        at_limit = limit is not None and len(data) >= limit and "wsgi.input_terminated" in self.environ
+        if at_limit and self.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge()
+        return data
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> t.Any:
+        with phase("parse"):
+            return t.cast(t.Any, super()).get_json(force, silent, cache)
+
+    def on_json_loading_failed(self, e: ValueError | None) -> t.Any:
+        if e is None:
+            return super().on_json_loading_failed(e)
+        raise BadRequest(f"The body is not JSON: {e}") from e
+
+
+class ServiceJSON(DefaultJSONProvider):
+    """JSON as RFC 8259 has it: no NaN, no Infinity, no unbounded nesting."""
+
+    def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
+        return strict_json.loads(s)
+
+    def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
+        with phase("encode"):
+            return super().dumps(obj, **kwargs)
+
+
+class Service(Application):
+    """The application class of the service."""
+
+    request_class = ServiceRequest
+    json_provider_class = ServiceJSON
+
+    def dispatch_request(self) -> t.Any:
+        """Call the view, whose model runs are stopped when the request's time is over or its client has left."""
+        with request_deadline(request.environ, self.extensions["settings"].request_timeout):
+            return super().dispatch_request()
+
+
+def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
+    """The service for the models in the folder ``models``, by default those that ``settings`` names.
+
+    The settings are by default those of wsgi-core.toml and of the environment. Every model is loaded and warmed
+    up before this returns, but those that `wsgi-core models build` has made: with their first request, and only
+    where no folder is named. Raises ConfigurationError, or ModelError if a model can't be loaded.
+    """
+    app = Service("wsgi_core.service", static_folder=None)
+    settings = settings or load_settings().settings
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
+    app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
+    folder = models or settings.models
+    repository = ModelRepository(folder, on_demand=[] if folder else [built_models_dir()])
+    app.extensions["settings"] = settings
+    app.extensions["models"] = repository
+    app.extensions["assistant"] = Assistant(repository, chat_endpoint(settings))
+    app.extensions["webhooks"] = WebhookQueue(PredictJob(repository, settings.webhook_results), settings.webhook_queue)
+    app.extensions["readiness"] = Readiness()
+    add_views(app, repository)
+    add_blueprints(app)
+    add_hooks(app)
+    add_error_handlers(app)
+    if settings.cors_origins:
+        add_cors(app, settings.cors_origins)
+    stop_gunicorn_cleanly(app)
+    return app
+
+
+def add_blueprints(app: Service) -> None:
+    """The routes that have modules of their own."""
+    app.register_blueprint(demo.blueprint())
+    app.register_blueprint(docs.blueprint())
+    app.register_blueprint(health.blueprint())
+    app.register_blueprint(async_data.blueprint())
+    app.register_blueprint(chat.blueprint())
+    app.register_blueprint(loan.blueprint())
+    app.register_blueprint(metrics.blueprint())
+    app.register_blueprint(oip.blueprint())
+    app.register_blueprint(sentiment.blueprint())
+    app.register_blueprint(stream.blueprint())
+    app.register_blueprint(webhooks.blueprint())
+
+
+def add_views(app: Service, repository: ModelRepository) -> None:
+    """The routes."""
+
+    @app.post("/predict")
+    def predict() -> t.Any:
+        """Churn: the probability for one customer, or for each of several"""
+        return repository.get("churn").predict(request.get_json())
+
+    @app.get("/healthz")
+    def healthz() -> t.Any:
+        """ok, as soon as the models are loaded"""
+        return Response("ok", mimetype="text/plain")
+
+
+def add_hooks(app: Service) -> None:
+    """A request id, where the time of the request went, its place in the metrics, and a line in the access log."""
+
+    @app.before_request
+    def start_clock() -> None:
+        environ = request.environ
+        begin_request(environ)
+        check_coding(environ)
+
+    if api_key := app.extensions["settings"].api_key:
+        key = api_key.get_secret_value().encode("utf-8")
+        app.before_request(lambda: check_api_key(request.environ, key))
+
+    @app.after_request
+    def set_headers(response: t.Any) -> t.Any:
+        if observed := observed_request():
+            rule = request.url_rule
+            for name, value in observed.answered(response.status_code, rule.rule if rule else ""):
+                response.headers.add(name, value)
+            # Of what is passed through as it is nobody tells when it was closed.
+            observed.streamed = response.is_streamed and not response.direct_passthrough
+            if observed.streamed:
+                response.call_on_close(observed.end)
+        return response
+
+    @app.teardown_request
+    def end_observation(exc: BaseException | None) -> None:
+        if observed := observed_request():
+            observed.leave()
+
+
+def add_cors(app: Service, origins: t.Sequence[str]) -> None:
+    """Pages of these origins may call the service."""
+    add_headers = cross_origin(origins)
+
+    @app.after_request
+    def allow_origin(response: t.Any) -> t.Any:
+        add_headers(request.environ, response.headers)
+        return response
+
+
+def add_error_handlers(app: Service) -> None:
+    """Every error is answered in JSON, ``{"error": ...}``, with the headers that belong to it."""
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> t.Any:
+        headers = Headers(error.get_headers())  # of a list only the last of a name would be taken
+        del headers["Content-Type"]
+        return jsonify(error=error.description or error.name), error.code, headers
+
+    @app.errorhandler(InvalidFeatures)
+    def invalid_features(error: InvalidFeatures) -> t.Any:
+        return jsonify(error=error.message, fields=error.fields), 422
+
+    @app.errorhandler(InputError)
+    def input_error(error: InputError) -> t.Any:
+        return jsonify(error=error.message), 400
+
+    @app.errorhandler(Stopped)
+    def stopped(error: Stopped) -> t.Any:
+        # 499: what nginx writes into its log for it; nobody gets to see this answer.
+        return jsonify(error=str(error)), 499 if error.left else 504
+
+    @app.errorhandler(ModelNotFound)
+    def model_not_found(error: ModelNotFound) -> t.Any:
+        return jsonify(error=str(error)), 404

@@ -1,0 +1,23 @@
+"""The chat of the tutorials, with retrieval: questions about this project, answered out of its documentation."""
+
+from __future__ import annotations
+
+import typing as t
+
+from flask import Blueprint, current_app, jsonify, request
+
+from wsgi_core.inference.declared import read_as
+from wsgi_core.shared.retrieval import Question
+
+
+def blueprint() -> Blueprint:
+    """The route /rag-chat."""
+    api = Blueprint("chat", __name__)
+
+    @api.post("/rag-chat")
+    def rag_chat() -> t.Any:
+        """A question about this project: the passages of its documentation that fit, and an answer out of them"""
+        question = read_as(Question, request.get_json())
+        return jsonify(current_app.extensions["assistant"].ask(question.query))
+
+    return api

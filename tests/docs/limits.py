@@ -1,0 +1,72 @@
+"""docs/limits.md, made out of the settings: ``python -m tests.docs.limits > docs/limits.md``."""
+
+from __future__ import annotations
+
+import typing as t
+
+from wsgi_core.inference.schema import MAX_ROWS
+from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH
+from wsgi_core.inference.tensors import MAX_DIMENSIONS
+from wsgi_core.serving.channel import MAX_IN_A_ROW
+from wsgi_core.serving.lanes import LARGE
+from wsgi_core.serving.parser import MAX_FRAMING
+from wsgi_core.shared.settings import Settings
+from wsgi_core.shared.settings.sources import is_secret, option, variable
+from wsgi_core.shared.streaming import MAX_LINE
+
+_HEAD = """\
+# Limits
+
+What a client may ask of the server, the option that says so, and what a client beyond it gets. The option has the same
+name elsewhere: `--max-headers` is `max_headers` in wsgi-core.toml, and in the environment
+`WSGI_CORE_MAX_HEADERS`. Every answer is JSON, `{"error": "..."}`. This page is made out of the settings themselves.
+
+"""
+
+_SET = """\
+| limit | option | default | answer |
+|---|---|---|---|
+"""
+
+_FIXED = f"""
+These have no option:
+
+| limit | value | answer |
+|---|---|---|
+| Levels of arrays and objects in JSON | {MAX_DEPTH} | 400 |
+| Arrays and objects in a JSON text | {MAX_CONTAINERS} | 400 |
+| NaN, infinities, lone surrogates, a byte order mark, anything but UTF-8 in JSON | none | 400 |
+| Rows of a batch, unless a model's card allows fewer | {MAX_ROWS} | 400 |
+| Dimensions of a tensor | {MAX_DIMENSIONS} | 400 |
+| Bytes of a line in the body of `/predict/stream` | {MAX_LINE} | an error in its line |
+| Bytes of a compressed body when it is unpacked | those of a body | 413 |
+| Bytes of all bodies together that are at work, of those with {LARGE} and more | those of a body | waits for its turn |
+| Requests in a row without awaiting an answer | {MAX_IN_A_ROW} | 429, connection closed |
+| Bytes on the wire for a byte of a body in chunks | {MAX_FRAMING} | 400, connection closed |
+| Transfer-Encoding with a Content-Length, or other than chunked | none | 400, connection closed |
+"""
+
+
+def page() -> str:
+    """The whole page, in Markdown."""
+    return _HEAD + _SET + "".join(_rows()) + _FIXED
+
+
+def _rows() -> t.Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and "answer" in extra:
+            # A secret is no option: everybody on the machine can read a command line.
+            place = variable(name) if is_secret(name) else option(name)
+            description = f"{field.description}".replace("<", "\\<")
+            yield f"| {description} | `{place}` | {_shown(field.default)} | {extra['answer']} |\n"
+
+
+def _shown(default: object) -> str:
+    if default is False:
+        return "no"
+    return "none" if default in (None, (), {}) else f"{default}"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

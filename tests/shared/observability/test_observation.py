@@ -1,0 +1,119 @@
+"""A request as it is observed: its id, its trace, its phases, the line in the log."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from wsgi_core.inference import timing
+from wsgi_core.shared.observability import Observation, begin_request, observed_request
+from wsgi_core.shared.observability.observation import is_traceparent, server_timing
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+GOOD = f"00-{TRACE}-{PARENT}-01"
+
+
+def environ(**more: str) -> dict[str, Any]:
+    return {"REQUEST_METHOD": "POST", "PATH_INFO": "/predict", **more}
+
+
+# traceparent: W3C Trace Context, 3.2
+
+
+@pytest.mark.parametrize(
+    "value", [GOOD, f"00-{TRACE}-{PARENT}-00", f"cc-{TRACE}-{PARENT}-01", f"cc-{TRACE}-{PARENT}-01-x"]
+)
+def test_a_valid_traceparent_is_taken_and_comes_back(value: str):
+    assert is_traceparent(value)
+    observation = Observation(environ(HTTP_TRACEPARENT=value))
+    assert ("traceparent", value) in observation.answered(200, "/predict")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "", "x", GOOD[:-1], f"{GOOD}-", f"{GOOD}-x", GOOD.upper(), f" {GOOD}", f"{GOOD},{GOOD}", f"{GOOD}\n",
+        f"ff-{TRACE}-{PARENT}-01", f"00-{'0' * 32}-{PARENT}-01", f"00-{TRACE}-{'0' * 16}-01",
+        f"cc-{TRACE}-{PARENT}-01x", f"cc-{TRACE}-{PARENT}-01-a b", f"00-{TRACE}-{PARENT}-0\u0661",
+    ],
+)  # fmt: skip
+def test_a_bad_traceparent_is_ignored(value: str):
+    observation = Observation(environ(HTTP_TRACEPARENT=value))
+    assert observation.traceparent is None
+    assert "traceparent" not in dict(observation.answered(200, "/predict"))
+
+
+# Ids
+
+
+def test_a_clients_id_is_kept_and_made_up_ones_differ():
+    assert Observation(environ(HTTP_X_REQUEST_ID="order-66/7")).request_id == "order-66/7"
+    made = {Observation(environ()).request_id for _ in range(1000)}
+    assert len(made) == 1000
+    assert {len(each) for each in made} == {16}
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a" * 129, "x\n", "x\r\nX-Evil: 1", "é"])
+def test_an_id_of_other_characters_is_replaced(given: str):
+    assert Observation(environ(HTTP_X_REQUEST_ID=given)).request_id != given
+
+
+# Phases
+
+
+def test_server_timing_tells_the_phases_that_there_were_in_milliseconds():
+    assert server_timing({"parse": 0.00002, "infer": 0.0015}) == "parse;dur=0.020, infer;dur=1.500"
+    assert "Server-Timing" not in dict(Observation(environ()).answered(200, ""))
+
+
+def test_what_goes_on_between_begin_and_leave_belongs_to_the_request():
+    begin_request(environ())
+    outer = observed_request()
+    assert outer is not None
+    timing.add("infer", 1.0)
+    begin_request(environ())  # one that is asked while the other is answered
+    inner = observed_request()
+    assert inner is not None
+    with timing.phase("parse"):
+        pass
+    inner.leave()
+    timing.add("infer", 1.0)
+    assert observed_request() is outer
+    outer.leave()
+    timing.add("infer", 1.0)
+    assert observed_request() is None
+    assert outer.times == {"infer": 2.0}
+    assert list(inner.times) == ["parse"]
+
+
+# The log
+
+
+def test_the_access_log_tells_of_the_end(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, logger="wsgi_core.access"):
+        begin_request(environ(PATH_INFO="/a b\r\n\xc3\xa9", HTTP_X_REQUEST_ID="mine"))
+        observed = observed_request()
+        assert observed is not None
+        observed.answered(404, "")
+        observed.leave()
+    (line,) = caplog.messages
+    assert line.startswith("POST /a%20b%0D%0A%C3%A9 404 ")
+    assert line.endswith(" ms id=mine")
+
+
+def test_a_stream_is_logged_when_it_ends(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, logger="wsgi_core.access"):
+        begin_request(environ())
+        observed = observed_request()
+        assert observed is not None
+        observed.answered(200, "/predict")
+        told = observed.elapsed
+        observed.streamed = True
+        observed.leave()
+        assert observed_request() is None
+        assert caplog.messages == []
+        observed.end()
+    assert len(caplog.messages) == 1
+    assert observed.elapsed > told

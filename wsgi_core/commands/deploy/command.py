@@ -1,0 +1,111 @@
+"""``wsgi-core deploy``: the files that put the service into production."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import click
+from pydantic import ValidationError
+
+from ...shared.settings.options import settings_options
+from ...shared.settings.sources import ConfigurationError, Loaded, load_settings
+from ...shared.settings.variables import SecretGiven
+from .escaping import EscapeError
+from .options import Deployment, deployment_option, refuse_control_characters
+from .targets import TARGETS, Target, next_steps, render
+
+
+@click.group("deploy", short_help="Write the files for systemd, nginx, Docker, Kubernetes, IIS, ...")
+def deploy_command() -> None:
+    """Write the files that put the service into production.
+
+    Every setting of `wsgi-core serve` is an option here too; those that are given stand in the files.
+
+    Exit code 1: a file is there already, or can't be written; 2: an option does not fit.
+    """
+
+
+def _add(target: Target) -> None:
+    def command(out: Path | None, show: bool, force: bool, config: Path | None, **options: object) -> None:
+        deployment, loaded = _read(target, config, options)
+        try:
+            files = render(target, deployment, loaded)
+        except (EscapeError, SecretGiven) as error:
+            raise click.UsageError(str(error)) from error
+        if show:
+            _print(files)
+            return
+        folder = out or Path("deploy") / target.name
+        _write(folder, files, force)
+        click.echo("\n" + next_steps(target, deployment, loaded, str(folder)), nl=False)
+
+    settings_options(command)
+    for name in reversed(target.options):
+        deployment_option(name)(command)
+    click.option("--force", is_flag=True, help="Replace files that are there.")(command)
+    click.option("--print", "show", is_flag=True, help="Print the files instead.")(command)
+    click.option(
+        "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+        help=f"The folder to write into. [default: deploy/{target.name}]",
+    )(command)  # fmt: skip
+    deploy_command.command(target.name, help=target.help)(command)
+
+
+def _read(target: Target, config: Path | None, options: dict[str, object]) -> tuple[Deployment, Loaded]:
+    """The deployment and the settings out of a command's options. Raises click.UsageError."""
+    refuse_control_characters({**options, "config": str(config)})
+    own = {name: options.pop(name) for name in target.options}
+    try:
+        deployment = Deployment.model_validate({name: value for name, value in own.items() if value is not None})
+    except ValidationError as error:
+        raise click.UsageError(_problem(error)) from error
+    for name, value in target.defaults.items():
+        options[name] = value if options.get(name) is None else options[name]
+    if target.has_files:  # Whoever starts the server there does so in another folder.
+        options.update({name: _absolute(options[name]) for name in ("models", "webhook_results")})
+    try:
+        # Not this process's environment: the files are for elsewhere.
+        return deployment, load_settings(options, config, {})
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _problem(error: ValidationError) -> str:
+    """The first problem in words: the option, what it should be, what it is."""
+    first = error.errors(include_url=False)[0]
+    flag = str(first["loc"][0]).replace("_", "-")
+    message = first["msg"].removeprefix("Value error, ")
+    return f"--{flag}: {message[:1].lower()}{message[1:]}, not {first['input']!r:.100}"
+
+
+def _absolute(path: object) -> object:
+    """A path from this folder on; one that is absolute on any system stays, for it may be another machine's."""
+    if path is None or PurePosixPath(str(path)).is_absolute() or PureWindowsPath(str(path)).is_absolute():
+        return path
+    return str(Path(str(path)).absolute())
+
+
+def _print(files: t.Mapping[str, str]) -> None:
+    for number, (name, text) in enumerate(files.items()):
+        if len(files) > 1:
+            click.echo(f"{chr(10) if number else ''}# {name}")
+        click.echo(text, nl=False)
+
+
+def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
+    """Write the files, all or none of them. Raises click.ClickException."""
+    try:
+        for path in (folder / name for name in files):
+            if path.exists() and not force and path.read_bytes() != files[path.name].encode():
+                raise click.ClickException(f"{path} is there and differs; --force replaces it")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+            click.echo(f"wrote {folder / name}")
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
+
+
+for _target in TARGETS:
+    _add(_target)

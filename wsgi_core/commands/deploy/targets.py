@@ -1,0 +1,161 @@
+"""The targets: which templates each has, which options, and how a value is written in its files."""
+
+from __future__ import annotations
+
+import math
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ...shared.settings import Settings
+from ...shared.settings.addresses import bracketed, local_host
+from ...shared.settings.schema import SERVICES
+from ...shared.settings.sources import Loaded
+from ...shared.settings.variables import as_variables
+from . import escaping
+from .escaping import Escape, EscapeError, Ready
+from .options import Deployment
+
+# Where a service that may not see the users' own folders finds nothing.
+_HOMES = ("/home/", "/root/", "/run/user/")
+
+# Seconds that whoever stops the server gives it beyond what it takes itself.
+_GRACE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target. `files`: for each template the name of the file that it makes, with the deployment's name in it."""
+
+    name: str
+    help: str
+    files: t.Mapping[str, str]
+    options: tuple[str, ...]
+    escape: Escape
+    defaults: t.Mapping[str, str] = field(default_factory=dict)
+    # Whether a file with settings is there where the service runs; otherwise what it says is written down.
+    has_files: bool = True
+
+
+TARGETS = (
+    Target(
+        "systemd", "Units for systemd: one process, or one on each port.",
+        {"service": "{name}.service", "instance": "{name}@.service"}, ("name", "python", "user"), escaping.systemd,
+    ),
+    Target(
+        "nginx", "nginx in front of several processes: one may die.",
+        {"nginx.conf": "{name}.conf"}, ("name", "processes", "server_name", "listen"), escaping.nginx,
+    ),
+    Target(
+        "gunicorn", "A configuration for gunicorn, where waitress is not wanted.",
+        {"gunicorn.conf": "gunicorn.conf.py"}, ("processes",), escaping.python,
+    ),
+    Target(
+        "docker", "A Dockerfile: two stages, no root, a health check.",
+        {"Dockerfile": "Dockerfile", "dockerignore": ".dockerignore"}, ("image", "python_version"),
+        escaping.dockerfile, {"host": "0.0.0.0"}, has_files=False,
+    ),
+    Target(
+        "kubernetes", "Manifests: probes, autoscaling, a clean stop.",
+        {"kubernetes.yaml": "{name}.yaml"}, ("name", "image", "min_replicas", "max_replicas", "cpu", "memory"),
+        escaping.kubernetes, {"host": "0.0.0.0", "stop_pause": "10"}, has_files=False,
+    ),
+    Target(
+        "kserve", "An InferenceService for KServe, by the V2 protocol.",
+        {"kserve.yaml": "{name}.yaml"}, ("name", "image", "min_replicas", "max_replicas", "cpu", "memory"),
+        escaping.kubernetes, {"host": "0.0.0.0", "stop_pause": "10"}, has_files=False,
+    ),
+    Target(
+        "iis", "A web.config for IIS with HttpPlatformHandler.",
+        {"web.config": "web.config"}, ("python", "processes"), escaping.xml,
+    ),
+    Target(
+        "winsw", "The XML for WinSW, which makes a Windows service.",
+        {"winsw.xml": "{name}.xml"}, ("name", "python"), escaping.xml,
+    ),
+)  # fmt: skip
+"""In the order in which the command lists them."""
+
+
+def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, str]:
+    """The text of each file of ``target`` by its name. Raises EscapeError for a value that one of them can't hold."""
+    environment = _environment(target.escape)
+    environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready)
+    values = _values(target, deployment, loaded)
+    _refuse_ports(target, loaded.settings.port, deployment.processes)
+    _refuse_models(target, loaded.settings.models)
+    return {
+        file.format(name=deployment.name): environment.get_template(f"{target.name}/{template}").render(values)
+        for template, file in target.files.items()
+    }
+
+
+def _refuse_ports(target: Target, first: int, processes: int) -> None:
+    """Raise EscapeError for a port that nobody could be told, or that does not exist."""
+    if first == 0 and target.name in ("nginx", "docker", "kubernetes", "kserve"):
+        raise EscapeError("--port 0: the files need a port that is known; give 1 to 65535")
+    if target.name == "nginx" and first + processes - 1 > 65535:
+        raise EscapeError(f"--port {first}: with {processes} processes the last port is beyond 65535; give a lower one")
+
+
+def _refuse_models(target: Target, models: Path | None) -> None:
+    """Raise EscapeError for a folder that no COPY reaches, or whose place inside an image is not said."""
+    if models is None:
+        return
+    absolute = PurePosixPath(models.as_posix()).is_absolute()
+    if target.name in ("kubernetes", "kserve") and not absolute:
+        raise EscapeError(f"--models {models}: give the path inside the image, such as /models")
+    if target.name == "docker" and (absolute or ".." in models.parts or ":" in str(models)):
+        raise EscapeError(f"--models {models}: give it relative to the folder where the image is built, and below that")
+
+
+def next_steps(target: Target, deployment: Deployment, loaded: Loaded, folder: str) -> str:
+    """What the user does with the files that stand in ``folder``, as plain text."""
+    values = _values(target, deployment, loaded)
+    return _environment(str).get_template(f"{target.name}/next.txt").render(values, folder=folder)
+
+
+def _environment(escape: Escape) -> Environment:
+    """Jinja with ``escape`` around every expression, but for what a filter has made ready."""
+
+    def written(value: t.Any) -> str:
+        return value if isinstance(value, Ready) else escape(value)
+
+    return Environment(
+        loader=PackageLoader("wsgi_core.commands.deploy"), undefined=StrictUndefined, autoescape=False,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, finalize=written,
+    )  # fmt: skip
+
+
+def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, t.Any]:
+    """What the templates know: the deployment, the settings, those of them to be written down, and what follows."""
+    settings = loaded.settings
+    stop = math.ceil(settings.stop_pause + settings.stop_timeout)
+    # More than a request may take, so that the server is the one to say so.
+    read = math.ceil(settings.request_timeout) + 5
+    paths = [deployment.python, str(settings.models or ""), str(loaded.file or "")]
+    return {
+        **deployment.model_dump(), "settings": settings, "stop_seconds": stop, "grace_seconds": stop + _GRACE,
+        "read_seconds": read, "read_minutes": math.ceil(read / 60),
+        "idle_seconds": max(1, int(settings.idle_timeout * 0.8)),
+        "stop_pause": f"{settings.stop_pause:.10g}",
+        "backend": local_host(settings.host), "bind": f"{bracketed(settings.host)}:{settings.port}",
+        "module": SERVICES[settings.framework], "in_home": any(p.startswith(_HOMES) for p in paths),
+        "paths": [path for path in paths if path],
+        "health_check": _health_check(settings), "health_host": _health_host(settings),
+        "variables": as_variables(loaded, target.has_files),
+    }  # fmt: skip
+
+
+def _health_host(settings: Settings) -> str:
+    """The host name to ask for health with, where only some are answered."""
+    return settings.trusted_hosts[0].lstrip(".") if settings.trusted_hosts else ""
+
+
+def _health_check(settings: Settings) -> str:
+    """A line of Python that ends with exit code 0 where the server is healthy: a slim image has no curl."""
+    url = f"http://{local_host(settings.host)}:{settings.port}/healthz"
+    headers = {"Host": _health_host(settings)} if settings.trusted_hosts else {}
+    return f"import urllib.request as u; u.urlopen(u.Request({url!r}, headers={headers!r}), timeout=2)"

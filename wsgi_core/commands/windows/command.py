@@ -1,0 +1,111 @@
+"""``wsgi-core service``: the server as a Windows service."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import types
+import typing as t
+from pathlib import Path
+
+import click
+
+from ...shared.settings.options import settings_options
+from ...shared.settings.sources import ConfigurationError, load_settings
+from ...shared.settings.variables import as_variables
+from . import manager
+from .worker import stop_milliseconds
+
+NAME = click.option("--name", default="wsgi-core", show_default=True, help="What the service is called.")
+
+
+@click.group("service", short_help="Install, start and stop a Windows service.")
+def service_command() -> None:
+    """The server as a Windows service, which starts with Windows and again when it fails.
+
+    All of them need an administrator's command prompt.
+
+    Exit code 1: it could not be done, or status finds that it does not run; 2: an option does not fit.
+    """
+
+
+@service_command.command("install")
+@NAME
+@click.option("--account", type=click.Choice(list(manager.ACCOUNTS)), default="LocalService", show_default=True,
+              help="The account that it runs under; it must be able to read Python and the models.")  # fmt: skip
+@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="A file for the log. Warnings and errors are in the event log all the same.")  # fmt: skip
+@settings_options
+def install_command(name: str, account: str, log: Path | None, config: Path | None, **options: object) -> None:
+    """Install the service. Every setting of `wsgi-core serve` is an option here too."""
+    windows = _windows()
+    for path in ("models", "webhook_results"):  # The service starts in another folder.
+        if options[path] is not None:
+            options[path] = os.path.abspath(str(options[path]))
+    try:
+        loaded = load_settings(options, config, {})
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from error
+    command = windows.command_line(name, str(log.absolute()) if log else "", as_variables(loaded))
+    _do(windows.install, name, command, account, stop_milliseconds(loaded.settings))
+    click.echo(f"Installed {name}. Next: wsgi-core service start{_named(name)}")
+
+
+@service_command.command("start")
+@NAME
+def start_command(name: str) -> None:
+    """Start it, and wait until it serves."""
+    _do(_windows().start, name)
+    click.echo(f"{name} is running.")
+
+
+@service_command.command("stop")
+@NAME
+def stop_command(name: str) -> None:
+    """Stop it, and wait until everybody is answered."""
+    _do(_windows().stop, name)
+    click.echo(f"{name} has stopped.")
+
+
+@service_command.command("status")
+@NAME
+def status_command(name: str) -> None:
+    """Show whether it runs. Exit code 1 if it does not."""
+    windows = _windows()
+    found = _do(windows.status, name)
+    process = f", process {found.process}" if found.process else ""
+    click.echo(f"{name} is {found.state}{process}")
+    click.echo(f"  {found.command}")
+    if found.state == "stopped" and found.code:
+        click.echo(f"  {windows.explained(found.code)}")
+    if found.state != "running":
+        raise click.exceptions.Exit(1)
+
+
+@service_command.command("remove")
+@NAME
+def remove_command(name: str) -> None:
+    """Stop it if it runs, and remove it."""
+    _do(_windows().remove, name)
+    click.echo(f"Removed {name}.")
+
+
+def _named(name: str) -> str:
+    return "" if name == "wsgi-core" else f" --name {name}"
+
+
+def _windows() -> types.ModuleType:
+    """The module that speaks with Windows. Raises click.ClickException where it can't."""
+    if sys.platform != "win32":
+        raise click.ClickException("this is for Windows; here, wsgi-core deploy systemd writes a unit")
+    if importlib.util.find_spec("win32service") is None:
+        raise click.ClickException('the Windows service needs pywin32: pip install "wsgi_core[windows]"')
+    return manager
+
+
+def _do(action: t.Callable[..., t.Any], *args: object) -> t.Any:
+    try:
+        return action(*args)
+    except manager.ServiceError as error:
+        raise click.ClickException(str(error)) from error

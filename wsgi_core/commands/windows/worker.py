@@ -1,0 +1,123 @@
+"""What a started service does: read the settings, listen, load the models, serve until it is stopped."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import threading
+import typing as t
+
+from ...serving.command import StartError, make_server
+from ...shared.observability.logs import JSONFormatter, TextFormatter
+from ...shared.settings import Settings
+from ...shared.settings.sources import ConfigurationError, load_settings
+
+if t.TYPE_CHECKING:
+    from ...serving import Server
+
+EXIT_SETTINGS = 2
+_LOG_BYTES, _LOG_FILES = 10 << 20, 8
+
+logger = logging.getLogger("wsgi_core.commands.windows")
+
+
+class Events(t.Protocol):
+    """What becomes of what an administrator should know."""
+
+    def info(self, text: str) -> None: ...
+    def warning(self, text: str) -> None: ...
+    def error(self, text: str) -> None: ...
+
+
+class Worker:
+    """One start of the service, from its arguments on: those that `manager.command_line` writes.
+
+    They are the service's name, the log file or an empty text, and `NAME=value` for each setting.
+    """
+
+    def __init__(self, arguments: t.Sequence[str], events: Events) -> None:
+        self._name, self._log, *words = arguments
+        self._variables = dict(word.split("=", 1) for word in words)
+        self._events = events
+        self._server: Server | None = None
+        self._lock = threading.Lock()
+        self.stopping = False
+        """Whether `stop` was called."""
+        self.stop_milliseconds = 0
+        """How long a stop can take, once the settings are known."""
+
+    def work(self, running: t.Callable[[], None]) -> int:
+        """Serve until `stop`; the exit code. ``running`` is called when clients can connect and the models are there.
+
+        0: everybody was answered; 1: somebody was not; 2: a setting does not fit, or the port is taken; 3: no model.
+        """
+        try:
+            server = self._prepare()
+        except ConfigurationError as error:
+            return self._refused(error, EXIT_SETTINGS)
+        except StartError as error:
+            return self._refused(error, error.code)
+        except Exception as error:
+            logger.exception("cannot start")
+            return self._refused(error, 1)
+        running()
+        self._events.info(f"{self._name} serves on port {server.port}")
+        everybody = server.run()
+        self._events.info(f"{self._name} has stopped")
+        return 0 if everybody else 1
+
+    def stop(self) -> None:
+        """Begin to stop, also before there is a server; from any thread."""
+        with self._lock:
+            self.stopping = True
+            if self._server is not None:
+                self._server.stop()
+
+    def _prepare(self) -> Server:
+        settings = load_settings(environ={**os.environ, **self._variables}).settings
+        self.stop_milliseconds = stop_milliseconds(settings)
+        log_to(self._log, settings, self._events)
+        server = make_server(settings)
+        with self._lock:
+            self._server = server
+            if self.stopping:
+                server.stop()
+        return server
+
+    def _refused(self, error: Exception, code: int) -> int:
+        self._events.error(f"{self._name} cannot start: {error}")
+        return code
+
+
+def stop_milliseconds(settings: Settings) -> int:
+    """How long a stop can take, for the manager to wait."""
+    return int((settings.stop_pause + settings.stop_timeout + 5) * 1000)
+
+
+def log_to(log: str, settings: Settings, events: Events) -> None:
+    """Warnings and worse go to ``events``; everything, the access log too, into the file ``log`` if it is given."""
+    handlers: list[logging.Handler] = [EventHandler(events)]
+    if log:
+        handlers.append(
+            logging.handlers.RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8")
+        )
+    for handler in handlers:
+        handler.setFormatter(JSONFormatter() if settings.log_format == "json" else TextFormatter())
+    logging.basicConfig(level=logging.INFO if settings.access_log else logging.WARNING, handlers=handlers, force=True)
+
+
+class EventHandler(logging.Handler):
+    """Hands warnings and errors on."""
+
+    def __init__(self, events: Events) -> None:
+        super().__init__(logging.WARNING)
+        self._events = events
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand one on."""
+        try:
+            hand_on = self._events.error if record.levelno >= logging.ERROR else self._events.warning
+            hand_on(self.format(record))
+        except Exception:
+            self.handleError(record)

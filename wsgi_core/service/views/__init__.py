@@ -1,0 +1,1 @@
+"""The views beyond the service's first: one blueprint a module, each with its twin."""

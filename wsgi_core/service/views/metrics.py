@@ -1,0 +1,21 @@
+"""What Prometheus reads."""
+
+from __future__ import annotations
+
+import typing as t
+
+from wsgi_core import Blueprint, Response, current_app, request
+from wsgi_core.shared.observability.metrics import render
+
+
+def blueprint() -> Blueprint:
+    """The route /metrics."""
+    api = Blueprint("metrics", __name__)
+
+    @api.get("/metrics")
+    def metrics() -> t.Any:
+        """Requests, refusals and model runs, for Prometheus"""
+        body, content_type = render(request.headers.get("Accept", ""), current_app.extensions.get("admission"))
+        return Response(body, content_type=content_type)
+
+    return api

@@ -1,0 +1,155 @@
+"""The numbers of this process, or of all that share `PROMETHEUS_MULTIPROC_DIR`, as Prometheus reads them.
+
+Requests are counted by the rule that matched, never by the path that was asked for, and by methods that are known:
+nothing that a client sends makes a new time series. The names are those of OpenTelemetry where it has one.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ...inference import timing
+from .distribution import Distribution, LocalDistribution, LocalTotals, SharedDistribution, SharedTotals, Totals
+
+if TYPE_CHECKING:
+    from .observation import Observation
+
+BOUNDS = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+)  # fmt: skip
+"""The buckets of a request, in seconds: a small model's is over before the usual first bucket of 5 ms ends."""
+
+RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
+"""The buckets of a model run."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+
+_REQUESTS = (
+    "http_server_request_duration_seconds", "How long requests took, by the rule that matched.",
+    ("http_request_method", "http_route", "http_response_status_code"), BOUNDS,
+)  # fmt: skip
+_RUNS = ("model_inference_duration_seconds", "How long model runs took.", ("model", "version"), RUN_BOUNDS)
+_PHASES = ("http_server_request_phase_seconds", "Seconds that requests spent in each of their phases.", "phase")
+_REJECTED = ("http_server_rejected_requests", "Requests that the server did not let in.")
+_ACTIVE = ("http_server_active_requests", "Requests that are answered at this moment.")
+
+
+class Refusals(Protocol):
+    """What a server says about the requests that it did not let in."""
+
+    @property
+    def refused(self) -> Mapping[Any, int]: ...
+
+
+class Metrics:
+    """The metrics of this process; any thread may add to them.
+
+    requests, and the sums of their phases; runs of the models; active: the requests of this moment
+    """
+
+    def __init__(self, shared: bool) -> None:
+        make = SharedDistribution if shared else LocalDistribution
+        self.shared = shared
+        self.requests: Distribution = make(*_REQUESTS)
+        self.runs: Distribution = make(*_RUNS)
+        self.phases: Totals = SharedTotals(*_PHASES) if shared else LocalTotals(*_PHASES)
+        # PERF: a set takes and gives without a lock of its own; its size is the number that is asked for.
+        self.active: set[Observation] = set()
+        self._shared_active = _shared_gauge() if shared else None
+
+    def began(self, observation: Observation) -> None:
+        """A request has begun."""
+        self.active.add(observation)
+        if self._shared_active is not None:
+            self._shared_active.inc()
+
+    def ended(self, observation: Observation) -> None:
+        """A request is over."""
+        self.active.discard(observation)
+        if self._shared_active is not None:
+            self._shared_active.dec()
+        method = observation.method
+        labels = method if method in METHODS else "_OTHER", observation.route, observation.status
+        self.requests.observe(labels, observation.elapsed)
+        self.phases.add(observation.times)
+
+    def ran(self, model: str, version: str, seconds: float) -> None:
+        """A model was run."""
+        self.runs.observe((model, version), seconds)
+
+    def collect(self) -> Iterator[Any]:
+        """All of them in prometheus_client's words, of this process alone."""
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        for counted in (self.requests, self.runs, self.phases):
+            if isinstance(counted, LocalDistribution | LocalTotals):
+                yield from counted.collect()
+        yield GaugeMetricFamily(*_ACTIVE, value=len(self.active))
+
+
+@functools.cache
+def process_metrics() -> Metrics:
+    """This process's. Several processes count together if `PROMETHEUS_MULTIPROC_DIR` names a folder that they share."""
+    metrics = Metrics(shared=_is_shared())
+    timing.observe_runs(metrics.ran)
+    return metrics
+
+
+def forget_process(pid: int) -> None:
+    """A process that counted together with this one has ended: what it was answering then is no longer answered."""
+    if _is_shared():
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def _is_shared() -> bool:
+    return bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+
+
+def render(accept: str, refusals: Refusals | None) -> tuple[bytes, str]:
+    """The page that a Prometheus server asks for and its content type, in the form that it accepts."""
+    from prometheus_client.exposition import choose_encoder
+
+    encode, content_type = choose_encoder(accept)
+    return encode(_registry(refusals)), content_type
+
+
+def _registry(refusals: Refusals | None) -> Any:
+    from prometheus_client import CollectorRegistry, ProcessCollector
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry(auto_describe=False)
+    metrics = process_metrics()
+    if metrics.shared:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(metrics)
+        ProcessCollector(registry=registry)
+    if refusals is not None:
+        registry.register(_Refused(refusals))
+    return registry
+
+
+class _Refused:
+    """The requests that the server in front refused."""
+
+    def __init__(self, refusals: Refusals) -> None:
+        self._refusals = refusals
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.metrics_core import CounterMetricFamily
+
+        family = CounterMetricFamily(*_REJECTED, labels=["reason"])
+        for reason in ("overloaded", "client", "expired"):
+            family.add_metric([reason], self._refusals.refused.get(reason, 0))
+        yield family
+
+
+def _shared_gauge() -> Any:
+    from prometheus_client import Gauge
+
+    return Gauge(*_ACTIVE, registry=None, multiprocess_mode="livesum")

@@ -1,0 +1,149 @@
+"""The routes of the Open Inference Protocol, version 2."""
+
+from __future__ import annotations
+
+from ...inference import ModelRepository
+from ...inference.tensors import MAX_DIMENSIONS, NUMPY_TYPES
+from .operations import JSON, OCTETS, Answer, Operation, Schema, array, errors, good, record, ref
+
+GROUP = "Open Inference Protocol"
+HEADER_LENGTH = "Inference-Header-Content-Length"
+STRING: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+
+_SIZE = array({"type": "integer", "minimum": -1})
+_TENSOR = record({"name": STRING, "datatype": {"enum": list(NUMPY_TYPES)}, "shape": _SIZE})
+_IDS = array({"type": "string", "examples": ["churn/2"]})
+_PARAMETERS: Schema = {"type": ["object", "null"]}
+_FLAG: Schema = {"type": ["boolean", "null"]}
+
+COMPONENTS: dict[str, Schema] = {
+    "Tensor": record(
+        {
+            "name": STRING,
+            "datatype": {"enum": list(NUMPY_TYPES)},
+            "shape": array(COUNT, maxItems=MAX_DIMENSIONS),
+            "data": {"type": "array", "description": "Row by row, flat or nested; or binary_data_size, and bytes"},
+            "parameters": _PARAMETERS | {"properties": {"binary_data_size": COUNT}},
+        },
+        "data", "parameters",
+    ),
+    "InferRequest": record(
+        {
+            "id": {"type": ["string", "null"], "description": "Comes back as it is"},
+            "parameters": _PARAMETERS | {"properties": {"binary_data_output": _FLAG}},
+            "inputs": array(ref("Tensor"), minItems=1),
+            "outputs": {"anyOf": [array(ref("WantedOutput")), {"type": "null"}], "description": "By default all"},
+        },
+        "id", "parameters", "outputs",
+    ),
+    "WantedOutput": record(
+        {"name": STRING, "parameters": _PARAMETERS | {"properties": {"binary_data": _FLAG}}}, "parameters"
+    ),
+    "InferAnswer": record(
+        {"model_name": STRING, "model_version": STRING, "id": STRING, "outputs": array(ref("Tensor"))}, "id"
+    ),
+    "ModelMetadata": record(
+        {
+            "name": STRING, "versions": array(STRING), "platform": STRING,
+            "inputs": array(_TENSOR), "outputs": array(_TENSOR),
+        }
+    ),
+    "Statistics": record({"model_stats": array({"type": "object", "required": ["name", "version"]})}),
+    "IndexEntry": record(
+        {"name": STRING, "version": STRING, "state": {"enum": ["READY", "UNAVAILABLE"]}, "reason": STRING}
+    ),
+    "Reload": record(
+        {
+            "added": _IDS, "changed": _IDS, "removed": _IDS,
+            "refused": {"type": "object", "additionalProperties": STRING, "description": "The reason for each"},
+        }
+    ),
+}  # fmt: skip
+
+_NAMES = record({"name": STRING, "version": STRING, "extensions": array(STRING)})
+
+_SERVER = {
+    "GET /v2": Operation(GROUP, {200: good(_NAMES)}),
+    "GET /v2/health/live": Operation(GROUP, {200: good(record({"live": {"const": True}}))}),
+    "GET /v2/health/ready": Operation(GROUP, {200: good(record({"ready": {"const": True}}))}),
+    "GET /v2/models/stats": Operation(GROUP, {200: good(ref("Statistics"))}),
+}
+
+_BODY = (400, 413, 415)
+
+_OF_A_MODEL = {
+    "": ref("ModelMetadata"),
+    "/ready": record({"name": STRING, "ready": {"const": True}}),
+    "/config": record({"name": STRING, "input": array({"type": "object"}), "output": array({"type": "object"})}),
+    "/stats": ref("Statistics"),
+}
+
+
+def protocol(models: ModelRepository) -> dict[str, Operation]:
+    """The operations, with the models' names as examples."""
+    operations = {**_SERVER, **_repository(models)}
+    parameters = (_name(models), {**_path("version"), "examples": {"first": {"value": "1"}}})
+    for model in ("/v2/models/<name>", "/v2/models/<name>/versions/<version>"):
+        for end, schema in _OF_A_MODEL.items():
+            answers = {200: good(schema), **errors(404)}
+            operations[f"GET {model}{end}"] = Operation(GROUP, answers, parameters=parameters)
+        operations[f"POST {model}/infer"] = _infer(parameters)
+    return operations
+
+
+def _repository(models: ModelRepository) -> dict[str, Operation]:
+    asked = record({"ready": {"type": "boolean", "description": "Only what is served"}}, "ready")
+    index = Operation(
+        GROUP, {200: good(array(ref("IndexEntry"))), **errors(*_BODY)}, body={JSON: asked}, body_required=False
+    )
+    change = Operation(
+        GROUP,
+        {200: good({"type": "object"}), **errors(403, 404, *_BODY)},
+        body={JSON: {"type": "object"}},
+        body_required=False,
+        parameters=(_name(models),),
+    )
+    reload = Operation(
+        GROUP,
+        {200: good(ref("Reload")), **errors(403, *_BODY)},
+        body={JSON: {"type": "object"}},
+        body_required=False,
+        description="Not a part of the protocol. What is refused is served as it was before.",
+    )
+    root = "POST /v2/repository"
+    changes = {f"{root}/models/<name>/{verb}": change for verb in ("load", "unload")}
+    return {f"{root}/index": index, f"{root}/reload": reload, **changes}
+
+
+def _path(name: str) -> Schema:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+
+
+def _name(models: ModelRepository) -> Schema:
+    """The name of a model."""
+    names = dict.fromkeys(model.name for model in models.models)
+    return _path("name") | {"examples": {name: {"value": name} for name in names}}
+
+
+def _infer(parameters: tuple[Schema, ...]) -> Operation:
+    length = {
+        "name": HEADER_LENGTH,
+        "in": "header",
+        "description": "How many bytes of the body are JSON; the tensors follow as bytes. Without it all of them are",
+        "schema": COUNT,
+    }
+    tensors = {"type": "string", "format": "binary"}
+    return Operation(
+        GROUP,
+        {
+            200: Answer(
+                "The outputs", {JSON: ref("InferAnswer"), OCTETS: tensors}, {HEADER_LENGTH: "How much of it is JSON"}
+            ),
+            **errors(404, *_BODY),
+        },
+        body={JSON: ref("InferRequest"), OCTETS: tensors},
+        body_required=False,  # no bytes at all are a tensor without rows
+        parameters=(*parameters, length),
+        description="Tensors as JSON or, by the binary extension, as bytes behind it; either side may compress.",
+    )

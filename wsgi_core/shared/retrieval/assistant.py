@@ -1,0 +1,216 @@
+"""A question's way to its answer: find the passages, then quote their sentences, or let a language model write."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import math
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...inference import Model, ModelError, ModelNotFound, ModelRepository
+from ...inference.cache import built_models_dir
+from ...inference.deadline import Deadline, Stopped
+from ...inference.folders import find_models
+from ...inference.repository import load_model
+from .endpoint import Endpoint, UpstreamError
+from .passages import Passage, read_documentation
+from .search import Embeddings, Index, TfIdf
+
+log = logging.getLogger(__name__)
+
+EMBEDDERS = ("minilm-int8", "minilm")
+"""The models that are taken for embeddings, the first that there is."""
+
+PASSAGES = 3
+SENTENCES = 3
+
+NOTHING = "The documentation says nothing about this."
+
+LEAST_WORDS = 2
+"""A shorter sentence says too little to be quoted."""
+
+_CODE = re.compile(r"(?:(?<=\S)(:)\s*\n)?^(?:```|~~~)[^\n]*\n(.*?)^(?:```|~~~)[^\n]*$", re.DOTALL | re.MULTILINE)
+_BREAK = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*\"(])|\n\s*(?:[-*]|\d+\.)\s+|\n\n+")
+_MARKER = re.compile(r"^\s*(?:(?:[-*>]|\d+\.)\s+)+")
+_MARKUP = re.compile(r"[`*]{1,2}|\[([^\]]*)\]\([^)]*\)")
+
+
+Found = tuple[Passage, float]
+"""A passage and how well it fits."""
+
+
+class Question(BaseModel):
+    """A question about this project."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    query: Annotated[str, Field(min_length=1, max_length=2000, examples=["How do I serve it on Windows?"])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """The passages, and what finds them."""
+
+    passages: list[Passage]
+    index: Index
+    by_words: TfIdf
+
+
+class Assistant:
+    """Answers questions out of the documentation. One for each application; any thread may ask.
+
+    The documentation is read with the first question: `read` gives the passages. If there is a model for it they are
+    embedded from then on, in a thread of its own; until that is done passages are found by their words. `embedded`
+    is set when nothing is left to be made. `endpoint` None: answers are quotes.
+    """
+
+    def __init__(
+        self,
+        models: ModelRepository,
+        endpoint: Endpoint | None = None,
+        read: Callable[[], list[Passage]] = read_documentation,
+    ) -> None:
+        self._models = models
+        self._endpoint = endpoint
+        self._read = read
+        self._first = threading.Lock()
+        self._library: _Library | None = None
+        self.embedded = threading.Event()
+        self._ending = threading.Event()
+
+    def ask(self, query: str) -> dict[str, Any]:
+        """`{"query", "context_used", "answer", "usage"}`.
+
+        `context_used` is a list of passages, each with `source`, `heading`, `text` and `score`, the best one first;
+        `usage` says which `retriever` and which `generator` were at work, how many tokens that took (for quotes: how
+        many words were read and written), and as `fallback` why there are quotes although there is an endpoint.
+        """
+        library = self._open()
+        found = _best(library, query)
+        answer, usage = self._answer(library, query, found)
+        context = [
+            {"source": passage.source, "heading": passage.heading, "text": passage.text, "score": score}
+            for passage, score in found
+        ]
+        return {
+            "query": query,
+            "context_used": context,
+            "answer": answer,
+            "usage": {"retriever": library.index.name, **usage},
+        }
+
+    def _answer(self, library: _Library, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
+        """The endpoint's answer, or quotes where there is none or nothing to hand to it."""
+        passages = [passage for passage, _ in found]
+        fallback = None
+        if self._endpoint is not None and passages:
+            try:
+                answer, tokens = self._endpoint.generate(query, passages)
+                return answer, {"generator": self._endpoint.model, **tokens, "fallback": None}
+            except UpstreamError as error:
+                fallback = str(error)
+                log.warning("the answer is made of quotes: %s", error)
+        answer = quote(library.by_words, query, found)
+        read, written = sum(len(p.text.split()) for p in passages) + len(query.split()), len(answer.split())
+        tokens = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+        return answer, {"generator": "quotes", **tokens, "fallback": fallback}
+
+    def _open(self) -> _Library:
+        """The library, made by whoever asks first; others wait for it."""
+        with self._first:
+            if self._library is None:
+                passages = self._read()
+                by_words = TfIdf([_text(passage) for passage in passages])
+                self._library = _Library(passages, by_words, by_words)
+                # Embedding takes seconds: no request waits for that, nor is its deadline the end of it.
+                atexit.register(self._end)
+                threading.Thread(target=self._embed, args=(self._library,), name="embed", daemon=True).start()
+            return self._library
+
+    def _embed(self, library: _Library) -> None:
+        try:
+            model = find_embedder(self._models) if library.passages else None
+            if model is not None:
+                texts = [_text(passage) for passage in library.passages]
+                with Deadline(math.inf, self._ending.is_set):
+                    self._library = replace(library, index=Embeddings(model, texts, library.by_words))
+        except Stopped:
+            log.info("the process ends before the passages are embedded")
+        except Exception:
+            log.exception("no embeddings: passages are found by their words alone")
+        finally:
+            self.embedded.set()
+            atexit.unregister(self._end)
+
+    def _end(self) -> None:
+        """Stop embedding: an interpreter that ends under a run of a model, in a daemon thread, is aborted."""
+        self._ending.set()
+        self.embedded.wait()
+
+
+def _text(passage: Passage) -> str:
+    return f"{passage.heading}\n{passage.text}"
+
+
+def find_embedder(models: ModelRepository) -> Model | None:
+    """A model that embeds sentences: one that is served, or one that `wsgi-core models build` has made, if any."""
+    for name in EMBEDDERS:
+        try:
+            return models.get(name)
+        except ModelNotFound:
+            continue
+    folder = built_models_dir()
+    try:
+        built = {found.name: found for found in find_models(folder)} if folder.is_dir() else {}
+        return next((load_model(built[name]) for name in EMBEDDERS if name in built), None)
+    except ModelError as error:
+        log.warning("no embeddings: %s", error)
+        return None
+
+
+def _best(library: _Library, query: str) -> list[Found]:
+    """The passages that fit best, with their scores, at most `PASSAGES`; those that do not fit at all are left out."""
+    scores = library.index.scores(query)
+    order = np.argsort(-scores, kind="stable")[:PASSAGES]
+    return [(library.passages[place], round(float(scores[place]), 4)) for place in order if scores[place] > 0]
+
+
+def quote(by_words: TfIdf, query: str, found: Sequence[Found]) -> str:
+    """The sentences of the passages that share most with the question, as quotes, each with its source.
+
+    Those that share less than half as much as the best one are left out; what stands in a better passage counts more.
+    """
+    candidates = [(passage, sentence, score) for passage, score in found for sentence in sentences(passage.text)]
+    if not candidates:
+        return NOTHING
+    scores = np.array([by_words.shared(query, sentence) * (1 + score) for _, sentence, score in candidates])
+    best = np.argsort(-scores, kind="stable")[: SENTENCES if scores.any() else 1]
+    kept = [candidates[place] for place in best if scores[place] >= scores.max() / 2]
+    return "\n".join(f'"{sentence}" ({_place(passage)})' for passage, sentence, _ in kept)
+
+
+def _place(passage: Passage) -> str:
+    return f"{passage.source}, {passage.heading}" if passage.heading else passage.source
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of a passage, in one line each, without Markdown's marks.
+
+    A row of a table is one, and a block of code is one with what introduces it.
+    """
+    text = _CODE.sub(lambda block: ("\n\n" if block[1] is None else f"{block[1]} ") + _one_line(block[2]), text)
+    for sentence in _BREAK.split(re.sub(r"\n(?=\|)", "\n\n", text)):
+        plain = " ".join(_MARKUP.sub(r"\1", _MARKER.sub("", sentence)).replace("|", " ").split())
+        if len(plain.split()) >= LEAST_WORDS:
+            yield plain
+
+
+def _one_line(code: str) -> str:
+    return "; ".join(line.strip() for line in code.splitlines() if line.strip()) + "\n\n"

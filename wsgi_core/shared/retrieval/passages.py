@@ -1,0 +1,80 @@
+"""The documentation in passages: pieces of a Markdown file short enough to be quoted, each with its heading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[2]
+
+MAX_CHARACTERS = 600
+"""A passage grows by whole paragraphs up to this; a longer paragraph is a passage of its own."""
+
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*")
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A few paragraphs of one section: `source` is the file (`docs/differences.md`), `heading` the section's."""
+
+    source: str
+    heading: str
+    text: str
+
+
+def read_documentation() -> list[Passage]:
+    """The passages of the project's README and docs, wherever they are: in a checkout, or in an installed wheel."""
+    installed = PACKAGE / "_docs"
+    folder = installed if installed.is_dir() else PACKAGE.parent / "docs"
+    passages = list(split(_readme(), "README.md"))
+    for file in sorted(folder.rglob("*.md")):
+        source = f"docs/{file.relative_to(folder).as_posix()}"
+        passages.extend(split(file.read_text(encoding="utf-8", errors="replace"), source))
+    return passages
+
+
+def _readme() -> str:
+    """The README beside the package; of a wheel, its description, which is the same text."""
+    file = PACKAGE.parent / "README.md"
+    if (PACKAGE.parent / "setup.cfg").is_file() and file.is_file():
+        return file.read_text(encoding="utf-8")
+    try:
+        return str(metadata.metadata("wsgi_core").json.get("description", ""))
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def split(markdown: str, source: str) -> Iterator[Passage]:
+    """The passages of one file."""
+    for heading, paragraphs in _sections(_COMMENT.sub("", markdown)):
+        text = ""
+        for paragraph in paragraphs:
+            # A block of code belongs to what introduces it.
+            if text and len(text) + len(paragraph) > MAX_CHARACTERS and not _FENCE.match(paragraph):
+                yield Passage(source, heading, text)
+                text = ""
+            text = f"{text}\n\n{paragraph}" if text else paragraph
+        if text:
+            yield Passage(source, heading, text)
+
+
+def _sections(markdown: str) -> Iterator[tuple[str, list[str]]]:
+    """Each heading with the paragraphs below it. In a fence neither # nor an empty line means anything."""
+    heading, fenced = "", False
+    paragraphs = [""]
+    for line in markdown.splitlines():
+        fenced ^= _FENCE.match(line) is not None
+        found = None if fenced else _HEADING.fullmatch(line)
+        if found:
+            yield heading, list(filter(None, paragraphs))
+            heading, paragraphs = found[1], [""]
+        elif fenced or line.strip():
+            paragraphs[-1] += f"\n{line}" if paragraphs[-1] else line
+        else:
+            paragraphs.append("")
+    yield heading, list(filter(None, paragraphs))

@@ -1,0 +1,111 @@
+"""How well texts fit a question: by the words they share, or by what they mean.
+
+Both give a number for each text, 0 for nothing in common.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...inference import Model
+
+_WORD = re.compile(r"[^\W_]+")
+_ENDING = re.compile(r"(?<=\w{3})(?:ings?|ed|es|s)$")
+
+STOP_WORDS = frozenset(
+    _WORD.findall("""
+    a an and are as at be by can do does for from has have how i if in is it its me my no not of on or so than that
+    the their there they this to was we what when where which who why will with you your
+    """)
+)
+
+BATCH = 16
+"""Texts that are embedded in one run: more only take more memory."""
+
+LEAST_ALIKE = 0.2
+"""Sentence embeddings of texts that have nothing to do with each other are often as close as this."""
+
+
+class Index(Protocol):
+    """Texts that can be asked for what fits; `name` says how."""
+
+    name: str
+
+    def scores(self, query: str) -> NDArray[np.float32]:
+        """float32[number of texts]: how well each fits; 0: not at all."""
+
+
+def words(text: str) -> list[str]:
+    """The words that count, in small letters and without the commonest English endings."""
+    return [_ENDING.sub("", word) for word in _WORD.findall(text.lower()) if word not in STOP_WORDS]
+
+
+class TfIdf:
+    """The cosine between weighted counts of words: rare words weigh more (Spärck Jones, 1972)."""
+
+    name = "tf-idf"
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        counts = [Counter(words(text)) for text in texts]
+        documents = Counter(word for count in counts for word in count)
+        self._place = {word: place for place, word in enumerate(documents)}
+        self._weight = np.array([np.log((1 + len(texts)) / (1 + n)) + 1 for n in documents.values()], np.float32)
+        self._vectors = self.vectors(texts)
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32[N, words]: the texts by the weights of these ones' words, each of length 1, or 0 without any."""
+        vectors = np.zeros((len(texts), len(self._place)), np.float32)
+        for vector, text in zip(vectors, texts, strict=True):
+            for word, count in Counter(words(text)).items():
+                if word in self._place:
+                    vector[self._place[word]] = 1 + np.log(count)
+        vectors *= self._weight
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        normed: NDArray[np.float32] = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+        return normed
+
+    def scores(self, query: str) -> NDArray[np.float32]:
+        """float32[number of texts], 0 to 1."""
+        scores: NDArray[np.float32] = self._vectors @ self.vectors([query])[0]
+        return scores
+
+    def shared(self, query: str, text: str) -> float:
+        """How much the words weigh that a text shares with the question, whatever else is in it."""
+        places = (self._place.get(word) for word in {*words(query)} & {*words(text)})
+        return float(sum(self._weight[place] for place in places if place is not None))
+
+
+class Embeddings:
+    """The cosine between the embeddings that a model gives: texts are found that say the same in other words.
+
+    The cosine of the words is added: names and commands mean nothing to such a model.
+    """
+
+    def __init__(self, model: Model, texts: Sequence[str], by_words: TfIdf) -> None:
+        self.name = f"{model.id} + {by_words.name}"
+        self._model = model
+        self._by_words = by_words
+        # PERF: texts of about one length together, for each is computed as long as the longest of its batch.
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        batches = (order[start : start + BATCH] for start in range(0, len(texts), BATCH))
+        vectors = np.vstack([self._embed([texts[place] for place in batch]) for batch in batches])
+        self._vectors = vectors[np.argsort(order)]
+
+    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        text = self._model.card.text if self._model.card else None
+        assert text is not None
+        rows = [{text.name: each[: text.max_characters]} for each in texts]
+        return np.array(self._model.predict(rows)["predictions"], np.float32)
+
+    def scores(self, query: str) -> NDArray[np.float32]:
+        """float32[number of texts], 0 to 2."""
+        scores: NDArray[np.float32] = self._vectors @ self._embed([query])[0]
+        scores[scores < LEAST_ALIKE] = 0
+        scores += self._by_words.scores(query)
+        return scores

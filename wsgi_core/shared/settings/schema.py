@@ -1,0 +1,156 @@
+"""All that an operator can set, in one schema: names, types, ranges, defaults.
+
+A setting is a field here; where it comes from (a file, the environment, a command's option) is no concern
+of the code that reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\s/,]+)$")]
+SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+Secret = Annotated[SecretStr, Field(min_length=16)]
+EndpointURL = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
+
+
+# The import name of the service's package on each framework. By name: the core never imports Flask.
+SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
+
+
+class Settings(BaseModel):
+    """The settings of the service and its server. Raises pydantic.ValidationError for what does not fit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: Path | None = Field(default=None, description="A model repository; by default the models of wsgi_core.")
+
+    # Where it is served.
+    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on; 0: any free one.")
+    framework: t.Literal["wsgi_core", "flask"] = Field(
+        default="wsgi_core", description="Whose lifecycle the requests pass through; the answers are the same."
+    )
+
+    # What is logged.
+    access_log: bool = Field(default=False, description="A line per request on stderr.")
+    log_format: t.Literal["text", "json"] = Field(default="text", description="How a line of the log is written.")
+
+    # What is admitted. A setting with an `answer` is a limit: that is what a client beyond it gets.
+    threads: int = Field(
+        default=min(8, (os.cpu_count() or 1) * 2), ge=1, le=256, description="Requests answered at the same time."
+    )
+    max_waiting: int = Field(
+        default=16, ge=0, le=100_000, description="Requests that may wait for a thread.",
+        json_schema_extra={"answer": "503, Retry-After"},
+    )  # fmt: skip
+    max_per_client: int = Field(
+        default=0, ge=0, description="Requests of one address, running or waiting; 0: no such limit.",
+        json_schema_extra={"answer": "429, Retry-After"},
+    )  # fmt: skip
+    retry_after: int = Field(default=1, ge=0, le=86_400, description="Seconds in the Retry-After of such an answer.")
+    request_timeout: float = Field(
+        default=30, gt=0, le=86_400,
+        description="Seconds that a request may take until its answer starts; a client can ask for less in the header"
+        " X-Request-Timeout.",
+        json_schema_extra={"answer": "504; 503 if it only waited"},
+    )  # fmt: skip
+
+    # What is read.
+    # Up to 10,000 rows of a table fit.
+    max_content_length: int = Field(
+        default=4 << 20, ge=1, description="Bytes that a request's body may have at most.",
+        json_schema_extra={"answer": "413"},
+    )  # fmt: skip
+    max_header_bytes: int = Field(
+        default=16 << 10, ge=256, le=256 << 10, description="Bytes of a request's line and headers.",
+        json_schema_extra={"answer": "431"},
+    )  # fmt: skip
+    max_headers: int = Field(
+        default=100, ge=1, le=10_000, description="Lines of headers in a request.", json_schema_extra={"answer": "431"}
+    )
+    max_connections: int = Field(
+        default=1000, ge=1, le=100_000,
+        description="Open connections (on Windows at most 400). For up to a quarter more, idle ones are closed, and"
+        " some answers end theirs.",
+        json_schema_extra={"answer": "waits to be accepted"},
+    )  # fmt: skip
+    header_timeout: float = Field(
+        default=10, gt=0, description="Seconds from a request's first byte to the end of its headers.",
+        json_schema_extra={"answer": "408"},
+    )  # fmt: skip
+    body_timeout: float = Field(
+        default=60, gt=0, description="Seconds from a request's first byte to the end of its body.",
+        json_schema_extra={"answer": "408"},
+    )  # fmt: skip
+    send_timeout: float = Field(
+        default=30, gt=0, description="Seconds in which a client takes nothing of its answer.",
+        json_schema_extra={"answer": "connection closed"},
+    )  # fmt: skip
+    idle_timeout: float = Field(
+        default=75, gt=0, description="Seconds that a connection may stay open without a request.",
+        json_schema_extra={"answer": "connection closed"},
+    )  # fmt: skip
+
+    # How it stops.
+    stop_pause: float = Field(
+        default=0, ge=0, description="Seconds from not being ready to taking no more connections, for load balancers."
+    )
+    stop_timeout: float = Field(
+        default=30, gt=0, description="Seconds in which a stop must end, after the pause.",
+        json_schema_extra={"answer": "connection closed, exit code 1"},
+    )  # fmt: skip
+
+    # Who is trusted.
+    trusted_hosts: tuple[str, ...] = Field(
+        default=(), description="Host names that are answered (.example.org: with all below it); none: every name.",
+        json_schema_extra={"answer": "400"},
+    )  # fmt: skip
+    trusted_proxy: str | None = Field(
+        default=None, description="The address of the proxy whose X-Forwarded-* headers are believed."
+    )
+    trusted_proxy_count: int = Field(default=1, ge=1, le=16, description="How many proxies stand in a row there.")
+    api_key: SecretStr | None = Field(
+        default=None, min_length=16, json_schema_extra={"answer": "401"},
+        description="What clients must send as X-API-Key, or as Authorization: Bearer, for everything but health.",
+    )  # fmt: skip
+    cors_origins: tuple[Origin, ...] = Field(
+        default=(), description="Origins whose pages may call the service (https://app.example.org), * for all of them."
+    )
+
+    model_control: bool = Field(
+        default=False, description="Clients may load and unload models, by POST /v2/repository/models/<name>/load.",
+        json_schema_extra={"answer": "403"},
+    )  # fmt: skip
+
+    # What the routes of the API need.
+    stream_max_content_length: int = Field(
+        default=256 << 20, ge=1, description="Bytes that the body of /predict/stream may have at most.",
+        json_schema_extra={"answer": "413"},
+    )  # fmt: skip
+    webhook_secrets: dict[SourceName, Secret] = Field(
+        default={}, description="For each source of webhooks the secret that it signs with.",
+        json_schema_extra={"answer": "401"},
+    )  # fmt: skip
+    webhook_queue: int = Field(
+        default=1000, ge=1, le=1_000_000, description="Accepted webhooks that may wait to be worked on.",
+        json_schema_extra={"answer": "503, Retry-After"},
+    )  # fmt: skip
+    webhook_results: Path | None = Field(
+        default=None, description="A file to which the outcome of each webhook is added, a JSON object a line."
+    )
+    chat_url: EndpointURL | None = Field(
+        default=None,
+        description="An OpenAI-compatible endpoint (http://127.0.0.1:11434/v1) that writes the answers of /rag-chat;"
+        " by default they are quotes.",
+    )
+    chat_model: str = Field(default="default", min_length=1, description="The model that is asked for there.")
+    chat_key: SecretStr | None = Field(default=None, min_length=1, description="The key for it.")
+    chat_timeout: float = Field(
+        default=20, gt=0, le=86_400, description="Seconds to wait for it; then the answer is made of quotes."
+    )
