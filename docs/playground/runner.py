@@ -1,8 +1,8 @@
 """Run one program with one request on Flask and on the core, and say what happened on each side.
 
-The playground's page calls `run` in its web worker. ``import flask`` is answered by Flask on one side and by the core on
-the other, and so is ``import wsgi_core``. A program that uses neither, as those of the first chapters, has its own calls
-shown instead of events.
+The playground's page calls `run` in its web worker. ``import flask`` is answered by Flask on one side and by the core
+on the other, and so is ``import wsgi_core``. A program that uses neither, as those of the first chapters, has its own
+calls shown instead of events.
 """
 
 from __future__ import annotations
@@ -14,26 +14,32 @@ import io
 import json
 import linecache
 import logging
+import os
 import sys
 import traceback
 import typing as t
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from unittest import mock
 
 import flask_names
 from requests_text import Request, RequestError, as_curl, parse_requests
+from time_limit import TimeLimit, time_limit
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from wsgi_core.learn.calls import calls_of
+from wsgi_core.commands.learn.calls import calls_of
 from wsgi_core.trace import Event, Recording, Row, Trace, build_environ, compare, compare_answers, recording
-from wsgi_core.trace.command import app_label, find_app, is_framework_app
 from wsgi_core.trace.page import render_page
 from wsgi_core.trace.terminal import verdict
 
 FRAMEWORKS = ("flask", "wsgi_core")
-NAMES = ("app", "application", "create_app", "make_app")
+FACTORIES = ("create_app", "make_app")
+NAMES = ("app", "application", *FACTORIES)
 FILE = "program.py"
 _MOST_OUTPUT = 100_000
 
@@ -65,6 +71,7 @@ class Side:
     label: str
     output: str = ""
     failure: Failure | None = None
+    error: BaseException | None = None
     answers: list[str] = field(default_factory=list)
     trace: Trace | None = None
     calls: list[str] = field(default_factory=list)
@@ -83,7 +90,11 @@ def run(program: str, request: str, folder: Path, signals: bool = False, site: s
     file = folder / FILE
     file.write_text(program, encoding="utf-8")
     linecache.checkcache(str(file))
-    sides = [_run_side(framework, file, requests, signals) for framework in FRAMEWORKS]
+    sides: list[Side] = []
+    for framework in FRAMEWORKS:
+        sides.append(_run_side(framework, file, requests, signals))
+        if isinstance(sides[-1].error, TimeLimit):
+            break
     return _report(sides, requests, site)
 
 
@@ -92,13 +103,14 @@ def run(program: str, request: str, folder: Path, signals: bool = False, site: s
 
 def _run_side(framework: str, file: Path, requests: list[Request], signals: bool) -> Side:
     side, output = Side(framework), Output()
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), _logged_errors(side, file):
+    with redirect_stdout(output), redirect_stderr(output), _logged_errors(side, file), _no_servers():
         try:
-            _fill(side, framework, file, requests, signals, output)
+            with time_limit(str(file)):
+                _fill(side, framework, file, requests, signals, output)
         except _Failed as e:
             side.failure = e.failure
         except BaseException as e:  # a program may raise whatever it likes, SystemExit included
-            side.failure = _failure(e, file)
+            side.failure, side.error = _failure(e, file), e
     side.output = output.getvalue()
     return side
 
@@ -111,10 +123,10 @@ class _Failed(Exception):
 def _fill(side: Side, framework: str, file: Path, requests: list[Request], signals: bool, output: Output) -> None:
     namespace = load(file, framework)
     app = _app_of(namespace)
-    if not is_framework_app(app):
+    if not hasattr(app, "wsgi_app"):
         _ask_plainly(side, app, file, requests)
         return
-    side.label = app_label(app)
+    side.label = f"{framework} {version(framework)}"
     drive = namespace.get("drive")
     with recording(app, signals=signals, snapshots=True) as recorded:
         traces = [drive(recorded)] if callable(drive) else list(_send_all(recorded, requests, output))
@@ -122,7 +134,18 @@ def _fill(side: Side, framework: str, file: Path, requests: list[Request], signa
     side.trace = Trace(side.label, recorded.events, last.status, last.headers, last.body, last.raised)
     side.answers = [_as_shown(one.status, one.headers, one.body) for one in traces if isinstance(one, Trace)]
     if last.raised is not None:
-        side.failure = _failure(last.raised, file)
+        side.failure, side.error = _failure(last.raised, file), last.raised
+
+
+@contextlib.contextmanager
+def _no_servers() -> Iterator[None]:
+    """Let a program that ends by serving itself go on instead: the requests come from the page."""
+    with (
+        mock.patch.dict(os.environ, FLASK_RUN_FROM_CLI="true"),
+        mock.patch("werkzeug.serving.run_simple"),
+        mock.patch("wsgiref.simple_server.make_server"),
+    ):
+        yield
 
 
 def load(file: Path, framework: str) -> dict[str, t.Any]:
@@ -180,7 +203,7 @@ def _app_of(namespace: dict[str, t.Any]) -> t.Any:
     if name is None:
         names = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
         raise _Failed(Failure(f"The program has no application: define one of the names {names}."))
-    return find_app(namespace[name])
+    return namespace[name]() if name in FACTORIES else namespace[name]
 
 
 def _send_all(recorded: Recording, requests: list[Request], output: Output) -> Iterator[Trace]:
@@ -208,11 +231,17 @@ def _ask_plainly(side: Side, app: t.Any, file: Path, requests: list[Request]) ->
     cookies: dict[str, str] = {}
     for request in requests:
         environ = EnvironBuilder(**request.options(cookies)).get_environ()
-        answers: list[t.Any] = []
-        side.calls += calls_of(lambda environ=environ: answers.append(run_wsgi_app(app, environ)), file.parent)
-        parts, status, headers = answers[0]
-        cookies |= dict(_cookies(headers.to_wsgi_list()))
-        side.answers.append(_as_shown(status, headers.to_wsgi_list(), b"".join(parts)))
+        answer: list[t.Any] = []
+        ask = partial(_answer_into, answer, app, environ)
+        side.calls += calls_of(ask, file.parent)
+        status, headers, body = answer
+        cookies |= dict(_cookies(headers))
+        side.answers.append(_as_shown(status, headers, body))
+
+
+def _answer_into(answer: list[t.Any], app: t.Any, environ: dict[str, t.Any]) -> None:
+    parts, status, headers = run_wsgi_app(app, environ)
+    answer += [status, headers.to_wsgi_list(), b"".join(parts)]
 
 
 # Errors
@@ -221,7 +250,7 @@ def _ask_plainly(side: Side, app: t.Any, file: Path, requests: list[Request]) ->
 @contextlib.contextmanager
 def _logged_errors(side: Side, file: Path) -> Iterator[None]:
     """Note the exceptions that the application logs: the client sees only a 500 of them."""
-    make = logging.getLogRecordFactory()
+    make, known = logging.getLogRecordFactory(), set(logging.root.manager.loggerDict)
 
     def noting(*args: t.Any, **kwargs: t.Any) -> logging.LogRecord:
         record = make(*args, **kwargs)
@@ -235,6 +264,9 @@ def _logged_errors(side: Side, file: Path) -> Iterator[None]:
         yield
     finally:
         logging.setLogRecordFactory(make)
+        # The next program's logger may have the same name: it must not find this one's settings.
+        for name in set(logging.root.manager.loggerDict) - known:
+            del logging.root.manager.loggerDict[name]
 
 
 def _failure(error: BaseException, file: Path) -> Failure:
@@ -242,7 +274,7 @@ def _failure(error: BaseException, file: Path) -> Failure:
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return Failure(f"{type(error).__name__}: {error.msg}", error.lineno)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-    text = traceback.format_exception_only(error)[-1].strip()
+    text = str(error) if isinstance(error, TimeLimit) else traceback.format_exception_only(error)[-1].strip()
     shown = "".join(traceback.format_list(frames)).replace(str(file), FILE)
     return Failure(text, frames[-1].lineno if frames else None, shown)
 
@@ -253,14 +285,14 @@ def _failure(error: BaseException, file: Path) -> Failure:
 def _report(sides: list[Side], requests: list[Request], site: str) -> dict[str, t.Any]:
     failures = _failures(sides)
     report = {
-        "state": "error" if failures and not all(side.trace or side.answers for side in sides) else "done",
+        "state": "error" if _did_not_run(sides) else "done",
         "failures": failures,
         "request": "\n".join(as_curl(request) for request in requests),
         "sides": [{"label": side.label, "output": side.output, "answers": side.answers} for side in sides],
         "calls": sides[-1].calls,
     }
-    flask, core = (side.trace for side in sides)
-    if flask is not None and core is not None:
+    flask, core = sides[0].trace, sides[-1].trace
+    if flask is not None and core is not None and len(sides) == len(FRAMEWORKS):
         rows = [*compare(flask.events, core.events), *compare_answers(flask, core)]
         report |= {
             "verdict": verdict(rows),
@@ -269,6 +301,10 @@ def _report(sides: list[Side], requests: list[Request], site: str) -> dict[str, 
             "page": render_page(rows, flask, core, site=site),
         }
     return report
+
+
+def _did_not_run(sides: list[Side]) -> bool:
+    return any(isinstance(side.error, TimeLimit) or not (side.trace or side.answers) for side in sides)
 
 
 def _failures(sides: list[Side]) -> list[dict[str, t.Any]]:
@@ -298,6 +334,6 @@ def _as_shown(status: str, headers: list[tuple[str, str]], body: bytes) -> str:
     return "\n".join([f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "", text])
 
 
-def run_json(program: str, request: str, folder: str, signals: bool, site: str) -> str:
-    """`run` for JavaScript."""
+def run_json(program: str, request: str, signals: bool, site: str, folder: str) -> str:
+    """Call `run` for JavaScript."""
     return json.dumps(run(program, request, Path(folder), signals, site))

@@ -100,6 +100,10 @@ class Recording:
         client.application = self.wsgi
         return client
 
+    def environ(self, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
+        """Return the environ of a request to this app; the arguments are those of `build_environ`."""
+        return build_environ(self._app, *args, **kwargs)
+
     def send(self, environ: WSGIEnvironment, close_after: int | None = None) -> Trace:
         """Send one request as a server would, and take ``close_after`` chunks of the body, or all.
 

@@ -25,7 +25,7 @@ _TITLES = {"contexts": "context stack"}
 _NO_SNAPSHOT = Snapshot()
 
 
-def render_page(rows: Sequence[Row], left: Trace, right: Trace | None, title: str = "", lead: str = "") -> str:
+def render_page(rows: Sequence[Row], left: Trace, right: Trace | None, title: str = "", lead: str = "", site: str = "") -> str:
     """The page's text, of traces with snapshots or without.
 
     ``right`` is None for a trace that stands alone. ``title`` is the request's line if it is empty; ``lead`` is a
