@@ -22,7 +22,7 @@ _URL = re.compile(r"http://(127\.0\.0\.1):(\d+)")
 class Server:
     """``python args`` in a process that prints the URL it listens on; in a ``with`` block, until its end."""
 
-    def __init__(self, *args: str, **environ: str) -> None:
+    def __init__(self, *args: str, cwd: Path | None = None, **environ: str) -> None:
         self.host = self.port = ""
         self.lines: list[str] = []
         self.process = subprocess.Popen(
@@ -31,6 +31,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**environment(), **environ},
+            cwd=cwd,
             text=True,
             encoding="utf-8",
         )

@@ -75,6 +75,8 @@ def make_map(rules: list[dict[str, Any]], options: dict[str, Any]) -> Map:
 @example([{"string": "/a", "endpoint": "one", "methods": ["GET"]}] * 2, {})
 @example([{"string": "/a", "endpoint": "one", "methods": ["GET"]}, {"string": "/<x>", "endpoint": "one",
           "methods": ["GET"], "defaults": {"x": "a"}}], {})  # fmt: skip
+@example([{"string": rule, "endpoint": endpoint, "methods": ["GET"]}
+          for rule, endpoint in (("/b", "one"), ("/a", "two"), ("/a", "one"))], {})  # fmt: skip
 def test_a_plain_path_is_found_as_the_matcher_finds_it(rules: list[dict[str, Any]], options: dict[str, Any]):
     url_map = make_map(rules, options)
     if url_map.default_subdomain:  # an app with one never asks the dictionary
@@ -110,6 +112,15 @@ def test_plain_paths_are_in_the_dictionary():
         assert url_map.find_static(path, "HEAD") is not None
         assert url_map.find_static(path, "POST") is None
     assert url_map.find_static("/a/b", "GET") is None
+
+
+def test_a_method_that_two_endpoints_allow_is_left_to_the_matcher():
+    rules = [{"string": "/a", "endpoint": method, "methods": [method, "OPTIONS"]} for method in ("GET", "POST")]
+    url_map = make_map(rules, {})
+    assert [str(url_map.find_static("/a", method).endpoint) for method in ("GET", "HEAD", "POST")] == [
+        "GET", "GET", "POST",
+    ]  # fmt: skip
+    assert url_map.find_static("/a", "OPTIONS") is None
 
 
 @pytest.mark.parametrize("host", ["a", "a.example", "A.example:80", "127.0.0.1:8080", "x-y", "a:443"])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from inspect import iscoroutinefunction
 from types import FunctionType
 
+from . import typing as ft
 from .base import AppBase
 from .context import AppContext, RequestContext, _cv_app, _cv_request, _sentinel, current_request_context
 from .scaffold import inwards
@@ -87,7 +88,7 @@ class App(AppBase):
             rv = self.handle_user_exception(e)
         return self.finalize_request(rv)
 
-    def preprocess_request(self) -> t.Any:
+    def preprocess_request(self) -> ft.ResponseReturnValue | None:
         """URL value preprocessors, then ``before_request`` functions: the app's, then the blueprints' inwards.
 
         The first value that isn't None is the answer. Mirrors flask 3.1.3 app.py: Flask.preprocess_request.
@@ -96,15 +97,15 @@ class App(AppBase):
             return None
         request = current_request_context().request
         if self.url_value_preprocessors:
-            for func in inwards(self.url_value_preprocessors, request):
-                func(request.endpoint, request.view_args)
+            for preprocess in inwards(self.url_value_preprocessors, request):
+                preprocess(request.endpoint, request.view_args)
         for func in inwards(self.before_request_funcs, request):
-            rv = self.ensure_sync(func)()
+            rv: ft.ResponseReturnValue | None = self.ensure_sync(func)()
             if rv is not None:
                 return rv
         return None
 
-    def dispatch_request(self) -> t.Any:
+    def dispatch_request(self) -> ft.ResponseReturnValue:
         """Call the view, or raise what matching the URL found wrong.
 
         Mirrors flask 3.1.3 app.py: Flask.dispatch_request.
@@ -116,9 +117,11 @@ class App(AppBase):
         assert rule is not None
         if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return self.make_default_options_response()
-        return self.ensure_sync(self.view_functions[rule.endpoint])(**request.view_args or {})
+        view = self.ensure_sync(self.view_functions[rule.endpoint])
+        rv: ft.ResponseReturnValue = view(**request.view_args or {})
+        return rv
 
-    def finalize_request(self, rv: t.Any, from_error_handler: bool = False) -> Response:
+    def finalize_request(self, rv: ft.ResponseReturnValue, from_error_handler: bool = False) -> Response:
         """Make the response of what came back, and let it pass the ``after_request`` functions.
 
         While a 500 is made, an error in these is logged and the response sent as it is.

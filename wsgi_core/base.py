@@ -18,13 +18,13 @@ import os
 import sys
 import typing as t
 import weakref
-from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from functools import cached_property
 
 from werkzeug.exceptions import Aborter
 
+from . import typing as ft
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute
 from .context import RequestContext, _AppCtxGlobals, g
 from .errors import ErrorHandling
@@ -34,7 +34,7 @@ from .logging import create_logger
 from .paths import find_package
 from .responses import Responses
 from .routing import Routing
-from .scaffold import F, Folder, setupmethod
+from .scaffold import Folder, Teardown, setupmethod
 from .sessions import SecureCookieSessionInterface, SessionInterface
 from .templating import Templating
 from .wrappers import Request, Response
@@ -43,6 +43,8 @@ if t.TYPE_CHECKING:
     from .app import App
     from .blueprints import Blueprint
     from .testing import FlaskClient, FlaskCliRunner
+
+ShellContextProcessor = t.TypeVar("ShellContextProcessor", bound=ft.ShellContextProcessorCallable)
 
 
 def _make_timedelta(value: timedelta | float | None) -> timedelta | None:
@@ -88,8 +90,8 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
         self.config = self.make_config(instance_relative_config)
         self.aborter = self.make_aborter()
         self.json = self.json_provider_class(t.cast("App", self))
-        self.teardown_appcontext_funcs: list[Callable[..., t.Any]] = []
-        self.shell_context_processors: list[Callable[[], dict[str, t.Any]]] = []
+        self.teardown_appcontext_funcs: list[ft.TeardownCallable] = []
+        self.shell_context_processors: list[ft.ShellContextProcessorCallable] = []
         self.blueprints: dict[str, Blueprint] = {}
         self.extensions: dict[str, t.Any] = {}
         self._got_first_request = False
@@ -189,13 +191,13 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
         return self.blueprints.values()
 
     @setupmethod
-    def teardown_appcontext(self, f: F) -> F:
+    def teardown_appcontext(self, f: Teardown) -> Teardown:
         """Call ``f(exc)`` when an application context is popped."""
         self.teardown_appcontext_funcs.append(f)
         return f
 
     @setupmethod
-    def shell_context_processor(self, f: F) -> F:
+    def shell_context_processor(self, f: ShellContextProcessor) -> ShellContextProcessor:
         """Add what ``f()`` returns, a dict, to the names of the shell."""
         self.shell_context_processors.append(f)
         return f

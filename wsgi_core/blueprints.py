@@ -11,18 +11,24 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import update_wrapper
 
+from . import typing as ft
 from .context import _sentinel
 from .scaffold import (
     HOOK_TABLES,
+    AfterRequest,
+    BeforeRequest,
+    ContextProcessor,
     Decorator,
     F,
     Folder,
-    View,
+    Teardown,
+    URLDefault,
+    URLValuePreprocessor,
     _endpoint_from_view_func,
     add_hook,
     decorating,
     setupmethod,
-)
+)  # fmt: skip
 from .templating import BlueprintTemplating
 
 if t.TYPE_CHECKING:
@@ -47,7 +53,7 @@ class BlueprintSetupState:
         self.url_defaults: dict[str, t.Any] = {**blueprint.url_values_defaults, **dict(options.get("url_defaults", ()))}
 
     def add_url_rule(
-        self, rule: str, endpoint: str | None = None, view_func: View | None = None, **options: t.Any
+        self, rule: str, endpoint: str | None = None, view_func: ft.RouteCallable | None = None, **options: t.Any
     ) -> None:
         """Add a rule to the app, with this registration's prefix, subdomain, name and defaults."""
         if self.url_prefix is not None:
@@ -129,7 +135,7 @@ class Blueprint(BlueprintTemplating):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: View | None = None,
+        view_func: ft.RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: t.Any,
     ) -> None:
@@ -203,32 +209,32 @@ class Blueprint(BlueprintTemplating):
         return f
 
     @setupmethod
-    def before_app_request(self, f: F) -> F:
+    def before_app_request(self, f: BeforeRequest) -> BeforeRequest:
         """`before_request` for every request of the app."""
         return self._record_app_hook("before_request_funcs", f)
 
     @setupmethod
-    def after_app_request(self, f: F) -> F:
+    def after_app_request(self, f: AfterRequest) -> AfterRequest:
         """`after_request` for every request of the app."""
         return self._record_app_hook("after_request_funcs", f)
 
     @setupmethod
-    def teardown_app_request(self, f: F) -> F:
+    def teardown_app_request(self, f: Teardown) -> Teardown:
         """`teardown_request` for every request of the app."""
         return self._record_app_hook("teardown_request_funcs", f)
 
     @setupmethod
-    def app_context_processor(self, f: F) -> F:
+    def app_context_processor(self, f: ContextProcessor) -> ContextProcessor:
         """`context_processor` for every template of the app."""
         return self._record_app_hook("template_context_processors", f)
 
     @setupmethod
-    def app_url_value_preprocessor(self, f: F) -> F:
+    def app_url_value_preprocessor(self, f: URLValuePreprocessor) -> URLValuePreprocessor:
         """`url_value_preprocessor` for every request of the app."""
         return self._record_app_hook("url_value_preprocessors", f)
 
     @setupmethod
-    def app_url_defaults(self, f: F) -> F:
+    def app_url_defaults(self, f: URLDefault) -> URLDefault:
         """`url_defaults` for every URL of the app."""
         return self._record_app_hook("url_default_functions", f)
 
@@ -236,7 +242,7 @@ class Blueprint(BlueprintTemplating):
     def app_errorhandler(self, code: type[Exception] | int) -> Decorator:
         """`errorhandler` for every request of the app."""
 
-        def record(f: View) -> None:
+        def record(f: ft.ErrorHandlerCallable) -> None:
             self.record_once(lambda state: state.app.register_error_handler(code, f))
 
         return decorating(record)

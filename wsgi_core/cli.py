@@ -70,7 +70,7 @@ def find_best_app(module: ModuleType) -> App:
                 f"Detected factory '{name}' in module '{module.__name__}', but could not call it without"
                 f" arguments. Use '{module.__name__}:{name}(args)' to specify arguments."
             )
-            app = _call_factory(factory, [], {}, hint)
+            app = call_factory(factory, [], {}, hint)
             if isinstance(app, App):
                 return app
     raise NoAppException(
@@ -79,8 +79,8 @@ def find_best_app(module: ModuleType) -> App:
     )
 
 
-def _call_factory(factory: t.Any, args: list[t.Any], kwargs: dict[str, t.Any], hint: str) -> t.Any:
-    """What the factory returns; NoAppException with ``hint`` if it doesn't take these arguments."""
+def call_factory(factory: t.Any, args: list[t.Any], kwargs: dict[str, t.Any], hint: str) -> t.Any:
+    """Return what the factory returns. Raises NoAppException with ``hint`` if it does not take these arguments."""
     try:
         return factory(*args, **kwargs)
     except TypeError as e:
@@ -109,7 +109,7 @@ def find_app_by_string(module: ModuleType, app_name: str) -> App:
     """
     from .app import App
 
-    name, args, kwargs = _parse_app_name(app_name)
+    name, args, kwargs = parse_app_name(app_name)
     try:
         app = getattr(module, name)
     except AttributeError as e:
@@ -118,13 +118,14 @@ def find_app_by_string(module: ModuleType, app_name: str) -> App:
         hint = (
             f"The factory {app_name!r} in module {module.__name__!r} could not be called with the specified arguments."
         )
-        app = _call_factory(app, args, kwargs, hint)
+        app = call_factory(app, args, kwargs, hint)
     if not isinstance(app, App):
         raise NoAppException(f"A valid Flask application was not obtained from '{module.__name__}:{app_name}'.")
     return app
 
 
-def _parse_app_name(app_name: str) -> tuple[str, list[t.Any], dict[str, t.Any]]:
+def parse_app_name(app_name: str) -> tuple[str, list[t.Any], dict[str, t.Any]]:
+    """Return the name, the arguments and the keywords of ``name`` or ``factory(args)``. Raises NoAppException."""
     unreadable = NoAppException(f"Failed to parse {app_name!r} as an attribute name or function call.")
     try:
         expr = ast.parse(app_name.strip(), mode="eval").body

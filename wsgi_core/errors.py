@@ -13,8 +13,9 @@ from types import TracebackType
 from werkzeug.exceptions import BadRequest, BadRequestKeyError, HTTPException, InternalServerError
 from werkzeug.routing import RoutingException
 
+from . import typing as ft
 from .context import current_request_context
-from .scaffold import AppMixin, View
+from .scaffold import AppMixin
 from .signals import got_request_exception
 
 if t.TYPE_CHECKING:
@@ -26,7 +27,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None,
 class ErrorHandling(AppMixin):
     """What an `App` does with exceptions."""
 
-    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> View | None:
+    def _find_error_handler(self, e: Exception, blueprints: list[str]) -> ft.ErrorHandlerCallable | None:
         """The handler for ``e``: by code before by class alone, blueprint before app, nearest class first.
 
         Mirrors flask 3.1.3 sansio/app.py: App._find_error_handler.
@@ -53,7 +54,7 @@ class ErrorHandling(AppMixin):
             return self.debug and isinstance(e, BadRequestKeyError)
         return bool(trap_bad_request) and isinstance(e, BadRequest)
 
-    def handle_http_exception(self, e: HTTPException) -> t.Any:
+    def handle_http_exception(self, e: HTTPException) -> ft.ResponseReturnValue:
         """What the handler for an HTTP error returns; without one the error, which is a response itself.
 
         Mirrors flask 3.1.3 app.py: Flask.handle_http_exception.
@@ -64,7 +65,7 @@ class ErrorHandling(AppMixin):
         handler = self._find_error_handler(e, current_request_context().request.blueprints)
         return e if handler is None else self.ensure_sync(handler)(e)
 
-    def handle_user_exception(self, e: Exception) -> t.Any:
+    def handle_user_exception(self, e: Exception) -> ft.ResponseReturnValue:
         """What the handler for ``e`` returns; without one ``e`` is raised again, an HTTP error answered.
 
         Mirrors flask 3.1.3 app.py: Flask.handle_user_exception.
@@ -76,7 +77,7 @@ class ErrorHandling(AppMixin):
         handler = self._find_error_handler(e, current_request_context().request.blueprints)
         if handler is None:
             raise
-        return self.ensure_sync(handler)(e)
+        return t.cast(ft.ResponseReturnValue, self.ensure_sync(handler)(e))
 
     def handle_exception(self, e: Exception) -> Response:
         """Answer an error that no handler took: raise it again where `PROPAGATE_EXCEPTIONS` says so (by

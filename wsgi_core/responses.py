@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.utils import redirect as _redirect
 from werkzeug.wrappers import Response as BaseResponse
 
+from . import typing as ft
 from .context import current_request_context
 from .scaffold import AppMixin
 
@@ -58,7 +59,7 @@ def _has_its_own_page(rv: t.Any, response_class: t.Any) -> bool:
 class Responses(AppMixin):
     """What an `App` does with a view's return value."""
 
-    def make_response(self, rv: t.Any) -> Response:
+    def make_response(self, rv: ft.ResponseReturnValue) -> Response:
         """The response that ``rv`` stands for; TypeError if it stands for none.
 
         Mirrors flask 3.1.3 app.py: Flask.make_response.
@@ -74,7 +75,7 @@ class Responses(AppMixin):
                 " response. The function either returned None or ended without a return statement."
             )
         if isinstance(rv, (str, bytes, bytearray, Iterator)):
-            return self.response_class(rv, status=status, headers=headers)  # type: ignore[arg-type]
+            return self.response_class(rv, status=status, headers=headers)
         response = rv if isinstance(rv, self.response_class) else self._convert(rv)
         if isinstance(status, (str, bytes, bytearray)):
             response.status = status  # type: ignore[assignment]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import typing as t
+from collections import Counter
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -16,8 +17,9 @@ from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, Rule
 from werkzeug.routing import Map as BaseMap
 from werkzeug.wsgi import get_host
 
+from . import typing as ft
 from .context import _cv_app, _cv_request
-from .scaffold import AppMixin, View, _endpoint_from_view_func, setupmethod
+from .scaffold import AppMixin, _endpoint_from_view_func, setupmethod
 from .wrappers import _decode, _split_blueprint_path
 
 if t.TYPE_CHECKING:
@@ -68,15 +70,19 @@ class Map(BaseMap):
         by_path: dict[str, list[Rule]] = {}
         if self.host_matching or self.default_subdomain:
             return {}
-        # The matcher takes rules of one path in the order in which they were added. "//" stands in a rule for
-        # "/" too: such a rule may come first, so that its path is left to the matcher.
+        # "//" stands in a rule for "/" too: such a rule may come first, so that its path is left to the matcher.
         for rule in self._rules:
             by_path.setdefault(re.sub("/{2,}", "/", rule.rule), []).append(rule)
-        return {
-            path: {method: rule for rule in reversed(rules) for method in rule.methods or ()}
-            for path, rules in by_path.items()
-            if all(self._is_static(rule) for rule in rules)
-        }
+        return {path: self._only_rules(rules) for path, rules in by_path.items() if all(map(self._is_static, rules))}
+
+    def _only_rules(self, rules: list[Rule]) -> dict[str, Rule]:
+        """The rule of each method that only one of ``rules`` allows.
+
+        Where several allow it, the matcher takes the rule that was added first. Only the matcher knows which
+        one that is: Werkzeug's map keeps its rules by endpoint.
+        """
+        allowed = Counter(method for rule in rules for method in rule.methods or ())
+        return {method: rule for rule in rules for method in rule.methods or () if allowed[method] == 1}
 
     def _is_static(self, rule: Rule) -> bool:
         """Whether a request for exactly this path can only mean this rule, and nothing is left to do."""
@@ -106,7 +112,7 @@ class Routing(AppMixin):
         self,
         rule: str,
         endpoint: str | None = None,
-        view_func: View | None = None,
+        view_func: ft.RouteCallable | None = None,
         provide_automatic_options: bool | None = None,
         **options: t.Any,
     ) -> None:

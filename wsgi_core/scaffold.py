@@ -15,6 +15,7 @@ from functools import cached_property, partial, update_wrapper
 
 from werkzeug.exceptions import HTTPException, default_exceptions
 
+from . import typing as ft
 from .context import _cv_app, _cv_request, current_app
 from .paths import get_root_path
 
@@ -28,15 +29,21 @@ if t.TYPE_CHECKING:
     from .json import JSONProvider
     from .wrappers import Request, Response
 
-View = Callable[..., t.Any]
-F = t.TypeVar("F", bound=View)
+F = t.TypeVar("F", bound=Callable[..., t.Any])
+# A decorator of hooks gives back the function with the function's own type.
+BeforeRequest = t.TypeVar("BeforeRequest", bound=ft.BeforeRequestCallable)
+AfterRequest = t.TypeVar("AfterRequest", bound=ft.AfterRequestCallable[t.Any])
+Teardown = t.TypeVar("Teardown", bound=ft.TeardownCallable)
+ContextProcessor = t.TypeVar("ContextProcessor", bound=ft.TemplateContextProcessorCallable)
+URLValuePreprocessor = t.TypeVar("URLValuePreprocessor", bound=ft.URLValuePreprocessorCallable)
+URLDefault = t.TypeVar("URLDefault", bound=ft.URLDefaultCallable)
 Folder = str | os.PathLike[str] | None
-ErrorHandlers = dict[str | None, dict[int | None, dict[type[Exception], View]]]
+ErrorHandlers = dict[ft.AppOrBlueprintKey, dict[int | None, dict[type[Exception], ft.ErrorHandlerCallable]]]
 
 
 # For each scope its functions, in the order of their registration. As in Flask, an app may replace a table by a plain
 # dict, so the operations on tables are functions and not methods.
-HookTable = dict[str | None, list[View]]
+HookTable = dict[ft.AppOrBlueprintKey, list[F]]
 
 # Merged into the app's table of the same name when a blueprint is registered.
 HOOK_TABLES = (
@@ -45,13 +52,13 @@ HOOK_TABLES = (
 )  # fmt: skip
 
 
-def add_hook(hooks: HookTable, f: F) -> F:
+def add_hook(hooks: HookTable[t.Any], f: F) -> F:
     """Append a function for the whole app, and give it back."""
     hooks.setdefault(None, []).append(f)
     return f
 
 
-def inwards(hooks: Mapping[str | None, list[View]], request: Request) -> Sequence[View]:
+def inwards(hooks: Mapping[ft.AppOrBlueprintKey, list[F]], request: Request) -> Sequence[F]:
     """The app's functions, then those of the request's blueprints, the outermost first."""
     # PERF: most apps have hooks of their own alone, and no need of the blueprints' names.
     if len(hooks) == 1 and None in hooks:
@@ -85,7 +92,7 @@ def setupmethod(f: F) -> F:
     return t.cast(F, update_wrapper(wrapper, f))
 
 
-def _endpoint_from_view_func(view_func: View | None) -> str:
+def _endpoint_from_view_func(view_func: ft.RouteCallable | None) -> str:
     assert view_func is not None, "expected view func if endpoint is not provided."
     return view_func.__name__
 
@@ -117,15 +124,17 @@ class Scaffold:
         self.static_url_path = static_url_path
         self.template_folder = template_folder
         self.root_path = get_root_path(import_name) if root_path is None else root_path
-        self.view_functions: dict[str, View] = {}
+        self.view_functions: dict[str, ft.RouteCallable] = {}
         # scope -> HTTP code or None -> exception class -> handler
         self.error_handler_spec: ErrorHandlers = defaultdict(lambda: defaultdict(dict))
-        self.before_request_funcs: HookTable = defaultdict(list)
-        self.after_request_funcs: HookTable = defaultdict(list)
-        self.teardown_request_funcs: HookTable = defaultdict(list)
-        self.url_value_preprocessors: HookTable = defaultdict(list)
-        self.url_default_functions: HookTable = defaultdict(list)
-        self.template_context_processors: HookTable = defaultdict(list, {None: [_default_template_ctx_processor]})
+        self.before_request_funcs: HookTable[ft.BeforeRequestCallable] = defaultdict(list)
+        self.after_request_funcs: HookTable[ft.AfterRequestCallable[t.Any]] = defaultdict(list)
+        self.teardown_request_funcs: HookTable[ft.TeardownCallable] = defaultdict(list)
+        self.url_value_preprocessors: HookTable[ft.URLValuePreprocessorCallable] = defaultdict(list)
+        self.url_default_functions: HookTable[ft.URLDefaultCallable] = defaultdict(list)
+        self.template_context_processors: HookTable[ft.TemplateContextProcessorCallable] = defaultdict(
+            list, {None: [_default_template_ctx_processor]}
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
@@ -176,32 +185,32 @@ class Scaffold:
     # Hooks
 
     @setupmethod
-    def before_request(self, f: F) -> F:
+    def before_request(self, f: BeforeRequest) -> BeforeRequest:
         """Call ``f()`` before the view; what it returns, if not None, is the answer and ends the search."""
         return add_hook(self.before_request_funcs, f)
 
     @setupmethod
-    def after_request(self, f: F) -> F:
+    def after_request(self, f: AfterRequest) -> AfterRequest:
         """Call ``f(response)`` after the view; it returns the response that goes on. Last in, first called."""
         return add_hook(self.after_request_funcs, f)
 
     @setupmethod
-    def teardown_request(self, f: F) -> F:
+    def teardown_request(self, f: Teardown) -> Teardown:
         """Call ``f(exc)`` when the request context is popped, with the unhandled error or None."""
         return add_hook(self.teardown_request_funcs, f)
 
     @setupmethod
-    def context_processor(self, f: F) -> F:
+    def context_processor(self, f: ContextProcessor) -> ContextProcessor:
         """Add what ``f()`` returns, a dict, to every template's variables."""
         return add_hook(self.template_context_processors, f)
 
     @setupmethod
-    def url_value_preprocessor(self, f: F) -> F:
+    def url_value_preprocessor(self, f: URLValuePreprocessor) -> URLValuePreprocessor:
         """Call ``f(endpoint, view_args)`` before the ``before_request`` functions; it may change the dict."""
         return add_hook(self.url_value_preprocessors, f)
 
     @setupmethod
-    def url_defaults(self, f: F) -> F:
+    def url_defaults(self, f: URLDefault) -> URLDefault:
         """Call ``f(endpoint, values)`` for each URL that is built; it may add values."""
         return add_hook(self.url_default_functions, f)
 
@@ -213,7 +222,7 @@ class Scaffold:
         return decorating(partial(self.register_error_handler, code_or_exception))
 
     @setupmethod
-    def register_error_handler(self, code_or_exception: type[Exception] | int, f: View) -> None:
+    def register_error_handler(self, code_or_exception: type[Exception] | int, f: ft.ErrorHandlerCallable) -> None:
         """As `errorhandler`, without decorating.
 
         Mirrors flask 3.1.3 sansio/scaffold.py: Scaffold.register_error_handler.
@@ -309,6 +318,6 @@ class AppMixin(Scaffold):
     json: JSONProvider
     logger: Logger
     response_class: type[Response]
-    ensure_sync: Callable[[View], View]
+    ensure_sync: Callable[[Callable[..., t.Any]], Callable[..., t.Any]]
     finalize_request: Callable[..., Response]
     url_for: Callable[..., str]

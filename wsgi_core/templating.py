@@ -5,9 +5,10 @@ from __future__ import annotations
 import typing as t
 from functools import cached_property, partial
 
+from . import typing as ft
 from .context import _cv_request, current_app, g, request, session
 from .helpers import get_flashed_messages, stream_with_context
-from .scaffold import AppMixin, Decorator, Scaffold, View, decorating, setupmethod
+from .scaffold import AppMixin, Decorator, Scaffold, decorating, setupmethod
 from .signals import before_render_template, template_rendered
 
 if t.TYPE_CHECKING:
@@ -90,17 +91,17 @@ class Templating(AppMixin):
         context.update(passed)
 
     @setupmethod
-    def add_template_filter(self, f: View, name: str | None = None) -> None:
+    def add_template_filter(self, f: ft.TemplateFilterCallable, name: str | None = None) -> None:
         """Add a template filter under ``name`` or its own."""
         self.jinja_env.filters[name or f.__name__] = f
 
     @setupmethod
-    def add_template_test(self, f: View, name: str | None = None) -> None:
+    def add_template_test(self, f: ft.TemplateTestCallable, name: str | None = None) -> None:
         """Add a template test under ``name`` or its own."""
         self.jinja_env.tests[name or f.__name__] = f
 
     @setupmethod
-    def add_template_global(self, f: View, name: str | None = None) -> None:
+    def add_template_global(self, f: ft.TemplateGlobalCallable, name: str | None = None) -> None:
         """Add a function that templates can call under ``name`` or its own."""
         self.jinja_env.globals[name or f.__name__] = f
 
@@ -115,17 +116,17 @@ class BlueprintTemplating(Scaffold):
     record_once: Callable[[Callable[..., None]], None]
 
     @setupmethod
-    def add_app_template_filter(self, f: View, name: str | None = None) -> None:
+    def add_app_template_filter(self, f: ft.TemplateFilterCallable, name: str | None = None) -> None:
         """Add a filter for every template of the app."""
         self.record_once(lambda state: state.app.add_template_filter(f, name))
 
     @setupmethod
-    def add_app_template_test(self, f: View, name: str | None = None) -> None:
+    def add_app_template_test(self, f: ft.TemplateTestCallable, name: str | None = None) -> None:
         """Add a test for every template of the app."""
         self.record_once(lambda state: state.app.add_template_test(f, name))
 
     @setupmethod
-    def add_app_template_global(self, f: View, name: str | None = None) -> None:
+    def add_app_template_global(self, f: ft.TemplateGlobalCallable, name: str | None = None) -> None:
         """Add a function that every template of the app can call."""
         self.record_once(lambda state: state.app.add_template_global(f, name))
 

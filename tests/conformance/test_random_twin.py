@@ -21,6 +21,7 @@ from tests.conformance.random_twin.program import (
     Func,
     Handler,
     Hook,
+    LateRule,
     Mount,
     Op,
     Options,
@@ -87,6 +88,9 @@ BODY_ENVIRONS = ((TERMINATED,), (CHUNKED,), (TERMINATED, CHUNKED))
 BODY_STEPS = ("data", "data uncached", "text", "data or form", "json", "json forced", "form", "files", "stream start")
 
 FOUND = {
+    "of two rules for one path the one that was added later answered": Program(
+        Scope((View(), View(("/b",))), late_rules=(LateRule(0, "/b"),)), (Call("/b"), Call("/b", "OPTIONS"))
+    ),
     "a length of digits that aren't ASCII was taken for a number": Program(
         Scope(ONE_VIEW, (Hook("before_request", Func(ops=("data", "text"))),)), (Call(length="\u0663"),)
     ),

@@ -4,23 +4,60 @@ Nothing here knows of HTTP or of the core. A request gets here when its body has
 `strict_json.loads(body)` gives the payload, `ModelRepository(...).get("churn").predict(payload)` the answer.
 """
 
-from .card import Card as Card
-from .card import Feature as Feature
-from .card import Output as Output
-from .check import Report as Report
-from .check import check_repository as check_repository
-from .errors import InputError as InputError
-from .errors import InvalidFeatures as InvalidFeatures
-from .errors import InvalidInput as InvalidInput
-from .errors import InvalidTensors as InvalidTensors
-from .errors import MissingFeatures as MissingFeatures
-from .errors import ModelError as ModelError
-from .errors import ModelNotFound as ModelNotFound
-from .model import Model as Model
-from .repository import Entry as Entry
-from .repository import ModelRepository as ModelRepository
-from .repository import Reload as Reload
-from .repository import default_models_dir as default_models_dir
-from .schema import InputSchema as InputSchema
-from .strict_json import JSONError as JSONError
-from .tensors import TensorSpec as TensorSpec
+from __future__ import annotations
+
+import typing as t
+from importlib import import_module
+
+if t.TYPE_CHECKING:
+    from .card import Card as Card
+    from .card import Feature as Feature
+    from .card import Output as Output
+    from .check import Report as Report
+    from .check import check_repository as check_repository
+    from .errors import InputError as InputError
+    from .errors import InvalidFeatures as InvalidFeatures
+    from .errors import InvalidInput as InvalidInput
+    from .errors import InvalidTensors as InvalidTensors
+    from .errors import MissingFeatures as MissingFeatures
+    from .errors import ModelError as ModelError
+    from .errors import ModelNotFound as ModelNotFound
+    from .model import Model as Model
+    from .repository import Entry as Entry
+    from .repository import ModelRepository as ModelRepository
+    from .repository import Reload as Reload
+    from .repository import default_models_dir as default_models_dir
+    from .schema import InputSchema as InputSchema
+    from .strict_json import JSONError as JSONError
+    from .tensors import TensorSpec as TensorSpec
+
+# Imported on first use: who needs the clock of `timing` alone does not wait for NumPy.
+_MODULES = {
+    "Card": "card",
+    "Feature": "card",
+    "Output": "card",
+    "Report": "check",
+    "check_repository": "check",
+    "InputError": "errors",
+    "InvalidFeatures": "errors",
+    "InvalidInput": "errors",
+    "InvalidTensors": "errors",
+    "MissingFeatures": "errors",
+    "ModelError": "errors",
+    "ModelNotFound": "errors",
+    "Model": "model",
+    "Entry": "repository",
+    "ModelRepository": "repository",
+    "Reload": "repository",
+    "default_models_dir": "repository",
+    "InputSchema": "schema",
+    "JSONError": "strict_json",
+    "TensorSpec": "tensors",
+}
+
+
+def __getattr__(name: str) -> t.Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    return value

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 import socket
 import sys
-import typing as t
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from ..inference import ModelError
+from ..cli import ScriptInfo
 from ..shared.observability.logs import log_to_stderr, wanted_level
 from ..shared.settings import Settings
 from ..shared.settings.addresses import bracketed
 from ..shared.settings.options import load_for_command, settings_options
-from ..shared.settings.schema import SERVICES
 from . import Server
+from .application import StartError as StartError
+from .application import describe, load_application
 from .memory import keep_what_is_loaded
+from .processes import Processes, process_count
+from .protocols import RunningServer
 from .signals import stop_on_signals
 
 EXIT_UNANSWERED = 1
 EXIT_PORT = 2
-EXIT_MODEL = 3
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -47,24 +48,17 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def load_service(settings: Settings) -> t.Any:
-    """The service on the framework that is set. Raises ModelError, ImportError without Flask."""
-    return importlib.import_module(SERVICES[settings.framework]).create_app(settings=settings)
+def make_server(settings: Settings, log: str | None = None) -> RunningServer:
+    """Return a server that listens already and serves when it is run; `stop` ends it, from any thread.
 
-
-class StartError(Exception):
-    """The server cannot start. The text is one line: what is wrong, and what to do; `code` is for the process's end."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-def make_server(settings: Settings) -> Server:
-    """A server that listens already and serves when it is run; `Server.stop` ends it, from any thread.
-
-    Raises StartError.
+    With several processes and a `log` each process writes a file of its own, with its number in the name, and hands
+    warnings to this process. Without a `log` all write to stderr. Raises StartError.
     """
+    return _make_server(settings, log)[0]
+
+
+def _make_server(settings: Settings, log: str | None = None) -> tuple[RunningServer, str]:
+    """Return a server, and what the start says of its application."""
     host, port = settings.host, settings.port
     try:
         sock = bind(host, port)
@@ -73,55 +67,52 @@ def make_server(settings: Settings) -> Server:
         message = f"cannot listen on {host}:{port}: {reason}. Choose another --port or --host."
         raise StartError(message, EXIT_PORT) from e
     try:
-        server = Server(_load_or_refuse(settings), sock, settings)
+        if process_count(settings) > 1:
+            processes = Processes(sock, settings, log)
+            return processes, processes.about
+        app = load_application(settings)
+        server = Server(app, sock, settings)
     except BaseException:
         sock.close()
         raise
     keep_what_is_loaded()
-    return server
+    return server, describe(app, settings)
 
 
-def _load_or_refuse(settings: Settings) -> t.Any:
-    try:
-        return load_service(settings)
-    except ModelError as e:
-        raise StartError(str(e), EXIT_MODEL) from e
-    except ModuleNotFoundError as e:
-        if e.name != "flask":
-            raise
-        raise StartError("the Flask twin needs Flask: pip install 'wsgi_core[flask]'", 1) from e
-
-
-@click.command("serve", short_help="Serve the models with waitress.")
+@click.command("serve", short_help="Serve the models, or any WSGI application, with waitress.")
 @settings_options
-def serve_command(config: Path | None, **options: object) -> None:
-    """Serve the models over HTTP with waitress.
+@click.pass_context
+def serve_command(ctx: click.Context, /, config: Path | None, **options: object) -> None:
+    """Serve the models over HTTP with waitress, or with --app any WSGI application.
 
-    A signal to stop, Ctrl-C among them, lets every request that is there be answered; a second one ends it at once.
+    The first signal to stop (Ctrl-C, SIGTERM) lets every accepted request finish. The second ends the server at once.
 
-    Exit code 1: it ended with requests unanswered; 2: the address can't be listened on, or a setting does not fit; 3: a
-    model can't be loaded.
+    Exit code 1: the server ended with requests unanswered; 2: it cannot listen on the address, or a setting is invalid;
+    3: a model or the application cannot be loaded.
     """
+    if ctx.parent is not None and ctx.parent.get_parameter_source("app") is ParameterSource.COMMANDLINE:
+        # wsgi-core --app module:app serve
+        options["app"] = options["app"] or ctx.parent.ensure_object(ScriptInfo).app_import_path
     settings = load_for_command(config, options).settings
     log_to_stderr(wanted_level(settings.access_log), settings.log_format)
     try:
-        server = make_server(settings)
+        server, about = _make_server(settings)
     except StartError as error:
         click.secho(f"Error: {error}", err=True, fg="red")
         sys.exit(error.code)
     with stop_on_signals(server):
-        _announce(server, settings)
-        everybody = server.run()
-    if not everybody:
+        _announce(server.port, about, settings)
+        complete = server.run()
+    if not complete:
         # A thread may still be inside the runtime, from which the interpreter's orderly end could not take it.
         logging.shutdown()
         sys.stdout.flush()
         os._exit(EXIT_UNANSWERED)
 
 
-def _announce(server: Server, settings: Settings) -> None:
-    models = server.app.extensions["models"]
-    names = ", ".join([*(model.id for model in models.models), *(f"{name} (on demand)" for name in models.waiting)])
-    click.echo(f"Serving on http://{bracketed(settings.host)}:{server.port} (Ctrl-C stops)")
-    click.echo(f"  framework {settings.framework}, models {names}, {settings.threads} threads")
+def _announce(port: int, about: str, settings: Settings) -> None:
+    processes = process_count(settings)
+    workers = f"{settings.threads} threads" + (f" in each of {processes} processes" if processes > 1 else "")
+    click.echo(f"Serving on http://{bracketed(settings.host)}:{port} (Ctrl-C stops)")
+    click.echo(f"  {about}, {workers}")
     sys.stdout.flush()

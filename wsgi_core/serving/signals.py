@@ -9,7 +9,7 @@ import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .server import Server
+from .protocols import RunningServer
 
 # Windows has SIGBREAK, others have SIGHUP, which a closed terminal sends.
 _AT_ONCE_THE_SECOND_TIME = [
@@ -19,7 +19,7 @@ _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 
 
 @contextmanager
-def stop_on_signals(server: Server) -> Iterator[None]:
+def stop_on_signals(server: RunningServer) -> Iterator[None]:
     """Inside: the first signal stops ``server``, the second ends it at once.
 
     In another thread than the main one there are no signals, and whoever runs the server there calls `stop` itself.
@@ -56,7 +56,7 @@ def _wanted() -> list[int]:
     return [*_AT_ONCE_THE_SECOND_TIME, _HANG_UP]
 
 
-def _on_closed_console(server: Server, ended: threading.Event) -> t.Callable[[], None]:
+def _on_closed_console(server: RunningServer, ended: threading.Event) -> t.Callable[[], None]:
     """Stop when the console window is closed, or the user logs off: Windows ends the process when this returns.
 
     Source: SetConsoleCtrlHandler and HandlerRoutine in Microsoft's documentation of consoles; 5 seconds are allowed.

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..cli import NoAppException, ScriptInfo, _parse_app_name, prepare_import
+from ..cli import NoAppException, ScriptInfo, parse_app_name, prepare_import
 from .align import compare
 from .answer import compare_answers
 from .drive import build_environ, recording, trace
@@ -56,7 +56,7 @@ def _load(spec: str) -> t.Any:
 
 
 def _find(module: ModuleType, name: str) -> t.Any:
-    attribute, args, kwargs = _parse_app_name(name or _usual_name(module))
+    attribute, args, kwargs = parse_app_name(name or _usual_name(module))
     found = getattr(module, attribute)
     return found if hasattr(found, "wsgi_app") else found(*args, **kwargs)
 

@@ -184,7 +184,7 @@ def wait_until_sent(load: Load, count: int) -> None:
 def test_no_request_is_lost_when_a_process_behind_nginx_is_killed_under_load(tmp_path: Path):
     needs("nginx")
     first, front = ports_in_a_row(2), ports_in_a_row(1)
-    conf = files(tmp_path / "conf", "nginx", "--port", str(first), "--processes", "2", "--listen", str(front))
+    conf = files(tmp_path / "conf", "nginx", "--port", str(first), "--servers", "2", "--listen", str(front))
     with ExitStack() as stack:
         serve = ("-m", "wsgi_core", "serve", "--port")
         backends = [stack.enter_context(Server(*serve, str(first + number))) for number in range(2)]
@@ -216,7 +216,7 @@ def status(port: int, path: str) -> int:
 def test_nginx_passes_on_that_all_processes_are_busy(tmp_path: Path):
     needs("nginx")
     first, front = ports_in_a_row(2), ports_in_a_row(1)
-    conf = files(tmp_path / "conf", "nginx", "--port", str(first), "--processes", "2", "--listen", str(front))
+    conf = files(tmp_path / "conf", "nginx", "--port", str(first), "--servers", "2", "--listen", str(front))
     with ExitStack() as stack:
         serve = ("-m", "wsgi_core", "serve", "--threads", "1", "--max-waiting", "0", "--port")
         for number in range(2):
@@ -258,6 +258,15 @@ def test_gunicorn_serves_with_its_configuration(tmp_path: Path, framework: str):
         response.read()
         assert response.status == 413, "the settings are passed on"
         connection.close()
+
+
+@pytest.mark.parametrize("processes", ["1", "auto"])
+def test_gunicorn_serves_an_application_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: str):
+    text = files(tmp_path, "gunicorn", "--app", "mine:create_app()", "--processes", processes)["gunicorn.conf.py"]
+    values: dict[str, object] = {}
+    exec(text, values)
+    assert values["wsgi_app"] == "mine:create_app()"
+    assert values["workers"] == (1 if processes == "1" else os.cpu_count())
 
 
 # Containers
@@ -358,11 +367,12 @@ def test_the_web_config_hands_over_what_it_was_given(tmp_path: Path):
     root = ElementTree.fromstring(files(tmp_path, "iis", *args)["web.config"].encode("utf-8"))
     (platform,) = root.iter("httpPlatform")
     assert platform.get("processPath") == python
-    assert platform.get("processesPerApplication") == "3"
     assert platform.get("requestTimeout") == "00:02:00"
     assert str(platform.get("arguments")).endswith("--host 127.0.0.1 --port %HTTP_PLATFORM_PORT%")
     variables = {one.get("name"): one.get("value") for one in platform.iter("environmentVariable")}
-    assert variables == {"PYTHONUTF8": "1", "WSGI_CORE_MODELS": models, "WSGI_CORE_REQUEST_TIMEOUT": "70.0"}
+    assert variables == {
+        "PYTHONUTF8": "1", "WSGI_CORE_MODELS": models, "WSGI_CORE_PROCESSES": "3", "WSGI_CORE_REQUEST_TIMEOUT": "70.0",
+    }  # fmt: skip
 
 
 def test_winsw_starts_what_it_was_given(tmp_path: Path):
@@ -379,7 +389,7 @@ def test_winsw_starts_what_it_was_given(tmp_path: Path):
 
 
 def test_every_template_is_used():
-    templates = ROOT / "wsgi_core" / "deploy" / "templates"
+    templates = ROOT / "wsgi_core" / "commands" / "deploy" / "templates"
     used = itertools.chain.from_iterable(
         [f"{target.name}/{name}" for name in (*target.files, "next.txt")] for target in TARGETS
     )

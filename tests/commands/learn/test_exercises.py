@@ -47,7 +47,7 @@ def test_a_solution_passes(exercise: Exercise, tmp_path: Path):
 @by_name
 def test_where_to_look_exists(exercise: Exercise):
     for file in re.findall(r"wsgi_core/[\w/]+\.py", exercise.look):
-        assert (Path(__file__).parents[2] / file).exists()
+        assert (Path(__file__).parents[3] / file).exists()
 
 
 def test_check_says_what_is_missing(tmp_path: Path):

@@ -7,7 +7,7 @@ import typing as t
 from collections.abc import Callable
 
 from .ends import ENDS, ERRORS, stream
-from .program import Func, Hook, Mount, Scope, Stream
+from .program import Func, Hook, Mount, Options, Scope, Stream
 from .world import LOGGER_NAME, World, plain
 
 ROOT = os.path.abspath(os.sep)  # given, so that nobody searches for it; no file is opened there
@@ -96,10 +96,16 @@ def _fill(world: World, target: t.Any, scope: Scope, name: str) -> None:
         made = make_function(world, f"{name}v{number}", view.func)
         for rule in view.rules:
             text, own = (rule, ()) if isinstance(rule, str) else rule
-            options = {key: dict(value) if key == "defaults" else value for key, value in (*view.options, *own)}
-            target.add_url_rule(text, f"v{number}", made, methods=view.methods, **options)
+            target.add_url_rule(text, f"v{number}", made, methods=view.methods, **_rule_options((*view.options, *own)))
+    for late in scope.late_rules:
+        options = _rule_options(late.options)
+        target.add_url_rule(late.rule, f"v{late.view}", methods=late.methods, **options)
     for number, mount in enumerate(scope.mounts):
         _mount(world, target, mount, f"b{number}", name)
+
+
+def _rule_options(options: Options) -> dict[str, t.Any]:
+    return {key: dict(value) if key == "defaults" else value for key, value in options}
 
 
 def _mount(world: World, target: t.Any, mount: Mount, own_name: str, parent_name: str) -> None:

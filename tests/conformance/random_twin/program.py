@@ -83,6 +83,16 @@ class View(Brief):
 
 
 @dataclass(frozen=True, repr=False)
+class LateRule(Brief):
+    """A rule for the endpoint of the view number `view` of its scope, added after all views."""
+
+    view: int = 0
+    rule: str = "/"
+    methods: tuple[str, ...] | None = None
+    options: Options = ()
+
+
+@dataclass(frozen=True, repr=False)
 class Scope(Brief):
     """What an app and a blueprint both have."""
 
@@ -92,6 +102,7 @@ class Scope(Brief):
     mounts: tuple[Mount, ...] = ()
     prefix: str | None = None
     defaults: Options = ()
+    late_rules: tuple[LateRule, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)

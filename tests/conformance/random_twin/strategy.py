@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from .ends import ERRORS, RAISES, RETURNS
 from .ops import OPS
-from .program import Call, Func, Handler, Hook, Mount, Op, Options, Program, Scope, Stream, View
+from .program import Call, Func, Handler, Hook, LateRule, Mount, Op, Options, Program, Scope, Stream, View
 
 Draw = t.Callable[[st.SearchStrategy[t.Any]], t.Any]
 
@@ -24,6 +24,18 @@ RULES = (
     "/<any(u, v):k>/", "/<uuid:u>", "/<string(length=2):x>", "/a/b/c", "/\u00e9", "/a/<path:p>/b", "/b|c", "/a//b",
     "/a.b/",
 )  # fmt: skip
+# Rules of which several answer for one path.
+SHARED_RULES = (
+    ("/a",),
+    ("/a", "/b"),
+    ("/a/", "/a"),
+    ("/", "/a", "/a/"),
+    ("/a/b", "//a/b", "/a//b"),
+    ("/<x>", "/<int:n>", "/7"),
+    ("/<x>", "/<string:x>", "/<path:x>"),
+    ("/n/", "/n/<int:n>"),
+    ("/a/<x>", "/<x>/a", "/a/a"),
+)
 DEFAULT_RULES = (("/n/", (("defaults", (("n", 1),)),)), "/n/<int:n>")
 METHODS = (
     ("GET", "POST"),
@@ -188,6 +200,7 @@ _plain_op, _response_op, _rare_op = _pool(*PLAIN_OPS), _pool(*RESPONSE_OPS), _po
 _late_op = _pool("kept on close", "kept data")
 _op_with_arguments = _pool(*sorted(OPS_WITH_ARGUMENTS))
 _any_return, _any_raise = _pool(*RETURNS), _pool(*RAISES)
+_shared_rules = st.sampled_from(SHARED_RULES)
 _rule, _method_set, _view_options = _pool(*RULES), st.sampled_from(METHODS), st.sampled_from(VIEW_OPTIONS)
 _endpoint, _url_values, _odd_path = _pool(*ENDPOINTS), st.sampled_from(URL_VALUES), _pool(*ODD_PATHS)
 _when, _code = _pool("now", "thread", "later"), st.sampled_from((404, 400, 500, 405))
@@ -285,6 +298,28 @@ def _view(draw: Draw, nested: bool) -> View:
     return View(rules, _hook_func(draw, "view"), methods, options)
 
 
+def _views_and_late_rules(draw: Draw, nested: bool) -> tuple[tuple[View, ...], tuple[LateRule, ...]]:
+    """One or two views; in a quarter of all draws several views that share their paths, and rules added later."""
+    if not _chance(draw, 25):
+        return tuple(_view(draw, nested) for _ in range(1 + _chance(draw, 50))), ()
+    rule = st.sampled_from(draw(_shared_rules))
+    views = tuple(_sharing_view(draw, rule) for _ in range(2 + draw(_small)))
+    late = tuple(_late_rule(draw, rule, len(views)) for _ in range(draw(_small)))
+    return views, late
+
+
+def _sharing_view(draw: Draw, rule: st.SearchStrategy[str]) -> View:
+    rules = tuple(draw(rule) for _ in range(1 + draw(_small)))
+    methods = draw(_method_set) if _chance(draw, 40) else None
+    return View(rules, _hook_func(draw, "view"), methods, draw(_view_options) if _chance(draw, 15) else ())
+
+
+def _late_rule(draw: Draw, rule: st.SearchStrategy[str], views: int) -> LateRule:
+    methods = draw(_method_set) if _chance(draw, 40) else None
+    options = draw(_view_options) if _chance(draw, 15) else ()
+    return LateRule(draw(st.integers(0, views - 1)), draw(rule), methods, options)
+
+
 def _handler(draw: Draw, in_blueprint: bool) -> Handler:
     return Handler(draw(_handler_key), _hook_func(draw, "handler"), in_blueprint and _chance(draw, 20))
 
@@ -303,13 +338,14 @@ _SIZES = {0: st.integers(0, 5), 1: st.integers(0, 3), 2: st.integers(0, 2), 3: s
 def _scope(draw: Draw, level: int = 0) -> Scope:
     """The app's (level 0) or a blueprint's content, nested blueprints down to level 3."""
     nested = level > 0
-    views = tuple(_view(draw, nested) for _ in range(1 + _chance(draw, 50)))
+    views, late = _views_and_late_rules(draw, nested)
     hooks = tuple(_hook(draw, nested) for _ in range(draw(_SIZES[level])))
     handlers = tuple(_handler(draw, nested) for _ in range(draw(_small)))
     mounts = tuple(_mount(draw, level + 1) for _ in range(_number_of_mounts(draw, level)))
     if not nested:
-        return Scope(views, hooks, handlers, mounts)
-    return Scope(views, hooks, handlers, mounts, draw(_prefix), draw(_defaults) if _chance(draw, 15) else ())
+        return Scope(views, hooks, handlers, mounts, late_rules=late)
+    defaults = draw(_defaults) if _chance(draw, 15) else ()
+    return Scope(views, hooks, handlers, mounts, draw(_prefix), defaults, late)
 
 
 def _number_of_mounts(draw: Draw, level: int) -> int:
@@ -333,7 +369,7 @@ def _mount(draw: Draw, level: int) -> Mount:
 def paths_of(scope: Scope, prefix: str = "") -> list[str]:
     """A path for each rule in `scope`, with something fitting in place of its variables."""
     found = []
-    for view in scope.views:
+    for view in (*scope.views, *(View((late.rule,)) for late in scope.late_rules)):
         for rule in view.rules:
             text = rule if isinstance(rule, str) else rule[0]
             found.append(VARIABLE.sub(lambda match: SAMPLES.get(match[1] or "", "xy"), _join(prefix, text)) or "/")

@@ -57,8 +57,8 @@ def test_no_other_file_is_served(client: Any, name: str):
 
 
 def test_without_the_files_the_page_says_what_to_install(client: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("wsgi_core.api.docs.ui_folder", lambda: None)
-    monkeypatch.setattr("flask_equiv.api.docs.ui_folder", lambda: None)
+    monkeypatch.setattr("wsgi_core.service.views.docs.ui_folder", lambda: None)
+    monkeypatch.setattr("flask_equiv.service.views.docs.ui_folder", lambda: None)
     page = client.get("/docs")
     assert page.status_code == 200
     assert "wsgi_core[ui]" in page.text

@@ -98,8 +98,8 @@ def test_the_page_comes_in_the_form_that_is_accepted(accept: str):
 
 SHARED = """
 import sys
-from wsgi_core.observability import Observation
-from wsgi_core.observability.metrics import process_metrics
+from wsgi_core.shared.observability import Observation
+from wsgi_core.shared.observability.metrics import process_metrics
 metrics = process_metrics()
 for _ in range(int(sys.argv[1])):
     one = Observation({"REQUEST_METHOD": "GET"})
@@ -110,7 +110,7 @@ for _ in range(int(sys.argv[1])):
     metrics.ran("churn", "1", 0.001)
 metrics.began(Observation({"REQUEST_METHOD": "GET"}))
 if sys.argv[1] == "3":
-    from wsgi_core.observability.metrics import render
+    from wsgi_core.shared.observability.metrics import render
     print(render("", None)[0].decode())
 """
 
@@ -131,7 +131,7 @@ def test_processes_that_share_a_folder_count_together(tmp_path: Path, monkeypatc
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs fork")
 def test_the_workers_of_gunicorn_answer_for_each_other(tmp_path: Path):
     config = tmp_path / "gunicorn.conf.py"
-    config.write_text("from wsgi_core.observability.gunicorn import child_exit, post_worker_init\n", encoding="utf-8")
+    config.write_text("from wsgi_core.shared.gunicorn import child_exit, post_worker_init\n", encoding="utf-8")
     command = ("-m", "gunicorn", "--config", str(config), "--workers", "2", "--bind", "127.0.0.1:0")
     environ = {"HOME": str(tmp_path), "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     logs = {"WSGI_CORE_ACCESS_LOG": "1", "WSGI_CORE_LOG_FORMAT": "json"}

@@ -20,7 +20,7 @@ def _forget() -> Iterator[None]:
 
 
 def test_the_files_are_found_and_the_package_is_not_imported():
-    code = "import sys; from wsgi_core.openapi.ui import ui_folder; print(ui_folder()); print('flask' in sys.modules)"
+    code = "import sys; from wsgi_core.shared.openapi import ui; print(ui.ui_folder()); print('flask' in sys.modules)"
     folder, imported = run("-c", code).stdout.splitlines()
     assert all((Path(folder) / name).is_file() for name in ui.FILES)
     assert imported == "False"

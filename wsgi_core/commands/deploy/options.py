@@ -52,7 +52,7 @@ class Deployment(BaseModel):
     name: Label = Field(default="wsgi-core", description="What the service is called.")
     python: Path = Field(default=sys.executable, description="The Python there that has wsgi_core.")
     user: User = Field(default="wsgi-core", description="The user to run as.")
-    processes: int = Field(default=2, ge=1, le=64, description="How many server processes.")
+    servers: int = Field(default=2, ge=1, le=64, description="How many servers, on the ports from --port upward.")
     server_name: Server = Field(default="_", description="The host name that is answered; _: every name.")
     listen: int = Field(default=80, ge=1, le=65535, description="The port that clients come to.")
     image: Image = Field(default="wsgi-core:latest", description="The container image.")

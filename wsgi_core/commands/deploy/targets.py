@@ -45,12 +45,12 @@ TARGETS = (
         {"service": "{name}.service", "instance": "{name}@.service"}, ("name", "python", "user"), escaping.systemd,
     ),
     Target(
-        "nginx", "nginx in front of several processes: one may die.",
-        {"nginx.conf": "{name}.conf"}, ("name", "processes", "server_name", "listen"), escaping.nginx,
+        "nginx", "nginx in front of several servers: one may die.",
+        {"nginx.conf": "{name}.conf"}, ("name", "servers", "server_name", "listen"), escaping.nginx,
     ),
     Target(
         "gunicorn", "A configuration for gunicorn, where waitress is not wanted.",
-        {"gunicorn.conf": "gunicorn.conf.py"}, ("processes",), escaping.python,
+        {"gunicorn.conf": "gunicorn.conf.py"}, (), escaping.python, {"processes": "2"},
     ),
     Target(
         "docker", "A Dockerfile: two stages, no root, a health check.",
@@ -69,7 +69,7 @@ TARGETS = (
     ),
     Target(
         "iis", "A web.config for IIS with HttpPlatformHandler.",
-        {"web.config": "web.config"}, ("python", "processes"), escaping.xml,
+        {"web.config": "web.config"}, ("python",), escaping.xml,
     ),
     Target(
         "winsw", "The XML for WinSW, which makes a Windows service.",
@@ -84,7 +84,7 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
     environment = _environment(target.escape)
     environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready)
     values = _values(target, deployment, loaded)
-    _refuse_ports(target, loaded.settings.port, deployment.processes)
+    _refuse_ports(target, loaded.settings.port, deployment.servers)
     _refuse_models(target, loaded.settings.models)
     return {
         file.format(name=deployment.name): environment.get_template(f"{target.name}/{template}").render(values)
@@ -92,12 +92,12 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
     }
 
 
-def _refuse_ports(target: Target, first: int, processes: int) -> None:
+def _refuse_ports(target: Target, first: int, servers: int) -> None:
     """Raise EscapeError for a port that nobody could be told, or that does not exist."""
     if first == 0 and target.name in ("nginx", "docker", "kubernetes", "kserve"):
         raise EscapeError("--port 0: the files need a port that is known; give 1 to 65535")
-    if target.name == "nginx" and first + processes - 1 > 65535:
-        raise EscapeError(f"--port {first}: with {processes} processes the last port is beyond 65535; give a lower one")
+    if target.name == "nginx" and first + servers - 1 > 65535:
+        raise EscapeError(f"--port {first}: with {servers} servers the last port is beyond 65535; give a lower one")
 
 
 def _refuse_models(target: Target, models: Path | None) -> None:
@@ -142,7 +142,8 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
         "idle_seconds": max(1, int(settings.idle_timeout * 0.8)),
         "stop_pause": f"{settings.stop_pause:.10g}",
         "backend": local_host(settings.host), "bind": f"{bracketed(settings.host)}:{settings.port}",
-        "module": SERVICES[settings.framework], "in_home": any(p.startswith(_HOMES) for p in paths),
+        "wsgi_app": settings.app or f"{SERVICES[settings.framework]}:create_app()",
+        "in_home": any(p.startswith(_HOMES) for p in paths),
         "paths": [path for path in paths if path],
         "health_check": _health_check(settings), "health_host": _health_host(settings),
         "variables": as_variables(loaded, target.has_files),

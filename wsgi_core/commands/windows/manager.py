@@ -28,7 +28,9 @@ _RESET_SECONDS = 3600
 
 # NOTE: never sys.executable itself: in a virtual environment that is a launcher, which starts the real Python as a
 # process of its own, and the manager only speaks with the process that it started.
-_BOOT = "import site,sys;site.addsitedir(sys.argv[1]);from wsgi_core.windows.host import main;main(sys.argv[2:])"
+_BOOT = (
+    "import site,sys;site.addsitedir(sys.argv[1]);from wsgi_core.commands.windows.host import main;main(sys.argv[2:])"
+)
 
 _STATES = {1: "stopped", 2: "starting", 3: "stopping", 4: "running"}
 _STOPPED, _RUNNING = 1, 4

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import os
 import threading
 import typing as t
 
 from ...serving.command import StartError, make_server
-from ...shared.observability.logs import JSONFormatter, TextFormatter
+from ...shared.observability.logs import log_to_handlers, rotating_file, wanted_level
 from ...shared.settings import Settings
 from ...shared.settings.sources import ConfigurationError, load_settings
 
 if t.TYPE_CHECKING:
-    from ...serving import Server
+    from ...serving.protocols import RunningServer
 
 EXIT_SETTINGS = 2
-_LOG_BYTES, _LOG_FILES = 10 << 20, 8
 
 logger = logging.getLogger("wsgi_core.commands.windows")
 
@@ -40,7 +38,7 @@ class Worker:
         self._name, self._log, *words = arguments
         self._variables = dict(word.split("=", 1) for word in words)
         self._events = events
-        self._server: Server | None = None
+        self._server: RunningServer | None = None
         self._lock = threading.Lock()
         self.stopping = False
         """Whether `stop` was called."""
@@ -74,11 +72,11 @@ class Worker:
             if self._server is not None:
                 self._server.stop()
 
-    def _prepare(self) -> Server:
+    def _prepare(self) -> RunningServer:
         settings = load_settings(environ={**os.environ, **self._variables}).settings
         self.stop_milliseconds = stop_milliseconds(settings)
         log_to(self._log, settings, self._events)
-        server = make_server(settings)
+        server = make_server(settings, self._log)
         with self._lock:
             self._server = server
             if self.stopping:
@@ -97,14 +95,8 @@ def stop_milliseconds(settings: Settings) -> int:
 
 def log_to(log: str, settings: Settings, events: Events) -> None:
     """Warnings and worse go to ``events``; everything, the access log too, into the file ``log`` if it is given."""
-    handlers: list[logging.Handler] = [EventHandler(events)]
-    if log:
-        handlers.append(
-            logging.handlers.RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, encoding="utf-8")
-        )
-    for handler in handlers:
-        handler.setFormatter(JSONFormatter() if settings.log_format == "json" else TextFormatter())
-    logging.basicConfig(level=logging.INFO if settings.access_log else logging.WARNING, handlers=handlers, force=True)
+    handlers = [EventHandler(events), *([rotating_file(log)] if log else [])]
+    log_to_handlers(handlers, wanted_level(settings.access_log), settings.log_format)
 
 
 class EventHandler(logging.Handler):

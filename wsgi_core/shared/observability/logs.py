@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from typing import Any
 
 from .observation import Observation, observed_request
@@ -72,6 +74,18 @@ def log_to_stderr(level: int, log_format: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler])
+
+
+def log_to_handlers(handlers: Sequence[logging.Handler], level: int, log_format: str) -> None:
+    """Write the log of this process to these handlers, as `text` or as `json`, in place of those that it had."""
+    for handler in handlers:
+        handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=level, handlers=handlers, force=True)
+
+
+def rotating_file(path: str) -> logging.Handler:
+    """Return a handler for a log file that is kept below a size: at 10 MiB it begins anew, and 8 old files stay."""
+    return RotatingFileHandler(path, maxBytes=10 << 20, backupCount=8, encoding="utf-8")
 
 
 def _access_fields(observation: Observation) -> dict[str, Any]:

@@ -18,6 +18,7 @@ SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
 Secret = Annotated[SecretStr, Field(min_length=16)]
 EndpointURL = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 
+OwnPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
 
 # The import name of the service's package on each framework. By name: the core never imports Flask.
 SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
@@ -35,6 +36,20 @@ class Settings(BaseModel):
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on; 0: any free one.")
     framework: t.Literal["wsgi_core", "flask"] = Field(
         default="wsgi_core", description="Whose lifecycle the requests pass through; the answers are the same."
+    )
+
+    app: str | None = Field(
+        default=None, min_length=1,
+        description="Any WSGI application instead of the service: module:name, or module:factory(args).",
+    )  # fmt: skip
+    processes: Annotated[int, Field(ge=1, le=256)] | t.Literal["auto"] = Field(
+        default=1, description="Server processes that share the port; auto: one for each CPU core."
+    )
+    health_path: OwnPath | None = Field(
+        default=None, description="With an application of your own: a path that the server answers for health checks."
+    )
+    metrics_path: OwnPath | None = Field(
+        default=None, description="With an application of your own: a path that the server answers for Prometheus."
     )
 
     # What is logged.

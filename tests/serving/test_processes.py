@@ -1,0 +1,214 @@
+"""Several server processes on one port: they share the work, the metrics and the models, and one may die."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conformance.cases import GOOD
+from tests.processes import Server, run
+from wsgi_core.inference import default_models_dir
+from wsgi_core.serving.processes import process_count
+from wsgi_core.shared.settings import Settings
+
+PATIENCE = 30
+APP = """
+import os, time
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(0.3)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]
+"""
+
+
+@pytest.fixture(scope="module")
+def app_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("app") / "pids.py"
+    file.write_text(APP, encoding="utf-8")
+    return file
+
+
+@contextlib.contextmanager
+def served(*options: str, processes: int = 2) -> Iterator[Server]:
+    command = ("-m", "wsgi_core", "serve", "--port", "0", "--processes", str(processes), *options)
+    with Server(*command) as server:
+        yield server.ready()
+
+
+def ask(server: Server, path: str = "/", method: str = "GET", body: str | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def wait_until(true: Callable[[], Any]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def workers(server: Server) -> list[psutil.Process]:
+    """The server processes below the parent, without multiprocessing's resource tracker."""
+    found = psutil.Process(server.process.pid).children(recursive=True)
+    return [process for process in found if "spawn_main" in " ".join(process.cmdline())]
+
+
+def pids(server: Server, number: int) -> Counter[int]:
+    """How many of so many requests at once each process answered."""
+    found: Counter[int] = Counter()
+
+    def one() -> None:
+        found[int(ask(server, "/slow")[1])] += 1
+
+    threads = [threading.Thread(target=one) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found.total() == number
+    return found
+
+
+def test_as_many_as_there_are_cores():
+    assert process_count(Settings(processes=3)) == 3
+    assert (
+        process_count(Settings(processes="auto")) == len(psutil.Process().cpu_affinity())
+        if hasattr(psutil.Process, "cpu_affinity")
+        else (os.cpu_count() or 1)
+    )
+
+
+def test_requests_are_shared_and_a_stop_answers_all_of_them(app_file: Path):
+    with served("--app", str(app_file)) as server:
+        wait_until(lambda: len(pids(server, 8)) == 2)
+        assert "in each of 2 processes" in "".join(server.lines)
+        answers: list[int] = []
+        threads = [threading.Thread(target=lambda: answers.append(ask(server, "/slow")[0])) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.15)
+        server.process.terminate()
+        for thread in threads:
+            thread.join()
+        assert answers == [200] * 6
+        if sys.platform != "win32":  # where terminate() is not a signal
+            assert server.process.wait(PATIENCE) == 0
+        server.stop()
+        assert "Traceback" not in "".join(server.lines)
+
+
+def test_a_process_that_is_killed_is_started_again_and_loses_what_it_held(app_file: Path):
+    with served("--app", str(app_file)) as server:
+        wait_until(lambda: len(pids(server, 8)) == 2)
+        victim = next(iter(pids(server, 4)))
+        kept = {process.pid for process in workers(server)} - {victim}
+        lost: list[str] = []
+        answered: list[int] = []
+        done = threading.Event()
+
+        def go_on() -> None:
+            while not done.is_set():
+                try:
+                    answered.append(int(ask(server)[1]))
+                except (OSError, http.client.HTTPException) as error:
+                    lost.append(repr(error))
+
+        threads = [threading.Thread(target=go_on) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        psutil.Process(victim).kill()
+        wait_until(lambda: set(answered[-50:]) - kept - {victim})  # the process that takes its place answers
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert len(lost) <= len(threads)  # those that it held
+        assert len(workers(server)) == 2
+        assert f"(pid {victim}) ended with exit code" in "".join(server.lines)
+
+
+def test_metrics_speak_for_all_processes(app_file: Path):
+    with served("--app", str(app_file), "--metrics-path", "/metrics") as server:
+        wait_until(lambda: len(pids(server, 8)) == 2)
+        before = requests(server)
+        for _ in range(10):
+            ask(server)
+        assert {requests(server) - before for _ in range(3)} == {10}
+
+
+def requests(server: Server) -> int:
+    text = ask(server, "/metrics")[1].decode()
+    lines = re.findall(r"^http_server_request_duration_seconds_count\{.*\} (\S+)$", text, re.M)
+    return int(sum(map(float, lines)))
+
+
+def test_a_reload_reaches_every_process(tmp_path: Path):
+    shutil.copytree(default_models_dir() / "churn", tmp_path / "churn")
+    with served("--models", str(tmp_path), "--model-control") as server:
+        assert ask(server, "/predict", "POST", json.dumps(GOOD))[0] == 200
+        shutil.copytree(default_models_dir() / "identity", tmp_path / "identity")
+        status, body = ask(server, "/v2/repository/reload", "POST", "{}")
+        assert (status, json.loads(body)["added"]) == (200, ["identity/1"])
+        # Each request may meet the other process: both must know the model by now.
+        assert {ask(server, "/v2/models/identity")[0] for _ in range(20)} == {200}
+        assert ask(server, "/v2/repository/models/identity/unload", "POST", "{}")[0] == 200
+        assert {ask(server, "/v2/models/identity")[0] for _ in range(20)} == {404}
+
+
+def test_models_that_cannot_be_loaded_are_exit_code_3_and_the_reason(tmp_path: Path):
+    (tmp_path / "broken" / "1").mkdir(parents=True)
+    (tmp_path / "broken" / "1" / "model.onnx").write_bytes(b"no model")
+    done = run("-m", "wsgi_core", "serve", "--port", "0", "--processes", "2", "--models", str(tmp_path))
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert "broken" in line
+
+
+def test_an_application_that_cannot_be_loaded_is_exit_code_3_too(tmp_path: Path):
+    done = run("-m", "wsgi_core", "serve", "--port", "0", "--processes", "2", "--app", "none", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.startswith("Error: --app none: there is no module 'none'")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_without_the_parent_the_processes_end(app_file: Path):
+    with served("--app", str(app_file)) as server:
+        found = workers(server)
+        assert len(found) == 2
+        server.process.send_signal(signal.SIGKILL)
+        gone, alive = psutil.wait_procs(found, PATIENCE)
+        assert (len(gone), alive) == (2, [])
+
+
+def test_nothing_is_left_behind(app_file: Path, tmp_path: Path):
+    command = ("-m", "wsgi_core", "serve", "--port", "0", "--processes", "2", "--app", str(app_file))
+    with Server(*command, TMPDIR=str(tmp_path), TEMP=str(tmp_path)) as server:
+        found = [*workers(server.ready())]
+        assert list(tmp_path.glob("wsgi-core-metrics-*"))
+        if sys.platform != "win32":
+            server.process.terminate()
+            assert server.process.wait(PATIENCE) == 0
+            assert list(tmp_path.glob("wsgi-core-metrics-*")) == []
+            assert not any(process.is_running() for process in found)

@@ -1,0 +1,137 @@
+"""Find the application to serve: the inference service, or any WSGI application that `--app` names."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import traceback
+import typing as t
+
+from ..cli import NoAppException, call_factory, parse_app_name, prepare_import
+from ..shared.settings import Settings
+from ..shared.settings.schema import SERVICES
+from .monitoring import MonitoredApplication
+
+if t.TYPE_CHECKING:
+    from types import ModuleType
+
+EXIT_APPLICATION = 3
+
+_NAMES = ("app", "application")
+_FACTORIES = ("create_app", "make_app")
+
+
+class StartError(Exception):
+    """The server cannot start. The text is one line: what is wrong, and what to do. `code` is the exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __reduce__(self) -> tuple[type[StartError], tuple[str, int]]:
+        return type(self), (str(self), self.code)
+
+
+def load_application(settings: Settings) -> t.Any:
+    """Return the application that the settings name: `app`, or else the service on their framework.
+
+    Raises StartError.
+    """
+    if settings.app:
+        return MonitoredApplication(load_wsgi_application(settings.app), settings)
+    return _load_service(settings)
+
+
+def load_wsgi_application(import_path: str) -> t.Any:
+    """Import ``module``, ``module:name`` or ``module:factory(args)``; the module is a dotted name or a file.
+
+    Without a name, the module's `app` or `application` is taken, or what its `create_app` or `make_app` returns, as
+    ``flask --app`` does. A named function is a factory if it can be called without arguments, since an application
+    needs the two of PEP 3333. Raises StartError.
+    """
+    # The colon before the name, not that of a Windows drive.
+    path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
+    try:
+        module = _import(prepare_import(path))
+        found = _named(module, name[0]) if name else _usual(module)
+    except NoAppException as error:
+        raise StartError(f"--app {import_path}: {error.message}", EXIT_APPLICATION) from error
+    if not callable(found):
+        kind = type(found).__name__
+        raise StartError(f"--app {import_path} is a {kind}, not a WSGI application", EXIT_APPLICATION)
+    if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__):
+        message = f"--app {import_path} is an ASGI application; this server speaks WSGI. Wrap it in an adapter."
+        raise StartError(message, EXIT_APPLICATION)
+    return found
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise NoAppException(f"there is no module {error.name!r} in this folder or on the Python path") from error
+        raise NoAppException(_why(name, error)) from error
+    except Exception as error:
+        raise NoAppException(_why(name, error)) from error
+
+
+def _why(name: str, error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"importing {name!r} raised {type(error).__name__}: {error} ({last.filename}, line {last.lineno})"
+
+
+def _named(module: ModuleType, text: str) -> t.Any:
+    name, args, kwargs = parse_app_name(text)
+    try:
+        found = getattr(module, name)
+    except AttributeError as error:
+        raise NoAppException(f"the module {module.__name__!r} has no {name!r}") from error
+    if text.strip().endswith(")") or _is_factory(found):
+        return call_factory(found, args, kwargs, f"{name!r} could not be called with these arguments")
+    return found
+
+
+def _usual(module: ModuleType) -> t.Any:
+    for name in _NAMES:
+        if callable(found := getattr(module, name, None)):
+            return found
+    for name in _FACTORIES:
+        if inspect.isfunction(found := getattr(module, name, None)):
+            return call_factory(found, [], {}, f"{name!r} needs arguments: name them, as in '{name}(args)'")
+    names = ", ".join((*_NAMES, *_FACTORIES))
+    raise NoAppException(f"the module {module.__name__!r} has none of {names}: name one, as in 'module:name'")
+
+
+def _is_factory(found: t.Any) -> bool:
+    """Return whether a function can be called without arguments."""
+    if not inspect.isfunction(found):
+        return False
+    try:
+        inspect.signature(found).bind()
+    except TypeError:
+        return False
+    return True
+
+
+def _load_service(settings: Settings) -> t.Any:
+    from ..inference import ModelError
+
+    try:
+        return importlib.import_module(SERVICES[settings.framework]).create_app(settings=settings)
+    except ModelError as error:
+        raise StartError(str(error), EXIT_APPLICATION) from error
+    except ModuleNotFoundError as error:
+        if error.name != "flask":
+            raise
+        raise StartError("the Flask twin needs Flask: pip install 'wsgi_core[flask]'", 1) from error
+
+
+def describe(app: t.Any, settings: Settings) -> str:
+    """Return what the start says of an application: its import path, or the framework and the models."""
+    if settings.app:
+        return f"application {settings.app}"
+    models = app.extensions["models"]
+    names = [*(model.id for model in models.models), *(f"{name} (on demand)" for name in models.waiting)]
+    return f"framework {settings.framework}, models {', '.join(names)}"

@@ -1,0 +1,92 @@
+"""Observe any WSGI application: request ids, metrics, the access log; and answer health checks in its place."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Iterable
+
+from werkzeug.wsgi import ClosingIterator
+
+from ..shared.observability import begin_request, observed_request
+from ..shared.observability.metrics import render
+from ..shared.readiness import Readiness
+from ..shared.settings import Settings
+
+if t.TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+ROUTE = "wsgi_core.route"
+"""The key of the environ under which an application may leave the path template that matched."""
+
+
+class MonitoredApplication:
+    """An application that knows nothing of this project, with what the server adds to it.
+
+    `settings.health_path` and `settings.metrics_path` are answered here, and the application never sees them. All other
+    requests go to the application; their responses get X-Request-ID and the other headers of an observed request.
+    """
+
+    def __init__(self, app: WSGIApplication, settings: Settings) -> None:
+        self.app = app
+        self.extensions: dict[str, t.Any] = {"settings": settings, "readiness": Readiness()}
+        own = {settings.health_path: self._health, settings.metrics_path: self._metrics}
+        self._own: dict[str | None, WSGIApplication] = {path: view for path, view in own.items() if path}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if own := self._own.get(environ.get("PATH_INFO")):
+            return own(environ, start_response)
+        begin_request(environ)
+        observed = observed_request()
+        assert observed is not None
+        # The response goes on after this call, until the server closes it.
+        observed.streamed = True
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> Callable[[bytes], object]:
+            extra = observed.answered(int(status[:3]), route(environ))
+            given = {name.lower() for name, _ in headers}
+            headers = [*headers, *(header for header in extra if header[0].lower() not in given)]
+            return start_response(status, headers, exc_info)
+
+        try:
+            body = self.app(environ, start)
+        except BaseException:
+            observed.end()
+            raise
+        finally:
+            observed.leave()
+        if isinstance(body, (list, tuple, environ.get("wsgi.file_wrapper", list))):
+            # The server sends these in its own way, and needs to see what they are.
+            observed.end()
+            return body
+        return ClosingIterator(body, observed.end)
+
+    def _health(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer 200 until the server stops, and 503 from then on."""
+        if self.extensions["readiness"].ready:
+            return _respond(environ, start_response, "200 OK", b"ok", "text/plain")
+        return _respond(environ, start_response, "503 Service Unavailable", b"stopping", "text/plain")
+
+    def _metrics(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body, content_type = render(environ.get("HTTP_ACCEPT", ""), self.extensions.get("admission"))
+        return _respond(environ, start_response, "200 OK", body, content_type)
+
+
+def route(environ: WSGIEnvironment) -> str:
+    """Return the path template that matched, where the application tells it, or else an empty text.
+
+    Werkzeug's requests (Flask's among them) and Bottle leave it in the environ; any other application may set `ROUTE`.
+    """
+    if template := environ.get(ROUTE):
+        return str(template)
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None) or environ.get("bottle.route")
+    return str(getattr(rule, "rule", ""))
+
+
+def _respond(
+    environ: WSGIEnvironment, start_response: StartResponse, status: str, body: bytes, content_type: str
+) -> Iterable[bytes]:
+    if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+        status, body = "405 Method Not Allowed", b""
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+    start_response(status, headers)
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]

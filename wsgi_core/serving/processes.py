@@ -1,0 +1,256 @@
+"""Several server processes on one listening socket: one parent owns the socket and hands it to its children.
+
+The parent starts the children, restarts a child that dies, passes changes of the models on, and stops all of them. It
+serves no request itself. A connection waits in the socket's queue until a child accepts it, so a child that dies loses
+the requests that it held and no other. The children are spawned, not forked, on every platform: `multiprocessing` hands
+them the socket (inherited on POSIX, duplicated on Windows).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import shutil
+import socket
+import tempfile
+import time
+import typing as t
+
+from ..shared.observability.metrics import forget_process
+from ..shared.settings import Settings
+from .application import StartError
+from .worker_process import FAILED, LOG, MODELS, MODELS_DONE, READY, serve_in_child
+
+if t.TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+logger = logging.getLogger("wsgi_core.serving")
+
+_SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+# Seconds between two looks at the children when none of them reports anything.
+_TICK = 0.25
+# Seconds before a child that died is started again: doubled each time, until one has lived long enough.
+_FIRST_PAUSE, _LONGEST_PAUSE, _LONG_ENOUGH = 0.1, 30.0, 60.0
+# Seconds that a child may take to stop beyond the time that the settings allow.
+_GRACE = 5.0
+
+
+class Child:
+    """One server process, and what the parent knows of it."""
+
+    def __init__(self, number: int, sock: socket.socket, settings: Settings, log: str | None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.number = number
+        self.pipe: Connection
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=serve_in_child, args=(number, sock, settings, log, theirs), name=f"wsgi-core-{number}"
+        )
+        self.process.start()
+        theirs.close()
+        self.started = time.monotonic()
+        self.ready = False
+
+    def tell(self, *message: t.Any) -> None:
+        """Send the child a message, unless it is gone."""
+        with contextlib.suppress(OSError):
+            self.pipe.send(message)
+
+    def close(self) -> None:
+        """Free what the parent holds of a child that has ended."""
+        self.pipe.close()
+        forget_process(t.cast(int, self.process.pid))
+        self.process.close()
+
+
+class Processes:
+    """Serves with ``settings.processes`` children on a bound socket. It is run and stopped as a `Server` is.
+
+    All children are ready when this is made. Raises StartError, after stopping them, if one cannot start.
+    """
+
+    def __init__(self, sock: socket.socket, settings: Settings, log: str | None = None) -> None:
+        self.settings = settings
+        self.port: int = sock.getsockname()[1]
+        self.about = ""
+        self._sock = sock
+        self._log = log
+        self._metrics = _shared_metrics()
+        self._restarts: dict[int, tuple[float, float]] = {}  # number -> when to start it, the pause before that
+        self._changes: dict[tuple[int, int], set[int]] = {}  # change of a child -> the children that have yet to follow
+        self._stop_at = 0.0
+        self._aborted = False
+        self._unanswered = False
+        self._children = {number: Child(number, sock, settings, log) for number in range(process_count(settings))}
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self._end_all()
+            raise
+
+    def stop(self) -> None:
+        """Begin to stop, from any thread or signal handler, any number of times. `run` returns when it is done."""
+        if not self._stop_at:
+            self._stop_at = time.monotonic()
+
+    def abort(self) -> None:
+        """Let `run` return at once. Requests that are running are lost."""
+        self.stop()
+        self._aborted = True
+
+    def run(self) -> bool:
+        """Serve until `stop`. Return whether every child has answered all requests that it had accepted."""
+        try:
+            while not self._stop_at:
+                self._step()
+            self._stop_children()
+        finally:
+            self._end_all()
+        return not self._unanswered
+
+    def _step(self) -> None:
+        self._read_all()
+        for number, (at, _) in list(self._restarts.items()):
+            if time.monotonic() >= at and number not in self._children:
+                self._children[number] = Child(number, self._sock, self.settings, self._log)
+
+    # Messages
+
+    def _read_all(self) -> None:
+        """Wait a moment for messages of the children, and take one of each that has sent any."""
+        pipes: list[t.Any] = [child.pipe for child in self._children.values()]
+        for pipe in multiprocessing.connection.wait(pipes, _TICK):
+            for child in [child for child in self._children.values() if child.pipe is pipe]:
+                self._read(child)
+
+    def _read(self, child: Child) -> None:
+        """Take one message of a child; a pipe at its end means that the child has ended."""
+        try:
+            kind, *rest = child.pipe.recv()
+        except (EOFError, OSError):
+            self._ended(child)
+            return
+        if kind == READY:
+            child.ready = True
+            self.about = rest[0]
+            if child.number in self._restarts:
+                child.tell("serve")
+        elif kind == FAILED:
+            message, code = rest
+            if child.number not in self._restarts:
+                raise StartError(message, code)
+            logger.error("server process %d cannot start again: %s", child.number + 1, message)
+        elif kind == LOG:
+            level, text = rest
+            logger.log(level, "server process %d: %s", child.number + 1, text)
+        elif kind == MODELS:
+            self._pass_on(child, *rest)
+        elif kind == MODELS_DONE:
+            self._followed(child, *rest)
+
+    def _pass_on(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
+        """Have the other children make the same change of the models; tell the first when all of them have."""
+        others = [other for other in self._children.values() if other is not child and other.ready]
+        self._changes[child.number, change] = {other.number for other in others}
+        for other in others:
+            other.tell(MODELS, (child.number, change), action, args)
+        self._settle()
+
+    def _followed(self, child: Child, change: tuple[int, int]) -> None:
+        self._changes.get(change, set()).discard(child.number)
+        self._settle()
+
+    def _settle(self) -> None:
+        for change in [change for change, missing in self._changes.items() if not missing]:
+            del self._changes[change]
+            if child := self._children.get(change[0]):
+                child.tell(MODELS_DONE, change[1])
+
+    # The life of children
+
+    def _wait_until_ready(self) -> None:
+        """Wait until every child has loaded the application. Only then do they begin to accept connections."""
+        while not all(child.ready for child in self._children.values()):
+            if self._stop_at:
+                raise StartError("stopped while it was starting", 1)
+            self._step()
+        for child in self._children.values():
+            child.tell("serve")
+
+    def _ended(self, child: Child) -> None:
+        """Take note of a child that has ended, and plan its restart unless all of them stop."""
+        child.process.join(_GRACE)
+        code = child.process.exitcode
+        del self._children[child.number]
+        for missing in self._changes.values():
+            missing.discard(child.number)
+        self._settle()
+        if self._stop_at:
+            self._unanswered |= code != 0
+            child.close()
+            return
+        if not child.ready and child.number not in self._restarts:
+            child.close()
+            raise StartError(f"a server process ended while it was starting (exit code {code})", 1)
+        lived = time.monotonic() - child.started
+        _, before = self._restarts.get(child.number, (0.0, 0.0))
+        pause = _FIRST_PAUSE if lived >= _LONG_ENOUGH or not before else min(before * 2, _LONGEST_PAUSE)
+        self._restarts[child.number] = time.monotonic() + pause, pause
+        logger.error(
+            "server process %d (pid %d) ended with exit code %s; it is started again in %.1f s",
+            child.number + 1, child.process.pid, code, pause,
+        )  # fmt: skip
+        child.close()
+
+    def _stop_children(self) -> None:
+        """Have every child answer what it has accepted and end; wait as long as the settings allow."""
+        for child in self._children.values():
+            child.tell("stop")
+        # The children hold the socket for as long as connections wait in its queue.
+        self._sock.close()
+        until = self._stop_at + self.settings.stop_pause + self.settings.stop_timeout + _GRACE
+        aborted = False
+        while self._children and time.monotonic() < until:
+            if self._aborted and not aborted:
+                aborted = True
+                until = min(until, time.monotonic() + 1.0)
+                for child in self._children.values():
+                    child.tell("abort")
+            self._read_all()
+        self._unanswered |= bool(self._children)
+
+    def _end_all(self) -> None:
+        """End every child that still runs, at once, and free what belongs to them."""
+        for child in self._children.values():
+            if child.process.is_alive():
+                child.process.kill()
+            child.process.join(_GRACE)
+            child.close()
+        self._children.clear()
+        self._sock.close()
+        if self._metrics:
+            shutil.rmtree(self._metrics, ignore_errors=True)
+            os.environ.pop(_SHARED_METRICS, None)
+
+
+def process_count(settings: Settings) -> int:
+    """Return how many server processes the settings ask for."""
+    return _cores() if settings.processes == "auto" else settings.processes
+
+
+def _cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _shared_metrics() -> str:
+    """Name a folder in which the children count together, unless the operator has named one; return the new folder."""
+    if os.environ.get(_SHARED_METRICS):
+        return ""
+    os.environ[_SHARED_METRICS] = folder = tempfile.mkdtemp(prefix="wsgi-core-metrics-")
+    return folder

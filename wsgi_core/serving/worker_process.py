@@ -1,0 +1,181 @@
+"""A child of `processes.Processes`: load the application, serve on the parent's socket, do what the parent says.
+
+Messages are tuples whose first element names them. From the child: READY with a text about the application, FAILED with
+a text and an exit code, LOG with a level and a text, MODELS with a change of the models, MODELS_DONE. From the parent:
+"serve", "stop", "abort", MODELS, MODELS_DONE.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import typing as t
+
+from ..shared.observability.logs import log_to_handlers, log_to_stderr, rotating_file, wanted_level
+from ..shared.settings import Settings
+from .application import StartError, describe, load_application
+from .memory import keep_what_is_loaded
+from .server import Server
+from .signals import stop_on_signals
+
+if t.TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+READY, FAILED, LOG, MODELS, MODELS_DONE = "ready", "failed", "log", "models", "models done"
+
+# Seconds that a request which changes the models waits for the other processes.
+_FOLLOW_SECONDS = 60.0
+
+logger = logging.getLogger("wsgi_core.serving")
+
+
+class Parent:
+    """The child's end of the pipe: sends from any thread, and obeys on a thread of its own."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._sending = threading.Lock()
+        self._waiting: dict[int, threading.Event] = {}
+        self._server: Server | None = None
+        self._models: t.Any = None
+        self.serve = threading.Event()
+
+    def tell(self, *message: t.Any) -> None:
+        """Send the parent a message, unless it is gone."""
+        with self._sending, contextlib.suppress(OSError):
+            self._pipe.send(message)
+
+    def obey(self, server: Server, models: t.Any) -> None:
+        """Begin to do what the parent says."""
+        self._server, self._models = server, models
+        threading.Thread(target=self._read, name="parent", daemon=True).start()
+
+    def spread(self, action: str, args: tuple[t.Any, ...]) -> None:
+        """Have the other processes make a change of the models too; return when they have, or after a minute."""
+        done = threading.Event()
+        change = id(done)
+        self._waiting[change] = done
+        self.tell(MODELS, change, action, args)
+        if not done.wait(_FOLLOW_SECONDS):
+            logger.error("the other server processes have not followed a change of the models in time")
+        del self._waiting[change]
+
+    def _read(self) -> None:
+        while True:
+            try:
+                kind, *rest = self._pipe.recv()
+            except (EOFError, OSError):  # the parent is gone
+                self._order("stop")
+                return
+            if kind == MODELS:
+                threading.Thread(target=self._follow, args=rest, name="models", daemon=True).start()
+            elif kind == MODELS_DONE:
+                if done := self._waiting.get(rest[0]):
+                    done.set()
+            else:
+                self._order(kind)
+
+    def _order(self, kind: str) -> None:
+        assert self._server is not None
+        if kind == "stop":
+            self._server.stop()
+        elif kind == "abort":
+            self._server.abort()
+        self.serve.set()
+
+    def _follow(self, change: tuple[int, int], action: str, args: tuple[t.Any, ...]) -> None:
+        try:
+            getattr(self._models, action)(*args)
+        except Exception as error:  # the process that was asked tells the client
+            logger.warning("a change of the models did not succeed in this process: %s", error)
+        self.tell(MODELS_DONE, change)
+
+
+class SpreadModels:
+    """A model repository whose changes are made in every server process. Everything else is the repository's own."""
+
+    def __init__(self, repository: t.Any, parent: Parent) -> None:
+        self._repository = repository
+        self._parent = parent
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._repository, name)
+
+    def reload(self) -> t.Any:
+        """Reload the models here, then in the other processes. Return and raise what the repository does."""
+        return self._change("reload")
+
+    def load(self, name: str) -> t.Any:
+        """Load a model here, then in the other processes. Return and raise what the repository does."""
+        return self._change("load", name)
+
+    def unload(self, name: str) -> None:
+        """Unload a model here, then in the other processes. Raises what the repository raises."""
+        self._change("unload", name)
+
+    def _change(self, action: str, *args: t.Any) -> t.Any:
+        try:
+            return getattr(self._repository, action)(*args)
+        finally:
+            self._parent.spread(action, args)
+
+
+class ParentHandler(logging.Handler):
+    """Hands warnings and errors to the parent's log."""
+
+    def __init__(self, parent: Parent) -> None:
+        super().__init__(logging.WARNING)
+        self._parent = parent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one record as a level and a text."""
+        self._parent.tell(LOG, record.levelno, self.format(record))
+
+
+def serve_in_child(number: int, sock: socket.socket, settings: Settings, log: str | None, pipe: Connection) -> None:
+    """Serve until the parent says "stop" or is gone. The exit code is 0 if every accepted request was answered."""
+    # Until the server handles them: the parent gets the same signal and tells this process what to do.
+    for name in ("SIGINT", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    parent = Parent(pipe)
+    _configure_log(number, log, settings, parent)
+    try:
+        app = load_application(settings)
+    except StartError as error:
+        parent.tell(FAILED, str(error), error.code)
+        return
+    models = _spread_changes(app, parent)
+    server = Server(app, sock, settings)
+    keep_what_is_loaded()
+    parent.obey(server, models)
+    parent.tell(READY, describe(app, settings))
+    parent.serve.wait()
+    with stop_on_signals(server):
+        complete = server.run()
+    logging.shutdown()
+    sys.stdout.flush()
+    # A thread may still be inside the runtime, and the interpreter's orderly exit would wait for it.
+    os._exit(0 if complete else 1)
+
+
+def _configure_log(number: int, log: str | None, settings: Settings, parent: Parent) -> None:
+    level = wanted_level(settings.access_log)
+    if log is None:
+        log_to_stderr(level, settings.log_format)
+        return
+    stem, extension = os.path.splitext(log)
+    files = [rotating_file(f"{stem}-{number + 1}{extension}")] if log else []
+    log_to_handlers([ParentHandler(parent), *files], level, settings.log_format)
+
+
+def _spread_changes(app: t.Any, parent: Parent) -> t.Any:
+    models = getattr(app, "extensions", {}).get("models")
+    if models is not None:
+        app.extensions["models"] = SpreadModels(models, parent)
+    return models
