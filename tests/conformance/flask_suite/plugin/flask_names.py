@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import typing as t
 from collections.abc import Sequence
 from types import ModuleType
 
+# The version that the modules say is theirs.
+VERSION = os.environ.get("FLASK_SUITE_VERSION", "3.1.3")
 # Each module of Flask, and the modules of wsgi_core that have what it has.
 _PARTS_OF_APP = ("app", "base", "routing", "errors", "responses", "templating", "scaffold")
 _APP = tuple(f"wsgi_core.{part}" for part in _PARTS_OF_APP)

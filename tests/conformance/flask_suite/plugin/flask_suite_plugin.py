@@ -20,12 +20,11 @@ from unittest.mock import MagicMock
 
 import _pytest.monkeypatch
 import pytest
-from flask_names import TWINS, aliases
+from flask_names import TWINS, VERSION, aliases
 
 # Read once: some of Flask's tests put another mapping in the place of os.environ.
 SUBJECT = os.environ.get("FLASK_SUITE_SUBJECT", "core")
 OUTCOMES = os.environ.get("FLASK_SUITE_OUTCOMES", os.devnull)
-VERSION = os.environ.get("FLASK_SUITE_VERSION", "")
 
 
 class NoOtherFlask:
