@@ -320,7 +320,7 @@ def _failures(sides: list[Side]) -> list[dict[str, t.Any]]:
 
 def _row(row: Row) -> dict[str, t.Any]:
     def cell(event: Event | None) -> dict[str, str] | None:
-        return None if event is None else {"text": str(event), "place": event.place}
+        return None if event is None else {"text": str(event), "place": event.location}
 
     return {"depth": row.event.depth, "equal": row.equal, "sides": [cell(row.left), cell(row.right)]}
 

@@ -12,7 +12,7 @@ from werkzeug.test import Client, EnvironBuilder
 
 from .events import Event, Trace
 from .observer import Observer
-from .phases import Plan, listen
+from .phases import WatchList, listen
 from .recorder import Recorder
 
 if t.TYPE_CHECKING:
@@ -148,9 +148,9 @@ def recording(app: t.Any, signals: bool = False, snapshots: bool = False) -> Ite
     With ``snapshots``, each event says what held then; the time that this takes is left out of the events'.
     Raises TypeError for an app that is neither Flask's nor the core's.
     """
-    plan = Plan(app)
-    recorder = Recorder(plan, Observer(app, plan) if snapshots else None)
-    listened = plan.signals if signals else []
+    watch_list = WatchList(app)
+    recorder = Recorder(watch_list, Observer(app, watch_list) if snapshots else None)
+    listened = watch_list.signals if signals else []
     for signal in listened:
         signal.connect(listen)
     recorder.start()

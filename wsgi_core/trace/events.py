@@ -48,7 +48,7 @@ HookName = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class SourceLocation:
     """A line of a function, where one call stands: as ``filename`` is for Python, ``file`` is for people."""
 
     filename: str
@@ -63,11 +63,11 @@ class Spot:
 class Snapshot:
     """The state at one event. Values are texts, ready to be shown; None where there is no such object.
 
-    spots: the calls that lead to the event, the outermost first. hooks: kind and name of all that the request
+    locations: the calls that lead to the event, the outermost first. hooks: kind and name of all that the request
     will pass or has passed, as far as it is known yet, in their order.
     """
 
-    spots: tuple[Spot, ...] = ()
+    locations: tuple[SourceLocation, ...] = ()
     contexts: Values = field(default_factory=dict)
     request: Values | None = None
     session: Values | None = None
@@ -106,7 +106,7 @@ class Event:
         return GROUPS[self.kind]
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """File and line of the function behind the event; empty for what the caller itself did."""
         return f"{self.file}:{self.line}" if self.file else ""
 

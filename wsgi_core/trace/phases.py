@@ -175,7 +175,7 @@ SIGNAL_PHASE = Phase("send", "signal sent", describe_signal)
 Roles = dict[int, list[Phase | Hook]]
 
 
-class Plan:
+class WatchList:
     """What to watch for one app: its framework's phases and its own functions, by code object.
 
     Raises TypeError for an app that is neither Flask's nor the core's.

@@ -9,7 +9,7 @@ from .events import Event, HookName
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class HookStatus:
     """A function that the app registered. ``state``: done, now, to come, or never runs."""
 
     kind: str
@@ -17,7 +17,7 @@ class Coming:
     state: str
 
 
-def hooks_at(events: Sequence[Event], index: int) -> list[Coming]:
+def hooks_at(events: Sequence[Event], index: int) -> list[HookStatus]:
     """The hooks as they stand at one event, in the order in which a request passes them."""
     snapshot = events[index].snapshot
     if snapshot is None:
@@ -25,7 +25,7 @@ def hooks_at(events: Sequence[Event], index: int) -> list[Coming]:
     first, last = _request_around(events, index)
     before = {_name(event) for event in events[first:index]}
     later = {_name(event) for event in events[index + 1 : last]}
-    return [Coming(*hook, _state(hook, _name(events[index]), before, later)) for hook in snapshot.hooks]
+    return [HookStatus(*hook, _state(hook, _name(events[index]), before, later)) for hook in snapshot.hooks]
 
 
 def _state(hook: HookName, now: HookName, before: set[HookName], later: set[HookName]) -> str:
