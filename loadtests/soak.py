@@ -24,7 +24,7 @@ from itertools import pairwise
 import click
 import psutil
 
-from loadtests.load.lean import Address
+from loadtests.load.closed_loop import Address
 from loadtests.load.victim import Victim, running, serve_command
 from loadtests.overload import ROW
 

@@ -20,7 +20,7 @@ from http.client import HTTPException, HTTPResponse
 
 import click
 
-from loadtests.load.lean import Address
+from loadtests.load.closed_loop import Address
 from loadtests.load.victim import Victim, gunicorn_command, running, serve_command
 from loadtests.overload import ROW, batch
 

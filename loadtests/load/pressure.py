@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from loadtests.load.lean import Address
+from loadtests.load.closed_loop import Address
 
 # The end of the headers, and the one header that says where the body ends.
 _END = b"\r\n\r\n"

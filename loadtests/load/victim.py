@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from loadtests.load.lean import Address
+from loadtests.load.closed_loop import Address
 
 _URL = re.compile(r"http://([\d.]+):(\d+)")
 

@@ -25,8 +25,8 @@ def test_every_kind_of_request_gets_what_it_must_and_a_wrong_answer_is_seen():
 
 
 def test_one_in_four_is_bad():
-    dice = random.Random(1)
-    drawn = [choose(dice) for _ in range(1000)]
+    rng = random.Random(1)
+    drawn = [choose(rng) for _ in range(1000)]
     assert 200 < sum(one in BAD for one in drawn) < 300
 
 

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from loadtests.cli import overhead
 from loadtests.instrument.stats import Estimate
 from loadtests.report.comparison import DEARER, SAME, UNKNOWN, compare, verdict
-from tests.loadtests.made_up import ENVIRONMENT, experiment, results
+from tests.loadtests.synthetic import ENVIRONMENT, experiment, results
 
 COSTS = {"raw callable": 10.0, "wsgi_core": 20.0, "Flask": 60.0}
 

@@ -9,10 +9,10 @@ ENVIRONMENT = {"cpu": "a CPU", "python": "CPython 3.11 (GCC)", "threads": 2, "us
 
 def processes(costs, count=6, rounds=10, noise=0.0, seed=1):
     """Blocks of 1,000 requests; ``costs`` in µs, the driver's first; ``noise`` is a share that a process shares."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     made = []
     for number in range(count):
-        own = [cost * (1 + dice.gauss(0, noise)) for cost in costs]
+        own = [cost * (1 + rng.gauss(0, noise)) for cost in costs]
         blocks = [
             (place, contender, 1000, round(cost * 1e6), round(cost * 1e6))
             for place in range(rounds)
