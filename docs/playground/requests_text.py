@@ -84,7 +84,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def as_curl(request: Request, host: str = "http://127.0.0.1:5000") -> str:
+def as_curl(request: Request, host: str = "http://127.0.0.1:8000") -> str:
     """Return the command that sends this request to a server of one's own."""
     words = ["curl", "-i"]
     if request.method != ("POST" if request.body else "GET"):

@@ -20,7 +20,7 @@ from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import summarise_experiment
 from wsgi_core.commands.learn.calls import calls_of
-from wsgi_core.commands.learn.command import exercises_of
+from wsgi_core.commands.learn.exercises import exercises_of
 from wsgi_core.trace import trace
 
 FOLDER = Path(__file__).parents[2] / "docs" / "course"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.conformance import golden_apps
 from tests.docs import course, questions
-from wsgi_core.commands.learn.command import exercises_of
+from wsgi_core.commands.learn.exercises import exercises_of
 
 DOCS = Path(__file__).parents[3] / "docs"
 SUM = "POST /sum\nContent-Type: application/json\n\n[1, 2, 3]"
