@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import typing as t
 from dataclasses import dataclass, field
+
+from wsgi_core.commands.learn.curl import curl_line
 
 _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
 _BETWEEN = re.compile(r"^###.*$", re.MULTILINE)
@@ -84,14 +85,6 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def as_curl(request: Request, host: str = "http://127.0.0.1:8000") -> str:
+def as_curl(request: Request) -> str:
     """Return the command that sends this request to a server of one's own."""
-    words = ["curl", "-i"]
-    if request.method != ("POST" if request.body else "GET"):
-        words += ["--head"] if request.method == "HEAD" else ["-X", request.method]
-    for name, value in request.headers:
-        words += ["-H", f"{name}: {value}"]
-    if request.body:
-        words += ["--data-binary", request.body]
-    address = request.path if request.path.startswith("http") else host + request.path
-    return shlex.join([*words, address])
+    return curl_line(request.method, request.path, request.headers, request.body)

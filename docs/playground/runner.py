@@ -33,6 +33,10 @@ from time_limit import TimeLimit, time_limit
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from wsgi_core.commands.learn.calls import calls_of
+from wsgi_core.commands.learn.checker import Verdict, check_here
+from wsgi_core.commands.learn.command import advice, step_source, steps_folder
+from wsgi_core.commands.learn.exercises import exercise_named
+from wsgi_core.commands.learn.program import importing_from
 from wsgi_core.trace import Event, Recording, Row, Trace, build_environ, compare, compare_answers, recording
 from wsgi_core.trace.page import render_page
 from wsgi_core.trace.terminal import verdict
@@ -87,15 +91,24 @@ def run(program: str, request: str, folder: Path, signals: bool = False, site: s
         requests = parse_requests(request)
     except RequestError as e:
         return {"state": "error", "failures": [{"where": "request", "message": str(e)}]}
-    file = folder / FILE
-    file.write_text(program, encoding="utf-8")
-    linecache.checkcache(str(file))
+    file = _write(folder, FILE, program)
     sides: list[Side] = []
     for framework in FRAMEWORKS:
         sides.append(_run_side(framework, file, requests, signals))
         if isinstance(sides[-1].error, TimeLimit):
             break
     return _report(sides, requests, site)
+
+
+def _write(folder: Path, name: str, program: str) -> Path:
+    """Write the program beside the course's, which it may import."""
+    folder.mkdir(exist_ok=True)
+    for step in steps_folder().glob("step_*.py"):
+        (folder / step.name).write_bytes(step.read_bytes())
+    file = folder / name
+    file.write_text(program, encoding="utf-8")
+    linecache.checkcache(str(file))
+    return file
 
 
 # One side
@@ -132,7 +145,7 @@ def _fill(side: Side, framework: str, file: Path, requests: list[Request], signa
         traces = [drive(recorded)] if callable(drive) else list(_send_all(recorded, requests, output))
     last = next((one for one in reversed(traces) if isinstance(one, Trace)), Trace("", recorded.events))
     side.trace = Trace(side.label, recorded.events, last.status, last.headers, last.body, last.raised)
-    side.answers = [_as_shown(one.status, one.headers, one.body) for one in traces if isinstance(one, Trace)]
+    side.answers = [_answer(one) for one in traces if isinstance(one, Trace)]
     if last.raised is not None:
         side.failure, side.error = _failure(last.raised, file), last.raised
 
@@ -144,6 +157,7 @@ def _no_servers() -> Iterator[None]:
         mock.patch.dict(os.environ, FLASK_RUN_FROM_CLI="true"),
         mock.patch("werkzeug.serving.run_simple"),
         mock.patch("wsgiref.simple_server.make_server"),
+        mock.patch("waitress.serve"),
     ):
         yield
 
@@ -155,11 +169,10 @@ def load(file: Path, framework: str) -> dict[str, t.Any]:
     module.__dict__["__builtins__"] = {**vars(builtins), "__import__": _importer(framework)}
     code = compile(file.read_text(encoding="utf-8"), str(file), "exec", dont_inherit=True)
     before, sys.modules["__main__"] = sys.modules["__main__"], module
-    sys.path.insert(0, str(file.parent))
     try:
-        exec(code, module.__dict__)
+        with importing_from(file.parent):
+            exec(code, module.__dict__)
     finally:
-        sys.path.remove(str(file.parent))
         sys.modules["__main__"] = before
     return module.__dict__
 
@@ -325,6 +338,12 @@ def _row(row: Row) -> dict[str, t.Any]:
     return {"depth": row.event.depth, "equal": row.equal, "sides": [cell(row.left), cell(row.right)]}
 
 
+def _answer(trace: Trace) -> str:
+    if trace.status:
+        return _as_shown(trace.status, trace.headers, trace.body)
+    return f"No response: {type(trace.raised).__name__} reached the server."
+
+
 def _as_shown(status: str, headers: list[tuple[str, str]], body: bytes) -> str:
     """The answer as ``curl -i`` prints it."""
     try:
@@ -337,3 +356,25 @@ def _as_shown(status: str, headers: list[tuple[str, str]], body: bytes) -> str:
 def run_json(program: str, request: str, signals: bool, site: str, folder: str) -> str:
     """Call `run` for JavaScript."""
     return json.dumps(run(program, request, Path(folder), signals, site))
+
+
+# The exercises
+
+
+def check_exercise(name: str, program: str, tries: int, folder: Path) -> dict[str, t.Any]:
+    """Check the program as ``wsgi-core learn check`` does. `tries`: how often it has failed before, in a row."""
+    exercise = exercise_named(name)
+    file = _write(folder / "course", step_source(exercise.chapter).name, program)
+    output = Output()
+    try:
+        with redirect_stdout(output), redirect_stderr(output), _no_servers(), time_limit(str(file)):
+            verdict = check_here(file, exercise)
+    except TimeLimit as e:
+        verdict = Verdict(False, str(e), _failure(e, file).line)
+    lines = advice(exercise, verdict, tries + 1) if not verdict.solved else ["Solved."]
+    return {"state": "done", "solved": verdict.solved, "lines": lines, "line": verdict.line}
+
+
+def check_json(name: str, program: str, tries: int, folder: str) -> str:
+    """Call `check_exercise` for JavaScript."""
+    return json.dumps(check_exercise(name, program, tries, Path(folder)))

@@ -37,6 +37,9 @@ def time_limit(file: str, seconds: float = SECONDS) -> Iterator[None]:
         check()
         return None
 
+    if sys.version_info < (3, 12):  # the tests' Python may be older than the page's
+        yield
+        return
     monitoring = sys.monitoring
     monitoring.use_tool_id(_TOOL, "playground.time_limit")
     monitoring.register_callback(_TOOL, monitoring.events.PY_START, called)

@@ -38,7 +38,7 @@ class Program:
         self.file = file
         self.asked = ""
         self._report = report
-        with _importing_from(file.parent):
+        with importing_from(file.parent):
             spec = importlib.util.spec_from_file_location(f"learner_{file.stem}", file)
             assert spec is not None
             assert spec.loader is not None
@@ -117,7 +117,7 @@ class Program:
 
 
 @contextlib.contextmanager
-def _importing_from(folder: Path) -> Iterator[None]:
+def importing_from(folder: Path) -> Iterator[None]:
     """Let the program import the steps beside it, those of this folder and no other."""
     for name in [name for name in sys.modules if name.startswith("step_")]:
         del sys.modules[name]
