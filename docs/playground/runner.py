@@ -27,7 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
-import flask_names
+import flask_alias
 from requests_text import Request, RequestError, as_curl, parse_requests
 from time_limit import TimeLimit, time_limit
 from werkzeug.test import EnvironBuilder, run_wsgi_app
@@ -192,8 +192,9 @@ def _importer(framework: str) -> Callable[..., t.Any]:
     return import_
 
 
-def _flask_on_the_core() -> dict[str, flask_names.Alias]:
-    modules = flask_names.aliases()
+def _flask_on_the_core() -> dict[str, flask_alias.Alias]:
+    modules = flask_alias.aliases()
+    modules["flask"].__version__ = version("flask")
     for name, module in modules.items():
         parent, _, child = name.rpartition(".")
         if parent:

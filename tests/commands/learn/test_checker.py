@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
+from tests.runner import CliRunner
 from wsgi_core.commands.learn import command
 from wsgi_core.commands.learn.checker import check, check_here
 from wsgi_core.commands.learn.command import learn_command, step_file, step_source

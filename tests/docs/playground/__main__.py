@@ -77,7 +77,7 @@ def _python_files() -> Iterator[tuple[str, bytes]]:
             yield f"wsgi_core/{file.relative_to(package).as_posix()}", file.read_bytes()
     for file in sorted((ROOT / "docs" / "course").glob("step_*.py")):
         yield f"wsgi_core/_course/{file.name}", file.read_bytes()
-    for file in [*fetched.SOURCES.glob("*.py"), ROOT / "tests/conformance/flask_suite/plugin/flask_names.py"]:
+    for file in [*fetched.SOURCES.glob("*.py"), ROOT / "tests/conformance/flask_suite/plugin/flask_alias.py"]:
         yield file.name, file.read_bytes()
     metadata = f"Metadata-Version: 2.1\nName: wsgi_core\nVersion: {version('wsgi_core')}\n"
     yield "wsgi_core.dist-info/METADATA", metadata.encode()

@@ -1,6 +1,6 @@
 """The playground in headless Chromium: load, run, edit, break, loop, check, at a phone's width, without a network.
 
-The environment variable PLAYGROUND_SITE names a folder with the built playground. Without it, the playground is built here.
+PLAYGROUND_SITE names a folder that the playground was built into. Without it, the playground is built here.
 """
 
 from __future__ import annotations
