@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 SOURCES = Path(__file__).parents[3] / "docs" / "playground"
-CACHE = SOURCES / ".cache"
+CACHE = SOURCES.parents[1] / ".cache" / "playground"
 # The interpreter's version; the platform only matters for MarkupSafe, whose compiled part is not used.
 _WHEELS_FOR = ["--python-version", "3.13", "--platform", "any", "--platform", "manylinux2014_x86_64"]
 
