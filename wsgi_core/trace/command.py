@@ -44,7 +44,7 @@ class TraceError(click.ClickException):
 
 
 def _load(spec: str) -> t.Any:
-    """The app that ``module:factory`` makes, or that ``module:app`` is; TraceError if there is none.
+    """Return the app that ``module:factory`` makes, or that ``module:app`` is; TraceError if there is none.
 
     As for ``--app`` elsewhere, the module may be a file, and a usual name may be left out.
     """
@@ -77,7 +77,7 @@ def _usual_name(module: ModuleType) -> str:
 
 
 def _raised_at(error: Exception) -> str:
-    """Where, in whose code it ever was; empty if it was raised here, about that code."""
+    """Return file and line where the error was raised; empty if this file raised it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     last = frames[-1]
     return "" if Path(last.filename).parent == Path(__file__).parent else f" ({last.filename}:{last.lineno})"

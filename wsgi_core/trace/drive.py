@@ -1,4 +1,4 @@
-"""Sending the request: a server's part, with the events that only a server sees."""
+"""Send the request as a server does, and record the events that only a server sees."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class TracedBody:
         return chunk
 
     def close(self) -> None:
-        """PEP 3333: the server calls this in any case."""
+        """Close the body: PEP 3333 says that the server calls this in any case."""
         with self._recorder.span("close", ""):
             if hasattr(self._body, "close"):
                 self._body.close()
@@ -95,7 +95,7 @@ class Recording:
         return self._recorder.events
 
     def client(self, **kwargs: t.Any) -> Client:
-        """The app's own test client, its requests recorded."""
+        """Return the app's own test client; its requests are recorded."""
         client: Client = self._app.test_client(**kwargs)
         client.application = self.wsgi
         return client
@@ -186,7 +186,7 @@ def trace(
 
 
 def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
-    """The environ of a request for ``app``: under its own host and root unless the arguments say otherwise."""
+    """Return the environ of a request to ``app``, under the app's host and root unless the arguments name others."""
     if args and isinstance(args[0], dict):
         return t.cast("WSGIEnvironment", args[0])
     if args and isinstance(args[0], EnvironBuilder):

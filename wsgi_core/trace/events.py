@@ -111,7 +111,7 @@ class Event:
         return f"{self.file}:{self.line}" if self.file else ""
 
     def add_detail(self, detail: str) -> None:
-        """Say more about it."""
+        """Add to the detail."""
         self.detail = f"{self.detail}; {detail}" if self.detail else detail
 
     def __str__(self) -> str:
@@ -132,7 +132,7 @@ class Trace:
 
     @property
     def duration_us(self) -> float:
-        """From the first event's start to the last one's end, the watching itself included."""
+        """Microseconds from the first event's start to the last event's end, the tracer's time included."""
         return max((event.start_us + event.duration_us for event in self.events), default=0.0)
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
-"""How values are written on a page: short, without asking them for anything, and without what is secret.
+"""Format values for a page: short, without secrets, and without calling any code of the app's.
 
-A value's own ``__repr__`` is code of the app's. So only values of Python's own types are written out; of others
-stands what class they are of.
+A value's ``__repr__`` is code of the app's. So only values of Python's own types are written out. For a value of any
+other type the page has the name of its class.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _LITERAL = re.compile(rf"""((?:{_NAMES})\w*["']?\]?\s*[=:]\s*[rbf]?["'])([^"']+)
 
 
 def is_secret(name: t.Any) -> bool:
-    """Whether a header, a form field, an attribute of this name has a value that nobody else should see."""
+    """Return whether a header, a form field or an attribute of this name holds a secret."""
     return issubclass(type(name), str) and _SECRET.search(name) is not None
 
 
 def redact(text: str) -> str:
-    """The text with an ellipsis for each value that stands behind a secret's name."""
+    """Return the text with an ellipsis for each value that stands behind a secret's name."""
     return _USER_OF_URL.sub(r"\1…@", _PAIR.sub(r"\1…", text))
 
 
 def redact_source(line: str) -> str:
-    """A line of source, of the same length: text literals that are given to a secret's name are dotted out."""
+    """Return a line of source with dots for each text literal that is assigned to a secret's name."""
     return _LITERAL.sub(lambda found: found[1] + "•" * len(found[2]), line)
 
 
@@ -53,7 +53,7 @@ def printable(text: str) -> str:
 
 
 def format_value(value: t.Any, depth: int = _DEEPEST) -> str:
-    """The value as one short line."""
+    """Return the value as one short line."""
     # Not isinstance: a proxy answers that by fetching what it stands for, and a session counts as accessed then.
     kind = type(value)
     if issubclass(kind, str):
@@ -106,7 +106,7 @@ def _listed(items: list[str], length: int) -> str:
 
 
 def format_header(name: str, value: str) -> str:
-    """A header's value; of a cookie that is set its name and attributes."""
+    """Return a header's value; of Set-Cookie only the name and the attributes."""
     text = repr(redact(value[: 4 * _LONGEST]) if not is_secret(name) else value)[1:-1]
     if name.lower() == "set-cookie":
         pair, _, attributes = text.partition(";")
@@ -115,7 +115,7 @@ def format_header(name: str, value: str) -> str:
 
 
 def format_attributes(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]:
-    """What an object has in its ``__dict__``, by name."""
+    """Return the values of an object's ``__dict__`` as texts, by name."""
     return {
         _cut(name if name.isprintable() else repr(name)[1:-1]): REDACTED if is_secret(name) else format_value(value)
         for name, value in attributes
@@ -123,7 +123,7 @@ def format_attributes(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]
 
 
 def format_body(body: bytes, length: int) -> str:
-    """The beginning of a body of ``length`` bytes: as text, if it is any."""
+    """Return the beginning of a body of ``length`` bytes if it is text, and its length if it is not."""
     if not length:
         return "empty"
     try:

@@ -18,7 +18,7 @@ class HookStatus:
 
 
 def hooks_at(events: Sequence[Event], index: int) -> list[HookStatus]:
-    """The hooks as they stand at one event, in the order in which a request passes them."""
+    """Return the hooks as they stand at one event, in the order in which a request passes them."""
     snapshot = events[index].snapshot
     if snapshot is None:
         return []
@@ -41,7 +41,7 @@ def _name(event: Event) -> HookName:
 
 
 def _request_around(events: Sequence[Event], index: int) -> tuple[int, int]:
-    """The first and one past the last event of the request that an event belongs to."""
+    """Return the first and one past the last event of the request that an event belongs to."""
     starts = [i for i, event in enumerate(events) if event.kind == "request received"]
     first = max((i for i in starts if i <= index), default=0)
     return first, min((i for i in starts if i > index and i > starts[0]), default=len(events))

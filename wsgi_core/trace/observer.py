@@ -1,7 +1,6 @@
-"""What holds at the moment of an event: the lines that run, the contexts and what is in them, the response so far.
+"""Take the state at an event: the lines that run, the contexts with their contents, the response so far.
 
-All of it is read from where it lies, out of ``__dict__``: an attribute that would begin some work when it is
-asked for is not asked for.
+All values are read out of ``__dict__``, because a property may begin some work when it is read.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class Observer:
         self.begin()
 
     def begin(self) -> None:
-        """A new request: there is no response, and no hook is known."""
+        """Begin a new request: there is no response, and no hook is known."""
         self._hooks: tuple[HookName, ...] = ()
         self._response: ref[Response] | None = None
         self._head: tuple[str, list[tuple[str, str]]] | None = None
@@ -49,22 +48,22 @@ class Observer:
         self._is_at_entry = True
 
     def see(self, value: t.Any) -> None:
-        """Something was returned or passed on: the response, perhaps. It is not kept alive."""
+        """Note the response if this value, which was returned or passed on, is one. It is not kept alive."""
         # Not isinstance, which asks a proxy for what it stands for.
         if issubclass(type(value), Response):
             self._response = ref(value)
 
     def start(self, status: str, headers: list[tuple[str, str]]) -> None:
-        """The response has been announced to the server."""
+        """Note status and headers, which the server has got."""
         self._head = status, list(headers)
 
     def send(self, chunk: bytes) -> None:
-        """The server took this from the body."""
+        """Note a part of the body, which the server has got."""
         self._length += len(chunk)
         self._body = (self._body + chunk)[:_LONGEST_BODY]
 
     def take_snapshot(self, frame: FrameType | None) -> Snapshot:
-        """What holds now; ``frame`` is that of the event's function."""
+        """Return the state of this moment; ``frame`` is that of the event's function."""
         apps, requests = (list(_stack(var)) for var in self._watch_list.variables)
         ctx = _attributes(requests[0]) if requests else None
         request = _attributes(ctx.get("request")) if ctx else None
@@ -90,7 +89,7 @@ class Observer:
     # The code
 
     def _entry(self) -> list[SourceLocation]:
-        """The function that a server is about to call."""
+        """Return the function that a server is about to call."""
         code = function_code(self._app.wsgi_app)
         return [] if code is None else [_location(code, code.co_firstlineno)]
 
@@ -106,7 +105,7 @@ class Observer:
         return found[::-1]
 
     def _is_told(self, code: CodeType) -> bool:
-        """Whether a call is one of the framework's or the app's, and not of what lies between."""
+        """Return whether a call is one of the framework's or the app's, and not of a library between them."""
         package = short_path(code.co_filename).partition("/")[0]
         return package in (self._watch_list.package, "werkzeug") or id(code) in self._watch_list.codes
 
@@ -157,7 +156,7 @@ def _head_shown(status: str, headers: list[tuple[str, str]]) -> Values:
 
 
 def _body_of(response: dict[str, t.Any]) -> str:
-    """A body that lies there ready; one that is still to be generated is left alone."""
+    """Return a body that is ready as text; a body that is still to be generated is not touched."""
     body = response.get("response")
     if type(body) is not list or not all(type(chunk) is bytes for chunk in body):
         return "still to be generated" if body is not None else ""
@@ -169,7 +168,7 @@ def _body_of(response: dict[str, t.Any]) -> str:
 
 
 def _attributes(value: t.Any) -> dict[str, t.Any]:
-    """An object's own attributes, and nothing that a property would have to find out."""
+    """Return an object's own attributes, without calling any property."""
     try:
         known: dict[str, t.Any] = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -178,7 +177,7 @@ def _attributes(value: t.Any) -> dict[str, t.Any]:
 
 
 def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
-    """The current context, and those below it: each remembers what it has covered."""
+    """Yield the current context and the contexts below it: each has a token of the one that it covers."""
     ctx, visits = var.get(None), Counter[int]()
     while ctx is not None and visits.total() < _MOST_CONTEXTS:
         yield ctx
@@ -201,7 +200,7 @@ def _request_name(ctx: dict[str, t.Any]) -> str:
 
 
 def _literal(text: str) -> str:
-    """The text, as it stands between quotes."""
+    """Return the text as it stands between quotes."""
     return format_value(text)[1:-1]
 
 
@@ -224,7 +223,7 @@ def _g_shown(ctx: dict[str, t.Any]) -> Values:
 
 
 def _blueprints(endpoint: str | None) -> list[str]:
-    """The names of the endpoint's blueprint and of those around it, the innermost first."""
+    """Return the names of the endpoint's blueprint and of the blueprints around it, the innermost first."""
     parts = (endpoint or "").split(".")[:-1]
     return [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
 

@@ -71,7 +71,7 @@ def _begin(trace: Trace) -> float:
 
 
 def _length(trace: Trace) -> float:
-    """Microseconds from the first event's start to the last one's end."""
+    """Return the microseconds from the first event's start to the last event's end."""
     return trace.duration_us - _begin(trace)
 
 
@@ -120,7 +120,7 @@ def _detail(event: Event) -> str:
 
 
 def _side(event: Event | None, trace: Trace, sources: Sources, scale: float) -> dict[str, object]:
-    """Where a bar begins and how long it is, in percent of the longer side, and the code."""
+    """Return one side of a step: its code, and its bar's begin and length in percent of the longer side."""
     if event is None:
         return {"label": trace.label, "event": None}
     locations = event.snapshot.locations if event.snapshot is not None else ()
@@ -144,7 +144,7 @@ def _call(location: SourceLocation, sources: Sources) -> dict[str, object]:
 
 
 def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]]) -> list[dict[str, object]]:
-    """A line for each value that a side has: what it is on each, and whether that is new."""
+    """Return a line for each value: what it is on each side, and whether that is new."""
     sides: list[Values] = [getattr(snapshot, name) or {} for snapshot in seen]
     known = {line["name"]: line["values"] for line in before}
     lines = []
@@ -158,7 +158,7 @@ def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]
 
 
 def _in_order(sides: Iterable[Values]) -> list[str]:
-    """All names, what all sides have first; a body is the last thing of a response."""
+    """Return all names: first the names that all sides have, and a response's body at the end."""
     sides = list(sides)
     names = list(dict.fromkeys(name for side in sides for name in side))
     return sorted(names, key=lambda name: (name == "body", not all(name in side for side in sides)))
@@ -171,7 +171,7 @@ def _titled(sections: dict[str, list[dict[str, object]]], seen: Sequence[Snapsho
 
 
 def _hooks(hooks: Sequence[list[HookStatus]], sides: Sequence[Trace]) -> list[dict[str, object]]:
-    """The hooks by kind; once if they are the same on both sides."""
+    """Return the hooks by kind, once if they are the same on both sides."""
     are_same = all(a == b for a, b in pairwise(hooks))
     labelled = [("", hooks[0])] if are_same else [(s.label, h) for s, h in zip(sides, hooks, strict=True)]
     return [{"label": label, "kinds": _by_kind(some)} for label, some in labelled if some]

@@ -40,17 +40,17 @@ class Recorder:
             self._watch(code)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to record."""
         self._began = perf_counter_ns()
         self._watcher.start()
 
     def stop(self) -> None:
-        """End; RuntimeError if something went wrong with the watching."""
+        """Stop recording. Raises RuntimeError if the watcher failed."""
         self._watcher.stop()
         self._settle()
 
     def now(self) -> int:
-        """`perf_counter_ns`, less the time that the observer has taken."""
+        """Return `perf_counter_ns` without the time that the observer has taken."""
         return perf_counter_ns() - self._observing
 
     def _watch(self, code: CodeType) -> None:
@@ -61,7 +61,7 @@ class Recorder:
 
     @contextmanager
     def span(self, kind: str, name: str) -> Iterator[Event]:
-        """An event with others inside it."""
+        """Record an event that has other events inside it."""
         call = Call(None, Phase(kind), self.now())
         call.event = Event(kind, name)
         self._append(call, call.event)
@@ -75,7 +75,7 @@ class Recorder:
     def point(
         self, kind: str, name: str = "", detail: str = "", began: int | None = None, frame: FrameType | None = None
     ) -> None:
-        """An event that ends now, and began at this `now`; ``frame`` is that of whoever brought it about."""
+        """Record an event that ends now. ``began``: `now` at its start; ``frame``: the frame that caused it."""
         call = Call(None, _NOTHING, began or self.now(), frame=frame)
         event = Event(kind, name, detail)
         self._append(call, event)
@@ -120,7 +120,7 @@ class Recorder:
             self._fire(parent)
 
     def _find_role(self, code: CodeType, frame: FrameType, parent: Call) -> Phase | Hook | None:
-        """What a call of this code is, in this phase; a view called by another view is nothing."""
+        """Return what a call of this code is in this phase; None for a view that another view calls."""
         roles, inside = self._watch_list.roles.get(id(code), ()), parent.phase.name
         for role in roles:
             if isinstance(role, Phase) and role.inside in ("", inside):
@@ -149,7 +149,7 @@ class Recorder:
             self._append(call, event)
 
     def _fire(self, call: Call) -> None:
-        """What a phase is named for happens now."""
+        """Record the phase's event now, if it has waited for this moment."""
         if call.pending is not None:
             call.event, call.pending = call.pending, None
             self._append(call, call.event)
@@ -208,7 +208,7 @@ class Recorder:
             self._watch(code)
 
     def _add_generator_hook(self, call: Call) -> None:
-        """A generator function ran nothing when it was called: what it made is the only sign of it."""
+        """Record the hook if the call returned its generator: a generator function runs nothing when it is called."""
         code = call.value.gi_code if isinstance(call.value, GeneratorType) else None
         for role in self._watch_list.roles.get(id(code), ()):
             if isinstance(role, Hook) and call.phase.name in role.phases:
@@ -240,7 +240,7 @@ class Recorder:
             self._observing += perf_counter_ns() - began
 
     def _settle(self) -> None:
-        """What the last event is named for has happened by now."""
+        """Take the snapshot of the last event, if it had to wait until the event had happened."""
         if self._unsettled is not None:
             event, frame = self._unsettled
             self._unsettled = None
