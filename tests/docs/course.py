@@ -60,8 +60,12 @@ def events(step: Path) -> str:
 def exercises(chapter: int) -> str:
     """The chapter's exercises as Markdown."""
     tasks = "\n".join(f"- **{each.letter})** {each.task}" for each in exercises_of(chapter))
-    start = f"`wsgi-core learn start {chapter}` copies the program into your folder"
-    return f"{start}, `wsgi-core learn check {chapter}` says what is still missing.\n\n{tasks}\n"
+    page = f"../playground.html#example={STEPS[chapter].stem}"
+    return (
+        f'<a href="{page}">Do them in the playground</a>, with nothing installed. Or on your machine:'
+        f" `wsgi-core learn start {chapter}` copies the program into your folder, and `wsgi-core learn check {chapter}`"
+        f" says what is still missing.\n\n{tasks}\n"
+    )
 
 
 def texts() -> dict[str, str]:
