@@ -19,11 +19,12 @@ from wsgi_core.inference.cache import built_models_dir
 from wsgi_core.inference.deadline import Stopped
 from wsgi_core.inference.timing import phase
 from wsgi_core.json import DefaultJSONProvider
-from wsgi_core.shared.access import check_api_key
-from wsgi_core.shared.content_coding import check_coding
+from wsgi_core.shared.access import access_check
+from wsgi_core.shared.content_coding import DecodedBodies
 from wsgi_core.shared.cors import cross_origin
 from wsgi_core.shared.deadlines import request_deadline
 from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
+from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.retrieval import Assistant, chat_endpoint
@@ -87,16 +88,18 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     where no folder is named. Raises ConfigurationError, or ModelError if a model can't be loaded.
     """
     app = Service("wsgi_core.service", static_folder=None)
+    # No rule ends with a slash, and `//predict` is not `/predict`: so nothing is redirected to the Host that was sent.
+    app.url_map.merge_slashes = False
     settings = settings or load_settings().settings
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
-    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     folder = models or settings.models
     repository = ModelRepository(folder, on_demand=[] if folder else [built_models_dir()])
     app.extensions["settings"] = settings
     app.extensions["models"] = repository
     app.extensions["assistant"] = Assistant(repository, chat_endpoint(settings))
     app.extensions["jobs"] = open_jobs(settings, repository) if settings.webhook_secrets else None
+    app.extensions["decoded_bodies"] = DecodedBodies(settings.max_content_length, settings.request_timeout)
     app.extensions["readiness"] = Readiness()
     add_views(app, repository)
     add_blueprints(app)
@@ -140,15 +143,14 @@ def add_views(app: Service, repository: ModelRepository) -> None:
 def add_hooks(app: Service) -> None:
     """A request id, where the time of the request went, its place in the metrics, and a line in the access log."""
 
+    check_access = access_check(app.extensions["settings"])
+    app.extensions["judge_head"] = HeadJudge(app, check_access)
+
     @app.before_request
-    def start_clock() -> None:
+    def begin() -> None:
         environ = request.environ
         begin_request(environ)
-        check_coding(environ)
-
-    if api_key := app.extensions["settings"].api_key:
-        key = api_key.get_secret_value().encode("utf-8")
-        app.before_request(lambda: check_api_key(request.environ, key))
+        check_access(environ)
 
     @app.after_request
     def set_headers(response: t.Any) -> t.Any:
@@ -164,6 +166,7 @@ def add_hooks(app: Service) -> None:
 
     @app.teardown_request
     def end_observation(exc: BaseException | None) -> None:
+        app.extensions["decoded_bodies"].release(request.environ)
         if observed := observed_request():
             observed.leave()
 

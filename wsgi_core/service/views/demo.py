@@ -17,7 +17,7 @@ from wsgi_core.shared.openapi import group_routes, list_routes, operations
 # The models that have a demo, and what kind their cards must be of.
 DEMOS = {"digits": "image", "sentiment": "text", "churn": "tabular"}
 
-OWN_FILES_ONLY = ContentSecurityPolicy({"default-src": "'self'"})
+OWN_FILES_ONLY = ContentSecurityPolicy({"default-src": "'self'", "frame-ancestors": "'none'"})
 
 
 def blueprint() -> Blueprint:
@@ -25,6 +25,7 @@ def blueprint() -> Blueprint:
     # The folder of the name given: on both frameworks that of wsgi_core, where the pages and their files are.
     pages = Blueprint("demo", "wsgi_core.service", static_folder="static", static_url_path="/demo/static")
     add_pages(pages)
+    pages.after_request(forbid_sniffing)
     pages.app_context_processor(lambda: {"demos": [name for name in DEMOS if has_demo(name)]})
 
     @pages.post("/digits")
@@ -66,6 +67,12 @@ def page(template: str, **context: t.Any) -> t.Any:
     """The answer with a page, which may load nothing but the service's own files."""
     response = make_response(render_template(template, **context))
     response.content_security_policy = OWN_FILES_ONLY
+    return response
+
+
+def forbid_sniffing(response: t.Any) -> t.Any:
+    """Add the header that makes browsers take a file for what its content type says."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import typing as t
 
+from werkzeug.datastructures import ContentSecurityPolicy
 from werkzeug.exceptions import NotFound
 
-from wsgi_core import Blueprint, current_app, jsonify, render_template, request, send_from_directory
+from wsgi_core import Blueprint, current_app, jsonify, make_response, render_template, request, send_from_directory
 from wsgi_core.shared.access import HEALTH
 from wsgi_core.shared.openapi import describe_api, list_routes, operations
 from wsgi_core.shared.openapi.ui import FILES, ui_folder
+
+from .demo import forbid_sniffing
+
+# Swagger UI writes style attributes, and has its pictures in data: URLs.
+SWAGGER_UI = ContentSecurityPolicy(
+    {
+        "default-src": "'self'",
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data:",
+        "frame-ancestors": "'none'",
+    }
+)
 
 
 def blueprint() -> Blueprint:
     """The routes of the description and of the files of Swagger UI, which come from a package of their own."""
     pages = Blueprint("docs", "wsgi_core")
+    pages.after_request(forbid_sniffing)
 
     @pages.get("/openapi.json")
     def openapi() -> t.Any:
@@ -27,7 +41,9 @@ def blueprint() -> Blueprint:
     @pages.get("/docs")
     def docs() -> t.Any:
         """Read the description and try it out"""
-        return render_template("docs.html", has_ui=ui_folder() is not None)
+        response = make_response(render_template("docs.html", has_ui=ui_folder() is not None))
+        response.content_security_policy = SWAGGER_UI
+        return response
 
     @pages.get("/docs/<path:filename>")
     def docs_file(filename: str) -> t.Any:

@@ -11,10 +11,23 @@ import typing as t
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\s/,]+)$")]
-SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+from . import names
+
+
+def _check_header_secret(secret: SecretStr) -> SecretStr:
+    names.header_value(secret.get_secret_value())
+    return secret
+
+
+ListenHost = Annotated[str, AfterValidator(names.listen_host)]
+HostName = Annotated[str, AfterValidator(names.trusted_host)]
+ProxyAddress = Annotated[str, AfterValidator(names.trusted_proxy)]
+Origin = Annotated[str, AfterValidator(names.cors_origin)]
+# A path of dots alone never arrives: clients resolve it.
+SourceName = Annotated[str, Field(pattern=r"^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
+HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_secret)]
 Secret = Annotated[SecretStr, Field(min_length=16)]
 JobStorePlace = Annotated[str, Field(pattern=r"^(rediss?://[^\s/?#@]+(/\d*)?|[^:]*|[A-Za-z]:[^:]*)$", min_length=1)]
 EndpointURL = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
@@ -33,7 +46,7 @@ class Settings(BaseModel):
     models: Path | None = Field(default=None, description="A model repository; by default the models of wsgi_core.")
 
     # Where it is served.
-    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
+    host: ListenHost = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on; 0: any free one.")
     framework: t.Literal["wsgi_core", "flask"] = Field(
         default="wsgi_core", description="Whose lifecycle the requests pass through; the answers are the same."
@@ -123,15 +136,21 @@ class Settings(BaseModel):
     )  # fmt: skip
 
     # Who is trusted.
-    trusted_hosts: tuple[str, ...] = Field(
-        default=(), description="Host names that are answered (.example.org: with all below it); none: every name.",
+    trusted_hosts: tuple[HostName, ...] = Field(
+        default=(),
+        description="Host names that are answered (.example.org: and all below it). By default every name; on a"
+        " loopback address only its own.",
         json_schema_extra={"answer": "400"},
-    )  # fmt: skip
-    trusted_proxy: str | None = Field(
-        default=None, description="The address of the proxy whose X-Forwarded-* headers are believed."
+    )
+    any_host: bool = Field(default=False, description="Answer for every name on a loopback address, too.")
+    check_monitoring_host: bool = Field(
+        default=False, description="Hold health, readiness and metrics to trusted_hosts, too."
+    )
+    trusted_proxy: ProxyAddress | None = Field(
+        default=None, description="The address or network of the proxy whose X-Forwarded-* headers are believed."
     )
     trusted_proxy_count: int = Field(default=1, ge=1, le=16, description="How many proxies stand in a row there.")
-    api_key: SecretStr | None = Field(
+    api_key: HeaderSecret | None = Field(
         default=None, min_length=16, json_schema_extra={"answer": "401"},
         description="What clients must send as X-API-Key, or as Authorization: Bearer, for everything but health.",
     )  # fmt: skip
@@ -148,6 +167,18 @@ class Settings(BaseModel):
     stream_max_content_length: int = Field(
         default=256 << 20, ge=1, description="Bytes that the body of /predict/stream may have at most.",
         json_schema_extra={"answer": "413"},
+    )  # fmt: skip
+    stream_max_errors: int = Field(
+        default=1000, ge=1, description="Wrong lines after which a /predict/stream ends.",
+        json_schema_extra={"answer": "an error as the last line"},
+    )  # fmt: skip
+    stream_timeout: float = Field(
+        default=600, gt=0, description="Seconds that a /predict/stream may take.",
+        json_schema_extra={"answer": "an error as the last line"},
+    )  # fmt: skip
+    stream_cpu_timeout: float = Field(
+        default=60, gt=0, description="Seconds of CPU time that a /predict/stream may take.",
+        json_schema_extra={"answer": "an error as the last line"},
     )  # fmt: skip
     webhook_secrets: dict[SourceName, Secret] = Field(
         default={}, description="For each source of webhooks the secret that it signs with.",
@@ -181,3 +212,14 @@ class Settings(BaseModel):
     chat_timeout: float = Field(
         default=20, gt=0, le=86_400, description="Seconds to wait for it; then the answer is made of quotes."
     )
+
+    def with_loopback_hosts(self) -> Settings:
+        """Return the settings of a server: on a loopback address, only loopback names are answered by default.
+
+        Otherwise a page whose name an attacker's name server turns into 127.0.0.1 could call the service (DNS
+        rebinding). A trusted proxy passes on the names that its clients ask for, and so they are not restricted.
+        """
+        if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
+            return self
+        hosts = dict.fromkeys((*names.LOOPBACK_HOSTS, self.host.lower()))
+        return self.model_copy(update={"trusted_hosts": tuple(hosts)})
