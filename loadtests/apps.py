@@ -1,4 +1,4 @@
-"""Any WSGI applications against each other: ``wsgi-core overhead --apps mine=module:app other=module:app``.
+"""Any applications against each other: ``wsgi-core overhead --apps mine=module:app other=module:app``.
 
 The applications are imported in every measuring process, get the same requests in the same rounds, and are measured
 like the rungs. The first one takes part twice: by how much it seems to differ from itself nothing is claimed.
@@ -6,21 +6,20 @@ like the rungs. The first one takes part twice: by how much it seems to differ f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loadtests.instrument import trials
+from loadtests.http_file import read_requests
 from loadtests.instrument.app_loader import AppError
+from loadtests.instrument.experiment import ANY, ASGI, WSGI, Contender, Experiment, Hooks
+from loadtests.instrument.inprocess import Answered, Workers
 from loadtests.instrument.request import Request
-from loadtests.instrument.trials import Pace, Trial
 from loadtests.report.analysis import AGAIN_SUFFIX
-from loadtests.request_file import read_requests
-from loadtests.studies import Contender
+from loadtests.studies import APPS, MODERATE, ON_DEMAND, POSIX_ONLY, SERVERS, Load, Service, Study, served_app
 
-QUICK = Pace(processes=10, seconds=1.5, warm_up=0.1, block_ms=4.0)
-FULL = Pace(processes=20, seconds=6.0, warm_up=0.3, block_ms=8.0)
 FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:create_app()"
+ASGI_DRIVER = Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", protocol=ASGI, is_driver=True)
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class App:
 
 
 def parse(text: str) -> App:
-    """``"mine=module:app"``; raises ``AppError`` that shows the form."""
+    """Parse ``"mine=module:app"``; raises ``AppError`` that shows the form."""
     name, equals, target = text.partition("=")
     module, colon, attribute = target.partition(":")
     if not (name.strip() and equals and module and colon and attribute):
@@ -43,7 +42,7 @@ def parse(text: str) -> App:
 
 
 def parse_all(texts: Sequence[str]) -> list[App]:
-    """Each of them, with names that differ; raises ``AppError``."""
+    """Parse each of them; the names must differ. Raises ``AppError``."""
     apps = [parse(text) for text in texts]
     names = [app.name for app in apps]
     if len(set(names)) < len(names):
@@ -51,38 +50,101 @@ def parse_all(texts: Sequence[str]) -> list[App]:
     return apps
 
 
-def trials_of(apps: Sequence[App], request_files: Sequence[Path]) -> list[Trial]:
-    """One trial for each file of requests, or one of ``GET /`` without any; raises ``RequestFileError``."""
+def study_of(apps: Sequence[App], request_files: Sequence[Path], expected: int = 0) -> Study:
+    """Return the study of the applications: an experiment for each file of requests, or one of ``GET /`` without any.
+
+    ``expected`` is the status that every response must have, 0 any 2xx. Raises ``HttpFileError``.
+    """
+    files = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
+    experiments = [
+        experiment_of(apps, key, [replace(one, status=expected) for one in requests]) for key, requests in files.items()
+    ]
+    title = " and ".join(app.name for app in apps) + ", in process"
+    return Study(APPS, title, tuple(experiments), ())
+
+
+def experiment_of(apps: Sequence[App], key: str, requests: Sequence[Request]) -> Experiment:
+    """Return the experiment in which the applications get ``requests``, the first application twice."""
     contenders = [_contender(app.name, app) for app in apps]
     contenders.insert(1, _contender(apps[0].name + AGAIN_SUFFIX, apps[0]))
-    given = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
-    return [
-        Trial(key, _title(key, requests), tuple(contenders), requests, apps[0].name, alike=False)
-        for key, requests in given.items()
-    ]
+    title = _title(key, requests)
+    return Experiment(key, title, "", tuple(contenders), apps[0].name, requests=tuple(requests), alike=False)
+
+
+def settled(experiment: Experiment, answers: dict[str, Answered]) -> Experiment:
+    """Return the experiment with what is known of its applications since they were asked: which of them are ASGI.
+
+    Their names say so, and an ASGI driver takes part.
+    """
+    contenders = [_settled(one, answers[one.name]) for one in experiment.contenders]
+    reference = contenders[0].name
+    if any(one.protocol == ASGI for one in contenders):
+        contenders.append(ASGI_DRIVER)
+    return replace(experiment, contenders=tuple(contenders), reference=reference)
+
+
+def _settled(contender: Contender, found: Answered) -> Contender:
+    if found.protocol != ASGI:
+        return replace(contender, protocol=found.protocol)
+    name, again, _ = contender.name.partition(AGAIN_SUFFIX)
+    return replace(contender, protocol=ASGI, name=f"{name} (ASGI){again}")
 
 
 def _contender(name: str, app: App) -> Contender:
-    return Contender(name, "loadtests.instrument.app_loader:load_app", {"target": app.target})
+    return Contender(name, "loadtests.instrument.app_loader:load_app", {"target": app.target}, protocol=ANY)
 
 
 def _title(key: str, requests: Sequence[Request]) -> str:
-    first = f"{requests[0].method} {requests[0].path}"
     more = f" and {len(requests) - 1} more" if len(requests) > 1 else ""
-    return first + more if key == "GET /" else f"{first}{more} ({key})"
+    return f"{requests[0]}{more}" if key == "GET /" else f"{requests[0]}{more} ({key})"
 
 
-def differences(answers: dict[str, dict[str, trials.Answered]]) -> list[str]:
-    """What a reader has to know about the answers before comparing times: who differs from the first, and errors."""
+def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[str]]:
+    """Ask every application once; return the study with what is known of them since then, and notes for the reader.
+
+    If ``served``, their measurement behind servers is part of it. Raises ``RunFailed``, ``Mismatch``.
+    """
+    answers = workers.try_out(study.experiments)
+    experiments = tuple(settled(one, answers[one.key]) for one in study.experiments)
+    loads = tuple(load for one in experiments for load in _loads(one, workers.hooks)) if served else ()
+    return replace(study, experiments=experiments, loads=loads), notes_on(answers)
+
+
+def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
+    """Yield the applications of an experiment behind each server that can serve them."""
+    for server in SERVERS:
+        if server in ON_DEMAND or (hooks.setup and server in POSIX_ONLY):
+            continue
+        wanted = ASGI if server == "uvicorn" else WSGI
+        served = [one for one in experiment.contenders if one.protocol == wanted and "target" in one.options]
+        services = [_service(one, server, hooks) for one in served if not one.name.endswith(AGAIN_SUFFIX)]
+        if services:
+            yield Load(
+                f"{experiment.key} on {server}",
+                f"{experiment.title} on {server}",
+                "closed loop",
+                tuple(services),
+                server,
+                (MODERATE, 0.6, 0.75),
+                latencies=True,
+                both_runs=server in ("waitress", "uvicorn"),
+                requests=experiment.requests,
+                compared=False,
+            )
+
+
+def _service(contender: Contender, server: str, hooks: Hooks) -> Service:
+    service = served_app(contender.name, contender.options["target"], server)
+    setup = ("--setup", hooks.setup) if hooks.setup else ()
+    return replace(service, arguments=(*service.arguments, *setup))
+
+
+def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
+    """Return what a reader has to know about the responses before comparing times: who differs from the first."""
     said: list[str] = []
     for by_name in answers.values():
-        (first, reference), *others = by_name.items()
-        for name, answered in ((first, reference), *others):
-            if answered.status[0] not in "123" and not name.endswith(AGAIN_SUFFIX):
-                said.append(f"{name} answers {answered.status}")
-        for name, answered in others:
-            if answered.differences:
-                said.append(_different(first, name, answered.differences))
+        first = next(iter(by_name))
+        said += [_different(first, name, one.differences) for name, one in by_name.items() if one.differences]
     return said
 
 

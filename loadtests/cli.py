@@ -7,22 +7,27 @@ server that does not start, a failed request); 130 interrupted, with what was me
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from loadtests.studies import SERVERS, STUDIES
+from loadtests.studies import SERVERS, STUDIES, Study
+from wsgi_core.shared.installation import install_command
+
+if TYPE_CHECKING:
+    from loadtests.instrument.inprocess import Workers
 
 NEEDED = (
     "flask", "locust", "psutil", "falcon", "bottle", "django", "starlette", "fastapi", "uvicorn", "flask_cors",
     "sklearn", "joblib", "pandas", *(() if sys.platform == "win32" else ("gunicorn",)),
 )  # fmt: skip
-
-
 NEEDED_FOR_APPS = ("psutil",)
 
 
@@ -65,13 +70,36 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
     help="With --apps: what they are asked, as editors' HTTP clients write it: POST /path, headers, a blank line, the"
     " body. Several files are measured apart. Default: GET /.",
 )  # fmt: skip
+@click.option(
+    "--expect", type=click.IntRange(100, 599), metavar="STATUS",
+    help="With --apps: the status that every response must have. Default: any 2xx. Another one ends the run.",
+)  # fmt: skip
+@click.option("--served", is_flag=True, help="With --apps: measure them behind servers too. --servers chooses them.")
+@click.option(
+    "--setup", default="", metavar="MODULE:FUNCTION",
+    help="With --apps: called in each measuring process before the first request.",
+)  # fmt: skip
+@click.option(
+    "--reset", default="", metavar="MODULE:FUNCTION",
+    help="With --apps: called between the rounds, in process.",
+)  # fmt: skip
+@click.option(
+    "--timeout", default=60.0, show_default=True, type=click.FloatRange(1),
+    help="Seconds that a measuring process may take beyond its plan. Then it is ended, and the place shown.",
+)  # fmt: skip
 @click.option("--validate", is_flag=True, help="The proof of the instrument, in place of a study: VALIDATION.md.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run in the folder of --out.")
 @click.option(
     "--servers", callback=_server_names, metavar="NAME,...",
     help=f"Only what is served by these: {', '.join(SERVERS)}. Also those that --quick leaves out.",
 )  # fmt: skip
-@click.option("--workers", type=click.IntRange(0), default=0, help="Locust as a master with so many worker processes.")
+@click.option(
+    "--workers",
+    "workers_of_locust",
+    type=click.IntRange(0),
+    default=0,
+    help="Locust as a master with so many worker processes.",
+)
 @click.option("--remote", is_flag=True, help="The workers are started on other machines: see loadtests/distributed.md.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address at which the servers listen.")
 @click.option(
@@ -84,12 +112,17 @@ def overhead(
     quick: bool,
     study: str,
     servers: tuple[str, ...],
-    workers: int,
+    workers_of_locust: int,
     remote: bool,
     host: str,
     out: Path,
     apps: tuple[str, ...],
     requests: tuple[Path, ...],
+    expect: int | None,
+    served: bool,
+    setup: str,
+    reset: str,
+    timeout: float,
     validate: bool,
     resume: bool,
 ) -> None:
@@ -102,158 +135,157 @@ def overhead(
     """
     if context.invoked_subcommand:
         return
-    _check_usage(apps, requests, validate, resume)
+    _check_usage(
+        apps, {"request": requests, "expect": expect, "served": served, "setup": setup, "reset": reset}, validate
+    )
     _need(NEEDED_FOR_APPS if apps else NEEDED)
-    if remote and not workers:
+    if remote and not workers_of_locust:
         raise click.UsageError("--remote needs --workers: how many are to be waited for")
-    if apps:
-        sys.exit(_measure_apps(apps, requests, quick, out))
+    from loadtests import commands
+    from loadtests.instrument.experiment import Hooks
+    from loadtests.instrument.inprocess import RunFailed, Workers
+    from loadtests.load.served import Spread
+    from loadtests.run import Run
+
     if validate:
-        from loadtests.commands import measure_validation
+        sys.exit(commands.measure_validation(quick, out, resume))
+    workers = Workers(Hooks(setup, reset), timeout)
+    wanted, notes = STUDIES[study], list[str]()
+    if apps:
+        try:
+            wanted, notes = _apps_study(apps, requests, expect, workers, served or bool(servers))
+        except RunFailed as error:
+            click.echo(str(error), err=True)
+            sys.exit(error.code)
+    resumed = commands.resumable(out / "results.json", _command()) if resume else None
+    spread = Spread(workers_of_locust, remote, host)
+    sys.exit(commands.measure(Run(wanted, quick, _command(), out, servers, spread, resumed, workers, notes)))
 
-        sys.exit(measure_validation(quick, out, resume))
-    sys.exit(_measure(study, quick, out, servers, (workers, remote, host), resume))
 
-
-def _check_usage(apps: tuple[str, ...], requests: tuple[Path, ...], validate: bool, resume: bool) -> None:
-    if requests and not apps:
-        raise click.UsageError("--request goes with --apps: which applications are to be asked?")
+def _check_usage(apps: tuple[str, ...], for_apps: dict[str, Any], validate: bool) -> None:
+    for name, given in for_apps.items():
+        if given and not apps:
+            raise click.UsageError(f"--{name} goes with --apps: which applications are to be asked?")
     if apps and validate:
         raise click.UsageError("--apps and --validate are two measurements: one at a time")
-    if apps and resume:
-        raise click.UsageError("--resume is for studies and --validate: a run of --apps is short, start it again")
 
 
 def _need(names: tuple[str, ...]) -> None:
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
-        raise click.UsageError(
-            f"not installed: {', '.join(missing)}. Install them with: pip install 'wsgi-core[overhead]'"
-        )
+        raise click.UsageError(f"not installed: {', '.join(missing)}. Install them with: {install_command('overhead')}")
 
 
-def _measure_apps(apps: tuple[str, ...], requests: tuple[Path, ...], quick: bool, out: Path) -> int:
-    from loadtests.commands import INTERRUPTED, measure_apps
+def _apps_study(
+    apps: tuple[str, ...], requests: tuple[Path, ...], expect: int | None, workers: Workers, served: bool
+) -> tuple[Study, list[str]]:
+    """Return the study of the user's own applications, each of which has been asked, and notes on what they said."""
+    from loadtests.apps import parse_all, prepared, study_of
+    from loadtests.http_file import HttpFileError
     from loadtests.instrument.app_loader import AppError
-    from loadtests.report.files import write
-    from loadtests.report.terminal import console
-    from loadtests.request_file import RequestFileError
 
     try:
-        code = measure_apps(apps, requests, quick, out)
-    except (AppError, RequestFileError) as error:
+        study = study_of(parse_all(apps), requests, expect or 0)
+    except (AppError, HttpFileError) as error:
         raise click.UsageError(str(error)) from error
-    if code in (0, INTERRUPTED) and (out / "results.json").exists():
-        write(console(), out / "results.json")
-    return code
-
-
-def _measure(
-    study: str, quick: bool, out: Path, servers: tuple[str, ...], spread: tuple[int, bool, str], resume: bool
-) -> int:
-    from loadtests.commands import INTERRUPTED, finish, resumable
-    from loadtests.instrument import progress
-    from loadtests.load.served import Spread
-    from loadtests.report import terminal
-    from loadtests.report.files import write
-    from loadtests.run import Run
-
-    console = terminal.console()
-    resumed = resumable(out / "results.json", _command()) if resume else None
-    out.mkdir(parents=True, exist_ok=True)
-    run = Run(STUDIES[study], quick, _command(), out, servers, Spread(*spread), resumed)
-    if run.plan.finished:
-        click.echo(f"{run.path} is complete: nothing is left to measure")
-        return 0
-    planned = progress.duration(run.plan.seconds)
-    console.print(f"{run.study.title}: about {planned}. Leave the machine alone meanwhile.", markup=False)
-    code = finish(lambda: run.carry_out(console), run.path)
-    if code in (0, INTERRUPTED) and run.path.exists():
-        write(console, run.path)
-    return code
+    study, notes = prepared(study, workers, served)
+    for note in notes:
+        click.echo(f"Note: {note}")
+    return study, notes
 
 
 def _command() -> str:
-    """The command as it was given, for the result file."""
-    return " ".join(["wsgi-core overhead", *_arguments(click.get_current_context())])
+    """Return the command as it was given, for the result file."""
+    return shlex.join(["wsgi-core", "overhead", *_arguments(click.get_current_context())])
 
 
 def _arguments(context: click.Context) -> Iterator[str]:
+    options = {parameter.name: parameter.opts[0] for parameter in context.command.params}
     for name, value in context.params.items():
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE and name not in ("out", "resume"):
-            yield f"--{name}"
-            if value is not True:
-                yield ",".join(value) if isinstance(value, tuple) else str(value)
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name in ("out", "resume"):
+            continue
+        if name == "servers":
+            value = ",".join(value)
+        for one in value if isinstance(value, tuple) else (value,):
+            yield options[name]
+            if one is not True:
+                yield str(one)
+
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+RESULTS = click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def _page(default: str) -> Callable[[AnyFunction], AnyFunction]:
+    return click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=default)
 
 
 @overhead.command()
-@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@RESULTS
 def report(results: Path) -> None:
     """Show a result file again, and write its page anew."""
-    from loadtests.instrument.results import ResultError
-    from loadtests.report import terminal
-    from loadtests.report.files import write
+    from loadtests.report import files, terminal
 
-    try:
-        write(terminal.console(), results)
-    except ResultError as error:
-        raise click.ClickException(str(error)) from error
+    with _one_line_errors():
+        files.write(terminal.console(), results)
 
 
 @overhead.command()
-@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@RESULTS
 @click.option(
     "--readme", "target", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("README.md")
 )
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/overhead.svg"))
 def readme(results: Path, target: Path, plot: Path) -> None:
     """Write the figures of a result file between the markers of the README, and the plot."""
-    from loadtests.instrument.results import ResultError, read
+    from loadtests.instrument.results import Results
     from loadtests.report import analysis
-    from loadtests.report.readme import NoLadder, NoMarkers, write
+    from loadtests.report.readme import write
 
-    try:
-        found = read(results)
+    with _one_line_errors():
+        found = Results.read(results)
         write(found, analysis.summarise(found), target, plot)
-    except (NoLadder, NoMarkers, ResultError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 @overhead.command()
-@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--page", "target", type=click.Path(dir_okay=False, path_type=Path), default="docs/where-the-time-goes.md"
-)
+@RESULTS
+@_page("docs/where-the-time-goes.md")
 def where(results: Path, target: Path) -> None:
     """Write the page that says where the time of a request goes, from the results of --study core."""
-    from loadtests.instrument.results import ResultError, read
+    from loadtests.instrument.results import Results
     from loadtests.report import analysis
-    from loadtests.report.where import NoPhasesError, render
+    from loadtests.report.where import render
 
-    try:
-        found = read(results)
-        text = render(found, analysis.summarise(found))
-    except (NoPhasesError, ResultError) as error:
-        raise click.ClickException(str(error)) from error
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    with _one_line_errors():
+        found = Results.read(results)
+        _write_page(target, render(found, analysis.summarise(found)))
 
 
 @overhead.command()
-@click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default="loadtests/VALIDATION.md")
+@RESULTS
+@_page("loadtests/VALIDATION.md")
 def validation(results: Path, target: Path) -> None:
     """Write the page about the proof of the instrument, from the validation.json of --validate."""
-    from loadtests.instrument.results import ResultError
     from loadtests.report.validation_page import render
-    from loadtests.validate import read
+    from loadtests.validate import Validation
+
+    with _one_line_errors():
+        _write_page(target, render(Validation.read(results)))
+
+
+@contextlib.contextmanager
+def _one_line_errors() -> Iterator[None]:
+    from loadtests.instrument.results import ResultError
 
     try:
-        text = render(read(results))
+        yield
     except ResultError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _write_page(target: Path, text: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    target.write_text(text, encoding="utf-8", newline="\n")
 
 
 @overhead.command()
@@ -270,11 +302,11 @@ def compare(old: Path, new: Path, threshold: float) -> None:
     Exit codes: 0 nothing became dearer; 1 something did; 2 wrong usage;
     3 it cannot be told (too noisy, another processor, nothing in common).
     """
-    from loadtests.instrument.results import ResultError, read
+    from loadtests.instrument.results import ResultError, Results
     from loadtests.report import comparison, terminal
 
     try:
-        found = comparison.compare(read(old), read(new), threshold / 100)
+        found = comparison.compare(Results.read(old), Results.read(new), threshold / 100)
     except ResultError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(comparison.UNKNOWN)

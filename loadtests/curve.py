@@ -12,14 +12,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.request import Request, json_request
 from loadtests.instrument.results import ExperimentResult, Results
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate
-from loadtests.instrument.trials import Pace, Trial
 from loadtests.model_rows import rows_of
 from loadtests.report.analysis import difference, matrices, net
 from loadtests.rungs.work import load_model
-from loadtests.studies import Contender
+from loadtests.studies import MODELS as GROUP
 from wsgi_core.inference import ModelError
 
 MODELS = ("identity", "churn", "loan", "sentiment", "digits", "minilm")
@@ -36,11 +36,6 @@ FRAME, READ_784, READ_LARGE, WRITE_LARGE = (
     "12,544 floats out of JSON",
     "12,544 floats into JSON",
 )
-
-QUICK = Pace(processes=6, seconds=0.35, warm_up=0.02, block_ms=3.0)
-# What a measuring process spends on loading the models, pandas, and the transformer.
-START_SECONDS = 2.0
-FULL = Pace(processes=6, seconds=0.9, warm_up=0.05, block_ms=8.0)
 
 
 @dataclass(frozen=True)
@@ -107,22 +102,23 @@ def available() -> tuple[list[str], list[str]]:
     return there, missing
 
 
-def trials_of(models: Sequence[str]) -> list[Trial]:
-    """One trial for each model, and one for the parts that are no model."""
-    return [*(_model_trial(model) for model in models), _pieces_trial()]
+def experiments_of(models: Sequence[str]) -> list[Experiment]:
+    """Return one experiment for each model, and one for the parts that are no model."""
+    return [*(_model_experiment(model) for model in models), _pieces_experiment()]
 
 
-def _model_trial(model: str) -> Trial:
+def _model_experiment(model: str) -> Experiment:
     rows = rows_of(model)
     named = ((FLOOR, "raw"), ("wsgi_core", "core"), ("Flask", "flask_app"))
-    rungs = (Contender(name, f"loadtests.rungs.{module}:create_app", {"model": model}) for name, module in named)
-    alone = Contender(ALONE, "loadtests.rungs.pieces:create_model_app", {"model": model, "rows": rows.rows})
+    rungs = [Contender(name, f"loadtests.rungs.{module}:create_app", {"model": model}) for name, module in named]
+    options = {"model": model, "rows": rows.rows}
+    alone = Contender(ALONE, "loadtests.rungs.pieces:create_model_app", options, compared=False)
     requests = tuple(json_request("/predict", row) for row in rows.rows)
     title = f"{model}: {rows.source}"
-    return Trial(PREFIX + model, title, (*rungs, alone), requests, "Flask", alone=(ALONE,))
+    return Experiment(PREFIX + model, title, "", (*rungs, alone), "Flask", group=GROUP, requests=requests)
 
 
-def _pieces_trial() -> Trial:
+def _pieces_experiment() -> Experiment:
     made = (
         Contender(READ_784, "loadtests.rungs.pieces:create_json_app", {"floats": 784}),
         Contender(READ_LARGE, "loadtests.rungs.pieces:create_json_app", {"floats": 12544}),
@@ -130,7 +126,7 @@ def _pieces_trial() -> Trial:
         Contender(FRAME, "loadtests.rungs.pieces:create_frame_app", {"rows": rows_of("churn").rows}),
     )
     title = "Parts of a request that are no framework"
-    return Trial(PIECES, title, made, (Request("GET", "/"),), READ_784)
+    return Experiment(PIECES, title, "", made, READ_784, group=GROUP, requests=(Request("GET", "/"),))
 
 
 # What it says
@@ -138,7 +134,7 @@ def _pieces_trial() -> Trial:
 
 def summarise(results: Results) -> Curve | None:
     """The curve of a result file: from its own trials, or else from the ladder with and without churn."""
-    measured = [one for one in results.curve if one.processes]
+    measured = [one for one in results.experiments if one.group == GROUP and one.processes]
     points = [_point(one) for one in measured if one.key.startswith(PREFIX)]
     pieces = [piece for one in measured if one.key == PIECES for piece in _pieces(one).items()]
     ladder = next((one for one in results.experiments if one.key == "null" and one.processes), None)

@@ -21,8 +21,8 @@ from typing import Any
 
 from locust import FastHttpUser, constant, constant_throughput, events, task
 
-# Locust puts the folder of this file on the path; the package is found from the folder above.
-sys.path.append(str(Path(__file__).resolve().parent.parent))
+# Locust puts the folder of this file on the path; the package is found from the folder above, and before any other.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from loadtests.load import window
 from loadtests.rows import churn_rows

@@ -34,8 +34,8 @@ def rows_of(model: str) -> Rows:
 
 
 def _identity() -> Rows:
-    dice = random.Random(SEED)
-    rows = [{f"x{number}": round(dice.uniform(-10, 10), 4) for number in range(1, 6)} for _ in range(COUNT)]
+    rng = random.Random(SEED)
+    rows = [{f"x{number}": round(rng.uniform(-10, 10), 4) for number in range(1, 6)} for _ in range(COUNT)]
     return Rows(list(rows), f"{COUNT} rows of five drawn numbers")
 
 

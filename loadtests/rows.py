@@ -11,7 +11,7 @@ import random
 import warnings
 from typing import Any, NamedTuple
 
-from loadtests.instrument.exchanges import Row
+from loadtests.instrument.request import Row
 
 COUNT = 500
 SEED = 7043
@@ -58,11 +58,11 @@ def _drawn_rows(count: int) -> list[Row]:
     from wsgi_core.inference import default_models_dir
 
     card = json.loads((default_models_dir() / "churn" / "card.json").read_text(encoding="utf-8"))
-    dice = random.Random(SEED)
-    return [{feature["name"]: _drawn(feature, dice) for feature in card["features"]} for _ in range(count)]
+    rng = random.Random(SEED)
+    return [{feature["name"]: _drawn(feature, rng) for feature in card["features"]} for _ in range(count)]
 
 
-def _drawn(feature: dict[str, Any], dice: random.Random) -> float:
+def _drawn(feature: dict[str, Any], rng: random.Random) -> float:
     if feature.get("allowed"):
-        return float(dice.choice(feature["allowed"]))
-    return round(dice.uniform(feature["seen_min"], feature["seen_max"]), 2)
+        return float(rng.choice(feature["allowed"]))
+    return round(rng.uniform(feature["seen_min"], feature["seen_max"]), 2)

@@ -6,59 +6,15 @@ A study is data. Adding a rung is a file in ``rungs/`` and a line here; nothing 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from loadtests.cases import requests_for
+from loadtests.child import command
+from loadtests.instrument.experiment import Contender, Experiment, Pace
+from loadtests.instrument.request import Request, Row
 from loadtests.rungs.phases import PHASES
-
-# The group of experiments that the intervals of a study depend on.
-MAIN = "in process"
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One application in an experiment: ``factory`` is ``"module:name"``, called with ``options``.
-
-    Its answers are those of all others but for ``own_headers`` and the values of the JSON fields ``own_fields``. One
-    that ``is_driver`` does nothing and answers nothing: it is there to be taken off the others of its ``protocol``.
-    """
-
-    name: str
-    factory: str
-    options: dict[str, Any] = field(default_factory=dict)
-    protocol: str = "wsgi"
-    own_headers: tuple[str, ...] = ()
-    own_fields: tuple[str, ...] = ()
-    is_driver: bool = False
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Contenders that are asked the same and must answer the same, timed in the same rounds.
-
-    Ratios are given to the ``reference``. In a ``ladder`` each contender is the one before it and one step more.
-    Experiments of one ``group`` are measured by the same processes: those that import much have processes of their
-    own, and fewer of them.
-    """
-
-    key: str
-    title: str
-    case: str
-    contenders: tuple[Contender, ...]
-    reference: str = "Flask"
-    ladder: bool = False
-    group: str = MAIN
-
-    @property
-    def drivers(self) -> dict[str, str]:
-        """Which contender is taken off, by the names of those for which it is not the WSGI driver."""
-        by_protocol = {one.protocol: one.name for one in self.contenders if one.is_driver}
-        return {
-            one.name: by_protocol[one.protocol]
-            for one in self.contenders
-            if one.protocol in by_protocol and not one.is_driver
-        }
 
 
 @dataclass(frozen=True)
@@ -75,25 +31,31 @@ class Goal:
 
 @dataclass(frozen=True)
 class Service:
-    """A server process to load: the arguments after ``python``; ``{host}``, ``{port}``, ``{threads}`` are filled in.
+    """A server process to load: the arguments after ``python``; ``{host}``, ``{port}``, ``{threads}``, ``{folder}`` and
+    two more free ports, ``{port2}`` and ``{port3}``, are filled in, also in ``environ``.
 
-    What its answers may have beside the others' is as for a contender.
+    What its responses may have of their own is as for a contender. With ``requires`` it runs in an environment made for
+    it, with these packages. ``ready`` is a path that answers 200 once it serves.
     """
 
     name: str
     arguments: tuple[str, ...]
     own_headers: tuple[str, ...] = ()
     own_fields: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    environ: dict[str, str] = field(default_factory=dict)
+    ready: str = ""
 
 
 @dataclass(frozen=True)
 class Load:
-    """Services that are loaded in turn, with Locust's or with the lean generator.
+    """Services that are loaded in turn, with Locust's or with the project's own generator.
 
     Each is loaded with as many requests as it takes and, where there are ``shares``, at these shares of what the
     slowest of them can do. The first share is the fixed moderate rate at which CPU time is counted. Where
     ``latencies`` are wanted, they are measured at each share, in an open loop too. ``both_runs``: part of ``--quick``
-    as well, with its first share.
+    as well, with its first share. The requests are those of a ``case``, or ``requests``. ``alike``: the responses must
+    be the same bytes; otherwise only the probabilities in them must be equal, or nothing (``compared`` false).
     """
 
     key: str
@@ -104,11 +66,15 @@ class Load:
     shares: tuple[float, ...] = ()
     latencies: bool = False
     both_runs: bool = False
+    case: str = "predict"
+    requests: tuple[Request, ...] = ()
+    alike: bool = True
+    compared: bool = True
 
 
 @dataclass(frozen=True)
 class Study:
-    """All that one command measures. ``curve``: the models too, one by one (``curve.py``), if there is time for it."""
+    """All that one command measures."""
 
     key: str
     title: str
@@ -116,38 +82,55 @@ class Study:
     loads: tuple[Load, ...]
     goals: tuple[Goal, ...] = ()
     imports: bool = False
-    curve: bool = False
+    models: bool = False
 
 
 @dataclass(frozen=True)
 class Budget:
     """How long is measured. Seconds are of wall time; ``pairs`` are pairs of served runs, each with new servers.
 
-    ``other_processes`` and ``other_pairs`` are for the experiments outside of the main group and for the loads that
-    a quick run leaves out. On a slow machine repetitions are left out where the ``deadline``, in seconds from the
-    start, would be passed.
+    ``others`` are the paces of the groups that are not the main one, ``other_pairs`` is for the loads that a quick run
+    leaves out. On a slow machine repetitions are left out where the ``deadline``, in seconds from the start, would be
+    passed.
     """
 
-    processes: int
-    experiment_seconds: float
-    warm_up: float
-    block_ms: float
-    pairs: int
-    load_seconds: float
-    load_warm_up: float
-    import_rounds: int
-    deadline: float | None = None
-    other_processes: int = 3
+    pace: Pace
+    others: dict[str, Pace] = field(default_factory=dict)
+    pairs: int = 3
     other_pairs: int = 3
-    rate_seconds: float = 1.0
+    load_seconds: float = 1.2
+    load_warm_up: float = 0.25
+    rate_seconds: float = 1.2
+    import_rounds: int = 4
+    deadline: float | None = None
+
+    def pace_of(self, group: str) -> Pace:
+        """Return how the experiments of ``group`` are measured."""
+        return self.others.get(group, self.pace)
 
 
-QUICK = Budget(5, 0.7, 0.03, 2.0, 3, 1.2, 0.25, 4, 85.0, other_processes=3, rate_seconds=1.2)
-FULL = Budget(16, 5.0, 0.12, 8.0, 5, 4.0, 0.6, 12, 1150.0, other_processes=6, other_pairs=3, rate_seconds=4.0)
+def _others(pace: Pace, models: Pace) -> dict[str, Pace]:
+    return {"peers": pace, "tutorial": pace, MODELS: models}
+
+
+MODELS = "models"
+QUICK = Budget(
+    Pace(5, 0.7, 0.03, 2.0), _others(Pace(3, 0.7, 0.03, 2.0), Pace(6, 0.35, 0.02, 3.0)), deadline=85.0
+)  # fmt: skip
+FULL = Budget(
+    Pace(16, 5.0, 0.12, 8.0), _others(Pace(6, 5.0, 0.12, 8.0), Pace(6, 0.9, 0.05, 8.0)), pairs=5,
+    load_seconds=4.0, load_warm_up=0.6, rate_seconds=4.0, import_rounds=12, deadline=1150.0,
+)  # fmt: skip
 # For the many experiments of the study "core", whose quick run has to end as soon.
-QUICK_CORE = Budget(8, 0.33, 0.03, 3.0, 4, 1.2, 0.4, 4, 85.0)
-FULL_CORE = Budget(16, 2.7, 0.12, 8.0, 8, 6.0, 1.0, 12)
+QUICK_CORE = Budget(Pace(8, 0.33, 0.03, 3.0), pairs=4, load_warm_up=0.4, rate_seconds=1.0, deadline=85.0)
+FULL_CORE = Budget(
+    Pace(16, 2.7, 0.12, 8.0), pairs=8, load_seconds=6.0, load_warm_up=1.0, rate_seconds=1.0, import_rounds=12
+)  # fmt: skip
+APPS_QUICK = Budget(Pace(10, 1.5, 0.1, 4.0), pairs=3, other_pairs=2)
+APPS_FULL = Budget(Pace(20, 6.0, 0.3, 8.0), pairs=5, load_seconds=4.0, load_warm_up=0.6, rate_seconds=4.0)
 
+# The study of the user's own applications.
+APPS = "apps"
 AGAIN = "wsgi_core again"
 LIBRARY = "the library alone"
 
@@ -240,10 +223,10 @@ HOOKS = Experiment(
     (_rung("wsgi_core", "core", hooks=True), _rung("Flask", "flask_app", hooks=True)),
 )
 HOOKLESS = (_rung("wsgi_core", "core"), _rung("Flask", "flask_app"))
-PEERS = Experiment("peers", "The null model, with the peers", "predict", _wsgi_peers())
+PEERS = Experiment("peers", "Other frameworks, with a model that does nothing", "predict", _wsgi_peers())
 ALL_PEERS = Experiment(
     "peers",
-    "The null model, with the peers; those of ASGI without a server, in a driver of their own",
+    "Other frameworks, with a model that does nothing; the ASGI frameworks are called directly, without a server",
     "predict",
     (*_wsgi_peers(), _rung("Django", "django_app"), *_asgi_peers()),
     group="peers",
@@ -262,14 +245,17 @@ TUTORIAL = Experiment(
     group="tutorial",
 )
 CASES = (
-    _case("converter", "A route with a converter, /v/<int:number>"),
+    _case("converter", "A route with a converter, `/v/<int:number>`"),
     _case("not_found", "A path that no route has: 404"),
     _case("json_error", "An exception that an error handler answers with JSON"),
     _case("body_64k", "A JSON body of 64 KB", "create_body_app"),
     _case("session", "A session read and written", "create_session_app"),
 )
-TERMINATED = Experiment(
-    "terminated", "The null model, behind a server that sets wsgi.input_terminated", "terminated", HOOKLESS
+NOT_TERMINATED = Experiment(
+    "not_terminated",
+    "The null model, behind a server that does not set wsgi.input_terminated",
+    "not_terminated",
+    HOOKLESS,
 )
 WHERE = Experiment(
     "phases",
@@ -286,25 +272,29 @@ ROUTES = Experiment(
     reference="Flask, 1 route",
 )
 
-_SERVE = ("-m", "wsgi_core", "serve", "--host", "{host}", "--port", "{port}", "--threads", "{threads}")
-_SERVE_RUNG = ("-m", "loadtests.load.serve_rung", "--host", "{host}", "--port", "{port}", "--threads", "{threads}")
+_ADDRESS = ("--host", "{host}", "--port", "{port}", "--threads", "{threads}")
+_SERVE_APP = (*command("loadtests.load.serve_app")[1:], *_ADDRESS)
+_SERVE = ("-m", "wsgi_core", "serve", *_ADDRESS)
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
 # A server that is not named here is waitress, and runs everywhere.
-SERVERS = ("waitress", "gunicorn", "gthread", "werkzeug", "uvicorn")
+SERVERS = ("waitress", "gunicorn", "gthread", "werkzeug", "uvicorn", "mlserver", "litserve", "bentoml")
 POSIX_ONLY = ("gunicorn", "gthread")
 MODERATE = 0.4
 
 
-def served_rung(name: str, module: str, server: str = "waitress") -> Service:
-    """The rung in ``module`` on one of ``SERVERS``, with churn."""
-    rung = f"loadtests.rungs.{module}:create_app"
-    if server == "gunicorn":
-        return Service(name, (*_GUNICORN, "--worker-class", "sync", f"{rung}(model='churn')"))
-    if server == "gthread":
+def served_rung(name: str, module: str, server: str = "waitress", model: str = "churn") -> Service:
+    """Return the rung in ``module`` on one of ``SERVERS``."""
+    return served_app(name, f"loadtests.rungs.{module}:create_app", server, f"model={model!r}")
+
+
+def served_app(name: str, factory: str, server: str, options: str | None = None) -> Service:
+    """Return the application ``factory``, called with ``options`` if there are any, on one of ``SERVERS``."""
+    target = factory if options is None else f"{factory}({options})"
+    if server in POSIX_ONLY:
         threads = ("--worker-class", "gthread", "--threads", "{threads}")
-        return Service(name, (*_GUNICORN, *threads, f"{rung}(model='churn')"))
-    return Service(name, (*_SERVE_RUNG, "--server", server, rung))
+        return Service(name, (*_GUNICORN, *(threads if server == "gthread" else ("--worker-class", "sync")), target))
+    return Service(name, (*_SERVE_APP, "--server", server, target))
 
 
 def _on(server: str, words: str, *rungs: tuple[str, str]) -> Load:
@@ -351,10 +341,56 @@ SERVED_TUTORIAL = Load(
 SATURATION = Load(
     "saturation",
     "POST /predict with churn, the rungs on waitress, as many requests as it takes",
-    "lean",
+    "closed loop",
     (served_rung("raw callable", "raw"), served_rung("wsgi_core", "core"), served_rung("Flask", "flask_app")),
     both_runs=True,
 )
+
+# Servers of models, each in an environment of its own: measured when --servers asks for them.
+ON_DEMAND = ("mlserver", "litserve", "bentoml")
+_RUNTIME = {"CHURN_MODEL": "{churn}", "DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
+_MLSERVER = {
+    "MLSERVER_HOST": "{host}", "MLSERVER_HTTP_PORT": "{port}", "MLSERVER_GRPC_PORT": "{port2}",
+    "MLSERVER_METRICS_PORT": "{port3}", "MLSERVER_DEBUG": "false",
+    "MLSERVER_MODEL_NAME": "churn", "MLSERVER_MODEL_IMPLEMENTATION": "mlserver_runtime.Churn",
+}  # fmt: skip
+
+
+def _mlserver(name: str, workers: int) -> Service:
+    """Return MLServer with its inference in so many processes beside the one that answers; 0: in that one."""
+    return Service(
+        name,
+        ("-c", "from mlserver.cli import main; main()", "start", "{model_servers}"),
+        # Its workers do not start with a later uvloop, which makes no event loop by itself.
+        requires=("mlserver>=1.7,<2", "uvloop<0.22"),
+        environ=_RUNTIME | _MLSERVER | {"MLSERVER_PARALLEL_WORKERS": str(workers)},
+        ready="/v2/models/churn/ready",
+    )
+
+
+def _model_server(server: str, title: str, case: str, *services: Service) -> Load:
+    """Return a server of models beside the service and its twin, with the same model file and rows."""
+    together = (*services, *SERVICES.services[::-1])
+    return Load(f"on_{server}", title, "closed loop", together, server, (MODERATE,), True, case=case, alike=False)
+
+
+_LITSERVE = Service(
+    "LitServe", ("{model_servers}/litserve_app.py", "{port}"),
+    requires=("litserve>=0.2,<0.3",), environ=_RUNTIME, ready="/health",
+)  # fmt: skip
+_BENTOML = Service(
+    "BentoML",
+    ("-m", "bentoml", "serve", "bentoml_app:Churn", "--working-dir={model_servers}", "--host={host}", "--port={port}"),
+    requires=("bentoml>=1.4,<2",), environ=_RUNTIME | {"BENTOML_HOME": "{folder}"}, ready="/readyz",
+)  # fmt: skip
+MODEL_SERVERS = (
+    _model_server(
+        "mlserver", "churn by the Open Inference Protocol, beside MLServer", "tensor",
+        _mlserver("MLServer", 1), _mlserver("MLServer without a worker", 0),
+    ),
+    _model_server("litserve", "POST /predict with churn, beside LitServe", "predict", _LITSERVE),
+    _model_server("bentoml", "POST /predict with churn, beside BentoML", "predict", _BENTOML),
+)  # fmt: skip
 
 _TO_FLASK = ("wsgi_core", "Flask")
 CORE_GOALS = (
@@ -379,20 +415,20 @@ STUDIES = {
         "From the bare callable to Flask, in process and served",
         _LADDER,
         (SERVICES, *OTHER_SERVERS),
-        curve=True,
+        models=True,
     ),
-    "curve": Study("curve", "When does the framework matter?", (), (), curve=True),
+    "curve": Study("curve", "When does the framework matter?", (), (), models=True),
     "ladder": Study("ladder", "From the bare callable to Flask, in process", _LADDER, ()),
     "served": Study(
         "served",
         "wsgi_core, Flask and their peers, served in three ways",
         (),
-        (SERVICES, SERVED_PEERS, SERVED_TUTORIAL, *OTHER_SERVERS),
+        (SERVICES, SERVED_PEERS, SERVED_TUTORIAL, *OTHER_SERVERS, *MODEL_SERVERS),
     ),
     "core": Study(
         "core",
         "The core against Flask and its peers, case by case",
-        (PEERS, HOOKS, *CASES, TERMINATED, ROUTES, WHERE),
+        (PEERS, HOOKS, *CASES, NOT_TERMINATED, ROUTES, WHERE),
         (SATURATION,),
         CORE_GOALS,
         imports=True,
@@ -401,22 +437,34 @@ STUDIES = {
 
 
 def budget_of(study: Study, quick: bool) -> Budget:
-    """The budget of a study: short enough for ``--quick``, long enough for narrow intervals otherwise."""
-    if study.key == "core":
-        return QUICK_CORE if quick else FULL_CORE
-    return QUICK if quick else FULL
+    """Return the budget of a study: short enough for ``--quick``, long enough for narrow intervals otherwise."""
+    budgets = {"core": (FULL_CORE, QUICK_CORE), "apps": (APPS_FULL, APPS_QUICK)}
+    return budgets.get(study.key, (FULL, QUICK))[quick]
 
 
 def chosen(study: Study, quick: bool, servers: Collection[str] = ()) -> Study:
-    """The study with the loads that are to be measured: those on ``servers``, or what belongs to its run."""
-    wanted = [load for load in study.loads if (load.server in servers if servers else load.both_runs or not quick)]
+    """Return the study with the loads that are to be measured: those on ``servers``, or what belongs to its run."""
+    wanted = [load for load in study.loads if _is_wanted(load, quick, servers)]
     if quick:
         wanted = [replace(load, shares=load.shares[:1]) for load in wanted]
-    return replace(study, loads=tuple(wanted), curve=study.curve and not (quick and study.loads))
+    return replace(study, loads=tuple(wanted), models=study.models and not (quick and study.loads))
+
+
+def _is_wanted(load: Load, quick: bool, servers: Collection[str]) -> bool:
+    if servers:
+        return load.server in servers
+    return load.both_runs or not (quick or load.server in ON_DEMAND)
 
 
 def runnable(study: Study) -> tuple[Study, list[str]]:
-    """The study without what this system has no way to run, and a sentence on each load that was left out."""
+    """Return the study without what this system cannot run, and a sentence on each load that was left out."""
     left_out = [load for load in study.loads if load.server in POSIX_ONLY and sys.platform == "win32"]
     loads = tuple(load for load in study.loads if load not in left_out)
     return replace(study, loads=loads), [f"{load.title}: gunicorn does not run on Windows" for load in left_out]
+
+
+def with_requests(study: Study, rows: Sequence[Row]) -> Study:
+    """Return the study with the requests of each case made of ``rows``."""
+    experiments = [replace(one, requests=one.requests or requests_for(one.case, rows)) for one in study.experiments]
+    loads = [replace(one, requests=one.requests or requests_for(one.case, rows)) for one in study.loads]
+    return replace(study, experiments=tuple(experiments), loads=tuple(loads))

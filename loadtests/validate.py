@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import os
 import random
 import time
 from collections.abc import Sequence
@@ -20,20 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 from rich.console import Console
 
-from loadtests.instrument import environment, trials
+from loadtests.cases import requests_for
+from loadtests.instrument import environment
+from loadtests.instrument.experiment import Contender, Experiment, Pace
+from loadtests.instrument.inprocess import Workers
 from loadtests.instrument.plan import Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
-from loadtests.instrument.request import json_request
-from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, ResultError, Run
+from loadtests.instrument.request import Request
+from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, Run, empty_result
 from loadtests.instrument.stats import Estimate, FloatArray, estimate, student_estimate
-from loadtests.instrument.trials import Pace, Trial
 from loadtests.load import served
 from loadtests.report.analysis import difference, matrix
 from loadtests.rows import churn_rows
-from loadtests.studies import MODERATE, NULL, Budget, Contender, Load, Service
+from loadtests.studies import MODERATE, NULL, Budget, Load, served_rung
 
 AGAIN = "again"
 SUBJECTS = (("raw callable", "raw"), ("Werkzeug objects", "werkzeug_objects"), ("wsgi_core", "core"),
@@ -48,8 +48,10 @@ BARE_PACE = Pace(processes=16, seconds=1.3, warm_up=0.05, block_ms=4.0)
 SUM_PACE = Pace(processes=12, seconds=0.4, warm_up=0.03, block_ms=4.0)
 COLD_PACE = Pace(processes=10, seconds=0.8, warm_up=0.03, block_ms=4.0)
 SERVED_PAIRS = 4
-SERVED_BUDGET = Budget(0, 0.0, 0.0, 0.0, SERVED_PAIRS, 1.5, 0.4, 0, rate_seconds=2.0)
+SERVED_BUDGET = Budget(AA_PACE, pairs=SERVED_PAIRS, load_seconds=1.5, load_warm_up=0.4, rate_seconds=2.0)
 WHOLE = "whole"
+# More than the caches next to one core hold, on today's processors.
+COLD_BYTES = 4 << 20
 # Of the whole validation, for those who want to see one quickly: its verdicts stay open.
 QUICK_SCALE = 0.1
 SERVED_NAMES = ("raw callable", "wsgi_core", "Flask")
@@ -95,22 +97,6 @@ class Validation(Record):
     served_saturation: LoadResult
     done: list[str] = []
 
-    def write(self, path: Path) -> None:
-        """Write the file in one piece."""
-        beside = path.with_suffix(".part")
-        beside.write_text(self.model_dump_json(), encoding="utf-8")
-        os.replace(beside, path)
-
-
-def read(path: Path) -> Validation:
-    """The validation in ``path``; raises ``ResultError`` when it cannot be read as such."""
-    try:
-        return Validation.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultError(f"{path}: {error.strerror}") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise ResultError(f"{path}: not a validation of this version") from error
-
 
 # What is measured
 
@@ -119,26 +105,29 @@ def _rung(name: str, module: str) -> Contender:
     return Contender(name, f"loadtests.rungs.{module}:create_app", {"model": "null"})
 
 
-def _requests() -> tuple[Any, ...]:
-    return tuple(json_request("/predict", row) for row in churn_rows(100).rows)
+def _requests() -> tuple[Request, ...]:
+    return requests_for("predict", churn_rows(100).rows)
 
 
-def same_trials() -> list[Trial]:
-    """Each subject beside itself."""
-    requests = _requests()
+def _experiment(key: str, title: str, contenders: Sequence[Contender], **options: Any) -> Experiment:
+    """Return an experiment whose reference is the first of its contenders."""
+    return Experiment(key, title, "", tuple(contenders), contenders[0].name, requests=_requests(), **options)
+
+
+def same_experiments() -> list[Experiment]:
+    """Return each subject beside itself."""
     return [
-        Trial(name, name, (_rung(name, module), _rung(f"{name} {AGAIN}", module)), requests, name)
-        for name, module in SUBJECTS
+        _experiment(name, name, (_rung(name, module), _rung(f"{name} {AGAIN}", module))) for name, module in SUBJECTS
     ]
 
 
-def delay_trial(bare: bool) -> Trial:
-    """Flask, or the bare callable, as it is and with each delay."""
+def delay_experiment(bare: bool) -> Experiment:
+    """Return Flask, or the bare callable, as it is and with each delay."""
     factory = f"loadtests.rungs.delayed:{'create_bare' if bare else 'create_app'}"
     made = [Contender(delay_name(delay), factory, {"microseconds": delay}) for delay in DELAYS]
     without = Contender(NO_HOOK, factory, {"microseconds": None})
     key, title = ("bare_delays", "The bare callable") if bare else ("delays", "Flask")
-    return Trial(key, f"{title} with an injected delay", (without, *made), _requests(), NO_HOOK)
+    return _experiment(key, f"{title} with an injected delay", (without, *made))
 
 
 def delay_name(delay: int) -> str:
@@ -146,28 +135,25 @@ def delay_name(delay: int) -> str:
     return f"{delay} µs"
 
 
-def step_trials() -> list[Trial]:
-    """Each step of the ladder as a comparison of its own, and the first rung against the last one."""
+def step_experiments() -> list[Experiment]:
+    """Return each step of the ladder as a comparison of its own, and the first rung against the last one."""
     rungs = [one for one in NULL.contenders if not one.name.endswith(AGAIN)]
-    requests = _requests()
-    pairs = pairwise(rungs)
-    found = [Trial(f"{a.name} → {b.name}", b.name, (a, b), requests, a.name) for a, b in pairs]
-    return [*found, Trial(WHOLE, WHOLE, (rungs[0], rungs[-1]), requests, rungs[0].name)]
+    found = [_experiment(f"{a.name} → {b.name}", b.name, (a, b)) for a, b in pairwise(rungs)]
+    return [*found, _experiment(WHOLE, WHOLE, (rungs[0], rungs[-1]))]
 
 
-def heat_trial(cold: bool) -> Trial:
-    """The bare callable, the core and Flask, in caches that are warm or emptied before each request."""
+def heat_experiment(cold: bool) -> Experiment:
+    """Return the bare callable, the core and Flask, in caches that are warm or emptied before each request."""
     key = "cold" if cold else "hot"
     named = tuple(_rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
-    return Trial(key, f"{key} caches", named, _requests(), named[0].name, cold=cold)
+    return _experiment(key, f"{key} caches", named, evict=COLD_BYTES if cold else 0)
 
 
 def served_load() -> Load:
-    """The same three with the null model on waitress."""
-    serve = ("-m", "loadtests.load.serve_rung", "--port", "{port}", "--threads", "{threads}", "--model", "null")
-    modules = {name: module for name, module in SUBJECTS if name in SERVED_NAMES}
-    services = [Service(name, (*serve, f"loadtests.rungs.{module}:create_app")) for name, module in modules.items()]
-    return Load("validation", "The null model on waitress", "lean", tuple(services), shares=(MODERATE,))
+    """Return the same three with the null model on waitress."""
+    services = tuple(served_rung(name, module, model="null") for name, module in SUBJECTS if name in SERVED_NAMES)
+    title = "The null model on waitress"
+    return Load("validation", title, "closed loop", services, shares=(MODERATE,), requests=_requests())
 
 
 class Validating:
@@ -175,10 +161,11 @@ class Validating:
 
     def __init__(self, out: Path, scale: float = 1.0, resumed: Validation | None = None) -> None:
         self.path = out / "validation.json"
-        self.dice = random.Random()
-        self.same, self.steps = same_trials(), step_trials()
-        self.delays, self.bare_delays = delay_trial(bare=False), delay_trial(bare=True)
-        self.heat = [heat_trial(False), heat_trial(True)]
+        self.rng = random.Random()
+        self.workers = Workers()
+        self.same, self.steps = same_experiments(), step_experiments()
+        self.delays, self.bare_delays = delay_experiment(bare=False), delay_experiment(bare=True)
+        self.heat = [heat_experiment(False), heat_experiment(True)]
         self.scale = scale
         self.found = resumed or self._empty()
         self.plan = Plan(self._plan(), self.found.done)
@@ -192,11 +179,11 @@ class Validating:
             started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             environment=environment.describe(),
             same_processes=AA_PACE.processes,
-            delays=self.delays.empty_result(),
-            bare_delays=self.bare_delays.empty_result(),
-            steps=[trial.empty_result() for trial in self.steps],
-            hot=self.heat[0].empty_result(),
-            cold=self.heat[1].empty_result(),
+            delays=empty_result(self.delays),
+            bare_delays=empty_result(self.bare_delays),
+            steps=[empty_result(one) for one in self.steps],
+            hot=empty_result(self.heat[0]),
+            cold=empty_result(self.heat[1]),
             served_rate=entries.rate,
             served_saturation=entries.saturation,
         )
@@ -223,23 +210,22 @@ class Validating:
         return spread_out(kinds)
 
     def _seed(self) -> int:
-        return self.dice.randrange(1, 2**32)
+        return self.rng.randrange(1, 2**32)
 
-    def _measure(self, what: Sequence[Trial], into: Sequence[ExperimentResult], pace: Pace, _: int) -> None:
-        samples = trials.measure(what, pace, self._seed())
-        for trial, result in zip(what, into, strict=True):
-            result.processes.append(samples[trial.key])
+    def _measure(self, what: Sequence[Experiment], into: Sequence[ExperimentResult], pace: Pace, _: int) -> None:
+        samples = self.workers.measure(what, pace, self._seed())
+        for experiment, result in zip(what, into, strict=True):
+            result.processes.append(samples[experiment.key])
 
     def _measure_same(self, _: int) -> None:
         """One set: each subject against itself, over all processes that a comparison has."""
-        measured = [trials.measure(self.same, AA_PACE, self._seed()) for _ in range(AA_PACE.processes)]
-        for trial in self.same:
-            self.found.same.append(judge(trial.key, [processes[trial.key] for processes in measured], self._seed()))
+        measured = [self.workers.measure(self.same, AA_PACE, self._seed()) for _ in range(AA_PACE.processes)]
+        for one in self.same:
+            self.found.same.append(judge(one.key, [processes[one.key] for processes in measured], self._seed()))
 
     def _serve(self, pair: int) -> None:
         entries = served.Entries(self.found.served_saturation, self.found.served_rate, None)
-        rows = churn_rows(100).rows
-        served.Pair(served_load(), entries, rows, SERVED_BUDGET, served.Spread()).measure(pair)
+        served.Pair(served_load(), entries, SERVED_BUDGET, served.Spread()).measure(pair)
 
     def carry_out(self, console: Console) -> None:
         """Run what is left of the plan."""

@@ -1,34 +1,45 @@
-"""From ``module:app``, as servers take it, to the WSGI application, with errors that help."""
+"""From ``module:app``, as servers take it, to the application, with errors that help."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import os
-import sys
+from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from loadtests.child import import_from_here
 
 
 class AppError(Exception):
-    """An application that is no WSGI application, or a specification that names none; the text is for the user."""
+    """An application that cannot be measured, or a specification that names none; the text is for the user."""
 
 
-def load_app(target: str) -> WSGIApplication:
+def load_app(target: str) -> Any:
     """Import ``"module:app"`` or ``"module:factory(...)"`` from the current folder or the installed packages.
 
-    Raises ``AppError`` when there is no such name or it is no WSGI application.
+    Raises ``AppError`` when there is no such name, or when it is neither a WSGI nor an ASGI application.
     """
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
     module, _, expression = target.partition(":")
+    if not module.startswith("loadtests.rungs."):
+        import_from_here()
     found = _evaluate(_import(module), expression)
     _check(found, target)
-    app: WSGIApplication = found
-    return app
+    return found
+
+
+def load_function(target: str) -> Callable[[], object]:
+    """Import the user's function ``"module:name"``; for ``""`` return one that does nothing. Raises ``AppError``."""
+    if not target:
+        return lambda: None
+    import_from_here()
+    module, _, name = target.partition(":")
+    try:
+        function: Callable[[], object] = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise AppError(f"{target}: {error}") from error
+    return function
 
 
 def _import(name: str) -> Any:
@@ -42,7 +53,7 @@ def _import(name: str) -> Any:
 
 
 def _evaluate(module: Any, expression: str) -> Any:
-    """A dotted name, or the call of one with literal arguments, as gunicorn takes it."""
+    """Return what a dotted name, or the call of one with literal arguments, stands for, as gunicorn takes it."""
     try:
         tree = ast.parse(expression, mode="eval").body
     except SyntaxError as error:
@@ -70,17 +81,32 @@ def _find(module: Any, dotted: str) -> Any:
     return found
 
 
+def is_asgi(app: Any) -> bool:
+    """Return whether ``app`` is called as ASGI 3 says: a coroutine function, or what takes three arguments, not two."""
+    if inspect.isclass(app) or not callable(app):
+        return False
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004
+        return True
+    return _takes(app, 3) and not _takes(app, 2) and not _takes(app, 0)
+
+
+def _takes(app: Any, count: int) -> bool:
+    try:
+        inspect.signature(app).bind(*[None] * count)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _check(app: Any, target: str) -> None:
     if not callable(app):
-        raise AppError(f"{target} is a {type(app).__name__}, and no WSGI application: it cannot be called")
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004
-        raise AppError(f"{target} is an ASGI application; WSGI applications are measured here")
+        raise AppError(f"{target} is of type {type(app).__name__}: it cannot be called, so it is not an application")
+    if is_asgi(app):
+        return
     try:
         signature = inspect.signature(app)
     except ValueError:
         return
-    try:
-        signature.bind({}, None)
-    except TypeError:
-        hint = f": it looks like a factory, for which {target}() is written" if inspect.isfunction(app) else ""
-        raise AppError(f"{target}{signature} does not take (environ, start_response){hint}") from None
+    if not _takes(app, 2):
+        hint = f": it looks like a factory; write {target}()" if inspect.isfunction(app) else ""
+        raise AppError(f"{target}{signature} does not take (environ, start_response){hint}")

@@ -2,7 +2,7 @@
 
 The application is awaited directly, with the whole body in one message: no event waits, no task is made, no socket is
 read. What this driver costs by itself is measured too, with an ASGI application that does nothing. A figure from here
-is a cost of the framework without its server, and stands beside those of WSGI with that label.
+is a cost of the framework without its server, and is labelled so beside those of WSGI.
 """
 
 from __future__ import annotations
@@ -15,96 +15,148 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from loadtests.instrument.driver import Answer, Block, WrongAnswer
-from loadtests.instrument.exchanges import SERVER_VARIABLES, Exchange
+from loadtests.instrument.driver import Block, Response, WrongResponse
+from loadtests.instrument.request import LINE, Request, environ_of
 
 Message = MutableMapping[str, Any]
 Application = Callable[
     [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
 ]
+STARTUP_SECONDS = 30.0
 
 
 class ScopeMaker:
-    """Makes scopes and bodies for a list of exchanges, one after the other, round and round."""
+    """Makes scopes and bodies for a list of requests, one after the other, round and round."""
 
-    def __init__(self, exchanges: Sequence[Exchange]) -> None:
-        self._cycle = itertools.cycle([_template(exchange) for exchange in exchanges])
+    def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: int = 0) -> None:
+        known = [int(status.partition(" ")[0]) for status in statuses] or [0] * len(requests)
+        self._cycle = itertools.cycle([(*_template(one), status) for one, status in zip(requests, known, strict=True)])
+        self._memory = bytearray(evict)
 
-    def make(self) -> tuple[Message, bytes]:
-        """A fresh scope with a list of headers of its own, and the body; as in ``EnvironMaker`` the strings are new."""
-        template, method, path, body = next(self._cycle)
+    def make(self) -> tuple[Message, bytes, int]:
+        """Return a fresh scope, the body, and the status that is expected; as in ``EnvironMaker`` strings are new."""
+        template, method, path, body, status = next(self._cycle)
+        if self._memory:
+            self._memory[::LINE] = self._memory[LINE - 1 :: LINE]
         scope = template.copy()
         scope["method"] = method.decode("latin-1")
-        scope["path"] = path.decode("latin-1")
+        scope["path"] = path.decode("utf-8", "replace")
         scope["headers"] = list(scope["headers"])
-        return scope, body
+        return scope, body, status
 
 
-def _template(exchange: Exchange) -> tuple[dict[str, Any], bytes, bytes, bytes]:
-    path = exchange.path.encode("latin-1")
+def _template(request: Request) -> tuple[dict[str, Any], bytes, bytes, bytes]:
+    environ, body = environ_of(request.message())
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
+    for name in ("HTTP_HOST", "CONTENT_LENGTH"):
+        key = name.removeprefix("HTTP_").replace("_", "-").lower().encode()
+        if name in environ and key not in dict(headers):
+            headers.append((key, environ[name].encode("latin-1")))
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "scheme": "http",
-        "raw_path": path,
-        "query_string": b"",
+        "raw_path": request.target.partition("?")[0].encode("latin-1"),
+        "query_string": environ["QUERY_STRING"].encode("latin-1"),
         "root_path": "",
-        "headers": _headers({**SERVER_VARIABLES, **exchange.variables}),
+        "headers": headers,
         "client": ("127.0.0.1", 50004),
         "server": ("127.0.0.1", 8080),
     }
-    return scope, exchange.method.encode("latin-1"), path, exchange.body
-
-
-def _headers(variables: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    """The headers that stand in an environ's variables, as ASGI has them: bytes, names in lower case."""
-    return [
-        (name.removeprefix("HTTP_").replace("_", "-").lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in variables.items()
-        if name.startswith(("HTTP_", "CONTENT_"))
-    ]
+    return scope, environ["REQUEST_METHOD"].encode("latin-1"), environ["PATH_INFO"].encode("latin-1"), body
 
 
 class AsgiTarget:
-    """An ASGI application as the worker measures it."""
+    """An ASGI application as the worker measures it: in one event loop, its lifespan begun before the first request."""
 
-    def __init__(self, app: Application, exchanges: Sequence[Exchange]) -> None:
+    def __init__(self, app: Application) -> None:
         self.app = app
-        self.scopes = ScopeMaker(exchanges)
+        self._runner = asyncio.Runner()
+        self._runner.run(_begin_lifespan(app))
 
-    def block(self, requests: int, expected: str) -> Block:
-        """Time ``requests`` requests; raises ``WrongAnswer`` at the first status that is not ``expected``."""
-        return asyncio.run(_run_block(self.app, self.scopes, requests, int(expected.partition(" ")[0])))
+    def ask(self, request: Request) -> Response:
+        """Make one request, untimed. Raises ``WrongResponse`` when no response was started."""
+        return self._runner.run(_ask(self.app, request))
+
+    def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: int) -> None:
+        """Get ready to be timed with ``requests``, each of which must get its status."""
+        self.scopes = ScopeMaker(requests, statuses, evict)
+
+    def block(self, requests: int) -> Block:
+        """Time ``requests`` requests; raises ``WrongResponse`` at the first status that is not expected."""
+        return self._runner.run(_run_block(self.app, self.scopes, requests))
 
 
-def ask(app: Application, exchange: Exchange) -> Answer:
-    """One request, outside of any timing. Raises ``WrongAnswer`` when no response was started."""
-    return asyncio.run(_ask(app, exchange))
-
-
-async def _ask(app: Application, exchange: Exchange) -> Answer:
-    sent: list[Message] = []
+async def _begin_lifespan(app: Application) -> None:
+    """Send the event lifespan.startup, and wait until the application says that it has started or has no lifespan."""
+    started = asyncio.get_running_loop().create_future()
+    begun = False
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": exchange.body, "more_body": False}
+        nonlocal begun
+        if begun:
+            await asyncio.Event().wait()  # shutdown is never sent: the process ends
+        begun = True
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Message) -> None:
+        if not started.done():
+            started.set_result(message)
+
+    async def run() -> None:
+        try:
+            await app({"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}, receive, send)
+        except Exception:
+            pass
+        finally:
+            if not started.done():
+                started.set_result({})
+
+    _running.append(asyncio.create_task(run()))
+    message = await asyncio.wait_for(started, STARTUP_SECONDS)
+    if message.get("type") == "lifespan.startup.failed":
+        raise WrongResponse(f"its start-up failed: {message.get('message', '')}")
+
+
+# Event loops hold tasks weakly.
+_running: list[asyncio.Task[None]] = []
+
+
+async def _ask(app: Application, request: Request) -> Response:
+    sent: list[Message] = []
+    scope, body, _ = ScopeMaker([request]).make()
+    read = False
+
+    async def receive() -> Message:
+        nonlocal read
+        if read:
+            await asyncio.Event().wait()  # the client stays: there is nothing more to receive
+        read = True
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope, _ = ScopeMaker([exchange]).make()
     await app(scope, receive, send)
     if not sent or sent[0]["type"] != "http.response.start":
-        raise WrongAnswer("no response was started")
-    status = HTTPStatus(sent[0]["status"])
-    headers = sorted((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in sent[0]["headers"])
-    return Answer(f"{status.value} {status.phrase}", headers, b"".join(part.get("body", b"") for part in sent[1:]))
+        raise WrongResponse("no response was started")
+    code = int(sent[0]["status"])
+    phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "Unknown"
+    headers = sorted(
+        (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in sent[0].get("headers", ())
+    )
+    return Response(f"{code} {phrase}", headers, b"".join(part.get("body", b"") for part in sent[1:]))
 
 
-async def _run_block(app: Application, scopes: ScopeMaker, requests: int, expected: int) -> Block:
-    body, status = b"", 0
+async def _run_block(app: Application, scopes: ScopeMaker, requests: int) -> Block:
+    body, status, read = b"", 0, False
 
     async def receive() -> Message:
+        nonlocal read
+        if read:
+            await asyncio.Event().wait()
+        read = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
@@ -115,9 +167,9 @@ async def _run_block(app: Application, scopes: ScopeMaker, requests: int, expect
     gc.collect()
     wall, cpu = time.perf_counter_ns(), time.process_time_ns()
     for _ in range(requests):
-        status = 0
-        scope, body = scopes.make()
+        status, read = 0, False
+        scope, body, expected = scopes.make()
         await app(scope, receive, send)
         if status != expected:
-            raise WrongAnswer(f"expected {expected}, got {status}")
+            raise WrongResponse(f"expected {expected}, got {status}")
     return Block(requests, time.process_time_ns() - cpu, time.perf_counter_ns() - wall)

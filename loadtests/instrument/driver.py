@@ -1,8 +1,8 @@
-"""Drive a WSGI application in process: answers for the comparison, and one timed block of requests.
+"""Drive a WSGI application in process: responses for the comparison, and one timed block of requests.
 
 What a request costs is everything from the call of the application to ``close()``: the body is consumed, as a
 server would, and the status is checked. What the loop itself costs, the making of the environ included, is measured
-with an application that does nothing, in the same rounds as every rung.
+with an application that does nothing, in the same rounds as every contender.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loadtests.instrument.exchanges import EnvironMaker, Exchange
+from loadtests.instrument.request import EnvironMaker, Request
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication
 
 
-class WrongAnswer(Exception):
-    """An answer that is not the expected one: the run has no value."""
+class WrongResponse(Exception):
+    """A response that is not the expected one: the run has no value."""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What an application said: the status line, the headers by name in order, the body."""
 
     status: str
@@ -40,26 +40,28 @@ class Block(NamedTuple):
     wall_ns: int
 
 
-def load(factory: str, options: dict[str, Any]) -> Any:
-    """Import ``"module:name"`` and call it with ``options``: the application it makes, WSGI or ASGI."""
+def resolve(factory: str) -> Callable[..., Any]:
+    """Import the function ``"module:name"`` that makes an application."""
     module, _, name = factory.partition(":")
-    return getattr(import_module(module), name)(**options)
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
 
 
-def ask(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
-    """One request, outside of any timing. Raises ``WrongAnswer`` when ``start_response`` was never called."""
+def ask(app: WSGIApplication, request: Request) -> Response:
+    """Make one request, untimed. Raises ``WrongResponse`` when ``start_response`` was never called."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., Any]:
         started.append((status, headers))
         return _no_write
 
+    environ, _ = EnvironMaker([request]).make()
     body = _consume(app(environ, start_response))
     if not started:
-        raise WrongAnswer("start_response was not called")
+        raise WrongResponse("start_response was not called")
     status, headers = started[-1]
     named = sorted((name.lower(), _comparable(name, value)) for name, value in headers)
-    return Answer(status, named, body)
+    return Response(status, named, body)
 
 
 def _comparable(name: str, value: str) -> str:
@@ -80,90 +82,85 @@ def _consume(result: Iterable[bytes]) -> bytes:
 
 
 def _no_write(data: bytes) -> object:
-    raise WrongAnswer("the write callable of PEP 3333 is not measured here")
+    raise WrongResponse("the write callable of PEP 3333 is not measured here")
+
+
+# Comparing responses
 
 
 class Allowed(NamedTuple):
-    """What one contender's answers may have beside the others': headers of its own, other values in JSON fields."""
+    """What the responses of a contender may have of their own: headers, and other values in JSON fields."""
 
     headers: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
 
 
-Ask = Callable[[Exchange], Answer]
+def compare(
+    responses: Mapping[str, Sequence[Response]],
+    requests: Sequence[Request],
+    allowed: Mapping[str, Allowed] | None = None,
+) -> None:
+    """Hold the responses of every contender, in the order of the requests, against each other.
 
-
-def compare(apps: Mapping[str, WSGIApplication], exchanges: Sequence[Exchange]) -> str:
-    """Ask every WSGI application the same; returns the status line they all give, or raises ``WrongAnswer``."""
-    return compare_answers({name: asking(app) for name, app in apps.items()}, exchanges)
-
-
-def asking(app: WSGIApplication) -> Ask:
-    """A function that asks ``app`` for one exchange."""
-    return lambda exchange: ask(app, EnvironMaker([exchange]).make())
-
-
-def compare_answers(
-    asks: Mapping[str, Ask], exchanges: Sequence[Exchange], allowed: Mapping[str, Allowed] | None = None
-) -> str:
-    """Ask everyone the same; returns the status line they all give.
-
-    Raises ``WrongAnswer`` that names the contender, the request and both answers at the first difference in status
-    line, headers (order and case aside) or body beyond what is ``allowed`` to a name, or when the status is not the
-    one the exchange expects.
+    Raises ``WrongResponse`` that names the contender, the request and both responses at the first difference in status
+    line, headers (order and case aside) or body beyond what is ``allowed`` to a name.
     """
-    status, own = "", dict(allowed or {})
-    # The first one without anything of its own is what the others are held against.
-    names = sorted(asks, key=lambda name: own.get(name, Allowed()) != Allowed())
-    for exchange in exchanges:
-        answers = {name: asks[name](exchange) for name in names}
-        (first, reference), *others = answers.items()
-        if not reference.status.startswith(str(exchange.status)):
-            raise WrongAnswer(f"{first}: {_where(exchange)}: expected {exchange.status}, got {reference}")
-        for name, answer in others:
-            if not _same(reference, answer, own.get(name, Allowed())):
-                raise WrongAnswer(_difference(exchange, (first, reference), (name, answer)))
-        status = reference.status
-    return status
+    own = dict(allowed or {})
+    # The first contender without anything of its own is what the others are held against.
+    first, *others = sorted(responses, key=lambda name: own.get(name, Allowed()) != Allowed())
+    for number, request in enumerate(requests):
+        reference = responses[first][number]
+        for name in others:
+            if not _same(reference, responses[name][number], own.get(name, Allowed())):
+                raise WrongResponse(_difference(request, (first, reference), (name, responses[name][number])))
 
 
-def _same(reference: Answer, answer: Answer, allowed: Allowed) -> bool:
-    """Whether both are the same but for what is allowed, which has to be there."""
-    own = [header for header in answer.headers if header[0] in allowed.headers]
+def check_status(name: str, request: Request, response: Response) -> None:
+    """Raise ``WrongResponse`` with what came back if the status is not the one that the request expects."""
+    if not request.expects(response.status.partition(" ")[0]):
+        raise WrongResponse(
+            f"{name} answers {response.status} to {request}, expected {request.status or '2xx'}. What it said:\n"
+            f"{response.body[:500].decode('utf-8', 'replace').strip() or '(an empty body)'}"
+        )
+
+
+def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
+    """Return whether both are the same but for what is allowed, which has to be there."""
+    own = [header for header in response.headers if header[0] in allowed.headers]
     if len(own) != len(allowed.headers):
         return False
-    answer = answer._replace(headers=[header for header in answer.headers if header not in own])
+    response = response._replace(headers=[header for header in response.headers if header not in own])
     if not allowed.fields:
-        return answer == reference
-    return _blanked(answer, allowed.fields) == _blanked(reference, allowed.fields)
+        return response == reference
+    return _blanked(response, allowed.fields) == _blanked(reference, allowed.fields)
 
 
-def _blanked(answer: Answer, fields: tuple[str, ...]) -> Answer:
-    """The answer with the values of the fields replaced by their types, written anew, its length checked and gone."""
-    value = json.loads(answer.body)
+def _blanked(response: Response, fields: tuple[str, ...]) -> Response:
+    """Return the response with the fields' values replaced by their types, its length checked and removed."""
+    value = json.loads(response.body)
     for name in fields:
         value[name] = type(value[name]).__name__
-    written = json.dumps(json.loads(answer.body), sort_keys=True, separators=(",", ":")).encode()
-    right = ("content-length", str(len(answer.body))) in answer.headers and answer.body == written + b"\n"
-    headers = [header for header in answer.headers if header[0] != "content-length" or not right]
-    return answer._replace(headers=headers, body=json.dumps(value).encode())
+    written = json.dumps(json.loads(response.body), sort_keys=True, separators=(",", ":")).encode()
+    right = ("content-length", str(len(response.body))) in response.headers and response.body == written + b"\n"
+    headers = [header for header in response.headers if header[0] != "content-length" or not right]
+    return response._replace(headers=headers, body=json.dumps(value).encode())
 
 
-def _where(exchange: Exchange) -> str:
-    return f"{exchange.method} {exchange.path} {exchange.body[:200].decode('latin-1')}".rstrip()
-
-
-def _difference(exchange: Exchange, one: tuple[str, Answer], other: tuple[str, Answer]) -> str:
-    lines = [f"{_where(exchange)}: the rungs do not give the same bytes"]
-    lines += [f"  {name}: {answer.status} {answer.headers} {answer.body[:300]!r}" for name, answer in (one, other)]
+def _difference(request: Request, one: tuple[str, Response], other: tuple[str, Response]) -> str:
+    where = f"{request} {request.body[:200].decode('latin-1')}".rstrip()
+    lines = [f"{where}: the contenders do not give the same bytes"]
+    lines += [f"  {name}: {found.status} {found.headers} {found.body[:300]!r}" for name, found in (one, other)]
     return "\n".join(lines)
 
 
-def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int, expected: str) -> Block:
+# Timing
+
+
+def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Block:
     """Time ``requests`` requests, each with a fresh environ.
 
-    Raises ``WrongAnswer`` at the first status line that is not ``expected``. The garbage collector runs within
-    the block as it does in production, and starts it with an empty hand.
+    Raises ``WrongResponse`` at the first status line that is not the expected one. The garbage collector runs within
+    the block as it does in production, and starts it with nothing to do.
     """
     status = ""
 
@@ -176,31 +173,39 @@ def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int, expec
     wall, cpu = time.perf_counter_ns(), time.process_time_ns()
     for _ in range(requests):
         status = ""
-        result = app(environs.make(), start_response)
+        environ, expected = environs.make()
+        result = app(environ, start_response)
         for _chunk in result:
             pass
         close = getattr(result, "close", None)
         if close is not None:
             close()
         if status != expected:
-            raise WrongAnswer(f"expected {expected!r}, got {status!r}")
+            raise WrongResponse(f"expected {expected!r}, got {status!r}")
     return Block(requests, time.process_time_ns() - cpu, time.perf_counter_ns() - wall)
 
 
 class WsgiTarget:
     """A WSGI application as the worker measures it."""
 
-    def __init__(self, app: WSGIApplication, exchanges: Sequence[Exchange]) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self.app = app
-        self.environs = EnvironMaker(exchanges)
 
-    def block(self, requests: int, expected: str) -> Block:
-        """Time ``requests`` requests; raises ``WrongAnswer`` at the first status line that is not ``expected``."""
-        return run_block(self.app, self.environs, requests, expected)
+    def ask(self, request: Request) -> Response:
+        """Make one request, untimed."""
+        return ask(self.app, request)
+
+    def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: int) -> None:
+        """Get ready to be timed with ``requests``, each of which must get its status line."""
+        self.environs = EnvironMaker(requests, statuses, evict)
+
+    def block(self, requests: int) -> Block:
+        """Time ``requests`` requests; raises ``WrongResponse`` at the first status line that is not expected."""
+        return run_block(self.app, self.environs, requests)
 
 
 def freeze_heap() -> None:
-    """Put everything that start-up made out of the collector's sight, so that sweeping before a block is cheap.
+    """Hide everything that start-up made from the garbage collector, so that sweeping before a block is cheap.
 
     In production the oldest generation is swept so rarely that its share per request is nil; here it would
     fall into single blocks.
@@ -210,7 +215,7 @@ def freeze_heap() -> None:
 
 
 def clock_step_ns(clock: Callable[[], int] = time.process_time_ns, ticks: int = 5) -> int:
-    """The step in which ``clock`` advances, in ns: under a microsecond on Linux, about 16 ms on Windows."""
+    """Return the step in which ``clock`` advances, in ns: under a microsecond on Linux, about 16 ms on Windows."""
     steps = []
     for _ in range(ticks):
         before = now = clock()

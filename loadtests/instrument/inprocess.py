@@ -1,21 +1,29 @@
-"""The in-process part of a study: one worker process after the other, each with a hash seed of its own."""
+"""The in-process part of a study: one measuring process after the other, each with a hash seed of its own."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from loadtests.instrument.exchanges import Row
+from loadtests.child import command
+from loadtests.instrument.experiment import MAIN, Experiment, Hooks, Pace, job
 from loadtests.instrument.results import Process
-from loadtests.studies import MAIN, Budget, Experiment
 
 # What a worker spends on starting up and on building the contenders, for the estimate of the time, by group.
-START_SECONDS = {MAIN: 0.9, "peers": 1.4, "tutorial": 3.0}
+START_SECONDS = {MAIN: 0.9, "peers": 1.4, "tutorial": 3.0, "models": 2.4}
+# How much longer than planned a measuring process may take before it counts as one that does not end, in seconds.
+TIMEOUT = 60.0
+# What its last lines are worth in an error message.
+SHOWN = 2000
 
 
 class RunFailed(Exception):
@@ -26,14 +34,6 @@ class RunFailed(Exception):
         self.code = code
 
 
-def worker_failed(said: str) -> RunFailed:
-    """A measuring process has ended with a traceback: of a model that can't be loaded only its one line is shown."""
-    kind, _, reason = said.rpartition("\n")[2].partition(": ")
-    if kind.rpartition(".")[2] == "ModelError":
-        return RunFailed(f"Error: {reason}", 3)
-    return RunFailed(f"a measuring process failed:\n{said}", 5)
-
-
 class Mismatch(RunFailed):
     """The contenders do not answer the same, so a comparison of their times says nothing."""
 
@@ -41,62 +41,109 @@ class Mismatch(RunFailed):
         super().__init__(message, 4)
 
 
-def planned_seconds(experiments: Sequence[Experiment], budget: Budget) -> float:
-    """How long one worker takes, in seconds, with experiments of one group."""
-    warm_ups = sum(len(experiment.contenders) + 1 for experiment in experiments) * budget.warm_up
-    # A round runs to its end: about half of one is added to each experiment.
-    return START_SECONDS[experiments[0].group] + warm_ups + len(experiments) * (budget.experiment_seconds + 0.05)
+@dataclass(frozen=True)
+class Answered:
+    """What a contender answered to the first request, and to which requests it answered something else than the first.
+
+    ``protocol``: ``"wsgi"`` or ``"asgi"``.
+    """
+
+    status: str
+    protocol: str
+    differences: list[str]
 
 
-def compare(experiments: Sequence[Experiment], rows: Sequence[Row]) -> None:
-    """Have a worker compare all contenders byte for byte over all rows; raises ``Mismatch``."""
-    _run({**_orders(experiments, rows), "seconds": 0.0}, hash_seed=0)
+@dataclass(frozen=True)
+class Workers:
+    """How measuring processes are started: with which functions of the user's, how long at most, by which Python."""
+
+    hooks: Hooks = field(default_factory=Hooks)
+    timeout: float = TIMEOUT
+    python: str = sys.executable
+    environ: Mapping[str, str] | None = None
+
+    def try_out(self, experiments: Sequence[Experiment]) -> dict[str, dict[str, Answered]]:
+        """Have every contender answer every request once, untimed: by experiment and contender.
+
+        Raises ``Mismatch`` where responses must be alike and are not, ``RunFailed`` where an application fails.
+        """
+        answers = self._run(job(experiments, self.hooks), 0, 0.0)["answers"]
+        return {key: {name: Answered(**said) for name, said in by_name.items()} for key, by_name in answers.items()}
+
+    def measure(self, experiments: Sequence[Experiment], pace: Pace, hash_seed: int) -> dict[str, Process]:
+        """Have one process measure every experiment: the samples by the experiment's key."""
+        wanted = {"seconds": pace.seconds, "warm_up": pace.warm_up, "block_ms": pace.block_ms, "seed": hash_seed}
+        found = self._run(job(experiments, self.hooks, **wanted), hash_seed, pace.process_seconds(experiments))
+        about = {"hash_seed": hash_seed, "clock": found["clock"], "clock_step_ns": found["clock_step_ns"]}
+        return {key: Process(**about, blocks=blocks) for key, blocks in found["samples"].items()}
+
+    def _run(self, wanted: Mapping[str, Any], hash_seed: int, planned: float) -> dict[str, Any]:
+        limit = 3 * planned + self.timeout
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            (folder / "job.json").write_text(json.dumps({**wanted, "limit": limit}), encoding="utf-8")
+            environ = {**os.environ, **(self.environ or {}), "PYTHONHASHSEED": str(hash_seed)}
+            code = _ended(folder, [*command("loadtests.instrument.worker", name, python=self.python)], environ, limit)
+            return _found(folder, code, limit)
 
 
-def measure(
-    experiments: Sequence[Experiment], rows: Sequence[Row], budget: Budget, hash_seed: int
-) -> dict[str, Process]:
-    """Have one worker measure every experiment: the samples by the experiment's key."""
-    orders = {
-        **_orders(experiments, rows),
-        "seconds": budget.experiment_seconds,
-        "warm_up": budget.warm_up,
-        "block_ms": budget.block_ms,
-        "seed": hash_seed,
-    }
-    return processes_of(_run(orders, hash_seed), hash_seed)
+def _ended(folder: Path, arguments: list[str], environ: Mapping[str, str], limit: float) -> int:
+    """Run a worker to its end, by force if need be; whatever it started ends with it. Returns its exit code.
 
-
-def processes_of(answer: dict[str, Any], hash_seed: int) -> dict[str, Process]:
-    """The samples in a worker's answer, by their key."""
-    about = {"hash_seed": hash_seed, "clock": answer["clock"], "clock_step_ns": answer["clock_step_ns"]}
-    return {key: Process(**about, blocks=blocks) for key, blocks in answer["samples"].items()}
-
-
-def _orders(experiments: Sequence[Experiment], rows: Sequence[Row]) -> dict[str, Any]:
-    return {"experiments": [asdict(experiment) for experiment in experiments], "rows": list(rows)}
-
-
-def _run(orders: dict[str, Any], hash_seed: int) -> dict[str, Any]:
-    code, out, said = carried_out("loadtests.instrument.worker", orders, hash_seed)
-    if code == 4:
-        raise Mismatch(said.strip())
-    if code:
-        raise worker_failed(said.strip())
-    answer: dict[str, Any] = json.loads(out)
-    return answer
-
-
-def carried_out(module: str, orders: dict[str, Any], hash_seed: int) -> tuple[int, bytes, str]:
-    """Exit code, standard output and standard error of a worker with these orders. It ends with whoever waits."""
-    environ = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
-    with subprocess.Popen(
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ,
-    ) as worker:  # fmt: skip
+    The application's output goes into a file: a pipe would stay open as long as a child process of the application.
+    """
+    with (folder / "log.txt").open("wb") as log:
+        worker = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, start_new_session=True
+        )
         try:
-            out, err = worker.communicate(json.dumps(orders).encode())
-        except BaseException:
-            worker.kill()
-            raise
-    return worker.returncode, out, err.decode("utf-8", "replace")
+            # The worker ends itself first, and says where it was.
+            return worker.wait(limit + 10)
+        except subprocess.TimeoutExpired:
+            return -1
+        finally:
+            _end_family(worker)
+
+
+def _end_family(worker: subprocess.Popen[bytes]) -> None:
+    if sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.pid, signal.SIGKILL)
+    worker.kill()
+    worker.wait()
+
+
+def _found(folder: Path, code: int, limit: float) -> dict[str, Any]:
+    """Return the result that a worker has written; raises ``RunFailed`` with what is known if there is none."""
+    path = folder / "result.json"
+    if not path.exists():
+        raise RunFailed(_why_it_ended(folder, code, limit), 5)
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if code == 4:
+        raise Mismatch(found["error"])
+    if code:
+        raise failed(found["error"])
+    return found
+
+
+def failed(said: str) -> RunFailed:
+    """Return the failure of a measuring process; for a model that cannot be loaded only its one line is shown."""
+    kind, _, reason = said.rpartition("\n")[2].partition(": ")
+    if kind.rpartition(".")[2] == "ModelError":
+        return RunFailed(f"Error: {reason}", 3)
+    return RunFailed(said, 5)
+
+
+def _why_it_ended(folder: Path, code: int, limit: float) -> str:
+    """Say what the worker was doing, and where it was if it did not end by itself."""
+    stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
+    doing = stage or "starting"
+    if hangs or code == -1:
+        said = f"{doing}: the process did not end within {limit:.0f} s and was ended"
+        return f"{said}. Where it was:\n{hangs[-SHOWN:]}" if hangs else said
+    said = f"{doing}: the process ended with exit code {code} before its result was written"
+    return f"{said}. Its last output:\n{log[-SHOWN:]}" if log else said
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

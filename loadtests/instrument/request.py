@@ -1,47 +1,162 @@
-"""One request of any method and kind, for the trials; the studies have their own in ``exchanges.py``."""
+"""One HTTP request: its bytes are the single source of everything that is sent or measured.
+
+The load generators send the bytes over a socket. For a measurement in process waitress's own parser and task turn the
+same bytes into the environ: an application gets in process what it would get behind waitress.
+"""
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Self
 
-from loadtests.instrument.exchanges import Exchange
+from waitress.adjustments import Adjustments
+from waitress.parser import HTTPRequestParser
+from waitress.task import WSGITask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+Row = dict[str, Any]
+Header = tuple[str, str]
+
+HOST = "127.0.0.1:8080"
+# What an ordinary client sends beside the headers of a request's own.
+CLIENT_HEADERS: tuple[Header, ...] = (
+    ("User-Agent", "python-requests/2.32"),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "gzip, deflate"),
+    ("Connection", "keep-alive"),
+)
+_SETTINGS = Adjustments()
+
+
+class RequestError(Exception):
+    """The bytes of a request are not a complete HTTP request; the text says what waitress answers to them."""
 
 
 @dataclass(frozen=True)
-class Request(Exchange):
-    """A request of any method. ``path`` may end in a query string; a header given here replaces a usual one."""
+class Request:
+    """A request as it is sent. Text holds bytes as latin-1.
 
-    @property
-    def variables(self) -> dict[str, str]:
-        """The part of the environ that this request decides."""
-        path, _, query = self.path.partition("?")
-        named = {name.upper().replace("-", "_"): value for name, value in self.headers.items()}
-        variables = {
-            name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}": value
-            for name, value in named.items()
-        }
-        if self.body or self.method in ("POST", "PUT", "PATCH"):
-            variables["CONTENT_LENGTH"] = str(len(self.body))
-        return {
-            "REQUEST_METHOD": self.method,
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "REQUEST_URI": self.path,
-            **variables,
-        }
+    ``status`` is the status code that the response must have; 0 stands for any 2xx. ``without`` names variables of the
+    environ that are left out: other servers do not set all that waitress sets.
+    """
+
+    method: str
+    target: str
+    headers: tuple[Header, ...] = CLIENT_HEADERS
+    body: bytes = b""
+    status: int = 200
+    without: tuple[str, ...] = ()
+
+    def message(self, host: str = HOST) -> bytes:
+        """Return the bytes: with Host and, for a body, Content-Length where the headers do not say either."""
+        names = {name.lower() for name, _ in self.headers}
+        lines = [f"{self.method} {self.target} HTTP/1.1"]
+        lines += [] if "host" in names else [f"Host: {host}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        has_body = self.body or self.method in ("POST", "PUT", "PATCH")
+        if has_body and not names & {"content-length", "transfer-encoding"}:
+            lines.append(f"Content-Length: {len(self.body)}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + self._framed()
+
+    def _framed(self) -> bytes:
+        """Return the body as it is sent: in one chunk if the headers say that it is chunked."""
+        encodings = [value.lower() for name, value in self.headers if name.lower() == "transfer-encoding"]
+        if not any("chunked" in value for value in encodings):
+            return self.body
+        chunk = b"%x\r\n%b\r\n" % (len(self.body), self.body) if self.body else b""
+        return chunk + b"0\r\n\r\n"
+
+    def expects(self, code: str) -> bool:
+        """Return whether a response with this status code is an expected one."""
+        return code == str(self.status) if self.status else code.startswith("2")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.target}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; ``from_json`` makes the request of them again."""
-        return {"method": self.method, "path": self.path, "body": self.body.decode("latin-1"), "headers": self.headers}
+        """Return plain values; ``from_json`` makes the request of them again."""
+        return {**asdict(self), "body": self.body.decode("latin-1")}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Request:
-        """The request that ``to_json`` took apart."""
-        return cls(**{**values, "body": values["body"].encode("latin-1")})
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Make the request that ``to_json`` took apart."""
+        pairs = tuple((name, value) for name, value in values["headers"])
+        body = values["body"].encode("latin-1")
+        return cls(**{**values, "headers": pairs, "body": body, "without": tuple(values["without"])})
 
 
-def json_request(path: str, value: object) -> Request:
-    """A POST of ``value`` as JSON."""
-    return Request("POST", path, body=json.dumps(value).encode(), headers={"Content-Type": "application/json"})
+def json_request(target: str, value: object, **options: Any) -> Request:
+    """Return a POST of ``value`` as JSON, from an ordinary client."""
+    headers = (*CLIENT_HEADERS, ("Content-Type", "application/json"))
+    return replace(Request("POST", target, headers, json.dumps(value).encode()), **options)
+
+
+def environ_of(message: bytes) -> tuple[WSGIEnvironment, bytes]:
+    """Return the environ that waitress makes of ``message``, without its stream, and the body.
+
+    Raises ``RequestError`` for bytes that waitress refuses, or that are not exactly one request.
+    """
+    parser = HTTPRequestParser(_SETTINGS)
+    left = message
+    while left and not parser.completed:
+        left = left[parser.received(left) :]
+    if parser.error:
+        raise RequestError(f"waitress answers {parser.error.code} {parser.error.reason}: {parser.error.body}")
+    if not parser.completed:
+        raise RequestError("the request is not complete: its body is shorter than Content-Length says")
+    if left:
+        raise RequestError(f"{len(left)} bytes follow the end of the request: the body is longer than it says")
+    server = SimpleNamespace(adj=_SETTINGS, effective_port=8080, server_name=_SETTINGS.server_name)
+    channel = SimpleNamespace(server=server, addr=("127.0.0.1", 50004), check_client_disconnected=_still_connected)
+    environ: WSGIEnvironment = WSGITask(channel, parser).get_environment()
+    return environ, environ.pop("wsgi.input").read()
+
+
+def _still_connected() -> bool:
+    return False
+
+
+class EnvironMaker:
+    """Makes environs for a list of requests, one after the other, round and round.
+
+    ``evict``: before each request so many bytes of memory are written, as if other work had had the processor.
+    """
+
+    def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: int = 0) -> None:
+        known = statuses or [""] * len(requests)
+        self._cycle = itertools.cycle([_template(*each) for each in zip(requests, known, strict=True)])
+        self._memory = bytearray(evict)
+
+    def make(self) -> tuple[WSGIEnvironment, str]:
+        """Return a fresh environ with its own stream, and the status line that is expected.
+
+        What an application looks up in a dictionary is a new string each time: a string that was a key before keeps
+        its hash, and no real request has that luck.
+        """
+        template, method, path, body, status = next(self._cycle)
+        if self._memory:
+            self._memory[::LINE] = self._memory[LINE - 1 :: LINE]
+        environ = template.copy()
+        environ["REQUEST_METHOD"] = method.decode("latin-1")
+        environ["PATH_INFO"] = path.decode("latin-1")
+        environ["wsgi.input"] = io.BytesIO(body)
+        return environ, status
+
+
+# The bytes of a cache line on today's processors.
+LINE = 64
+
+
+def _template(request: Request, status: str) -> tuple[WSGIEnvironment, bytes, bytes, bytes, str]:
+    environ, body = environ_of(request.message())
+    for name in request.without:
+        environ.pop(name, None)
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    return environ, method.encode("latin-1"), path.encode("latin-1"), body, status

@@ -21,11 +21,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-FORMAT = 1
+from loadtests.instrument.experiment import MAIN, Experiment
+
+FORMAT = 2
 
 
 class ResultError(Exception):
@@ -47,6 +49,24 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    def write(self, path: Path) -> None:
+        """Write the file in one piece: a run that dies while writing leaves the older one."""
+        beside = path.with_suffix(".part")
+        beside.write_text(self.model_dump_json(), encoding="utf-8")
+        os.replace(beside, path)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return what is in ``path``; raises ``ResultError`` when it cannot be read as such."""
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ResultError(f"{path}: {error.strerror}") from error
+        except (ValidationError, UnicodeDecodeError) as error:
+            first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+            where = ".".join(map(str, first["loc"]))
+            raise ResultError(f"{path}: not a result file of this version: {where}: {first['msg']}") from error
+
 
 class Process(Record):
     """The blocks that one process measured, in the order in which they ran."""
@@ -65,8 +85,22 @@ class ExperimentResult(Record):
     contenders: list[str]
     reference: str
     ladder: bool
+    group: str = MAIN
     drivers: dict[str, str] = {}
     processes: list[Process] = []
+
+
+def empty_result(experiment: Experiment) -> ExperimentResult:
+    """Return the entry that the samples of ``experiment`` will be put into."""
+    return ExperimentResult(
+        key=experiment.key,
+        title=experiment.title,
+        contenders=[contender.name for contender in experiment.contenders],
+        reference=experiment.reference,
+        ladder=experiment.ladder,
+        group=experiment.group,
+        drivers=experiment.drivers,
+    )
 
 
 class Run(Record):
@@ -181,24 +215,5 @@ class Results(Record):
     latencies: list[LatencyResult] = []
     skipped: list[str] = []
     imports: list[Import] = []
-    curve: list[ExperimentResult] = []
     notes: list[str] = []
     done: list[str] = []
-
-    def write(self, path: Path) -> None:
-        """Write the file in one piece: a run that dies while writing leaves the older one."""
-        beside = path.with_suffix(".part")
-        beside.write_text(self.model_dump_json(), encoding="utf-8")
-        os.replace(beside, path)
-
-
-def read(path: Path) -> Results:
-    """The results in ``path``; raises ``ResultError`` when it cannot be read as such."""
-    try:
-        return Results.model_validate_json(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultError(f"{path}: {error.strerror}") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        where = ".".join(map(str, first["loc"]))
-        raise ResultError(f"{path}: not a result file of this version: {where}: {first['msg']}") from error

@@ -1,157 +1,307 @@
-"""One measuring process: reads its orders from standard input, writes its samples to standard output, both JSON.
+"""One measuring process: ``python child.py loadtests.instrument.worker FOLDER`` reads job.json, writes result.json.
 
 Started by ``inprocess.py``, several times with different hash seeds. A round holds one block of each contender
-in random order, and every second round repeats the order of the one before backwards: what drifts in time hits
-all contenders alike. The heap of a worker is small on purpose: it imports the rungs and nothing of the report.
+in random order, and every second round repeats the order of the one before backwards: what drifts in time meets
+all contenders alike. The heap of a worker is small on purpose: it imports the contenders and nothing of the report.
+
+The measured code is foreign code. It may print, exit, change the folder or start threads: the result goes into a file
+of its own, and the process ends at once when the file is written. Exit codes: 0; 3 an application cannot be loaded or
+fails; 4 responses differ that must not; 5 anything else.
 """
 
 from __future__ import annotations
 
+import faulthandler
+import gc
+import itertools
 import json
+import os
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import Any, Protocol
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from loadtests.instrument import asgi
+from loadtests.instrument.app_loader import AppError, is_asgi, load_function
 from loadtests.instrument.driver import (
     Allowed,
-    Ask,
-    WrongAnswer,
+    Block,
+    Response,
+    WrongResponse,
     WsgiTarget,
-    asking,
+    check_status,
     clock_step_ns,
-    compare_answers,
+    compare,
     freeze_heap,
-    load,
+    resolve,
 )  # fmt: skip
-from loadtests.instrument.exchanges import Exchange, for_case
+from loadtests.instrument.experiment import ANY, ASGI, WSGI, Contender
+from loadtests.instrument.request import Request
 from loadtests.rungs.work import driver_app
-from loadtests.studies import Contender
 
 # A block is worth many steps of the clock, or the clock's step is what is measured.
 STEPS_IN_A_BLOCK = 50
-# The answers to every row are compared once for a run; a measuring process makes sure of its own with so many.
+# The responses to every request are compared once for a run; a measuring process makes sure with so many.
 COMPARED_WHEN_MEASURING = 10
 # Contender number 0 of every experiment: the application that does nothing.
 DRIVER = "driver"
 
-Target = WsgiTarget | asgi.AsgiTarget
+
+T = TypeVar("T")
 
 
-class Timeable(Protocol):
-    """Contenders that are timed in rounds."""
+class Target(Protocol):
+    """An application in its driver."""
 
-    key: str
+    def ask(self, request: Request) -> Response: ...
+    def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: int) -> None: ...
+    def block(self, requests: int) -> Block: ...
 
-    def calibrate(self, block_ns: int, warm_up: float) -> None: ...
-    def rounds(self, seconds: float, dice: random.Random) -> list[list[int]]: ...
+
+@dataclass
+class State:
+    """What an application may have changed of its process: the folder, and whether the garbage collector runs."""
+
+    folder: str
+    collects: bool = True
+
+
+class Candidate:
+    """One contender of a job: the application that ``make`` makes, and the state of the process that it works in."""
+
+    def __init__(self, contender: Contender, make: Callable[..., Any], state: State) -> None:
+        self.contender, self.name, self._state = contender, contender.name, state
+        app: Any = self._guarded(f"{self.name} cannot be loaded", lambda: make(**contender.options))
+        asynchronous = is_asgi(app) if contender.protocol == ANY else contender.protocol == ASGI
+        self.protocol = ASGI if asynchronous else WSGI
+        kind: Callable[[Any], Target] = asgi.AsgiTarget if asynchronous else WsgiTarget
+        self.target = self._guarded(f"{self.name} does not start", lambda: kind(app))
+
+    def ask(self, request: Request) -> Response:
+        """Make one request, untimed; raises ``AppError`` when the application raises or exits."""
+        response = self._guarded(f"{self.name} fails at {request}", lambda: self.target.ask(request))
+        if not self.contender.is_driver:
+            check_status(self.name, request, response)
+        return response
+
+    def block(self, requests: int) -> Block:
+        """Time ``requests`` requests."""
+        return self._guarded(f"{self.name} fails while it is measured", lambda: self.target.block(requests))
+
+    def _guarded(self, failing: str, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns, done in the state that the application has chosen for its process.
+
+        Raises ``AppError`` for whatever the application raises, SystemExit included.
+        """
+        os.chdir(self._state.folder)
+        (gc.enable if self._state.collects else gc.disable)()
+        try:
+            return work()
+        except AppError as error:
+            raise AppError(f"{self.name}: {error}") from error
+        except (WrongResponse, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise AppError(f"{failing}:\n{_own_part(error)}") from error
+        finally:
+            self._state.folder, self._state.collects = os.getcwd(), gc.isenabled()
+            gc.enable()
 
 
 class Bench:
-    """The contenders of one experiment, warmed up, with the length of their blocks settled."""
+    """The contenders of one experiment, asked and compared, then warmed up with the length of their blocks settled."""
 
-    def __init__(self, experiment: dict[str, Any], rows: list[dict[str, Any]], compared: int | None = None) -> None:
+    def __init__(
+        self,
+        experiment: dict[str, Any],
+        compared: int | None = None,
+        makers: Mapping[str, Callable[..., Any]] | None = None,
+        mark: Callable[[str], object] = lambda _: None,
+    ) -> None:
         self.key: str = experiment["key"]
-        exchanges = for_case(experiment["case"], rows)
-        contenders = [_Contender(Contender(**contender), exchanges) for contender in experiment["contenders"]]
-        asks = {one.name: one.ask for one in contenders if one.compared}
-        allowed = {one.name: one.allowed for one in contenders}
-        self.expected = compare_answers(asks, exchanges[:compared], allowed)
-        driver = WsgiTarget(driver_app(self.expected), exchanges)
-        self.targets: dict[str, Target] = {DRIVER: driver, **{one.name: one.target for one in contenders}}
-        self.lengths: dict[str, int] = {}
+        self.requests = [Request.from_json(values) for values in experiment["requests"]]
+        self.mark = mark
+        self.states: dict[str, State] = {}
+        self.folder = os.getcwd()
+        found = makers if makers is not None else makers_of([experiment])
+        self.candidates = [self._candidate(Contender(**one), found[one["factory"]]) for one in experiment["contenders"]]
+        # Each request that may be answered by any 2xx is asked once: its own status is then expected.
+        asked = self.requests if any(not request.status for request in self.requests) else self.requests[:compared]
+        self.responses = {one.name: self._ask(one, asked) for one in self.candidates}
+        if experiment["alike"]:
+            self._compare(asked)
+        first = next(one.name for one in self.candidates if not one.contender.is_driver)
+        driver = self._candidate(Contender(DRIVER, "", {"status": self._statuses(first)[0]}), driver_app)
+        self.timed = [driver, *self.candidates]
+        driver.target.prepare(self.requests, self._statuses(first, same=True), experiment["evict"])
+        for one in self.candidates:
+            one.target.prepare(self.requests, self._statuses(one.name), experiment["evict"])
+        self.lengths: list[int] = []
+
+    def _candidate(self, contender: Contender, make: Callable[..., Any]) -> Candidate:
+        self.mark(f"loading {contender.name}")
+        # An application that takes part twice is imported once, and has one state.
+        key = f"{contender.factory} {contender.options}"
+        return Candidate(contender, make, self.states.setdefault(key, State(self.folder)))
+
+    def _ask(self, one: Candidate, requests: Sequence[Request]) -> list[Response]:
+        self.mark(f"asking {one.name}")
+        return [one.ask(request) for request in requests]
+
+    def _statuses(self, name: str, same: bool = False) -> list[str]:
+        """Return the status line of each request; those that were not asked get the line of the same code."""
+        lines = [response.status for response in self.responses[name]]
+        known = dict(zip((request.status for request in self.requests), lines, strict=False))
+        if same:
+            return [lines[0]] * len(self.requests)
+        return lines if len(lines) == len(self.requests) else [known[request.status] for request in self.requests]
+
+    def _compare(self, asked: Sequence[Request]) -> None:
+        compared = [one.contender for one in self.candidates if one.contender.compared and not one.contender.is_driver]
+        allowed = {one.name: Allowed(tuple(one.own_headers), tuple(one.own_fields)) for one in compared}
+        compare({one.name: self.responses[one.name] for one in compared}, asked, allowed)
+
+    def answered(self) -> dict[str, Any]:
+        """Return for each contender its status, its protocol, and where its responses differ from the first one's."""
+        reference = next(iter(self.responses.values()))
+        return {
+            one.name: {
+                "status": self.responses[one.name][0].status,
+                "protocol": one.protocol,
+                "differences": [
+                    f"{request}: {_what_differs(left, right)}"
+                    for request, left, right in zip(self.requests, reference, self.responses[one.name], strict=False)
+                    if left != right
+                ],
+            }
+            for one in self.candidates
+        }
 
     def calibrate(self, block_ns: int, warm_up: float) -> None:
         """Warm every contender up for ``warm_up`` seconds and choose blocks of ``block_ns`` for each."""
-        for name in self.targets:
+        for one in self.timed:
+            self.mark(f"warming up {one.name}")
             ends = time.perf_counter() + warm_up
-            cost = self._block_cost(name, 20)
+            cost = _cost(one, 1)
             while time.perf_counter() < ends:
-                cost = self._block_cost(name, 50)
-            self.lengths[name] = max(1, round(block_ns / cost))
+                cost = _cost(one, max(1, min(50, round(block_ns / cost))))
+            self.lengths.append(max(1, round(block_ns / cost)))
 
-    def _block_cost(self, name: str, requests: int) -> float:
-        block = self.targets[name].block(requests, self.expected)
-        return max(block.wall_ns / requests, 100.0)
-
-    def rounds(self, seconds: float, dice: random.Random) -> list[list[int]]:
-        """Blocks [round, contender, requests, CPU ns, wall ns] for ``seconds``; always an even number of rounds."""
+    def rounds(self, seconds: float, rng: random.Random, reset: Callable[[], object]) -> list[list[int]]:
+        """Return blocks [round, contender, requests, CPU ns, wall ns] for ``seconds``: an even number of rounds."""
+        self.mark(f"measuring {', '.join(one.name for one in self.candidates)}")
         blocks: list[list[int]] = []
         ends = time.perf_counter() + seconds
-        names = list(self.targets)
-        for number, order in enumerate(balanced_orders(len(names), dice)):
+        for number, order in enumerate(balanced_orders(len(self.timed), rng)):
             if number % 2 == 0 and number >= 2 and time.perf_counter() >= ends:
-                return blocks
+                break
             for contender in order:
-                name = names[contender]
-                blocks.append([number, contender, *self.targets[name].block(self.lengths[name], self.expected)])
+                blocks.append([number, contender, *self.timed[contender].block(self.lengths[contender])])
+            reset()
         return blocks
 
 
-class _Contender:
-    """One application of the orders: how it is asked, and how it is timed."""
+def makers_of(experiments: Sequence[dict[str, Any]]) -> dict[str, Callable[..., Any]]:
+    """Return the functions that make the applications, by name.
 
-    def __init__(self, contender: Contender, exchanges: list[Exchange]) -> None:
-        app = load(contender.factory, contender.options)
-        self.name = contender.name
-        self.compared = not contender.is_driver
-        self.allowed = Allowed(tuple(contender.own_headers), tuple(contender.own_fields))
-        if contender.protocol == "asgi":
-            self.ask: Ask = partial(asgi.ask, app)
-            self.target: Target = asgi.AsgiTarget(app, exchanges)
-        else:
-            self.ask = asking(app)
-            self.target = WsgiTarget(app, exchanges)
+    All are imported before the first application is: from then on the names of this package may be the user's.
+    """
+    factories = {contender["factory"] for experiment in experiments for contender in experiment["contenders"]}
+    return {factory: resolve(factory) for factory in sorted(factories)}
 
 
-def balanced_orders(contenders: int, dice: random.Random) -> Iterator[list[int]]:
-    """Orders without end: a random one, then the same backwards, then a new random one, ..."""
+def _cost(one: Candidate, requests: int) -> float:
+    return max(one.block(requests).wall_ns / requests, 100.0)
+
+
+def balanced_orders(contenders: int, rng: random.Random) -> Iterator[list[int]]:
+    """Yield orders without end: a random one, then the same backwards, then a new random one, ..."""
     while True:
         order = list(range(contenders))
-        dice.shuffle(order)
+        rng.shuffle(order)
         yield order
         yield order[::-1]
 
 
-def measure(orders: dict[str, Any]) -> dict[str, Any]:
-    """Carry out the orders: compare, and if ``seconds`` is above 0 measure each experiment that long."""
-    compared = COMPARED_WHEN_MEASURING if orders["seconds"] else None
-    benches = [Bench(experiment, orders["rows"], compared) for experiment in orders["experiments"]]
-    if not orders["seconds"]:
-        return {}
-    return timed(benches, orders)
+def _own_part(error: BaseException) -> str:
+    """Return the traceback without what this process itself was doing."""
+    if isinstance(error, SystemExit):
+        return f"it calls sys.exit({error.code!r}), which would end the server"
+    frames = list(itertools.dropwhile(_is_ours, traceback.extract_tb(error.__traceback__)))
+    shown = traceback.StackSummary.from_list(frames).format()
+    return "".join([*shown, *traceback.format_exception_only(error)]).rstrip()
 
 
-def timed(benches: Sequence[Timeable], orders: dict[str, Any]) -> dict[str, Any]:
-    """The samples of each bench by its key, one bench after the other in an order that is drawn, and their clock."""
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    return frame.filename.startswith(_HERE) or "importlib" in frame.filename or frame.filename.startswith("<frozen")
+
+
+def _what_differs(one: Response, other: Response) -> str:
+    if one.status != other.status:
+        return f"{one.status} and {other.status}"
+    if one.body != other.body:
+        return f"bodies of {len(one.body)} and {len(other.body)} bytes that differ"
+    names = sorted({name for name, _ in set(one.headers) ^ set(other.headers)})
+    return f"headers that differ: {', '.join(names)}"
+
+
+def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
+    """Ask every contender; if ``seconds`` is above 0, measure each experiment that long."""
+    makers = makers_of(job["experiments"])
+    mark("running --setup")
+    load_function(job["hooks"]["setup"])()
+    compared = COMPARED_WHEN_MEASURING if job["seconds"] else None
+    benches = [Bench(experiment, compared, makers, mark) for experiment in job["experiments"]]
+    if not job["seconds"]:
+        return {"answers": {bench.key: bench.answered() for bench in benches}}
+    return _timed(benches, job, load_function(job["hooks"]["reset"]))
+
+
+def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], object]) -> dict[str, Any]:
+    """Return the samples of each bench by its key, one bench after the other in a drawn order, and their clock."""
     step = clock_step_ns()
-    block_ns = round(orders["block_ms"] * 1e6)
-    dice = random.Random(orders["seed"])
+    block_ns = round(job["block_ms"] * 1e6)
+    rng = random.Random(job["seed"])
     freeze_heap()
     samples = {}
-    for bench in dice.sample(benches, len(benches)):
-        bench.calibrate(block_ns, orders["warm_up"])
-        samples[bench.key] = bench.rounds(orders["seconds"], dice)
+    for bench in rng.sample(benches, len(benches)):
+        bench.calibrate(block_ns, job["warm_up"])
+        samples[bench.key] = bench.rounds(job["seconds"], rng, reset)
     clock = "cpu" if step * STEPS_IN_A_BLOCK <= block_ns else "wall"
     return {"clock": clock, "clock_step_ns": step, "samples": samples}
 
 
-def main() -> int:
-    """Exit code 0 with the samples, 4 with what differed on standard error."""
-    orders = json.loads(sys.stdin.buffer.read().decode("utf-8"))
-    out, sys.stdout = sys.stdout, sys.stderr
+def main(folder: Path) -> int:
+    """Carry the job in ``folder`` out, and write what came of it; returns the exit code."""
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    # A process that hangs is ended from within, with the place at which each of its threads is.
+    log = (folder / "hangs.txt").open("w", encoding="utf-8")
+    faulthandler.dump_traceback_later(job["limit"], exit=True, file=log)
+    code, found = _attempted(job, lambda text: (folder / "stage.txt").write_text(text, encoding="utf-8"))
+    (folder / "result.json").write_text(json.dumps(found, separators=(",", ":")), encoding="utf-8")
+    return code
+
+
+def _attempted(job: dict[str, Any], mark: Callable[[str], object]) -> tuple[int, dict[str, Any]]:
     try:
-        answer = measure(orders)
-    except WrongAnswer as error:
-        print(error, file=sys.stderr)
-        return 4
-    json.dump(answer, out, separators=(",", ":"))
-    out.flush()
-    return 0
+        return 0, carry_out(job, mark)
+    except AppError as error:
+        return 3, {"error": str(error)}
+    except WrongResponse as error:
+        return 4, {"error": str(error)}
+    except BaseException as error:
+        return 5, {"error": "".join(traceback.format_exception(error)).rstrip()}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _folder = Path(sys.argv[1]).resolve()
+    sys.argv = sys.argv[:1]
+    # Not sys.exit: threads of the application that never end, or what it does at exit, must not keep this process.
+    os._exit(main(_folder))

@@ -2,16 +2,15 @@
 
 The instants at which requests are to start are drawn beforehand (a Poisson process, as of many clients that know
 nothing of each other), and a latency counts from that instant. A request for which no connection is free waits for
-one, and the wait is part of its latency: so a server that stops for a moment is charged for everybody who would have
-come meanwhile. A closed loop asks nothing in that moment, and leaves those requests out (coordinated omission).
+one, and the wait is part of its latency: so a server that stops for a moment is charged for every request that was due
+meanwhile. A closed loop sends nothing in that moment, and leaves those requests out (coordinated omission).
 
-Run as a process of its own: ``python -m loadtests.load.openloop`` with the orders on standard input.
+Run as a process of its own, with the job's JSON on standard input.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import selectors
 import sys
@@ -20,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from loadtests.load.lean import Address, BadAnswer, Connection, requests_of
+from loadtests.load.closed_loop import Address, BadResponse, Connection, Message, run
 from loadtests.load.window import Window, mean, percentiles
 
 # How long the requests of a window may take after its end before the server counts as one that does not keep up.
@@ -28,18 +27,18 @@ DRAIN_SECONDS = 10.0
 LONGEST_WAIT = 0.05
 
 
-def arrivals(rate: float, seconds: float, dice: random.Random) -> Iterator[float]:
+def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
     """The instants, from 0 on, at which requests are to start within ``seconds``."""
-    instant = dice.expovariate(rate)
+    instant = rng.expovariate(rate)
     while instant < seconds:
         yield instant
-        instant += dice.expovariate(rate)
+        instant += rng.expovariate(rate)
 
 
 class OpenLoop:
     """A fixed number of connections, and a schedule that does not wait for them."""
 
-    def __init__(self, connections: list[Connection], selector: selectors.BaseSelector, messages: Iterator[bytes]):
+    def __init__(self, connections: list[Connection], selector: selectors.BaseSelector, messages: Iterator[Message]):
         self.free = connections
         self.count = len(connections)
         self.selector = selector
@@ -48,14 +47,14 @@ class OpenLoop:
         self.latencies: list[float] = []
         self.lags: list[float] = []
 
-    def run(self, rate: float, seconds: float, dice: random.Random) -> None:
+    def run(self, rate: float, seconds: float, rng: random.Random) -> None:
         """Start requests at ``rate`` a second for ``seconds`` and wait for their answers; times are kept in ms.
 
-        Raises ``BadAnswer`` when an answer is none, or when the answers do not come.
+        Raises ``BadResponse`` when an answer is none, or when the answers do not come.
         """
         self.latencies, self.lags = [], []
         began = time.perf_counter()
-        schedule = (began + instant for instant in arrivals(rate, seconds, dice))
+        schedule = (began + instant for instant in arrivals(rate, seconds, rng))
         due = next(schedule, None)
         while due is not None or self.waiting or len(self.free) < self.count:
             now = time.perf_counter()
@@ -63,7 +62,7 @@ class OpenLoop:
                 self._start(due, now)
                 due = next(schedule, None)
             if now > began + seconds + DRAIN_SECONDS:
-                raise BadAnswer(f"the server does not keep up with {rate:.0f} requests a second")
+                raise BadResponse(f"the server does not keep up with {rate:.0f} requests a second")
             self._answers(min(LONGEST_WAIT, max(0.0, due - now) if due is not None else LONGEST_WAIT))
 
     def _start(self, due: float, now: float) -> None:
@@ -84,22 +83,20 @@ class OpenLoop:
                     self.free.append(connection)
 
 
-def drive(wanted: dict[str, Any]) -> list[dict[str, Any]]:
-    """One window after the other, each at a rate of its own after a warm-up at that rate."""
-    address = Address(wanted["host"], wanted["port"])
-    messages = requests_of(wanted["bodies"], address)
+def drive(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> list[dict[str, Any]]:
+    """Measure one window after the other, each at a rate of its own after a warm-up at that rate."""
     # NOTE: no epoll: its timeouts are whole milliseconds, and a request would start up to one too late.
     with selectors.SelectSelector() as selector, contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(Connection(address, selector)) for _ in range(wanted["connections"])]
+        connections = [stack.enter_context(Connection(address, selector)) for _ in range(job["connections"])]
         loop = OpenLoop(connections, selector, messages)
-        dice = random.Random(wanted["seed"])
-        return [_measure(loop, Window(wanted["server_pid"]), stage, dice) for stage in wanted["stages"]]
+        rng = random.Random(job["seed"])
+        return [_measure(loop, Window(job["server_pid"]), stage, rng) for stage in job["stages"]]
 
 
-def _measure(loop: OpenLoop, window: Window, stage: dict[str, Any], dice: random.Random) -> dict[str, Any]:
-    loop.run(stage["rate"], stage["warm_up"], dice)
+def _measure(loop: OpenLoop, window: Window, stage: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    loop.run(stage["rate"], stage["warm_up"], rng)
     window.open()
-    loop.run(stage["rate"], stage["seconds"], dice)
+    loop.run(stage["rate"], stage["seconds"], rng)
     return {
         **window.close(),
         "requests": len(loop.latencies),
@@ -109,17 +106,5 @@ def _measure(loop: OpenLoop, window: Window, stage: dict[str, Any], dice: random
     }
 
 
-def main() -> int:
-    """Exit code 0 with the windows on standard output, 1 with what went wrong on standard error."""
-    wanted = json.load(sys.stdin)
-    try:
-        measured = drive(wanted)
-    except (BadAnswer, OSError) as error:
-        print(f"a request failed: {error}", file=sys.stderr)
-        return 1
-    json.dump(measured, sys.stdout)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(drive))

@@ -17,15 +17,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from loadtests.instrument.driver import Allowed, Answer, Ask, WrongAnswer, compare_answers
-from loadtests.instrument.exchanges import Exchange, Row, for_case
+from loadtests import environments
+from loadtests.child import command
+from loadtests.instrument.driver import Allowed, Response, WrongResponse, check_status, compare
 from loadtests.instrument.inprocess import Mismatch, RunFailed
+from loadtests.instrument.request import Request
 from loadtests.instrument.results import LatencyResult, LatencyRun, LoadResult, Results, Run
-from loadtests.load.lean import Address
+from loadtests.load.closed_loop import Address
 from loadtests.load.window import VARIABLE
 from loadtests.studies import Budget, Load, Service
 
@@ -40,10 +41,17 @@ THREADS = 4
 # An open loop has more, so that a request rarely waits in the generator; fewer than a server's limit for one client.
 CONNECTIONS = 16
 START_SECONDS = 1.2
-GENERATOR_START = {"locust": 0.9, "lean": 0.3}
+# A server of models in an environment of its own imports much.
+OWN_START_SECONDS = 10.0
+GENERATOR_START = {"locust": 0.9, "closed loop": 0.3}
 CALIBRATION = {"warm_up": 0.1, "seconds": 0.4}
 # Differ from answer to answer, and from server to server.
 VOLATILE = frozenset({"date", "server", "server-timing", "x-request-id", "x-response-time-ms"})
+# Responses of each service that are compared before the first window.
+COMPARED = 20
+# Servers of models may differ in the last bit of a float32.
+TOLERANCE = 1e-6
+MODEL_SERVERS = Path(__file__).resolve().parents[1] / "model_servers"
 
 
 class Server(NamedTuple):
@@ -52,6 +60,7 @@ class Server(NamedTuple):
     service: Service
     address: Address
     process: subprocess.Popen[bytes]
+    folder: Path
 
     @property
     def port(self) -> int:
@@ -102,51 +111,88 @@ def planned_seconds(load: Load, budget: Budget) -> float:
     rates = budget.rate_seconds + budget.load_warm_up
     window = GENERATOR_START[load.generator] + budget.load_warm_up + budget.load_seconds + len(load.shares) * rates
     if load.latencies:
-        window += GENERATOR_START["lean"] + len(load.shares) * rates
-    return START_SECONDS + len(load.services) * (0.3 + window)
+        window += GENERATOR_START["closed loop"] + len(load.shares) * rates
+    start = OWN_START_SECONDS if any(service.requires for service in load.services) else START_SECONDS
+    return start + len(load.services) * (0.3 + window)
 
 
 @contextlib.contextmanager
 def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[list[Server]]:
     """Start the services, each on a free port, wait until all answer, and stop them at the end."""
     servers: list[Server] = []
-    try:
-        servers.extend(_start(service, host) for service in services)
-        for server in servers:
-            _wait(server)
-        yield servers
-    finally:
-        for server in servers:
-            server.process.terminate()
-        for server in servers:
-            _end(server.process)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            for number, service in enumerate(services):
+                own = Path(folder, str(number))
+                own.mkdir()
+                servers.append(_start(service, host, own))
+            for server in servers:
+                _wait(server)
+            yield servers
+        finally:
+            for server in servers:
+                server.process.terminate()
+            for server in servers:
+                _end(server.process)
 
 
-def _start(service: Service, host: str) -> Server:
-    address = Address(host, free_port(host))
-    arguments = [part.format(host=host, port=address.port, threads=THREADS) for part in service.arguments]
-    # The access log goes nowhere, for every service alike.
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return Server(service, address, process)
+def _start(service: Service, host: str, folder: Path) -> Server:
+    ports = free_ports(3, host)
+    places = {"host": host, "port": ports[0], "port2": ports[1], "port3": ports[2], "threads": THREADS}
+    places |= {"folder": folder, "model_servers": MODEL_SERVERS, "churn": _churn() if service.environ else ""}
+    python = environments.interpreter(service.requires) if service.requires else sys.executable
+    environ = {**os.environ, **{name: _filled(value, places) for name, value in service.environ.items()}}
+    # The access log goes nowhere, for every service alike; what is wrong with a start is shown.
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            [python, *(_filled(part, places) for part in service.arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env=environ,
+        )
+    return Server(service, Address(host, ports[0]), process, folder)
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def _filled(text: str, places: dict[str, Any]) -> str:
+    # Not format(): a user's own target may have braces.
+    for name, value in places.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text
 
 
-def _wait(server: Server, seconds: float = 30.0) -> None:
+def _churn() -> Path:
+    from wsgi_core.inference import default_models_dir
+
+    return (default_models_dir() / "churn" / "1" / "model.onnx").resolve()
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Return so many ports that nothing listens on at this moment, no two the same."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((host, 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def _wait(server: Server, seconds: float = 60.0) -> None:
     ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        if server.process.poll() is not None:
-            break
-        with contextlib.suppress(OSError), socket.create_connection(server.address, timeout=1):
-            return
+    while time.monotonic() < ends and server.process.poll() is None:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if _is_ready(server):
+                return
         time.sleep(0.05)
-    command = " ".join(server.service.arguments)
-    raise RunFailed(f"{server.service.name}: the server does not start: python {command}", 5)
+    log = (server.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-2000:]
+    started = " ".join(server.service.arguments)
+    raise RunFailed(f"{server.service.name}: the server does not start: python {started}\n{log}".rstrip(), 5)
+
+
+def _is_ready(server: Server) -> bool:
+    if not server.service.ready:
+        socket.create_connection(server.address, timeout=1).close()
+        return True
+    return ask(server.address, Request("GET", server.service.ready)).status.startswith("200")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -157,30 +203,56 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def compare(servers: Sequence[Server], rows: Sequence[Row]) -> None:
-    """Ask every server about the same rows; raises ``Mismatch`` at the first difference beyond what is allowed."""
-    exchanges = for_case("predict", rows)
-    asks: dict[str, Ask] = {server.service.name: partial(ask, server.address) for server in servers}
-    allowed = {
-        server.service.name: Allowed(server.service.own_headers, server.service.own_fields) for server in servers
-    }
+def check(servers: Sequence[Server], load: Load) -> None:
+    """Ask every server the same and hold the responses against each other, as the load wants it.
+
+    Raises ``Mismatch`` at the first difference, or at a status that is not expected.
+    """
+    requests = load.requests[:COMPARED]
     try:
-        compare_answers(asks, exchanges, allowed)
-    except WrongAnswer as error:
+        found = {server.service.name: _ask_all(server, requests) for server in servers}
+        if load.compared and load.alike:
+            services = [server.service for server in servers]
+            compare(found, requests, {one.name: Allowed(one.own_headers, one.own_fields) for one in services})
+        elif load.compared:
+            _compare_probabilities(found)
+    except WrongResponse as error:
         raise Mismatch(str(error)) from error
 
 
-def ask(address: Address, exchange: Exchange) -> Answer:
-    """One answer over HTTP, with the headers that compare."""
-    connection = http.client.HTTPConnection(*address, timeout=10)
+def _ask_all(server: Server, requests: Sequence[Request]) -> list[Response]:
+    responses = [ask(server.address, request) for request in requests]
+    for request, response in zip(requests, responses, strict=True):
+        check_status(server.service.name, request, response)
+    return responses
+
+
+def _compare_probabilities(found: dict[str, list[Response]]) -> None:
+    (first, reference), *others = ((name, [_probability(one) for one in said]) for name, said in found.items())
+    for name, said in others:
+        for one, other in zip(reference, said, strict=True):
+            if abs(one - other) > TOLERANCE:
+                raise WrongResponse(f"{name} and {first} give other probabilities for the same row: {other}, {one}")
+
+
+def _probability(response: Response) -> float:
+    """Return the probability in a response, whatever form it has; raises ``WrongResponse``."""
     try:
-        headers = {"Content-Type": "application/json"}
-        connection.request(exchange.method, exchange.path, exchange.body, headers)
-        response = connection.getresponse()
+        value = json.loads(response.body)
+        return float(value["outputs"][0]["data"][-1] if "outputs" in value else value["churn_probability"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise WrongResponse(f"no probability in the response {response.body[:200]!r}") from error
+
+
+def ask(address: Address, request: Request) -> Response:
+    """Make one request over HTTP, sent as it stands; return the response with the headers that compare."""
+    host = f"{address.host}:{address.port}"
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(request.message(host))
+        response = http.client.HTTPResponse(connection, method=request.method)
+        response.begin()
         found = sorted((n.lower(), v) for n, v in response.getheaders() if n.lower() not in VOLATILE)
-        return Answer(f"{response.status} {response.reason}", found, response.read())
-    finally:
-        connection.close()
+        return Response(f"{response.status} {response.reason}", found, response.read())
 
 
 class Series(NamedTuple):
@@ -194,13 +266,13 @@ class Series(NamedTuple):
 class Pair:
     """New servers for the services of a load, and one series of windows for each."""
 
-    def __init__(self, load: Load, entries: Entries, rows: Sequence[Row], budget: Budget, spread: Spread) -> None:
-        self.load, self.entries, self.rows, self.budget, self.spread = load, entries, rows, budget, spread
+    def __init__(self, load: Load, entries: Entries, budget: Budget, spread: Spread) -> None:
+        self.load, self.entries, self.budget, self.spread = load, entries, budget, spread
 
     def measure(self, number: int) -> None:
         """Compare, then load each: in the load's order for even numbers, backwards for odd ones."""
         with serving(self.load.services, self.spread.host) as servers:
-            compare(servers, self.rows[:20])
+            check(servers, self.load)
             rates = self._rates(servers)
             order = servers if number % 2 == 0 else servers[::-1]
             measured = [self._serve(server, rates, number, place) for place, server in enumerate(order)]
@@ -227,40 +299,34 @@ class Pair:
         return latency.rates if latency else [rate.rate] if rate else []
 
     def _capacity(self, server: Server) -> float:
-        found = _lean(server, self.rows, CALIBRATION)
+        found = _closed_loop(server, self.load, CALIBRATION)
         return float(found["requests"] / found["seconds"])
 
     def _serve(self, server: Server, rates: list[float], number: int, place: int) -> Series:
         about: Window = {"service": server.service.name, "pair": number, "position": place}
         stages = [self._stage(rate, self.budget.rate_seconds) for rate in rates]
-        stages.append(self._stage(0.0, self.budget.load_seconds))
+        most = self._stage(0.0, self.budget.load_seconds)
+        opened = closed = []
         if self.load.generator == "locust":
-            windows = _locust(server, self.rows, stages, self.spread)
+            *closed, saturation = _locust(server, self.load, [*stages, most], self.spread)
         else:
-            windows = [_lean(server, self.rows, stage) for stage in stages]
-        opened = _open_loop(server, self.rows, stages[:-1], seed=number) if self.entries.latency else []
-        closed = zip(rates, windows, strict=False)
+            saturation = _closed_loop(server, self.load, most)
+        if self.entries.latency or (stages and not closed):
+            opened = _open_loop(server, self.load, stages, seed=number)
+        paced = {key: value for key, value in (closed or opened or [saturation])[0].items() if key != "lag_ms"}
+        both: tuple[tuple[Literal["locust", "open loop"], Any], ...] = (("locust", closed), ("open loop", opened))
         return Series(
-            saturation=_checked(Run(**about, **windows[-1])),
-            moderate=_checked(Run(**about, **windows[0])),
+            saturation=_checked(Run(**about, **saturation)),
+            moderate=_checked(Run(**about, **paced)),
             latencies=[
-                *(_checked(LatencyRun(**about, **window, generator="locust", rate=rate)) for rate, window in closed),
-                *(
-                    _checked(LatencyRun(**about, **window, generator="open loop", rate=rate))
-                    for rate, window in zip(rates, opened, strict=False)
-                ),
+                _checked(LatencyRun(**about, **window, generator=generator, rate=rate))
+                for generator, windows in both
+                for rate, window in zip(rates, windows, strict=False)
             ],
         )
 
     def _stage(self, rate: float, seconds: float) -> Window:
         return {"rate": rate, "warm_up": self.budget.load_warm_up, "seconds": seconds}
-
-
-def measure_pair(load: Load, rows: Sequence[Row], budget: Budget, pair: int) -> list[Run]:
-    """One pair of a load by itself: a run with as many requests as it takes for each service."""
-    entries = new_entries(load, Spread())
-    Pair(load, entries, rows, budget, Spread()).measure(pair)
-    return entries.saturation.runs
 
 
 AnyRun = TypeVar("AnyRun", bound=Run)
@@ -273,18 +339,18 @@ def _checked(run: AnyRun) -> AnyRun:
     return run
 
 
-def _locust(server: Server, rows: Sequence[Row], stages: list[Window], spread: Spread) -> list[Window]:
+def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) -> list[Window]:
     """Locust without its web page, on the locustfile that also works alone: one window for each stage."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as workers:
         out, given = Path(folder, "windows.json"), Path(folder, "rows.json")
-        given.write_text(json.dumps(rows), encoding="utf-8")
+        given.write_text(json.dumps([json.loads(one.body) for one in load.requests]), encoding="utf-8")
         wanted = {"stages": stages, "server_pid": server.process.pid, "out": str(out), "rows": str(given)}
         wanted |= {"users": THREADS, "generators": max(1, spread.workers)}
         environ = {**os.environ, VARIABLE: json.dumps(wanted)}
         arguments = ["--host", f"http://{server.address.host}:{server.address.port}", "--headless", "--only-summary"]
         arguments += ["-u", str(THREADS), "-r", "100"]
         if spread.workers:
-            port = MASTER_PORT if spread.remote else free_port()
+            port = MASTER_PORT if spread.remote else free_ports(1)[0]
             arguments += ["--master", "--master-bind-port", str(port), "--expect-workers", str(spread.workers)]
             for _ in range(0 if spread.remote else spread.workers):
                 workers.enter_context(_locust_worker(port, environ))
@@ -298,8 +364,8 @@ def _locust(server: Server, rows: Sequence[Row], stages: list[Window], spread: S
 @contextlib.contextmanager
 def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
     """One worker process of the master on this machine; it ends with its master."""
-    command = [*LOCUST, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)
+    arguments = [*LOCUST, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)
     try:
         yield
     finally:
@@ -307,36 +373,31 @@ def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
         _end(process)
 
 
-def _lean(server: Server, rows: Sequence[Row], window: Window) -> Window:
-    """The lean generator, in a process of its own."""
-    measured: Window = json.loads(_generate("loadtests.load.lean", server, rows, {**window, "users": THREADS}))
-    return measured
+def _closed_loop(server: Server, load: Load, window: Window) -> Window:
+    """Measure one window with the project's own generator, in a process of its own."""
+    found: Window = json.loads(_generate("closed_loop", server, load, {**window, "users": THREADS}))
+    return found
 
 
-def _open_loop(server: Server, rows: Sequence[Row], stages: list[Window], seed: int) -> list[Window]:
-    """The open loop, in a process of its own: one window for each stage."""
-    orders = {"stages": stages, "connections": CONNECTIONS, "seed": seed}
-    measured: list[Window] = json.loads(_generate("loadtests.load.openloop", server, rows, orders))
-    return measured
+def _open_loop(server: Server, load: Load, stages: list[Window], seed: int) -> list[Window]:
+    """Measure one window for each stage in an open loop, in a process of its own."""
+    wanted = {"stages": stages, "connections": CONNECTIONS, "seed": seed}
+    found: list[Window] = json.loads(_generate("openloop", server, load, wanted))
+    return found
 
 
-def _generate(module: str, server: Server, rows: Sequence[Row], orders: dict[str, Any]) -> str:
-    orders = {
-        **orders,
-        "server_pid": server.process.pid,
-        "host": server.address.host,
-        "port": server.address.port,
-        "bodies": [json.dumps(row) for row in rows],
-    }
-    return _run([sys.executable, "-m", module], json.dumps(orders).encode(), dict(os.environ))
+def _generate(module: str, server: Server, load: Load, wanted: dict[str, Any]) -> str:
+    requests = [request.to_json() for request in load.requests]
+    job = {**wanted, **server.address._asdict(), "server_pid": server.process.pid, "requests": requests}
+    return _run(command(f"loadtests.load.{module}"), json.dumps(job).encode(), dict(os.environ))
 
 
-def _run(command: list[str], orders: bytes, environ: dict[str, str]) -> str:
+def _run(arguments: list[str], job: bytes, environ: dict[str, str]) -> str:
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
     ) as process:
         try:
-            out, err = process.communicate(orders)
+            out, err = process.communicate(job)
         except BaseException:
             process.kill()
             raise

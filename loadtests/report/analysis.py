@@ -24,7 +24,7 @@ from loadtests.instrument.results import (
 )
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate, student_ratio
 from loadtests.rungs.phases import PHASES
-from loadtests.studies import STUDIES, WHERE, Goal, phase_name
+from loadtests.studies import MODELS, STUDIES, WHERE, Goal, phase_name
 
 # A reader is told that a run was noisy when an app may seem to differ from itself by more than this.
 NOISY = 0.03
@@ -179,7 +179,7 @@ class Summary:
 
 def summarise(results: Results) -> Summary:
     """All figures of a result file; parts without samples are left out."""
-    measured = [one for one in results.experiments if one.processes]
+    measured = [one for one in results.experiments if one.processes and one.group != MODELS]
     experiments = [summarise_experiment(one) for one in measured if one.key != WHERE.key]
     phases = [phase for one in measured if one.key == WHERE.key for phase in summarise_phases(one)]
     loads = [summarise_load(one) for one in results.loads if one.runs]
@@ -191,8 +191,7 @@ def summarise(results: Results) -> Summary:
 
 def waited(results: Results) -> float:
     """The share of their time that the measuring processes were ready but did not run: 0 on an idle machine."""
-    measured = (*results.experiments, *results.curve)
-    blocks = [block for one in measured for process in one.processes for block in process.blocks]
+    blocks = [block for one in results.experiments for process in one.processes for block in process.blocks]
     wall = sum(block.wall_ns for block in blocks)
     return max(0.0, 1 - sum(block.cpu_ns for block in blocks) / wall) if wall else 0.0
 

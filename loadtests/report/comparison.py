@@ -106,8 +106,8 @@ def _notes(old: Results, new: Results) -> list[str]:
 
 
 def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Change]:
-    before = {one.key: one for one in (*old.experiments, *old.curve) if len(one.processes) > 1}
-    after = [one for one in (*new.experiments, *new.curve) if len(one.processes) > 1]
+    before = {one.key: one for one in old.experiments if len(one.processes) > 1}
+    after = [one for one in new.experiments if len(one.processes) > 1]
     return [
         _change(before[one.key], one, name, threshold)
         for one in after

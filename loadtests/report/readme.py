@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from loadtests import curve
-from loadtests.instrument.results import Results
+from loadtests.instrument.results import ResultError, Results
 from loadtests.report import claims
 from loadtests.report.analysis import ExperimentSummary, Summary
 from loadtests.report.answer import findings
@@ -17,11 +17,11 @@ BEGIN = "<!-- overhead: begin, written by `python -m loadtests readme` -->"
 END = "<!-- overhead: end -->"
 
 
-class NoMarkers(Exception):
+class NoMarkers(ResultError):
     """The README has no place for the figures."""
 
 
-class NoLadder(Exception):
+class NoLadder(ResultError):
     """The result file has no figures for a README."""
 
 

@@ -25,6 +25,9 @@ WAITED = 0.05
 STOLEN = 0.01
 
 
+GENERATORS = {"locust": "Locust", "closed loop": "an open loop"}
+
+
 @dataclass(frozen=True)
 class Table:
     """A title, the heads of the columns, rows of text, and a line of explanation below."""
@@ -147,7 +150,7 @@ def rate_table(one: LoadSummary) -> Table:
         row += [number(service.requests_per_second.value), f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}"])
     title = f"{one.title}: CPU time at {number(one.rate)} requests a second"
-    return Table(title, heads, rows, f"{_pairs(one)}. Paced by Locust. Shares of one core.")
+    return Table(title, heads, rows, f"{_pairs(one)}. Paced by {GENERATORS[one.generator]}. Shares of one core.")
 
 
 def saturation_table(one: LoadSummary) -> Table:

@@ -253,13 +253,12 @@ def _step_table(found: validate.Validation) -> Table:
 
 
 def _served_words(found: validate.Validation) -> str:
-    from loadtests.instrument.trial_worker import COLD_BYTES
-
     first, *_, last = validate.SERVED_NAMES
     hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
     over_the_wire = validate.served_difference(found.served_rate.runs, last, first)
     return SERVED.format(
-        memory=f"{COLD_BYTES >> 20} MB", rate=number(found.served_rate.rate), hot=_value(hot), cold=_value(cold),
+        memory=f"{validate.COLD_BYTES >> 20} MB",
+        rate=number(found.served_rate.rate), hot=_value(hot), cold=_value(cold),
         served=_value(over_the_wire), why=WHY_COLD if cold.low > hot.high else WHY_NOT,
     )  # fmt: skip
 

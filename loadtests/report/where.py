@@ -5,7 +5,7 @@ The words here say what happens in each phase; every figure comes out of the res
 
 from __future__ import annotations
 
-from loadtests.instrument.results import Results
+from loadtests.instrument.results import ResultError, Results
 from loadtests.instrument.stats import Estimate, estimate
 from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, matrices, ratio
 from loadtests.report.phases import MADE_OF
@@ -36,7 +36,7 @@ Every cost on this page is the one above an empty application that only calls `s
 in each round too, and taken off every contender before a ratio is made. The goals are held against such ratios."""
 
 
-class NoPhasesError(Exception):
+class NoPhasesError(ResultError):
     """The result file holds no phases."""
 
 
@@ -68,13 +68,13 @@ def _with_interval(value: Estimate) -> str:
 
 
 def _environ(summary: Summary) -> list[str]:
-    """Which environ all contenders get, and what the other kind would change."""
+    """Say which environ all contenders get, and what the other kind would change."""
     said = (
-        "All contenders get the same environ: what PEP 3333 asks for, as wsgiref's server and Werkzeug's own make it"
-        " for a body with a length. waitress and gunicorn add `wsgi.input_terminated`; without it Werkzeug wraps the"
+        "All contenders get the same environ: what waitress makes of the request's bytes. It sets"
+        " `wsgi.input_terminated`, as gunicorn does; without it (wsgiref's server, Werkzeug's own) Werkzeug wraps the"
         " stream of the body into one that ends where the body does."
     )
-    plain, terminated = _to_flask(summary, "peers"), _to_flask(summary, "terminated")
+    terminated, plain = _to_flask(summary, "peers"), _to_flask(summary, "not_terminated")
     if plain and terminated:
         said += (
             f" With it the core costs {_with_interval(terminated)} of what Flask costs, without hooks; without it"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from loadtests.instrument.driver import load
+from loadtests.instrument.driver import resolve
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,7 +30,7 @@ CONTEXT, PUSH, BEFORE, VIEW, RESPONSE, AFTER, SENT, WHOLE = range(1, len(PHASES)
 
 def create_app(framework: str, phases: int) -> WSGIApplication:
     """The first ``phases`` of a request to the rung ``framework`` (``"module:name"``) with its hooks."""
-    app: Any = load(framework, {"hooks": True})
+    app: Any = resolve(framework)(hooks=True)
     if phases == WHOLE:
         return lambda environ, start_response: _swallowed(app, environ, start_response)
 

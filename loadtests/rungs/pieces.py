@@ -44,7 +44,7 @@ def create_frame_app(rows: list[Any]) -> WSGIApplication:
 
 def create_json_app(floats: int, write: bool = False) -> WSGIApplication:
     """A tensor of so many floats out of JSON, or into JSON if ``write``."""
-    dice = random.Random(floats)
-    values: list[Any] = [dice.random() for _ in range(floats)]
+    rng = random.Random(floats)
+    values: list[Any] = [rng.random() for _ in range(floats)]
     text = json.dumps(values)
     return _doing(lambda: to_json(values)) if write else _doing(lambda: json.loads(text))

@@ -17,7 +17,7 @@ from types import FrameType
 
 from werkzeug.test import Client
 
-from loadtests.instrument.results import read
+from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import summarise_experiment
 from wsgi_core.commands.learn.command import exercises_of
@@ -120,7 +120,7 @@ def texts() -> dict[str, str]:
 
 def prices(results: Path) -> dict[str, str]:
     """What each step costs, from the results of ``wsgi-core overhead --apps`` with the steps in their order."""
-    measured = read(results)
+    measured = Results.read(results)
     found = summarise_experiment(measured.experiments[0].model_copy(update={"ladder": True}))
     made = {}
     for number, cost in enumerate(found.costs):

@@ -21,12 +21,12 @@ from wsgiref import simple_server
 
 import click
 import pytest
-from click.testing import CliRunner
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.docs import course, questions
 from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands
 from tests.processes import Server
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.shared.settings.sources import load_settings
 
@@ -35,8 +35,8 @@ SHOWN = [block for block in BLOCKS if block.language in ("{literalinclude}", "{i
 RUN = [block for block in BLOCKS if (block.is_session or block.language == "python") and not block.reason]
 SESSIONS = [block for block in BLOCKS if block.is_session]
 TESTED = {*course.STEPS, *questions.PROGRAMS}
-STEP = re.compile(r"python docs/course/step_\d_\w+\.py")
-OF_THE_SERVICE, OF_THE_COURSE = "127.0.0.1:8080", "127.0.0.1:5000"
+STEP = re.compile(r"python step_\d_\w+\.py")
+OF_THE_SERVICE, OF_THE_COURSE = "127.0.0.1:8080", "127.0.0.1:8000"
 
 
 def over(found: list[Block]) -> Any:
@@ -68,7 +68,7 @@ def server_of(step: Path) -> Any:
 
 @contextlib.contextmanager
 def served_step(name: str) -> Iterator[str]:
-    """Where a program of the course listens, which the pages have on port 5000; by the server that the program has."""
+    """Where a program of the course listens, which the pages have on port 8000; by the server that the program has."""
     server = server_of(course.FOLDER / name)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -218,13 +218,15 @@ def check_exists(words: list[str]) -> None:
         # sphinx is for the site alone: tests need not have it.
         assert importlib.util.find_spec(words[2]) or words[2] in declared_extras()["docs"], words
     elif words[0] == "python":
-        assert (ROOT / words[1]).is_file(), words
+        assert (ROOT / words[1]).is_file() or (course.FOLDER / words[1]).is_file(), words
 
 
 def parse(command: click.Command, args: list[str], parent: click.Context | None = None) -> None:
     """Raises click.UsageError where a command line has what the command does not take."""
     with command.make_context(command.name, list(args), parent) as context:
-        rest = [*context._protected_args, *context.args]
+        # Called protected_args before click 8.2.
+        protected = vars(context).get("_protected_args") or vars(context).get("protected_args", [])
+        rest = [*protected, *context.args]
         if isinstance(command, click.Group) and rest:
             name, found, args = command.resolve_command(context, rest)
             assert found is not None, name

@@ -3,18 +3,27 @@
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests import run, studies
 from loadtests.cli import overhead
+from loadtests.instrument.experiment import Pace
+from tests.runner import CliRunner
 
-TINY = studies.Budget(2, 0.02, 0.0, 0.5, 1, 0.4, 0.2, 1, rate_seconds=0.4)
+TINY = studies.Budget(
+    Pace(2, 0.02, 0.0, 0.5),
+    pairs=1,
+    other_pairs=1,
+    load_seconds=0.4,
+    load_warm_up=0.2,
+    rate_seconds=0.4,
+    import_rounds=1,
+)
 # The whole study but for what takes long to import: that has tests of its own.
 SMALL = replace(
     studies.STUDIES["service"],
     experiments=(studies.NULL, studies.CHURN, studies.HOOKS),
     loads=(studies.SERVICES,),
-    curve=False,
+    models=False,
 )
 
 

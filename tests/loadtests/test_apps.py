@@ -1,25 +1,28 @@
 """The user's own applications: how they are named, loaded, asked and compared. No time is looked at."""
 
-import gc
 import sys
+from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
-from loadtests import apps
+from loadtests import apps, studies
 from loadtests.cli import overhead
-from loadtests.instrument import trial_worker, trials
 from loadtests.instrument.app_loader import AppError, load_app
-from loadtests.instrument.inprocess import RunFailed
-from loadtests.instrument.request import Request, json_request
-from loadtests.instrument.results import read
-from loadtests.instrument.trials import Pace
+from loadtests.instrument.experiment import Hooks, Pace
+from loadtests.instrument.inprocess import Answered, Mismatch, RunFailed, Workers
+from loadtests.instrument.request import Request
+from loadtests.instrument.results import Results
+from tests.loadtests.jobs import bench, carry_out
+from tests.runner import CliRunner
 
 MODULE = """
+import os
+import sys
+
 class Site:
     def wsgi(self, environ, start_response):
         start_response("200 OK", [("Content-Type", "text/plain")])
-        return [environ["QUERY_STRING"].encode() + environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))]
+        return [environ["QUERY_STRING"].encode() + environ["wsgi.input"].read()]
 
 site = Site()
 plain = site.wsgi
@@ -33,11 +36,7 @@ def create_app(extra=""):
 
 def missing(environ, start_response):
     start_response("404 NOT FOUND", [])
-    return [b"x"]
-
-def mixed(environ, start_response):
-    start_response("200 OK" if environ["PATH_INFO"] == "/" else "404 NOT FOUND", [])
-    return [b""]
+    return [b"no such page"]
 
 def broken(environ, start_response):
     raise RuntimeError("what is wrong here")
@@ -46,30 +45,61 @@ def failing(environ, start_response):
     start_response("500 INTERNAL SERVER ERROR", [])
     return [b"why"]
 
-def chatty(environ, start_response):
-    print("between the samples")
-    return plain(environ, start_response)
+def create_greeting():
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [GREETING]
+    return app
+
+def set_up():
+    global GREETING
+    GREETING = os.environ["GREETING"].encode()
+
+def reset():
+    with open("resets.txt", "a") as file:
+        file.write("x")
 
 async def asgi(scope, receive, send):
-    pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["query_string"]})
+
+class CallableAsgi:
+    async def __call__(self, scope, receive, send):
+        await asgi(scope, receive, send)
+
+callable_asgi = CallableAsgi()
+wrapped_asgi = lambda scope, receive, send: asgi(scope, receive, send)
 """
+TINY = Pace(1, 0.01, 0.0, 0.2)
+HOME = Request("GET", "/")
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     (tmp_path / "their_apps.py").write_text(MODULE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def loading(here, monkeypatch):
+    """Applications are loaded in this process, which is as it was afterwards."""
     monkeypatch.setattr(sys, "path", [*sys.path])
-    yield tmp_path
-    sys.modules.pop("their_apps", None)
+    modules = dict(sys.modules)
+    yield load_app
+    sys.modules.clear()
+    sys.modules.update(modules)
 
 
 @pytest.mark.parametrize(
     "target",
-    ["their_apps:plain", "their_apps:site.wsgi", "their_apps:create_app()", "their_apps:create_app(extra='!')"],
-)
-def test_apps_are_found_as_servers_find_them(here, target):
-    assert callable(load_app(target))
+    [
+        "their_apps:plain", "their_apps:site.wsgi", "their_apps:create_app()", "their_apps:create_app(extra='!')",
+        "their_apps:asgi", "their_apps:callable_asgi", "their_apps:wrapped_asgi",
+    ],
+)  # fmt: skip
+def test_apps_are_found_as_servers_find_them(loading, target):
+    assert callable(loading(target))
 
 
 @pytest.mark.parametrize(
@@ -77,22 +107,21 @@ def test_apps_are_found_as_servers_find_them(here, target):
     [
         ("no_such_module:app", "no module 'no_such_module' in .* or among the installed packages"),
         ("their_apps:nothing", "their_apps has no 'nothing'; it has .*plain"),
-        ("their_apps:number", "is a int, and no WSGI application"),
-        ("their_apps:create_app", "looks like a factory, for which their_apps:create_app\\(\\) is written"),
-        ("their_apps:asgi", "is an ASGI application"),
+        ("their_apps:number", "is of type int: it cannot be called, so it is not an application"),
+        ("their_apps:create_app", "looks like a factory; write their_apps:create_app\\(\\)"),
         ("their_apps:create_app(plain)", "only literal arguments"),
         ("their_apps:create_app(", "expected a name, or a call"),
     ],
 )
-def test_what_is_no_wsgi_application_is_refused_with_help(here, target, message):
+def test_what_is_not_an_application_is_refused_with_help(loading, target, message):
     with pytest.raises(AppError, match=message):
-        load_app(target)
+        loading(target)
 
 
-def test_a_module_that_their_module_misses_keeps_its_own_error(here):
+def test_a_module_that_their_module_misses_keeps_its_own_error(loading, here):
     (here / "half.py").write_text("import not_installed_anywhere\n", encoding="utf-8")
     with pytest.raises(ModuleNotFoundError, match="not_installed_anywhere"):
-        load_app("half:app")
+        loading("half:app")
 
 
 @pytest.mark.parametrize("text", ["app", "mine=module", "=m:a", "mine=:a", "mine=m:", "mine again=m:a"])
@@ -106,87 +135,63 @@ def test_names_have_to_differ():
         apps.parse_all(["a=m:x", "a=m:y"])
 
 
-# Requests
-
-
-def test_a_request_becomes_an_environ():
-    variables = Request(
-        "POST", "/a?b=c", body=b"xy", headers={"Content-Type": "t/p", "X-Y": "z", "Host": "h"}
-    ).variables
-    assert (variables["PATH_INFO"], variables["QUERY_STRING"]) == ("/a", "b=c")
-    assert (variables["CONTENT_TYPE"], variables["CONTENT_LENGTH"]) == ("t/p", "2")
-    assert (variables["HTTP_X_Y"], variables["HTTP_HOST"]) == ("z", "h")
-    assert "CONTENT_LENGTH" not in Request("GET", "/").variables
-
-
-def test_a_request_survives_the_way_to_the_worker():
-    one = Request("PUT", "/ä", body=bytes(range(256)), headers={"A": "b"})
-    assert Request.from_json(one.to_json()) == one
-    assert json_request("/p", [1]).body == b"[1]"
-
-
 # The worker
 
 
-HOME = Request("GET", "/")
+def experiment(*specifications, requests=(HOME,), **options):
+    (found,) = apps.study_of(apps.parse_all(specifications), []).experiments
+    return replace(found, requests=tuple(requests), **options)
 
 
-def orders(*specifications, requests=(HOME,), seconds=0.0, **options):
-    wanted = apps.trials_of(apps.parse_all(specifications), [])[0]
-    return {
-        "trials": [{**wanted.to_json(), "requests": [one.to_json() for one in requests], **options}],
-        "seconds": seconds,
-        "warm_up": 0.0,
-        "block_ms": 0.2,
-        "seed": 1,
-    }
-
-
-def answered(*specifications, **options):
-    (found,) = trial_worker.carry_out(orders(*specifications, **options))["answers"].values()
-    return {"t": {name: trials.Answered(**said) for name, said in found.items()}}
+def answered(*specifications, workers=Workers(), **options):  # noqa: B008
+    return workers.try_out([experiment(*specifications, **options)])
 
 
 def test_equal_apps_leave_nothing_to_say(here):
-    assert apps.differences(answered("a=their_apps:plain", "b=their_apps:site.wsgi")) == []
+    assert apps.notes_on(answered("a=their_apps:plain", "b=their_apps:site.wsgi")) == []
 
 
 def test_apps_that_answer_differently_are_reported_and_measured(here):
-    (said,) = apps.differences(answered("a=their_apps:plain", "b=their_apps:create_app()"))
+    (said,) = apps.notes_on(answered("a=their_apps:plain", "b=their_apps:create_app()"))
     assert said.startswith("b and a answer differently, so their times are of different work: GET /: bodies of 0 and 5")
-
-
-def test_another_status_is_reported(here):
-    said = apps.differences(answered("a=their_apps:plain", "b=their_apps:missing"))
-    assert "b answers 404 NOT FOUND" in said
-    assert any("200 OK and 404 NOT FOUND" in one for one in said)
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("their_apps:broken", "a fails at GET /:\n.*their_apps.*\n.*\n?.*what is wrong here"),
-        ("their_apps:failing", "a answers 500 INTERNAL SERVER ERROR to GET /.*\nwhy"),
+        ("missing", "a answers 404 NOT FOUND to GET /, expected 200(.|\n)*no such page"),
+        ("failing", "a answers 500 INTERNAL SERVER ERROR to GET /, expected 200(.|\n)*why"),
     ],
 )
-def test_an_app_that_fails_is_not_timed(here, target, message):
-    with pytest.raises(AppError, match=f"(?s){message}") as caught:
-        answered(f"a={target}")
-    assert "trial_worker" not in str(caught.value)
+def test_another_status_than_expected_ends_the_run_with_what_came_back(here, target, message):
+    with pytest.raises(Mismatch, match=message):
+        answered(f"a=their_apps:{target}")
 
 
-def test_requests_with_different_statuses_belong_into_files_of_their_own(here):
-    with pytest.raises(AppError, match="measure them one by one"):
-        answered("a=their_apps:mixed", requests=(Request("GET", "/"), Request("GET", "/x")))
+def test_a_status_that_is_expected_is_measured(here):
+    expected = replace(HOME, status=404)
+    assert answered("a=their_apps:missing", requests=[expected])
+    with pytest.raises(Mismatch, match="a answers 200 OK to GET /, expected 404"):
+        answered("a=their_apps:plain", requests=[expected])
 
 
-@pytest.mark.parametrize("cold", [False, True])
-def test_a_worker_measures_each_contender_in_each_round(here, cold):
-    wanted = orders("a=their_apps:plain", "b=their_apps:missing", seconds=0.01, cold=cold)
-    try:
-        (blocks,) = trial_worker.carry_out(wanted)["samples"].values()
-    finally:
-        gc.unfreeze()
+def test_an_app_that_fails_is_shown_with_its_own_part_of_the_traceback(here):
+    with pytest.raises(RunFailed, match=r"a fails at GET /:\n.*their_apps.*\n.*\n?.*what is wrong here") as caught:
+        answered("a=their_apps:broken")
+    assert "worker" not in str(caught.value)
+
+
+def test_a_worker_that_cannot_load_an_app_says_so_in_one_line(here):
+    with pytest.raises(RunFailed) as caught:
+        answered("a=their_apps:number")
+    said = "a: their_apps:number is of type int: it cannot be called, so it is not an application"
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("evict", [0, 4096])
+def test_a_worker_measures_each_contender_in_each_round(loading, evict):
+    wanted = [experiment("a=their_apps:plain", "b=their_apps:create_app()", evict=evict)]
+    (blocks,) = carry_out(wanted, seconds=0.01, warm_up=0.0, block_ms=0.2, seed=1)["samples"].values()
     rounds = {}
     for number, contender, requests, *_ in blocks:
         assert requests > 0
@@ -195,16 +200,50 @@ def test_a_worker_measures_each_contender_in_each_round(here, cold):
     assert all(seen == {0, 1, 2, 3} for seen in rounds.values())
 
 
-def test_what_an_app_prints_does_not_get_between_the_samples(here):
-    (wanted,) = apps.trials_of(apps.parse_all(["a=their_apps:chatty"]), [])
-    found = trials.measure([wanted], Pace(1, 0.01, 0.0, 0.2), 1)
-    assert found[wanted.key].blocks
+def test_requests_of_one_file_take_turns(loading):
+    found = bench(experiment("a=their_apps:plain", requests=[Request("GET", "/?a"), Request("GET", "/?b")]))
+    assert [response.body for response in found.responses["a"]] == [b"a", b"b"]
 
 
-def test_a_worker_that_cannot_load_an_app_says_so_in_one_line(here):
-    with pytest.raises(RunFailed) as caught:
-        trials.try_out(apps.trials_of(apps.parse_all(["a=their_apps:number"]), []))
-    assert str(caught.value) == "a: their_apps:number is a int, and no WSGI application: it cannot be called"
+# ASGI
+
+
+def test_an_asgi_app_gets_a_driver_of_its_own_and_a_label(here):
+    found = experiment("a=their_apps:plain", "b=their_apps:asgi")
+    settled = apps.settled(found, Workers().try_out([found])["GET /"])
+    assert [one.name for one in settled.contenders] == ["a", "a again", "b (ASGI)", "ASGI driver"]
+    assert settled.drivers == {"b (ASGI)": "ASGI driver"}
+    assert Workers().measure([settled], TINY, 1)["GET /"].blocks
+
+
+def test_an_asgi_app_may_be_the_first(here):
+    said = {name: Answered("200 OK", "asgi", []) for name in ("a", "a again")}
+    settled = apps.settled(experiment("a=their_apps:asgi"), said)
+    assert [one.name for one in settled.contenders] == ["a (ASGI)", "a (ASGI) again", "ASGI driver"]
+    assert settled.reference == "a (ASGI)"
+
+
+# Functions of the user's own
+
+
+def test_setup_runs_before_the_first_request_of_each_process(here, monkeypatch):
+    monkeypatch.setenv("GREETING", "hello")
+    workers = Workers(Hooks(setup="their_apps:set_up"))
+    assert answered("a=their_apps:create_greeting()", workers=workers)
+    assert workers.measure([experiment("a=their_apps:create_greeting()")], TINY, 1)
+    with pytest.raises(RunFailed, match="name 'GREETING' is not defined"):
+        answered("a=their_apps:create_greeting()")
+
+
+def test_reset_runs_between_the_rounds(here):
+    workers = Workers(Hooks(reset="their_apps:reset"))
+    found = workers.measure([experiment("a=their_apps:plain")], TINY, 1)["GET /"]
+    assert len((here / "resets.txt").read_text()) == len({block.round for block in found.blocks})
+
+
+def test_a_function_that_is_not_there_is_named(here):
+    with pytest.raises(RunFailed, match=r"their_apps:nothing: .*has no attribute 'nothing'"):
+        answered("a=their_apps:plain", workers=Workers(Hooks(setup="their_apps:nothing")))
 
 
 # The command
@@ -212,7 +251,7 @@ def test_a_worker_that_cannot_load_an_app_says_so_in_one_line(here):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(apps, "QUICK", Pace(2, 0.02, 0.0, 0.3))
+    monkeypatch.setattr(studies, "APPS_QUICK", studies.Budget(Pace(2, 0.02, 0.0, 0.3)))
 
 
 def test_the_command_measures_their_apps(here, quick):
@@ -221,10 +260,10 @@ def test_the_command_measures_their_apps(here, quick):
     outcome = CliRunner().invoke(overhead, [*arguments, "--quick", "--out", "found"])
     assert outcome.exit_code == 0, outcome.output
     assert "Note: other and mine answer differently" in outcome.output
-    results = read(here / "found" / "results.json")
+    results = Results.read(here / "found" / "results.json")
     assert (results.study, results.partial) == ("apps", False)
     assert results.experiments[0].contenders == ["mine", "mine again", "other"]
-    assert results.command.endswith("--request ask.http --quick")
+    assert "--request ask.http" in results.command
     text = (here / "found" / "index.html").read_text(encoding="utf-8")
     assert "POST /x?y=z (ask.http)" in text
     assert "answer differently" in text
@@ -236,7 +275,6 @@ def test_the_command_measures_their_apps(here, quick):
         (["--request", "x.http"], "--request goes with --apps"),
         (["--apps", "mine"], "expected NAME=MODULE:APP"),
         (["--apps", "a=m:x", "--validate"], "one at a time"),
-        (["--apps", "a=m:x", "--resume"], "--resume is for studies"),
         (["--apps", "a=m:x", "--request", "none.http"], "none.http: No such file"),
     ],
 )
@@ -250,4 +288,4 @@ def test_an_app_that_fails_ends_the_command_without_a_report(here, quick):
     outcome = CliRunner().invoke(overhead, ["--apps", "a=their_apps:broken", "--quick"])
     assert outcome.exit_code == 5
     assert "what is wrong here" in outcome.stderr
-    assert not (here / "overhead").exists()
+    assert not (here / "overhead" / "results.json").exists()

@@ -4,29 +4,33 @@ import pytest
 
 from loadtests import curve
 from loadtests.curve import ALONE, FLOOR
-from loadtests.instrument import trial_worker
 from loadtests.instrument.driver import ask
-from loadtests.instrument.exchanges import EnvironMaker
 from loadtests.instrument.request import Request
 from loadtests.model_rows import rows_of
 from loadtests.report import claims
 from loadtests.report.analysis import Summary, summarise
 from loadtests.rungs import pieces
-from tests.loadtests.made_up import experiment, results
+from tests.loadtests.jobs import bench
+from tests.loadtests.synthetic import experiment, results
 
 MODELS = [model for model in curve.MODELS if model not in curve.OPTIONAL]
 
 
 def model(name, time):
     costs = {FLOOR: 10 + time, "wsgi_core": 20 + time, "Flask": 70 + time, ALONE: time}
-    return experiment(f"model {name}", costs, reference="Flask", title=name)
+    return in_group(experiment(f"model {name}", costs, reference="Flask", title=name))
+
+
+def in_group(one):
+    one.group = curve.GROUP
+    return one
 
 
 @pytest.fixture
 def found():
     ladder = experiment("null", {FLOOR: 10.0, "wsgi_core": 20.0, "Flask": 70.0}, ladder=True)
-    pieces_of = experiment("pieces", {curve.READ_784: 100.0, curve.FRAME: 300.0})
-    return curve.summarise(results(ladder, curve=[model("slow", 930.0), model("fast", 30.0), pieces_of]))
+    pieces_of = in_group(experiment("pieces", {curve.READ_784: 100.0, curve.FRAME: 300.0}))
+    return curve.summarise(results(ladder, model("slow", 930.0), model("fast", 30.0), pieces_of))
 
 
 def test_points_stand_in_the_order_of_their_times(found):
@@ -63,7 +67,7 @@ def test_without_models_the_ladder_gives_two_points():
 
 
 def test_models_alone_give_a_line_too():
-    found = curve.summarise(results(curve=[model("identity", 5.0)]))
+    found = curve.summarise(results(model("identity", 5.0)))
     assert found.line("Flask").price.value == pytest.approx(60)
     assert found.line("Flask").rest.value == pytest.approx(10)
 
@@ -82,16 +86,17 @@ def test_the_tables_say_what_was_measured(found):
 
 
 def test_a_price_that_is_lost_in_the_models_scatter_is_not_claimed():
-    noisy = experiment("model m", {FLOOR: 5000.0, "wsgi_core": 5001.0, "Flask": 5002.0, ALONE: 4990.0}, noise=0.1)
+    costs = {FLOOR: 5000.0, "wsgi_core": 5001.0, "Flask": 5002.0, ALONE: 4990.0}
+    noisy = in_group(experiment("model m", costs, noise=0.1))
     ladder = experiment("null", {FLOOR: 10.0, "wsgi_core": 20.0, "Flask": 70.0})
-    (row,) = claims.share_table(curve.summarise(results(ladder, curve=[noisy]))).rows
+    (row,) = claims.share_table(curve.summarise(results(ladder, noisy))).rows
     assert row[2].startswith("below ")
 
 
 def test_the_claims_stand_beside_what_was_found():
     ladder = experiment("null", {FLOOR: 10.0, "wsgi_core": 20.0, "Flask": 70.0})
     tutorial = experiment("tutorial", {"Flask": 70.0, "Flask as tutorials have it": 2070.0}, ladder=True)
-    given = results(ladder, tutorial, curve=[model("churn", 30.0), model("minilm", 4000.0)])
+    given = results(ladder, tutorial, model("churn", 30.0), model("minilm", 4000.0))
     rows = dict(claims.claim_table(summarise(given), curve.summarise(given)).rows)
     assert rows["Gradient-boosted trees: 1 to 3 ms"].startswith("churn, 100 trees in onnxruntime: 30.0 µs; as a")
     assert "2.07 ms for the whole request" in rows["Gradient-boosted trees: 1 to 3 ms"]
@@ -111,10 +116,10 @@ def test_models_that_are_not_there_are_named(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_each_model_answers_its_rows_alike_on_every_rung(name):
-    (trial, _) = curve.trials_of([name])
-    bench = trial_worker.Bench(trial.to_json(), 3)
-    assert {answers["status"] for answers in bench.answered().values()} == {"200 OK"}
-    assert all(not bench.answered()[each]["differences"] for each in ("wsgi_core", "Flask"))
+    (experiment, _) = curve.experiments_of([name])
+    found = bench(experiment, 3).answered()
+    assert {answered["status"] for answered in found.values()} == {"200 OK"}
+    assert all(not found[each]["differences"] for each in ("wsgi_core", "Flask"))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -126,4 +131,4 @@ def test_rows_are_always_the_same_and_say_where_they_are_from(name):
 def test_the_pieces_do_their_work():
     rows = rows_of("churn").rows[:2]
     for app in (pieces.create_frame_app(rows), pieces.create_json_app(5), pieces.create_json_app(5, write=True)):
-        assert ask(app, EnvironMaker([Request("GET", "/")]).make()) == ("200 OK", [], b"")
+        assert ask(app, Request("GET", "/")) == ("200 OK", [], b"")

@@ -10,11 +10,12 @@ import pytest
 
 import loadtests
 from loadtests import rows, studies
+from loadtests.cases import requests_for
 from loadtests.instrument import imports
-from loadtests.load import lean, served, window
+from loadtests.load import closed_loop, served, window
 
 LOCUSTFILE = Path(loadtests.__file__).with_name("locustfile.py")
-RAW = studies.Service("raw", (*studies._SERVE_RUNG, "loadtests.rungs.raw:create_app"))
+RAW = studies.served_rung("raw", "raw")
 
 
 @pytest.fixture(scope="module")
@@ -59,46 +60,65 @@ def test_a_rate_paces_the_users(server):
 @pytest.mark.long
 def test_locust_fails_on_answers_that_are_no_2xx():
     """The port answers, but with 404s: the rung behind it knows only /predict, and this host adds a prefix."""
-    falcon = studies.Service("falcon", (*studies._SERVE_RUNG, "loadtests.rungs.falcon_app:create_app"))
+    falcon = studies.served_rung("falcon", "falcon_app")
     with served.serving([falcon]) as servers:
         code, entry = locust(f"http://127.0.0.1:{servers[0].port}/elsewhere", "-u", "1")
     assert entry["num_failures"] == entry["num_requests"] > 0
     assert code == 1
 
 
-def test_the_lean_generator_loads_a_server(server):
-    row = rows.churn_rows(5).rows[0]
+def test_the_closed_loop_loads_a_server(server):
     wanted = window.Window(server.process.pid)
-    messages = lean.requests_of([json.dumps(row)], server.address)
-    counted = lean.drive(wanted, server.address, messages, users=2, warm_up=0.05, seconds=0.3)
+    messages = closed_loop.messages_of(requests_for("predict", rows.churn_rows(5).rows), server.address)
+    counted = closed_loop.drive(wanted, server.address, messages, users=2, warm_up=0.05, seconds=0.3)
     assert counted["requests"] > 10
     assert counted["failures"] == 0
     assert counted["seconds"] >= 0.3
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKS = OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n"
+
+
 @pytest.mark.parametrize(
     ("received", "complete"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", False),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1", False),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n12", True),
+        (OK + b"Content-Length: 2\r\n", False),
+        (OK + b"Content-Length: 2\r\n\r\n1", False),
+        (OK + b"Content-Length: 2\r\n\r\n12", True),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\n12", True),
+        (b"HTTP/1.0 200 FINE\r\ncontent-length: 2\r\n\r\n12", True),
+        (CHUNKS, False),
+        (CHUNKS + b"0\r\n", False),
+        (CHUNKS + b"0\r\n\r\n", True),
+        (CHUNKS + b"0\r\nX-Sum: 1\r\n\r\n", True),
+        (OK + b"\r\nuntil the end", False),
     ],
 )
-def test_an_answer_counts_when_all_of_it_is_there(received, complete):
-    assert lean.is_complete(received) is complete
+def test_a_response_counts_when_all_of_it_is_there(received, complete):
+    assert closed_loop.is_complete(received, closed_loop.Message(b"")) is complete
 
 
 @pytest.mark.parametrize(
-    "received",
-    [b"HTTP/1.1 500 Internal Server Error\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"],
+    ("received", "message"),
+    [
+        (OK + b"Content-Length: 5\r\n\r\n", closed_loop.Message(b"", is_head=True)),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", closed_loop.Message(b"", b"204")),
+    ],
 )
-def test_any_other_answer_ends_the_run(received):
-    with pytest.raises(lean.BadAnswer):
-        lean.is_complete(received)
+def test_a_response_without_a_body_is_complete_after_its_headers(received, message):
+    assert closed_loop.is_complete(received, message)
 
 
-def test_names_of_headers_have_no_case_and_the_reason_no_part():
-    assert lean.is_complete(b"HTTP/1.0 200 FINE\r\ncontent-length: 2\r\n\r\n12")
+def test_a_body_without_a_length_ends_with_the_connection():
+    assert closed_loop.is_complete(OK + b"\r\nuntil the end", closed_loop.Message(b""), ended=True)
+    with pytest.raises(closed_loop.BadResponse, match="closed the connection"):
+        closed_loop.is_complete(OK + b"Content-Length: 2\r\n\r\n1", closed_loop.Message(b""), ended=True)
+
+
+def test_a_status_that_is_not_expected_ends_the_run():
+    with pytest.raises(closed_loop.BadResponse, match="500 Internal"):
+        closed_loop.is_complete(b"HTTP/1.1 500 Internal Server Error\r\n\r\n", closed_loop.Message(b""))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +130,7 @@ def test_names_of_headers_have_no_case_and_the_reason_no_part():
     ],
 )
 def test_a_connection_is_kept_unless_the_server_ends_it(received, closes):
-    assert lean.closes(received) is closes
+    assert closed_loop.closes(received) is closes
 
 
 def test_several_workers_counts_become_one_window():

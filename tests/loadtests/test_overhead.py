@@ -7,16 +7,18 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
 from rich.console import Console
 
 from loadtests import run, studies
+from loadtests.cases import requests_for
 from loadtests.cli import overhead
 from loadtests.instrument import inprocess, progress
-from loadtests.instrument.results import LatencyResult, LoadResult, ResultError, Results, read
+from loadtests.instrument.experiment import Contender, Experiment
+from loadtests.instrument.results import LatencyResult, LoadResult, ResultError, Results
 from loadtests.load import served
 from loadtests.report import analysis, page, readme, tables
 from tests.loadtests.conftest import SMALL, TINY
+from tests.runner import CliRunner
 
 LADDER = [
     "raw callable",
@@ -53,19 +55,19 @@ def test_the_tables_name_every_rung(tiny_run):
 
 
 def test_the_result_file_holds_every_raw_sample(tiny_run):
-    results = read(tiny_run[1] / "results.json")
+    results = Results.read(tiny_run[1] / "results.json")
     assert not results.partial
     assert [one.key for one in results.experiments] == ["null", "churn", "hooks"]
     assert results.experiments[0].contenders == LADDER
     for one in results.experiments:
-        assert len(one.processes) == TINY.processes
-        assert len({process.hash_seed for process in one.processes}) == TINY.processes
+        assert len(one.processes) == TINY.pace.processes
+        assert len({process.hash_seed for process in one.processes}) == TINY.pace.processes
         for process in one.processes:
             assert {block.contender for block in process.blocks} == set(range(len(one.contenders) + 1))
 
 
 def test_the_result_file_holds_the_served_runs(tiny_run):
-    rate, saturation = read(tiny_run[1] / "results.json").loads
+    rate, saturation = Results.read(tiny_run[1] / "results.json").loads
     assert (rate.key, rate.mode, saturation.key, saturation.mode) == ("services_rate", "rate", "services", "saturation")
     assert rate.rate > 0
     for load in (rate, saturation):
@@ -79,7 +81,7 @@ def test_the_result_file_holds_the_served_runs(tiny_run):
 
 
 def test_latencies_are_counted_in_an_open_loop_and_in_locusts_closed_one(tiny_run):
-    (latency,) = read(tiny_run[1] / "results.json").latencies
+    (latency,) = Results.read(tiny_run[1] / "results.json").latencies
     assert len(latency.rates) == len(latency.shares) == 1
     kinds = {(found.service, found.generator) for found in latency.runs}
     assert kinds == {(service, kind) for service in ("wsgi_core", "Flask") for kind in ("open loop", "locust")}
@@ -94,7 +96,7 @@ def test_the_result_file_says_what_it_was_measured_on(tiny_run):
     assert {"cpu", "governor", "load_average", "python", "versions", "revision"} <= environment.keys()
     assert environment["versions"]["flask"]
     assert document["rows"]
-    assert document["format"] == 1
+    assert document["format"] == 2
 
 
 def test_the_page_is_whole_and_loads_nothing(tiny_run):
@@ -144,7 +146,7 @@ def test_a_file_that_is_no_result_file_is_refused_in_one_line(tmp_path):
     target = tmp_path / "results.json"
     target.write_text('{"format": 1}', encoding="utf-8")
     with pytest.raises(ResultError, match="not a result file of this version"):
-        read(target)
+        Results.read(target)
     outcome = CliRunner().invoke(overhead, ["report", str(target)])
     assert outcome.exit_code == 1
     assert "Traceback" not in outcome.output
@@ -160,12 +162,12 @@ def invoke(monkeypatch, out, study, **patches):
 
 
 def with_experiment(*contenders):
-    one = studies.Experiment("odd", "Odd", "predict", contenders, reference=contenders[-1].name)
+    one = Experiment("odd", "Odd", "predict", contenders, reference=contenders[-1].name)
     return studies.Study("service", "Odd", (one,), ())
 
 
 def test_rungs_that_differ_end_the_run_before_any_timing(monkeypatch, tmp_path):
-    null, churn = (studies.Contender(m, "loadtests.rungs.raw:create_app", {"model": m}) for m in ("null", "churn"))
+    null, churn = (Contender(m, "loadtests.rungs.raw:create_app", {"model": m}) for m in ("null", "churn"))
     outcome = invoke(monkeypatch, tmp_path, with_experiment(null, churn))
     assert outcome.exit_code == 4
     assert "do not give the same bytes" in outcome.stderr
@@ -173,7 +175,7 @@ def test_rungs_that_differ_end_the_run_before_any_timing(monkeypatch, tmp_path):
 
 
 def test_a_rung_that_cannot_be_made_ends_the_run(monkeypatch, tmp_path):
-    odd = studies.Contender("odd", "loadtests.rungs.raw:no_such_name")
+    odd = Contender("odd", "loadtests.rungs.raw:no_such_name")
     outcome = invoke(monkeypatch, tmp_path, with_experiment(odd, odd))
     assert outcome.exit_code == 5
     assert "no_such_name" in outcome.stderr
@@ -181,9 +183,9 @@ def test_a_rung_that_cannot_be_made_ends_the_run(monkeypatch, tmp_path):
 
 def test_a_model_that_cannot_be_loaded_is_one_line_and_exit_code_3():
     said = "Traceback (most recent call last):\n  ...\nwsgi_core.inference.errors.ModelError: no file: /models/churn"
-    failed = inprocess.worker_failed(said)
+    failed = inprocess.failed(said)
     assert (str(failed), failed.code) == ("Error: no file: /models/churn", 3)
-    other = inprocess.worker_failed("Traceback (most recent call last):\nValueError: no")
+    other = inprocess.failed("Traceback (most recent call last):\nValueError: no")
     assert other.code == 5
     assert "ValueError" in str(other)
 
@@ -195,10 +197,7 @@ def test_a_server_that_does_not_start_is_named():
 
 
 def test_servers_that_answer_differently_end_the_run():
-    services = [
-        studies.Service(model, (*studies._SERVE_RUNG, "loadtests.rungs.raw:create_app", "--model", model))
-        for model in ("null", "churn")
-    ]
+    services = tuple(studies.served_rung(model, "raw", model=model) for model in ("null", "churn"))
     row = {
         "tenure_months": 12,
         "monthly_charges": 79.5,
@@ -207,24 +206,24 @@ def test_servers_that_answer_differently_end_the_run():
         "has_fiber": 1,
     }
     with served.serving(services) as servers, pytest.raises(inprocess.Mismatch, match="do not give the same bytes"):
-        served.compare(servers, [row])
+        served.check(servers, studies.Load("k", "t", "closed loop", services, requests=requests_for("predict", [row])))
 
 
 def test_an_interrupted_run_keeps_what_it_has(monkeypatch, tmp_path):
     measured = iter([None])
-    measure = inprocess.measure
+    measure = inprocess.Workers.measure
 
     def interrupted(*arguments):
         if next(measured, "over") == "over":
             raise KeyboardInterrupt
         return measure(*arguments)
 
-    monkeypatch.setattr(inprocess, "measure", interrupted)
+    monkeypatch.setattr(inprocess.Workers, "measure", interrupted)
     monkeypatch.setattr(run, "budget_of", lambda study, quick: TINY)
     monkeypatch.setitem(studies.STUDIES, "service", replace(SMALL, experiments=(studies.NULL,), loads=()))
     outcome = CliRunner().invoke(overhead, ["--out", str(tmp_path)])
     assert outcome.exit_code == 130
-    results = read(tmp_path / "results.json")
+    results = Results.read(tmp_path / "results.json")
     assert results.partial
     assert len(results.experiments[0].processes) == 1
     assert "partial: the run was interrupted" in outcome.output
@@ -248,7 +247,7 @@ def test_what_cannot_be_served_is_wrong_usage(arguments, said):
     ("quick", "servers", "measured"),
     [
         (True, (), {"waitress"}),
-        (False, (), set(studies.SERVERS)),
+        (False, (), set(studies.SERVERS).difference(studies.ON_DEMAND)),
         (True, ("gthread", "uvicorn"), {"gthread", "uvicorn"}),
         (False, ("waitress",), {"waitress"}),
     ],
@@ -482,5 +481,5 @@ def test_the_bar_on_a_terminal_runs_every_step_and_leaves_nothing_behind():
 
 def test_kinds_of_steps_are_spread_over_the_run(tmp_path):
     labels = [step.label.partition(",")[0] for step in run.Run(studies.STUDIES["core"], True, "c", tmp_path).steps]
-    assert labels[0] == "comparing the answers"
+    assert labels[0] == "comparing the responses"
     assert {"in process", "served", "imports"} <= set(labels[1:8])

@@ -1,59 +1,63 @@
 """The rungs do the same work: the same bytes, and texts that differ in their imports only."""
 
-import gc
 import inspect
 import json
 import random
-from dataclasses import asdict
+from dataclasses import replace
 
 import pytest
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from loadtests.cases import TERMINATED, requests_for
 from loadtests.instrument import worker
 from loadtests.instrument.driver import (
     Allowed,
-    WrongAnswer,
+    WrongResponse,
     ask,
-    asking,
+    check_status,
     clock_step_ns,
     compare,
-    compare_answers,
-    load,
+    resolve,
     run_block,
 )
-from loadtests.instrument.exchanges import EnvironMaker, Exchange, for_case
+from loadtests.instrument.request import EnvironMaker, Request, json_request
 from loadtests.rungs import core, core_cases, flask_app, flask_cases, flask_tutorial, with_hooks
 from loadtests.rungs.work import OTHER_ROUTES, driver_app, null_model, to_json
 from loadtests.studies import ALL_PEERS, CASES, HOOKS, PEERS, ROUTES, STUDIES
+from tests.loadtests.jobs import bench, carry_out
 
 ROWS = [
     {"tenure_months": 12, "monthly_charges": 79.5, "total_charges": 954, "contract_month_to_month": 1, "has_fiber": 1},
     {"tenure_months": 0, "monthly_charges": 20.05, "total_charges": 0, "contract_month_to_month": 0, "has_fiber": 0},
 ]
+
+
+def ready(experiment):
+    return replace(experiment, requests=requests_for(experiment.case, ROWS))
+
+
 EXPERIMENTS = {one.key: one for study in STUDIES.values() for one in (*study.experiments, ALL_PEERS)}
 
 
 @pytest.mark.parametrize("key", EXPERIMENTS)
 def test_all_contenders_give_the_same_bytes(key):
-    experiment = EXPERIMENTS[key]
-    bench = worker.Bench(asdict(experiment), ROWS)
-    assert bench.expected.startswith(str(for_case(experiment.case, ROWS)[0].status))
-    assert list(bench.targets) == [worker.DRIVER, *(one.name for one in experiment.contenders)]
+    experiment = ready(EXPERIMENTS[key])
+    found = bench(experiment)
+    assert [one.name for one in found.timed] == [worker.DRIVER, *(one.name for one in experiment.contenders)]
 
 
 def test_the_ladder_answers_what_the_model_says():
-    app = load("loadtests.rungs.raw:create_app", {"model": "null"})
-    answer = ask(app, EnvironMaker(for_case("predict", ROWS)).make())
+    app = resolve("loadtests.rungs.raw:create_app")(model="null")
+    answer = ask(app, PREDICT[0])
     assert answer.status == "200 OK"
     assert dict(answer.headers)["content-type"] == "application/json"
     assert answer.body == b'{"churn_probability":0.5,"model_version":"null/1"}\n'
 
 
 def test_churn_answers_each_row_with_its_own_probability():
-    app = load("loadtests.rungs.core:create_app", {"model": "churn"})
-    environs = EnvironMaker(for_case("predict", ROWS))
-    first, second = (json.loads(ask(app, environs.make()).body) for _ in ROWS)
+    app = resolve("loadtests.rungs.core:create_app")(model="churn")
+    first, second = (json.loads(ask(app, request).body) for request in PREDICT)
     assert first["model_version"] == "churn/1"
     assert first["churn_probability"] != second["churn_probability"]
 
@@ -77,19 +81,19 @@ def test_twelve_other_routes_are_registered(module):
 
 @pytest.mark.parametrize("module", [core, flask_app])
 def test_the_hooks_of_the_hook_variant_run(module):
-    answer = ask(module.create_app(hooks=True), EnvironMaker(for_case("predict", ROWS)).make())
+    answer = ask(module.create_app(hooks=True), PREDICT[0])
     assert dict(answer.headers)["x-user"] == "measured"
 
 
 @pytest.mark.parametrize("module", [core_cases, flask_cases])
 def test_the_session_case_reads_and_writes_the_session(module):
-    answer = ask(module.create_app(), EnvironMaker(for_case("session", [])).make())
+    answer = ask(module.create_app(), requests_for("session", [])[0])
     assert json.loads(answer.body) == {"visits": 2}
     assert any(name == "set-cookie" and value.startswith("session;") for name, value in answer.headers)
 
 
 def test_the_large_body_is_64_kb():
-    body = for_case("body_64k", [])[0].body
+    body = requests_for("body_64k", [])[0].body
     assert 64_000 < len(body) <= 65_536
 
 
@@ -101,21 +105,29 @@ def test_json_settings_are_those_of_jsonify():
 
 
 def test_the_null_model_gives_what_churn_gives_in_form():
-    app = load("loadtests.rungs.raw:create_app", {"model": "churn"})
-    answer = json.loads(ask(app, EnvironMaker(for_case("predict", ROWS)).make()).body)
+    app = resolve("loadtests.rungs.raw:create_app")(model="churn")
+    answer = json.loads(ask(app, PREDICT[0]).body)
     assert answer.keys() == null_model({}).keys()
 
 
 # The driver
 
+PREDICT = requests_for("predict", ROWS)
 
-def make(body=b"{}", **kwargs):
-    return Exchange("POST", "/predict", body=body, **kwargs)
+
+def test_the_environ_can_be_that_of_a_server_that_does_not_end_the_stream():
+    cases = ("predict", "not_terminated")
+    (with_it, _), (without, _) = (EnvironMaker(requests_for(case, ROWS)).make() for case in cases)
+    assert with_it.keys() - without.keys() == {TERMINATED}
+
+
+def make(body=b"{}"):
+    return replace(json_request("/predict", {}), body=body)
 
 
 def test_each_request_gets_an_environ_and_a_stream_of_its_own():
     environs = EnvironMaker([make(b"one"), make(b"two")])
-    first, second, third = (environs.make() for _ in range(3))
+    first, second, third = (environs.make()[0] for _ in range(3))
     first["wsgi.input"].read()
     first["seen"] = True
     assert (second["wsgi.input"].read(), third["wsgi.input"].read()) == (b"two", b"one")
@@ -129,7 +141,7 @@ def test_the_environ_is_one_of_pep_3333():
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [environ["wsgi.input"].read(5)]
 
-    assert ask(validator(app), EnvironMaker([make(b"hello")]).make()).body == b"hello"
+    assert ask(validator(app), make(b"hello")).body == b"hello"
 
 
 def saying(status="200 OK", headers=(), body=b"x"):
@@ -151,20 +163,29 @@ def saying(status="200 OK", headers=(), body=b"x"):
     ids=["body", "reason", "status", "headers"],
 )
 def test_any_difference_ends_the_comparison(other):
-    with pytest.raises(WrongAnswer, match="do not give the same bytes"):
-        compare({"one": saying(), "other": other}, [make()])
+    with pytest.raises(WrongResponse, match="do not give the same bytes"):
+        compared({"one": saying(), "other": other}, [make()])
+
+
+def compared(apps, requests, allowed=None):
+    """Hold the responses of the applications against each other."""
+    compare({name: [ask(app, one) for one in requests] for name, app in apps.items()}, requests, allowed)
 
 
 def test_the_message_names_request_and_both_answers():
-    with pytest.raises(WrongAnswer) as caught:
-        compare({"one": saying(), "other": saying(body=b"other")}, [make(b'{"a": 1}')])
+    with pytest.raises(WrongResponse) as caught:
+        compared({"one": saying(), "other": saying(body=b"other")}, [make(b'{"a": 1}')])
     for part in ('POST /predict {"a": 1}', "one: 200 OK", "other: 200 OK", "b'other'"):
         assert part in str(caught.value)
 
 
-def test_equal_answers_with_the_wrong_status_do_not_pass():
-    with pytest.raises(WrongAnswer, match="expected 200"):
-        compare({"one": saying("404 NOT FOUND"), "other": saying("404 NOT FOUND")}, [make()])
+def test_a_status_that_is_not_expected_is_refused_with_what_came_back():
+    response = ask(saying("404 NOT FOUND", body=b"no such page"), make())
+    with pytest.raises(
+        WrongResponse, match=r"one answers 404 NOT FOUND to POST /predict, expected 200(.|\n)*no such page"
+    ):
+        check_status("one", make(), response)
+    check_status("one", replace(make(), status=404), response)
 
 
 def answering(**body):
@@ -173,21 +194,20 @@ def answering(**body):
 
 
 def test_what_is_declared_may_differ_and_has_to_be_there():
-    one, other = answering(share=0.5, name="a"), answering(share=0.25, name="a")
-    asks = {"one": asking(one), "other": asking(other)}
-    assert compare_answers(asks, [make()], {"other": Allowed(fields=("share",))}) == "200 OK"
+    apps = {"one": answering(share=0.5, name="a"), "other": answering(share=0.25, name="a")}
+    compared(apps, [make()], {"other": Allowed(fields=("share",))})
     for allowed in (Allowed(), Allowed(fields=("name",)), Allowed(headers=("x-more",), fields=("share",))):
-        with pytest.raises(WrongAnswer, match="do not give the same bytes"):
-            compare_answers(asks, [make()], {"other": allowed})
+        with pytest.raises(WrongResponse, match="do not give the same bytes"):
+            compared(apps, [make()], {"other": allowed})
 
 
 def test_a_declared_field_keeps_its_type_and_the_serializer():
-    asks = {"one": asking(answering(share=0.5)), "other": asking(answering(share="0.5"))}
-    with pytest.raises(WrongAnswer):
-        compare_answers(asks, [make()], {"other": Allowed(fields=("share",))})
-    asks["other"] = asking(saying(headers=[("Content-Length", "14")], body=b'{"share": 0.5}'))
-    with pytest.raises(WrongAnswer):
-        compare_answers(asks, [make()], {"other": Allowed(fields=("share",))})
+    apps = {"one": answering(share=0.5), "other": answering(share="0.5")}
+    with pytest.raises(WrongResponse):
+        compared(apps, [make()], {"other": Allowed(fields=("share",))})
+    apps["other"] = saying(headers=[("Content-Length", "14")], body=b'{"share": 0.5}')
+    with pytest.raises(WrongResponse):
+        compared(apps, [make()], {"other": Allowed(fields=("share",))})
 
 
 def test_the_tutorials_pipeline_says_much_the_same_as_churn():
@@ -199,15 +219,15 @@ def test_the_tutorials_pipeline_says_much_the_same_as_churn():
 
 def test_a_hand_written_rung_answers_errors_through_its_handlers():
     app = with_hooks.create_app()
-    missing = Exchange("GET", "/no/such/page", status=404)
-    assert ask(app, EnvironMaker([missing]).make()).status == "404 NOT FOUND"
+    missing = Request("GET", "/no/such/page", status=404)
+    assert ask(app, missing).status == "404 NOT FOUND"
     app.error_handlers[NotFound] = lambda error: Response("gone", status=410)
     app.after.append(lambda response: Response(response.get_data() + b"!", status=response.status))
-    assert ask(app, EnvironMaker([missing]).make())[::2] == ("410 GONE", b"gone!")
+    assert ask(app, missing)[::2] == ("410 GONE", b"gone!")
     seen = []
     app.teardown.append(seen.append)
     app.before.append(lambda: Response("before"))
-    assert ask(app, EnvironMaker([missing]).make()).body == b"before!"
+    assert ask(app, missing).body == b"before!"
     assert seen == [None]
 
 
@@ -215,14 +235,14 @@ def test_the_hand_written_rung_turns_what_a_view_raises_into_a_500(caplog):
     app = with_hooks.create_app()
     seen = []
     app.teardown.append(seen.append)
-    answer = ask(app, EnvironMaker([make(b"[]", headers={})]).make())
+    answer = ask(app, make(b"[]"))
     assert answer.status == "200 OK"
 
     def fails():
         raise LookupError("view")
 
     app.views["predict"] = fails
-    assert ask(app, EnvironMaker([make()]).make()).status == "500 INTERNAL SERVER ERROR"
+    assert ask(app, make()).status == "500 INTERNAL SERVER ERROR"
     assert [type(error) for error in seen] == [type(None), LookupError]
     assert "the view failed" in caplog.text
 
@@ -230,7 +250,7 @@ def test_the_hand_written_rung_turns_what_a_view_raises_into_a_500(caplog):
 def test_the_order_and_case_of_headers_do_not_matter():
     one = saying(headers=[("A", "1"), ("B", "2")])
     other = saying(headers=[("b", "2"), ("a", "1")])
-    assert compare({"one": one, "other": other}, [make()]) == "200 OK"
+    compared({"one": one, "other": other}, [make()])
 
 
 def test_a_block_consumes_the_body_and_closes_every_result():
@@ -251,21 +271,21 @@ def test_a_block_consumes_the_body_and_closes_every_result():
         return Result()
 
     seen = {"made": 0, "consumed": 0, "closed": 0}
-    block = run_block(app, EnvironMaker([make()]), 7, "200 OK")
+    block = run_block(app, EnvironMaker([make()], ["200 OK"]), 7)
     assert seen == {"made": 7, "consumed": 7, "closed": 7}
     assert block.requests == 7
 
 
 def test_a_status_that_changes_within_a_block_ends_the_run():
-    with pytest.raises(WrongAnswer, match="expected '200 OK', got '500 "):
-        run_block(saying("500 INTERNAL SERVER ERROR"), EnvironMaker([make()]), 3, "200 OK")
+    with pytest.raises(WrongResponse, match="expected '200 OK', got '500 "):
+        run_block(saying("500 INTERNAL SERVER ERROR"), EnvironMaker([make()], ["200 OK"]), 3)
 
 
 def test_an_app_that_never_answers_ends_the_run():
-    with pytest.raises(WrongAnswer):
-        run_block(lambda environ, start_response: [], EnvironMaker([make()]), 1, "200 OK")
-    with pytest.raises(WrongAnswer, match="not called"):
-        ask(lambda environ, start_response: [], EnvironMaker([make()]).make())
+    with pytest.raises(WrongResponse):
+        run_block(lambda environ, start_response: [], EnvironMaker([make()], ["200 OK"]), 1)
+    with pytest.raises(WrongResponse, match="not called"):
+        ask(lambda environ, start_response: [], make())
 
 
 def test_the_clock_step_is_the_largest_of_the_steps_seen():
@@ -286,18 +306,8 @@ def test_orders_come_in_mirrored_pairs():
 
 
 def test_a_worker_measures_every_contender_in_every_round():
-    orders = {
-        "experiments": [asdict(PEERS), asdict(HOOKS)],
-        "rows": ROWS,
-        "seconds": 0.05,
-        "warm_up": 0.0,
-        "block_ms": 0.5,
-        "seed": 1,
-    }
-    try:
-        samples = worker.measure(orders)["samples"]
-    finally:
-        gc.unfreeze()
+    experiments = [ready(PEERS), ready(HOOKS)]
+    samples = carry_out(experiments, seconds=0.05, warm_up=0.0, block_ms=0.5, seed=1)["samples"]
     assert samples.keys() == {"peers", "hooks"}
     rounds = {}
     for number, contender, requests, cpu_ns, wall_ns in samples["peers"]:
@@ -310,11 +320,11 @@ def test_a_worker_measures_every_contender_in_every_round():
 
 
 def test_the_driver_is_measured_with_an_app_that_does_nothing():
-    assert ask(driver_app("404 NOT FOUND"), EnvironMaker([make()]).make()) == ("404 NOT FOUND", [], b"")
+    assert ask(driver_app("404 NOT FOUND"), make()) == ("404 NOT FOUND", [], b"")
 
 
 def test_the_routes_experiment_asks_for_a_static_path_among_all():
-    app = load(ROUTES.contenders[-1].factory, ROUTES.contenders[-1].options)
+    app = resolve(ROUTES.contenders[-1].factory)(**ROUTES.contenders[-1].options)
     assert sum(1 for rule in app.url_map.iter_rules() if rule.endpoint != "static") == 1000
 
 

@@ -4,26 +4,26 @@ import random
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from loadtests import validate
 from loadtests.cli import overhead
-from loadtests.instrument import trials
-from loadtests.instrument.driver import load
+from loadtests.instrument.driver import resolve
+from loadtests.instrument.inprocess import Workers
 from loadtests.instrument.results import Process, ResultError, Run
-from loadtests.instrument.trial_worker import Bench
 from loadtests.load import served
 from loadtests.report import validation_page
 from loadtests.validate import DELAYS, NO_HOOK, Same, Validating, delay_name
-from tests.loadtests.made_up import experiment, processes
+from tests.loadtests.jobs import bench
+from tests.loadtests.synthetic import experiment, processes
+from tests.runner import CliRunner
 
 
 def noisy_process(seed, cost, shift=0.0, rounds=20):
     """A and B with noise of their own around ``cost``, B dearer by ``shift``."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     blocks = []
     for place in range(rounds):
-        values = [1.0, cost + dice.gauss(0, 1), cost + shift + dice.gauss(0, 1)]
+        values = [1.0, cost + rng.gauss(0, 1), cost + shift + rng.gauss(0, 1)]
         blocks += [(place, contender, 1000, round(v * 1e6), round(v * 1e6)) for contender, v in enumerate(values)]
     return Process(hash_seed=seed, clock="cpu", clock_step_ns=100, blocks=blocks)
 
@@ -38,11 +38,11 @@ def test_a_difference_is_judged_with_its_interval():
 
 
 def test_the_naive_test_takes_what_a_process_shares_for_a_difference():
-    dice = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     tables = []
     for _ in range(8):
-        a, b = dice.normal(50, 1, 2)
-        tables.append(np.column_stack([np.ones(50), dice.normal(a, 0.1, 50), dice.normal(b, 0.1, 50)]))
+        a, b = rng.normal(50, 1, 2)
+        tables.append(np.column_stack([np.ones(50), rng.normal(a, 0.1, 50), rng.normal(b, 0.1, 50)]))
     assert validate.naive_differs(tables)
 
 
@@ -162,20 +162,19 @@ def test_the_plan_fits_into_15_minutes_and_has_200_comparisons(tmp_path):
 
 
 def test_each_step_of_the_ladder_is_measured_alone():
-    *found, whole = validate.step_trials()
+    *found, whole = validate.step_experiments()
     assert [one.contenders[0].name for one in found[1:]] == [one.contenders[1].name for one in found[:-1]]
     assert (whole.contenders[0], whole.contenders[1]) == (found[0].contenders[0], found[-1].contenders[1])
 
 
 @pytest.mark.parametrize("bare", [False, True])
 def test_a_delayed_app_answers_as_the_others_do(bare):
-    bench = Bench(validate.delay_trial(bare).to_json(), 1)
-    assert len(bench.apps) == len(DELAYS) + 2
+    assert len(bench(validate.delay_experiment(bare), 1).timed) == len(DELAYS) + 2
 
 
 @pytest.mark.parametrize("delay", [None, 0, 50])
 def test_only_a_delay_adds_a_hook(delay):
-    app = load("loadtests.rungs.delayed:create_app", {"microseconds": delay})
+    app = resolve("loadtests.rungs.delayed:create_app")(microseconds=delay)
     assert bool(app.before_request_funcs) is (delay is not None)
 
 
@@ -184,7 +183,7 @@ def measured(monkeypatch):
     """Measurements that take no time, and are interrupted after ten of them."""
     counted = []
 
-    def measure(wanted, pace, seed):
+    def measure(self, wanted, pace, seed):
         counted.append(seed)
         if len(counted) == 10:
             raise KeyboardInterrupt
@@ -201,7 +200,7 @@ def measured(monkeypatch):
             self.entries.rate.runs += runs(dict.fromkeys(names, 100.0))[: len(names)]
             self.entries.saturation.runs += runs(dict.fromkeys(names, 100.0))[: len(names)]
 
-    monkeypatch.setattr(trials, "measure", measure)
+    monkeypatch.setattr(Workers, "measure", measure)
     monkeypatch.setattr(served, "Pair", Pair)
     monkeypatch.setattr(validate, "QUICK_SCALE", 0.04)
     return counted
@@ -211,11 +210,11 @@ def test_an_interrupted_validation_is_kept_and_resumed(measured, tmp_path):
     first = CliRunner().invoke(overhead, ["--validate", "--quick", "--out", str(tmp_path)])
     assert first.exit_code == 130
     assert "interrupted" in (tmp_path / "VALIDATION.md").read_text(encoding="utf-8")
-    before = validate.read(tmp_path / "validation.json")
+    before = validate.Validation.read(tmp_path / "validation.json")
     assert before.partial
     second = CliRunner().invoke(overhead, ["--validate", "--quick", "--resume", "--out", str(tmp_path)])
     assert second.exit_code == 0, second.output
-    after = validate.read(tmp_path / "validation.json")
+    after = validate.Validation.read(tmp_path / "validation.json")
     assert not after.partial
     assert len(after.same) == 2 * len(validate.SUBJECTS)
     assert "Written" in second.output
@@ -231,8 +230,8 @@ def test_the_page_is_written_from_the_file(found, tmp_path):
 
 def test_another_file_is_refused(tmp_path):
     (tmp_path / "v.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(ResultError, match="not a validation of this version"):
-        validate.read(tmp_path / "v.json")
+    with pytest.raises(ResultError, match="not a result file of this version"):
+        validate.Validation.read(tmp_path / "v.json")
     outcome = CliRunner().invoke(overhead, ["--validate", "--resume", "--out", str(tmp_path / "none")])
     assert outcome.exit_code == 1
     assert "nothing to resume" in outcome.output

@@ -9,6 +9,7 @@ from werkzeug.datastructures import ContentSecurityPolicy
 from werkzeug.exceptions import NotFound
 
 from wsgi_core.shared.access import HEALTH
+from wsgi_core.shared.installation import install_command
 from wsgi_core.shared.openapi import describe_api, list_routes, operations
 from wsgi_core.shared.openapi.ui import FILES, ui_folder
 
@@ -41,7 +42,9 @@ def blueprint() -> Blueprint:
     @pages.get("/docs")
     def docs() -> t.Any:
         """Read the description and try it out"""
-        response = make_response(render_template("docs.html", has_ui=ui_folder() is not None))
+        response = make_response(
+            render_template("docs.html", has_ui=ui_folder() is not None, install=install_command("ui"))
+        )
         response.content_security_policy = SWAGGER_UI
         return response
 

@@ -3,10 +3,10 @@
 import pytest
 
 from loadtests.instrument import asgi
-from loadtests.instrument.driver import Answer, WrongAnswer
-from loadtests.instrument.exchanges import Exchange
+from loadtests.instrument.driver import Response, WrongResponse
+from loadtests.instrument.request import json_request
 
-EXCHANGE = Exchange("POST", "/predict", body=b"{}")
+REQUEST = json_request("/predict", {})
 
 
 def saying(status=200, headers=((b"X-One", b"1"),), body=(b"a", b"b"), seen=None):
@@ -23,13 +23,13 @@ def saying(status=200, headers=((b"X-One", b"1"),), body=(b"a", b"b"), seen=None
 
 
 def test_an_answer_has_the_form_of_a_wsgi_one():
-    assert asgi.ask(saying(404), EXCHANGE) == Answer("404 Not Found", [("x-one", "1")], b"ab")
+    assert asgi.AsgiTarget(saying(404)).ask(REQUEST) == Response("404 Not Found", [("x-one", "1")], b"ab")
 
 
 def test_the_application_gets_method_path_headers_and_body():
     seen = []
-    asgi.ask(saying(seen=seen), EXCHANGE)
-    ((scope, message),) = seen
+    asgi.AsgiTarget(saying(seen=seen)).ask(REQUEST)
+    (scope, message) = seen[-1]
     assert (scope["method"], scope["path"], scope["raw_path"]) == ("POST", "/predict", b"/predict")
     assert dict(scope["headers"])[b"content-length"] == b"2"
     assert dict(scope["headers"])[b"content-type"] == b"application/json"
@@ -37,8 +37,8 @@ def test_the_application_gets_method_path_headers_and_body():
 
 
 def test_each_request_gets_a_scope_of_its_own():
-    scopes = asgi.ScopeMaker([EXCHANGE])
-    (first, _), (second, _) = scopes.make(), scopes.make()
+    scopes = asgi.ScopeMaker([REQUEST])
+    (first, *_), (second, *_) = scopes.make(), scopes.make()
     first["seen"] = True
     first["headers"].clear()
     assert "seen" not in second
@@ -46,19 +46,23 @@ def test_each_request_gets_a_scope_of_its_own():
 
 
 def test_a_block_counts_its_requests_and_ends_at_a_wrong_status():
-    target = asgi.AsgiTarget(saying(), [EXCHANGE])
-    block = target.block(5, "200 OK")
+    target = asgi.AsgiTarget(saying())
+    target.prepare([REQUEST], ["200 OK"], 0)
+    block = target.block(5)
     assert block.requests == 5
     assert block.wall_ns > 0
-    with pytest.raises(WrongAnswer, match="expected 404, got 200"):
-        target.block(1, "404 NOT FOUND")
+    target.prepare([REQUEST], ["404 NOT FOUND"], 0)
+    with pytest.raises(WrongResponse, match="expected 404, got 200"):
+        target.block(1)
 
 
 def test_an_application_that_never_answers_is_found():
     async def silent(scope, receive, send):
         pass
 
-    with pytest.raises(WrongAnswer):
-        asgi.ask(silent, EXCHANGE)
-    with pytest.raises(WrongAnswer):
-        asgi.AsgiTarget(silent, [EXCHANGE]).block(1, "200 OK")
+    target = asgi.AsgiTarget(silent)
+    target.prepare([REQUEST], ["200 OK"], 0)
+    with pytest.raises(WrongResponse):
+        target.ask(REQUEST)
+    with pytest.raises(WrongResponse):
+        target.block(1)

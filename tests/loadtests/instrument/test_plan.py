@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-from click.testing import CliRunner
 from rich.console import Console
 
 from loadtests import run, studies
@@ -11,8 +10,9 @@ from loadtests.cli import overhead
 from loadtests.instrument import environment, inprocess
 from loadtests.instrument.plan import Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
-from loadtests.instrument.results import read
+from loadtests.instrument.results import Results
 from tests.loadtests.conftest import SMALL, TINY
+from tests.runner import CliRunner
 
 
 def test_repetitions_are_spread_over_the_run():
@@ -58,7 +58,7 @@ def first_part(tmp_path_factory):
     """What a study has left that was interrupted after its first process."""
     out = tmp_path_factory.mktemp("interrupted")
     measured = []
-    measure = inprocess.measure
+    measure = inprocess.Workers.measure
 
     def once(*arguments):
         measured.append(1)
@@ -67,7 +67,7 @@ def first_part(tmp_path_factory):
         return measure(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inprocess, "measure", once)
+        patch.setattr(inprocess.Workers, "measure", once)
         patch.setattr(run, "budget_of", lambda study, quick: TINY)
         patch.setitem(studies.STUDIES, "service", SHORT)
         outcome = CliRunner().invoke(overhead, ["--quick", "--out", str(out)])
@@ -93,13 +93,13 @@ def resume(out, *arguments):
 
 
 def test_an_interrupted_run_is_resumed(interrupted):
-    before = read(interrupted / "results.json")
+    before = Results.read(interrupted / "results.json")
     assert before.partial
     outcome = resume(interrupted, "--quick")
     assert outcome.exit_code == 0, outcome.output
-    after = read(interrupted / "results.json")
+    after = Results.read(interrupted / "results.json")
     assert not after.partial
-    assert [len(one.experiments[0].processes) for one in (before, after)] == [1, TINY.processes]
+    assert [len(one.experiments[0].processes) for one in (before, after)] == [1, TINY.pace.processes]
     assert after.experiments[0].processes[0] == before.experiments[0].processes[0]
     assert after.started == before.started
     again = resume(interrupted, "--quick")

@@ -11,9 +11,8 @@ from loadtests.instrument.results import LatencyRun
 from loadtests.load import served
 from tests.loadtests.conftest import TINY
 
-ROWS = rows.churn_rows(20).rows
 SHORT = replace(TINY, load_seconds=0.25, load_warm_up=0.1, rate_seconds=0.25)
-LOADS = {load.key: load for load in studies.STUDIES["served"].loads}
+LOADS = {load.key: load for load in studies.with_requests(studies.STUDIES["served"], rows.churn_rows(20).rows).loads}
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
 
 
@@ -26,11 +25,11 @@ on_posix = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not
         "on_uvicorn",
     ],
 )
-def test_every_server_answers_the_lean_generator(key):
+def test_every_server_answers_the_load_generator(key):
     load = LOADS[key]
     with served.serving(load.services[-1:]) as servers:
-        served.compare(servers, ROWS[:3])
-        found = served._lean(servers[0], ROWS, {"warm_up": 0.05, "seconds": 0.2})
+        served.check(servers, load)
+        found = served._closed_loop(servers[0], load, {"warm_up": 0.05, "seconds": 0.2})
     assert found["requests"] > 5
     assert found["failures"] == 0
 
@@ -38,10 +37,10 @@ def test_every_server_answers_the_lean_generator(key):
 def test_the_tutorials_app_may_differ_in_what_is_declared_and_in_nothing_else():
     load = LOADS["served_tutorial"]
     with served.serving(load.services) as servers:
-        served.compare(servers, ROWS[:3])
+        served.check(servers, load)
         undeclared = [server._replace(service=replace(server.service, own_fields=())) for server in servers]
         with pytest.raises(Mismatch, match="do not give the same bytes"):
-            served.compare(undeclared, ROWS[:3])
+            served.check(undeclared, load)
 
 
 @pytest.mark.long
@@ -49,7 +48,7 @@ def test_a_master_adds_up_what_its_workers_have_counted():
     load = replace(LOADS["services"], services=(studies.served_rung("raw", "raw"),), shares=(0.2,), latencies=False)
     spread = served.Spread(workers=2)
     entries = served.new_entries(load, spread)
-    served.Pair(load, entries, ROWS, SHORT, spread).measure(0)
+    served.Pair(load, entries, SHORT, spread).measure(0)
     assert entries.rate.generator_processes == 2
     for found in (*entries.rate.runs, *entries.saturation.runs):
         assert found.requests > 5
@@ -61,7 +60,7 @@ def test_a_master_adds_up_what_its_workers_have_counted():
 def test_the_rates_of_the_first_pair_are_those_of_all(monkeypatch):
     load = LOADS["services"]
     entries = served.new_entries(load, served.Spread())
-    pair = served.Pair(load, entries, ROWS, TINY, served.Spread())
+    pair = served.Pair(load, entries, TINY, served.Spread())
     capacities = iter([1000.0, 500.0])
     monkeypatch.setattr(pair, "_capacity", lambda server: next(capacities))
     assert pair._rates(["one", "other"]) == [200.0, 300.0, 375.0]

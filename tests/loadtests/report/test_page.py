@@ -8,10 +8,9 @@ import pytest
 from loadtests import curve, validate
 from loadtests.instrument.stats import Estimate
 from loadtests.report import answer, charts, noise, page, readme
-from loadtests.report import files as report
 from loadtests.report.analysis import LatencySummary, summarise
 from loadtests.report.canvas import COLOURS
-from tests.loadtests.made_up import ENVIRONMENT, experiment, results
+from tests.loadtests.synthetic import ENVIRONMENT, experiment, results
 
 COSTS = {
     "raw callable": 5.0, "+ Werkzeug's Request": 15.0, "+ Response": 25.0, "wsgi_core": 15.0, "wsgi_core again": 15.0,
@@ -164,13 +163,6 @@ def test_both_modes_have_every_colour(drawn):
         assert f"--{name}: {other}" in dark
 
 
-def test_every_plot_is_a_png_too(drawn):
-    pytest.importorskip("PIL")
-    pytest.importorskip("matplotlib")
-    for chart in drawn.values():
-        assert chart.png(scale=1).startswith(b"\x89PNG")
-
-
 def test_in_the_waterfall_a_step_begins_where_the_last_one_ended():
     (one,) = summarise(results(ladder())).experiments
     falls = {name: (round(start, 6), round(price.value, 6)) for name, start, price in charts._falls(one)}
@@ -178,12 +170,6 @@ def test_in_the_waterfall_a_step_begins_where_the_last_one_ended():
     assert falls["+ Response"] == (15.0, 10.0)
     assert falls["wsgi_core"] == (0.0, 15.0)
     assert falls["Flask"] == (0.0, 65.0)
-
-
-def test_plots_are_written_without_the_packages_for_pngs(found, tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "DRAWING", ("no_such_package",))
-    assert report.write_plots(found, summarise(found), tmp_path / "plots") == ["SVG"]
-    assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".svg"}
 
 
 def test_noise_that_nobody_measured_is_not_called_quiet():

@@ -3,20 +3,22 @@
 import gc
 import random
 import re
+from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
+from loadtests.cases import requests_for
 from loadtests.cli import overhead
-from loadtests.instrument import worker
-from loadtests.instrument.driver import ask, freeze_heap, load
-from loadtests.instrument.exchanges import EnvironMaker, for_case
+from loadtests.instrument.driver import ask, freeze_heap, resolve
+from loadtests.instrument.request import EnvironMaker
 from loadtests.instrument.results import Results
 from loadtests.report import analysis, tables, where
 from loadtests.report.phases import MADE_OF
 from loadtests.rungs import phases
 from loadtests.rungs.phases import PHASES
-from loadtests.studies import CASES, LIBRARY, TERMINATED, WHERE
+from loadtests.studies import CASES, LIBRARY, WHERE
+from tests.loadtests.jobs import bench
+from tests.runner import CliRunner
 
 ROW = {
     "tenure_months": 12, "monthly_charges": 79.5, "total_charges": 954, "contract_month_to_month": 1, "has_fiber": 1
@@ -40,30 +42,30 @@ class Watched:
         return self.app(environ, start_response)
 
 
-@pytest.fixture
-def environ():
-    return EnvironMaker(for_case("predict", [ROW])).make()
+(PREDICT,) = requests_for("predict", [ROW])
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("count", range(1, len(PHASES) + 1))
-def test_each_prefix_carries_out_one_phase_more(framework, count, environ, monkeypatch):
-    watched = Watched(load(framework, {"hooks": True}))
-    monkeypatch.setattr(phases, "load", lambda factory, options: watched)
+def test_each_prefix_carries_out_one_phase_more(framework, count, monkeypatch):
+    watched = Watched(resolve(framework)(hooks=True))
+    monkeypatch.setattr(phases, "resolve", lambda factory: lambda hooks: watched)
     app = phases.create_app(framework, count)
-    assert ask(app, environ) == ("200 OK", [], b"")
+    assert ask(app, PREDICT) == ("200 OK", [], b"")
     called = ["wsgi_app"] if count == phases.WHOLE else list(METHODS[: max(1, min(count - 1, 5))])
     assert watched.called == called
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("count", range(1, len(PHASES) + 1))
-def test_no_prefix_leaves_a_context_or_a_circle_behind(framework, count, environ):
+def test_no_prefix_leaves_a_context_or_a_circle_behind(framework, count):
     import flask
 
     import wsgi_core
 
-    ask(phases.create_app(framework, count), environ)
+    environ, _ = EnvironMaker([PREDICT]).make()
+    for _chunk in phases.create_app(framework, count)(environ, lambda status, headers, exc_info=None: None):
+        pass
     assert not flask.has_request_context()
     assert not wsgi_core.has_request_context()
     assert environ["werkzeug.request"] is None
@@ -71,45 +73,33 @@ def test_no_prefix_leaves_a_context_or_a_circle_behind(framework, count, environ
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_status_of_an_answer_that_went_wrong_is_seen(framework):
-    environ = EnvironMaker(for_case("not_found", [])).make()
-    assert ask(phases.create_app(framework, phases.WHOLE), environ).status == "404 NOT FOUND"
+    (missing,) = requests_for("not_found", [])
+    assert ask(phases.create_app(framework, phases.WHOLE), missing).status == "404 NOT FOUND"
 
 
 def test_the_phases_are_measured_in_the_rounds_of_one_experiment():
-    orders = {"key": WHERE.key, "case": WHERE.case, "contenders": contenders_of(WHERE)}
-    bench = worker.Bench(orders, [ROW])
+    found = bench(replace(WHERE, requests=(PREDICT,)))
     # As a worker does: otherwise all that the tests have imported is swept before each block.
     freeze_heap()
     try:
-        bench.calibrate(200_000, 0.0)
-        blocks = bench.rounds(0.01, random.Random(1))
+        found.calibrate(200_000, 0.0)
+        blocks = found.rounds(0.01, random.Random(1), lambda: None)
     finally:
         gc.unfreeze()
     assert {contender for _, contender, *_ in blocks} == set(range(2 * len(PHASES) + 1))
 
 
-def contenders_of(experiment):
-    return [{"name": one.name, "factory": one.factory, "options": one.options} for one in experiment.contenders]
-
-
-def test_only_the_case_made_for_it_gets_a_terminated_input(environ):
-    assert "wsgi.input_terminated" not in environ
-    terminated = EnvironMaker(for_case(TERMINATED.case, [ROW])).make()
-    assert terminated.pop("wsgi.input_terminated") is True
-    assert terminated.keys() == environ.keys()
-
-
 def test_a_library_alone_gives_the_same_bytes_as_the_frameworks():
     for case in (one for one in CASES if one.contenders[0].name == LIBRARY):
-        worker.Bench({"key": case.key, "case": case.case, "contenders": contenders_of(case)}, [])
+        bench(replace(case, requests=requests_for(case.case, [])))
 
 
 def test_the_library_alone_checks_the_signature_too():
-    library = load("loadtests.rungs.library:create_session_app", {})
-    environ = EnvironMaker(for_case("session", [])).make()
-    environ["HTTP_COOKIE"] += "x"
+    library = resolve("loadtests.rungs.library:create_session_app")()
+    (request,) = requests_for("session", [])
+    *headers, (name, cookie) = request.headers
     with pytest.raises(Exception, match="Signature"):
-        ask(library, environ)
+        ask(library, replace(request, headers=(*headers, (name, cookie + "x"))))
 
 
 # The page

@@ -1,0 +1,62 @@
+"""The requests of the studies, by case."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+
+from loadtests.instrument.request import CLIENT_HEADERS, Request, Row, json_request
+from loadtests.rungs.work import SECRET_KEY
+
+# Set by waitress and gunicorn, not by wsgiref's server: without it Werkzeug wraps the stream of the body.
+TERMINATED = "wsgi.input_terminated"
+
+
+def requests_for(case: str, rows: Sequence[Row]) -> tuple[Request, ...]:
+    """Return the requests of the case called ``case``; raises KeyError for an unknown one."""
+    if case in ("predict", "not_terminated"):
+        without = (TERMINATED,) if case == "not_terminated" else ()
+        return tuple(json_request("/predict", row, without=without) for row in rows)
+    if case == "tensor":
+        return tuple(json_request("/v2/models/churn/infer", _tensor(row)) for row in rows)
+    return (_SINGLE_CASES[case](),)
+
+
+def _tensor(row: Row) -> dict[str, object]:
+    """Return a row as the Open Inference Protocol has it."""
+    values = list(row.values())
+    tensor = {"name": "features", "shape": [1, len(values)], "datatype": "FP32", "data": values}
+    return {"inputs": [tensor], "outputs": [{"name": "probabilities"}]}
+
+
+def _large_body() -> Request:
+    """Return 64 KB of JSON: floats as a client would send them."""
+    numbers = random.Random(64)
+    values: list[float] = []
+    size = 0
+    while size < 64 * 1024 - 32:
+        values.append(round(numbers.uniform(-100, 100), 6))
+        size += len(repr(values[-1])) + 2
+    return json_request("/count", {"values": values})
+
+
+def _session() -> Request:
+    """Return a request with a session cookie, signed as Flask signs it (flask 3.1.3 sessions.py)."""
+    from itsdangerous import URLSafeTimedSerializer
+
+    signer = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
+    serializer = URLSafeTimedSerializer(SECRET_KEY, salt="cookie-session", signer_kwargs=signer)
+    cookie = serializer.dumps({"visits": 1})
+    text = cookie if isinstance(cookie, str) else cookie.decode()
+    return Request("GET", "/session", (*CLIENT_HEADERS, ("Cookie", f"session={text}")))
+
+
+_SINGLE_CASES: dict[str, Callable[[], Request]] = {
+    "converter": lambda: Request("GET", "/v/1234"),
+    "not_found": lambda: Request("GET", "/no/such/page", status=404),
+    "json_error": lambda: Request("GET", "/refused", status=400),
+    "body_64k": _large_body,
+    "session": _session,
+    "static_route": lambda: Request("GET", "/hello"),
+}

@@ -1,0 +1,51 @@
+"""Environments made for one purpose: another interpreter, other versions, a server of models.
+
+They are kept in the user's cache, so that each is made once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from loadtests.instrument.inprocess import RunFailed
+from wsgi_core.inference.cache import cache_dir
+
+INSTALL_SECONDS = 900.0
+_DONE = "installed.txt"
+# All servers of models run the same runtime.
+RUNTIME = "onnxruntime"
+
+
+def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: bool = True) -> str:
+    """Return the interpreter of an environment with these packages, which is made with pip if it is not there yet.
+
+    ``runtime``: the onnxruntime of this process is installed too. Raises ``RunFailed`` with what pip said.
+    """
+    wanted = [*requires, *([f"{RUNTIME}=={importlib.metadata.version(RUNTIME)}"] if runtime else [])]
+    name = hashlib.sha256("\n".join([str(Path(python).resolve()), *wanted]).encode()).hexdigest()[:16]
+    folder = cache_dir() / "environments" / name
+    found = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not (folder / _DONE).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _run([python, "-m", "venv", str(folder)])
+        _run([str(found), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted])
+        (folder / _DONE).write_text("\n".join(wanted), encoding="utf-8")
+    return str(found)
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=INSTALL_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RunFailed(f"no environment could be made: {error}", 5) from error
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()[-2000:]
+        raise RunFailed(f"no environment could be made: {' '.join(command)}\n{said}", 5)

@@ -1,0 +1,189 @@
+"""A load generator that costs little: for the runs in which Locust would be what is measured.
+
+A closed loop over a few connections in one thread: bytes prepared beforehand, one ``send`` and as a rule one ``recv``
+for a request. A connection is kept where the server keeps it, and made anew where it does not. Status and length of
+each response are checked. Run as a process of its own, with the job's JSON on standard input; ``openloop.py`` has the
+same connections in an open loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import selectors
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Self
+
+from loadtests.instrument.request import Request
+from loadtests.load.window import Window
+
+END = b"\r\n\r\n"
+LENGTH = b"\r\ncontent-length:"
+CHUNKED = b"\r\ntransfer-encoding: chunked"
+CLOSES = b"\r\nconnection: close"
+KEPT = b"\r\nconnection: keep-alive"
+BODILESS = (b"204", b"304")
+
+
+class BadResponse(Exception):
+    """A response that is not complete, or that has another status than the expected one."""
+
+
+class Address(NamedTuple):
+    """Where the server listens."""
+
+    host: str
+    port: int
+
+
+class Message(NamedTuple):
+    """The bytes of a request, how the status code of its response must begin, and whether the response has no body."""
+
+    data: bytes
+    status: bytes = b"2"
+    is_head: bool = False
+
+
+class Connection:
+    """One connection with at most one request under way, watched by ``selector``."""
+
+    def __init__(self, address: Address, selector: selectors.BaseSelector) -> None:
+        self.address, self.selector = address, selector
+        self.since = 0.0
+        self.received = b""
+        self._connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.socket.close()
+
+    def _connect(self) -> None:
+        self.socket = socket.create_connection(self.address, timeout=10)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.selector.register(self.socket, selectors.EVENT_READ, self)
+        self.is_open = True
+
+    def send(self, message: Message, since: float) -> None:
+        """Send a whole request; its latency counts from ``since``."""
+        self.message, self.since, self.received = message, since, b""
+        if not self.is_open:
+            self._connect()
+        self.socket.sendall(message.data)
+
+    def answered(self) -> bool:
+        """Take in what has come; return whether the response is complete. Raises ``BadResponse``."""
+        data = self.socket.recv(65536)
+        self.received += data
+        if not is_complete(self.received, self.message, ended=not data):
+            return False
+        if not data or closes(self.received):
+            self.selector.unregister(self.socket)
+            self.socket.close()
+            self.is_open = False
+        return True
+
+
+def is_complete(received: bytes, message: Message, ended: bool = False) -> bool:
+    """Return whether ``received`` holds a whole response, where the server has ``ended`` the connection or not.
+
+    Raises ``BadResponse`` for another status than the expected one, or for a connection that ended too early.
+    """
+    head, end, body = received.partition(END)
+    if end and head[9:10] == b"1":
+        return is_complete(body, message, ended)
+    if end and not head[9:12].startswith(message.status):
+        raise BadResponse(head.partition(b"\r\n")[0].decode("latin-1"))
+    complete = bool(end) and _has_body(head.lower(), body, message, ended)
+    if ended and not complete:
+        raise BadResponse("the server closed the connection")
+    return complete
+
+
+def _has_body(head: bytes, body: bytes, message: Message, ended: bool) -> bool:
+    """Return whether ``body`` is all of it (RFC 9112, 6.3)."""
+    if message.is_head or head[9:12] in BODILESS:
+        return True
+    if CHUNKED in head:
+        return _ends_chunks(body)
+    place = head.find(LENGTH)
+    if place >= 0:
+        return len(body) >= int(head[place + len(LENGTH) :].partition(b"\r")[0])
+    return ended
+
+
+def _ends_chunks(body: bytes) -> bool:
+    """Return whether the last chunk has come, with what follows it."""
+    place = 0
+    while (line := body.find(b"\r\n", place)) >= 0:
+        size = int(body[place:line].partition(b";")[0], 16)
+        if size == 0:
+            return body.startswith(b"\r\n", line + 2) or END in body[line:]
+        place = line + 2 + size + 2
+    return False
+
+
+def closes(received: bytes) -> bool:
+    """Return whether the server ends the connection after this response."""
+    head = received.partition(END)[0].lower()
+    return CLOSES in head or (head.startswith(b"http/1.0") and KEPT not in head)
+
+
+def messages_of(requests: Sequence[Request], address: Address) -> Iterator[Message]:
+    """Yield the requests as they are sent, round and round."""
+    host = f"{address.host}:{address.port}"
+    return itertools.cycle(
+        [Message(one.message(host), b"%d" % (one.status or 2), one.method == "HEAD") for one in requests]
+    )
+
+
+def drive(
+    window: Window, address: Address, messages: Iterator[Message], users: int, warm_up: float, seconds: float
+) -> dict[str, Any]:
+    """Keep ``users`` requests under way for the warm-up and the window; return what the window counted."""
+    with selectors.DefaultSelector() as selector, contextlib.ExitStack() as connections:
+        for _ in range(users):
+            connection = connections.enter_context(Connection(address, selector))
+            connection.send(next(messages), time.perf_counter())
+        _turn_over(selector, window, messages, time.perf_counter() + warm_up)
+        window.open()
+        _turn_over(selector, window, messages, time.perf_counter() + seconds)
+        return window.close()
+
+
+def _turn_over(selector: selectors.BaseSelector, window: Window, messages: Iterator[Message], ends: float) -> None:
+    while time.perf_counter() < ends:
+        for key, _ in selector.select(timeout=1.0):
+            connection: Connection = key.data
+            if connection.answered():
+                now = time.perf_counter()
+                window.count((now - connection.since) * 1000, None)
+                connection.send(next(messages), now)
+
+
+def run(measure: Callable[[dict[str, Any], Address, Iterator[Message]], Any]) -> int:
+    """Read a job, have it measured, write what was counted; exit code 1 with the bad response on standard error."""
+    job = json.load(sys.stdin)
+    address = Address(job["host"], job["port"])
+    messages = messages_of([Request.from_json(values) for values in job["requests"]], address)
+    try:
+        measured = measure(job, address, messages)
+    except (BadResponse, OSError) as error:
+        print(f"a request failed: {error}", file=sys.stderr)
+        return 1
+    json.dump(measured, sys.stdout)
+    return 0
+
+
+def _measure(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> dict[str, Any]:
+    window = Window(job["server_pid"])
+    return drive(window, address, messages, job["users"], job["warm_up"], job["seconds"])
+
+
+if __name__ == "__main__":
+    sys.exit(run(_measure))

@@ -1,0 +1,59 @@
+"""Serve an application: ``python child.py loadtests.load.serve_app MODULE:APP [--server NAME] [--port N]``.
+
+The services have ``wsgi-core serve`` and gunicorn has a command of its own; this is for the rungs and for the user's
+own applications. Every server runs as it comes, in one process, and without an access log.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import click
+
+from loadtests.instrument.app_loader import AppError, is_asgi, load_app, load_function
+
+
+@click.command()
+@click.argument("target", metavar="MODULE:APP")
+@click.option("--server", type=click.Choice(["waitress", "werkzeug", "uvicorn"]), default="waitress")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True)
+@click.option("--threads", default=4, show_default=True)
+@click.option("--setup", default="", metavar="MODULE:FUNCTION", help="Called before the application is loaded.")
+def main(target: str, server: str, host: str, port: int, threads: int, setup: str) -> None:
+    """Serve MODULE:APP, or what MODULE:FACTORY(...) returns."""
+    serve = {"waitress": _waitress, "werkzeug": _werkzeug, "uvicorn": _uvicorn}[server]
+    try:
+        load_function(setup)()
+        app = load_app(target)
+    except AppError as error:
+        raise click.ClickException(str(error)) from error
+    if is_asgi(app) is not (server == "uvicorn"):
+        raise click.ClickException(f"{target} is {'ASGI' if is_asgi(app) else 'WSGI'}: {server} cannot serve it")
+    serve(app, host, port, threads)
+
+
+def _waitress(app: Any, host: str, port: int, threads: int) -> None:
+    import waitress
+
+    waitress.serve(app, host=host, port=port, threads=threads)
+
+
+def _werkzeug(app: Any, host: str, port: int, threads: int) -> None:
+    """Serve with a thread for each connection, however many ``threads`` are asked for."""
+    from werkzeug.serving import run_simple
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    run_simple(host, port, app, threaded=True)
+
+
+def _uvicorn(app: Any, host: str, port: int, threads: int) -> None:
+    """Serve in one thread, the application's own loop: ``threads`` are for functions that are not ``async``."""
+    import uvicorn
+
+    uvicorn.run(app, host=host, port=port, log_level="error", access_log=False)
+
+
+if __name__ == "__main__":
+    main()
