@@ -36,15 +36,16 @@ def trusted_host(value: str) -> str:
 
 
 def trusted_proxy(value: str) -> str:
-    """Return an address or a network for `trusted_proxy`, or `*` for every client."""
+    """Return addresses and networks for `trusted_proxy`, with commas between, or `*` for every client."""
     if value == "*":
         return value
-    try:
-        if ipaddress.ip_network(value) and "/" in value:
-            return str(ipaddress.ip_network(value))
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        raise ValueError(f"must be an IP address, or a network as 10.0.0.0/8{_hint(_nearest_network(value))}") from None
+    for part in map(str.strip, value.split(",")):
+        try:
+            ipaddress.ip_network(part)
+        except ValueError:
+            nearest = _hint(_nearest_network(part))
+            raise ValueError(f"must be IP addresses, or networks as 10.0.0.0/8{nearest}") from None
+    return value
 
 
 def cors_origin(value: str) -> str:
