@@ -26,6 +26,9 @@ from wsgi_core.shared.deadlines import request_deadline
 from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
 from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
+from wsgi_core.shared.openapi import describe
+from wsgi_core.shared.openapi.inputs import find_model, payload_schema, prediction_schema
+from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, TEXT, Operation, errors, good
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.retrieval import Assistant, chat_endpoint
 from wsgi_core.shared.settings import Settings
@@ -126,15 +129,28 @@ def add_blueprints(app: Service) -> None:
     app.register_blueprint(webhooks.blueprint())
 
 
+def predict_operation(models: ModelRepository) -> Operation:
+    """Return the description of POST /predict."""
+    model = find_model(models, "churn")
+    return Operation(
+        "Predictions",
+        {200: good(prediction_schema(model.card if model else None), "The probability"), **errors(*BODY_ERRORS)},
+        body={JSON: payload_schema(model)},
+        description='One object is one prediction; a list of objects, or `{"instances": [...]}`, is a batch.',
+    )
+
+
 def add_views(app: Service, repository: ModelRepository) -> None:
     """The routes."""
 
     @app.post("/predict")
+    @describe(predict_operation)
     def predict() -> t.Any:
         """Churn: the probability for one customer, or for each of several"""
         return repository.get("churn").predict(request.get_json())
 
     @app.get("/healthz")
+    @describe(Operation("Operation", {200: good({"const": "ok"}, "The process lives", TEXT)}))
     def healthz() -> t.Any:
         """ok, as soon as the models are loaded"""
         return Response("ok", mimetype="text/plain")

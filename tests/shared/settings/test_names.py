@@ -25,7 +25,8 @@ WRONG = {
     "trusted_proxy": {
         "proxy": "must be IP addresses", "10.0.0.5/8": "10.0.0.0/8", "[::1]": "::1", "10.0.0.1:80": "10.0.0.1",
         "10.0.0.0/33": "must be IP addresses", "http://10.0.0.1": "must be IP addresses", "010.0.0.1": "must be",
-        "10.0.0.1,b": "must be", "10.0.0.1,": "must be", "[fd00::1]:80": "fd00::1", "fd00::1/64": "fd00::/64", "*.*": "must be",
+        "10.0.0.1,b": "must be", "10.0.0.1,": "must be", "[fd00::1]:80": "fd00::1", "fd00::1/64": "fd00::/64",
+        "*.*": "must be",
     },
     "cors_origins": {
         "https://App.example.org": "https://app.example.org", "https://app.example.org:443": "https://app.example.org",
@@ -42,7 +43,8 @@ WRONG = {
 RIGHT = {
     "trusted_hosts": ["a", "api.example.org", ".example.org",
                       "localhost", "127.0.0.1", "::1", "a_b.c", "xn--bcher-kva.d"],
-    "trusted_proxy": ["*", "127.0.0.1", "::1", "10.0.0.0/8", "fd00::/8", "0.0.0.0/0", "10.0.0.1, fd00::/8"],
+    "trusted_proxy": ["*", "127.0.0.1", "::1", "10.0.0.0/8",
+                      "fd00::/8", "0.0.0.0/0", "10.0.0.1, fd00::/8"],
     "cors_origins": ["*", "https://app.example.org", "http://localhost:3000", "https://a:80", "http://[::1]:8080",
                      "chrome-extension://abcdefgh"],
     "host": ["127.0.0.1", "::1", "0.0.0.0", "::", "localhost", "my-machine"],

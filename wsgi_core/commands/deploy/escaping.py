@@ -27,7 +27,9 @@ def checked(value: object) -> object:
     APPSEC: no escape of every format here can be trusted with them, and a line break would begin an instruction.
     """
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in str(value)):
-        raise EscapeError(f"{value!a:.100} has a line break or a control character, which no file here can hold")
+        raise EscapeError(
+            f"{value!a:.100} has a line break or a control character, which cannot be written into a file"
+        )
     return value
 
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ...shared.settings import Settings
 from ...shared.settings.addresses import bracketed, local_host
 from ...shared.settings.schema import SERVICES
-from ...shared.settings.sources import Loaded
+from ...shared.settings.sources import Loaded, option, shown
 from ...shared.settings.variables import as_variables
 from . import escaping
 from .escaping import Escape, EscapeError, Ready, checked
@@ -88,6 +88,7 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
     environment = _environment(target.escape)
     environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready, plain=_plain)
     values = _values(target, deployment, loaded)
+    _refuse_line_breaks(deployment, loaded)
     _refuse_ports(target, loaded.settings.port, deployment.servers)
     _refuse_models(target, loaded.settings.models)
     _refuse_app(target, loaded.settings)
@@ -95,6 +96,22 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
         file.format(name=deployment.name): environment.get_template(f"{target.name}/{template}").render(values)
         for template, file in target.files.items()
     }
+
+
+def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
+    """Raise EscapeError for a value with a line break or a control character, wherever it comes from."""
+    values = shown(loaded.settings)
+    named = {
+        source if source.startswith("--") else f"{source}: {name}": values[name]
+        for name, source in loaded.sources.items()
+    }
+    options = {option(name): value for name, value in deployment.model_dump().items()}
+    for place, value in {**options, **named, "--config": str(loaded.file)}.items():
+        for part in value if isinstance(value, list) else [value]:
+            try:
+                checked(part)
+            except EscapeError as error:
+                raise EscapeError(f"{place}: {error}") from None
 
 
 def _plain(value: object) -> Ready:
