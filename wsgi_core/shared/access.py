@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,6 +32,8 @@ CONTROL = "/v2/repository/"
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 """The content types that a page of any origin may send without asking (Fetch standard: no preflight)."""
 
+_LABEL = re.compile(r"[a-z0-9_-]*[a-z_-][a-z0-9_-]*", re.ASCII)
+
 Check = Callable[[Mapping[str, Any]], None]
 
 
@@ -41,7 +44,7 @@ def access_check(settings: Settings) -> Check:
     """
     checks: list[Check] = []
     if settings.trusted_hosts:
-        checks.append(_host_check(settings.trusted_hosts, () if settings.check_monitoring_host else MONITORING))
+        checks.append(_host_check(settings))
     if settings.api_key:
         key = settings.api_key.get_secret_value().encode("utf-8")
         checks.append(lambda environ: check_api_key(environ, key))
@@ -56,15 +59,18 @@ def access_check(settings: Settings) -> Check:
     return check
 
 
-def _host_check(trusted: tuple[str, ...], exempt: frozenset[str] | tuple[()]) -> Check:
-    names = frozenset(name for name in trusted if not name.startswith("."))
-    suffixes = tuple(name for name in trusted if name.startswith("."))
+def _host_check(settings: Settings) -> Check:
+    exempt = frozenset() if settings.check_monitoring_host else MONITORING
+    names = frozenset(name for name in settings.trusted_hosts if not name.startswith("."))
+    suffixes = tuple(name for name in settings.trusted_hosts if name.startswith("."))
+    local_names = settings.local_names
 
     def check_host(environ: Mapping[str, Any]) -> None:
         if environ.get("PATH_INFO", "") in exempt:
             return
         name = host_name(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
-        if name not in names and not f".{name}".endswith(suffixes or ("\0",)):
+        is_local = local_names and _LABEL.fullmatch(name)
+        if name not in names and not is_local and not f".{name}".endswith(suffixes):
             raise SecurityError("The service does not answer for this host")
 
     return check_host

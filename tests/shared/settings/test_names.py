@@ -117,9 +117,18 @@ def test_an_accepted_origin_is_the_one_that_a_browser_sends(value: str):
 def test_on_a_loopback_address_only_its_names_are_answered(host: str):
     settings = Settings(host=host).with_loopback_hosts()
     shown = f"[{host}]" if ":" in host else host
-    for good in (f"{shown}:8080", "localhost", "LOCALHOST:80", "app.localhost", "127.0.0.1", "[::1]:9"):
+    for good in (
+        f"{shown}:8080",
+        "localhost",
+        "LOCALHOST:80",
+        "app.localhost",
+        "127.0.0.1",
+        "[::1]:9",
+        "x",
+        "My-PC:80",
+    ):
         assert is_answered(settings, good)
-    for bad in ("evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "xlocalhost", "192.168.0.1"):
+    for bad in ("evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "", "a b", "2130706433", "192.168.0.1"):
         assert not is_answered(settings, bad)
         assert is_answered(settings, bad, "/healthz")
 

@@ -11,7 +11,7 @@ import typing as t
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from . import names
 
@@ -43,6 +43,7 @@ class Settings(BaseModel):
 
     # pydantic before 2.10 keeps the prefix of `model_control` for itself.
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    _local_names: bool = PrivateAttr(default=False)
 
     models: Path | None = Field(default=None, description="A model repository; by default the models of wsgi_core.")
 
@@ -260,4 +261,11 @@ class Settings(BaseModel):
         if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
             return self
         hosts = dict.fromkeys((*names.LOOPBACK_HOSTS, self.host.lower()))
-        return self.model_copy(update={"trusted_hosts": tuple(hosts)})
+        copy = self.model_copy(update={"trusted_hosts": tuple(hosts)})
+        copy._local_names = True
+        return copy
+
+    @property
+    def local_names(self) -> bool:
+        """Whether names without a dot are answered beside `trusted_hosts`: nobody can register one in the internet."""
+        return self._local_names
