@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import typing as t
+from time import perf_counter
 
 from flask import Flask as Application
 from flask import Request, Response, jsonify, request
@@ -18,11 +19,11 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, strict_json
 from wsgi_core.inference.cache import built_models_dir
 from wsgi_core.inference.deadline import Stopped
-from wsgi_core.inference.timing import phase
+from wsgi_core.inference.timing import add as add_phase
 from wsgi_core.shared.access import access_check
 from wsgi_core.shared.content_coding import DecodedBodies
 from wsgi_core.shared.cors import cross_origin
-from wsgi_core.shared.deadlines import request_deadline
+from wsgi_core.shared.deadlines import start_deadline
 from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
 from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
@@ -42,7 +43,10 @@ class ServiceRequest(Request):
     """A request whose JSON errors say what is wrong with the JSON, and whose body is never cut."""
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
-        data = t.cast(t.Any, super()).get_data(cache, as_text, parse_form_data)
+        base: t.Any = super()
+        data = base.get_data(cache, as_text, parse_form_data)
+        if self.environ.get("CONTENT_LENGTH") == str(len(data)):
+            return data
         limit = self.max_content_length
         # Where the server ends the stream Werkzeug stops at the limit without a word, whether or not more follows.
         at_limit = limit is not None and len(data) >= limit and "wsgi.input_terminated" in self.environ
@@ -51,8 +55,12 @@ class ServiceRequest(Request):
         return data
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> t.Any:
-        with phase("parse"):
-            return t.cast(t.Any, super()).get_json(force, silent, cache)
+        base: t.Any = super()
+        start = perf_counter()
+        try:
+            return base.get_json(force, silent, cache)
+        finally:
+            add_phase("parse", perf_counter() - start)
 
     def on_json_loading_failed(self, e: ValueError | None) -> t.Any:
         if e is None:
@@ -67,8 +75,11 @@ class ServiceJSON(DefaultJSONProvider):
         return strict_json.loads(s)
 
     def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
-        with phase("encode"):
+        start = perf_counter()
+        try:
             return super().dumps(obj, **kwargs)
+        finally:
+            add_phase("encode", perf_counter() - start)
 
 
 class Service(Application):
@@ -76,11 +87,6 @@ class Service(Application):
 
     request_class = ServiceRequest
     json_provider_class = ServiceJSON
-
-    def dispatch_request(self) -> t.Any:
-        """Call the view, whose model runs are stopped when the request's time is over or its client has left."""
-        with request_deadline(request.environ, self.extensions["settings"].request_timeout):
-            return super().dispatch_request()
 
 
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
@@ -157,9 +163,13 @@ def add_views(app: Service, repository: ModelRepository) -> None:
 
 
 def add_hooks(app: Service) -> None:
-    """A request id, where the time of the request went, its place in the metrics, and a line in the access log."""
+    """Observe each request (its id, its phases, metrics, access log), and check what every route checks.
 
-    check_access = access_check(app.extensions["settings"])
+    Model runs are stopped when the request's time is over or its client has left.
+    """
+    settings = app.extensions["settings"]
+    timeout = settings.request_timeout
+    check_access = access_check(settings)
     app.extensions["judge_head"] = HeadJudge(app, check_access)
 
     @app.before_request
@@ -167,13 +177,14 @@ def add_hooks(app: Service) -> None:
         environ = request.environ
         begin_request(environ)
         check_access(environ)
+        start_deadline(environ, timeout)
 
     @app.after_request
     def set_headers(response: t.Any) -> t.Any:
         if observed := observed_request():
             rule = request.url_rule
-            for name, value in observed.answered(response.status_code, rule.rule if rule else ""):
-                response.headers.add(name, value)
+            # PERF: none of these values can end a line, which is what Headers.add() looks for in each of them.
+            response.headers._list += observed.answered(response.status_code, rule.rule if rule else "")
             # Of what is passed through as it is nobody tells when it was closed.
             observed.streamed = response.is_streamed and not response.direct_passthrough
             if observed.streamed:

@@ -38,10 +38,10 @@ class Deadline:
         self.gone = gone
 
     def __enter__(self) -> None:
-        self._token: Token[Deadline | None] = _current.set(self)
+        self._token: Token[Deadline | None] = current.set(self)
 
     def __exit__(self, *exc: object) -> None:
-        _current.reset(self._token)
+        current.reset(self._token)
 
     def check(self) -> None:
         """Raise `Stopped` if it makes no sense to go on."""
@@ -51,24 +51,17 @@ class Deadline:
             raise Stopped(left=False)
 
 
-_current: ContextVar[Deadline | None] = ContextVar("wsgi_core.inference.deadline", default=None)
-
-
-class _Run:
-    """A run that goes on: its deadline, and the options through which it is stopped."""
-
-    __slots__ = ("deadline", "options")
-
-    def __init__(self, deadline: Deadline, options: Any) -> None:
-        self.deadline = deadline
-        self.options = options
+current: ContextVar[Deadline | None] = ContextVar("wsgi_core.inference.deadline", default=None)
 
 
 class _Watcher:
-    """Stops runs. Its thread sleeps while there is none; the runs only enter a set and leave it again."""
+    """Stops runs. Its thread sleeps while there is none; a run only enters a table and leaves it again.
+
+    runs: the options of each run, through which it is stopped, and its deadline
+    """
 
     def __init__(self) -> None:
-        self.runs: set[_Run] = set()
+        self.runs: dict[Any, Deadline] = {}
         self.awake = threading.Event()
         self._start = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -85,11 +78,11 @@ class _Watcher:
         while True:
             self.awake.wait()
             time.sleep(TICK)
-            for run in list(self.runs):
+            for options, deadline in self.runs.copy().items():
                 try:
-                    run.deadline.check()
+                    deadline.check()
                 except Stopped:
-                    run.options.terminate = True
+                    options.terminate = True
             if not self.runs:
                 self.awake.clear()
                 if self.runs:  # one came in between, which saw the event still set
@@ -109,7 +102,7 @@ def _options_class() -> Any:
 
 def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
     """`session.run` within the deadline that holds here, if one does. Raises `Stopped`, or what the run raises."""
-    deadline = _current.get()
+    deadline = current.get()
     if deadline is None:
         results: list[Any] = session.run(outputs, feed)
         return results
@@ -118,16 +111,16 @@ def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -
 
 def _run_until(deadline: Deadline, session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
     deadline.check()
-    run = _Run(deadline, _options_class()())
-    _watcher.runs.add(run)
+    options = _options_class()()
+    _watcher.runs[options] = deadline
     if not _watcher.awake.is_set():
         _watcher.wake()
     try:
-        results: list[Any] = session.run(outputs, feed, run.options)
+        results: list[Any] = session.run(outputs, feed, options)
         return results
     except Exception:
-        if run.options.terminate:
+        if options.terminate:
             deadline.check()
         raise
     finally:
-        _watcher.runs.discard(run)
+        del _watcher.runs[options]

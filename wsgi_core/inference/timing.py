@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from time import perf_counter
 
 Times = dict[str, float]
-RunObserver = Callable[[str, str, float], None]
+RunObserver = Callable[[tuple[str, str], float], None]
 
 current: ContextVar[Times | None] = ContextVar("wsgi_core.inference.times", default=None)
 
@@ -19,7 +19,7 @@ _observers: list[RunObserver] = []
 
 
 def observe_runs(observer: RunObserver) -> None:
-    """Tell `observer` of every model run from now on: the model's name, its version, the seconds it took."""
+    """Tell `observer` of every model run from now on: its model's name and version, the seconds it took."""
     if observer not in _observers:
         _observers.append(observer)
 
@@ -37,7 +37,7 @@ def ran(name: str, version: str, seconds: float) -> None:
     if times is not None:
         times["infer"] = times.get("infer", 0.0) + seconds
     for observer in _observers:
-        observer(name, version, seconds)
+        observer((name, version), seconds)
 
 
 class phase:

@@ -42,19 +42,18 @@ def access_check(settings: Settings) -> Check:
 
     It needs nothing of the environ but the head of the request, and it does not block.
     """
-    checks: list[Check] = []
-    if settings.trusted_hosts:
-        checks.append(_host_check(settings))
-    if settings.api_key:
-        key = settings.api_key.get_secret_value().encode("utf-8")
-        checks.append(lambda environ: check_api_key(environ, key))
-    checks.append(check_coding)
+    check_host = _host_check(settings) if settings.trusted_hosts else None
+    key = settings.api_key.get_secret_value().encode("utf-8") if settings.api_key else None
     origins = frozenset(settings.cors_origins) - {"*"}
-    checks.append(lambda environ: check_origin(environ, origins))
 
     def check(environ: Mapping[str, Any]) -> None:
-        for each in checks:
-            each(environ)
+        if check_host is not None:
+            check_host(environ)
+        if key is not None:
+            check_api_key(environ, key)
+        check_coding(environ)
+        if environ["REQUEST_METHOD"] == "POST":
+            check_origin(environ, origins)
 
     return check
 

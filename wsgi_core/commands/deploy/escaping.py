@@ -79,7 +79,9 @@ def yaml(value: object) -> str:
 
 def kubernetes(value: object) -> str:
     """Write a value of a container's `args` or `env`, where $(NAME) stands for a variable and $$ for $."""
-    return yaml(value.replace("$", "$$") if isinstance(value, str) else value)
+    # One $ alone stays as it is. Several are doubled, and those before a parenthesis.
+    text = re.sub(r"\$+(?=\()|\${2,}", lambda found: found[0] * 2, value) if isinstance(value, str) else value
+    return yaml(text)
 
 
 def python(value: object) -> str:

@@ -9,13 +9,10 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ...inference import timing
 from .distribution import Distribution, LocalDistribution, LocalTotals, SharedDistribution, SharedTotals, Totals
-
-if TYPE_CHECKING:
-    from .observation import Observation
 
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -76,28 +73,12 @@ class Metrics:
         self.runs: Distribution = make(*_RUNS)
         self.phases: Totals = SharedTotals(*_PHASES) if shared else LocalTotals(*_PHASES)
         # PERF: a set takes and gives without a lock of its own; its size is the number that is asked for.
-        self.active: set[Observation] = set()
-        self._shared_active = _shared_gauge() if shared else None
+        self.active: set[object] = _SharedActive() if shared else set()
 
-    def began(self, observation: Observation) -> None:
-        """A request has begun."""
-        self.active.add(observation)
-        if self._shared_active is not None:
-            self._shared_active.inc()
-
-    def ended(self, observation: Observation) -> None:
-        """A request is over."""
-        self.active.discard(observation)
-        if self._shared_active is not None:
-            self._shared_active.dec()
-        method = observation.method
-        labels = method if method in METHODS else "_OTHER", observation.route, observation.status
-        self.requests.observe(labels, observation.elapsed)
-        self.phases.add(observation.times)
-
-    def ran(self, model: str, version: str, seconds: float) -> None:
-        """A model was run."""
-        self.runs.observe((model, version), seconds)
+    def ended(self, method: str, route: str, status: int, seconds: float, phases: timing.Times) -> None:
+        """Count a request that is over."""
+        self.requests.observe((method if method in METHODS else "_OTHER", route, status), seconds)
+        self.phases.add(phases)
 
     def collect(self) -> Iterator[Any]:
         """All of them in prometheus_client's words, of this process alone."""
@@ -113,7 +94,7 @@ class Metrics:
 def process_metrics() -> Metrics:
     """This process's. Several processes count together if `PROMETHEUS_MULTIPROC_DIR` names a folder that they share."""
     metrics = Metrics(shared=_is_shared())
-    timing.observe_runs(metrics.ran)
+    timing.observe_runs(metrics.runs.observe)
     return metrics
 
 
@@ -175,7 +156,19 @@ class _Server:
             yield GaugeMetricFamily(f"http_server_{name}", _GAUGES[name], value=value)
 
 
-def _shared_gauge() -> Any:
-    from prometheus_client import Gauge
+class _SharedActive(set[object]):
+    """The active requests of this process, whose number is in a file that the other processes read."""
 
-    return Gauge(*_ACTIVE, registry=None, multiprocess_mode="livesum")
+    def __init__(self) -> None:
+        from prometheus_client import Gauge
+
+        super().__init__()
+        self._gauge = Gauge(*_ACTIVE, registry=None, multiprocess_mode="livesum")
+
+    def add(self, request: object) -> None:
+        super().add(request)
+        self._gauge.inc()
+
+    def discard(self, request: object) -> None:
+        super().discard(request)
+        self._gauge.dec()

@@ -120,7 +120,7 @@ class Settings(BaseModel):
     max_connections: int = Field(
         default=1000, ge=1, le=100_000,
         description="Open connections (on Windows at most 400). Up to a quarter more are accepted while idle ones"
-        " and the oldest unfinished requests are closed.",
+        " and the oldest unfinished ones are closed.",
         json_schema_extra={"answer": "408 or closed; waits to be accepted"},
     )  # fmt: skip
     max_connections_per_client: int = Field(
@@ -154,8 +154,8 @@ class Settings(BaseModel):
     )  # fmt: skip
     max_unsent: int = Field(
         default=64 << 20, ge=1 << 20,
-        description="Bytes of all responses together that clients have not taken yet. Beyond, requests wait, and the"
-        " connections that take nothing are closed.",
+        description="Bytes of all responses that clients have not taken yet. Beyond, requests wait, and connections"
+        " that take nothing are closed.",
         json_schema_extra={"answer": "waits for a thread; connection closed"},
     )  # fmt: skip
     idle_timeout: float = Field(
@@ -175,8 +175,8 @@ class Settings(BaseModel):
     # Who is trusted.
     trusted_hosts: tuple[HostName, ...] = Field(
         default=(),
-        description="Host names that are answered (.example.org: and all below it). By default every name; on a"
-        " loopback address only its own.",
+        description="Host names that are answered (.example.org: and all below it). By default every name; on"
+        " 127.0.0.1 only local ones.",
         json_schema_extra={"answer": "400"},
     )
     any_host: bool = Field(default=False, description="Answer for every name on a loopback address, too.")
@@ -185,8 +185,8 @@ class Settings(BaseModel):
     )
     trusted_proxy: ProxyAddress | None = Field(
         default=None,
-        description="The address or the network (10.0.0.0/8) of the proxies whose X-Forwarded-* headers are believed,"
-        " or several with commas between; *: of all.",
+        description="Addresses or networks (10.0.0.0/8), with commas between, of the proxies whose X-Forwarded-*"
+        " headers are believed; *: all.",
     )
     trusted_proxy_count: int = Field(default=1, ge=1, le=16, description="How many proxies stand in a row there.")
     api_key: HeaderSecret | None = Field(
