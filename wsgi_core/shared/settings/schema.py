@@ -120,7 +120,7 @@ class Settings(BaseModel):
     max_connections: int = Field(
         default=1000, ge=1, le=100_000,
         description="Open connections (on Windows at most 400). Up to a quarter more are accepted while idle ones"
-        " and the oldest unfinished ones are closed.",
+        " and the oldest unfinished close.",
         json_schema_extra={"answer": "408 or closed; waits to be accepted"},
     )  # fmt: skip
     max_connections_per_client: int = Field(
