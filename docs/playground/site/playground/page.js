@@ -98,12 +98,23 @@ async function ask(name, values, show) {
     const report = await call(name, values);
     show(report);
     setState(report.state);
+    if (name === "run_json") bringIntoView();
   } catch (error) {
     showStopped(error);
   } finally {
     waiting = false;
     find("run").removeAttribute("aria-disabled");
   }
+}
+
+/** On a phone the result is far below the button. */
+function bringIntoView() {
+  if (result.getBoundingClientRect().top > 0.8 * innerHeight) result.scrollIntoView();
+}
+
+/** A text in which `...` is code. */
+function withCode(text) {
+  return text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
 }
 
 function showStopped(error) {
@@ -201,14 +212,14 @@ function showExercises(example) {
 
 function exercise(task) {
   if (!task.here) {
-    return element("div", { class: "exercise" }, element("p", {}, element("b", {}, `${task.letter}) `), task.task),
+    return element("div", { class: "exercise" }, element("p", {}, element("b", {}, `${task.letter}) `), ...withCode(task.task)),
       element("p", { class: "hint" }, `This one needs a model, which the browser has not. On your machine: wsgi-core learn check ${task.name[0]}`));
   }
   const button = element("button", { type: "button" }, "Check");
   const answer = element("div", { class: "answer", role: "status" });
   button.addEventListener("click", () => check(task, answer));
   return element("div", { class: "exercise", "data-name": task.name },
-    element("p", {}, element("b", {}, `${task.letter}) `), task.task), button, answer);
+    element("p", {}, element("b", {}, `${task.letter}) `), ...withCode(task.task)), button, answer);
 }
 
 const failures = new Map();
