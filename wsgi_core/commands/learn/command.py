@@ -32,8 +32,9 @@ folder_option = click.option(
 
 def steps_folder() -> Path:
     """Return the folder of the course's programs: in the checkout, or in the installed package."""
-    checkout = Path(__file__).parents[3] / "docs" / "course"
-    return checkout if checkout.is_dir() else Path(__file__).parents[2] / "_course"
+    from ...inference.bundled import bundled_folder
+
+    return bundled_folder("docs", "course")
 
 
 def step_source(chapter: int) -> Path:
