@@ -117,8 +117,7 @@ class App(AppBase):
         assert rule is not None
         if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return self.make_default_options_response()
-        view = self.ensure_sync(self.view_functions[rule.endpoint])
-        rv: ft.ResponseReturnValue = view(**request.view_args or {})
+        rv: ft.ResponseReturnValue = self.ensure_sync(self.view_functions[rule.endpoint])(**request.view_args or {})
         return rv
 
     def finalize_request(self, rv: ft.ResponseReturnValue, from_error_handler: bool = False) -> Response:

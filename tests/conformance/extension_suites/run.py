@@ -38,9 +38,7 @@ def environment(lock: Path, cache: Path) -> Path:
         # A virtual environment knows its own path: it is made in its place, and the mark says that it is whole.
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, symlinks=os.name != "nt")
-        fetch.pip(
-            ["--python", str(python_of(folder)), "install", "--no-deps", "--only-binary", ":all:", "-r", str(lock)]
-        )
+        fetch.pip(["--python", str(python_of(folder)), "install", "--no-deps", "--prefer-binary", "-r", str(lock)])
         (folder / "whole").touch()
     return folder
 
