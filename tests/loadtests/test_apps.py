@@ -4,7 +4,6 @@ import sys
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests import apps, studies
 from loadtests.cli import overhead
@@ -14,6 +13,7 @@ from loadtests.instrument.inprocess import Answered, Mismatch, RunFailed, Worker
 from loadtests.instrument.request import Request
 from loadtests.instrument.results import Results
 from tests.loadtests.jobs import bench, carry_out
+from tests.runner import CliRunner
 
 MODULE = """
 import os

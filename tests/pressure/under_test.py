@@ -1,4 +1,4 @@
-"""A server of one's own, in a process of its own, to be pressed, stopped and looked at."""
+"""A server of one's own, in a process of its own, to be load, stopped and looked at."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from loadtests.load.closed_loop import Address
 _URL = re.compile(r"http://([\d.]+):(\d+)")
 
 
-class Victim:
+class ServerUnderTest:
     """The server that ``python args`` starts: `address`, `process`, and the `lines` that it has written."""
 
     def __init__(self, *args: str, **environ: str) -> None:
@@ -91,27 +91,27 @@ def gunicorn_command(framework: str) -> list[str]:
 
 
 @contextmanager
-def running(*args: str, **environ: str) -> Iterator[Victim]:
+def running(*args: str, **environ: str) -> Iterator[ServerUnderTest]:
     """The server that ``python args`` starts in such an environment; at the end it is told to stop."""
-    victim = Victim(*args, **environ)
+    server = ServerUnderTest(*args, **environ)
     try:
-        yield victim
+        yield server
     finally:
-        if victim.process.poll() is None:
-            victim.process.terminate()
-        victim.end()
+        if server.process.poll() is None:
+            server.process.terminate()
+        server.end()
 
 
-class Presser:
+class LoadClient:
     """A client process that presses a server."""
 
-    def __init__(self, victim: Victim, message: bytes, orders: Mapping[str, Any]) -> None:
-        host, port = victim.address
+    def __init__(self, server: ServerUnderTest, message: bytes, orders: Mapping[str, Any]) -> None:
+        host, port = server.address
         orders = {**orders, "host": host, "port": port, "message": message.decode("latin-1")}
         # A file: a pipe that nobody reads yet would fill, and the client never end.
         self._out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed in `close`)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "loadtests.load.pressure"],
+            [sys.executable, "-m", "tests.pressure.load_client"],
             stdin=subprocess.PIPE,
             stdout=self._out,
             text=True,
@@ -141,10 +141,10 @@ class Presser:
 
 
 @contextmanager
-def pressed(victim: Victim, message: bytes, **orders: Any) -> Iterator[Presser]:
-    """A client process that obeys these orders, see `loadtests.load.pressure`; at the end it is ended."""
-    presser = Presser(victim, message, orders)
+def load(server: ServerUnderTest, message: bytes, **orders: Any) -> Iterator[LoadClient]:
+    """A client process that obeys these orders, see `tests.pressure.load_client`; at the end it is ended."""
+    client = LoadClient(server, message, orders)
     try:
-        yield presser
+        yield client
     finally:
-        presser.close()
+        client.close()

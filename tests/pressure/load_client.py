@@ -2,7 +2,7 @@
 
 Other than the clients that measure, it takes a refusal for an answer, and a lost connection for a result.
 
-Run as a process of its own: ``python -m loadtests.load.pressure`` with the orders as JSON on standard input.
+Run as a process of its own: ``python -m tests.pressure.load_client`` with the orders as JSON on standard input.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ predictions in JSON, on {framework}; the client runs on the same machine, and ta
 times a second, each time on a new connection. A 503 comes with `Retry-After`; lost would be a connection that was
 reset, or ended without an answer.
 
-Made by `python -m loadtests.overload --connections both --out docs/measure/overload.json`, measured on {cpu} with
+Made by `python -m tests.pressure.overload --connections both --out docs/measure/overload.json`, measured on {cpu} with
 {usable_threads} usable threads, {system}.
 """
 

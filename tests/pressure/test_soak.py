@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 
-from loadtests.load.victim import running, serve_command
-from loadtests.soak import BAD, GOOD, Ask, Client, Outcome, choose, get, summarize
+from tests.pressure.soak import BAD, GOOD, Ask, Client, Outcome, choose, get, summarize
+from tests.pressure.under_test import running, serve_command
 
 
 def test_every_kind_of_request_gets_what_it_must_and_a_wrong_answer_is_seen():
     outcome, first = Outcome(60), {}
-    with running(*serve_command(), "--model-control") as victim:
-        client = Client(victim.address, first, outcome)
+    with running(*serve_command(), "--model-control") as server:
+        client = Client(server.address, first, outcome)
         slow = {"POST /rag-chat"}  # reads all the docs at first, and is asked by the soak itself
         for _ in range(2):
             for one in (*GOOD, *BAD):

@@ -1,8 +1,8 @@
-"""Stop a server again and again with clients in every state: is there one request without its answer?
+"""Stop a server again and again with clients in every state, and look for a request without its response.
 
-``python -m loadtests.stops [--times 100]``. Fifty clients keep their connections and ask without a pause: most for a
-small prediction, some for one that takes long, some in two halves with a pause between, some for a stream. Exit code 1
-if a request was lost, or a stop did not end by itself with exit code 0.
+``python -m tests.pressure.stops [--times 100]``. Fifty clients keep their connections and ask without a pause: most for
+a small prediction, some for one that takes long, some in two halves with a pause between, some for a stream. Exit code
+1 if a request was lost, or if a stop did not end by itself with exit code 0.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from http.client import HTTPException, HTTPResponse
 import click
 
 from loadtests.load.closed_loop import Address
-from loadtests.load.victim import Victim, gunicorn_command, running, serve_command
-from loadtests.overload import ROW, batch
+from tests.pressure.overload import ROW, batch
+from tests.pressure.under_test import ServerUnderTest, gunicorn_command, running, serve_command
 
 CLIENTS = {"small": 25, "long": 10, "halves": 10, "stream": 5}
 LOAD_SECONDS = 0.5
@@ -91,19 +91,19 @@ class Client:
             return not response.will_close
 
 
-def stop_once(victim: Victim) -> Seen:
+def stop_once(server: ServerUnderTest) -> Seen:
     """Press, stop, and wait for the end."""
     seen = Seen()
-    clients = [Client(kind, victim.address, seen) for kind, count in CLIENTS.items() for _ in range(count)]
+    clients = [Client(kind, server.address, seen) for kind, count in CLIENTS.items() for _ in range(count)]
     time.sleep(LOAD_SECONDS + random.uniform(0, 0.1))
-    victim.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGTERM)
     began = time.perf_counter()
-    code = victim.end()
+    code = server.end()
     seconds = time.perf_counter() - began
     for client in clients:
         client.thread.join(30)
     if code != 0 or seconds > 10:
-        seen.lost.append(f"exit code {code} after {seconds:.1f} s: {''.join(victim.lines[-5:])}")
+        seen.lost.append(f"exit code {code} after {seconds:.1f} s: {''.join(server.lines[-5:])}")
     return seen
 
 
@@ -117,8 +117,8 @@ def main(times: int, framework: str, gunicorn: bool) -> None:
     answered: Counter[str] = Counter()
     lost: list[str] = []
     for _ in range(times):
-        with running(*command) as victim:
-            seen = stop_once(victim)
+        with running(*command) as server:
+            seen = stop_once(server)
         answered += seen.answered
         lost += seen.lost
     click.echo(json.dumps({"stops": times, "answered": answered, "lost": Counter(lost)}, indent=2))

@@ -6,18 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from loadtests.load.victim import running, serve_command
-from loadtests.overload import Outcome, batch, main, measure
-from loadtests.report.overload_page import KEPT, OWN, report
+from tests.pressure.overload import Outcome, batch, main, measure
+from tests.pressure.overload_page import KEPT, OWN, report
+from tests.pressure.under_test import running, serve_command
+from tests.runner import CliRunner
 
 DOCS = Path(__file__).parents[2] / "docs" / "measure"
 
 
 def test_under_pressure_every_request_is_answered_or_refused():
-    with running(*serve_command(threads=1, max_waiting=2)) as victim:
-        outcome = measure(victim, batch(1000), clients=3, seconds=1)
+    with running(*serve_command(threads=1, max_waiting=2)) as server:
+        outcome = measure(server, batch(1000), clients=3, seconds=1)
     assert set(outcome.answers) <= {"200", "503"}
     assert outcome.answers["200"] > 0
     assert outcome.lost == {}

@@ -1,13 +1,15 @@
-"""There are never more connections than the process may have files open."""
+"""There are never more connections than open files; glibc keeps no large blocks; start-up objects are not collected."""
 
 from __future__ import annotations
 
+import gc
+import platform
 from typing import Any
 
 import pytest
 
-from wsgi_core.serving import connections as module
-from wsgi_core.serving.connections import connection_limit, raise_open_files
+from wsgi_core.serving import limits as module
+from wsgi_core.serving.limits import connection_limit, freeze_gc, raise_open_files, return_large_blocks
 from wsgi_core.shared.settings import Settings
 
 
@@ -63,3 +65,15 @@ def test_there_are_as_many_as_was_asked_for_where_they_may_be(monkeypatch: pytes
 def test_elsewhere_each_connection_may_need_two_files(monkeypatch: pytest.MonkeyPatch, files: int, connections: int):
     monkeypatch.setattr(module, "resource", Limits(files, files))
     assert connection_limit(Settings(max_connections=1000), "linux") == connections
+
+
+def test_glibc_returns_large_blocks():
+    assert return_large_blocks() is (platform.libc_ver()[0] == "glibc")
+
+
+def test_start_up_objects_are_excluded_from_garbage_collection():
+    try:
+        freeze_gc()
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()

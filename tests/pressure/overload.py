@@ -1,8 +1,8 @@
 """Four times what the server can do: who is answered, how fast, and does health still answer.
 
-``python -m loadtests.overload [--seconds 60] [--connections both --out FILE.json]``. First as many clients as there are
-places show the capacity; then requests come at four times that rate. Exit code 1 if anything but 200 and 503 was
-answered, a connection was lost, what was accepted took more than twice as long (p99) as at capacity, or health ever
+``python -m tests.pressure.overload [--seconds 60] [--connections both --out FILE.json]``. First as many clients as
+there are places show the capacity; then requests come at four times that rate. Exit code 1 if anything but 200 and 503
+was answered, a connection was lost, what was accepted took more than twice as long (p99) as at capacity, or health ever
 took 100 ms or more. ``--out`` writes a page beside the result file.
 """
 
@@ -20,9 +20,9 @@ from rich.console import Console
 
 from loadtests.instrument import environment
 from loadtests.instrument.progress import Step, run_steps
-from loadtests.load.victim import Presser, Victim, pressed, running, serve_command
 from loadtests.load.window import percentiles
-from loadtests.report.overload_page import KEPT, OWN, report
+from tests.pressure.overload_page import KEPT, OWN, report
+from tests.pressure.under_test import LoadClient, ServerUnderTest, load, running, serve_command
 
 ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contract_month_to_month": 1, "has_fiber": 1}
 TIMES = 4
@@ -66,11 +66,11 @@ def batch(rows: int, keep_alive: bool = True) -> bytes:
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
-def probe(victim: Victim, client: Presser) -> list[float]:
+def probe(server: ServerUnderTest, client: LoadClient) -> list[float]:
     """The times of health probes, until ``client`` has ended. RuntimeError if one is not answered by 200."""
     times: list[float] = []
     while client.running:
-        status, ms = victim.ask("/healthz")
+        status, ms = server.ask("/healthz")
         if status != 200:
             raise RuntimeError(f"health answered {status}")
         times.append(ms)
@@ -78,16 +78,16 @@ def probe(victim: Victim, client: Presser) -> list[float]:
     return times
 
 
-def measure(victim: Victim, message: bytes, clients: int, seconds: float) -> Outcome:
+def measure(server: ServerUnderTest, message: bytes, clients: int, seconds: float) -> Outcome:
     """Find the capacity, then press."""
-    with pressed(victim, message, clients=clients, seconds=min(seconds / 4, 10)) as client:
+    with load(server, message, clients=clients, seconds=min(seconds / 4, 10)) as client:
         at_capacity = client.result()
     times = at_capacity["times"].get("200", [])
     if not times:
         raise RuntimeError(f"nothing was answered: {at_capacity['lost']}")
     capacity = len(times) / at_capacity["seconds"]
-    with pressed(victim, message, rate=TIMES * capacity, seconds=seconds) as client:
-        health = probe(victim, client)
+    with load(server, message, rate=TIMES * capacity, seconds=seconds) as client:
+        health = probe(server, client)
         seen = client.result()
     return Outcome(
         capacity=round(capacity, 1),
@@ -122,8 +122,8 @@ def main(
     outcomes: dict[str, Outcome] = {}
 
     def press(kind: str) -> None:
-        with running(*serve) as victim:
-            outcomes[kind] = measure(victim, batch(rows, keep_alive=kind == KEPT), threads + waiting, seconds)
+        with running(*serve) as server:
+            outcomes[kind] = measure(server, batch(rows, keep_alive=kind == KEPT), threads + waiting, seconds)
         outcomes[kind].judge()
 
     kinds = [KEPT, OWN] if connections == "both" else [connections]

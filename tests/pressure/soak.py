@@ -1,9 +1,9 @@
-"""Half of what the server can do, for a long time, of everything that it can do: does it stay as it was?
+"""Ask everything of the server at half its capacity for a long time, and see whether the process stays as it was.
 
-``python -m loadtests.soak [--minutes 60]``. Every route is asked, models are loaded again while they serve, and one
-request in four is a bad one. Each answer is compared with the first of its kind. Exit code 1 for a wrong answer, a
-traceback in the log, or a process that grew: in memory (2 % after the first sixth; 5 % in a run under ten minutes, in
-which the allocator has not settled), in open files, or in threads.
+``python -m tests.pressure.soak [--minutes 60]``. Every route is asked, models are loaded again while they serve, and
+one request in four is a bad one. Each response is compared with the first of its kind. Exit code 1 for a wrong
+response, a traceback in the log, or a process that grew: in memory (2 % after the first sixth; 5 % in a
+run under ten minutes, in which the allocator has not settled), in open files, or in threads.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import click
 import psutil
 
 from loadtests.load.closed_loop import Address
-from loadtests.load.victim import Victim, running, serve_command
-from loadtests.overload import ROW
+from tests.pressure.overload import ROW
+from tests.pressure.under_test import ServerUnderTest, running, serve_command
 
 CLIENTS = 4
 # What differs from one answer to the next: ids, times, counts.
@@ -89,7 +89,7 @@ BAD = [
     Ask("too large", 413, b"POST /predict HTTP/1.1\r\nHost: soak\r\nContent-Length: 99999999\r\n\r\n"),
     Ask("no request", 400, b"hello\r\n\r\n"),
     Ask("smuggling", 400, b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-    Ask("many headers", 431, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
+    Ask("many headers", 431, b"GET / HTTP/1.1\r\nHost: soak\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
 ]
 
 
@@ -198,25 +198,25 @@ def watch(process: psutil.Process, until: float) -> list[tuple[float, int, int]]
     return seen
 
 
-def soak(victim: Victim, seconds: float) -> Outcome:
+def soak(server: ServerUnderTest, seconds: float) -> Outcome:
     """Ask for so long, and look at the process."""
     outcome = Outcome(seconds)
-    outcome.rate = find_rate(victim.address, min(5.0, seconds / 6)) / 2
+    outcome.rate = find_rate(server.address, min(5.0, seconds / 6)) / 2
     until = time.perf_counter() + seconds
     first: dict[str, bytes] = {}
     threads = [
         threading.Thread(
             target=keep_asking,
-            args=(Client(victim.address, first, outcome), outcome.rate / CLIENTS, until, random.Random(number)),
+            args=(Client(server.address, first, outcome), outcome.rate / CLIENTS, until, random.Random(number)),
         )
         for number in range(CLIENTS)
     ]
     for thread in threads:
         thread.start()
-    summarize(outcome, watch(psutil.Process(victim.process.pid), until))
+    summarize(outcome, watch(psutil.Process(server.process.pid), until))
     for thread in threads:
         thread.join()
-    outcome.wrong += [line for line in victim.lines if "Traceback" in line]
+    outcome.wrong += [line for line in server.lines if "Traceback" in line]
     outcome.judge()
     return outcome
 
@@ -242,9 +242,9 @@ def main(minutes: float, framework: str) -> None:
     # Without MiniLM, even where it was built: what comes with the project is the same everywhere.
     with (
         tempfile.TemporaryDirectory() as empty,
-        running(*serve_command(framework=framework), "--model-control", WSGI_CORE_CACHE=empty) as victim,
+        running(*serve_command(framework=framework), "--model-control", WSGI_CORE_CACHE=empty) as server,
     ):
-        outcome = soak(victim, minutes * 60)
+        outcome = soak(server, minutes * 60)
     outcome.wrong = outcome.wrong[:20]
     click.echo(json.dumps(asdict(outcome), indent=2))
     sys.exit(1 if outcome.problems else 0)
