@@ -164,7 +164,8 @@ def visit_mlflow(place: Place) -> list[Answer]:
     done = subprocess.run(command, cwd=place.folder, env=environ, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr
     told = [
-        Answer(f"client: {told[0]}", 0, (), steady(json.dumps(told[1:]), False)) for told in json.loads(done.stdout)
+        Answer(f"client: {told[0]}", 0, (), steady(json.dumps(told[1:]), False))
+        for told in json.loads(done.stdout.splitlines()[-1])
     ]
     wrong = ask(place.port, "POST /api/2.0/mlflow/runs/create", b"{bad", JSON)
     return [*pages, *told, wrong]

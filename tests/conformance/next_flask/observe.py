@@ -61,8 +61,8 @@ def first_difference(on_flask: list[tuple[object, ...]], on_core: list[tuple[obj
 
 
 def _kind(event: tuple[object, ...]) -> str:
-    words = " ".join(str(each) for each in event[:3] if isinstance(each, str))
-    return " ".join(re.sub(r"\b(b\d(again)?\.)*v?\d+\b|[|`]", "", words).split())[:70]
+    words = " ".join(map(str, event[:4]))
+    return " ".join(re.sub(r"\b(b\d(again)?\.)*v?\d+\b|[|`]", "", words).split())[:90]
 
 
 def main() -> None:
