@@ -165,8 +165,8 @@ REQUEST_CONTEXT_PHASES = (
 SESSION_PHASES = (
     Phase("open_session", "session opened", at_end=True, inside="RequestContext.push", once=True),
     Phase(
-        "can_wait", "session opened", describe_waiting_session, at_end=True, inside="RequestContext.push", once=True,
-        note="put off until somebody asks for it",
+        "supports_lazy_open", "session opened", describe_waiting_session, at_end=True, inside="RequestContext.push",
+        once=True, note="put off until somebody asks for it",
     ),
     Phase("save_session", "session saved", describe_saved, at_end=True, inside="process_response"),
 )  # fmt: skip

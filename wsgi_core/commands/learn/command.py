@@ -21,8 +21,9 @@ chapter_argument = click.argument("chapter", type=click.IntRange(0, len(CHAPTERS
 
 def steps_folder() -> Path:
     """Where the course's programs are: in the checkout, or in the installed package."""
-    checkout = Path(__file__).parents[3] / "docs" / "course"
-    return checkout if checkout.is_dir() else Path(__file__).parents[2] / "_course"
+    from ...inference.bundled import bundled_folder
+
+    return bundled_folder("docs", "course")
 
 
 def step_file(folder: Path, chapter: int) -> Path:
