@@ -86,6 +86,14 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
     "--timeout", default=60.0, show_default=True, type=click.FloatRange(1),
     help="Seconds that a measuring process may take beyond its plan. Then it is ended, and the place shown.",
 )  # fmt: skip
+@click.option(
+    "--python", "pythons", multiple=True, metavar="PATH",
+    help="In place of a study: the ladder on this interpreter, each with the others in turn.",
+)  # fmt: skip
+@click.option(
+    "--with", "packages", multiple=True, metavar="REQUIREMENT",
+    help='In place of a study: the ladder with this version of a package, "flask==3.0.*", each in its own environment.',
+)  # fmt: skip
 @click.option("--validate", is_flag=True, help="The proof of the instrument, in place of a study: VALIDATION.md.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run in the folder of --out.")
 @click.option(
@@ -122,6 +130,8 @@ def overhead(
     setup: str,
     reset: str,
     timeout: float,
+    pythons: tuple[str, ...],
+    packages: tuple[str, ...],
     validate: bool,
     resume: bool,
 ) -> None:
@@ -140,7 +150,7 @@ def overhead(
     _need(NEEDED_FOR_APPS if apps else NEEDED)
     if remote and not workers_of_locust:
         raise click.UsageError("--remote needs --workers: how many are to be waited for")
-    from loadtests import commands
+    from loadtests import commands, variants
     from loadtests.instrument.experiment import Hooks
     from loadtests.instrument.inprocess import RunFailed, Workers
     from loadtests.load.served import Spread
@@ -149,16 +159,19 @@ def overhead(
     if validate:
         sys.exit(commands.measure_validation(quick, out, resume))
     workers = Workers(Hooks(setup, reset), timeout)
-    wanted, notes = STUDIES[study], list[str]()
-    if apps:
-        try:
+    wanted, notes, by_group = STUDIES[study], list[str](), dict[str, Workers]()
+    try:
+        if apps:
             wanted, notes = _apps_study(apps, requests, expect, workers, served or bool(servers))
-        except RunFailed as error:
-            click.echo(str(error), err=True)
-            sys.exit(error.code)
+        elif pythons or packages:
+            click.echo("Making an environment for each.")
+            wanted, by_group = variants.study_of(pythons, packages, timeout)
+    except RunFailed as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.code)
     resumed = commands.resumable(out / "results.json", _command()) if resume else None
     spread = Spread(workers_of_locust, remote, host)
-    sys.exit(commands.measure(Run(wanted, quick, _command(), out, servers, spread, resumed, workers, notes)))
+    sys.exit(commands.measure(Run(wanted, quick, _command(), out, servers, spread, resumed, workers, notes, by_group)))
 
 
 def _check_usage(apps: tuple[str, ...], for_apps: dict[str, Any], validate: bool) -> None:
@@ -260,6 +273,18 @@ def where(results: Path, target: Path) -> None:
     with _one_line_errors():
         found = Results.read(results)
         _write_page(target, render(found, analysis.summarise(found)))
+
+
+@overhead.command()
+@RESULTS
+@_page("docs/measure/versions.md")
+def versions(results: Path, target: Path) -> None:
+    """Write the page about interpreters and versions, from the results of --python and --with."""
+    from loadtests.instrument.results import Results
+    from loadtests.report.versions import render
+
+    with _one_line_errors():
+        _write_page(target, render(Results.read(results)))
 
 
 @overhead.command()

@@ -131,6 +131,8 @@ APPS_FULL = Budget(Pace(20, 6.0, 0.3, 8.0), pairs=5, load_seconds=4.0, load_warm
 
 # The study of the user's own applications.
 APPS = "apps"
+# The ladder on several interpreters, or with several versions of a package.
+VERSIONS = "versions"
 AGAIN = "wsgi_core again"
 LIBRARY = "the library alone"
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from loadtests import environments
 from loadtests.child import command
@@ -31,6 +31,7 @@ from loadtests.load.window import VARIABLE
 from loadtests.studies import Budget, Load, Service
 
 Window = dict[str, Any]
+Generator = Literal["open loop", "locust"]
 
 LOCUST = [sys.executable, "-m", "locust", "--loglevel", "ERROR", "-f", str(Path(__file__).parents[1] / "locustfile.py")]
 # Locust's own: what a worker on another machine connects to.
@@ -314,7 +315,7 @@ class Pair:
         if self.entries.latency or (stages and not closed):
             opened = _open_loop(server, self.load, stages, seed=number)
         paced = {key: value for key, value in (closed or opened or [saturation])[0].items() if key != "lag_ms"}
-        both = (("locust", closed), ("open loop", opened))
+        both: tuple[tuple[Generator, list[Window]], ...] = (("locust", closed), ("open loop", opened))
         return Series(
             saturation=_checked(Run(**about, **saturation)),
             moderate=_checked(Run(**about, **paced)),

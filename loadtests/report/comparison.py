@@ -17,7 +17,7 @@ import numpy as np
 from loadtests.instrument.results import ExperimentResult, LoadResult, Results
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_t_quantile
 from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net
-from loadtests.report.tables import Table, interval, number
+from loadtests.report.format import Table, interval, number
 
 SAME, DEARER, UNKNOWN = 0, 1, 3
 YARDSTICK = "raw callable"

@@ -18,7 +18,7 @@ def write(console: Console, path: Path) -> None:
     proof = _proof(path.with_name("validation.json"))
     terminal.show(console, results, summary)
     target = path.with_name("index.html")
-    target.write_text(page.render(results, summary, proof), encoding="utf-8")
+    target.write_text(page.page(results, summary, proof), encoding="utf-8")
     folder = path.with_name("plots")
     console.print(f"\n{results.seconds:.0f} s. Written: {path}, {target}", markup=False)
     if write_plots(results, summary, folder):

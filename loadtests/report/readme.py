@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from loadtests import curve
 from loadtests.instrument.results import ResultError, Results
-from loadtests.report import claims
 from loadtests.report.analysis import ExperimentSummary, Summary
-from loadtests.report.answer import findings
-from loadtests.report.charts import charts_of
-from loadtests.report.tables import Table, experiment_table, load_table
+from loadtests.report.answer import answer
+from loadtests.report.charts import bars_of
+from loadtests.report.format import Table, machine, render
+from loadtests.report.tables import experiment_table, load_table
+from loadtests.report.tutorials import crossing_table
 
 BEGIN = "<!-- overhead: begin, written by `python -m loadtests readme` -->"
 END = "<!-- overhead: end -->"
@@ -25,41 +25,17 @@ class NoLadder(ResultError):
     """The result file has no figures for a README."""
 
 
-def markdown(table: Table, words: Collection[int] = (0,)) -> str:
-    """The table in GitHub's Markdown, numbers to the right; ``words`` are the columns that hold none."""
-    rules = ["---" if column in words else "---:" for column in range(len(table.heads))]
-    lines = [table.heads, rules, *table.rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
 def section(results: Results, summary: Summary, plot: str) -> str:
-    """What stands between the markers: the answer, ladder and plot, peers, the services served, crossings, machine."""
+    """Return what stands between the markers: the finding, ladder and plot, peers, the services served, crossings."""
     found = curve.summarise(results)
-    parts = [*findings(results, summary, found)[:1], markdown(short_ladder(summary))]
-    parts.append(f"![What a request costs: CPU time by rung]({plot})")
     peers = summary.experiment("peers")
-    parts += _captioned(experiment_table(peers)) if peers else []
     # On other servers too it is measured; the report has those.
-    for load in [one for one in summary.loads if one.server == "waitress"]:
-        parts += _captioned(load_table(load))
-    if found and found.points:
-        parts += _captioned(claims.crossing_table(found))
-    parts.append(machine(results))
-    return "\n\n".join([BEGIN, *parts, END])
-
-
-def _captioned(table: Table) -> list[str]:
-    return [f"{table.title}:", markdown(table)]
-
-
-def machine(results: Results) -> str:
-    """When and on what it was measured, in one line."""
-    environment = results.environment
-    return (
-        f"Measured {results.started[:10]} on {environment['cpu']},"
-        f" {environment['usable_threads'] or environment['threads']} threads,"
-        f" {environment['python'].partition(' (')[0]}; {results.rows}."
-    )
+    loads = [load_table(load) for load in summary.loads if load.server == "waitress"]
+    tables = [*([experiment_table(peers)] if peers else []), *loads]
+    tables += [crossing_table(found)] if found and found.points else []
+    said = answer(results, summary, found).lines
+    values = {"said": said, "ladder": short_ladder(summary), "plot": plot, "tables": tables}
+    return render("readme.md", begin=BEGIN, end=END, machine=machine(results), **values).rstrip("\n")
 
 
 def short_ladder(summary: Summary) -> Table:
@@ -85,7 +61,8 @@ def _cells(ladders: list[ExperimentSummary], tables: list[Table], position: int)
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
     """Put the section into ``readme`` and the plot into ``plot``; raises ``NoMarkers``, ``NoLadder``."""
-    if summary.experiment("null") is None:
+    ladder = summary.experiment("null")
+    if ladder is None:
         raise NoLadder("no ladder was measured there: it is part of wsgi-core overhead without --study")
     text = readme.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
@@ -93,6 +70,6 @@ def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
     if not (begin and end):
         raise NoMarkers(f"{readme} holds no place for the figures: {BEGIN} ... {END}")
     plot.parent.mkdir(parents=True, exist_ok=True)
-    plot.write_text(charts_of(summary)["null"].svg(), encoding="utf-8")
+    plot.write_text(bars_of(ladder).svg(), encoding="utf-8", newline="\n")
     target = Path(plot.resolve()).relative_to(readme.resolve().parent).as_posix()
-    readme.write_text(before + section(results, summary, target) + after, encoding="utf-8")
+    readme.write_text(before + section(results, summary, target) + after, encoding="utf-8", newline="\n")
