@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from loadtests.studies import SERVERS, STUDIES, Study
+from loadtests.studies import HEAT, SERVERS, STUDIES, Study
 
 if TYPE_CHECKING:
     from loadtests.instrument.inprocess import Workers
@@ -56,9 +56,10 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.group(cls=Overhead, invoke_without_command=True)
 @click.option("--quick", is_flag=True, help="Within 90 seconds on 2 cores; wider intervals.")
 @click.option(
-    "--study", type=click.Choice(list(STUDIES)), default="service", show_default=True,
+    "--study", type=click.Choice([*STUDIES, HEAT]), default="service", show_default=True,
     help="service: the ladder from the bare callable to Flask, in process and served. ladder, served: one of the two,"
-    " served with more peers. curve: the framework's share, model by model. core: case by case, with peers.",
+    " served with more peers. curve: the framework's share, model by model. core: case by case,"
+    " with peers. heat: with caches that are emptied before each request.",
 )  # fmt: skip
 @click.option(
     "--apps", multiple=True, metavar="NAME=MODULE:APP ...",
@@ -150,7 +151,7 @@ def overhead(
     _need(NEEDED_FOR_APPS if apps else NEEDED)
     if remote and not workers_of_locust:
         raise click.UsageError("--remote needs --workers: how many are to be waited for")
-    from loadtests import commands, variants
+    from loadtests import commands, heat, variants
     from loadtests.instrument.experiment import Hooks
     from loadtests.instrument.inprocess import RunFailed, Workers
     from loadtests.load.served import Spread
@@ -159,7 +160,7 @@ def overhead(
     if validate:
         sys.exit(commands.measure_validation(quick, out, resume))
     workers = Workers(Hooks(setup, reset), timeout)
-    wanted, notes, by_group = STUDIES[study], list[str](), dict[str, Workers]()
+    wanted, notes, by_group = heat.study() if study == HEAT else STUDIES[study], list[str](), dict[str, Workers]()
     try:
         if apps:
             wanted, notes = _apps_study(apps, requests, expect, workers, served or bool(servers))
@@ -273,6 +274,18 @@ def where(results: Path, target: Path) -> None:
     with _one_line_errors():
         found = Results.read(results)
         _write_page(target, render(found, analysis.summarise(found)))
+
+
+@overhead.command()
+@RESULTS
+@_page("docs/measure/hot-and-cold.md")
+def heat(results: Path, target: Path) -> None:
+    """Write the page about hot and cold caches, from the results of --study heat."""
+    from loadtests.instrument.results import Results
+    from loadtests.report.hot_and_cold import render
+
+    with _one_line_errors():
+        _write_page(target, render(Results.read(results)))
 
 
 @overhead.command()

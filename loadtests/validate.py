@@ -23,6 +23,7 @@ from rich.console import Console
 
 from loadtests.cases import requests_for
 from loadtests.instrument import environment
+from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.experiment import Contender, Experiment, Pace
 from loadtests.instrument.inprocess import Workers
 from loadtests.instrument.plan import Plan, repeated, spread_out
@@ -146,7 +147,7 @@ def heat_experiment(cold: bool) -> Experiment:
     """Return the bare callable, the core and Flask, in caches that are warm or emptied before each request."""
     key = "cold" if cold else "hot"
     named = tuple(_rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
-    return _experiment(key, f"{key} caches", named, evict=COLD_BYTES if cold else 0)
+    return _experiment(key, f"{key} caches", named, evict=Eviction(COLD_BYTES if cold else 0))
 
 
 def served_load() -> Load:

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtests import curve
+from loadtests import curve, heat
 from loadtests.instrument.results import Results
-from loadtests.report import charts, noise, tutorials
+from loadtests.report import charts, hot_and_cold, noise, tutorials
 from loadtests.report.analysis import Summary
 from loadtests.report.answer import answer
 from loadtests.report.format import Table, render
@@ -103,10 +103,19 @@ def _sections(results: Results, summary: Summary, found: curve.Curve | None) -> 
         Section("latency", "How long clients wait", shelf.draw(latencies),
                 shelf.take(*{f"{one.title}: latency" for one in summary.latencies})),
         Section("served", "Behind a server", shelf.draw(rates), shelf.take(*{one.title for one in summary.loads})),
-        Section("slope", "Hot and cold caches", shelf.draw(["slope"])),
+        _heat_section(results),
     ]  # fmt: skip
     last = "The other measurements of this run" if any(sections) else "What was measured"
     return [*sections, Section("more", last, shelf.draw(sorted(shelf.pictures)), shelf.tables)]
+
+
+def _heat_section(results: Results) -> Section:
+    section, found = Section("heat", "Hot and cold caches"), heat.summarise(results)
+    if found:
+        wide, narrow = (hot_and_cold.chart(found, layout) for layout in (charts.WIDE, charts.NARROW))
+        section.pictures = [charts.Picture(wide.svg(False, "wide"), narrow.svg(False, "narrow"))]
+        section.tables = [hot_and_cold.table(found), hot_and_cold.slope_table(found)]
+    return section
 
 
 def _proof(proof: Validation) -> dict[str, Any]:

@@ -7,15 +7,16 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from loadtests import curve
+from loadtests import curve, heat
 from loadtests.instrument.results import Results
-from loadtests.report import noise, tutorials
+from loadtests.report import hot_and_cold, noise, tutorials, versions
 from loadtests.report.analysis import Summary
 from loadtests.report.answer import answer
 from loadtests.report.comparison import Comparison
 from loadtests.report.comparison import table as comparison_table
 from loadtests.report.format import Table
 from loadtests.report.tables import of, warnings
+from loadtests.studies import VERSIONS
 
 COLOURS = {"reached": "green", "missed": "red", "open": "yellow"}
 MACHINE = {noise.QUIET: "green", noise.LOUD: "yellow", noise.HOPELESS: "bold red", noise.UNKNOWN: "yellow"}
@@ -37,12 +38,20 @@ def show(out: Console, results: Results, summary: Summary) -> None:
     out.print(Text(said.machine.sentence, style=MACHINE[said.machine.verdict]))
     for line in said.others:
         out.print(Text(line))
-    for table in [*of(results, summary), *_curve_tables(summary, found)]:
+    for table in [*_special_tables(results, summary), *of(results, summary), *_curve_tables(summary, found)]:
         out.print()
         show_table(out, table)
     out.print()
     for warning in warnings(results, summary):
         out.print(Text(f"Note: {warning}", style="yellow"))
+
+
+def _special_tables(results: Results, summary: Summary) -> list[Table]:
+    """The tables of the studies that vary the interpreter or the caches: what they are about, before the ladders."""
+    if results.study == VERSIONS:
+        return [versions.table(summary)]
+    found = heat.summarise(results)
+    return [hot_and_cold.table(found), hot_and_cold.slope_table(found)] if found else []
 
 
 def _curve_tables(summary: Summary, found: curve.Curve | None) -> list[Table]:

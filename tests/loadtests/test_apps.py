@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from loadtests import apps, studies
 from loadtests.cli import overhead
 from loadtests.instrument.app_loader import AppError, load_app
+from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.experiment import Hooks, Pace
 from loadtests.instrument.inprocess import Answered, Mismatch, RunFailed, Workers
 from loadtests.instrument.request import Request
@@ -188,7 +189,7 @@ def test_a_worker_that_cannot_load_an_app_says_so_in_one_line(here):
     assert str(caught.value) == said
 
 
-@pytest.mark.parametrize("evict", [0, 4096])
+@pytest.mark.parametrize("evict", [Eviction(), Eviction(4096), Eviction(code=5)])
 def test_a_worker_measures_each_contender_in_each_round(loading, evict):
     wanted = [experiment("a=their_apps:plain", "b=their_apps:create_app()", evict=evict)]
     (blocks,) = carry_out(wanted, seconds=0.01, warm_up=0.0, block_ms=0.2, seed=1)["samples"].values()
