@@ -16,6 +16,7 @@ from .cli import FlaskGroup, ScriptInfo
 COMMANDS = {
     "config": "commands.config:config_command",
     "deploy": "commands.deploy.command:deploy_command",
+    "jobs": "commands.jobs:jobs_command",
     "learn": "commands.learn.command:learn_command",
     "models": "commands.models:models_command",
     "serve": "serving.command:serve_command",

@@ -1,4 +1,4 @@
-"""Step 0: a web application is a function. PEP 3333 says what goes in and what comes out."""
+"""Step 0: a web application is a function. PEP 3333 says what goes in and out."""
 
 import json
 from wsgiref.simple_server import make_server
@@ -9,10 +9,14 @@ def application(environ, start_response):
     length = int(environ.get("CONTENT_LENGTH") or 0)
     numbers = json.loads(environ["wsgi.input"].read(length))
     body = json.dumps({"sum": sum(numbers)}).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+    ]
+    start_response("200 OK", headers)
     return [body]
 
 
 if __name__ == "__main__":
-    print("Serving on http://127.0.0.1:5000 (Ctrl-C stops)")
-    make_server("127.0.0.1", 5000, application).serve_forever()
+    print("Serving on http://127.0.0.1:8000 (Ctrl-C stops)")
+    make_server("127.0.0.1", 8000, application).serve_forever()

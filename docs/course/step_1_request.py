@@ -16,9 +16,13 @@ def application(environ, start_response):
         # An HTTP error is an application too: it answers 400 or 415 by itself.
         return error(environ, start_response)
     body = json.dumps({"sum": sum(numbers)}).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(body))),
+    ]
+    start_response("200 OK", headers)
     return [body]
 
 
 if __name__ == "__main__":
-    run_simple("127.0.0.1", 5000, application)
+    run_simple("127.0.0.1", 8000, application)

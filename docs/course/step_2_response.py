@@ -1,4 +1,4 @@
-"""Step 2: an answer is a value. A Response can be made here, changed there and sent later."""
+"""Step 2: a response is a value: made here, changed there, sent later."""
 
 import json
 
@@ -8,7 +8,7 @@ from werkzeug.wrappers import Request, Response
 
 
 def view(request):
-    """From a request to a response: the part that differs from one application to the next."""
+    """Answer a request: the part that differs from one application to the next."""
     numbers = request.get_json()
     return Response(json.dumps({"sum": sum(numbers)}), mimetype="application/json")
 
@@ -21,9 +21,9 @@ def application(environ, start_response):
     except HTTPException as error:
         response = error.get_response(environ)
     response.headers["X-Served-By"] = "step 2"
-    # A response is an application as well: it sends its status and headers, and gives back its body.
+    # A response is an application as well: it sends its status, headers and body.
     return response(environ, start_response)
 
 
 if __name__ == "__main__":
-    run_simple("127.0.0.1", 5000, application)
+    run_simple("127.0.0.1", 8000, application)

@@ -1,4 +1,4 @@
-"""Step 3: several views, each with its URL and methods. A Map finds the view, and builds URLs back."""
+"""Step 3: several views, each with its URL and methods. A Map finds the view."""
 
 import json
 
@@ -9,7 +9,7 @@ from werkzeug.wrappers import Request, Response
 
 
 class App:
-    """An application object: its routes are data, and it is called like a function."""
+    """An application object: its routes are data, and it can be called."""
 
     def __init__(self):
         self.url_map = Map()
@@ -26,7 +26,7 @@ class App:
         return decorator
 
     def dispatch_request(self, request, adapter):
-        """Match the URL, call the view with what the URL holds, make a response of what comes back."""
+        """Match the URL, call the view, make a response of what it returns."""
         endpoint, arguments = adapter.match()
         value = self.view_functions[endpoint](request, **arguments)
         return Response(json.dumps(value), mimetype="application/json")
@@ -34,8 +34,9 @@ class App:
     def __call__(self, environ, start_response):
         request = Request(environ)
         try:
-            response = self.dispatch_request(request, self.url_map.bind_to_environ(environ))
-        except HTTPException as error:  # no such path (404), no such method (405), a redirect, and step 1's
+            adapter = self.url_map.bind_to_environ(environ)
+            response = self.dispatch_request(request, adapter)
+        except HTTPException as error:  # 404, 405, a redirect, or a bad body
             response = error.get_response(environ)
         return response(environ, start_response)
 
@@ -54,4 +55,4 @@ def square(request, number):
 
 
 if __name__ == "__main__":
-    run_simple("127.0.0.1", 5000, app)
+    run_simple("127.0.0.1", 8000, app)

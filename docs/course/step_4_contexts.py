@@ -1,4 +1,4 @@
-"""Step 4: `request` without passing it around. A context variable holds it, a proxy looks it up."""
+"""Step 4: `request` for every function: a context variable holds it."""
 
 import json
 from contextvars import ContextVar
@@ -11,8 +11,9 @@ from werkzeug.wrappers import Request, Response
 
 _current = ContextVar("context")
 # Names that mean something else in each thread and each task.
-request = LocalProxy(_current, "request", unbound_message="Working outside of request context.")
-g = LocalProxy(_current, "g", unbound_message="Working outside of request context.")
+_OUTSIDE = "Working outside of request context."
+request = LocalProxy(_current, "request", unbound_message=_OUTSIDE)
+g = LocalProxy(_current, "g", unbound_message=_OUTSIDE)
 
 
 class Namespace:
@@ -20,7 +21,7 @@ class Namespace:
 
 
 class Context:
-    """What is current while a request is served. ``with`` makes it so, and ends it."""
+    """What is current while a request is served. ``with`` begins and ends it."""
 
     def __init__(self, app, environ):
         self.app, self.g = app, Namespace()
@@ -82,4 +83,4 @@ def square(number):
 
 
 if __name__ == "__main__":
-    run_simple("127.0.0.1", 5000, app, threaded=True)
+    run_simple("127.0.0.1", 8000, app, threaded=True)

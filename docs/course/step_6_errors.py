@@ -1,22 +1,39 @@
-"""Step 6: an exception is an answer too. Handlers by code and by class; what nobody handles becomes a 500."""
+"""Step 6: how a request ends: error handlers, a 500 for the rest, and teardown."""
 
 import logging
 
-from step_5_hooks import App as AppWithHooks
-from step_5_hooks import Context, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.serving import run_simple
 from werkzeug.wrappers import Response
+
+from step_5_hooks import App as AppWithHooks
+from step_5_hooks import Context as ContextWithoutEnd
+from step_5_hooks import request
+
+
+class Context(ContextWithoutEnd):
+    def __exit__(self, exc_type, exc, traceback):
+        try:
+            for func in reversed(self.app.teardown_request_funcs):
+                func(exc)
+        finally:
+            super().__exit__(exc_type, exc, traceback)
 
 
 class App(AppWithHooks):
     def __init__(self):
         super().__init__()
+        self.teardown_request_funcs = []
         self.error_handlers = {}  # (code or None, class) -> handler
 
+    def teardown_request(self, func):
+        self.teardown_request_funcs.append(func)
+        return func
+
     def errorhandler(self, code_or_class):
-        """Decorate a handler for an HTTP status code or for a class of exceptions."""
-        key = (code_or_class, HTTPException) if isinstance(code_or_class, int) else (None, code_or_class)
+        key = (None, code_or_class)
+        if isinstance(code_or_class, int):
+            key = (code_or_class, HTTPException)
 
         def decorator(handler):
             self.error_handlers[key] = handler
@@ -25,7 +42,6 @@ class App(AppWithHooks):
         return decorator
 
     def find_error_handler(self, error):
-        """The nearest: first by its code, then by class; the exception's own class before its parents."""
         for code in (getattr(error, "code", None), None):
             for cls in type(error).__mro__:
                 if (code, cls) in self.error_handlers:
@@ -33,7 +49,6 @@ class App(AppWithHooks):
         return None
 
     def handle_user_exception(self, error):
-        """What the handler answers. An HTTP error without one answers itself; any other is raised on."""
         if handler := self.find_error_handler(error):
             return handler(error)
         if isinstance(error, HTTPException):
@@ -41,11 +56,13 @@ class App(AppWithHooks):
         raise error
 
     def handle_exception(self, error):
-        """Nobody handled it: the log gets the traceback, the client a 500 that says nothing of it."""
-        logging.error("Exception on %s [%s]", request.path, request.method, exc_info=error)
+        logging.error(
+            "Exception on %s [%s]", request.path, request.method, exc_info=error
+        )
         server_error = InternalServerError(original_exception=error)
         handler = self.find_error_handler(server_error)
-        return self.finalize_request(handler(server_error) if handler else server_error.get_response())
+        value = handler(server_error) if handler else server_error.get_response()
+        return self.finalize_request(value)
 
     def full_dispatch_request(self):
         try:
@@ -66,22 +83,29 @@ class App(AppWithHooks):
                 response = self.handle_exception(error)
             return response(environ, start_response)
         finally:
-            context.__exit__(type(unhandled), unhandled, None)  # teardown hears of it, the client does not
+            context.__exit__(type(unhandled), unhandled, None)
 
 
 app = application = App()
 
 
+@app.teardown_request
+def log_end(exc):
+    logging.info("%s %s ended with %r", request.method, request.path, exc)
+
+
 @app.errorhandler(HTTPException)
 def http_error(error):
-    response = error.get_response()  # with the headers that belong to it, such as Allow
-    response.data, response.mimetype = f'{{"error": "{error.name}"}}', "application/json"
+    response = error.get_response()  # with headers that belong to it, such as Allow
+    response.data = f'{{"error": "{error.name}"}}'
+    response.mimetype = "application/json"
     return response
 
 
 @app.errorhandler(TypeError)
 def not_numbers(error):
-    return Response('{"error": "These are no numbers"}', status=422, mimetype="application/json")
+    body = '{"error": "These are no numbers"}'
+    return Response(body, status=422, mimetype="application/json")
 
 
 @app.route("/sum", methods=["POST"])
@@ -95,4 +119,5 @@ def square(number):
 
 
 if __name__ == "__main__":
-    run_simple("127.0.0.1", 5000, app, threaded=True)
+    logging.basicConfig(level=logging.INFO)
+    run_simple("127.0.0.1", 8000, app, threaded=True)

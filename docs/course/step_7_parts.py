@@ -1,20 +1,21 @@
-"""Step 7: an application of several parts: blueprints, signals, and a session that travels in a cookie."""
+"""Step 7: blueprints, signals, and a session that travels in a cookie."""
 
 from blinker import Namespace
 from itsdangerous import BadSignature, URLSafeSerializer
-from step_5_hooks import request
-from step_6_errors import App as AppWithErrors
-from step_6_errors import http_error, not_numbers
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 from werkzeug.serving import run_simple
+
+from step_5_hooks import request
+from step_6_errors import App as AppWithErrors
+from step_6_errors import http_error, not_numbers
 
 request_finished = Namespace().signal("request-finished")
 session = LocalProxy(lambda: request.session)
 
 
 class Blueprint:
-    """Routes that are written down now, and belong to an app when it takes them in, under a prefix."""
+    """Routes that are written down now and registered on an app later."""
 
     def __init__(self, name):
         self.name, self.routes = name, []
@@ -37,7 +38,7 @@ class App(AppWithErrors):
             self.route(url_prefix + rule, methods)(view)
 
     def open_session(self):
-        """What the cookie holds, if the signature is ours; else an empty session."""
+        """Return what the cookie holds, or an empty session if it is not ours."""
         try:
             return self.signer.loads(request.cookies.get("session", ""))
         except BadSignature:
@@ -51,8 +52,9 @@ class App(AppWithErrors):
     def finalize_request(self, value):
         response = super().finalize_request(value)
         if session != request.opened:  # only a session that changed is sent
-            response.set_cookie("session", self.signer.dumps(dict(session)), httponly=True, samesite="Lax")
-        if request_finished.receivers:  # nobody listens: nothing is sent
+            cookie = self.signer.dumps(dict(session))
+            response.set_cookie("session", cookie, httponly=True, samesite="Lax")
+        if request_finished.receivers:  # without a listener nothing is sent
             request_finished.send(self, response=response)
         return response
 
@@ -88,4 +90,4 @@ def count(sender, response):
 
 
 if __name__ == "__main__":
-    run_simple("127.0.0.1", 5000, app, threaded=True)
+    run_simple("127.0.0.1", 8000, app, threaded=True)

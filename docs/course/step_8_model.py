@@ -1,11 +1,10 @@
-"""Step 8: a model behind it. The same ideas, now in wsgi_core, around an ONNX model that all threads share."""
+"""Step 8: a model behind it. The same ideas, now in wsgi_core."""
 
 import waitress
-
 from wsgi_core import App, Blueprint, jsonify, request, session
 from wsgi_core.inference import InputError, ModelRepository
 
-# Loaded and warmed up before the first request is answered: one session of onnxruntime for all threads.
+# Loaded and warmed up before the server listens. All threads share one session.
 repository = ModelRepository()
 arithmetic = Blueprint("arithmetic", __name__)
 
@@ -47,5 +46,5 @@ app.secret_key = "not a secret"
 app.register_blueprint(arithmetic)
 
 if __name__ == "__main__":
-    print("Serving on http://127.0.0.1:5000 (Ctrl-C stops)")
-    waitress.serve(app, host="127.0.0.1", port=5000)
+    print("Serving on http://127.0.0.1:8000 (Ctrl-C stops)")
+    waitress.serve(app, host="127.0.0.1", port=8000)

@@ -1,11 +1,10 @@
-"""Step 9: the same on Flask. Only where its names come from is different, and what the class is called."""
+"""Step 9: the program of step 8 on Flask. Two lines differ."""
 
 import waitress
 from flask import Blueprint, Flask, jsonify, request, session
-
 from wsgi_core.inference import InputError, ModelRepository
 
-# Loaded and warmed up before the first request is answered: one session of onnxruntime for all threads.
+# Loaded and warmed up before the server listens. All threads share one session.
 repository = ModelRepository()
 arithmetic = Blueprint("arithmetic", __name__)
 
@@ -47,5 +46,5 @@ app.secret_key = "not a secret"
 app.register_blueprint(arithmetic)
 
 if __name__ == "__main__":
-    print("Serving on http://127.0.0.1:5000 (Ctrl-C stops)")
-    waitress.serve(app, host="127.0.0.1", port=5000)
+    print("Serving on http://127.0.0.1:8000 (Ctrl-C stops)")
+    waitress.serve(app, host="127.0.0.1", port=8000)

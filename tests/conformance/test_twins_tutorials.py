@@ -48,12 +48,14 @@ def no_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def twins(no_cache: Path) -> Iterator[dict[str, Any]]:
-    """Both services with webhooks and CORS."""
-    made = Settings.model_validate(OPTIONS)
-    apps = {"wsgi_core": service.create_app(settings=made), "flask": flask_equiv.service.create_app(settings=made)}
+    """Both services with webhooks and CORS, each with a store of jobs of its own."""
+    apps = {
+        name: module.create_app(settings=Settings.model_validate({**OPTIONS, "job_store": str(no_cache / name)}))
+        for name, module in {"wsgi_core": service, "flask": flask_equiv.service}.items()
+    }
     yield apps
     for app in apps.values():
-        assert app.extensions["webhooks"].close(10)
+        assert app.extensions["jobs"].close(10)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,11 @@ def twin_servers(no_cache: Path) -> Iterator[dict[str, Server]]:
     """The same, each in a process of its own."""
     command = ("-m", "wsgi_core", "serve", "--port", "0", "--framework")
     given = {"WSGI_CORE_WEBHOOK_SECRETS": f"crm={SECRET}", "WSGI_CORE_CORS_ORIGINS": ORIGIN}
-    with Server(*command, "wsgi_core", **given) as core, Server(*command, "flask", **given) as twin:
+    stores = {name: str(no_cache / f"{name}-served") for name in ("wsgi_core", "flask")}
+    with (
+        Server(*command, "wsgi_core", WSGI_CORE_JOB_STORE=stores["wsgi_core"], **given) as core,
+        Server(*command, "flask", WSGI_CORE_JOB_STORE=stores["flask"], **given) as twin,
+    ):
         yield {"wsgi_core": core.ready(), "flask": twin.ready()}
 
 
@@ -130,7 +136,7 @@ CASES = [
     hook("webhook, a bad name", 400, LINE, **{"X-GitHub-Delivery": "a b"}),
     hook("webhook, not signed", 401, LINE, **{"X-Hub-Signature-256": "sha256=00"}),
     hook("webhook, odd signature", 401, LINE, **{"X-Hub-Signature-256": "\xff\xfe"}),
-    hook("webhook, unknown", 404, LINE, "other"),
+    hook("webhook, unknown", 401, LINE, "other"),
     hook("webhook, no json", 400, b"{"),
     hook("webhook, a path", 404, LINE, "a/b"),
     post("compressed", 415, "/predict", gzip.compress(LINE), **PACKED),

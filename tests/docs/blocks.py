@@ -89,7 +89,7 @@ def fenced(file: Path) -> Iterator[Block]:
 
 
 def last_step(text: str) -> str:
-    """The program of the course that was named last; a page's requests to port 5000 are to that one."""
+    """The program of the course that was named last; a page's requests to port 8000 are to that one."""
     return (re.findall(r"step_\d_\w+\.py", text) or [""])[-1]
 
 

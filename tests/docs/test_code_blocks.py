@@ -35,8 +35,8 @@ SHOWN = [block for block in BLOCKS if block.language in ("{literalinclude}", "{i
 RUN = [block for block in BLOCKS if (block.is_session or block.language == "python") and not block.reason]
 SESSIONS = [block for block in BLOCKS if block.is_session]
 TESTED = {*course.STEPS, *questions.PROGRAMS}
-STEP = re.compile(r"python docs/course/step_\d_\w+\.py")
-OF_THE_SERVICE, OF_THE_COURSE = "127.0.0.1:8080", "127.0.0.1:5000"
+STEP = re.compile(r"python step_\d_\w+\.py")
+OF_THE_SERVICE, OF_THE_COURSE = "127.0.0.1:8080", "127.0.0.1:8000"
 
 
 def over(found: list[Block]) -> Any:
@@ -68,7 +68,7 @@ def server_of(step: Path) -> Any:
 
 @contextlib.contextmanager
 def served_step(name: str) -> Iterator[str]:
-    """Where a program of the course listens, which the pages have on port 5000; by the server that the program has."""
+    """Where a program of the course listens, which the pages have on port 8000; by the server that the program has."""
     server = server_of(course.FOLDER / name)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -218,7 +218,7 @@ def check_exists(words: list[str]) -> None:
         # sphinx is for the site alone: tests need not have it.
         assert importlib.util.find_spec(words[2]) or words[2] in declared_extras()["docs"], words
     elif words[0] == "python":
-        assert (ROOT / words[1]).is_file(), words
+        assert (ROOT / words[1]).is_file() or (course.FOLDER / words[1]).is_file(), words
 
 
 def parse(command: click.Command, args: list[str], parent: click.Context | None = None) -> None:

@@ -29,7 +29,7 @@ from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.retrieval import Assistant, chat_endpoint
 from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.settings.sources import load_settings
-from wsgi_core.shared.webhooks import PredictJob, WebhookQueue
+from wsgi_core.shared.webhooks import open_jobs
 
 from .views import async_data, chat, demo, docs, health, loan, metrics, oip, sentiment, stream, webhooks
 
@@ -96,7 +96,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     app.extensions["settings"] = settings
     app.extensions["models"] = repository
     app.extensions["assistant"] = Assistant(repository, chat_endpoint(settings))
-    app.extensions["webhooks"] = WebhookQueue(PredictJob(repository, settings.webhook_results), settings.webhook_queue)
+    app.extensions["jobs"] = open_jobs(settings, repository) if settings.webhook_secrets else None
     app.extensions["readiness"] = Readiness()
     add_views(app, repository)
     add_blueprints(app)

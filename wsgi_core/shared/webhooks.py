@@ -1,85 +1,121 @@
-"""Webhooks: whose they are is proven by a signature, and what they ask for is done later, in a worker of this process.
+"""Webhooks: a signature proves who sent a delivery, and what the delivery asks for is done later, as a job.
 
-What was accepted is in a bounded queue: when that is full, senders are told to come again, and a clean stop works it
-off. A delivery that comes twice is done once.
+Three schemes of signatures are known: GitHub's, Stripe's, and that of Standard Webhooks. A delivery is a duplicate if
+the same content was signed before. Its id counts only where the signature covers the id.
 """
 
 from __future__ import annotations
 
-import atexit
+import base64
+import binascii
 import hashlib
 import hmac
-import json
 import logging
 import re
-import threading
-from collections import deque
-from collections.abc import Callable, Mapping
+import secrets as random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from werkzeug.datastructures import Headers, WWWAuthenticate
 from werkzeug.exceptions import BadRequest, NotFound, Unauthorized
 
 from ..inference import InputError, ModelNotFound, ModelRepository
+from .jobs import JobQueue, ResultsFile, StoreUnavailable, open_store
+from .jobs.store import Job
+from .settings import Settings
+from .settings.sources import ConfigurationError
 
 log = logging.getLogger("wsgi_core.webhooks")
 
 SIGNATURE = "X-Hub-Signature-256"
-"""The header with `sha256=` and the hexadecimal HMAC-SHA256 of the body, as GitHub and others send it."""
+"""GitHub's header: `sha256=` and the hexadecimal HMAC-SHA256 of the body."""
 
-DELIVERY = ("X-Delivery-ID", "X-GitHub-Delivery")
-"""Headers in which senders name a delivery, the same name again when they send it again."""
+STRIPE = "Stripe-Signature"
+"""Stripe's header: `t=TIME,v1=HEX`, where HEX is the HMAC-SHA256 of `TIME.BODY`."""
 
-REMEMBERED = 10_000
-"""So many deliveries are known again; and never fewer than can wait."""
+STANDARD = "Webhook-Signature"
+"""The header of Standard Webhooks: `v1,BASE64`, the HMAC-SHA256 of `ID.TIME.BODY`, more of them after blanks."""
 
-EXIT_TIMEOUT = 10.0
-"""Seconds that the end of the interpreter waits for what was accepted, where no server has waited before."""
+STANDARD_ID, STANDARD_TIME = "Webhook-Id", "Webhook-Timestamp"
+
+DELIVERY = ("X-Delivery-ID", "X-GitHub-Delivery", STANDARD_ID)
+"""Headers in which senders name a delivery."""
+
+MAX_SIGNATURES = 10
+"""Signatures in one header that are compared; a sender that changes its secret sends two."""
 
 # RFC 9110, 15.5.2: a 401 names a scheme; for signed bodies none is registered.
 _SCHEME = WWWAuthenticate("hmac-sha256", {"header": SIGNATURE})
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_TIME = re.compile(r"\d{1,12}", re.ASCII)
+
+# An unknown source is checked against a secret, too, so that the time of the response does not tell it.
+_NO_SECRET = random.token_bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What a source has sent: its name for it, and the JSON."""
+class _Claim:
+    """What a request claims: that one of `signatures` is the one of `signed`. `identity` tells deliveries apart."""
 
-    source: str
-    id: str
-    payload: object
-
-
-class QueueFull(Exception):
-    """No more is accepted, because too much waits or because the process is about to end."""
+    signatures: tuple[bytes, ...]
+    signed: bytes
+    identity: bytes
+    timestamp: int | None = None
+    base64_secret: bool = False
 
 
 def sign(secret: bytes, body: bytes) -> str:
-    """The signature of a body, as it stands in the header `SIGNATURE`."""
+    """Return the signature of a body in GitHub's scheme, as it stands in the header `SIGNATURE`."""
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
-def find_secret(secrets: Mapping[str, Any], source: str) -> bytes:
-    """The secret of a source. Raises NotFound (404) for one that has none."""
-    if source not in secrets:
-        raise NotFound("No webhooks are taken from this source")
-    return str(secrets[source].get_secret_value()).encode()
+def is_signed(headers: Mapping[str, str]) -> bool:
+    """Return whether a request carries a signature at all, be it right or wrong."""
+    return any(name in headers for name in (SIGNATURE, STRIPE, STANDARD))
 
 
-def check_signature(secret: bytes, body: bytes, given: str) -> None:
-    """Raise Unauthorized (401) unless the body was signed with the secret.
+def unsigned() -> Unauthorized:
+    """Return the one answer (401) for an unknown source, a missing signature and a wrong one."""
+    return Unauthorized("The delivery is not signed with the secret of this source", www_authenticate=_SCHEME)
 
-    Compared in a time that does not depend on where the two differ.
+
+def read_delivery(
+    secrets: Mapping[str, Any], source: str, headers: Headers, body: bytes, tolerance: float, read: Callable[[], object]
+) -> Job:
+    """Return the job that a signed delivery asks for; `read` parses the body when the signature is right.
+
+    Raises Unauthorized (401) unless the body is signed with the secret of the source, and signed within `tolerance`
+    seconds where the signature covers a time; BadRequest (400) for an id that does not fit into a log; NotFound (404)
+    if no source has a secret at all.
     """
-    if not hmac.compare_digest(sign(secret, body).encode(), given.encode("latin-1", "replace")):
-        raise Unauthorized(f"{SIGNATURE} is not the signature of this body", www_authenticate=_SCHEME)
+    if not secrets:
+        raise NotFound("This service takes no webhooks")
+    claim = _read_claim(headers, body)
+    check_signature(secrets[source].get_secret_value().encode() if source in secrets else _NO_SECRET, claim)
+    if source not in secrets:
+        raise unsigned()
+    if claim.timestamp is not None and abs(time.time() - claim.timestamp) > tolerance:
+        raise Unauthorized("The delivery was signed too long ago, or a clock is wrong", www_authenticate=_SCHEME)
+    key = hashlib.sha256(source.encode() + b"\0" + claim.identity).hexdigest()
+    return Job(key, source, delivery_id(headers, body), read(), time.time())
+
+
+def check_signature(secret: bytes, claim: _Claim) -> None:
+    """Raise Unauthorized (401) unless one of the claim's signatures was made with the secret.
+
+    The comparison takes the same time wherever two signatures differ.
+    """
+    expected = hmac.digest(_decoded(secret) if claim.base64_secret else secret, claim.signed, "sha256")
+    # Every one is compared, so that the time does not tell which of them was right.
+    if not sum(hmac.compare_digest(expected, given) for given in claim.signatures):
+        raise unsigned()
 
 
 def delivery_id(headers: Headers, body: bytes) -> str:
-    """The sender's name for a delivery; without one the body's digest, so that only another body is another one.
+    """Return the sender's name for a delivery, or the digest of the body if the sender gives none.
 
     Raises BadRequest (400) for a name that does not fit into a log.
     """
@@ -87,107 +123,90 @@ def delivery_id(headers: Headers, body: bytes) -> str:
     if given is None:
         return hashlib.sha256(body).hexdigest()
     if not _ID.fullmatch(given):
-        raise BadRequest("A delivery's name has 1 to 128 letters, digits and . _ : -")
+        raise BadRequest("The id of a delivery must have 1 to 128 letters, digits and . _ : -")
     return given
 
 
-class WebhookQueue:
-    """At most `size` deliveries that wait, and one worker, which hands them to `job` in the order they came in.
+def _read_claim(headers: Headers, body: bytes) -> _Claim:
+    if STANDARD in headers:
+        return _standard(headers, body)
+    if STRIPE in headers:
+        return _stripe(headers[STRIPE], body)
+    name, _, value = headers.get(SIGNATURE, "").partition("=")
+    return _Claim(tuple(_from_hex([value] if name == "sha256" else [])), body, body)
 
-    The worker starts with the first delivery, so that it lives in the process that serves also after a fork.
-    A job that fails is logged; the next one is done all the same.
-    """
 
-    def __init__(self, job: Callable[[Delivery], None], size: int) -> None:
-        self._job = job
-        self._size = size
-        self._waiting: deque[Delivery] = deque()
-        self._seen: dict[tuple[str, str], None] = {}
-        self._busy = self._closed = False
-        self._changed = threading.Condition()
-        self._worker: threading.Thread | None = None
+def _stripe(header: str, body: bytes) -> _Claim:
+    parts = [part.strip().partition("=") for part in header.split(",")[: MAX_SIGNATURES + 1]]
+    time_signed = next((value for name, _, value in parts if name == "t"), "")
+    signatures = _from_hex(value for name, _, value in parts if name == "v1")
+    # When Stripe sends an event again, it signs the same body with another time.
+    return _Claim(tuple(signatures), time_signed.encode("latin-1", "replace") + b"." + body, body, _time(time_signed))
 
-    def accept(self, delivery: Delivery) -> bool:
-        """Take a delivery; False if it was taken before. Raises `QueueFull`."""
-        key = delivery.source, delivery.id
-        with self._changed:
-            if key in self._seen:
-                return False
-            if self._closed or len(self._waiting) >= self._size:
-                raise QueueFull
-            self._seen[key] = None
-            if len(self._seen) > max(REMEMBERED, 2 * self._size):
-                del self._seen[next(iter(self._seen))]
-            self._waiting.append(delivery)
-            self._start()
-            self._changed.notify_all()
-        return True
 
-    def drain(self, timeout: float) -> bool:
-        """Wait until everything that was accepted is done; False if that takes longer than `timeout` seconds."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout)
+def _standard(headers: Headers, body: bytes) -> _Claim:
+    name, time_signed = headers.get(STANDARD_ID, ""), headers.get(STANDARD_TIME, "")
+    given = [part.partition(",") for part in headers[STANDARD].split(" ")[:MAX_SIGNATURES]]
+    signatures = tuple(_from_base64(value) for version, _, value in given if version == "v1")
+    identity = name.encode("latin-1", "replace") + b"." + body
+    signed = b".".join([name.encode("latin-1", "replace"), time_signed.encode("latin-1", "replace"), body])
+    return _Claim(signatures, signed, identity, _time(time_signed), base64_secret=True)
 
-    def close(self, timeout: float) -> bool:
-        """Accept nothing more, and `drain`. Then the worker ends. May be called more than once."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        atexit.unregister(self._close_at_exit)
-        done = self.drain(timeout)
-        if not done:
-            log.error("%d webhooks that were accepted are not done", len(self._waiting) + self._busy)
-        return done
 
-    def _close_at_exit(self) -> None:
-        self.close(EXIT_TIMEOUT)
+def _time(text: str) -> int:
+    return int(text) if _TIME.fullmatch(text) else 0
 
-    def _start(self) -> None:
-        if self._worker is None or not self._worker.is_alive():
-            self._worker = threading.Thread(target=self._work, name="webhooks", daemon=True)
-            self._worker.start()
-            atexit.register(self._close_at_exit)
 
-    def _work(self) -> None:
-        while (delivery := self._next()) is not None:
-            try:
-                self._job(delivery)
-            except Exception:
-                log.exception("webhook %s %s: the job has failed", delivery.source, delivery.id)
+def _from_hex(values: Any) -> Iterator[bytes]:
+    for value in values:
+        try:
+            yield bytes.fromhex(value) if len(value) == 64 else b""
+        except ValueError:
+            yield b""
 
-    def _next(self) -> Delivery | None:
-        """The next delivery, as soon as there is one; None when there will be none. The one before is done."""
-        with self._changed:
-            self._busy = False
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            if not self._waiting:
-                return None
-            self._busy = True
-            return self._waiting.popleft()
+
+def _from_base64(value: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _decoded(secret: bytes) -> bytes:
+    """Return the key in a secret of Standard Webhooks, `whsec_BASE64`; another secret is a key as it is."""
+    found = _from_base64(secret.removeprefix(b"whsec_").decode("latin-1"))
+    return found if secret.startswith(b"whsec_") and found else secret
 
 
 class PredictJob:
-    """The job of the service: predict what the payload asks for, as `/predict` takes it, with the model `name`.
+    """The work of the service's jobs: predict for the payload, as `/predict` takes it, with the model `name`.
 
-    The outcome is a line of JSON at the end of the file `results`, if there is one, and a line in the log without
-    what anybody's data say.
+    What went wrong with the payload is an outcome too, `{"error": ...}`. The log says nothing of the payload.
     """
 
-    def __init__(self, models: ModelRepository, results: Path | None, name: str = "churn") -> None:
+    def __init__(self, models: ModelRepository, name: str = "churn") -> None:
         self._models = models
-        self._results = results
         self._name = name
 
-    def __call__(self, delivery: Delivery) -> None:
-        """Do it."""
+    def __call__(self, job: Job) -> dict[str, Any]:
+        """Return the outcome, as a line of the file of results has it."""
         try:
-            outcome = self._models.get(self._name).predict(delivery.payload)
+            outcome = self._models.get(self._name).predict(job.payload)
         except (InputError, ModelNotFound) as error:
             outcome = {"error": str(error)}
-        if self._results is not None:
-            line = json.dumps({"source": delivery.source, "delivery": delivery.id, **outcome})
-            with open(self._results, "a", encoding="utf-8", newline="\n") as file:
-                file.write(line + "\n")
-        how = "refused" if "error" in outcome else "predicted"
-        log.info("webhook %s %s: %s", delivery.source, delivery.id, how)
+        log.info("webhook %s %s: %s", job.source, job.id, "refused" if "error" in outcome else "predicted")
+        return {"source": job.source, "delivery": job.id, **outcome}
+
+
+def open_jobs(settings: Settings, models: ModelRepository) -> JobQueue:
+    """Return the running queue of webhooks' jobs. Raises ConfigurationError if their store cannot be written."""
+    password = settings.job_store_password.get_secret_value() if settings.job_store_password else None
+    results = ResultsFile(settings.webhook_results) if settings.webhook_results else None
+    try:
+        store = open_store(settings.job_store, password, settings.webhook_results)
+        store.check_durable()
+    except StoreUnavailable as error:
+        raise ConfigurationError([f"job_store: {error}"]) from error
+    queue = JobQueue(store, PredictJob(models), results, settings.webhook_queue)
+    queue.start()
+    return queue

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -39,9 +40,11 @@ def main(examples: int, frameworks: tuple[str, ...]) -> None:
 def check(framework: str, name: str, examples: int) -> int:
     """One pass over one service; schemathesis's exit code, or 1 if the service's log tells of an error."""
     settings, options = PASSES[name]
-    settings = {"WSGI_CORE_WEBHOOK_SECRETS": f"{SOURCE}={SECRET}", **settings}
-    with Server("-m", "wsgi_core", "serve", "--port", "0", "--framework", framework, **settings) as server:
-        server.ready()
+    command = ["-m", "wsgi_core", "serve", "--port", "0", "--framework", framework]
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        store = {"WSGI_CORE_JOB_STORE": str(Path(folder) / "jobs")}
+        settings = {"WSGI_CORE_WEBHOOK_SECRETS": f"{SOURCE}={SECRET}", **store, **settings}
+        server = stack.enter_context(Server(*command, **settings)).ready()
         click.echo(f"\n== {framework} {name}", nl=True)
         code = schemathesis(f"http://{server.host}:{server.port}/openapi.json", examples, options)
     said = [line for line in server.lines if "Traceback" in line or " ERROR " in line]

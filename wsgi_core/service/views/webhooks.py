@@ -1,31 +1,33 @@
-"""Webhooks: signed deliveries, accepted at once and worked on later."""
+"""Webhooks: signed deliveries, accepted at once and done later as jobs."""
 
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 from werkzeug.exceptions import ServiceUnavailable
 
 from wsgi_core import Blueprint, current_app, jsonify, request
-from wsgi_core.shared.webhooks import SIGNATURE, Delivery, QueueFull, check_signature, delivery_id, find_secret
+from wsgi_core.shared.jobs import QueueFull
+from wsgi_core.shared.webhooks import read_delivery
 
 
 def blueprint() -> Blueprint:
-    """The route /webhooks/<source>."""
+    """Return the blueprint of the route /webhooks/<source>."""
     api = Blueprint("webhooks", __name__)
 
     @api.post("/webhooks/<source>")
     def receive(source: str) -> t.Any:
-        """A signed delivery, as /predict takes it: 202, and the prediction is made later"""
+        """Accept a signed delivery for /predict, commit it to disk, and predict later"""
         settings = current_app.extensions["settings"]
-        secret = find_secret(settings.webhook_secrets, source)
-        body = request.get_data()
-        check_signature(secret, body, request.headers.get(SIGNATURE, ""))
-        delivery = Delivery(source, delivery_id(request.headers, body), request.get_json(force=True))
+        read = partial(request.get_json, force=True)
+        job = read_delivery(
+            settings.webhook_secrets, source, request.headers, request.get_data(), settings.webhook_tolerance, read
+        )
         try:
-            is_new = current_app.extensions["webhooks"].accept(delivery)
+            is_new = current_app.extensions["jobs"].accept(job)
         except QueueFull as error:
-            raise ServiceUnavailable("Too much is waiting", retry_after=settings.retry_after) from error
-        return jsonify(status="accepted" if is_new else "duplicate", delivery=delivery.id), 202
+            raise ServiceUnavailable(f"Not accepted: {error}", retry_after=settings.retry_after) from error
+        return jsonify(status="accepted" if is_new else "duplicate", delivery=job.id), 202
 
     return api

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\s/,]+)$")]
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
 Secret = Annotated[SecretStr, Field(min_length=16)]
+JobStorePlace = Annotated[str, Field(pattern=r"^(rediss?://[^\s/?#@]+(/\d*)?|[^:]*|[A-Za-z]:[^:]*)$", min_length=1)]
 EndpointURL = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 
 OwnPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
@@ -153,12 +154,23 @@ class Settings(BaseModel):
         json_schema_extra={"answer": "401"},
     )  # fmt: skip
     webhook_queue: int = Field(
-        default=1000, ge=1, le=1_000_000, description="Accepted webhooks that may wait to be worked on.",
+        default=1000, ge=1, le=1_000_000, description="Accepted webhooks that may wait to be done.",
         json_schema_extra={"answer": "503, Retry-After"},
     )  # fmt: skip
     webhook_results: Path | None = Field(
         default=None, description="A file to which the outcome of each webhook is added, a JSON object a line."
     )
+    webhook_tolerance: float = Field(
+        default=300, gt=0, le=86_400,
+        description="Seconds between the time in a webhook's signature and now, for senders that sign a time.",
+        json_schema_extra={"answer": "401"},
+    )  # fmt: skip
+    job_store: JobStorePlace | None = Field(
+        default=None,
+        description="Where accepted webhooks wait: an SQLite file, or redis://HOST:PORT/DB. By default: beside"
+        " webhook_results.",
+    )
+    job_store_password: SecretStr | None = Field(default=None, min_length=1, description="The password of that Redis.")
     chat_url: EndpointURL | None = Field(
         default=None,
         description="An OpenAI-compatible endpoint (http://127.0.0.1:11434/v1) that writes the answers of /rag-chat;"

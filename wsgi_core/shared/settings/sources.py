@@ -157,8 +157,11 @@ def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _from_folder(file: Path, name: str, value: object) -> object:
-    takes_path = _mentions(Settings.model_fields[name].annotation, Path)
-    return file.parent / value if takes_path and isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if name == "job_store":
+        return value if "://" in value else str(file.parent / value)
+    return file.parent / value if _mentions(Settings.model_fields[name].annotation, Path) else value
 
 
 def _from_environ(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Value]:

@@ -1,0 +1,113 @@
+"""``wsgi-core jobs``: list what webhooks have left to do, retry dead letters, purge them."""
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+from pathlib import Path
+
+import click
+
+from ..shared.jobs import JobStore, StoreUnavailable, open_store
+from ..shared.settings.options import load_for_command
+
+FILE = click.Path(path_type=Path)
+
+
+@click.group("jobs", short_help="List, retry and purge webhooks' jobs.")
+@click.option("--config", type=FILE, metavar="FILE", help="The TOML file with the settings.")
+@click.option("--job-store", metavar="TEXT", help="The SQLite file or redis:// URL. [default: as the settings say]")
+@click.option("--webhook-results", metavar="PATH", help="The file of results beside which the store is by default.")
+@click.pass_context
+def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | None) -> None:
+    """List the accepted webhooks that are not done, retry those that have failed for good, or purge jobs.
+
+    The server may run meanwhile. The store is found by the same settings as the server finds it.
+    """
+    settings = load_for_command(config, options).settings
+    password = settings.job_store_password.get_secret_value() if settings.job_store_password else None
+    try:
+        ctx.obj = open_store(settings.job_store, password, settings.webhook_results)
+    except StoreUnavailable as error:
+        raise click.ClickException(str(error)) from error
+    ctx.call_on_close(ctx.obj.close)
+
+
+@jobs_command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each job, with its payload.")
+@click.pass_obj
+def list_command(store: JobStore, as_json: bool) -> None:
+    """List queued, running, delayed and dead jobs, the oldest first."""
+    jobs = _or_exit(lambda: _read(store))
+    for job in jobs:
+        click.echo(json.dumps(job) if as_json else _line(job))
+    if not jobs and not as_json:
+        click.echo("no jobs")
+
+
+@jobs_command.command("retry")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--all", "every", is_flag=True, help="Every dead letter.")
+@click.pass_obj
+def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
+    """Queue dead letters again; a running server does them at once. A KEY may be cut off after some digits.
+
+    If the process that ran a job was killed while it recorded the outcome, the outcome may be recorded again.
+    """
+    for key in _or_exit(lambda: _chosen(store.dead(), keys, every)):
+        _or_exit(lambda key=key: store.revive(key))  # type: ignore[misc]
+        click.echo(f"queued  {key[:12]}")
+
+
+@jobs_command.command("purge")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--all", "every", is_flag=True, help="Every dead letter.")
+@click.pass_obj
+def purge_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
+    """Delete jobs without doing them: those of the KEYs, whatever their state, or every dead letter."""
+    for key in _or_exit(lambda: _chosen(store.dead() if every else {**store.states(), **store.dead()}, keys, every)):
+        _or_exit(lambda key=key: store.remove(key))  # type: ignore[misc]
+        click.echo(f"purged  {key[:12]}")
+
+
+def _read(store: JobStore) -> list[dict[str, t.Any]]:
+    found = []
+    for key, state in {**store.states(), **store.dead()}.items():
+        if job := store.job(key):
+            found.append(
+                {
+                    "key": key, "source": job.source, "delivery": job.id, "state": state.phase,
+                    "attempts": state.attempts, "accepted": job.accepted, "error": state.error, "payload": job.payload,
+                }
+            )  # fmt: skip
+    return sorted(found, key=lambda job: job["accepted"])
+
+
+def _line(job: t.Mapping[str, t.Any]) -> str:
+    accepted = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job["accepted"]))
+    tried = f"{job['attempts']} attempts" if job["attempts"] else ""
+    parts = [job["key"][:12], f"{job['state']:<8}", accepted, job["source"], job["delivery"], tried, job["error"]]
+    return "  ".join(filter(None, parts))
+
+
+def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> list[str]:
+    """Return the keys that begin with what was given. Raises click.UsageError, or ClickException for none or two."""
+    if every == bool(keys):
+        raise click.UsageError("give the keys of jobs, as `wsgi-core jobs list` shows them, or --all")
+    if every:
+        return sorted(known)
+    chosen = []
+    for given in keys:
+        found = [key for key in known if key.startswith(given)]
+        if len(found) != 1:
+            raise click.ClickException(f"{len(found) or 'no'} jobs here have a key that begins with {given}")
+        chosen += found
+    return chosen
+
+
+def _or_exit(action: t.Callable[[], t.Any]) -> t.Any:
+    try:
+        return action()
+    except StoreUnavailable as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,228 @@
+"""The worker of a process: it does what any process has accepted, one job at a time."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+
+from .results import ResultsFile
+from .store import DELAYED, Job, JobStore, State, StoreUnavailable
+
+log = logging.getLogger("wsgi_core.jobs")
+
+MAX_ATTEMPTS = 8
+"""Attempts after which a job is a dead letter."""
+
+MAX_DELAY_SECONDS = 300.0
+"""The longest delay between two attempts; the first one is a second, and each is twice the one before."""
+
+POLL_SECONDS = 0.5
+"""Seconds between two looks for jobs that other processes have accepted, and for jobs that are due again."""
+
+RECORDER_SECONDS = 60.0
+"""Seconds between two looks at a job whose outcome another machine is recording."""
+
+EXIT_SECONDS = 10.0
+"""Seconds for which the end of the interpreter waits for queued jobs. What is left stays in the store."""
+
+
+class QueueFull(Exception):
+    """No job is accepted: too many wait, the process is about to end, or the store cannot be written."""
+
+
+class JobQueue:
+    """At most `size` jobs that wait in a store, and one worker thread in this process that does them.
+
+    `work` returns the outcome of a job. If `work` raises, the job is tried again with a growing delay, and after
+    `MAX_ATTEMPTS` it is a dead letter. `results`, if there is one, gets every outcome once.
+    """
+
+    def __init__(
+        self, store: JobStore, work: Callable[[Job], Mapping[str, object]], results: ResultsFile | None, size: int
+    ) -> None:
+        self.store = store
+        self._work_on = work
+        self._results = results
+        self._size = size
+        self._begin()
+        _queues.add(self)
+
+    def _begin(self) -> None:
+        self._closed = False
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._running: tuple[str, State] | None = None
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the worker, which also does what earlier processes have left. A second call does nothing."""
+        with self._lock:
+            if self._threads or self._closed:
+                return
+            loops = {"jobs": self._work, "jobs due": self._look_after}
+            self._threads = [threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops.items()]
+            for thread in self._threads:
+                thread.start()
+        atexit.register(self._close_at_exit)
+
+    def accept(self, job: Job) -> bool:
+        """Commit a job to the store; return False if the store knows it already. Raises `QueueFull`."""
+        try:
+            if self._closed:
+                raise QueueFull("the process is about to end")
+            if self.store.waiting() >= self._size:
+                if self.store.is_done(job) or self.store.job(job.key):
+                    return False
+                raise QueueFull("too many jobs are waiting")
+            is_new = self.store.add(job)
+        except StoreUnavailable as error:
+            log.error("no job is accepted: %s", error)
+            raise QueueFull("the job cannot be stored") from error
+        self.start()
+        self._wake.set()
+        return is_new
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until no job is queued or running; return False if that takes longer than `timeout` seconds."""
+        until = time.monotonic() + timeout
+        while self._busy():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def close(self, timeout: float) -> bool:
+        """Accept no more jobs, `drain`, and end the worker. What is not done stays in the store."""
+        self._closed = True
+        atexit.unregister(self._close_at_exit)
+        done = self.drain(timeout) if self._threads else True
+        self._stop_threads(timeout)
+        if not done:
+            log.warning("jobs that were accepted wait in %s for the next start", self.store.location)
+        self.store.close()
+        return done
+
+    def _stop_threads(self, timeout: float) -> None:
+        self._stop.set()
+        self._wake.set()
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def _close_at_exit(self) -> None:
+        self.close(EXIT_SECONDS)
+
+    def _busy(self) -> bool:
+        try:
+            return any(state.phase != DELAYED for state in self.store.states().values())
+        except StoreUnavailable:
+            return False
+
+    # The worker
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            try:
+                taken = self.store.take(MAX_ATTEMPTS)
+                if taken is not None:
+                    self._do(*taken)
+                    continue
+            except StoreUnavailable as error:
+                log.error("the store of jobs: %s", error)
+            self._wake.wait(POLL_SECONDS)
+            self._wake.clear()
+
+    def _do(self, job: Job, state: State) -> None:
+        with self._lock:
+            self._running = job.key, state
+        try:
+            self._finish(job, state)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            log.exception("job %s %s has failed", job.source, job.id)
+            self._retry_or_bury(job, state, f"{type(error).__name__}: {error}"[:500])
+        finally:
+            with self._lock:
+                self._running = None
+
+    def _finish(self, job: Job, state: State) -> None:
+        """Do a job, and record its outcome unless another process has done so."""
+        outcome = self._work_on(job)
+        recorder = self._results.recorder if self._results else ""
+        marked_by = self.store.mark_done(job, recorder)
+        if marked_by not in (None, recorder):
+            # The other machine removes the job when it has recorded the outcome. If it was killed before, only it can
+            # know whether it has: the job waits for it.
+            with self._lock:
+                self._running = None
+                waits = State(DELAYED, time.time() + RECORDER_SECONDS, error=f"is being recorded by {marked_by}")
+                self.store.replace_state(job.key, waits)
+            return
+        if self._results:
+            self._results.append(job.key, outcome, sole_until=0 if marked_by else state.due)
+        with self._lock:
+            self._running = None
+            self.store.remove(job.key)
+
+    def _retry_or_bury(self, job: Job, state: State, error: str) -> None:
+        with self._lock:
+            self._running = None
+            if state.attempts >= MAX_ATTEMPTS:
+                self.store.bury(job.key, state, error)
+                return
+            delay = min(MAX_DELAY_SECONDS, 2.0 ** (state.attempts - 1))
+            self.store.set_state(job.key, State(DELAYED, time.time() + delay, state.attempts, error))
+
+    def _look_after(self) -> None:
+        """Renew the lease of the running job, and queue jobs that are due again."""
+        month = None
+        while not self._stop.is_set():
+            try:
+                with self._lock:
+                    if self._running:
+                        self.store.renew(*self._running)
+                if self.store.requeue_due():
+                    self._wake.set()
+                if month != (month := time.gmtime()[:2]):
+                    self.store.forget_old()
+            except StoreUnavailable as error:
+                log.error("the store of jobs: %s", error)
+            self._stop.wait(POLL_SECONDS)
+
+
+_queues: weakref.WeakSet[JobQueue] = weakref.WeakSet()
+
+
+_closed_for_fork: set[JobStore] = set()
+
+
+def _before_fork() -> None:
+    _closed_for_fork.update(queue.store for queue in list(_queues))
+    for store in _closed_for_fork:
+        store.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    while _closed_for_fork:
+        _closed_for_fork.pop().after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    """Start a worker of the child's own, for a fork copies no thread but the one that calls it."""
+    while _closed_for_fork:
+        _closed_for_fork.pop().after_fork_in_child()
+    for queue in list(_queues):
+        was_running = bool(queue._threads)
+        queue._begin()
+        if was_running:
+            queue.start()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -1,0 +1,61 @@
+"""The file of outcomes: one line of JSON for each job, and never two for the same job."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from filelock import FileLock
+
+
+class ResultsFile:
+    """A file to which the processes of one machine append, one at a time.
+
+    A process that is killed may leave a line without its end, or a line whose job is not yet marked as recorded.
+    `append` removes the first and finds the second.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recorder = f"{socket.gethostname()}:{path.resolve()}"
+
+    def append(self, key: str, outcome: Mapping[str, object], sole_until: float) -> None:
+        """Append the outcome of the job `key`, unless the file has it, and wait for the disk.
+
+        Until the Unix time `sole_until` no other process can have the job, and the file is not searched. Raises
+        OSError, and filelock.Timeout, which is one.
+        """
+        line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
+        with FileLock(f"{self.path}.lock", timeout=30), open(self.path, "a+b") as file:
+            _cut_unfinished_line(file.fileno(), self.path)
+            if time.time() >= sole_until and self._has(key):
+                return
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _has(self, key: str) -> bool:
+        end = f'"sha256": "{key}"}}\n'.encode()
+        with open(self.path, "rb") as file:
+            return any(line.endswith(end) for line in file)
+
+
+def _cut_unfinished_line(descriptor: int, path: Path) -> None:
+    """Truncate the file behind its last line break."""
+    size = os.fstat(descriptor).st_size
+    with open(path, "rb") as file:
+        position = size
+        while position > 0:
+            start = max(0, position - 65536)
+            file.seek(start)
+            found = file.read(position - start).rfind(b"\n")
+            if found >= 0:
+                position = start + found + 1
+                break
+            position = start
+    if position < size:
+        os.truncate(descriptor, position)
