@@ -251,15 +251,24 @@ def report(results: Path) -> None:
     "--readme", "target", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("README.md")
 )
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/overhead.svg"))
-def readme(results: Path, target: Path, plot: Path) -> None:
-    """Write the figures of a result file between the markers of the README, and the plot."""
+@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/measure/results.md"))
+@click.option("--published", type=click.Path(dir_okay=False, path_type=Path), default=None)
+def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
+    """Write the figures of a result file between the markers of the README, the plot, and the page of all results.
+
+    With --published the file itself is kept there, for comparisons.
+    """
     from loadtests.instrument.results import Results
     from loadtests.report import analysis
-    from loadtests.report.readme import write
+    from loadtests.report.readme import results_page, write
 
     with _one_line_errors():
         found = Results.read(results)
-        write(found, analysis.summarise(found), target, plot)
+        summary = analysis.summarise(found)
+        write(found, summary, target, plot)
+        _write_page(page, results_page(found, summary))
+        if published:
+            found.write(published)
 
 
 @overhead.command()
@@ -328,14 +337,20 @@ def _write_page(target: Path, text: str) -> None:
 
 
 @overhead.command()
-@click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("old")
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--threshold", default=5.0, show_default=True, type=click.FloatRange(min=0),
     help="Percent by which something must have become dearer, with its whole interval.",
 )  # fmt: skip
-def compare(old: Path, new: Path, threshold: float) -> None:
+@click.option(
+    "--elsewhere", is_flag=True,
+    help="The files may be of different machines: only costs in multiples of the bare callable are compared.",
+)  # fmt: skip
+def compare(old: str, new: Path, threshold: float, elsewhere: bool) -> None:
     """Tell whether NEW is slower than OLD: two result files of one study, or of the same --apps.
+
+    OLD may be "published": the results of this project's README, measured elsewhere.
 
     \b
     Exit codes: 0 nothing became dearer; 1 something did; 2 wrong usage;
@@ -345,7 +360,10 @@ def compare(old: Path, new: Path, threshold: float) -> None:
     from loadtests.report import comparison, terminal
 
     try:
-        found = comparison.compare(Results.read(old), Results.read(new), threshold / 100)
+        before = Results.read(comparison.PUBLISHED if old == "published" else Path(old))
+        here = before.environment.get("cpu") == (after := Results.read(new)).environment.get("cpu")
+        elsewhere = elsewhere or (old == "published" and not here)
+        found = comparison.compare(before, after, threshold / 100, elsewhere)
     except ResultError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(comparison.UNKNOWN)

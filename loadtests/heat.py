@@ -142,8 +142,7 @@ def _predicted(states: Sequence[State], served: dict[str, Estimate]) -> tuple[fl
     flask = np.maximum.accumulate([state.prices[FLASK].value for state in states])
     value, low, high = (float(np.interp(place, places, flask)) for place in found)
     # What is not known of the states themselves comes on top of what is not known of wsgi_core's served price.
-    own_reach = max(
-        state.prices[OWN].half_width * (flask[-1] - flask[0]) / max(own[-1] - own[0], 1e-9) for state in states
-    )
+    per_own = (flask[-1] - flask[0]) / max(own[-1] - own[0], 1e-9)
+    own_reach = per_own * max(state.prices[OWN].half_width for state in states)
     reach = math.hypot(own_reach, max(state.prices[FLASK].half_width for state in states))
     return found[0], Estimate(value, value - math.hypot(value - low, reach), value + math.hypot(high - value, reach))

@@ -184,9 +184,13 @@ def _wait(server: Server, seconds: float = 60.0) -> None:
             if _is_ready(server):
                 return
         time.sleep(0.05)
-    log = (server.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-2000:]
     started = " ".join(server.service.arguments)
-    raise RunFailed(f"{server.service.name}: the server does not start: python {started}\n{log}".rstrip(), 5)
+    raise RunFailed(f"{server.service.name}: the server does not start: python {started}\n{_log(server)}".rstrip(), 5)
+
+
+def _log(server: Server) -> str:
+    """What a server has written to standard error, its last part."""
+    return (server.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-2000:]
 
 
 def _is_ready(server: Server) -> bool:
@@ -222,7 +226,12 @@ def check(servers: Sequence[Server], load: Load) -> None:
 
 
 def _ask_all(server: Server, requests: Sequence[Request]) -> list[Response]:
-    responses = [ask(server.address, request) for request in requests]
+    try:
+        responses = [ask(server.address, request) for request in requests]
+    except (OSError, http.client.HTTPException) as error:
+        raise RunFailed(
+            f"{server.service.name}: the server does not answer: {error!r}\n{_log(server)}".rstrip(), 5
+        ) from error
     for request, response in zip(requests, responses, strict=True):
         check_status(server.service.name, request, response)
     return responses

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from loadtests import curve
 from loadtests.instrument.results import ResultError, Results
-from loadtests.report.analysis import ExperimentSummary, Summary
+from loadtests.report.analysis import Cost, ExperimentSummary, Summary
 from loadtests.report.answer import answer
 from loadtests.report.charts import bars_of
-from loadtests.report.format import Table, machine, render
-from loadtests.report.tables import experiment_table, load_table
-from loadtests.report.tutorials import crossing_table
+from loadtests.report.format import Table, machine, number, render, with_interval
+from loadtests.report.tables import experiment_table, load_table, warnings
+from loadtests.report.tutorials import crossing_table, share_table
 
 BEGIN = "<!-- overhead: begin, written by `python -m loadtests readme` -->"
 END = "<!-- overhead: end -->"
+SHOWN = ("raw callable", "wsgi_core", "Flask")
 
 
 class NoMarkers(ResultError):
@@ -26,23 +27,49 @@ class NoLadder(ResultError):
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:
-    """Return what stands between the markers: the finding, ladder and plot, peers, the services served, crossings."""
+    """Return what stands between the markers: the finding, three rungs of the ladder, the plot."""
+    said = answer(results, summary, curve.summarise(results)).headline
+    values = {"said": said, "ladder": three_rungs(summary), "plot": plot, "machine": machine(results)}
+    return render("readme.md", begin=BEGIN, end=END, **values).rstrip("\n")
+
+
+def three_rungs(summary: Summary) -> Table:
+    """Return a row for the floor, the core and Flask: the ratio first, then the cost."""
+    ladders = _alike(summary)
+    heads = [""]
+    for one in ladders:
+        heads += [f"{one.key} model: ÷ {one.reference}", "µs"]
+    rows = [
+        [name, *(cell for one in ladders for cell in (_ratio(one.cost(name), one), with_interval(one.cost(name).cost)))]
+        for name in SHOWN
+    ]
+    return Table("", heads, rows)
+
+
+def _ratio(cost: Cost, one: ExperimentSummary) -> str:
+    return "1" if cost.name == one.reference else number(cost.to_reference.value)
+
+
+def _alike(summary: Summary) -> list[ExperimentSummary]:
+    """The ladders with the rungs of the first one."""
+    first, *others = [one for one in summary.experiments if one.ladder]
+    rungs = [cost.name for cost in first.costs]
+    return [first, *(one for one in others if [cost.name for cost in one.costs] == rungs)]
+
+
+def results_page(results: Results, summary: Summary) -> str:
+    """Return the page with all the figures that the README has no room for."""
     found = curve.summarise(results)
     peers = summary.experiment("peers")
-    # On other servers too it is measured; the report has those.
-    loads = [load_table(load) for load in summary.loads if load.server == "waitress"]
-    tables = [*([experiment_table(peers)] if peers else []), *loads]
-    tables += [crossing_table(found)] if found and found.points else []
-    said = answer(results, summary, found).lines
-    values = {"said": said, "ladder": short_ladder(summary), "plot": plot, "tables": tables}
-    return render("readme.md", begin=BEGIN, end=END, machine=machine(results), **values).rstrip("\n")
+    tables = [*([experiment_table(peers)] if peers else []), *map(load_table, summary.loads)]
+    tables += [crossing_table(found), share_table(found)] if found and found.points else []
+    values = {"said": answer(results, summary, found).lines, "ladder": short_ladder(summary), "tables": tables}
+    return render("results.md", machine=machine(results), notes=warnings(results, summary), **values)
 
 
 def short_ladder(summary: Summary) -> Table:
-    """One row for each rung: its cost with the null model and with churn, and its share of Flask's."""
-    first, *others = [one for one in summary.experiments if one.ladder]
-    rungs = [cost.name for cost in first.costs]
-    ladders = [first, *(one for one in others if [cost.name for cost in one.costs] == rungs)]
+    """Return one row for each rung: its cost with the null model and with churn, and its share of Flask's."""
+    ladders = _alike(summary)
     full = [experiment_table(one) for one in ladders]
     heads = ["CPU time of one request, µs"]
     for one in ladders:

@@ -127,11 +127,15 @@ def test_a_file_without_a_ladder_is_refused_for_the_readme(tmp_path):
         readme.write(given, summarise(given), target, tmp_path / "plot.svg")
 
 
-def test_the_readme_gets_crossings_and_peers(found):
-    text = readme.section(found, summarise(found), "plot.svg")
-    assert "| Flask | 55.0 µs (55.0 µs to 55.0 µs) |" in text
-    assert "| Bottle | 20.0 |" in text
+def test_the_readme_gets_three_rungs_and_the_page_of_results_all(found):
+    text, page_text = readme.section(found, summarise(found), "plot.svg"), readme.results_page(found, summarise(found))
     assert "\n\nFlask costs 4.33 times what wsgi_core does" in text
+    assert [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| ")][2:] == [
+        "| raw callable", "| wsgi_core", "| Flask",
+    ]  # fmt: skip
+    assert "| Bottle | 20.0 |" in page_text
+    assert "| Flask | 55.0 µs (55.0 µs to 55.0 µs) |" in page_text
+    assert "| + Response |" in page_text
 
 
 # Plots
