@@ -46,7 +46,7 @@ class Overhead(click.Group):
 
 
 def _server_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """The servers in a list with commas, in the order in which they are known."""
+    """Return the servers in a list with commas, in the order in which they are known."""
     wanted = {name.strip() for name in value.split(",")} if value else set()
     if unknown := sorted(wanted.difference(SERVERS)):
         raise click.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(SERVERS)}")

@@ -79,7 +79,7 @@ def study() -> Study:
 
 
 def _pauses() -> list[Experiment]:
-    """A pause of no time and one of ``PAUSE`` µs, in Flask and in the bare callable, hot and cold."""
+    """Return a pause of no time and one of ``PAUSE`` µs, in Flask and in the bare callable, hot and cold."""
     found = []
     for place, factory in ((FLASK, "create_app"), (FLOOR, "create_bare")):
         made = tuple(
@@ -123,7 +123,7 @@ def _slope(result: ExperimentResult) -> Estimate:
 
 
 def _served(results: Results) -> dict[str, Estimate]:
-    """What serving wsgi_core and Flask costs more than serving the bare callable, paired by runs."""
+    """Return what serving wsgi_core and Flask costs more than serving the bare callable, paired by runs."""
     runs = [run for load in results.loads if load.mode == "rate" and load.key == f"{KEY}_rate" for run in load.runs]
     cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
     pairs = sorted({pair for pair, _ in cpu})

@@ -189,7 +189,7 @@ def _tutorial(name: str, via: str, *own_fields: str) -> Contender:
 
 
 def _case(key: str, title: str, library: str = "") -> Experiment:
-    """A case of both frameworks, and what ``library`` makes of it: their common part, without either of them."""
+    """Return a case of both frameworks, and what ``library`` makes of it: their common part alone."""
     contenders = (
         Contender("wsgi_core", "loadtests.rungs.core_cases:create_app"),
         Contender("Flask", "loadtests.rungs.flask_cases:create_app"),
@@ -199,7 +199,7 @@ def _case(key: str, title: str, library: str = "") -> Experiment:
 
 
 def phase_name(framework: str, phase: str) -> str:
-    """The contender that carries out a request of ``framework`` up to ``phase``."""
+    """Return the contender that carries out a request of ``framework`` up to ``phase``."""
     return f"{framework}: {phase}"
 
 

@@ -101,7 +101,7 @@ def new_entries(load: Load, spread: Spread) -> Entries:
 
 
 def find_entries(load: Load, results: Results) -> Entries:
-    """The entries of ``load`` in a result file that has them."""
+    """Return the entries of ``load`` in a result file that has them."""
     loads = {one.key: one for one in results.loads}
     latencies = {one.key: one for one in results.latencies}
     return Entries(loads[load.key], loads.get(f"{load.key}_rate"), latencies.get(f"{load.key}_latency"))
@@ -189,7 +189,7 @@ def _wait(server: Server, seconds: float = 60.0) -> None:
 
 
 def _log(server: Server) -> str:
-    """What a server has written to standard error, its last part."""
+    """Return what a server has written to standard error, its last part."""
     return (server.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-2000:]
 
 
@@ -298,7 +298,7 @@ class Pair:
             self.entries.latency.runs += one.latencies
 
     def _rates(self, servers: Sequence[Server]) -> list[float]:
-        """Requests a second for each share: the same ones in all pairs, found before the first."""
+        """Return requests a second for each share: the same ones in all pairs, found before the first."""
         rate, latency = self.entries.rate, self.entries.latency
         if rate and not rate.rate:
             slowest = min(self._capacity(server) for server in servers)

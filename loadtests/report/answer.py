@@ -43,7 +43,7 @@ def answer(results: Results, summary: Summary, curve: Curve | None) -> Answer:
 
 
 def _ratio(summary: Summary) -> str:
-    """The ratio before the µs: it is what another machine will find too."""
+    """Say the ratio, before the µs: another machine will find it too."""
     one = summary.experiment("null")
     names = {cost.name for cost in one.costs} if one else set()
     if one is None or not {FLASK, OWN, FLOOR} <= names:
@@ -56,7 +56,7 @@ def _ratio(summary: Summary) -> str:
 
 
 def _price(curve: Curve | None) -> list[str]:
-    """What that is in µs here, and for which models it is much."""
+    """Say what that is in µs here, and for which models it is much."""
     if curve is None or not curve.line(FLASK).price.low > 0:
         return []
     flask, own = curve.line(FLASK).price, curve.line(OWN).price

@@ -67,7 +67,7 @@ def _about_apps(one: ExperimentSummary) -> list[str]:
 
 
 def _about_load(load: LoadSummary, apps: bool) -> list[str]:
-    """The last service against the project's own or, where that one is not served, the first one."""
+    """Hold the last service against the project's own or, where that is not served, against the first one."""
     names = [service.name for service in load.services]
     if len(names) < 2:
         return []

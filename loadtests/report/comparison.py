@@ -130,7 +130,7 @@ def _noise(one: ExperimentResult) -> float:
 
 
 def _is_yardstick(name: str, contenders: Sequence[str]) -> bool:
-    """The yardstick has nothing to be compared with; an app that is there twice is compared once."""
+    """Return whether a contender is not compared: the yardstick itself, or an application's second part."""
     twin = name.endswith(AGAIN_SUFFIX) and name.removesuffix(AGAIN_SUFFIX) in contenders
     return name == YARDSTICK or twin
 
@@ -143,7 +143,7 @@ def _change(old: ExperimentResult, new: ExperimentResult, name: str, threshold: 
 
 
 def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, Estimate]:
-    """The cost in µs, and its logarithm in yardsticks."""
+    """Return the cost in µs, and its logarithm in yardsticks."""
     own = net(one.contenders.index(name) + 1)
     stick: Figure = net(one.contenders.index(YARDSTICK) + 1) if yardstick else lambda cost: cost[..., 0]
 
@@ -157,7 +157,7 @@ def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, 
 
 
 def _ratio(old: Estimate, new: Estimate) -> Estimate:
-    """New ÷ old from the logarithms of two independent runs."""
+    """Return new ÷ old from the logarithms of two independent runs."""
     middle, reach = new.value - old.value, math.hypot(old.half_width, new.half_width)
     return Estimate(*(math.exp(min(part, 50.0)) for part in (middle, middle - reach, middle + reach)))
 
@@ -175,7 +175,7 @@ def verdict(ratio: Estimate, threshold: float) -> str:
 
 
 def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
-    """The server's CPU time for a request, in requests of the bare callable where it was served too."""
+    """Return the server's CPU time for a request, in requests of the bare callable where it was served too."""
     before = {one.key: one for one in old.loads if one.mode == "rate"}
     found = []
     for one in new.loads:

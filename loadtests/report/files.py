@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -37,5 +38,6 @@ def write_plots(results: Results, summary: analysis.Summary, folder: Path) -> bo
     drawn = charts.charts_of(summary, curve.summarise(results))
     for key, chart in drawn.items():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{key}.svg").write_text(chart.svg(), encoding="utf-8")
+        name = re.sub(r"[^\w.-]+", "-", key)
+        (folder / f"{name}.svg").write_text(chart.svg(), encoding="utf-8")
     return bool(drawn)

@@ -51,7 +51,7 @@ def _ratio(cost: Cost, one: ExperimentSummary) -> str:
 
 
 def _alike(summary: Summary) -> list[ExperimentSummary]:
-    """The ladders with the rungs of the first one."""
+    """Return the ladders with the rungs of the first one."""
     first, *others = [one for one in summary.experiments if one.ladder]
     rungs = [cost.name for cost in first.costs]
     return [first, *(one for one in others if [cost.name for cost in one.costs] == rungs)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import (
@@ -49,12 +51,12 @@ def of(results: Results, summary: Summary) -> list[Table]:
 
 
 def _is_case(one: ExperimentSummary) -> bool:
-    """A case has both frameworks, at most a library beside them, and no ladder: several of them share a table."""
+    """Return whether it is a case: both frameworks, at most a library, no ladder. Several cases share a table."""
     return len(one.costs) <= 3 and not one.ladder and one.itself is None
 
 
 def experiment_table(one: ExperimentSummary) -> Table:
-    """What each contender costs, what each step of a ladder adds, and the ratios."""
+    """Return what each contender costs, what each step of a ladder adds, and the ratios."""
     heads = ["", "µs a request", "95 % interval"]
     heads += ["the step adds", "95 % interval"] if one.ladder else []
     heads += [f"÷ {one.reference}", "95 % interval"]
@@ -200,7 +202,7 @@ def _ratio(value: Estimate | None) -> str:
 
 
 def import_table(summary: Summary) -> Table:
-    """What an import costs."""
+    """Return what an import costs."""
     heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MB", "95 % interval"]
     rows = []
     for module, parts in summary.imports.items():
@@ -212,7 +214,7 @@ def import_table(summary: Summary) -> Table:
 
 
 def goal_table(goals: list[GoalSummary]) -> Table:
-    """The goals of the study with what was found."""
+    """Return the goals of the study with what was found."""
     heads = ["figure", "found", "95 % interval", "goal", ""]
     rows = [[one.goal.text, number(one.found.value), interval(one.found), _limit(one), one.verdict] for one in goals]
     note = "reached, missed: the whole interval is on that side of the goal; open: it is on both."
@@ -224,9 +226,9 @@ def _limit(one: GoalSummary) -> str:
 
 
 def warnings(results: Results, summary: Summary) -> list[str]:
-    """What a reader has to know before believing a figure."""
+    """Return what a reader has to know before believing a figure."""
     noisy = [one for one in summary.experiments if one.noisy]
-    said = [f"noisy: {one.title}: differences below {one.reach:.0%} are not claimed" for one in noisy]
+    said = [f"noisy: {one.title}: {_not_claimed(one.reach)}" for one in noisy]
     if results.left_out:
         said.append(
             f"{results.left_out} of the planned steps were left out to end in time: the machine is slow or busy"
@@ -252,6 +254,10 @@ def warnings(results: Results, summary: Summary) -> list[str]:
     return said
 
 
+def _not_claimed(reach: float) -> str:
+    return f"differences below {reach:.0%} are not claimed" if math.isfinite(reach) else "no difference is claimed"
+
+
 def _about_lags(summary: Summary) -> list[str]:
     """Latencies of which the generator's own lateness is a good part."""
     return [
@@ -263,7 +269,7 @@ def _about_lags(summary: Summary) -> list[str]:
 
 
 def _about_loads(summary: Summary) -> list[str]:
-    """Runs that the generator bounded, or whose counts do not agree with each other."""
+    """Return runs that the generator bounded, or whose counts do not agree with each other."""
     said = []
     for load in summary.loads:
         for one in load.services:

@@ -24,7 +24,7 @@ PIPE_WIDTH = 160
 
 
 def console() -> Console:
-    """A console for standard output, wide enough for every table when nobody looks at it."""
+    """Return a console for standard output, wide enough for every table if it is a pipe."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=PIPE_WIDTH, color_system=None)
 
@@ -47,7 +47,7 @@ def show(out: Console, results: Results, summary: Summary) -> None:
 
 
 def _special_tables(results: Results, summary: Summary) -> list[Table]:
-    """The tables of the studies that vary the interpreter or the caches: what they are about, before the ladders."""
+    """Return the tables of the studies that vary the interpreter or the caches: they come before the ladders."""
     if results.study == VERSIONS:
         return [versions.table(summary)]
     found = heat.summarise(results)

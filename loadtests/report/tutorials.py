@@ -14,7 +14,7 @@ from loadtests.report.format import Table, interval, microseconds, number
 
 @dataclass(frozen=True)
 class Source:
-    """What somebody wrote, in short, and where."""
+    """What a source says, in short, and where."""
 
     said: str
     name: str

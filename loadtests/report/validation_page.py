@@ -69,7 +69,7 @@ def _false_check(found: validate.Validation) -> Check:
 
 
 def _delays(found: validate.Validation) -> list[tuple[ExperimentResult, str]]:
-    """The delays that were measured, and where they were injected."""
+    """Return the delays that were measured, and where they were injected."""
     both = ((found.delays, "in Flask"), (found.bare_delays, "in the bare callable"))
     return [(result, place) for result, place in both if len(result.processes) > 1]
 

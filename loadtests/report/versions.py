@@ -37,7 +37,7 @@ def sentences(summary: Summary) -> list[str]:
 
 
 def _between(one: ExperimentSummary, other: ExperimentSummary, name: str) -> Estimate:
-    """The ratio of two costs of different processes: their errors are independent, and add up as logarithms."""
+    """Return the ratio of two costs of different processes, whose errors are independent."""
     top, bottom = one.cost(name).cost, other.cost(name).cost
     reach = math.hypot(*(cost.half_width / cost.value for cost in (top, bottom)))
     value = top.value / bottom.value

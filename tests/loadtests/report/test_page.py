@@ -66,7 +66,9 @@ def test_a_machine_that_is_too_noisy_leads_to_no_claim():
     assert noise.judge(given, summarise(given)).hopeless
     said = answer.answer(given, summarise(given), curve.summarise(given))
     assert said.others == []
-    assert said.machine.sentence.startswith("The machine was too noisy, so no difference is claimed: an app measured")
+    assert said.machine.sentence.startswith(
+        "The machine was too noisy, so no difference is claimed: an application measured"
+    )
     assert 'class="machine hopeless"' in render(given)
     assert "times" not in re.search(r'<p class="answer">(.*?)</p>', render(given))[1]
 
