@@ -126,7 +126,9 @@ QUICK_CORE = Budget(Pace(8, 0.33, 0.03, 3.0), pairs=4, load_warm_up=0.4, rate_se
 FULL_CORE = Budget(
     Pace(16, 2.7, 0.12, 8.0), pairs=8, load_seconds=6.0, load_warm_up=1.0, rate_seconds=1.0, import_rounds=12
 )  # fmt: skip
-HEAT_QUICK = Budget(Pace(4, 0.3, 0.02, 3.0), pairs=3, load_seconds=0.3)
+HEAT_QUICK = Budget(Pace(6, 0.35, 0.02, 3.0), pairs=4, load_seconds=0.3, rate_seconds=2.0)
+VERSIONS_QUICK = Budget(Pace(8, 1.2, 0.05, 4.0))
+VERSIONS_FULL = Budget(Pace(16, 5.0, 0.12, 8.0))
 HEAT_FULL = Budget(Pace(12, 0.7, 0.05, 4.0), pairs=6, load_seconds=0.3, load_warm_up=0.5, rate_seconds=4.0)
 APPS_QUICK = Budget(Pace(10, 1.5, 0.1, 4.0), pairs=3, other_pairs=2)
 APPS_FULL = Budget(Pace(20, 6.0, 0.3, 8.0), pairs=5, load_seconds=4.0, load_warm_up=0.6, rate_seconds=4.0)
@@ -444,7 +446,12 @@ STUDIES = {
 
 def budget_of(study: Study, quick: bool) -> Budget:
     """Return the budget of a study: short enough for ``--quick``, long enough for narrow intervals otherwise."""
-    budgets = {"core": (FULL_CORE, QUICK_CORE), APPS: (APPS_FULL, APPS_QUICK), HEAT: (HEAT_FULL, HEAT_QUICK)}
+    budgets = {
+        "core": (FULL_CORE, QUICK_CORE),
+        APPS: (APPS_FULL, APPS_QUICK),
+        HEAT: (HEAT_FULL, HEAT_QUICK),
+        VERSIONS: (VERSIONS_FULL, VERSIONS_QUICK),
+    }
     return budgets.get(study.key, (FULL, QUICK))[quick]
 
 

@@ -43,7 +43,7 @@ _WORDS = (
     (
         "Two proxies, a chain of blueprint names and a table; `iscoroutinefunction` for each function; the null session"
         " is looked at. What the function itself does to the headers is Werkzeug's on both sides.",
-        "The context variable once; the table only if it holds a function; a session that was not opened is left alone.",
+        "The context variable once; the table only if it has functions; a session that is not open is left alone.",
     ),
     (
         "`get_wsgi_headers` copies the headers and walks them for what it may have to rewrite; the body goes through a"
@@ -52,7 +52,8 @@ _WORDS = (
         " `close`.",
     ),
     (
-        "`wsgi_app`, `full_dispatch_request` and `finalize_request` themselves, and two more signals without a receiver.",
+        "`wsgi_app`, `full_dispatch_request` and `finalize_request` themselves, with two more signals that nothing"
+        " receives.",
         "The same functions; the signals are sent only if there is a receiver.",
     ),
 )
