@@ -19,6 +19,7 @@ import click
 from click.core import ParameterSource
 
 from loadtests.studies import HEAT, SERVERS, STUDIES, Study
+from wsgi_core.shared.installation import install_command
 
 if TYPE_CHECKING:
     from loadtests.instrument.inprocess import Workers
@@ -186,9 +187,7 @@ def _check_usage(apps: tuple[str, ...], for_apps: dict[str, Any], validate: bool
 def _need(names: tuple[str, ...]) -> None:
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
-        raise click.UsageError(
-            f"not installed: {', '.join(missing)}. Install them with: pip install 'wsgi-core[overhead]'"
-        )
+        raise click.UsageError(f"not installed: {', '.join(missing)}. Install them with: {install_command('overhead')}")
 
 
 def _apps_study(

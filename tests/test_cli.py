@@ -12,11 +12,11 @@ from typing import Any
 import click
 import flask.cli
 import pytest
-from click.testing import CliRunner
 
 import wsgi_core.cli
 from tests.conftest import CORE, FLASK
 from tests.environs import outcome
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 
 MODULES = {CORE: wsgi_core.cli, FLASK: flask.cli}

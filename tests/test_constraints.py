@@ -28,7 +28,7 @@ def required() -> list[Requirement]:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = config["options.extras_require"]
-    wanted = {"async", "flask", "overhead", "minilm", "ui", "train", "clients", "docs", "test"} & set(extras)
+    wanted = {"flask", "overhead", "minilm", "ui", "train", "clients", "docs", "test"} & set(extras)
     texts = [config["options"]["install_requires"], *(extras[name] for name in wanted)]
     found = [Requirement(line) for text in texts for line in text.splitlines() if line.strip()]
     return [requirement for requirement in found if not requirement.marker or requirement.marker.evaluate(LINUX)]

@@ -14,10 +14,12 @@ from types import SimpleNamespace
 import click
 import flask
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import wsgi_core
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
+from wsgi_core.shared.installation import install_command
 from wsgi_core.trace import Event, Trace, build_environ, compare, compare_answers, recording, trace
 from wsgi_core.trace.hooks import function_name
 from wsgi_core.trace.terminal import render, terminal_width
@@ -422,6 +424,7 @@ APPS = """
         @app.route("/loud")
         def loud():
             fw.request.environ["wsgi.errors"].write("heard\\n")
+            fw.request.environ["wsgi.errors"].flush()
             return ""
 
         return app
@@ -599,7 +602,7 @@ def test_without_flask_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "flask", None)
     result = run("GET", "/x", *SIDES)
     assert result.exit_code == 2
-    assert "pip install wsgi_core[flask]" in result.output
+    assert install_command("flask") in result.output
 
 
 @pytest.mark.usefixtures("apps")

@@ -197,12 +197,10 @@ class App(AppBase):
         return self.async_to_sync(func) if iscoroutinefunction(func) else func
 
     def async_to_sync(self, func: Callable[..., t.Any]) -> Callable[..., t.Any]:
-        """Run a coroutine function in an event loop of its own; RuntimeError without asgiref.
+        """Run a coroutine function in an event loop of its own.
 
         Mirrors flask 3.1.3 app.py: Flask.async_to_sync.
         """
-        try:
-            from asgiref.sync import async_to_sync
-        except ImportError:
-            raise RuntimeError("Install asgiref (the 'async' extra) in order to use async views.") from None
+        from asgiref.sync import async_to_sync
+
         return async_to_sync(func)

@@ -35,6 +35,11 @@ if t.TYPE_CHECKING:
 
     from .app import App
 
+    # Generic since click 8.5, and not before.
+    ParamType = click.ParamType[t.Any]
+else:
+    ParamType = click.ParamType
+
 F = t.TypeVar("F", bound="Callable[..., t.Any]")
 
 # Finding the app
@@ -452,7 +457,7 @@ def warn_about_ignored_run() -> None:
 # The commands
 
 
-class CertParamType(click.ParamType[t.Any]):
+class CertParamType(ParamType):
     """The value of ``--cert``: a file, ``adhoc``, or the import name of an SSLContext."""
 
     name = "path"

@@ -204,14 +204,21 @@ class RequestContext(_Context):
                 self.request.routing_exception = e
 
     @property
-    def _session(self) -> SessionMixin:
-        """The session, opened if it isn't yet; where none can be kept, a null session."""
-        if self._opened_session is None:
-            interface = self.app.session_interface
-            self._opened_session = interface.open_session(self.app, self.request)
-            if self._opened_session is None:
-                self._opened_session = interface.make_null_session(self.app)
+    def _session(self) -> SessionMixin | None:
+        """The session, opened now if it has waited; None before the first push. Extensions set it."""
+        if self._opened_session is None and self._session_waits:
+            self._open_session()
         return self._opened_session
+
+    @_session.setter
+    def _session(self, session: SessionMixin | None) -> None:
+        self._opened_session = session
+
+    def _open_session(self) -> None:
+        interface = self.app.session_interface
+        self._opened_session = interface.open_session(self.app, self.request)
+        if self._opened_session is None:
+            self._opened_session = interface.make_null_session(self.app)
 
     @property
     def session(self) -> SessionMixin:
@@ -220,6 +227,7 @@ class RequestContext(_Context):
         Mirrors flask 3.1.3 ctx.py: RequestContext.session.
         """
         session = self._session
+        assert session is not None, "The session is opened by push(): push the request context first."
         session.accessed = True
         return session
 
@@ -246,7 +254,7 @@ class RequestContext(_Context):
         if self._opened_session is None:
             self._session_waits = self.app.session_interface.can_wait(self.app, self.request)
             if not self._session_waits:
-                _ = self._session
+                self._open_session()
         self.match_request()
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:

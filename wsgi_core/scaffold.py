@@ -108,6 +108,8 @@ class Scaffold:
     """The tables, the decorators that fill them, and the folders. Mirrors flask 3.1.3 sansio/scaffold.py: Scaffold."""
 
     name: str
+    _static_folder: str | None = None
+    _static_url_path: str | None = None
     _check_setup_finished: Callable[[str], None]
     add_url_rule: Callable[..., None]
 

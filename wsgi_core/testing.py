@@ -114,6 +114,13 @@ class FlaskClient(Client):
         if isinstance(given, dict):
             base = self._copy_environ({})
             return EnvironBuilder.from_environ(given, app=self.application, environ_base=base).get_request()
+        return self._request_from_builder_args(args, kwargs)
+
+    def _request_from_builder_args(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
+        """The request that `EnvironBuilder` makes of its arguments; extensions override this.
+
+        Mirrors flask 3.1.3 testing.py: FlaskClient._request_from_builder_args.
+        """
         kwargs["environ_base"] = self._copy_environ(kwargs.get("environ_base", {}))
         with closing(EnvironBuilder(self.application, *args, **kwargs)) as builder:
             return builder.get_request()

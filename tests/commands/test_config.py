@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.settings.sources import is_secret, option

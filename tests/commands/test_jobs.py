@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.shared.jobs import JobStore, open_store
 from wsgi_core.shared.jobs.store import DELAYED, Job, State

@@ -11,10 +11,11 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from tests.inference.test_repository import add
 from tests.processes import Server
+from tests.runner import CliRunner
 from wsgi_core.commands import models
 from wsgi_core.commands.models import models_command
 from wsgi_core.inference import default_models_dir, minilm

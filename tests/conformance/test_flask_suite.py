@@ -26,7 +26,7 @@ def run_python(code: str) -> str:
     """Run `code` in a process that has the plugin and wsgi_core on its path; return what it prints."""
     path = os.pathsep.join([str(suite.PLUGIN), str(suite.core_folder())])
     environ = os.environ | {"PYTHONPATH": path, "FLASK_SUITE_VERSION": fetch.FLASK_VERSION}
-    command = [sys.executable, "-c", f"import flask_suite_plugin as plugin\n{code}"]
+    command = [sys.executable, "-c", f"import flask_alias as plugin\n{code}"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -258,7 +258,7 @@ with warnings.catch_warnings():
 def test_other_bytes_are_not_taken_for_flask(tmp_path: Path):
     fake = tmp_path / fetch.SDIST_NAME
     fake.write_bytes(b"something else")
-    with pytest.raises(fetch.FetchError, match="is not Flask"):
+    with pytest.raises(fetch.FetchError, match="is not the pinned source"):
         fetch.sdist(tmp_path)
 
 

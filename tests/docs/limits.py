@@ -7,9 +7,9 @@ import typing as t
 from wsgi_core.inference.schema import MAX_ROWS
 from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH
 from wsgi_core.inference.tensors import MAX_DIMENSIONS
-from wsgi_core.serving.channel import MAX_IN_A_ROW
-from wsgi_core.serving.lanes import LARGE
-from wsgi_core.serving.parser import MAX_FRAMING
+from wsgi_core.serving.body_buffer import MEMORY
+from wsgi_core.serving.dispatcher import LARGE, MAX_WAITING_STREAMS
+from wsgi_core.serving.parser import MAX_CHUNK_OVERHEAD
 from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.settings.sources import is_secret, option, variable
 from wsgi_core.shared.streaming import MAX_LINE
@@ -41,8 +41,11 @@ These have no option:
 | Bytes of a line in the body of `/predict/stream` | {MAX_LINE} | an error in its line |
 | Bytes of a compressed body when it is unpacked | those of a body | 413 |
 | Bytes of all bodies together that are at work, of those with {LARGE} and more | those of a body | waits for its turn |
-| Requests in a row without awaiting an answer | {MAX_IN_A_ROW} | 429, connection closed |
-| Bytes on the wire for a byte of a body in chunks | {MAX_FRAMING} | 400, connection closed |
+| Requests of one connection that are worked on | 1 | the next one waits, unread |
+| Streams that wait for their clients, beyond all threads but one | {MAX_WAITING_STREAMS} | 503; the oldest is closed |
+| Bytes of all bodies together that are kept in memory | {MEMORY} | kept on disk |
+| Bytes on the wire for a byte of a body in chunks | {MAX_CHUNK_OVERHEAD} | 400, connection closed |
+| Host missing in HTTP/1.1, given twice, or not a host | none | 400, connection closed |
 | Transfer-Encoding with a Content-Length, or other than chunked | none | 400, connection closed |
 """
 

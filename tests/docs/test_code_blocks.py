@@ -21,12 +21,12 @@ from wsgiref import simple_server
 
 import click
 import pytest
-from click.testing import CliRunner
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.docs import course, questions
 from tests.docs.blocks import PAGES, ROOT, Block, Command, blocks, commands
 from tests.processes import Server
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.shared.settings.sources import load_settings
 
@@ -224,7 +224,9 @@ def check_exists(words: list[str]) -> None:
 def parse(command: click.Command, args: list[str], parent: click.Context | None = None) -> None:
     """Raises click.UsageError where a command line has what the command does not take."""
     with command.make_context(command.name, list(args), parent) as context:
-        rest = [*context._protected_args, *context.args]
+        # Called protected_args before click 8.2.
+        protected = vars(context).get("_protected_args") or vars(context).get("protected_args", [])
+        rest = [*protected, *context.args]
         if isinstance(command, click.Group) and rest:
             name, found, args = command.resolve_command(context, rest)
             assert found is not None, name

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests import run, studies
 from loadtests.cli import overhead
 from loadtests.instrument.experiment import Pace
+from tests.runner import CliRunner
 
 TINY = studies.Budget(
     Pace(2, 0.02, 0.0, 0.5),

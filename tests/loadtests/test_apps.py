@@ -4,7 +4,6 @@ import sys
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests import apps, studies
 from loadtests.cli import overhead
@@ -16,6 +15,7 @@ from loadtests.instrument.request import Request
 from loadtests.instrument.results import Results
 from loadtests.load import served
 from tests.loadtests.jobs import bench, carry_out
+from tests.runner import CliRunner
 
 MODULE = """
 import os

@@ -7,7 +7,6 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
 from rich.console import Console
 
 from loadtests import run, studies
@@ -19,6 +18,7 @@ from loadtests.instrument.results import LatencyResult, LoadResult, ResultError,
 from loadtests.load import served
 from loadtests.report import analysis, claims, page, readme, tables
 from tests.loadtests.conftest import SMALL, TINY
+from tests.runner import CliRunner
 
 LADDER = [
     "raw callable",

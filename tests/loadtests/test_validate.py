@@ -4,7 +4,6 @@ import random
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from loadtests import validate
 from loadtests.cli import overhead
@@ -16,6 +15,7 @@ from loadtests.report import validation_page
 from loadtests.validate import DELAYS, NO_HOOK, Same, Validating, delay_name
 from tests.loadtests.jobs import bench
 from tests.loadtests.synthetic import experiment, processes
+from tests.runner import CliRunner
 
 
 def noisy_process(seed, cost, shift=0.0, rounds=20):

@@ -10,5 +10,5 @@ from wsgi_core.serving import listener, server
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server waits for by itself is over sooner than a test would want to wait."""
-    monkeypatch.setattr(listener, "_MAY_GO", 0.3)
-    monkeypatch.setattr(server, "LET_IN_SECONDS", 0.02)
+    monkeypatch.setattr(listener, "_IDLE_DURING_STOP", 0.3)
+    monkeypatch.setattr(server, "BACKLOG_GRACE_SECONDS", 0.02)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from io import BufferedReader
 from typing import Any
 
 from wsgi_core.serving import Server
+from wsgi_core.serving.application import MONITORING, STREAM_PATH
 from wsgi_core.serving.command import bind
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.settings import Settings
@@ -65,10 +68,13 @@ class Gate:
 class Running:
     """A server that runs in a thread. `result`: what `run` returned."""
 
-    def __init__(self, app: Any, **settings: Any) -> None:
+    def __init__(self, app: Any, told: dict[str, Any], **settings: Any) -> None:
         self.app = app
-        self.settings = Settings(**{"threads": 2, "max_waiting": 2, **settings})
-        self.server = Server(app, bind("127.0.0.1", 0), self.settings)
+        self.settings = Settings(**{"threads": 2, "max_waiting": 2, "max_wait": 60, **settings})
+        told = {
+            "monitoring": MONITORING, "body_limits": {STREAM_PATH: self.settings.stream_max_content_length}, **told
+        }  # fmt: skip
+        self.server = Server(app, bind("127.0.0.1", 0), self.settings, **told)
         self.address = ("127.0.0.1", self.server.port)
         self.result: bool | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -124,6 +130,13 @@ class Client:
         self.file.close()
         self.socket.close()
 
+    def reset(self) -> None:
+        """Leave without a farewell: the server is told by a reset that the client is gone."""
+        # struct linger: two ints, on Windows two shorts.
+        linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close()
+
 
 class Rest:
     """What is still to be read on a connection, in a form that an HTTPResponse reads its part of and leaves open."""
@@ -172,10 +185,13 @@ def until(holds: Callable[[], object]) -> None:
 
 
 @contextmanager
-def running(app: Any = None, **settings: Any) -> Iterator[Running]:
-    """A server around ``app``, by default a new `Gate`; at the end it is stopped, and every connection closed."""
+def running(app: Any = None, told: dict[str, Any] | None = None, **settings: Any) -> Iterator[Running]:
+    """A server around ``app``, by default a new `Gate`; at the end it is stopped, and every connection closed.
+
+    ``told``: arguments of `Server`.
+    """
     gate = Gate()
-    run = Running(app or gate, **settings)
+    run = Running(app or gate, told or {}, **settings)
     opened: list[Client] = []
     connect = run.connect
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.serving.running import Client, Running, request, running, until
 from tests.serving.test_admission import fill
-from wsgi_core.serving import bodies, listener
+from wsgi_core.serving import body_buffer
 
 
 @pytest.fixture
@@ -28,9 +28,7 @@ def begin(server: Running, length: int, **headers: str) -> Client:
 
 def kept(server: Running) -> int:
     """Bytes of bodies that are kept in memory."""
-    bodies = server.server._listener.adj.bodies
-    with bodies._lock:
-        return (16 << 20) - bodies._free
+    return server.server.site.bodies.memory.used
 
 
 def test_a_body_without_a_place_is_not_kept(full: Running):
@@ -193,10 +191,10 @@ def test_a_request_that_comes_with_the_connection_is_read_at_once_and_in_any_pie
 def test_a_piece_that_fills_what_is_read_at_once_is_followed_by_the_rest(size: int):
     """There may be nothing more yet where as much came as was asked for."""
     with running() as server:
-        channels = server.server._listener.active_channels
+        channels = server.server._listener.channels
 
         def received() -> int:
-            requests = [channel.request for channel in list(channels.values())]
+            requests = [channel.request for channel in list(channels)]
             return sum(one.header_bytes_received + one.body_bytes_received for one in requests if one is not None)
 
         client = server.connect()
@@ -209,13 +207,13 @@ def test_a_piece_that_fills_what_is_read_at_once_is_followed_by_the_rest(size: i
         assert b'"length": 200000' in client.answer().body
 
 
-@pytest.mark.parametrize("size", [100, bodies.SMALL + 1])
+@pytest.mark.parametrize("size", [100, body_buffer.SMALL + 1])
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int):
     def full_disk() -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bodies.tempfile, "TemporaryFile", full_disk)
-    monkeypatch.setattr(listener, "_BODIES_IN_MEMORY", 0)
+    monkeypatch.setattr(body_buffer.tempfile, "TemporaryFile", full_disk)
+    monkeypatch.setattr(body_buffer, "MEMORY", 0)
     with running() as server:
         client = server.connect()
         client.send(request("POST", "/a", b"x" * size)[:200])

@@ -10,15 +10,18 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
 
 from tests.conformance.cases import GOOD
 from tests.processes import Server, run
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
-from wsgi_core.inference import ModelError, default_models_dir
+from wsgi_core.inference import default_models_dir
+from wsgi_core.serving import application
 from wsgi_core.serving import command as server_module
+from wsgi_core.shared.installation import install_command
 from wsgi_core.shared.settings import Settings
 
 FRAMEWORKS = ("wsgi_core", "flask")
@@ -183,11 +186,11 @@ def test_options_that_make_no_sense_are_refused(args: tuple[str, ...]):
 
 
 def test_without_flask_the_twin_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    def missing(settings: Settings) -> None:
+    def missing(name: str) -> None:
         raise ModuleNotFoundError("No module named 'flask'", name="flask")
 
-    monkeypatch.setattr(server_module, "load_service", missing)
-    assert "wsgi_core[flask]" in refusal("--port", "0", "--framework", "flask", code=1)
+    monkeypatch.setattr(application, "importlib", SimpleNamespace(import_module=missing))
+    assert install_command("flask") in refusal("--port", "0", "--framework", "flask", code=1)
 
 
 # Parts
@@ -204,5 +207,6 @@ def test_bind_finds_a_free_port_and_refuses_a_taken_one():
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_service_that_cannot_be_made_raises(framework: str, tmp_path: Path):
-    with pytest.raises(ModelError):
-        server_module.load_service(Settings(framework=framework, models=tmp_path))
+    with pytest.raises(application.StartError) as failed:
+        application.load_application(Settings(framework=framework, models=tmp_path))
+    assert failed.value.code == 3

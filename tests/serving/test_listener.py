@@ -66,7 +66,7 @@ def test_a_client_that_takes_nothing_of_its_answer_frees_its_thread():
 
 
 def test_more_idle_connections_than_fit_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(listener, "_MAKES_ROOM", 0.1)
+    monkeypatch.setattr(listener, "_IDLE_ABOVE_LIMIT", 0.1)
     with running(max_connections=5) as server:
         idle = [server.connect() for _ in range(5)]
         for client in idle:
@@ -125,7 +125,7 @@ def test_a_crowd_that_never_rests_lets_others_in():
 
 def test_guests_who_do_not_go_keep_nobody_out(monkeypatch: pytest.MonkeyPatch):
     """Neither those who had their last answer, nor those who do not read it."""
-    monkeypatch.setattr(listener, "_MAKES_ROOM", 0.1)
+    monkeypatch.setattr(listener, "_IDLE_ABOVE_LIMIT", 0.1)
 
     def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         size = 8 << 20 if environ["PATH_INFO"] == "/large" else 1
@@ -179,8 +179,7 @@ def test_without_files_for_more_connections_it_waits(monkeypatch: pytest.MonkeyP
 
 def test_nobody_wakes_a_loop_that_has_ended():
     with running() as server:
-        ended = server.server._listener
-        channel = server.connect()
-        channel.ask("/a")
-    ended.wake()
-    assert ended.trigger._closed
+        poller = server.server._poller
+        server.connect().ask("/a")
+    poller.wake()
+    assert poller._outer.fileno() == -1

@@ -1,33 +1,30 @@
-"""Who waits for something is watched for just that, and is told when it is there."""
+"""A socket is watched for what it waits for, and handled when that is there."""
 
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from waitress import wasyncore
 
+from tests.serving.running import Client, until
 from wsgi_core.serving import poller as module
-from wsgi_core.serving.poller import Poller
+from wsgi_core.serving.poller import READ, WRITE, Poller
 
 
-class Listens(wasyncore.dispatcher):  # type: ignore[misc]
-    """Notes what it is called for, and waits for what it is told to."""
+class Watches:
+    """Notes what it is called for."""
 
     def __init__(self, sock: socket.socket, poller: Poller) -> None:
         self.calls: list[str] = []
-        self.wants = "r"
-        super().__init__(sock, map=poller)
-        self.connected = True
+        self.socket, self.poller = sock, poller
+        self.number = sock.fileno()
+        poller.watch(self, READ)
 
-    def readable(self) -> bool:
-        return "r" in self.wants
-
-    def writable(self) -> bool:
-        return "w" in self.wants
+    def fileno(self) -> int:
+        return self.number
 
     def handle_read(self) -> None:
         self.calls.append("read")
@@ -35,135 +32,137 @@ class Listens(wasyncore.dispatcher):  # type: ignore[misc]
     def handle_write(self) -> None:
         self.calls.append("write")
 
+    def handle_hangup(self) -> None:
+        self.calls.append("hangup")
+
+    def close(self) -> None:
+        self.poller.forget(self)
+        self.socket.close()
+
 
 class Pairs:
-    """Dispatchers in a poller, each with the other end of its connection."""
+    """Sockets in a poller, each with the other end of its connection."""
 
-    def __init__(self, poller: Poller) -> None:
-        self.poller = poller
+    def __init__(self) -> None:
+        self.poller = Poller()
+        self.made: list[Watches] = []
         self.others: list[socket.socket] = []
 
-    def make(self) -> tuple[Any, socket.socket]:
+    def make(self) -> tuple[Watches, socket.socket]:
         ours, other = socket.socketpair()
         self.others.append(other)
-        return Listens(ours, self.poller), other
+        self.made.append(Watches(ours, self.poller))
+        return self.made[-1], other
 
 
-@pytest.fixture
-def pairs() -> Iterator[Pairs]:
-    made = Pairs(Poller())
-    yield made
-    for dispatcher in list(made.poller.values()):
-        dispatcher.close()
-    for other in made.others:
+@pytest.fixture(params=["_Poll", "_Select"])
+def pairs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pairs]:
+    """With poll() as on Linux and macOS, with select() as on Windows."""
+    if request.param == "_Poll" and not hasattr(module.select, "poll"):
+        pytest.skip("this system has no poll()")
+    monkeypatch.setattr(module, "_Poll", getattr(module, request.param))
+    pairs = Pairs()
+    yield pairs
+    for watches in pairs.made:
+        watches.close()
+    for other in pairs.others:
         other.close()
-    made.poller.close()
+    pairs.poller.close()
 
 
-def test_what_has_come_is_read_once_it_is_there(pairs: Pairs):
-    dispatcher, other = pairs.make()
+def test_what_has_come_is_read(pairs: Pairs):
+    watches, other = pairs.make()
     pairs.poller.step(0)
-    assert dispatcher.calls == []
+    assert watches.calls == []
     other.send(b"x")
     pairs.poller.step(1)
-    assert dispatcher.calls == ["read"]
+    assert watches.calls == ["read"]
 
 
-def test_nobody_is_called_for_what_he_does_not_wait_for(pairs: Pairs):
-    dispatcher, other = pairs.make()
-    dispatcher.wants = ""
+def test_a_socket_is_not_handled_for_what_it_does_not_wait_for(pairs: Pairs):
+    watches, other = pairs.make()
+    pairs.poller.watch(watches, 0)
     other.send(b"x")
     pairs.poller.step(0)
-    assert dispatcher.calls == []
-    dispatcher.wants = "rw"
-    assert pairs.poller.changed(dispatcher)
+    assert watches.calls == []
+    pairs.poller.watch(watches, READ | WRITE)
     pairs.poller.step(1)
-    assert dispatcher.calls == ["read", "write"]
+    assert watches.calls == ["read", "write"]
 
 
-def test_only_a_change_wakes_the_loop(pairs: Pairs):
-    dispatcher, _ = pairs.make()
-    pairs.poller.step(0)
-    assert not pairs.poller.changed(dispatcher)
-    dispatcher.wants = "w"
-    assert pairs.poller.changed(dispatcher)
-
-
-def test_what_a_call_changes_holds_from_the_next_step_on(pairs: Pairs):
-    dispatcher, _ = pairs.make()
-    dispatcher.wants = "w"
-    dispatcher.handle_write = lambda: setattr(dispatcher, "wants", "")
-    pairs.poller.step(1)
-    dispatcher.handle_write = lambda: pytest.fail("it waits for nothing any more")
-    pairs.poller.step(0)
-
-
-def test_a_change_that_comes_while_the_system_is_told_is_seen(pairs: Pairs, monkeypatch: pytest.MonkeyPatch):
-    """Another thread that compares just then with what was watched before would find nothing to say."""
-    dispatcher, _ = pairs.make()
-    watch = Poller._watch
-
-    def meanwhile(self: Poller, *args: Any) -> bool:
-        told = watch(self, *args)
-        dispatcher.wants = "w"
-        return told
-
-    monkeypatch.setattr(Poller, "_watch", meanwhile)
-    pairs.poller.step(1)
-    assert dispatcher.calls == ["write"]
-
-
-def test_who_has_gone_is_watched_no_longer(pairs: Pairs):
-    dispatcher, other = pairs.make()
-    pairs.poller.step(0)
+def test_a_forgotten_socket_is_not_handled(pairs: Pairs):
+    watches, other = pairs.make()
     other.send(b"x")
-    dispatcher.close()
-    assert not pairs.poller
+    watches.close()
+    pairs.poller.forget(watches)
     began = time.monotonic()
     pairs.poller.step(0.05)
-    assert dispatcher.calls == []
+    assert watches.calls == []
     assert time.monotonic() - began > 0.02
 
 
-def test_who_is_closed_by_another_ones_call_is_not_called(pairs: Pairs):
-    first, _ = pairs.make()
-    second, _ = pairs.make()
-    for dispatcher, its_other in zip((first, second), pairs.others, strict=True):
-        dispatcher.handle_read = lambda: (first.calls.append("read"), first.close(), second.close())
-        its_other.send(b"x")
+def test_a_socket_that_another_ones_call_closes_is_not_handled(pairs: Pairs):
+    first, second = pairs.make()[0], pairs.make()[0]
+    for watches, other in zip((first, second), pairs.others, strict=True):
+        watches.handle_read = lambda: (first.calls.append("read"), first.close(), second.close())  # type: ignore
+        other.send(b"x")
     pairs.poller.step(1)
     assert first.calls == ["read"]
 
 
-def test_a_dispatcher_that_raises_ends_alone(pairs: Pairs):
+def test_a_handler_that_raises_closes_its_socket_alone(pairs: Pairs):
     broken, other = pairs.make()
     sound, its_other = pairs.make()
-    broken.handle_read = lambda: 1 / 0
+    broken.handle_read = lambda: 1 / 0  # type: ignore
     other.send(b"x")
     its_other.send(b"x")
     pairs.poller.step(1)
     assert sound.calls == ["read"]
-    assert list(pairs.poller.values()) == [sound]
+    assert broken.socket.fileno() == -1
 
 
-def test_a_crowd_is_served_in_turns_in_which_everybody_comes_up(pairs: Pairs, monkeypatch: pytest.MonkeyPatch):
+def test_many_busy_sockets_are_handled_in_turns(pairs: Pairs, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "_IN_A_TURN", 4)
-    crowd = [pairs.make() for _ in range(10)]
-    for _, other in crowd:
-        other.send(b"x")
+    for _ in range(10):
+        pairs.make()[1].send(b"x")
     for _ in range(5):
         pairs.poller.step(1)
-    assert sum(len(dispatcher.calls) for dispatcher, _ in crowd) == 20
-    assert {len(dispatcher.calls) for dispatcher, _ in crowd} == {2}
+    assert {len(watches.calls) for watches in pairs.made} == {2}
 
 
-def test_who_accepts_comes_first_in_a_crowd(pairs: Pairs, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "_IN_A_TURN", 1)
-    for _ in range(3):
-        pairs.make()[1].send(b"x")
-    accepts, other = pairs.make()
-    other.send(b"x")
-    accepts.accepting = True
-    accepts.handle_accept = lambda: accepts.calls.append("accept")
-    pairs.poller.step(1)
-    assert accepts.calls == ["accept"]
+def test_another_thread_wakes_the_loop_with_a_call(pairs: Pairs):
+    called: list[int] = []
+    pairs.poller.step(0)
+    thread = threading.Timer(0.05, pairs.poller.call, args=[lambda: called.append(threading.get_ident())])
+    thread.start()
+    began = time.monotonic()
+    pairs.poller.step(20)
+    pairs.poller.step(0)
+    assert time.monotonic() - began < 10
+    assert called == [threading.get_ident()]
+    thread.join()
+
+
+def test_a_call_that_raises_does_not_end_the_loop(pairs: Pairs):
+    called: list[int] = []
+    pairs.poller.call(lambda: called.append(1 // 0))
+    pairs.poller.call(lambda: called.append(2))
+    pairs.poller.step(0)
+    assert called == [2]
+
+
+@pytest.mark.skipif(not hasattr(module.select, "poll"), reason="select() does not tell of a reset that is not read")
+def test_a_reset_is_told_also_to_a_socket_that_waits_for_nothing():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = Client(listener.getsockname())
+        ours, _ = listener.accept()
+        poller = Poller()
+        watches = Watches(ours, poller)
+        poller.watch(watches, 0)
+        client.socket.shutdown(socket.SHUT_WR)  # half-closed is not gone
+        poller.step(0.05)
+        assert watches.calls == []
+        client.reset()
+        until(lambda: poller.step(0.05) or "hangup" in watches.calls)
+        watches.close()
+        poller.close()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tests.serving.running import Client, request, running
-from wsgi_core.serving.proxies import forwarded_client
+from wsgi_core.serving.proxies import TrustedProxies
 from wsgi_core.shared.settings import Settings
 
 
@@ -87,11 +90,79 @@ def test_the_clients_of_a_proxy_are_counted_one_by_one():
         assert server.connect().ask("/a", X_Forwarded_For="192.0.2.8").status == 200
 
 
+def test_clients_are_told_apart_by_address_and_not_by_port():
+    with running(max_per_client=1, trusted_proxy="127.0.0.0/8") as server:
+        server.connect().get("/work", X_Forwarded_For="203.0.113.9:1111")
+        server.app.wait_begun()
+        assert server.connect().ask("/a", X_Forwarded_For="203.0.113.9:2222").status == 429
+        assert server.connect().ask("/a", X_Forwarded_For="203.0.113.10:1111").status == 200
+        environ = server.app.seen[-1]
+        assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("203.0.113.10", "1111")
+
+
+PEER = "192.0.2.1"
+
+
+def client(said: str, count: int = 1) -> str:
+    proxies = TrustedProxies(Settings(trusted_proxy=PEER, trusted_proxy_count=count))
+    return proxies.read({"X_FORWARDED_FOR": said}).client
+
+
 @pytest.mark.parametrize(
-    ("said", "count", "client"),
-    [("", 1, "a"), ("b", 1, "b"), ("b, c", 1, "c"), ("b, c", 2, "b"), ("b", 3, "b"), (" ,", 1, "a")],
+    ("said", "count", "found"),
+    [("", 1, ""), ("b", 1, "b"), ("b, c", 1, "c"), ("b, c", 2, "b"), ("b", 3, "b"), (" ,", 1, "")],
 )
-def test_the_last_hops_are_the_proxys(said: str, count: int, client: str):
-    settings = Settings(trusted_proxy="a", trusted_proxy_count=count)
-    assert forwarded_client("a", {"X_FORWARDED_FOR": said}, settings) == client
-    assert forwarded_client("z", {"X_FORWARDED_FOR": said}, settings) == "z"
+def test_the_last_hops_are_the_proxys(said: str, count: int, found: str):
+    assert client(said, count) == found
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9:51234", "203.0.113.9"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("[2001:DB8::1]", "2001:db8::1"),
+        ("2001:db8:0::1", "2001:db8::1"),
+        ('"[2001:db8::1]:443"', "2001:db8::1"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_an_entry_counts_as_its_address(said: str, found: str):
+    assert client(said) == found
+
+
+@given(st.ip_addresses(), st.integers(1, 65535))
+def test_an_address_with_a_port_is_the_address(address: Any, port: int):
+    written = f"[{address}]" if address.version == 6 else f"{address}"
+    assert client(f"{written}:{port}") == client(f"{address}") == str(address)
+
+
+@pytest.mark.parametrize("said", ["a b", "[::1", "a:b:c d", "<x>", "[a]b"])
+def test_an_entry_that_is_not_an_address_is_refused(said: str):
+    with pytest.raises(ValueError, match="X-Forwarded-For"):
+        client(said)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "believed"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.0.0.0/8,2001:db8::/32", "2001:db8::7", True),
+        ("10.0.0.0/8", "::ffff:10.1.2.3", True),
+        ("fe80::/10", "fe80::1%eth0", True),
+        ("*", "anything", True),
+        (None, "10.1.2.3", False),
+    ],
+)
+def test_networks_are_trusted(trusted: str | None, peer: str, believed: bool):
+    assert TrustedProxies(Settings(trusted_proxy=trusted)).trusts(peer) is believed
+
+
+@pytest.mark.parametrize("trusted", ["proxy.example", "", "10.0.0.0/33", "10.0.0.0/8;10.1.0.0/16", "[::1]"])
+def test_a_proxy_that_can_match_nothing_is_an_error(trusted: str):
+    with pytest.raises(ValidationError, match="addresses or networks"):
+        Settings(trusted_proxy=trusted)

@@ -7,10 +7,10 @@ import sys
 import threading
 
 import pytest
-from waitress.channel import HTTPChannel
 
-from tests.serving.running import Client, Gate, Running, request, running
+from tests.serving.running import Client, Gate, Running, request, running, until
 from wsgi_core.serving import Server
+from wsgi_core.serving.channel import Channel
 from wsgi_core.serving.command import bind
 from wsgi_core.shared.settings import Settings
 
@@ -89,14 +89,13 @@ def test_an_http_1_0_client_that_keeps_its_connection_is_told_too():
 @pytest.mark.parametrize(("path", "pieces"), [("/quick", 1), ("/boom", 1), ("/stream", 3)])
 def test_the_head_leaves_in_one_piece_with_what_follows(monkeypatch: pytest.MonkeyPatch, path: str, pieces: int):
     sent: list[bytes] = []
-    write_soon = HTTPChannel.write_soon
+    send = Channel.send
 
-    def recorded(self: HTTPChannel, data: bytes) -> int:
+    def recorded(self: Channel, data: bytes) -> None:
         sent.append(data)
-        written: int = write_soon(self, data)
-        return written
+        send(self, data)
 
-    monkeypatch.setattr(HTTPChannel, "write_soon", recorded)
+    monkeypatch.setattr(Channel, "send", recorded)
     with running() as server:
         server.app.open()
         server.connect().ask(path)
@@ -186,9 +185,15 @@ def test_its_threads_end_with_it():
     assert threading.active_count() == before
 
 
-def test_the_application_finds_the_admission():
+def test_the_application_finds_the_figures_of_the_server():
     with running() as server:
-        assert server.app.extensions["admission"] is server.server.admission
+        assert server.app.extensions["server"] is server.server
+        clients = [server.connect() for _ in range(3)]
+        clients[0].get("/work")
+        server.app.wait_begun()
+        clients[1].send(b"GET /a HTTP/1.1\r\n")
+        until(lambda: server.server.connections() == {"running": 1, "reading": 1, "idle": 1})
+        assert server.server.gauges()["waiting_requests"] == 0
 
 
 def test_an_application_without_extensions_is_served_too():

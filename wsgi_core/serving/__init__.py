@@ -1,8 +1,9 @@
-"""What stands between waitress and the application: limits, admission, the clean stop.
+"""The server: serves any WSGI application, on waitress, with limits, admission by time and a clean stop.
 
 A request meets, in this order, `listener` (its connection is accepted), `channel` and `parser` (its bytes become a
-request), `lanes` and `admission` (it gets a place, or an answer from `errors` at once), and then the application.
-`server` runs all of it, `signals` tells it when to stop.
+request), `admission` and `dispatcher` (it gets a slot and a worker thread, or a response from `errors` at once), and
+`task` (the application is called). `server` runs all of it, `signals` tells it when to stop. docs/develop/server.md
+draws the life of a connection.
 """
 
 from .server import Server as Server

@@ -1,73 +1,158 @@
-"""How many requests may be here: so many at work, so many waiting, and no more of one client than it may have.
+"""Admission: which requests get a slot, by how long they would have to wait for a worker thread.
 
-Only counting happens here; who waits where is the matter of `lanes`.
+Only counting happens here. Which request waits where is the matter of `dispatcher`.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Reason = Literal["overloaded", "client", "expired"]
 
+# Seconds that the measured pace remembers.
+_MEMORY = 1.0
+
 
 @dataclass(eq=False, slots=True)
-class Ticket:
-    """The place of one request, given back once. `large`: the bytes of its body, if they are counted."""
+class Permit:
+    """The slot of one request. Its owner releases it once: see docs/develop/server.md."""
 
     client: str
-    held: bool = True
-    begun: bool = False
-    large: int = 0
+    state: Literal["waiting", "running", "released"] = "waiting"
+
+
+class Refused(NamedTuple):
+    """Why a request got no slot, and after how many seconds it might get one."""
+
+    reason: Reason
+    retry_after: int
+
+
+class Pace:
+    """How fast responses leave while requests wait: `interval`, the mean seconds from one to the next; 0 if unknown.
+
+    Older intervals count less, by their age. Time in which no request waited is not counted.
+    """
+
+    def __init__(self) -> None:
+        self.interval = 0.0
+        self._last = self._seconds = self._responses = 0.0
+
+    def left(self, now: float, waiting: int) -> None:
+        """Note that a response has left at `now`, while `waiting` requests wait for a thread."""
+        if self._last:
+            passed = now - self._last
+            kept = math.exp(-passed / _MEMORY)
+            self._seconds = self._seconds * kept + passed
+            self._responses = self._responses * kept + 1
+            self.interval = self._seconds / self._responses
+        self._last = now if waiting else 0.0
 
 
 @dataclass(slots=True)
 class Admission:
-    """Places for `at_work` + `waiting` requests, at most `per_client` of them (0: all) for one address.
+    """Slots for requests. A request is refused if those before it need longer than `max_wait` seconds.
 
-    `inside`: the places that are taken. `refused`: how many requests got none, by reason, since the start.
+    `max_waiting` bounds the number of requests that wait, `per_client` the requests of one address (0: no limit);
+    `retry_after` is the least that a refused client is told to wait. `refused` counts refusals since the start.
     """
 
-    at_work: int
-    waiting: int
+    max_waiting: int
+    max_wait: float
     per_client: int = 0
-    inside: int = 0
+    retry_after: int = 1
+    waiting: int = 0
+    running: int = 0
     refused: Counter[Reason] = field(default_factory=Counter)
+    pace: Pace = field(default_factory=Pace)
+    threads: int = 1
     _clients: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def enter(self, client: str) -> Ticket | Reason:
-        """A place for a request of ``client``, or why there is none."""
-        with self._lock:
-            if reason := self._reason(client):
-                return reason
-            self.inside += 1
-            self._clients[client] += 1
-        return Ticket(client)
+    @property
+    def inside(self) -> int:
+        """The requests that have a slot."""
+        return self.waiting + self.running
 
-    def look(self, client: str) -> Reason | None:
-        """Why there is no place for ``client`` now, which counts as a refusal; None if there is one, not taken yet."""
-        with self._lock:
-            return self._reason(client)
+    @property
+    def expected_wait(self) -> float:
+        """The seconds that a request which comes now would have to wait for a thread."""
+        return self.waiting * self.pace.interval
 
-    def leave(self, ticket: Ticket) -> None:
-        """Give a place back; a second time does nothing."""
+    def acquire(self, client: str) -> Permit | Refused:
+        """Take a slot for a request of `client`, or say why there is none."""
         with self._lock:
-            if ticket.held:
-                ticket.held = False
-                self.inside -= 1
-                self._clients[ticket.client] -= 1
-                if not self._clients[ticket.client]:
-                    del self._clients[ticket.client]
+            if refused := self._refusal(client):
+                return refused
+            self.waiting += 1
+            if self.per_client:
+                self._clients[client] += 1
+        return Permit(client)
 
-    def _reason(self, client: str) -> Reason | None:
+    def check(self, client: str) -> Refused | None:
+        """Say why `client` would get no slot now, which counts as a refusal. No slot is taken."""
+        with self._lock:
+            return self._refusal(client)
+
+    def begin(self, permit: Permit) -> bool:
+        """Pass a slot to a worker thread; False if the request was cancelled while it waited."""
+        with self._lock:
+            if permit.state != "waiting":
+                return False
+            permit.state = "running"
+            self.waiting -= 1
+            self.running += 1
+        return True
+
+    def cancel(self, permit: Permit) -> bool:
+        """Release the slot of a request that still waits; False if a worker thread has it already."""
+        with self._lock:
+            if permit.state != "waiting":
+                return False
+            self.waiting -= 1
+            self._forget(permit)
+        return True
+
+    def release(self, permit: Permit, now: float) -> None:
+        """Release the slot of a request whose response left at `now` (time.monotonic()).
+
+        Raises RuntimeError if the slot is not held: its owner must know.
+        """
+        with self._lock:
+            if permit.state != "running":
+                raise RuntimeError(f"a slot in the state {permit.state!r} cannot be released")
+            self.running -= 1
+            self._forget(permit)
+            self.pace.left(now, self.waiting)
+
+    def expire(self) -> Refused:
+        """Count a request that has waited too long, and say when to try again."""
+        with self._lock:
+            self.refused["expired"] += 1
+        return Refused("expired", self._seconds_to_wait())
+
+    def _forget(self, permit: Permit) -> None:
+        permit.state = "released"
+        if self.per_client:
+            self._clients[permit.client] -= 1
+            if not self._clients[permit.client]:
+                del self._clients[permit.client]
+
+    def _refusal(self, client: str) -> Refused | None:
         reason: Reason | None = None
         if self.per_client and self._clients[client] >= self.per_client:
             reason = "client"
-        elif self.inside >= self.at_work + self.waiting:
+        elif self.inside >= self.threads + self.max_waiting or self.expected_wait > self.max_wait:
             reason = "overloaded"
-        if reason:
-            self.refused[reason] += 1
-        return reason
+        if reason is None:
+            return None
+        self.refused[reason] += 1
+        return Refused(reason, self._seconds_to_wait() if reason == "overloaded" else self.retry_after)
+
+    def _seconds_to_wait(self) -> int:
+        """Return how long the queue of now needs, in whole seconds."""
+        return max(self.retry_after, math.ceil(self.expected_wait))

@@ -9,6 +9,8 @@ import traceback
 import typing as t
 
 from ..cli import NoAppException, call_factory, parse_app_name, prepare_import
+from ..shared.access import HEALTH
+from ..shared.installation import install_command
 from ..shared.settings import Settings
 from ..shared.settings.schema import SERVICES
 from .monitoring import MonitoredApplication
@@ -17,6 +19,12 @@ if t.TYPE_CHECKING:
     from types import ModuleType
 
 EXIT_APPLICATION = 3
+
+MONITORING = HEALTH | {"/metrics"}
+"""What load balancers and monitors ask of the service, and get also while it has no slot for anything else."""
+
+STREAM_PATH = "/predict/stream"
+"""The path whose body the service reads in pieces, so that it may be larger than others."""
 
 _NAMES = ("app", "application")
 _FACTORIES = ("create_app", "make_app")
@@ -125,7 +133,18 @@ def _load_service(settings: Settings) -> t.Any:
     except ModuleNotFoundError as error:
         if error.name != "flask":
             raise
-        raise StartError("the Flask twin needs Flask: pip install 'wsgi_core[flask]'", 1) from error
+        raise StartError(f"the Flask twin needs Flask: {install_command('flask')}", 1) from error
+
+
+def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:
+    """Return what the server is told of an application: see docs/develop/server.md."""
+    if settings.app:
+        return {"monitoring": {path for path in (settings.health_path, settings.metrics_path) if path}}
+    return {
+        "monitoring": MONITORING,
+        "body_limits": {STREAM_PATH: settings.stream_max_content_length},
+        "judge_head": app.extensions.get("judge_head"),
+    }
 
 
 def describe(app: t.Any, settings: Settings) -> str:

@@ -1,242 +1,433 @@
-"""One client's connection: waitress's channel, with JSON errors, an orderly end, and limits on slow clients."""
+"""One connection: its bytes in, its bytes out, and its end. docs/develop/server.md draws its states.
+
+All methods are called on the I/O thread, except for those of the section "a worker thread".
+"""
 
 from __future__ import annotations
 
+import logging
 import socket
+import threading
 import time
-from typing import Any
+from collections import deque
+from typing import Any, Literal
 
-from waitress.channel import HTTPChannel
-from waitress.task import WSGITask
-
-from ..shared.deadlines import RECEIVED
-from .admission import Ticket
-from .errors import JSONErrorTask, Refusal, too_many_in_a_row
+from .admission import Permit
+from .environ import connection_environ
+from .errors import ErrorResponse, bad_request, not_monitoring, refusal, too_slow
+from .nonblocking import MOST_AT_ONCE, NonBlockingSocket
 from .parser import Parser
+from .poller import READ, WRITE
+from .protocols import ChannelOwner
+from .task import WATERMARK, ClientDisconnected, Task
 
-# Seconds in which what a client still sends after the last answer is read and thrown away. Closing at once would
-# reset the connection, and the reset can overtake the answer.
+logger = logging.getLogger("wsgi_core.serving")
+
+# Seconds in which what a client still sends after the last response is read and discarded. Closing at once would reset
+# the connection, and the reset can overtake the response.
 _LINGER = 2.0
-# Bytes to read at once: so few that no more than some hundred requests or a thousand chunks can be in them, after which
-# the I/O thread goes on to others; of a plain body as many as fit in.
+# Bytes to read at once: few where each of them may be a chunk of its own, as many as come of a plain body.
 _PIECE = 8 << 10
 _READS_IN_A_TURN = 16
-MAX_IN_A_ROW = 100
-"""Requests that a client may send without awaiting an answer: each takes far more memory than its bytes."""
+_SEND_AT_ONCE = 256 << 10
+# A stream that waits for its client goes on when no more than this is unsent.
+_LOW_WATERMARK = WATERMARK // 4
+
+State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering"]
 
 
-class Task(WSGITask):  # type: ignore[misc]
-    """One call of the application."""
+class Channel:
+    """An accepted connection.
 
-    wrote_header: bool
-
-    def get_environment(self) -> dict[str, Any]:
-        """The environ, with the time at which the request was whole."""
-        environ: dict[str, Any] = super().get_environment()
-        environ[RECEIVED] = self.request.received_at
-        return environ
-
-    def write(self, data: bytes) -> None:
-        """Write; the head leaves in one piece with what comes first.
-
-        A proxy that has passed on the head alone could ask nobody else if this process died just then.
-        """
-        if self.complete and not self.wrote_header:
-            self.channel.head = self.build_response_header()
-            self.wrote_header = True
-        super().write(data)
-        self.channel.send_head()
-
-    def build_response_header(self) -> bytes:
-        """The head of the answer, which may be the connection's last."""
-        if self.channel.server.last_here():
-            # As if the client had asked for it, whichever version of HTTP it speaks.
-            self.request.headers["CONNECTION"] = "close"
-        head: bytes = super().build_response_header()
-        if self.content_length is not None:
-            # The work is done. A client that reads fast must find this place free for its next request.
-            self.channel.give_place_back()
-        return head
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]
-    """What waitress makes of an accepted connection.
-
-    `client`: its address. `ticket`: its request's place. `refusals`: requests to be answered by whoever finds them.
-    `head`: of the answer, for as long as nothing of its body has come.
+    Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (until it is complete).
+    Request: `task`, from the moment the request is complete until its response is.
+    Sending: `output`, `unsent` (its bytes), `permit` (of a response that is sent slowly), both under `out_lock`.
+    `used`: it has had a request.
+    End: `closing` (after the response), `linger_until`, `connected`.
     """
 
-    task_class = Task
-    error_task_class = JSONErrorTask
-    parser_class = Parser
-    request: Parser | None
-    close_when_flushed: bool
+    __slots__ = (
+        "_drained", "_number", "blocked_since", "closing", "connected", "environ", "input", "input_ended",
+        "last_activity", "linger_until", "listener", "out_lock", "output", "peer", "permit", "request",
+        "response_started", "sending_since", "sent", "site", "socket", "task", "unsent", "used", "wish",
+    )  # fmt: skip
 
-    def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None) -> None:
-        self.client = str(addr[0])
-        self.ticket: Ticket | None = None
-        self.refusals: list[Parser] = []
-        self.head = b""
+    def __init__(self, listener: ChannelOwner, sock: NonBlockingSocket, address: Any) -> None:
+        self.listener = listener
+        self.site = listener.site
+        self.socket = sock
+        self._number = sock.fileno()
+        self.peer = str(address[0])
+        self.environ = connection_environ(listener.environ, self.peer, address[1])
+        self.last_activity = time.monotonic()
+        self.input = b""
+        self.input_ended = False
+        self.request: Parser | None = None
+        self.task: Task | None = None
+        self.out_lock = threading.Lock()
+        self.output: deque[memoryview] = deque()
+        self.unsent = 0
+        self.permit: Permit | None = None
+        self.response_started = self.sending_since = self.blocked_since = 0.0
+        self.sent = 0
+        self._drained: threading.Event | None = None
+        self.closing = False
         self.linger_until = 0.0
-        super().__init__(server, sock, addr, adj, map)
+        self.connected = True
+        self.wish = 0
+        self.used = False
+
+    def fileno(self) -> int:
+        """Return the file descriptor, also after `close`."""
+        return self._number
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is asked here, nothing is being sent, and nothing is left to send."""
-        return not (self.requests or self.request or self.total_outbufs_len or self.close_when_flushed)
+        """Whether the connection has neither a request nor anything to send."""
+        return not (self.task or self.request or self.unsent or self.input or self.closing)
 
-    def received(self, data: bytes) -> bool:
-        """Take bytes, on the I/O thread."""
-        taken = super().received(data) and not self._too_many_in_a_row()
-        self._answer_refused()
-        # Whose turn has not come is judged then: there may be a place as soon as the one before is answered.
-        if self.request is not None and self.request.waits_for_judgement and not self.requests:
-            self._judge(self.request)
-        return taken
+    @property
+    def state(self) -> State:
+        """The state, as the metrics count it. Any thread may ask; the answer may be of a moment ago."""
+        if self.linger_until:
+            return "lingering"
+        task = self.task
+        if task is not None:
+            permit = task.permit
+            if self.blocked_since:
+                return "blocked"
+            if task.streaming:
+                return "streaming"
+            return "waiting" if permit is not None and permit.state == "waiting" else "running"
+        if self.unsent:
+            return "sending"
+        return "reading" if self.request is not None else "idle"
 
-    def send_continue(self) -> None:
-        """Have the client send the body. Before that the I/O thread sees whether there is a place, see `received`."""
-        request = self.request
-        if request is None or request.completed or (request.waits_for_judgement and self.server.is_own_thread()):
-            return
-        request.waits_for_judgement = False
-        super().send_continue()
+    # Reading.
 
-    def service(self) -> None:
-        """Answer the request at the head of the queue, on a thread of one of the lanes."""
-        super().service()
-        self._answer_refused()
-        self.server.changed(self)
-
-    def write_soon(self, data: Any) -> int:
-        """Send, after the head if that has not gone yet."""
-        if self.head:
-            data, self.head = self.head + bytes(data), b""
-        sent: int = super().write_soon(data)
-        if self.total_outbufs_len:
-            self.server.changed(self)
-        return sent
-
-    def send_head(self) -> None:
-        """Send the head if nothing went with it."""
-        if self.head:
-            self.write_soon(b"")
-
-    def give_place_back(self) -> None:
-        """The request at work needs its place no longer."""
-        if self.ticket is not None:
-            self.server.task_dispatcher.give_back(self.ticket)
-
-    def give_up(self, error: Refusal) -> None:
-        """Answer a request that is not whole yet, and probably never will be. On the I/O thread."""
-        with self.requests_lock:
-            request = self.request
-            if request is None or self.requests:
+    def handle_read(self) -> None:
+        """Read what has come, and parse it. What comes after the last response is discarded."""
+        for _ in range(_READS_IN_A_TURN):
+            rest = self.request.plain_rest if self.request is not None else 0
+            size = min(MOST_AT_ONCE, max(_PIECE, rest))
+            try:
+                data = self.socket.recv(size)
+            except BlockingIOError:
+                break
+            except OSError:
+                self.close()
                 return
-            request.error, request.completed, self.request = error, True, None
-            self.requests.append(request)
-            self.server.add_task(self)
-        self._answer_refused()
-        self.server.changed(self)
+            if not data:
+                self._end_input()
+                break
+            self.last_activity = time.monotonic()
+            if self.linger_until:
+                break
+            self.input = self.input + data if self.input else data
+            self.process()
+            if len(data) < size or self.request is None or not self.request.plain_rest:
+                break
+        self.watch()
 
-    def close_unasked(self) -> None:
+    def handle_hangup(self) -> None:
+        """Close a connection that was reset. Half-closed is not gone: some systems report that here too."""
+        if self.linger_until or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.close()
+        elif not self.wish & READ:
+            self.listener.poller.forget(self)
+
+    def process(self) -> None:
+        """Parse what has come, until a request is passed on or nothing is left."""
+        while self.task is None and not self.unsent and self.connected and not self.closing:
+            if self.input:
+                self._parse()
+            elif self.input_ended:
+                self._end_without_request()
+            else:
+                return
+        if self.closing and self.task is None and not self.unsent and self.connected and not self.linger_until:
+            self._linger()
+
+    def reject(self, error: ErrorResponse) -> None:
+        """Answer a request that is not complete yet, and probably never will be."""
+        request, self.request = self.request, None
+        if request is not None and self.task is None:
+            request.error, request.expect_continue = error, False
+            self.closing = True
+            self._begin(request)
+            self.process()
+            self.watch()
+
+    def close_if_idle(self) -> None:
         """Close an idle connection, unless a request has come just now."""
         try:
             come = self.socket.recv(1, socket.MSG_PEEK)
-        except OSError:  # nothing there
+        except OSError:  # nothing has come
             come = b""
         if not come:
-            self.handle_close()
+            self.close()
 
-    def readable(self) -> bool:
-        """Whether to read; after the last answer too, to see the client's end."""
-        return bool(self.linger_until or super().readable())
+    def resume(self) -> None:
+        """Go on after a worker thread has passed the connection back, or has left something to send."""
+        if self.connected:
+            self.process()
+            self.watch()
 
-    def handle_read(self) -> None:
-        """Read: the head, and at once some of the body. What comes after the last answer is thrown away."""
-        for _ in range(_READS_IN_A_TURN):
-            if not self._read():
-                break
-        if self.close_when_flushed and self.connected:
-            self.handle_write()
+    def watch(self) -> None:
+        """Tell the poller what the connection waits for."""
+        if not self.connected:
+            return
+        wish = WRITE if self.unsent else 0
+        if self.linger_until or not (self.input_ended or self.input or self.closing):
+            wish |= READ
+        if wish != self.wish:
+            self.wish = wish
+            self.listener.poller.watch(self, wish)
+
+    def _parse(self) -> None:
+        request = self.request
+        if request is None:
+            request = self.request = Parser(self.site.limits)
+        data, self.input = self.input, b""
+        consumed = request.received(data)
+        if consumed < len(data):
+            self.input = data[consumed:]
+        if request.completed:
+            self.request = None
+            if not request.empty:
+                self._begin(request)
+        elif request.head_pending:
+            request.head_pending = False
+            self._judge(request)
+
+    def _begin(self, request: Parser) -> None:
+        """Pass a complete request on, or answer it here if it is refused."""
+        self.used = True
+        task = self.task = request.task or Task(self, request)
+        task.complete()
+        error = request.error
+        if error is None and self.listener.monitoring_only and not task.monitoring:
+            error = not_monitoring()
+        if error is None:
+            refused = self.site.dispatcher.add_task(task)
+            if refused is None:
+                return
+            error = refusal(refused)
+        task.fail(error)
+
+    def _judge(self, request: Parser) -> None:
+        """Reject a request by its head; without a body to keep, or before a client with `Expect` has sent it."""
+        task = request.task = Task(self, request)
+        rejection: Any = request.error
+        if rejection is None and self.site.judge_head is not None:
+            try:
+                rejection = self.site.judge_head(task.environ().copy())
+            except Exception:
+                logger.exception("a request could not be judged by its head")
+        if rejection is None and not task.monitoring:
+            refused = self.site.admission.check(task.client)
+            rejection = refusal(refused) if refused else None
+        if rejection is not None:
+            request.reject(rejection)
+            if request.expect_continue:
+                self.request = None
+                task.close = self.closing = True
+                request.error = rejection
+                self._begin(request)
+        elif request.expect_continue:
+            request.expect_continue = False
+            self._send_continue()
+
+    def _send_continue(self) -> None:
+        try:
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        except ClientDisconnected:
+            self.close()
+
+    def _end_input(self) -> None:
+        """The client sends no more; it may still wait for its response."""
+        self.input_ended = True
+        if self.linger_until:
+            self.close()
+        else:
+            self.process()
+
+    def _end_without_request(self) -> None:
+        if self.request is None or self.request.error is not None:
+            self.close()
+        elif self.request.header_plus or self.request.headers_finished:
+            self.reject(bad_request("the request ends too early"))
+        else:
+            self.close()
+
+    # Sending.
 
     def handle_write(self) -> None:
-        """Send. Where waitress would close after the last answer, only our side is closed, and the client heard out."""
-        if self.total_outbufs_len:
-            # A thread that has a request of this connection may be adding to what is to be sent.
-            self._flush_exception(self._flush_some_if_lockable if self.requests else self._flush_some)
-        if self.will_close:
-            self.handle_close()
-        elif self.connected and self.close_when_flushed and not self.total_outbufs_len:
-            self._linger()
+        """Send what is unsent, as much as the client takes."""
+        if not self.out_lock.acquire(blocking=False):
+            return  # a worker thread is adding something; the poller asks again
+        broken = False
+        try:
+            while self.output and self._send_first():
+                pass
+        except BlockingIOError:
+            pass
+        except OSError:
+            broken = True
+        finally:
+            self.out_lock.release()
+        if broken:
+            self.close()
+            return
+        if self.permit is not None and self.unsent <= WATERMARK:
+            self._release_permit()
+        drained = self._drained
+        if drained is not None and self.unsent <= _LOW_WATERMARK:
+            drained.set()
+        if not self.unsent:
+            self.sending_since = 0.0
+            if self.task is None:
+                self.response_started = 0.0
+            self.process()
+        self.watch()
 
-    def send(self, data: bytes, do_close: bool = True) -> int:
-        """How many bytes there was room for. Only the I/O thread closes what turns out to be broken."""
-        sent: int = super().send(data, do_close and self.server.is_own_thread())
+    def check_reading(self, now: float) -> None:
+        """Answer 408 if the request comes too slowly."""
+        request, settings = self.request, self.site.settings
+        if request is None or self.task is not None:
+            return
+        age = now - request.started
+        if not request.headers_finished:
+            if age >= settings.header_timeout:
+                self.reject(too_slow("the headers took too long"))
+        elif age >= settings.body_timeout:
+            self.reject(too_slow("the body took too long"))
+
+    def check_sending(self, now: float) -> None:
+        """Close the connection if the client takes its response too slowly."""
+        settings = self.site.settings
+        blocked = now - self.sending_since if self.sending_since else 0.0
+        if (
+            now - self.last_activity >= settings.send_timeout
+            or (blocked >= settings.send_timeout and self.sent < settings.min_send_rate * blocked)
+            or (self.response_started and now - self.response_started >= settings.response_timeout)
+        ):
+            self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        if not self.connected:
+            return
+        self.listener.forget(self)
+        with self.out_lock:  # a worker thread may be sending: the file descriptor must stay until then
+            self.connected = False
+            self.output.clear()
+            self.site.unsent.add(-self.unsent)
+            self.unsent = 0
+            self.socket.close()
+        self._release_permit()
+        if (drained := self._drained) is not None:
+            drained.set()
+        request, self.request = self.request, None
+        if request is not None:
+            request.close()
+        if self.task is not None and self.site.dispatcher.cancel(self.task):
+            self.task.request.close()
+
+    def _send_first(self) -> int:
+        """Send of the first piece of the output. The lock is held. Raises OSError."""
+        piece = self.output[0]
+        sent = self.socket.send(piece[:_SEND_AT_ONCE])
+        self.unsent -= sent
+        self.sent += sent
+        self.site.unsent.add(-sent)
+        self.last_activity = time.monotonic()
+        if sent == len(piece):
+            self.output.popleft()
+        else:
+            self.output[0] = piece[sent:]
         return sent
 
-    def handle_close(self) -> None:
-        """The connection is over, whoever ended it."""
-        super().handle_close()
-        if self.request is not None:
-            self.request.close()
-        self.server.task_dispatcher.leave(self)
-
-    def _read(self) -> bool:
-        """Read a piece; whether it was one of a plain body, of which there is probably more."""
-        size = min(self.adj.recv_bytes, max(_PIECE, self.request.plain_rest if self.request else 0))
-        try:
-            data = self.recv(size)  # closes by itself at the client's end
-        except BlockingIOError:
-            return False
-        except OSError:
-            self.handle_close()
-            return False
-        if data:
-            self.last_activity = time.time()
-            if not self.linger_until:
-                self.received(data)
-        return len(data) == size and self.request is not None and self.request.plain_rest > 0
+    def _release_permit(self) -> None:
+        with self.out_lock:
+            permit, self.permit = self.permit, None
+        if permit is not None:
+            self.site.admission.release(permit, time.monotonic())
 
     def _linger(self) -> None:
-        self.close_when_flushed = False
+        """Close the sending side, and hear the client out."""
+        if self.input_ended:
+            self.close()
+            return
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
-            self.handle_close()
+            self.close()
         else:
+            self.input = b""
             self.linger_until = time.monotonic() + _LINGER
 
-    def _judge(self, request: Parser) -> None:
-        """A body for which there is no place as it begins is not kept; who asked first need not send it."""
-        refusal = request.judge(self.server.task_dispatcher.refusal(self, request))
-        if refusal is not None and request.expect_continue:
-            refusal.keep = False
-            self.give_up(refusal)
-        elif request.expect_continue:
-            with self.requests_lock:
-                self.send_continue()
+    # A worker thread.
 
-    def _flush_outbufs_below_high_watermark(self) -> None:
-        """Wait until the client has taken some of what is to be sent. The I/O thread, which sends it, must not."""
-        if not self.server.is_own_thread():
-            super()._flush_outbufs_below_high_watermark()
+    def send(self, data: bytes) -> None:
+        """Send `data`; what the client does not take now is sent by the I/O thread. Raises ClientDisconnected."""
+        with self.out_lock:
+            if not self.connected:
+                raise ClientDisconnected
+            sent = 0
+            if not self.output:
+                try:
+                    sent = self.socket.send(data)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    self.listener.poller.call(self.close)
+                    raise ClientDisconnected from None
+            if not self.response_started:
+                self.response_started = time.monotonic()
+            rest = len(data) - sent
+            if rest:
+                if not self.output:
+                    self.sending_since = self.last_activity = time.monotonic()
+                    self.sent = 0
+                self.output.append(memoryview(data)[sent:])
+                self.unsent += rest
+                self.site.unsent.add(rest)
+        if rest:
+            self.listener.poller.call(self.resume)
 
-    def _too_many_in_a_row(self) -> bool:
-        """Whether more requests were sent in a row than are kept; then the last that is kept is refused."""
-        with self.requests_lock:
-            if len(self.requests) <= MAX_IN_A_ROW:
+    def keep_permit(self, permit: Permit) -> bool:
+        """Take over the slot of a response of which much is unsent; False if it is not."""
+        with self.out_lock:
+            if not self.connected or self.unsent <= WATERMARK:
                 return False
-            self.requests[MAX_IN_A_ROW].error = too_many_in_a_row(MAX_IN_A_ROW)
-            del self.requests[MAX_IN_A_ROW + 1 :]
-            self.request = None
-            return True
+            self.permit = permit
+        return True
 
-    def _answer_refused(self) -> None:
-        """Answer here and now what `Lanes.add_task` refused. The next request on the connection may be refused too."""
-        while True:
-            try:
-                self.refusals.pop()  # atomic: one thread alone gets it
-            except IndexError:
-                return
-            super().service()
+    def wait_drained(self) -> None:
+        """Wait until the client has taken most of what is unsent, or is gone."""
+        drained = self._drained = threading.Event()
+        self.blocked_since = time.monotonic()
+        if self.connected and self.unsent > _LOW_WATERMARK:
+            drained.wait()
+        self.blocked_since = 0.0
+        self._drained = None
+
+    def abort(self) -> None:
+        """Have the I/O thread close the connection."""
+        self.listener.poller.call(self.close)
+
+    def is_disconnected(self) -> bool:
+        """Return whether the client is gone; for the application (waitress.client_disconnected)."""
+        return not self.connected
+
+    def finish(self, task: Task) -> None:
+        """Pass the connection back to the I/O thread: the response of `task` is complete."""
+        if task.close:
+            self.closing = True
+        self.last_activity = time.monotonic()
+        if not self.unsent:
+            self.response_started = 0.0
+        self.task = None
+        if self.unsent or self.closing or self.input or self.input_ended:
+            self.listener.poller.call(self.resume)

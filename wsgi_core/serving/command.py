@@ -16,12 +16,12 @@ from ..shared.observability.logs import log_to_stderr, wanted_level
 from ..shared.settings import Settings
 from ..shared.settings.addresses import bracketed
 from ..shared.settings.options import load_for_command, settings_options
-from . import Server
 from .application import StartError as StartError
 from .application import describe, load_application
-from .memory import keep_what_is_loaded
+from .limits import freeze_gc
 from .processes import Processes, process_count
 from .protocols import RunningServer
+from .server import serve_application
 from .signals import stop_on_signals
 
 EXIT_UNANSWERED = 1
@@ -59,24 +59,30 @@ def make_server(settings: Settings, log: str | None = None) -> RunningServer:
 
 def _make_server(settings: Settings, log: str | None = None) -> tuple[RunningServer, str]:
     """Return a server, and what the start says of its application."""
-    host, port = settings.host, settings.port
+    socks = [_bind_or_refuse(settings.host, settings.port, "--port")]
     try:
-        sock = bind(host, port)
-    except (OSError, UnicodeError) as e:  # UnicodeError: a name that cannot be one, such as "a..b"
-        reason = getattr(e, "strerror", None) or e
-        message = f"cannot listen on {host}:{port}: {reason}. Choose another --port or --host."
-        raise StartError(message, EXIT_PORT) from e
-    try:
+        if settings.monitor_port is not None:
+            socks.append(_bind_or_refuse(settings.host, settings.monitor_port, "--monitor-port"))
         if process_count(settings) > 1:
-            processes = Processes(sock, settings, log)
+            processes = Processes(socks, settings, log)
             return processes, processes.about
         app = load_application(settings)
-        server = Server(app, sock, settings)
+        server = serve_application(app, socks, settings)
     except BaseException:
-        sock.close()
+        for sock in socks:
+            sock.close()
         raise
-    keep_what_is_loaded()
+    freeze_gc()
     return server, describe(app, settings)
+
+
+def _bind_or_refuse(host: str, port: int, option: str) -> socket.socket:
+    try:
+        return bind(host, port)
+    except (OSError, UnicodeError) as e:  # UnicodeError: a name that cannot be one, such as "a..b"
+        reason = getattr(e, "strerror", None) or e
+        message = f"cannot listen on {host}:{port}: {reason}. Choose another {option} or --host."
+        raise StartError(message, EXIT_PORT) from e
 
 
 @click.command("serve", short_help="Serve the models, or any WSGI application, with waitress.")

@@ -67,7 +67,7 @@ class MonitoredApplication:
         return _respond(environ, start_response, "503 Service Unavailable", b"stopping", "text/plain")
 
     def _metrics(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        body, content_type = render(environ.get("HTTP_ACCEPT", ""), self.extensions.get("admission"))
+        body, content_type = render(environ.get("HTTP_ACCEPT", ""), self.extensions.get("server"))
         return _respond(environ, start_response, "200 OK", body, content_type)
 
 

@@ -1,21 +1,24 @@
-"""A socket that never blocks, and is used without giving up the interpreter.
+"""Socket calls that do not release the GIL.
 
-Python lets another thread on around each of a socket's calls. That is right where a call may wait. These cannot, and
-where threads compute, each time costs the I/O thread a turn of theirs (`sys.getswitchinterval`): many times what the
-call itself takes, so that under pressure it could not even refuse all who came.
+CPython releases the GIL around every socket call. For a call that cannot block this only hurts: while other threads
+compute, the I/O thread waits up to `sys.getswitchinterval()` to get the GIL back, many times what the call itself
+takes, and under load it could not even refuse the requests that come.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import socket
 import sys
 import threading
 from typing import Any
 
+from ..shared.linux import accept4
+
 _WINDOWS = sys.platform == "win32"
-# PyDLL is ctypes's word for a library that is called with the interpreter held.
+# PyDLL calls a library while the GIL is held.
 _SYSTEM = ctypes.PyDLL("ws2_32" if _WINDOWS else None, use_errno=True, use_last_error=_WINDOWS)
 _NUMBER = ctypes.c_size_t if _WINDOWS else ctypes.c_int  # of a socket
 _LENGTH = ctypes.c_int if _WINDOWS else ctypes.c_size_t
@@ -34,91 +37,69 @@ _shutdown = _function("shutdown", ctypes.c_int, _NUMBER, ctypes.c_int)
 _close = _function("closesocket" if _WINDOWS else "close", ctypes.c_int, _NUMBER)
 
 _error: Any = getattr(ctypes, "get_last_error", ctypes.get_errno)
-_NOT_NOW = {errno.EWOULDBLOCK, errno.EAGAIN, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
+_NOT_NOW = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
 
 MOST_AT_ONCE = 64 << 10
 """Bytes that one call reads at most."""
 # Each thread that reads has a buffer of its own: another could read into it before the bytes are copied.
 _of_thread = threading.local()
 
-_LONGEST_ADDRESS = 128
-
 
 class NonBlockingSocket(socket.socket):
-    """A connected socket. Where a call fails, Python's own is made in its place, and raises what there is to raise.
-
-    "Not now" is no failure, and raised at once (BlockingIOError).
-    """
+    """A connected socket that never blocks: a call that would block raises BlockingIOError."""
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """What has come, at most ``bufsize`` bytes and `MOST_AT_ONCE`; empty at the end. Raises OSError."""
+        """Return what has come, at most `bufsize` bytes and `MOST_AT_ONCE`; empty at the end. Raises OSError."""
         buffer = _buffer()
         received: int = _recv(self.fileno(), buffer, min(bufsize, MOST_AT_ONCE), flags)
         if received >= 0:
             return ctypes.string_at(buffer, received)
-        _raise_if_not_now()
-        return super().recv(bufsize, flags)
+        raise _last_error()
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """How many of the bytes there was room for. Raises OSError."""
+        """Send and return how many of the bytes the system took. Raises OSError."""
         sent: int = _send(self.fileno(), bytes(data), len(data), flags)
         if sent >= 0:
             return sent
-        _raise_if_not_now()
-        return super().send(data, flags)
+        raise _last_error()
 
     def shutdown(self, how: int) -> None:
-        """End a direction. Raises OSError."""
+        """Close one direction. Raises OSError."""
         if _shutdown(self.fileno(), how):
-            super().shutdown(how)
+            raise _last_error()
 
     def close(self) -> None:
-        """Close; a second time does nothing."""
+        """Close the socket; a second call does nothing."""
         number = self.detach()
         if number >= 0:
             _close(number)
 
     def setblocking(self, flag: bool) -> None:
-        """Nothing: it never blocks."""
+        """Do nothing: the socket never blocks."""
 
 
 def accept(listener: socket.socket) -> tuple[NonBlockingSocket, tuple[Any, ...]]:
-    """Who waits on a listening socket, and the address. Raises OSError, BlockingIOError if nobody does."""
-    return (_accept_linux if sys.platform == "linux" else _accept)(listener)
-
-
-def _accept(listener: socket.socket) -> tuple[NonBlockingSocket, tuple[Any, ...]]:
+    """Accept a connection; return it and the client's address. Raises OSError, BlockingIOError if none waits."""
+    if accepted := accept4(listener):
+        descriptor, address = accepted
+        return _socket(listener, descriptor), address
     sock, address = listener.accept()
     sock.setblocking(False)
     return _socket(listener, sock.detach()), address
-
-
-def _accept_linux(listener: socket.socket) -> tuple[NonBlockingSocket, tuple[Any, ...]]:
-    address = ctypes.create_string_buffer(_LONGEST_ADDRESS)
-    length = ctypes.c_uint(_LONGEST_ADDRESS)
-    flags = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-    number = _SYSTEM.accept4(listener.fileno(), address, ctypes.byref(length), flags)
-    if number < 0:
-        _raise_if_not_now()
-        return _accept(listener)
-    return _socket(listener, number), _parse_address(listener.family, address.raw)
 
 
 def _socket(listener: socket.socket, number: int) -> NonBlockingSocket:
     return NonBlockingSocket(listener.family, listener.type, listener.proto, fileno=number)
 
 
-def _parse_address(family: int, address: bytes) -> tuple[Any, ...]:
-    """Host and port. netinet/in.h: sockaddr_in has family, port, address; sockaddr_in6 a label before the address."""
-    port = int.from_bytes(address[2:4], "big")
-    host = address[4:8] if family == socket.AF_INET else address[8:24]
-    return socket.inet_ntop(family, host), port
-
-
-def _raise_if_not_now() -> None:
+def _last_error() -> OSError:
+    """Return the error of the last call. The call is not repeated: the system tells of a reset once."""
     number = _error()
     if number in _NOT_NOW:
-        raise BlockingIOError(number, "not now")
+        return BlockingIOError(number, "not now")
+    if _WINDOWS:
+        return OSError(0, ctypes.FormatError(number), None, number)  # type: ignore[attr-defined,unused-ignore]
+    return OSError(number, os.strerror(number))
 
 
 def _buffer() -> Any:

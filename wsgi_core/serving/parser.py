@@ -1,154 +1,331 @@
-"""Requests as they come in: waitress's parser, with limits that keep its only I/O thread free.
+"""Requests as they come in: waitress' request object, filled by llhttp, with the limits of the server.
 
-What is refused here never reaches a thread, and its body is never kept.
+A request that is refused here never reaches a worker thread, and its body is never kept.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import time
-from typing import Any
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
-from waitress.adjustments import Adjustments
-from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
-from waitress.utilities import RequestEntityTooLarge, RequestHeaderFieldsTooLarge
+import httptools
+from waitress.parser import HTTPRequestParser, ParsingError, split_uri
+from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
 
-from .bodies import Bodies, Body, Nowhere
-from .errors import Refusal, bad_request, header_too_large, no_room, too_large
+from .body_buffer import MEMORY, BodyBudget, DiscardBuffer, SpooledBody
+from .errors import (
+    ErrorResponse,
+    bad_request,
+    header_too_large,
+    no_room,
+    not_implemented,
+    too_large,
+    version_not_supported,
+)
+from .protocols import WSGIApplication
+
+if TYPE_CHECKING:
+    from .task import Task
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# The pattern that waitress matches a header line with takes a time quadratic in the blanks at the value's start.
-_MANY_BLANKS = re.compile(rb":[ \t]{64}")
-# RFC 9112, section 5.2: a line folded into two is refused. (Unfolded it could hold many blanks again.)
-_FOLDED = re.compile(rb"\r\n[ \t]")
-_ENCODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:([^\r]*)", re.IGNORECASE)
-# Bytes of a chunk's size with its extensions, and of all trailers: waitress knows no limit of its own.
+# Bytes of a chunk's size with its extensions, and of all trailers: waitress has no limit for either.
 _MAX_CHUNK_LINE = 1024
 _MAX_TRAILERS = 8192
-MAX_FRAMING = 4
-"""How many times its bytes a body in chunks may take on the wire, after the first few: each chunk costs the I/O thread
-the same, also one of a byte or an empty line."""
-_FREE_FRAMING = 16 << 10
+MAX_CHUNK_OVERHEAD = 4
+"""How many times its bytes a chunked body may take on the wire, after the first few: a chunk of one byte costs the I/O
+thread as much as a large one."""
+_FREE_OVERHEAD = 16 << 10
+
+_END = b"\r\n\r\n"
+_METHOD = re.compile(rb"[A-Z0-9!#$%&'*+.^_`|~-]+(?= )")
+# RFC 9110, section 7.2: uri-host, a colon and a port. No comma, which joins the values of two Host headers.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?", re.ASCII)
+# llhttp knows these and no others; the methods of RTSP and of HTTP/2's preface are not HTTP/1.1's.
+_KEYS: dict[bytes, str] = {}
+_MAX_KEYS = 1000
 
 
-class Limits(Adjustments):  # type: ignore[misc]
-    """waitress's settings and ours."""
+@dataclass(slots=True)
+class Limits:
+    """What the parser holds a request to. `body_limits`: by path, where not `max_content_length` holds."""
 
+    max_header_bytes: int
     max_headers: int
     max_content_length: int
-    body_limits: dict[str, int]
-    """By path, where another limit holds than `max_content_length`."""
-    bodies: Bodies
-    by_path: dict[str, Limits]
-    """What holds instead for the paths whose bodies have a limit of their own."""
+    body_limits: dict[str, int] = field(default_factory=dict)
+    bodies: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 30, MEMORY))
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """One request while it is read. `started`, `received_at`: when its first and its last byte came, monotonic.
 
-    `waits_for_judgement`: its head is there, its body is not, and nobody has looked yet whether there is a place.
+    `head_pending`: the head is complete, the body is not, and nobody has looked at the head yet.
+    `forwarded`: the request says something about having been forwarded.
     """
 
     adj: Limits
     completed: bool
-    error: Any
-    path = command = ""  # where the first line makes no sense
+    header_plus: bytes
+    empty: bool
+    error: ErrorResponse | WSGIApplication | None
+    path = query = request_uri = command = ""  # while the first line is unknown
+    url_scheme = "http"
+    keep_alive = False
+    head_pending = False
+    forwarded = False
+    received_at = 0.0
+    task: Task | None = None
+    _rejection: ErrorResponse | WSGIApplication | None = None
+    _lines = 0
+    _target = b""
 
-    def __init__(self, adj: Limits) -> None:
-        super().__init__(adj)
+    def __init__(self, limits: Limits) -> None:
+        self.adj = limits
+        self.headers: dict[str, str] = {}
         self.started = time.monotonic()
-        self.received_at = 0.0
-        self.waits_for_judgement = False
-        self._refusal: Refusal | None = None
 
     @property
     def plain_rest(self) -> int:
-        """Bytes that are still to come of a body whose length was told; 0 in the head, and of a body in chunks."""
+        """The bytes that are still to come of a body with a Content-Length; 0 otherwise."""
         return 0 if self.body_rcv is None or self.chunked else int(self.body_rcv.remain)
 
-    def judge(self, refusal: Refusal | None) -> Refusal | None:
-        """Take what is to be answered when the body is over, if it is to be refused."""
-        self.waits_for_judgement = False
-        self._refusal = refusal
-        if refusal is not None:
-            kept, self.body_rcv.buf = self.body_rcv.buf, Nowhere(len(self.body_rcv))
-            kept.close()
-        return refusal
+    @property
+    def limit(self) -> int:
+        """The bytes that the body may have."""
+        return self.adj.body_limits.get(self.path, self.adj.max_content_length)
+
+    def reject(self, rejection: ErrorResponse | WSGIApplication) -> None:
+        """Discard the body as it comes; `rejection` is the response when the body is over."""
+        self._rejection = rejection
+        kept, self.body_rcv.buf = self.body_rcv.buf, DiscardBuffer(len(self.body_rcv))
+        kept.close()
 
     def received(self, data: bytes) -> int:
-        """Take bytes; how many of them belong to this request. `error` is set for what is refused."""
-        in_head = not self.headers_finished
-        try:
-            consumed: int = super().received(data)
-        except OSError:  # the body is kept in a file, and the disk is full
-            logger.exception("a body could not be kept")
-            consumed, self.completed, self.error = len(data), True, no_room()
-        if self.body_rcv is not None and self.error is None:
-            self._limit_body(self.body_rcv)
+        """Take bytes and return how many belong to this request. For a refused request `error` is set."""
+        consumed = self._receive_head(data) if self.body_rcv is None else self._receive_body(data)
         if self.completed:
             self.received_at = time.monotonic()
-            self.error = self.error or self._refusal
-            self._name_limits()
-        elif in_head:
-            self.waits_for_judgement = self.headers_finished
+            self.error = self.error or self._rejection
+            if self.error is not None:
+                self.expect_continue = False
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read the request line and the headers. Raises ParsingError (400), sets `error` for too many lines."""
-        if _MANY_BLANKS.search(header_plus) or _FOLDED.search(header_plus):
-            raise ParsingError("a header line is folded, or begins with many blanks")
+        """Read the request line and the headers. Raises ParsingError (400)."""
+        method = self._feed(header_plus)
+        version = self.version
+        if version != "1.1" and version != "1.0":
+            if version == "0.9":
+                raise ParsingError("HTTP/0.9 is not supported")
+            self._fail(version_not_supported())
+            return
+        self.command = method
+        headers = self.headers
+        host = headers.get("HOST")
+        if host is None and version == "1.1":
+            raise ParsingError("HTTP/1.1 requires a Host header")
+        if host is not None and not is_valid_host(host):
+            raise ParsingError("the Host header is not one host with an optional port")
+        self._read_target(self._target)
+        self._read_connection(headers.get("CONNECTION"))
+        if self._lines > self.adj.max_headers:
+            self._fail(header_too_large(f"a request may have at most {self.adj.max_headers} header lines"))
+        elif "CONTENT_LENGTH" in headers or "TRANSFER_ENCODING" in headers:
+            self._prepare_body()
+        if self.body_rcv is not None and version == "1.1":
+            self.expect_continue = headers.get("EXPECT", "").lower() == "100-continue"
+
+    # The callbacks of httptools.
+
+    def on_url(self, url: bytes) -> None:
+        """Take the request's target."""
+        self._target = url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header line. A name with an underscore is dropped: in the environ it would pass for another."""
+        self._lines += 1
+        key = _KEYS.get(name)
+        if key is None:
+            key = _make_key(name)
+        if key:
+            text = value.rstrip(b" \t").decode("latin-1")
+            headers = self.headers
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+            if key in FORWARDED:
+                self.forwarded = True
+
+    def _feed(self, head: bytes) -> str:
+        """Have llhttp read the head; return the method. Raises ParsingError."""
+        parser = httptools.HttpRequestParser(self)
         try:
-            super().parse_header(header_plus)
-        except ValueError as error:  # a length of 5,000 digits, an address in unbalanced brackets
-            raise ParsingError("the request line or a header makes no sense") from error
-        except TransferEncodingNotImplemented as error:
-            raise ParsingError("the only Transfer-Encoding known here is chunked") from error
-        self.adj = self.adj.by_path.get(self.path, self.adj)
-        if self.body_rcv is not None:
-            self.body_rcv.buf = Body(self.adj.bodies, self.content_length)
-        if b"transfer-encoding" in header_plus.lower():
-            self._refuse_smuggling(header_plus)
-        if header_plus.count(b"\r\n") > self.adj.max_headers + 2:  # with the request line and the empty one
-            self.error = header_too_large(f"a request may have at most {self.adj.max_headers} header lines")
-            self.completed = True
+            parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            pass  # the server upgrades to nothing: the request is an ordinary one
+        except httptools.HttpParserInvalidMethodError as error:
+            return self._feed_unknown_method(head, error)
+        except httptools.HttpParserError as error:
+            raise ParsingError(f"{error}") from None
+        self.version = parser.get_http_version()
+        method: str = parser.get_method().decode("latin-1")
+        return method
 
-    def _refuse_smuggling(self, header_plus: bytes) -> None:
-        """Raise ParsingError where two servers could see the body end in two places (RFC 9112, section 6.3)."""
-        encodings = [value.strip(b" \t").lower() for value in _ENCODING.findall(header_plus)]
-        if encodings and encodings != [b"chunked"]:
-            raise ParsingError("Transfer-Encoding must be chunked, once")
-        if encodings and not self.chunked:
-            raise ParsingError("Transfer-Encoding needs HTTP/1.1")
-        if encodings and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Transfer-Encoding and Content-Length together")
+    def _feed_unknown_method(self, head: bytes, error: Exception) -> str:
+        """Read a head whose method llhttp does not know, as it would read a GET."""
+        method = _METHOD.match(head)
+        if method is None or method[0] in (b"GET", b"PRI"):
+            raise ParsingError(f"{error}")
+        self._feed(b"GET" + head[method.end() :])
+        return method[0].decode("latin-1")
 
-    def _limit_body(self, receiver: Any) -> None:
-        """Refuse a body for its declared length, at once, or for what has come of it in chunks."""
-        limit = self._limit
-        if self.content_length > limit or (self.chunked and len(receiver) > limit):
-            self.error = too_large(limit)
-            self.completed = True
-        elif self.chunked and (len(receiver.control_line) > _MAX_CHUNK_LINE or len(receiver.trailer) > _MAX_TRAILERS):
-            self.error = bad_request("a chunk's size or the trailers are too long")
-            self.completed = True
-        elif self.chunked and self.body_bytes_received > MAX_FRAMING * len(receiver) + _FREE_FRAMING:
-            self.error = bad_request("the chunks are too small for what is in them")
-            self.completed = True
+    def _read_target(self, target: bytes) -> None:
+        """Read the target (RFC 9112, section 3.2). One in absolute form replaces the Host header."""
+        self.request_uri = target.decode("latin-1")
+        if target[:1] == b"/" and target[:2] != b"//":
+            path, _, query = target.partition(b"#")[0].partition(b"?")
+            self.path = (unquote_to_bytes(path) if b"%" in path else path).decode("latin-1")
+            self.query = query.decode("latin-1")
+            return
+        if self.command == "CONNECT":
+            self._fail(not_implemented("CONNECT is not supported"))
+            return
+        if target == b"*" and self.command != "OPTIONS":
+            raise ParsingError("only OPTIONS can have * as its target")
+        try:
+            self.proxy_scheme, self.proxy_netloc, self.path, self.query, self.fragment = split_uri(target)
+        except ValueError:  # brackets without their other half
+            raise ParsingError("the target of the request is not valid") from None
+        if target[:2] != b"//" and target != b"*":
+            if self.proxy_scheme.lower() not in ("http", "https"):
+                raise ParsingError("the target of the request is neither a path nor an http URL")
+            if not is_valid_host(self.proxy_netloc):
+                raise ParsingError("the target of the request has no valid host")
+            self.headers["HOST"] = self.proxy_netloc
+            self.path = self.path or "/"
 
-    @property
-    def _limit(self) -> int:
-        limit: int = self.adj.body_limits.get(self.path, self.adj.max_content_length)
-        return limit
+    def _read_connection(self, value: str | None) -> None:
+        """Decide whether the client keeps the connection (RFC 9112, section 9.3); Connection is a list of tokens."""
+        if value is None:
+            self.keep_alive = self.version == "1.1"
+        else:
+            tokens = {token.strip(" \t").lower() for token in value.split(",")}
+            self.keep_alive = "close" not in tokens and (self.version == "1.1" or "keep-alive" in tokens)
+        self.connection_close = not self.keep_alive
 
-    def _name_limits(self) -> None:
-        """Say which limit was passed; and nobody is told to continue with what is refused."""
-        if self.error is not None:
-            self.expect_continue = False
-        if isinstance(self.error, RequestEntityTooLarge):
-            self.error = too_large(self._limit)
-        elif isinstance(self.error, RequestHeaderFieldsTooLarge):
-            self.error = header_too_large(
-                f"request line and headers may have at most {self.adj.max_request_header_size} bytes"
-            )
+    def _prepare_body(self) -> None:
+        """Prepare to receive a body. llhttp has refused Transfer-Encoding together with Content-Length."""
+        encoding = self.headers.pop("TRANSFER_ENCODING", None)
+        if encoding is not None:
+            if encoding.lower() != "chunked" or self.version != "1.1" or "CONTENT_LENGTH" in self.headers:
+                raise ParsingError("Transfer-Encoding must be chunked, once, in HTTP/1.1, without Content-Length")
+            self.chunked = True
+            self.body_rcv = ChunkedReceiver(SpooledBody(self.adj.bodies))
+            return
+        self.content_length = int(self.headers["CONTENT_LENGTH"])
+        if self.content_length > self.limit:
+            self._fail(too_large(self.limit))
+        elif self.content_length:
+            buffer = SpooledBody(self.adj.bodies, self.content_length)
+            self.body_rcv = FixedStreamReceiver(self.content_length, buffer)
+
+    def _receive_head(self, data: bytes) -> int:
+        size = len(data)
+        before = len(self.header_plus)
+        if before:
+            data = self.header_plus + data
+        if data[:1] in (b"\r", b"\n"):  # RFC 9112, section 2.2: empty lines before a request are ignored
+            rest = data.lstrip(b"\r\n")
+            if not rest:
+                self.empty = self.completed = True
+                return size
+            before -= len(data) - len(rest)
+            data = rest
+        end = data.find(_END, max(0, before - 3))
+        self.header_bytes_received = length = end + 4 if end >= 0 else len(data)
+        if length > self.adj.max_header_bytes:
+            self._fail(header_too_large(f"request line and headers may have at most {self.adj.max_header_bytes} bytes"))
+        elif end >= 0:
+            self._finish_head(data[:length])
+        elif data.count(b"\n") != data.count(b"\r\n"):
+            self._fail(bad_request("a line of the head ends without CR"))
+        else:
+            self.header_plus = data
+            return size
+        return length - before
+
+    def _finish_head(self, head: bytes) -> None:
+        self.headers_finished = True
+        try:
+            self.parse_header(head)
+        except ParsingError as error:
+            self._fail(bad_request(str(error)))
+        if self.body_rcv is None:
+            self.completed = True
+        elif not self.completed:
+            self.head_pending = True
+
+    def _receive_body(self, data: bytes) -> int:
+        receiver = self.body_rcv
+        try:
+            consumed: int = receiver.received(data)
+        except OSError as error:  # no space on the disk, or no more of it for bodies
+            logger.warning("a body could not be kept: %s", error)
+            self._fail(no_room())
+            return len(data)
+        self.body_bytes_received += consumed
+        if receiver.error is not None:
+            self._fail(bad_request(receiver.error.body))
+        elif self.chunked:
+            self._limit_chunks(receiver)
+        if receiver.completed and not self.completed:
+            self.completed = True
+            if self.chunked:
+                self.headers["CONTENT_LENGTH"] = str(len(receiver))
+        return consumed
+
+    def _limit_chunks(self, receiver: Any) -> None:
+        if len(receiver) > self.limit:
+            self._fail(too_large(self.limit))
+        elif len(receiver.control_line) > _MAX_CHUNK_LINE or len(receiver.trailer) > _MAX_TRAILERS:
+            self._fail(bad_request("a chunk's size or the trailers are too long"))
+        elif self.body_bytes_received > MAX_CHUNK_OVERHEAD * len(receiver) + _FREE_OVERHEAD:
+            self._fail(bad_request("the chunks are too small for what is in them"))
+
+    def _fail(self, error: ErrorResponse) -> None:
+        self.error = error
+        self.completed = True
+
+
+FORWARDED = frozenset(
+    {"X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_FORWARDED_PORT", "X_FORWARDED_BY", "FORWARDED"}
+)
+"""The headers that say that a request was forwarded."""
+
+
+def _make_key(name: bytes) -> str:
+    """Return a header's name as CGI writes it, empty if it has an underscore; remember the first thousand."""
+    key = "" if b"_" in name else name.decode("latin-1").upper().replace("-", "_")
+    if len(_KEYS) < _MAX_KEYS:
+        _KEYS[name] = key
+    return key
+
+
+@lru_cache(maxsize=1024)
+def is_valid_host(host: str) -> bool:
+    """Return whether the value of a Host header is one host with an optional port (RFC 9110, section 7.2)."""
+    found = _HOST.fullmatch(host)
+    if found is None or (found[2] and int(found[2]) > 65535):
+        return False
+    if host[0] != "[":
+        return True
+    try:
+        ipaddress.IPv6Address(found[1][1:-1])
+    except ValueError:
+        return False
+    return True

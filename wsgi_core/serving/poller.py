@@ -1,108 +1,160 @@
-"""Which connections are ready: what each waits for is told to the system once, and again only when it changes.
+"""Which sockets are ready. What each waits for is told to the system once, and again only when it changes.
 
-waitress asks every connection what it waits for on each turn of its loop, so that a turn takes the longer the more
-clients there are, and nothing is read meanwhile.
+waitress asks every connection what it waits for on each turn of its loop, so that a turn takes longer the more
+connections are open, and none is read meanwhile.
 """
 
 from __future__ import annotations
 
-import selectors
-import time
+import contextlib
+import logging
+import select
+import socket
+import threading
 from collections import deque
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable
 
-from waitress import wasyncore
+from .nonblocking import NonBlockingSocket
+from .protocols import Watched
 
-# Connections to be handled before the next look: who comes new should not wait for a crowd.
+logger = logging.getLogger("wsgi_core.serving")
+
+READ, WRITE, HANGUP = 1, 2, 4
+
+# Sockets that are handled before the system is asked again, so that new connections do not wait for many busy ones.
 _IN_A_TURN = 64
-# epoll would have to be told of each change by a call that gives up the interpreter, see `nonblocking`; poll() is told
-# when it waits. select() is what there is on Windows, where it takes 512 sockets.
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
-class Poller(dict[int, Any]):
-    """wasyncore's map of dispatchers by file number: who is in it is watched.
-
-    Only the thread that calls `step` may add and remove; `changed` may be called from any.
-    """
+class _Poll:
+    """poll(), which Linux and macOS have. Each change would be a call that releases the GIL with epoll."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._selector = _Selector()
-        self._watched: dict[int, int] = {}
+        self._poll = select.poll()
+        self._wishes = [
+            (select.POLLIN if wish & READ else 0) | (select.POLLOUT if wish & WRITE else 0) for wish in range(4)
+        ]
+
+    def watch(self, number: int, wish: int) -> None:
+        self._poll.register(number, self._wishes[wish])
+
+    def forget(self, number: int) -> None:
+        self._poll.unregister(number)
+
+    def wait(self, timeout: float) -> list[tuple[int, int]]:
+        return [
+            (
+                number,
+                (READ if events & select.POLLIN else 0)
+                | (WRITE if events & select.POLLOUT else 0)
+                | (HANGUP if events & ~(select.POLLIN | select.POLLOUT) else 0),
+            )
+            for number, events in self._poll.poll(timeout * 1000)
+        ]
+
+
+class _Select:
+    """select(), which is what Windows has. It takes 512 sockets, and does not tell of a reset that is not read."""
+
+    def __init__(self) -> None:
+        self._read: set[int] = set()
+        self._write: set[int] = set()
+
+    def watch(self, number: int, wish: int) -> None:
+        (self._read.add if wish & READ else self._read.discard)(number)
+        (self._write.add if wish & WRITE else self._write.discard)(number)
+
+    def forget(self, number: int) -> None:
+        self._read.discard(number)
+        self._write.discard(number)
+
+    def wait(self, timeout: float) -> list[tuple[int, int]]:
+        read, write, _ = select.select(self._read, self._write, (), timeout)
+        ready = dict.fromkeys(read, READ)
+        for number in write:
+            ready[number] = ready.get(number, 0) | WRITE
+        return list(ready.items())
+
+
+class Poller:
+    """The loop of the I/O thread. `call` may be called from any thread, everything else on the I/O thread."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, Watched] = {}
+        self._system = _Poll() if hasattr(select, "poll") else _Select()
+        self._calls: deque[Callable[[], None]] = deque()
         self._last = -1
-        self._changed: deque[Any] = deque()
+        self._thread = 0
+        self._woken = self._closed = False
+        outer, inner = socket.socketpair()
+        for sock in (outer, inner):
+            sock.setblocking(False)
+        self._outer, self._inner = (NonBlockingSocket(fileno=sock.detach()) for sock in (outer, inner))
+        self._system.watch(self._inner.fileno(), READ)
 
-    def __setitem__(self, number: int, dispatcher: Any) -> None:
-        """Watch it, once it is ready to say for what."""
-        super().__setitem__(number, dispatcher)
-        self._changed.append(dispatcher)
+    def watch(self, watched: Watched, wish: int) -> None:
+        """Watch a socket for READ, WRITE, both, or neither: then only for a reset."""
+        self._watched[watched.fileno()] = watched
+        self._system.watch(watched.fileno(), wish)
 
-    def __delitem__(self, number: int) -> None:
-        """Watch it no longer; its file is still open."""
-        super().__delitem__(number)
-        self._watch(number, 0, None)
+    def forget(self, watched: Watched) -> None:
+        """Watch a socket no longer. Its file descriptor must still be open."""
+        if self._watched.pop(watched.fileno(), None) is not None:
+            with contextlib.suppress(KeyError):
+                self._system.forget(watched.fileno())
 
-    def changed(self, dispatcher: Any) -> bool:
-        """Whether a dispatcher waits for something else than it did, so that the loop has to be woken up."""
-        if self._watched.get(dispatcher._fileno, 0) == _wish(dispatcher):
-            return False
-        self._changed.append(dispatcher)
-        return True
+    def call(self, function: Callable[[], None]) -> None:
+        """Have the I/O thread call `function` soon."""
+        self._calls.append(function)
+        if threading.get_ident() != self._thread:
+            self.wake()
+
+    def wake(self) -> None:
+        """Have `step` return, from any thread."""
+        if not self._woken and not self._closed:
+            self._woken = True
+            with contextlib.suppress(OSError):
+                self._outer.send(b"x")
 
     def step(self, timeout: float) -> None:
-        """Wait at most ``timeout`` seconds for something to do, and do it."""
-        while self._changed:
-            self._look_at(self._changed.popleft())
-        if not self._watched:  # which select() on Windows takes for a mistake
-            time.sleep(timeout)
-            return
-        ready = self._selector.select(timeout)
+        """Wait at most `timeout` seconds for something to do, and do it."""
+        self._thread = threading.get_ident()
+        self._make_calls()
+        ready = self._system.wait(0.0 if self._calls else timeout)
         if len(ready) > _IN_A_TURN:
-            # Who accepts comes first, and then whoever was not reached the last time.
-            ready.sort(key=lambda one: (not one[0].data.accepting, one[0].fd <= self._last, one[0].fd))
+            # First the sockets that were not reached the last time.
+            ready.sort(key=lambda one: (one[0] <= self._last, one[0]))
             del ready[_IN_A_TURN:]
-            self._last = ready[-1][0].fd
-        for key, events in ready:
-            dispatcher = key.data
-            if events & selectors.EVENT_READ and self.get(key.fd) is dispatcher:
-                wasyncore.read(dispatcher)
-            if events & selectors.EVENT_WRITE and self.get(key.fd) is dispatcher:
-                wasyncore.write(dispatcher)
-            self._look_at(dispatcher)
+            self._last = ready[-1][0]
+        for number, events in ready:
+            watched = self._watched.get(number)
+            if watched is not None:
+                self._handle(number, watched, events)
+            elif number == self._inner.fileno():
+                self._woken = False
+                self._inner.recv(100)
 
     def close(self) -> None:
-        """Give the system's own object back."""
-        self._selector.close()
+        """Close what the poller itself has opened."""
+        self._closed = True
+        self._outer.close()
+        self._inner.close()
 
-    def _look_at(self, dispatcher: Any) -> None:
-        number = dispatcher._fileno
-        if self.get(number) is not dispatcher:
-            return
-        if self._watch(number, _wish(dispatcher), dispatcher):
-            # It may have changed meanwhile, and its thread have compared it with what was watched before.
-            self.changed(dispatcher)
+    def _handle(self, number: int, watched: Watched, events: int) -> None:
+        try:
+            if events & READ:
+                watched.handle_read()
+            elif events & HANGUP:
+                watched.handle_hangup()
+            if events & WRITE and self._watched.get(number) is watched:
+                watched.handle_write()
+        except Exception:
+            logger.exception("a connection is closed")
+            watched.close()
 
-    def _watch(self, number: int, wish: int, dispatcher: Any) -> bool:
-        """Tell the system, unless it knows."""
-        before = self._watched.get(number, 0)
-        if wish == before:
-            return False
-        self._watched[number] = wish
-        if not wish:
-            del self._watched[number]
-            with suppress(KeyError):
-                self._selector.unregister(number)
-        elif before:
-            self._selector.modify(number, wish, dispatcher)
-        else:
-            self._selector.register(number, wish, dispatcher)
-        return True
-
-
-def _wish(dispatcher: Any) -> int:
-    """What a dispatcher waits for: some of selectors' events, or 0."""
-    reading = selectors.EVENT_READ if dispatcher.readable() else 0
-    # One that accepts is never written to.
-    return reading | (selectors.EVENT_WRITE if not dispatcher.accepting and dispatcher.writable() else 0)
+    def _make_calls(self) -> None:
+        for _ in range(len(self._calls)):
+            function = self._calls.popleft()
+            try:
+                function()
+            except Exception:
+                logger.exception("a connection could not be handled")

@@ -41,13 +41,13 @@ _GRACE = 5.0
 class Child:
     """One server process, and what the parent knows of it."""
 
-    def __init__(self, number: int, sock: socket.socket, settings: Settings, log: str | None) -> None:
+    def __init__(self, number: int, socks: list[socket.socket], settings: Settings, log: str | None) -> None:
         context = multiprocessing.get_context("spawn")
         self.number = number
         self.pipe: Connection
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(
-            target=serve_in_child, args=(number, sock, settings, log, theirs), name=f"wsgi-core-{number}"
+            target=serve_in_child, args=(number, socks, settings, log, theirs), name=f"wsgi-core-{number}"
         )
         self.process.start()
         theirs.close()
@@ -67,16 +67,16 @@ class Child:
 
 
 class Processes:
-    """Serves with ``settings.processes`` children on a bound socket. It is run and stopped as a `Server` is.
+    """Serves with ``settings.processes`` children on bound sockets. It is run and stopped as a `Server` is.
 
     All children are ready when this is made. Raises StartError, after stopping them, if one cannot start.
     """
 
-    def __init__(self, sock: socket.socket, settings: Settings, log: str | None = None) -> None:
+    def __init__(self, socks: list[socket.socket], settings: Settings, log: str | None = None) -> None:
         self.settings = settings
-        self.port: int = sock.getsockname()[1]
+        self.port: int = socks[0].getsockname()[1]
         self.about = ""
-        self._sock = sock
+        self._socks = socks
         self._log = log
         self._metrics = _shared_metrics()
         self._restarts: dict[int, tuple[float, float]] = {}  # number -> when to start it, the pause before that
@@ -84,7 +84,7 @@ class Processes:
         self._stop_at = 0.0
         self._aborted = False
         self._unanswered = False
-        self._children = {number: Child(number, sock, settings, log) for number in range(process_count(settings))}
+        self._children = {number: Child(number, socks, settings, log) for number in range(process_count(settings))}
         try:
             self._wait_until_ready()
         except BaseException:
@@ -115,7 +115,7 @@ class Processes:
         self._read_all()
         for number, (at, _) in list(self._restarts.items()):
             if time.monotonic() >= at and number not in self._children:
-                self._children[number] = Child(number, self._sock, self.settings, self._log)
+                self._children[number] = Child(number, self._socks, self.settings, self._log)
 
     # Messages
 
@@ -210,7 +210,8 @@ class Processes:
         for child in self._children.values():
             child.tell("stop")
         # The children hold the socket for as long as connections wait in its queue.
-        self._sock.close()
+        for sock in self._socks:
+            sock.close()
         until = self._stop_at + self.settings.stop_pause + self.settings.stop_timeout + _GRACE
         aborted = False
         while self._children and time.monotonic() < until:
@@ -230,7 +231,8 @@ class Processes:
             child.process.join(_GRACE)
             child.close()
         self._children.clear()
-        self._sock.close()
+        for sock in self._socks:
+            sock.close()
         if self._metrics:
             shutil.rmtree(self._metrics, ignore_errors=True)
             os.environ.pop(_SHARED_METRICS, None)

@@ -1,52 +1,125 @@
-"""Who a request comes from: the client itself, or the trusted proxy, which says for whom it asks.
+"""The client behind a trusted proxy: the one parser of X-Forwarded-* headers.
 
-waitress can do this too, but answers a header that makes no sense in plain text, and one kind of them by a 500.
+Whom a request is counted for and what its environ says come from the same result.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Callable, Iterable
-from typing import Any
+import ipaddress
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
-from waitress.proxy_headers import PROXY_HEADERS, clear_untrusted_headers, parse_proxy_headers
+from waitress.utilities import undquote
 
 from ..shared.settings import Settings
+from ..shared.settings.addresses import Network, parse_networks
+from .parser import FORWARDED, is_valid_host
+from .protocols import Environ
 
-logger = logging.getLogger("wsgi_core.serving")
-
-_BELIEVED = {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
-
-WSGIApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
-
-
-def believe_proxy(app: WSGIApp, settings: Settings) -> WSGIApp:
-    """``app``, whose environ says what the trusted proxy does, and nothing of what others say about being forwarded."""
-
-    def forwarded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        others = PROXY_HEADERS
-        if settings.trusted_proxy in ("*", environ["REMOTE_ADDR"]):
-            try:
-                others = parse_proxy_headers(environ, settings.trusted_proxy_count, _BELIEVED, logger)
-            except Exception as error:  # its own, and an IndexError for an address that is only blanks
-                logger.warning("the trusted proxy sends X-Forwarded-* headers that make no sense: %.200r", error)
-                return _refuse(environ, start_response)
-        clear_untrusted_headers(environ, others)
-        return app(environ, start_response)
-
-    return forwarded
+_BELIEVED = frozenset({"X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO"})
+# An address, or a name for one: "unknown" and the like (RFC 7239, section 6).
+_CLIENT = re.compile(r"[A-Za-z0-9._:%-]+", re.ASCII)
+_WITH_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<v4>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
-def forwarded_client(peer: str, headers: dict[str, str], settings: Settings) -> str:
-    """The address to count a request for; a proxy's requests are those of many."""
-    if settings.trusted_proxy not in ("*", peer):
-        return peer
-    hops = headers.get("X_FORWARDED_FOR", "").split(",")
-    return hops[-settings.trusted_proxy_count :][0].strip() or peer
+class Forwarded(NamedTuple):
+    """What the trusted proxy says of a request; empty where it says nothing."""
+
+    client: str = ""
+    port: str = ""
+    host: str = ""
+    scheme: str = ""
+
+    def apply(self, environ: Environ) -> None:
+        """Have the environ say the same."""
+        if self.client:
+            environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = self.client
+            if self.port:
+                environ["REMOTE_PORT"] = self.port
+        if self.scheme:
+            environ["wsgi.url_scheme"] = self.scheme
+        if self.host:
+            name, _, port = self.host.rpartition(":") if _has_port(self.host) else (self.host, "", "")
+            environ["HTTP_HOST"] = self.host
+            environ["SERVER_NAME"] = name
+            environ["SERVER_PORT"] = port or _DEFAULT_PORTS[environ["wsgi.url_scheme"]]
 
 
-def _refuse(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    body = json.dumps({"error": "an X-Forwarded-* header makes no sense"}, separators=(",", ":")).encode() + b"\n"
-    start_response("400 Bad Request", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+class TrustedProxies:
+    """The proxies whose X-Forwarded-* headers are believed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._count = settings.trusted_proxy_count
+        self._everybody = settings.trusted_proxy == "*"
+        trusted = settings.trusted_proxy
+        self._networks: list[Network] = [] if trusted is None or self._everybody else parse_networks(trusted)
+        self.trusts = lru_cache(maxsize=1024)(self._trusts)
+
+    def read(self, headers: Mapping[str, str]) -> Forwarded:
+        """Return what the headers of a trusted proxy's request say. Raises ValueError for what makes no sense."""
+        client, port = parse_hop(_last(headers.get("X_FORWARDED_FOR", ""), self._count))
+        host = _unquoted(_last(headers.get("X_FORWARDED_HOST", ""), self._count))
+        if host and not is_valid_host(host):
+            raise ValueError("X-Forwarded-Host is not a host")
+        scheme = _unquoted(headers.get("X_FORWARDED_PROTO", "")).lower()
+        if scheme not in ("", "http", "https"):
+            raise ValueError("X-Forwarded-Proto is neither http nor https")
+        return Forwarded(client, port, host, scheme)
+
+    def _trusts(self, peer: str) -> bool:
+        """Return whether the headers that come from `peer` are believed."""
+        if self._everybody:
+            return True
+        if not self._networks:
+            return False
+        address = ipaddress.ip_address(peer.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self._networks)
+
+
+def remove_untrusted(environ: Environ, believed: bool) -> None:
+    """Remove what the environ says about forwarding, but for what is believed of a trusted proxy."""
+    for name in FORWARDED - _BELIEVED if believed else FORWARDED:
+        environ.pop(f"HTTP_{name}", None)
+
+
+def parse_hop(text: str) -> tuple[str, str]:
+    """Return the address and the port of one entry of X-Forwarded-For; the port is mostly empty.
+
+    `203.0.113.9:51234` and `[2001:db8::1]:443`, as some gateways write them, have both. Raises ValueError.
+    """
+    text = _unquoted(text)
+    if not text:
+        return "", ""
+    found = _WITH_PORT.fullmatch(text)
+    address = (found["v6"] or found["v4"]) if found else text
+    if not _CLIENT.fullmatch(address):
+        raise ValueError("X-Forwarded-For has an entry that is not an address")
+    return _canonical(address), (found["port"] or "") if found else ""
+
+
+def _canonical(address: str) -> str:
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
+
+
+def _has_port(host: str) -> bool:
+    return ":" in host.rpartition("]")[2]
+
+
+def _last(header: str, count: int) -> str:
+    """Return the entry that the last `count` proxies vouch for."""
+    return header.split(",")[-count:][0].strip()
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    unquoted: str = undquote(text) if text else ""
+    if unquoted != text and not unquoted.strip():
+        raise ValueError("an X-Forwarded-* header is an empty quoted string")
+    return unquoted.strip()

@@ -1,89 +1,152 @@
-"""The server: runs until it is told to stop, and then answers everybody who is there before it goes.
+"""The server: serves a WSGI application until it is told to stop, and answers every request that has come by then.
 
 A stop has four parts. The application stops being ready, and for a pause everything else goes on, so that load
-balancers can look elsewhere. Then no more connections are taken. Every request that has come is answered, the last on
-each connection with `Connection: close`; idle connections are closed. When nobody is left, or time is over, it ends.
+balancers can look elsewhere. Then new connections are refused. Every request that has come is answered, the last on
+each connection with `Connection: close`; idle connections are closed. The server ends when no connection is left, or
+when `stop_timeout` is over.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
+import sys
 import time
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from ..shared.listen_queue import LET_IN_SECONDS
+from ..shared.listen_queue import BACKLOG_GRACE_SECONDS
 from ..shared.readiness import Readiness
 from ..shared.settings import Settings
-from .admission import Admission
-from .lanes import Lanes
+from .admission import Reason
+from .application import server_arguments
+from .limits import connection_limit, return_large_blocks
 from .listener import Listener
-from .memory import return_large_blocks
+from .poller import Poller
+from .protocols import HeadJudge
+from .site import Site
 
 logger = logging.getLogger("wsgi_core.serving")
 
 # Seconds after which the loop looks around even if nothing happens: for the time limits, and on Windows for signals.
 _TICK = 0.25
-_TICK_OF_A_STOP = 0.02
-# Looking at every connection is not for every turn of the loop, of which there are thousands a second.
+_TICK_DURING_STOP = 0.02
+# While a request waits for a thread that runs, the loop looks again so soon whether to wake another one.
+_TICK_STALLED = 0.001
 _SECONDS_BETWEEN_LOOKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
+# Connections to the port for monitoring.
+_MONITOR_CONNECTIONS = 64
+
+
+def serve_application(app: Any, socks: list[socket.socket], settings: Settings) -> Server:
+    """Return a server for an application that `load_application` has found; a second socket is that for monitoring."""
+    sock, *monitor = socks
+    told = server_arguments(app, settings)
+    return Server(app, sock, settings, monitor_sock=monitor[0] if monitor else None, **told)
 
 
 class Server:
-    """Serves a WSGI application on a bound socket.
+    """Serves a WSGI application on a bound socket. docs/develop/server.md says what the arguments mean.
 
-    `readiness` and `admission` are the application's `extensions` of these names, if it has such.
+    `readiness` is the application's `extensions["readiness"]`, if it has one. Its metrics find this server as
+    `extensions["server"]`.
     """
 
-    def __init__(self, app: Any, sock: socket.socket, settings: Settings) -> None:
+    def __init__(
+        self,
+        app: Any,
+        sock: socket.socket,
+        settings: Settings,
+        *,
+        monitoring: Collection[str] = (),
+        body_limits: Mapping[str, int] | None = None,
+        judge_head: HeadJudge | None = None,
+        monitor_sock: socket.socket | None = None,
+    ) -> None:
         self.app = app
         self.settings = settings
         self.port: int = sock.getsockname()[1]
+        self.site = Site(app, settings, monitoring=monitoring, body_limits=body_limits, judge_head=judge_head)
+        self.admission = self.site.admission
         extensions = getattr(app, "extensions", {})
         self.readiness: Readiness = extensions.get("readiness") or Readiness()
-        self.admission = Admission(settings.threads, settings.max_waiting, settings.max_per_client)
-        extensions["admission"] = self.admission
-        self._lanes = Lanes(settings, self.admission)
-        self._listener = Listener(app, sock, settings, self._lanes)
+        extensions["server"] = self
+        self._poller = Poller()
+        self._listener = Listener(self.site, sock, self._poller, connection_limit(settings, sys.platform))
+        self._listeners = [self._listener]
+        if monitor_sock is not None:
+            self._listeners.append(
+                Listener(self.site, monitor_sock, self._poller, _MONITOR_CONNECTIONS, monitoring_only=True)
+            )
         self._stop_at = self._looked_at = self._reported_at = 0.0
         self._refusing = self._aborted = self._ended = False
         self._reported = 0
+        for listener in self._listeners:
+            listener.start()
 
     def stop(self) -> None:
         """Begin to stop; from any thread or signal handler, more than once. `run` returns when it is done."""
         if not self._stop_at:
             self._stop_at = time.monotonic()
             self.readiness.stop()
-            # Without a pause nobody is told to go before nobody else can come in.
+            # Without a pause clients are told to close only once no new ones can connect.
             self._listener.stopping = self.settings.stop_pause > 0
         self._wake()
 
     def abort(self) -> None:
-        """Let `run` return at once, with whatever is unanswered."""
+        """Let `run` return at once, whatever is unanswered."""
         self.stop()
         self._aborted = True
         self._wake()
 
     def run(self) -> bool:
-        """Serve until `stop`; whether everybody who was there got an answer, and every thread has ended."""
+        """Serve until `stop`; return whether every request was answered and every thread has ended."""
         return_large_blocks()
+        dispatcher = self.site.dispatcher
         try:
             while not self._done():
-                self._listener.step(_TICK_OF_A_STOP if self._stop_at else _TICK)
-                self._look_after(time.monotonic())
+                tick = _TICK_DURING_STOP if self._stop_at else _TICK
+                self._poller.step(_TICK_STALLED if dispatcher.stalled() else tick)
+                self._maintenance(time.monotonic())
         finally:
-            unanswered = self._listener.unanswered()
+            unanswered = sum(listener.unanswered() for listener in self._listeners)
             self._ended = True
-            self._listener.close_all()
-            threads = self._lanes.shutdown(timeout=0.1 if self._aborted else 1.0)
-            self._listener.close()
+            for listener in self._listeners:
+                listener.close_all()
+                listener.close()
+            ended = dispatcher.end(timeout=0.1 if self._aborted else 1.0)
+            self._poller.close()
         if unanswered:
             logger.warning("stopped with %d requests unanswered", unanswered)
-        return threads and not unanswered
+        return ended and not unanswered
+
+    @property
+    def refused(self) -> Counter[Reason]:
+        """How many requests were refused since the start, by reason."""
+        return self.admission.refused
+
+    def gauges(self) -> dict[str, float]:
+        """Return what the metrics show of this moment, besides `connections`. Any thread may ask."""
+        return {
+            "waiting_requests": self.admission.waiting,
+            "expected_wait_seconds": self.admission.expected_wait,
+            "unsent_bytes": self.site.unsent.used,
+            "body_memory_bytes": self.site.bodies.memory.used,
+            "body_disk_bytes": self.site.bodies.disk.used,
+        }
+
+    def connections(self) -> Counter[str]:
+        """Return how many connections are in each state. Any thread may ask."""
+        counted: Counter[str] = Counter()
+        for listener in self._listeners:
+            for state, number in listener.states().items():
+                counted[state] += number
+        return counted
 
     def _done(self) -> bool:
-        """Do the next part of a stop, if one was asked for; whether it is over."""
+        """Do the next part of a stop, if one was asked for; return whether it is over."""
         if not self._stop_at:
             return False
         waited = time.monotonic() - self._stop_at - self.settings.stop_pause
@@ -92,22 +155,24 @@ class Server:
         if not self._refusing:
             self._refusing = True
             self._listener.refuse_new()
-        if waited < LET_IN_SECONDS and not self._aborted:
+        if waited < BACKLOG_GRACE_SECONDS and not self._aborted:
             return False
         if self._listener.accepting:
             self._listener.stop_listening()
         self._listener.close_idle()
-        nobody = not (self._listener.active_channels or self.admission.inside)
+        nobody = not (self._listener.channels or self.admission.inside)
         return nobody or self._aborted or waited >= self.settings.stop_timeout
 
-    def _look_after(self, now: float) -> None:
+    def _maintenance(self, now: float) -> None:
         if now - self._looked_at >= _SECONDS_BETWEEN_LOOKS:
             self._looked_at = now
-            self._listener.look_after(now)
+            self.site.dispatcher.expire(now)
+            for listener in self._listeners:
+                listener.maintenance(now)
             self._report(now)
 
     def _report(self, now: float) -> None:
-        """A line for the operator if requests were refused since the last look."""
+        """Write a line for the operator if requests were refused since the last look."""
         if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS:
             self._reported_at = now
             refused = self.admission.refused.total()
@@ -117,4 +182,4 @@ class Server:
 
     def _wake(self) -> None:
         if not self._ended:
-            self._listener.wake()
+            self._poller.wake()

@@ -19,8 +19,8 @@ import typing as t
 from ..shared.observability.logs import log_to_handlers, log_to_stderr, rotating_file, wanted_level
 from ..shared.settings import Settings
 from .application import StartError, describe, load_application
-from .memory import keep_what_is_loaded
-from .server import Server
+from .limits import freeze_gc
+from .server import Server, serve_application
 from .signals import stop_on_signals
 
 if t.TYPE_CHECKING:
@@ -137,7 +137,9 @@ class ParentHandler(logging.Handler):
         self._parent.tell(LOG, record.levelno, self.format(record))
 
 
-def serve_in_child(number: int, sock: socket.socket, settings: Settings, log: str | None, pipe: Connection) -> None:
+def serve_in_child(
+    number: int, socks: list[socket.socket], settings: Settings, log: str | None, pipe: Connection
+) -> None:
     """Serve until the parent says "stop" or is gone. The exit code is 0 if every accepted request was answered."""
     # Until the server handles them: the parent gets the same signal and tells this process what to do.
     for name in ("SIGINT", "SIGBREAK"):
@@ -151,8 +153,8 @@ def serve_in_child(number: int, sock: socket.socket, settings: Settings, log: st
         parent.tell(FAILED, str(error), error.code)
         return
     models = _spread_changes(app, parent)
-    server = Server(app, sock, settings)
-    keep_what_is_loaded()
+    server = serve_application(app, socks, settings)
+    freeze_gc()
     parent.obey(server, models)
     parent.tell(READY, describe(app, settings))
     parent.serve.wait()

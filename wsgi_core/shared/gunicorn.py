@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .listen_queue import LET_IN_SECONDS, refuse_new
+from .listen_queue import BACKLOG_GRACE_SECONDS, refuse_new
 from .observability.logs import log_to_stderr, wanted_level
 from .observability.metrics import forget_process
 
@@ -78,7 +78,7 @@ def _end(worker: Any, pause: float) -> None:
     if _everything_stops(worker):
         for listener in worker.sockets:
             refuse_new(listener)
-        time.sleep(LET_IN_SECONDS)
+        time.sleep(BACKLOG_GRACE_SECONDS)
         _wait_until_empty(worker)
     worker.handle_exit(signal.SIGTERM, None)
     os.write(worker.PIPE[1], b".")  # the worker wakes up, as at a signal

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from ..cli import NoAppException, ScriptInfo, parse_app_name, prepare_import
+from ..shared.installation import install_command
 from .align import compare
 from .answer import compare_answers
 from .drive import build_environ, recording, trace
@@ -46,7 +47,7 @@ def _load(spec: str) -> t.Any:
         app = _find(importlib.import_module(prepare_import(module_name)), name)
         Plan(app)
     except ModuleNotFoundError as e:
-        hint = " Install it with 'pip install wsgi_core[flask]'." if e.name == "flask" else ""
+        hint = f" Install it with: {install_command('flask')}" if e.name == "flask" else ""
         raise TraceError(f"{spec}: {e}.{hint}{_raised_at(e)}") from e
     except NoAppException as e:
         raise TraceError(e.format_message()) from e

@@ -16,7 +16,7 @@ def blueprint() -> Blueprint:
     @api.get("/metrics")
     def metrics() -> t.Any:
         """Requests, refusals and model runs, for Prometheus"""
-        body, content_type = render(request.headers.get("Accept", ""), current_app.extensions.get("admission"))
+        body, content_type = render(request.headers.get("Accept", ""), current_app.extensions.get("server"))
         return Response(body, content_type=content_type)
 
     return api

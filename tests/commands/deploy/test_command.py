@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.commands.deploy.targets import TARGETS
 

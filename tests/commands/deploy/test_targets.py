@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,10 +20,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
 
 from tests.conformance.cases import GOOD
 from tests.processes import ROOT, Server
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.commands.deploy.targets import TARGETS
 
@@ -267,6 +268,45 @@ def test_gunicorn_serves_an_application_of_ones_own(tmp_path: Path, monkeypatch:
     exec(text, values)
     assert values["wsgi_app"] == "mine:create_app()"
     assert values["workers"] == (1 if processes == "1" else os.cpu_count())
+
+
+# granian
+
+
+def status_of(port: int, method: str, path: str, body: str | None = None) -> int:
+    """Return the status of a request to a server that may still be starting."""
+    until = time.monotonic() + 60
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request(method, path, body, {"Content-Type": "application/json"})
+            return connection.getresponse().status
+        except OSError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        finally:
+            connection.close()
+
+
+@pytest.mark.parametrize("framework", ["wsgi_core", "flask"])
+def test_granian_serves_with_its_program(tmp_path: Path, framework: str):
+    pytest.importorskip("granian")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    args = ("--port", str(port), "--processes", "1", "--framework", framework, "--max-content-length", "100")
+    files(tmp_path, "granian", *args)
+    with Server(str(tmp_path / "granian_serve.py")) as server:
+        status = status_of(port, "POST", "/predict", "[" + " " * 100 + "]")
+        assert status == 413, "".join(server.lines)
+        assert status_of(port, "GET", "/healthz") == 200
+
+
+@pytest.mark.parametrize("app", ["mine", "mine:create_app('x')"])
+def test_an_application_that_granian_has_no_name_for_is_refused(tmp_path: Path, app: str):
+    done = CliRunner().invoke(cli, ["deploy", "granian", "--app", app, "--out", str(tmp_path / "g")])
+    assert done.exit_code == 2
+    assert "granian needs module:name" in done.output
 
 
 # Containers

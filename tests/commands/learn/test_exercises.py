@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from tests.commands.learn.solutions import SOLUTIONS
+from tests.runner import CliRunner
 from wsgi_core.commands.learn.command import CHAPTERS, learn_command, step_file, steps_folder
 from wsgi_core.commands.learn.exercises import EXERCISES, Exercise
 from wsgi_core.commands.learn.program import NotYet, Program

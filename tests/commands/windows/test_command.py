@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
+from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.commands.windows import manager
+from wsgi_core.shared.installation import install_command
 
 
 def service(*args: str) -> Result:
@@ -28,7 +30,7 @@ def test_without_pywin32_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     result = service("start")
     assert result.exit_code == 1
-    assert 'pip install "wsgi_core[windows]"' in result.stderr
+    assert install_command("windows") in result.stderr
 
 
 @pytest.fixture

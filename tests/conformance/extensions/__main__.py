@@ -12,7 +12,7 @@ from typing import Any
 
 from werkzeug.test import Client
 
-from ..flask_suite.plugin import flask_suite_plugin as plugin
+from ..flask_suite.plugin import flask_alias
 from . import NAMES
 from .visitor import Visitor
 
@@ -51,7 +51,7 @@ def main() -> None:
     said = argparse.ArgumentParser(prog="python -m tests.conformance.extensions", description=__doc__)
     said.add_argument("subject", choices=["core", "real"], help="who answers for Flask")
     if said.parse_args().subject == "core":
-        plugin.answer_with(plugin.aliases())
+        flask_alias.install()
     apps = {name: visited(name) for name in NAMES}
     flask = importlib.import_module("flask").Flask
     print(json.dumps({"flask": f"{flask.__module__}.{flask.__name__}", "loaded": loaded(), "apps": apps}, indent=1))

@@ -172,6 +172,13 @@ def _page(result: report.Result, options: argparse.Namespace) -> bool:
     return stale
 
 
+def rewrite_page() -> None:
+    """Write the page anew from the stored results."""
+    docs = ROOT / "docs"
+    page = report.markdown(report.read_json(docs / "conformance.json"))
+    (docs / "conformance.md").write_text(page, encoding="utf-8", newline="\n")
+
+
 def _write_failures(path: Path, expected: denominator.Expected, outcomes: suite.Outcomes) -> None:
     failed = [test for test in expected.ids if test not in outcomes.passed]
     parts = [f"{test}\n    {outcomes.explain(test)}" for test in failed]

@@ -35,51 +35,61 @@ class FetchError(Exception):
 
 def default_cache() -> Path:
     """The user's cache folder for this suite; the environment variable WSGI_CORE_CACHE moves it."""
+    return cache_root() / "flask-suite"
+
+
+def cache_root() -> Path:
+    """The folder of all that the project's tests fetch."""
     if moved := os.environ.get("WSGI_CORE_CACHE"):
-        return Path(moved) / "flask-suite"
+        return Path(moved)
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Caches"
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "wsgi_core" / "flask-suite"
+    return base / "wsgi_core"
 
 
-def check_sdist(path: Path) -> Path:
+def check_sdist(path: Path, sha256: str = FLASK_SHA256) -> Path:
     """Return `path` if it holds exactly the bytes that are pinned; raise FetchError otherwise."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise FetchError(f"{path} cannot be read: {error.strerror}") from error
-    if digest != FLASK_SHA256:
-        raise FetchError(f"{path} is not Flask {FLASK_VERSION}'s sdist: SHA-256 {digest}, not {FLASK_SHA256}")
+    if digest != sha256:
+        raise FetchError(f"{path} is not the pinned source distribution: its SHA-256 is {digest}, not {sha256}")
     return path
 
 
 def sdist(cache: Path) -> Path:
     """Flask's source distribution: from the cache, or by pip into the cache."""
-    kept = cache / SDIST_NAME
+    return pinned_sdist(cache, "flask", FLASK_VERSION, SDIST_NAME, FLASK_SHA256)
+
+
+def pinned_sdist(cache: Path, project: str, version: str, file: str, sha256: str) -> Path:
+    """The source distribution `file` of a project: from the cache, or by pip into the cache."""
+    kept = cache / file
     if kept.exists():
-        return check_sdist(kept)
+        return check_sdist(kept, sha256)
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        _download(Path(scratch))
-        os.replace(check_sdist(Path(scratch) / SDIST_NAME), kept)
+        _download(Path(scratch), project, version, sha256)
+        os.replace(check_sdist(Path(scratch) / file, sha256), kept)
     return kept
 
 
-def _download(folder: Path) -> None:
+def _download(folder: Path, project: str, version: str, sha256: str) -> None:
     # pip asks a source distribution for its metadata, which takes its build backend. It comes the same way
-    # as the sdist; where that fails, a flit_core that is installed already will do.
+    # as the sdist; where that fails, a build backend that is installed already will do.
     wanted = folder / "wanted.txt"
-    wanted.write_text(f"flask=={FLASK_VERSION} --hash=sha256:{FLASK_SHA256}\n", encoding="utf-8")
-    command = ["download", "--no-deps", "--no-binary", "flask", "-d", str(folder), "-r", str(wanted)]
+    wanted.write_text(f"{project}=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
+    command = ["download", "--no-deps", "--no-binary", project, "-d", str(folder), "-r", str(wanted)]
     try:
-        _pip(command)
+        pip(command)
     except FetchError as first:
         try:
-            _pip([*command, "--no-build-isolation"])
+            pip([*command, "--no-build-isolation"])
         except FetchError:
             raise first from None
 
@@ -100,7 +110,7 @@ def pinned_packages(cache: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=cache))
         try:
-            _pip(["install", "--no-deps", "--only-binary", ":all:", "--target", str(scratch), "-r", str(PINS)])
+            pip(["install", "--no-deps", "--only-binary", ":all:", "--target", str(scratch), "-r", str(PINS)])
             os.replace(scratch, kept)
         except OSError:
             # Another run was faster: what it put there is the same.
@@ -116,7 +126,8 @@ def _pins_key() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _pip(arguments: Sequence[str]) -> None:
+def pip(arguments: Sequence[str]) -> None:
+    """Run pip; raise FetchError with its last line if it fails."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments]
     # The pipeline's own pins are not those of this suite.
     environ = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..extension_suites import report as extension_suites
 from ..extensions import NAMES, described
 from .denominator import GOALS, Expected, Goal
 from .fetch import FLASK_VERSION
@@ -102,6 +103,13 @@ def write_json(result: Result, path: Path) -> None:
     path.write_text(as_json(result), encoding="utf-8", newline="\n")
 
 
+def read_json(path: Path) -> Result:
+    """Read a result file back."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    rows = tuple(Row(**row) for row in data["rows"])
+    return Result(rows, data["failed"], tuple(data["hollow"]), tuple(data["problems"]))
+
+
 _INTRODUCTION = """\
 # Flask's own tests, run against wsgi_core
 
@@ -144,6 +152,8 @@ python -m tests.conformance.flask_suite             # against wsgi_core; writes 
 python -m tests.conformance.flask_suite --real      # against Flask itself: checks the denominator
 python -m tests.conformance.flask_suite --mocks     # against mocks: which tests assert nothing
 python -m tests.conformance.flask_suite -k session  # some tests, with pytest's -k
+python -m tests.conformance.extension_suites        # the suites of extensions, on Flask and on wsgi_core
+python -m tests.conformance.extension_suites --group first --check   # as CI runs them
 ```
 """
 
@@ -154,7 +164,7 @@ def markdown(result: Result) -> str:
     introduction = _INTRODUCTION.format(version=FLASK_VERSION, passed=whole.passed, count=whole.expected)
     hollow = _HOLLOW.format(count=len(result.hollow), solid=whole.passed - len(result.hollow))
     parts = [introduction, _markdown_table(result), _failing(result.failed)]
-    return "\n".join([*parts, hollow, _names(result.hollow), _extensions(), _AGAIN])
+    return "\n".join([*parts, hollow, _names(result.hollow), _extensions(), extension_suites.markdown(), _AGAIN])
 
 
 def _extensions() -> str:

@@ -24,12 +24,14 @@ LIMIT = 300.0
 class Outcomes:
     """What a run of the suite did, by test id.
 
-    `passed` are the tests that passed in setup, call and teardown. `why` has one line for each that did not,
-    `text` pytest's report of it. `uncollected` maps a file to the error that kept its tests from being found.
+    `passed` are the tests that passed in setup, call and teardown. `skipped` are the tests that pytest skipped, or that
+    failed as expected. `why` has one line for each test that did not pass, `text` pytest's report of it. `uncollected`
+    maps a file to the error that kept its tests from being found.
     `stopped` says why the run ended early, and is empty if it didn't.
     """
 
     passed: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
     why: dict[str, str] = field(default_factory=dict)
     text: dict[str, str] = field(default_factory=dict)
     uncollected: dict[str, str] = field(default_factory=dict)
@@ -62,20 +64,25 @@ def core_folder() -> Path:
     return Path(next(iter(spec.submodule_search_locations))).resolve().parent
 
 
-def _environment(subject: str, place: Place, outcomes: Path) -> dict[str, str]:
+def clean_environment(subject: str, path: Sequence[Path]) -> dict[str, str]:
+    """The environment of a run: who answers for Flask, and the folders in front of ``sys.path``."""
     own = ("FLASK_", "PYTEST_", "WERKZEUG_", "COV_", "COVERAGE_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    path = [PLUGIN, *place.packages]
-    path.append(place.flask / "src" if subject == "real" else core_folder())
     return environ | {
         "PYTHONPATH": os.pathsep.join(map(str, path)),
         "PYTHONUTF8": "1",
         "PYTHONWARNINGS": "",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "FLASK_SUITE_SUBJECT": subject,
-        "FLASK_SUITE_OUTCOMES": str(outcomes),
         "FLASK_SUITE_VERSION": fetch.FLASK_VERSION,
     }
+
+
+# What pytest is given in every run.
+PYTEST = (
+    "-m", "pytest", "-p", "flask_suite_plugin", "-p", "no:cacheprovider", "--tb=short", "-q",
+    "--continue-on-collection-errors",
+)  # fmt: skip
 
 
 def run(
@@ -85,15 +92,22 @@ def run(
 
     `options` go to pytest as they are. `progress` is called with the number of tests that are done.
     """
-    command = [sys.executable, "-m", "pytest", "-p", "flask_suite_plugin", "-p", "no:cacheprovider"]
-    command += ["--tb=short", "-q", "--continue-on-collection-errors", *options, "tests"]
+    path = [PLUGIN, *place.packages, place.flask / "src" if subject == "real" else core_folder()]
+    command = [sys.executable, *PYTEST, *options, "tests"]
+    return watch(command, place.flask, clean_environment(subject, path), progress)
+
+
+def watch(
+    command: Sequence[str], folder: Path, environ: dict[str, str], progress: Callable[[int], None] = lambda done: None
+) -> Outcomes:
+    """Run a command that has the plugin, to its end or to the limit, and return what its tests did."""
     with tempfile.TemporaryDirectory() as scratch:
         lines = Path(scratch, "outcomes.jsonl")
         lines.touch()
-        environ = _environment(subject, place, lines)
+        environ = environ | {"FLASK_SUITE_OUTCOMES": str(lines)}
         with Path(scratch, "log.txt").open("w+", encoding="utf-8", errors="replace") as log:
             process = subprocess.Popen(
-                command, cwd=place.flask, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
             over = _wait(process, lines, progress)
             log.seek(0)
@@ -138,6 +152,8 @@ def read(lines: Path) -> Outcomes:
         elif event in ("failed", "skipped"):
             outcomes.why.setdefault(fields["id"], fields["why"].partition("\n")[0] or event)
             outcomes.text[fields["id"]] = fields["text"]
+            if event == "skipped":
+                outcomes.skipped.add(fields["id"])
         elif event == "uncollected":
             outcomes.uncollected[fields["id"]] = fields["text"]
         elif event == "subject":

@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-from click.testing import CliRunner
 from rich.console import Console
 
 from loadtests import run, studies
@@ -13,6 +12,7 @@ from loadtests.instrument.plan import Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
 from loadtests.instrument.results import Results
 from tests.loadtests.conftest import SMALL, TINY
+from tests.runner import CliRunner
 
 
 def test_repetitions_are_spread_over_the_run():

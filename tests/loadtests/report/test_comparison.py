@@ -1,13 +1,13 @@
 """Old against new: a verdict only where the interval carries it, and an exit code for each."""
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests.cli import overhead
 from loadtests.instrument.stats import Estimate
 from loadtests.report import comparison
 from loadtests.report.comparison import DEARER, SAME, UNKNOWN, compare, verdict
 from tests.loadtests.synthetic import ENVIRONMENT, experiment, results
+from tests.runner import CliRunner
 
 COSTS = {"raw callable": 10.0, "wsgi_core": 20.0, "Flask": 60.0}
 

@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
 from loadtests.cases import requests_for
 from loadtests.cli import overhead
@@ -19,6 +18,7 @@ from loadtests.rungs import phases
 from loadtests.rungs.phases import PHASES
 from loadtests.studies import CASES, LIBRARY, WHERE
 from tests.loadtests.jobs import bench
+from tests.runner import CliRunner
 
 ROW = {
     "tenure_months": 12, "monthly_charges": 79.5, "total_charges": 954, "contract_month_to_month": 1, "has_fiber": 1

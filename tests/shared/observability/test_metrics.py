@@ -82,7 +82,13 @@ def test_phases_and_runs_are_summed_up():
 
 
 def test_what_the_server_refused_is_told_where_there_is_such_a_server():
-    body, _ = render("", SimpleNamespace(refused={"overloaded": 7}))
+    server = SimpleNamespace(
+        refused={"overloaded": 7}, connections=lambda: {"blocked": 2}, gauges=lambda: {"unsent_bytes": 5}
+    )
+    body, _ = render("", server)
+    assert b'http_server_connections{state="blocked"} 2.0' in body
+    assert b'http_server_connections{state="idle"} 0.0' in body
+    assert b"http_server_unsent_bytes 5.0" in body
     assert b'http_server_rejected_requests_total{reason="overloaded"} 7.0' in body
     assert b'http_server_rejected_requests_total{reason="client"} 0.0' in body
     assert b"rejected" not in render("", None)[0]

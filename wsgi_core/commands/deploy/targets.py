@@ -53,6 +53,10 @@ TARGETS = (
         {"gunicorn.conf": "gunicorn.conf.py"}, (), escaping.python, {"processes": "2"},
     ),
     Target(
+        "granian", "A program that starts granian, a server in Rust.",
+        {"serve": "granian_serve.py"}, (), escaping.python, {"processes": "2"},
+    ),
+    Target(
         "docker", "A Dockerfile: two stages, no root, a health check.",
         {"Dockerfile": "Dockerfile", "dockerignore": ".dockerignore"}, ("image", "python_version"),
         escaping.dockerfile, {"host": "0.0.0.0"}, has_files=False,
@@ -86,6 +90,7 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
     values = _values(target, deployment, loaded)
     _refuse_ports(target, loaded.settings.port, deployment.servers)
     _refuse_models(target, loaded.settings.models)
+    _refuse_app(target, loaded.settings)
     return {
         file.format(name=deployment.name): environment.get_template(f"{target.name}/{template}").render(values)
         for template, file in target.files.items()
@@ -109,6 +114,13 @@ def _refuse_models(target: Target, models: Path | None) -> None:
         raise EscapeError(f"--models {models}: give the path inside the image, such as /models")
     if target.name == "docker" and (absolute or ".." in models.parts or ":" in str(models)):
         raise EscapeError(f"--models {models}: give it relative to the folder where the image is built, and below that")
+
+
+def _refuse_app(target: Target, settings: Settings) -> None:
+    """Raise EscapeError for an application that granian has no name for."""
+    name = _without_call(settings)
+    if target.name == "granian" and (":" not in name or "(" in name):
+        raise EscapeError(f"--app {settings.app}: granian needs module:name, or module:factory() without arguments")
 
 
 def next_steps(target: Target, deployment: Deployment, loaded: Loaded, folder: str) -> str:
@@ -143,11 +155,17 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
         "stop_pause": f"{settings.stop_pause:.10g}",
         "backend": local_host(settings.host), "bind": f"{bracketed(settings.host)}:{settings.port}",
         "wsgi_app": settings.app or f"{SERVICES[settings.framework]}:create_app()",
+        "target": _without_call(settings), "is_factory": settings.app is None or settings.app.endswith("()"),
         "in_home": any(p.startswith(_HOMES) for p in paths),
         "paths": [path for path in paths if path],
         "health_check": _health_check(settings), "health_host": _health_host(settings),
         "variables": as_variables(loaded, target.has_files),
     }  # fmt: skip
+
+
+def _without_call(settings: Settings) -> str:
+    """Return ``module:name`` for servers that take no arguments for a factory."""
+    return settings.app.removesuffix("()") if settings.app else f"{SERVICES[settings.framework]}:create_app"
 
 
 def _health_host(settings: Settings) -> str:

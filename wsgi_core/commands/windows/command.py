@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from ...shared import installation
 from ...shared.settings.options import settings_options
 from ...shared.settings.sources import ConfigurationError, load_settings
 from ...shared.settings.variables import as_variables
@@ -100,7 +101,7 @@ def _windows() -> types.ModuleType:
     if sys.platform != "win32":
         raise click.ClickException("this is for Windows; here, wsgi-core deploy systemd writes a unit")
     if importlib.util.find_spec("win32service") is None:
-        raise click.ClickException('the Windows service needs pywin32: pip install "wsgi_core[windows]"')
+        raise click.ClickException(f"the Windows service needs pywin32: {installation.install_command('windows')}")
     return manager
 
 

@@ -8,6 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from wsgi_core import Blueprint, current_app, jsonify, render_template, request, send_from_directory
 from wsgi_core.shared.access import HEALTH
+from wsgi_core.shared.installation import install_command
 from wsgi_core.shared.openapi import describe_api, list_routes, operations
 from wsgi_core.shared.openapi.ui import FILES, ui_folder
 
@@ -27,7 +28,7 @@ def blueprint() -> Blueprint:
     @pages.get("/docs")
     def docs() -> t.Any:
         """Read the description and try it out"""
-        return render_template("docs.html", has_ui=ui_folder() is not None)
+        return render_template("docs.html", has_ui=ui_folder() is not None, install=install_command("ui"))
 
     @pages.get("/docs/<path:filename>")
     def docs_file(filename: str) -> t.Any:

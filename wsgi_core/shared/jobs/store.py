@@ -23,6 +23,8 @@ from typing import Any
 from huey.constants import EmptyData
 from huey.storage import RedisStorage, SqliteStorage
 
+from ..installation import install_command
+
 log = logging.getLogger("wsgi_core.jobs")
 
 LEASE_SECONDS = 10.0
@@ -97,7 +99,7 @@ def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
     try:
         from redis import ConnectionPool
     except ImportError as error:
-        raise StoreUnavailable("jobs in Redis need its client: pip install 'wsgi_core[redis]'") from error
+        raise StoreUnavailable(f"jobs in Redis need its client: {install_command('redis')}") from error
     options = {"password": password} if password else {}
     pool = ConnectionPool.from_url(url, socket_timeout=5, socket_connect_timeout=5, **options)
     return lambda name: RedisStorage(f"wsgi_core_{name}", blocking=False, connection_pool=pool, clean_name=False)

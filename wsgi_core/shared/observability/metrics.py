@@ -33,15 +33,34 @@ _REQUESTS = (
 )  # fmt: skip
 _RUNS = ("model_inference_duration_seconds", "How long model runs took.", ("model", "version"), RUN_BOUNDS)
 _PHASES = ("http_server_request_phase_seconds", "Seconds that requests spent in each of their phases.", "phase")
-_REJECTED = ("http_server_rejected_requests", "Requests that the server did not let in.")
+_REJECTED = ("http_server_rejected_requests", "Requests that got no slot.")
+_CONNECTIONS = (
+    "http_server_connections",
+    "Open connections by state; blocked: a stream that waits for its client, sending: a complete response that does.",
+)
+_STATES = ("idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering")
+_GAUGES = {
+    "waiting_requests": "Requests that wait for a thread.",
+    "expected_wait_seconds": "Seconds that a request which comes now would wait for a thread.",
+    "unsent_bytes": "Bytes of responses that clients have not taken yet.",
+    "body_memory_bytes": "Bytes of request bodies in memory.",
+    "body_disk_bytes": "Bytes of request bodies in temporary files.",
+}
 _ACTIVE = ("http_server_active_requests", "Requests that are answered at this moment.")
 
 
-class Refusals(Protocol):
-    """What a server says about the requests that it did not let in."""
+class ServerFigures(Protocol):
+    """What a server says about itself. Any thread may ask."""
 
     @property
-    def refused(self) -> Mapping[Any, int]: ...
+    def refused(self) -> Mapping[Any, int]:
+        """Return how many requests it refused since the start, by reason."""
+
+    def connections(self) -> Mapping[str, int]:
+        """Return how many connections are in each state."""
+
+    def gauges(self) -> Mapping[str, float]:
+        """Return further figures of this moment, by the end of their name."""
 
 
 class Metrics:
@@ -110,15 +129,15 @@ def _is_shared() -> bool:
     return bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 
 
-def render(accept: str, refusals: Refusals | None) -> tuple[bytes, str]:
+def render(accept: str, server: ServerFigures | None) -> tuple[bytes, str]:
     """The page that a Prometheus server asks for and its content type, in the form that it accepts."""
     from prometheus_client.exposition import choose_encoder
 
     encode, content_type = choose_encoder(accept)
-    return encode(_registry(refusals)), content_type
+    return encode(_registry(server)), content_type
 
 
-def _registry(refusals: Refusals | None) -> Any:
+def _registry(server: ServerFigures | None) -> Any:
     from prometheus_client import CollectorRegistry, ProcessCollector
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -129,24 +148,31 @@ def _registry(refusals: Refusals | None) -> Any:
     else:
         registry.register(metrics)
         ProcessCollector(registry=registry)
-    if refusals is not None:
-        registry.register(_Refused(refusals))
+    if server is not None:
+        registry.register(_Server(server))
     return registry
 
 
-class _Refused:
-    """The requests that the server in front refused."""
+class _Server:
+    """The figures of the server: refused requests, connections by state, bytes that it holds."""
 
-    def __init__(self, refusals: Refusals) -> None:
-        self._refusals = refusals
+    def __init__(self, server: ServerFigures) -> None:
+        self._server = server
 
     def collect(self) -> Iterator[Any]:
-        from prometheus_client.metrics_core import CounterMetricFamily
+        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
         family = CounterMetricFamily(*_REJECTED, labels=["reason"])
         for reason in ("overloaded", "client", "expired"):
-            family.add_metric([reason], self._refusals.refused.get(reason, 0))
+            family.add_metric([reason], self._server.refused.get(reason, 0))
         yield family
+        states = GaugeMetricFamily(*_CONNECTIONS, labels=["state"])
+        counted = self._server.connections()
+        for state in _STATES:
+            states.add_metric([state], counted.get(state, 0))
+        yield states
+        for name, value in self._server.gauges().items():
+            yield GaugeMetricFamily(f"http_server_{name}", _GAUGES[name], value=value)
 
 
 def _shared_gauge() -> Any:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def parse_networks(text: str) -> list[Network]:
+    """Return the networks in a list of addresses and networks, as `10.0.0.0/8,192.0.2.7`. Raises ValueError."""
+    return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",")]
+
 
 def bracketed(host: str) -> str:
     """Return the host as it stands in a URL: an IPv6 address in brackets (RFC 3986, 3.2.2)."""

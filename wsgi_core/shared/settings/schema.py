@@ -11,8 +11,22 @@ import typing as t
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from .addresses import parse_networks
+
+
+def _check_proxy(value: str) -> str:
+    """Return the value if it is *, or a list of addresses and networks. Raises ValueError."""
+    if value != "*":
+        try:
+            parse_networks(value)
+        except ValueError as error:
+            raise ValueError(f"{error}: write addresses or networks (10.0.0.0/8), with commas between, or *") from None
+    return value
+
+
+Proxy = Annotated[str, AfterValidator(_check_proxy)]
 Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\s/,]+)$")]
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
 Secret = Annotated[SecretStr, Field(min_length=16)]
@@ -28,13 +42,18 @@ SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 class Settings(BaseModel):
     """The settings of the service and its server. Raises pydantic.ValidationError for what does not fit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # pydantic before 2.10 keeps the prefix of `model_control` for itself.
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     models: Path | None = Field(default=None, description="A model repository; by default the models of wsgi_core.")
 
     # Where it is served.
     host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on; 0: any free one.")
+    monitor_port: int | None = Field(
+        default=None, ge=0, le=65535,
+        description="A second port, on which only health and metrics are answered, whatever happens on the first.",
+    )  # fmt: skip
     framework: t.Literal["wsgi_core", "flask"] = Field(
         default="wsgi_core", description="Whose lifecycle the requests pass through; the answers are the same."
     )
@@ -62,14 +81,22 @@ class Settings(BaseModel):
         default=min(8, (os.cpu_count() or 1) * 2), ge=1, le=256, description="Requests answered at the same time."
     )
     max_waiting: int = Field(
-        default=16, ge=0, le=100_000, description="Requests that may wait for a thread.",
+        default=10_000, ge=0, le=1_000_000,
+        description="Requests that may wait for a thread, whatever `max_wait` says.",
+        json_schema_extra={"answer": "503, Retry-After"},
+    )  # fmt: skip
+    max_wait: float = Field(
+        default=2, gt=0, le=86_400,
+        description="Seconds that a request may wait for a thread, estimated from how fast responses leave.",
         json_schema_extra={"answer": "503, Retry-After"},
     )  # fmt: skip
     max_per_client: int = Field(
         default=0, ge=0, description="Requests of one address, running or waiting; 0: no such limit.",
         json_schema_extra={"answer": "429, Retry-After"},
     )  # fmt: skip
-    retry_after: int = Field(default=1, ge=0, le=86_400, description="Seconds in the Retry-After of such an answer.")
+    retry_after: int = Field(
+        default=1, ge=0, le=86_400, description="Seconds in the Retry-After of such a response, at least."
+    )
     request_timeout: float = Field(
         default=30, gt=0, le=86_400,
         description="Seconds that a request may take until its answer starts; a client can ask for less in the header"
@@ -92,9 +119,17 @@ class Settings(BaseModel):
     )
     max_connections: int = Field(
         default=1000, ge=1, le=100_000,
-        description="Open connections (on Windows at most 400). For up to a quarter more, idle ones are closed, and"
-        " some answers end theirs.",
-        json_schema_extra={"answer": "waits to be accepted"},
+        description="Open connections (on Windows at most 400). Up to a quarter more are accepted while idle ones"
+        " and the oldest unfinished requests are closed.",
+        json_schema_extra={"answer": "408 or closed; waits to be accepted"},
+    )  # fmt: skip
+    max_connections_per_client: int = Field(
+        default=0, ge=0, description="Open connections of one address, a trusted proxy excepted; 0: no such limit.",
+        json_schema_extra={"answer": "connection closed"},
+    )  # fmt: skip
+    max_body_disk: int = Field(
+        default=1 << 30, ge=0, description="Bytes that all bodies together may have in temporary files.",
+        json_schema_extra={"answer": "503"},
     )  # fmt: skip
     header_timeout: float = Field(
         default=10, gt=0, description="Seconds from a request's first byte to the end of its headers.",
@@ -105,8 +140,23 @@ class Settings(BaseModel):
         json_schema_extra={"answer": "408"},
     )  # fmt: skip
     send_timeout: float = Field(
-        default=30, gt=0, description="Seconds in which a client takes nothing of its answer.",
+        default=30, gt=0, description="Seconds in which a client takes nothing of its response.",
         json_schema_extra={"answer": "connection closed"},
+    )  # fmt: skip
+    min_send_rate: int = Field(
+        default=1000, ge=0,
+        description="Bytes a second that a client takes at least of its response, after `send_timeout`.",
+        json_schema_extra={"answer": "connection closed"},
+    )  # fmt: skip
+    response_timeout: float = Field(
+        default=600, gt=0, description="Seconds from the first byte of a response to its last.",
+        json_schema_extra={"answer": "connection closed"},
+    )  # fmt: skip
+    max_unsent: int = Field(
+        default=64 << 20, ge=1 << 20,
+        description="Bytes of all responses together that clients have not taken yet. Beyond, requests wait, and the"
+        " connections that take nothing are closed.",
+        json_schema_extra={"answer": "waits for a thread; connection closed"},
     )  # fmt: skip
     idle_timeout: float = Field(
         default=75, gt=0, description="Seconds that a connection may stay open without a request.",
@@ -127,8 +177,10 @@ class Settings(BaseModel):
         default=(), description="Host names that are answered (.example.org: with all below it); none: every name.",
         json_schema_extra={"answer": "400"},
     )  # fmt: skip
-    trusted_proxy: str | None = Field(
-        default=None, description="The address of the proxy whose X-Forwarded-* headers are believed."
+    trusted_proxy: Proxy | None = Field(
+        default=None,
+        description="The address or the network (10.0.0.0/8) of the proxies whose X-Forwarded-* headers are believed,"
+        " or several with commas between; *: of all.",
     )
     trusted_proxy_count: int = Field(default=1, ge=1, le=16, description="How many proxies stand in a row there.")
     api_key: SecretStr | None = Field(

@@ -1,159 +1,45 @@
 """The pytest plugin that answers ``import flask`` inside the suite, and writes down what each test did.
 
-It stands in a folder of its own because that folder goes on ``sys.path`` of the process that runs Flask's
-tests. The environment says who answers (``FLASK_SUITE_SUBJECT``: core, real or mocks), where the outcomes go
-(``FLASK_SUITE_OUTCOMES``: one JSON object a line) and which version Flask has (``FLASK_SUITE_VERSION``).
+The environment says who answers (``FLASK_SUITE_SUBJECT``: core, real or mocks) and where the outcomes go
+(``FLASK_SUITE_OUTCOMES``: one JSON object a line).
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import json
 import os
-import sys
 import typing as t
-import warnings
-from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from unittest.mock import MagicMock
 
 import _pytest.monkeypatch
+import flask_alias
 import pytest
 
 # Read once: some of Flask's tests put another mapping in the place of os.environ.
 SUBJECT = os.environ.get("FLASK_SUITE_SUBJECT", "core")
 OUTCOMES = os.environ.get("FLASK_SUITE_OUTCOMES", os.devnull)
-VERSION = os.environ.get("FLASK_SUITE_VERSION", "")
-
-# Each module of Flask, and the modules of wsgi_core that have what it has.
-_PARTS_OF_APP = ("app", "base", "routing", "errors", "responses", "templating", "scaffold")
-_APP = tuple(f"wsgi_core.{part}" for part in _PARTS_OF_APP)
-TWINS: dict[str, tuple[str, ...]] = {
-    "flask": ("wsgi_core",),
-    "flask.app": _APP,
-    "flask.blueprints": ("wsgi_core.blueprints", "wsgi_core.cli", "wsgi_core.helpers"),
-    "flask.cli": ("wsgi_core.cli",),
-    "flask.config": ("wsgi_core.config",),
-    "flask.ctx": ("wsgi_core.context",),
-    "flask.debughelpers": ("wsgi_core.debughelpers",),
-    "flask.globals": ("wsgi_core.context",),
-    "flask.helpers": ("wsgi_core.helpers", "wsgi_core.paths", "wsgi_core.wrappers"),
-    "flask.json": ("wsgi_core.json",),
-    "flask.json.provider": ("wsgi_core.json",),
-    "flask.json.tag": ("wsgi_core.sessions",),
-    "flask.logging": ("wsgi_core.logging", "wsgi_core.context"),
-    "flask.sansio": ("wsgi_core",),
-    "flask.sansio.app": _APP,
-    "flask.sansio.blueprints": ("wsgi_core.blueprints", "wsgi_core.scaffold"),
-    "flask.sansio.scaffold": ("wsgi_core.scaffold", "wsgi_core.paths"),
-    "flask.sessions": ("wsgi_core.sessions",),
-    "flask.signals": ("wsgi_core.signals",),
-    "flask.templating": ("wsgi_core.templating", "wsgi_core.scaffold"),
-    "flask.testing": ("wsgi_core.testing", "wsgi_core.sessions"),
-    "flask.typing": ("wsgi_core.typing",),
-    "flask.views": ("wsgi_core.views",),
-    "flask.wrappers": ("wsgi_core.wrappers", "wsgi_core.context"),
-}
-# The names that differ by intention.
-RENAMED = {"Flask": "App"}
-
-
-class Alias(ModuleType):
-    """A module with a name of Flask's whose attributes are those of its twins in wsgi_core."""
-
-    __version__: str
-
-    def __init__(self, name: str, twins: Sequence[ModuleType]) -> None:
-        super().__init__(name, f"{name}, answered by wsgi_core")
-        self.__path__: list[str] = []
-        self._twins = tuple(twins)
-
-    def __getattr__(self, name: str) -> t.Any:
-        for twin in self._twins:
-            for spelling in (RENAMED.get(name, name), name):
-                if hasattr(twin, spelling):
-                    return getattr(twin, spelling)
-        raise AttributeError(f"{self.__name__}: wsgi_core has no {name!r}")
-
-
-class NoOtherFlask:
-    """A finder that lets no import of flask reach the real one, which may be installed."""
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if name == "flask" or name.startswith("flask."):
-            raise ModuleNotFoundError(f"nothing in wsgi_core answers for {name!r}", name=name)
-        return None
-
-
-def answer_with(modules: dict[str, t.Any]) -> None:
-    """Make `modules`, by their names, the only Flask that can be imported."""
-    sys.meta_path.insert(0, NoOtherFlask())
-    for name, module in modules.items():
-        sys.modules[name] = module
-        parent, _, child = name.rpartition(".")
-        if parent:
-            setattr(modules[parent], child, module)
-
-
-def aliases() -> dict[str, Alias]:
-    """An `Alias` for each module of Flask that has a twin. wsgi_core itself has to be importable."""
-    importlib.import_module("wsgi_core")
-    found = {name: [m for twin in twins if (m := _import(twin))] for name, twins in TWINS.items()}
-    made = {name: Alias(name, twins) for name, twins in found.items() if twins}
-    made["flask"].__version__ = VERSION
-    return made
-
-
-def _import(name: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        return None
 
 
 def mocks() -> dict[str, t.Any]:
     """A mock for each module of Flask."""
-    modules: dict[str, t.Any] = {name: MagicMock(name=name) for name in TWINS}
+    modules: dict[str, t.Any] = {name: MagicMock(name=name) for name in flask_alias.TWINS}
     # The suite's leak detector pops contexts for as long as there is one, and a mock is true forever.
     modules["flask.globals"].request_ctx.__bool__.return_value = False
     return modules
 
 
-def say_version(version: str) -> None:
-    """Let ``importlib.metadata`` tell Flask's version, whether it is installed or not."""
-    metadata: t.Any = importlib.metadata
-    asked: Callable[[str], str] = metadata.version
-    metadata.version = lambda name: version if name.lower() == "flask" else asked(name)
-
-
-def widen_warning_filters() -> None:
-    """Let a filter for warnings out of ``flask.app`` fit wsgi_core, where that class fills several files."""
-    plain: Callable[..., None] = warnings.filterwarnings
-
-    def filterwarnings(
-        action: str, message: str = "", category: type[Warning] = Warning, module: str = "", *rest: t.Any, **more: t.Any
-    ) -> None:
-        plain(action, message, category, r"wsgi_core\." if module == "flask.app" else module, *rest, **more)
-
-    warnings.filterwarnings = filterwarnings
-
-
 def install(subject: str) -> None:
     """Put `subject` ("core", "real" or "mocks") in Flask's place."""
-    say_version(VERSION)
+    flask_alias.say_version(flask_alias.VERSION)
     # Later versions of pytest renamed the marker that Flask's tests import.
     monkeypatch: t.Any = _pytest.monkeypatch
     if not hasattr(monkeypatch, "notset"):
         monkeypatch.notset = monkeypatch.NOTSET
     if subject == "core":
-        widen_warning_filters()
-        answer_with(aliases())
+        flask_alias.install()
     elif subject == "mocks":
-        answer_with(mocks())
+        flask_alias.answer_with(mocks())
 
 
 def note(**fields: object) -> None:

@@ -1,0 +1,51 @@
+"""What suites.toml says."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("suites.toml")
+GROUPS = ("first", "second")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One extension: its pinned source distribution, and how pytest is started in it.
+
+    `tests` is empty if the source distribution has no tests. `plugins` are modules of pytest's plugins, `options` other
+    arguments for pytest. `reasons` maps a test that differs to the reason why that is accepted.
+    """
+
+    title: str
+    project: str
+    version: str
+    sdist: str
+    sha256: str
+    group: str
+    tests: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def lock(self) -> Path:
+        """The versions of all packages that the suite runs on."""
+        return FILE.parent / "locks" / f"{self.group}.txt"
+
+
+def load(path: Path = FILE) -> tuple[Suite, ...]:
+    """Read the suites, in the order of the file."""
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    return tuple(
+        Suite(title, **{key: _frozen(value) for key, value in entry.items()}) for title, entry in entries.items()
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,129 @@
+"""Stop a server again and again with clients in every state, and look for a request without its response.
+
+``python -m tests.pressure.stops [--times 100]``. Fifty clients keep their connections and ask without a pause: most for
+a small prediction, some for one that takes long, some in two halves with a pause between, some for a stream. Exit code
+1 if a request was lost, or if a stop did not end by itself with exit code 0.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from http.client import HTTPException, HTTPResponse
+
+import click
+
+from loadtests.load.closed_loop import Address
+from tests.pressure.overload import ROW, batch
+from tests.pressure.under_test import ServerUnderTest, gunicorn_command, running, serve_command
+
+CLIENTS = {"small": 25, "long": 10, "halves": 10, "stream": 5}
+LOAD_SECONDS = 0.5
+
+
+@dataclass
+class Seen:
+    """What the clients saw, by kind: requests answered, and how each that was lost ended."""
+
+    answered: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+
+
+def stream(rows: int) -> bytes:
+    """A request whose answer comes in pieces."""
+    body = (json.dumps(ROW) + "\n").encode() * rows
+    head = f"POST /predict/stream HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"Content-Type: application/x-ndjson\r\n\r\n" + body
+
+
+MESSAGES = {"small": batch(1), "long": batch(2000), "halves": batch(50), "stream": stream(2000)}
+
+
+class Client:
+    """One client of a kind, in a thread, until no more connection is to be had."""
+
+    def __init__(self, kind: str, address: Address, seen: Seen) -> None:
+        self.kind = kind
+        self.address = address
+        self.seen = seen
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection = socket.create_connection(self.address, timeout=30)
+            except OSError:
+                return  # nobody listens any more
+            asked = 0
+            with connection:
+                try:
+                    while self._ask(connection):
+                        asked += 1
+                except (OSError, HTTPException, ValueError) as error:
+                    self.seen.lost.append(f"{self.kind}, {asked} answers before: {error!r}")
+                else:
+                    asked += 1
+            self.seen.answered[self.kind] += asked
+
+    def _ask(self, connection: socket.socket) -> bool:
+        """Ask once; whether the connection can be used again."""
+        message = MESSAGES[self.kind]
+        if self.kind == "halves":
+            connection.sendall(message[: len(message) // 2])
+            time.sleep(random.uniform(0, 0.2))
+            message = message[len(message) // 2 :]
+        connection.sendall(message)
+        with HTTPResponse(connection) as response:
+            response.begin()
+            body = response.read()
+            if response.status not in (200, 503):
+                raise ValueError(f"{response.status} {body[:200]!r}")
+            if self.kind == "stream" and response.status == 200 and body.count(b"\n") < 2000:
+                raise ValueError("the stream was cut off")
+            return not response.will_close
+
+
+def stop_once(server: ServerUnderTest) -> Seen:
+    """Press, stop, and wait for the end."""
+    seen = Seen()
+    clients = [Client(kind, server.address, seen) for kind, count in CLIENTS.items() for _ in range(count)]
+    time.sleep(LOAD_SECONDS + random.uniform(0, 0.1))
+    server.process.send_signal(signal.SIGTERM)
+    began = time.perf_counter()
+    code = server.end()
+    seconds = time.perf_counter() - began
+    for client in clients:
+        client.thread.join(30)
+    if code != 0 or seconds > 10:
+        seen.lost.append(f"exit code {code} after {seconds:.1f} s: {''.join(server.lines[-5:])}")
+    return seen
+
+
+@click.command()
+@click.option("--times", default=100, show_default=True, help="How many stops.")
+@click.option("--framework", default="wsgi_core", show_default=True)
+@click.option("--gunicorn", is_flag=True, help="Stop gunicorn instead.")
+def main(times: int, framework: str, gunicorn: bool) -> None:
+    """Stop servers under load, and count the requests that were lost."""
+    command = gunicorn_command(framework) if gunicorn else serve_command(framework=framework, max_waiting=100)
+    answered: Counter[str] = Counter()
+    lost: list[str] = []
+    for _ in range(times):
+        with running(*command) as server:
+            seen = stop_once(server)
+        answered += seen.answered
+        lost += seen.lost
+    click.echo(json.dumps({"stops": times, "answered": answered, "lost": Counter(lost)}, indent=2))
+    sys.exit(1 if lost else 0)
+
+
+if __name__ == "__main__":
+    main()

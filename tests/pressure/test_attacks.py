@@ -1,0 +1,289 @@
+"""Attacks on the limits of the server: each is what one client, or a few, can do against all others.
+
+docs/limits.md names the limits, SECURITY.md the promises. The times are short, and otherwise the attacks are real.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.serving.running import Client, Running, request, running, until
+from wsgi_core.serving import dispatcher, listener
+from wsgi_core.serving.command import bind
+
+MIB = 1 << 20
+SOON = 2.0
+"""Seconds in which a client that behaves is answered whatever the others do."""
+
+needs_many_files = pytest.mark.skipif(sys.platform == "win32", reason="select() takes 512 sockets")
+
+
+class App:
+    """/stream yields without an end, /large has 16 MiB, /page 200 KiB, everything else is small."""
+
+    def __init__(self) -> None:
+        self.extensions: dict[str, Any] = {}
+        self.calls = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.calls += 1
+        path = environ["PATH_INFO"]
+        if path == "/stream":
+            start_response("200 OK", [])
+            return iter(lambda: b"x" * 100_000, b"")
+        if path == "/trickle":
+            start_response("200 OK", [])
+            return iter(lambda: time.sleep(0.02) or b"x", b"")
+        size = {"/large": 16 * MIB, "/page": 200 << 10}.get(path, 2)
+        environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Length", str(size))])
+        return [b"x" * size]
+
+
+def deaf(server: Running) -> Client:
+    """Connect a client that reads nothing: its own buffer takes little."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(server.address)
+    client = Client.__new__(Client)
+    client.socket, client.file = sock, sock.makefile("rb")
+    server.opened.append(client)
+    return client
+
+
+def answered_soon(server: Running, path: str = "/", status: int = 200) -> None:
+    began = time.monotonic()
+    assert server.connect().ask(path).status == status
+    assert time.monotonic() - began < SOON
+
+
+def states(server: Running) -> dict[str, int]:
+    return dict(server.server.connections())
+
+
+@contextlib.contextmanager
+def attacked(**settings: Any) -> Iterator[Running]:
+    with running(App(), **{"threads": 4, "max_waiting": 1000, "max_wait": 5, **settings}) as server:
+        server.opened = []  # type: ignore[attr-defined]
+        try:
+            yield server
+        finally:
+            for client in server.opened:  # type: ignore[attr-defined]
+                client.close()
+
+
+# Clients that do not read.
+
+
+def test_pipelined_requests_of_clients_that_read_nothing_hold_no_thread():
+    with attacked() as server:
+        clients = [deaf(server) for _ in range(8)]
+        for client in clients:
+            client.send(request("GET", "/page") * 8 + request("GET", "/large"))
+        for _ in range(5):
+            answered_soon(server)
+        # Of each client's requests the first that does not fit into the buffers is the last that was worked on.
+        until(lambda: states(server).get("sending", 0) + states(server).get("lingering", 0) >= 1)
+        assert server.app.calls <= 8 * 9 + 5
+        until(lambda: states(server).get("running", 0) == 0)
+
+
+def test_a_next_request_is_not_worked_on_before_the_response_is_read():
+    with attacked() as server:
+        client = deaf(server)
+        client.send(request("GET", "/large") + request("GET", "/"))
+        until(lambda: states(server) == {"sending": 1})
+        time.sleep(0.1)
+        assert server.app.calls == 1
+        assert len(client.answer().body) == 16 * MIB
+        assert client.answer().body == b"xx"
+
+
+def test_a_slot_is_kept_while_much_of_the_response_is_unsent():
+    with attacked(max_per_client=2) as server:
+        clients = [deaf(server) for _ in range(2)]
+        for client in clients:
+            client.get("/large")
+        until(lambda: states(server) == {"sending": 2})
+        assert server.connect().ask("/").status == 429
+        assert len(clients[0].answer().body) == 16 * MIB
+        answered_soon(server)
+        clients[1].reset()
+        until(lambda: server.server.admission.inside == 0)
+
+
+@pytest.mark.parametrize("streams", [4, 12])
+def test_streams_that_are_not_read_leave_threads_for_others(streams: int):
+    with attacked() as server:
+        for _ in range(streams):
+            deaf(server).get("/stream")
+        until(lambda: states(server).get("blocked") == streams)
+        for _ in range(5):
+            answered_soon(server)
+        figures = server.server.gauges()
+        assert streams * MIB < figures["unsent_bytes"] < streams * 2 * MIB
+
+
+def test_streams_that_are_read_leave_a_thread_for_others():
+    with attacked(threads=2) as server:
+        for _ in range(6):
+            server.connect().get("/trickle")
+        until(lambda: states(server).get("streaming") == 6)
+        for _ in range(5):
+            answered_soon(server)
+
+
+def test_the_threads_of_streams_end_with_them():
+    with attacked(threads=2) as server:
+        clients = [deaf(server) for _ in range(6)]
+        for client in clients:
+            client.get("/stream")
+        pool = server.server.site.dispatcher
+        until(lambda: len(pool.blocked) == 6 and pool.live == 8)
+        for client in clients:
+            client.reset()
+        until(lambda: (pool.streams, len(pool.blocked), server.server.admission.inside) == (0, 0, 0))
+        for _ in range(20):
+            answered_soon(server)
+        until(lambda: pool.live == 2)
+
+
+def test_beyond_so_many_streams_the_longest_blocked_one_is_closed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dispatcher, "MAX_WAITING_STREAMS", 3)
+    with attacked(threads=2) as server:
+        first = [deaf(server) for _ in range(4)]
+        for number, client in enumerate(first, 1):
+            client.get("/stream")
+            until(lambda number=number: states(server).get("blocked") == number)
+        refused = server.connect()
+        refused.get("/stream")
+        assert refused.answer().status == 503  # all of them have been blocked for a moment only
+        monkeypatch.setattr(dispatcher, "_PATIENCE", 0.0)
+        last = deaf(server)
+        last.get("/stream")
+        until(lambda: len(server.server._listener.channels) == 5 and states(server).get("blocked") == 4)
+        answered_soon(server)
+
+
+def test_the_unsent_bytes_of_all_have_one_sum(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(listener, "_BLOCKED", 0.3)
+    with attacked(max_unsent=40 * MIB) as server:
+        clients = [deaf(server) for _ in range(20)]
+        most = 0.0
+        for client in clients:
+            client.get("/large")
+            most = max(most, server.server.gauges()["unsent_bytes"])
+        until(lambda: server.server.gauges()["unsent_bytes"] <= 40 * MIB)
+        # Each thread may add one response to the sum before it is seen to be exceeded.
+        assert most <= 40 * MIB + 4 * 16 * MIB
+        until(lambda: states(server).get("running", 0) + states(server).get("waiting", 0) == 0)
+        until(lambda: server.connect().ask("/").status == 200)
+        until(lambda: states(server).get("sending", 0) <= 3)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"send_timeout": 0.3}, {"send_timeout": 0.3, "min_send_rate": 1 << 40}, {"response_timeout": 0.5}],
+    ids=["nothing is taken", "too little is taken", "it takes too long"],
+)
+@pytest.mark.parametrize("path", ["/large", "/stream"])
+def test_a_response_that_is_taken_too_slowly_is_given_up(settings: dict[str, float], path: str):
+    with attacked(**settings) as server:
+        client = deaf(server)
+        client.get(path)
+        until(lambda: states(server))
+        if "min_send_rate" in settings or "response_timeout" in settings:
+            with contextlib.suppress(OSError):  # takes a little again and again
+                until(lambda: not client.socket.recv(8192) or time.sleep(0.01))
+        until(lambda: not server.server._listener.channels)
+        assert server.server.gauges()["unsent_bytes"] == 0
+        until(lambda: server.server.admission.inside == 0)
+
+
+def test_a_stop_does_not_wait_for_clients_that_read_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(listener, "_BLOCKED_DURING_STOP", 0.3)
+    with attacked() as server:
+        for path in ("/large", "/stream"):
+            deaf(server).get(path)
+        until(lambda: set(states(server)) == {"sending", "blocked"})
+        began = time.monotonic()
+        server.server.stop()
+        server.join()
+        assert time.monotonic() - began < 5
+
+
+# Clients that send little.
+
+
+@needs_many_files
+@pytest.mark.parametrize("part", [b"", b"G", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1"])
+def test_many_connections_that_ask_for_nothing_keep_nobody_out(part: bytes):
+    with attacked(max_connections=100) as server:
+        clients = [server.connect() for _ in range(140)]
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.send(part)
+        for _ in range(5):
+            answered_soon(server)
+            answered_soon(server, "/healthz")
+        until(lambda: len(server.server._listener.channels) <= 101)
+
+
+def test_an_unfinished_request_above_the_limit_is_told_why():
+    with attacked(max_connections=4) as server:
+        clients = [server.connect() for _ in range(5)]
+        for client in clients:
+            client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1")
+        until(lambda: len(server.server._listener.channels) <= 4)
+        told, _, _ = select.select([client.socket for client in clients], [], [], 5)
+        assert [client.answer().status for client in clients if client.socket in told] == [408]
+
+
+def test_one_address_has_no_more_connections_than_it_may():
+    with attacked(max_connections_per_client=3) as server:
+        clients = [server.connect() for _ in range(3)]
+        assert [client.ask("/").status for client in clients] == [200] * 3
+        assert server.connect().ended()
+        clients[0].close()
+        until(lambda: len(server.server._listener.channels) == 2)
+        answered_soon(server)
+
+
+def test_the_port_for_monitoring_answers_whatever_happens_on_the_other():
+    with bind("127.0.0.1", 0) as monitor:
+        address = monitor.getsockname()
+        with running(App(), {"monitor_sock": monitor}, max_connections=2, threads=1) as server:
+            for _ in range(3):
+                server.connect().send(b"GET")
+            probe = Client(address)
+            assert probe.ask("/healthz").status == 200
+            assert probe.ask("/").status == 404
+            assert "monitor" not in probe.ask("/metrics").headers
+            probe.close()
+
+
+# Bodies.
+
+
+def test_a_refused_upload_leaves_nothing_on_disk():
+    def unauthorized(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("401 Unauthorized", [("Content-Length", "0")])
+        return []
+
+    with running(told={"judge_head": lambda environ: unauthorized}, max_content_length=100 * MIB) as server:
+        clients = [server.connect() for _ in range(6)]
+        for client in clients:
+            client.send(request("POST", "/a", Content_Length=str(8 * MIB)))
+            for _ in range(8):
+                client.send(b"x" * MIB)
+                assert server.server.site.bodies.disk.used == 0
+        assert [client.answer().status for client in clients] == [401] * 6
+        assert server.app.seen == []

@@ -1,0 +1,16 @@
+"""The service on each framework in turn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import flask_equiv.service
+import wsgi_core.service
+
+
+@pytest.fixture(params=[wsgi_core.service, flask_equiv.service], ids=lambda module: module.__name__.split(".")[0])
+def create_app(request: pytest.FixtureRequest) -> Any:
+    """`create_app` of each twin: what a test with it claims holds for both."""
+    return request.param.create_app

@@ -1,0 +1,122 @@
+"""Bodies are kept in memory while there is some, then on disk while there is some, and come out as they went in."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.serving.running import request, running, until
+from wsgi_core.serving import body_buffer
+from wsgi_core.serving.body_buffer import SMALL, BodyBudget, DiscardBuffer, NoSpace, SpooledBody
+
+
+@given(st.lists(st.binary(max_size=30), max_size=12), st.integers(0, 200))
+def test_what_went_in_comes_out_and_nothing_stays_counted(pieces: list[bytes], memory: int):
+    budget = BodyBudget(1000, memory)
+    body = SpooledBody(budget)
+    for piece in pieces:
+        body.append(piece)
+    whole = b"".join(pieces)
+    assert len(body) == len(whole) == budget.memory.used + budget.disk.used
+    for _ in range(2):
+        assert body.getfile().read() == whole
+    body.close()
+    body.close()
+    assert (budget.memory.used, budget.disk.used) == (0, 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.binary(max_size=30)), max_size=30), st.integers(0, 60), st.integers(0, 60)
+)
+def test_the_sums_of_all_bodies_are_never_exceeded(pieces: list[tuple[int, bytes]], memory: int, disk: int):
+    budget = BodyBudget(disk, memory)
+    bodies = [SpooledBody(budget) for _ in range(4)]
+    for number, piece in pieces:
+        try:
+            bodies[number].append(piece)
+        except NoSpace:
+            bodies[number].close()
+            bodies[number] = SpooledBody(budget)
+        assert budget.memory.used <= memory
+        assert budget.disk.used <= disk
+    for body in bodies:
+        body.close()
+    assert (budget.memory.used, budget.disk.used) == (0, 0)
+
+
+def test_the_memory_is_for_all_of_them_together():
+    budget = BodyBudget(100, 10)
+    first, second = SpooledBody(budget), SpooledBody(budget)
+    first.append(b"123456")
+    second.append(b"1234")
+    assert budget.memory.used == 10
+    second.append(b"5")  # goes to a file, with what was there
+    assert (budget.memory.used, budget.disk.used) == (6, 5)
+    assert second.getfile().read() == b"12345"
+    first.close()
+    second.close()
+
+
+def test_a_large_body_takes_no_memory():
+    budget = BodyBudget(10 * SMALL, 10 * SMALL)
+    known, found_out = SpooledBody(budget, SMALL + 1), SpooledBody(budget)
+    known.append(b"x")
+    found_out.append(b"x" * SMALL)
+    assert (budget.memory.used, budget.disk.used) == (SMALL, 1)
+    found_out.append(b"x")
+    assert (budget.memory.used, budget.disk.used) == (0, SMALL + 2)
+    assert found_out.getfile().read() == b"x" * (SMALL + 1)
+    known.close()
+    found_out.close()
+
+
+def test_a_discarded_body_is_counted():
+    body = DiscardBuffer(3)
+    body.append(b"45")
+    assert len(body) == 5
+    body.close()
+
+
+@pytest.mark.parametrize("memory", [0, 1 << 20])
+def test_a_request_is_read_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPatch, memory: int):
+    monkeypatch.setattr(body_buffer, "MEMORY", memory)
+    with running() as server:
+        client = server.connect()
+        for size in (1, 100_000, 3_000_000):
+            client.send(request("POST", "/a", b"x" * size))
+            assert client.answer().body.endswith(b'"length": %d}' % size)
+        bodies = server.server.site.bodies
+        until(lambda: bodies.memory.used == bodies.disk.used == 0)
+
+
+@pytest.mark.parametrize("memory", [0, 16 << 20])
+def test_a_client_that_leaves_takes_its_body_along(monkeypatch: pytest.MonkeyPatch, memory: int):
+    monkeypatch.setattr(body_buffer, "MEMORY", memory)
+    with running(body_timeout=0.1) as server:
+        bodies = server.server.site.bodies
+        for leaves in (True, True, False):
+            client = server.connect()
+            client.send(request("POST", "/a", Content_Length="1000000") + b"x" * 100_000)
+            until(lambda: bodies.memory.used + bodies.disk.used)
+            if leaves:
+                client.close()
+            else:
+                assert client.answer().status == 408
+            until(lambda: not bodies.memory.used + bodies.disk.used)
+
+
+def test_beyond_the_sum_on_disk_a_body_is_refused_and_others_are_not(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(body_buffer, "MEMORY", 0)
+    with running(max_body_disk=300_000) as server:
+        first = server.connect()
+        first.send(request("POST", "/a", Content_Length="250000") + b"x" * 200_000)
+        until(lambda: server.server.site.bodies.disk.used == 200_000)
+        second = server.connect()
+        second.send(request("POST", "/a", Content_Length="250000") + b"x" * 200_000)
+        reply = second.answer()
+        assert (reply.status, reply.error) == (503, "no room for the body")
+        assert "retry-after" in reply.headers
+        until(lambda: server.server.site.bodies.disk.used == 200_000)
+        first.send(b"x" * 50_000)
+        assert first.answer().status == 200

@@ -1,0 +1,126 @@
+"""What the repository offers strangers: workflows, templates, metadata, and pages that install what there is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from wsgi_core.shared.installation import PUBLISHED
+
+ROOT = Path(__file__).resolve().parent.parent
+GITHUB = ROOT / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yaml"))
+SCHEMAS = {
+    "vendor.github-workflows": WORKFLOWS,
+    "vendor.github-issue-forms": sorted((GITHUB / "ISSUE_TEMPLATE").glob("[!c]*.yml")),
+    "vendor.github-issue-config": [GITHUB / "ISSUE_TEMPLATE" / "config.yml"],
+    "vendor.dependabot": [GITHUB / "dependabot.yml"],
+    "vendor.readthedocs": [ROOT / ".readthedocs.yaml"],
+    "vendor.citation-file-format": [ROOT / "CITATION.cff"],
+}
+# An installation of this project by name, which an index answers only after a release.
+BY_NAME = re.compile(r"""pip install(?: [^\n`&]*?)?["' ]wsgi[_-]core(?:\[|["'`\s]|$)""")
+
+pytestmark = pytest.mark.skipif(not GITHUB.exists(), reason="only a checkout has the repository's files")
+
+
+def steps() -> list[tuple[str, str]]:
+    """Each command of a workflow, with the workflow's name."""
+    found = []
+    for file in WORKFLOWS:
+        jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values()
+        found += [(file.stem, step["run"]) for job in jobs for step in job["steps"] if "run" in step]
+    return found
+
+
+def setup() -> ConfigParser:
+    found = ConfigParser(interpolation=None)
+    found.read(ROOT / "setup.cfg", encoding="utf-8")
+    return found
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_files_for_services_follow_their_schema(schema: str):
+    files = [str(file) for file in SCHEMAS[schema]]
+    assert files
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_workflow_with_a_mistake_is_found(tmp_path: Path):
+    file = tmp_path / "tests.yaml"
+    file.write_text(WORKFLOWS[-1].read_text(encoding="utf-8").replace("runs-on:", "runs_on:"), encoding="utf-8")
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(file)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.parametrize(("workflow", "command"), steps())
+def test_a_workflow_runs_what_the_pages_and_the_pipeline_run(workflow: str, command: str):
+    known = "".join(
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "RELEASE.md", ".ci/run")
+    )
+    assert command in known, f"{workflow}: {command}"
+
+
+def test_the_tests_run_on_every_python_that_the_package_names():
+    jobs = yaml.safe_load((GITHUB / "workflows" / "tests.yaml").read_text(encoding="utf-8"))["jobs"]
+    matrix: dict[str, Any] = jobs["tests"]["strategy"]["matrix"]
+    named = re.findall(r"Python :: (3\.\d+)$", setup()["metadata"]["classifiers"], re.MULTILINE)
+    assert matrix["python"] == named
+    assert setup()["options"]["python_requires"] == f">={named[0]}"
+
+
+def test_what_reaches_into_a_library_has_an_upper_bound():
+    required = map(Requirement, setup()["options"]["install_requires"].split("\n")[1:])
+    bounded = {each.name for each in required if any(part.operator == "<" for part in each.specifier)}
+    assert bounded >= {"werkzeug", "waitress"}
+
+
+def test_no_extra_names_another_that_is_not_there():
+    extras = setup()["options.extras_require"]
+    assert {name for text in extras.values() for name in re.findall(r"%\((\w+)\)s", text)} <= set(extras)
+
+
+def test_pages_and_messages_install_what_can_be_installed():
+    if PUBLISHED:
+        pytest.skip("the index has the package")
+    texts = {file: file.read_text(encoding="utf-8") for file in ROOT.rglob("*") if is_shown(file)}
+    found = [f"{file.relative_to(ROOT)}: {m[0]}" for file, text in texts.items() for m in BY_NAME.finditer(text)]
+    assert found == []
+
+
+def is_shown(file: Path) -> bool:
+    """Whether users read this file, or what a program prints from it."""
+    place = file.relative_to(ROOT).parts
+    source = place[0] in {"wsgi_core", "flask_equiv", "loadtests", "docs", "models"} or len(place) == 1
+    # This variable's own module says how it will be.
+    return source and file.suffix in {".py", ".md", ".html", ".txt", ".js"} and file.name != "installation.py"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['pip install "wsgi_core[ui]"', "pip install wsgi-core", "pip install --user 'wsgi_core[flask]'"],
+)  # fmt: skip
+def test_an_installation_by_name_is_found(text: str):
+    assert BY_NAME.search(text)
+
+
+@pytest.mark.parametrize("text", ['pip install ".[ui]"', 'pip install "C:\\wsgi_core-VERSION-py3-none-any.whl[ui]"'])
+def test_an_installation_from_a_checkout_or_a_wheel_is_not(text: str):
+    assert not BY_NAME.search(text)
+
+
+@pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="not in a clone")
+def test_line_ends_are_the_same_on_every_system():
+    listed = subprocess.run(["git", "ls-files", "--eol"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line for line in listed.splitlines() if line.startswith(("i/crlf", "i/mixed"))] == []

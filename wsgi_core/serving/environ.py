@@ -1,0 +1,60 @@
+"""The WSGI environ (PEP 3333), from a connection and its request."""
+
+from __future__ import annotations
+
+import sys
+
+from waitress.buffers import ReadOnlyFileBasedBuffer
+
+from ..shared.deadlines import RECEIVED
+from .parser import Parser
+from .protocols import Environ
+from .proxies import Forwarded, remove_untrusted
+
+
+def server_environ(port: int, ident: str, multiprocess: bool = False) -> Environ:
+    """Return what is the same for all requests to one listening socket."""
+    return {
+        "SERVER_NAME": "waitress.invalid",  # a URL is made from Host; waitress has this name for a request without it
+        "SERVER_PORT": str(port),
+        "SERVER_SOFTWARE": ident,
+        "SCRIPT_NAME": "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": multiprocess,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": ReadOnlyFileBasedBuffer,
+        "wsgi.input_terminated": True,
+    }
+
+
+def connection_environ(server: Environ, host: str, port: int) -> Environ:
+    """Return what is the same for all requests on one connection."""
+    return server | {"REMOTE_ADDR": host, "REMOTE_HOST": host, "REMOTE_PORT": str(port)}
+
+
+def request_environ(connection: Environ, request: Parser, forwarded: Forwarded | None) -> Environ:
+    """Return the environ of a request, without `wsgi.input`. `forwarded`: what a trusted proxy says of it."""
+    environ = connection.copy()
+    path = request.path
+    environ["REQUEST_METHOD"] = request.command
+    environ["REQUEST_URI"] = request.request_uri
+    # Several slashes at the start would pass for a host where the path is made into a URL.
+    environ["PATH_INFO"] = "/" + path.lstrip("/") if path[:2] == "//" else path
+    environ["QUERY_STRING"] = request.query
+    environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"
+    for name, value in request.headers.items():
+        environ[f"HTTP_{name}"] = value
+    if "HTTP_CONTENT_TYPE" in environ:
+        environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE")
+    if "HTTP_CONTENT_LENGTH" in environ:
+        environ["CONTENT_LENGTH"] = environ.pop("HTTP_CONTENT_LENGTH")
+    if request.forwarded:
+        remove_untrusted(environ, believed=forwarded is not None)
+        if forwarded is not None:
+            forwarded.apply(environ)
+    if request.received_at:
+        environ[RECEIVED] = request.received_at
+    return environ

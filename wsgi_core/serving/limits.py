@@ -1,0 +1,74 @@
+"""What the process is made ready for before it serves: open files, garbage collection, the C library's memory."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+from ..shared.linux import set_mmap_threshold
+from ..shared.settings import Settings
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
+# select() on Windows takes 512 sockets; the rest is headroom, the listening sockets and the like.
+_WINDOWS_CONNECTIONS = 400
+# One for the client, one for a body that does not fit into memory.
+_FILES_A_CONNECTION = 2
+_OTHER_FILES = 100
+_LARGE_BLOCK = 1 << 20
+
+
+def freeze_gc() -> None:
+    """Exclude the objects that exist now from garbage collection.
+
+    Models and modules live as long as the process. Each full collection takes tens of ms, in which no thread runs.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def return_large_blocks() -> bool:
+    """Have the C library return large blocks to the system when they are freed; return whether it does."""
+    return set_mmap_threshold(_LARGE_BLOCK)
+
+
+def connection_limit(settings: Settings, platform: str) -> int:
+    """Return how many connections a `platform` (`sys.platform`) allows, after asking it for enough open files."""
+    if platform == "win32":
+        return min(settings.max_connections, _WINDOWS_CONNECTIONS)
+    wanted = _FILES_A_CONNECTION * with_headroom(settings.max_connections) + _OTHER_FILES
+    if (files := raise_open_files(wanted)) >= wanted:
+        return settings.max_connections
+    return max(1, (files - _OTHER_FILES) // _FILES_A_CONNECTION * 4 // 5 - 1)  # the inverse, rounded down
+
+
+def with_headroom(connections: int) -> int:
+    """Return how many connections are accepted while those above the limit are being closed."""
+    return connections + 1 + connections // 4
+
+
+def raise_open_files(wanted: int) -> int:
+    """Raise the process' limit of open files to `wanted`, as far as allowed; return how many may be open then."""
+    if resource is None:
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if _at_least(soft, wanted):
+        return wanted
+    allowed = wanted if _at_least(hard, wanted) else hard
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (OSError, ValueError):  # macOS has further limits
+        return soft
+    return allowed
+
+
+def _at_least(limit: int, wanted: int) -> bool:
+    return limit == resource.RLIM_INFINITY or limit >= wanted
+
+
+def select_limit() -> int:
+    """Return how many connections may be open while the server stops: select() on Windows takes 512."""
+    return with_headroom(_WINDOWS_CONNECTIONS) if sys.platform == "win32" else sys.maxsize

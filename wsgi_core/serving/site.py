@@ -1,0 +1,57 @@
+"""What all connections of a server share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ..shared.settings import Settings
+from . import body_buffer
+from .admission import Admission
+from .body_buffer import BodyBudget, ByteBudget
+from .dispatcher import TaskDispatcher
+from .early import EarlyResponses
+from .parser import Limits
+from .protocols import HeadJudge, WSGIApplication
+from .proxies import TrustedProxies
+from .task import Dates
+
+
+class Site:
+    """The application, its limits, and the counts that are kept of all connections together."""
+
+    ident = "wsgi_core"
+    server_line = f"Server: {ident}\r\n"
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        settings: Settings,
+        *,
+        monitoring: Collection[str] = (),
+        body_limits: Mapping[str, int] | None = None,
+        judge_head: HeadJudge | None = None,
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.monitoring = frozenset(monitoring)
+        self.judge_head = judge_head
+        self.bodies = BodyBudget(settings.max_body_disk, body_buffer.MEMORY)
+        self.unsent = ByteBudget(settings.max_unsent)
+        self.limits = Limits(
+            max_header_bytes=settings.max_header_bytes,
+            max_headers=settings.max_headers,
+            max_content_length=settings.max_content_length,
+            body_limits=dict(body_limits or {}),
+            bodies=self.bodies,
+        )
+        self.admission = Admission(
+            threads=settings.threads,
+            max_waiting=settings.max_waiting,
+            max_wait=settings.max_wait,
+            per_client=settings.max_per_client,
+            retry_after=settings.retry_after,
+        )
+        self.dispatcher = TaskDispatcher(settings, self.admission, self.unsent)
+        self.proxies = TrustedProxies(settings)
+        self.early = EarlyResponses(settings)
+        self.date_line = Dates().line

@@ -1,0 +1,377 @@
+"""One request's call of the application, and the response that it becomes. waitress' WSGITask, but it never waits.
+
+A request gets here when it is complete: on a worker thread, or on the I/O thread if the server answers it itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from waitress.buffers import ReadOnlyFileBasedBuffer
+from waitress.utilities import build_http_date
+
+from ..shared.deadlines import RECEIVED, allowed_seconds
+from .admission import Permit
+from .environ import request_environ
+from .errors import ErrorResponse, Headers, bad_request, internal_error, overloaded, refusal
+from .parser import Parser
+from .protocols import Environ, WSGIApplication
+from .proxies import Forwarded
+
+if TYPE_CHECKING:
+    from .channel import Channel
+
+logger = logging.getLogger("wsgi_core.serving")
+
+WATERMARK = 1 << 20
+"""Unsent bytes of one response above which a stream waits, and a complete response keeps its slot."""
+
+_HOP_BY_HOP = frozenset(
+    {
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailers",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
+
+# The statuses, besides 1xx, whose responses have no body (RFC 9112, section 6.3).
+_BODILESS = ("204", "304")
+
+
+class ClientDisconnected(Exception):
+    """The client is gone: what the application still yields cannot be sent."""
+
+
+class TooManyStreams(Exception):
+    """Too many responses are sent in pieces already."""
+
+
+class Task:
+    """One request and its response.
+
+    Request: `client` (the address it is counted for), `monitoring`, `body_size` (0 for one that is read in pieces).
+    Slot: `permit`, held by this task from `service` until the response is complete.
+    Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (the connection's last).
+    """
+
+    __slots__ = (
+        "_environ", "_forwarded", "_has_date", "_via", "body_size", "channel", "chunked", "client", "close",
+        "content_length", "headers", "monitoring", "permit", "received_at", "request", "status", "streaming", "written",
+        "wrote_head",
+    )  # fmt: skip
+
+    def __init__(self, channel: Channel, request: Parser) -> None:
+        self.channel = channel
+        self.request = request
+        self.permit: Permit | None = None
+        self.received_at = 0.0
+        self.body_size = 0
+        self._environ: Environ | None = None
+        self._forwarded: Forwarded | None = None
+        self.client = channel.peer
+        if request.forwarded:
+            self._read_forwarded()
+        site = channel.site
+        self.monitoring = request.path in site.monitoring and request.command in ("GET", "HEAD")
+        self.status = ""
+        self.headers: Headers = []
+        self.content_length: int | None = None
+        self.written = 0
+        self.wrote_head = self.close = self.chunked = self.streaming = self._has_date = self._via = False
+
+    def complete(self) -> None:
+        """Take note that the request is complete."""
+        request = self.request
+        self.received_at = request.received_at or time.monotonic()
+        if request.body_rcv is not None and request.path not in self.channel.site.limits.body_limits:
+            self.body_size = len(request.body_rcv)
+
+    # Called by the dispatcher.
+
+    def service(self) -> None:
+        """Call the application and send its response."""
+        self._run(self.channel.site.app)
+
+    def fail(self, error: ErrorResponse | WSGIApplication) -> None:
+        """Answer with a response of the server, or by the application that the head's judge has named."""
+        if isinstance(error, ErrorResponse):
+            self._guard(lambda: self._send_error(error))
+        else:
+            self._run(error)
+
+    def expire(self) -> None:
+        """Answer that the request has waited too long."""
+        self.fail(refusal(self.channel.site.admission.expire()))
+
+    def may_wait(self, limit: float) -> float:
+        """Return the seconds that the request may wait for a thread, at most `limit`."""
+        header = self.request.headers.get("X_REQUEST_TIMEOUT")
+        try:
+            return min(limit, allowed_seconds(header, self.channel.site.settings.request_timeout))
+        except ValueError:
+            return limit  # the application says what is wrong with it
+
+    def environ(self) -> Environ:
+        """Return the environ, without `wsgi.input`."""
+        if self._environ is None:
+            self._environ = request_environ(self.channel.environ, self.request, self._forwarded)
+        return self._environ
+
+    # Called by the application.
+
+    def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Any:
+        """Take the status and the headers (PEP 3333)."""
+        if exc_info:
+            try:
+                if self.wrote_head:
+                    raise exc_info[1]
+            finally:
+                exc_info = None
+        elif self.status:
+            raise AssertionError("start_response called a second time without providing exc_info.")
+        self.status = status
+        self.content_length = None
+        self.chunked = self._has_date = self._via = False
+        for name, value in headers:
+            lower = name.lower()
+            if lower == "content-length":
+                self.content_length = int(value)
+            elif lower in _HOP_BY_HOP:
+                raise AssertionError(f'"{name}" is a hop-by-hop header, which an application cannot set (PEP 3333)')
+            elif lower == "date":
+                self._has_date = True
+            elif lower == "server":
+                self._via = True
+        self.headers = list(headers)
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body. The head goes with the first one."""
+        if not self.status:
+            raise AssertionError("start_response was not called before the body was written")
+        if self._has_body():
+            data = self._limited(data)
+            complete = self.content_length is not None and self.written >= self.content_length
+        else:
+            data, complete = b"", True
+        if not complete:
+            self._begin_stream()
+        if not self.wrote_head:
+            data = self._head() + self._framed(data)
+        elif self.chunked:
+            data = self._framed(data)
+        if data:
+            self._send(data, complete)
+
+    # The response.
+
+    def _run(self, app: WSGIApplication) -> None:
+        self._guard(lambda: self._execute(app))
+
+    def _guard(self, execute: Any) -> None:
+        """Answer the request whatever goes wrong, then pass the connection back to the I/O thread."""
+        try:
+            if self.channel.connected:
+                execute()
+        except ClientDisconnected:
+            logger.info("the client of %s left before its response was sent", self.request.path)
+            self.close = True
+        except TooManyStreams:
+            self._replace(overloaded(1, "too many responses are sent in pieces"))
+        except Exception:
+            logger.exception("Exception while serving %s", self.request.path)
+            self._replace(internal_error())
+        except BaseException:
+            self.close = True
+            raise
+        finally:
+            self._finish()
+
+    def _execute(self, app: WSGIApplication) -> None:
+        environ = self.environ()
+        request = self.request
+        if request.body_rcv is None:
+            environ["wsgi.input"] = BytesIO()
+        else:
+            environ["wsgi.input"] = request.get_body_stream()
+            environ["CONTENT_LENGTH"] = request.headers["CONTENT_LENGTH"]
+        environ[RECEIVED] = request.received_at
+        environ["waitress.client_disconnected"] = self.channel.is_disconnected
+        result = app(environ, self.start_response)
+        try:
+            self._measure(result)
+            for piece in result:
+                if piece:
+                    self.write(piece)
+            self._end()
+        finally:
+            if hasattr(result, "close"):
+                result.close()
+
+    def _measure(self, result: Iterable[bytes]) -> None:
+        """Find out the length of a body that the application has not declared (PEP 3333)."""
+        if isinstance(result, ReadOnlyFileBasedBuffer):
+            size = result.prepare(self.content_length)
+            if size and self.content_length != size:
+                self._declare(size)
+        elif self.content_length is None and isinstance(result, list | tuple) and self.status and self._has_body():
+            self._declare(sum(map(len, result)))
+
+    def _declare(self, size: int) -> None:
+        self.headers = [(name, value) for name, value in self.headers if name.lower() != "content-length"]
+        self.headers.append(("Content-Length", str(size)))
+        self.content_length = size
+
+    def _end(self) -> None:
+        """The application has no more to send."""
+        if not self.wrote_head:
+            if self.content_length is None and self.status and self._has_body():
+                self._declare(0)
+            self.write(b"")
+        if self.chunked:
+            self._send(b"0\r\n\r\n", complete=True)
+        elif self._has_body() and self.written < (self.content_length or 0):
+            logger.warning(
+                "application returned too few bytes (%s) for specified Content-Length (%s) via app_iter",
+                self.written, self.content_length,
+            )  # fmt: skip
+            self.close = True
+
+    def _has_body(self) -> bool:
+        """Return whether the response may have a body (RFC 9112, section 6.3)."""
+        return self.request.command != "HEAD" and self.status[:3] not in _BODILESS and self.status[:1] != "1"
+
+    def _limited(self, data: bytes) -> bytes:
+        """Return as many bytes as the declared length leaves."""
+        if self.content_length is not None and len(data) > self.content_length - self.written:
+            logger.warning("application-written content exceeded the declared Content-Length %s", self.content_length)
+            data = data[: self.content_length - self.written]
+        self.written += len(data)
+        return data
+
+    def _framed(self, data: bytes) -> bytes:
+        return b"%X\r\n%b\r\n" % (len(data), data) if self.chunked and data else data
+
+    def _head(self) -> bytes:
+        """Return the status line and the headers."""
+        request, site = self.request, self.channel.site
+        has_body = self._has_body()
+        headers = self.headers
+        if self.status[:3] in _BODILESS or self.status[:1] == "1":
+            headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+        lines = [f"{name}: {value}\r\n" for name, value in headers]
+        if self.content_length is None and has_body:
+            if request.version == "1.1":
+                self.chunked = True
+                lines.append("Transfer-Encoding: chunked\r\n")
+            else:
+                self.close = True
+        if self._via:
+            lines.append(f"Via: {site.ident}\r\n")
+        if not self._has_date:
+            lines.append(site.date_line())
+        self.close = self.close or not request.keep_alive or self.channel.listener.should_close()
+        if self.close:
+            lines.append("Connection: close\r\n")
+        elif request.version == "1.0":
+            lines.append("Connection: Keep-Alive\r\n")
+        version = request.version if request.version == "1.1" else "1.0"
+        text = f"HTTP/{version} {self.status}\r\n{'' if self._via else site.server_line}{''.join(lines)}\r\n"
+        expected = len(lines) + (2 if self._via else 3)
+        if text.count("\n") != expected or text.count("\r") != expected:
+            raise ValueError("a carriage return or line feed is in the status or in a header")
+        head = text.encode("latin-1")
+        self.wrote_head = True
+        return head
+
+    def _begin_stream(self) -> None:
+        if not self.streaming and not self.monitoring and self.permit is not None:
+            if not self.channel.site.dispatcher.begin_stream():
+                raise TooManyStreams
+            self.streaming = True
+
+    def _send(self, data: bytes, complete: bool) -> None:
+        channel = self.channel
+        if not complete:
+            channel.send(data)
+            if self.streaming and channel.unsent > WATERMARK:
+                channel.site.dispatcher.wait_for_client(channel)
+        elif self.permit is None:
+            channel.send(data)
+        elif len(data) + channel.unsent <= WATERMARK:
+            # The slot is free before the client can ask again.
+            self._release()
+            channel.send(data)
+        else:
+            channel.send(data)
+            if channel.keep_permit(self.permit):
+                self.permit = None
+            else:
+                self._release()
+
+    def _release(self) -> None:
+        permit, self.permit = self.permit, None
+        if permit is not None:
+            self.channel.site.admission.release(permit, time.monotonic())
+
+    def _send_error(self, error: ErrorResponse) -> None:
+        if not error.keep:
+            self.close = True
+        self.status, self.written = "", 0
+        status, headers, body = self.channel.site.early.complete(error, self._error_environ())
+        self.start_response(status, headers)
+        self.content_length = len(body)
+        self.write(body)
+
+    def _error_environ(self) -> Environ:
+        environ = self.environ()
+        environ["REQUEST_METHOD"] = self.request.command or "-"
+        return environ
+
+    def _replace(self, error: ErrorResponse) -> None:
+        """Answer with an error in place of a response that cannot be sent, if its head has not been sent."""
+        if self.wrote_head:
+            self.close = True
+            return
+        try:
+            self._send_error(error)
+        except Exception:
+            self.close = True
+
+    def _finish(self) -> None:
+        if self.streaming:
+            self.channel.site.dispatcher.end_stream()
+        self._release()
+        self.request.close()
+        self.channel.finish(self)
+
+    def _read_forwarded(self) -> None:
+        proxies = self.channel.site.proxies
+        if not proxies.trusts(self.channel.peer):
+            return
+        try:
+            self._forwarded = proxies.read(self.request.headers)
+        except ValueError as error:
+            logger.warning("the trusted proxy sends X-Forwarded-* headers that make no sense: %.200s", error)
+            self.request.error = self.request.error or bad_request("an X-Forwarded-* header makes no sense", keep=True)
+            return
+        self.client = self._forwarded.client or self.client
+
+
+class Dates:
+    """The line of the Date header, made once a second."""
+
+    def __init__(self) -> None:
+        self._line = ""
+        self._second = 0
+
+    def line(self) -> str:
+        """Return the line, with its end."""
+        second = int(time.time())
+        if second != self._second:
+            self._line = f"Date: {build_http_date(second)}\r\n"
+            self._second = second
+        return self._line
