@@ -358,6 +358,8 @@ def compare(old: str, new: Path, threshold: float, elsewhere: bool) -> None:
     from loadtests.instrument.results import ResultError, Results
     from loadtests.report import comparison, terminal
 
+    if old == "published" and not comparison.PUBLISHED.exists():
+        raise click.UsageError("no results are published with this version: give a result file in place of OLD")
     try:
         before = Results.read(comparison.PUBLISHED if old == "published" else Path(old))
         here = before.environment.get("cpu") == (after := Results.read(new)).environment.get("cpu")

@@ -117,7 +117,10 @@ def environ_of(message: bytes) -> tuple[WSGIEnvironment, bytes]:
     server = SimpleNamespace(adj=_SETTINGS, effective_port=8080, server_name=_SETTINGS.server_name)
     channel = SimpleNamespace(server=server, addr=("127.0.0.1", 50004), check_client_disconnected=_still_connected)
     environ: WSGIEnvironment = WSGITask(channel, parser).get_environment()
-    return environ, environ.pop("wsgi.input").read()
+    body = environ.pop("wsgi.input").read()
+    # A large body is in a file.
+    parser.close()
+    return environ, body
 
 
 def _still_connected() -> bool:

@@ -160,3 +160,8 @@ def test_something_is_evicted_before_each_request_if_it_is_asked_for():
     maker.make()
     maker.make()
     assert len(seen) == 2
+
+
+def test_a_large_body_is_whole_and_leaves_no_file_open():
+    request = Request("POST", "/", (), bytes(2 << 20))
+    assert environ_of(request.message())[1] == request.body

@@ -7,11 +7,13 @@ from xml.etree import ElementTree
 import pytest
 
 from loadtests import curve, validate
+from loadtests.instrument.results import LoadResult
 from loadtests.instrument.stats import Estimate
-from loadtests.report import answer, charts, claims, noise, page, readme, tables
+from loadtests.report import analysis, answer, charts, claims, noise, page, readme, tables
 from loadtests.report.analysis import LatencySummary, summarise
 from loadtests.report.canvas import COLOURS, Rect
 from tests.browser import headless
+from tests.loadtests.report.test_comparison import load
 from tests.loadtests.synthetic import ENVIRONMENT, experiment, results
 
 COSTS = {
@@ -226,18 +228,20 @@ def test_headline_and_table_agree(cost):
     assert ("can be claimed" in said) is row[-1].endswith("(≈)")
 
 
-@pytest.mark.parametrize("width", [390, 1400])
-def test_nothing_of_the_page_is_cut_off(found, tmp_path, width):
+@pytest.mark.parametrize(("width", "media"), [(390, "screen"), (1400, "screen"), (718, "print")])
+def test_nothing_of_the_page_is_cut_off(found, tmp_path, width, media):
     pairs = [latency(name, kind) for name in ("wsgi_core", "Flask") for kind in ("open loop", "locust")]
     target = tmp_path / "index.html"
     summary = summarise(found)
     summary.latencies.extend(pairs)
+    summary.loads.append(analysis.summarise_load(LoadResult.model_validate(load({"wsgi_core": 200, "Flask": 300}))))
     target.write_text(page.page(found, summary), encoding="utf-8")
     with headless() as browser:
         browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
             {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
         )
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
         browser.get(target.as_uri())
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
         small = browser.execute_script(
