@@ -16,7 +16,7 @@ project = "wsgi_core"
 release = version = installed_version("wsgi_core")
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 # Parts of the chapters, which include them.
-exclude_patterns = ["_build", "course/*.price.md", "course/*.exercises.md"]
+exclude_patterns = ["_build", "playground/*.txt", "course/*.price.md", "course/*.exercises.md"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -24,6 +24,8 @@ html_theme = "furo"
 pygments_dark_style = "github-dark"
 html_title = "wsgi_core"
 html_static_path = ["_static"]
+# The playground's page. What it loads is built by python -m tests.docs.playground.
+html_extra_path = ["playground/site"]
 html_css_files = ["site.css"]
 html_favicon = "../wsgi_core/service/static/icon.svg"
 html_show_copyright = False

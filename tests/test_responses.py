@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import werkzeug
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
-from werkzeug.datastructures import Headers
-from werkzeug.exceptions import NotFound
+from werkzeug.datastructures import Headers, WWWAuthenticate
+from werkzeug.exceptions import (
+    Forbidden,
+    HTTPException,
+    ImATeapot,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unauthorized,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from tests.conformance import wire
@@ -182,3 +191,50 @@ def test_a_response_class_may_convert_errors_itself(web: Any):
     app = web.app()
     app.response_class = Mine
     assert app.test_client().get("/").text == "mine"
+
+
+# The pages of errors, which are made once for each code and description
+
+
+def fail(error: HTTPException) -> NoReturn:
+    raise error
+
+
+class OwnBody(NotFound):
+    def get_body(self, environ: Any = None, scope: Any = None) -> str:
+        return "own"
+
+
+class OwnName(NotFound):
+    name = "Nothing <here>"
+
+
+class OwnCode(HTTPException):
+    code = 499
+
+
+class NoCode(HTTPException):
+    pass
+
+
+KINDS: list[Any] = [
+    NotFound, Forbidden, ImATeapot, TooManyRequests, ServiceUnavailable, OwnBody, OwnName, OwnCode, NoCode,
+    lambda text: MethodNotAllowed(["GET"], text),
+    lambda text: Unauthorized(text, www_authenticate=WWWAuthenticate("x")),
+]  # fmt: skip
+descriptions = st.none() | st.sampled_from(["", "<b>", "two\nlines"]) | st.text(max_size=5)
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    texts=st.lists(descriptions | descriptions.map(lambda text: Markup(text or "")), min_size=1, max_size=4),
+)
+def test_the_page_of_an_error_is_the_one_that_flask_sends(kind: Any, texts: list[str | None]):
+    def answers(web: Any) -> list[Any]:
+        app = web.app()
+        app.add_url_rule("/<int:number>", "fail", lambda number: fail(kind(texts[number])), methods=["GET", "HEAD"])
+        paths = [f"/{number}" for number in range(len(texts))] * 2
+        asked = [wire.environ(method, path, {}, b"") for path in paths for method in ("GET", "HEAD")]
+        return [outcome(wire.call, app, environ) for environ in asked]
+
+    assert answers(CORE) == answers(FLASK)

@@ -32,6 +32,12 @@ PATHS = sorted(
     | {"", "//a", "/a//", "/a/b//", "///", "/1", "/b", "/c", "/a/c", "/\xc3\xa9", "/a/../a", "/A", "/a\n", "/|/a"}
 )
 
+
+def find_static(url_map: Map, path: str, method: str) -> Rule | None:
+    """The rule in the dictionary of plain paths."""
+    return url_map.static_rules.get(path, {}).get(method)
+
+
 rule_arguments = st.fixed_dictionaries(
     {
         "string": st.sampled_from(["/", "/a", "/a/", "/<x>"]) | st.sampled_from(RULES),
@@ -85,7 +91,7 @@ def test_a_plain_path_is_found_as_the_matcher_finds_it(rules: list[dict[str, Any
     adapter = url_map.bind("a.example", subdomain="")
     for path in PATHS:
         for method in METHODS:
-            found = url_map.find_static(path, method)
+            found = find_static(url_map, path, method)
             if found is not None:
                 assert adapter.match(path, method, return_rule=True) == (found, {})
 
@@ -94,14 +100,14 @@ def test_a_plain_path_is_found_as_the_matcher_finds_it(rules: list[dict[str, Any
 @given(rules=st.lists(rule_arguments, max_size=3), late=rule_arguments)
 def test_a_rule_added_late_counts(rules: list[dict[str, Any]], late: dict[str, Any]):
     url_map = make_map(rules, {})
-    url_map.find_static("/a", "GET")
+    find_static(url_map, "/a", "GET")
     try:
         url_map.add(Rule(**late))
     except (ValueError, TypeError, LookupError, SyntaxError):
         return
     adapter = url_map.bind("a.example", subdomain="")
     for path in PATHS:
-        found = url_map.find_static(path, "GET")
+        found = find_static(url_map, path, "GET")
         if found is not None:
             assert adapter.match(path, "GET", return_rule=True) == (found, {})
 
@@ -109,38 +115,79 @@ def test_a_rule_added_late_counts(rules: list[dict[str, Any]], late: dict[str, A
 def test_plain_paths_are_in_the_dictionary():
     url_map = make_map([{"string": rule, "endpoint": "one", "methods": ["GET"]} for rule in ("/", "/a", "/a/b/")], {})
     for path in ("/", "/a", "/a/b/"):
-        assert url_map.find_static(path, "GET") is not None
-        assert url_map.find_static(path, "HEAD") is not None
-        assert url_map.find_static(path, "POST") is None
-    assert url_map.find_static("/a/b", "GET") is None
+        assert find_static(url_map, path, "GET") is not None
+        assert find_static(url_map, path, "HEAD") is not None
+        assert find_static(url_map, path, "POST") is None
+    assert find_static(url_map, "/a/b", "GET") is None
 
 
 def test_a_method_that_two_endpoints_allow_is_left_to_the_matcher():
     rules = [{"string": "/a", "endpoint": method, "methods": [method, "OPTIONS"]} for method in ("GET", "POST")]
     url_map = make_map(rules, {})
-    assert [str(url_map.find_static("/a", method).endpoint) for method in ("GET", "HEAD", "POST")] == [
+    assert [str(find_static(url_map, "/a", method).endpoint) for method in ("GET", "HEAD", "POST")] == [
         "GET", "GET", "POST",
     ]  # fmt: skip
-    assert url_map.find_static("/a", "OPTIONS") is None
+    assert find_static(url_map, "/a", "OPTIONS") is None
 
 
-@pytest.mark.parametrize("host", ["a", "a.example", "A.example:80", "127.0.0.1:8080", "x-y", "a:443"])
+# Hosts: what Werkzeug takes as it is needs no adapter, and nothing else does without one
+
+names = st.lists(st.from_regex(r"[a-zA-Z0-9-]{1,63}", fullmatch=True), min_size=1, max_size=4).map(".".join)
+addresses = st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map(lambda address: f"[{address}]")
+ports = st.just("") | st.integers(1, 65535).map(lambda port: f":{port}")
+plain_hosts = st.builds(str.__add__, names | addresses | st.just("localhost"), ports)
+PLAIN = [
+    "a", "a.example", "A.example:80", "127.0.0.1", "127.0.0.1:8080", "127.0.0.1:45555", "localhost:65535", "x-y",
+    "a:443", "[::1]", "[::1]:8080", "[::1]:45555", "[::ffff:127.0.0.1]:443", "[2001:DB8::1]:80", "x" * 63,
+]  # fmt: skip
+OTHERS = [
+    "", "a..b", ".a", "a b", "\xe9", "a:", "a:b", "a:0", "a:080", "a:65536", "a:123456", "a:1:2", "a/b", "a@b",
+    "x" * 64, "a\n", "a_b", "*", "[", "[]", "[::1", "::1", "[::1]:", "[::1]x", "[g::1]", "[" + "a" * 63 + ":1]",
+]  # fmt: skip
+
+
+def takes_as_it_is(host: str) -> bool:
+    """Whether Werkzeug makes an adapter for ``host`` whose server name is that host."""
+    environ = {"HTTP_HOST": host, "wsgi.url_scheme": "ftp", "REQUEST_METHOD": "GET"}
+    try:
+        adapter = werkzeug.routing.Map().bind_to_environ(environ, subdomain="")
+    except HTTPException:
+        return False
+    return host != "" and adapter.server_name == host.lower()
+
+
+@given(host=plain_hosts)
+def test_a_host_takes_the_fast_path_whatever_its_port(host: str):
+    app = CORE.app()
+    app.add_url_rule("/a", "a", lambda: "here")
+    environ = wire.environ("GET", "/a", {}, b"") | {"HTTP_HOST": host}
+    assert app.find_static_rule(CORE.Request(environ)) is not None
+    assert takes_as_it_is(host)
+
+
+@pytest.mark.parametrize("host", PLAIN)
 def test_plain_hosts_need_no_check(host: str):
     assert _is_plain_host(host)
+    assert takes_as_it_is(host)
 
 
-@pytest.mark.parametrize(
-    "host", ["", "a..b", ".a", "a.", "[::1]", "a b", "é", "a:b", "a:1:2", "a/b", "a@b", "x" * 64, "a\n", "a_b", "*"]
-)
+@pytest.mark.parametrize("host", OTHERS)
 def test_any_other_host_is_left_to_werkzeug(host: str):
     assert not _is_plain_host(host)
+    assert not takes_as_it_is(host)
 
 
-@given(host=st.text("abcAZ09-.:_[]@/ é", max_size=12) | latin1)
+@given(host=plain_hosts | st.sampled_from(OTHERS) | st.text("abcAZ09-.:_[]@/ \xe9", max_size=12) | latin1)
 def test_a_plain_host_is_one_that_werkzeug_takes_as_it_is(host: str):
-    if _is_plain_host(host) and not host.endswith(":"):  # nothing behind the colon: refused by nobody, but no host
-        request = werkzeug.Request({"HTTP_HOST": host, "wsgi.url_scheme": "ftp"})
-        assert request.host == host
+    assert _is_plain_host(host) == takes_as_it_is(host)
+
+
+@given(host=plain_hosts, scheme=st.sampled_from(["http", "https"]), root=st.sampled_from(["", "/app"]))
+def test_an_adapter_without_checks_is_the_one_that_werkzeug_makes(host: str, scheme: str, root: str):
+    variables = {"HTTP_HOST": host, "wsgi.url_scheme": scheme, "SCRIPT_NAME": root, "QUERY_STRING": "q=1"}
+    environ = wire.environ("GET", "/a/\xc3\xa9", {}, b"") | variables
+    url_map = Map()
+    assert vars(url_map.bind_plain(environ)) == vars(url_map.bind_to_environ(environ, subdomain=""))
 
 
 # The whole way through an app, on both frameworks
@@ -173,6 +220,8 @@ requests = st.fixed_dictionaries(
                 "a b",
                 "",
                 "a.example:443",
+                "a.example:45555",
+                "[::1]:45555",
                 "é",
             ]
         ),
@@ -506,17 +555,6 @@ def test_websocket_rules_answer_websockets_alone(app: Any):
     assert client.get("/socket").status_code == 400
     assert client.get("/socket", headers=upgrade).text == "socket"
     assert issubclass(WebsocketMismatch, HTTPException)
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["x", "x:80", "X.example:8080", "127.0.0.1:5000", "x:", "x:0", "x:00080", "x:99999", "x:99999999", "", "a..b", "-",
-     "x" * 64, "[::1]:80", "a_b", "a b", "\xe4", "x:80:80"],
-)  # fmt: skip
-def test_a_host_that_needs_no_check_passes_every_check(host: str):
-    if _is_plain_host(host):
-        assert get_host("https", host) == host
-        assert werkzeug.routing.Map().bind(host)
 
 
 @pytest.mark.parametrize("host", ["x:", "x:0", "x:00080", "x:99999999"])

@@ -303,3 +303,25 @@ def test_a_session_interface_with_null_sessions_of_its_own_is_asked_early(web: A
     app.add_url_rule("/", "index", lambda: "")
     app.test_client().get("/")
     assert asked == ["null"]
+
+
+def test_a_tag_that_is_added_may_be_for_plain_text():
+    def tagged(module: Any) -> str:
+        class TagText(module.JSONTag):
+            key = " s"
+
+            def check(self, value: Any) -> bool:
+                return isinstance(value, str)
+
+            def to_json(self, value: Any) -> Any:
+                return value.upper()
+
+        serializer = module.TaggedJSONSerializer()
+        serializer.register(TagText)
+        return serializer.dumps({"a": "b", "c": [1, None, True, 0.5]})
+
+    class Own(wsgi_core.sessions.TaggedJSONSerializer):
+        default_tags = [*wsgi_core.sessions.TaggedJSONSerializer.default_tags]
+
+    assert tagged(wsgi_core.sessions) == tagged(flask.json.tag) == '{"a":{" s":"B"},"c":[1,null,true,0.5]}'
+    assert Own().dumps(["a", 1]) == '["a",1]'

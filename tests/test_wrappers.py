@@ -16,7 +16,7 @@ import wsgi_core
 from tests.conformance import wire
 from tests.environs import STREAMS, environs, latin1, outcome, plain
 from tests.examples import examples
-from wsgi_core.wrappers import Request, Response, _split_blueprint_path
+from wsgi_core.wrappers import Request, Response, split_blueprint_path
 
 # Attributes: the nine that wait in cached properties, and all others, which rest on them
 
@@ -274,7 +274,7 @@ def test_a_request_knows_its_blueprints(web: Any):
 
 
 def test_blueprint_names_are_split_inwards_out():
-    assert _split_blueprint_path("a.b.c") == ("a.b.c", "a.b", "a")
+    assert split_blueprint_path("a.b.c") == ("a.b.c", "a.b", "a")
 
 
 def test_a_missing_upload_is_explained_in_debug_mode(web: Any):

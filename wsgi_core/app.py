@@ -15,7 +15,7 @@ from types import FunctionType
 from . import typing as ft
 from .base import AppBase
 from .context import AppContext, RequestContext, _cv_app, _cv_request, _sentinel, current_request_context
-from .scaffold import inwards
+from .scaffold import hooks_outermost_first
 from .signals import appcontext_tearing_down, request_finished, request_started, request_tearing_down
 
 if t.TYPE_CHECKING:
@@ -95,11 +95,11 @@ class App(AppBase):
         """
         if not (self.url_value_preprocessors or self.before_request_funcs):
             return None
-        request = current_request_context().request
+        request = (_cv_request.get(None) or current_request_context()).request
         if self.url_value_preprocessors:
-            for preprocess in inwards(self.url_value_preprocessors, request):
+            for preprocess in hooks_outermost_first(self.url_value_preprocessors, request):
                 preprocess(request.endpoint, request.view_args)
-        for func in inwards(self.before_request_funcs, request):
+        for func in hooks_outermost_first(self.before_request_funcs, request):
             rv: ft.ResponseReturnValue | None = self.ensure_sync(func)()
             if rv is not None:
                 return rv
@@ -110,16 +110,14 @@ class App(AppBase):
 
         Mirrors flask 3.1.3 app.py: Flask.dispatch_request.
         """
-        request = current_request_context().request
+        request = (_cv_request.get(None) or current_request_context()).request
         if request.routing_exception is not None:
             self.raise_routing_exception(request)
         rule = request.url_rule
         assert rule is not None
         if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return self.make_default_options_response()
-        view = self.ensure_sync(self.view_functions[rule.endpoint])
-        rv: ft.ResponseReturnValue = view(**request.view_args or {})
-        return rv
+        return self.ensure_sync(self.view_functions[rule.endpoint])(**request.view_args or {})  # type: ignore[no-any-return]
 
     def finalize_request(self, rv: ft.ResponseReturnValue, from_error_handler: bool = False) -> Response:
         """Make the response of what came back, and let it pass the ``after_request`` functions.
@@ -144,15 +142,15 @@ class App(AppBase):
 
         Mirrors flask 3.1.3 app.py: Flask.process_response.
         """
-        ctx = current_request_context()
+        ctx = _cv_request.get(None) or current_request_context()
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
         if self.after_request_funcs:
-            for func in reversed(inwards(self.after_request_funcs, ctx.request)):
+            for func in reversed(hooks_outermost_first(self.after_request_funcs, ctx.request)):
                 response = self.ensure_sync(func)(response)
         # Where nobody has asked for the session it was never opened, and there is nothing to save.
         session = ctx._opened_session
-        untouched = session is None and ctx._session_waits
+        untouched = session is None and ctx._session_deferred
         if not untouched and not self.session_interface.is_null_session(session):
             self.session_interface.save_session(self, session, response)
         return response
@@ -165,7 +163,7 @@ class App(AppBase):
         if exc is _sentinel:
             exc = sys.exc_info()[1]
         if self.teardown_request_funcs:
-            for func in reversed(inwards(self.teardown_request_funcs, current_request_context().request)):
+            for func in reversed(hooks_outermost_first(self.teardown_request_funcs, current_request_context().request)):
                 self.ensure_sync(func)(exc)
         if request_tearing_down.receivers:
             request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)

@@ -151,7 +151,8 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
     @property
     def debug(self) -> bool:
         """Whether errors reach the debugger and templates are reloaded; ``config["DEBUG"]``."""
-        return t.cast(bool, self.config["DEBUG"])
+        debug: bool = self.config["DEBUG"]
+        return debug
 
     @debug.setter
     def debug(self, value: bool) -> None:

@@ -24,9 +24,9 @@ from .scaffold import (
     Teardown,
     URLDefault,
     URLValuePreprocessor,
-    _endpoint_from_view_func,
     add_hook,
-    decorating,
+    decorator_from,
+    endpoint_from_view_func,
     setupmethod,
 )  # fmt: skip
 from .templating import BlueprintTemplating
@@ -59,7 +59,7 @@ class BlueprintSetupState:
         if self.url_prefix is not None:
             rule = f"{self.url_prefix.rstrip('/')}/{rule.lstrip('/')}" if rule else self.url_prefix
         options.setdefault("subdomain", self.subdomain)
-        endpoint = _endpoint_from_view_func(view_func) if endpoint is None else endpoint
+        endpoint = endpoint_from_view_func(view_func) if endpoint is None else endpoint
         defaults = {**self.url_defaults, **(options.pop("defaults", None) or {})}
         name = f"{self.name_prefix}.{self.name}.{endpoint}".lstrip(".")
         self.app.add_url_rule(rule, name, view_func, defaults=defaults, **options)
@@ -245,7 +245,7 @@ class Blueprint(BlueprintTemplating):
         def record(f: ft.ErrorHandlerCallable) -> None:
             self.record_once(lambda state: state.app.register_error_handler(code, f))
 
-        return decorating(record)
+        return decorator_from(record)
 
 
 def _scoped(name: str, scope: str | None) -> str:

@@ -15,7 +15,7 @@ from functools import update_wrapper
 from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy as BaseLocalProxy
 
-from .lazy import lazy
+from .lazy import cached_attribute
 from .signals import appcontext_popped, appcontext_pushed
 
 if t.TYPE_CHECKING:
@@ -129,7 +129,7 @@ class AppContext(_Context):
         self.g: _AppCtxGlobals = app.app_ctx_globals_class()
         self._cv_tokens: list[Token[AppContext]] = []
 
-    @lazy
+    @cached_attribute
     def url_adapter(self) -> MapAdapter | None:
         """Builds URLs outside a request; None without ``SERVER_NAME``."""
         return self.app.create_url_adapter(None)
@@ -162,7 +162,7 @@ class RequestContext(_Context):
     Mirrors flask 3.1.3 ctx.py: RequestContext.
     """
 
-    _session_waits = False
+    _session_deferred = False
 
     def __init__(
         self, app: App, environ: dict[str, t.Any], request: Request | None = None, session: SessionMixin | None = None
@@ -181,7 +181,7 @@ class RequestContext(_Context):
         if self._static_rule is None:
             _ = self.url_adapter
 
-    @lazy
+    @cached_attribute
     def url_adapter(self) -> MapAdapter | None:
         """Matches and builds URLs for this request; None if the host was refused."""
         try:
@@ -206,7 +206,7 @@ class RequestContext(_Context):
     @property
     def _session(self) -> SessionMixin | None:
         """The session, opened now if it has waited; None before the first push. Extensions set it."""
-        if self._opened_session is None and self._session_waits:
+        if self._opened_session is None and self._session_deferred:
             self._open_session()
         return self._opened_session
 
@@ -252,8 +252,8 @@ class RequestContext(_Context):
             app_ctx = None
         self._cv_tokens.append((_cv_request.set(self), app_ctx))
         if self._opened_session is None:
-            self._session_waits = self.app.session_interface.can_wait(self.app, self.request)
-            if not self._session_waits:
+            self._session_deferred = self.app.session_interface.supports_lazy_open(self.app, self.request)
+            if not self._session_deferred:
                 self._open_session()
         self.match_request()
 

@@ -7,10 +7,8 @@ on the standard library.
 from __future__ import annotations
 
 import dataclasses
-import decimal
 import json as _json
 import typing as t
-import uuid
 import weakref
 from datetime import date
 from functools import lru_cache
@@ -32,7 +30,10 @@ def _default(o: t.Any) -> t.Any:
     """What JSON doesn't know: dates as HTTP dates, decimals and UUIDs as text, dataclasses as objects."""
     if isinstance(o, date):
         return http_date(o)
-    if isinstance(o, (decimal.Decimal, uuid.UUID)):
+    from decimal import Decimal  # as uuid, it takes long to import, and few values come here
+    from uuid import UUID
+
+    if isinstance(o, (Decimal, UUID)):
         return str(o)
     if dataclasses.is_dataclass(o):
         return dataclasses.asdict(o)  # type: ignore[arg-type]
@@ -64,6 +65,7 @@ def _encoder(default: t.Any, ensure_ascii: bool, sort_keys: bool, *options: tupl
     return encode
 
 
+_TEXT_TYPES = frozenset({bytes, str})
 _scan_once: t.Callable[[str, int], tuple[t.Any, int]] = _json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
@@ -128,9 +130,9 @@ class DefaultJSONProvider(JSONProvider):
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
         # PERF: UTF-8 without white space around it needs no guess at its encoding and no search for its ends. Any
         # doubt goes to json.loads, which knows other encodings, and the words for what is wrong.
-        if type(s) is bytes and not kwargs:
+        if not kwargs and type(s) in _TEXT_TYPES:
             try:
-                text = s.decode()
+                text = s if isinstance(s, str) else s.decode()
                 value, end = _scan_once(text, 0)
                 if end == len(text) or text[end:] == "\n":
                     return value
@@ -139,7 +141,7 @@ class DefaultJSONProvider(JSONProvider):
         return _json.loads(s, **kwargs)
 
     def response(self, *args: t.Any, **kwargs: t.Any) -> Response:
-        obj = self._prepare_response_obj(args, kwargs)
+        obj = args[0] if len(args) == 1 and not kwargs else self._prepare_response_obj(args, kwargs)
         app = self._app
         compact = not app.config["DEBUG"] if self.compact is None else self.compact
         text = self.dumps(obj, separators=(",", ":")) if compact else self.dumps(obj, indent=2)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 T = t.TypeVar("T")
 
 
-class _Lazy:
+class _CachedAttribute:
     # PERF: functools.cached_property takes a lock, on Python 3.11, at the price of all that is computed here.
     def __init__(self, compute: Callable[[t.Any], t.Any]) -> None:
         self.compute = compute
@@ -24,6 +24,6 @@ class _Lazy:
         return value
 
 
-def lazy(compute: Callable[[t.Any], T]) -> T:
+def cached_attribute(compute: Callable[[t.Any], T]) -> T:
     """An attribute that is computed when first read and plain from then on; it may be set as well."""
-    return t.cast(T, _Lazy(compute))
+    return t.cast(T, _CachedAttribute(compute))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 import typing as t
 from collections.abc import Iterator
+from functools import lru_cache
+from operator import attrgetter
 
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
@@ -19,9 +21,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from . import typing as ft
 from .context import current_request_context
 from .scaffold import AppMixin
-
-if t.TYPE_CHECKING:
-    from .wrappers import Response
+from .wrappers import Response
 
 _NOT_A_RESPONSE = (
     "The view function did not return a valid response. The return type must be a string, dict, list, tuple"
@@ -44,16 +44,22 @@ def _split_tuple(rv: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
     )
 
 
-def _has_its_own_page(rv: t.Any, response_class: t.Any) -> bool:
-    """Whether ``rv`` is an HTTP error whose page nobody else makes, with headers that need no work."""
-    kind = type(rv)
-    return (
-        kind.__call__ is HTTPException.__call__
-        and kind.get_response is HTTPException.get_response
-        and response_class.force_type.__func__ is t.cast(t.Any, BaseResponse.force_type).__func__
-        and rv.response is None
-        and (rv.code or 0) >= 400
-    )
+_force_type: t.Any = BaseResponse.force_type
+_page_steps = attrgetter("__call__", "get_response", "get_headers", "get_body", "get_description", "name")
+
+
+@lru_cache(maxsize=64)
+def _has_usual_page(kind: type) -> bool:
+    """Return whether ``kind`` is an HTTP error whose page Werkzeug makes of its code and description alone."""
+    return issubclass(kind, HTTPException) and _page_steps(kind) == _page_steps(HTTPException)
+
+
+@lru_cache(maxsize=64)
+def _page(code: int, description: str | None) -> str:
+    """Return Werkzeug's page for an HTTP error."""
+    error = HTTPException(description)
+    error.code = code
+    return error.get_body()
 
 
 class Responses(AppMixin):
@@ -74,7 +80,7 @@ class Responses(AppMixin):
                 f"The view function for {current_request_context().request.endpoint!r} did not return a valid"
                 " response. The function either returned None or ended without a return statement."
             )
-        if isinstance(rv, (str, bytes, bytearray, Iterator)):
+        if type(rv) is not dict and isinstance(rv, (str, bytes, bytearray, Iterator)):
             return self.response_class(rv, status=status, headers=headers)
         response = rv if isinstance(rv, self.response_class) else self._convert(rv)
         if isinstance(status, (str, bytes, bytearray)):
@@ -91,9 +97,18 @@ class Responses(AppMixin):
         if not isinstance(rv, BaseResponse) and not callable(rv):
             raise TypeError(_NOT_A_RESPONSE.format(type(rv).__name__))
         environ = current_request_context().request.environ
-        # PERF: an HTTP error makes its response itself; force_type would run it as an application first.
-        if _has_its_own_page(rv, self.response_class) and environ["REQUEST_METHOD"] != "HEAD":
-            rv = rv.get_response(environ)
+        # PERF: force_type would run an HTTP error as an application, which makes the same page each time.
+        if (
+            _has_usual_page(type(rv))  # type: ignore[arg-type]
+            and rv.response is None
+            and (rv.code or 0) >= 400
+            and (rv.description is None or type(rv.description) is str)
+            and self.response_class.force_type.__func__ is _force_type.__func__  # type: ignore[attr-defined]
+            and environ["REQUEST_METHOD"] != "HEAD"
+        ):
+            code = rv.code
+            rv = Response(_page(code, rv.description), mimetype="text/html")
+            rv.status_code = code
         try:
             return self.response_class.force_type(rv, environ)  # type: ignore[return-value]
         except TypeError as e:

@@ -58,7 +58,7 @@ def add_hook(hooks: HookTable[t.Any], f: F) -> F:
     return f
 
 
-def inwards(hooks: Mapping[ft.AppOrBlueprintKey, list[F]], request: Request) -> Sequence[F]:
+def hooks_outermost_first(hooks: Mapping[ft.AppOrBlueprintKey, list[F]], request: Request) -> Sequence[F]:
     """The app's functions, then those of the request's blueprints, the outermost first."""
     # PERF: most apps have hooks of their own alone, and no need of the blueprints' names.
     if len(hooks) == 1 and None in hooks:
@@ -72,7 +72,7 @@ class Decorator(t.Protocol):
     def __call__(self, f: F, /) -> F: ...
 
 
-def decorating(use: Callable[[t.Any], object]) -> Decorator:
+def decorator_from(use: Callable[[t.Any], object]) -> Decorator:
     """A decorator that hands the function to ``use`` and gives it back."""
 
     def decorator(f: F) -> F:
@@ -92,7 +92,7 @@ def setupmethod(f: F) -> F:
     return t.cast(F, update_wrapper(wrapper, f))
 
 
-def _endpoint_from_view_func(view_func: ft.RouteCallable | None) -> str:
+def endpoint_from_view_func(view_func: ft.RouteCallable | None) -> str:
     assert view_func is not None, "expected view func if endpoint is not provided."
     return view_func.__name__
 
@@ -147,7 +147,7 @@ class Scaffold:
     def route(self, rule: str, **options: t.Any) -> Decorator:
         """Decorate a view: it answers ``rule``. ``options`` are Werkzeug's ``Rule``'s, and ``methods``."""
         endpoint = options.pop("endpoint", None)
-        return decorating(lambda f: self.add_url_rule(rule, endpoint, f, **options))
+        return decorator_from(lambda f: self.add_url_rule(rule, endpoint, f, **options))
 
     def _method_route(self, method: str, rule: str, options: dict[str, t.Any]) -> Decorator:
         if "methods" in options:
@@ -182,7 +182,7 @@ class Scaffold:
     @setupmethod
     def endpoint(self, endpoint: str) -> Decorator:
         """Decorate the view of an endpoint whose rule is added elsewhere."""
-        return decorating(partial(self.view_functions.__setitem__, endpoint))
+        return decorator_from(partial(self.view_functions.__setitem__, endpoint))
 
     # Hooks
 
@@ -221,7 +221,7 @@ class Scaffold:
     @setupmethod
     def errorhandler(self, code_or_exception: type[Exception] | int) -> Decorator:
         """Decorate what answers an HTTP status code or an exception class: ``f(error)``, as a view returns."""
-        return decorating(partial(self.register_error_handler, code_or_exception))
+        return decorator_from(partial(self.register_error_handler, code_or_exception))
 
     @setupmethod
     def register_error_handler(self, code_or_exception: type[Exception] | int, f: ft.ErrorHandlerCallable) -> None:

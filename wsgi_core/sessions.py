@@ -12,7 +12,6 @@ from base64 import b64decode, b64encode
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from uuid import UUID
 
 from markupsafe import Markup
 from werkzeug.datastructures import CallbackDict
@@ -40,7 +39,8 @@ class SessionMixin(MutableMapping[str, t.Any]):
     @property
     def permanent(self) -> bool:
         """Whether the cookie outlives the browser, by ``PERMANENT_SESSION_LIFETIME``."""
-        return t.cast(bool, self.get("_permanent", False))
+        permanent: bool = self.get("_permanent", False)
+        return permanent
 
     @permanent.setter
     def permanent(self, value: bool) -> None:
@@ -91,7 +91,7 @@ class SessionInterface:
         """Whether ``obj`` is such a stand-in, which is never saved."""
         return isinstance(obj, self.null_session_class)
 
-    def can_wait(self, app: App, request: Request) -> bool:
+    def supports_lazy_open(self, app: App, request: Request) -> bool:
         """Whether the session need not be opened before somebody asks for it, without a visible difference."""
         return False
 
@@ -103,7 +103,8 @@ class SessionInterface:
     get_cookie_partitioned = _setting("SESSION_COOKIE_PARTITIONED")
 
     def get_cookie_path(self, app: App) -> str:
-        return t.cast(str, app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"])
+        path: str = app.config["SESSION_COOKIE_PATH"] or app.config["APPLICATION_ROOT"]
+        return path
 
     def get_expiration_time(self, app: App, session: SessionMixin) -> datetime | None:
         """When the cookie ends (UTC); None: with the browser."""
@@ -217,8 +218,17 @@ class TagMarkup(JSONTag):
 
 class TagUUID(JSONTag):
     key = " u"
-    types = UUID
-    to_python = UUID
+
+    # The module takes long to import, and few sessions have such a value.
+    def check(self, value: t.Any) -> bool:
+        from uuid import UUID
+
+        return isinstance(value, UUID)
+
+    def to_python(self, value: t.Any) -> t.Any:
+        from uuid import UUID
+
+        return UUID(value)
 
     def to_json(self, value: t.Any) -> t.Any:
         return value.hex
@@ -243,11 +253,15 @@ class TaggedJSONSerializer:
         TagDict, PassDict, TagTuple, PassList, TagBytes, TagMarkup, TagUUID, TagDateTime,
     ]  # fmt: skip
 
+    _plain_types: frozenset[type[t.Any]]
+
     def __init__(self) -> None:
         self.tags: dict[str, JSONTag] = {}
         self.order: list[JSONTag] = []
         for tag_class in self.default_tags:
             self.register(tag_class)
+        if self.default_tags is TaggedJSONSerializer.default_tags:
+            self._plain_types = frozenset({str, int, float, bool, type(None)})
 
     def register(self, tag_class: type[JSONTag], force: bool = False, index: int | None = None) -> None:
         """Add a tag, at ``index`` or last; KeyError if its key is taken, unless ``force``."""
@@ -257,9 +271,12 @@ class TaggedJSONSerializer:
                 raise KeyError(f"Tag '{tag.key}' is already registered.")
             self.tags[tag.key] = tag
         self.order.insert(len(self.order) if index is None else index, tag)
+        self._plain_types = frozenset()
 
     def tag(self, value: t.Any) -> t.Any:
         """``value`` with everything tagged that needs it, inwards."""
+        if type(value) in self._plain_types:  # PERF: no tag of Flask's is for these
+            return value
         for tag in self.order:
             if tag.check(value):
                 return tag.tag(value)
@@ -315,13 +332,10 @@ def _signer(
 
 def _vary_by_cookie(response: Response) -> None:
     # PERF: Werkzeug parses the header into a set and writes it back, also where there is none yet.
-    if isinstance(response, BaseResponse) and "Vary" not in response.headers:
+    if isinstance(response, BaseResponse) and all(name.lower() != "vary" for name, _ in response.headers._list):
         response.headers._list.append(("Vary", "Cookie"))
     else:
         response.vary.add("Cookie")
-
-
-_COOKIE_OPTIONS = ("domain", "path", "secure", "partitioned", "samesite", "httponly")
 
 
 # What a subclass may have of its own only if its sessions are opened as early as Flask's.
@@ -353,7 +367,7 @@ class SecureCookieSessionInterface(SessionInterface):
         keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), app.secret_key)
         return _signer(keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
 
-    def can_wait(self, app: App, request: Request) -> bool:
+    def supports_lazy_open(self, app: App, request: Request) -> bool:
         # Without its cookie a session is empty, and an empty one that nobody touched leaves no trace.
         # With it, it may be permanent: then it is sent anew although nobody touched it.
         cookies = request.environ.get("HTTP_COOKIE")
@@ -369,12 +383,14 @@ class SecureCookieSessionInterface(SessionInterface):
         cookie = request.cookies.get(self.get_cookie_name(app))
         if not cookie:
             return self.session_class()
-        from itsdangerous import BadSignature
-
         try:
             max_age = int(app.permanent_session_lifetime.total_seconds())
             return self.session_class(serializer.loads(cookie, max_age=max_age))
-        except BadSignature:
+        except Exception as e:
+            from itsdangerous import BadSignature
+
+            if not isinstance(e, BadSignature):
+                raise
             return self.session_class()
 
     def save_session(self, app: App, session: t.Any, response: Response) -> None:
@@ -383,8 +399,15 @@ class SecureCookieSessionInterface(SessionInterface):
             _vary_by_cookie(response)
         if not session and not session.modified:
             return
-        cookie = {option: getattr(self, f"get_cookie_{option}")(app) for option in _COOKIE_OPTIONS}
-        cookie["key"] = self.get_cookie_name(app)
+        cookie: dict[str, t.Any] = {
+            "key": self.get_cookie_name(app),
+            "domain": self.get_cookie_domain(app),
+            "path": self.get_cookie_path(app),
+            "secure": self.get_cookie_secure(app),
+            "partitioned": self.get_cookie_partitioned(app),
+            "samesite": self.get_cookie_samesite(app),
+            "httponly": self.get_cookie_httponly(app),
+        }
         if not session:
             response.delete_cookie(**cookie)
         elif self.should_set_cookie(app, session):

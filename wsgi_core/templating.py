@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from . import typing as ft
 from .context import _cv_request, current_app, g, request, session
 from .helpers import get_flashed_messages, stream_with_context
-from .scaffold import AppMixin, Decorator, Scaffold, decorating, setupmethod
+from .scaffold import AppMixin, Decorator, Scaffold, decorator_from, setupmethod
 from .signals import before_render_template, template_rendered
 
 if t.TYPE_CHECKING:
@@ -29,11 +29,11 @@ def __getattr__(name: str) -> t.Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _decorator_of(add: Callable[..., None]) -> Callable[..., Decorator]:
+def _decorator_from_adder(add: Callable[..., None]) -> Callable[..., Decorator]:
     """The decorator that goes with a method ``add_...``: the same name without ``add_``."""
 
     def decorator(self: t.Any, name: str | None = None) -> Decorator:
-        return decorating(partial(getattr(self, add.__name__), name=name))
+        return decorator_from(partial(getattr(self, add.__name__), name=name))
 
     decorator.__name__ = add.__name__.removeprefix("add_")
     decorator.__doc__ = f"Decorate a function. {add.__doc__}"
@@ -105,9 +105,9 @@ class Templating(AppMixin):
         """Add a function that templates can call under ``name`` or its own."""
         self.jinja_env.globals[name or f.__name__] = f
 
-    template_filter = _decorator_of(add_template_filter)
-    template_test = _decorator_of(add_template_test)
-    template_global = _decorator_of(add_template_global)
+    template_filter = _decorator_from_adder(add_template_filter)
+    template_test = _decorator_from_adder(add_template_test)
+    template_global = _decorator_from_adder(add_template_global)
 
 
 class BlueprintTemplating(Scaffold):
@@ -130,9 +130,9 @@ class BlueprintTemplating(Scaffold):
         """Add a function that every template of the app can call."""
         self.record_once(lambda state: state.app.add_template_global(f, name))
 
-    app_template_filter = _decorator_of(add_app_template_filter)
-    app_template_test = _decorator_of(add_app_template_test)
-    app_template_global = _decorator_of(add_app_template_global)
+    app_template_filter = _decorator_from_adder(add_app_template_filter)
+    app_template_test = _decorator_from_adder(add_app_template_test)
+    app_template_global = _decorator_from_adder(add_app_template_global)
 
 
 def _prepare(template: Template, context: dict[str, t.Any]) -> App:

@@ -20,21 +20,15 @@ from werkzeug.wsgi import _get_server
 
 from . import json
 from .context import _cv_app
-from .lazy import lazy
+from .lazy import cached_attribute
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from werkzeug.routing import Rule
 
-# Bodies below a megabyte are read in one call. A longer one goes through Werkzeug's LimitedStream, in pieces:
-# a server may set aside the memory for what the header promises before the first byte is there.
-_SHORT_BODY_DIGITS = 6
 
-_JSON = "application/json"
-
-
-def _decode(environ_text: str) -> str:
+def decode_environ(environ_text: str) -> str:
     """A path as PEP 3333 carries it (bytes as latin-1) to text; what isn't UTF-8 becomes U+FFFD."""
     return environ_text if environ_text.isascii() else environ_text.encode("latin1").decode(errors="replace")
 
@@ -53,8 +47,19 @@ def _app_limit(name: str) -> t.Any:
     return property(get, lambda self, value: self.__dict__.__setitem__(name, value))
 
 
+@lru_cache(maxsize=1024)
+def _short_length(content_length: str) -> int | None:
+    """Return the length of a body that is read in one call; None for every other body.
+
+    A body of a megabyte or more goes through Werkzeug's LimitedStream, in pieces: a server may set aside the memory
+    for what the header promises before the first byte is there.
+    """
+    short = len(content_length) <= 6 and content_length.isascii() and content_length.isdecimal()
+    return (int(content_length) or None) if short else None
+
+
 @lru_cache
-def _split_blueprint_path(name: str) -> tuple[str, ...]:
+def split_blueprint_path(name: str) -> tuple[str, ...]:
     """``"a.b.c"`` to ``("a.b.c", "a.b", "a")``: a nested blueprint and its parents, innermost first."""
     parts = name.split(".")
     return tuple(".".join(parts[:n]) for n in range(len(parts), 0, -1))
@@ -81,14 +86,16 @@ class Request(RequestBase):
         if populate_request and not shallow:
             environ["werkzeug.request"] = self
 
-    path: str = lazy(lambda self: "/" + _decode(self.environ.get("PATH_INFO") or "").lstrip("/"))
-    scheme: str = lazy(lambda self: self.environ.get("wsgi.url_scheme", "http"))
-    server: tuple[str, int | None] | None = lazy(lambda self: _get_server(self.environ))
-    root_path: str = lazy(lambda self: _decode(self.environ.get("SCRIPT_NAME") or "").rstrip("/"))
-    query_string: bytes = lazy(lambda self: self.environ.get("QUERY_STRING", "").encode("latin1"))
-    headers: t.Any = lazy(lambda self: EnvironHeaders(self.environ))
-    remote_addr: str | None = lazy(lambda self: self.environ.get("REMOTE_ADDR"))
-    cookies: t.Any = lazy(lambda self: parse_cookie(self.environ.get("HTTP_COOKIE"), self.dict_storage_class))
+    path: str = cached_attribute(lambda self: "/" + decode_environ(self.environ.get("PATH_INFO") or "").lstrip("/"))
+    scheme: str = cached_attribute(lambda self: self.environ.get("wsgi.url_scheme", "http"))
+    server: tuple[str, int | None] | None = cached_attribute(lambda self: _get_server(self.environ))
+    root_path: str = cached_attribute(lambda self: decode_environ(self.environ.get("SCRIPT_NAME") or "").rstrip("/"))
+    query_string: bytes = cached_attribute(lambda self: self.environ.get("QUERY_STRING", "").encode("latin1"))
+    headers: t.Any = cached_attribute(lambda self: EnvironHeaders(self.environ))
+    remote_addr: str | None = cached_attribute(lambda self: self.environ.get("REMOTE_ADDR"))
+    cookies: t.Any = cached_attribute(
+        lambda self: parse_cookie(self.environ.get("HTTP_COOKIE"), self.dict_storage_class)
+    )
 
     @property
     def endpoint(self) -> str | None:
@@ -108,11 +115,11 @@ class Request(RequestBase):
         rule = self.url_rule
         if rule is None or "." not in rule.endpoint:
             return []
-        return list(_split_blueprint_path(rule.endpoint.rpartition(".")[0]))
+        return list(split_blueprint_path(rule.endpoint.rpartition(".")[0]))
 
     @property
     def is_json(self) -> bool:
-        return self.environ.get("CONTENT_TYPE") == _JSON or super().is_json
+        return self.environ.get("CONTENT_TYPE") == "application/json" or super().is_json
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> t.Any:
         """The body as JSON, parsed once. Mirrors Werkzeug's ``Request.get_json``.
@@ -148,7 +155,7 @@ class Request(RequestBase):
                     return data
         return super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
 
-    @lazy
+    @cached_attribute
     def stream(self) -> t.IO[bytes]:
         """The body as a stream that ends where the body does; at its end once `get_data` has read it."""
         return BytesIO() if "_cached_data" in self.__dict__ else super().stream
@@ -157,11 +164,10 @@ class Request(RequestBase):
     def _read_at_once(self) -> bytes | None:
         """The body, if it is of declared length and short; None: leave it to `stream`."""
         environ = self.environ
-        declared = environ.get("CONTENT_LENGTH", "")
-        short = 0 < len(declared) <= _SHORT_BODY_DIGITS and declared.isascii() and declared.isdecimal()
-        if not short or declared == "0" or "HTTP_TRANSFER_ENCODING" in environ or self.shallow:
+        length = _short_length(environ.get("CONTENT_LENGTH", ""))
+        if length is None or "HTTP_TRANSFER_ENCODING" in environ or self.shallow:
             return None
-        length, limit = int(declared), self.max_content_length
+        limit = self.max_content_length
         if limit is not None and length > limit:
             raise RequestEntityTooLarge()
         # With "input_terminated" the server ends the stream, wherever the header sees the end.

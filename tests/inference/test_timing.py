@@ -44,7 +44,7 @@ def test_what_is_refused_was_validated_and_never_run(churn: Model, times: timing
 def test_every_run_is_told_of_but_not_those_that_warm_up(monkeypatch: pytest.MonkeyPatch):
     runs: list[tuple[str, str]] = []
     monkeypatch.setattr(timing, "_observers", [])
-    timing.observe_runs(observe := lambda name, version, seconds: runs.append((name, version)))
+    timing.observe_runs(observe := lambda model, seconds: runs.append(model))
     timing.observe_runs(observe)
     churn = ModelRepository(default_models_dir()).get("churn")
     assert runs == []

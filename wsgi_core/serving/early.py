@@ -40,8 +40,7 @@ class EarlyResponses:
         if any(name.lower() == "x-request-id" for name, _ in headers):
             return headers  # the application has observed it
         observation = Observation(environ)
-        metrics = process_metrics()
-        metrics.began(observation)
+        process_metrics().active.add(observation)
         headers = [*headers, *observation.answered(code, "")]
         observation.end()
         if self._add_cors is None:

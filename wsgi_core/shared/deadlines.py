@@ -9,7 +9,7 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest
 
-from ..inference.deadline import Deadline
+from ..inference.deadline import Deadline, current
 
 # time.monotonic() at which the server had the whole request, where a server tells it.
 RECEIVED = "wsgi_core.received"
@@ -27,14 +27,17 @@ def allowed_seconds(header: str | None, limit: float) -> float:
     return min(seconds, limit)
 
 
-def request_deadline(environ: Mapping[str, Any], limit: float) -> Deadline:
-    """The deadline of a request, counted from where the server had it. Raises BadRequest for a senseless header.
+def start_deadline(environ: Mapping[str, Any], limit: float) -> None:
+    """Stop the model runs of this request ``limit`` seconds, or what it asks for, after the server had it.
 
-    waitress can tell whether the client is still there; other servers can't.
+    The deadline holds in this context until the observation of the request is left. waitress can tell whether the
+    client is still there; other servers can't. Raises BadRequest for a senseless header.
     """
-    try:
-        seconds = allowed_seconds(environ.get("HTTP_X_REQUEST_TIMEOUT"), limit)
-    except ValueError as error:
-        raise BadRequest(str(error)) from None
+    header = environ.get("HTTP_X_REQUEST_TIMEOUT")
+    if header is not None:
+        try:
+            limit = allowed_seconds(header, limit)
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
     received = environ.get(RECEIVED) or time.monotonic()
-    return Deadline(received + seconds, environ.get("waitress.client_disconnected"))
+    current.set(Deadline(received + limit, environ.get("waitress.client_disconnected")))

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from flask import Blueprint, current_app, jsonify, request
 from werkzeug.exceptions import BadRequest, ServiceUnavailable
 
-from wsgi_core.inference import InvalidFeatures
-from wsgi_core.inference.classify import classify, find_classifier
+from wsgi_core.inference import InvalidFeatures, Model
 
 
 def blueprint() -> Blueprint:
@@ -19,19 +18,19 @@ def blueprint() -> Blueprint:
     @api.post("/predict")
     def predict() -> t.Any:
         """Loan: approved or denied, with the probability of approval"""
-        model = find_classifier(current_app.extensions["models"], "loan")
+        model = find_classifier()
         if model is None:
             raise ServiceUnavailable("The model 'loan' is not loaded")
         if not request.is_json:
             raise BadRequest("Send JSON, as application/json")
-        prediction, probability = classify(model, model.read_row(request.get_json()))
+        prediction, probability = model.classify(model.read_row(request.get_json()))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return jsonify(prediction=prediction, probability=probability, model_version=model.id, timestamp=now)
 
     @api.get("/health")
     def health() -> t.Any:
         """Whether the loan model is loaded"""
-        model = find_classifier(current_app.extensions["models"], "loan")
+        model = find_classifier()
         return jsonify(
             status="degraded" if model is None else "healthy",
             model_loaded=model is not None,
@@ -43,3 +42,9 @@ def blueprint() -> Blueprint:
         return jsonify(errors=error.fields), 422
 
     return api
+
+
+def find_classifier() -> Model | None:
+    """Return the loan model, or None if it is not loaded or does not have two classes."""
+    model = t.cast(Model | None, current_app.extensions["models"].find("loan"))
+    return model if model is not None and model.is_classifier else None

@@ -28,6 +28,11 @@ def ended(method: str, route: str, status: int, seconds: float = 0.001, **times:
     return observation
 
 
+def count(metrics: Metrics, one: Observation) -> None:
+    """What the end of a request adds."""
+    metrics.ended(one.method, one.route, one.status, one.elapsed, one.times)
+
+
 def samples(metrics: Any) -> dict[tuple[str, ...], float]:
     """Every sample by its name and the values of its labels."""
     return {
@@ -45,8 +50,7 @@ def test_the_buckets_reach_below_a_millisecond():
 def test_requests_are_counted_by_rule_method_and_status():
     metrics = Metrics(shared=False)
     for observation in (ended("POST", "/v2/models/<name>/infer", 200), ended("GET", "", 404)):
-        metrics.began(observation)
-        metrics.ended(observation)
+        count(metrics, observation)
     found = samples(metrics)
     assert found[COUNT, "POST", "/v2/models/<name>/infer", "200"] == 1
     assert found[COUNT, "GET", "", "404"] == 1
@@ -56,25 +60,25 @@ def test_requests_are_counted_by_rule_method_and_status():
 def test_methods_that_a_client_invents_are_one_series():
     metrics = Metrics(shared=False)
     for number in range(50):
-        metrics.ended(ended(f"M{number}", "", 405))
+        count(metrics, ended(f"M{number}", "", 405))
     assert samples(metrics)[COUNT, "_OTHER", "", "405"] == 50
 
 
 def test_what_is_answered_at_this_moment_is_known():
     metrics = Metrics(shared=False)
     first, second = ended("GET", "/", 200), ended("GET", "/", 200)
-    metrics.began(first)
-    metrics.began(second)
+    metrics.active.add(first)
+    metrics.active.add(second)
     assert samples(metrics)[("http_server_active_requests",)] == 2
-    metrics.ended(first)
+    metrics.active.discard(first)
     assert samples(metrics)[("http_server_active_requests",)] == 1
 
 
 def test_phases_and_runs_are_summed_up():
     metrics = Metrics(shared=False)
-    metrics.ended(ended("GET", "/", 200, parse=0.5))
-    metrics.ended(ended("GET", "/", 200, parse=0.25, infer=1.0))
-    metrics.ran("churn", "1", 0.00002)
+    count(metrics, ended("GET", "/", 200, parse=0.5))
+    count(metrics, ended("GET", "/", 200, parse=0.25, infer=1.0))
+    metrics.runs.observe(("churn", "1"), 0.00002)
     found = samples(metrics)
     assert found["http_server_request_phase_seconds_total", "parse"] == 0.75
     assert found["http_server_request_phase_seconds_total", "infer"] == 1.0
@@ -104,17 +108,17 @@ def test_the_page_comes_in_the_form_that_is_accepted(accept: str):
 
 SHARED = """
 import sys
-from wsgi_core.shared.observability import Observation
+from wsgi_core.inference import timing
+from wsgi_core.shared.observability import begin_request, observed_request
 from wsgi_core.shared.observability.metrics import process_metrics
-metrics = process_metrics()
+process_metrics()
 for _ in range(int(sys.argv[1])):
-    one = Observation({"REQUEST_METHOD": "GET"})
-    metrics.began(one)
-    one.answered(200, "/healthz")
-    one.times["parse"] = 1.0
-    metrics.ended(one)
-    metrics.ran("churn", "1", 0.001)
-metrics.began(Observation({"REQUEST_METHOD": "GET"}))
+    begin_request({"REQUEST_METHOD": "GET"})
+    observed_request().answered(200, "/healthz")
+    timing.add("parse", 1.0)
+    timing.ran("churn", "1", 0.001)
+    observed_request().leave()
+begin_request({"REQUEST_METHOD": "GET"})
 if sys.argv[1] == "3":
     from wsgi_core.shared.observability.metrics import render
     print(render("", None)[0].decode())
@@ -154,3 +158,10 @@ def test_the_workers_of_gunicorn_answer_for_each_other(tmp_path: Path):
     assert sum(record["path"] == "/healthz" for record in records) == 20
     assert not list(tmp_path.glob("gauge_live*.db")), "a worker that has ended answers nothing any more"
     assert re.search(rf'^{COUNT}{{.*"/healthz".*}} 20\.0$', page, re.MULTILINE), page
+
+
+def test_the_execution_providers_of_each_model_are_told() -> None:
+    models = [SimpleNamespace(name="a", version="1", nodes={"OpenVINOExecutionProvider": 5, "CPUExecutionProvider": 2})]
+    body, _ = render("", None, models)
+    assert b'model_graph_nodes{execution_provider="OpenVINOExecutionProvider",model="a",version="1"} 5.0' in body
+    assert b'model_graph_nodes{execution_provider="CPUExecutionProvider",model="a",version="1"} 2.0' in body

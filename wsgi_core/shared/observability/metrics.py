@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...inference import timing
 from .distribution import Distribution, LocalDistribution, LocalTotals, SharedDistribution, SharedTotals, Totals
 
 if TYPE_CHECKING:
-    from .observation import Observation
+    from ...inference import Model
 
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -32,6 +32,7 @@ _REQUESTS = (
     ("http_request_method", "http_route", "http_response_status_code"), BOUNDS,
 )  # fmt: skip
 _RUNS = ("model_inference_duration_seconds", "How long model runs took.", ("model", "version"), RUN_BOUNDS)
+_NODES = ("model_graph_nodes", "Nodes of a model's graph, by the execution provider that runs them.")
 _PHASES = ("http_server_request_phase_seconds", "Seconds that requests spent in each of their phases.", "phase")
 _REJECTED = ("http_server_rejected_requests", "Requests that got no slot.")
 _CONNECTIONS = (
@@ -76,28 +77,12 @@ class Metrics:
         self.runs: Distribution = make(*_RUNS)
         self.phases: Totals = SharedTotals(*_PHASES) if shared else LocalTotals(*_PHASES)
         # PERF: a set takes and gives without a lock of its own; its size is the number that is asked for.
-        self.active: set[Observation] = set()
-        self._shared_active = _shared_gauge() if shared else None
+        self.active: set[object] = _SharedActive() if shared else set()
 
-    def began(self, observation: Observation) -> None:
-        """A request has begun."""
-        self.active.add(observation)
-        if self._shared_active is not None:
-            self._shared_active.inc()
-
-    def ended(self, observation: Observation) -> None:
-        """A request is over."""
-        self.active.discard(observation)
-        if self._shared_active is not None:
-            self._shared_active.dec()
-        method = observation.method
-        labels = method if method in METHODS else "_OTHER", observation.route, observation.status
-        self.requests.observe(labels, observation.elapsed)
-        self.phases.add(observation.times)
-
-    def ran(self, model: str, version: str, seconds: float) -> None:
-        """A model was run."""
-        self.runs.observe((model, version), seconds)
+    def ended(self, method: str, route: str, status: int, seconds: float, phases: timing.Times) -> None:
+        """Count a request that is over."""
+        self.requests.observe((method if method in METHODS else "_OTHER", route, status), seconds)
+        self.phases.add(phases)
 
     def collect(self) -> Iterator[Any]:
         """All of them in prometheus_client's words, of this process alone."""
@@ -113,7 +98,7 @@ class Metrics:
 def process_metrics() -> Metrics:
     """This process's. Several processes count together if `PROMETHEUS_MULTIPROC_DIR` names a folder that they share."""
     metrics = Metrics(shared=_is_shared())
-    timing.observe_runs(metrics.ran)
+    timing.observe_runs(metrics.runs.observe)
     return metrics
 
 
@@ -129,15 +114,15 @@ def _is_shared() -> bool:
     return bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 
 
-def render(accept: str, server: ServerFigures | None) -> tuple[bytes, str]:
+def render(accept: str, server: ServerFigures | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
     """The page that a Prometheus server asks for and its content type, in the form that it accepts."""
     from prometheus_client.exposition import choose_encoder
 
     encode, content_type = choose_encoder(accept)
-    return encode(_registry(server)), content_type
+    return encode(_registry(server, models)), content_type
 
 
-def _registry(server: ServerFigures | None) -> Any:
+def _registry(server: ServerFigures | None, models: Iterable[Model]) -> Any:
     from prometheus_client import CollectorRegistry, ProcessCollector
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -150,7 +135,24 @@ def _registry(server: ServerFigures | None) -> Any:
         ProcessCollector(registry=registry)
     if server is not None:
         registry.register(_Server(server))
+    registry.register(_Nodes(models))
     return registry
+
+
+class _Nodes:
+    """The execution providers on which each model runs."""
+
+    def __init__(self, models: Iterable[Model]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        family = GaugeMetricFamily(*_NODES, labels=["model", "version", "execution_provider"])
+        for model in self._models:
+            for provider, count in model.nodes.items():
+                family.add_metric([model.name, model.version, provider], count)
+        yield family
 
 
 class _Server:
@@ -175,7 +177,19 @@ class _Server:
             yield GaugeMetricFamily(f"http_server_{name}", _GAUGES[name], value=value)
 
 
-def _shared_gauge() -> Any:
-    from prometheus_client import Gauge
+class _SharedActive(set[object]):
+    """The active requests of this process, whose number is in a file that the other processes read."""
 
-    return Gauge(*_ACTIVE, registry=None, multiprocess_mode="livesum")
+    def __init__(self) -> None:
+        from prometheus_client import Gauge
+
+        super().__init__()
+        self._gauge = Gauge(*_ACTIVE, registry=None, multiprocess_mode="livesum")
+
+    def add(self, request: object) -> None:
+        super().add(request)
+        self._gauge.inc()
+
+    def discard(self, request: object) -> None:
+        super().discard(request)
+        self._gauge.dec()

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-from ...inference import timing
+from ...inference import deadline, timing
 from .metrics import process_metrics
 
 access_log = logging.getLogger("wsgi_core.access")
@@ -38,16 +38,19 @@ class Observation:
     """
 
     __slots__ = (
-        "_outer", "elapsed", "environ", "request_id", "route", "started", "status", "streamed", "times", "traceparent",
+        "_outer", "_outer_deadline", "elapsed", "environ", "method", "request_id", "route", "started", "status",
+        "streamed", "times", "traceparent",
     )  # fmt: skip
 
     def __init__(self, environ: Mapping[str, Any], outer: Observation | None = None) -> None:
         self.started = perf_counter()
         self.environ = environ
+        self.method: str = environ["REQUEST_METHOD"]
         self._outer = outer
+        self._outer_deadline = deadline.current.get()
         given = environ.get("HTTP_X_REQUEST_ID")
         # Not secret, only different: what no server process will make twice.
-        self.request_id = given if given and _REQUEST_ID.fullmatch(given) else random.randbytes(8).hex()
+        self.request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
         trace = environ.get("HTTP_TRACEPARENT")
         self.traceparent = trace if trace and is_traceparent(trace) else None
         self.times: timing.Times = {}
@@ -55,11 +58,6 @@ class Observation:
         self.status = 500
         self.streamed = False
         self.elapsed = 0.0
-
-    @property
-    def method(self) -> str:
-        method: str = self.environ["REQUEST_METHOD"]
-        return method
 
     @property
     def path(self) -> str:
@@ -82,6 +80,7 @@ class Observation:
         """What comes after it in this context does not belong to the request, which ends here unless it is streamed."""
         _current.set(self._outer)
         timing.current.set(self._outer.times if self._outer else None)
+        deadline.current.set(self._outer_deadline)
         if not self.streamed:
             self.end()
 
@@ -89,7 +88,9 @@ class Observation:
         """The request is over, and its stream: count it, and write its line into the access log."""
         if self.streamed or not self.elapsed:
             self.elapsed = perf_counter() - self.started
-        process_metrics().ended(self)
+        metrics = process_metrics()
+        metrics.active.discard(self)
+        metrics.ended(self.method, self.route, self.status, self.elapsed, self.times)
         if access_log.isEnabledFor(logging.INFO):
             self._log()
 
@@ -109,12 +110,11 @@ def begin_request(environ: Mapping[str, Any]) -> None:
     observation = Observation(environ, _current.get())
     _current.set(observation)
     timing.current.set(observation.times)
-    process_metrics().began(observation)
+    process_metrics().active.add(observation)
 
 
-def observed_request() -> Observation | None:
-    """The request that is answered in this context, if one is."""
-    return _current.get()
+# PERF: asked by each hook, so it is the context variable's own method: the request of this context, or None.
+observed_request = _current.get
 
 
 def is_traceparent(value: str) -> bool:

@@ -6,7 +6,7 @@ left open.
 
 from __future__ import annotations
 
-from ...inference import Model, ModelNotFound, ModelRepository
+from ...inference import Model, ModelRepository
 from ...inference.digits import MAX_JSON_SIDE, WHITE
 from ..retrieval import Question
 from ..streaming import EVENTS, LINES
@@ -24,7 +24,7 @@ _BODY = (400, 404, 413, 415, 422)
 
 def predictions(models: ModelRepository) -> dict[str, Operation]:
     """The operations of the routes that answer with a prediction, or something near one."""
-    churn, loan, sentiment = (_find(models, name) for name in ("churn", "loan", "sentiment"))
+    churn, loan, sentiment = (models.find(name) for name in ("churn", "loan", "sentiment"))
     return {
         "POST /predict": _predict(churn),
         "POST /predict/stream": STREAM,
@@ -36,13 +36,6 @@ def predictions(models: ModelRepository) -> dict[str, Operation]:
         "GET /async-data": GATHERED,
         "POST /webhooks/<source>": _webhook(churn),
     }
-
-
-def _find(models: ModelRepository, name: str) -> Model | None:
-    try:
-        return models.get(name)
-    except ModelNotFound:
-        return None
 
 
 def _payload(model: Model | None) -> Schema:

@@ -1,8 +1,7 @@
-"""The input of a model as a pydantic type, made from its card.
+"""The input of a model as a pydantic type, built from its card.
 
-It is what the API tells about an input (`Model.input_type.model_json_schema()`) and what names everything that is
-wrong with one. `InputSchema` is the fast way through the same card, for rows that are right; a test holds both
-together.
+The API describes an input with it (`Model.input_type.model_json_schema()`), and it names everything that is wrong with
+a row. `InputSchema` is the faster check by the same card for valid rows. A test compares the two.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ from pydantic.config import JsonDict
 from .card import Card, Feature, Pixels, Source, Text, describe
 from .errors import InvalidFeatures
 
-Declared = TypeVar("Declared", bound=BaseModel)
+Input = TypeVar("Input", bound=BaseModel)
 
 WHOLE = "body"
-"""The name of the field where the row as a whole is to blame."""
+"""The name of the field if the row as a whole is wrong."""
 
 
 class RowInput(BaseModel):
-    """What all the declared inputs share: no value is converted, keys that the card does not know are ignored."""
+    """The base of all input models: no value is converted, and keys that the card does not know are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
 
-def declare(card: Card) -> type[RowInput]:
-    """The type of one row that the card's model takes: a field for each feature, or one for the text or picture.
+def build_input_model(card: Card) -> type[RowInput]:
+    """Return the type of one row that the card's model takes: a field for each feature, or for the text or picture.
 
-    The fields go by the card's names as aliases, for those may be no names to Python.
+    The card's names are aliases of the fields, because they need not be valid names in Python.
     """
     fields: dict[str, Any] = {
         f"field_{number}": (
@@ -42,26 +41,26 @@ def declare(card: Card) -> type[RowInput]:
     return create_model(card.name, __base__=RowInput, __doc__=card.description, **fields)
 
 
-def read_row(card: Card, declared: type[RowInput], payload: object) -> dict[str, Any]:
-    """One row out of JSON, with nothing but what the card asks for, as `Model.predict` takes it.
+def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[str, Any]:
+    """Return one row of a JSON payload, with nothing but what the card asks for, as `Model.predict` takes it.
 
-    Raises `InvalidFeatures`, whose `fields` name all that is missing or wrong, in the order of the card.
+    Raises `InvalidFeatures`, whose `fields` name everything that is missing or wrong, in the order of the card.
     """
     if type(payload) is not dict:
         fields = [{"field": WHOLE, "message": f"must be an object, got {describe(payload)}"}]
     else:
         try:
-            return declared.model_validate(payload).model_dump(by_alias=True)
+            return input_type.model_validate(payload).model_dump(by_alias=True)
         except ValidationError as error:
             names = {problem["loc"][0] for problem in error.errors(include_url=False, include_input=False)}
             fields = [_problem(source, payload) for source in card.sources if source.name in names]
     raise _invalid(fields)
 
 
-def read_as(declared: type[Declared], payload: object) -> Declared:
-    """What JSON gave as any pydantic type. Raises `InvalidFeatures` with all that is wrong, in pydantic's words."""
+def read_as(input_type: type[Input], payload: object) -> Input:
+    """Return a JSON payload as a pydantic type. Raises `InvalidFeatures` with everything wrong, in pydantic's words."""
     try:
-        return declared.model_validate(payload)
+        return input_type.model_validate(payload)
     except ValidationError as error:
         fields = [
             {
@@ -79,14 +78,15 @@ def _invalid(fields: list[dict[str, str]]) -> InvalidFeatures:
 
 
 def _problem(source: Source, payload: dict[str, Any]) -> dict[str, str]:
-    """What is wrong with one field, in the card's words."""
+    """Say what is wrong with one field, in the card's words."""
     if source.name not in payload:
         return {"field": source.name, "message": "is missing"}
-    return {"field": source.name, "message": f"must be {source.expected}, got {source.found(payload[source.name])}"}
+    rejected = source.describe_rejected(payload[source.name])
+    return {"field": source.name, "message": f"must be {source.expected}, got {rejected}"}
 
 
 def _type(source: Source) -> Any:
-    """The type of a field, with its limits, as pydantic reads it."""
+    """Return the type of a field with its limits, as pydantic reads it."""
     match source:
         case Text():
             return Annotated[str, Field(min_length=1, max_length=source.max_characters)]

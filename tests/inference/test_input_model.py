@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field
 
 from tests.inference.test_schema import GOOD, LETTERS, ROWS, SCHEMA, make_card
 from wsgi_core.inference import Card, InputError, InvalidFeatures, InvalidInput, Model, ModelRepository
-from wsgi_core.inference.declared import declare, read_as, read_row
+from wsgi_core.inference.input_model import build_input_model, read_as, read_row
 
 CARD = make_card()
-DECLARED = declare(CARD)
+INPUT_MODEL = build_input_model(CARD)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def accepted(read: Any, payload: object) -> bool:
 @given(row=ROWS)
 def test_the_declared_type_and_the_fast_schema_agree(row: dict[str, Any]):
     row.pop("instances", None)
-    assert accepted(lambda payload: read_row(CARD, DECLARED, payload), row) == accepted(SCHEMA.read, row)
+    assert accepted(lambda payload: read_row(CARD, INPUT_MODEL, payload), row) == accepted(SCHEMA.read, row)
 
 
 @pytest.mark.parametrize("name", ["churn", "loan", "sentiment", "digits", "identity"])
@@ -69,7 +69,7 @@ def test_the_schema_tells_the_limits_of_the_card(repository: ModelRepository):
     assert schema["required"] == ["age", "income", "credit_score", "employment_years", "loan_amount"]
     age = schema["properties"]["age"]
     assert (age["type"], age["minimum"], age["maximum"], age["x-unit"]) == ("number", 18, 120, "years")
-    flag = declare(CARD).model_json_schema()["properties"]["flag"]
+    flag = build_input_model(CARD).model_json_schema()["properties"]["flag"]
     assert (flag["type"], flag["enum"]) == ("number", [0, 1])
 
 
@@ -77,7 +77,7 @@ def test_the_schema_tells_the_limits_of_the_card(repository: ModelRepository):
 def test_everything_wrong_is_named_once_in_the_cards_order(row: dict[str, Any]):
     wrong = [name for name in GOOD if not accepted(SCHEMA.read, {**GOOD, name: row[name]} if name in row else {})]
     try:
-        read_row(CARD, DECLARED, row)
+        read_row(CARD, INPUT_MODEL, row)
         fields = []
     except InvalidFeatures as error:
         fields = error.fields
@@ -91,7 +91,7 @@ def test_everything_wrong_is_named_once_in_the_cards_order(row: dict[str, Any]):
 @pytest.mark.parametrize("payload", [None, [], [GOOD], "x", 1, True])
 def test_what_is_no_object_is_said_of_the_body(payload: object):
     with pytest.raises(InvalidFeatures) as caught:
-        read_row(CARD, DECLARED, payload)
+        read_row(CARD, INPUT_MODEL, payload)
     assert [field["field"] for field in caught.value.fields] == ["body"]
 
 
@@ -99,7 +99,7 @@ def test_what_is_no_object_is_said_of_the_body(payload: object):
 def test_features_may_have_any_name(name: str):
     document = CARD.model_dump(mode="json") | {"features": [CARD.features[0].model_dump(mode="json") | {"name": name}]}
     card = Card.model_validate_json(json.dumps(document))
-    assert read_row(card, declare(card), {name: 3}) == {name: 3.0}
+    assert read_row(card, build_input_model(card), {name: 3}) == {name: 3.0}
 
 
 def test_a_model_without_a_card_has_no_type(repository: ModelRepository):

