@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any
 
 from loadtests.instrument.driver import Block, Response, WrongResponse
-from loadtests.instrument.request import LINE, PORT, Evict, Request, environ_of
+from loadtests.instrument.request import PORT, Evict, Request, environ_of
 
 Message = MutableMapping[str, Any]
 Application = Callable[
