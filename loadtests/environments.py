@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loadtests.instrument.inprocess import RunFailed
-from wsgi_core.inference.cache import cache_dir
+from wsgi_core.shared.cache import cache_dir
 
 INSTALL_SECONDS = 900.0
 _DONE = "installed.txt"

@@ -44,10 +44,21 @@ def identity(datatype: str, shape: list[Any], outputs: tuple[str, ...] = ("y",))
     )
 
 
-def model(nodes: list[Any], inputs: list[Any], outputs: list[Any]) -> onnx.ModelProto:
+def model(
+    nodes: list[Any], inputs: list[Any], outputs: list[Any], defaults: list[Any] | None = None
+) -> onnx.ModelProto:
     """A model of these nodes, in versions of ONNX that every supported runtime reads."""
-    graph = helper.make_graph(nodes, "demo", inputs, outputs)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    graph = helper.make_graph(nodes, "demo", inputs, outputs, defaults)
+    opsets = [helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.ml", 2)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def _classes() -> onnx.ModelProto:
+    """What sklearn-onnx makes of a classifier by default: the probabilities as a map for each row."""
+    node = helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_strings=["no", "yes"])
+    row = helper.make_map_type_proto(8, helper.make_tensor_type_proto(1, None))
+    output = helper.make_value_info("y", helper.make_sequence_type_proto(row))
+    return model([node], [helper.make_tensor_value_info("x", 1, ["N", 2])], [output])
 
 
 def write_repository(folder: Path) -> Path:
@@ -55,7 +66,8 @@ def write_repository(folder: Path) -> Path:
 
     `echo_fp32` and its like: `x` of the shape [-1, -1] as `y`; `rows`: FP32 [-1, 3] in two versions; `twice`: INT64 as
     `y` and `z`; `pair`: `a` FP32 [2] and `b` BYTES [-1] as `c` and `d`; `scalar`: FP32 without dimensions; `root`: the
-    square root.
+    square root; `echo_bf16`: BF16 [-1]; `scaled`: `x` FP32 [-1] times `scale`, by default 2, as `y`; `classes`: `x`
+    FP32 [-1, 2] as a map from the classes no and yes; `zeros`: as many zeros as `x` INT64 [1] says.
     """
     value = helper.make_tensor_value_info
     pair = model(
@@ -71,6 +83,19 @@ def write_repository(folder: Path) -> Path:
         "pair/1": pair,
         "scalar/1": identity("FP32", []),
         "root/1": root,
+        "echo_bf16/1": model(
+            [helper.make_node("Identity", ["x"], ["y"])], [value("x", 16, ["N"])], [value("y", 16, ["N"])]
+        ),
+        "scaled/1": model(
+            [helper.make_node("Mul", ["x", "scale"], ["y"])],
+            [value("x", 1, ["N"]), value("scale", 1, [1])],
+            [value("y", 1, ["N"])],
+            [helper.make_tensor("scale", 1, [1], [2.0])],
+        ),
+        "classes/1": _classes(),
+        "zeros/1": model(
+            [helper.make_node("ConstantOfShape", ["x"], ["y"])], [value("x", 7, [1])], [value("y", 1, ["N"])]
+        ),
     }
     for name, proto in models.items():
         path = folder / name / "model.onnx"

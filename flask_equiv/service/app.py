@@ -16,11 +16,11 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, strict_json
-from wsgi_core.inference.cache import built_models_dir
-from wsgi_core.inference.deadline import Stopped
+from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, OutOfMemory, strict_json
+from wsgi_core.inference.deadline import Cancelled, DeadlineExceeded
 from wsgi_core.inference.timing import add as add_phase
 from wsgi_core.shared.access import access_check
+from wsgi_core.shared.cache import built_models_dir
 from wsgi_core.shared.content_coding import DecodedBodies
 from wsgi_core.shared.cors import cross_origin
 from wsgi_core.shared.deadlines import start_deadline
@@ -103,7 +103,8 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     folder = models or settings.models
-    repository = ModelRepository(folder, on_demand=[] if folder else [built_models_dir()])
+    on_demand = [] if folder else [built_models_dir()]
+    repository = ModelRepository(folder, on_demand=on_demand, settings=settings, own_settings=settings.model_settings)
     app.extensions["settings"] = settings
     app.extensions["models"] = repository
     app.extensions["assistant"] = Assistant(repository, chat_endpoint(settings))
@@ -225,10 +226,20 @@ def add_error_handlers(app: Service) -> None:
     def input_error(error: InputError) -> t.Any:
         return jsonify(error=error.message), 400
 
-    @app.errorhandler(Stopped)
-    def stopped(error: Stopped) -> t.Any:
-        # 499: what nginx writes into its log for it; nobody gets to see this answer.
-        return jsonify(error=str(error)), 499 if error.left else 504
+    @app.errorhandler(DeadlineExceeded)
+    def deadline_exceeded(error: DeadlineExceeded) -> t.Any:
+        return jsonify(error=str(error)), 504
+
+    @app.errorhandler(Cancelled)
+    def cancelled(error: Cancelled) -> t.Any:
+        # 499 is nginx's status for it in the log. The client has gone and does not see it.
+        return jsonify(error=str(error)), 499
+
+    @app.errorhandler(MemoryError)
+    def out_of_memory(error: MemoryError) -> t.Any:
+        retry_after = str(app.extensions["settings"].retry_after)
+        said = str(error) if isinstance(error, OutOfMemory) else "out of memory"
+        return jsonify(error=said), 503, {"Retry-After": retry_after}
 
     @app.errorhandler(ModelNotFound)
     def model_not_found(error: ModelNotFound) -> t.Any:

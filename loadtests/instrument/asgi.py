@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any
 
 from loadtests.instrument.driver import Block, Response, WrongResponse
-from loadtests.instrument.request import LINE, Request, environ_of
+from loadtests.instrument.request import LINE, PORT, Request, environ_of
 
 Message = MutableMapping[str, Any]
 Application = Callable[
@@ -62,7 +62,7 @@ def _template(request: Request) -> tuple[dict[str, Any], bytes, bytes, bytes]:
         "root_path": "",
         "headers": headers,
         "client": ("127.0.0.1", 50004),
-        "server": ("127.0.0.1", 8080),
+        "server": ("127.0.0.1", PORT),
     }
     return scope, environ["REQUEST_METHOD"].encode("latin-1"), environ["PATH_INFO"].encode("latin-1"), body
 

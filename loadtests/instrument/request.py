@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Header = tuple[str, str]
 
-HOST = "127.0.0.1:8080"
+# Served requests go to ports that the system chooses, which have five digits: so have those in process.
+PORT = 49152
+HOST = f"127.0.0.1:{PORT}"
 # What an ordinary client sends beside the headers of a request's own.
 CLIENT_HEADERS: tuple[Header, ...] = (
     ("User-Agent", "python-requests/2.32"),
@@ -113,7 +115,7 @@ def environ_of(message: bytes) -> tuple[WSGIEnvironment, bytes]:
         raise RequestError("the request is not complete: its body is shorter than Content-Length says")
     if left:
         raise RequestError(f"{len(left)} bytes follow the end of the request: the body is longer than it says")
-    server = SimpleNamespace(adj=_SETTINGS, effective_port=8080, server_name=_SETTINGS.server_name)
+    server = SimpleNamespace(adj=_SETTINGS, effective_port=PORT, server_name=_SETTINGS.server_name)
     channel = SimpleNamespace(server=server, addr=("127.0.0.1", 50004), check_client_disconnected=_still_connected)
     environ: WSGIEnvironment = WSGITask(channel, parser).get_environment()
     return environ, environ.pop("wsgi.input").read()

@@ -64,7 +64,8 @@ def load_model(name: str) -> Model:
     """
     if name == "null":
         return null_model
-    from wsgi_core.inference import ModelError, cache, default_models_dir, folders, repository
+    from wsgi_core.inference import ModelError, default_models_dir, folders, repository
+    from wsgi_core.shared import cache
 
     places = [place for place in (default_models_dir(), cache.built_models_dir()) if place.is_dir()]
     found = [one for place in places for one in folders.find_models(place) if one.name == name]

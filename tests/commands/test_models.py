@@ -17,8 +17,8 @@ from tests.inference.test_repository import add
 from tests.processes import Server
 from tests.runner import CliRunner
 from wsgi_core.commands import models
-from wsgi_core.commands.models import models_command
-from wsgi_core.inference import default_models_dir, minilm
+from wsgi_core.commands.models import minilm_builder, models_command
+from wsgi_core.inference import default_models_dir
 from wsgi_core.shared.settings import Settings
 
 KEY = "0123456789abcdef"
@@ -67,9 +67,9 @@ def test_check_exits_with_1_if_anything_is_wrong(tmp_path: Path) -> None:
 
 
 def test_build_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in minilm.SHA256:
+    for name in minilm_builder().SHA256:
         (tmp_path / name).write_bytes(b"else")
-    monkeypatch.setattr(minilm, "find_source", lambda: tmp_path)
+    monkeypatch.setattr(minilm_builder(), "find_source", lambda: tmp_path)
     result = call("build", "minilm", "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert "not the published file" in result.stderr

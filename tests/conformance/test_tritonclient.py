@@ -73,6 +73,7 @@ def test_metadata(client: Any) -> None:
         "platform": "onnx_onnxv1",
         "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 3]}],
         "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 3]}],
+        "parameters": {"execution_providers": {"CPUExecutionProvider": 1}},
     }  # fmt: skip
 
 
@@ -250,7 +251,7 @@ def test_bodies_that_the_client_makes_and_reads_apart_from_the_request(client: A
         ("nope", ROWS, "FP32", "404", "no model 'nope'"),
         ("rows", ROWS.astype(np.float64), "FP64", "400", "must be FP32"),
         ("rows", ROWS[:, :2], "FP32", "400", r"shape \[-1, 3\]"),
-        ("pair", ROWS, "FP32", "400", "no input of pair/1"),
+        ("pair", ROWS, "FP32", "400", "not an input of pair/1"),
     ],
 )
 def test_what_is_wrong_is_said(

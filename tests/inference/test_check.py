@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.inference.test_repository import add, add_card
+from tests.inference.test_tensors import UNSERVED, build, helper, tensor
 from wsgi_core.inference import check_repository, default_models_dir
 
 
 def test_the_projects_own_models_are_fine() -> None:
     report = check_repository(default_models_dir())
     assert report.problems == []
-    assert report.remarks == []
+    (remark,) = report.remarks
+    assert "minilm: passed over, because it has no version" in remark
     assert {model.name for model in report.models} >= {"churn", "digits", "identity", "loan", "sentiment"}
 
 
@@ -50,3 +52,35 @@ def test_all_that_is_wrong_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_is_empty_or_not_there(tmp_path: Path) -> None:
     assert "no model here" in check_repository(tmp_path).problems[0]
     assert "cannot be listed" in check_repository(tmp_path / "nowhere").problems[0]
+
+
+def test_every_folder_that_is_passed_over_is_named(tmp_path: Path) -> None:
+    add_card(add(tmp_path, "identity"), "identity")
+    for name in ("_old/1", ".git", "notes", "identity/01", "identity/data", "identity/_2", "identity/1/weights"):
+        (tmp_path / name).mkdir(parents=True)
+    add(tmp_path, "identity", name="_hidden")
+    report = check_repository(tmp_path)
+    assert (report.problems, [model.id for model in report.models]) == ([], ["identity/1"])
+    said = {line.partition(": ")[0]: line.partition(": ")[2] for line in report.remarks}
+    assert said == {
+        str(tmp_path / ".git"): "passed over, because its name begins with '.'",
+        str(tmp_path / "_hidden"): "passed over, because its name begins with '_'",
+        str(tmp_path / "_old"): "passed over, because its name begins with '_'",
+        str(tmp_path / "notes"): "passed over, because it has no version; expected notes/1/model.onnx",
+        str(tmp_path / "identity" / "01"): "passed over, because '01' is not a version",
+        str(tmp_path / "identity" / "_2"): "passed over, because '_2' is not a version",
+        str(tmp_path / "identity" / "data"): "passed over, because 'data' is not a version",
+    }
+
+
+def test_a_part_that_is_not_served_is_named(tmp_path: Path) -> None:
+    (tmp_path / "demo" / "1").mkdir(parents=True)
+    node, output, _ = UNSERVED["sequence"]
+    same = helper.make_node("Identity", ["a"], ["c"])
+    sides = [tensor("a", "FP32", ["N"])], [output, tensor("c", "FP32", ["N"])]
+    build(tmp_path / "demo" / "1" / "model.onnx", [node, same], *sides)
+    report = check_repository(tmp_path)
+    assert report.problems == []
+    assert any(
+        "the output 'b' (seq(tensor(float))) is not served: the protocol has no seq" in line for line in report.remarks
+    )

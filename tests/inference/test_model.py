@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsgi_core.inference import InvalidInput, MissingFeatures, Model, ModelError, ModelRepository
+from wsgi_core.inference import (
+    InvalidInput,
+    MissingFeatures,
+    Model,
+    ModelError,
+    ModelRepository,
+    default_models_dir,
+    runtime,
+)
 
 ROW = {
     "tenure_months": 12,
@@ -115,6 +124,49 @@ def test_the_runtime_is_imported_late_and_leaves_no_file_behind(tmp_path: Path) 
     assert list(tmp_path.rglob("*")) == []
 
 
+def test_a_decision_turns_at_the_threshold(repository: ModelRepository) -> None:
+    model = repository.get("loan")
+    assert model.is_classifier
+    assert model.card is not None
+    decisions = [model.classify(model.card.example | {"income": income}) for income in (0, 8_000, 60_000)]
+    assert [label for label, _ in decisions] == [
+        "approved" if probability >= 0.5 else "denied" for _, probability in decisions
+    ]
+    assert {"approved", "denied"} == {label for label, _ in decisions}
+
+
+@pytest.mark.parametrize("name", ["churn", "digits", "identity"])
+def test_a_model_without_two_classes_is_not_a_classifier(repository: ModelRepository, name: str) -> None:
+    assert not repository.get(name).is_classifier
+
+
+def test_a_model_without_its_card_is_not_a_classifier(tmp_path: Path) -> None:
+    assert not Model("loan", "1", default_models_dir() / "loan" / "1" / "model.onnx", None).is_classifier
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0])
+def test_a_prediction_that_json_cannot_hold_is_refused_with_its_row(tmp_path: Path, value: float) -> None:
+    """log(-1) is NaN, log(0) is minus infinity."""
+    folder = tmp_path / "logs"
+    (folder / "1").mkdir(parents=True)
+    write_graph(
+        folder / "1" / "model.onnx",
+        [lambda helper: helper.make_tensor_value_info("x", 1, ["N", 1])],
+        lambda helper: helper.make_node("Log", ["x"], ["y"]),
+    )
+    feature = {"name": "x", "description": "", "kind": "number", "dtype": "float32", "example": 1}
+    for column in (0, None):
+        output = {"name": "log", "tensor": "y", "column": column}
+        card = {"name": "logs", "description": "", "input": {"tensor": "x"}, "features": [feature], "output": output}
+        (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+        model = ModelRepository(tmp_path).get("logs")
+        assert model.predict({"x": 1})["log"] == (0 if column == 0 else [0])
+        with pytest.raises(InvalidInput, match="logs/1 answers row 0 with NaN or infinity, which JSON cannot hold"):
+            model.predict({"x": value})
+        with pytest.raises(InvalidInput, match="answers row 2 with NaN"):
+            model.predict([{"x": 1}, {"x": 2}, {"x": value}])
+
+
 def write_graph(path: Path, inputs: list[Any], node: Any) -> Path:
     """A model file with one node and a float output `y`; needs `onnx`, which only the tests have."""
     helper = pytest.importorskip("onnx.helper")
@@ -144,5 +196,6 @@ def test_a_model_without_a_card_loads_even_if_it_cannot_be_warmed_up(tmp_path: P
 
 def test_a_runtime_that_cannot_be_imported_is_a_model_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    runtime.import_runtime.cache_clear()
     with pytest.raises(ModelError, match="onnxruntime cannot be imported"):
         Model("demo", "1", tmp_path / "model.onnx", None)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.inference.test_repository import add, add_card
-from wsgi_core.inference import Entry, ModelError, ModelNotFound, ModelRepository, Reload
+from wsgi_core.inference import IndexEntry, ModelError, ModelNotFound, ModelRepository, Reload
 from wsgi_core.inference.deadline import Deadline
-from wsgi_core.inference.folders import Found, find_models
+from wsgi_core.inference.folders import ModelOnDisk, find_models
 
 ROW = {"instances": [{f"x{n}": 1.0 for n in range(1, 6)}]}
 
@@ -90,9 +90,11 @@ def test_a_broken_file_is_refused_and_the_old_one_serves_on(
     for _ in range(2):  # each reload says it again
         done = repository.reload()
         assert list(done.refused) == ["identity/1"]
-        assert str(path) in done.refused["identity/1"]
+        assert str(path) in str(done.refused["identity/1"])
         assert repository.get("identity") is old
-    assert repository.index()[1] == Entry("identity", "1", "READY", inside(tmp_path, done.refused["identity/1"]))
+    assert repository.index()[1] == IndexEntry(
+        "identity", "1", "READY", inside(tmp_path, str(done.refused["identity/1"]))
+    )
     path.write_bytes(good)
     assert repository.reload() == Reload(changed=["identity/1"])
     assert repository.index()[1].reason == ""
@@ -105,9 +107,9 @@ def test_a_broken_new_version_does_not_become_the_default(repository: ModelRepos
     assert list(done.refused) == ["identity/2"]
     assert repository.get("identity").id == "identity/1"
     assert repository.index() == [
-        Entry("churn", "1", "READY", ""),
-        Entry("identity", "1", "READY", ""),
-        Entry("identity", "2", "UNAVAILABLE", inside(tmp_path, done.refused["identity/2"])),
+        IndexEntry("churn", "1", "READY", ""),
+        IndexEntry("identity", "1", "READY", ""),
+        IndexEntry("identity", "2", "UNAVAILABLE", inside(tmp_path, str(done.refused["identity/2"]))),
     ]
     with pytest.raises(ModelNotFound):
         repository.get("identity", 2)
@@ -118,7 +120,7 @@ def test_a_broken_new_version_does_not_become_the_default(repository: ModelRepos
 
 def test_a_broken_card_is_refused_and_the_old_one_serves_on(repository: ModelRepository, tmp_path: Path) -> None:
     (tmp_path / "identity" / "card.json").write_text("{", encoding="utf-8")
-    assert "not a valid model card" in repository.reload().refused["identity/1"]
+    assert "not a valid model card" in str(repository.reload().refused["identity/1"])
     assert len(repository.get("identity").predict(ROW)["predictions"]) == 1
 
 
@@ -182,7 +184,7 @@ def test_load_says_which_versions_are_refused_and_takes_the_others(repository: M
 def test_the_index_tells_what_is_served_while_the_folder_is_away(repository: ModelRepository, tmp_path: Path) -> None:
     repository.unload("identity")
     away = tmp_path.rename(tmp_path.with_name("away"))
-    assert repository.index() == [Entry("churn", "1", "READY", "")]
+    assert repository.index() == [IndexEntry("churn", "1", "READY", "")]
     with pytest.raises(ModelError, match=r"^the models cannot be listed: "):
         repository.load("churn")
     away.rename(tmp_path)
@@ -198,7 +200,7 @@ def test_a_version_that_cannot_be_read_is_refused_with_the_reason(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "is_file", is_file)
         done = repository.reload()
-    assert done.refused["churn/1"] == f"{tmp_path / 'churn' / '1'}: cannot be read: Permission denied"
+    assert str(done.refused["churn/1"]) == f"{tmp_path / 'churn' / '1'}: cannot be read: Permission denied"
     assert repository.get("churn").id == "churn/1"
     assert repository.reload() == Reload()
 
@@ -270,18 +272,18 @@ def lazy(tmp_path: Path) -> ModelRepository:
 
 
 def test_a_model_on_demand_is_loaded_when_it_is_asked_for(lazy: ModelRepository, tmp_path: Path) -> None:
-    assert (ids(lazy), lazy.waiting) == (["churn/1"], ["big", "identity"])
+    assert (ids(lazy), lazy.pending) == (["churn/1"], ["big", "identity"])
     assert lazy.get("churn").path.is_relative_to(tmp_path / "now")
-    assert lazy.index()[0] == Entry("big", "1", "UNAVAILABLE", "loaded when it is first asked for")
+    assert lazy.index()[0] == IndexEntry("big", "1", "UNAVAILABLE", "loaded with its first request")
     assert lazy.reload() == Reload()
     assert ids(lazy) == ["churn/1"]
     assert lazy.get("big").id == "big/1"
-    assert (ids(lazy), lazy.waiting) == (["big/1", "churn/1"], ["identity"])
-    assert lazy.index()[0] == Entry("big", "1", "READY", "")
+    assert (ids(lazy), lazy.pending) == (["big/1", "churn/1"], ["identity"])
+    assert lazy.index()[0] == IndexEntry("big", "1", "READY", "")
     add(tmp_path / "later", "identity", name="big", version="2")
     assert lazy.reload() == Reload(added=["big/2"])
     assert lazy.load("identity") == Reload(added=["identity/1"])
-    assert lazy.waiting == []
+    assert lazy.pending == []
 
 
 def test_it_is_loaded_once_however_many_ask_at_once(lazy: ModelRepository) -> None:
@@ -320,7 +322,7 @@ def test_a_broken_model_on_demand_is_refused_when_it_is_asked_for(
 
 def test_what_waits_can_be_unloaded(lazy: ModelRepository) -> None:
     lazy.unload("big")
-    assert lazy.waiting == ["identity"]
+    assert lazy.pending == ["identity"]
     with pytest.raises(ModelNotFound):
         lazy.get("big")
     assert lazy.reload() == Reload()
@@ -337,9 +339,9 @@ def test_models_on_demand_alone_are_none(tmp_path: Path) -> None:
 
 def test_what_is_new_in_the_folder_is_in_the_index(repository: ModelRepository, tmp_path: Path) -> None:
     add(tmp_path, "identity", version="2")
-    assert repository.index()[2] == Entry("identity", "2", "UNAVAILABLE", "new, not loaded yet")
+    assert repository.index()[2] == IndexEntry("identity", "2", "UNAVAILABLE", "new, not loaded yet")
     repository.reload()
-    assert repository.index()[2] == Entry("identity", "2", "READY", "")
+    assert repository.index()[2] == IndexEntry("identity", "2", "READY", "")
 
 
 def test_a_model_is_loaded_whoever_has_left_meanwhile(repository: ModelRepository, tmp_path: Path) -> None:
@@ -351,14 +353,14 @@ def test_a_model_is_loaded_whoever_has_left_meanwhile(repository: ModelRepositor
 def test_what_is_on_demand_and_cannot_be_read_keeps_nobody_from_serving(
     lazy: ModelRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def find(directory: Path) -> list[Found]:
+    def find(directory: Path) -> list[ModelOnDisk]:
         if directory == tmp_path / "later":
             raise PermissionError(13, "Permission denied")
         return find_models(directory)
 
     monkeypatch.setattr("wsgi_core.inference.repository.find_models", find)
     repository = ModelRepository(tmp_path / "now", on_demand=[tmp_path / "later"])
-    assert (ids(repository), repository.waiting) == (["churn/1"], [])
+    assert (ids(repository), repository.pending) == (["churn/1"], [])
     assert "Permission denied" in caplog.text
     with pytest.raises(PermissionError):
         ModelRepository(tmp_path / "now", also=[tmp_path / "later"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wsgi_core.inference import InvalidInput, ModelError, ModelNotFound, ModelRepository, default_models_dir, repository
+from wsgi_core.inference import InvalidInput, ModelError, ModelNotFound, ModelRepository, bundled, default_models_dir
 
 
 def add(models: Path, source: str, name: str = "", version: str = "1") -> Path:
@@ -40,7 +40,7 @@ def test_the_default_models_are_the_projects() -> None:
 
 
 def test_an_installed_package_brings_its_own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository, "PACKAGE", tmp_path / "wsgi_core")
+    monkeypatch.setattr(bundled, "PACKAGE", tmp_path / "wsgi_core")
     assert default_models_dir() == tmp_path / "models"
     (tmp_path / "wsgi_core" / "_models").mkdir(parents=True)
     assert default_models_dir() == tmp_path / "wsgi_core" / "_models"

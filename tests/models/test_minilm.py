@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from wsgi_core.commands.models import minilm_builder
 from wsgi_core.inference import InvalidInput, InvalidTensors, Model, ModelError, ModelRepository
-from wsgi_core.inference import minilm as builder
-from wsgi_core.inference.cache import built_models_dir
+from wsgi_core.shared.cache import built_models_dir
 
 pytest.importorskip("onnx")
+builder = minilm_builder()
 
 WIDTH, HEADS, LAYERS, WORDS, POSITIONS = 16, 4, 2, 50, 12
 
@@ -97,7 +98,7 @@ def test_a_row_of_padding_is_all_zeros(small: Model) -> None:
 
 @pytest.mark.parametrize("tokens", [[[WORDS]], [[1] * (POSITIONS + 1)]])
 def test_too_many_tokens_or_an_unknown_one_are_the_clients_fault(small: Model, tokens: list[list[int]]) -> None:
-    with pytest.raises(InvalidTensors, match="small/1 cannot take these inputs"):
+    with pytest.raises(InvalidTensors, match="small/1 cannot compute these inputs"):
         small.infer({"tokens": np.array(tokens)})
 
 

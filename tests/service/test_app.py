@@ -15,7 +15,7 @@ import flask_equiv.service
 from tests.conformance import wire
 from tests.conformance.cases import GOOD, but
 from wsgi_core import service
-from wsgi_core.inference import ModelError, default_models_dir
+from wsgi_core.inference import ModelError, OutOfMemory, default_models_dir
 
 
 @pytest.fixture(params=["wsgi_core", "flask"])
@@ -141,13 +141,29 @@ def test_an_error_nobody_thought_of_is_json_and_logged(client: Any, monkeypatch:
     model = client.application.extensions["models"].get("churn")
 
     def fail(payload: object) -> Any:
-        raise MemoryError("no memory")
+        raise RuntimeError("no words for it")
 
     monkeypatch.setattr(model, "predict", fail)
     response = client.post("/predict", json=GOOD)
     assert response.status_code == 500
     assert response.mimetype == "application/json"
-    assert "no memory" not in response.text
+    assert "no words" not in response.text
+
+
+@pytest.mark.parametrize(("error", "said"), [(OutOfMemory("send less"), "send less"), (MemoryError("0xff"), "out of")])
+def test_a_request_without_enough_memory_is_told_to_come_again(
+    client: Any, monkeypatch: pytest.MonkeyPatch, error: MemoryError, said: str
+):
+    model = client.application.extensions["models"].get("churn")
+
+    def fail(payload: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(model, "predict", fail)
+    response = client.post("/predict", json=GOOD)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert response.json["error"].startswith(said)
+    assert "0xff" not in response.text
 
 
 # The factory

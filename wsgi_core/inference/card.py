@@ -1,8 +1,8 @@
 """The model card: `models/<name>/card.json`, checked once when the models are loaded.
 
-The card says what a model is and, in the part that the service uses, what it takes (a row of features, a
-text, a small picture), within which limits, and which output to answer with. An unknown key there is an
-error: a misspelt `max` would otherwise silently be no limit at all.
+The card says what a model is. For the service it says what the model takes (a row of features, a text, a small
+picture), within which limits, and which output is the prediction. An unknown key is an error, because a misspelt `max`
+would otherwise silently be no limit.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from .errors import ModelError
+from .errors import ModelError, first_line
 
 FLOAT32_MAX = 3.4028234663852886e38
-"""The largest float32; what lies beyond would become infinite on its way into the model."""
+"""The largest float32. A larger number would become infinite on its way into the model."""
 
 RESERVED = "instances"
-"""The key that makes an object a batch, and so cannot be the name of a feature."""
+"""The key that makes an object a batch, so no feature can have this name."""
 
 
-class Part(BaseModel):
-    """A part of a card: nothing unknown, nothing converted, nothing changed later, no NaN."""
+class CardModel(BaseModel):
+    """A part of a card: no unknown keys, no conversion of values, no later changes, no NaN."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Feature(Part):
+class Feature(CardModel):
     """One number that the model takes: `min` to `max` inclusive in `unit`, or one of `allowed`.
 
-    `use` says what the model does with it where that is not what the name suggests.
+    `use` says what the model does with it if the name suggests something else.
     """
 
     name: str = Field(min_length=1)
@@ -48,17 +48,17 @@ class Feature(Part):
 
     @property
     def low(self) -> float:
-        """The smallest value that is accepted."""
+        """Return the smallest value that is accepted."""
         return -FLOAT32_MAX if self.min is None else self.min
 
     @property
     def high(self) -> float:
-        """The largest value that is accepted."""
+        """Return the largest value that is accepted."""
         return FLOAT32_MAX if self.max is None else self.max
 
     @property
     def expected(self) -> str:
-        """What is accepted, in words: `a number from 0 to 120 (months)`, `0 or 1`."""
+        """Say what is accepted: `a number from 0 to 120 (months)`, `0 or 1`."""
         if self.allowed:
             return " or ".join(f"{value:.10g}" for value in self.allowed)
         low = "" if self.min is None else f" from {self.min:.10g}"
@@ -67,13 +67,13 @@ class Feature(Part):
         return f"a number{low}{high}".replace(" up to", " to" if low else " up to") + unit
 
     def accepts(self, value: object) -> bool:
-        """Whether a value out of JSON will do: an int or a float, not a bool, within the limits."""
+        """Tell whether a JSON value is accepted: an int or a float, not a bool, within the limits."""
         if type(value) is not float and type(value) is not int:
             return False
         return self.low <= value <= self.high and (not self.allowed or value in self.allowed)
 
-    def found(self, value: object) -> str:
-        """What came in its place, in words."""
+    def describe_rejected(self, value: object) -> str:
+        """Describe the rejected value for the error message."""
         return describe(value)
 
     @model_validator(mode="after")
@@ -87,10 +87,10 @@ class Feature(Part):
         return self
 
 
-class Text(Part):
-    """A text that becomes token ids by `encoder`, whose `file` stands beside model.onnx.
+class Text(CardModel):
+    """A text that `encoder` turns into token ids. Its `file` is in the folder of model.onnx.
 
-    `max_characters` is what is accepted; of longer token lists the first `max_tokens` count.
+    `max_characters` is the longest text that is accepted. Tokens after the first `max_tokens` are ignored.
     """
 
     name: str = Field(min_length=1)
@@ -103,19 +103,19 @@ class Text(Part):
 
     @property
     def expected(self) -> str:
-        """What is accepted, in words: `a string of 1 to 5000 characters`."""
+        """Say what is accepted: `a string of 1 to 5000 characters`."""
         return f"a string of 1 to {self.max_characters} characters"
 
     def accepts(self, value: object) -> bool:
-        """Whether a value out of JSON will do."""
+        """Tell whether a JSON value is accepted."""
         return type(value) is str and 1 <= len(value) <= self.max_characters
 
-    def found(self, value: object) -> str:
-        """What came in its place, in words; of a string only how long it is."""
+    def describe_rejected(self, value: object) -> str:
+        """Describe the rejected value for the error message; of a string only its length."""
         return f"one of {len(value)}" if isinstance(value, str) else describe(value)
 
 
-class Pixels(Part):
+class Pixels(CardModel):
     """A small picture: a flat list of `height` times `width` numbers from `min` to `max`, row by row."""
 
     name: str = Field(min_length=1)
@@ -128,11 +128,11 @@ class Pixels(Part):
 
     @property
     def expected(self) -> str:
-        """What is accepted, in words: `a list of 64 numbers from 0 to 1`."""
+        """Say what is accepted: `a list of 64 numbers from 0 to 1`."""
         return f"a list of {self.height * self.width} numbers from {self.min:.10g} to {self.max:.10g}"
 
     def accepts(self, value: object) -> bool:
-        """Whether a value out of JSON will do."""
+        """Tell whether a JSON value is accepted."""
         return (
             isinstance(value, list)
             and len(value) == self.height * self.width
@@ -141,21 +141,21 @@ class Pixels(Part):
             and max(value) <= self.max
         )
 
-    def found(self, value: object) -> str:
-        """What came in its place, in words."""
+    def describe_rejected(self, value: object) -> str:
+        """Describe the rejected value for the error message."""
         return f"a list of {len(value)} values" if isinstance(value, list) else describe(value)
 
 
-class Input(Part):
-    """The tensor that takes the input, row by row: float32[N, features or pixels], or int64[N, tokens]."""
+class Input(CardModel):
+    """The tensor that takes the rows: float32[N, features or pixels], or int64[N, tokens]."""
 
     tensor: str
 
 
-class Output(Part):
-    """What is answered: one column of the tensor, or the whole row if `column` is null, under `name`.
+class Output(CardModel):
+    """The prediction, called `name`: one column of the tensor, or the whole row if `column` is null.
 
-    `labels` are the classes: of the row's columns, or, for one column, what is said below `threshold` and
+    `labels` are the classes of the row's columns. For one column they are the class below `threshold`, and the class
     from there on.
     """
 
@@ -167,7 +167,7 @@ class Output(Part):
     threshold: float = 0.5
 
     def label(self, answer: float | list[float]) -> str:
-        """The class for one answer of `Model.predict`; the card must have labels."""
+        """Return the class for one prediction of `Model.predict`. The card must have labels."""
         if isinstance(answer, list):
             return self.labels[answer.index(max(answer))]
         return self.labels[answer >= self.threshold]
@@ -180,17 +180,17 @@ class Output(Part):
 
 
 Source = Feature | Text | Pixels
-"""What a client is asked for."""
+"""One value that a client sends."""
 
 Kind = Literal["tabular", "text", "image", "embedding"]
 
 _PARTS = {"tabular": "features", "text": "text", "image": "pixels", "embedding": "text"}
 
 
-class Card(Part):
+class Card(CardModel):
     """A whole card. `evaluation`, `data`, `training` and `limits` are for people and may hold any JSON.
 
-    `kind` decides which of `features`, `text` and `pixels` is there; `max_rows` lowers the largest batch.
+    `kind` decides which of `features`, `text` and `pixels` must be given. `max_rows` lowers the largest batch.
     """
 
     name: str
@@ -218,38 +218,30 @@ class Card(Part):
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """What a client is asked for: the features, the text, or the picture."""
+        """The values that a client sends: the features, the text, or the picture."""
         one = self.text or self.pixels
         return (one,) if one else self.features
 
     @property
     def example(self) -> dict[str, Any]:
-        """One row that the model accepts, as JSON would give it, to try it with."""
+        """One row that the model accepts, as JSON has it."""
         if self.pixels:
             return {self.pixels.name: list(self.pixels.example)}
         return {source.name: source.example for source in self.sources}
 
 
 def read_card(path: Path) -> Card:
-    """Read and check a card; raises `ModelError` with everything that is wrong with it, in one line."""
+    """Return the card in a file. Raises `ModelError` with everything that is wrong with it, in one line."""
     try:
         return Card.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"{path}: the model card cannot be read: {error.strerror}") from error
+        raise ModelError(f"the model card cannot be read: {error.strerror}", path) from error
     except ValidationError as error:
-        raise ModelError(f"{path}: not a valid model card: {_one_line(error)}; mend or remove it") from error
-
-
-def _one_line(error: ValidationError) -> str:
-    """`features.0.max: Input should be a valid number; ...`"""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(
-        ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]])) for problem in problems
-    )
+        raise ModelError(f"not a valid model card: {first_line(error)}; mend or remove it", path) from error
 
 
 def describe(value: object) -> str:
-    """A JSON value in a few words. Text is never repeated: it may be long, and it may be anything."""
+    """Describe a JSON value in a few words. Text is never repeated, because it may be long and contain anything."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

@@ -1,28 +1,32 @@
-"""Look through a model repository and tell everything that is wrong with it, not just the first of it."""
+"""A check of a model repository that names everything that is wrong with it, not only the first problem."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ModelError
-from .folders import CARD, MODEL, find_models, is_version, subfolders
+from .folders import CARD, MODEL, find_models, is_hidden, is_version, subfolders
 from .model import Model
 from .repository import load_model
+from .settings import DEFAULTS, RuntimeSettings
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What can be served, what is wrong (each a line: what, where, what to do), and what is worth knowing."""
+    """The models that can be served, the problems (each a line: what, where, what to do), and further remarks."""
 
     models: list[Model]
     problems: list[str]
     remarks: list[str]
 
 
-def check_repository(directory: Path) -> Report:
-    """Load every version of every model below a folder, and look at what else lies there."""
+def check_repository(
+    directory: Path, settings: RuntimeSettings = DEFAULTS, own_settings: Mapping[str, RuntimeSettings] | None = None
+) -> Report:
+    """Load every version of every model below a folder, and look at every other folder in it."""
+    own = own_settings or {}
     report = Report([], [], [])
     try:
         found = find_models(directory)
@@ -31,19 +35,24 @@ def check_repository(directory: Path) -> Report:
         return Report([], [str(error)], [])
     for each in found:
         try:
-            report.models.append(load_model(each))
+            report.models.append(load_model(each, settings=settings.overridden(own.get(each.name))))
         except ModelError as error:
             report.problems.append(str(error))
     if not found:
         report.problems.append(f"{directory}: no model here; expected <name>/<version>/{MODEL}")
     for folder in folders:
-        report.problems.extend(_misplaced(folder))
-    report.remarks.extend(_remarks(report.models))
+        misplaced = [] if is_hidden(folder) else list(_misplaced(folder))
+        report.problems.extend(misplaced)
+        report.remarks.extend(_passed_over(folder, bool(misplaced)))
+    for model in report.models:
+        report.remarks.extend(f"{model.path}: {warning}" for warning in model.warnings)
+        if model.card is None:
+            report.remarks.append(f"{model.path}: no {CARD}, so it takes tensors only")
     return report
 
 
 def _misplaced(folder: Path) -> Iterator[str]:
-    """Files that look like models but will never be looked at."""
+    """Yield a line for each file that looks like a model but is never loaded."""
     for path in sorted(folder.glob("*.onnx")):
         yield f"{path}: not inside a version; move it to {folder.name}/1/{MODEL}"
     for inner in subfolders(folder):
@@ -54,8 +63,15 @@ def _misplaced(folder: Path) -> Iterator[str]:
             yield f"{models[0]}: must be called {MODEL}"
 
 
-def _remarks(models: list[Model]) -> Iterator[str]:
-    """What is not wrong but may not be meant."""
-    for model in models:
-        if model.card is None:
-            yield f"{model.path}: no {CARD}, so it takes raw tensors alone"
+def _passed_over(folder: Path, has_problem: bool) -> Iterator[str]:
+    """Yield a line for each folder that is not loaded and has no problem of its own."""
+    if is_hidden(folder):
+        yield f"{folder}: passed over, because its name begins with {folder.name[0]!r}"
+        return
+    inner = [each for each in subfolders(folder) if not is_version(each.name)]
+    if len(inner) == len(subfolders(folder)) and not has_problem and not (folder / CARD).exists():
+        yield f"{folder}: passed over, because it has no version; expected {folder.name}/1/{MODEL}"
+        return
+    for each in inner:
+        if not any(each.glob("*.onnx")):
+            yield f"{each}: passed over, because {each.name!r} is not a version"

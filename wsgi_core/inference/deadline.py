@@ -1,7 +1,7 @@
-"""A limit on the time of model runs: whoever answers a request sets it, the runs below it obey it.
+"""A limit on the time of model runs. The code that answers a request sets it, and the runs below obey it.
 
-A run cannot be interrupted from its own thread, which is inside the runtime. A watcher looks at the runs that
-go on and tells onnxruntime to stop those whose time is over or that nobody waits for any more.
+A run cannot be interrupted from its own thread, which is inside onnxruntime. A watcher thread checks the active runs
+and tells onnxruntime to end a run whose time is over or whose client has gone.
 """
 
 from __future__ import annotations
@@ -13,29 +13,42 @@ from contextvars import ContextVar, Token
 from functools import cache
 from typing import Any
 
-# How often the watcher looks, in seconds: so much later than its deadline may a run be stopped.
+from .runtime import import_runtime
+
+# The watcher's interval in seconds. A run may end this much later than its deadline.
 TICK = 0.01
 
 
-class Stopped(Exception):
-    """A model run was given up. `left`: because the client has gone, otherwise because its time was over."""
+class RunStopped(Exception):
+    """A model run was ended before its result."""
 
-    def __init__(self, left: bool) -> None:
-        super().__init__("the client has left" if left else "the time for this request was over")
-        self.left = left
+
+class DeadlineExceeded(RunStopped):
+    """The time for the request was over."""
+
+    def __init__(self) -> None:
+        super().__init__("the time for this request is over")
+
+
+class Cancelled(RunStopped):
+    """The client closed its connection."""
+
+    def __init__(self) -> None:
+        super().__init__("the client closed the connection")
 
 
 class Deadline:
-    """As a context manager: until when the model runs inside it may take, and who tells that nobody waits any more.
+    """A context manager that limits the model runs inside it.
 
-    `at` is a time of `time.monotonic()`; `gone`, which must be quick, is asked every `TICK` while a run goes on.
+    at: when they must end, as a time of `time.monotonic()`
+    is_cancelled: tells whether the client has gone; called every `TICK` during a run, so it must be quick
     """
 
-    __slots__ = ("_token", "at", "gone")
+    __slots__ = ("_token", "at", "is_cancelled")
 
-    def __init__(self, at: float, gone: Callable[[], bool] | None = None) -> None:
+    def __init__(self, at: float, is_cancelled: Callable[[], bool] | None = None) -> None:
         self.at = at
-        self.gone = gone
+        self.is_cancelled = is_cancelled
 
     def __enter__(self) -> None:
         self._token: Token[Deadline | None] = current.set(self)
@@ -44,20 +57,20 @@ class Deadline:
         current.reset(self._token)
 
     def check(self) -> None:
-        """Raise `Stopped` if it makes no sense to go on."""
-        if self.gone is not None and self.gone():
-            raise Stopped(left=True)
+        """Raise `Cancelled` or `DeadlineExceeded` if a run should not go on."""
+        if self.is_cancelled is not None and self.is_cancelled():
+            raise Cancelled
         if time.monotonic() >= self.at:
-            raise Stopped(left=False)
+            raise DeadlineExceeded
 
 
 current: ContextVar[Deadline | None] = ContextVar("wsgi_core.inference.deadline", default=None)
 
 
 class _Watcher:
-    """Stops runs. Its thread sleeps while there is none; a run only enters a table and leaves it again.
+    """Ends runs. Its thread sleeps while no run is active; a run only enters a table and leaves it again.
 
-    runs: the options of each run, through which it is stopped, and its deadline
+    runs: the options of each run, through which it is ended, and its deadline
     """
 
     def __init__(self) -> None:
@@ -67,7 +80,7 @@ class _Watcher:
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """See to it that the thread looks; after a fork there is none and another is started."""
+        """Make the thread check the runs. After a fork there is no thread, so another one is started."""
         self.awake.set()
         with self._start:
             if self._thread is None or not self._thread.is_alive():
@@ -81,11 +94,11 @@ class _Watcher:
             for options, deadline in self.runs.copy().items():
                 try:
                     deadline.check()
-                except Stopped:
+                except RunStopped:
                     options.terminate = True
             if not self.runs:
                 self.awake.clear()
-                if self.runs:  # one came in between, which saw the event still set
+                if self.runs:  # a run was added meanwhile and saw the event still set
                     self.awake.set()
 
 
@@ -94,14 +107,11 @@ _watcher = _Watcher()
 
 @cache
 def _options_class() -> Any:
-    """RunOptions of onnxruntime, which takes long to import and is there when the first model is."""
-    from onnxruntime import RunOptions
-
-    return RunOptions
+    return import_runtime().RunOptions
 
 
 def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
-    """`session.run` within the deadline that holds here, if one does. Raises `Stopped`, or what the run raises."""
+    """Call `session.run` within the current deadline, if there is one. Raises `RunStopped`, or what the run raises."""
     deadline = current.get()
     if deadline is None:
         results: list[Any] = session.run(outputs, feed)

@@ -1,8 +1,8 @@
-"""From a drawn or uploaded picture to the 8 by 8 pixels that the digits model was trained on.
+"""The conversion of a drawn or uploaded picture to the 8 by 8 pixels that the digits model was trained on.
 
-The model's data came about so: a digit on a form became a bitmap of 32 by 32 dots, cropped to the digit, which fills
-the height, with strokes about as wide on every form; then the dots in each block of 4 by 4 were counted. A drawing
-gets the same treatment here, or the model would see what it has never seen.
+The model's data was made this way: a digit on a form became a bitmap of 32 by 32 dots, cropped so that the digit fills
+the height. The strokes are about as wide on every form. Then the dots in each block of 4 by 4 were counted. A drawing
+is converted in the same way, because the model knows no other pictures.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 SIDE = 32
 BLOCK = 4
 MAX_SIDE = 4096
-"""The largest drawing, in pixels a side."""
+"""The largest height and width of a drawing, in pixels."""
 MAX_JSON_SIDE = 256
-"""The same for one that comes as JSON."""
+"""The same limit for a drawing in JSON."""
 WHITE = 255
-"""The lightest shade there, the darkest being 0."""
+"""The lightest shade in JSON. The darkest is 0."""
 
 USUAL_INK = 0.3
 """The share of black dots in the digits of the data: half of them have from 0.28 to 0.33, nearly all 0.25 to 0.36."""
 
 CONTRAST = 0.35
-"""So far from paper to the darkest ink a pixel has to be, to count as ink."""
+"""The part of the way from paper to the darkest ink at which a pixel counts as ink."""
 
 MAX_WIDTH = 24
 """Digits of the data leave the outermost columns free."""
@@ -41,10 +41,10 @@ Bitmap = NDArray[np.bool_]
 
 
 def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
-    """A picture as the model takes it: numbers[H, W] in, dark on light or light on dark; float32[1, 64] of 0 to 1 out.
+    """Return a picture as the model takes it: numbers[H, W] in, float32[1, 64] from 0 to 1 out.
 
-    Any size up to `MAX_SIDE`, any scale of numbers, the digit anywhere. Raises `InvalidFeatures` if that is no
-    picture or there is no ink.
+    The picture may be dark on light or light on dark, of any size up to `MAX_SIDE` and any scale of numbers, with the
+    digit anywhere. Raises `InvalidFeatures` if it is not a picture or has no ink.
     """
     ink = _find_ink(drawing)
     bitmap = _thicken(_centre(_scale(_crop(ink))))
@@ -54,10 +54,10 @@ def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def recognise(model: Model, payload: object) -> dict[str, Any]:
-    """What `{"drawing": [[0, 255, ...], ...]}` shows: digit, probabilities, the pixels that the model saw, its version.
+    """Return the digit that `{"drawing": [[0, 255, ...], ...]}` shows, probabilities, pixels and the model's version.
 
-    Raises `InvalidInput` or `InvalidFeatures` for what is no drawing, and `InvalidInput` if the model takes no pictures
-    of 8 by 8 pixels.
+    Raises `InvalidInput` or `InvalidFeatures` if the payload is not a drawing, and `InvalidInput` if the model does not
+    take pictures of 8 by 8 pixels.
     """
     pixels = _pixels_of(model)
     with timing.phase("validate"):
@@ -73,7 +73,7 @@ def recognise(model: Model, payload: object) -> dict[str, Any]:
 
 
 def _pixels_of(model: Model) -> Pixels:
-    """How the model calls its pixels; raises `InvalidInput` if it is not one for drawings."""
+    """Return the model's description of its pixels. Raises `InvalidInput` if it does not take drawings."""
     card = model.card
     side = SIDE // BLOCK
     if card and card.pixels and card.pixels.height == card.pixels.width == side and card.output.column is None:
@@ -82,10 +82,10 @@ def _pixels_of(model: Model) -> Pixels:
 
 
 def read_drawing(payload: object) -> NDArray[np.generic]:
-    """The rows of shades in `{"drawing": [[0, 255, ...], ...]}` as numbers[H, W].
+    """Return the rows of shades in `{"drawing": [[0, 255, ...], ...]}` as numbers[H, W].
 
-    Raises `InvalidInput` if there is no drawing, `InvalidFeatures` if it is not made of up to `MAX_JSON_SIDE` rows, all
-    as long, of numbers from 0 to `WHITE`.
+    Raises `InvalidInput` if there is no drawing, `InvalidFeatures` if it does not have up to `MAX_JSON_SIDE` rows of
+    one length with numbers from 0 to `WHITE`.
     """
     if not isinstance(payload, dict) or "drawing" not in payload:
         raise InvalidInput('expected an object with a "drawing"')
@@ -102,7 +102,7 @@ def read_drawing(payload: object) -> NDArray[np.generic]:
 
 
 def _find_ink(drawing: NDArray[np.generic]) -> Bitmap:
-    """Where the ink is: what differs from the paper, of which there is more."""
+    """Return a mask of the ink pixels. The more frequent shade is the paper."""
     if drawing.ndim != 2 or not drawing.size > 0 or max(drawing.shape) > MAX_SIDE or drawing.dtype.kind not in "biuf":
         raise _refusal(f"must be rows of numbers, at most {MAX_SIDE} pixels a side")
     numbers = drawing.astype(np.float32)
@@ -119,15 +119,15 @@ def _refusal(message: str) -> InvalidFeatures:
 
 
 def _crop(ink: Bitmap) -> Bitmap:
-    """The smallest part that has all the ink."""
+    """Return the smallest part of the picture that has all the ink."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _scale(ink: Bitmap) -> Bitmap:
-    """As high as the bitmap, in proportion, but no wider than `MAX_WIDTH`.
+    """Return the digit as high as the bitmap, in proportion, but no wider than `MAX_WIDTH`.
 
-    A dot is ink if a third of what it covers is: thin strokes live through it.
+    A dot is ink if a third of the pixels that it covers are ink, so that thin strokes are kept.
     """
     height, width = ink.shape
     wide = min(MAX_WIDTH, max(1, round(SIDE * width / height)))
@@ -135,7 +135,7 @@ def _scale(ink: Bitmap) -> Bitmap:
 
 
 def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """float64[count, W] from float64[H, W]: the mean over each of `count` equal bands of rows."""
+    """Return float64[count, W] for float64[H, W]: the mean over each of `count` equal bands of rows."""
     sums = np.vstack([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
     edges = np.linspace(0, len(values), count + 1)
     whole = np.minimum(edges.astype(int), len(values) - 1)
@@ -145,7 +145,7 @@ def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 
 def _centre(ink: Bitmap) -> Bitmap:
-    """In the middle of a bitmap of 32 by 32."""
+    """Return a bitmap of 32 by 32 with the digit in the middle."""
     bitmap = np.zeros((SIDE, SIDE), np.bool_)
     left = (SIDE - ink.shape[1]) // 2
     bitmap[:, left : left + ink.shape[1]] = ink
@@ -153,7 +153,7 @@ def _centre(ink: Bitmap) -> Bitmap:
 
 
 def _thicken(bitmap: Bitmap) -> Bitmap:
-    """With strokes as wide as in the data: a dot wider on all sides, as often as that comes closer to it."""
+    """Return the bitmap with strokes as wide as in the data: one dot wider on all sides while that comes closer."""
     while bitmap.any():
         wider = bitmap.copy()
         wider[1:] |= bitmap[:-1]

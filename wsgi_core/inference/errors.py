@@ -1,28 +1,47 @@
-"""What can go wrong around a model, in the words that a client or an operator gets to read.
+"""The errors of the models, in words for a client or an operator.
 
-Two families: `ModelError` and `ModelNotFound` are about the models on the disk, `InputError` is about what
-a client sent. None of them knows of HTTP; the service chooses the status.
+`ModelError` and `ModelNotFound` are about the models on the disk. `InputError` is about the data that a client sent.
+`OutOfMemory` is about the machine. None of them knows HTTP: the service chooses the status.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+_LONGEST = 200
+_LONGEST_NAME = 100
 
 
 class ModelError(Exception):
-    """A model cannot be served. The text is one line: what is wrong, where, and what to do."""
+    """A model that cannot be served. `reason` is one line that says what is wrong and what to do.
+
+    `path` is the file or folder that is to blame. The text of the error begins with it. A client gets
+    `ModelRepository.inside(error)` instead, because a path of the machine is not for clients.
+    """
+
+    def __init__(self, reason: str, path: Path | None = None) -> None:
+        super().__init__(reason if path is None else f"{path}: {reason}")
+        self.reason = reason
+        self.path = path
 
 
 class ModelNotFound(LookupError):
-    """No model of this name, or no such version of it, in the repository."""
+    """The repository has no model of this name, or no such version of it."""
+
+
+class OutOfMemory(MemoryError):
+    """The model needs more memory for these inputs than the machine has left."""
 
 
 class InputError(ValueError):
-    """What a client sent does not fit the model.
+    """The input does not fit the model.
 
-    `message` is one line for people; `fields` says the same by field, for programs: a list of
-    `{"field": "tenure_months", "message": "..."}`, in which a row of a batch shows in the name of the field
-    (`instances[3].tenure_months`). It is empty where no single field is to blame.
+    `message` is one line for people. `fields` says the same for programs, as a list of
+    `{"field": "tenure_months", "message": "..."}`. A row of a batch is part of the field's name
+    (`instances[3].tenure_months`). The list is empty if no single field is to blame.
     """
 
     def __init__(self, message: str, fields: Sequence[dict[str, str]] = ()) -> None:
@@ -32,21 +51,40 @@ class InputError(ValueError):
 
 
 class InvalidInput(InputError):
-    """Not an object of features, nor a list of such objects, or too many of them."""
+    """The payload is not an object of features and not a list of such objects, or it has too many rows."""
 
 
 class MissingFeatures(InputError):
-    """At least one feature is not there; the message names all that are missing."""
+    """At least one feature is missing. The message names every missing feature."""
 
 
 class InvalidFeatures(InputError):
-    """Every feature is there, but some value is not what the card asks for; the message names all of them."""
+    """A value is not what the card asks for. The message names every such value."""
 
 
 class InvalidTensors(InputError):
-    """Raw tensors that do not fit the model's signature; the message names all that is wrong with them."""
+    """The tensors do not fit the model's signature. The message names everything that is wrong with them."""
+
+
+class InvalidRequest(InputError):
+    """The request, or a part of it, breaks the rules of the Open Inference Protocol."""
+
+
+def quoted(text: str) -> str:
+    """Return a name that a client chose, in quotes and never longer than a line."""
+    return repr(text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}...")
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line of at most 200 characters."""
-    return " ".join(f"{error}".split())[:200] or type(error).__name__
+    """Return what an error says in one line, without the paths that an OSError repeats.
+
+    A ValidationError becomes `features.0.max: Input should be a valid number; ...`, in full. Every other error is cut
+    after 200 characters.
+    """
+    if isinstance(error, ValidationError):
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        return "; ".join(
+            ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]])) for problem in problems
+        )
+    said = error.strerror if isinstance(error, OSError) else None
+    return " ".join(f"{said or error}".split())[:_LONGEST] or type(error).__name__

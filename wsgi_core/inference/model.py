@@ -1,16 +1,15 @@
 """One model: its session, its signature, its card, and the ways of asking it.
 
-A session is made once and shared by all threads: `run` gives up the interpreter lock, and nothing in it
-is changed by a run. It computes in the thread that calls it, for with trees as small as these handing work to
-other threads costs more than the work.
+A session is made once and shared by all threads: `run` releases the GIL, and no run changes the session. By default a
+run computes in the thread that calls it, because for small models handing work to other threads costs more than the
+work.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,18 +19,13 @@ from numpy.typing import NDArray
 
 from . import timing
 from .card import Card
-from .deadline import Deadline, Stopped, run_session
-from .declared import declare, read_row
-from .errors import InvalidInput, InvalidTensors, ModelError, first_line
+from .deadline import Deadline, RunStopped, run_session
+from .errors import InvalidInput, InvalidTensors, ModelError, OutOfMemory, first_line
+from .input_model import build_input_model, read_row
+from .runtime import BFloat16Session, first_choice, is_out_of_memory, nodes_by_provider, open_session, reason_of
 from .schema import MAX_ROWS, make_schema
-from .tensors import TensorSpec, check_feed, read_spec, zeros
-
-# NOTE: onnxruntime looks at this when it is imported, and would otherwise write a device id and a database
-# into the user's cache folder. Its own disable_telemetry_events() comes too late for that.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-# Not what a client did wrong either: that is raised, and answered.
-FATAL_ONLY = 4
+from .settings import DEFAULTS, RuntimeSettings
+from .tensors import TensorSpec, Unserved, check_feed, read_spec, zeros
 
 
 class Model:
@@ -39,22 +33,37 @@ class Model:
 
     Model: name, version, id, path, card
     What a row is, by the card: schema, input_type (a pydantic type; both None without a card)
-    Signature: inputs, outputs
+    Signature: inputs (those with a default too), outputs, unserved (what the protocol cannot carry)
     What the card names, by default the first: input_name, output_name
+    Where it runs: nodes (how many nodes of its graph each execution provider runs)
     """
 
-    def __init__(self, name: str, version: str, path: Path, card: Card | None, max_rows: int = MAX_ROWS) -> None:
-        """Load and run it once. Raises `ModelError` if the file is no model or does not fit the card."""
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        path: Path,
+        card: Card | None,
+        max_rows: int = MAX_ROWS,
+        settings: RuntimeSettings = DEFAULTS,
+    ) -> None:
+        """Load the model and run it once. Raises `ModelError` if the file is not a model or does not fit the card."""
         self.name = name
         self.version = version
         self.id = f"{name}/{version}"
         self.path = path
         self.card = card
+        self.settings = settings
         self.schema = make_schema(card, path.parent, max_rows) if card else None
-        self.input_type = declare(card) if card else None
-        self._session = open_session(path)
-        self.inputs, self.outputs = self._signature()
+        self.input_type = build_input_model(card) if card else None
+        self._session = open_session(path, settings)
+        self.nodes = nodes_by_provider(self._session)
+        self.inputs, self.outputs, self.unserved = self._signature()
         self._specs = {spec.name: spec for spec in self.inputs}
+        self._without_value = {spec.name: None for spec in self.inputs if spec.without_value}
+        self._from_maps = {spec.name for spec in self.outputs if spec.from_maps}
+        if any(spec.datatype == "BF16" for spec in [*self.inputs, *self.outputs]):
+            self._session = BFloat16Session(self._session)
         self.input_name, self.output_name = self._tensors()
         self._outputs = [self.output_name]
         self._ran: Callable[[str, str, float], None] = _not_counted
@@ -64,21 +73,37 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.id}>"
 
-    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """The output tensor that the card names (without a card: the first one) for float32[N, M].
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the card has the two classes of one probability, so that `classify` works."""
+        output = self.card.output if self.card else None
+        return bool(output and output.labels and output.column is not None)
 
-        Token ids (int64[N, M]) instead for a model of texts. A batch of another type or width raises onnxruntime's
-        own `InvalidArgument`; `infer` is for input that nobody has checked yet.
+    @property
+    def warnings(self) -> list[str]:
+        """What an operator should know: parts that are not served, and a provider that does not run the model."""
+        lines = [str(each) for each in self.unserved]
+        wanted = first_choice(self.settings)
+        if wanted not in self.nodes:
+            lines.append(f"{wanted} runs no part of it; it fell back to {', '.join(self.nodes)}")
+        return lines
+
+    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the output tensor that the card names (without a card: the first one) for float32[N, M].
+
+        A model of texts takes token ids (int64[N, M]) instead. A batch of another type or width raises onnxruntime's
+        own `InvalidArgument`. `infer` is for input that has not been checked yet.
         """
         output: NDArray[np.float32] = self._run(self._outputs, {self.input_name: batch})[0]
         return output
 
     def predict(self, payload: object) -> dict[str, Any]:
-        """Answer what JSON gave: an object of features, a list of objects, or that list under `instances`.
+        """Return the prediction for a JSON payload: an object of features, a list of objects, or such `instances`.
 
         One object: `{"churn_probability": 0.64, "model_version": "churn/1"}`. A batch:
         `{"predictions": [0.64, ...], "model_version": "churn/1"}`, in the order of the rows, from one run.
-        Raises an `InputError` that names whatever is wrong with the payload.
+        Raises an `InputError` that names whatever is wrong with the payload, or the rows for which the model answers
+        NaN or infinity, which JSON cannot hold.
         """
         if self.schema is None or self.card is None:
             raise InvalidInput(f"{self.id} has no card that says which features it takes")
@@ -88,17 +113,26 @@ class Model:
         finally:
             timing.add("validate", perf_counter() - start)
         column = self.card.output.column
-        output = self.run(batch)
-        if is_batch:
-            answers = output.tolist() if column is None else output[:, column].tolist()
-            return {"predictions": answers, "model_version": self.id}
-        answer = output[0].tolist() if column is None else output.item(column)
-        return {self.card.output.name: answer, "model_version": self.id}
+        output = self._run_batch(batch)
+        if not is_batch:
+            answer = output[0].tolist() if column is None else output.item(column)
+            if column is None or not math.isfinite(answer):
+                self._check_finite(output)
+            return {self.card.output.name: answer, "model_version": self.id}
+        self._check_finite(output)
+        answers = output.tolist() if column is None else output[:, column].tolist()
+        return {"predictions": answers, "model_version": self.id}
+
+    def classify(self, row: dict[str, Any]) -> tuple[str, float]:
+        """Return the class of a valid row, and the probability of the second class (approved, positive)."""
+        assert self.card is not None
+        probability: float = self.predict(row)[self.card.output.name]
+        return self.card.output.label(probability), probability
 
     def read_row(self, payload: object) -> dict[str, Any]:
-        """One row out of JSON, checked, with nothing but what the card asks for.
+        """Return one row of a JSON payload, checked, with nothing but what the card asks for.
 
-        Raises `InvalidFeatures` with all that is missing or wrong, `InvalidInput` if the model has no card.
+        Raises `InvalidFeatures` with everything that is missing or wrong, `InvalidInput` if the model has no card.
         """
         if self.card is None or self.input_type is None:
             raise InvalidInput(f"{self.id} has no card that says which features it takes")
@@ -106,35 +140,75 @@ class Model:
             return read_row(self.card, self.input_type, payload)
 
     def infer(self, feed: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-        """The named outputs (by default all) for raw tensors, which are checked against the signature.
+        """Return the named outputs (by default all) for tensors, which are checked against the signature.
 
+        An ONNX `optional` that has no value is left out of the result.
         Raises `InvalidTensors` that names every input that is unknown, missing, or of another type or shape, an
-        output that the model does not have, or what the model itself said against the values.
+        output that the model does not have, or what onnxruntime says against the values; `OutOfMemory`.
         """
         with timing.phase("validate"):
             names = self._wanted(outputs)
             checked = check_feed(self._specs, feed)
             self._check_rows(checked)
         try:
-            results = self._run(names, checked)
-        except Stopped:
+            results = self._run(names, {**self._without_value, **checked} if self._without_value else checked)
+        except RunStopped:
             raise
-        except Exception as error:  # its exceptions have no common class but this one
-            raise InvalidTensors(f"{self.id} cannot take these inputs: {_status(error)}") from error
-        return dict(zip(names, results, strict=True))
+        except Exception as error:  # onnxruntime's exceptions have no common base but this one
+            self._refuse_memory(error)
+            raise InvalidTensors(f"{self.id} cannot compute these inputs: {reason_of(error)}") from error
+        return {name: result for name, result in zip(names, results, strict=True) if result is not None}
 
     def _run(self, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
         start = perf_counter()
         results = run_session(self._session, outputs, feed)
         self._ran(self.name, self.version, perf_counter() - start)
+        if self._from_maps:
+            return [self._from_map(name, result) for name, result in zip(outputs, results, strict=True)]
         return results
 
+    def _run_batch(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """Return `run(batch)`. Raises `OutOfMemory` or `InvalidInput` in place of onnxruntime's error."""
+        try:
+            return self.run(batch)
+        except RunStopped:
+            raise
+        except Exception as error:
+            self._refuse_memory(error)
+            raise InvalidInput(f"{self.id} cannot compute this input: {reason_of(error)}") from error
+
+    def _refuse_memory(self, error: Exception) -> None:
+        """Raise `OutOfMemory` if an error says that memory could not be had."""
+        if is_out_of_memory(error):
+            raise OutOfMemory(
+                f"{self.id} needs more memory for these inputs than the machine has left; send fewer rows at once"
+            ) from error
+
+    def _check_finite(self, output: NDArray[np.float32]) -> None:
+        """Raise `InvalidInput` that names the first row with NaN or infinity."""
+        if np.isfinite(output).all():
+            return
+        row = int(np.flatnonzero(~np.isfinite(output.reshape(len(output), -1)).all(axis=1))[0])
+        raise InvalidInput(f"{self.id} answers row {row} with NaN or infinity, which JSON cannot hold")
+
+    def _from_map(self, name: str, result: Any) -> Any:
+        """Return the probabilities of a classifier (a map from class to probability for each row) as float32[N, K]."""
+        if name not in self._from_maps:
+            return result
+        spec = next(spec for spec in self.outputs if spec.name == name)
+        if result and not spec.labels:
+            labels = tuple(result[0])
+            known = replace(spec, labels=labels, shape=(-1, len(labels)))
+            self.outputs = [known if each is spec else each for each in self.outputs]
+            spec = known
+        return np.array([list(row.values()) for row in result], np.float32).reshape(len(result), len(spec.labels))
+
     def _wanted(self, outputs: Sequence[str] | None) -> list[str]:
-        """The names of the outputs to compute; none named means all."""
+        """Return the names of the outputs to compute; none named means all."""
         known = [spec.name for spec in self.outputs]
         unknown = [name for name in outputs or () if name not in known]
         if unknown:
-            fields = [{"field": name, "message": "is no output of this model"} for name in unknown]
+            fields = [{"field": name, "message": "is not an output of this model"} for name in unknown]
             raise InvalidTensors(f"{self.id} has no output {', '.join(map(repr, unknown))}; it has {known}", fields)
         return list(outputs) if outputs else known
 
@@ -146,90 +220,67 @@ class Model:
             if rows > limit:
                 raise InvalidTensors(f"{self.id} takes at most {limit} rows at once, got {rows}")
 
-    def _signature(self) -> tuple[list[TensorSpec], list[TensorSpec]]:
-        """Inputs and outputs; outputs that are no tensors (sequences, maps) are left out."""
-        inputs = [(tensor, read_spec(tensor)) for tensor in self._session.get_inputs()]
-        outputs = [spec for tensor in self._session.get_outputs() if (spec := read_spec(tensor))]
-        if not inputs:
-            raise ModelError(f"{self.path}: the model takes no input")
-        for tensor, spec in inputs:
-            if spec is None:
-                raise ModelError(f"{self.path}: the input {tensor.name!r} is a {tensor.type}, which cannot be sent")
-        if not outputs:
-            raise ModelError(f"{self.path}: no output is a tensor; export it without ZipMap")
-        return [spec for _, spec in inputs if spec], outputs
+    def _signature(self) -> tuple[list[TensorSpec], list[TensorSpec], list[Unserved]]:
+        """Return inputs, outputs, and what the protocol cannot carry. Raises `ModelError` if the rest is not enough."""
+        inputs = [read_spec(tensor, "input") for tensor in self._session.get_inputs()]
+        defaults = [
+            read_spec(tensor, "input", has_default=True) for tensor in self._session.get_overridable_initializers()
+        ]
+        outputs = [read_spec(tensor, "output") for tensor in self._session.get_outputs()]
+        if not inputs and not defaults:
+            raise ModelError("the model takes no input", self.path)
+        for spec in inputs:
+            if isinstance(spec, Unserved):
+                raise ModelError(f"{spec}, and the model does not run without it", self.path)
+        if not (served := _served(outputs)):
+            raise ModelError("; ".join(map(str, outputs)) or "the model has no output", self.path)
+        unserved = [each for each in [*defaults, *outputs] if isinstance(each, Unserved)]
+        return _served([*inputs, *defaults]), served, unserved
 
     def _tensors(self) -> tuple[str, str]:
-        """The names of the input and the output; the card's, if the graph has them."""
-        inputs = [spec.name for spec in self.inputs]
+        """Return the names of the input and the output: the card's, if the graph has them."""
+        needed = [spec.name for spec in self.inputs if not spec.optional]
         outputs = [spec.name for spec in self.outputs]
         if self.card is None:
-            return inputs[0], outputs[0]
+            return self.inputs[0].name, outputs[0]
         wanted = self.card.input.tensor, self.card.output.tensor
-        if inputs != [wanted[0]] or wanted[1] not in outputs:
+        if needed != [wanted[0]] or wanted[1] not in outputs:
             raise ModelError(
-                f"{self.path}: the card wants input {wanted[0]!r} and output {wanted[1]!r}, "
-                f"the file has {inputs} and {outputs}; the card and the file do not belong together"
+                f"the card wants input {wanted[0]!r} and output {wanted[1]!r}, "
+                f"the file has {needed} and {outputs}; the card and the file do not belong together",
+                self.path,
             )
         return wanted
 
     def _warm_up(self) -> None:
-        """Run once, so that the first client does not wait for what the runtime puts off until then.
+        """Run once, so that the first client does not wait for what onnxruntime defers until then.
 
-        Whoever asked for the model to be loaded may have left by now; that says nothing about the model.
+        The client that caused the load may have gone by now. That says nothing about the model, so it is ignored.
         """
-        if self.card is None:
-            _try_zeros(self._session, self.inputs)
-            return
-        try:
-            with Deadline(math.inf):
+        with Deadline(math.inf):
+            if self.card is None or self._from_maps:
+                self._try_zeros()
+            if self.card is None:
+                return
+            try:
                 self.predict(self.card.example)
                 self.predict([self.card.example] * 2)
-        except Exception as error:
-            raise ModelError(f"{self.path}: does not run with its card: {first_line(error)}") from error
+            except Exception as error:
+                reason = first_line(error) if isinstance(error, InvalidInput) else reason_of(error)
+                raise ModelError(f"does not run with its card: {reason}", self.path) from error
+
+    def _try_zeros(self) -> None:
+        """Run with zeros of the declared type, because the input of a model without a card can only be guessed."""
+        feed = {spec.name: zeros(spec) for spec in self.inputs if not spec.optional}
+        try:
+            self._run([spec.name for spec in self.outputs], {**self._without_value, **feed})
+        except Exception:
+            return  # the guess was wrong, which says nothing about the model: its first request will be slower
 
 
-def open_session(path: Path) -> Any:
-    """A quiet one-thread session; raises `ModelError` if the file cannot be read or is no model."""
-    onnxruntime = _import_runtime()
-    onnxruntime.set_default_logger_severity(FATAL_ONLY)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = FATAL_ONLY
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common class but this one
-        raise ModelError(
-            f"{path}: not a model that can be loaded: {first_line(error)}; build it again or remove it"
-        ) from error
+def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
+    return [spec for spec in specs if isinstance(spec, TensorSpec)]
 
 
 def _not_counted(name: str, version: str, seconds: float) -> None:
-    """What a run before the model is ready counts for."""
-
-
-def _import_runtime() -> Any:
-    """onnxruntime, imported with the first model; `ModelError` if the machine lacks what it needs."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ModelError(
-            f"onnxruntime cannot be imported: {first_line(error)}; install it with pip "
-            "(Windows: a recent Visual C++ runtime too, as in pip's msvc-runtime)"
-        ) from error
-    return onnxruntime
-
-
-def _status(error: Exception) -> str:
-    """What onnxruntime says against the input, without its own source paths and its log codes."""
-    text = " ".join(f"{error}".split()).rpartition("Status Message: ")[2]
-    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |\S+\.(?:cc|h):\d+\s", "", text)[:200]
-
-
-def _try_zeros(session: Any, inputs: Sequence[TensorSpec]) -> None:
-    """Warm up a model without a card, whose input can only be guessed: zeros of the declared type."""
-    try:
-        session.run(None, {spec.name: zeros(spec) for spec in inputs})
-    except Exception:
-        return  # the guess was wrong, which says nothing about the model: its first request will be slower
+    """Ignore a run that is made before the model is ready."""

@@ -1,7 +1,7 @@
-"""From what JSON gave to the tensor that a model takes, checked against the model's card.
+"""The conversion of a JSON payload to the tensor that a model takes, with the checks of the model's card.
 
-The way of a good row is short: every value looked up, its type compared, its limits compared. Only when
-something is wrong are the rows gone through again, to name all that is wrong and not just the first of it.
+A valid row costs little: each value is looked up, and its type and its limits are compared. Only if something is wrong
+are the rows read again, to name everything that is wrong and not only the first problem.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from .errors import InvalidFeatures, InvalidInput, MissingFeatures
 from .text import Encoder, open_encoder
 
 MAX_ROWS = 10_000
-"""The largest batch, unless the repository is told otherwise."""
+"""The largest batch, unless the repository has another limit."""
 
 MAX_NAMED = 100
-"""So many problems are named one by one; the rest is counted, or a bad batch would come back larger."""
+"""The number of problems that are named. The rest is counted, or the error would be larger than the batch."""
 
 Row = dict[str, Any]
 Problem = tuple[int, Source]
-"""The number of a row in its batch, from 0, and the feature that is missing or wrong there."""
+"""The index of a row in its batch, and the feature that is missing or wrong there."""
 
 
 class InputSchema:
-    """The features of a card as a check: `read()` turns a payload into rows or raises an `InputError`.
+    """The features of a card as a check. `read()` turns a payload into rows or raises an `InputError`.
 
-    Keys that the card does not know are ignored, so that a client may send the whole record it has.
+    Keys that the card does not know are ignored, so that a client may send its whole record.
     `max_rows` is the largest batch.
     """
 
@@ -41,18 +41,18 @@ class InputSchema:
         self._checks = tuple((f.name, f.low, f.high, frozenset(f.allowed) or None) for f in card.features)
 
     def read(self, payload: object) -> tuple[NDArray[Any], bool]:
-        """The payload as the model's input tensor of N rows, and whether it was a batch.
+        """Return the payload as the model's input tensor of N rows, and whether it was a batch.
 
-        One object of features is one row; a list of objects, or such a list under `instances`, is a batch.
-        Raises `InvalidInput`, `MissingFeatures` or `InvalidFeatures`; what is missing is said before what is
-        invalid.
+        One object of features is one row. A list of objects, or such a list under `instances`, is a batch.
+        Raises `InvalidInput`, `MissingFeatures` or `InvalidFeatures`. Missing features are reported before invalid
+        ones.
         """
         if type(payload) is dict and RESERVED not in payload:
             return self._convert([payload], ""), False
         return self._convert(*self._batch(payload)), True
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
-        """The rows as float32[N, number of features].
+        """Return the rows as float32[N, number of features].
 
         PERF: one flat list and one reshape cost less than a list of lists.
         """
@@ -60,7 +60,7 @@ class InputSchema:
         for row in rows:
             for name, low, high, allowed in self._checks:
                 value = row.get(name)
-                # NOTE: exact types, for true is an int to Python but no number in JSON.
+                # NOTE: exact types, because true is an int in Python but not a number in JSON.
                 if (
                     (type(value) is not float and type(value) is not int)
                     or not low <= value <= high
@@ -71,7 +71,7 @@ class InputSchema:
         return np.array(values, np.float32).reshape(-1, len(self._checks))
 
     def _batch(self, payload: object) -> tuple[list[Row], str]:
-        """The rows of a batch, and how one of them is called: `instances[{}].`, or `[{}].` in a bare list."""
+        """Return the rows of a batch, and the name of a row: `instances[{}].`, or `[{}].` in a bare list."""
         prefix = RESERVED if isinstance(payload, dict) else ""
         rows = payload[RESERVED] if isinstance(payload, dict) else payload
         if not isinstance(rows, list):
@@ -94,10 +94,10 @@ class InputSchema:
 
 
 class PixelSchema(InputSchema):
-    """The same for small pictures: a list of numbers in each row."""
+    """The check for small pictures: a list of numbers in each row."""
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
-        """The rows as float32[N, height * width]."""
+        """Return the rows as float32[N, height * width]."""
         source = self.sources[0]
         pictures = [row.get(source.name) for row in rows]
         if not all(map(source.accepts, pictures)):
@@ -106,14 +106,14 @@ class PixelSchema(InputSchema):
 
 
 class TextSchema(InputSchema):
-    """The same for texts, which `encoder` turns into token ids."""
+    """The check for texts, which `encoder` turns into token ids."""
 
     def __init__(self, card: Card, encoder: Encoder, max_rows: int = MAX_ROWS) -> None:
         super().__init__(card, max_rows)
         self.encoder = encoder
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
-        """The rows as int64[N, tokens of the longest], filled up with 0."""
+        """Return the rows as int64[N, tokens of the longest], padded with 0."""
         source = self.sources[0]
         texts: list[Any] = [row.get(source.name) for row in rows]
         if not all(map(source.accepts, texts)):
@@ -122,7 +122,7 @@ class TextSchema(InputSchema):
 
 
 def make_schema(card: Card, folder: Path, max_rows: int = MAX_ROWS) -> InputSchema:
-    """The schema for a card; `folder` is the version's, where an encoder's file stands.
+    """Return the schema for a card. `folder` is the version's, which has the encoder's file.
 
     Raises `ModelError` if that file is missing or broken.
     """
@@ -132,18 +132,18 @@ def make_schema(card: Card, folder: Path, max_rows: int = MAX_ROWS) -> InputSche
 
 
 def _missing(problems: list[Problem], label: str) -> MissingFeatures:
-    """`missing feature: tenure_months`, or `missing features: instances[0].has_fiber, ...`."""
+    """Return the error `missing feature: tenure_months`, or `missing features: instances[0].has_fiber, ...`."""
     names = [label.format(number) + source.name for number, source in problems[:MAX_NAMED]]
     fields = [{"field": name, "message": "is missing"} for name in names]
     return MissingFeatures(f"missing feature{_s(problems)}: {', '.join(names)}{_rest(problems)}", fields)
 
 
 def _invalid(problems: list[Problem], rows: list[Row], label: str) -> InvalidFeatures:
-    """`invalid feature: tenure_months must be a number from 0 to 120 (months), got a string`."""
+    """Return the error `invalid feature: tenure_months must be a number from 0 to 120 (months), got a string`."""
     fields = [
         {
             "field": label.format(number) + source.name,
-            "message": f"must be {source.expected}, got {source.found(rows[number][source.name])}",
+            "message": f"must be {source.expected}, got {source.describe_rejected(rows[number][source.name])}",
         }
         for number, source in problems[:MAX_NAMED]
     ]
@@ -152,10 +152,10 @@ def _invalid(problems: list[Problem], rows: list[Row], label: str) -> InvalidFea
 
 
 def _s(problems: list[Problem]) -> str:
-    """The plural's ending."""
+    """Return the ending of the plural if there is more than one problem."""
     return "s" if len(problems) > 1 else ""
 
 
 def _rest(problems: list[Problem]) -> str:
-    """How many problems were not named."""
+    """Say how many problems were not named."""
     return f", and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""

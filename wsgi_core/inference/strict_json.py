@@ -1,9 +1,8 @@
-"""JSON as RFC 8259 has it, and nothing beyond.
+"""A JSON parser that accepts RFC 8259 and nothing else.
 
-orjson does the reading: it is strict, and five to ten times faster than the standard library. What it refuses goes
-through the standard library's parser once more, which has the words for what is wrong and where; the few things that
-this one lets pass (NaN, Infinity, UTF-16, lone surrogates, nesting until the interpreter gives up) are caught before
-or after.
+orjson parses. It is strict, and five to ten times faster than the standard library. A text that orjson refuses is
+parsed once more by the standard library, whose errors say what is wrong and where. The standard library accepts a few
+things too much (NaN, Infinity, UTF-16, lone surrogates, any nesting); they are refused before or after.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ import numpy as np
 import orjson
 
 MAX_DEPTH = 64
-"""Lists and objects may stand in each other this deep."""
+"""The deepest nesting of lists and objects."""
 MAX_CONTAINERS = 200_000
-"""Lists and objects in one text: as values each takes up to a hundred times its bytes. (A row of a table is one.)"""
+"""The largest number of lists and objects in a text. In memory each takes up to a hundred times its bytes."""
 
 
 class JSONError(ValueError):
-    """Not acceptable as JSON. `message` is one line that says why and, where there is one, the place."""
+    """The text is not accepted as JSON. `message` is one line that says why and, if it is known, where."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -30,11 +29,11 @@ class JSONError(ValueError):
 
 
 def loads(data: bytes | str) -> object:
-    """The value that a JSON text stands for.
+    """Return the value of a JSON text.
 
-    Raises `JSONError` for whatever is not JSON by RFC 8259: another encoding than UTF-8, a byte order mark,
-    NaN and Infinity, half a surrogate pair; also beyond `MAX_DEPTH` levels or `MAX_CONTAINERS`, and for integers of
-    more than 4,300 digits (Python's limit). If a name comes twice in an object, the last one counts.
+    Raises `JSONError` for everything that is not JSON by RFC 8259: another encoding than UTF-8, a byte order mark,
+    NaN and Infinity, half a surrogate pair. Also for more than `MAX_DEPTH` levels or `MAX_CONTAINERS`, and for integers
+    of more than 4,300 digits (Python's limit). If an object has a name twice, the last value counts.
     An integer beyond 64 bits becomes the nearest float. A number beyond the range of a float is JSON: it becomes
     infinite, and the schema refuses it.
     """
@@ -48,7 +47,7 @@ def loads(data: bytes | str) -> object:
 
 
 def _read_slowly(raw: bytes) -> object:
-    """What `loads` does, by the standard library's parser."""
+    """Do what `loads` does, with the standard library's parser."""
     text = _decode(raw)
     try:
         value: object = _decoder.decode(text)
@@ -64,7 +63,7 @@ def _read_slowly(raw: bytes) -> object:
 
 
 def _encode(text: str) -> bytes:
-    """The text as UTF-8; raises `JSONError` for half a surrogate pair."""
+    """Return the text as UTF-8. Raises `JSONError` for half a surrogate pair."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -72,7 +71,7 @@ def _encode(text: str) -> bytes:
 
 
 def _decode(raw: bytes) -> str:
-    """The text of UTF-8; raises `JSONError`."""
+    """Return the text of UTF-8 bytes. Raises `JSONError`."""
     if raw.startswith(b"\xef\xbb\xbf"):
         raise JSONError("a byte order mark before the JSON text")
     try:
@@ -85,10 +84,10 @@ _LONG = 4096
 
 
 def _openings(raw: bytes) -> int:
-    """How many brackets are opened, strings included.
+    """Count the opening brackets, those in strings included.
 
-    PERF: [ and { differ in one bit. In a long text numpy is ten times faster than bytes.count, which has more to do for
-    each call in a short one.
+    PERF: [ and { differ in one bit. numpy is ten times faster than bytes.count for a long text, and slower for a short
+    one.
     """
     if len(raw) < _LONG:
         return raw.count(b"[") + raw.count(b"{")
@@ -111,11 +110,10 @@ def _refuse_structure(raw: bytes) -> None:
 
 
 def _steps(raw: bytes) -> np.ndarray:
-    """+1 for each list and object that begins, -1 for each that ends, in their order.
+    """Return +1 for each list and object that begins, -1 for each that ends, in their order.
 
-    PERF: escapes, then all bytes that are neither bracket nor quote, then strings are struck out; each step is one
-    pass in C. Deleting an end quote and the start quote beside it joins two strings, which changes nothing outside
-    of strings.
+    PERF: three passes in C remove the escapes, then all bytes but brackets and quotes, then the strings. Removing an
+    end quote together with the start quote next to it joins two strings, which changes nothing outside of strings.
     """
     if b"\\" in raw:
         raw = _ESCAPE.sub(b"", raw)
@@ -133,24 +131,24 @@ _SURROGATES = re.compile(
 
 
 def _refuse_lone_surrogates(text: str) -> None:
-    """Raise `JSONError` if an escape is half a pair: what it stands for could never be sent as UTF-8."""
+    """Raise `JSONError` if an escape is half of a surrogate pair, which UTF-8 cannot encode."""
     for match in _SURROGATES.finditer(text):
         if match["lone"]:
             raise JSONError(f"half a surrogate pair: \\{match['lone']} (at character {match.start()})")
 
 
 def _from_value_error(error: ValueError) -> JSONError:
-    """`_refuse_constant`'s own error, or what int() says to too many digits."""
+    """Return the error itself if it is `_refuse_constant`'s, otherwise the error for too many digits (from int())."""
     return error if isinstance(error, JSONError) else JSONError("an integer has too many digits")
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """The parser's hook for NaN, Infinity and -Infinity."""
+    """Refuse NaN, Infinity and -Infinity: a hook of the parser."""
     raise JSONError(f"{name} is not JSON")
 
 
 def _read_integer(digits: str) -> int | float:
-    """The parser's hook for integers: exact within 64 bits, as orjson has it."""
+    """Read an integer, exactly within 64 bits as orjson does: a hook of the parser."""
     value = int(digits)
     if -(1 << 63) <= value < 1 << 64:
         return value

@@ -1,34 +1,19 @@
-"""A model's signature as its ONNX file gives it, and the check of raw tensors against it.
+"""The signature of a model as its ONNX file gives it, and the check of tensors against it.
 
 The names of the datatypes are those of the Open Inference Protocol: FP32, INT64, BYTES, ...
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InvalidTensors
-
-_DATATYPES = {
-    "tensor(bool)": "BOOL",
-    "tensor(uint8)": "UINT8",
-    "tensor(uint16)": "UINT16",
-    "tensor(uint32)": "UINT32",
-    "tensor(uint64)": "UINT64",
-    "tensor(int8)": "INT8",
-    "tensor(int16)": "INT16",
-    "tensor(int32)": "INT32",
-    "tensor(int64)": "INT64",
-    "tensor(float16)": "FP16",
-    "tensor(float)": "FP32",
-    "tensor(double)": "FP64",
-    "tensor(string)": "BYTES",
-}
 
 NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype(np.bool_),
@@ -41,34 +26,55 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "INT32": np.dtype(np.int32),
     "INT64": np.dtype(np.int64),
     "FP16": np.dtype(np.float16),
+    "BF16": np.dtype([("bfloat16", np.uint16)]),
     "FP32": np.dtype(np.float32),
     "FP64": np.dtype(np.float64),
     "BYTES": np.dtype(object),
 }
-"""The type of the array for each datatype, in this machine's byte order; BYTES: objects, each str or bytes."""
+"""The type of the array for each datatype, in this machine's byte order.
+
+BYTES: objects, each a str or bytes. BF16: the 16 bits of each number, because numpy has no bfloat16.
+"""
+
+DATATYPES = {dtype: name for name, dtype in NUMPY_TYPES.items()}
+
+_ONNX_NAMES = {"FP16": "float16", "BF16": "bfloat16", "FP32": "float", "FP64": "double", "BYTES": "string"}
+_BY_ONNX_NAME = {_ONNX_NAMES.get(name, name.lower()): name for name in NUMPY_TYPES}
+
+_TENSOR = re.compile(r"(?P<optional>optional\()?tensor\((?P<element>\w+)\)\)?")
+_CLASS_PROBABILITIES = re.compile(r"seq\(map\((?:int64|string),tensor\(float\)\)\)")
 
 MAX_DIMENSIONS = 32
-"""More than that numpy 1 could not hold either."""
+"""The largest number of dimensions of a tensor; numpy 1 has no more either."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """One input or output: its name, its datatype in the protocol's words, its shape with -1 for any size.
 
-    An empty shape also stands for a shape that the file does not give, so that it takes any.
+    An empty shape also stands for a shape that the file does not give, so that it accepts any shape.
+
+    optional: an input that has a default in the file (an initializer), or an ONNX `optional`
+    without_value: an input that the runtime must be given as None if it is not sent (an ONNX `optional`)
+    from_maps: an output that the runtime gives as a map from class to probability for each row (ZipMap)
+    labels: the classes of such an output, in the order of its columns; empty until they are known
     """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any] = field(repr=False)
+    optional: bool = False
+    without_value: bool = False
+    from_maps: bool = False
+    labels: tuple[int | str, ...] = ()
 
     def accepts(self, array: NDArray[Any]) -> bool:
-        """Whether an array has this type and fits this shape."""
+        """Tell whether an array has this type and fits this shape."""
         return array.dtype == self.dtype and self.fits(array.shape)
 
     def fits(self, shape: Sequence[int]) -> bool:
-        """Whether a shape is one of those that the model takes."""
+        """Tell whether the model takes a shape."""
         if not self.shape:
             return len(shape) <= MAX_DIMENSIONS
         return len(shape) == len(self.shape) and all(
@@ -81,39 +87,67 @@ class TensorSpec:
         return f"{self.datatype} of the shape {list(self.shape)}" if self.shape else self.datatype
 
 
-def read_spec(tensor: Any) -> TensorSpec | None:
-    """The spec of one of onnxruntime's NodeArgs; None for what is no tensor, or of a type that none else has."""
-    datatype = _DATATYPES.get(tensor.type)
-    if datatype is None:
-        return None
+class Unserved(NamedTuple):
+    """An input or output that the protocol cannot carry: `side` is `input` or `output`, `type` ONNX's name."""
+
+    side: str
+    name: str
+    type: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the {self.side} {self.name!r} ({self.type}) is not served: {self.reason}"
+
+
+def read_spec(tensor: Any, side: str, *, has_default: bool = False) -> TensorSpec | Unserved:
+    """Return the spec of one of onnxruntime's NodeArgs, or why the protocol cannot carry it.
+
+    `side` is `input` or `output`. `has_default`: the input is an initializer of the graph too.
+    """
+    if side == "output" and _CLASS_PROBABILITIES.fullmatch(tensor.type):
+        return TensorSpec(tensor.name, "FP32", (-1, -1), NUMPY_TYPES["FP32"], from_maps=True)
+    found = _TENSOR.fullmatch(tensor.type)
+    datatype = found and _BY_ONNX_NAME.get(found["element"])
+    if not found or not datatype:
+        return Unserved(side, tensor.name, tensor.type, _why_not(tensor.type))
     shape = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in tensor.shape)
-    return TensorSpec(tensor.name, datatype, shape, NUMPY_TYPES[datatype])
+    without_value = bool(found["optional"])
+    optional = has_default or (without_value and side == "input")
+    return TensorSpec(tensor.name, datatype, shape, NUMPY_TYPES[datatype], optional, without_value)
+
+
+def _why_not(onnx_type: str) -> str:
+    for kind, words in (("sparse", "sparse tensors"), ("seq", "sequences"), ("map", "maps")):
+        if kind in onnx_type:
+            return f"the protocol has no {words}"
+    return "the protocol has no such datatype"
 
 
 def zeros(spec: TensorSpec) -> NDArray[Any]:
-    """The smallest tensor that fits, of zeros or empty strings."""
+    """Return the smallest tensor that fits, of zeros or empty strings."""
     shape = [1 if size == -1 else size for size in spec.shape]
     return np.full(shape, "", object) if spec.datatype == "BYTES" else np.zeros(shape, spec.dtype)
 
 
 def check_feed(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The tensors as the session takes them; raises `InvalidTensors` that names all that is wrong with them."""
+    """Return the tensors as the session takes them. Raises `InvalidTensors` that names everything that is wrong."""
     for name, array in feed.items():
         spec = specs.get(name)
         if spec is None or not spec.accepts(array):
-            raise _refusal(specs, feed)
-    if len(feed) != len(specs):
-        raise _refusal(specs, feed)
+            raise _invalid(specs, feed)
+    if len(feed) != len(specs) and any(name not in feed and not spec.optional for name, spec in specs.items()):
+        raise _invalid(specs, feed)
     return {name: _as_text(name, array) if array.dtype == object else array for name, array in feed.items()}
 
 
-def _refusal(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> InvalidTensors:
-    """The error that names every input that is unknown, missing, or of another type or shape."""
+def _invalid(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> InvalidTensors:
+    """Return the error that names every input that is unknown, missing, or of another type or shape."""
+    missing = [name for name, spec in specs.items() if name not in feed and not spec.optional]
     fields = [
-        *({"field": name, "message": "is no input of this model"} for name in feed if name not in specs),
-        *({"field": name, "message": "is missing"} for name in specs if name not in feed),
+        *({"field": name, "message": "is not an input of this model"} for name in feed if name not in specs),
+        *({"field": name, "message": "is missing"} for name in missing),
         *(
-            {"field": name, "message": f"must be {specs[name].expected}, got {_found(array)}"}
+            {"field": name, "message": mismatch(specs[name], DATATYPES.get(array.dtype, f"{array.dtype}"), array.shape)}
             for name, array in feed.items()
             if name in specs and not specs[name].accepts(array)
         ),
@@ -121,14 +155,13 @@ def _refusal(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) 
     return InvalidTensors("; ".join(f"input {entry['field']!r} {entry['message']}" for entry in fields), fields)
 
 
-def _found(array: NDArray[Any]) -> str:
-    """`FP64 of the shape [1, 5]`."""
-    names = {dtype: name for name, dtype in NUMPY_TYPES.items()}
-    return f"{names.get(array.dtype, array.dtype)} of the shape {list(array.shape)}"
+def mismatch(spec: TensorSpec, datatype: str, shape: Sequence[int]) -> str:
+    """Say what a tensor must be and what it is."""
+    return f"must be {spec.expected}, got {datatype} of the shape {list(shape)}"
 
 
 def _as_text(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """The strings of a BYTES tensor as str, which is all that onnxruntime reads; bytes must be UTF-8."""
+    """Return the strings of a BYTES tensor as str, the only form that onnxruntime reads. Bytes must be UTF-8."""
     try:
         texts = [item.decode() if isinstance(item, bytes) else _as_utf8(item) for item in array.flat]
     except UnicodeError:
@@ -138,7 +171,7 @@ def _as_text(name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_utf8(item: object) -> str:
-    """The item as str; UnicodeError if it cannot be sent as UTF-8."""
+    """Return the item as str. Raises UnicodeError if it cannot be sent as UTF-8."""
     text = str(item)
     text.encode()
     return text

@@ -1,7 +1,7 @@
-"""From a text to the token ids that a model takes: by a vocabulary of words and pairs, or by word pieces.
+"""Encoders that turn texts into the token ids that a model takes: a vocabulary of words and pairs, or word pieces.
 
-Both encoders give int64[N, L], a row for each text, as long as the longest and filled up with 0. The file that an
-encoder needs stands beside the model.onnx that was trained with it.
+Both encoders give int64[N, L]: a row for each text, as long as the longest one and padded with 0. The file that an
+encoder needs is in the folder of the model.onnx that was trained with it.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from numpy.typing import NDArray
 
 from .card import Text
 from .errors import ModelError, first_line
+from .runtime import without_paths
 
 TOKEN_PATTERN = r"\w+(?:'\w+)?|[!?]+|[:;=]-?[()dp/]"
-"""Words with what follows an apostrophe, runs of ! and ?, the commonest emoticons; all in lower case."""
+"""Words with their part after an apostrophe, runs of ! and ?, and common emoticons, all in lower case."""
 
 _tokens = re.compile(TOKEN_PATTERN).findall
 
 
 class Encoder(Protocol):
-    """Anything that turns texts into rows of token ids."""
+    """An object that turns texts into rows of token ids."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """int64[N, L], filled up with 0; L is at least 1."""
+        """Return int64[N, L], padded with 0; L is at least 1."""
 
 
 class NgramEncoder:
-    """Words and pairs of neighbouring words, each one once, by their place in a vocabulary (the first is 1).
+    """Words and pairs of neighbouring words, each once, as their index in a vocabulary (the first is 1).
 
-    What the vocabulary does not have is left out; only the first `max_tokens` of a text are kept, words before
-    pairs. The same n-grams as scikit-learn's TfidfVectorizer finds with `token_pattern=TOKEN_PATTERN,
+    N-grams that the vocabulary does not have are ignored. Only the first `max_tokens` of a text are kept, words before
+    pairs. The n-grams are those that scikit-learn's TfidfVectorizer finds with `token_pattern=TOKEN_PATTERN,
     ngram_range=(1, 2)`.
     """
 
@@ -44,16 +45,16 @@ class NgramEncoder:
         self._id_of = {ngram: number for number, ngram in enumerate(vocabulary, 1)}
 
     def ids(self, text: str) -> list[int]:
-        """The ids of what a text has of the vocabulary, in the order of their first appearance.
+        """Return the ids of a text's n-grams that the vocabulary has, in the order of their first appearance.
 
-        PERF: the loops run in C; a sentence of 20 words takes some 6 µs.
+        PERF: the loops run in C; a sentence of 20 words takes about 6 µs.
         """
         words = _tokens(text.lower())
         found = dict.fromkeys(map(self._id_of.get, chain(words, map(" ".join, pairwise(words)))))
         return [number for number in found if number][: self.max_tokens]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """int64[N, L], filled up with 0; L is at least 1."""
+        """Return int64[N, L], padded with 0; L is at least 1."""
         if len(texts) == 1:
             return np.array([self.ids(texts[0]) or [0]], np.int64)
         return pad([self.ids(text) for text in texts])
@@ -62,7 +63,7 @@ class NgramEncoder:
 class WordpieceEncoder:
     """The tokenizer that a transformer was trained with, from its tokenizer.json.
 
-    Needs the package `tokenizers` (extra `.[minilm]`). `max_tokens` counts the marks at both ends too.
+    It needs the package `tokenizers` (extra `.[minilm]`). `max_tokens` includes the marks at both ends.
     """
 
     def __init__(self, path: Path, max_tokens: int) -> None:
@@ -71,12 +72,12 @@ class WordpieceEncoder:
         self._tokenizer.no_padding()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """int64[N, L], filled up with 0, which is the id of [PAD]."""
+        """Return int64[N, L], padded with 0, which is the id of [PAD]."""
         return pad([encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)])
 
 
 def pad(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """The rows as int64[N, length of the longest, at least 1], filled up with 0."""
+    """Return the rows as int64[N, length of the longest, at least 1], padded with 0."""
     filled = np.zeros((len(rows), max(1, *map(len, rows))), np.int64)
     for row, ids in zip(filled, rows, strict=True):
         row[: len(ids)] = ids
@@ -84,16 +85,14 @@ def pad(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
 
 
 def open_encoder(text: Text, folder: Path) -> Encoder:
-    """The encoder that a card names; raises `ModelError` if its file or its package is missing or broken."""
+    """Return the encoder that a card names. Raises `ModelError` if its file or its package is missing or broken."""
     path = folder / text.file
     if text.encoder == "wordpiece":
         return WordpieceEncoder(path, text.max_tokens)
     try:
         vocabulary = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeError) as error:
-        raise ModelError(
-            f"{path}: the vocabulary cannot be read: {first_line(error)}; train the model again"
-        ) from error
+        raise ModelError(f"the vocabulary cannot be read: {first_line(error)}; train the model again", path) from error
     return NgramEncoder(vocabulary[:-1], text.max_tokens)
 
 
@@ -101,10 +100,9 @@ def _read_tokenizer(path: Path) -> Any:
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise ModelError(f"{path}: needs the package 'tokenizers': pip install tokenizers") from error
+        raise ModelError("needs the package 'tokenizers': pip install tokenizers", path) from error
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # its exceptions have no common class but this one
-        raise ModelError(
-            f"{path}: not a tokenizer that can be read: {first_line(error)}; build the model again"
-        ) from error
+    except Exception as error:  # its exceptions have no common base but this one
+        reason = f"not a tokenizer that can be read: {without_paths(first_line(error))}; build the model again"
+        raise ModelError(reason, path) from error

@@ -1,7 +1,7 @@
-"""Where the time of a request goes, apart: `parse`, `validate`, `infer`, `encode`, in seconds by that name.
+"""The time of a request by phase: `parse`, `validate`, `infer`, `encode`, in seconds.
 
-Whoever answers a request lays out a `Times`; what goes on below it in the same context adds to it. Without
-one (a worker's job, a stream that is already on its way) only the runs of the models are told of.
+The service sets `current` to a `Times` for each request, and the code below adds to it. Without a `Times` (in a
+worker's job, or in a stream after the response has begun) only the runs of the models are reported.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _observers: list[RunObserver] = []
 
 
 def observe_runs(observer: RunObserver) -> None:
-    """Tell `observer` of every model run from now on: its model's name and version, the seconds it took."""
+    """Call `observer` for every model run from now on, with the model's name and version, and the seconds it took."""
     if observer not in _observers:
         _observers.append(observer)
 
 
 def add(phase: str, seconds: float) -> None:
-    """Add to a phase of the request that is answered here, if one is."""
+    """Add to a phase of the current request, if there is one."""
     times = current.get()
     if times is not None:
         times[phase] = times.get(phase, 0.0) + seconds
@@ -41,7 +41,7 @@ def ran(name: str, version: str, seconds: float) -> None:
 
 
 class phase:
-    """As a context manager: what goes on inside it belongs to the phase of this name."""
+    """A context manager that adds the time inside it to the phase of this name."""
 
     __slots__ = ("_name", "_start")
 

@@ -157,5 +157,5 @@ def describe(app: t.Any, settings: Settings) -> str:
     if settings.app:
         return f"application {settings.app}"
     models = app.extensions["models"]
-    names = [*(model.id for model in models.models), *(f"{name} (on demand)" for name in models.waiting)]
+    names = [*(model.id for model in models.models), *(f"{name} (on demand)" for name in models.pending)]
     return f"framework {settings.framework}, models {', '.join(names)}"

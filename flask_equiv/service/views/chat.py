@@ -6,7 +6,7 @@ import typing as t
 
 from flask import Blueprint, current_app, jsonify, request
 
-from wsgi_core.inference.declared import read_as
+from wsgi_core.inference.input_model import read_as
 from wsgi_core.shared.openapi.operations import JSON, STRING, Operation, array, describe, errors, good, record
 from wsgi_core.shared.retrieval import Question
 

@@ -18,7 +18,8 @@ def blueprint() -> Blueprint:
     @describe(Operation("Operation", {200: good(STRING, "Figures, as Prometheus reads them", TEXT)}))
     def metrics() -> t.Any:
         """Requests, refusals and model runs, for Prometheus"""
-        body, content_type = render(request.headers.get("Accept", ""), current_app.extensions.get("server"))
+        server, models = current_app.extensions.get("server"), current_app.extensions["models"].models
+        body, content_type = render(request.headers.get("Accept", ""), server, models)
         return Response(body, content_type=content_type)
 
     return api

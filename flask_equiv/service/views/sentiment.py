@@ -8,7 +8,6 @@ from flask import Blueprint, current_app, jsonify, request
 from werkzeug.exceptions import NotFound
 
 from wsgi_core.inference import ModelRepository
-from wsgi_core.inference.classify import classify, find_classifier
 from wsgi_core.shared.openapi.inputs import find_model, row_schema
 from wsgi_core.shared.openapi.operations import (
     BODY_ERRORS,
@@ -45,11 +44,11 @@ def blueprint() -> Blueprint:
     @describe(operation)
     def sentiment() -> t.Any:
         """Sentiment: whether a text is positive or negative, and how sure the model is"""
-        model = find_classifier(current_app.extensions["models"], "sentiment")
-        if model is None:
+        model = current_app.extensions["models"].find("sentiment")
+        if model is None or not model.is_classifier:
             raise NotFound("There is no model 'sentiment'")
         row = model.read_row(request.get_json())
-        prediction, probability = classify(model, row)
+        prediction, probability = model.classify(row)
         return jsonify(
             input=row["text"],
             prediction=prediction,

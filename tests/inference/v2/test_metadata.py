@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsgi_core.inference import Entry, ModelRepository, v2
+from wsgi_core.inference import IndexEntry, ModelRepository, v2
 
 
 def test_the_server_names_itself_and_what_it_can_do() -> None:
@@ -22,6 +22,6 @@ def test_a_model_without_a_card_is_described_by_its_file() -> None:
 
 
 def test_an_index_may_be_of_what_is_ready_alone() -> None:
-    entries = [Entry("a", "1", "READY", ""), Entry("a", "2", "UNAVAILABLE", "broken")]
+    entries = [IndexEntry("a", "1", "READY", ""), IndexEntry("a", "2", "UNAVAILABLE", "broken")]
     assert [entry["version"] for entry in v2.repository_index(entries, ready=False)] == ["1", "2"]
     assert v2.repository_index(entries, ready=True) == [{"name": "a", "version": "1", "state": "READY", "reason": ""}]

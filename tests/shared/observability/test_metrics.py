@@ -158,3 +158,10 @@ def test_the_workers_of_gunicorn_answer_for_each_other(tmp_path: Path):
     assert sum(record["path"] == "/healthz" for record in records) == 20
     assert not list(tmp_path.glob("gauge_live*.db")), "a worker that has ended answers nothing any more"
     assert re.search(rf'^{COUNT}{{.*"/healthz".*}} 20\.0$', page, re.MULTILINE), page
+
+
+def test_the_execution_providers_of_each_model_are_told() -> None:
+    models = [SimpleNamespace(name="a", version="1", nodes={"OpenVINOExecutionProvider": 5, "CPUExecutionProvider": 2})]
+    body, _ = render("", None, models)
+    assert b'model_graph_nodes{execution_provider="OpenVINOExecutionProvider",model="a",version="1"} 5.0' in body
+    assert b'model_graph_nodes{execution_provider="CPUExecutionProvider",model="a",version="1"} 2.0' in body

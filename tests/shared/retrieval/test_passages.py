@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.processes import ROOT
+from wsgi_core.inference import bundled
 from wsgi_core.shared.retrieval import passages
 from wsgi_core.shared.retrieval.passages import MAX_CHARACTERS, read_documentation, split
 
@@ -89,6 +90,7 @@ def test_in_a_wheel_the_documentation_comes_with_the_package(tmp_path: Path, mon
     (tmp_path / "_docs" / "more").mkdir(parents=True)
     (tmp_path / "_docs" / "a.md").write_text("# A\n\nÄ text.\n", encoding="utf-8")
     (tmp_path / "_docs" / "more" / "b.md").write_text("b", encoding="utf-8")
+    monkeypatch.setattr(bundled, "PACKAGE", tmp_path)
     monkeypatch.setattr(passages, "PACKAGE", tmp_path)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -105,6 +107,7 @@ def test_without_metadata_there_is_no_readme(tmp_path: Path, monkeypatch: pytest
     def missing(name: str) -> Any:
         raise metadata.PackageNotFoundError(name)
 
+    monkeypatch.setattr(bundled, "PACKAGE", tmp_path / "wsgi_core")
     monkeypatch.setattr(passages, "PACKAGE", tmp_path / "wsgi_core")
     monkeypatch.setattr(metadata, "metadata", missing)
     assert read_documentation() == []

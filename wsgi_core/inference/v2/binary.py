@@ -1,8 +1,8 @@
 """Tensors as bytes: the protocol's binary extension.
 
-Numbers are little-endian, row by row, without anything between them; BOOL is one byte. An element of BYTES is its
-length as a little-endian 32-bit number, then that many bytes. Nothing is set aside for what a header only promises:
-an array is as large as the bytes that are there.
+Numbers are little-endian, row by row, without a separator. BOOL is one byte. An element of BYTES is its length as a
+little-endian 32-bit number, then that many bytes. No memory is allocated for a size that a header only declares: an
+array is as large as the bytes that were sent.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InvalidRequest
 from ..tensors import NUMPY_TYPES
-from .errors import InvalidRequest
 
 _LITTLE_ENDIAN = {name: dtype.newbyteorder("<") for name, dtype in NUMPY_TYPES.items()}
 _LENGTH = struct.Struct("<I")
 
 
 def decode(raw: memoryview, datatype: str, shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """The tensor of this type and shape that `raw` holds; `what` is its name in an error.
+    """Return the tensor of this type and shape that `raw` holds. `what` is its name in an error.
 
-    Raises `InvalidRequest` unless the bytes are exactly as many as the tensor needs. Numbers are not copied where the
-    machine can read them as they lie.
+    Raises `InvalidRequest` unless `raw` has exactly the bytes that the tensor needs. Numbers are not copied if their
+    alignment and byte order allow it.
     """
     if datatype == "BYTES":
         return _decode_bytes(raw, shape, what)
@@ -42,26 +42,29 @@ def decode(raw: memoryview, datatype: str, shape: tuple[int, ...], what: str) ->
 
 
 def encode(array: NDArray[Any]) -> bytes:
-    """The bytes of a tensor of any of the protocol's types; BYTES are objects, each str or bytes."""
+    """Return the bytes of a tensor of any of the protocol's types; BYTES are objects, each str or bytes."""
     if array.dtype == object:
         return b"".join(_encode_items(array))
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def _decode_bytes(raw: memoryview, shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """An array of bytes objects."""
+    """Return an array of bytes objects. Raises `InvalidRequest` at the first element beyond the shape."""
     items: list[bytes] = []
+    wanted = math.prod(shape)
     start = 0
     while start < len(raw):
+        if len(items) == wanted:
+            raise InvalidRequest(f"{what}: the shape {list(shape)} has {wanted} elements, got more")
         if start + 4 > len(raw):
             raise InvalidRequest(f"{what}: ends within the length of element {len(items)}")
         (length,) = _LENGTH.unpack_from(raw, start)
         start += 4 + length
         if start > len(raw):
-            raise InvalidRequest(f"{what}: element {len(items)} says {length} bytes, which are not there")
+            raise InvalidRequest(f"{what}: element {len(items)} says {length} bytes, but fewer are left")
         items.append(bytes(raw[start - length : start]))
-    if len(items) != math.prod(shape):
-        raise InvalidRequest(f"{what}: the shape {list(shape)} has {math.prod(shape)} elements, got {len(items)}")
+    if len(items) != wanted:
+        raise InvalidRequest(f"{what}: the shape {list(shape)} has {wanted} elements, got {len(items)}")
     return np.array(items, object).reshape(shape)
 
 

@@ -1,4 +1,4 @@
-"""One inference: the request read, the model run, the answer written, and the time of each counted."""
+"""One inference: read the request, run the model, write the response, and count the time of each."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 
 from .. import timing
 from ..model import Model
-from .answer import Answer, write_answer
 from .request import InferRequest, read_infer_request
+from .response import Response, write_response
 from .statistics import Statistics
 
 
-def infer(model: Model, body: bytes, header_length: str | None, statistics: Statistics) -> Answer:
-    """The model's answer to the body of an infer request; `header_length` says where its JSON ends.
+def infer(model: Model, body: bytes, header_length: str | None, statistics: Statistics) -> Response:
+    """Return the response to the body of an infer request. `header_length` says where its JSON ends.
 
-    Raises an `InputError` for whatever is wrong with the request.
+    Raises an `InputError` if anything is wrong with the request, `OutOfMemory` if the model lacks memory for it.
     """
     start = time.perf_counter_ns()
     try:
@@ -22,7 +22,7 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
         read = time.perf_counter_ns()
         results = model.infer(asked.feed, list(asked.outputs))
         inferred = time.perf_counter_ns()
-        answer = write_answer(model, asked, results)
+        response = write_response(model, asked, results)
     except Exception:
         statistics.failure(model, time.perf_counter_ns() - start)
         raise
@@ -30,10 +30,11 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
     timing.add("parse", (read - start) / 1e9)
     timing.add("encode", (written - inferred) / 1e9)
     statistics.success(model, _rows(model, asked), read - start, inferred - read, written - inferred)
-    return answer
+    return response
 
 
 def _rows(model: Model, asked: InferRequest) -> int:
-    """How many rows were asked about: the first dimension, where the signature leaves it open; otherwise 1."""
-    spec = model.inputs[0]
-    return asked.feed[spec.name].shape[0] if spec.shape[:1] == (-1,) else 1
+    """Count the rows of a request: the first dimension, if the signature leaves it open; otherwise 1."""
+    open_ended = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in asked.feed)
+    name = next(open_ended, None)
+    return 1 if name is None else asked.feed[name].shape[0]

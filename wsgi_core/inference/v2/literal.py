@@ -1,7 +1,7 @@
-"""Tensors as JSON writes them: a list of values, flat or nested as the shape is.
+"""Tensors as JSON: a list of values, flat or nested as the shape is.
 
-Nothing is converted on the way: a string is no number, 1.0 no integer, 1 no truth. The check of a long list is two or
-three passes that run in C.
+No value is converted: a string is not a number, 1.0 is not an integer, 1 is not a bool. The check of a long list is two
+or three passes in C.
 """
 
 from __future__ import annotations
@@ -15,20 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..card import describe
+from ..errors import InvalidRequest
 from ..tensors import NUMPY_TYPES
-from .errors import InvalidRequest
+
+NO_BF16 = "the protocol has BF16 as bytes only, not as JSON"
 
 _WORDS = {"b": "true or false", "i": "whole numbers", "u": "whole numbers", "f": "numbers", "O": "strings"}
 _ACCEPTED: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,), "f": (float, int), "O": (str,)}
-"""What may stand in the list, by numpy's letter for the kind of the array; the likeliest first."""
+"""The types of the values in the list, by numpy's letter for the kind of the array; the most frequent first."""
 
 
 def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """The tensor of this type and shape that came as JSON; `what` is its name in an error.
+    """Return the tensor of this type and shape that a JSON list holds. `what` is its name in an error.
 
-    Raises `InvalidRequest` for another number of values than the shape has, another nesting, values of another type,
-    and numbers that the type cannot hold.
+    Raises `InvalidRequest` if the number of values or the nesting differs from the shape, if a value has another type,
+    or if the type cannot hold a number.
     """
+    if datatype == "BF16":
+        raise InvalidRequest(f"{what}: {NO_BF16}; send it as bytes, with binary_data_size")
     values = _flat(data, shape, what)
     dtype = NUMPY_TYPES[datatype]
     accepted = _ACCEPTED[dtype.kind]
@@ -45,9 +49,9 @@ def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> ND
 
 
 def _packed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
-    """The values as an array; None if one of them is beyond the type's range.
+    """Return the values as an array, or None if the type cannot hold one of them.
 
-    PERF: struct takes half the time of numpy.array, which looks at each value twice, and tells of every overflow.
+    PERF: struct takes half the time of numpy.array, which reads each value twice, and it reports every overflow.
     """
     try:
         return np.frombuffer(struct.pack(f"{len(values)}{dtype.char}", *values), dtype)
@@ -56,19 +60,21 @@ def _packed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
 
 
 def encode(array: NDArray[Any], what: str) -> Any:
-    """The values row by row, as orjson can write them: a flat array, or a list of strings.
+    """Return the values row by row, as orjson can write them: a flat array, or a list of strings.
 
-    Raises `InvalidRequest` for NaN and infinity, for which JSON has no words.
+    Raises `InvalidRequest` for NaN and infinity, which JSON cannot hold, and for BF16.
     """
+    if array.dtype == NUMPY_TYPES["BF16"]:
+        raise InvalidRequest(f"{what}: {NO_BF16}; ask for it with binary_data")
     if array.dtype == object:
         return array.ravel().tolist()
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InvalidRequest(f"{what}: holds NaN or infinity, which JSON cannot say; ask for it with binary_data")
+        raise InvalidRequest(f"{what}: holds NaN or infinity, which JSON cannot hold; ask for it with binary_data")
     return np.ascontiguousarray(array).reshape(-1)
 
 
 def _flat(data: object, shape: tuple[int, ...], what: str) -> list[Any]:
-    """The values in one list, as many as the shape has."""
+    """Return the values in one list. Raises `InvalidRequest` unless there are as many as the shape has."""
     if not isinstance(data, list):
         raise InvalidRequest(f"{what}: data must be a list, got {describe(data)}")
     values = _unnested(data, shape, what) if data and type(data[0]) is list else data
@@ -78,10 +84,10 @@ def _flat(data: object, shape: tuple[int, ...], what: str) -> list[Any]:
 
 
 def _unnested(data: list[Any], shape: tuple[int, ...], what: str) -> list[Any]:
-    """The values of lists in lists, which must be nested as the shape says."""
+    """Return the values of nested lists. Raises `InvalidRequest` unless they are nested as the shape is."""
     level: list[Any] = [data]
     for size in shape:
         if not all(type(part) is list and len(part) == size for part in level):
-            raise InvalidRequest(f"{what}: data is nested otherwise than the shape {list(shape)}")
+            raise InvalidRequest(f"{what}: data is not nested as the shape {list(shape)}")
         level = level[0] if len(level) == 1 else list(chain.from_iterable(level))
     return level

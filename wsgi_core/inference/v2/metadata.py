@@ -1,4 +1,4 @@
-"""What the protocol tells about the server and its models: their metadata, configuration and index."""
+"""The protocol's metadata of the server and its models, their configuration and the index."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ..model import Model
-from ..repository import Entry
+from ..repository import IndexEntry
 from ..tensors import TensorSpec
 
 EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "statistics")
@@ -16,7 +16,7 @@ EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "
 
 @cache
 def server_metadata() -> dict[str, Any]:
-    """`{"name", "version", "extensions"}`."""
+    """Return `{"name", "version", "extensions"}`."""
     try:
         own_version = version("wsgi_core")
     except PackageNotFoundError:  # a checkout that was never installed
@@ -25,18 +25,23 @@ def server_metadata() -> dict[str, Any]:
 
 
 def model_metadata(model: Model, versions: Sequence[str]) -> dict[str, Any]:
-    """`{"name", "versions", "platform", "inputs", "outputs"}`; -1 in a shape stands for any size."""
+    """Return `{"name", "versions", "platform", "inputs", "outputs", "parameters"}`; -1 in a shape is any size.
+
+    The parameters say on which execution providers the model runs, and which of its parts are not served.
+    """
+    unserved = [each._asdict() for each in model.unserved]
     return {
         "name": model.name,
         "versions": versions,
         "platform": "onnx_onnxv1",
         "inputs": [_tensor(spec) for spec in model.inputs],
         "outputs": [_tensor(spec) for spec in model.outputs],
+        "parameters": {"execution_providers": model.nodes} | ({"unserved": unserved} if unserved else {}),
     }
 
 
 def model_config(model: Model) -> dict[str, Any]:
-    """The configuration as Triton words it. `max_batch_size` 0 says that the shapes are whole, batch included."""
+    """Return the configuration in Triton's words. `max_batch_size` 0: the shapes include the batch."""
     return {
         "name": model.name,
         "platform": "onnxruntime_onnx",
@@ -48,8 +53,8 @@ def model_config(model: Model) -> dict[str, Any]:
     }
 
 
-def repository_index(entries: Iterable[Entry], *, ready: bool) -> list[dict[str, str]]:
-    """`[{"name", "version", "state", "reason"}]`; with `ready` only what is served."""
+def repository_index(entries: Iterable[IndexEntry], *, ready: bool) -> list[dict[str, str]]:
+    """Return `[{"name", "version", "state", "reason"}]`; with `ready` only the versions that are served."""
     return [
         {"name": entry.name, "version": entry.version, "state": entry.state, "reason": entry.reason}
         for entry in entries
@@ -58,9 +63,12 @@ def repository_index(entries: Iterable[Entry], *, ready: bool) -> list[dict[str,
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:
-    return {"name": spec.name, "datatype": spec.datatype, "shape": spec.shape}
+    tensor = {"name": spec.name, "datatype": spec.datatype, "shape": spec.shape}
+    parameters = {"optional": True} if spec.optional else {"labels": spec.labels} if spec.labels else {}
+    return tensor | ({"parameters": parameters} if parameters else {})
 
 
 def _config(spec: TensorSpec) -> dict[str, Any]:
     kind = "STRING" if spec.datatype == "BYTES" else spec.datatype
-    return {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": spec.shape}
+    config = {"name": spec.name, "data_type": f"TYPE_{kind}", "dims": spec.shape}
+    return config | ({"optional": True} if spec.optional else {})

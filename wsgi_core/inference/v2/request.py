@@ -1,7 +1,7 @@
-"""From the bytes of an infer request to the tensors that a model is fed with.
+"""The conversion of an infer request's bytes to the tensors that a model takes.
 
-The body is JSON, behind which the tensors may stand as bytes. A part that the protocol does not know is ignored; one
-that it knows and that is wrong, or that would silently not be obeyed, is refused.
+The body is JSON, which may be followed by tensors as bytes. A key that the protocol does not have is ignored. A value
+that is wrong, or that would be ignored in silence, is refused.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..card import describe
+from ..errors import InvalidRequest, quoted
 from ..model import Model
 from ..strict_json import JSONError, loads
-from ..tensors import MAX_DIMENSIONS, NUMPY_TYPES, TensorSpec
+from ..tensors import MAX_DIMENSIONS, NUMPY_TYPES, TensorSpec, mismatch
 from . import binary, literal
-from .errors import InvalidRequest, quoted
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""The header that says how many bytes of a body are JSON."""
 
 MAX_EMPTY = 1 << 20
-"""The other dimensions of a tensor without elements may come to so many: a model could make an output of them."""
+"""The largest product of the other dimensions of an empty tensor: a model could make an output of that size."""
 
 _NOT_OBEYED = ("classification", "shared_memory_region")
 
@@ -31,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """What was asked for: the tensors by name, and for each output wanted whether it is to come as bytes."""
+    """A request: the tensors by name, and for each wanted output whether it is wanted as bytes."""
 
     feed: dict[str, NDArray[Any]]
     outputs: dict[str, bool]
@@ -39,10 +42,11 @@ class InferRequest:
 
 
 def read_infer_request(body: bytes, header_length: str | None, model: Model) -> InferRequest:
-    """The request for `model` in a body; `header_length` is the header that says where its JSON ends, if there is one.
+    """Return the request for `model` in a body. `header_length` is the header that says where its JSON ends.
 
-    0 there means a body that is the one input's bytes. Raises `InvalidRequest` for whatever the protocol does not
-    allow; whether the tensors fit the model is for `Model.infer` to say.
+    The header 0 means that the body is the bytes of the only input. Raises `InvalidRequest` for everything that the
+    protocol does not allow. A tensor's name, datatype and shape are compared with the model's before any value is
+    decoded. Whether an input is missing, `Model.infer` checks.
     """
     length = _json_length(header_length, len(body))
     if length == 0 and header_length is not None:
@@ -57,7 +61,7 @@ def read_infer_request(body: bytes, header_length: str | None, model: Model) -> 
 
 
 def read_object(body: bytes, what: str) -> dict[str, Any]:
-    """The JSON object in a body; raises `InvalidRequest`."""
+    """Return the JSON object in a body. Raises `InvalidRequest`."""
     try:
         return _as(dict, loads(body), what)
     except JSONError as error:
@@ -65,7 +69,7 @@ def read_object(body: bytes, what: str) -> dict[str, Any]:
 
 
 class _Rest:
-    """The bytes behind the JSON, of which each input takes its own in turn."""
+    """The bytes after the JSON. Each input takes its own in turn."""
 
     def __init__(self, raw: memoryview) -> None:
         self._raw = raw
@@ -78,40 +82,43 @@ class _Rest:
 
     def check_end(self) -> None:
         if len(self._raw):
-            raise InvalidRequest(f"{len(self._raw)} bytes behind the JSON belong to no input")
+            raise InvalidRequest(f"{len(self._raw)} bytes after the JSON belong to no input")
 
 
 def _json_length(header: str | None, size: int) -> int:
-    """How many bytes of the body are JSON."""
+    """Return how many bytes of the body are JSON."""
     if header is None:
         return size
     text = header.strip(" \t")
     if not (text.isascii() and text.isdecimal() and len(text) <= 19):
-        raise InvalidRequest("Inference-Header-Content-Length must be a whole number of bytes")
+        raise InvalidRequest(f"{HEADER_LENGTH} must be a whole number of bytes")
     if int(text) > size:
-        raise InvalidRequest(f"Inference-Header-Content-Length is {int(text)}, but the body has {size} bytes")
+        raise InvalidRequest(f"{HEADER_LENGTH} is {int(text)}, but the body has {size} bytes")
     return int(text)
 
 
 def _read_inputs(payload: Mapping[str, Any], rest: _Rest, model: Model) -> dict[str, NDArray[Any]]:
-    known = {spec.name for spec in model.inputs}
+    known = {spec.name: spec for spec in model.inputs}
     feed: dict[str, NDArray[Any]] = {}
     for number, entry in enumerate(_as(list, payload.get("inputs"), "inputs")):
         tensor = _as(dict, entry, f"inputs[{number}]")
         name = _as(str, tensor.get("name"), f"inputs[{number}].name")
         if name not in known:
-            raise InvalidRequest(f"{quoted(name)} is no input of {model.id}; it has {sorted(known)}")
+            raise InvalidRequest(f"{quoted(name)} is not an input of {model.id}; it has {sorted(known)}")
         if name in feed:
             raise InvalidRequest(f"input {quoted(name)} is there twice")
-        feed[name] = _read_tensor(tensor, rest, f"input {quoted(name)}")
+        feed[name] = _read_tensor(tensor, rest, known[name])
     return feed
 
 
-def _read_tensor(tensor: Mapping[str, Any], rest: _Rest, what: str) -> NDArray[Any]:
+def _read_tensor(tensor: Mapping[str, Any], rest: _Rest, spec: TensorSpec) -> NDArray[Any]:
+    what = f"input {quoted(spec.name)}"
     datatype = _as(str, tensor.get("datatype"), f"{what}: datatype")
     if datatype not in NUMPY_TYPES:
-        raise InvalidRequest(f"{what}: {quoted(datatype)} is no datatype; there is {', '.join(NUMPY_TYPES)}")
+        raise InvalidRequest(f"{what}: {quoted(datatype)} is not a datatype; there is {', '.join(NUMPY_TYPES)}")
     shape = _shape(tensor.get("shape"), what)
+    if datatype != spec.datatype or not spec.fits(shape):
+        raise InvalidRequest(f"{what} {mismatch(spec, datatype, shape)}")
     parameters = _parameters(tensor, what)
     has_size, has_data = "binary_data_size" in parameters, "data" in tensor
     if has_size == has_data:
@@ -127,21 +134,21 @@ def _shape(given: object, what: str) -> tuple[int, ...]:
     if len(sizes) > MAX_DIMENSIONS:
         raise InvalidRequest(f"{what}: a shape has at most {MAX_DIMENSIONS} dimensions")
     if not all(type(size) is int and size >= 0 for size in sizes):
-        raise InvalidRequest(f"{what}: a shape is made of whole numbers from 0")
+        raise InvalidRequest(f"{what}: a shape is a list of whole numbers from 0")
     if 0 in sizes and math.prod(size for size in sizes if size) > MAX_EMPTY:
         raise InvalidRequest(f"{what}: the shape of an empty tensor is too large")
     return tuple(sizes)
 
 
 def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> dict[str, bool]:
-    """The outputs wanted, by default all, and whether each is to come as bytes."""
+    """Return the wanted outputs, by default all, and whether each is wanted as bytes."""
     known = [spec.name for spec in model.outputs]
     wanted: dict[str, bool] = {}
     for number, entry in enumerate(_optional(payload, "outputs", list, "the request") or ()):
         output = _as(dict, entry, f"outputs[{number}]")
         name = _as(str, output.get("name"), f"outputs[{number}].name")
         if name not in known:
-            raise InvalidRequest(f"{quoted(name)} is no output of {model.id}; it has {known}")
+            raise InvalidRequest(f"{quoted(name)} is not an output of {model.id}; it has {known}")
         if name in wanted:
             raise InvalidRequest(f"output {quoted(name)} is there twice")
         wanted[name] = _read_output(output, as_bytes, f"output {quoted(name)}")
@@ -157,10 +164,11 @@ def _read_output(output: Mapping[str, Any], as_bytes: bool, what: str) -> bool:
 
 
 def _read_raw(body: bytes, model: Model) -> InferRequest:
-    """The request that consists of one input's bytes; the shape follows from how many there are."""
-    if len(model.inputs) != 1:
-        raise InvalidRequest(f"{model.id} has {len(model.inputs)} inputs; a body without JSON is for one")
-    spec = model.inputs[0]
+    """Return the request whose body is one input's bytes. The shape follows from their number."""
+    needed = [spec for spec in model.inputs if not spec.optional] or model.inputs
+    if len(needed) != 1:
+        raise InvalidRequest(f"{model.id} has {len(needed)} inputs; a body without JSON is for one")
+    spec = needed[0]
     what = f"input {quoted(spec.name)}"
     if spec.datatype == "BYTES":
         array = np.array([body], object).reshape((1,) * (len(spec.shape) or 1))
@@ -170,7 +178,7 @@ def _read_raw(body: bytes, model: Model) -> InferRequest:
 
 
 def _raw_shape(spec: TensorSpec, size: int, what: str) -> tuple[int, ...]:
-    """The shape for so many bytes. Of two dimensions that are open the first is taken for the batch, which is 1."""
+    """Return the shape for a number of bytes. If two dimensions are open, the first is the batch, which is 1."""
     shape = list(spec.shape or (-1,))
     if shape.count(-1) > 1 and shape[0] == -1:
         shape[0] = 1
@@ -192,7 +200,7 @@ def _flag(parameters: Mapping[str, Any], name: str, what: str, default: bool = F
 
 
 def _optional(part: Mapping[str, Any], name: str, kind: type[T], what: str) -> T | None:
-    """The value of a name that may be missing; null stands for missing too."""
+    """Return the value of a name that may be missing. null means missing too."""
     value = part.get(name)
     return None if value is None else _as(kind, value, f"{what}: {name}")
 
@@ -201,7 +209,7 @@ _KINDS = {str: "a string", list: "a list", dict: "an object", int: "a whole numb
 
 
 def _as(kind: type[T], value: object, what: str) -> T:
-    """The value, which must be exactly of this type: true is no number."""
+    """Return the value. Raises `InvalidRequest` unless it has exactly this type: true is not a number."""
     if type(value) is not kind:
         raise InvalidRequest(f"{what} must be {_KINDS[kind]}, got {describe(value)}")
     return value

@@ -1,4 +1,4 @@
-"""How often each model was asked by the protocol, and where the time went, in the words of Triton's statistics."""
+"""The number and the time of the inferences of each model, in the words of Triton's statistics."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class _Totals:
 
 
 class Statistics:
-    """Sums by model and version since the start of the process; any thread may add to them.
+    """Sums by model and version since the start of the process. Any thread may add to them.
 
-    They outlive a model's reload: a version that comes back goes on counting.
+    A reload of a model does not reset them.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Statistics:
         self._totals: dict[str, _Totals] = {}
 
     def success(self, model: Model, rows: int, read_ns: int, infer_ns: int, write_ns: int) -> None:
-        """Count an answer, for so many rows, and the time of its three steps."""
+        """Count a response, its rows, and the time of its three steps."""
         with self._lock:
             totals = self._totals.setdefault(model.id, _Totals())
             totals.last = time.time_ns() // 1_000_000
@@ -63,11 +63,11 @@ class Statistics:
             )
 
     def failure(self, model: Model, ns: int) -> None:
-        """Count a request that got no answer but an error."""
+        """Count a request that ended with an error."""
         with self._lock:
             self._totals.setdefault(model.id, _Totals()).add(fail=ns)
 
     def as_json(self, models: Iterable[Model]) -> dict[str, Any]:
-        """The statistics of these models, `{"model_stats": [...]}`."""
+        """Return the statistics of these models, `{"model_stats": [...]}`."""
         with self._lock:
             return {"model_stats": [self._totals.get(model.id, _Totals()).as_json(model) for model in models]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from wsgi_core import Blueprint, current_app, jsonify, request
-from wsgi_core.inference.declared import read_as
+from wsgi_core.inference.input_model import read_as
 from wsgi_core.shared.openapi.operations import JSON, STRING, Operation, array, describe, errors, good, record
 from wsgi_core.shared.retrieval import Question
 

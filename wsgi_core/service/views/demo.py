@@ -72,7 +72,7 @@ def add_pages(pages: Blueprint) -> None:
         models = current_app.extensions["models"]
         routes = list_routes(current_app.url_map.iter_rules(), current_app.view_functions)
         groups = group_routes(routes, operations(routes, current_app.view_functions, models))
-        return page("index.html", groups=groups, models=models.models, waiting=models.waiting)
+        return page("index.html", groups=groups, models=models.models, waiting=models.pending)
 
     @pages.get("/demo/digits")
     @describe(page_operation(404))
@@ -107,17 +107,14 @@ def forbid_sniffing(response: t.Any) -> t.Any:
 
 
 def has_demo(name: str) -> bool:
-    """Whether the model of a demo is served."""
-    try:
-        find(name)
-    except ModelNotFound:
-        return False
-    return True
+    """Tell whether the model of a demo is served, and takes what the page sends."""
+    model = current_app.extensions["models"].find(name)
+    return model is not None and model.card is not None and model.card.kind == DEMOS[name]
 
 
 def find(name: str) -> Model:
-    """The model of a demo. ModelNotFound (404) also if it is one that takes something else than the page gives."""
+    """Return the model of a demo. Raises ModelNotFound (404) if it is not served, or takes something else."""
     model = t.cast(Model, current_app.extensions["models"].get(name))
-    if model.card is None or model.card.kind != DEMOS[name]:
-        raise ModelNotFound(f"the model {name!r} is none for this page: it has no card of the kind {DEMOS[name]!r}")
+    if not has_demo(name):
+        raise ModelNotFound(f"the model {name!r} is not for this page: it has no card of the kind {DEMOS[name]!r}")
     return model

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from werkzeug.exceptions import BadRequest, ServiceUnavailable
 
 from wsgi_core import Blueprint, current_app, jsonify, request
-from wsgi_core.inference import InvalidFeatures, ModelRepository
-from wsgi_core.inference.classify import classify, find_classifier
+from wsgi_core.inference import InvalidFeatures, Model, ModelRepository
 from wsgi_core.shared.openapi.inputs import find_model, row_schema
 from wsgi_core.shared.openapi.operations import JSON, SHARE, Operation, describe, error, errors, good, record
 
@@ -54,12 +53,12 @@ def blueprint() -> Blueprint:
     @describe(predict_operation)
     def predict() -> t.Any:
         """Loan: approved or denied, with the probability of approval"""
-        model = find_classifier(current_app.extensions["models"], "loan")
+        model = find_classifier()
         if model is None:
             raise ServiceUnavailable("The model 'loan' is not loaded")
         if not request.is_json:
             raise BadRequest("Send JSON, as application/json")
-        prediction, probability = classify(model, model.read_row(request.get_json()))
+        prediction, probability = model.classify(model.read_row(request.get_json()))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return jsonify(prediction=prediction, probability=probability, model_version=model.id, timestamp=now)
 
@@ -67,7 +66,7 @@ def blueprint() -> Blueprint:
     @describe(HEALTH)
     def health() -> t.Any:
         """Whether the loan model is loaded"""
-        model = find_classifier(current_app.extensions["models"], "loan")
+        model = find_classifier()
         return jsonify(
             status="degraded" if model is None else "healthy",
             model_loaded=model is not None,
@@ -79,3 +78,9 @@ def blueprint() -> Blueprint:
         return jsonify(errors=error.fields), 422
 
     return api
+
+
+def find_classifier() -> Model | None:
+    """Return the loan model, or None if it is not loaded or does not have two classes."""
+    model = t.cast(Model | None, current_app.extensions["models"].find("loan"))
+    return model if model is not None and model.is_classifier else None

@@ -1,6 +1,6 @@
-"""The Open Inference Protocol, version 2, over REST: what tritonclient and KServe's client speak.
+"""The Open Inference Protocol, version 2, over REST, as tritonclient and KServe's client speak it.
 
-What the requests mean lives in `inference.v2`; here are the routes, the headers and the content codings.
+The meaning of the requests is in `inference.v2`. Here are the routes, the headers and the content codings.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable, Unsup
 from wsgi_core import Blueprint, Response, current_app, jsonify, request
 from wsgi_core.inference import Model, ModelError, ModelRepository, v2
 from wsgi_core.shared.content_coding import choose_coding, decode_body, encode_body
+from wsgi_core.shared.openapi.operations import OCTETS
 
-HEADER_LENGTH = "Inference-Header-Content-Length"
-HEADER_LENGTH_KEY = "HTTP_INFERENCE_HEADER_CONTENT_LENGTH"
-OCTETS = "application/octet-stream"
-# What clients really send, known without taking a type apart.
+HEADER_LENGTH_KEY = "HTTP_" + v2.HEADER_LENGTH.upper().replace("-", "_")
+# PERF: the types that clients send most, which need no parsing.
 PLAIN_TYPES = (None, "", "application/json", OCTETS)
 
 
 def blueprint() -> Blueprint:
-    """The routes below /v2."""
+    """Return the routes below /v2."""
     api = Blueprint("oip", __name__, url_prefix="/v2")
     statistics = v2.Statistics()
     add_server_views(api)
@@ -32,7 +31,7 @@ def blueprint() -> Blueprint:
 
 
 def add_server_views(api: Blueprint) -> None:
-    """What is asked about the server."""
+    """Add the routes about the server."""
 
     @api.get("", strict_slashes=False)
     def server_metadata() -> t.Any:
@@ -46,14 +45,14 @@ def add_server_views(api: Blueprint) -> None:
 
     @api.get("/health/ready")
     def ready() -> t.Any:
-        """Whether requests are welcome; 503 once the server stops"""
+        """Whether the server takes requests; 503 during shutdown"""
         if not current_app.extensions["readiness"].ready:
             raise ServiceUnavailable("stopping", retry_after=current_app.extensions["settings"].retry_after)
         return jsonify(ready=True)
 
 
 def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
-    """What is asked about a model, and of it; without a version its newest."""
+    """Add the routes about a model and its inferences. Without a version the newest one counts."""
 
     @api.get("/models/<name>")
     @api.get("/models/<name>/versions/<version>")
@@ -70,18 +69,18 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @api.get("/models/<name>/config")
     @api.get("/models/<name>/versions/<version>/config")
     def model_config(name: str, version: str | None = None) -> t.Any:
-        """A model's configuration, as Triton words it"""
+        """A model's configuration, in Triton's words"""
         return jsonify(v2.model_config(find(name, version)))
 
     @api.get("/models/stats")
     def all_statistics() -> t.Any:
-        """How often each model was asked, and where the time went"""
+        """The number and the time of each model's inferences"""
         return jsonify(statistics.as_json(models().models))
 
     @api.get("/models/<name>/stats")
     @api.get("/models/<name>/versions/<version>/stats")
     def model_statistics(name: str, version: str | None = None) -> t.Any:
-        """How often a model was asked, in all its versions unless one is named"""
+        """The number and the time of a model's inferences, of all its versions unless one is named"""
         find(name, version)
         versions = models().versions(name) if version is None else [version]
         return jsonify(statistics.as_json(find(name, each) for each in versions))
@@ -89,14 +88,13 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @api.post("/models/<name>/infer")
     @api.post("/models/<name>/versions/<version>/infer")
     def infer(name: str, version: str | None = None) -> t.Any:
-        """An inference, its tensors as JSON or as bytes behind it"""
+        """An inference, with tensors as JSON or as bytes after it"""
         model = find(name, version)
-        answer = v2.infer(model, read_body(), request.environ.get(HEADER_LENGTH_KEY), statistics)
-        return respond(answer)
+        return respond(v2.infer(model, read_body(), request.environ.get(HEADER_LENGTH_KEY), statistics))
 
 
 def add_repository_views(api: Blueprint) -> None:
-    """What is asked about the repository, and, where the operator allows it, done to it."""
+    """Add the routes about the repository, and those that change it if the operator allows it."""
 
     @api.post("/repository/index")
     def index() -> t.Any:
@@ -108,22 +106,22 @@ def add_repository_views(api: Blueprint) -> None:
 
     @api.post("/repository/reload")
     def reload() -> t.Any:
-        """Look at all models again, load what is new or has changed; off unless the operator allows it"""
+        """Load all models that are new or have changed; off unless the operator allows it"""
         check_control()
         read_object()
         try:
             done = models().reload()
         except ModelError as error:
-            raise BadRequest(models().inside(str(error))) from error
-        refused = {key: models().inside(reason) for key, reason in done.refused.items()}
+            raise BadRequest(models().inside(error)) from error
+        refused = {key: models().inside(error) for key, error in done.refused.items()}
         return jsonify(added=done.added, changed=done.changed, removed=done.removed, refused=refused)
 
     @api.post("/repository/models/<name>/load")
     def load(name: str) -> t.Any:
-        """Load a model, or look at it again; off unless the operator allows it"""
+        """Load a model, again if it has changed; off unless the operator allows it"""
         check_control()
         if read_object().get("parameters"):
-            raise BadRequest("A model is loaded as it lies in the repository; parameters are not supported")
+            raise BadRequest("A model is loaded as it is in the repository; parameters are not supported")
         try:
             models().load(name)
         except ModelError as error:
@@ -132,7 +130,7 @@ def add_repository_views(api: Blueprint) -> None:
 
     @api.post("/repository/models/<name>/unload")
     def unload(name: str) -> t.Any:
-        """Serve a model no longer; off unless the operator allows it"""
+        """Stop serving a model; off unless the operator allows it"""
         check_control()
         read_object()
         models().unload(name)
@@ -140,25 +138,25 @@ def add_repository_views(api: Blueprint) -> None:
 
 
 def models() -> ModelRepository:
-    """The application's models."""
+    """Return the application's models."""
     return t.cast(ModelRepository, current_app.extensions["models"])
 
 
 def find(name: str, version: str | None) -> Model:
-    """A model, the newest version unless one is named. Raises ModelNotFound (404)."""
+    """Return a model, the newest version unless one is named. Raises ModelNotFound (404)."""
     return models().get(name, version)
 
 
 def check_control() -> None:
-    """Forbidden (403) unless clients may load and unload models."""
+    """Raise Forbidden (403) unless clients may load and unload models."""
     if not current_app.extensions["settings"].model_control:
         raise Forbidden("Loading and unloading models is off; the setting model_control allows it")
 
 
 def read_body() -> bytes:
-    """The body, unpacked. 415 for another type than JSON, bytes or none, and for a coding that is not known.
+    """Return the body, decompressed. Raises UnsupportedMediaType (415) for an unknown coding or another type.
 
-    The clients send no type at all, or bytes as the type of JSON.
+    The type must be JSON, bytes or missing: some clients send none, and some send JSON as bytes.
     """
     environ = request.environ
     if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
@@ -169,17 +167,17 @@ def read_body() -> bytes:
 
 
 def read_object() -> dict[str, t.Any]:
-    """The body's JSON object; an empty body stands for an empty one."""
+    """Return the body's JSON object. An empty body counts as an empty object."""
     return v2.read_object(read_body() or b"{}", "the request")
 
 
-def respond(answer: v2.Answer) -> Response:
-    """The response with this answer, compressed if the client accepts that and there is enough of it."""
-    coding = choose_coding(request.environ.get("HTTP_ACCEPT_ENCODING"), len(answer.body))
-    body = encode_body(answer.body, coding) if coding else answer.body
-    response = Response(body, mimetype="application/json" if answer.json_length is None else OCTETS)
+def respond(result: v2.Response) -> Response:
+    """Return the response, compressed if the client accepts that and the body is large enough."""
+    coding = choose_coding(request.environ.get("HTTP_ACCEPT_ENCODING"), len(result.body))
+    body = encode_body(result.body, coding) if coding else result.body
+    response = Response(body, mimetype="application/json" if result.json_length is None else OCTETS)
     if coding:
         response.headers["Content-Encoding"] = coding
-    if answer.json_length is not None:
-        response.headers[HEADER_LENGTH] = str(answer.json_length)
+    if result.json_length is not None:
+        response.headers[v2.HEADER_LENGTH] = str(result.json_length)
     return response

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...inference import timing
 from .distribution import Distribution, LocalDistribution, LocalTotals, SharedDistribution, SharedTotals, Totals
+
+if TYPE_CHECKING:
+    from ...inference import Model
 
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -29,6 +32,7 @@ _REQUESTS = (
     ("http_request_method", "http_route", "http_response_status_code"), BOUNDS,
 )  # fmt: skip
 _RUNS = ("model_inference_duration_seconds", "How long model runs took.", ("model", "version"), RUN_BOUNDS)
+_NODES = ("model_graph_nodes", "Nodes of a model's graph, by the execution provider that runs them.")
 _PHASES = ("http_server_request_phase_seconds", "Seconds that requests spent in each of their phases.", "phase")
 _REJECTED = ("http_server_rejected_requests", "Requests that got no slot.")
 _CONNECTIONS = (
@@ -110,15 +114,15 @@ def _is_shared() -> bool:
     return bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 
 
-def render(accept: str, server: ServerFigures | None) -> tuple[bytes, str]:
+def render(accept: str, server: ServerFigures | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
     """The page that a Prometheus server asks for and its content type, in the form that it accepts."""
     from prometheus_client.exposition import choose_encoder
 
     encode, content_type = choose_encoder(accept)
-    return encode(_registry(server)), content_type
+    return encode(_registry(server, models)), content_type
 
 
-def _registry(server: ServerFigures | None) -> Any:
+def _registry(server: ServerFigures | None, models: Iterable[Model]) -> Any:
     from prometheus_client import CollectorRegistry, ProcessCollector
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -131,7 +135,24 @@ def _registry(server: ServerFigures | None) -> Any:
         ProcessCollector(registry=registry)
     if server is not None:
         registry.register(_Server(server))
+    registry.register(_Nodes(models))
     return registry
+
+
+class _Nodes:
+    """The execution providers on which each model runs."""
+
+    def __init__(self, models: Iterable[Model]) -> None:
+        self._models = models
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.metrics_core import GaugeMetricFamily
+
+        family = GaugeMetricFamily(*_NODES, labels=["model", "version", "execution_provider"])
+        for model in self._models:
+            for provider, count in model.nodes.items():
+                family.add_metric([model.name, model.version, provider], count)
+        yield family
 
 
 class _Server:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from ...inference import ModelRepository
 from ...inference.tensors import MAX_DIMENSIONS, NUMPY_TYPES
+from ...inference.v2 import HEADER_LENGTH
 from .operations import JSON, OCTETS, Answer, Operation, Schema, array, errors, good, record, ref
 
 GROUP = "Open Inference Protocol"
-HEADER_LENGTH = "Inference-Header-Content-Length"
 STRING: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 
 _SIZE = array({"type": "integer", "minimum": -1})
-_TENSOR = record({"name": STRING, "datatype": {"enum": list(NUMPY_TYPES)}, "shape": _SIZE})
+_TENSOR = record(
+    {
+        "name": STRING,
+        "datatype": {"enum": list(NUMPY_TYPES)},
+        "shape": _SIZE,
+        "parameters": {"type": "object", "description": "labels: the classes of the columns; optional: has a default"},
+    },
+    "parameters",
+)
 _IDS = array({"type": "string", "examples": ["churn/2"]})
 _PARAMETERS: Schema = {"type": ["object", "null"]}
 _FLAG: Schema = {"type": ["boolean", "null"]}

@@ -14,11 +14,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...inference import Model, ModelError, ModelNotFound, ModelRepository
-from ...inference.cache import built_models_dir
-from ...inference.deadline import Deadline, Stopped
+from ...inference import Model, ModelError, ModelRepository
+from ...inference.deadline import Cancelled, Deadline
 from ...inference.folders import find_models
 from ...inference.repository import load_model
+from ..cache import built_models_dir
 from .endpoint import Endpoint, UpstreamError
 from .passages import Passage, read_documentation
 from .search import Embeddings, Index, TfIdf
@@ -141,7 +141,7 @@ class Assistant:
                 texts = [_text(passage) for passage in library.passages]
                 with Deadline(math.inf, self._ending.is_set):
                     self._library = replace(library, index=Embeddings(model, texts, library.by_words))
-        except Stopped:
+        except Cancelled:
             log.info("the process ends before the passages are embedded")
         except Exception:
             log.exception("no embeddings: passages are found by their words alone")
@@ -162,10 +162,8 @@ def _text(passage: Passage) -> str:
 def find_embedder(models: ModelRepository) -> Model | None:
     """A model that embeds sentences: one that is served, or one that `wsgi-core models build` has made, if any."""
     for name in EMBEDDERS:
-        try:
-            return models.get(name)
-        except ModelNotFound:
-            continue
+        if model := models.find(name):
+            return model
     folder = built_models_dir()
     try:
         built = {found.name: found for found in find_models(folder)} if folder.is_dir() else {}

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[2]
+from ...inference.bundled import PACKAGE, bundled_folder
 
 MAX_CHARACTERS = 600
 """A passage grows by whole paragraphs up to this; a longer paragraph is a passage of its own."""
@@ -29,8 +28,7 @@ class Passage:
 
 def read_documentation() -> list[Passage]:
     """The passages of the project's README and docs, wherever they are: in a checkout, or in an installed wheel."""
-    installed = PACKAGE / "_docs"
-    folder = installed if installed.is_dir() else PACKAGE.parent / "docs"
+    folder = bundled_folder("docs")
     passages = list(split(_readme(), "README.md"))
     for file in sorted(folder.rglob("*.md")):
         source = f"docs/{file.relative_to(folder).as_posix()}"

@@ -9,7 +9,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from .schema import Settings
-from .sources import FILE, ConfigurationError, Loaded, is_secret, load_settings, option, shown
+from .sources import FILE, ConfigurationError, Loaded, is_secret, is_table, load_settings, option, shown
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
@@ -50,6 +50,8 @@ def _option(name: str, field: FieldInfo) -> t.Callable[[F], F]:
 
 def _metavar(annotation: object) -> str:
     parts = {annotation, t.get_origin(annotation), *t.get_args(annotation)}
+    if any(is_table(part) for part in t.get_args(annotation)):
+        return "JSON"
     if dict in parts:
         return "NAME=VALUE,..."
     return "A,B,..." if tuple in parts else next((_METAVARS[part] for part in parts if part in _METAVARS), "TEXT")

@@ -11,8 +11,9 @@ import typing as t
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, SecretStr
 
+from ...inference.settings import RuntimeSettings
 from . import names
 
 
@@ -28,6 +29,7 @@ Origin = Annotated[str, AfterValidator(names.cors_origin)]
 # A path of dots alone never arrives: clients resolve it.
 SourceName = Annotated[str, Field(pattern=r"^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_secret)]
+ModelName = Annotated[str, Field(min_length=1)]
 Secret = Annotated[SecretStr, Field(min_length=16)]
 JobStorePlace = Annotated[str, Field(pattern=r"^(rediss?://[^\s/?#@]+(/\d*)?|[^:]*|[A-Za-z]:[^:]*)$", min_length=1)]
 EndpointURL = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
@@ -38,14 +40,18 @@ OwnPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
 SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 
 
-class Settings(BaseModel):
+class Settings(RuntimeSettings):
     """The settings of the service and its server. Raises pydantic.ValidationError for what does not fit."""
 
     # pydantic before 2.10 keeps the prefix of `model_control` for itself.
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
     _local_names: bool = PrivateAttr(default=False)
 
+    # What is served. The settings of RuntimeSettings say how each model is run.
     models: Path | None = Field(default=None, description="A model repository; by default the models of wsgi_core.")
+    model_settings: dict[ModelName, RuntimeSettings] = Field(
+        default={}, description="For single models, by name: other execution_providers, threads, options ..."
+    )
 
     # Where it is served.
     host: ListenHost = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")

@@ -6,6 +6,7 @@ name that does not exist which one is nearest: a misspelt limit would otherwise 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import json
@@ -17,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from .schema import Settings
 
@@ -114,7 +115,8 @@ def is_secret(name: str) -> bool:
 
 def shown(settings: Settings) -> dict[str, t.Any]:
     """The values as JSON has them, with secrets masked."""
-    return settings.model_dump(mode="json")
+    models = {name: own.model_dump(mode="json", exclude_unset=True) for name, own in settings.model_settings.items()}
+    return settings.model_dump(mode="json") | {"model_settings": models}
 
 
 # The sources
@@ -162,11 +164,36 @@ def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _from_folder(file: Path, name: str, value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if name == "job_store":
+    """Return a value of the file, in which relative paths begin in the file's folder."""
+    if name == "job_store" and isinstance(value, str):
         return value if "://" in value else str(file.parent / value)
-    return file.parent / value if _mentions(Settings.model_fields[name].annotation, Path) else value
+    return _paths_from(file, Settings.model_fields[name].annotation, value)
+
+
+def _paths_from(file: Path, annotation: object, value: object) -> object:
+    if isinstance(value, dict):
+        inner: t.Any = next((arg for arg in t.get_args(annotation) if _is_model(arg)), None)
+        fields = inner.model_fields if inner else {}
+        return {
+            key: {name: _paths_from(file, fields[name].annotation, each) for name, each in table.items()}
+            if inner
+            else table
+            for key, table in value.items()
+        }
+    if not _mentions(annotation, Path):
+        return value
+    if isinstance(value, list):
+        return [file.parent / each for each in value]
+    return file.parent / value if isinstance(value, str) else value
+
+
+def is_table(annotation: object) -> bool:
+    """Tell whether a value of this type is a table with values of its own."""
+    return t.get_origin(annotation) is dict or _is_model(annotation)
+
+
+def _is_model(annotation: t.Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _from_environ(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Value]:
@@ -201,6 +228,9 @@ def _from_text(name: str, text: str) -> object:
     annotation = Settings.model_fields[name].annotation
     if not _mentions(annotation, tuple, dict):
         return text
+    if text.startswith("{"):
+        with contextlib.suppress(ValueError):
+            return json.loads(text)
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if _mentions(annotation, dict):
         if not all("=" in part for part in parts):

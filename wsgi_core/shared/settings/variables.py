@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from .sources import PREFIX, Loaded, is_secret, shown, variable
 
 
@@ -29,4 +31,6 @@ def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
 def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return json.dumps(value)
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)

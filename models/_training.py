@@ -1,0 +1,87 @@
+"""What the training scripts share: threads, scores, provenance, the two files, and the command line.
+
+A script imports this before NumPy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# NOTE: before numpy is imported. In several threads, sums would be taken in another order.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+VERSION = "1"
+
+
+class Split(NamedTuple):
+    """Rows for training and rows held out: x is float32[N, features], y is the class of each row."""
+
+    x_train: np.ndarray
+    x_test: np.ndarray
+    y_train: np.ndarray
+    y_test: np.ndarray
+
+
+def binary_scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """Return ranking (AUC), decisions at 0.5 (accuracy), error of the probabilities (Brier: lower is better)."""
+    return {
+        "auc": round(float(roc_auc_score(y, probability)), 4),
+        "accuracy": round(float(accuracy_score(y, probability > 0.5)), 4),
+        "brier": round(float(brier_score_loss(y, probability)), 4),
+    }
+
+
+def auc_of_folds(model: Any, x: np.ndarray, y: np.ndarray, folds: int, seed: int) -> dict[str, Any]:
+    """Return the AUC on each part of all rows, trained on the rest. It shows how far one split can be off."""
+    parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    values = cross_val_score(model, x, y, cv=parts, scoring="roc_auc")
+    each = [round(value, 4) for value in values.tolist()]
+    return {"folds": folds, "mean": round(float(values.mean()), 4), "each": each}
+
+
+def versions_of(tools: Sequence[str]) -> dict[str, str]:
+    """Return the versions of the packages on which the bytes of a model depend."""
+    return {tool: version(tool) for tool in tools}
+
+
+def provenance(name: str, opset: int, versions: dict[str, str]) -> dict[str, Any]:
+    """Return the part of a card that says with what, and on which machine, the same bytes come out again."""
+    return {
+        "script": f"models/{name}/train.py",
+        "opset": opset,
+        "made_with": versions,
+        "made_on": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def write_files(out: Path, graph: bytes, card: dict[str, Any]) -> Path:
+    """Write OUT/1/model.onnx and OUT/card.json. Returns the folder of the version."""
+    path = out / VERSION / "model.onnx"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(graph)
+    text = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+    (out / "card.json").write_text(text, encoding="utf-8", newline="\n")
+    print(f"wrote     {path} ({len(graph):,} bytes)")
+    print(f"          {out / 'card.json'}")
+    return path.parent
+
+
+def run(name: str, train: Callable[[Path], None], arguments: Sequence[str] | None) -> int:
+    """Run a script's command line: train, and write to the folder of the model or to --out."""
+    parser = argparse.ArgumentParser(description=f"Train the {name} model and write model.onnx and card.json.")
+    folder = Path(__file__).resolve().parent / name
+    parser.add_argument("--out", type=Path, default=folder, help="folder to write to (default: beside the script)")
+    train(parser.parse_args(arguments).out)
+    return 0

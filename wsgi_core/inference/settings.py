@@ -1,0 +1,49 @@
+"""The settings of a model run. The settings of the service contain them, so this module imports little."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Options = dict[str, str | int]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class RuntimeSettings(BaseModel):
+    """How a model is run. The settings of the service have these fields, and each model may have its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    execution_providers: tuple[Name, ...] = Field(
+        default=("cpu",), min_length=1,
+        description="Execution providers of onnxruntime, the preferred one first (cuda, tensorrt, directml, openvino,"
+        " coreml, cpu ...). Without cpu at the end, a model that needs it for a part is refused.",
+    )  # fmt: skip
+    provider_options: dict[Name, Options] = Field(
+        default={}, description="For each execution provider its options, as onnxruntime names them."
+    )
+    intra_op_threads: int = Field(
+        default=1, ge=0, le=1024, description="Threads that compute one operator of a model; 0: onnxruntime decides."
+    )
+    inter_op_threads: int = Field(
+        default=1, ge=0, le=1024, description="Operators of a model that run in parallel; 0: onnxruntime decides."
+    )
+    graph_optimization: Literal["disabled", "basic", "extended", "all"] = Field(
+        default="all", description="How far onnxruntime rewrites a model's graph when it loads it."
+    )
+    session_options: Options = Field(
+        default={}, description="Further session options of onnxruntime (session.intra_op.allow_spinning=0)."
+    )
+    custom_op_libraries: tuple[Path, ...] = Field(
+        default=(), description="Libraries with custom operators that are loaded with a model."
+    )
+
+    def overridden(self, own: RuntimeSettings | None) -> RuntimeSettings:
+        """Return these settings with the values that a model's own settings give."""
+        given = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+        return self.model_copy(update=given)
+
+
+DEFAULTS = RuntimeSettings()

@@ -1,0 +1,24 @@
+"""Short paths of source files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+
+
+@cache
+def short_path(filename: str) -> str:
+    """Return a source file's path from the folder that its package was imported from, with forward slashes."""
+    roots = [os.path.abspath(entry) for entry in sys.path]
+    inside = [root for root in roots if filename.startswith(root.rstrip(os.sep) + os.sep)]
+    root = max(inside, key=len) if inside else _above_its_package(filename)
+    return os.path.relpath(filename, root).replace(os.sep, "/") if root else os.path.basename(filename)
+
+
+def _above_its_package(filename: str) -> str:
+    """Return the folder around the outermost package of a file: that of an editable install is not on `sys.path`."""
+    folder = os.path.dirname(filename)
+    while os.path.isfile(os.path.join(folder, "__init__.py")):
+        folder = os.path.dirname(folder)
+    return folder
