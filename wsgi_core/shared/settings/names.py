@@ -44,7 +44,7 @@ def trusted_proxy(value: str) -> str:
             ipaddress.ip_network(part)
         except ValueError:
             nearest = _hint(_nearest_network(part))
-            raise ValueError(f"must be IP addresses, or networks as 10.0.0.0/8{nearest}") from None
+            raise ValueError(f"must be IP addresses or networks (10.0.0.0/8){nearest}") from None
     return value
 
 
