@@ -16,7 +16,7 @@ project = "wsgi_core"
 release = version = installed_version("wsgi_core")
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 # Parts of the chapters, which include them.
-exclude_patterns = ["_build", "playground/*.txt", "course/*.price.md", "course/*.exercises.md"]
+exclude_patterns = ["_build", "course/*.price.md", "course/*.exercises.md"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 

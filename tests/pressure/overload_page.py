@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtests.report.readme import markdown
-from loadtests.report.tables import Table, number
+from loadtests.report.format import Table, markdown, number
 
 KEPT, OWN = "kept", "new"
 

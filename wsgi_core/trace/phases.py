@@ -9,7 +9,7 @@ import sys
 import typing as t
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType, FrameType
 
 from blinker import Signal
@@ -170,6 +170,10 @@ SESSION_PHASES = (
     ),
     Phase("save_session", "session saved", describe_saved, at_end=True, inside="process_response"),
 )  # fmt: skip
+MERGED_CONTEXT_PHASES = (Phase("AppContext.match_request", "url matched", describe_match, at_end=True),)
+MERGED_SESSION_PHASES = tuple(
+    replace(phase, inside=phase.inside.replace("RequestContext", "AppContext")) for phase in SESSION_PHASES
+)
 SIGNAL_PHASE = Phase("send", "signal sent", describe_signal)
 
 Roles = dict[int, list[Phase | Hook]]
@@ -221,14 +225,16 @@ class WatchList:
     def _add_phases(self, app: t.Any) -> None:
         module = _framework_module(type(app))
         self.package = module.__name__.partition(".")[0]
-        self.variables = module._cv_app, module._cv_request
+        # Flask 3.2 has one context for both.
+        merged = "RequestContext" not in vars(module)
+        self.variables = module._cv_app, module._cv_app if merged else module._cv_request
         self.request: t.Any = sys.modules[self.package].request
         self._add_methods(type(app), APP_PHASES)
-        self._add_methods(type(app.session_interface), SESSION_PHASES)
+        self._add_methods(type(app.session_interface), MERGED_SESSION_PHASES if merged else SESSION_PHASES)
         for cls in _with_subclasses(module.AppContext):
             self._add_methods(cls, APP_CONTEXT_PHASES)
-        for cls in _with_subclasses(module.RequestContext):
-            self._add_methods(cls, REQUEST_CONTEXT_PHASES)
+        for cls in _with_subclasses(module.AppContext if merged else module.RequestContext):
+            self._add_methods(cls, MERGED_CONTEXT_PHASES if merged else REQUEST_CONTEXT_PHASES)
         self._add_methods(Signal, [SIGNAL_PHASE])
         signals = vars(sys.modules[f"{self.package}.signals"]).values()
         self.signals = [signal for signal in signals if isinstance(signal, Signal)]
@@ -242,7 +248,7 @@ def _framework_module(cls: type) -> t.Any:
     """Return the module in which the app's framework defines the app class."""
     for base in reversed(cls.__mro__):
         module: t.Any = sys.modules[base.__module__]
-        if "wsgi_app" in vars(base) and hasattr(module, "RequestContext"):
+        if "wsgi_app" in vars(base) and hasattr(module, "AppContext"):
             return module
     raise TypeError(f"{cls.__name__} is neither a Flask app nor one of wsgi_core's.")
 

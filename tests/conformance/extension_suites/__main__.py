@@ -73,9 +73,9 @@ def main() -> int:
             return 2
         print(report.line(asdict(found[-1])), flush=True)
         wrong += report.problems(suite, found[-1], stored.get(suite.title) if options.check else None)
-    if not options.check:
-        report.save(found, [suite.title for suite in suites.load()])
-        flask_suite.rewrite_page()
+        if not options.check:
+            report.save(found, [suite.title for suite in suites.load()])
+            flask_suite.rewrite_page()
     print(*(wrong or ["no difference without a reason"]), sep="\n")
     return 1 if wrong else 0
 

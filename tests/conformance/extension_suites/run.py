@@ -38,9 +38,7 @@ def environment(lock: Path, cache: Path) -> Path:
         # A virtual environment knows its own path: it is made in its place, and the mark says that it is whole.
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, symlinks=os.name != "nt")
-        fetch.pip(
-            ["--python", str(python_of(folder)), "install", "--no-deps", "--only-binary", ":all:", "-r", str(lock)]
-        )
+        fetch.pip(["--python", str(python_of(folder)), "install", "--no-deps", "--prefer-binary", "-r", str(lock)])
         (folder / "whole").touch()
     return folder
 
@@ -64,9 +62,7 @@ def run(suite: Suite, subject: str, cache: Path, only: Sequence[str] = ()) -> Ou
     with tempfile.TemporaryDirectory(prefix="extension-suites-", ignore_cleanup_errors=True) as scratch:
         place = Path(scratch).resolve()
         top = unpacked(fetched(suite, cache), place / "sdist")
-        # The core alone: in a checkout its folder has tests of its own, and a suite imports its own as "tests" too.
-        core = shutil.copytree(core_folder() / "wsgi_core", place / "core" / "wsgi_core", ignore=_NOT_OF_THE_CORE)
-        environ = clean_environment(subject, [STARTUP, PLUGIN, core.parent]) | dict(suite.environ)
+        environ = clean_environment(subject, [STARTUP, PLUGIN, copied_core(place / "core")]) | dict(suite.environ)
         environ["PATH"] = os.pathsep.join([str(python_of(made).parent), environ.get("PATH", "")])
         plugins = [argument for plugin in suite.plugins for argument in ("-p", plugin)]
         command = [str(python_of(made)), *PYTEST, "-o", "addopts=", *plugins, *suite.options, *(only or suite.tests)]
@@ -76,3 +72,12 @@ def run(suite: Suite, subject: str, cache: Path, only: Sequence[str] = ()) -> Ou
 _NOT_OF_THE_CORE = shutil.ignore_patterns(
     "__pycache__", "_models", "commands", "inference", "serving", "service", "trace"
 )
+
+
+def copied_core(folder: Path) -> Path:
+    """Copy the core alone into `folder`, and return the folder.
+
+    The folder that the core lies in may have a package ``tests``, and what runs here has its own.
+    """
+    shutil.copytree(core_folder() / "wsgi_core", folder / "wsgi_core", ignore=_NOT_OF_THE_CORE)
+    return folder

@@ -31,6 +31,7 @@ _OFFLINE = "playground-offline.js"
 def build(site: Path) -> list[Path]:
     """Build all of it into `site` and return the files, those that Sphinx copies included."""
     modules, folder = fetched.npm_modules(), site / "playground"
+    shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(fetched.SOURCES / "site", site, dirs_exist_ok=True)
     (folder / "pyodide").mkdir(exist_ok=True)
     for name in _PYODIDE:
