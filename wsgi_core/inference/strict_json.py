@@ -35,8 +35,8 @@ def loads(data: bytes | str) -> object:
     """Return the value of a JSON text.
 
     Raises `JSONError` for everything that is not JSON by RFC 8259: another encoding than UTF-8, a byte order mark,
-    NaN and Infinity, half a surrogate pair. Also for more than `MAX_DEPTH` levels, `MAX_CONTAINERS` or `MAX_STRINGS`, and
-    for integers of more than 4,300 digits (Python's limit). If an object has a name twice, the last value counts.
+    NaN and Infinity, half a surrogate pair. Also for more than `MAX_DEPTH` levels, `MAX_CONTAINERS` or `MAX_STRINGS`,
+    and for integers of more than 4,300 digits. If an object has a name twice, the last value counts.
     An integer beyond 64 bits becomes the nearest float. A number beyond the range of a float is JSON: it becomes
     infinite, and the schema refuses it.
     """
