@@ -24,9 +24,9 @@ from .scaffold import (
     Teardown,
     URLDefault,
     URLValuePreprocessor,
+    _endpoint_from_view_func,
     add_hook,
     decorator_from,
-    endpoint_from_view_func,
     setupmethod,
 )  # fmt: skip
 from .templating import BlueprintTemplating
@@ -59,7 +59,7 @@ class BlueprintSetupState:
         if self.url_prefix is not None:
             rule = f"{self.url_prefix.rstrip('/')}/{rule.lstrip('/')}" if rule else self.url_prefix
         options.setdefault("subdomain", self.subdomain)
-        endpoint = endpoint_from_view_func(view_func) if endpoint is None else endpoint
+        endpoint = _endpoint_from_view_func(view_func) if endpoint is None else endpoint
         defaults = {**self.url_defaults, **(options.pop("defaults", None) or {})}
         name = f"{self.name_prefix}.{self.name}.{endpoint}".lstrip(".")
         self.app.add_url_rule(rule, name, view_func, defaults=defaults, **options)

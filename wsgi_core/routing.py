@@ -21,7 +21,7 @@ from werkzeug.wsgi import get_host
 from . import typing as ft
 from .context import _cv_app, _cv_request
 from .lazy import cached_attribute
-from .scaffold import AppMixin, endpoint_from_view_func, setupmethod
+from .scaffold import AppMixin, _endpoint_from_view_func, setupmethod
 from .wrappers import decode_environ, split_blueprint_path
 
 if t.TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Routing(AppMixin):
         Raises TypeError if ``methods`` is a string, AssertionError if the endpoint has another view.
         Mirrors flask 3.1.3 sansio/app.py: App.add_url_rule.
         """
-        endpoint = endpoint_from_view_func(view_func) if endpoint is None else endpoint
+        endpoint = _endpoint_from_view_func(view_func) if endpoint is None else endpoint
         methods = options.pop("methods", None)
         if methods is None:
             methods = getattr(view_func, "methods", None) or ("GET",)

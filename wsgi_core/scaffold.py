@@ -92,7 +92,7 @@ def setupmethod(f: F) -> F:
     return t.cast(F, update_wrapper(wrapper, f))
 
 
-def endpoint_from_view_func(view_func: ft.RouteCallable | None) -> str:
+def _endpoint_from_view_func(view_func: ft.RouteCallable | None) -> str:
     assert view_func is not None, "expected view func if endpoint is not provided."
     return view_func.__name__
 
