@@ -90,7 +90,7 @@ class Service(Application):
 
 
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
-    """The service for the models in the folder ``models``, by default those that ``settings`` names.
+    """Return the service for the models in the folder ``models``, by default those that ``settings`` names.
 
     The settings are by default those of wsgi-core.toml and of the environment. Every model is loaded and warmed
     up before this returns, but those that `wsgi-core models build` has made: with their first request, and only
@@ -122,7 +122,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
 
 
 def add_blueprints(app: Service) -> None:
-    """The routes that have modules of their own."""
+    """Register the routes that have modules of their own."""
     app.register_blueprint(demo.blueprint())
     app.register_blueprint(docs.blueprint())
     app.register_blueprint(health.blueprint())
@@ -148,7 +148,7 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def add_views(app: Service, repository: ModelRepository) -> None:
-    """The routes."""
+    """Add the routes of this module."""
 
     @app.post("/predict")
     @describe(predict_operation)
@@ -200,7 +200,7 @@ def add_hooks(app: Service) -> None:
 
 
 def add_cors(app: Service, origins: t.Sequence[str]) -> None:
-    """Pages of these origins may call the service."""
+    """Allow pages of these origins to call the service."""
     add_headers = cross_origin(origins)
 
     @app.after_request
@@ -210,7 +210,7 @@ def add_cors(app: Service, origins: t.Sequence[str]) -> None:
 
 
 def add_error_handlers(app: Service) -> None:
-    """Every error is answered in JSON, ``{"error": ...}``, with the headers that belong to it."""
+    """Answer every error in JSON, ``{"error": ...}``, with the headers that belong to it."""
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> t.Any:

@@ -46,7 +46,7 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def blueprint() -> Blueprint:
-    """The routes below /api/v1. Here an invalid input is answered with ``{"errors": [...]}``, all of them."""
+    """Return the blueprint of the routes below /api/v1. They answer an invalid input with ``{"errors": [...]}``, all of them."""
     api = Blueprint("loan", __name__, url_prefix="/api/v1")
 
     @api.post("/predict")

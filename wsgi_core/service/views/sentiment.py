@@ -37,7 +37,7 @@ def operation(models: ModelRepository) -> Operation:
 
 
 def blueprint() -> Blueprint:
-    """The route /sentiment."""
+    """Return the blueprint of the route /sentiment."""
     api = Blueprint("sentiment", __name__)
 
     @api.post("/sentiment")
