@@ -28,7 +28,7 @@ from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
 from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
 from wsgi_core.shared.openapi import describe
-from wsgi_core.shared.openapi.inputs import find_model, payload_schema, prediction_schema
+from wsgi_core.shared.openapi.inputs import payload_schema, prediction_schema
 from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, TEXT, Operation, errors, good
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.retrieval import Assistant, chat_endpoint
@@ -138,7 +138,7 @@ def add_blueprints(app: Service) -> None:
 
 def predict_operation(models: ModelRepository) -> Operation:
     """Return the description of POST /predict."""
-    model = find_model(models, "churn")
+    model = models.find("churn")
     return Operation(
         "Predictions",
         {200: good(prediction_schema(model.card if model else None), "The probability"), **errors(*BODY_ERRORS)},
