@@ -61,7 +61,7 @@ class ByHand:
 def prepare() -> None:
     """Put the stand-ins in their places."""
     threading.Thread = ThreadAtOnce  # type: ignore[misc]
-    asgiref.sync.async_to_sync = ByHand  # type: ignore[assignment,misc]
+    asgiref.sync.async_to_sync = ByHand  # type: ignore[assignment]
     sys.modules["waitress"] = _module("waitress", serve=lambda app, **options: None)
     sys.modules["wsgi_core.inference"] = _module(
         "wsgi_core.inference", InputError=InputError, ModelRepository=ModelRepository

@@ -298,7 +298,7 @@ def _failure(error: BaseException, file: Path) -> Failure:
 
 def _report(sides: list[Side], requests: list[Request], site: str) -> dict[str, t.Any]:
     failures = _failures(sides)
-    report = {
+    report: dict[str, t.Any] = {
         "state": "error" if _did_not_run(sides) else "done",
         "failures": failures,
         "request": "\n".join(as_curl(request) for request in requests),

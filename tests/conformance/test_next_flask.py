@@ -21,10 +21,10 @@ def test_random_programs_are_counted():
 
 def test_a_difference_is_named_by_its_first_event_without_numbers():
     before = ("before_request 0", [], {})
-    assert first_difference([before, ("b0.v1", [])], [before, ("b0again.v0", [])]) == " | "
+    assert first_difference([before, ("b0.v1", [])], [before, ("b0again.v0", [])]) == "[] | []"
     assert first_difference([before], [before]) == ""
     assert first_difference([before], []) == "one side ends early"
-    assert first_difference([("app", "escaped", "KeyError")], [("chunk", b"x")]) == "app escaped KeyError | chunk"
+    assert first_difference([("app", "escaped", "KeyError")], [("chunk", b"x")]) == "app escaped KeyError | chunk b'x'"
 
 
 def test_the_page_shows_the_traces_of_both_where_more_than_the_contexts_differs():

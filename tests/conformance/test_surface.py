@@ -20,7 +20,7 @@ DIFFERENT = {
     "flask.sansio.scaffold.Scaffold _check_setup_finished", "flask.sansio.scaffold.Scaffold add_url_rule",
     "flask.debughelpers UnexpectedUnicodeError", "flask.debughelpers attach_enctype_error_multidict",
     "flask.debughelpers explain_template_loading_attempts",
-    *(f"flask.json.tag.Tag{tag} to_python" for tag in ("Tuple", "Bytes", "Markup", "UUID", "DateTime")),
+    *(f"flask.json.tag.Tag{tag} to_python" for tag in ("Tuple", "Bytes", "Markup", "DateTime")),
     "flask.json.tag.TagDateTime to_json",
 }  # fmt: skip
 OF_MODULES = {name for name in DIFFERENT if name.startswith("flask.debughelpers ")}

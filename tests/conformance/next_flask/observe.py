@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+import textwrap
 import warnings
 from collections import Counter
 
@@ -62,7 +63,7 @@ def first_difference(on_flask: list[tuple[object, ...]], on_core: list[tuple[obj
 
 def _kind(event: tuple[object, ...]) -> str:
     words = " ".join(map(str, event[:4]))
-    return " ".join(re.sub(r"\b(b\d(again)?\.)*v?\d+\b|[|`]", "", words).split())[:90]
+    return textwrap.shorten(re.sub(r"\b(b\d(again)?\.)*v?\d+\b|[|`]", "", words), 90, placeholder=" ...")
 
 
 def main() -> None:

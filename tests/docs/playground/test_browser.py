@@ -141,6 +141,10 @@ def test_the_first_run_shows_both_sides(page: Page) -> None:
     assert "flask 3.1.3 and wsgi_core" in text
     assert "asked for /Ada" in text
     assert "HTTP/1.1 200 OK" in text
+    top, height = page.driver.execute_script(
+        "return [document.getElementById('status').getBoundingClientRect().top, innerHeight]"
+    )
+    assert 0 <= top < height
     assert ["before_request: look"] * 2 in page.events()
     page.driver.switch_to.frame(page.find("steps-frame"))
     page.until(lambda: page.driver.find_elements(By.CSS_SELECTOR, ".step.now"))

@@ -49,7 +49,7 @@ TWINS: dict[str, tuple[str, ...]] = {
     "flask.wrappers": ("wsgi_core.wrappers", "wsgi_core.context"),
 }
 # The names that differ by intention.
-RENAMED = {"Flask": "App"}
+RENAMED = {"Flask": "App", "_endpoint_from_view_func": "endpoint_from_view_func"}
 
 
 class Alias(ModuleType):
