@@ -29,7 +29,7 @@ from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
 from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
 from wsgi_core.shared.openapi import describe
-from wsgi_core.shared.openapi.inputs import find_model, payload_schema, prediction_schema
+from wsgi_core.shared.openapi.inputs import payload_schema, prediction_schema
 from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, TEXT, Operation, errors, good
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.retrieval import Assistant, chat_endpoint
@@ -91,7 +91,7 @@ class Service(Application):
 
 
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
-    """The service for the models in the folder ``models``, by default those that ``settings`` names.
+    """Return the service for the models in the folder ``models``, by default those that ``settings`` names.
 
     The settings are by default those of wsgi-core.toml and of the environment. Every model is loaded and warmed
     up before this returns, but those that `wsgi-core models build` has made: with their first request, and only
@@ -123,7 +123,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
 
 
 def add_blueprints(app: Service) -> None:
-    """The routes that have modules of their own."""
+    """Register the routes that have modules of their own."""
     app.register_blueprint(demo.blueprint())
     app.register_blueprint(docs.blueprint())
     app.register_blueprint(health.blueprint())
@@ -139,7 +139,7 @@ def add_blueprints(app: Service) -> None:
 
 def predict_operation(models: ModelRepository) -> Operation:
     """Return the description of POST /predict."""
-    model = find_model(models, "churn")
+    model = models.find("churn")
     return Operation(
         "Predictions",
         {200: good(prediction_schema(model.card if model else None), "The probability"), **errors(*BODY_ERRORS)},
@@ -149,7 +149,7 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def add_views(app: Service, repository: ModelRepository) -> None:
-    """The routes."""
+    """Add the routes of this module."""
 
     @app.post("/predict")
     @describe(predict_operation)
@@ -202,7 +202,7 @@ def add_hooks(app: Service) -> None:
 
 
 def add_cors(app: Service, origins: t.Sequence[str]) -> None:
-    """Pages of these origins may call the service."""
+    """Allow pages of these origins to call the service."""
     add_headers = cross_origin(origins)
 
     @app.after_request
@@ -212,7 +212,7 @@ def add_cors(app: Service, origins: t.Sequence[str]) -> None:
 
 
 def add_error_handlers(app: Service) -> None:
-    """Every error is answered in JSON, ``{"error": ...}``, with the headers that belong to it."""
+    """Answer every error in JSON, ``{"error": ...}``, with the headers that belong to it."""
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> t.Any:

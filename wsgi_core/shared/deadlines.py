@@ -18,7 +18,7 @@ _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
 def allowed_seconds(header: str | None, limit: float) -> float:
-    """The seconds that a request has: what its header asks for, at most ``limit``. Raises ValueError."""
+    """Return the seconds that a request has: what its header asks for, at most ``limit``. Raises ValueError."""
     if header is None:
         return limit
     seconds = float(header) if _SECONDS.fullmatch(header) else 0.0
