@@ -24,6 +24,8 @@ html_theme = "furo"
 pygments_dark_style = "github-dark"
 html_title = "wsgi_core"
 html_static_path = ["_static"]
+# The playground's page. What it loads is built by python -m tests.docs.playground.
+html_extra_path = ["playground/site"]
 html_css_files = ["site.css"]
 html_favicon = "../wsgi_core/service/static/icon.svg"
 html_show_copyright = False

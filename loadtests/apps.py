@@ -59,8 +59,7 @@ def study_of(apps: Sequence[App], request_files: Sequence[Path], expected: int =
     experiments = [
         experiment_of(apps, key, [replace(one, status=expected) for one in requests]) for key, requests in files.items()
     ]
-    title = " and ".join(app.name for app in apps) + ", in process"
-    return Study(APPS, title, tuple(experiments), ())
+    return Study(APPS, " and ".join(app.name for app in apps), tuple(experiments), ())
 
 
 def experiment_of(apps: Sequence[App], key: str, requests: Sequence[Request]) -> Experiment:

@@ -14,9 +14,9 @@ from pathlib import Path
 ROOT = str(Path(__file__).resolve().parents[1])
 
 
-def command(module: str, *arguments: str, python: str = sys.executable) -> list[str]:
-    """Return the command that runs ``module`` in a process of its own."""
-    return [python, "-P", __file__, module, *arguments]
+def command(module: str, *arguments: str, python: str = sys.executable, root: str | Path = ROOT) -> list[str]:
+    """Return the command that runs ``module`` of the package in ``root`` in a process of its own, by ``python``."""
+    return [python, "-P", str(Path(root, "loadtests", "child.py")), module, *arguments]
 
 
 def import_from_here() -> None:

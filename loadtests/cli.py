@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from loadtests.studies import SERVERS, STUDIES, Study
+from loadtests.studies import HEAT, SERVERS, STUDIES, Study
 from wsgi_core.shared.installation import install_command
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Overhead(click.Group):
 
 
 def _server_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """The servers in a list with commas, in the order in which they are known."""
+    """Return the servers in a list with commas, in the order in which they are known."""
     wanted = {name.strip() for name in value.split(",")} if value else set()
     if unknown := sorted(wanted.difference(SERVERS)):
         raise click.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(SERVERS)}")
@@ -57,9 +57,10 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.group(cls=Overhead, invoke_without_command=True)
 @click.option("--quick", is_flag=True, help="Within 90 seconds on 2 cores; wider intervals.")
 @click.option(
-    "--study", type=click.Choice(list(STUDIES)), default="service", show_default=True,
+    "--study", type=click.Choice([*STUDIES, HEAT]), default="service", show_default=True,
     help="service: the ladder from the bare callable to Flask, in process and served. ladder, served: one of the two,"
-    " served with more peers. curve: the framework's share, model by model. core: case by case, with peers.",
+    " served with more peers. curve: the framework's share, model by model. core: case by case,"
+    " with peers. heat: with caches that are emptied before each request.",
 )  # fmt: skip
 @click.option(
     "--apps", multiple=True, metavar="NAME=MODULE:APP ...",
@@ -86,6 +87,14 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.option(
     "--timeout", default=60.0, show_default=True, type=click.FloatRange(1),
     help="Seconds that a measuring process may take beyond its plan. Then it is ended, and the place shown.",
+)  # fmt: skip
+@click.option(
+    "--python", "pythons", multiple=True, metavar="PATH",
+    help="In place of a study: the ladder on this interpreter, each with the others in turn.",
+)  # fmt: skip
+@click.option(
+    "--with", "packages", multiple=True, metavar="REQUIREMENT",
+    help='In place of a study: the ladder with this version of a package, "flask==3.0.*", each in its own environment.',
 )  # fmt: skip
 @click.option("--validate", is_flag=True, help="The proof of the instrument, in place of a study: VALIDATION.md.")
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run in the folder of --out.")
@@ -123,6 +132,8 @@ def overhead(
     setup: str,
     reset: str,
     timeout: float,
+    pythons: tuple[str, ...],
+    packages: tuple[str, ...],
     validate: bool,
     resume: bool,
 ) -> None:
@@ -141,7 +152,7 @@ def overhead(
     _need(NEEDED_FOR_APPS if apps else NEEDED)
     if remote and not workers_of_locust:
         raise click.UsageError("--remote needs --workers: how many are to be waited for")
-    from loadtests import commands
+    from loadtests import commands, heat, variants
     from loadtests.instrument.experiment import Hooks
     from loadtests.instrument.inprocess import RunFailed, Workers
     from loadtests.load.served import Spread
@@ -150,16 +161,19 @@ def overhead(
     if validate:
         sys.exit(commands.measure_validation(quick, out, resume))
     workers = Workers(Hooks(setup, reset), timeout)
-    wanted, notes = STUDIES[study], list[str]()
-    if apps:
-        try:
+    wanted, notes, by_group = heat.study() if study == HEAT else STUDIES[study], list[str](), dict[str, Workers]()
+    try:
+        if apps:
             wanted, notes = _apps_study(apps, requests, expect, workers, served or bool(servers))
-        except RunFailed as error:
-            click.echo(str(error), err=True)
-            sys.exit(error.code)
+        elif pythons or packages:
+            click.echo("Making an environment for each.")
+            wanted, by_group = variants.study_of(pythons, packages, timeout)
+    except RunFailed as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.code)
     resumed = commands.resumable(out / "results.json", _command()) if resume else None
     spread = Spread(workers_of_locust, remote, host)
-    sys.exit(commands.measure(Run(wanted, quick, _command(), out, servers, spread, resumed, workers, notes)))
+    sys.exit(commands.measure(Run(wanted, quick, _command(), out, servers, spread, resumed, workers, notes, by_group)))
 
 
 def _check_usage(apps: tuple[str, ...], for_apps: dict[str, Any], validate: bool) -> None:
@@ -236,15 +250,24 @@ def report(results: Path) -> None:
     "--readme", "target", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("README.md")
 )
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/overhead.svg"))
-def readme(results: Path, target: Path, plot: Path) -> None:
-    """Write the figures of a result file between the markers of the README, and the plot."""
+@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/measure/results.md"))
+@click.option("--published", type=click.Path(dir_okay=False, path_type=Path), default=None)
+def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
+    """Write the figures of a result file between the markers of the README, the plot, and the page of all results.
+
+    With --published the file itself is kept there, for comparisons.
+    """
     from loadtests.instrument.results import Results
     from loadtests.report import analysis
-    from loadtests.report.readme import write
+    from loadtests.report.readme import results_page, write
 
     with _one_line_errors():
         found = Results.read(results)
-        write(found, analysis.summarise(found), target, plot)
+        summary = analysis.summarise(found)
+        write(found, summary, target, plot)
+        _write_page(page, results_page(found, summary))
+        if published:
+            found.write(published)
 
 
 @overhead.command()
@@ -259,6 +282,30 @@ def where(results: Path, target: Path) -> None:
     with _one_line_errors():
         found = Results.read(results)
         _write_page(target, render(found, analysis.summarise(found)))
+
+
+@overhead.command()
+@RESULTS
+@_page("docs/measure/hot-and-cold.md")
+def heat(results: Path, target: Path) -> None:
+    """Write the page about hot and cold caches, from the results of --study heat."""
+    from loadtests.instrument.results import Results
+    from loadtests.report.hot_and_cold import render
+
+    with _one_line_errors():
+        _write_page(target, render(Results.read(results)))
+
+
+@overhead.command()
+@RESULTS
+@_page("docs/measure/versions.md")
+def versions(results: Path, target: Path) -> None:
+    """Write the page about interpreters and versions, from the results of --python and --with."""
+    from loadtests.instrument.results import Results
+    from loadtests.report.versions import render
+
+    with _one_line_errors():
+        _write_page(target, render(Results.read(results)))
 
 
 @overhead.command()
@@ -289,14 +336,20 @@ def _write_page(target: Path, text: str) -> None:
 
 
 @overhead.command()
-@click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("old")
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--threshold", default=5.0, show_default=True, type=click.FloatRange(min=0),
     help="Percent by which something must have become dearer, with its whole interval.",
 )  # fmt: skip
-def compare(old: Path, new: Path, threshold: float) -> None:
+@click.option(
+    "--elsewhere", is_flag=True,
+    help="The files may be of different machines: only costs in multiples of the bare callable are compared.",
+)  # fmt: skip
+def compare(old: str, new: Path, threshold: float, elsewhere: bool) -> None:
     """Tell whether NEW is slower than OLD: two result files of one study, or of the same --apps.
+
+    OLD may be "published": the results of this project's README, measured elsewhere.
 
     \b
     Exit codes: 0 nothing became dearer; 1 something did; 2 wrong usage;
@@ -305,8 +358,13 @@ def compare(old: Path, new: Path, threshold: float) -> None:
     from loadtests.instrument.results import ResultError, Results
     from loadtests.report import comparison, terminal
 
+    if old == "published" and not comparison.PUBLISHED.exists():
+        raise click.UsageError("no results are published with this version: give a result file in place of OLD")
     try:
-        found = comparison.compare(Results.read(old), Results.read(new), threshold / 100)
+        before = Results.read(comparison.PUBLISHED if old == "published" else Path(old))
+        here = before.environment.get("cpu") == (after := Results.read(new)).environment.get("cpu")
+        elsewhere = elsewhere or (old == "published" and not here)
+        found = comparison.compare(before, after, threshold / 100, elsewhere)
     except ResultError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(comparison.UNKNOWN)

@@ -57,11 +57,11 @@ class Line:
     rest: Estimate
 
     def share(self, model_us: float) -> float:
-        """The framework's share of a request whose model takes ``model_us``."""
+        """Return the framework's share of a request whose model takes ``model_us``."""
         return self.price.value / (self.price.value + self.rest.value + model_us)
 
     def crossing(self, share: float) -> Estimate | None:
-        """The time of the model in µs at which the share is ``share``; None where it lies below from the start.
+        """Return the time of the model in µs at which the share is ``share``; None where it lies below from the start.
 
         The interval is that of the framework's price, which the far crossings are nearly proportional to.
         """
@@ -82,7 +82,7 @@ class Curve:
     served: bool = False
 
     def line(self, framework: str) -> Line:
-        """The line of ``framework``; raises KeyError."""
+        """Return the line of ``framework``; raises KeyError."""
         return {line.framework: line for line in self.lines}[framework]
 
 
@@ -90,7 +90,7 @@ class Curve:
 
 
 def available() -> tuple[list[str], list[str]]:
-    """The models that can be measured here, and a line on each that cannot."""
+    """Return the models that can be measured here, and a line on each that cannot."""
     there, missing = [], []
     for model in MODELS:
         try:
@@ -133,7 +133,7 @@ def _pieces_experiment() -> Experiment:
 
 
 def summarise(results: Results) -> Curve | None:
-    """The curve of a result file: from its own trials, or else from the ladder with and without churn."""
+    """Return the curve of a result file: from its own trials, or else from the ladder with and without churn."""
     measured = [one for one in results.experiments if one.group == GROUP and one.processes]
     points = [_point(one) for one in measured if one.key.startswith(PREFIX)]
     pieces = [piece for one in measured if one.key == PIECES for piece in _pieces(one).items()]
@@ -182,7 +182,7 @@ def _price_and_share(raw: int, own: int) -> list[Figure]:
 
 
 def _points_of_ladder(results: Results) -> list[Point]:
-    """The null model takes no time, churn what it adds to the bare callable."""
+    """Return two points: the null model takes no time, churn what it adds to the bare callable."""
     by_key = {one.key: one for one in results.experiments if one.processes}
     found = []
     for key in ("null", "churn"):
@@ -201,7 +201,7 @@ def _points_of_ladder(results: Results) -> list[Point]:
 
 
 def _less(one: Estimate, other: Estimate) -> Estimate:
-    """The difference of two estimates of different samples, their half-widths added as errors are."""
+    """Return the difference of two estimates of different samples, their half-widths added as errors are."""
     value = max(0.0, one.value - other.value)
     reach = math.hypot(one.half_width, other.half_width) if one is not other else 0.0
     return Estimate(value, max(0.0, value - reach), value + reach)

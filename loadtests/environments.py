@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from loadtests.child import ROOT
 from loadtests.instrument.inprocess import RunFailed
 from wsgi_core.shared.cache import cache_dir
 
@@ -39,7 +41,30 @@ def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: 
     return str(found)
 
 
-def _run(command: list[str]) -> None:
+def own_packages(python: str) -> str:
+    """Copy this project's packages beside the environment of ``python``; return the folder that holds them.
+
+    The environment sees them, and nothing else of the environment that this process runs in.
+    """
+    folder = Path(python).parent.parent / "own"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in ("loadtests", "wsgi_core"):
+        shutil.copytree(Path(ROOT, name), folder / name, ignore=shutil.ignore_patterns("__pycache__", "static"))
+    return str(folder)
+
+
+def versions(python: str, packages: Sequence[str]) -> dict[str, str]:
+    """Return the version of the interpreter and of each package in its environment."""
+    program = (
+        "import importlib.metadata as m, json, platform, sys; "
+        "about = {name: m.version(name) for name in sys.argv[1:]}; "
+        "print(json.dumps({'Python': platform.python_version(), **about}))"
+    )
+    found: dict[str, str] = json.loads(_run([python, "-P", "-c", program, *packages]))
+    return found
+
+
+def _run(command: list[str]) -> str:
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=INSTALL_SECONDS
@@ -49,3 +74,4 @@ def _run(command: list[str]) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
         raise RunFailed(f"no environment could be made: {' '.join(command)}\n{said}", 5)
+    return done.stdout

@@ -29,7 +29,7 @@ SENTENCES = (
 
 
 def rows_of(model: str) -> Rows:
-    """The rows for ``model`` and where they come from; raises KeyError for a model that is not known here."""
+    """Return the rows for ``model`` and where they come from; raises KeyError for a model that is not known here."""
     return _KINDS[model]()
 
 

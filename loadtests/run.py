@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,8 +41,10 @@ class Run:
         resumed: Results | None = None,
         workers: Workers = Workers(),  # noqa: B008
         notes: Sequence[str] = (),
+        by_group: Mapping[str, Workers] | None = None,
     ) -> None:
         self.spread, self.workers, self.quick = spread, workers, quick
+        self.by_group = by_group or {}
         self.budget = budget_of(study, quick)
         self.path = out / "results.json"
         self.started = time.monotonic()
@@ -102,20 +104,23 @@ class Run:
     def _group_steps(self, group: str) -> list[Placed]:
         experiments = [one for one in self.study.experiments if one.group == group]
         pace = self.budget.pace_of(group)
-        seconds = pace.process_seconds(experiments, START_SECONDS[group])
+        seconds = pace.process_seconds(experiments, START_SECONDS.get(group, START_SECONDS[MAIN]))
         label = MAIN if group == MAIN else f"{MAIN}, {group}"
         return repeated(label, pace.processes, seconds, lambda _: self._measure(group))
 
     def _compare(self) -> None:
         for group in self._groups():
-            self.workers.try_out([one for one in self.study.experiments if one.group == group])
+            self._workers(group).try_out([one for one in self.study.experiments if one.group == group])
 
     def _measure(self, group: str) -> None:
         experiments = [one for one in self.study.experiments if one.group == group]
-        samples = self.workers.measure(experiments, self.budget.pace_of(group), self.rng.randrange(1, 2**32))
+        samples = self._workers(group).measure(experiments, self.budget.pace_of(group), self.rng.randrange(1, 2**32))
         for result in self.results.experiments:
             if result.key in samples:
                 result.processes.append(samples[result.key])
+
+    def _workers(self, group: str) -> Workers:
+        return self.by_group.get(group, self.workers)
 
     def _import(self, number: int) -> None:
         self.results.imports += imports.measure_round(number)

@@ -126,11 +126,19 @@ QUICK_CORE = Budget(Pace(8, 0.33, 0.03, 3.0), pairs=4, load_warm_up=0.4, rate_se
 FULL_CORE = Budget(
     Pace(16, 2.7, 0.12, 8.0), pairs=8, load_seconds=6.0, load_warm_up=1.0, rate_seconds=1.0, import_rounds=12
 )  # fmt: skip
+HEAT_QUICK = Budget(Pace(6, 0.35, 0.02, 3.0), pairs=4, load_seconds=0.3, rate_seconds=2.0)
+VERSIONS_QUICK = Budget(Pace(8, 1.2, 0.05, 4.0))
+VERSIONS_FULL = Budget(Pace(16, 5.0, 0.12, 8.0))
+HEAT_FULL = Budget(Pace(12, 0.7, 0.05, 4.0), pairs=6, load_seconds=0.3, load_warm_up=0.5, rate_seconds=4.0)
 APPS_QUICK = Budget(Pace(10, 1.5, 0.1, 4.0), pairs=3, other_pairs=2)
 APPS_FULL = Budget(Pace(20, 6.0, 0.3, 8.0), pairs=5, load_seconds=4.0, load_warm_up=0.6, rate_seconds=4.0)
 
 # The study of the user's own applications.
 APPS = "apps"
+# The ladder on several interpreters, or with several versions of a package.
+VERSIONS = "versions"
+# Hot and cold caches: `heat.py` has it.
+HEAT = "heat"
 AGAIN = "wsgi_core again"
 LIBRARY = "the library alone"
 
@@ -183,7 +191,7 @@ def _tutorial(name: str, via: str, *own_fields: str) -> Contender:
 
 
 def _case(key: str, title: str, library: str = "") -> Experiment:
-    """A case of both frameworks, and what ``library`` makes of it: their common part, without either of them."""
+    """Return a case of both frameworks, and what ``library`` makes of it: their common part alone."""
     contenders = (
         Contender("wsgi_core", "loadtests.rungs.core_cases:create_app"),
         Contender("Flask", "loadtests.rungs.flask_cases:create_app"),
@@ -193,7 +201,7 @@ def _case(key: str, title: str, library: str = "") -> Experiment:
 
 
 def phase_name(framework: str, phase: str) -> str:
-    """The contender that carries out a request of ``framework`` up to ``phase``."""
+    """Return the contender that carries out a request of ``framework`` up to ``phase``."""
     return f"{framework}: {phase}"
 
 
@@ -438,7 +446,12 @@ STUDIES = {
 
 def budget_of(study: Study, quick: bool) -> Budget:
     """Return the budget of a study: short enough for ``--quick``, long enough for narrow intervals otherwise."""
-    budgets = {"core": (FULL_CORE, QUICK_CORE), "apps": (APPS_FULL, APPS_QUICK)}
+    budgets = {
+        "core": (FULL_CORE, QUICK_CORE),
+        APPS: (APPS_FULL, APPS_QUICK),
+        HEAT: (HEAT_FULL, HEAT_QUICK),
+        VERSIONS: (VERSIONS_FULL, VERSIONS_QUICK),
+    }
     return budgets.get(study.key, (FULL, QUICK))[quick]
 
 

@@ -23,6 +23,7 @@ from rich.console import Console
 
 from loadtests.cases import requests_for
 from loadtests.instrument import environment
+from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.experiment import Contender, Experiment, Pace
 from loadtests.instrument.inprocess import Workers
 from loadtests.instrument.plan import Plan, repeated, spread_out
@@ -131,7 +132,7 @@ def delay_experiment(bare: bool) -> Experiment:
 
 
 def delay_name(delay: int) -> str:
-    """The contender with so many µs."""
+    """Return the contender with so many µs."""
     return f"{delay} µs"
 
 
@@ -146,7 +147,7 @@ def heat_experiment(cold: bool) -> Experiment:
     """Return the bare callable, the core and Flask, in caches that are warm or emptied before each request."""
     key = "cold" if cold else "hot"
     named = tuple(_rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
-    return _experiment(key, f"{key} caches", named, evict=COLD_BYTES if cold else 0)
+    return _experiment(key, f"{key} caches", named, evict=Eviction(COLD_BYTES if cold else 0))
 
 
 def served_load() -> Load:
@@ -245,7 +246,7 @@ class Validating:
 
 
 def judge(subject: str, processes: Sequence[Process], seed: int) -> Same:
-    """The difference of an application from itself as the instrument sees it, and as a plain t-test does."""
+    """Return the difference of an application from itself as the instrument sees it, and as a plain t-test does."""
     tables = [matrix(process, 2) for process in processes]
     gap, cost = estimate(tables, [difference(2, 1), lambda costs: costs[..., 1]], seed)
     return Same(subject=subject, cost=cost.value, **gap._asdict(), naive_differs=naive_differs(tables))
@@ -259,7 +260,7 @@ def naive_differs(tables: Sequence[FloatArray]) -> bool:
 
 
 def share_of_false(found: Sequence[bool]) -> Estimate:
-    """The share of true values with Wilson's 95 % interval; ``found`` holds at least one."""
+    """Return the share of true values with Wilson's 95 % interval; ``found`` holds at least one."""
     count, share, z = len(found), sum(found) / len(found), 1.96
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
@@ -275,7 +276,7 @@ def recovered(result: ExperimentResult) -> dict[int, Estimate]:
 
 
 def slope(result: ExperimentResult) -> Estimate:
-    """The slope of the straight line through 0 that fits found against injected best, least squares."""
+    """Return the slope of the straight line through 0 that fits found against injected best, least squares."""
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     tables = [matrix(process, len(at)) for process in result.processes]
     weights = {delay: delay / sum(d * d for d in DELAYS) for delay in DELAYS[1:]}
@@ -289,21 +290,21 @@ def slope(result: ExperimentResult) -> Estimate:
 
 
 def hook_cost(result: ExperimentResult) -> Estimate:
-    """What the hook costs that does not spin, µs."""
+    """Return what the hook costs that does not spin, µs."""
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     tables = [matrix(process, len(at)) for process in result.processes]
     return estimate(tables, [difference(at[delay_name(0)], at[NO_HOOK])])[0]
 
 
 def price(result: ExperimentResult, one: str, other: str) -> Estimate:
-    """What ``one`` costs more than ``other``, µs."""
+    """Return what ``one`` costs more than ``other``, µs."""
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     tables = [matrix(process, len(at)) for process in result.processes]
     return estimate(tables, [difference(at[one], at[other])])[0]
 
 
 def sum_of_steps(steps: Sequence[ExperimentResult]) -> tuple[Estimate, Estimate, Estimate]:
-    """The sum of the steps' prices, the price of the whole, and what is between them: µs, paired by process."""
+    """Return the sum of the steps' prices, the price of the whole, and what is between them: µs, paired by process."""
     by_process = {one.key: [_gap(process) for process in one.processes] for one in steps}
     whole = by_process.pop(WHOLE)
     sums = [sum(parts) for parts in zip(*by_process.values(), strict=True)]
@@ -317,12 +318,12 @@ def _gap(process: Process) -> float:
 
 
 def served_cpu(runs: Sequence[Run], name: str) -> Estimate:
-    """The server's CPU time for a request, µs."""
+    """Return the server's CPU time for a request, µs."""
     return student_estimate([run.server_cpu_us for run in runs if run.service == name])
 
 
 def served_difference(runs: Sequence[Run], one: str, other: str) -> Estimate:
-    """What serving ``one`` costs more CPU than serving ``other``, paired: µs."""
+    """Return what serving ``one`` costs more CPU than serving ``other``, paired: µs."""
     cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
     pairs = sorted({pair for pair, _ in cpu})
     return student_estimate([cpu[pair, one] - cpu[pair, other] for pair in pairs])

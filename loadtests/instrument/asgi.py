@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any
 
 from loadtests.instrument.driver import Block, Response, WrongResponse
-from loadtests.instrument.request import LINE, Request, environ_of
+from loadtests.instrument.request import PORT, Evict, Request, environ_of
 
 Message = MutableMapping[str, Any]
 Application = Callable[
@@ -28,16 +28,16 @@ STARTUP_SECONDS = 30.0
 class ScopeMaker:
     """Makes scopes and bodies for a list of requests, one after the other, round and round."""
 
-    def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: int = 0) -> None:
+    def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:
         known = [int(status.partition(" ")[0]) for status in statuses] or [0] * len(requests)
         self._cycle = itertools.cycle([(*_template(one), status) for one, status in zip(requests, known, strict=True)])
-        self._memory = bytearray(evict)
+        self.evict = evict
 
     def make(self) -> tuple[Message, bytes, int]:
         """Return a fresh scope, the body, and the status that is expected; as in ``EnvironMaker`` strings are new."""
         template, method, path, body, status = next(self._cycle)
-        if self._memory:
-            self._memory[::LINE] = self._memory[LINE - 1 :: LINE]
+        if self.evict:
+            self.evict()
         scope = template.copy()
         scope["method"] = method.decode("latin-1")
         scope["path"] = path.decode("utf-8", "replace")
@@ -62,7 +62,7 @@ def _template(request: Request) -> tuple[dict[str, Any], bytes, bytes, bytes]:
         "root_path": "",
         "headers": headers,
         "client": ("127.0.0.1", 50004),
-        "server": ("127.0.0.1", 8080),
+        "server": ("127.0.0.1", PORT),
     }
     return scope, environ["REQUEST_METHOD"].encode("latin-1"), environ["PATH_INFO"].encode("latin-1"), body
 
@@ -79,7 +79,7 @@ class AsgiTarget:
         """Make one request, untimed. Raises ``WrongResponse`` when no response was started."""
         return self._runner.run(_ask(self.app, request))
 
-    def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: int) -> None:
+    def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:
         """Get ready to be timed with ``requests``, each of which must get its status."""
         self.scopes = ScopeMaker(requests, statuses, evict)
 

@@ -38,7 +38,7 @@ def describe() -> dict[str, Any]:
 
 
 def load() -> dict[str, Any]:
-    """What may change during a run: the revision, how busy the machine is, the seconds its host has taken from it."""
+    """Return what may change during a run: the revision, the load of the machine, the time its host has taken."""
     times = psutil.cpu_times()
     return {
         "revision": revision(),
@@ -56,7 +56,7 @@ def _load_average() -> list[float]:
 
 
 def revision() -> str:
-    """The git revision of the checkout this runs from, with ``+`` for uncommitted changes; ``""`` elsewhere."""
+    """Return the git revision of the checkout this runs from, with ``+`` for uncommitted changes; ``""`` elsewhere."""
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return ""

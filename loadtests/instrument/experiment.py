@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.request import Request
 
 # The group of experiments that the intervals of a study depend on.
 MAIN = "in process"
+NOTHING = Eviction()
 WSGI, ASGI, ANY = "wsgi", "asgi", "any"
 
 
@@ -43,7 +45,7 @@ class Experiment:
     The requests are those of ``case``, or ``requests``. Contenders must answer the same bytes if ``alike``. Ratios are
     given to the ``reference``. In a ``ladder`` each contender is the one before it and one step more. Experiments of
     one ``group`` are measured by the same processes: those that import much have their own processes, and fewer of
-    them. ``evict``: bytes of memory that are written before each request, as other work in a server does.
+    them. ``evict``: what is evicted from the caches before each request, as other work in a server does.
     """
 
     key: str
@@ -55,7 +57,7 @@ class Experiment:
     group: str = MAIN
     requests: tuple[Request, ...] = ()
     alike: bool = True
-    evict: int = 0
+    evict: Eviction = NOTHING
 
     @property
     def drivers(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loadtests.child import command
+from loadtests.child import ROOT, command
 from loadtests.instrument.experiment import MAIN, Experiment, Hooks, Pace, job
 from loadtests.instrument.results import Process
 
@@ -55,12 +55,15 @@ class Answered:
 
 @dataclass(frozen=True)
 class Workers:
-    """How measuring processes are started: with which functions of the user's, how long at most, by which Python."""
+    """How measuring processes are started: with which functions of the user's, how long at most, by which Python.
+
+    ``root`` is the folder that holds this package, for a Python with an environment of its own.
+    """
 
     hooks: Hooks = field(default_factory=Hooks)
     timeout: float = TIMEOUT
     python: str = sys.executable
-    environ: Mapping[str, str] | None = None
+    root: str = ROOT
 
     def try_out(self, experiments: Sequence[Experiment]) -> dict[str, dict[str, Answered]]:
         """Have every contender answer every request once, untimed: by experiment and contender.
@@ -82,8 +85,9 @@ class Workers:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             folder = Path(name)
             (folder / "job.json").write_text(json.dumps({**wanted, "limit": limit}), encoding="utf-8")
-            environ = {**os.environ, **(self.environ or {}), "PYTHONHASHSEED": str(hash_seed)}
-            code = _ended(folder, [*command("loadtests.instrument.worker", name, python=self.python)], environ, limit)
+            environ = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+            arguments = command("loadtests.instrument.worker", name, python=self.python, root=self.root)
+            code = _ended(folder, arguments, environ, limit)
             return _found(folder, code, limit)
 
 

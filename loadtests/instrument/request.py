@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 Header = tuple[str, str]
+Evict = Callable[[], object]
 
-HOST = "127.0.0.1:8080"
+# Served requests go to ports that the system chooses, which have five digits: so have those in process.
+PORT = 49152
+HOST = f"127.0.0.1:{PORT}"
 # What an ordinary client sends beside the headers of a request's own.
 CLIENT_HEADERS: tuple[Header, ...] = (
     ("User-Agent", "python-requests/2.32"),
@@ -113,10 +116,13 @@ def environ_of(message: bytes) -> tuple[WSGIEnvironment, bytes]:
         raise RequestError("the request is not complete: its body is shorter than Content-Length says")
     if left:
         raise RequestError(f"{len(left)} bytes follow the end of the request: the body is longer than it says")
-    server = SimpleNamespace(adj=_SETTINGS, effective_port=8080, server_name=_SETTINGS.server_name)
+    server = SimpleNamespace(adj=_SETTINGS, effective_port=PORT, server_name=_SETTINGS.server_name)
     channel = SimpleNamespace(server=server, addr=("127.0.0.1", 50004), check_client_disconnected=_still_connected)
     environ: WSGIEnvironment = WSGITask(channel, parser).get_environment()
-    return environ, environ.pop("wsgi.input").read()
+    body = environ.pop("wsgi.input").read()
+    # A large body is in a file.
+    parser.close()
+    return environ, body
 
 
 def _still_connected() -> bool:
@@ -126,13 +132,13 @@ def _still_connected() -> bool:
 class EnvironMaker:
     """Makes environs for a list of requests, one after the other, round and round.
 
-    ``evict``: before each request so many bytes of memory are written, as if other work had had the processor.
+    ``evict`` is called before each request, as if other work had had the processor.
     """
 
-    def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: int = 0) -> None:
+    def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:
         known = statuses or [""] * len(requests)
         self._cycle = itertools.cycle([_template(*each) for each in zip(requests, known, strict=True)])
-        self._memory = bytearray(evict)
+        self.evict = evict
 
     def make(self) -> tuple[WSGIEnvironment, str]:
         """Return a fresh environ with its own stream, and the status line that is expected.
@@ -141,17 +147,13 @@ class EnvironMaker:
         its hash, and no real request has that luck.
         """
         template, method, path, body, status = next(self._cycle)
-        if self._memory:
-            self._memory[::LINE] = self._memory[LINE - 1 :: LINE]
+        if self.evict:
+            self.evict()
         environ = template.copy()
         environ["REQUEST_METHOD"] = method.decode("latin-1")
         environ["PATH_INFO"] = path.decode("latin-1")
         environ["wsgi.input"] = io.BytesIO(body)
         return environ, status
-
-
-# The bytes of a cache line on today's processors.
-LINE = 64
 
 
 def _template(request: Request, status: str) -> tuple[WSGIEnvironment, bytes, bytes, bytes, str]:

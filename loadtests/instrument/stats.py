@@ -88,7 +88,7 @@ def _interval(value: float, drawn: FloatArray, units: int) -> Estimate:
 
 
 def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
-    """The quantiles to take from the bootstrap, widened for few units.
+    """Return the quantiles to take from the bootstrap, widened for few units.
 
     The plain percentile interval is too short by sqrt((n-1)/n) and by Student's t against the normal
     distribution; Hesterberg (2015, What Teachers Should Know about the Bootstrap) widens the quantiles by both.

@@ -28,7 +28,7 @@ LONGEST_WAIT = 0.05
 
 
 def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
-    """The instants, from 0 on, at which requests are to start within ``seconds``."""
+    """Return the instants, from 0 on, at which requests are to start within ``seconds``."""
     instant = rng.expovariate(rate)
     while instant < seconds:
         yield instant

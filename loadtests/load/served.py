@@ -31,6 +31,7 @@ from loadtests.load.window import VARIABLE
 from loadtests.studies import Budget, Load, Service
 
 Window = dict[str, Any]
+Generator = Literal["open loop", "locust"]
 
 LOCUST = [sys.executable, "-m", "locust", "--loglevel", "ERROR", "-f", str(Path(__file__).parents[1] / "locustfile.py")]
 # Locust's own: what a worker on another machine connects to.
@@ -100,7 +101,7 @@ def new_entries(load: Load, spread: Spread) -> Entries:
 
 
 def find_entries(load: Load, results: Results) -> Entries:
-    """The entries of ``load`` in a result file that has them."""
+    """Return the entries of ``load`` in a result file that has them."""
     loads = {one.key: one for one in results.loads}
     latencies = {one.key: one for one in results.latencies}
     return Entries(loads[load.key], loads.get(f"{load.key}_rate"), latencies.get(f"{load.key}_latency"))
@@ -183,9 +184,13 @@ def _wait(server: Server, seconds: float = 60.0) -> None:
             if _is_ready(server):
                 return
         time.sleep(0.05)
-    log = (server.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-2000:]
     started = " ".join(server.service.arguments)
-    raise RunFailed(f"{server.service.name}: the server does not start: python {started}\n{log}".rstrip(), 5)
+    raise RunFailed(f"{server.service.name}: the server does not start: python {started}\n{_log(server)}".rstrip(), 5)
+
+
+def _log(server: Server) -> str:
+    """Return what a server has written to standard error, its last part."""
+    return (server.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-2000:]
 
 
 def _is_ready(server: Server) -> bool:
@@ -221,7 +226,12 @@ def check(servers: Sequence[Server], load: Load) -> None:
 
 
 def _ask_all(server: Server, requests: Sequence[Request]) -> list[Response]:
-    responses = [ask(server.address, request) for request in requests]
+    try:
+        responses = [ask(server.address, request) for request in requests]
+    except (OSError, http.client.HTTPException) as error:
+        raise RunFailed(
+            f"{server.service.name}: the server does not answer: {error!r}\n{_log(server)}".rstrip(), 5
+        ) from error
     for request, response in zip(requests, responses, strict=True):
         check_status(server.service.name, request, response)
     return responses
@@ -288,7 +298,7 @@ class Pair:
             self.entries.latency.runs += one.latencies
 
     def _rates(self, servers: Sequence[Server]) -> list[float]:
-        """Requests a second for each share: the same ones in all pairs, found before the first."""
+        """Return requests a second for each share: the same ones in all pairs, found before the first."""
         rate, latency = self.entries.rate, self.entries.latency
         if rate and not rate.rate:
             slowest = min(self._capacity(server) for server in servers)
@@ -314,7 +324,7 @@ class Pair:
         if self.entries.latency or (stages and not closed):
             opened = _open_loop(server, self.load, stages, seed=number)
         paced = {key: value for key, value in (closed or opened or [saturation])[0].items() if key != "lag_ms"}
-        both: tuple[tuple[Literal["locust", "open loop"], Any], ...] = (("locust", closed), ("open loop", opened))
+        both: tuple[tuple[Generator, list[Window]], ...] = (("locust", closed), ("open loop", opened))
         return Series(
             saturation=_checked(Run(**about, **saturation)),
             moderate=_checked(Run(**about, **paced)),

@@ -64,7 +64,7 @@ class Window:
 
 
 def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
-    """What several workers have counted as one window; the CPU time is that of the busiest process."""
+    """Return what several workers have counted as one window; the CPU time is that of the busiest process."""
     latencies = [value for part in counted for value in part["latencies"]]
     return {
         "seconds": sum(part["seconds"] for part in counted) / len(counted),
@@ -77,7 +77,7 @@ def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
 
 
 def rows() -> list[dict[str, Any]]:
-    """The rows that the run has read already; none when the locustfile runs alone."""
+    """Return the rows that the run has read already; none when the locustfile runs alone."""
     if VARIABLE not in os.environ:
         return []
     path = Path(json.loads(os.environ[VARIABLE])["rows"])
@@ -101,7 +101,7 @@ def percentiles(latencies: Sequence[float]) -> dict[str, float]:
 
 
 def mean(latencies: Sequence[float]) -> float:
-    """The mean, 0 for none."""
+    """Return the mean, 0 for none."""
     return sum(latencies) / len(latencies) if latencies else 0.0
 
 
@@ -185,7 +185,7 @@ class Generators:
 
 
 def _measure(generators: Generators, wanted: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
-    """One window at the pace of ``stage``: everybody is told to count, and says what was counted."""
+    """One window at the pace of ``stage``: each generator is told to count, and says what it counted."""
     import gevent
 
     whole = Window(wanted["server_pid"])

@@ -28,7 +28,7 @@ class Churn:
         contract_month_to_month: float,
         has_fiber: float,
     ) -> dict[str, float]:
-        """The probability for a row."""
+        """Return the probability for a row."""
         row = [tenure_months, monthly_charges, total_charges, contract_month_to_month, has_fiber]
         (probabilities,) = self.session.run(["probabilities"], {"features": np.array([row], np.float32)})
         return {"churn_probability": float(probabilities[0, 1])}

@@ -26,15 +26,15 @@ class Churn(litserve.LitAPI):  # type: ignore[misc]
         self.session = onnxruntime.InferenceSession(os.environ["CHURN_MODEL"], options)
 
     def decode_request(self, request: dict[str, float]) -> Any:
-        """The tensor of a row."""
+        """Return the tensor of a row."""
         return np.array([[request[name] for name in FEATURES]], np.float32)
 
     def predict(self, x: Any) -> Any:
-        """The probabilities of a tensor."""
+        """Return the probabilities of a tensor."""
         return self.session.run(["probabilities"], {"features": x})[0]
 
     def encode_response(self, output: Any) -> dict[str, float]:
-        """The answer's JSON."""
+        """Return the answer's JSON."""
         return {"churn_probability": float(output[0, 1])}
 
 

@@ -25,7 +25,7 @@ class Churn(MLModel):  # type: ignore[misc]
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        """The probabilities for a tensor of features."""
+        """Return the probabilities for a tensor of features."""
         features = self.decode(payload.inputs[0], default_codec=NumpyCodec)
         (probabilities,) = self.session.run(["probabilities"], {"features": features})
         output = NumpyCodec.encode_output("probabilities", probabilities)

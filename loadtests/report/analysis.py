@@ -32,7 +32,7 @@ NOISY = 0.03
 GENERATOR_LIMIT = 0.7
 SERVER_LIMIT = 0.85
 # In a closed loop each client has a request under way but for the moments it needs itself. More requests than clients
-# can't be, but for those that a short window cuts in two: somebody has counted wrongly. Many fewer, and the clients
+# can't be, but for those that a short window cuts in two: a count is wrong. Many fewer, and the clients
 # were not where the load should be.
 MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
 # A contender whose name ends so is the one before it once more: what they differ by is noise.
@@ -79,7 +79,7 @@ class ExperimentSummary:
         return self.reach > NOISY
 
     def cost(self, name: str) -> Cost:
-        """The contender called ``name``; raises KeyError."""
+        """Return the contender called ``name``; raises KeyError."""
         return {cost.name: cost for cost in self.costs}[name]
 
 
@@ -173,7 +173,7 @@ class Summary:
     waited: float = 0.0
 
     def experiment(self, key: str) -> ExperimentSummary | None:
-        """The experiment called ``key``, if it was measured."""
+        """Return the experiment called ``key``, if it was measured."""
         return next((one for one in self.experiments if one.key == key), None)
 
 
@@ -190,7 +190,7 @@ def summarise(results: Results) -> Summary:
 
 
 def waited(results: Results) -> float:
-    """The share of their time that the measuring processes were ready but did not run: 0 on an idle machine."""
+    """Return the share of their time that the measuring processes were ready but did not run: 0 on an idle machine."""
     blocks = [block for one in results.experiments for process in one.processes for block in process.blocks]
     wall = sum(block.wall_ns for block in blocks)
     return max(0.0, 1 - sum(block.cpu_ns for block in blocks) / wall) if wall else 0.0
@@ -200,7 +200,7 @@ def waited(results: Results) -> float:
 
 
 def matrix(process: Process, contenders: int) -> FloatArray:
-    """The blocks of one process as µs per request, (rounds, 1 + contenders); only rounds that are complete."""
+    """Return the blocks of one process as µs per request, (rounds, 1 + contenders); only rounds that are complete."""
     rounds: dict[int, list[float]] = {}
     for block in process.blocks:
         row = rounds.setdefault(block.round, [np.nan] * (contenders + 1))
@@ -220,7 +220,7 @@ def net(index: int, driver: int = 0) -> Figure:
 
 
 def difference(one: int, other: int) -> Figure:
-    """What contender ``one`` costs more than ``other``."""
+    """Return what contender ``one`` costs more than ``other``."""
     return lambda cost: cost[..., one] - cost[..., other]
 
 
@@ -273,7 +273,7 @@ def _put_together(
 
 
 def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
-    """The price of each phase on both sides, then of the whole request under the name ``"the whole"``."""
+    """Return the price of each phase on both sides, then of the whole request under the name ``"the whole"``."""
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     flask, core = ([at[phase_name(side, phase)] for phase in PHASES] for side in ("Flask", "wsgi_core"))
     found = estimate(matrices(result), [*_steps(flask), *_steps(core)])
@@ -282,7 +282,7 @@ def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
 
 
 def _steps(prefixes: Sequence[int]) -> list[Figure]:
-    """What each prefix costs more than the one before it, the first more than the driver; and all of them."""
+    """Return what each prefix costs more than the one before it, the first more than the driver; and all of them."""
     pairs = zip(prefixes, (0, *prefixes), strict=False)
     return [*(difference(one, before) for one, before in pairs), net(prefixes[-1])]
 
@@ -353,7 +353,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def bound_by(server_share: float, generator_share: float) -> str:
-    """What kept the rate from being higher, by how much of one core each side used."""
+    """Return what kept the rate from being higher, by how much of one core each side used."""
     if generator_share >= GENERATOR_LIMIT:
         return "generator"
     return "server" if server_share >= SERVER_LIMIT else "neither"
@@ -405,7 +405,7 @@ IMPORT_UNITS = {"wall_ms": 1.0, "cpu_ms": 1.0, "memory_kb": 1024.0}
 
 
 def _import_rounds(imports: Sequence[Import]) -> list[dict[str, Import]]:
-    """The rounds in which every module was imported, by module."""
+    """Return the rounds in which every module was imported, by module."""
     rounds: dict[int, dict[str, Import]] = {}
     for one in imports:
         rounds.setdefault(one.round, {})[one.module] = one
@@ -442,7 +442,7 @@ def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: st
 
 
 def _goals(results: Results, loads: list[LoadSummary]) -> list[GoalSummary]:
-    """The goals of the study for which there are samples."""
+    """Return the goals of the study for which there are samples."""
     found = [(goal, _find(goal, results, loads)) for goal in _goals_of(results.study)]
     return [GoalSummary(goal, value, verdict(goal, value)) for goal, value in found if value is not None]
 

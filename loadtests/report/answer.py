@@ -1,91 +1,88 @@
-"""What a run found, in sentences: the one that answers the question, and those about the user's own applications."""
+"""What a run found, said first: the machine, the ratio, the µs, and when they matter."""
 
 from __future__ import annotations
 
-from loadtests.curve import Curve, Line
-from loadtests.instrument.results import ExperimentResult, Results
-from loadtests.instrument.stats import Estimate, estimate
-from loadtests.report import noise
-from loadtests.report.analysis import AGAIN_SUFFIX, ExperimentSummary, Summary, difference, matrices
-from loadtests.report.tables import claim, number, sentences
+from dataclasses import dataclass
 
-APPS = "apps"
+from loadtests.curve import CROSSINGS, Curve, Line
+from loadtests.instrument.results import Results
+from loadtests.report import claims, noise, versions
+from loadtests.report.analysis import Summary
+from loadtests.report.claims import FLASK, FLOOR, OWN
+from loadtests.report.format import interval, microseconds, number
+from loadtests.studies import APPS, VERSIONS
 
 
-def answer(results: Results, summary: Summary, curve: Curve | None) -> str:
-    """One sentence, or two: what the framework costs, and when that matters."""
-    if noise.judge(results, summary).hopeless:
-        return "This run cannot answer: the machine was too noisy."
-    if curve is None or not curve.line("Flask").price.low > 0:
+@dataclass(frozen=True)
+class Answer:
+    """The first lines of every report: the finding, the verdict on the machine, and what else may be said."""
+
+    headline: str
+    machine: noise.Noise
+    others: list[str]
+
+    @property
+    def lines(self) -> list[str]:
+        """All of it, in the order in which it is read."""
+        return [line for line in (self.headline, self.machine.sentence, *self.others) if line]
+
+
+def answer(results: Results, summary: Summary, curve: Curve | None) -> Answer:
+    """Return what may be said; nothing but the verdict on the machine when that was too noisy."""
+    machine = noise.judge(results, summary)
+    if machine.hopeless:
+        return Answer("This run cannot answer: the machine was too noisy.", machine, [])
+    said = versions.sentences(summary) if results.study == VERSIONS else claims.sentences(results, summary)
+    first = _ratio(summary) if results.study != APPS else ""
+    if not first:
+        return Answer(said[0] if said else "", machine, said[1:])
+    # The ladder that the headline speaks of is not said twice.
+    null = summary.experiment("null")
+    rest = [one for one in said if not (null and one.startswith(f"{null.title}:"))]
+    return Answer(first, machine, [*_price(curve), *rest])
+
+
+def _ratio(summary: Summary) -> str:
+    """Say the ratio, before the µs: another machine will find it too."""
+    one = summary.experiment("null")
+    names = {cost.name for cost in one.costs} if one else set()
+    if one is None or not {FLASK, OWN, FLOOR} <= names:
         return ""
-    flask, own = curve.line("Flask").price, curve.line("wsgi_core").price
-    said = (
-        f"Flask costs {number(flask.value)} µs of CPU time a request more than a raw callable"
-        f" ({number(flask.low)} to {number(flask.high)})"
-    )
-    said += f", wsgi_core {number(own.value)} µs ({number(own.low)} to {number(own.high)})" if own.low > 0 else ""
-    return f"{said}.{_when(curve.line('Flask'))}"
+    to_own, to_floor = (claims.inverse(one.cost(name).to_reference) for name in (OWN, FLOOR))
+    said = claims.claim(FLASK, OWN, to_own, one.reach)
+    if claims.differs(to_own, one.reach) and claims.differs(to_floor, one.reach):
+        said += f" and {number(to_floor.value)} times what a bare callable does ({interval(to_floor)})"
+    return f"{said}, with a model that does no work."
 
 
-def _when(line: Line) -> str:
-    half, tenth, hundredth = (line.crossing(share) for share in (0.5, 0.1, 0.01))
+def _price(curve: Curve | None) -> list[str]:
+    """Say what that is in µs here, and for which models it is much."""
+    if curve is None or not curve.line(FLASK).price.low > 0:
+        return []
+    flask, own = curve.line(FLASK).price, curve.line(OWN).price
+    said = f"On this machine, in this run, Flask adds {number(flask.value)} µs of CPU time ({interval(flask)})"
+    said += f" to a bare callable, wsgi_core {number(own.value)} µs ({interval(own)})." if own.low > 0 else "."
+    return [f"{said} Another machine has other µs: compare ratios.", *_when(curve.line(FLASK))]
+
+
+def _when(line: Line) -> list[str]:
+    half, tenth, hundredth = (line.crossing(share) for share in CROSSINGS)
     if not (tenth and hundredth):
-        return ""
-    start = f"half of the request beside a model of {duration_us(half.value)}, " if half else ""
-    return (
-        f" That is {start}a tenth beside one of {duration_us(tenth.value)}, and lost in the noise (1 %) from"
-        f" {duration_us(hundredth.value)} on."
-    )
-
-
-def duration_us(value: float) -> str:
-    """µs below a millisecond, ms above."""
-    return f"{number(value)} µs" if value < 1000 else f"{number(value / 1000)} ms"
+        return []
+    price = f"the {number(line.price.value)} µs that {line.framework} adds are"
+    start = f"If your model takes {microseconds(half.value)}, {price} half of the request; at" if half else "At"
+    rest = f"{microseconds(tenth.value)} they are 10 %, at {microseconds(hundredth.value)} 1 %."
+    return [f"{start} {rest}" if half else f"{start} {microseconds(tenth.value)} {price} 10 %, at"
+            f" {microseconds(hundredth.value)} 1 %."]  # fmt: skip
 
 
 def crossings(line: Line) -> list[str]:
-    """Where the framework's share passes 50, 10 and 1 %: in each case the model's time, with its interval."""
+    """Return where the framework's share passes 50, 10 and 1 %: in each case the model's time, with its interval."""
     found = []
-    for share in (0.5, 0.1, 0.01):
+    for share in CROSSINGS:
         at = line.crossing(share)
         if at:
-            found.append(f"{duration_us(at.value)} ({duration_us(at.low)} to {duration_us(at.high)})")
+            found.append(f"{microseconds(at.value)} ({microseconds(at.low)} to {microseconds(at.high)})")
         else:
             found.append("below that from the start")
     return found
-
-
-# The user's own applications
-
-
-def about_apps(results: Results, summary: Summary) -> list[str]:
-    """For each request what may be said of every app against the first one."""
-    by_key = {one.key: one for one in results.experiments if one.processes}
-    return [said for one in summary.experiments for said in _about(by_key[one.key], one)]
-
-
-def _about(result: ExperimentResult, one: ExperimentSummary) -> list[str]:
-    names = result.contenders
-    first = names[0]
-    places = [place for place, name in enumerate(names, start=1) if place > 1]
-    found = dict(zip(places, estimate(matrices(result), [difference(place, 1) for place in places]), strict=True))
-    floors = [_reach(gap) for place, gap in found.items() if names[place - 1].endswith(AGAIN_SUFFIX)]
-    said = []
-    for place, gap in found.items():
-        name = names[place - 1]
-        if not name.endswith(AGAIN_SUFFIX):
-            said.append(f"{one.title}: {claim(name, first, gap, max(floors, default=0.0))}.")
-    return said or [f"{one.title}: {first} costs {number(one.cost(first).cost.value)} µs of CPU time a request."]
-
-
-def _reach(gap: Estimate) -> float:
-    return max(abs(gap.low), abs(gap.high))
-
-
-def findings(results: Results, summary: Summary, curve: Curve | None) -> list[str]:
-    """All that may be said, the answer first; nothing but the verdict on the machine when that was too noisy."""
-    if noise.judge(results, summary).hopeless:
-        return [noise.judge(results, summary).sentence]
-    said = about_apps(results, summary) if results.study == APPS else sentences(results, summary)
-    first = answer(results, summary, curve)
-    return [first, *said] if first else said

@@ -81,16 +81,28 @@ class Chart:
     shapes: Sequence[Shape]
     description: str
 
-    def svg(self) -> str:
-        """A document of its own that may also stand inside a page."""
-        light, dark = (" ".join(f"--{name}: {pair[mode]};" for name, pair in COLOURS.items()) for mode in (0, 1))
-        style = f".chart {{ {light} }} @media (prefers-color-scheme: dark) {{ .chart {{ {dark} }} }}"
-        style += f" .chart text {{ font-family: {FONT}; }}"
+    def svg(self, alone: bool = True, kind: str = "") -> str:
+        """Return the SVG: ``alone`` a document with colours and a ground of its own, else a part of a page."""
         body = "\n".join(_svg(shape) for shape in self.shapes)
+        # A picture that stands alone follows the system's mode, not the page's: with its own ground it is readable.
+        ground = '<rect width="100%" height="100%" style="fill: var(--paper)"/>\n' if alone else ""
         return (
-            f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}"'
-            f' role="img" aria-label="{escape(self.description)}">\n<style>{style}</style>\n{body}\n</svg>\n'
+            f'<svg class="chart {kind}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}"'
+            f' role="img" aria-label="{escape(self.description)}">\n'
+            + (f"<style>{STYLE}</style>\n{ground}" if alone else "")
+            + f"{body}\n</svg>\n"
         )
+
+
+def _style() -> str:
+    light, dark = (" ".join(f"--{name}: {pair[mode]};" for name, pair in COLOURS.items()) for mode in (0, 1))
+    return (
+        f":root {{ {light} }} @media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
+        f" @media print {{ :root {{ {light} }} }} .chart text {{ font-family: {FONT}; }}"
+    )
+
+
+STYLE = _style()
 
 
 def _svg(shape: Shape) -> str:

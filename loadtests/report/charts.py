@@ -1,4 +1,7 @@
-"""The plots of the report: bars, the ladder as a waterfall, the curve, latencies. ``canvas.py`` draws their shapes."""
+"""The plots of the report: bars, the ladder as a waterfall, the curve, latencies. ``canvas.py`` draws their shapes.
+
+Each is drawn twice: for a wide page and, with the labels above the bars, for a phone.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from loadtests.curve import Curve, Line, Point
+from loadtests.curve import CROSSINGS, Curve, Line, Point
 from loadtests.instrument.stats import Estimate
-from loadtests.report.analysis import ExperimentSummary, LatencySummary, Summary
-from loadtests.report.canvas import Chart, Dot, Path, Rect, Shape, Text, line
-from loadtests.report.tables import number
+from loadtests.report.analysis import ExperimentSummary, LatencySummary, LoadSummary, Summary
+from loadtests.report.canvas import STYLE, Chart, Dot, Path, Rect, Shape, Text, line
+from loadtests.report.format import number
+from loadtests.report.tables import is_step
 
-WIDTH = 720
-LABEL_WIDTH = 215
-VALUE_WIDTH = 70
+__all__ = ["STYLE", "Picture", "bars_of", "charts_of", "pictures_of"]
+
 BAR_HEIGHT = 22
 GAP = 12
 TOP = 56
@@ -23,64 +26,102 @@ OWN = "wsgi_core"
 
 
 @dataclass(frozen=True)
+class Layout:
+    """How wide a plot is, and how much of it the labels take: with 0 they stand above their bars."""
+
+    width: int = 720
+    labels: int = 215
+    values: int = 70
+
+    @property
+    def pitch(self) -> int:
+        """From bar to bar."""
+        return BAR_HEIGHT + GAP + (0 if self.labels else 16)
+
+    def label(self, y: float, text: str) -> Text:
+        """Return the label of the bar at ``y``."""
+        if self.labels:
+            return Text(self.labels - 10, y + BAR_HEIGHT / 2 + 4, text, anchor="end")
+        return Text(0, y - 4, text)
+
+
+WIDE, NARROW = Layout(), Layout(350, 0, 62)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot as parts of a page: for a wide one, and for a phone."""
+
+    wide: str
+    narrow: str
+
+
+@dataclass(frozen=True)
 class Bar:
-    """One bar: ``own`` marks the project's own in colour."""
+    """One bar from ``start``: ``colour`` is one of the canvas, ``text`` stands behind it."""
 
     label: str
     value: Estimate
-    own: bool = False
+    colour: str = "bar"
+    start: float = 0.0
+    text: str = ""
+
+
+def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE) -> Chart:
+    """Return horizontal bars, each with its 95 % interval as a whisker and its value behind it."""
+    height = TOP + len(bars) * layout.pitch + 30
+    top = max([*(bar.start + _far(bar.value) for bar in bars), *(bar.start for bar in bars), 1e-9])
+    scale = (layout.width - layout.labels - layout.values) / top
+    shapes: list[Shape] = [*_heading(title, layout), *_grid(top, scale, height, layout)]
+    for position, bar in enumerate(bars):
+        y = TOP + position * layout.pitch + (0 if layout.labels else 14)
+        shapes += [layout.label(y, bar.label), *_bar(bar, y, scale, layout)]
+    shapes.append(Text(layout.labels, height - 4, unit, "soft", size=12))
+    described = "; ".join(f"{bar.label} {number(bar.value.value)}" for bar in bars)
+    return Chart(layout.width, height, shapes, f"{title}: {described}")
+
+
+def _heading(title: str, layout: Layout) -> list[Shape]:
+    # A page has a heading of its own; on a phone a long one would run out of the picture.
+    longest = round(layout.width / 8.6)
+    return [Text(0, 18, title if len(title) <= longest else title[: longest - 1] + "…", size=14, bold=True)]
 
 
 def _far(value: Estimate) -> float:
     return max(value.high, value.value) if value.high < HIGH else value.value
 
 
-def bar_chart(title: str, unit: str, bars: Sequence[Bar]) -> Chart:
-    """Horizontal bars from 0, each with its 95 % interval as a whisker and its value beside it."""
-    height = TOP + len(bars) * (BAR_HEIGHT + GAP) + 24
-    top = max([*(_far(bar.value) for bar in bars), 1e-9])
-    scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / top
-    shapes: list[Shape] = [Text(0, 18, title, size=14, bold=True), *_grid(top, scale, height)]
-    for position, bar in enumerate(bars):
-        shapes += _bar(bar, TOP + position * (BAR_HEIGHT + GAP), scale)
-    shapes.append(Text(LABEL_WIDTH, height - 4, unit, "soft", size=12))
-    described = "; ".join(f"{bar.label} {number(bar.value.value)}" for bar in bars)
-    return Chart(WIDTH, height, shapes, f"{title}: {described}")
-
-
-def _grid(top: float, scale: float, height: int) -> list[Shape]:
+def _grid(top: float, scale: float, height: int, layout: Layout) -> list[Shape]:
     shapes: list[Shape] = []
-    for value in ticks(top):
-        x = LABEL_WIDTH + value * scale
-        shapes += [line(x, TOP - 8, x, height - 24, "grid"), Text(x, TOP - 12, f"{value:g}", "soft", "middle", 12)]
+    for value in ticks(top, 8 if layout.labels else 5):
+        x = layout.labels + value * scale
+        shapes += [
+            line(x, TOP - 8, x, height - 24, "grid"),
+            Text(x, TOP - 12, f"{value:g}", "soft", "middle" if x else "start", 12),
+        ]
     return shapes
 
 
-def ticks(top: float) -> list[float]:
-    """Round values from 0 to ``top``, four to eight of them."""
-    step = 1.0
-    while top / step > 8:
-        step *= 10
-    while top / step < 0.8:
-        step /= 10
-    for part in (0.1, 0.2, 0.5, 1.0):
-        if top / (step * part) <= 8:
+def ticks(top: float, most: int = 8) -> list[float]:
+    """Return round values from 0 to ``top``, at most ``most`` steps."""
+    step = 10.0 ** math.floor(math.log10(top))
+    for part in (0.1, 0.2, 0.5, 1.0, 2.0):
+        if top / (step * part) <= most:
             step *= part
             break
     return [round(index * step, 12) for index in range(int(top / step) + 1)]
 
 
-def _bar(bar: Bar, y: float, scale: float) -> list[Shape]:
-    middle, length = y + BAR_HEIGHT / 2, max(0.0, bar.value.value * scale)
-    shapes: list[Shape] = [
-        Text(LABEL_WIDTH - 10, middle + 4, bar.label, anchor="end"),
-        Rect(LABEL_WIDTH, y, length, BAR_HEIGHT, "own" if bar.own else "bar"),
-    ]
+def _bar(bar: Bar, y: float, scale: float, layout: Layout) -> list[Shape]:
+    middle, end = y + BAR_HEIGHT / 2, bar.start + bar.value.value
+    left, right = (layout.labels + max(0.0, place) * scale for place in sorted((bar.start, end)))
+    shapes: list[Shape] = [Rect(left, y, max(right - left, 1.0), BAR_HEIGHT, bar.colour)]
+    furthest = right
     if bar.value.high < HIGH:
-        low, high = (LABEL_WIDTH + max(0.0, part) * scale for part in (bar.value.low, bar.value.high))
+        low, high = (layout.labels + max(0.0, bar.start + part) * scale for part in (bar.value.low, bar.value.high))
         shapes += _whisker(low, high, middle)
-    end = max(length, _far(bar.value) * scale)
-    return [*shapes, Text(LABEL_WIDTH + end + 8, middle + 4, number(bar.value.value))]
+        furthest = max(right, high)
+    return [*shapes, Text(furthest + 8, middle + 4, bar.text or number(bar.value.value))]
 
 
 def _whisker(low: float, high: float, middle: float) -> list[Shape]:
@@ -90,54 +131,34 @@ def _whisker(low: float, high: float, middle: float) -> list[Shape]:
     ]
 
 
-# The ladder
+def bars_of(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
+    """Return the whole cost of each contender."""
+    bars = [Bar(cost.name, cost.cost, _colour(cost.name)) for cost in one.costs]
+    clock = "CPU time" if one.clock == "cpu" else "wall time"
+    return bar_chart(one.title, f"µs of {clock} a request, 95 % interval", bars, layout)
 
 
-STEP = "+"
+def _colour(name: str) -> str:
+    return "own" if name.startswith(OWN) else "bar"
 
 
-def waterfall(one: ExperimentSummary, title: str) -> Chart:
-    """A ladder: each rung with a ``+`` begins where the one above it ends, the others are whole and begin at 0."""
-    rows = _falls(one)
-    height = TOP + len(rows) * (BAR_HEIGHT + GAP) + 24
-    top = max(max(start, start + price.value) for _, start, price in rows)
-    scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / max(top, 1e-9)
-    shapes: list[Shape] = [Text(0, 18, title, size=14, bold=True), *_grid(top, scale, height)]
-    for position, (name, start, price) in enumerate(rows):
-        y = TOP + position * (BAR_HEIGHT + GAP)
-        shapes += _fall(name, start, price, y, scale)
-        if position + 1 < len(rows) and rows[position + 1][0].startswith(STEP):
-            x = LABEL_WIDTH + (start + price.value) * scale
-            shapes.append(line(x, y + BAR_HEIGHT, x, y + BAR_HEIGHT + GAP, "soft"))
-    unit = "µs of CPU time a request; beside a step its own price, beside the others the whole"
-    shapes.append(Text(LABEL_WIDTH, height - 4, unit, "soft", size=12))
-    described = "; ".join(f"{name} {number(price.value)} µs" for name, _, price in rows)
-    return Chart(WIDTH, height, shapes, f"{title}: {described}")
-
-
-def _falls(one: ExperimentSummary) -> list[tuple[str, float, Estimate]]:
-    """For each rung its name, where its bar begins, and its length."""
-    rows = []
-    reached = 0.0
+def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
+    """Return a ladder: each step begins where the rung above it ends, the others are whole and begin at 0."""
+    bars, reached = [], 0.0
     for cost in one.costs:
-        is_step = cost.step is not None and cost.name.startswith(STEP)
-        start, length = (reached, cost.step) if is_step and cost.step else (0.0, cost.cost)
-        rows.append((cost.name, start, length))
-        reached = start + length.value
-    return rows
+        step = cost.step if cost.step and is_step(cost, one) else None
+        start, value = (reached, step) if step else (0.0, cost.cost)
+        sign = ("+" if value.value > 0 else "\u2212") if step else ""
+        colour = "step" if step else _colour(cost.name)
+        bars.append(Bar(cost.name, value, colour, start, f"{sign}{number(abs(value.value))}"))
+        reached = start + value.value
+    return bar_chart(one.title, "µs of CPU time a request: a step's own price, or the whole", bars, layout)
 
 
-def _fall(name: str, start: float, price: Estimate, y: float, scale: float) -> list[Shape]:
-    left = LABEL_WIDTH + max(0.0, min(start, start + price.value)) * scale
-    width, middle = abs(price.value) * scale, y + BAR_HEIGHT / 2
-    is_step = name.startswith(STEP)
-    colour = "step" if is_step else "own" if name == OWN else "bar"
-    sign = ("+" if price.value > 0 else "\u2212") if is_step else ""
-    return [
-        Text(LABEL_WIDTH - 10, middle + 4, name, anchor="end"),
-        Rect(left, y, max(width, 1.0), BAR_HEIGHT, colour),
-        Text(left + width + 8, middle + 4, f"{sign}{number(abs(price.value))}"),
-    ]
+def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:
+    """Return the server's CPU time for a request, service by service."""
+    bars = [Bar(service.name, service.server_cpu_us, _colour(service.name)) for service in load.services]
+    return bar_chart(load.title, "µs of server CPU time a request, 95 % interval", bars, layout)
 
 
 # The curve
@@ -150,119 +171,157 @@ TIMES = ((1, "1 µs"), (10, "10 µs"), (100, "100 µs"), (1e3, "1 ms"), (1e4, "1
 COLOUR = {"Flask": "other", OWN: "own"}
 
 
-def _curve_x(us: float) -> float:
-    part = math.log(min(max(us, LEAST_US), MOST_US) / LEAST_US) / math.log(MOST_US / LEAST_US)
-    return LEFT + part * (WIDTH - LEFT - RIGHT)
-
-
-def _curve_y(share: float) -> float:
-    part = math.log(min(max(share, LEAST_SHARE), 1.0) / LEAST_SHARE) / -math.log(LEAST_SHARE)
-    return TOP + (1 - part) * (PLOT_HEIGHT - TOP - BOTTOM)
-
-
-def curve_chart(curve: Curve) -> Chart:
+class _CurvePlot:
     """The framework's share of a request against the model's time, both on a scale of tens."""
-    bottom = PLOT_HEIGHT - BOTTOM
-    shapes: list[Shape] = [Text(0, 18, "The framework's share of the request, by the model's time", size=14, bold=True)]
-    for share, name in SHARES:
-        y = _curve_y(share)
-        shapes += [line(LEFT, y, WIDTH - RIGHT, y, "grid"), Text(LEFT - 8, y + 4, name, "soft", "end", 12)]
-    for us, name in TIMES:
-        x = _curve_x(us)
-        shapes += [line(x, TOP, x, bottom, "grid"), Text(x, bottom + 18, name, "soft", "middle", 12)]
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def x(self, us: float) -> float:
+        part = math.log(min(max(us, LEAST_US), MOST_US) / LEAST_US) / math.log(MOST_US / LEAST_US)
+        return LEFT + part * (self.layout.width - LEFT - RIGHT)
+
+    def y(self, share: float) -> float:
+        part = math.log(min(max(share, LEAST_SHARE), 1.0) / LEAST_SHARE) / -math.log(LEAST_SHARE)
+        return TOP + (1 - part) * (PLOT_HEIGHT - TOP - BOTTOM)
+
+    def axes(self) -> list[Shape]:
+        """Return the grid with its labels; every second time on a phone."""
+        bottom, shapes = PLOT_HEIGHT - BOTTOM, list[Shape]()
+        for share, name in SHARES:
+            y = self.y(share)
+            shapes += [
+                line(LEFT, y, self.layout.width - RIGHT, y, "grid"),
+                Text(LEFT - 8, y + 4, name, "soft", "end", 12),
+            ]
+        for us, name in TIMES if self.layout.labels else TIMES[::2]:
+            x = self.x(us)
+            shapes += [line(x, TOP, x, bottom, "grid"), Text(x, bottom + 18, name, "soft", "middle", 12)]
+        return shapes
+
+    def share_line(self, one: Line) -> list[Shape]:
+        """Return the line of a framework."""
+        times = [LEAST_US * (MOST_US / LEAST_US) ** (index / 80) for index in range(81)]
+        points = tuple((self.x(us), self.y(one.share(us))) for us in times if one.share(us) >= LEAST_SHARE)
+        return [Path(points, COLOUR[one.framework], 2.0)] if len(points) > 1 else []
+
+    def points(self, points: Sequence[Point]) -> list[Shape]:
+        """Return a dot for each model and framework, with its interval, and the names of the models."""
+        shapes: list[Shape] = []
+        for place, point in enumerate(points):
+            x = self.x(point.time.value)
+            for framework, share in point.shares.items():
+                if share.high < HIGH:
+                    shapes.append(line(x, self.y(share.low), x, self.y(share.high), COLOUR[framework], 1.5))
+                if share.value > LEAST_SHARE:
+                    shapes.append(Dot(x, self.y(share.value), 4, COLOUR[framework]))
+            # Fast models lie close together: their names come down in steps, so that no line crosses a name.
+            y = PLOT_HEIGHT - BOTTOM - 10 - 15 * (len(points) - 1 - place)
+            anchor, shift = ("end", -4) if x > self.layout.width - 120 else ("start", 4)
+            shapes += [
+                line(x, y, x, PLOT_HEIGHT - BOTTOM, "soft", 0.7),
+                Text(x + shift, y + 4, point.model, "soft", anchor, 12),
+            ]
+        return shapes
+
+
+def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
+    """Return the framework's share of a request against the model's time."""
+    plot = _CurvePlot(layout)
+    shapes: list[Shape] = [*_heading("The framework's share of the request, by the model's time", layout), *plot.axes()]
     for one in curve.lines:
-        shapes += _share_line(one)
-    shapes += _points(curve.points)
-    shapes.append(
-        Text(WIDTH / 2, PLOT_HEIGHT - 8, "CPU time of the model for one request, in process", "soft", "middle", 12)
+        shapes += plot.share_line(one)
+    shapes += plot.points(curve.points)
+    words = (
+        "CPU time of the model for one request, in process, warm caches" if layout.labels else "CPU time of the model"
     )
-    shapes += _legend([(one.framework, COLOUR[one.framework], False) for one in curve.lines])
+    shapes.append(Text(layout.width / 2, PLOT_HEIGHT - 8, words, "soft", "middle", 12))
+    shapes += _legend([(one.framework, COLOUR[one.framework], False) for one in curve.lines], layout)
     described = "; ".join(_crossings_in_words(one) for one in curve.lines)
-    return Chart(WIDTH, PLOT_HEIGHT, shapes, f"The framework's share against the model's time: {described}")
-
-
-def _share_line(one: Line) -> list[Shape]:
-    steps = 80
-    times = [LEAST_US * (MOST_US / LEAST_US) ** (index / steps) for index in range(steps + 1)]
-    points = tuple((_curve_x(us), _curve_y(one.share(us))) for us in times if one.share(us) >= LEAST_SHARE)
-    return [Path(points, COLOUR[one.framework], 2.0)] if len(points) > 1 else []
-
-
-def _points(points: Sequence[Point]) -> list[Shape]:
-    shapes: list[Shape] = []
-    for place, point in enumerate(points):
-        x = _curve_x(point.time.value)
-        for framework, share in point.shares.items():
-            if share.high < HIGH:
-                low, high = _curve_y(share.low), _curve_y(share.high)
-                shapes.append(line(x, low, x, high, COLOUR[framework], 1.5))
-            if share.value > LEAST_SHARE:
-                shapes.append(Dot(x, _curve_y(share.value), 4, COLOUR[framework]))
-        # Fast models lie close together: their names come down in steps, so that no line crosses a name.
-        y = PLOT_HEIGHT - BOTTOM - 10 - 15 * (len(points) - 1 - place)
-        anchor = "end" if x > WIDTH - 120 else "start"
-        shapes += [
-            line(x, y, x, PLOT_HEIGHT - BOTTOM, "soft", 0.7),
-            Text(x + (4 if anchor == "start" else -4), y + 4, point.model, "soft", anchor, 12),
-        ]
-    return shapes
+    return Chart(layout.width, PLOT_HEIGHT, shapes, f"The framework's share against the model's time: {described}")
 
 
 def _crossings_in_words(one: Line) -> str:
-    found = [(share, one.crossing(share)) for share in (0.5, 0.1, 0.01)]
+    found = [(share, one.crossing(share)) for share in CROSSINGS]
     return f"{one.framework} " + ", ".join(f"{share:.0%} at {number(at.value)} µs" for share, at in found if at)
 
 
-def _legend(entries: Sequence[tuple[str, str, bool]]) -> list[Shape]:
+def _legend(entries: Sequence[tuple[str, str, bool]], layout: Layout) -> list[Shape]:
+    """Return the names of the lines; on a phone those that do not fit stand in the next row."""
     shapes: list[Shape] = []
-    x = 0.0
+    x, y = 0.0, 36.0
     for name, colour, dashed in entries:
-        shapes += [line(x, 36, x + 22, 36, colour, 2.5, dashed), Text(x + 28, 40, name, size=12)]
-        x += 42 + 6.6 * len(name)
+        width = 42 + 6.6 * len(name)
+        if x and x + width > layout.width:
+            x, y = 0.0, y + 15
+        shapes += [line(x, y, x + 22, y, colour, 2.5, dashed), Text(x + 28, y + 4, name, size=12)]
+        x += width
     return shapes
 
 
 # Latencies
 
-LATENCY_HEIGHT = 300
+LATENCY_HEIGHT = 320
+LATENCY_TOP = 76
+LEGEND_COLOURS = ("own", "other", "bar", "ink")
 
 
-def latency_chart(found: Sequence[LatencySummary]) -> Chart:
-    """Services at one rate: latency by percentile, counted from the intended start and as a closed loop has it."""
+def latency_chart(found: Sequence[LatencySummary], layout: Layout = WIDE) -> Chart:
+    """Return services at one rate: latency by percentile with its interval, in an open loop and in a closed one."""
     names = list(dict.fromkeys(name for one in found for name in one.latencies_ms))
     values = [value.value for one in found for value in one.latencies_ms.values() if value.value > 0]
     low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
     bottom = LATENCY_HEIGHT - BOTTOM
 
     def y_of(ms: float) -> float:
-        return bottom - math.log(max(ms, low) / low) / math.log(high / low) * (bottom - TOP)
+        part = math.log(min(max(ms, low), high) / low) / math.log(high / low)
+        return bottom - part * (bottom - LATENCY_TOP)
 
     def x_of(name: str) -> float:
-        return LEFT + 40 + names.index(name) * (WIDTH - LEFT - RIGHT - 80) / max(1, len(names) - 1)
+        return LEFT + 30 + names.index(name) * (layout.width - LEFT - RIGHT - 60) / max(1, len(names) - 1)
 
     asked = f"at {number(found[0].asked)} requests a second ({found[0].share:.0%} of what the slowest can do)"
-    shapes: list[Shape] = [Text(0, 18, f"Latency {asked}", size=14, bold=True)]
-    shapes += _decades(low, high, y_of)
+    shapes: list[Shape] = [*_heading(f"Latency {asked}", layout), *_decades(low, high, y_of, layout)]
     shapes += [Text(x_of(name), bottom + 18, name, "soft", "middle", 12) for name in names]
-    shapes.append(Text(LEFT, LATENCY_HEIGHT - 8, "ms, a scale of tens; percentiles", "soft", size=12))
-    entries = []
-    for one in found:
-        colour, closed = COLOUR.get(one.service, "bar"), one.generator != "open loop"
-        points = tuple((x_of(name), y_of(value.value)) for name, value in one.latencies_ms.items())
-        shapes += [Path(points, colour, 2.0, closed), *(Dot(x, y, 3, colour) for x, y in points)]
+    shapes.append(Text(LEFT, LATENCY_HEIGHT - 8, "ms, on a scale of tens; 95 % intervals", "soft", size=12))
+    services, entries = list(dict.fromkeys(one.service for one in found)), []
+    for place, one in enumerate(found):
+        colour = COLOUR.get(one.service, LEGEND_COLOURS[services.index(one.service) % len(LEGEND_COLOURS)])
+        closed = one.generator != "open loop"
+        # Beside each other, so that no line hides another.
+        shift = 5 * (place - (len(found) - 1) / 2)
+        shapes += _latency_line(one, colour, closed, _shifted(x_of, shift), y_of)
         entries.append((f"{one.service}, {'closed loop' if closed else 'open loop'}", colour, closed))
     described = "; ".join(f"{one.service}, {one.generator}: {_in_words(one)}" for one in found)
-    return Chart(WIDTH, LATENCY_HEIGHT, [*shapes, *_legend(entries)], f"Latency {asked}: {described}")
+    return Chart(layout.width, LATENCY_HEIGHT, [*shapes, *_legend(entries, layout)], f"Latency {asked}: {described}")
 
 
-def _decades(low: float, high: float, y_of: Callable[[float], float]) -> list[Shape]:
+def _shifted(x_of: Callable[[str], float], by: float) -> Callable[[str], float]:
+    return lambda name: x_of(name) + by
+
+
+def _latency_line(
+    one: LatencySummary, colour: str, dashed: bool, x_of: Callable[[str], float], y_of: Callable[[float], float]
+) -> list[Shape]:
+    points = tuple((x_of(name), y_of(value.value)) for name, value in one.latencies_ms.items())
+    shapes: list[Shape] = [Path(points, colour, 2.0, dashed), *(Dot(x, y, 3, colour) for x, y in points)]
+    for name, value in one.latencies_ms.items():
+        if value.high < HIGH:
+            shapes.append(line(x_of(name), y_of(value.low), x_of(name), y_of(value.high), colour, 1.2))
+    return shapes
+
+
+def _decades(low: float, high: float, y_of: Callable[[float], float], layout: Layout) -> list[Shape]:
     shapes: list[Shape] = []
     for power in range(round(math.log10(low)), round(math.log10(high)) + 1):
-        y = y_of(10.0**power)
-        shapes += [
-            line(LEFT, y, WIDTH - RIGHT, y, "grid"),
-            Text(LEFT - 8, y + 4, f"{10.0**power:g}", "soft", "end", 12),
-        ]
+        for part in (1, 2, 5):
+            ms = part * 10.0**power
+            if ms <= high:
+                y = y_of(ms)
+                shapes += [
+                    line(LEFT, y, layout.width - RIGHT, y, "grid", 1.0 if part == 1 else 0.5),
+                    Text(LEFT - 8, y + 4, f"{ms:g}", "soft", "end", 12),
+                ]
     return shapes
 
 
@@ -273,31 +332,31 @@ def _in_words(one: LatencySummary) -> str:
 # All of them
 
 
-def charts_of(summary: Summary, curve: Curve | None = None) -> dict[str, Chart]:
-    """Every plot of a result file, by key: the ladder, the curve, the experiments, the loads, the latencies."""
+def charts_of(summary: Summary, curve: Curve | None = None, layout: Layout = WIDE) -> dict[str, Chart]:
+    """Return every plot of a result file, by key: the experiments, the curve, the loads, the latencies."""
     charts: dict[str, Chart] = {}
     for one in summary.experiments:
-        if one.ladder and all(cost.step for cost in one.costs[1:]):
-            charts[f"{one.key}-waterfall"] = waterfall(one, one.title)
+        is_ladder = one.ladder and any(cost.step and is_step(cost, one) for cost in one.costs)
+        if is_ladder or len(one.costs) > 3:
+            charts[one.key] = waterfall(one, layout) if is_ladder else bars_of(one, layout)
     if curve and curve.points:
-        charts["curve"] = curve_chart(curve)
-    for one in summary.experiments:
-        if len(one.costs) > 3:
-            bars = [Bar(cost.name, cost.cost, cost.name.startswith(OWN)) for cost in one.costs]
-            charts[one.key] = bar_chart(one.title, f"µs of {_clock(one.clock)} a request, 95 % interval", bars)
-    for load in summary.loads:
-        bars = [Bar(s.name, s.server_cpu_us, s.name.startswith(OWN)) for s in load.services]
-        charts[load.key] = bar_chart(load.title, "µs of server CPU time a request, 95 % interval", bars)
-    return charts | _latency_charts(summary)
+        charts["curve"] = curve_chart(curve, layout)
+    charts |= {load.key: load_bars(load, layout) for load in summary.loads}
+    return charts | _latency_charts(summary, layout)
 
 
-def _latency_charts(summary: Summary) -> dict[str, Chart]:
+def _latency_charts(summary: Summary, layout: Layout) -> dict[str, Chart]:
     found: dict[str, list[LatencySummary]] = {}
     for one in summary.latencies:
         if one.latencies_ms:
             found.setdefault(f"{one.key}-{one.share:.0%}".replace("%", ""), []).append(one)
-    return {key: latency_chart(group) for key, group in found.items()}
+    return {key: latency_chart(group, layout) for key, group in found.items()}
 
 
-def _clock(name: str) -> str:
-    return "CPU time" if name == "cpu" else "wall time"
+def pictures_of(summary: Summary, curve: Curve | None = None) -> dict[str, Picture]:
+    """Return every plot as parts of a page."""
+    wide, narrow = (charts_of(summary, curve, layout) for layout in (WIDE, NARROW))
+    return {
+        key: Picture(wide[key].svg(alone=False, kind="wide"), narrow[key].svg(alone=False, kind="narrow"))
+        for key in wide
+    }

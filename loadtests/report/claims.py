@@ -1,115 +1,81 @@
-"""What tutorials say a request costs, and what was measured beside it: the tables of "When does it matter?"."""
+"""The one rule for claims: two costs differ if the interval of their ratio lies beyond 1 by more than the noise.
+
+The ratio decides, and not the difference in µs: ratios reproduce from machine to machine, µs do not. The noise of a run
+is by how much an application that takes part twice seems to differ from itself. Headline, tables and README ask here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 
-from loadtests.curve import FRAME, READ_784, READ_LARGE, WRITE_LARGE, Curve, Point
+from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
-from loadtests.report.analysis import LatencySummary, Summary
-from loadtests.report.answer import crossings, duration_us
-from loadtests.report.tables import Table, number
+from loadtests.report.analysis import AGAIN_SUFFIX, ExperimentSummary, LoadSummary, Summary
+from loadtests.report.format import interval, number
+from loadtests.studies import APPS
 
-CLAIMS = {
-    "trees": "Gradient-boosted trees: 1 to 3 ms",
-    "pipeline": "A small scikit-learn pipeline: 3 to 10 ms",
-    "transformer": "A transformer: tens to hundreds of ms",
-    "flask": "Flask: under 5 ms",
-    "p99": "99 % of the requests: within 5 to 30 ms",
-}
-TUTORIAL = "Flask as tutorials have it"
+FLASK, OWN, FLOOR = "Flask", "wsgi_core", "raw callable"
 
 
-def share_table(curve: Curve) -> Table:
-    """Each model: its time, what the frameworks add, and their share of the whole request."""
-    heads = ["model", "alone, µs", "Flask adds, µs", "Flask's share", "wsgi_core adds, µs", "wsgi_core's share"]
-    rows = [
-        [point.model, number(point.time.value), *_pair(point, "Flask"), *_pair(point, "wsgi_core")]
-        for point in curve.points
-    ]
-    note = (
-        "CPU time in process, without a server: a server makes every share smaller, and no framework cheaper. Below:"
-        " the framework is lost in the model's own scatter, and only a limit can be given."
-    )
-    return Table("Model by model", heads, rows, note)
+def differs(ratio: Estimate, floor: float = 0.0) -> bool:
+    """Return whether a difference may be claimed of two costs with this ratio; ``floor`` is a share, the noise."""
+    return ratio.low > 1 + floor or ratio.high < 1 / (1 + floor)
 
 
-def _pair(point: Point, framework: str) -> list[str]:
-    price, share = point.prices[framework], point.shares[framework]
-    if price.low <= 0:
-        return [f"below {number(price.high)}", f"below {share.high:.1%}"]
-    return [number(price.value), f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})"]
+def inverse(ratio: Estimate) -> Estimate:
+    """Return the ratio the other way round; unknown where it may be 0."""
+    if ratio.low <= 0:
+        return Estimate(1 / ratio.value if ratio.value else math.inf, -math.inf, math.inf)
+    return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
 
 
-def crossing_table(curve: Curve) -> Table:
-    """At which time of the model the framework is half, a tenth, a hundredth of the request."""
-    rows = [[line.framework, *crossings(line)] for line in curve.lines]
-    note = "The time of the model from which on the framework's share is smaller, in process; with its 95 % interval."
-    return Table("Where the share of the framework passes", ["", "50 %", "10 %", "1 %"], rows, note)
+def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str = "costs") -> str:
+    """Return what may be said of ``ratio``, the cost of ``one`` divided by that of ``other``."""
+    if differs(ratio, floor):
+        return f"{one} {what} {number(ratio.value)} times what {other} does ({interval(ratio)})"
+    below = f"; differences below {floor:.1%} are noise in this run" if floor else ""
+    return f"no difference between {one} and {other} can be claimed ({interval(ratio)} times{below})"
 
 
-def claim_table(summary: Summary, curve: Curve) -> Table:
-    """The tutorials' sentences, and what was found here."""
-    rows = [[CLAIMS[key], found] for key, found in _found(summary, curve) if found]
-    return Table(
-        "What tutorials say",
-        ["the tutorials", "measured here"],
-        rows,
-        "Times of one row; ms are of CPU time but for latencies.",
-    )
+def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
+    """Return the two contenders of an experiment that are compared in a sentence, and their ratio."""
+    last = one.costs[-1]
+    if one.reference == one.costs[0].name:
+        return last.name, one.reference, last.to_reference
+    names = [cost.name for cost in one.costs if cost.name != one.reference]
+    other = OWN if OWN in names else names[-1]
+    return one.reference, other, inverse(one.cost(other).to_reference)
 
 
-def _found(summary: Summary, curve: Curve) -> Iterable[tuple[str, str]]:
-    times = {point.model: point.time for point in curve.points}
-    tutorial = _tutorial(summary)
-    through = f"; as a tutorial has it, through scikit-learn and a DataFrame: {tutorial}" if tutorial else ""
-    yield "trees", _time("churn, 100 trees in onnxruntime", times.get("churn")) + (through if "churn" in times else "")
-    yield "pipeline", _time("loan, scaler and regression in onnxruntime", times.get("loan"))
-    yield "transformer", _time("MiniLM, a sentence", times.get("minilm"))
-    flask = curve.line("Flask").price
-    yield (
-        "flask",
-        f"{duration_us(flask.value)} more than a bare callable ({number(flask.low)} to {number(flask.high)} µs)",
-    )
-    yield "p99", _p99(summary.latencies)
+def sentences(results: Results, summary: Summary) -> list[str]:
+    """Return what was found, in words: for the user's own applications each against the first one."""
+    if results.study == APPS:
+        said = [text for one in summary.experiments for text in _about_apps(one)]
+    else:
+        said = [f"{one.title}: {claim(*pair_of(one), one.reach)}." for one in summary.experiments if one.ladder]
+    rates = {load.title for load in summary.loads if load.mode == "rate"}
+    chosen = [load for load in summary.loads if load.mode == "rate" or load.title not in rates]
+    return said + [f"{load.title}: {text}." for load in chosen for text in _about_load(load, results.study == APPS)]
 
 
-def _time(name: str, value: Estimate | None) -> str:
-    return f"{name}: {duration_us(value.value)}" if value else ""
+def _about_apps(one: ExperimentSummary) -> list[str]:
+    first, *others = one.costs
+    if not others:
+        return [f"{one.title}: {first.name} costs {number(first.cost.value)} µs of CPU time a request."]
+    named = [cost for cost in others if not cost.name.endswith(AGAIN_SUFFIX)]
+    return [f"{one.title}: {claim(cost.name, first.name, cost.to_reference, one.reach)}." for cost in named]
 
 
-def _tutorial(summary: Summary) -> str:
-    one = summary.experiment("tutorial")
-    return f"{duration_us(one.costs[-1].cost.value)} for the whole request" if one else ""
+def _about_load(load: LoadSummary, apps: bool) -> list[str]:
+    """Hold the last service against the project's own or, where that is not served, against the first one."""
+    names = [service.name for service in load.services]
+    if len(names) < 2:
+        return []
+    if apps:
+        return [_served(load, name, names[0]) for name in names[1:]]
+    others = [name for name in names if name != OWN]
+    return [_served(load, others[-1], OWN if OWN in names else names[0])]
 
 
-def _p99(latencies: list[LatencySummary]) -> str:
-    found = [one for one in latencies if one.generator == "open loop" and "p99" in one.latencies_ms]
-    return "; ".join(
-        f"{one.service} at {number(one.asked)} requests a second: {number(one.latencies_ms['p99'].value)} ms"
-        for one in found
-    )
-
-
-def cost_table(summary: Summary, curve: Curve) -> Table:
-    """What costs more than any framework here."""
-    rows = [[name, f"{number(value.value)}", f"{value.value / price:.1f}"]
-            for name, value in _costs(summary, curve)
-            for price in [curve.line("Flask").price.value]]  # fmt: skip
-    note = "µs of CPU time; the last column in prices of Flask over the bare callable."
-    return Table("What really costs", ["", "µs", "in prices of Flask"], rows, note)
-
-
-def _costs(summary: Summary, curve: Curve) -> Iterable[tuple[str, Estimate]]:
-    yield "Flask, over the bare callable", curve.line("Flask").price
-    for name in (FRAME, READ_784, READ_LARGE, WRITE_LARGE):
-        if name in curve.pieces:
-            yield name, curve.pieces[name]
-    tutorial = summary.experiment("tutorial")
-    for cost in tutorial.costs[1:] if tutorial else []:
-        if cost.step and cost.step.low > 0:
-            yield f"{cost.name}: the step to it", cost.step
-    for load in summary.loads:
-        for service in load.services:
-            if load.mode == "rate" and service.name == "wsgi_core":
-                yield f"the whole request with churn, served by {load.server}, wsgi_core", service.server_cpu_us
+def _served(load: LoadSummary, one: str, other: str) -> str:
+    return claim(one, other, load.cpu[one, other], what="takes, in CPU time of the server,")

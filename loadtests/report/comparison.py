@@ -11,15 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from loadtests.instrument.results import ExperimentResult, LoadResult, Results
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_t_quantile
-from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net
-from loadtests.report.tables import Table, interval, number
+from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net, summarise_experiment
+from loadtests.report.format import Table, interval, number
 
 SAME, DEARER, UNKNOWN = 0, 1, 3
+# The results that the README's figures are made of.
+PUBLISHED = Path(__file__).resolve().parents[1] / "published.json"
 YARDSTICK = "raw callable"
 DRIVER = "the driver"
 WORDS = {"dearer": "dearer", "cheaper": "cheaper", "same": "no change beyond {threshold:.0%}", "open": "cannot be told"}
@@ -35,6 +38,7 @@ class Change:
     new: float
     ratio: Estimate
     verdict: str
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,12 @@ class Comparison:
         return f"Nothing became dearer by more than {self.threshold:.0%}."
 
 
-def compare(old: Results, new: Results, threshold: float) -> Comparison:
-    """Every contender and service that both files have."""
-    obstacle = _obstacle(old, new)
+def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
+    """Compare every contender and service that both files have.
+
+    ``elsewhere``: the files may be of different machines; then only costs in yardsticks tell anything.
+    """
+    obstacle = "" if elsewhere else _obstacle(old, new)
     if obstacle:
         return Comparison(threshold, obstacle=obstacle)
     changes = _experiment_changes(old, new, threshold) + _load_changes(old, new, threshold)
@@ -85,7 +92,7 @@ def compare(old: Results, new: Results, threshold: float) -> Comparison:
 def _obstacle(old: Results, new: Results) -> str:
     before, after = old.environment.get("cpu"), new.environment.get("cpu")
     if before != after:
-        return f"they were measured on different processors, {before} and {after}"
+        return f"they were measured on different processors, {before} and {after}: compare them with --elsewhere"
     return ""
 
 
@@ -109,7 +116,7 @@ def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Ch
     before = {one.key: one for one in old.experiments if len(one.processes) > 1}
     after = [one for one in new.experiments if len(one.processes) > 1]
     return [
-        _change(before[one.key], one, name, threshold)
+        _change(before[one.key], one, name, max(threshold, _noise(before[one.key]), _noise(one)))
         for one in after
         if one.key in before
         for name in one.contenders
@@ -117,8 +124,13 @@ def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Ch
     ]
 
 
+def _noise(one: ExperimentResult) -> float:
+    """How far an application that takes part twice seems to differ from itself: nothing below that is told."""
+    return summarise_experiment(one).reach
+
+
 def _is_yardstick(name: str, contenders: Sequence[str]) -> bool:
-    """The yardstick has nothing to be compared with; an app that is there twice is compared once."""
+    """Return whether a contender is not compared: the yardstick itself, or an application's second part."""
     twin = name.endswith(AGAIN_SUFFIX) and name.removesuffix(AGAIN_SUFFIX) in contenders
     return name == YARDSTICK or twin
 
@@ -127,11 +139,11 @@ def _change(old: ExperimentResult, new: ExperimentResult, name: str, threshold: 
     common = YARDSTICK in old.contenders and YARDSTICK in new.contenders
     (cost_old, in_old), (cost_new, in_new) = (_cost(one, name, common) for one in (old, new))
     ratio = _ratio(in_old, in_new)
-    return Change(new.key, name, cost_old.value, cost_new.value, ratio, verdict(ratio, threshold))
+    return Change(new.key, name, cost_old.value, cost_new.value, ratio, verdict(ratio, threshold), threshold)
 
 
 def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, Estimate]:
-    """The cost in µs, and its logarithm in yardsticks."""
+    """Return the cost in µs, and its logarithm in yardsticks."""
     own = net(one.contenders.index(name) + 1)
     stick: Figure = net(one.contenders.index(YARDSTICK) + 1) if yardstick else lambda cost: cost[..., 0]
 
@@ -145,7 +157,7 @@ def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, 
 
 
 def _ratio(old: Estimate, new: Estimate) -> Estimate:
-    """New ÷ old from the logarithms of two independent runs."""
+    """Return new ÷ old from the logarithms of two independent runs."""
     middle, reach = new.value - old.value, math.hypot(old.half_width, new.half_width)
     return Estimate(*(math.exp(min(part, 50.0)) for part in (middle, middle - reach, middle + reach)))
 
@@ -163,7 +175,7 @@ def verdict(ratio: Estimate, threshold: float) -> str:
 
 
 def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
-    """The server's CPU time for a request, in requests of the bare callable where it was served too."""
+    """Return the server's CPU time for a request, in requests of the bare callable where it was served too."""
     before = {one.key: one for one in old.loads if one.mode == "rate"}
     found = []
     for one in new.loads:
@@ -174,7 +186,7 @@ def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
             if name != YARDSTICK and min(len(logs_old), len(logs_new)) > 1:
                 ratio = _ratio(_of_logs(logs_old), _of_logs(logs_new))
                 costs = _mean_cpu(before[one.key], name), _mean_cpu(one, name)
-                found.append(Change(one.key, name, *costs, ratio, verdict(ratio, threshold)))
+                found.append(Change(one.key, name, *costs, ratio, verdict(ratio, threshold), threshold))
     return found
 
 
@@ -201,8 +213,8 @@ def table(found: Comparison) -> Table:
     heads = ["", "measured in", "old µs", "new µs", "new ÷ old", "95 % interval", ""]
     rows = [
         [one.name, one.where, number(one.old), number(one.new), number(one.ratio.value), interval(one.ratio),
-         WORDS[one.verdict].format(threshold=found.threshold)]
+         WORDS[one.verdict].format(threshold=one.threshold)]
         for one in sorted(found.changes, key=lambda one: -one.ratio.value)
     ]  # fmt: skip
-    note = f"new ÷ old is of costs in yardsticks ({YARDSTICK}, or {DRIVER}) of the same rounds; the µs are as measured."
+    note = f"new ÷ old is of costs in yardsticks ({YARDSTICK}, or {DRIVER}) of the same rounds."
     return Table("New against old", heads, rows, note)

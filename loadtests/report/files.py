@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -18,7 +19,7 @@ def write(console: Console, path: Path) -> None:
     proof = _proof(path.with_name("validation.json"))
     terminal.show(console, results, summary)
     target = path.with_name("index.html")
-    target.write_text(page.render(results, summary, proof), encoding="utf-8")
+    target.write_text(page.page(results, summary, proof), encoding="utf-8")
     folder = path.with_name("plots")
     console.print(f"\n{results.seconds:.0f} s. Written: {path}, {target}", markup=False)
     if write_plots(results, summary, folder):
@@ -37,5 +38,6 @@ def write_plots(results: Results, summary: analysis.Summary, folder: Path) -> bo
     drawn = charts.charts_of(summary, curve.summarise(results))
     for key, chart in drawn.items():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{key}.svg").write_text(chart.svg(), encoding="utf-8")
+        name = re.sub(r"[^\w.-]+", "-", key)
+        (folder / f"{name}.svg").write_text(chart.svg(), encoding="utf-8")
     return bool(drawn)

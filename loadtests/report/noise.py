@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from loadtests.instrument.results import Results
@@ -42,11 +43,12 @@ class Noise:
 
 
 def judge(results: Results, summary: Summary) -> Noise:
-    """The verdict on one run."""
+    """Return the verdict on one run."""
     reach, waited, stolen = _reach(summary), summary.waited, _stolen(results)
     reasons = []
     if reach is not None:
-        reasons.append(f"an app measured against itself seemed to differ by up to {reach:.1%}")
+        differs = f"by up to {reach:.1%}" if math.isfinite(reach) else "by an unknown amount"
+        reasons.append(f"an application measured against itself seemed to differ {differs}")
     if waited > WAITED:
         reasons.append(f"the measuring processes waited {waited:.0%} of their time for a CPU")
     if stolen > STOLEN / 5:
@@ -66,6 +68,6 @@ def _reach(summary: Summary) -> float | None:
 
 
 def _stolen(results: Results) -> float:
-    """The share of the run's time that the host took, as far as the system tells."""
+    """Return the share of the run's time that the host took, as far as the system tells."""
     before, after = (part.get("stolen_seconds", 0.0) for part in (results.environment, results.environment_after))
     return max(0.0, float(after - before)) / results.seconds if results.environment_after and results.seconds else 0.0

@@ -13,12 +13,12 @@ _WORDS = (
         "`Request` reads all it may need from the environ: it decodes two paths, wraps the headers, asks for the"
         " server. `create_url_adapter` works out and checks the host, `bind_to_environ` works it out again, and a"
         " `MapAdapter` is made.",
-        "Reads the method and leaves the rest until somebody asks. Path and method are looked up in a dictionary that"
+        "Reads the method and leaves the rest until it is used. Path and method are looked up in a dictionary that"
         " is made with the URL map; the adapter is for rules with variables, and for a host that needs a check.",
     ),
     (
-        "Two contexts; a null session is made though nobody asks for one; Werkzeug's matcher walks the path part by"
-        " part; four signals are sent, to nobody; the teardown tables are walked with `request.blueprints` read"
+        "Two contexts; a null session is made although it is not used; Werkzeug's matcher walks the path part by"
+        " part; four signals are sent without a receiver; the teardown tables are walked with `request.blueprints` read"
         " through a proxy.",
         "The same two contexts. Without its cookie the session waits until it is touched, the rule is known"
         " already, and a signal without receivers is one look at them.",
@@ -43,7 +43,7 @@ _WORDS = (
     (
         "Two proxies, a chain of blueprint names and a table; `iscoroutinefunction` for each function; the null session"
         " is looked at. What the function itself does to the headers is Werkzeug's on both sides.",
-        "The context variable once; the table only if somebody registered; a session that nobody opened isn't asked.",
+        "The context variable once; the table only if it has functions; a session that is not open is left alone.",
     ),
     (
         "`get_wsgi_headers` copies the headers and walks them for what it may have to rewrite; the body goes through a"
@@ -52,8 +52,9 @@ _WORDS = (
         " `close`.",
     ),
     (
-        "`wsgi_app`, `full_dispatch_request` and `finalize_request` themselves, with two more signals to nobody.",
-        "The same functions; the signals are sent only if somebody listens.",
+        "`wsgi_app`, `full_dispatch_request` and `finalize_request` themselves, with two more signals that nothing"
+        " receives.",
+        "The same functions; the signals are sent only if there is a receiver.",
     ),
 )
 

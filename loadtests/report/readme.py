@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from loadtests import curve
 from loadtests.instrument.results import ResultError, Results
-from loadtests.report import claims
-from loadtests.report.analysis import ExperimentSummary, Summary
-from loadtests.report.answer import findings
-from loadtests.report.charts import charts_of
-from loadtests.report.tables import Table, experiment_table, load_table
+from loadtests.report.analysis import Cost, ExperimentSummary, Summary
+from loadtests.report.answer import answer
+from loadtests.report.charts import bars_of
+from loadtests.report.format import Table, machine, number, render, with_interval
+from loadtests.report.tables import experiment_table, load_table, warnings
+from loadtests.report.tutorials import crossing_table, share_table
 
 BEGIN = "<!-- overhead: begin, written by `python -m loadtests readme` -->"
 END = "<!-- overhead: end -->"
+SHOWN = ("raw callable", "wsgi_core", "Flask")
 
 
 class NoMarkers(ResultError):
@@ -25,48 +26,50 @@ class NoLadder(ResultError):
     """The result file has no figures for a README."""
 
 
-def markdown(table: Table, words: Collection[int] = (0,)) -> str:
-    """The table in GitHub's Markdown, numbers to the right; ``words`` are the columns that hold none."""
-    rules = ["---" if column in words else "---:" for column in range(len(table.heads))]
-    lines = [table.heads, rules, *table.rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
 def section(results: Results, summary: Summary, plot: str) -> str:
-    """What stands between the markers: the answer, ladder and plot, peers, the services served, crossings, machine."""
+    """Return what stands between the markers: the finding, three rungs of the ladder, the plot."""
+    said = answer(results, summary, curve.summarise(results)).headline
+    values = {"said": said, "ladder": three_rungs(summary), "plot": plot, "machine": machine(results)}
+    return render("readme.md", begin=BEGIN, end=END, **values).rstrip("\n")
+
+
+def three_rungs(summary: Summary) -> Table:
+    """Return a row for the floor, the core and Flask: the ratio first, then the cost."""
+    ladders = _alike(summary)
+    heads = [""]
+    for one in ladders:
+        heads += [f"{one.key} model: ÷ {one.reference}", "µs"]
+    rows = [
+        [name, *(cell for one in ladders for cell in (_ratio(one.cost(name), one), with_interval(one.cost(name).cost)))]
+        for name in SHOWN
+    ]
+    return Table("", heads, rows)
+
+
+def _ratio(cost: Cost, one: ExperimentSummary) -> str:
+    return "1" if cost.name == one.reference else number(cost.to_reference.value)
+
+
+def _alike(summary: Summary) -> list[ExperimentSummary]:
+    """Return the ladders with the rungs of the first one."""
+    first, *others = [one for one in summary.experiments if one.ladder]
+    rungs = [cost.name for cost in first.costs]
+    return [first, *(one for one in others if [cost.name for cost in one.costs] == rungs)]
+
+
+def results_page(results: Results, summary: Summary) -> str:
+    """Return the page with all the figures that the README has no room for."""
     found = curve.summarise(results)
-    parts = [*findings(results, summary, found)[:1], markdown(short_ladder(summary))]
-    parts.append(f"![What a request costs: CPU time by rung]({plot})")
     peers = summary.experiment("peers")
-    parts += _captioned(experiment_table(peers)) if peers else []
-    # On other servers too it is measured; the report has those.
-    for load in [one for one in summary.loads if one.server == "waitress"]:
-        parts += _captioned(load_table(load))
-    if found and found.points:
-        parts += _captioned(claims.crossing_table(found))
-    parts.append(machine(results))
-    return "\n\n".join([BEGIN, *parts, END])
-
-
-def _captioned(table: Table) -> list[str]:
-    return [f"{table.title}:", markdown(table)]
-
-
-def machine(results: Results) -> str:
-    """When and on what it was measured, in one line."""
-    environment = results.environment
-    return (
-        f"Measured {results.started[:10]} on {environment['cpu']},"
-        f" {environment['usable_threads'] or environment['threads']} threads,"
-        f" {environment['python'].partition(' (')[0]}; {results.rows}."
-    )
+    tables = [*([experiment_table(peers)] if peers else []), *map(load_table, summary.loads)]
+    tables += [crossing_table(found), share_table(found)] if found and found.points else []
+    values = {"said": answer(results, summary, found).lines, "ladder": short_ladder(summary), "tables": tables}
+    return render("results.md", machine=machine(results), notes=warnings(results, summary), **values)
 
 
 def short_ladder(summary: Summary) -> Table:
-    """One row for each rung: its cost with the null model and with churn, and its share of Flask's."""
-    first, *others = [one for one in summary.experiments if one.ladder]
-    rungs = [cost.name for cost in first.costs]
-    ladders = [first, *(one for one in others if [cost.name for cost in one.costs] == rungs)]
+    """Return one row for each rung: its cost with the null model and with churn, and its share of Flask's."""
+    ladders = _alike(summary)
     full = [experiment_table(one) for one in ladders]
     heads = ["CPU time of one request, µs"]
     for one in ladders:
@@ -85,7 +88,8 @@ def _cells(ladders: list[ExperimentSummary], tables: list[Table], position: int)
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
     """Put the section into ``readme`` and the plot into ``plot``; raises ``NoMarkers``, ``NoLadder``."""
-    if summary.experiment("null") is None:
+    ladder = summary.experiment("null")
+    if ladder is None:
         raise NoLadder("no ladder was measured there: it is part of wsgi-core overhead without --study")
     text = readme.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
@@ -93,6 +97,6 @@ def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
     if not (begin and end):
         raise NoMarkers(f"{readme} holds no place for the figures: {BEGIN} ... {END}")
     plot.parent.mkdir(parents=True, exist_ok=True)
-    plot.write_text(charts_of(summary)["null"].svg(), encoding="utf-8")
+    plot.write_text(bars_of(ladder).svg(), encoding="utf-8", newline="\n")
     target = Path(plot.resolve()).relative_to(readme.resolve().parent).as_posix()
-    readme.write_text(before + section(results, summary, target) + after, encoding="utf-8")
+    readme.write_text(before + section(results, summary, target) + after, encoding="utf-8", newline="\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
@@ -17,43 +16,21 @@ from loadtests.report.analysis import (
     Summary,
     law_holds,
 )  # fmt: skip
+from loadtests.report.claims import differs
+from loadtests.report.format import Table, interval, number
 from loadtests.studies import LIBRARY, WHERE
 
 # From these shares on a reader is told that the machine was busy with something else.
 BUSY_PERCENT = 20
 WAITED = 0.05
 STOLEN = 0.01
+# A lag of the load generator beyond this share of a latency is told.
+LATE = 0.2
 
 
+# Behind an interval that holds 1, or that is within the noise.
+UNCLAIMED = "(≈)"
 GENERATORS = {"locust": "Locust", "closed loop": "an open loop"}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A title, the heads of the columns, rows of text, and a line of explanation below."""
-
-    title: str
-    heads: list[str]
-    rows: list[list[str]]
-    note: str = ""
-    marks: list[str] = field(default_factory=list)
-
-
-def number(value: float, digits: int = 3) -> str:
-    """``value`` to so many significant digits, without an exponent: 0.3142, 21.4, 3,800."""
-    if not math.isfinite(value):
-        return "?"
-    if value == 0:
-        return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{decimals}f}"
-
-
-def interval(value: Estimate, digits: int = 3) -> str:
-    """``low to high``, to the digits that the value is given with."""
-    if not (math.isfinite(value.low) and math.isfinite(value.high)):
-        return "unknown"
-    return f"{number(value.low, digits)} to {number(value.high, digits)}"
 
 
 def of(results: Results, summary: Summary) -> list[Table]:
@@ -74,32 +51,42 @@ def of(results: Results, summary: Summary) -> list[Table]:
 
 
 def _is_case(one: ExperimentSummary) -> bool:
-    """A case has both frameworks, at most a library beside them, and no ladder: several of them share a table."""
+    """Return whether it is a case: both frameworks, at most a library, no ladder. Several cases share a table."""
     return len(one.costs) <= 3 and not one.ladder and one.itself is None
 
 
 def experiment_table(one: ExperimentSummary) -> Table:
-    """What each contender costs, what each step of a ladder adds, and the ratios."""
+    """Return what each contender costs, what each step of a ladder adds, and the ratios."""
     heads = ["", "µs a request", "95 % interval"]
     heads += ["the step adds", "95 % interval"] if one.ladder else []
     heads += [f"÷ {one.reference}", "95 % interval"]
     clock = "CPU" if one.clock == "cpu" else "Wall"
     note = f"{clock} time in process, {one.processes} processes of {one.rounds} rounds or more."
     note += f" The driver's own {number(one.driver.value)} µs are taken off."
-    if one.ladder and any(cost.step and cost.step.value < 0 for cost in one.costs):
-        note += " A step below 0 does with less what the rungs before it do."
     if one.itself:
-        note += f" wsgi_core measured against itself: {number(one.itself.value, 4)} ({interval(one.itself, 4)})."
-    return Table(one.title, heads, [_cost_row(cost, one.ladder) for cost in one.costs], note)
+        note += f" An application that took part twice: {number(one.itself.value, 4)} ({interval(one.itself, 4)})."
+    if any(not _is_claimed(cost, one) for cost in one.costs):
+        note += f" {UNCLAIMED}: no difference from {one.reference} is claimed, by the rule of the first sentence."
+    return Table(one.title, heads, [_cost_row(cost, one) for cost in one.costs], note)
 
 
-def _cost_row(cost: Cost, ladder: bool) -> list[str]:
+def _is_claimed(cost: Cost, one: ExperimentSummary) -> bool:
+    return cost.name == one.reference or differs(cost.to_reference, one.reach)
+
+
+def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
     row = [cost.name, number(cost.cost.value), interval(cost.cost)]
-    if ladder:
-        row += [number(cost.step.value), interval(cost.step)] if cost.step else ["", ""]
-    if cost.to_reference.low == cost.to_reference.high:
+    if one.ladder:
+        row += [number(cost.step.value), interval(cost.step)] if cost.step and is_step(cost, one) else ["", ""]
+    if cost.name == one.reference:
         return [*row, "1", ""]
-    return [*row, number(cost.to_reference.value), interval(cost.to_reference)]
+    mark = "" if _is_claimed(cost, one) else f" {UNCLAIMED}"
+    return [*row, number(cost.to_reference.value), interval(cost.to_reference) + mark]
+
+
+def is_step(cost: Cost, one: ExperimentSummary) -> bool:
+    """Return whether a rung is the one before it and a step more; wsgi_core and Flask do all of it in their own way."""
+    return cost.name.startswith("+") or one.reference == one.costs[0].name
 
 
 def case_table(cases: list[ExperimentSummary]) -> Table:
@@ -209,11 +196,13 @@ def _latency_tables(summary: Summary) -> list[Table]:
 
 
 def _ratio(value: Estimate | None) -> str:
-    return f"{number(value.value)} ({interval(value)})" if value else "1"
+    if value is None:
+        return "1"
+    return f"{number(value.value)} ({interval(value)}){'' if differs(value) else f' {UNCLAIMED}'}"
 
 
 def import_table(summary: Summary) -> Table:
-    """What an import costs."""
+    """Return what an import costs."""
     heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MB", "95 % interval"]
     rows = []
     for module, parts in summary.imports.items():
@@ -225,7 +214,7 @@ def import_table(summary: Summary) -> Table:
 
 
 def goal_table(goals: list[GoalSummary]) -> Table:
-    """The goals of the study with what was found."""
+    """Return the goals of the study with what was found."""
     heads = ["figure", "found", "95 % interval", "goal", ""]
     rows = [[one.goal.text, number(one.found.value), interval(one.found), _limit(one), one.verdict] for one in goals]
     note = "reached, missed: the whole interval is on that side of the goal; open: it is on both."
@@ -236,52 +225,10 @@ def _limit(one: GoalSummary) -> str:
     return f"{'≤' if one.goal.at_most else '≥'} {one.goal.limit:g}"
 
 
-def sentences(results: Results, summary: Summary) -> list[str]:
-    """What was found, in words; claims only that the intervals carry."""
-    said = [f"{one.title}: {_gap(one)}." for one in summary.experiments if one.ladder]
-    at_a_rate = {load.title for load in summary.loads if load.mode == "rate"}
-    for load in summary.loads:
-        if load.mode == "rate" or load.title not in at_a_rate:
-            said.append(f"{load.title}: {_served_gap(load)}.")
-    return said
-
-
-def _served_gap(load: LoadSummary) -> str:
-    """The last service against the project's own or, where that one is not served, the one before it."""
-    last = load.services[-1].name
-    others = [service.name for service in load.services[:-1]]
-    first = "wsgi_core" if "wsgi_core" in others else others[-1]
-    return claim(last, first, _negative(load.cpu_differences[first, last]), unit="µs of server CPU")
-
-
-def claim(one: str, other: str, gap: Estimate, floor: float = 0.0, unit: str = "µs") -> str:
-    """What may be said of ``gap``, the cost of ``one`` less that of ``other``.
-
-    Nothing, unless the whole interval lies on one side of 0 and further from it than ``floor``, by which an app may
-    seem to differ from itself.
-    """
-    more = gap.value > 0
-    size = gap if more else Estimate(-gap.value, -gap.high, -gap.low)
-    if size.low <= floor:
-        return f"no difference between {one} and {other} can be claimed ({interval(gap)} {unit})"
-    return f"{one} costs {number(size.value)} {unit} {'more' if more else 'less'} than {other} ({interval(size)})"
-
-
-def _negative(value: Estimate) -> Estimate:
-    return Estimate(-value.value, -value.high, -value.low)
-
-
-def _gap(one: ExperimentSummary) -> str:
-    last, before = one.costs[-1], one.costs[-2]
-    if one.whole and one.reference == one.costs[0].name:
-        return claim(last.name, one.reference, one.whole)
-    return claim(last.name, before.name, last.step or last.cost, one.reach * before.cost.value)
-
-
 def warnings(results: Results, summary: Summary) -> list[str]:
-    """What a reader has to know before believing a figure."""
+    """Return what a reader has to know before believing a figure."""
     noisy = [one for one in summary.experiments if one.noisy]
-    said = [f"noisy: {one.title}: differences below {one.reach:.0%} are not claimed" for one in noisy]
+    said = [f"noisy: {one.title}: {_not_claimed(one.reach)}" for one in noisy]
     if results.left_out:
         said.append(
             f"{results.left_out} of the planned steps were left out to end in time: the machine is slow or busy"
@@ -295,6 +242,7 @@ def warnings(results: Results, summary: Summary) -> list[str]:
     stolen = results.environment_after.get("stolen_seconds", 0) - results.environment.get("stolen_seconds", 0)
     if stolen > STOLEN * results.seconds:
         said.append(f"the host took {stolen:.1f} s of CPU time from this machine during the run")
+    said += _about_lags(summary)
     if summary.waited > WAITED:
         said.append(f"the measuring processes waited {summary.waited:.0%} of their time for a CPU: others were busy")
     if results.environment_after and results.environment_after["revision"] != results.environment["revision"]:
@@ -306,8 +254,22 @@ def warnings(results: Results, summary: Summary) -> list[str]:
     return said
 
 
+def _not_claimed(reach: float) -> str:
+    return f"differences below {reach:.0%} are not claimed" if math.isfinite(reach) else "no difference is claimed"
+
+
+def _about_lags(summary: Summary) -> list[str]:
+    """Latencies of which the generator's own lateness is a good part."""
+    return [
+        f"{one.title}, {one.service} at {number(one.asked)} requests a second: the load generator itself was up to"
+        f" {number(one.lag_ms)} ms late (p99), which is part of the latency"
+        for one in summary.latencies
+        if "p99" in one.latencies_ms and one.lag_ms > LATE * one.latencies_ms["p99"].value
+    ]
+
+
 def _about_loads(summary: Summary) -> list[str]:
-    """Runs that the generator bounded, or whose counts do not agree with each other."""
+    """Return runs that the generator bounded, or whose counts do not agree with each other."""
     said = []
     for load in summary.loads:
         for one in load.services:

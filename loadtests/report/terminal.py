@@ -7,45 +7,57 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from loadtests import curve
+from loadtests import curve, heat
 from loadtests.instrument.results import Results
-from loadtests.report import claims, noise
+from loadtests.report import hot_and_cold, noise, tutorials, versions
 from loadtests.report.analysis import Summary
-from loadtests.report.answer import findings
+from loadtests.report.answer import answer
 from loadtests.report.comparison import Comparison
 from loadtests.report.comparison import table as comparison_table
-from loadtests.report.tables import Table, of, warnings
+from loadtests.report.format import Table
+from loadtests.report.tables import of, warnings
+from loadtests.studies import VERSIONS
 
 COLOURS = {"reached": "green", "missed": "red", "open": "yellow"}
+MACHINE = {noise.QUIET: "green", noise.LOUD: "yellow", noise.HOPELESS: "bold red", noise.UNKNOWN: "yellow"}
 PIPE_WIDTH = 160
 
 
 def console() -> Console:
-    """A console for standard output, wide enough for every table when nobody looks at it."""
+    """Return a console for standard output, wide enough for every table if it is a pipe."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=PIPE_WIDTH, color_system=None)
 
 
 def show(out: Console, results: Results, summary: Summary) -> None:
-    """Print all tables, what they say, and the warnings."""
+    """Print what may be said and how the machine was, then all tables and the warnings."""
     found = curve.summarise(results)
-    for table in [*of(results, summary), *_curve_tables(summary, found)]:
+    said = answer(results, summary, found)
+    out.print()
+    out.print(Text(said.headline, style="bold"))
+    out.print(Text(said.machine.sentence, style=MACHINE[said.machine.verdict]))
+    for line in said.others:
+        out.print(Text(line))
+    for table in [*_special_tables(results, summary), *of(results, summary), *_curve_tables(summary, found)]:
         out.print()
         show_table(out, table)
     out.print()
-    for said in findings(results, summary, found):
-        out.print(Text(said))
-    verdict = noise.judge(results, summary)
-    if not verdict.hopeless:
-        out.print(Text(verdict.sentence, style="" if verdict.verdict == noise.QUIET else "yellow"))
     for warning in warnings(results, summary):
         out.print(Text(f"Note: {warning}", style="yellow"))
+
+
+def _special_tables(results: Results, summary: Summary) -> list[Table]:
+    """Return the tables of the studies that vary the interpreter or the caches: they come before the ladders."""
+    if results.study == VERSIONS:
+        return [versions.table(summary)]
+    found = heat.summarise(results)
+    return [hot_and_cold.table(found), hot_and_cold.slope_table(found)] if found else []
 
 
 def _curve_tables(summary: Summary, found: curve.Curve | None) -> list[Table]:
     if found is None or not found.points:
         return []
-    return [claims.crossing_table(found), claims.share_table(found), claims.cost_table(summary, found)]
+    return [tutorials.crossing_table(found), tutorials.share_table(found), tutorials.cost_table(summary, found)]
 
 
 def show_table(out: Console, table: Table) -> None:

@@ -9,9 +9,9 @@ from operator import attrgetter
 from loadtests import validate
 from loadtests.instrument.results import ExperimentResult, LoadResult
 from loadtests.instrument.stats import Estimate, student_estimate
+from loadtests.report import format as pages
 from loadtests.report.analysis import matrices
-from loadtests.report.readme import markdown
-from loadtests.report.tables import Table, interval, number
+from loadtests.report.format import Table, interval, number
 
 FALSE_LIMIT = 0.05
 # Comparisons of an app with itself; with fewer of them a small share says little.
@@ -69,7 +69,7 @@ def _false_check(found: validate.Validation) -> Check:
 
 
 def _delays(found: validate.Validation) -> list[tuple[ExperimentResult, str]]:
-    """The delays that were measured, and where they were injected."""
+    """Return the delays that were measured, and where they were injected."""
     both = ((found.delays, "in Flask"), (found.bare_delays, "in the bare callable"))
     return [(result, place) for result, place in both if len(result.processes) > 1]
 
@@ -133,73 +133,35 @@ def _signed(value: Estimate) -> str:
 
 # The page
 
-INTRODUCTION = """# The instrument, tested
-
-What `wsgi-core overhead` says about differences that are known beforehand. Written by `wsgi-core overhead --validate`
-out of its result file; no figure is typed. Times are µs of CPU time a request, in parentheses the 95 % interval."""
-
-SAME = """## An application against itself
-
-The same application takes part twice, as A and as B, with {processes} processes for each comparison, as short as a
-comparison can be. Every interval that excludes 0 is a false difference. At 95 % one in twenty would be as promised; a
-run of the instrument claims less still, for it also asks that a difference be larger than what one application seems
-to differ from itself in that run. The last column judges the same samples as is often done: all blocks of A against all
-blocks of B in a t-test, as if no two of them came from one process."""
-
-DELAY = """## A delay of known length
-
-A hook in Flask spins for so many µs. The hook itself costs {hook} µs, so a hook of 0 µs is what the others are
-compared with. The slope of found against injected is {slope}."""
-
-BARE = """In the bare callable the slope is {slope}. {why}"""
-AFTERWARDS = """There next to nothing comes after the delay. In Flask much does, and it is slower for it: while the
-processor spins, what the caches and the branch predictors held of Flask gives way. That too is a cost of the delay, and
-the instrument finds it; a clock around the delay alone does not."""
-ALIKE = """That there is more code to be slowed down by a delay makes no difference here."""
-
-STEPS = """## The sum of the steps
-
-In the ladder all rungs are measured in the same rounds, so their prices add up by arithmetic. Here each step is an
-experiment of its own, and so is the whole: if a price depended on what is measured beside it, the sum would be off."""
-
-SERVED = """## In process and served
-
-The same three applications with the null model: in process as always; in process with the caches emptied before each
-request ({memory} of memory are read); and served by waitress at {rate} requests a second, where the CPU time
-of the server process is counted. What a server adds is the difference of the served and the first column: reading
-and parsing the request, handing it to a thread, writing the answer.
-
-From the bare callable to Flask it is {hot} µs in process, {cold} µs with cold caches, and {served} µs served. {why}"""
-
-WHY_COLD = """In process one request follows the other and finds its code and data in the caches; a server does other
-work between two requests, and a framework that touches more code and data loses more by that. The column with emptied
-caches shows how much of the gap this explains."""
-WHY_NOT = """Emptied data caches alone do not make the difference larger here than the measurement can tell; what else a
-server does between two requests (threads that take turns, system calls, cold branch predictors) is not imitated."""
-
 
 def render(found: validate.Validation) -> str:
-    """The whole page; parts that were not measured are left out."""
-    parts = [INTRODUCTION, _about(found), markdown(_check_table(found), words=(0, 1, 2))]
-    if found.partial:
-        parts.insert(1, "Note: the validation was interrupted; this is what was measured until then.")
-    if found.same:
-        parts += [SAME.format(processes=found.same_processes), markdown(_same_table(found))]
-    if len(found.delays.processes) > 1:
-        words = {"hook": _value(validate.hook_cost(found.delays)), "slope": _value(validate.slope(found.delays), 4)}
-        parts.append(DELAY.format(**words))
-        if len(found.bare_delays.processes) > 1:
-            parts.append(_bare_words(found))
-        parts.append(markdown(_delay_table(found)))
-    if all(len(one.processes) > 1 for one in found.steps):
-        parts += [STEPS, markdown(_step_table(found))]
-    if found.served_rate.runs and len(found.cold.processes) > 1:
-        parts += [_served_words(found), markdown(_served_table(found))]
-    return "\n\n".join(parts) + "\n"
+    """Return the whole page; parts that were not measured are left out."""
+    delays, bare = len(found.delays.processes) > 1, len(found.bare_delays.processes) > 1
+    return pages.render(
+        "validation.md",
+        found=found,
+        about=_about(found),
+        checks=_check_table(found),
+        same=_same_table(found) if found.same else None,
+        delay=_delay_words(found) if delays else None,
+        delays=_delay_table(found) if delays else None,
+        bare_slope=validate.slope(found.bare_delays) if delays and bare else None,
+        steps=_step_table(found) if all(len(one.processes) > 1 for one in found.steps) else None,
+        heat=_heat(found) if found.served_rate.runs and len(found.cold.processes) > 1 else None,
+    )
 
 
-def _value(value: Estimate, digits: int = 3) -> str:
-    return f"{number(value.value, digits)} ({interval(value, digits)})"
+def _delay_words(found: validate.Validation) -> dict[str, Estimate]:
+    return {"hook": validate.hook_cost(found.delays), "slope": validate.slope(found.delays)}
+
+
+def _heat(found: validate.Validation) -> dict[str, object]:
+    """Return what Flask costs more than the bare callable in three ways, and the table of it."""
+    first, *_, last = validate.SERVED_NAMES
+    hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
+    served = validate.served_difference(found.served_rate.runs, last, first)
+    return {"hot": hot, "cold": cold, "served": served, "memory": validate.COLD_BYTES >> 20,
+            "rate": found.served_rate.rate, "table": _served_table(found)}  # fmt: skip
 
 
 def _about(found: validate.Validation) -> str:
@@ -226,11 +188,6 @@ def _same_table(found: validate.Validation) -> Table:
     return Table("", heads, rows)
 
 
-def _bare_words(found: validate.Validation) -> str:
-    bare, flask = validate.slope(found.bare_delays), validate.slope(found.delays)
-    return BARE.format(slope=_value(bare, 4), why=AFTERWARDS if flask.low > bare.high else ALIKE)
-
-
 def _delay_table(found: validate.Validation) -> Table:
     heads, rows = ["injected"], [[f"{delay} µs"] for delay in validate.DELAYS[1:]]
     for result, place in _delays(found):
@@ -250,17 +207,6 @@ def _step_table(found: validate.Validation) -> Table:
     rows.append(["the sum of the steps", number(total.value), interval(total)])
     rows.append(["the whole less the sum", f"{between.value:+.2f}", f"{between.low:+.2f} to {between.high:+.2f}"])
     return Table("", ["", "µs", "95 % interval"], rows)
-
-
-def _served_words(found: validate.Validation) -> str:
-    first, *_, last = validate.SERVED_NAMES
-    hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
-    over_the_wire = validate.served_difference(found.served_rate.runs, last, first)
-    return SERVED.format(
-        memory=f"{validate.COLD_BYTES >> 20} MB",
-        rate=number(found.served_rate.rate), hot=_value(hot), cold=_value(cold),
-        served=_value(over_the_wire), why=WHY_COLD if cold.low > hot.high else WHY_NOT,
-    )  # fmt: skip
 
 
 def _served_table(found: validate.Validation) -> Table:

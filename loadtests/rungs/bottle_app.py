@@ -11,7 +11,7 @@ from loadtests.rungs.work import load_model, other_routes, to_json
 
 
 def create_app(model: str = "null") -> Any:
-    """The application around the model called ``model``."""
+    """Make the application around the model called ``model``."""
     # Bottle takes ujson in place of the standard library's parser where it is installed: not here.
     bottle.json_loads = json.loads
     predict = load_model(model)

@@ -9,7 +9,7 @@ from wsgi_core import App, Response, g, jsonify, request
 
 
 def create_app(model: str = "null", hooks: bool = False) -> App:
-    """The application around the model called ``model``, with one hook of each kind if ``hooks``."""
+    """Make the application around the model called ``model``, with one hook of each kind if ``hooks``."""
     predict = load_model(model)
     app = App(__name__)
     _register_others(app)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def create_app(microseconds: float | None, model: str = "null") -> Flask:
-    """The rung "Flask" with a hook that spins for so long, or without the hook for None."""
+    """Make the rung "Flask" with a hook that spins for so long, or without the hook for None."""
     app = create_flask_app(model)
     if microseconds is None:
         return app
@@ -34,7 +34,7 @@ def create_app(microseconds: float | None, model: str = "null") -> Flask:
 
 
 def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplication:
-    """The rung "raw callable" which spins for so long first, or does not for None."""
+    """Make the rung "raw callable" which spins for so long first, or does not for None."""
     app = create_bare_app(model)
     if microseconds is None:
         return app

@@ -1,6 +1,6 @@
 """Django, written as its documentation does: views and ``urlpatterns``, with the settings in the same file.
 
-Of its middleware there is the one that sets Content-Length: the others would add headers, and work nobody else does.
+Of its middleware only the one that sets Content-Length takes part: the others add headers, and work of their own.
 One process holds one Django: the application made last is the one that answers.
 """
 
@@ -21,7 +21,7 @@ from loadtests.rungs.work import OTHER_ROUTES, load_model, to_json
 
 
 def create_app(model: str = "null") -> WSGIHandler:
-    """The application around the model called ``model``."""
+    """Make the application around the model called ``model``."""
     predict = load_model(model)
 
     @require_POST  # type: ignore[untyped-decorator]

@@ -22,7 +22,7 @@ class Predict:
 
 
 class Other:
-    """The resource behind the routes that nobody asks for."""
+    """The resource behind the routes that are never requested."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, **values: Any) -> None:
         """Falcon's responder for GET."""
@@ -30,7 +30,7 @@ class Other:
 
 
 def create_app(model: str = "null") -> Any:
-    """The application around the model called ``model``."""
+    """Make the application around the model called ``model``."""
     app = falcon.App()
     handler = media.JSONHandler(dumps=to_json)
     app.req_options.media_handlers[falcon.MEDIA_JSON] = handler

@@ -19,7 +19,7 @@ class SameJSONResponse(JSONResponse):
 
 
 def create_app(model: str = "null") -> FastAPI:
-    """The application around the model called ``model``."""
+    """Make the application around the model called ``model``."""
     predict = load_model(model)
     app = FastAPI(default_response_class=SameJSONResponse)
     for rule in other_routes("{", "}"):

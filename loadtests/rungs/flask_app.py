@@ -11,7 +11,7 @@ from loadtests.rungs.work import OTHER_ROUTES, load_model
 
 
 def create_app(model: str = "null", hooks: bool = False) -> App:
-    """The application around the model called ``model``, with one hook of each kind if ``hooks``."""
+    """Make the application around the model called ``model``, with one hook of each kind if ``hooks``."""
     predict = load_model(model)
     app = App(__name__)
     _register_others(app)

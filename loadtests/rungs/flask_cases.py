@@ -14,7 +14,7 @@ class RefusedError(Exception):
 
 
 def create_app() -> App:
-    """The application of the in-process rung with one more route for each case."""
+    """Make the application of the in-process rung with one more route for each case."""
     app = create_predict_app()
     app.secret_key = SECRET_KEY
     _register_cases(app)
@@ -23,7 +23,7 @@ def create_app() -> App:
 
 
 def create_routes_app(routes: int) -> App:
-    """An application with ``routes`` static routes, of which the last one is asked for."""
+    """Make an application with ``routes`` static routes, of which the last one is asked for."""
     app = App(__name__)
     for number in range(routes - 1):
         app.add_url_rule(f"/static-path/{number}", f"static_{number}", _hello)

@@ -28,7 +28,7 @@ LEARNING_RATE = 0.05
 
 
 def create_app(model: str = "churn", via: str = "DataFrame") -> Flask:
-    """The application around the model, asked ``via`` a ``"DataFrame"``, an ``"array"``, or through ``"ONNX"``.
+    """Make the application around the model, asked ``via`` a ``"DataFrame"``, an ``"array"``, or through ``"ONNX"``.
 
     With ``"ONNX"`` it is the one that all rungs have; what is left of the tutorials is flask-cors.
     """
@@ -50,7 +50,7 @@ def _other(**values: Any) -> str:
 
 
 def _pipeline_model(model: str, via: str) -> Model:
-    """The saved pipeline, loaded as a tutorial's application loads it."""
+    """Return the saved pipeline, loaded as a tutorial's application loads it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.joblib")
         joblib.dump(trained_pipeline(model, named=via == "DataFrame"), path)
@@ -68,7 +68,7 @@ def _pipeline_model(model: str, via: str) -> Model:
 
 
 def trained_pipeline(model: str = "churn", named: bool = True) -> Pipeline:
-    """The pipeline fitted to what the ONNX model says of the rows; on columns with names if ``named``."""
+    """Return the pipeline fitted to what the ONNX model says of the rows; on columns with names if ``named``."""
     from loadtests.rows import churn_rows
 
     rows = churn_rows().rows

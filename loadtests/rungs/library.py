@@ -19,7 +19,7 @@ LIFETIME = 31 * 24 * 60 * 60
 
 
 def create_body_app() -> WSGIApplication:
-    """The body read in one piece and parsed by ``json``, its values counted."""
+    """Make an application that reads the body in one piece, parses it by ``json`` and counts its values."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         values = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))["values"]
@@ -29,7 +29,7 @@ def create_body_app() -> WSGIApplication:
 
 
 def create_session_app() -> WSGIApplication:
-    """The cookie checked and read by ``itsdangerous``, the session changed, signed and written again.
+    """Make an application that checks the cookie by ``itsdangerous``, changes the session and signs it again.
 
     ``hmac`` works in C with ``hashlib.sha1`` itself; with a function around it, as Flask gives it, partly in Python.
     """

@@ -29,7 +29,7 @@ CONTEXT, PUSH, BEFORE, VIEW, RESPONSE, AFTER, SENT, WHOLE = range(1, len(PHASES)
 
 
 def create_app(framework: str, phases: int) -> WSGIApplication:
-    """The first ``phases`` of a request to the rung ``framework`` (``"module:name"``) with its hooks."""
+    """Return the first ``phases`` of a request to the rung ``framework`` (``"module:name"``) with its hooks."""
     app: Any = resolve(framework)(hooks=True)
     if phases == WHOLE:
         return lambda environ, start_response: _swallowed(app, environ, start_response)
@@ -55,7 +55,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
 
 
 def _inside(app: Any, phases: int) -> Any:
-    """What happens between push and pop; the response only if it is to be sent."""
+    """Carry out what comes between push and pop; return the response only if it is to be sent."""
     if phases == PUSH:
         return None
     app.preprocess_request()

@@ -28,7 +28,7 @@ def _doing(work: Callable[[], object]) -> WSGIApplication:
 
 
 def create_model_app(model: str, rows: list[Any]) -> WSGIApplication:
-    """The model on rows that are parsed already: the check of the features and the run, no JSON."""
+    """Make an application that asks the model about rows that are parsed already: no JSON."""
     predict = load_model(model)
     following = itertools.cycle(rows).__next__
     return _doing(lambda: predict(following()))
@@ -43,7 +43,7 @@ def create_frame_app(rows: list[Any]) -> WSGIApplication:
 
 
 def create_json_app(floats: int, write: bool = False) -> WSGIApplication:
-    """A tensor of so many floats out of JSON, or into JSON if ``write``."""
+    """Make an application that reads so many floats out of JSON, or writes them if ``write``."""
     rng = random.Random(floats)
     values: list[Any] = [rng.random() for _ in range(floats)]
     text = json.dumps(values)

@@ -56,7 +56,7 @@ request: Request = LocalProxy(_request, "request")  # type: ignore[assignment]
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """The application around the model called ``model``."""
+    """Make the application around the model called ``model``."""
     predict = load_model(model)
 
     def predict_view() -> Response:

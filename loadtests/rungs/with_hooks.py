@@ -64,7 +64,7 @@ class Application:
         return self.views[endpoint](**values)
 
     def _handle(self, error: Exception) -> Any:
-        """The answer of the handler that is registered for the nearest class of ``error``."""
+        """Return the answer of the handler that is registered for the nearest class of ``error``."""
         for kind in type(error).__mro__:
             if kind in self.error_handlers:
                 return self.error_handlers[kind](error)
@@ -75,7 +75,7 @@ class Application:
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """The application around the model called ``model``."""
+    """Make the application around the model called ``model``."""
     predict = load_model(model)
     app = Application()
     for number, rule in enumerate(OTHER_ROUTES):

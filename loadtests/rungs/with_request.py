@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """The application around the model called ``model``."""
+    """Make the application around the model called ``model``."""
     predict = load_model(model)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """The application around the model called ``model``."""
+    """Make the application around the model called ``model``."""
     predict = load_model(model)
 
     def predict_view(request: Request) -> Response:

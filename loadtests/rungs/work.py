@@ -30,7 +30,7 @@ OTHER_ROUTES = (
 
 
 def other_routes(opening: str, closing: str) -> list[str]:
-    """The same routes for the frameworks that write ``{version:int}`` or ``<version:int>``."""
+    """Return the same routes for the frameworks that write ``{version:int}`` or ``<version:int>``."""
 
     def rewritten(found: re.Match[str]) -> str:
         kind, name = found.groups()
@@ -48,17 +48,17 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def to_json(value: object) -> bytes:
-    """The bytes of a JSON answer, equal to those of Flask's ``jsonify``: it ends with a newline."""
+    """Return the bytes of a JSON answer, equal to those of Flask's ``jsonify``: it ends with a newline."""
     return (_encode(value) + "\n").encode()
 
 
 def null_model(features: Any) -> dict[str, object]:
-    """A model that does no work: what is left of a request's cost is the framework's and the JSON's."""
+    """Answer without any work: what is left of a request's cost is the framework's and the JSON's."""
     return {"churn_probability": 0.5, "model_version": "null/1"}
 
 
 def load_model(name: str) -> Model:
-    """The model called ``name``: ``"null"``, or one of the repository or of those built here, with its checks.
+    """Load the model called ``name``: ``"null"``, or one of the repository or of those built here, with its checks.
 
     Raises ``wsgi_core.inference.ModelError`` when it is not there or cannot be loaded. The others are left alone.
     """
@@ -76,7 +76,7 @@ def load_model(name: str) -> Model:
 
 
 def driver_app(status: str) -> WSGIApplication:
-    """An application that does nothing: what it costs is the driver's own cost, taken off every rung."""
+    """Make an application that does nothing: what it costs is the driver's own cost, taken off every rung."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(status, [])
@@ -86,7 +86,7 @@ def driver_app(status: str) -> WSGIApplication:
 
 
 def asgi_driver_app() -> Callable[..., Any]:
-    """The same for ASGI: it answers 200 and nothing."""
+    """Make the same for ASGI: it answers 200 and nothing."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

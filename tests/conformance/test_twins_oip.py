@@ -554,7 +554,7 @@ def test_loading_otherwise_than_it_lies_there_is_refused(oip_services: dict[str,
 
 # Requests drawn at random
 
-NAMES = st.sampled_from(["x", "a", "b", "y", ""]) | st.text(max_size=3)
+NAMES = st.sampled_from(["x", "a", "b", "y", "scale", ""]) | st.text(max_size=3)
 SIZES = st.sampled_from([0, 1, 2, 3, 6, -1, 2**31, 2**32, 2**62, 2**63, 2**64, 10**30, 1.0, True, None, "1"])
 SHAPES = st.lists(SIZES, max_size=4) | st.just([1] * 40) | st.none() | st.integers()
 VALUES = st.recursive(
@@ -588,7 +588,10 @@ REQUESTS = st.fixed_dictionaries(
 TAILS = st.binary(max_size=48) | st.lists(st.binary(max_size=6), max_size=4).map(
     lambda items: b"".join(struct.pack("<I", len(item)) + item for item in items)
 )
-MODELS = st.sampled_from([f"echo_{datatype.lower()}" for datatype in ONNX_TYPES] + ["rows", "twice", "pair", "scalar"])
+MODELS = st.sampled_from(
+    [f"echo_{datatype.lower()}" for datatype in ONNX_TYPES]
+    + ["rows", "twice", "pair", "scalar", "echo_bf16", "scaled", "classes"]
+)
 
 
 @st.composite

@@ -32,7 +32,7 @@ GETS = {
     "/demo/static/../templates/index.html": 404,
     "/demo/static/%2e%2e/service.py": 404,
     "/demo/static/%00": 404,
-    "/demo/static//etc/passwd": 308,
+    "/demo/static//etc/passwd": 404,
     "/docs": 200,
     "/docs/": 404,
     "/docs/swagger-ui.css": 200,

@@ -63,7 +63,8 @@ def leads_somewhere(link: str, file: Path, pages: dict[Path, Page]) -> bool:
         return True
     target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
     anchor = unquote(parts.fragment)
-    if not anchor or target not in pages:
+    # A fragment with "=" is not an anchor: the playground takes its program from it.
+    if not anchor or "=" in anchor or target not in pages:
         return target.is_file()
     return anchor in pages[target].anchors
 

@@ -13,21 +13,18 @@ import sys
 import typing as t
 from io import BytesIO, StringIO
 from pathlib import Path
-from types import FrameType
 
 from werkzeug.test import Client
 
 from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import summarise_experiment
-from wsgi_core.commands.learn.command import exercises_of
+from wsgi_core.commands.learn.calls import calls_of
+from wsgi_core.commands.learn.exercises import exercises_of
 from wsgi_core.trace import trace
 
 FOLDER = Path(__file__).parents[2] / "docs" / "course"
 STEPS = sorted(FOLDER.glob("step_*_*.py"))
-# How a proxy or a property finds its value: between the lines of the program, and in every one of them.
-_LOOKUPS = {"_ProxyLookup.__get__", "cached_property.__get__"}
-LIBRARIES = ("werkzeug", "blinker", "itsdangerous")
 
 
 def application(step: Path) -> t.Any:
@@ -43,56 +40,15 @@ def client(step: Path) -> Client:
     return Client(application(step))
 
 
-class CallTrace:
-    """The calls in the course's programs, and those that they make into a library, indented by depth."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.depths: dict[FrameType, int] = {}
-
-    def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
-        name = frame.f_code.co_qualname.replace("<locals>.", "")
-        if event != "call" or name.startswith("<") or name in _LOOKUPS:
-            return
-        where = self._where(frame)
-        caller = frame.f_back
-        ours = where.startswith("step_")
-        # A library's own calls are its own affair, unless they lead back here.
-        if not where or not (ours or caller in self.depths):
-            return
-        depth = 1 + max((self.depths[each] for each in self._callers(caller)), default=-1)
-        if ours:
-            self.depths[frame] = depth
-        self.lines.append(f"{'  ' * depth + name:50}{where}".rstrip())
-
-    def _callers(self, frame: FrameType | None) -> t.Iterator[FrameType]:
-        while frame is not None:
-            if frame in self.depths:
-                yield frame
-            frame = frame.f_back
-
-    @staticmethod
-    def _where(frame: FrameType) -> str:
-        file = Path(frame.f_code.co_filename)
-        if file.parent == FOLDER:
-            return file.name
-        return next((name for name in LIBRARIES if name in file.parts), "")
-
-
 def calls(step: Path) -> str:
     """The calls that ``POST /sum`` makes, after one request that filled the caches."""
     asked = client(step)
     environ = asked.post("/sum", json=[1, 2, 3]).request.environ
     environ = {key: value for key, value in environ.items() if not key.startswith("werkzeug.")}
     environ["wsgi.input"] = BytesIO(b"[1, 2, 3]")
-    seen = CallTrace()
     with contextlib.redirect_stderr(StringIO()):
-        sys.setprofile(seen)
-        try:
-            asked.application(environ, lambda *args: None)
-        finally:
-            sys.setprofile(None)
-    return "".join(f"{line}\n" for line in seen.lines)
+        lines = calls_of(lambda: asked.application(environ, lambda *args: None), FOLDER)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def events(step: Path) -> str:
@@ -104,8 +60,12 @@ def events(step: Path) -> str:
 def exercises(chapter: int) -> str:
     """The chapter's exercises as Markdown."""
     tasks = "\n".join(f"- **{each.letter})** {each.task}" for each in exercises_of(chapter))
-    start = f"`wsgi-core learn start {chapter}` copies the program into your folder"
-    return f"{start}, `wsgi-core learn check {chapter}` says what is still missing.\n\n{tasks}\n"
+    page = f"../playground.html#example={STEPS[chapter].stem}"
+    return (
+        f'<a href="{page}">Do them in the playground</a>, with nothing installed. Or on your machine:'
+        f" `wsgi-core learn start {chapter}` copies the program into your folder, and `wsgi-core learn check {chapter}`"
+        f" says what is still missing.\n\n{tasks}\n"
+    )
 
 
 def texts() -> dict[str, str]:

@@ -10,9 +10,13 @@ from wsgi_core.inference.tensors import MAX_DIMENSIONS
 from wsgi_core.serving.body_buffer import MEMORY
 from wsgi_core.serving.dispatcher import LARGE, MAX_WAITING_STREAMS
 from wsgi_core.serving.parser import MAX_CHUNK_OVERHEAD
+from wsgi_core.shared.content_coding import SMALL_BODY
+from wsgi_core.shared.jobs.queue import MAX_ATTEMPTS
+from wsgi_core.shared.retrieval.endpoint import MAX_ANSWER, MAX_CALLS, MAX_HEAD
 from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.settings.sources import is_secret, option, variable
-from wsgi_core.shared.streaming import MAX_LINE
+from wsgi_core.shared.streaming import MAX_FIELDS, MAX_LINE
+from wsgi_core.shared.webhooks import MAX_SIGNATURES
 
 _HEAD = """\
 # Limits
@@ -39,7 +43,14 @@ These have no option:
 | Rows of a batch, unless a model's card allows fewer | {MAX_ROWS} | 400 |
 | Dimensions of a tensor | {MAX_DIMENSIONS} | 400 |
 | Bytes of a line in the body of `/predict/stream` | {MAX_LINE} | an error in its line |
-| Bytes of a compressed body when it is unpacked | those of a body | 413 |
+| Bytes of a compressed body after decompression | those of a body | 413 |
+| Bytes of all such bodies at work, of those with {SMALL_BODY} and more | those of a body | waits for its turn; 503 |
+| Wrong fields that the response to a line of `/predict/stream` names | {MAX_FIELDS} | the others are left out |
+| Questions that wait for a language model at a time, and fewer than threads | {MAX_CALLS} | answered with quotes |
+| Bytes of a language model's response | {MAX_ANSWER} | answered with quotes |
+| Bytes before it, with interim responses | {MAX_HEAD} | answered with quotes |
+| Attempts at a webhook's job | {MAX_ATTEMPTS} | a dead letter (`wsgi-core jobs`) |
+| Signatures in one header of a webhook | {MAX_SIGNATURES} | the others are not compared |
 | Bytes of all bodies together that are at work, of those with {LARGE} and more | those of a body | waits for its turn |
 | Requests of one connection that are worked on | 1 | the next one waits, unread |
 | Streams that wait for their clients, beyond all threads but one | {MAX_WAITING_STREAMS} | 503; the oldest is closed |

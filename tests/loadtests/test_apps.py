@@ -8,10 +8,12 @@ import pytest
 from loadtests import apps, studies
 from loadtests.cli import overhead
 from loadtests.instrument.app_loader import AppError, load_app
+from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.experiment import Hooks, Pace
 from loadtests.instrument.inprocess import Answered, Mismatch, RunFailed, Workers
 from loadtests.instrument.request import Request
 from loadtests.instrument.results import Results
+from loadtests.load import served
 from tests.loadtests.jobs import bench, carry_out
 from tests.runner import CliRunner
 
@@ -188,7 +190,7 @@ def test_a_worker_that_cannot_load_an_app_says_so_in_one_line(here):
     assert str(caught.value) == said
 
 
-@pytest.mark.parametrize("evict", [0, 4096])
+@pytest.mark.parametrize("evict", [Eviction(), Eviction(4096), Eviction(code=5)])
 def test_a_worker_measures_each_contender_in_each_round(loading, evict):
     wanted = [experiment("a=their_apps:plain", "b=their_apps:create_app()", evict=evict)]
     (blocks,) = carry_out(wanted, seconds=0.01, warm_up=0.0, block_ms=0.2, seed=1)["samples"].values()
@@ -289,3 +291,87 @@ def test_an_app_that_fails_ends_the_command_without_a_report(here, quick):
     assert outcome.exit_code == 5
     assert "what is wrong here" in outcome.stderr
     assert not (here / "overhead" / "results.json").exists()
+
+
+# Applications of real frameworks, in process and behind a server
+
+FRAMEWORKS = {
+    "flask": ("from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef home():\n    return 'x'\n", "wsgi"),
+    "core": ("from wsgi_core import App\napp = App(__name__)\n@app.get('/')\ndef home():\n    return 'x'\n", "wsgi"),
+    "falcon": (
+        "import falcon\nclass Home:\n    def on_get(self, req, resp):\n        resp.text = 'x'\n"
+        "app = falcon.App()\napp.add_route('/', Home())\n",
+        "wsgi",
+    ),
+    "falcon_asgi": (
+        "import falcon.asgi\nclass Home:\n    async def on_get(self, req, resp):\n        resp.text = 'x'\n"
+        "app = falcon.asgi.App()\napp.add_route('/', Home())\n",
+        "asgi",
+    ),
+    "django": (
+        "import django\nfrom django.conf import settings\nfrom django.http import HttpResponse\n"
+        "from django.urls import path\n"
+        "urlpatterns = [path('', lambda request: HttpResponse('x'))]\n"
+        "settings.configure(ALLOWED_HOSTS=['*'], ROOT_URLCONF=__name__)\ndjango.setup()\n"
+        "from django.core.wsgi import get_wsgi_application\napp = get_wsgi_application()\n",
+        "wsgi",
+    ),
+    "fastapi": (
+        "from contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n"
+        "from fastapi.responses import StreamingResponse\n"
+        "@asynccontextmanager\nasync def lifespan(app):\n    app.state.started = True\n    yield\n"
+        "app = FastAPI(lifespan=lifespan)\n"
+        "@app.get('/')\nasync def home():\n    assert app.state.started\n    return StreamingResponse(iter(['x']))\n",
+        "asgi",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_applications_of_each_framework_are_measured_as_they_are(here, framework):
+    text, protocol = FRAMEWORKS[framework]
+    (here / "site_of_mine.py").write_text(text, encoding="utf-8")
+    (wanted,) = apps.study_of(apps.parse_all(["a=site_of_mine:app"]), []).experiments
+    answers = Workers().try_out([wanted])
+    assert answers["GET /"]["a"].protocol == protocol
+    settled = apps.settled(wanted, answers["GET /"])
+    assert Workers().measure([settled], TINY, 1)["GET /"].blocks
+
+
+def test_their_apps_are_measured_behind_servers_too(here, monkeypatch):
+    """One WSGI and one ASGI application: each on the servers that can serve it, at a rate and at saturation."""
+    short = studies.Budget(TINY, pairs=2, other_pairs=1, load_seconds=0.2, load_warm_up=0.1, rate_seconds=0.3)
+    monkeypatch.setattr(studies, "APPS_QUICK", short)
+    arguments = ["--quick", "--served", "--apps", "a=their_apps:create_app()", "b=their_apps:asgi", "--out", "found"]
+    outcome = CliRunner().invoke(overhead, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    results = Results.read(here / "found" / "results.json")
+    assert {load.server: load.services for load in results.loads} == {"waitress": ["a"], "uvicorn": ["b (ASGI)"]}
+    assert {load.mode for load in results.loads} == {"rate", "saturation"}
+    for load in results.loads:
+        assert all(run.requests > 0 and run.failures == 0 for run in load.runs)
+    assert all(run.generator == "open loop" for latency in results.latencies for run in latency.runs)
+
+
+def test_a_server_that_cannot_serve_their_app_is_shown_with_what_it_said(here):
+    (here / "half.py").write_text("raise RuntimeError('what is wrong here')\n", encoding="utf-8")
+    service = studies.served_app("mine", "half:app", "waitress")
+    with (
+        pytest.raises(RunFailed, match=r"mine: the server does not start(.|\n)*what is wrong here"),
+        served.serving([service]),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--expect", "404"], "--expect goes with --apps"),
+        (["--served"], "--served goes with --apps"),
+        (["--setup", "m:f"], "--setup goes with --apps"),
+    ],
+)
+def test_options_for_apps_go_with_apps(arguments, message):
+    outcome = CliRunner().invoke(overhead, arguments)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr

@@ -7,7 +7,7 @@ from loadtests.curve import ALONE, FLOOR
 from loadtests.instrument.driver import ask
 from loadtests.instrument.request import Request
 from loadtests.model_rows import rows_of
-from loadtests.report import claims
+from loadtests.report import tutorials
 from loadtests.report.analysis import Summary, summarise
 from loadtests.rungs import pieces
 from tests.loadtests.jobs import bench
@@ -78,30 +78,29 @@ def test_a_file_without_the_rungs_gives_no_curve(given):
 
 
 def test_the_tables_say_what_was_measured(found):
-    shares = claims.share_table(found).rows
+    shares = tutorials.share_table(found).rows
     assert shares[0][:4] == ["fast", "30.0", "60.0", "60.0% (60.0% to 60.0%)"]
-    assert claims.crossing_table(found).rows[0][1] == "below that from the start"
-    assert claims.crossing_table(found).rows[1][1] == "50.0 µs (50.0 µs to 50.0 µs)"
-    assert ["784 floats out of JSON", "100", "1.7"] in claims.cost_table(Summary(), found).rows
+    assert tutorials.crossing_table(found).rows[0][1] == "below that from the start"
+    assert tutorials.crossing_table(found).rows[1][1] == "50.0 µs (50.0 µs to 50.0 µs)"
+    assert ["784 floats out of JSON", "100", "100 to 100", "1.7"] in tutorials.cost_table(Summary(), found).rows
 
 
 def test_a_price_that_is_lost_in_the_models_scatter_is_not_claimed():
     costs = {FLOOR: 5000.0, "wsgi_core": 5001.0, "Flask": 5002.0, ALONE: 4990.0}
     noisy = in_group(experiment("model m", costs, noise=0.1))
     ladder = experiment("null", {FLOOR: 10.0, "wsgi_core": 20.0, "Flask": 70.0})
-    (row,) = claims.share_table(curve.summarise(results(ladder, noisy))).rows
+    (row,) = tutorials.share_table(curve.summarise(results(ladder, noisy))).rows
     assert row[2].startswith("below ")
 
 
-def test_the_claims_stand_beside_what_was_found():
+def test_what_others_write_stands_beside_what_was_found_with_its_source():
     ladder = experiment("null", {FLOOR: 10.0, "wsgi_core": 20.0, "Flask": 70.0})
     tutorial = experiment("tutorial", {"Flask": 70.0, "Flask as tutorials have it": 2070.0}, ladder=True)
-    given = results(ladder, tutorial, model("churn", 30.0), model("minilm", 4000.0))
-    rows = dict(claims.claim_table(summarise(given), curve.summarise(given)).rows)
-    assert rows["Gradient-boosted trees: 1 to 3 ms"].startswith("churn, 100 trees in onnxruntime: 30.0 µs; as a")
-    assert "2.07 ms for the whole request" in rows["Gradient-boosted trees: 1 to 3 ms"]
-    assert rows["A transformer: tens to hundreds of ms"] == "MiniLM, a sentence: 4.00 ms"
-    assert "A small scikit-learn pipeline: 3 to 10 ms" not in rows
+    given = results(ladder, tutorial, model("churn", 30.0))
+    found = tutorials.sources(summarise(given), curve.summarise(given))
+    assert [one.url.startswith("https://") for one in found] == [True, True]
+    assert "Flask adds 60.0 µs of CPU time to a bare callable" in found[0].found
+    assert "2.07 ms through scikit-learn and a DataFrame" in found[1].found
 
 
 # What is measured

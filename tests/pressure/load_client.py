@@ -1,6 +1,6 @@
-"""A client for a server under pressure: many connections, each answer's status and time, and what was reset.
+"""A client for a server under pressure: many connections, the status and time of each response, and lost connections.
 
-Other than the clients that measure, it takes a refusal for an answer, and a lost connection for a result.
+Unlike the clients that measure, it counts a refusal as a response, and a lost connection as a result.
 
 Run as a process of its own: ``python -m tests.pressure.load_client`` with the orders as JSON on standard input.
 """
@@ -21,6 +21,12 @@ _END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 
 
+def _retry_after(head: bytes) -> str:
+    """Return the value of Retry-After, empty without one."""
+    _, _, rest = head.partition(b"\r\nretry-after:")
+    return rest.split(b"\r\n", 1)[0].strip().decode("latin-1")
+
+
 class Lost(Exception):
     """The connection ended without the answer."""
 
@@ -31,6 +37,7 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.open = False
         self.closing = False
+        self.retry_after = ""
         self._received = b""
         self._answer: asyncio.Future[int] | None = None
 
@@ -52,6 +59,7 @@ class Connection(asyncio.Protocol):
         _, found, rest = lower.partition(_LENGTH)
         if not found or len(body) >= int(rest.split(b"\r\n", 1)[0]):
             self.closing = b"\r\nconnection: close" in lower
+            self.retry_after = _retry_after(lower)
             self._received = b""
             self._answer.set_result(int(head[9:12]))
 
@@ -80,6 +88,7 @@ class Pressure:
         self.times: dict[int, list[float]] = {}
         self.lost: Counter[str] = Counter()
         self.lags: list[float] = []
+        self.retry_after: Counter[str] = Counter()
         self._free: list[Connection] = []
 
     async def one(self) -> None:
@@ -92,6 +101,8 @@ class Pressure:
             self.lost[str(error) or type(error).__name__] += 1
             return
         self.times.setdefault(status, []).append((time.perf_counter() - since) * 1e3)
+        if status == 503:
+            self.retry_after[connection.retry_after] += 1
         if connection.open:
             self._free.append(connection)
 
@@ -145,7 +156,13 @@ async def obey(orders: dict[str, Any]) -> dict[str, Any]:
         await pressure.open(orders["rate"], orders["seconds"])
     seconds = time.perf_counter() - began
     pressure.close()
-    return {"times": pressure.times, "lost": dict(pressure.lost), "lags": pressure.lags, "seconds": seconds}
+    return {
+        "times": pressure.times,
+        "lost": dict(pressure.lost),
+        "lags": pressure.lags,
+        "retry_after": dict(pressure.retry_after),
+        "seconds": seconds,
+    }
 
 
 if __name__ == "__main__":

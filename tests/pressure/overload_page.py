@@ -1,63 +1,98 @@
-"""What became of four times the requests that a server can answer, as a page, out of the result file."""
+"""docs/measure/overload.md, out of its result file."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from loadtests.report.readme import markdown
-from loadtests.report.tables import Table, number
+from loadtests.report.format import Table, markdown, number
 
-KEPT, OWN = "kept", "own"
-_TITLES = {KEPT: "connections are kept", OWN: "each request makes its own"}
+KEPT, OWN = "kept", "new"
 
 
 def report(results: dict[str, Any]) -> str:
-    """The page in Markdown: a column for each way to connect."""
-    columns = [_column(outcome) for outcome in results["outcomes"].values()]
-    rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    table = Table("", ["", *(_TITLES[kind] for kind in results["outcomes"])], rows)
-    return "\n".join([_HEAD.format(**{**results, **results["environment"]}), markdown(table), _WHY])
+    """Return the page in Markdown."""
+    values = {**results, **results["environment"]}
+    return "\n".join(
+        [
+            _HEAD.format(**values),
+            markdown(_closed(results["closed"])),
+            _OPEN.format(**values),
+            markdown(_open(results["open"])),
+            _WHY,
+        ]
+    )
 
 
-def _column(outcome: dict[str, Any]) -> dict[str, str]:
-    accepted, at_capacity = outcome["accepted"]["p99"], outcome["p99_at_capacity"]
-    return {
-        "what it can do, requests a second": f"{outcome['capacity']:,.0f}",
-        "what is asked for, requests a second": f"{outcome['rate']:,.0f}",
-        "answered with 200": f"{outcome['answers'].get('200', 0):,}",
-        "refused with 503": f"{outcome['answers'].get('503', 0):,}",
-        "lost": f"{sum(outcome['lost'].values()):,}",
-        "p99 at what it can do, ms": number(at_capacity),
-        "p99 of the 200, ms": number(accepted),
-        "their ratio": number(accepted / at_capacity, 2),
-        "p99 of the 503, ms": number(outcome["refused"]["p99"]),
-        "health, median, ms": number(outcome["health"]["p50"]),
-        "health, the slowest of all, ms": number(outcome["slowest_health"]),
-    }
+def _closed(outcomes: list[dict[str, Any]]) -> Table:
+    rows = [
+        [
+            f"{outcome['clients']}", f"{outcome['rate']:,.0f}", f"{outcome['answers'].get('200', 0):,}",
+            f"{_others(outcome, '200'):,}", number(outcome["median"]), number(outcome["slowest"]),
+            number(outcome["slowest"] / outcome["median"], 2),
+        ]
+        for outcome in outcomes
+    ]  # fmt: skip
+    return Table("", ["clients", "requests/s", "200", "anything else", "median, ms", "slowest, ms", "ratio"], rows)
 
 
-_HEAD = """# More than it can do
+def _open(outcomes: list[dict[str, Any]]) -> Table:
+    rows = []
+    for outcome in outcomes:
+        total = sum(outcome["answers"].values())
+        waits = sorted(map(int, outcome["retry_after"]))
+        rows.append(
+            [
+                f"{outcome['times']:g}", outcome["connections"], f"{outcome['rate']:,.0f}",
+                f"{100 * outcome['answers'].get('503', 0) / total:.1f} %", f"{_others(outcome, '200', '503'):,}",
+                number(outcome["accepted"].get("p50", 0.0)), number(outcome["slowest"]),
+                f"{waits[0]} to {waits[-1]}" if waits else "-",
+                number(outcome["health"]["p50"]), number(outcome["slowest_health"]),
+            ]
+        )  # fmt: skip
+    titles = [
+        "times the capacity", "connections", "requests/s", "refused (503)", "lost or other", "200: median, ms",
+        "200: slowest, ms", "Retry-After, s", "health: median, ms", "health: slowest, ms",
+    ]  # fmt: skip
+    return Table("", titles, rows)
 
-First {threads} + {waiting} clients ask again and again, as many as find a place: that is what the server can do. Then
-for {seconds:g} s requests come at four times that rate, whether or not those before are answered. Each asks for {rows}
-predictions in JSON, on {framework}; the client runs on the same machine, and takes its part of it. Health is asked ten
-times a second, each time on a new connection. A 503 comes with `Retry-After`; lost would be a connection that was
-reset, or ended without an answer.
 
-Made by `python -m tests.pressure.overload --connections both --out docs/measure/overload.json`, measured on {cpu} with
-{usable_threads} usable threads, {system}.
+def _others(outcome: dict[str, Any], *expected: str) -> int:
+    """Return how many requests were lost, or answered by another status."""
+    others = sum(count for status, count in outcome["answers"].items() if status not in expected)
+    return others + sum(outcome["lost"].values())
+
+
+_HEAD = """# Overload
+
+What the server does when it is asked for more than it can do. Made by
+`python -m tests.pressure.overload --seconds {seconds:g} --out docs/measure/overload.json`, with the default settings of
+`wsgi-core serve --framework {framework}`, on {cpu} with {usable_threads} usable threads, {system}. The client runs on
+the same machine and takes its part of it.
+
+## Many clients that wait for their responses
+
+Each client asks for one prediction, and asks again when it has the response. None is refused as long as the requests
+before it need less than `max_wait`, {max_wait:g} seconds.
+"""
+
+_OPEN = """
+## More requests than the server can do
+
+Requests for {rows} predictions come at multiples of the rate that the server can do ({capacity:,.0f} a second), whether
+or not those before are answered. Health is asked ten times a second, each time on a new connection.
 """
 
 _WHY = """
-## Why a Python server loses connections under pressure, and what is done about it
+## What is done about it
 
-One thread reads what all clients send, and refuses what has no place. Around each of its calls to the system Python
-gives up the interpreter, also where the call returns at once, and gets it back only when a thread that computes lets
-go. So it refuses few while others work: the system's queue of new connections fills, then clients wait for seconds,
-health among them, and some are reset. Here that thread
+CPython releases the GIL around every socket call, and gets it back only when a computing thread releases it. So a
+server under load reads and refuses little while its worker threads compute: the system's queue of new connections
+fills, and clients, health probes among them, wait for seconds. In this server the I/O thread
 
-- gives up the interpreter only to wait (`wsgi_core/serving/nonblocking.py`),
-- asks none of the others what they wait for (`poller.py`), so that a crowd costs no more for being one,
-- throws away a body that has no place as it comes (`bodies.py`), and
-- lets a few more in than there should be while others go (`listener.py`), so that a probe never stands outside.
+- keeps the GIL in socket calls that cannot block (`wsgi_core/serving/nonblocking.py`),
+- tells the system once what each connection waits for (`poller.py`),
+- discards the body of a request that it refuses (`body_buffer.py`), and
+- accepts a few more connections than the limit while it closes others (`listener.py`), so that a probe can connect.
+
+[The life of a connection](../develop/server.md) has the whole design.
 """

@@ -237,6 +237,23 @@ def test_many_connections_that_ask_for_nothing_keep_nobody_out(part: bytes):
         until(lambda: len(server.server._listener.channels) <= 101)
 
 
+def test_requests_that_wait_on_all_connections_keep_health_out_for_no_moment():
+    with running(threads=1, max_waiting=1000, max_connections=20) as server:
+        clients = []
+        for _ in range(60):
+            clients.append(server.connect())
+            clients[-1].get("/work")
+            time.sleep(0.005)
+        for _ in range(5):
+            answered_soon(server, "/healthz")
+        # At the limit of connections those that come are refused, and closed.
+        assert server.connect().ask("/work").status == 503
+        server.app.open()
+        statuses = [client.answer().status for client in clients]
+        assert set(statuses) == {200, 503}
+        assert statuses.count(200) >= 20
+
+
 def test_an_unfinished_request_above_the_limit_is_told_why():
     with attacked(max_connections=4) as server:
         clients = [server.connect() for _ in range(5)]
@@ -287,3 +304,16 @@ def test_a_refused_upload_leaves_nothing_on_disk():
                 assert server.server.site.bodies.disk.used == 0
         assert [client.answer().status for client in clients] == [401] * 6
         assert server.app.seen == []
+
+
+def test_a_stream_that_pauses_is_not_given_up():
+    """The client reads; it is the application that has nothing to send."""
+
+    def paused(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"first"
+        time.sleep(1)
+        yield b"last"
+
+    with running(paused, send_timeout=0.2) as server:
+        assert server.connect().ask("/").body == b"firstlast"

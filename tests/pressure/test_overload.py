@@ -1,4 +1,4 @@
-"""A server under four times its capacity answers or refuses, and loses nobody. (The script judges the times.)"""
+"""A server that is asked for more than it can do answers or refuses, and loses no request. The script judges times."""
 
 from __future__ import annotations
 
@@ -6,40 +6,61 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.pressure.overload import Outcome, batch, main, measure
+from tests.pressure import overload
+from tests.pressure.overload import Closed, Open, batch, main, measure_closed, measure_open
 from tests.pressure.overload_page import KEPT, OWN, report
 from tests.pressure.under_test import running, serve_command
-from tests.runner import CliRunner
 
 DOCS = Path(__file__).parents[2] / "docs" / "measure"
 
 
-def test_under_pressure_every_request_is_answered_or_refused():
-    with running(*serve_command(threads=1, max_waiting=2)) as server:
-        outcome = measure(server, batch(1000), clients=3, seconds=1)
-    assert set(outcome.answers) <= {"200", "503"}
-    assert outcome.answers["200"] > 0
+@pytest.mark.parametrize("kind", [KEPT, OWN])
+def test_under_pressure_every_request_is_answered_or_refused(kind: str):
+    with running(*serve_command(threads=1, max_wait=0.2)) as server:
+        capacity = measure_closed(server, batch(1000), clients=4, seconds=1).rate
+        outcome = measure_open(server, 1000, 4, kind, capacity, seconds=2)
+    assert set(outcome.answers) == {"200", "503"}
     assert outcome.lost == {}
+    assert all(int(value) >= 1 for value in outcome.retry_after)
     assert outcome.health
 
 
+def test_clients_that_wait_for_their_responses_are_never_refused():
+    with running(*serve_command()) as server:
+        outcome = measure_closed(server, batch(1), clients=200, seconds=2)
+    assert set(outcome.answers) == {"200"}
+    assert outcome.lost == {}
+
+
 def test_what_does_not_hold_is_named():
-    outcome = Outcome(1, 10, 4, {"200": 1, "500": 1}, {"reset": 1}, {"p99": 21}, {}, {}, 100, {})
+    closed = Closed(9, 1, {"200": 1, "503": 1}, {}, 10, 31)
+    closed.judge()
+    assert len(closed.problems) == 2
+    outcome = Open(4, KEPT, 1, {"200": 1, "500": 1}, {"reset": 1}, {"0": 1}, {}, 4000, {}, {}, 100, {})
     outcome.judge()
-    assert len(outcome.problems) == 3
-    outcome = Outcome(1, 10, 4, {"200": 1, "503": 1}, {}, {"p99": 20}, {}, {}, 99, {})
-    outcome.judge()
-    assert outcome.problems == []
+    assert len(outcome.problems) == 4
 
 
-def test_the_command_writes_what_it_measured_and_a_page(tmp_path: Path):
+def test_what_holds_is_no_problem():
+    closed = Closed(9, 1, {"200": 1}, {}, 10, 30)
+    closed.judge()
+    outcome = Open(4, KEPT, 1, {"200": 1, "503": 1}, {}, {"1": 1}, {}, 2900, {}, {}, 99, {})
+    outcome.judge()
+    assert (closed.problems, outcome.problems) == ([], [])
+
+
+def test_the_command_writes_what_it_measured_and_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(overload, "CLIENTS", (10,))
+    monkeypatch.setattr(overload, "MULTIPLES", (1.0,))
     out = tmp_path / "overload.json"
-    args = ["--seconds=0.4", "--rows=100", "--connections=both", f"--out={out}"]
-    done = CliRunner().invoke(main, args)
+    done = CliRunner().invoke(main, ["--seconds=1", "--rows=100", f"--out={out}"])
     results = json.loads(out.read_text(encoding="utf-8"))
-    assert set(results["outcomes"]) == {KEPT, OWN}
-    problems = [problem for outcome in results["outcomes"].values() for problem in outcome["problems"]]
+    assert [(outcome["times"], outcome["connections"]) for outcome in results["open"]] == [
+        (1.0, KEPT), (4.0, KEPT), (4.0, OWN)
+    ]  # fmt: skip
+    problems = [problem for outcome in [*results["closed"], *results["open"]] for problem in outcome["problems"]]
     assert done.exit_code == (1 if problems else 0)
     assert out.with_suffix(".md").read_text(encoding="utf-8") == report(results)
 
@@ -48,4 +69,4 @@ def test_the_command_writes_what_it_measured_and_a_page(tmp_path: Path):
 def test_the_page_of_the_docs_is_that_of_its_result_file():
     results = json.loads((DOCS / "overload.json").read_text(encoding="utf-8"))
     assert (DOCS / "overload.md").read_text(encoding="utf-8") == report(results)
-    assert all(outcome["lost"] == {} for outcome in results["outcomes"].values())
+    assert all(outcome["lost"] == {} for outcome in [*results["closed"], *results["open"]])

@@ -115,6 +115,14 @@ def judge(environ: dict[str, object]) -> object:
     return None if "HTTP_X_API_KEY" in environ else forbid
 
 
+def test_a_chunked_upload_is_refused_before_it_is_sent_too():
+    with running(told={"judge_head": judge}) as server:
+        client = server.connect()
+        client.send(request("POST", "/a", Transfer_Encoding="chunked", Expect="100-continue"))
+        assert client.answer().status == 401
+        assert client.ended()
+
+
 def begin(server: Running, path: str = "/a", **headers: str) -> Client:
     client = server.connect()
     client.send(request("POST", path, Content_Length="100000", **headers) + b"x" * 1000)
@@ -131,6 +139,7 @@ def test_a_request_is_judged_before_its_body_is_kept():
         reply = client.answer()
         assert (reply.status, reply.body) == (401, b"no key")
         assert reply.headers["www-authenticate"] == "Bearer"
+        assert "x-request-id" in reply.headers
         assert client.answer().status == 200
 
 

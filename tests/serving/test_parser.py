@@ -5,6 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from waitress.adjustments import Adjustments
+from waitress.parser import HTTPRequestParser
 
 from tests.serving.running import Running, running
 from wsgi_core.serving.parser import Limits, Parser
@@ -147,3 +151,51 @@ def test_an_application_that_raises_is_answered_without_a_trace(small: Running, 
     assert reply.status == 500
     assert "boom" not in reply.error
     assert "RuntimeError: boom" in caplog.text
+
+
+# llhttp beside waitress' own parser
+
+METHODS = st.sampled_from([b"GET", b"POST", b"OPTIONS", b"PROPFIND", b"BREW", b"get"])
+TARGETS = st.sampled_from(
+    [b"/", b"/a?b=c&d", b"/%C3%BC%2f..%00", b"//a//b", b"/a#b?c", b"*", b"http://x:81/a?b", b"http://x", b'/"<>|\\^`{}']
+)
+VERSIONS = st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.2", b"HTTP/2.0", b"HTTP/0.9", b"http/1.1"])
+FIELDS = st.sampled_from(
+    [
+        b"Host: x", b"host:\tx:8080 ", b"Host: [::1]", b"Connection: te, close", b"Content-Length: 3",
+        b"Content-Length: 03", b"Transfer-Encoding: chunked", b"Expect: 100-continue",
+        b"X-A: 1", b"x-a: 2", b"X_A: 3", b"Cookie: a=b; c=d",
+        b"Empty:", b"Latin: \xe9\xff", b"Content-Type: a/b", b"X-Forwarded-For: 192.0.2.1", b"!#$%&'*+-.^`|~: x",
+    ]
+)  # fmt: skip
+PIECES = st.sampled_from([b"", b" ", b"\t", b"\r", b"\n", b"\0", b":", b"\x7f", b"\xff", b"\r\n", b"_"])
+MUTATIONS = st.tuples(st.integers(0, 200), st.integers(0, 2), PIECES)
+
+
+@given(METHODS, TARGETS, VERSIONS, st.lists(FIELDS, max_size=6), st.lists(MUTATIONS, max_size=2))
+@settings(max_examples=500)
+def test_what_is_accepted_here_means_the_same_to_waitress(
+    method: bytes, target: bytes, version: bytes, fields: list[bytes], mutations: list[tuple[int, int, bytes]]
+):
+    """What waitress refuses is refused here; what only this parser refuses is decided by the RFCs: see test_http."""
+    head = b"\r\n".join([b" ".join([method, target, version]), b"Host: x", *fields]) + b"\r\n\r\n"
+    for start, length, put in mutations:
+        start %= len(head) - 4
+        head = head[:start] + put + head[min(start + length, len(head) - 4) :]
+    ours, theirs = Parser(Limits(16 << 10, 100, 20_000)), HTTPRequestParser(Adjustments())
+    rest = len(head) - ours.received(head)
+    try:
+        theirs.received(head)
+    except ValueError:  # what it raises for some targets
+        assert ours.error is not None
+        return
+    if ours.error is not None or not ours.headers_finished or rest:
+        return
+    assert theirs.error is None
+    assert (ours.command, ours.version) == (theirs.command, theirs.version)
+    assert (ours.path, ours.query) == (theirs.path or "/", theirs.query)
+    assert (ours.chunked, ours.content_length) == (theirs.chunked, theirs.content_length)
+    expected = {**theirs.headers}
+    if theirs.proxy_netloc:
+        expected["HOST"] = theirs.proxy_netloc
+    assert ours.headers == expected

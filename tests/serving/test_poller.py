@@ -130,6 +130,16 @@ def test_many_busy_sockets_are_handled_in_turns(pairs: Pairs, monkeypatch: pytes
     assert {len(watches.calls) for watches in pairs.made} == {2}
 
 
+def test_a_listening_socket_is_handled_before_many_busy_ones(pairs: Pairs, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_IN_A_TURN", 2)
+    for _ in range(10):
+        pairs.make()[1].send(b"x")
+    pairs.poller.handle_first(pairs.made[9])
+    for turn in range(1, 4):
+        pairs.poller.step(1)
+        assert len(pairs.made[9].calls) == turn
+
+
 def test_another_thread_wakes_the_loop_with_a_call(pairs: Pairs):
     called: list[int] = []
     pairs.poller.step(0)

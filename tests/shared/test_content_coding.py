@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import threading
+import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable
 
+from tests.examples import examples
 from wsgi_core.shared.content_coding import (
+    CODINGS,
     SMALLEST,
+    DecodedBodies,
     UnsupportedCoding,
     check_coding,
     choose_coding,
@@ -88,3 +96,48 @@ def test_a_compressed_body_is_refused_where_nobody_unpacks_it(path: str) -> None
     with pytest.raises(UnsupportedCoding) as refused:
         check_coding({"PATH_INFO": path, "HTTP_CONTENT_ENCODING": "gzip"})
     assert ("Accept-Encoding", "identity") in refused.value.get_headers()
+
+
+# What counts is the size after decompression
+
+
+@examples(50)
+@given(sizes=st.lists(st.integers(0, 300_000), min_size=1, max_size=3), coding=st.sampled_from(CODINGS))
+def test_the_size_is_known_before_the_body_is_unpacked(sizes: list[int], coding: str):
+    for size in sizes:
+        body = encode_body(b"7" * size, coding)
+        admitted: list[int] = []
+        assert len(decode_body(body, coding, 400_000, admitted.append)) == size == admitted[0]
+
+
+def test_a_bomb_is_refused_before_it_is_admitted_and_in_little_memory():
+    bomb = encode_body(bytes(200 << 20), "gzip")
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestEntityTooLarge):
+            decode_body(bomb, "gzip", 4 << 20, lambda size: pytest.fail("admitted"))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_bodies_wait_until_the_sum_of_those_at_work_has_space_for_them():
+    bodies = DecodedBodies(4 << 20, 0.05)
+    first: dict[str, Any] = {}
+    second: dict[str, Any] = {}
+    bodies.admit(first, 3 << 20)
+    bodies.admit(second, 1000)  # a small one is not counted
+    with pytest.raises(ServiceUnavailable) as refused:
+        bodies.admit(second, 2 << 20)
+    assert refused.value.retry_after == 1
+    bodies.release(second)
+    patient = DecodedBodies(4 << 20, 10)
+    patient.admit(first, 3 << 20)
+    thread = threading.Timer(0.05, patient.release, [first])
+    thread.start()
+    patient.admit(second, 4 << 20)
+    thread.join()
+
+
+def test_one_body_alone_is_admitted_whatever_its_size():
+    DecodedBodies(1 << 20, 0.01).admit({}, 5 << 20)

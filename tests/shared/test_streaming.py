@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import shutil
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,16 @@ from tests.examples import examples
 from wsgi_core.inference import InvalidInput, Model, ModelRepository, default_models_dir
 from wsgi_core.inference.card import read_card
 from wsgi_core.shared import streaming
-from wsgi_core.shared.streaming import EVENTS, MAX_LINE, PIECE, check_type, read_lines, stream_predictions
+from wsgi_core.shared.streaming import (
+    EVENTS,
+    LINES,
+    MAX_LINE,
+    PIECE,
+    StreamLimits,
+    check_type,
+    read_lines,
+    stream_predictions,
+)
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +202,43 @@ def test_only_lines_of_json_are_taken(mimetype: str):
     check_type("application/x-ndjson")
     with pytest.raises(UnsupportedMediaType):
         check_type(mimetype)
+
+
+# What ends a stream
+
+
+@pytest.mark.parametrize("wrong", [b"{}\n", b"{\n", b"[]\n", line(but(has_fiber=2, tenure_months="x"))])
+def test_a_stream_of_wrong_lines_ends_and_is_answered_shortly(model: Model, wrong: bytes):
+    body = line() + wrong * ((512 << 10) // len(wrong))
+    begin = time.thread_time()
+    pieces = list(stream_predictions(model, io.BytesIO(body), LINES, StreamLimits(errors=100)))
+    assert time.thread_time() - begin < 2
+    made = [json.loads(each) for each in b"".join(pieces).splitlines()]
+    assert len(made) == 102
+    assert made[-1] == {"line": 102, "error": "the stream ends here: 100 lines are wrong"}
+    assert len(b"".join(pieces)) < 100_000
+
+
+def test_a_wrong_line_names_only_its_first_wrong_fields(model: Model):
+    (made,) = answers(model, b"{}\n")
+    assert len(made["fields"]) == streaming.MAX_FIELDS
+
+
+def test_good_lines_with_few_errors_never_end(model: Model):
+    made = list(stream_predictions(model, io.BytesIO((line() + b"{\n") * 50 + line()), LINES, StreamLimits(errors=51)))
+    assert len(b"".join(made).splitlines()) == 101
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"), [(StreamLimits(seconds=0.2), "taken 0.2 seconds"), (StreamLimits(cpu_seconds=0.2), "CPU time")]
+)
+def test_an_endless_stream_ends_when_its_time_is_over(model: Model, limits: StreamLimits, said: str):
+    endless = Pieces(line() * 100 for _ in itertools.count())
+    *_, last = stream_predictions(model, endless, LINES, limits)  # type: ignore[arg-type]
+    assert said in json.loads(last)["error"]
+
+
+def test_an_event_stream_ends_with_an_event_that_says_why(model: Model):
+    made = b"".join(stream_predictions(model, io.BytesIO(b"{\n" * 9), EVENTS, StreamLimits(errors=3)))
+    assert made.count(b"event: error") == 4
+    assert made.rstrip().endswith(b'data: {"lines":3,"predictions":0,"errors":4}')

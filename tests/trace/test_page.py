@@ -169,13 +169,13 @@ def test_secrets_are_not_on_the_page() -> None:
     other = Trace("other", [], "", [("Set-Cookie", "id=hidden-11")])
     page = render_page([*compare(seen.events, []), *compare_answers(seen, other)], seen, other)
     # What the function says itself is its source: literals given to a secret's name are dotted out.
-    assert re.findall(r"hidden-\d+", text(page.replace("<i", " <i"))) == []
+    assert re.findall(r"hidden-\d+", text(page)) == []
     assert "not shown" in page
 
 
 def test_without_snapshots_the_page_is_a_timeline() -> None:
     seen = trace(new_app(FRAMEWORKS["flask"]), "/")
-    page = render_page(alone(seen.events), seen, None)
+    page = render_page(alone(seen.events), seen, None, times=True)
     assert "<title>GET /: trace</title>" in page
     assert page.count('class="track"') == len(seen.events)
     assert "context stack" not in page

@@ -21,7 +21,9 @@ from ..shared.cache import built_models_dir
 from ..shared.installation import install_command
 from ..shared.settings import Settings
 from ..shared.settings.addresses import local_host
+from ..shared.settings.names import is_loopback
 from ..shared.settings.options import load_for_command
+from ..shared.settings.sources import Loaded
 
 if t.TYPE_CHECKING:
     from ..inference import Model, TensorSpec
@@ -82,7 +84,10 @@ def reload_command(url: str | None, config: Path | None) -> None:
     The server must run with --model-control. The API key is that of the settings. Exit code 1 if a model was refused:
     the server goes on with the version that it had before.
     """
-    settings = load_for_command(config, {}).settings
+    loaded = load_for_command(config, {})
+    if not url:
+        _check_address(loaded)
+    settings = loaded.settings
     done = _ask_to_reload(url or _address(settings), settings)
     for what in ("added", "changed", "removed"):
         for model in done[what]:
@@ -93,6 +98,17 @@ def reload_command(url: str | None, config: Path | None) -> None:
         click.echo(f"refused  {model}: {reason}", err=True)
     if done["refused"]:
         raise click.exceptions.Exit(1)
+
+
+def _check_address(loaded: Loaded) -> None:
+    """Raise click.ClickException if a file that was only found in this folder would say where the API key is sent."""
+    file = str(loaded.file)
+    elsewhere = not is_loopback(loaded.settings.host) and loaded.settings.host not in ("0.0.0.0", "::")
+    if loaded.found and elsewhere and loaded.source("host") == file != loaded.source("api_key") != "default":
+        raise click.ClickException(
+            f"the API key would be sent to {loaded.settings.host}, the host of {file}, which was found in this folder;"
+            " give --url, or name the file with --config if you trust it"
+        )
 
 
 def _address(settings: Settings) -> str:

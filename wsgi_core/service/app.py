@@ -19,13 +19,17 @@ from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, Mode
 from wsgi_core.inference.deadline import Cancelled, DeadlineExceeded
 from wsgi_core.inference.timing import add as add_phase
 from wsgi_core.json import DefaultJSONProvider
-from wsgi_core.shared.access import check_api_key
+from wsgi_core.shared.access import access_check
 from wsgi_core.shared.cache import built_models_dir
-from wsgi_core.shared.content_coding import check_coding
+from wsgi_core.shared.content_coding import DecodedBodies
 from wsgi_core.shared.cors import cross_origin
 from wsgi_core.shared.deadlines import start_deadline
 from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
+from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
+from wsgi_core.shared.openapi import describe
+from wsgi_core.shared.openapi.inputs import find_model, payload_schema, prediction_schema
+from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, TEXT, Operation, errors, good
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.retrieval import Assistant, chat_endpoint
 from wsgi_core.shared.settings import Settings
@@ -93,10 +97,11 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     where no folder is named. Raises ConfigurationError, or ModelError if a model can't be loaded.
     """
     app = Service("wsgi_core.service", static_folder=None)
+    # No rule ends with a slash, and `//predict` is not `/predict`: so nothing is redirected to the Host that was sent.
+    app.url_map.merge_slashes = False
     settings = settings or load_settings().settings
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
-    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     folder = models or settings.models
     on_demand = [] if folder else [built_models_dir()]
     repository = ModelRepository(folder, on_demand=on_demand, settings=settings, own_settings=settings.model_settings)
@@ -104,6 +109,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     app.extensions["models"] = repository
     app.extensions["assistant"] = Assistant(repository, chat_endpoint(settings))
     app.extensions["jobs"] = open_jobs(settings, repository) if settings.webhook_secrets else None
+    app.extensions["decoded_bodies"] = DecodedBodies(settings.max_content_length, settings.request_timeout)
     app.extensions["readiness"] = Readiness()
     add_views(app, repository)
     add_blueprints(app)
@@ -130,15 +136,28 @@ def add_blueprints(app: Service) -> None:
     app.register_blueprint(webhooks.blueprint())
 
 
+def predict_operation(models: ModelRepository) -> Operation:
+    """Return the description of POST /predict."""
+    model = find_model(models, "churn")
+    return Operation(
+        "Predictions",
+        {200: good(prediction_schema(model.card if model else None), "The probability"), **errors(*BODY_ERRORS)},
+        body={JSON: payload_schema(model)},
+        description='One object is one prediction; a list of objects, or `{"instances": [...]}`, is a batch.',
+    )
+
+
 def add_views(app: Service, repository: ModelRepository) -> None:
     """The routes."""
 
     @app.post("/predict")
+    @describe(predict_operation)
     def predict() -> t.Any:
         """Churn: the probability for one customer, or for each of several"""
         return repository.get("churn").predict(request.get_json())
 
     @app.get("/healthz")
+    @describe(Operation("Operation", {200: good({"const": "ok"}, "The process lives", TEXT)}))
     def healthz() -> t.Any:
         """ok, as soon as the models are loaded"""
         return Response("ok", mimetype="text/plain")
@@ -150,16 +169,15 @@ def add_hooks(app: Service) -> None:
     Model runs are stopped when the request's time is over or its client has left.
     """
     settings = app.extensions["settings"]
-    key = settings.api_key.get_secret_value().encode("utf-8") if settings.api_key else None
     timeout = settings.request_timeout
+    check_access = access_check(settings)
+    app.extensions["judge_head"] = HeadJudge(app, check_access)
 
     @app.before_request
     def begin() -> None:
         environ = request.environ
         begin_request(environ)
-        check_coding(environ)
-        if key is not None:
-            check_api_key(environ, key)
+        check_access(environ)
         start_deadline(environ, timeout)
 
     @app.after_request
@@ -176,6 +194,7 @@ def add_hooks(app: Service) -> None:
 
     @app.teardown_request
     def end_observation(exc: BaseException | None) -> None:
+        app.extensions["decoded_bodies"].release(request.environ)
         if observed := observed_request():
             observed.leave()
 

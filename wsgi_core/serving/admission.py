@@ -129,6 +129,12 @@ class Admission:
             self._forget(permit)
             self.pace.left(now, self.waiting)
 
+    def refuse(self) -> Refused:
+        """Count a request that gets no slot for another reason, and say when to try again."""
+        with self._lock:
+            self.refused["overloaded"] += 1
+        return Refused("overloaded", self._seconds_to_wait())
+
     def expire(self) -> Refused:
         """Count a request that has waited too long, and say when to try again."""
         with self._lock:

@@ -13,11 +13,13 @@ from ..shared.access import HEALTH
 from ..shared.installation import install_command
 from ..shared.settings import Settings
 from ..shared.settings.schema import SERVICES
+from ..shared.settings.sources import ConfigurationError
 from .monitoring import MonitoredApplication
 
 if t.TYPE_CHECKING:
     from types import ModuleType
 
+EXIT_SETTING = 2
 EXIT_APPLICATION = 3
 
 MONITORING = HEALTH | {"/metrics"}
@@ -127,7 +129,10 @@ def _load_service(settings: Settings) -> t.Any:
     from ..inference import ModelError
 
     try:
-        return importlib.import_module(SERVICES[settings.framework]).create_app(settings=settings)
+        module = importlib.import_module(SERVICES[settings.framework])
+        return module.create_app(settings=settings.with_loopback_hosts())
+    except ConfigurationError as error:
+        raise StartError(str(error), EXIT_SETTING) from error
     except ModelError as error:
         raise StartError(str(error), EXIT_APPLICATION) from error
     except ModuleNotFoundError as error:

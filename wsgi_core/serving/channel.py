@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import Any, Literal
 
-from .admission import Permit
+from .admission import Permit, Refused
 from .environ import connection_environ
 from .errors import ErrorResponse, bad_request, not_monitoring, refusal, too_slow
 from .nonblocking import MOST_AT_ONCE, NonBlockingSocket
@@ -32,6 +32,8 @@ _READS_IN_A_TURN = 16
 _SEND_AT_ONCE = 256 << 10
 # A stream that waits for its client goes on when no more than this is unsent.
 _LOW_WATERMARK = WATERMARK // 4
+# Seconds that the oldest request has waited when those on connections above the limit are refused.
+_LONG_WAIT = 0.1
 
 State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering"]
 
@@ -158,14 +160,17 @@ class Channel:
             self.process()
             self.watch()
 
-    def close_if_idle(self) -> None:
-        """Close an idle connection, unless a request has come just now."""
-        try:
-            come = self.socket.recv(1, socket.MSG_PEEK)
-        except OSError:  # nothing has come
-            come = b""
-        if not come:
+    def close_if_silent(self) -> None:
+        """Close a connection unless something has come that has not been read yet."""
+        if not self.has_unread():
             self.close()
+
+    def has_unread(self) -> bool:
+        """Return whether something has come that has not been read yet: under load that can take a while."""
+        try:
+            return bool(self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:  # nothing has come
+            return False
 
     def resume(self) -> None:
         """Go on after a worker thread has passed the connection back, or has left something to send."""
@@ -209,11 +214,23 @@ class Channel:
         if error is None and self.listener.monitoring_only and not task.monitoring:
             error = not_monitoring()
         if error is None:
-            refused = self.site.dispatcher.add_task(task)
+            refused = self._crowded_out(task) or self.site.dispatcher.add_task(task)
             if refused is None:
                 return
             error = refusal(refused)
         task.fail(error)
+
+    def _crowded_out(self, task: Task) -> Refused | None:
+        """Refuse a request and close its connection, if too many connections are open and requests wait long.
+
+        A connection whose request waits cannot be closed to accept another one, such as that of a health probe.
+        """
+        if task.monitoring or not self.listener.crowded():
+            return None
+        if self.site.dispatcher.oldest_wait(time.monotonic()) < _LONG_WAIT:
+            return None
+        task.close = True
+        return self.site.admission.refuse()
 
     def _judge(self, request: Parser) -> None:
         """Reject a request by its head; without a body to keep, or before a client with `Expect` has sent it."""
@@ -225,7 +242,7 @@ class Channel:
             except Exception:
                 logger.exception("a request could not be judged by its head")
         if rejection is None and not task.monitoring:
-            refused = self.site.admission.check(task.client)
+            refused = self._crowded_out(task) or self.site.admission.check(task.client)
             rejection = refusal(refused) if refused else None
         if rejection is not None:
             request.reject(rejection)
@@ -308,7 +325,7 @@ class Channel:
         settings = self.site.settings
         blocked = now - self.sending_since if self.sending_since else 0.0
         if (
-            now - self.last_activity >= settings.send_timeout
+            (self.unsent and now - self.last_activity >= settings.send_timeout)
             or (blocked >= settings.send_timeout and self.sent < settings.min_send_rate * blocked)
             or (self.response_started and now - self.response_started >= settings.response_timeout)
         ):
@@ -356,16 +373,11 @@ class Channel:
 
     def _linger(self) -> None:
         """Close the sending side, and hear the client out."""
+        self.input = b""
         if self.input_ended:
             self.close()
-            return
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.close()
         else:
-            self.input = b""
-            self.linger_until = time.monotonic() + _LINGER
+            self._close_sending_side()
 
     # A worker thread.
 
@@ -429,5 +441,19 @@ class Channel:
         if not self.unsent:
             self.response_started = 0.0
         self.task = None
-        if self.unsent or self.closing or self.input or self.input_ended:
+        if self.unsent or self.input or self.input_ended or not self.wish & READ:
             self.listener.poller.call(self.resume)
+        elif self.closing:
+            self._close_sending_side()
+
+    def _close_sending_side(self) -> None:
+        """Begin to linger. PERF: a call to the I/O thread would wake it for each connection that is not kept."""
+        with self.out_lock:
+            if not self.connected:
+                return
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                self.listener.poller.call(self.close)
+            else:
+                self.linger_until = time.monotonic() + _LINGER

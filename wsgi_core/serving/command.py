@@ -99,7 +99,8 @@ def serve_command(ctx: click.Context, /, config: Path | None, **options: object)
     if ctx.parent is not None and ctx.parent.get_parameter_source("app") is ParameterSource.COMMANDLINE:
         # wsgi-core --app module:app serve
         options["app"] = options["app"] or ctx.parent.ensure_object(ScriptInfo).app_import_path
-    settings = load_for_command(config, options).settings
+    loaded = load_for_command(config, options)
+    settings = loaded.settings
     log_to_stderr(wanted_level(settings.access_log), settings.log_format)
     try:
         server, about = _make_server(settings)
@@ -108,6 +109,8 @@ def serve_command(ctx: click.Context, /, config: Path | None, **options: object)
         sys.exit(error.code)
     with stop_on_signals(server):
         _announce(server.port, about, settings)
+        if loaded.file:
+            click.echo(f"  settings from {loaded.file.absolute()}")
         complete = server.run()
     if not complete:
         # A thread may still be inside the runtime, from which the interpreter's orderly end could not take it.

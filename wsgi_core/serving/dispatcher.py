@@ -118,6 +118,11 @@ class WorkerPool:
         """Return whether too much is unsent for another response to be made."""
         return self._unsent is not None and self._unsent.exceeded
 
+    def oldest_wait(self, now: float) -> float:
+        """Return the seconds that the first task of the queue has waited."""
+        with self._lock:
+            return now - self._queue[0].received_at if self._queue else 0.0
+
     def pop_expired(self, now: float, limit: float) -> Queued | None:
         """Return the first task of the queue, removed, if it has waited longer than it may."""
         with self._lock:

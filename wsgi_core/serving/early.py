@@ -6,6 +6,9 @@ their place in the metrics. Otherwise a browser shows "failed to fetch" in place
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from werkzeug.datastructures import Headers as WerkzeugHeaders
 
 from ..shared.cors import cross_origin
@@ -13,7 +16,7 @@ from ..shared.observability.metrics import process_metrics
 from ..shared.observability.observation import Observation
 from ..shared.settings import Settings
 from .errors import ErrorResponse, Headers
-from .protocols import Environ
+from .protocols import Environ, StartResponse, WSGIApplication
 
 # What a preflight may allow where the server cannot ask the application: the request itself is answered by its route.
 _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
@@ -34,6 +37,17 @@ class EarlyResponses:
             # A preflight that is refused hides the reason: the request that follows it gets the 503.
             return "204 No Content", self.observe(204, [("Allow", _METHODS)], environ), b""
         return error.status, self.observe(error.code, headers, environ), body
+
+    def observed(self, app: WSGIApplication) -> WSGIApplication:
+        """Return an application that answers as `app` does, and is observed as the server's own responses are."""
+
+        def observed_app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+            def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+                return start_response(status, self.observe(int(status[:3]), list(headers), environ), exc_info)
+
+            return app(environ, start)
+
+        return observed_app
 
     def observe(self, code: int, headers: Headers, environ: Environ) -> Headers:
         """Count and log a response; return its headers with those that every response has."""

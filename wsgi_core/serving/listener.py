@@ -63,6 +63,7 @@ class Listener:
         """Begin to accept."""
         self._socket.listen(_BACKLOG)
         self.accepting = True
+        self.poller.handle_first(self)
         self.poller.watch(self, READ)
 
     def fileno(self) -> int:
@@ -87,6 +88,10 @@ class Listener:
             return self.stopping
         self._closes_pending -= 1
         return True
+
+    def crowded(self) -> bool:
+        """Return whether more connections are open than there should be."""
+        return len(self.channels) > self.limit
 
     def forget(self, channel: Channel) -> None:
         """Take note that a connection is being closed."""
@@ -129,7 +134,7 @@ class Listener:
         """Close connections that hold up a stop: blocked ones, and idle ones on which no request has just been sent."""
         now = time.monotonic()
         for channel in self._idle_since(now - _IDLE_DURING_STOP):
-            channel.close_if_idle()
+            channel.close_if_silent()
         for channel in list(self.channels):
             if channel.unsent and channel.last_activity <= now - _BLOCKED_DURING_STOP:
                 channel.close()
@@ -156,7 +161,7 @@ class Listener:
         elif channel.request is not None:
             channel.check_reading(now)
         elif channel.idle and now - channel.last_activity >= self.site.settings.idle_timeout:
-            channel.close()
+            channel.close_if_silent()
 
     def _watch(self) -> None:
         """Accept only while there is room."""
@@ -214,10 +219,14 @@ class Listener:
         going = sum(channel.connected for channel in lingering)
         too_many = len(self.channels) - self.limit - going
         for channel in self._idle_since(now - _IDLE_ABOVE_LIMIT)[: max(0, too_many)]:
-            channel.close_if_idle()
+            channel.close_if_silent()
             too_many -= not channel.connected
         for channel in self._silent_since(now)[: max(0, too_many)]:
-            if channel.request is not None and not channel.unsent:
+            if channel.unsent:
+                channel.close()
+            elif channel.has_unread():
+                continue
+            elif channel.request is not None:
                 channel.reject(too_slow("other connections need this one's place"))
             else:
                 channel.close()

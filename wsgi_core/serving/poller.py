@@ -82,6 +82,7 @@ class Poller:
         self._watched: dict[int, Watched] = {}
         self._system = _Poll() if hasattr(select, "poll") else _Select()
         self._calls: deque[Callable[[], None]] = deque()
+        self._first: set[int] = set()
         self._last = -1
         self._thread = 0
         self._woken = self._closed = False
@@ -91,6 +92,10 @@ class Poller:
         self._outer, self._inner = (NonBlockingSocket(fileno=sock.detach()) for sock in (outer, inner))
         self._system.watch(self._inner.fileno(), READ)
 
+    def handle_first(self, watched: Watched) -> None:
+        """Handle a socket before all others: a health probe must not wait until many busy connections are read."""
+        self._first.add(watched.fileno())
+
     def watch(self, watched: Watched, wish: int) -> None:
         """Watch a socket for READ, WRITE, both, or neither: then only for a reset."""
         self._watched[watched.fileno()] = watched
@@ -98,6 +103,7 @@ class Poller:
 
     def forget(self, watched: Watched) -> None:
         """Watch a socket no longer. Its file descriptor must still be open."""
+        self._first.discard(watched.fileno())
         if self._watched.pop(watched.fileno(), None) is not None:
             with contextlib.suppress(KeyError):
                 self._system.forget(watched.fileno())
@@ -121,8 +127,8 @@ class Poller:
         self._make_calls()
         ready = self._system.wait(0.0 if self._calls else timeout)
         if len(ready) > _IN_A_TURN:
-            # First the sockets that were not reached the last time.
-            ready.sort(key=lambda one: (one[0] <= self._last, one[0]))
+            # First the listening sockets, then those that were not reached the last time.
+            ready.sort(key=lambda one: (one[0] not in self._first, one[0] <= self._last, one[0]))
             del ready[_IN_A_TURN:]
             self._last = ready[-1][0]
         for number, events in ready:

@@ -56,6 +56,9 @@ class ChannelOwner(Protocol):
     def should_close(self) -> bool:
         """Return whether a response that begins now is to be the last of its connection. Any thread may ask."""
 
+    def crowded(self) -> bool:
+        """Return whether more connections are open than there should be."""
+
     def forget(self, channel: Channel) -> None:
         """Take note that a connection is being closed."""
 

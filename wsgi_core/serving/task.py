@@ -100,7 +100,7 @@ class Task:
         if isinstance(error, ErrorResponse):
             self._guard(lambda: self._send_error(error))
         else:
-            self._run(error)
+            self._run(self.channel.site.early.observed(error))
 
     def expire(self) -> None:
         """Answer that the request has waited too long."""
@@ -197,7 +197,7 @@ class Task:
             environ["wsgi.input"] = BytesIO()
         else:
             environ["wsgi.input"] = request.get_body_stream()
-            environ["CONTENT_LENGTH"] = request.headers["CONTENT_LENGTH"]
+            environ["CONTENT_LENGTH"] = request.headers.get("CONTENT_LENGTH", "0")
         environ[RECEIVED] = request.received_at
         environ["waitress.client_disconnected"] = self.channel.is_disconnected
         result = app(environ, self.start_response)

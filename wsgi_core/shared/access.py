@@ -1,28 +1,116 @@
-"""Who may use the service: an API key for everything but health."""
+"""Who may use the service: the hosts it answers for, the API key, and pages of other origins.
+
+All of it is decided by the head of a request, so that the server can decide it before the body comes.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import Forbidden, SecurityError, Unauthorized, UnsupportedMediaType
 
-# What load balancers ask, who have no key.
+from .content_coding import check_coding
+from .settings import Settings
+
 HEALTH = frozenset({"/healthz", "/readyz", "/api/v1/health", "/v2/health/live", "/v2/health/ready"})
+"""What load balancers ask, which have no key."""
+
+MONITORING = HEALTH | {"/metrics"}
+"""What probes and Prometheus ask, which cannot choose the Host that they send."""
 
 WEBHOOKS = "/webhooks/"
 
+CONTROL = "/v2/repository/"
+"""Where the paths begin that change which models are served. `index` below it changes nothing."""
+
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
+"""The content types that a page of any origin may send without asking (Fetch standard: no preflight)."""
+
+_LABEL = re.compile(r"[a-z0-9_-]*[a-z_-][a-z0-9_-]*", re.ASCII)
+
+Check = Callable[[Mapping[str, Any]], None]
+
+
+def access_check(settings: Settings) -> Check:
+    """Return the function that raises an HTTPException for a request that these settings do not admit.
+
+    It needs nothing of the environ but the head of the request, and it does not block.
+    """
+    check_host = _host_check(settings) if settings.trusted_hosts else None
+    key = settings.api_key.get_secret_value().encode("utf-8") if settings.api_key else None
+    origins = frozenset(settings.cors_origins) - {"*"}
+
+    def check(environ: Mapping[str, Any]) -> None:
+        if check_host is not None:
+            check_host(environ)
+        if key is not None:
+            check_api_key(environ, key)
+        check_coding(environ)
+        if environ["REQUEST_METHOD"] == "POST":
+            check_origin(environ, origins)
+
+    return check
+
+
+def _host_check(settings: Settings) -> Check:
+    exempt = frozenset() if settings.check_monitoring_host else MONITORING
+    names = frozenset(name for name in settings.trusted_hosts if not name.startswith("."))
+    suffixes = tuple(name for name in settings.trusted_hosts if name.startswith("."))
+    local_names = settings.local_names
+
+    def check_host(environ: Mapping[str, Any]) -> None:
+        if environ.get("PATH_INFO", "") in exempt:
+            return
+        name = host_name(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
+        is_local = local_names and _LABEL.fullmatch(name)
+        if name not in names and not is_local and not f".{name}".endswith(suffixes):
+            raise SecurityError("The service does not answer for this host")
+
+    return check_host
+
+
+def host_name(host: str) -> str:
+    """Return the name in a Host header as settings have it: in lower case, without port, brackets and a last dot."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower().removesuffix(".")
+
+
+def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset()) -> None:
+    """Raise an error if a web page of another origin could have sent a request that changes which models are served.
+
+    Forbidden (403): Origin or Sec-Fetch-Site name another site, and `allowed` does not have its origin.
+    UnsupportedMediaType (415): the content type is one that a form can send, or a browser has sent none.
+    """
+    path = environ.get("PATH_INFO", "")
+    if environ["REQUEST_METHOD"] != "POST" or not path.startswith(CONTROL) or path == f"{CONTROL}index":
+        return
+    origin = environ.get("HTTP_ORIGIN")
+    is_foreign = _is_foreign(environ) or environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin")
+    if is_foreign and origin not in allowed:
+        raise Forbidden("Pages of other origins may not change which models are served")
+    mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    # Clients of the Open Inference Protocol send no type. A browser without a type is no form, but needs no preflight.
+    if mimetype in FORM_TYPES or (not mimetype and _is_browser(environ)):
+        raise UnsupportedMediaType("Content-Type must be application/json")
+
+
+def _is_browser(environ: Mapping[str, Any]) -> bool:
+    return any(name in environ for name in ("HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE", "HTTP_REFERER", "HTTP_COOKIE"))
+
 
 def check_api_key(environ: Mapping[str, Any], key: bytes) -> None:
-    """Raise Unauthorized (401) unless the request carries ``key``, asks for nothing but health, or is a webhook.
+    """Raise Unauthorized (401) unless the request carries ``key``, or its path or method needs none.
 
-    Compared in a time that does not depend on where the two differ. A preflight never carries a key (Fetch
-    standard), and its answer tells nothing about the data; a webhook proves by its signature whose it is.
-    Somebody with a browser is asked for it as a password (Basic, RFC 7617), under whatever name.
+    The time of the comparison does not depend on where the two differ. Health needs no key. A preflight never carries
+    one (Fetch standard), and its response tells nothing of the data. A webhook proves by its signature who sent it. A
+    browser asks its user for the key as a password (Basic, RFC 7617), under any name.
     """
     path = environ.get("PATH_INFO", "")
     if path in HEALTH or path.startswith(WEBHOOKS) or _is_preflight(environ):
@@ -42,7 +130,7 @@ def _is_preflight(environ: Mapping[str, Any]) -> bool:
 
 
 def _given(environ: Mapping[str, Any]) -> bytes:
-    """The key that came with a request; empty without one."""
+    """Return the key that came with a request; empty without one."""
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     given = environ.get("HTTP_X_API_KEY") or (token.strip() if scheme.lower() == "bearer" else "")
     if not given and scheme.lower() == "basic" and not _is_foreign(environ):
@@ -58,9 +146,9 @@ def _password(token: str) -> bytes:
 
 
 def _is_foreign(environ: Mapping[str, Any]) -> bool:
-    """Whether a page of another origin sends this, to which a browser adds the password by itself.
+    """Return whether a page of another origin sends this.
 
-    APPSEC: else any page that somebody visits could unload their models (CSRF).
+    APPSEC: a browser adds the password by itself, so without this any page could unload its visitors' models (CSRF).
     """
     origin = environ.get("HTTP_ORIGIN")
     return origin is not None and origin.partition("://")[2] != environ.get("HTTP_HOST")

@@ -1,13 +1,15 @@
-"""Rows in as lines of JSON, predictions out as they are made: of however many rows, one piece is in memory.
+"""Rows in as lines of JSON, predictions out as they are made: one piece of the body is in memory at a time.
 
-A request gets here with its body unread. A line that is wrong is answered by its number and what is wrong with it, and
-the lines after it as if nothing had been.
+A request gets here with its body unread. A wrong line gets its number and an error, and the lines after it are
+answered as usual, until `StreamLimits` end the stream.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 from werkzeug.exceptions import HTTPException, UnsupportedMediaType
@@ -26,6 +28,9 @@ PIECE = 16 << 10
 MAX_LINE = 64 << 10
 """Bytes in a line; more are read over and never kept."""
 
+MAX_FIELDS = 3
+"""Wrong fields of a line that its answer names; a wrong line must not cost more to answer than it cost to send."""
+
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """What proxies need to be told, so that they pass an answer on as it comes."""
 
@@ -39,33 +44,72 @@ def check_type(mimetype: str) -> None:
         raise UnsupportedMediaType(f"Send one JSON object a line, as {LINES}")
 
 
-def stream_predictions(model: Model, body: IO[bytes], mimetype: str = LINES) -> Iterator[bytes]:
-    """The answer to a body in pieces, as `LINES` or, with a last event that counts, as `EVENTS`.
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """What ends a stream with an error in its last line: wrong lines, seconds in all, seconds of CPU time."""
 
-    A line each: `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or
-    `{"line": 2, "error": "...", "fields": [...]}` with the fields that are wrong. Empty lines are counted and left out.
-    Raises `InvalidInput` at once for a model without a card, which takes no rows.
+    errors: int = 1000
+    seconds: float = 600
+    cpu_seconds: float = 60
+
+
+class StreamEnded(HTTPException):
+    """A limit of the stream is reached. The status line was sent long ago, so the error is a line."""
+
+
+def stream_predictions(
+    model: Model, body: IO[bytes], mimetype: str = LINES, limits: StreamLimits = StreamLimits()
+) -> Iterator[bytes]:
+    """Return the response to a body in pieces, as `LINES` or, with a last event that counts, as `EVENTS`.
+
+    Each line is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or
+    `{"line": 2, "error": "...", "fields": [...]}` with the first fields that are wrong. Empty lines are counted and
+    left out. Raises `InvalidInput` at once for a model without a card, which takes no rows.
     """
     if model.card is None:
         raise InvalidInput(f"{model.id} has no card that says which features it takes")
-    return _answer_body(model, body, mimetype)
+    return _answer_body(model, body, mimetype, limits)
 
 
-def _answer_body(model: Model, body: IO[bytes], mimetype: str) -> Iterator[bytes]:
+def _answer_body(model: Model, body: IO[bytes], mimetype: str, limits: StreamLimits) -> Iterator[bytes]:
     encode = _as_event if mimetype == EVENTS else _as_line
     number = predicted = wrong = 0
+    cpu, until = 0.0, time.monotonic() + limits.seconds
     try:
         for lines in read_lines(body):
-            answers = answer_lines(model, lines, number + 1)
-            number += len(lines)
+            begin = time.thread_time()
+            answers = _until_too_many(answer_lines(model, lines, number + 1), limits.errors - wrong)
             errors = sum("error" in answer for answer in answers)
             predicted, wrong = predicted + len(answers) - errors, wrong + errors
-            yield b"".join(map(encode, answers))
-    except HTTPException as error:  # over the limit, or the client has gone: the status line was sent long ago
+            piece = b"".join(map(encode, answers))
+            cpu += time.thread_time() - begin
+            yield piece
+            number = answers[-1]["line"] if wrong >= limits.errors else number + len(lines)
+            _check(limits, wrong, cpu, until)
+    except HTTPException as error:  # a limit, or the client has gone: the status line was sent long ago
         wrong += 1
         yield encode({"line": number + 1, "error": error.description})
     if mimetype == EVENTS:
         yield _event("end", number, {"lines": number, "predictions": predicted, "errors": wrong})
+
+
+def _until_too_many(answers: list[Answer], errors_left: int) -> list[Answer]:
+    """Return the answers up to the error with which the limit of errors is reached."""
+    for place, answer in enumerate(answers):
+        errors_left -= "error" in answer
+        if errors_left <= 0:
+            return answers[: place + 1]
+    return answers
+
+
+def _check(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
+    """Raise StreamEnded if a limit is reached."""
+    if wrong >= limits.errors:
+        raise StreamEnded(f"the stream ends here: {wrong} lines are wrong")
+    if time.monotonic() >= until:
+        raise StreamEnded(f"the stream ends here: it has taken {limits.seconds:g} seconds")
+    if cpu >= limits.cpu_seconds:
+        raise StreamEnded(f"the stream ends here: it has taken {limits.cpu_seconds:g} seconds of CPU time")
 
 
 def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
@@ -111,7 +155,7 @@ def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
             try:
                 checked[number] = model.read_row(row)
             except InvalidFeatures as error:
-                wrong[number] = {"error": error.message, "fields": error.fields}
+                wrong[number] = {"error": error.message, "fields": error.fields[:MAX_FIELDS]}
         return wrong | _run(model, checked)
 
 

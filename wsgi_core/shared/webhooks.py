@@ -72,9 +72,9 @@ def sign(secret: bytes, body: bytes) -> str:
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
-def is_signed(headers: Mapping[str, str]) -> bool:
-    """Return whether a request carries a signature at all, be it right or wrong."""
-    return any(name in headers for name in (SIGNATURE, STRIPE, STANDARD))
+def is_signed(environ: Mapping[str, Any]) -> bool:
+    """Return whether a request carries a signature at all, right or wrong."""
+    return any(f"HTTP_{name.upper().replace('-', '_')}" in environ for name in (SIGNATURE, STRIPE, STANDARD))
 
 
 def unsigned() -> Unauthorized:

@@ -17,10 +17,10 @@ events. Events are equal by kind, name and detail; file, line, time and notes ar
 
 What counts as an event, where the two frameworks go different ways to the same end:
 
-- *signal sent* counts when somebody receives the signal. Flask calls ``send`` in any case, the core only then;
-  nobody can see the difference. Ask for ``signals=True`` to have every signal of the lifecycle received.
-- *session opened* is when the session is there for whoever asks: at the request context's first push. Where the
-  core puts the opening off (no cookie came, nobody asked yet), a note says so.
+- *signal sent* counts if the signal has a receiver. Flask calls ``send`` in any case, the core only with a receiver;
+  an application cannot see the difference. With ``signals=True`` every signal of the lifecycle has a receiver.
+- *session opened* is when the session can be used: at the request context's first push. If the core defers the
+  opening (no cookie came, and the session has not been used yet), a note says so.
 - *session saved* counts when saving changed the response's headers, or when the app's own class saves. Flask
   calls the method for untouched sessions too, where it does nothing.
 - *request context pushed* stands after the application context's events, when the request context becomes

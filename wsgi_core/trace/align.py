@@ -39,9 +39,9 @@ class Row:
 
 
 def compare(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
-    """The rows of two traces, in order. They are equal if every row is.
+    """Return the rows of two traces, in order. The traces are equal if every row is.
 
-    Where the two differ, events of one kind still share a row; others have rows of their own.
+    Where the traces differ, events of one kind still share a row; other events have rows of their own.
     """
     rows: list[Row] = []
     for same, a, b in _blocks(left, right, lambda event: event.key):
@@ -56,7 +56,7 @@ def compare(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
 def _blocks(
     left: Sequence[Event], right: Sequence[Event], key: Callable[[Event], object]
 ) -> Iterator[tuple[bool, Sequence[Event], Sequence[Event]]]:
-    """Consecutive parts of both sides, and whether they have the same keys."""
+    """Yield consecutive parts of both sides, and whether the parts have the same keys."""
     matcher = SequenceMatcher(None, [key(e) for e in left], [key(e) for e in right], autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
         yield tag == "equal", left[i:j], right[k:m]

@@ -1,4 +1,4 @@
-"""The answers of two traces: status, headers and body. What the events say of them is only names and lengths."""
+"""Compare the answers of two traces: status, headers and body. Events have only the names and the lengths of these."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _EXCERPT = 40
 
 
 def compare_answers(left: Trace, right: Trace) -> list[Row]:
-    """One row for each part of the answers that is different; none if they are equal.
+    """Return one row for each part of the answers that is different; none if they are equal.
 
-    Beside the headers of the moment (Date, the request's id and times), a cookie's signature doesn't count,
-    nor by how little it expires later.
+    Headers that differ from request to request (Date, the request's id, times) and a cookie's signature do not
+    count; two expiry times that are close to each other are equal.
     """
     rows = []
     if left.status != right.status:
@@ -41,7 +41,7 @@ def _row(name: str, left: str | None, right: str | None) -> Row:
 
 
 def _by_name(trace: Trace) -> dict[str, list[str]]:
-    """A header's values, in order; names in lower case."""
+    """Return each header's values, in order; names are in lower case."""
     values: dict[str, list[str]] = {}
     for name, value in trace.headers:
         values.setdefault(name.lower(), []).append(value)
@@ -69,7 +69,7 @@ def _same_cookie(a: str, b: str) -> bool:
 
 
 def _cookie(text: str) -> tuple[str, float]:
-    """A cookie without what changes by the second, and when it expires: seconds since 1970, 0 for never."""
+    """Return a cookie without its signature, and when it expires: seconds since 1970, 0 for never."""
     found = _EXPIRY.search(text)
     rest = _SIGNATURE.sub(".signed", text, count=1)
     try:

@@ -21,13 +21,16 @@ from .align import compare
 from .answer import compare_answers
 from .drive import build_environ, recording, trace
 from .events import Trace
+from .formatting import printable
 from .page import render_page
-from .phases import Plan
+from .phases import WatchList
 from .terminal import alone, render, terminal_width
+from .times import set_median_times
 
 CORE_APP = "wsgi_core.service:create_app"
 FLASK_APP = "flask_equiv.service:create_app"
 _USUAL_NAMES = ("app", "application", "create_app", "make_app")
+_TIMED_RUNS = 50
 _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
 
 
@@ -36,16 +39,19 @@ class TraceError(click.ClickException):
 
     exit_code = 2
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
 
 def _load(spec: str) -> t.Any:
-    """The app that ``module:factory`` makes, or that ``module:app`` is; TraceError if there is none.
+    """Return the app that ``module:factory`` makes, or that ``module:app`` is; TraceError if there is none.
 
     As for ``--app`` elsewhere, the module may be a file, and a usual name may be left out.
     """
     module_name, name, *_ = *re.split(r":(?![\\/])", spec, maxsplit=1), ""
     try:
         app = _find(importlib.import_module(prepare_import(module_name)), name)
-        Plan(app)
+        WatchList(app)
     except ModuleNotFoundError as e:
         hint = f" Install it with: {install_command('flask')}" if e.name == "flask" else ""
         raise TraceError(f"{spec}: {e}.{hint}{_raised_at(e)}") from e
@@ -71,14 +77,14 @@ def _usual_name(module: ModuleType) -> str:
 
 
 def _raised_at(error: Exception) -> str:
-    """Where, in whose code it ever was; empty if it was raised here, about that code."""
+    """Return file and line where the error was raised; empty if this file raised it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     last = frames[-1]
     return "" if Path(last.filename).parent == Path(__file__).parent else f" ({last.filename}:{last.lineno})"
 
 
 def _label(app: t.Any) -> str:
-    package = Plan(app).package
+    package = WatchList(app).package
     try:
         return f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
@@ -130,6 +136,7 @@ def _run(app: t.Any, label: str, request: dict[str, t.Any], warm_up: int, **opti
     "--warm-up", type=click.IntRange(0), default=3, show_default=True, metavar="N",
     help="Send the request N times before, so that both have filled their caches.",
 )  # fmt: skip
+@click.option("--times", is_flag=True, help="Show how long each event took: the median of 50 runs.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page to step through.")
 @click.pass_context
 def trace_command(
@@ -142,6 +149,7 @@ def trace_command(
     flask_spec: str | None,
     signals: bool,
     warm_up: int,
+    times: bool,
     html: Path | None,
 ) -> None:
     """Send one request through two apps, Flask's and wsgi_core's, and show side by side what happens in them.
@@ -163,21 +171,23 @@ def trace_command(
         labels = [spec for spec, _ in apps]
     options = {"signals": signals, "snapshots": html is not None}
     traces = [_run(app, label, request, warm_up, **options) for (_, app), label in zip(apps, labels, strict=True)]
-    all_equal = _show(traces, html)
-    if not warm_up:
-        click.echo("first request, cold: the times contain what is done once")
+    if times:
+        for (_, app), seen in zip(apps, traces, strict=True):
+            set_median_times(seen, [_run(app, seen.label, request, 0, signals=signals) for _ in range(_TIMED_RUNS)])
+    all_equal = _show(traces, html, times)
     if not all_equal:
         ctx.exit(1)
 
 
-def _show(traces: list[Trace], html: Path | None) -> bool:
-    """Print and write it; whether all is equal."""
+def _show(traces: list[Trace], html: Path | None, times: bool) -> bool:
+    """Print the comparison and write the page. Return whether all is equal."""
     left, right = traces[0], traces[1] if len(traces) > 1 else None
     rows = alone(left.events) if right is None else [*compare(left.events, right.events), *compare_answers(left, right)]
-    click.echo(render(rows, left, right, terminal_width()))
+    click.echo(render(rows, left, right, terminal_width(), times))
     if html is not None:
         try:
-            html.write_text(render_page(rows, left, right), encoding="utf-8", errors="backslashreplace")
+            html.write_text(render_page(rows, left, right, times=times), encoding="utf-8", errors="backslashreplace")
         except OSError as e:
             raise TraceError(f"{html}: {e.strerror}") from e
+        click.echo(f"Wrote {printable(str(html.resolve()))}: open it in a browser.")
     return all(row.equal for row in rows)

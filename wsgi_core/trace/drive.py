@@ -1,4 +1,4 @@
-"""Sending the request: a server's part, with the events that only a server sees."""
+"""Send the request as a server does, and record the events that only a server sees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from werkzeug.test import Client, EnvironBuilder
 
 from .events import Event, Trace
 from .observer import Observer
-from .phases import Plan, listen
+from .phases import WatchList, listen
 from .recorder import Recorder
 
 if t.TYPE_CHECKING:
@@ -75,7 +75,7 @@ class TracedBody:
         return chunk
 
     def close(self) -> None:
-        """PEP 3333: the server calls this in any case."""
+        """Close the body: PEP 3333 says that the server calls this in any case."""
         with self._recorder.span("close", ""):
             if hasattr(self._body, "close"):
                 self._body.close()
@@ -95,10 +95,14 @@ class Recording:
         return self._recorder.events
 
     def client(self, **kwargs: t.Any) -> Client:
-        """The app's own test client, its requests recorded."""
+        """Return the app's own test client; its requests are recorded."""
         client: Client = self._app.test_client(**kwargs)
         client.application = self.wsgi
         return client
+
+    def environ(self, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
+        """Return the environ of a request to this app; the arguments are those of `build_environ`."""
+        return build_environ(self._app, *args, **kwargs)
 
     def send(self, environ: WSGIEnvironment, close_after: int | None = None) -> Trace:
         """Send one request as a server would, and take ``close_after`` chunks of the body, or all.
@@ -144,9 +148,9 @@ def recording(app: t.Any, signals: bool = False, snapshots: bool = False) -> Ite
     With ``snapshots``, each event says what held then; the time that this takes is left out of the events'.
     Raises TypeError for an app that is neither Flask's nor the core's.
     """
-    plan = Plan(app)
-    recorder = Recorder(plan, Observer(app, plan) if snapshots else None)
-    listened = plan.signals if signals else []
+    watch_list = WatchList(app)
+    recorder = Recorder(watch_list, Observer(app, watch_list) if snapshots else None)
+    listened = watch_list.signals if signals else []
     for signal in listened:
         signal.connect(listen)
     recorder.start()
@@ -182,7 +186,7 @@ def trace(
 
 
 def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
-    """The environ of a request for ``app``: under its own host and root unless the arguments say otherwise."""
+    """Return the environ of a request to ``app``, under the app's host and root unless the arguments name others."""
     if args and isinstance(args[0], dict):
         return t.cast("WSGIEnvironment", args[0])
     if args and isinstance(args[0], EnvironBuilder):

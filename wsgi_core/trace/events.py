@@ -48,7 +48,7 @@ HookName = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class SourceLocation:
     """A line of a function, where one call stands: as ``filename`` is for Python, ``file`` is for people."""
 
     filename: str
@@ -63,11 +63,11 @@ class Spot:
 class Snapshot:
     """The state at one event. Values are texts, ready to be shown; None where there is no such object.
 
-    spots: the calls that lead to the event, the outermost first. hooks: kind and name of all that the request
+    locations: the calls that lead to the event, the outermost first. hooks: kind and name of all that the request
     will pass or has passed, as far as it is known yet, in their order.
     """
 
-    spots: tuple[Spot, ...] = ()
+    locations: tuple[SourceLocation, ...] = ()
     contexts: Values = field(default_factory=dict)
     request: Values | None = None
     session: Values | None = None
@@ -106,12 +106,12 @@ class Event:
         return GROUPS[self.kind]
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """File and line of the function behind the event; empty for what the caller itself did."""
         return f"{self.file}:{self.line}" if self.file else ""
 
     def add_detail(self, detail: str) -> None:
-        """Say more about it."""
+        """Add to the detail."""
         self.detail = f"{self.detail}; {detail}" if self.detail else detail
 
     def __str__(self) -> str:
@@ -132,7 +132,7 @@ class Trace:
 
     @property
     def duration_us(self) -> float:
-        """From the first event's start to the last one's end, the watching itself included."""
+        """Microseconds from the first event's start to the last event's end, the tracer's time included."""
         return max((event.start_us + event.duration_us for event in self.events), default=0.0)
 
     def __str__(self) -> str:

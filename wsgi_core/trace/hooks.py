@@ -43,7 +43,7 @@ _HANDLING = ("handle_user_exception", "handle_http_exception", "handle_exception
 
 
 def find_hooks(app: t.Any) -> Iterator[Hook]:
-    """All that is registered with an app, its blueprints' included."""
+    """Yield all functions that are registered with an app and with its blueprints."""
     for table, (kind, phases) in _TABLES.items():
         yield from _find_scoped(kind, phases, getattr(app, table))
     for function in app.teardown_appcontext_funcs:
@@ -67,7 +67,7 @@ def _find_scoped(kind: str, phases: tuple[str, ...], table: Mapping[str | None, 
 
 
 def unwrapped(function: t.Any) -> t.Any:
-    """The function that runs when this callable is called: through asgiref, partials and bound methods."""
+    """Return the function that a call of this callable runs: asgiref, partials and bound methods are unwrapped."""
     for attribute in ("awaitable", "func", "__func__"):
         inner = getattr(function, attribute, None)
         if callable(inner):
@@ -76,7 +76,7 @@ def unwrapped(function: t.Any) -> t.Any:
 
 
 def function_code(function: t.Any) -> CodeType | None:
-    """The code object that a call of ``function`` runs; None for what isn't written in Python."""
+    """Return the code object that a call of ``function`` runs; None if it is not written in Python."""
     function = unwrapped(function)
     code = getattr(function, "__code__", None)
     if code is None and not isinstance(function, type):
@@ -85,7 +85,7 @@ def function_code(function: t.Any) -> CodeType | None:
 
 
 def function_name(function: t.Any) -> str:
-    """The name that a function goes by."""
+    """Return the name of a function; of an object without a name, its class."""
     for candidate in (function, unwrapped(function)):
         name = getattr(candidate, "__name__", None)
         if isinstance(name, str):
@@ -94,12 +94,12 @@ def function_name(function: t.Any) -> str:
 
 
 def is_generator_function(code: CodeType) -> bool:
-    """Whether calling it only makes a generator."""
+    """Return whether a call of this code only makes a generator."""
     return bool(code.co_flags & _GENERATOR)
 
 
 def runs_function(frame: FrameType, function: t.Any) -> bool:
-    """Whether a frame may be a call of ``function``, and not of another one made by the same ``def``."""
+    """Return whether a frame may be a call of ``function``, and not of another function that the same ``def`` made."""
     known = frame.f_locals
     owner = getattr(function, "__self__", None)
     inner = unwrapped(function)
@@ -112,7 +112,7 @@ def runs_function(frame: FrameType, function: t.Any) -> bool:
 
 
 def has_defaults(frame: FrameType, function: t.Any) -> bool:
-    """Whether the last positional arguments of the call are the defaults of ``function``."""
+    """Return whether the last positional arguments of the call are the defaults of ``function``."""
     defaults = getattr(unwrapped(function), "__defaults__", None) or ()
     code, known = frame.f_code, frame.f_locals
     names = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
@@ -127,7 +127,7 @@ def _content(cell: t.Any) -> t.Any:
 
 
 def first_exception(frame: FrameType) -> BaseException | None:
-    """The exception among the positional arguments of a call, as error handlers and teardowns get it."""
+    """Return the exception among the positional arguments of a call: error handlers and teardown functions get one."""
     code, known = frame.f_code, frame.f_locals
     named, behind = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
     values = [known.get(name) for name in code.co_varnames[:named]]
@@ -137,10 +137,10 @@ def first_exception(frame: FrameType) -> BaseException | None:
 
 
 def choose(hooks: Sequence[Hook], frame: FrameType, caller: FrameType | None, endpoint: str | None) -> Hook:
-    """The hook among ``hooks``, which all have its code, that this frame runs.
+    """Return the hook that this frame runs, among ``hooks``, which all have the frame's code.
 
-    ``caller`` is the frame of the phase: its loop variable holds the function. Never whose turn it should be:
-    a wrong order must show. What can't be told apart is named as such.
+    ``caller`` is the frame of the phase: its loop variable holds the function. The order in which the hooks should
+    run does not count, because a wrong order must show. Hooks that look alike are named together.
     """
     held = {id(value) for outer in (frame.f_back, caller) if outer is not None for value in outer.f_locals.values()}
     for fits in (

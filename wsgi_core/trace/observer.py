@@ -1,7 +1,6 @@
-"""What holds at the moment of an event: the lines that run, the contexts and what is in them, the response so far.
+"""Take the state at an event: the lines that run, the contexts with their contents, the response so far.
 
-All of it is read from where it lies, out of ``__dict__``: an attribute that would begin some work when it is
-asked for is not asked for.
+All values are read out of ``__dict__``, because a property may begin some work when it is read.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from weakref import ref
 
 from werkzeug.sansio.response import Response
 
-from .events import HookName, Snapshot, Spot, Values
+from .events import HookName, Snapshot, SourceLocation, Values
+from .formatting import format_attributes, format_body, format_header, format_value
 from .hooks import function_code, function_name
-from .phases import Plan
-from .places import short_path
-from .shown import attributes_shown, body_shown, header_shown, shown
+from .phases import WatchList
+from .source_paths import short_path
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 _DEEPEST_CALLS = 12
@@ -34,13 +33,13 @@ _SILENT = ("environ", "shallow", "json_module")
 class Observer:
     """Looks at one app's contexts and at the response that is being made."""
 
-    def __init__(self, app: t.Any, plan: Plan) -> None:
+    def __init__(self, app: t.Any, watch_list: WatchList) -> None:
         self._app = app
-        self._plan = plan
+        self._watch_list = watch_list
         self.begin()
 
     def begin(self) -> None:
-        """A new request: there is no response, and no hook is known."""
+        """Begin a new request: there is no response, and no hook is known."""
         self._hooks: tuple[HookName, ...] = ()
         self._response: ref[Response] | None = None
         self._head: tuple[str, list[tuple[str, str]]] | None = None
@@ -49,29 +48,29 @@ class Observer:
         self._is_at_entry = True
 
     def see(self, value: t.Any) -> None:
-        """Something was returned or passed on: the response, perhaps. It is not kept alive."""
+        """Note the response if this value, which was returned or passed on, is one. It is not kept alive."""
         # Not isinstance, which asks a proxy for what it stands for.
         if issubclass(type(value), Response):
             self._response = ref(value)
 
     def start(self, status: str, headers: list[tuple[str, str]]) -> None:
-        """The response has been announced to the server."""
+        """Note status and headers, which the server has got."""
         self._head = status, list(headers)
 
     def send(self, chunk: bytes) -> None:
-        """The server took this from the body."""
+        """Note a part of the body, which the server has got."""
         self._length += len(chunk)
         self._body = (self._body + chunk)[:_LONGEST_BODY]
 
-    def look(self, frame: FrameType | None) -> Snapshot:
-        """What holds now; ``frame`` is that of the event's function."""
-        apps, requests = (list(_stack(var)) for var in self._plan.variables)
+    def take_snapshot(self, frame: FrameType | None) -> Snapshot:
+        """Return the state of this moment; ``frame`` is that of the event's function."""
+        apps, requests = (list(_stack(var)) for var in self._watch_list.variables)
         ctx = _attributes(requests[0]) if requests else None
         request = _attributes(ctx.get("request")) if ctx else None
         if ctx is not None and request is not None:
             self._hooks = tuple(self._planned(ctx, request))
         snapshot = Snapshot(
-            tuple(self._entry() if self._is_at_entry else self._spots(frame)),
+            tuple(self._entry() if self._is_at_entry else self._locations(frame)),
             {"request context": _names(requests, _request_name), "app context": _names(apps, self._app_name)},
             None if request is None else _request_shown(request),
             None if ctx is None else _session_shown(ctx),
@@ -89,26 +88,26 @@ class Observer:
 
     # The code
 
-    def _entry(self) -> list[Spot]:
-        """The function that a server is about to call."""
+    def _entry(self) -> list[SourceLocation]:
+        """Return the function that a server is about to call."""
         code = function_code(self._app.wsgi_app)
-        return [] if code is None else [_spot(code, code.co_firstlineno)]
+        return [] if code is None else [_location(code, code.co_firstlineno)]
 
-    def _spots(self, frame: FrameType | None) -> list[Spot]:
-        found: list[Spot] = []
+    def _locations(self, frame: FrameType | None) -> list[SourceLocation]:
+        found: list[SourceLocation] = []
         while frame is not None and len(found) < _DEEPEST_CALLS:
             code = frame.f_code
             if os.path.dirname(code.co_filename) == _OWN_FOLDER:
                 break
             if self._is_told(code):
-                found.append(_spot(code, frame.f_lineno))
+                found.append(_location(code, frame.f_lineno))
             frame = frame.f_back
         return found[::-1]
 
     def _is_told(self, code: CodeType) -> bool:
-        """Whether a call is one of the framework's or the app's, and not of what lies between."""
+        """Return whether a call is one of the framework's or the app's, and not of a library between them."""
         package = short_path(code.co_filename).partition("/")[0]
-        return package in (self._plan.package, "werkzeug") or id(code) in self._plan.codes
+        return package in (self._watch_list.package, "werkzeug") or id(code) in self._watch_list.codes
 
     # The hooks
 
@@ -137,7 +136,7 @@ class Observer:
     def _response_shown(self) -> Values | None:
         if self._head is not None:
             status, headers = self._head
-            return {"": "sent", **_head_shown(status, headers), "body": body_shown(self._body, self._length)}
+            return {"": "sent", **_head_shown(status, headers), "body": format_body(self._body, self._length)}
         response = self._response and self._response()
         if not response:
             return None
@@ -152,24 +151,24 @@ def _head_shown(status: str, headers: list[tuple[str, str]]) -> Values:
     for name, value in headers:
         seen[name] += 1
         key = name if seen[name] == 1 else f"{name} ({seen[name]})"
-        values[key] = header_shown(name, value)
+        values[key] = format_header(name, value)
     return values
 
 
 def _body_of(response: dict[str, t.Any]) -> str:
-    """A body that lies there ready; one that is still to be generated is left alone."""
+    """Return a body that is ready as text; a body that is still to be generated is not touched."""
     body = response.get("response")
     if type(body) is not list or not all(type(chunk) is bytes for chunk in body):
         return "still to be generated" if body is not None else ""
     whole = b"".join(body)
-    return body_shown(whole, len(whole))
+    return format_body(whole, len(whole))
 
 
 # The contexts
 
 
 def _attributes(value: t.Any) -> dict[str, t.Any]:
-    """An object's own attributes, and nothing that a property would have to find out."""
+    """Return an object's own attributes, without calling any property."""
     try:
         known: dict[str, t.Any] = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -178,7 +177,7 @@ def _attributes(value: t.Any) -> dict[str, t.Any]:
 
 
 def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
-    """The current context, and those below it: each remembers what it has covered."""
+    """Yield the current context and the contexts below it: each has a token of the one that it covers."""
     ctx, visits = var.get(None), Counter[int]()
     while ctx is not None and visits.total() < _MOST_CONTEXTS:
         yield ctx
@@ -201,12 +200,12 @@ def _request_name(ctx: dict[str, t.Any]) -> str:
 
 
 def _literal(text: str) -> str:
-    """The text, as it stands between quotes."""
-    return shown(text)[1:-1]
+    """Return the text as it stands between quotes."""
+    return format_value(text)[1:-1]
 
 
 def _request_shown(request: dict[str, t.Any]) -> Values:
-    values = attributes_shown((name, value) for name, value in request.items() if name not in _SILENT)
+    values = format_attributes((name, value) for name, value in request.items() if name not in _SILENT)
     return {**values, "environ": f"{len(request.get('environ', ()))} entries"}
 
 
@@ -215,16 +214,16 @@ def _session_shown(ctx: dict[str, t.Any]) -> Values:
     if session is None:
         return {"": "not opened"}
     if not issubclass(type(session), dict):
-        return {"": shown(session)}
-    return attributes_shown((str(key), value) for key, value in dict.items(session)) or {"": "empty"}
+        return {"": format_value(session)}
+    return format_attributes((str(key), value) for key, value in dict.items(session)) or {"": "empty"}
 
 
 def _g_shown(ctx: dict[str, t.Any]) -> Values:
-    return attributes_shown(_attributes(ctx.get("g")).items()) or {"": "empty"}
+    return format_attributes(_attributes(ctx.get("g")).items()) or {"": "empty"}
 
 
 def _blueprints(endpoint: str | None) -> list[str]:
-    """The names of the endpoint's blueprint and of those around it, the innermost first."""
+    """Return the names of the endpoint's blueprint and of the blueprints around it, the innermost first."""
     parts = (endpoint or "").split(".")[:-1]
     return [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
 
@@ -232,9 +231,9 @@ def _blueprints(endpoint: str | None) -> list[str]:
 # Places
 
 
-def _spot(code: CodeType, line: int | None) -> Spot:
+def _location(code: CodeType, line: int | None) -> SourceLocation:
     first = code.co_firstlineno
-    return Spot(
+    return SourceLocation(
         code.co_filename, short_path(code.co_filename), code.co_qualname, first, _last_line(code), line or first
     )
 

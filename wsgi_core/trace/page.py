@@ -14,9 +14,10 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from .align import Row
-from .coming import Coming, hooks_at
-from .events import GROUPS, Event, Snapshot, Spot, Trace, Values
-from .shown import NOT_SHOWN, is_secret, without_secrets
+from .events import GROUPS, Event, Snapshot, SourceLocation, Trace, Values
+from .explanations import EXPLANATIONS
+from .formatting import REDACTED, is_secret, redact
+from .hook_status import HookStatus, hooks_at
 from .sources import Sources
 from .terminal import verdict
 
@@ -25,11 +26,21 @@ _TITLES = {"contexts": "context stack"}
 _NO_SNAPSHOT = Snapshot()
 
 
-def render_page(rows: Sequence[Row], left: Trace, right: Trace | None, title: str = "", lead: str = "") -> str:
-    """The page's text, of traces with snapshots or without.
+def render_page(
+    rows: Sequence[Row],
+    left: Trace,
+    right: Trace | None,
+    title: str = "",
+    lead: str = "",
+    *,
+    site: str = "",
+    times: bool = False,
+) -> str:
+    """Return the page's text, of traces with snapshots or without.
 
     ``right`` is None for a trace that stands alone. ``title`` is the request's line if it is empty; ``lead`` is a
-    sentence below it.
+    sentence below it. ``site``: the address of the project's pages, with a slash at its end, if the page may link to
+    them. ``times``: show how long each event took.
     """
     sides = [left] if right is None else [left, right]
     environment = Environment(
@@ -48,6 +59,8 @@ def render_page(rows: Sequence[Row], left: Trace, right: Trace | None, title: st
         groups=list(dict.fromkeys(GROUPS.values())),
         scale=_scale(sides),
         sources=sources,
+        site=site,
+        times=times,
         script=Markup(script),
         script_hash=b64encode(sha256(f"\n{script}\n".encode()).digest()).decode(),
     )
@@ -58,7 +71,7 @@ def _begin(trace: Trace) -> float:
 
 
 def _length(trace: Trace) -> float:
-    """Microseconds from the first event's start to the last one's end."""
+    """Return the microseconds from the first event's start to the last event's end."""
     return trace.duration_us - _begin(trace)
 
 
@@ -68,7 +81,7 @@ def _scale(sides: Sequence[Trace]) -> float:
 
 def _steps(rows: Sequence[Row], sides: Sequence[Trace], sources: Sources) -> list[dict[str, object]]:
     seen = [_NO_SNAPSHOT] * len(sides)
-    hooks: list[list[Coming]] = [[] for _ in sides]
+    hooks: list[list[HookStatus]] = [[] for _ in sides]
     steps: list[dict[str, object]] = []
     places = [{id(event): i for i, event in enumerate(side.events)} for side in sides]
     before: dict[str, list[dict[str, object]]] = {}
@@ -90,6 +103,7 @@ def _step(row: Row, sides: list[dict[str, object]]) -> dict[str, object]:
     return {
         "event": row.event,
         "detail": _detail(row.event),
+        "explanation": EXPLANATIONS[row.event.kind],
         "equal": row.equal,
         "mark": row.mark.strip(),
         "sides": sides,
@@ -99,17 +113,17 @@ def _step(row: Row, sides: list[dict[str, object]]) -> dict[str, object]:
 def _detail(event: Event) -> str:
     if event.kind != "answer":
         return event.detail
-    return NOT_SHOWN if is_secret(event.name) else without_secrets(event.detail)
+    return REDACTED if is_secret(event.name) else redact(event.detail)
 
 
 # The sides
 
 
 def _side(event: Event | None, trace: Trace, sources: Sources, scale: float) -> dict[str, object]:
-    """Where a bar begins and how long it is, in percent of the longer side, and the code."""
+    """Return one side of a step: its code, and its bar's begin and length in percent of the longer side."""
     if event is None:
         return {"label": trace.label, "event": None}
-    spots = event.snapshot.spots if event.snapshot is not None else ()
+    locations = event.snapshot.locations if event.snapshot is not None else ()
     at = event.start_us - _begin(trace)
     return {
         "label": trace.label,
@@ -118,19 +132,19 @@ def _side(event: Event | None, trace: Trace, sources: Sources, scale: float) -> 
         "at": at,
         "begin": 100 * at / scale,
         "length": 100 * event.duration_us / scale,
-        "calls": [_call(spot, sources) for spot in spots],
+        "calls": [_call(location, sources) for location in locations],
     }
 
 
-def _call(spot: Spot, sources: Sources) -> dict[str, object]:
-    return {"source": sources.add(spot), "spot": spot, "name": spot.name.rpartition("<locals>.")[2]}
+def _call(location: SourceLocation, sources: Sources) -> dict[str, object]:
+    return {"source": sources.add(location), "location": location, "name": location.name.rpartition("<locals>.")[2]}
 
 
 # The state
 
 
 def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]]) -> list[dict[str, object]]:
-    """A line for each value that a side has: what it is on each, and whether that is new."""
+    """Return a line for each value: what it is on each side, and whether that is new."""
     sides: list[Values] = [getattr(snapshot, name) or {} for snapshot in seen]
     known = {line["name"]: line["values"] for line in before}
     lines = []
@@ -144,7 +158,7 @@ def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]
 
 
 def _in_order(sides: Iterable[Values]) -> list[str]:
-    """All names, what all sides have first; a body is the last thing of a response."""
+    """Return all names: first the names that all sides have, and a response's body at the end."""
     sides = list(sides)
     names = list(dict.fromkeys(name for side in sides for name in side))
     return sorted(names, key=lambda name: (name == "body", not all(name in side for side in sides)))
@@ -156,15 +170,15 @@ def _titled(sections: dict[str, list[dict[str, object]]], seen: Sequence[Snapsho
     return [{"name": name, "title": _TITLES.get(name, name), "lines": lines} for name, lines in sections.items()]
 
 
-def _hooks(hooks: Sequence[list[Coming]], sides: Sequence[Trace]) -> list[dict[str, object]]:
-    """The hooks by kind; once if they are the same on both sides."""
+def _hooks(hooks: Sequence[list[HookStatus]], sides: Sequence[Trace]) -> list[dict[str, object]]:
+    """Return the hooks by kind, once if they are the same on both sides."""
     are_same = all(a == b for a, b in pairwise(hooks))
     labelled = [("", hooks[0])] if are_same else [(s.label, h) for s, h in zip(sides, hooks, strict=True)]
     return [{"label": label, "kinds": _by_kind(some)} for label, some in labelled if some]
 
 
-def _by_kind(hooks: Sequence[Coming]) -> dict[str, list[Coming]]:
-    kinds: dict[str, list[Coming]] = {}
+def _by_kind(hooks: Sequence[HookStatus]) -> dict[str, list[HookStatus]]:
+    kinds: dict[str, list[HookStatus]] = {}
     for hook in hooks:
         kinds.setdefault(hook.kind, []).append(hook)
     return kinds

@@ -62,22 +62,22 @@ def _named(value: t.Any) -> str:
 
 
 def describe_error(call: Call) -> tuple[str, str]:
-    """The class of the exception that the phase is about."""
+    """Return the class of the exception that the phase gets."""
     return _named(call.arguments.get("e")), ""
 
 
 def describe_exc(call: Call) -> tuple[str, str]:
-    """What a teardown was given."""
+    """Return which exception a teardown phase gets."""
     return "", receives(call.arguments.get("exc"))
 
 
 def receives(error: t.Any) -> str:
-    """How an event says which exception a function was given."""
+    """Return how an event says which exception a function gets."""
     return f"receives {_named(error) if isinstance(error, BaseException) else error}"
 
 
 def describe_match(call: Call) -> tuple[str, str] | None:
-    """The rule and its endpoint, or which error the matching ended in."""
+    """Return the rule and its endpoint, or the error that the match ended in."""
     request = call.arguments["self"].request
     error = request.routing_exception
     if isinstance(error, SecurityError):
@@ -89,17 +89,17 @@ def describe_match(call: Call) -> tuple[str, str] | None:
 
 
 def describe_response(call: Call) -> tuple[str, str]:
-    """The status of the response that was returned."""
+    """Return the status of the response that was returned."""
     return getattr(call.value, "status", ""), ""
 
 
 def describe_waiting_session(call: Call) -> tuple[str, str] | None:
-    """A session that can wait is there for whoever asks: that counts as opened."""
+    """Return an empty description if the session's opening is deferred: that counts as opened."""
     return ("", "") if call.value else None
 
 
 def describe_saved(call: Call) -> tuple[str, str] | None:
-    """Saving counts if it left something in the response, or if the app brought its own way of saving."""
+    """Return which headers saving changed; None if it changed none and the framework's own class saves."""
     changed = {name for name, value in response_headers(call) if (name, value) not in call.before}
     if not changed and not call.raised and _is_frameworks_own(call):
         return None
@@ -107,18 +107,18 @@ def describe_saved(call: Call) -> tuple[str, str] | None:
 
 
 def response_headers(call: Call) -> list[tuple[str, str]]:
-    """The headers, as they are now, of the response that a phase was given."""
+    """Return the headers, as they are now, of the response that a phase gets."""
     return list(getattr(call.arguments.get("response"), "headers", ()))
 
 
 def _is_frameworks_own(call: Call) -> bool:
-    """Whether the method that ran stands in the module of the framework's base class."""
+    """Return whether the method that ran is in the module of the framework's base class."""
     base = type(call.arguments["self"]).__mro__[-2]
     return call.code is not None and call.code.co_filename == sys.modules[base.__module__].__file__
 
 
 def describe_signal(call: Call) -> tuple[str, str] | None:
-    """The signal and who receives it. Sent to nobody it is no event: the core doesn't call ``send`` then."""
+    """Return the signal and its receivers; None without a receiver, because the core does not call ``send`` then."""
     signal: Signal = call.arguments["self"]
     if signal.is_muted:
         return None
@@ -130,11 +130,11 @@ def describe_signal(call: Call) -> tuple[str, str] | None:
 
 
 def listen(sender: t.Any, **kwargs: t.Any) -> None:
-    """A receiver that does nothing: connected to a signal, it makes the framework send it."""
+    """Do nothing: a receiver that is connected to a signal makes the framework send it."""
 
 
 def describe_automatic_options(call: Call) -> tuple[str, str]:
-    """The framework answers in the place of a view."""
+    """Return the name for the framework's own answer to OPTIONS."""
     return "automatic OPTIONS", ""
 
 
@@ -166,7 +166,7 @@ SESSION_PHASES = (
     Phase("open_session", "session opened", at_end=True, inside="RequestContext.push", once=True),
     Phase(
         "supports_lazy_open", "session opened", describe_waiting_session, at_end=True, inside="RequestContext.push",
-        once=True, note="put off until somebody asks for it",
+        once=True, note="deferred until it is first used",
     ),
     Phase("save_session", "session saved", describe_saved, at_end=True, inside="process_response"),
 )  # fmt: skip
@@ -179,7 +179,7 @@ SIGNAL_PHASE = Phase("send", "signal sent", describe_signal)
 Roles = dict[int, list[Phase | Hook]]
 
 
-class Plan:
+class WatchList:
     """What to watch for one app: its framework's phases and its own functions, by code object.
 
     Raises TypeError for an app that is neither Flask's nor the core's.
@@ -201,7 +201,7 @@ class Plan:
         return None if code is None else self._add(code, hook)
 
     def is_foreign(self, call: Call) -> bool:
-        """Whether a phase belongs to another app of the same framework, which this one has to do with."""
+        """Return whether a phase belongs to another app of the same framework."""
         subject = call.arguments.get("sender", call.arguments.get("self"))
         app = getattr(subject, "app", subject)
         return hasattr(app, "wsgi_app") and app is not self._app
@@ -214,7 +214,7 @@ class Plan:
         return code
 
     def _add_methods(self, cls: type, phases: Iterable[Phase]) -> None:
-        """A phase is whatever stands under its name in the class and its bases: overriding methods too."""
+        """Watch each phase's method in the class and in its bases, overriding methods included."""
         for phase in phases:
             name = phase.name.rpartition(".")[2]
             for base in cls.__mro__:
@@ -245,7 +245,7 @@ class Plan:
 
 
 def _framework_module(cls: type) -> t.Any:
-    """The module in which the app's framework defines the app class."""
+    """Return the module in which the app's framework defines the app class."""
     for base in reversed(cls.__mro__):
         module: t.Any = sys.modules[base.__module__]
         if "wsgi_app" in vars(base) and hasattr(module, "AppContext"):

@@ -12,8 +12,8 @@ from weakref import WeakSet
 from .events import Event, Snapshot
 from .hooks import REGISTERING, Hook, choose, first_exception, function_name, is_generator_function
 from .observer import Observer
-from .phases import Call, Phase, Plan, receives, response_headers
-from .places import short_path
+from .phases import Call, Phase, WatchList, receives, response_headers
+from .source_paths import short_path
 from .watcher import Watcher
 
 _NOTHING = Phase("")
@@ -26,32 +26,32 @@ _SETTLING = (
 class Recorder:
     """Watches one app and writes down its events; with an observer, also what holds at each."""
 
-    def __init__(self, plan: Plan, observer: Observer | None = None) -> None:
+    def __init__(self, watch_list: WatchList, observer: Observer | None = None) -> None:
         self.events: list[Event] = []
         self.observer = observer
-        self._plan = plan
-        self._looking = 0
+        self._watch_list = watch_list
+        self._observing = 0
         self._unsettled: tuple[Event, FrameType | None] | None = None
         self._calls: list[Call] = []
         self._seen: WeakSet[t.Any] = WeakSet()
         self._began = perf_counter_ns()
         self._watcher = Watcher(self._started, self._ended)
-        for code in plan.codes.values():
+        for code in watch_list.codes.values():
             self._watch(code)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to record."""
         self._began = perf_counter_ns()
         self._watcher.start()
 
     def stop(self) -> None:
-        """End; RuntimeError if something went wrong with the watching."""
+        """Stop recording. Raises RuntimeError if the watcher failed."""
         self._watcher.stop()
         self._settle()
 
     def now(self) -> int:
-        """`perf_counter_ns`, less the time that the observer has taken."""
-        return perf_counter_ns() - self._looking
+        """Return `perf_counter_ns` without the time that the observer has taken."""
+        return perf_counter_ns() - self._observing
 
     def _watch(self, code: CodeType) -> None:
         if not is_generator_function(code):
@@ -61,7 +61,7 @@ class Recorder:
 
     @contextmanager
     def span(self, kind: str, name: str) -> Iterator[Event]:
-        """An event with others inside it."""
+        """Record an event that has other events inside it."""
         call = Call(None, Phase(kind), self.now())
         call.event = Event(kind, name)
         self._append(call, call.event)
@@ -75,7 +75,7 @@ class Recorder:
     def point(
         self, kind: str, name: str = "", detail: str = "", began: int | None = None, frame: FrameType | None = None
     ) -> None:
-        """An event that ends now, and began at this `now`; ``frame`` is that of whoever brought it about."""
+        """Record an event that ends now. ``began``: `now` at its start; ``frame``: the frame that caused it."""
         call = Call(None, _NOTHING, began or self.now(), frame=frame)
         event = Event(kind, name, detail)
         self._append(call, event)
@@ -120,15 +120,15 @@ class Recorder:
             self._fire(parent)
 
     def _find_role(self, code: CodeType, frame: FrameType, parent: Call) -> Phase | Hook | None:
-        """What a call of this code is, in this phase; a view called by another view is nothing."""
-        roles, inside = self._plan.roles.get(id(code), ()), parent.phase.name
+        """Return what a call of this code is in this phase; None for a view that another view calls."""
+        roles, inside = self._watch_list.roles.get(id(code), ()), parent.phase.name
         for role in roles:
             if isinstance(role, Phase) and role.inside in ("", inside):
                 return role
         hooks = [role for role in roles if isinstance(role, Hook) and inside in role.phases]
         if len(hooks) < 2:
             return hooks[0] if hooks else None
-        return choose(hooks, frame, parent.frame, self._plan.request.endpoint)
+        return choose(hooks, frame, parent.frame, self._watch_list.request.endpoint)
 
     # Phases
 
@@ -149,7 +149,7 @@ class Recorder:
             self._append(call, event)
 
     def _fire(self, call: Call) -> None:
-        """What a phase is named for happens now."""
+        """Record the phase's event now, if it has waited for this moment."""
         if call.pending is not None:
             call.event, call.pending = call.pending, None
             self._append(call, call.event)
@@ -181,7 +181,7 @@ class Recorder:
         if described is None:
             return None
         event = Event(call.phase.kind, *described, note=call.phase.note)
-        if self._plan.is_foreign(call):
+        if self._watch_list.is_foreign(call):
             event.add_detail("another app")
         return event
 
@@ -203,14 +203,14 @@ class Recorder:
 
     def _add_late_hook(self, registered_by: str, function: t.Any) -> None:
         kind, phases = REGISTERING[registered_by]
-        code = self._plan.add_hook(Hook(kind, function_name(function), phases, function))
+        code = self._watch_list.add_hook(Hook(kind, function_name(function), phases, function))
         if code is not None:
             self._watch(code)
 
     def _add_generator_hook(self, call: Call) -> None:
-        """A generator function ran nothing when it was called: what it made is the only sign of it."""
+        """Record the hook if the call returned its generator: a generator function runs nothing when it is called."""
         code = call.value.gi_code if isinstance(call.value, GeneratorType) else None
-        for role in self._plan.roles.get(id(code), ()):
+        for role in self._watch_list.roles.get(id(code), ()):
             if isinstance(role, Hook) and call.phase.name in role.phases:
                 made = Call(code, _NOTHING, self.now())
                 event = Event(role.kind, role.name, note="a generator: it runs with the body")
@@ -227,24 +227,24 @@ class Recorder:
         self._settle()
         self.events.append(event)
         if self.observer is not None:
-            event.snapshot = self._look(call.frame)
+            event.snapshot = self._take_snapshot(call.frame)
             if event.kind in _SETTLING:
                 self._unsettled = event, call.frame
 
-    def _look(self, frame: FrameType | None) -> Snapshot:
+    def _take_snapshot(self, frame: FrameType | None) -> Snapshot:
         assert self.observer is not None
         began = perf_counter_ns()
         try:
-            return self.observer.look(frame)
+            return self.observer.take_snapshot(frame)
         finally:
-            self._looking += perf_counter_ns() - began
+            self._observing += perf_counter_ns() - began
 
     def _settle(self) -> None:
-        """What the last event is named for has happened by now."""
+        """Take the snapshot of the last event, if it had to wait until the event had happened."""
         if self._unsettled is not None:
             event, frame = self._unsettled
             self._unsettled = None
-            event.snapshot = self._look(frame)
+            event.snapshot = self._take_snapshot(frame)
 
     def _set_duration(self, call: Call, event: Event) -> None:
         event.duration_us = (self.now() - call.began) / 1000

@@ -1,23 +1,28 @@
-"""The functions that a page shows, each once: their lines, coloured a little."""
+"""The functions that a page shows, each once: their lines, coloured."""
 
 from __future__ import annotations
 
-import keyword
+import ast
 import linecache
-import tokenize
+import typing as t
 from collections.abc import Iterator
 from functools import lru_cache
+from textwrap import dedent
 
 from markupsafe import Markup
+from pygments import highlight
+from pygments.filter import simplefilter
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers.python import PythonLexer
+from pygments.token import Comment, Keyword, String, Text
 
-from .events import Spot
-from .shown import source_without_secrets
+from .events import SourceLocation
+from .formatting import redact_source
 
 # Of a longer function, its beginning and what surrounds the lines in question.
 _LONGEST = 150
 _AROUND = 8
-
-_Piece = tuple[int, int, str]
+_COLOURED = (Comment, Keyword, String)
 
 
 class Sources:
@@ -25,77 +30,58 @@ class Sources:
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, int], str] = {}
-        self._spots: dict[str, Spot] = {}
+        self._locations: dict[str, SourceLocation] = {}
         self._marked: dict[str, set[int]] = {}
 
-    def add(self, spot: Spot) -> str:
-        """The function's name on the page."""
-        name = self._ids.setdefault((spot.filename, spot.first), f"s{len(self._ids) + 1}")
-        self._spots[name] = spot
-        self._marked.setdefault(name, set()).add(spot.line)
+    def add(self, location: SourceLocation) -> str:
+        """Return the function's name on the page."""
+        name = self._ids.setdefault((location.filename, location.first), f"s{len(self._ids) + 1}")
+        self._locations[name] = location
+        self._marked.setdefault(name, set()).add(location.line)
         return name
 
     def __iter__(self) -> Iterator[dict[str, object]]:
-        for name, spot in self._spots.items():
-            yield {"id": name, "spot": spot, "lines": list(self._lines(name, spot))}
+        for name, location in self._locations.items():
+            yield {"id": name, "location": location, "lines": list(self._lines(name, location))}
 
-    def _lines(self, name: str, spot: Spot) -> Iterator[tuple[int, Markup]]:
-        lines, pieces = _read(spot.filename)
-        numbers = range(spot.first, min(spot.last, len(lines)) + 1)
-        indent = min((_indent(lines[number - 1]) for number in numbers if lines[number - 1]), default=0)
-        for number in numbers:
-            near = any(abs(number - line) <= _AROUND for line in self._marked[name])
-            if number - spot.first < _LONGEST or near:
-                yield number, _paint(lines[number - 1], pieces.get(number, []), indent)
+    def _lines(self, name: str, location: SourceLocation) -> Iterator[tuple[int, Markup]]:
+        """Yield number and HTML of each line; of a docstring only the first."""
+        docstrings = _docstring_rests(location.filename) - self._marked[name]
+        for number, line in enumerate(_coloured(location.filename, location.first, location.last), location.first):
+            near = any(abs(number - marked) <= _AROUND for marked in self._marked[name])
+            if number not in docstrings and (number - location.first < _LONGEST or near):
+                yield number, line
 
 
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
+@simplefilter  # type: ignore[untyped-decorator]
+def _few_colours(self: t.Any, lexer: t.Any, stream: t.Any, options: t.Any) -> Iterator[tuple[t.Any, str]]:
+    """Leave names and operators as they are: a page that marks each of them is three times as long."""
+    for kind, text in stream:
+        yield (kind if any(kind in family for family in _COLOURED) else Text), text
+
+
+@lru_cache(maxsize=512)
+def _coloured(filename: str, first: int, last: int) -> list[Markup]:
+    """Return some lines of a file as HTML, without their common indent; none if there is no such file."""
+    lines = [redact_source(line.rstrip()) for line in linecache.getlines(filename)[first - 1 : last]]
+    if not lines:
+        return []
+    lexer = PythonLexer(stripnl=False, ensurenl=False)
+    lexer.add_filter(_few_colours())
+    html = highlight(dedent("\n".join(lines)), lexer, HtmlFormatter(nowrap=True))
+    return [Markup(line) for line in html.split("\n")[: len(lines)]]
 
 
 @lru_cache(maxsize=256)
-def _read(filename: str) -> tuple[list[str], dict[int, list[_Piece]]]:
-    """A file's lines, none where there is no such file; and by line number the pieces that have a colour."""
-    lines = [source_without_secrets(line.rstrip()) for line in linecache.getlines(filename)]
-    pieces: dict[int, list[_Piece]] = {}
-    for number, piece in _pieces(lines):
-        pieces.setdefault(number, []).append(piece)
-    return lines, pieces
-
-
-def _paint(line: str, pieces: list[_Piece], at: int) -> Markup:
-    """The line as HTML, from one column on."""
-    html = Markup()
-    for begin, end, kind in pieces:
-        html += line[at:begin]
-        html += Markup('<i class="{}">{}</i>').format(kind, line[max(begin, at) : end])
-        at = max(end, at)
-    return html + line[at:]
-
-
-def _pieces(lines: list[str]) -> Iterator[tuple[int, _Piece]]:
-    """Line number, first and last column, and what it is: comment or docstring, keyword, string."""
-    before = tokenize.NEWLINE
+def _docstring_rests(filename: str) -> set[int]:
+    """Return the line numbers of a file's docstrings, without each one's first."""
     try:
-        for token in tokenize.generate_tokens(iter([f"{line}\n" for line in lines]).__next__):
-            kind = _kind(token, before)
-            if kind:
-                yield from _by_line(token, kind, lines)
-            if token.type not in (tokenize.NL, tokenize.COMMENT):
-                before = token.type
-    except (tokenize.TokenError, SyntaxError):
-        return
-
-
-def _kind(token: tokenize.TokenInfo, before: int) -> str:
-    if token.type == tokenize.COMMENT:
-        return "c"
-    if token.type == tokenize.STRING:
-        return "c" if before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT) else "s"
-    return "k" if token.type == tokenize.NAME and keyword.iskeyword(token.string) else ""
-
-
-def _by_line(token: tokenize.TokenInfo, kind: str, lines: list[str]) -> Iterator[tuple[int, _Piece]]:
-    (first, begin), (last, end) = token.start, token.end
-    for number in range(first, last + 1):
-        yield number, (begin if number == first else 0, end if number == last else len(lines[number - 1]), kind)
+        tree = ast.parse("".join(linecache.getlines(filename)))
+    except (SyntaxError, ValueError):
+        return set()
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(node, False):
+            docstring = node.body[0]
+            found.update(range(docstring.lineno + 1, (docstring.end_lineno or docstring.lineno) + 1))
+    return found

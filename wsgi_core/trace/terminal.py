@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterable, Sequence
 
 import click
 
 from .align import Row
 from .events import Event, Trace
+from .formatting import printable
 
 _COLORS = {
     "wsgi": "white",
@@ -22,40 +22,42 @@ _COLORS = {
     "error": "red",
     "response": "bright_white",
 }
-
-
-# An event's or a place's column is never narrower.
+# The columns of an event and of a location are never narrower.
 _NARROWEST = 12
 
 
-def terminal_width() -> int | None:
-    """The columns of the terminal that is written to (COLUMNS goes first); None if it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def terminal_width() -> int:
+    """Return the columns of the terminal; COLUMNS comes first, and 80 stands for what has no width."""
+    return shutil.get_terminal_size().columns
 
 
-def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | None = None) -> str:
-    """The whole text, with colours: `click.echo` drops them where they don't belong.
+def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | None = None, times: bool = False) -> str:
+    """Return the whole text, with colours, which `click.echo` drops where they do not belong.
 
     ``right`` is None for a trace that stands alone, as the left one. ``width``: how many columns the table may
-    have; None for as many as it takes.
+    have; None for as many as it takes. ``times``: show how long each event took.
     """
     labels = [left.label] if right is None else [left.label, right.label]
-    table = [_cells(row, len(labels)) for row in rows]
-    head = ["", "event", *(text for label in labels for text in ("µs", label))]
-    widths = _fit([max(len(line[i]) for line in (head, *table)) for i in range(len(head))], width)
-    lines = [click.style(_line(head, widths), bold=True)]
-    lines += [_paint(row, _line(cells, widths)) for row, cells in zip(rows, table, strict=True)]
-    cut = [f"! {row.left} | {row.right}" for row, cells in zip(rows, table, strict=True) if _is_cut(row, cells, widths)]
-    lines += ["", *cut, *_notes(rows), _verdict(rows, left, right)]
-    return "\n".join(lines)
+    # Mark, event, then time and location of each side.
+    columns = [0, 1, *(i for i in range(2, 2 + 2 * len(labels)) if times or i % 2)]
+    head = ["", "event", *(text for label in labels for text in ("µs", printable(label)))]
+    table = [[cells[i] for i in columns] for cells in (head, *(_cells(row, len(labels)) for row in rows))]
+    flexible = [i for i, column in enumerate(columns) if column % 2]
+    widths = _fit([max(len(line[i]) for line in table) for i in range(len(columns))], flexible, width)
+    lines = [_line(cells, widths, flexible) for cells in table]
+    painted = [
+        click.style(lines[0], bold=True),
+        *(_paint(row, line) for row, line in zip(rows, lines[1:], strict=True)),
+    ]
+    cut = [_both(row) for row, cells in zip(rows, table[1:], strict=True) if _is_cut(row, cells, widths)]
+    return "\n".join([*painted, "", *(f"! {each}" for each in cut), *_notes(rows), _verdict(rows, left, right, times)])
 
 
-def _fit(widths: list[int], width: int | None) -> list[int]:
-    """The widths made less where there is most, of events (1) and places (3, 5), until the line fits.
+def _fit(widths: list[int], flexible: Sequence[int], width: int | None) -> list[int]:
+    """Return the widths, made less where there is most, until the line fits.
 
-    An event gets twice as much as a place: of a place the end, file and line, is enough.
+    An event gets twice as much as a location: of a location the end, file and line, is enough.
     """
-    flexible = range(1, len(widths), 2)
     while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
         widest = max(flexible, key=lambda i: widths[i] / (2 if i == 1 else 1))
         if widths[widest] <= _NARROWEST:
@@ -64,36 +66,39 @@ def _fit(widths: list[int], width: int | None) -> list[int]:
     return widths
 
 
+def _both(row: Row) -> str:
+    return printable(f"{row.left} | {row.right}")
+
+
 def _is_cut(row: Row, cells: Sequence[str], widths: Sequence[int]) -> bool:
-    """Whether a row can't show in what its sides differ."""
+    """Return whether a row cannot show in what its sides differ."""
     return row.mark == "!" and len(cells[1]) > widths[1]
 
 
 def _cells(row: Row, sides: int) -> list[str]:
-    indent = "  " * row.event.depth
-    text = f"{indent}{row.event}"
-    if row.mark == "!":
-        text = f"{indent}{row.left} | {row.right}"
-    cells = [row.mark, text]
+    """Return mark, event, and for each side time and location."""
+    text = _both(row) if row.mark == "!" else printable(str(row.event))
+    cells = [row.mark, f"{'  ' * row.event.depth}{text}"]
     for event in (row.left, row.right)[:sides]:
-        cells += ["", ""] if event is None else [f"{event.duration_us:.0f}", _place(event)]
+        cells += ["", ""] if event is None else [f"{event.duration_us:.0f}", _location(event)]
     return cells
 
 
-def _place(event: Event) -> str:
-    return f"{event.place} *" if event.note else event.place
+def _location(event: Event) -> str:
+    location = printable(event.location)
+    return f"{location} *" if event.note else location
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _line(cells: Sequence[str], widths: Sequence[int], flexible: Sequence[int]) -> str:
     padded = [
-        text.rjust(width) if i >= 2 and i % 2 == 0 else text.ljust(width)
+        text.ljust(width) if i == 0 or i in flexible else text.rjust(width)
         for i, (text, width) in enumerate(zip(_shortened(cells, widths), widths, strict=True))
     ]
     return "  ".join(padded).rstrip()
 
 
 def _shortened(cells: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
-    """An event loses its end, a place its folders, then its beginning: the line number stands at its end."""
+    """Yield the cells: an event loses its end, a location its folders, then its beginning."""
     for i, (text, width) in enumerate(zip(cells, widths, strict=True)):
         if len(text) > width and i > 1:
             text = text.rpartition("/")[2]
@@ -110,18 +115,22 @@ def _paint(row: Row, line: str) -> str:
 
 def _notes(rows: Sequence[Row]) -> list[str]:
     events = [event for row in rows for event in (row.left, row.right) if event is not None and event.note]
-    return list(dict.fromkeys(f"* {event.kind} {event.name}".rstrip() + f": {event.note}" for event in events))
+    notes = (f"* {event.kind} {event.name}".rstrip() + f": {event.note}" for event in events)
+    return list(dict.fromkeys(map(printable, notes)))
 
 
-def _verdict(rows: Sequence[Row], left: Trace, right: Trace | None) -> str:
-    if right is None:
-        return click.style(f"{len(rows)} events, {left.duration_us:.0f} µs", bold=True)
-    total = f"{left.label} {left.duration_us:.0f} µs, {right.label} {right.duration_us:.0f} µs, watching included"
-    return click.style(f"{verdict(rows)}; {total}", fg="green" if all(r.equal for r in rows) else "red", bold=True)
+def _verdict(rows: Sequence[Row], left: Trace, right: Trace | None, times: bool) -> str:
+    sides = [left] if right is None else [left, right]
+    text = f"{len(rows)} events" if right is None else verdict(rows)
+    if times:
+        text += "; " + ", ".join(f"{printable(side.label)} {side.duration_us:.0f} µs" for side in sides)
+        text += " (with the tracer, which makes both slower: compare events, not frameworks)"
+    color = None if right is None else "green" if all(row.equal for row in rows) else "red"
+    return click.style(text, fg=color, bold=True)
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """The answer in a few words."""
+    """Return the answer in a few words."""
     different = sum(not row.equal for row in rows)
     if not different:
         return f"equal: {len(rows)} events"
@@ -129,5 +138,5 @@ def verdict(rows: Sequence[Row]) -> str:
 
 
 def alone(events: Sequence[Event]) -> list[Row]:
-    """Rows for a trace that is compared with nothing: the same event on both sides."""
+    """Return the rows of a trace that is compared with nothing: the same event on both sides."""
     return [Row(event, event) for event in events]

@@ -1,4 +1,4 @@
-"""Being told when certain functions start and end, without touching them.
+"""Report when certain functions start and end, without changing them.
 
 On Python 3.12 and newer by `sys.monitoring`: the interpreter reports the watched code objects and nothing
 else runs slower. On 3.11 by `sys.setprofile`, which reports every call of the thread: times come out longer.

@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
-from flask import Blueprint, current_app, jsonify, render_template, request, send_from_directory
+from flask import Blueprint, current_app, jsonify, make_response, render_template, request, send_from_directory
+from werkzeug.datastructures import ContentSecurityPolicy
 from werkzeug.exceptions import NotFound
 
 from wsgi_core.shared.access import HEALTH
 from wsgi_core.shared.installation import install_command
-from wsgi_core.shared.openapi import describe_api, list_routes, operations
+from wsgi_core.shared.openapi import describe, describe_api, list_routes, operations
+from wsgi_core.shared.openapi.operations import FILE, Operation, good, page
 from wsgi_core.shared.openapi.ui import FILES, ui_folder
+
+from .demo import forbid_sniffing
+
+# Swagger UI writes style attributes, and has its pictures in data: URLs.
+SWAGGER_UI = ContentSecurityPolicy(
+    {
+        "default-src": "'self'",
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data:",
+        "frame-ancestors": "'none'",
+    }
+)
 
 
 def blueprint() -> Blueprint:
     """The routes of the description and of the files of Swagger UI, which come from a package of their own."""
     pages = Blueprint("docs", "wsgi_core")
+    pages.after_request(forbid_sniffing)
 
     @pages.get("/openapi.json")
+    @describe(Operation("Pages", {200: good({"type": "object"}, "OpenAPI 3.1")}))
     def openapi() -> t.Any:
         """This description, as OpenAPI 3.1"""
         routes = list_routes(current_app.url_map.iter_rules(), current_app.view_functions)
-        table = operations(current_app.extensions["models"])
+        table = operations(routes, current_app.view_functions, current_app.extensions["models"])
         open_to_all = HEALTH if current_app.extensions["settings"].api_key else None
         return jsonify(describe_api(routes, table, root=request.script_root, open_to_all=open_to_all))
 
     @pages.get("/docs")
+    @describe(page(description="Works offline. It needs the extra `ui`; without it the page says so."))
     def docs() -> t.Any:
         """Read the description and try it out"""
-        return render_template("docs.html", has_ui=ui_folder() is not None, install=install_command("ui"))
+        response = make_response(
+            render_template("docs.html", has_ui=ui_folder() is not None, install=install_command("ui"))
+        )
+        response.content_security_policy = SWAGGER_UI
+        return response
 
     @pages.get("/docs/<path:filename>")
+    @describe(replace(FILE, summary=""))
     def docs_file(filename: str) -> t.Any:
         """A file of Swagger UI"""
         folder = ui_folder()

@@ -7,12 +7,15 @@ import typing as t
 from flask import Blueprint, Response, current_app
 from werkzeug.exceptions import ServiceUnavailable
 
+from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, good
+
 
 def blueprint() -> Blueprint:
     """The route /readyz. (/healthz says that the process lives, which it does until its end.)"""
     api = Blueprint("health", __name__)
 
     @api.get("/readyz")
+    @describe(Operation("Operation", {200: good({"const": "ready"}, "Requests are taken", TEXT)}))
     def readyz() -> t.Any:
         """ready, until the server stops: 503 from then on"""
         if not current_app.extensions["readiness"].ready:

@@ -7,6 +7,7 @@ import typing as t
 from flask import Blueprint, Response, current_app, request
 
 from wsgi_core.shared.observability.metrics import render
+from wsgi_core.shared.openapi.operations import STRING, TEXT, Operation, describe, good
 
 
 def blueprint() -> Blueprint:
@@ -14,6 +15,7 @@ def blueprint() -> Blueprint:
     api = Blueprint("metrics", __name__)
 
     @api.get("/metrics")
+    @describe(Operation("Operation", {200: good(STRING, "Figures, as Prometheus reads them", TEXT)}))
     def metrics() -> t.Any:
         """Requests, refusals and model runs, for Prometheus"""
         server, models = current_app.extensions.get("server"), current_app.extensions["models"].models

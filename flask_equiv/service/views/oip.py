@@ -6,6 +6,7 @@ The meaning of the requests is in `inference.v2`. Here are the routes, the heade
 from __future__ import annotations
 
 import typing as t
+from functools import partial
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable, UnsupportedMediaType
@@ -161,7 +162,8 @@ def read_body() -> bytes:
     if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
         raise UnsupportedMediaType(f"Content-Type must be application/json or {OCTETS}")
     coding = environ.get("HTTP_CONTENT_ENCODING", "")
-    return decode_body(request.get_data(), coding, request.max_content_length)
+    admit = partial(current_app.extensions["decoded_bodies"].admit, environ)
+    return decode_body(request.get_data(), coding, request.max_content_length, admit)
 
 
 def read_object() -> dict[str, t.Any]:

@@ -7,12 +7,41 @@ import typing as t
 from flask import Blueprint, current_app, jsonify, request
 from werkzeug.exceptions import NotFound
 
+from wsgi_core.inference import ModelRepository
+from wsgi_core.shared.openapi.inputs import find_model, row_schema
+from wsgi_core.shared.openapi.operations import (
+    BODY_ERRORS,
+    JSON,
+    SHARE,
+    STRING,
+    Operation,
+    describe,
+    errors,
+    good,
+    record,
+)
+
+
+def operation(models: ModelRepository) -> Operation:
+    """Return the description of POST /sentiment."""
+    sentiment = record(
+        {
+            "input": STRING,
+            "prediction": {"type": "string", "examples": ["positive"]},
+            "confidence_score": SHARE | {"description": "How likely the prediction is right, as the model sees it"},
+            "backend": {"const": "onnxruntime"},
+        }
+    )
+    body = row_schema(find_model(models, "sentiment"))
+    return Operation("Predictions", {200: good(sentiment), **errors(*BODY_ERRORS)}, body={JSON: body})
+
 
 def blueprint() -> Blueprint:
     """The route /sentiment."""
     api = Blueprint("sentiment", __name__)
 
     @api.post("/sentiment")
+    @describe(operation)
     def sentiment() -> t.Any:
         """Sentiment: whether a text is positive or negative, and how sure the model is"""
         model = current_app.extensions["models"].find("sentiment")

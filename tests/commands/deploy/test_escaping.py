@@ -40,7 +40,7 @@ def test_what_is_no_text_keeps_its_type(value: object):
 
 
 def test_kubernetes_puts_nothing_in():
-    assert json.loads(escaping.kubernetes("$(HOME) $x $$")) == "$$(HOME) $x $$"
+    assert json.loads(escaping.kubernetes("$(HOME) $x $$")) == "$$(HOME) $x $$$$"
 
 
 def test_systemd_quotes_and_doubles():

@@ -4,6 +4,7 @@ import pytest
 
 from loadtests.cli import overhead
 from loadtests.instrument.stats import Estimate
+from loadtests.report import comparison
 from loadtests.report.comparison import DEARER, SAME, UNKNOWN, compare, verdict
 from tests.loadtests.synthetic import ENVIRONMENT, experiment, results
 from tests.runner import CliRunner
@@ -120,3 +121,25 @@ def test_a_file_that_is_no_result_cannot_be_told(tmp_path):
     outcome = CliRunner().invoke(overhead, ["compare", str(tmp_path / "old.json"), str(tmp_path / "old.json")])
     assert outcome.exit_code == UNKNOWN
     assert "not a result file" in outcome.stderr
+
+
+def test_nothing_below_the_noise_of_either_run_is_told():
+    noisy = {"wsgi_core": 20.0, "wsgi_core again": 24.0, "raw callable": 10.0}
+    dearer = {"wsgi_core": 22.5, "wsgi_core again": 22.5, "raw callable": 10.0}
+    old, new = (results(experiment("null", costs, noise=0.0005, count=10)) for costs in (noisy, dearer))
+    (change,) = compare(old, new, 0.05).changes
+    assert change.verdict == "same"
+    assert change.threshold == pytest.approx(0.2, abs=0.01)
+
+
+def test_files_of_different_machines_are_compared_by_yardsticks_if_asked_to():
+    new = file(machine=1.5, environment={**ENVIRONMENT, "cpu": "another"})
+    assert compare(file(), new, 0.05, elsewhere=True).code == SAME
+
+
+def test_the_published_results_may_be_the_older_ones(tmp_path, monkeypatch):
+    file().write(tmp_path / "published.json")
+    file(1.3, seed=2, environment={**ENVIRONMENT, "cpu": "another"}).write(tmp_path / "new.json")
+    monkeypatch.setattr(comparison, "PUBLISHED", tmp_path / "published.json")
+    outcome = CliRunner().invoke(overhead, ["compare", "published", str(tmp_path / "new.json")])
+    assert outcome.exit_code == DEARER, outcome.output

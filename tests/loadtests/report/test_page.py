@@ -1,15 +1,19 @@
 """The report: every part only where it was measured, and nothing claimed that the run does not carry."""
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 
 from loadtests import curve, validate
+from loadtests.instrument.results import LoadResult
 from loadtests.instrument.stats import Estimate
-from loadtests.report import answer, charts, noise, page, readme
+from loadtests.report import analysis, answer, charts, claims, noise, page, readme, tables
 from loadtests.report.analysis import LatencySummary, summarise
-from loadtests.report.canvas import COLOURS
+from loadtests.report.canvas import COLOURS, Rect
+from tests.browser import headless
+from tests.loadtests.report.test_comparison import load
 from tests.loadtests.synthetic import ENVIRONMENT, experiment, results
 
 COSTS = {
@@ -28,16 +32,18 @@ def found():
 
 
 def render(given, proof=None):
-    return page.render(given, summarise(given), proof)
+    return page.page(given, summarise(given), proof)
 
 
 def test_the_answer_stands_first(found):
     text = render(found)
     said = re.search(r'<p class="answer">(.*?)</p>', text)[1]
-    assert said.startswith("Flask costs 60.0 µs of CPU time a request more than a raw callable (60.0 to 60.0)")
-    assert "wsgi_core 10.0 µs" in said
-    assert "half of the request beside a model of 55.0 µs" in said
-    assert "(1 %) from 5.93 ms on" in said
+    assert said.startswith("Flask costs 4.33 times what wsgi_core does (4.33 to 4.33)")
+    assert "13.0 times what a bare callable does" in said
+    assert text.index('class="machine quiet"') < text.index("On this machine, in this run, Flask adds 60.0 µs")
+    assert "wsgi_core 10.0 µs (10.0 to 10.0). Another machine has other µs" in text
+    assert "If your model takes 55.0 µs, the 60.0 µs that Flask adds are half of the request; at 535 µs" in text
+    assert "at 5.93 ms 1 %" in text
 
 
 def test_the_sections_are_linked_and_there(found):
@@ -60,10 +66,13 @@ def test_the_machine_that_was_quiet_is_said_to_be(found):
 def test_a_machine_that_is_too_noisy_leads_to_no_claim():
     given = results(experiment("null", {**COSTS, "wsgi_core again": 20.0}, ladder=True))
     assert noise.judge(given, summarise(given)).hopeless
-    said = answer.findings(given, summarise(given), curve.summarise(given))
-    assert len(said) == 1
-    assert said[0].startswith("The machine was too noisy, so no difference is claimed: an app measured against itself")
-    assert "more than" not in re.search(r'<p class="answer">(.*?)</p>', render(given))[1]
+    said = answer.answer(given, summarise(given), curve.summarise(given))
+    assert said.others == []
+    assert said.machine.sentence.startswith(
+        "The machine was too noisy, so no difference is claimed: an application measured"
+    )
+    assert 'class="machine hopeless"' in render(given)
+    assert "times" not in re.search(r'<p class="answer">(.*?)</p>', render(given))[1]
 
 
 def test_time_that_the_host_took_is_part_of_the_verdict(found):
@@ -76,11 +85,11 @@ def test_time_that_the_host_took_is_part_of_the_verdict(found):
 
 
 def test_the_validation_is_shown_if_it_is_there(found, tmp_path):
-    assert page.NO_PROOF in render(found)
+    assert "No validation was found" in render(found)
     proof = validate.Validating(tmp_path).found
     proof.same = [validate.Same(subject="s", cost=1, value=0, low=-1, high=1, naive_differs=False) for _ in range(200)]
     text = render(found, proof)
-    assert page.NO_PROOF not in text
+    assert "No validation was found" not in text
     assert "in 200 comparisons of an app with itself" in text
     assert 'href="VALIDATION.md"' in text
 
@@ -97,19 +106,21 @@ def test_their_own_apps_are_told_against_the_first():
     one = experiment("a.http", {"mine": 20.0, "mine again": 20.1, "other": 30.0}, reference="mine", title="GET /")
     given = results(one, study="apps", notes=["other and mine answer differently"])
     text = render(given)
-    assert "GET /: other costs 10.0 µs more than mine (10.0 to 10.0)." in text
+    assert "GET /: other costs 1.50 times what mine does (1.50 to 1.50)." in text
+    assert "wsgi-core overhead compare" in text
     assert "answer differently" in text
 
 
 def test_a_difference_within_what_an_app_differs_from_itself_is_not_claimed():
     one = experiment("a.http", {"mine": 20.0, "mine again": 20.5, "other": 20.3}, reference="mine")
     given = results(one, study="apps")
-    assert "no difference between other and mine can be claimed" in answer.about_apps(given, summarise(given))[0]
+    assert "no difference between other and mine can be claimed" in claims.sentences(given, summarise(given))[0]
+    assert tables.experiment_table(summarise(given).experiments[0]).rows[-1][-1].endswith("(≈)")
 
 
 def test_one_app_alone_has_its_cost():
     given = results(experiment("a.http", {"mine": 20.0, "mine again": 20.0}, reference="mine"), study="apps")
-    assert answer.about_apps(given, summarise(given)) == ["A.Http: mine costs 20.0 µs of CPU time a request."]
+    assert claims.sentences(given, summarise(given)) == ["A.Http: mine costs 20.0 µs of CPU time a request."]
 
 
 def test_a_file_without_a_ladder_is_refused_for_the_readme(tmp_path):
@@ -120,11 +131,15 @@ def test_a_file_without_a_ladder_is_refused_for_the_readme(tmp_path):
         readme.write(given, summarise(given), target, tmp_path / "plot.svg")
 
 
-def test_the_readme_gets_crossings_and_peers(found):
-    text = readme.section(found, summarise(found), "plot.svg")
-    assert "| Flask | 55.0 µs (55.0 µs to 55.0 µs) |" in text
-    assert "| Bottle | 20.0 |" in text
-    assert "\n\nFlask costs 60.0 µs of CPU time a request more than a raw callable" in text
+def test_the_readme_gets_three_rungs_and_the_page_of_results_all(found):
+    text, page_text = readme.section(found, summarise(found), "plot.svg"), readme.results_page(found, summarise(found))
+    assert "\n\nFlask costs 4.33 times what wsgi_core does" in text
+    assert [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| ")][2:] == [
+        "| raw callable", "| wsgi_core", "| Flask",
+    ]  # fmt: skip
+    assert "| Bottle | 20.0 |" in page_text
+    assert "| Flask | 55.0 µs (55.0 µs to 55.0 µs) |" in page_text
+    assert "| + Response |" in page_text
 
 
 # Plots
@@ -138,21 +153,23 @@ def latency(service, generator):
     )
 
 
-@pytest.fixture
-def drawn(found):
-    made = charts.charts_of(summarise(found), curve.summarise(found))
+@pytest.fixture(params=["wide", "narrow"])
+def drawn(found, request):
+    layout = {"wide": charts.WIDE, "narrow": charts.NARROW}[request.param]
+    made = charts.charts_of(summarise(found), curve.summarise(found), layout)
     pairs = [latency(name, kind) for name in ("wsgi_core", "Flask") for kind in ("open loop", "locust")]
-    return {**made, "latency": charts.latency_chart(pairs)}
+    return {**made, "latency": charts.latency_chart(pairs, layout)}
 
 
 def test_every_plot_is_an_svg_that_says_what_it_shows(drawn):
-    assert {"null-waterfall", "null", "curve", "peers", "latency"} <= drawn.keys()
+    assert {"null", "curve", "peers", "latency"} <= drawn.keys()
     for chart in drawn.values():
         root = ElementTree.fromstring(chart.svg())
         assert root.attrib["aria-label"]
         for element in root.iter():
             for name in ("x", "cx", "width"):
-                assert float(element.attrib.get(name, 0)) <= chart.width
+                if not element.attrib.get(name, "0").endswith("%"):
+                    assert float(element.attrib.get(name, 0)) <= chart.width
 
 
 def test_both_modes_have_every_colour(drawn):
@@ -165,14 +182,76 @@ def test_both_modes_have_every_colour(drawn):
 
 def test_in_the_waterfall_a_step_begins_where_the_last_one_ended():
     (one,) = summarise(results(ladder())).experiments
-    falls = {name: (round(start, 6), round(price.value, 6)) for name, start, price in charts._falls(one)}
-    assert falls["+ Werkzeug's Request"] == (5.0, 10.0)
-    assert falls["+ Response"] == (15.0, 10.0)
-    assert falls["wsgi_core"] == (0.0, 15.0)
-    assert falls["Flask"] == (0.0, 65.0)
+    rectangles = [shape for shape in charts.waterfall(one).shapes if isinstance(shape, Rect)]
+    for upper, lower in pairwise(rectangles[:3]):
+        assert lower.x == pytest.approx(upper.x + upper.width)
+    assert rectangles[3].x == rectangles[0].x
 
 
 def test_noise_that_nobody_measured_is_not_called_quiet():
     given = results(experiment("null", {"raw callable": 5.0, "wsgi_core": 15.0, "Flask": 65.0}))
     assert noise.judge(given, summarise(given)).verdict == noise.UNKNOWN
     assert "The machine was quiet" not in render(given)
+
+
+def test_no_step_is_claimed_for_the_rungs_that_are_not_one(found):
+    table = tables.experiment_table(summarise(found).experiments[0])
+    assert {row[0]: row[3] for row in table.rows}["wsgi_core"] == ""
+    assert {row[0]: row[3] for row in table.rows}["+ Response"] == "10.0"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "floor", "differs"),
+    [
+        ((0.787, 0.65, 0.953), 0.0, True),
+        ((0.787, 0.65, 0.953), 0.1, False),
+        ((5.7, 5.2, 6.4), 0.03, True),
+        ((1.02, 1.01, 1.03), 0.03, False),
+        ((1.0, 0.9, 1.1), 0.0, False),
+        ((1.5, -float("inf"), float("inf")), 0.0, False),
+    ],
+)
+def test_one_rule_decides_about_a_difference(ratio, floor, differs):
+    """The headline, the table and the README ask the same function, about the same ratio."""
+    value = Estimate(*ratio)
+    assert claims.differs(value, floor) is differs
+    assert claims.differs(claims.inverse(value), floor) is differs
+    assert ("can be claimed" in claims.claim("a", "b", value, floor)) is not differs
+
+
+@pytest.mark.parametrize("cost", [65.0, 16.0, 15.2])
+def test_headline_and_table_agree(cost):
+    given = results(experiment("null", {**COSTS, "wsgi_core again": 15.4, "Flask": cost}, ladder=True))
+    summary = summarise(given)
+    said = answer.answer(given, summary, curve.summarise(given)).headline
+    row = next(row for row in tables.experiment_table(summary.experiments[0]).rows if row[0] == "wsgi_core")
+    assert ("can be claimed" in said) is row[-1].endswith("(≈)")
+
+
+@pytest.mark.parametrize(("width", "media"), [(390, "screen"), (1400, "screen"), (718, "print")])
+def test_nothing_of_the_page_is_cut_off(found, tmp_path, width, media):
+    pairs = [latency(name, kind) for name in ("wsgi_core", "Flask") for kind in ("open loop", "locust")]
+    target = tmp_path / "index.html"
+    summary = summarise(found)
+    summary.latencies.extend(pairs)
+    summary.loads.append(analysis.summarise_load(LoadResult.model_validate(load({"wsgi_core": 200, "Flask": 300}))))
+    target.write_text(page.page(found, summary), encoding="utf-8")
+    with headless() as browser:
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+        )
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
+        browser.get(target.as_uri())
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        small = browser.execute_script(
+            "return [...document.querySelectorAll('svg text')].filter(e => e.getBoundingClientRect().height > 0)"
+            ".filter(e => e.getBoundingClientRect().height < 11).length"
+        )
+        assert small == 0
+        outside = browser.execute_script(
+            "return [...document.querySelectorAll('svg text')].filter(e => e.getBoundingClientRect().width > 0)"
+            ".filter(e => { const b = e.getBoundingClientRect(), s = e.ownerSVGElement.getBoundingClientRect();"
+            " return b.left < s.left - 1 || b.right > s.right + 1 }).map(e => e.textContent)"
+        )
+        assert outside == []

@@ -26,7 +26,8 @@ def client(request: pytest.FixtureRequest, services: dict[str, Any]) -> Any:
 def test_a_page_needs_its_own_files_alone(client: Any, path: str):
     page = client.get(path)
     assert page.mimetype == "text/html"
-    assert page.headers["Content-Security-Policy"] == "default-src 'self'"
+    assert page.headers["Content-Security-Policy"] == "default-src 'self'; frame-ancestors 'none'"
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert 'name="viewport"' in page.text
     named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     assert named

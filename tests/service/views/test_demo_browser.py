@@ -106,7 +106,8 @@ def page(request: pytest.FixtureRequest, driver: webdriver.Chrome, servers: dict
 
 def assert_times_are_shown(page: Page) -> None:
     rows = page.find("#times").text.splitlines()
-    assert rows[-1].startswith("In all")
+    assert rows[-2].startswith("The service in all")
+    assert rows[-1].startswith("With network, server and browser")
     assert any(row.startswith("Run the model") for row in rows)
 
 
@@ -143,6 +144,12 @@ def test_a_typed_sentence_is_classified(page: Page):
             lambda _, said=sentence: said in page.find("#received").get_attribute("textContent")
         )
         assert page.find("#prediction").text == label
+    page.find("#text").clear()
+    page.find("#text").send_keys("asdf qwer zxcv")
+    assert page.wait("#prediction", other_than="negative") == "can't tell"
+    page.find("#text").send_keys("\ue009a", "\ue003")  # all of it, deleted
+    assert page.wait("#prediction", other_than="can't tell") == "?"
+    assert page.find("#confidence-text").text == ""
     assert_times_are_shown(page)
     page.check()
 

@@ -23,7 +23,8 @@ def routes(app: Any) -> list[Route]:
 
 @pytest.fixture
 def table(app: Any) -> Any:
-    return operations(app.extensions["models"])
+    routes = list_routes(app.url_map.iter_rules(), app.view_functions)
+    return operations(routes, app.view_functions, app.extensions["models"])
 
 
 def test_the_description_is_valid(routes: list[Route], table: Any):

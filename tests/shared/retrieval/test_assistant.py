@@ -180,3 +180,17 @@ def test_a_question_is_a_text_of_some_length(payload: Any):
     assert Question.model_validate({"query": "x" * 2000, "more": 1}).query
     with pytest.raises(ValidationError):
         Question.model_validate(payload)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('Let it read:\n\n```\nicacls /grant "*S-1-5-32-544:F"\n```\n', 'Let it read: icacls /grant "*S-1-5-32-544:F"'),
+        ("Then type:\n```console\n$ ls *.py | wc -l\n$ a [b](c)\n```\n", "Then type: $ ls *.py | wc -l; $ a [b](c)"),
+        ("Use `**kwargs` and *never* `a | b`.", "Use **kwargs and never a | b."),
+        ("A ``code with ` in it`` and **bold** text.", "A code with ` in it and bold text."),
+        ("Run it. `wsgi-core serve` serves.", "Run it."),
+    ],
+)  # fmt: skip
+def test_code_is_quoted_as_it_stands(text: str, expected: str):
+    assert next(iter(sentences(text))) == expected

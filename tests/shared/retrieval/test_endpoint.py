@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from wsgi_core.shared.retrieval import Endpoint, Passage, UpstreamError, chat_endpoint
 from wsgi_core.shared.settings import Settings
+from wsgi_core.shared.upstream import BoundedCalls, TooManyCalls
 
 PASSAGES = [Passage("README.md", "Serve it", "Run wsgi-core serve.")]
 ANSWER = {
@@ -145,3 +147,79 @@ def test_the_settings_name_the_endpoint_or_none():
     assert chat_endpoint(Settings()) is None
     settings = Settings(chat_url="http://127.0.0.1:11434/v1", chat_model="small", chat_key="k", chat_timeout=3)  # type: ignore[arg-type]
     assert chat_endpoint(settings) == Endpoint("http://127.0.0.1:11434/v1", "small", "k", 3.0)
+
+
+def floods(piece: bytes) -> Respond:
+    """Send the piece for as long as anybody reads."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        while True:
+            handler.wfile.write(piece * 1000)
+
+    return respond
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", b"X: y\r\n",
+     b"HTTP/1.1 100 Continue\r\nA: " + b"b" * 60_000 + b"\r\n\r\n"],
+)  # fmt: skip
+def test_a_flood_of_interim_responses_ends_soon_and_costs_little(piece: bytes):
+    with chat_server(floods(piece)) as (url, _):
+        begin, cpu = time.monotonic(), time.process_time()
+        with pytest.raises(UpstreamError):
+            Endpoint(url, "m", timeout=10).generate("q", PASSAGES)
+    assert time.monotonic() - begin < 5
+    assert time.process_time() - cpu < 2
+
+
+def test_questions_beyond_the_calls_at_a_time_fail_at_once_and_the_others_at_the_deadline():
+    over = threading.Event()
+    with chat_server(lambda handler: over.wait(10) and None) as (url, got):
+        endpoint = Endpoint(url, "m", timeout=1, calls=2)
+        took: list[tuple[float, str]] = []
+
+        def ask() -> None:
+            begin = time.monotonic()
+            with pytest.raises(UpstreamError) as failed:
+                endpoint.generate("q", PASSAGES)
+            took.append((time.monotonic() - begin, str(failed.value)))
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        over.set()
+    assert (
+        sorted(said for _, said in took)
+        == ["the endpoint did not answer within 1 s"] * 2 + ["the endpoint is busy with other questions"] * 4
+    )
+    assert max(seconds for seconds, said in took if "busy" in said) < 0.9
+    assert len(got) == 2
+
+
+def test_a_slot_is_free_again_after_a_call():
+    with chat_server(says(ANSWER)) as (url, _):
+        endpoint = Endpoint(url, "m", calls=1)
+        for _ in range(5):
+            assert endpoint.generate("q", PASSAGES)[0]
+
+
+def test_the_deadline_holds_while_the_name_is_looked_up():
+    calls = BoundedCalls(1, 0.1)
+    release = threading.Event()
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        calls.run(lambda: release.wait(10))  # getaddrinfo() knows no timeout
+    assert time.monotonic() - begin < 5
+    with pytest.raises(TooManyCalls):
+        calls.run(lambda: None)
+    release.set()
+
+
+@pytest.mark.parametrize(("threads", "calls"), [(1, 1), (2, 1), (4, 2), (64, 2)])
+def test_the_calls_never_take_all_threads(threads: int, calls: int):
+    endpoint = chat_endpoint(Settings(chat_url="http://127.0.0.1:1/v1", threads=threads))
+    assert endpoint is not None
+    assert endpoint.calls == calls

@@ -223,3 +223,26 @@ def test_secrets_are_known_and_masked():
 
 def test_every_setting_says_what_it_is():
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+# A file that was only found
+
+
+@pytest.mark.parametrize(
+    ("secret", "place", "value"),
+    [
+        ("chat_key", "chat_url", "https://evil.example/v1"),
+        ("job_store_password", "job_store", "redis://evil.example/0"),
+    ],
+)
+def test_a_secret_of_the_environment_is_not_sent_where_a_found_file_says(secret: str, place: str, value: str):
+    file = write(f"{place} = '{value}'\n")
+    environ = {variable(secret): "0123456789abcdef"}
+    (problem,) = problems(environ)
+    assert problem.startswith(f"{variable(secret)}: would be sent to the {place} of ")
+    assert "0123456789abcdef" not in problem
+    assert not load(environ, file).found, "a file that is named is trusted"
+    assert not load({**environ, "WSGI_CORE_CONFIG": str(file)}).found
+    assert load({**environ, variable(place): value}).found
+    write(f"{place} = '{value}'\n{secret} = '0123456789abcdef'\n")
+    assert load({}).found, "a secret of the file itself is sent where the file says"

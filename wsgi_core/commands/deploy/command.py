@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import click
 from pydantic import ValidationError
 
+from ...shared.files import create_file, replace_file
 from ...shared.settings.options import settings_options
 from ...shared.settings.sources import ConfigurationError, Loaded, load_settings
 from ...shared.settings.variables import SecretGiven
 from .escaping import EscapeError
-from .options import Deployment, deployment_option, refuse_control_characters
+from .options import Deployment, deployment_option
 from .targets import TARGETS, Target, next_steps, render
 
 
@@ -54,7 +56,6 @@ def _add(target: Target) -> None:
 
 def _read(target: Target, config: Path | None, options: dict[str, object]) -> tuple[Deployment, Loaded]:
     """The deployment and the settings out of a command's options. Raises click.UsageError."""
-    refuse_control_characters({**options, "config": str(config)})
     own = {name: options.pop(name) for name in target.options}
     try:
         deployment = Deployment.model_validate({name: value for name, value in own.items() if value is not None})
@@ -63,7 +64,7 @@ def _read(target: Target, config: Path | None, options: dict[str, object]) -> tu
     for name, value in target.defaults.items():
         options[name] = value if options.get(name) is None else options[name]
     if target.has_files:  # Whoever starts the server there does so in another folder.
-        options.update({name: _absolute(options[name]) for name in ("models", "webhook_results")})
+        options.update({name: _absolute(options[name]) for name in ("models", "webhook_results", "job_store")})
     try:
         # Not this process's environment: the files are for elsewhere.
         return deployment, load_settings(options, config, {})
@@ -80,8 +81,13 @@ def _problem(error: ValidationError) -> str:
 
 
 def _absolute(path: object) -> object:
-    """A path from this folder on; one that is absolute on any system stays, for it may be another machine's."""
-    if path is None or PurePosixPath(str(path)).is_absolute() or PureWindowsPath(str(path)).is_absolute():
+    """Return a path from this folder on. One that is absolute on any system stays: it may be another machine's."""
+    if (
+        path is None
+        or "://" in str(path)
+        or PurePosixPath(str(path)).is_absolute()
+        or PureWindowsPath(str(path)).is_absolute()
+    ):
         return path
     return str(Path(str(path)).absolute())
 
@@ -94,15 +100,17 @@ def _print(files: t.Mapping[str, str]) -> None:
 
 
 def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
-    """Write the files, all or none of them. Raises click.ClickException."""
+    """Write the files; if one of them exists and differs, write none. Raises click.ClickException."""
+    contents = {folder / name: text.encode() for name, text in files.items()}
     try:
-        for path in (folder / name for name in files):
-            if path.exists() and not force and path.read_bytes() != files[path.name].encode():
-                raise click.ClickException(f"{path} is there and differs; --force replaces it")
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
-            click.echo(f"wrote {folder / name}")
+        existing = {path for path in contents if os.path.lexists(path)}
+        for path in existing:
+            if not force and (path.is_symlink() or path.read_bytes() != contents[path]):
+                raise click.ClickException(f"{path} exists and differs; --force replaces it")
+        for path, content in contents.items():
+            (replace_file if path in existing else create_file)(path, content)
+            click.echo(f"wrote {path}")
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
 

@@ -1,7 +1,6 @@
 """How a value is written in each kind of file, so that it comes out there as what it was.
 
-A template's every expression passes through its file's function: none can be forgotten. Control characters never get
-here, `options` refuses them.
+Every expression of a template passes through `checked` and the function of its file, wherever its value comes from.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
+import unicodedata
 from collections.abc import Sequence
 from xml.sax.saxutils import escape as escape_text
 
@@ -19,6 +19,18 @@ _NGINX_WORD = re.compile(r"[A-Za-z0-9._:/*\[\]-]+", re.ASCII)
 
 class EscapeError(ValueError):
     """A value that this kind of file cannot hold; the text is for the user."""
+
+
+def checked(value: object) -> object:
+    """Return a value that is one line of text. Raises EscapeError for control characters and line breaks.
+
+    APPSEC: no escape of every format here can be trusted with them, and a line break would begin an instruction.
+    """
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in str(value)):
+        raise EscapeError(
+            f"{value!a:.100} has a line break or a control character, which cannot be written into a file"
+        )
+    return value
 
 
 class Ready(str):
@@ -45,7 +57,7 @@ def systemd(value: object) -> str:
 
 def systemd_command(words: Sequence[object]) -> Ready:
     """A command line in a unit file, where $ begins a variable too (systemd.service(5), "Command lines")."""
-    return Ready(" ".join(systemd(str(word).replace("$", "$$")) for word in words))
+    return Ready(" ".join(systemd(str(checked(word)).replace("$", "$$")) for word in words))
 
 
 def nginx(value: object) -> str:
@@ -66,8 +78,10 @@ def yaml(value: object) -> str:
 
 
 def kubernetes(value: object) -> str:
-    """A value in a container's `args` or `env`, where $(NAME) stands for a variable and $$ for $."""
-    return yaml(value.replace("$(", "$$(") if isinstance(value, str) else value)
+    """Write a value of a container's `args` or `env`, where $(NAME) stands for a variable and $$ for $."""
+    # One $ alone stays as it is. Several are doubled, and those before a parenthesis.
+    text = re.sub(r"\$+(?=\()|\${2,}", lambda found: found[0] * 2, value) if isinstance(value, str) else value
+    return yaml(text)
 
 
 def python(value: object) -> str:
@@ -83,4 +97,4 @@ def dockerfile(value: object) -> str:
 
 def json_words(words: Sequence[object]) -> Ready:
     """The exec form of an instruction of a Dockerfile, which knows no variables."""
-    return Ready(json.dumps([str(word) for word in words]))
+    return Ready(json.dumps([str(checked(word)) for word in words]))

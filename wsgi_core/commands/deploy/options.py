@@ -80,10 +80,3 @@ def deployment_option(name: str) -> t.Callable[[t.Callable[..., t.Any]], t.Calla
     return click.option(
         f"--{name.replace('_', '-')}", name, metavar=metavar, help=f"{field.description} [default: {default}]"
     )
-
-
-def refuse_control_characters(options: t.Mapping[str, object]) -> None:
-    """Raise click.UsageError for a value with a line break or the like: no file's syntax could be trusted with it."""
-    for name, value in options.items():
-        if isinstance(value, str) and any(ord(char) < 32 or ord(char) == 127 for char in value):
-            raise click.UsageError(f"--{name.replace('_', '-')}: control characters can't be written into a file")

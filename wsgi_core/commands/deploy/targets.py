@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ...shared.settings import Settings
 from ...shared.settings.addresses import bracketed, local_host
 from ...shared.settings.schema import SERVICES
-from ...shared.settings.sources import Loaded
+from ...shared.settings.sources import Loaded, option, shown
 from ...shared.settings.variables import as_variables
 from . import escaping
-from .escaping import Escape, EscapeError, Ready
+from .escaping import Escape, EscapeError, Ready, checked
 from .options import Deployment
 
 # Where a service that may not see the users' own folders finds nothing.
@@ -86,8 +86,9 @@ TARGETS = (
 def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, str]:
     """The text of each file of ``target`` by its name. Raises EscapeError for a value that one of them can't hold."""
     environment = _environment(target.escape)
-    environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready)
+    environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready, plain=_plain)
     values = _values(target, deployment, loaded)
+    _refuse_line_breaks(deployment, loaded)
     _refuse_ports(target, loaded.settings.port, deployment.servers)
     _refuse_models(target, loaded.settings.models)
     _refuse_app(target, loaded.settings)
@@ -95,6 +96,27 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
         file.format(name=deployment.name): environment.get_template(f"{target.name}/{template}").render(values)
         for template, file in target.files.items()
     }
+
+
+def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
+    """Raise EscapeError for a value with a line break or a control character, wherever it comes from."""
+    values = shown(loaded.settings)
+    named = {
+        source if source.startswith("--") else f"{source}: {name}": values[name]
+        for name, source in loaded.sources.items()
+    }
+    options = {option(name): value for name, value in deployment.model_dump().items()}
+    for place, value in {**options, **named, "--config": str(loaded.file)}.items():
+        for part in value if isinstance(value, list) else [value]:
+            try:
+                checked(part)
+            except EscapeError as error:
+                raise EscapeError(f"{place}: {error}") from None
+
+
+def _plain(value: object) -> Ready:
+    """Write a value as it is, where a file has no escape."""
+    return Ready(checked(value))
 
 
 def _refuse_ports(target: Target, first: int, servers: int) -> None:
@@ -133,7 +155,7 @@ def _environment(escape: Escape) -> Environment:
     """Jinja with ``escape`` around every expression, but for what a filter has made ready."""
 
     def written(value: t.Any) -> str:
-        return value if isinstance(value, Ready) else escape(value)
+        return value if isinstance(value, Ready) else escape(checked(value))
 
     return Environment(
         loader=PackageLoader("wsgi_core.commands.deploy"), undefined=StrictUndefined, autoescape=False,
@@ -152,15 +174,23 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
         **deployment.model_dump(), "settings": settings, "stop_seconds": stop, "grace_seconds": stop + _GRACE,
         "read_seconds": read, "read_minutes": math.ceil(read / 60),
         "idle_seconds": max(1, int(settings.idle_timeout * 0.8)),
+        "tmp_size": settings.max_body_disk + (64 << 20),
         "stop_pause": f"{settings.stop_pause:.10g}",
         "backend": local_host(settings.host), "bind": f"{bracketed(settings.host)}:{settings.port}",
         "wsgi_app": settings.app or f"{SERVICES[settings.framework]}:create_app()",
         "target": _without_call(settings), "is_factory": settings.app is None or settings.app.endswith("()"),
         "in_home": any(p.startswith(_HOMES) for p in paths),
-        "paths": [path for path in paths if path],
+        "paths": [path for path in paths if path], "writable": _writable(settings),
         "health_check": _health_check(settings), "health_host": _health_host(settings),
         "variables": as_variables(loaded, target.has_files),
     }  # fmt: skip
+
+
+def _writable(settings: Settings) -> list[str]:
+    """Return the folders of the files that the service writes."""
+    store = settings.job_store if settings.job_store and "://" not in settings.job_store else None
+    files = [file for file in (settings.webhook_results, store and Path(store)) if file]
+    return list(dict.fromkeys(file.parent.as_posix() for file in files))
 
 
 def _without_call(settings: Settings) -> str:

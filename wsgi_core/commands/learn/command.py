@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
-import shutil
+import difflib
+import json
+import subprocess
 import sys
-import typing as t
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from .exercises import EXERCISES, Exercise
-from .program import NotYet, Program
+from .checker import Verdict, check
+from .exercises import EXERCISES, Exercise, exercise_named, exercises_of
+from .solutions import solved
 
 CHAPTERS = (
-    "the protocol", "Request", "Response", "routing", "contexts and proxies", "hooks and teardown", "errors",
+    "the protocol", "Request", "Response", "routing", "contexts and proxies", "hooks", "teardown and errors",
     "blueprints, signals, sessions", "a model behind it", "what Flask adds",
 )  # fmt: skip
+# How often each exercise was checked in vain, in the learner's folder.
+_TRIES = ".wsgi-core-learn.json"
 chapter_argument = click.argument("chapter", type=click.IntRange(0, len(CHAPTERS) - 1), metavar="N")
+exercise_argument = click.argument(
+    "name", type=click.Choice([each.name for each in EXERCISES]), metavar="EXERCISE"
+)  # fmt: skip
+folder_option = click.option(
+    "--dir", "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Your folder."
+)
 
 
 def steps_folder() -> Path:
-    """Where the course's programs are: in the checkout, or in the installed package."""
+    """Return the folder of the course's programs: in the checkout, or in the installed package."""
     from ...inference.bundled import bundled_folder
 
     return bundled_folder("docs", "course")
 
 
+def step_source(chapter: int) -> Path:
+    """Return the course's program of a chapter."""
+    (found,) = steps_folder().glob(f"step_{chapter}_*.py")
+    return found
+
+
 def step_file(folder: Path, chapter: int) -> Path:
-    """The program of a chapter in ``folder``. Raises click.ClickException if there is none."""
-    found = sorted(folder.glob(f"step_{chapter}_*.py"))
-    if not found:
-        raise click.ClickException(f"{folder} has no step_{chapter}_*.py. Begin with: wsgi-core learn start {chapter}")
-    return found[0]
+    """Return the learner's program of a chapter. Raises click.ClickException if it is not there."""
+    file = folder / step_source(chapter).name
+    if not file.is_file():
+        raise click.ClickException(f"{file} is not there. Begin with: wsgi-core learn start {chapter}")
+    return file
 
 
 @click.group("learn", short_help="Work through the course: exercises, and their checks.")
@@ -43,61 +60,172 @@ def learn_command() -> None:
 def list_command() -> None:
     """Show the chapters."""
     for number, title in enumerate(CHAPTERS):
-        click.echo(f"{number}  {title:30}  {step_file(steps_folder(), number).name}")
+        click.echo(f"{number}  {title:30}  {step_source(number).name}")
 
 
 @learn_command.command("start")
 @chapter_argument
-@click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Where to.")
-def start_command(chapter: int, folder: Path) -> None:
+@click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Your folder.")
+@click.option(
+    "--reset", is_flag=True, help="Take the chapter's own program again; yours is kept with the ending .mine."
+)
+def start_command(chapter: int, folder: Path, reset: bool) -> None:
     """Copy the programs up to chapter N into a folder, to be changed there, and show the exercises.
 
-    A file that is there already stays as it is.
+    A file that is there already stays as it is, unless --reset is given.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(chapter + 1):
-        source = step_file(steps_folder(), number)
-        if not (folder / source.name).exists():
-            shutil.copyfile(source, folder / source.name)
-    click.echo(f"Work on {folder / step_file(folder, chapter).name}:")
+    file = folder / step_source(chapter).name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if reset and file.exists():
+            file.replace(file.with_name(f"{file.name}.mine"))
+        copied = [_copy(number, folder) for number in range(chapter + 1)]
+    except OSError as e:
+        raise click.ClickException(f"{e.filename or folder}: {e.strerror}. Choose another folder with --dir.") from e
+    click.echo(f"Work on {file}" + (":" if copied[-1] else " (it was there already, and is as you left it):"))
     for exercise in exercises_of(chapter):
         click.echo(f"\n{exercise.letter}) {exercise.task}")
-    click.echo(f"\nThen: wsgi-core learn check {chapter}" + ("" if folder == Path() else f" --dir {folder}"))
+    click.echo(f"\nThen: wsgi-core learn check {chapter}{_dir(folder)}")
 
 
-@learn_command.command("check")
-@chapter_argument
-@click.option(
-    "--dir", "folder", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Where it is."
-)
-def check_command(chapter: int, folder: Path) -> None:
-    """Check your program for chapter N, in the current folder.
-
-    Exit code 0: all are solved; 1: not yet.
-    """
-    file = step_file(folder, chapter)
-    solved = [check(file, exercise) for exercise in exercises_of(chapter)]
-    sys.exit(0 if all(solved) else 1)
-
-
-def exercises_of(chapter: int) -> list[Exercise]:
-    """The exercises of a chapter, in order."""
-    return [exercise for exercise in EXERCISES if exercise.chapter == chapter]
-
-
-def check(file: Path, exercise: Exercise) -> bool:
-    """Whether the program in ``file`` solves the exercise; says so, and if not, why."""
+def _copy(chapter: int, folder: Path) -> bool:
+    """Copy a chapter's program unless it is there. Return whether it was copied."""
+    source = step_source(chapter)
     try:
-        exercise.check(Program(file.resolve()))
-    except NotYet as e:
-        _say("not yet", "yellow", exercise, f"   {e}\n   Compare with {exercise.look}.")
+        # Created exclusively: a link that leads nowhere is not followed.
+        with open(folder / source.name, "xb") as file:
+            file.write(source.read_bytes())
+    except FileExistsError:
         return False
-    _say("solved", "green", exercise, "")
     return True
 
 
-def _say(verdict: str, colour: str, exercise: Exercise, details: t.Any) -> None:
-    click.secho(f"{exercise.letter}) {verdict}", fg=colour, nl=False)
+def _dir(folder: Path) -> str:
+    return "" if folder == Path() else f" --dir {folder}"
+
+
+@learn_command.command("run")
+@chapter_argument
+@folder_option
+def run_command(chapter: int, folder: Path) -> None:
+    """Run your program of chapter N, which serves on http://127.0.0.1:8000 until Ctrl-C."""
+    try:
+        sys.exit(subprocess.run([sys.executable, str(step_file(folder, chapter))], check=False).returncode)
+    except KeyboardInterrupt:
+        click.echo()
+
+
+@learn_command.command("hint")
+@exercise_argument
+def hint_command(name: str) -> None:
+    """Show a hint for an exercise, such as 0a."""
+    exercise = exercise_named(name)
+    click.echo(f"{exercise.hint}\nThe same idea: {exercise.look}.")
+
+
+@learn_command.command("solution")
+@exercise_argument
+def solution_command(name: str) -> None:
+    """Show a solution of an exercise, such as 0a, as changes of the chapter's program."""
+    source = step_source(exercise_named(name).chapter)
+    text = source.read_text(encoding="utf-8")
+    lines = difflib.unified_diff(
+        text.splitlines(), solved(name, text).splitlines(), source.name, f"{source.name}, solved", lineterm="", n=2
+    )
+    click.echo("\n".join(lines))
+
+
+@learn_command.command("check")
+@click.argument("chapter", type=click.IntRange(0, len(CHAPTERS) - 1), metavar="[N]", required=False)
+@folder_option
+@click.option(
+    "--all", "everything", is_flag=True, help="Check all chapters, of each folder in the folder if there are any."
+)
+def check_command(chapter: int | None, folder: Path, everything: bool) -> None:
+    """Check your program for chapter N, in the current folder.
+
+    Each program runs in a process of its own, for 10 seconds at most. Exit code 0: all are solved; 1: not yet.
+    """
+    if everything:
+        sys.exit(0 if _check_room(folder) else 1)
+    if chapter is None:
+        raise click.UsageError("Which chapter? Write wsgi-core learn check 0, or wsgi-core learn check --all.")
+    file = step_file(folder, chapter)
+    verdicts = [_check_and_say(file, exercise) for exercise in exercises_of(chapter)]
+    if all(verdicts):
+        click.echo(after_success(chapter))
+    sys.exit(0 if all(verdicts) else 1)
+
+
+def _check_and_say(file: Path, exercise: Exercise) -> bool:
+    verdict = check(file, exercise)
+    tries = count_try(file.parent, exercise, verdict.solved)
+    click.secho(
+        f"{exercise.letter}) {'solved' if verdict.solved else 'not yet'}",
+        fg="green" if verdict.solved else "yellow",
+        nl=False,
+    )
     click.echo(f": {exercise.task}")
-    if details:
-        click.echo(details)
+    for line in advice(exercise, verdict, tries):
+        click.echo(f"   {line}")
+    return verdict.solved
+
+
+def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
+    """Return what a learner is told after a check that failed: why, the request, and more with each try."""
+    if verdict.solved:
+        return []
+    lines = [verdict.message]
+    if verdict.asked:
+        lines.append(f"The request: {verdict.asked}")
+    lines.append(f"Hint: {exercise.hint}")
+    if tries > 1:
+        lines.append(f"The same idea: {exercise.look}.")
+    return [*lines, f"To see a solution: wsgi-core learn solution {exercise.name}"] if tries > 2 else lines
+
+
+def after_success(chapter: int) -> str:
+    """Return what comes after a chapter."""
+    if chapter + 1 == len(CHAPTERS):
+        return "That was the last chapter. Step through your own app: wsgi-core trace GET / --app FILE --html page.html"
+    return f"Chapter {chapter} is done. Next, {CHAPTERS[chapter + 1]}: wsgi-core learn start {chapter + 1}"
+
+
+def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
+    """Return how often the exercise has failed in a row in this folder, this time included."""
+    file = folder / _TRIES
+    try:
+        tries = dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        tries = {}
+    before = tries.get(exercise.name, 0)
+    tries[exercise.name] = 0 if is_solved else (before if isinstance(before, int) else 0) + 1
+    try:
+        file.write_text(json.dumps(tries), encoding="utf-8")
+    except OSError:
+        pass  # a folder that cannot be written to: the hints stay those of the first try
+    return int(tries[exercise.name])
+
+
+def _check_room(folder: Path) -> bool:
+    """Print a line for each learner's folder, with what is solved. Return whether all of it is."""
+    learners = [each for each in sorted(folder.iterdir()) if each.is_dir() and _chapters_in(each)] or [folder]
+    if not any(map(_chapters_in, learners)):
+        raise click.ClickException(f"{folder} has no programs of the course. Begin with: wsgi-core learn start 0")
+    width = max(len(learner.name or ".") for learner in learners)
+    found: list[bool] = []
+    for learner in learners:
+        verdicts = {each.name: check(learner / step_source(each.chapter).name, each).solved for each in _in(learner)}
+        found += verdicts.values()
+        shown = "  ".join(f"{name} {'solved ' if is_solved else 'not yet'}" for name, is_solved in verdicts.items())
+        click.echo(f"{learner.name or '.':{width}}  {shown}".rstrip())
+    click.echo(f"{sum(found)} of {len(found)} solved.")
+    return all(found)
+
+
+def _chapters_in(folder: Path) -> Sequence[int]:
+    return [number for number in range(len(CHAPTERS)) if (folder / step_source(number).name).is_file()]
+
+
+def _in(folder: Path) -> list[Exercise]:
+    return [exercise for number in _chapters_in(folder) for exercise in exercises_of(number)]

@@ -15,30 +15,51 @@ NUMBERS: t.Any = [1, 2, 3]
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of a chapter: ``look`` says where wsgi_core and Flask have the same idea."""
+    """One exercise of a chapter. ``hint``: what to think of; ``look``: where wsgi_core and Flask have the same idea."""
 
     chapter: int
     letter: str
     task: str
+    hint: str
     look: str
     check: Check
+
+    @property
+    def name(self) -> str:
+        """Chapter and letter, as in ``wsgi-core learn hint 0a``."""
+        return f"{self.chapter}{self.letter}"
 
 
 EXERCISES: list[Exercise] = []
 
 
-def exercise(chapter: int, letter: str, task: str, look: str) -> Callable[[Check], Check]:
+def exercises_of(chapter: int) -> list[Exercise]:
+    """Return the exercises of a chapter, in order."""
+    return [each for each in EXERCISES if each.chapter == chapter]
+
+
+def exercise_named(name: str) -> Exercise:
+    """Return the exercise that is called ``0a``, for example; KeyError if there is none."""
+    for each in EXERCISES:
+        if each.name == name:
+            return each
+    raise KeyError(name)
+
+
+def exercise(chapter: int, letter: str, task: str, hint: str, look: str) -> Callable[[Check], Check]:
     """Decorate the check of an exercise."""
 
     def decorator(check: Check) -> Check:
-        EXERCISES.append(Exercise(chapter, letter, task, look, check))
+        EXERCISES.append(Exercise(chapter, letter, task, hint, look, check))
         return check
 
     return decorator
 
 
 @exercise(
-    0, "a", "Answer any method but POST with 405 and the header `Allow: POST`.",
+    0, "a", "Answer every method but POST with 405 and the header `Allow: POST`.",
+    'environ["REQUEST_METHOD"] has the method. Decide before the body is read; a response needs start_response'
+    ' and a list of bytes.',
     "Werkzeug's MethodNotAllowed (werkzeug/exceptions.py)",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -48,7 +69,8 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    0, "b", 'Answer a body that is no JSON with 400 and `{"error": "not JSON"}` instead of letting the exception out.',
+    0, "b", 'Answer a body that is not JSON with 400 and `{"error": "not JSON"}` instead of raising.',
+    "json.loads raises ValueError for text that is not JSON. Catch it, and call start_response with another status.",
     "wsgi_core/wrappers.py: Request.on_json_loading_failed; flask/wrappers.py, the same name",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -57,7 +79,8 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    1, "a", "Let `POST /sum?times=2` multiply the sum. Without it, or where it is no whole number, it counts as 1.",
+    1, "a", "Let `POST /sum?times=2` multiply the sum. Without it, or if it is not a whole number, it counts as 1.",
+    "request.args holds what stands behind the ? in the URL. Its get() takes a default and a type.",
     "Werkzeug's Request.args and MultiDict.get(type=...)",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -67,6 +90,8 @@ def _(program: Program) -> None:
 
 @exercise(
     1, "b", "Take a form too: `number=1&number=2` (application/x-www-form-urlencoded) is added up as JSON is.",
+    "request.mimetype says what the client sent. A form's values are in request.form; getlist() returns all of"
+    " one name.",
     "Werkzeug's Request.form, Request.mimetype and MultiDict.getlist",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -75,7 +100,10 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    2, "a", "Send an ETag, and answer a GET with 304 and no body where its `If-None-Match` has the ETag.",
+    2, "a", "Send an ETag. Answer a `GET /sum` with the same JSON body with 304 and no body if its"
+    " `If-None-Match` has the ETag.",
+    "A response can compute its ETag, and can compare itself with the request's If-None-Match. Do both before it"
+    " is sent.",
     "Werkzeug's Response.add_etag and make_conditional; wsgi_core/helpers.py: send_file",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -90,7 +118,8 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    2, "b", "Answer in plain text, `6`, where the request's `Accept` prefers text/plain to JSON.",
+    2, "b", "Answer in plain text, `6`, if the request's `Accept` prefers text/plain to JSON.",
+    "request.accept_mimetypes knows what the client prefers. Give its best_match() the types that you can make.",
     "Werkzeug's Request.accept_mimetypes.best_match",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -102,25 +131,30 @@ def _(program: Program) -> None:
 
 @exercise(
     3, "a", 'Add `GET /power/<int:base>/<int:exponent>`: `/power/2/10` gives `{"power": 1024}`.',
+    "A rule may have two variables: /power/<int:base>/<int:exponent>. The view gets both by name.",
     "wsgi_core/routing.py: add_url_rule; flask/sansio/app.py: App.add_url_rule",
 )  # fmt: skip
 def _(program: Program) -> None:
     expect_answer(program, "GET", "/power/2/10", 200, {"power": 1024})
+    expect_answer(program, "GET", "/power/3/4", 200, {"power": 81})
     expect_answer(program, "GET", "/power/2", 404)
     expect_answer(program, "POST", "/power/2/10", 405)
 
 
 @exercise(
     3, "b", 'Write a converter `hex`, so that `GET /hex/ff` gives `{"number": 255}` and `/hex/xyz` is not found.',
+    "A converter is a class with a regex and a method to_python. Map takes converters by their names.",
     "Werkzeug's BaseConverter (regex, to_python) and Map.converters",
 )  # fmt: skip
 def _(program: Program) -> None:
     expect_answer(program, "GET", "/hex/ff", 200, {"number": 255})
+    expect_answer(program, "GET", "/hex/10", 200, {"number": 16})
     expect_answer(program, "GET", "/hex/xyz", 404)
 
 
 @exercise(
     4, "a", "Add the proxy `current_app`, and `GET /rules`, which answers the number of the app's rules by it.",
+    "request and g are proxies for attributes of the context. The context has the app as an attribute too.",
     "wsgi_core/context.py: current_app; flask/globals.py: current_app",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -136,6 +170,8 @@ def _(program: Program) -> None:
 @exercise(
     4, "b", "Write `copy_current_context(func)`: the function that it gives runs `func` in another thread with this"
     " request's context. `GET /thread` answers the path that `request` has there.",
+    "Get the current context where copy_current_context is called, and make it current where the function runs."
+    " Reset it afterwards.",
     "wsgi_core/context.py: copy_current_request_context; flask/ctx.py, the same name",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -153,6 +189,7 @@ def _(program: Program) -> None:
 @exercise(
     5, "a", "Write `after_this_request(func)`, and `GET /once`, whose view uses it to set the header `X-Once` on its"
     " own response and no other.",
+    "The functions must be kept with the request: g is there for that. finalize_request is where they are called.",
     "wsgi_core/context.py: after_this_request; flask/ctx.py, the same name",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -165,6 +202,7 @@ def _(program: Program) -> None:
 @exercise(
     5, "b", 'Answer requests with the header `X-Maintenance` with 503 and `{"error": "maintenance"}`, before the URL'
     " is matched. The time still stands in the answer's header.",
+    "A before function that returns a response skips the view and the match.",
     "wsgi_core/app.py: App.preprocess_request; flask/app.py: Flask.preprocess_request",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -176,6 +214,7 @@ def _(program: Program) -> None:
 
 @exercise(
     6, "a", 'Register a handler for the code 404, which answers `{"error": "nothing at /nope"}` with the path.',
+    "errorhandler takes a code. A handler may ask for request.path, because the request's context is still there.",
     "wsgi_core/errors.py; flask/sansio/app.py: App._find_error_handler",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -186,6 +225,8 @@ def _(program: Program) -> None:
 @exercise(
     6, "b", "Give the app an attribute `propagate_exceptions`, False at first: where it is true, what nobody handled"
     " is raised on to the server instead of answered with a 500.",
+    "handle_exception decides what happens to an exception that no handler took. Raise it again there, and before"
+    " the log gets it.",
     "wsgi_core/errors.py: handle_exception; flask/app.py: Flask.handle_exception",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -195,6 +236,7 @@ def _(program: Program) -> None:
     expect("propagate_exceptions at first", app.propagate_exceptions, False)
     expect_answer(program, "GET", "/fails", 500)
     app.propagate_exceptions = True
+    program.note("GET", "/fails")
     try:
         program.client.get("/fails")
     except ZeroDivisionError:
@@ -204,6 +246,7 @@ def _(program: Program) -> None:
 
 @exercise(
     7, "a", "Give Blueprint a decorator `before_request`: its functions run for the blueprint's own routes alone.",
+    "A blueprint keeps its functions until the app registers it. Then each of its views can be wrapped.",
     "wsgi_core/blueprints.py; flask/sansio/blueprints.py: Blueprint.before_request",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -221,6 +264,7 @@ def _(program: Program) -> None:
 
 @exercise(
     7, "b", "Add the signal `request_started`, sent before the hooks with the app as its sender, if anybody listens.",
+    "It is made as request_finished is, and sent at the beginning of dispatch_request, if it has receivers.",
     "wsgi_core/app.py: App.full_dispatch_request; flask/app.py: Flask.full_dispatch_request",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -236,6 +280,7 @@ def _(program: Program) -> None:
 
 @exercise(
     8, "a", 'Add `GET /models`: `[{"name": "churn", "version": "1"}, ...]`, sorted by name.',
+    "repository.models is a list of models; each has a name and a version.",
     "wsgi_core/inference/repository.py: ModelRepository.models",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -244,7 +289,9 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    8, "b", 'Answer more than 100 rows at once with 413 and `{"error": "at most 100 rows"}`; 100 are still predicted.',
+    8, "b", 'Answer more than 100 rows at once with 413 and `{"error": "at most 100 rows"}`; 100 are still'
+    ' predicted.',
+    "Look at what request.get_json() returns before it goes to the model. A view may return a dict and a status.",
     "wsgi_core/inference/model.py: Model.predict",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -257,6 +304,7 @@ def _(program: Program) -> None:
 
 @exercise(
     9, "a", "Add `GET /hello/<name>`, a template that greets: `<p>Hello, Ada!</p>`. Markup in a name is escaped.",
+    "render_template_string takes the template and its variables. It escapes a name that has markup in it.",
     "flask/templating.py: render_template_string; wsgi_core/templating.py, the same name",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -268,6 +316,7 @@ def _(program: Program) -> None:
 
 @exercise(
     9, "b", "Add the command `flask --app step_9_flask count-rules`, which prints the number of the app's rules.",
+    "app.cli.command() makes a function a command, as app.route() makes it a view.",
     "flask/cli.py: AppGroup; wsgi_core/cli.py, the same name",
 )  # fmt: skip
 def _(program: Program) -> None:

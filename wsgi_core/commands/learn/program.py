@@ -8,25 +8,37 @@ import io
 import sys
 import traceback
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client, EnvironBuilder, TestResponse
+
+from .curl import curl_line
+from .protocol import StrictServer
+
+_SIGNATURE = "The server calls application(environ, start_response)."
 
 
 class NotYet(Exception):
-    """A check that fails: says what was asked, what came and what was expected."""
+    """A check that fails: says what came and what was expected. ``line``: where in the program, if that is known."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 class Program:
     """The module in ``file``, and a client of its ``application``.
 
-    Raises NotYet if it can't be imported or has no ``application``.
+    ``asked`` is the last request as a curl command; ``report`` is called with each before it is sent.
+    Raises NotYet if the file cannot be imported or has no ``application``.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.folder = file.parent
-        with _importing_from(file.parent):
+    def __init__(self, file: Path, report: Callable[[str], object] = lambda asked: None) -> None:
+        self.file = file
+        self.asked = ""
+        self._report = report
+        with importing_from(file.parent):
             spec = importlib.util.spec_from_file_location(f"learner_{file.stem}", file)
             assert spec is not None
             assert spec.loader is not None
@@ -34,46 +46,80 @@ class Program:
             sys.modules[spec.name] = self.module
             try:
                 spec.loader.exec_module(self.module)
-            except Exception as e:
-                raise NotYet(f"{file.name} can't be imported: {type(e).__name__}: {e}") from e
+            except (Exception, SystemExit) as e:
+                raise NotYet(f"{file.name} can't be imported: {self._said(e)}", self._line_of(e)) from e
         if not callable(getattr(self.module, "application", None)):
             raise NotYet(f"{file.name} has no callable named 'application'.")
-        self.client = Client(self.module.application)
+        self.server = StrictServer(self.module.application)
+        self.client = Client(self.server)
 
     def __getattr__(self, name: str) -> t.Any:
-        """A name that the program defines; NotYet if it doesn't."""
+        """Return what the program defines under this name; NotYet if it defines none."""
         try:
             return getattr(self.module, name)
         except AttributeError:
             raise NotYet(f"The program defines no {name!r}.") from None
 
     def send(self, method: str, path: str, **options: t.Any) -> TestResponse:
-        """The answer to one request; ``options`` are those of Werkzeug's test client. NotYet if it raises."""
+        """Return the answer to one request; ``options`` are those of Werkzeug's test client.
+
+        Raises NotYet if the application raises, or breaks the rules of WSGI.
+        """
+        self.note(method, path, **options)
         with contextlib.redirect_stderr(io.StringIO()):
             try:
-                response = self.client.open(path, method=method, **options)
-                response.get_data()  # what is wrong with the body shows only when it is read
-            except Exception as e:
-                raise NotYet(f"{method} {path} raised {type(e).__name__}: {e}{self._line_of(e)}") from e
-            return response
+                response = self.client.open(path, method=method, buffered=True, **options)
+            except (Exception, SystemExit) as e:
+                said = f": this is not WSGI. {e}" if self._is_of_the_check(e) else f" raised {self._said(e)}"
+                raise NotYet(f"{method} {path}{said}", self._line_of(e)) from e
+        if self.server.broken:
+            raise NotYet(f"{method} {path}: {self.server.broken[0]}")
+        return response
 
-    def _line_of(self, error: Exception) -> str:
-        """The last line of the learner's files that ``error`` came through, in parentheses."""
+    def note(self, method: str, path: str, **options: t.Any) -> None:
+        """Remember the request that comes next, as a curl command."""
+        builder = EnvironBuilder(path, method=method, **options)
+        environ = builder.get_environ()
+        body = environ["wsgi.input"].read().decode("utf-8", "backslashreplace")
+        headers = [(name, value) for name, value in builder.headers.items() if name not in ("Content-Length", "Host")]
+        if builder.content_type and not any(name == "Content-Type" for name, _ in headers):
+            headers.append(("Content-Type", builder.content_type))
+        self.asked = curl_line(method, path, headers, body)
+        self._report(self.asked)
+
+    def _said(self, error: BaseException) -> str:
+        """Return the error in words, with the place in the program."""
+        text = str(error)
+        if isinstance(error, SystemExit):
+            text += " (the program ends the process: remove sys.exit)"
+        elif isinstance(error, TypeError) and "application() " in text:
+            text += f". {_SIGNATURE}"
+        line = self._line_of(error)
+        place = f"{self._file_of(error)}, line {line}" if line else "in no line of yours: look at what you return"
+        return f"{type(error).__name__}: {text} ({place})"
+
+    def _frames(self, error: BaseException) -> list[traceback.FrameSummary]:
         frames = traceback.extract_tb(error.__traceback__)
-        lines = [
-            f"{Path(frame.filename).name}, line {frame.lineno}" for frame in frames if self._is_ours(frame.filename)
-        ]
-        return f" ({lines[-1] if lines else 'in no line of yours: look at what the server is given'})"
+        return [frame for frame in frames if Path(frame.filename).parent == self.file.parent]
 
-    def _is_ours(self, file: str) -> bool:
-        return Path(file).parent == self.folder
+    @staticmethod
+    def _is_of_the_check(error: BaseException) -> bool:
+        return Path(traceback.extract_tb(error.__traceback__)[-1].filename).name == "validate.py"
+
+    def _file_of(self, error: BaseException) -> str:
+        return Path(frames[-1].filename).name if (frames := self._frames(error)) else self.file.name
+
+    def _line_of(self, error: BaseException) -> int | None:
+        """Return the last line of the learner's files that the error came through."""
+        if isinstance(error, SyntaxError):
+            return error.lineno
+        return frames[-1].lineno if (frames := self._frames(error)) else None
 
 
 @contextlib.contextmanager
-def _importing_from(folder: Path) -> Iterator[None]:
+def importing_from(folder: Path) -> Iterator[None]:
     """Let the program import the steps beside it, those of this folder and no other."""
-    before = {name for name in sys.modules if name.startswith("step_")}
-    for name in before:
+    for name in [name for name in sys.modules if name.startswith("step_")]:
         del sys.modules[name]
     sys.path.insert(0, str(folder))
     try:
@@ -85,7 +131,7 @@ def _importing_from(folder: Path) -> Iterator[None]:
 
 
 def expect(what: str, found: object, wanted: object) -> None:
-    """NotYet unless ``found`` is ``wanted``."""
+    """Raise NotYet unless ``found`` is ``wanted``."""
     if found != wanted:
         raise NotYet(f"{what}: expected {wanted!r}, got {found!r}.")
 
@@ -93,13 +139,13 @@ def expect(what: str, found: object, wanted: object) -> None:
 def expect_answer(
     program: Program, method: str, path: str, status: int, wanted: t.Any = ..., **options: t.Any
 ) -> t.Any:
-    """The answer to a request, its status and (unless ``...``) its JSON as wanted; NotYet otherwise."""
+    """Return the answer to a request; NotYet unless its status and, unless ``...``, its JSON are as wanted."""
     response = program.send(method, path, **options)
     expect(f"{method} {path}: status", response.status_code, status)
     if wanted is not ...:
         try:
             found = response.get_json(force=True)
         except Exception:
-            raise NotYet(f"{method} {path}: the body is no JSON: {response.get_data()[:60]!r}.") from None
+            raise NotYet(f"{method} {path}: the body is not JSON: {response.get_data()[:60]!r}.") from None
         expect(f"{method} {path}: body", found, wanted)
     return response

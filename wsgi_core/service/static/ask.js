@@ -25,7 +25,7 @@ export async function ask(payload) {
   show(response.ok ? "" : saidBy(answer) || `Status ${response.status}`);
   showTexts(body, answer);
   if (!response.ok) return null;
-  showTimes(parts(response.headers, whole), whole);
+  showTimes(parts(response.headers), whole);
   return answer;
 }
 
@@ -54,8 +54,8 @@ function showTexts(body, answer) {
   document.getElementById("received").textContent = cut(JSON.stringify(answer, null, 2));
 }
 
-/** [[name, milliseconds], ...] of a Server-Timing header, then what is left of the service, then of the way there. */
-function parts(headers, whole) {
+/** [[name, milliseconds], ...] of a Server-Timing header, then what is left of the service. */
+function parts(headers) {
   const timed = (headers.get("Server-Timing") || "").split(",").map((entry) => {
     const [name, ...rest] = entry.trim().split(";");
     const duration = rest.map((each) => each.trim()).find((each) => each.startsWith("dur="));
@@ -65,14 +65,16 @@ function parts(headers, whole) {
   const service = Number(headers.get("X-Response-Time-ms") || 0);
   const rest = service - inside.reduce((sum, [, ms]) => sum + ms, 0);
   if (service) inside.push([inside.length ? "The rest of the service" : "The service", Math.max(0, rest)]);
-  return [...inside, ["Network, server and browser", Math.max(0, whole - service)]];
+  return inside;
 }
 
+/** The bar is the service's time alone: network and browser take many times as long, and would hide it. */
 function showTimes(found, whole) {
   const rows = found.map(([name, ms], index) => row(name, ms, colour(index, found.length)));
-  const sum = row("In all", whole, "");
-  sum.className = "sum";
-  document.querySelector("#times tbody").replaceChildren(...rows, sum);
+  const service = found.reduce((sum, [, ms]) => sum + ms, 0);
+  const sums = [row("The service in all", service, ""), row("With network, server and browser", whole, "")];
+  sums[0].className = "sum";
+  document.querySelector("#times tbody").replaceChildren(...rows, ...sums);
   document.getElementById("bar").replaceChildren(
     ...found.map(([, ms], index) => {
       const part = document.createElement("span");
@@ -83,9 +85,9 @@ function showTimes(found, whole) {
   );
 }
 
-/** The way there is always the palest, the rest of the service the one beside it. */
+/** The rest of the service is always the palest. */
 function colour(index, count) {
-  return "part-" + (index < count - 2 ? index + 1 : 6 - (count - 1 - index));
+  return "part-" + (index < count - 1 ? index + 1 : 6);
 }
 
 function row(name, ms, part) {

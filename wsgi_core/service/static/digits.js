@@ -9,8 +9,13 @@ const rows = [...document.querySelectorAll("#scores tr")];
 const pen = pad.getContext("2d", { willReadFrequently: true });
 const SENT_SIDE = 96; // pixels; the service makes 32 of them
 const WHITE = "#fff";
+const SURE = 0.8; // below this probability the page does not name a digit
+
+// As many pixels as the screen has, so that the line is sharp.
+pad.width = pad.height = Math.round(pad.getBoundingClientRect().width * devicePixelRatio) || pad.width;
 
 let drawing = null; // the id of the pointer that draws
+let last = null; // where it was
 
 function clear() {
   forget();
@@ -32,17 +37,23 @@ pad.addEventListener("pointerdown", (event) => {
   drawing = event.pointerId;
   pad.setPointerCapture(drawing);
   Object.assign(pen, { lineWidth: pad.width / 14, lineCap: "round", lineJoin: "round", strokeStyle: "#1b1f24" });
-  pen.beginPath();
-  pen.moveTo(...place(event));
-  pen.lineTo(...place(event)); // a dot, if nothing follows
-  pen.stroke();
+  last = place(event);
+  lineTo(last); // a dot, if nothing follows
 });
+
+/** Draw from where the pen was. Each piece is drawn once: an edge that is drawn again and again loses its smoothness. */
+function lineTo(point) {
+  pen.beginPath();
+  pen.moveTo(...last);
+  pen.lineTo(...point);
+  pen.stroke();
+  last = point;
+}
 
 pad.addEventListener("pointermove", (event) => {
   if (event.pointerId !== drawing) return;
   const steps = event.getCoalescedEvents?.() ?? [];
-  for (const step of steps.length ? steps : [event]) pen.lineTo(...place(step));
-  pen.stroke();
+  for (const step of steps.length ? steps : [event]) lineTo(place(step));
 });
 
 for (const end of ["pointerup", "pointercancel"]) {
@@ -92,7 +103,9 @@ function shades(source) {
 async function recognise(source) {
   const answer = await ask({ drawing: shades(source) });
   if (!answer) return;
-  digit.textContent = answer.digit;
+  const isSure = answer.probabilities[answer.digit] >= SURE;
+  digit.textContent = isSure ? answer.digit : "not sure";
+  digit.classList.toggle("unsure", !isSure);
   showScores(answer.probabilities, answer.digit);
   showPixels(answer.pixels);
 }

@@ -1,21 +1,32 @@
 // Type a sentence: asked when the button is pressed, and a moment after the last key.
 
-import { ask, percent } from "./ask.js";
+import { ask, forget, percent } from "./ask.js";
 
 const form = document.getElementById("form");
 const text = document.getElementById("text");
 const PAUSE = 400; // ms without a key
+const TELLS = 0.6; // below this confidence the model cannot tell: 0.5 is a guess
 
 let timer;
 
 async function classify() {
   clearTimeout(timer);
-  if (!text.value) return;
+  if (!text.value.trim()) {
+    forget();
+    show("?", 0, "");
+    return;
+  }
   const answer = await ask({ text: text.value });
   if (!answer) return;
-  document.getElementById("prediction").textContent = answer.prediction;
-  document.getElementById("confidence").value = answer.confidence_score;
-  document.getElementById("confidence-text").textContent = `${percent(answer.confidence_score)} sure, says ${answer.backend}`;
+  const { prediction, confidence_score: confidence } = answer;
+  const tells = confidence >= TELLS;
+  show(tells ? prediction : "can't tell", confidence, `${percent(confidence)} ${tells ? "sure" : prediction}`);
+}
+
+function show(verdict, confidence, words) {
+  document.getElementById("prediction").textContent = verdict;
+  document.getElementById("confidence").value = confidence;
+  document.getElementById("confidence-text").textContent = words;
 }
 
 form.addEventListener("submit", (event) => {

@@ -6,7 +6,28 @@ import typing as t
 
 from wsgi_core import Blueprint, current_app, jsonify, request
 from wsgi_core.inference.input_model import read_as
+from wsgi_core.shared.openapi.operations import JSON, STRING, Operation, array, describe, errors, good, record
 from wsgi_core.shared.retrieval import Question
+
+PASSAGE = record({"source": STRING, "heading": STRING, "text": STRING, "score": {"type": "number"}})
+
+OPERATION = Operation(
+    "Predictions",
+    {
+        200: good(
+            record(
+                {
+                    "query": STRING,
+                    "context_used": array(PASSAGE),
+                    "answer": STRING,
+                    "usage": {"type": "object", "description": "Which retriever and generator, and how many tokens"},
+                }
+            )
+        ),
+        **errors(400, 413, 415, 422),
+    },
+    body={JSON: Question.model_json_schema()},
+)
 
 
 def blueprint() -> Blueprint:
@@ -14,6 +35,7 @@ def blueprint() -> Blueprint:
     api = Blueprint("chat", __name__)
 
     @api.post("/rag-chat")
+    @describe(OPERATION)
     def rag_chat() -> t.Any:
         """A question about this project: the passages of its documentation that fit, and an answer out of them"""
         question = read_as(Question, request.get_json())

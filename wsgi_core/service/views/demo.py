@@ -11,13 +11,38 @@ from werkzeug.datastructures import ContentSecurityPolicy
 
 from wsgi_core import Blueprint, current_app, make_response, render_template, request
 from wsgi_core.inference import Model, ModelNotFound
-from wsgi_core.inference.digits import recognise
-from wsgi_core.shared.openapi import group_routes, list_routes, operations
+from wsgi_core.inference.digits import MAX_JSON_SIDE, WHITE, recognise
+from wsgi_core.shared.openapi import describe, group_routes, list_routes, operations
+from wsgi_core.shared.openapi.inputs import VERSION
+from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, SHARE, Operation, array, errors, good, record
+from wsgi_core.shared.openapi.operations import page as page_operation
 
 # The models that have a demo, and what kind their cards must be of.
 DEMOS = {"digits": "image", "sentiment": "text", "churn": "tabular"}
 
-OWN_FILES_ONLY = ContentSecurityPolicy({"default-src": "'self'"})
+OWN_FILES_ONLY = ContentSecurityPolicy({"default-src": "'self'", "frame-ancestors": "'none'"})
+
+_SHADE = {"type": "number", "minimum": 0, "maximum": WHITE}
+_ROWS = {"minItems": 1, "maxItems": MAX_JSON_SIDE}
+
+DIGITS = Operation(
+    "Predictions",
+    {
+        200: good(
+            record(
+                {
+                    "digit": {"type": "integer"},
+                    "probabilities": array(SHARE) | {"description": "How likely each digit is"},
+                    "pixels": array(SHARE) | {"description": "What the model was shown: 8 rows of 8 pixels"},
+                    "model_version": VERSION,
+                }
+            )
+        ),
+        **errors(*BODY_ERRORS),
+    },
+    body={JSON: record({"drawing": array(array(_SHADE, **_ROWS), **_ROWS)})},
+    description="Rows of shades, all as long, with one digit anywhere in them, light on dark or dark on light.",
+)
 
 
 def blueprint() -> Blueprint:
@@ -25,9 +50,11 @@ def blueprint() -> Blueprint:
     # The folder of the name given: on both frameworks that of wsgi_core, where the pages and their files are.
     pages = Blueprint("demo", "wsgi_core.service", static_folder="static", static_url_path="/demo/static")
     add_pages(pages)
+    pages.after_request(forbid_sniffing)
     pages.app_context_processor(lambda: {"demos": [name for name in DEMOS if has_demo(name)]})
 
     @pages.post("/digits")
+    @describe(DIGITS)
     def recognise_digit() -> t.Any:
         """Digits: which digit a drawing shows"""
         return recognise(current_app.extensions["models"].get("digits"), request.get_json())
@@ -39,24 +66,28 @@ def add_pages(pages: Blueprint) -> None:
     """The routes that answer with a page."""
 
     @pages.get("/")
+    @describe(page_operation())
     def index() -> t.Any:
         """The start page: what runs here"""
         models = current_app.extensions["models"]
         routes = list_routes(current_app.url_map.iter_rules(), current_app.view_functions)
-        groups = group_routes(routes, operations(models))
+        groups = group_routes(routes, operations(routes, current_app.view_functions, models))
         return page("index.html", groups=groups, models=models.models, waiting=models.pending)
 
     @pages.get("/demo/digits")
+    @describe(page_operation(404))
     def digits() -> t.Any:
         """Draw a digit, or upload a picture of one"""
         return page("digits.html", model=find("digits"))
 
     @pages.get("/demo/sentiment")
+    @describe(page_operation(404))
     def sentiment() -> t.Any:
         """Type a sentence"""
         return page("sentiment.html", model=find("sentiment"))
 
     @pages.get("/demo/churn")
+    @describe(page_operation(404))
     def churn() -> t.Any:
         """Move the sliders of a customer"""
         return page("churn.html", model=find("churn"))
@@ -66,6 +97,12 @@ def page(template: str, **context: t.Any) -> t.Any:
     """The answer with a page, which may load nothing but the service's own files."""
     response = make_response(render_template(template, **context))
     response.content_security_policy = OWN_FILES_ONLY
+    return response
+
+
+def forbid_sniffing(response: t.Any) -> t.Any:
+    """Add the header that makes browsers take a file for what its content type says."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -7,6 +7,7 @@ import typing as t
 from werkzeug.exceptions import ServiceUnavailable
 
 from wsgi_core import Blueprint, Response, current_app
+from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, good
 
 
 def blueprint() -> Blueprint:
@@ -14,6 +15,7 @@ def blueprint() -> Blueprint:
     api = Blueprint("health", __name__)
 
     @api.get("/readyz")
+    @describe(Operation("Operation", {200: good({"const": "ready"}, "Requests are taken", TEXT)}))
     def readyz() -> t.Any:
         """ready, until the server stops: 503 from then on"""
         if not current_app.extensions["readiness"].ready:

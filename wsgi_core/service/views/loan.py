@@ -8,7 +8,41 @@ from datetime import UTC, datetime
 from werkzeug.exceptions import BadRequest, ServiceUnavailable
 
 from wsgi_core import Blueprint, current_app, jsonify, request
-from wsgi_core.inference import InvalidFeatures, Model
+from wsgi_core.inference import InvalidFeatures, Model, ModelRepository
+from wsgi_core.shared.openapi.inputs import find_model, row_schema
+from wsgi_core.shared.openapi.operations import JSON, SHARE, Operation, describe, error, errors, good, record
+
+HEALTH = Operation(
+    "Operation",
+    {
+        200: good(
+            record(
+                {
+                    "status": {"enum": ["healthy", "degraded"]},
+                    "model_loaded": {"type": "boolean"},
+                    "model_version": {"type": ["string", "null"]},
+                }
+            )
+        )
+    },
+)
+
+
+def predict_operation(models: ModelRepository) -> Operation:
+    """Return the description of POST /api/v1/predict."""
+    decision = record(
+        {
+            "prediction": {"enum": ["approved", "denied"]},
+            "probability": SHARE | {"description": "Of approval"},
+            "model_version": {"type": "string", "examples": ["loan/1"]},
+            "timestamp": {"type": "string", "format": "date-time", "description": "UTC"},
+        }
+    )
+    return Operation(
+        "Predictions",
+        {200: good(decision), **errors(400, 413, 415), 422: error(422, "LoanErrors"), 503: error(503)},
+        body={JSON: row_schema(find_model(models, "loan"))},
+    )
 
 
 def blueprint() -> Blueprint:
@@ -16,6 +50,7 @@ def blueprint() -> Blueprint:
     api = Blueprint("loan", __name__, url_prefix="/api/v1")
 
     @api.post("/predict")
+    @describe(predict_operation)
     def predict() -> t.Any:
         """Loan: approved or denied, with the probability of approval"""
         model = find_classifier()
@@ -28,6 +63,7 @@ def blueprint() -> Blueprint:
         return jsonify(prediction=prediction, probability=probability, model_version=model.id, timestamp=now)
 
     @api.get("/health")
+    @describe(HEALTH)
     def health() -> t.Any:
         """Whether the loan model is loaded"""
         model = find_classifier()

@@ -8,8 +8,33 @@ from functools import partial
 from werkzeug.exceptions import ServiceUnavailable
 
 from wsgi_core import Blueprint, current_app, jsonify, request
+from wsgi_core.inference import ModelRepository
 from wsgi_core.shared.jobs import QueueFull
-from wsgi_core.shared.webhooks import read_delivery
+from wsgi_core.shared.openapi.inputs import find_model
+from wsgi_core.shared.openapi.operations import JSON, STRING, Answer, Operation, describe, errors, record
+from wsgi_core.shared.webhooks import DELIVERY, SIGNATURE, STANDARD, STRIPE, read_delivery
+
+
+def operation(models: ModelRepository) -> Operation:
+    """Return the description of POST /webhooks/<source>."""
+    accepted = record({"status": {"enum": ["accepted", "duplicate"]}, "delivery": STRING})
+    model = find_model(models, "churn")
+    signature = {"in": "header", "description": "`sha256=` and the hexadecimal HMAC-SHA256 of the body"}
+    delivery = {"in": "header", "description": "The sender's name for the delivery"}
+    return Operation(
+        "Predictions",
+        {
+            202: Answer("On disk; the prediction is made later", {JSON: accepted}),
+            **errors(400, 401, 404, 413, 415, 503),
+        },
+        body={JSON: {"examples": [model.card.example]} if model and model.card else {}},
+        description="The body is what /predict takes; whether it is right is found out later. The signature may also be"
+        f" Stripe's, in `{STRIPE}`, or that of Standard Webhooks, in `{STANDARD}`.",
+        parameters=(
+            {"name": SIGNATURE, "required": True, "schema": STRING, **signature},
+            {"name": DELIVERY[0], "schema": STRING, **delivery},
+        ),
+    )
 
 
 def blueprint() -> Blueprint:
@@ -17,6 +42,7 @@ def blueprint() -> Blueprint:
     api = Blueprint("webhooks", __name__)
 
     @api.post("/webhooks/<source>")
+    @describe(operation)
     def receive(source: str) -> t.Any:
         """Accept a signed delivery for /predict, commit it to disk, and predict later"""
         settings = current_app.extensions["settings"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from . import protocol
 from .operations import COMPONENTS, GROUPS, Answer, Operation, Schema, errors
 from .routes import Route
+
+API_VERSION = "1.0"
+"""The version of the API. OpenAPI wants one; which release of the software answers is nobody's business."""
 
 UNKNOWN = Operation("Operation", {200: Answer("The answer")})
 """For a route that an application has added to the service and that nobody has described."""
@@ -51,7 +53,7 @@ def describe_api(
     components = {"schemas": {**COMPONENTS, **protocol.COMPONENTS}, "headers": _HEADERS}
     return {
         "openapi": "3.1.1",
-        "info": {"title": "wsgi_core", "version": _version(), "description": "ONNX models behind a WSGI application."},
+        "info": {"title": "wsgi_core", "version": API_VERSION, "description": "ONNX models behind a WSGI application."},
         "servers": [{"url": root or "/"}],
         "tags": [{"name": name, "description": text} for name, text in GROUPS.items()],
         "paths": paths,
@@ -66,13 +68,6 @@ def group_routes(routes: Iterable[Route], operations: Mapping[str, Operation]) -
         operation = operations.get(route.key, UNKNOWN)
         groups[operation.group].append(replace(route, summary=operation.summary or route.summary))
     return {name: found for name, found in groups.items() if found}
-
-
-def _version() -> str:
-    try:
-        return version("wsgi_core")
-    except PackageNotFoundError:  # a checkout that was never installed
-        return "0"
 
 
 def _operation(route: Route, operation: Operation, locked: bool) -> Schema:

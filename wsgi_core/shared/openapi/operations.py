@@ -5,15 +5,26 @@ The words are OpenAPI's: a schema is a JSON Schema (2020-12) as a dict.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .routes import Route
+
+if TYPE_CHECKING:
+    from ...inference import ModelRepository
 
 Schema = dict[str, Any]
+View = TypeVar("View", bound=Callable[..., Any])
 
 JSON = "application/json"
 HTML = "text/html"
 TEXT = "text/plain"
+
+STRING: Schema = {"type": "string"}
+SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+BODY_ERRORS = (400, 404, 413, 415, 422)
+"""What can be wrong with a request that asks a model."""
 OCTETS = "application/octet-stream"
 
 
@@ -114,3 +125,49 @@ COMPONENTS: dict[str, Schema] = {
     "InvalidFields": record({"error": {"type": "string"}, "fields": array(ref("FieldProblem"))}),
 }
 """The schemas that more than one answer uses."""
+
+FILE = Operation(
+    "Pages",
+    {
+        200: Answer("The file", {"*/*": {}}),
+        206: Answer("The part that Range asked for", {"*/*": {}}),
+        304: Answer("Not changed since"),
+        416: Answer("There is no such part", {JSON: ref("Error")}),
+        **errors(404),
+    },
+    summary="Styles and scripts",
+)
+"""The operation of a route that sends a file."""
+
+
+def page(*codes: int, description: str = "") -> Operation:
+    """Return the operation of a route that answers with a page, or with these errors."""
+    answers = {200: good(STRING, "The page", HTML), **errors(*codes)}
+    return Operation("Pages", answers, description=description)
+
+
+def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> Callable[[View], View]:
+    """Attach its operation to a view, as `@describe(...)` below the route. A function is called with the models."""
+
+    def attach(view: View) -> View:
+        view.operation = operation  # type: ignore[attr-defined]
+        return view
+
+    return attach
+
+
+def operations(
+    routes: Iterable[Route], views: Mapping[str, Callable[..., Any]], models: ModelRepository
+) -> dict[str, Operation]:
+    """Return the operation of each route whose view has one, by the route's key, for the models as they are now."""
+    from .protocol import protocol
+
+    routes = list(routes)
+    found = {key: operation for key, operation in protocol(models).items() if key in {route.key for route in routes}}
+    for route in routes:
+        operation = getattr(views[route.endpoint], "operation", None)
+        if operation is None and route.endpoint.endswith("static"):
+            operation = FILE
+        if operation is not None:
+            found[route.key] = operation if isinstance(operation, Operation) else operation(models)
+    return found

@@ -37,7 +37,9 @@ LEAST_WORDS = 2
 """A shorter sentence says too little to be quoted."""
 
 _CODE = re.compile(r"(?:(?<=\S)(:)\s*\n)?^(?:```|~~~)[^\n]*\n(.*?)^(?:```|~~~)[^\n]*$", re.DOTALL | re.MULTILINE)
-_BREAK = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*\"(])|\n\s*(?:[-*]|\d+\.)\s+|\n\n+")
+_INLINE_CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
+_KEPT = re.compile("\ue000([0-9]+)\ue001")
+_BREAK = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*\"(\ue000])|\n\s*(?:[-*]|\d+\.)\s+|\n\n+")
 _MARKER = re.compile(r"^\s*(?:(?:[-*>]|\d+\.)\s+)+")
 _MARKUP = re.compile(r"[`*]{1,2}|\[([^\]]*)\]\([^)]*\)")
 
@@ -203,12 +205,23 @@ def sentences(text: str) -> Iterator[str]:
 
     A row of a table is one, and a block of code is one with what introduces it.
     """
-    text = _CODE.sub(lambda block: ("\n\n" if block[1] is None else f"{block[1]} ") + _one_line(block[2]), text)
+    code: list[str] = []
+
+    def keep(text: str) -> str:
+        """Put code aside: a star in it is no mark of Markdown's."""
+        code.append(text)
+        return f"\ue000{len(code) - 1}\ue001"
+
+    text = _CODE.sub(
+        lambda block: ("\n\n" if block[1] is None else f"{block[1]} ") + keep(_one_line(block[2])) + "\n\n", text
+    )
+    text = _INLINE_CODE.sub(lambda found: keep(" ".join(found[2].split())), text)
     for sentence in _BREAK.split(re.sub(r"\n(?=\|)", "\n\n", text)):
         plain = " ".join(_MARKUP.sub(r"\1", _MARKER.sub("", sentence)).replace("|", " ").split())
+        plain = _KEPT.sub(lambda found: code[int(found[1])], plain)
         if len(plain.split()) >= LEAST_WORDS:
             yield plain
 
 
 def _one_line(code: str) -> str:
-    return "; ".join(line.strip() for line in code.splitlines() if line.strip()) + "\n\n"
+    return "; ".join(line.strip() for line in code.splitlines() if line.strip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import socket
 import threading
@@ -13,10 +14,17 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..settings import Settings
+from ..upstream import BoundedCalls, TooManyCalls
 from .passages import Passage
 
 MAX_ANSWER = 1 << 20
-"""Bytes of an answer; a longer one is none."""
+"""Bytes of the body of a response; a longer one is an error."""
+
+MAX_HEAD = 64 << 10
+"""Bytes of the head of a response, with all the interim ones (`100 Continue`) before it."""
+
+MAX_CALLS = 2
+"""Calls at a time: a question beyond them is answered with quotes at once."""
 
 INSTRUCTION = (
     "Answer the question from the numbered passages alone, briefly, and name the numbers of those you used in square"
@@ -30,16 +38,24 @@ class UpstreamError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where it is (`http://127.0.0.1:11434/v1`), the model to ask for, the key if it wants one, seconds to wait."""
+    """Where it is (`http://127.0.0.1:11434/v1`), the model to ask for, the key if it wants one.
+
+    `timeout` is in seconds, for looking up the name, connecting, and the whole response. `calls` is how many questions
+    may wait for it at a time.
+    """
 
     url: str
     model: str
     key: str | None = field(default=None, repr=False)
     timeout: float = 20.0
+    calls: int = MAX_CALLS
+    _calls: BoundedCalls = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_calls", BoundedCalls(self.calls, self.timeout))
 
     def generate(self, query: str, passages: Sequence[Passage]) -> tuple[str, dict[str, int]]:
-        """The answer and how many tokens it took. Raises `UpstreamError`, at the latest `timeout` seconds after
-        the connection stands, which may take as long."""
+        """Return the answer and how many tokens it took. Raises `UpstreamError`, at the latest after the timeout."""
         context = "\n\n".join(
             f"[{number}] {passage.source}, {passage.heading}:\n{passage.text}"
             for number, passage in enumerate(passages, 1)
@@ -56,20 +72,62 @@ class Endpoint:
         return text.strip(), _count(answer.get("usage"))
 
     def _post(self, payload: dict[str, Any]) -> Any:
-        """Send JSON, get JSON. One deadline for all of it: a socket's own timeout starts anew with every byte."""
+        """Send JSON, and return the JSON of the response."""
+        try:
+            return self._calls.run(lambda: self._exchange(payload))
+        except TooManyCalls as error:
+            raise UpstreamError("the endpoint is busy with other questions") from error
+        except TimeoutError as error:
+            raise UpstreamError(f"the endpoint did not answer within {self.timeout:g} s") from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise UpstreamError("the endpoint cannot be reached") from error
+
+    def _exchange(self, payload: dict[str, Any]) -> Any:
+        """One deadline for all of it: a socket's own timeout starts anew with every byte."""
         url = urlsplit(self.url)
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
-        try:
-            with closing(_connect(url, self.timeout)) as connection, _cut_after(self.timeout, connection.sock):
-                connection.request("POST", f"{url.path.rstrip('/')}/chat/completions", json.dumps(payload), headers)
-                with connection.getresponse() as response:
-                    return _read(response)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            too_slow = isinstance(error, TimeoutError)
-            reason = f"did not answer within {self.timeout:g} s" if too_slow else "cannot be reached"
-            raise UpstreamError(f"the endpoint {reason}") from error
+        with closing(_connect(url, self.timeout)) as connection, _cut_after(self.timeout, connection.sock):
+            connection.request("POST", f"{url.path.rstrip('/')}/chat/completions", json.dumps(payload), headers)
+            with connection.getresponse() as response:
+                return _read(response)
+
+
+class _Counted(io.RawIOBase):
+    """The bytes that come from a socket, of which there may be `left`. A flood of interim responses ends here."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self.left = MAX_HEAD
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        count: int | None = self._raw.readinto(buffer)
+        self.left -= count or 0
+        if self.left < 0:
+            raise http.client.HTTPException("the response is too long")
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    """A response whose head has a limit, with the interim responses before it, and whose body has another."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._counted = _Counted(self.fp)
+        self.fp = io.BufferedReader(self._counted)
+
+    def begin(self) -> None:
+        """Read the head, and then allow the body."""
+        super().begin()
+        self._counted.left += MAX_ANSWER
 
 
 def chat_endpoint(settings: Settings) -> Endpoint | None:
@@ -77,12 +135,14 @@ def chat_endpoint(settings: Settings) -> Endpoint | None:
     if settings.chat_url is None:
         return None
     key = settings.chat_key.get_secret_value() if settings.chat_key else None
-    return Endpoint(settings.chat_url, settings.chat_model, key, settings.chat_timeout)
+    calls = max(1, min(MAX_CALLS, settings.threads - 1))
+    return Endpoint(settings.chat_url, settings.chat_model, key, settings.chat_timeout, calls)
 
 
 def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=timeout)
+    connection.response_class = _BoundedResponse
     connection.connect()
     return connection
 

@@ -11,25 +11,24 @@ import typing as t
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, SecretStr
 
 from ...inference.settings import RuntimeSettings
-from .addresses import parse_networks
+from . import names
 
 
-def _check_proxy(value: str) -> str:
-    """Return the value if it is *, or a list of addresses and networks. Raises ValueError."""
-    if value != "*":
-        try:
-            parse_networks(value)
-        except ValueError as error:
-            raise ValueError(f"{error}: write addresses or networks (10.0.0.0/8), with commas between, or *") from None
-    return value
+def _check_header_secret(secret: SecretStr) -> SecretStr:
+    names.header_value(secret.get_secret_value())
+    return secret
 
 
-Proxy = Annotated[str, AfterValidator(_check_proxy)]
-Origin = Annotated[str, Field(pattern=r"^(\*|[a-z][a-z0-9+.-]*://[^\s/,]+)$")]
-SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+ListenHost = Annotated[str, AfterValidator(names.listen_host)]
+HostName = Annotated[str, AfterValidator(names.trusted_host)]
+ProxyAddress = Annotated[str, AfterValidator(names.trusted_proxy)]
+Origin = Annotated[str, AfterValidator(names.cors_origin)]
+# A path of dots alone never arrives: clients resolve it.
+SourceName = Annotated[str, Field(pattern=r"^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
+HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_secret)]
 ModelName = Annotated[str, Field(min_length=1)]
 Secret = Annotated[SecretStr, Field(min_length=16)]
 JobStorePlace = Annotated[str, Field(pattern=r"^(rediss?://[^\s/?#@]+(/\d*)?|[^:]*|[A-Za-z]:[^:]*)$", min_length=1)]
@@ -46,6 +45,7 @@ class Settings(RuntimeSettings):
 
     # pydantic before 2.10 keeps the prefix of `model_control` for itself.
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    _local_names: bool = PrivateAttr(default=False)
 
     # What is served. The settings of RuntimeSettings say how each model is run.
     models: Path | None = Field(default=None, description="A model repository; by default the models of wsgi_core.")
@@ -54,7 +54,7 @@ class Settings(RuntimeSettings):
     )
 
     # Where it is served.
-    host: str = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
+    host: ListenHost = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on; 0: any free one.")
     monitor_port: int | None = Field(
         default=None, ge=0, le=65535,
@@ -126,7 +126,7 @@ class Settings(RuntimeSettings):
     max_connections: int = Field(
         default=1000, ge=1, le=100_000,
         description="Open connections (on Windows at most 400). Up to a quarter more are accepted while idle ones"
-        " and the oldest unfinished requests are closed.",
+        " and the oldest unfinished close.",
         json_schema_extra={"answer": "408 or closed; waits to be accepted"},
     )  # fmt: skip
     max_connections_per_client: int = Field(
@@ -160,8 +160,8 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
     max_unsent: int = Field(
         default=64 << 20, ge=1 << 20,
-        description="Bytes of all responses together that clients have not taken yet. Beyond, requests wait, and the"
-        " connections that take nothing are closed.",
+        description="Bytes of all responses that clients have not taken yet. Beyond, requests wait, and connections"
+        " that take nothing are closed.",
         json_schema_extra={"answer": "waits for a thread; connection closed"},
     )  # fmt: skip
     idle_timeout: float = Field(
@@ -179,17 +179,23 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
 
     # Who is trusted.
-    trusted_hosts: tuple[str, ...] = Field(
-        default=(), description="Host names that are answered (.example.org: with all below it); none: every name.",
+    trusted_hosts: tuple[HostName, ...] = Field(
+        default=(),
+        description="Host names that are answered (.example.org: and all below it). By default every name; on"
+        " 127.0.0.1 only local ones.",
         json_schema_extra={"answer": "400"},
-    )  # fmt: skip
-    trusted_proxy: Proxy | None = Field(
+    )
+    any_host: bool = Field(default=False, description="Answer for every name on a loopback address, too.")
+    check_monitoring_host: bool = Field(
+        default=False, description="Hold health, readiness and metrics to trusted_hosts, too."
+    )
+    trusted_proxy: ProxyAddress | None = Field(
         default=None,
-        description="The address or the network (10.0.0.0/8) of the proxies whose X-Forwarded-* headers are believed,"
-        " or several with commas between; *: of all.",
+        description="Addresses or networks (10.0.0.0/8), with commas between, of the proxies whose X-Forwarded-*"
+        " headers are believed; *: all.",
     )
     trusted_proxy_count: int = Field(default=1, ge=1, le=16, description="How many proxies stand in a row there.")
-    api_key: SecretStr | None = Field(
+    api_key: HeaderSecret | None = Field(
         default=None, min_length=16, json_schema_extra={"answer": "401"},
         description="What clients must send as X-API-Key, or as Authorization: Bearer, for everything but health.",
     )  # fmt: skip
@@ -206,6 +212,18 @@ class Settings(RuntimeSettings):
     stream_max_content_length: int = Field(
         default=256 << 20, ge=1, description="Bytes that the body of /predict/stream may have at most.",
         json_schema_extra={"answer": "413"},
+    )  # fmt: skip
+    stream_max_errors: int = Field(
+        default=1000, ge=1, description="Wrong lines after which a /predict/stream ends.",
+        json_schema_extra={"answer": "an error as the last line"},
+    )  # fmt: skip
+    stream_timeout: float = Field(
+        default=600, gt=0, description="Seconds that a /predict/stream may take.",
+        json_schema_extra={"answer": "an error as the last line"},
+    )  # fmt: skip
+    stream_cpu_timeout: float = Field(
+        default=60, gt=0, description="Seconds of CPU time that a /predict/stream may take.",
+        json_schema_extra={"answer": "an error as the last line"},
     )  # fmt: skip
     webhook_secrets: dict[SourceName, Secret] = Field(
         default={}, description="For each source of webhooks the secret that it signs with.",
@@ -239,3 +257,21 @@ class Settings(RuntimeSettings):
     chat_timeout: float = Field(
         default=20, gt=0, le=86_400, description="Seconds to wait for it; then the answer is made of quotes."
     )
+
+    def with_loopback_hosts(self) -> Settings:
+        """Return the settings of a server: on a loopback address, only loopback names are answered by default.
+
+        Otherwise a page whose name an attacker's name server turns into 127.0.0.1 could call the service (DNS
+        rebinding). A trusted proxy passes on the names that its clients ask for, and so they are not restricted.
+        """
+        if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
+            return self
+        hosts = dict.fromkeys((*names.LOOPBACK_HOSTS, self.host.lower()))
+        copy = self.model_copy(update={"trusted_hosts": tuple(hosts)})
+        copy._local_names = True
+        return copy
+
+    @property
+    def local_names(self) -> bool:
+        """Whether names without a dot are answered beside `trusted_hosts`: nobody can register one in the internet."""
+        return self._local_names

@@ -54,6 +54,8 @@ class Loaded:
     settings: Settings
     sources: dict[str, str]
     file: Path | None
+    found: bool = False
+    """Whether the file was only found in the current folder, and nobody has named it."""
 
     def source(self, name: str) -> str:
         """`--port`, `WSGI_CORE_PORT`, the file's path, or `default`."""
@@ -81,15 +83,18 @@ def load_settings(
     environ = os.environ if environ is None else environ
     problems: list[str] = []
     file = _find_file(config, environ)
+    found = file is not None and not (config or environ.get(PREFIX + "CONFIG"))
     values = {
         **(_from_file(file, problems) if file else {}),
         **_from_environ(environ, problems),
         **_from_options(options or {}),
     }
+    if found:
+        problems += _leaking_secrets(values, str(file))
     settings = _validate(values, problems)
     if settings is None or problems:
         raise ConfigurationError(problems)
-    return Loaded(settings, {name: value.source for name, value in values.items()}, file)
+    return Loaded(settings, {name: value.source for name, value in values.items()}, file, found)
 
 
 def variable(name: str) -> str:
@@ -236,6 +241,22 @@ def _from_text(name: str, text: str) -> object:
 
 # What is wrong
 
+# Where each secret is sent to, and with the key of the service, what asks a server for something.
+_SENT_TO = {"chat_key": "chat_url", "job_store_password": "job_store"}
+
+
+def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
+    """Yield a problem for each secret that is not in the file but would be sent where the file says.
+
+    APPSEC: whoever can write into the folder would otherwise get the secrets of everyone who starts a server there.
+    """
+    for secret, place in _SENT_TO.items():
+        if secret in values and place in values and values[place].source == file != values[secret].source:
+            yield (
+                f"{values[secret].source}: would be sent to the {place} of {file}, which was found in this folder;"
+                f" name the file with --config or {PREFIX}CONFIG if you trust it"
+            )
+
 
 def _validate(values: Mapping[str, _Value], problems: list[str]) -> Settings | None:
     """The settings; None if something is wrong, which is then among the problems."""
@@ -255,7 +276,8 @@ def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterato
         name, *inner = map(str, problem["loc"] or ("",))
         secret = bool(name) and is_secret(name)
         place = _entry(values[name], inner) if secret else ".".join(inner)
-        message = problem["msg"][:1].lower() + problem["msg"][1:]
+        message = problem["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
         empty = problem["type"] == "string_too_short" and problem["input"] == ""
         message = "must not be empty" if empty else message
         got = "" if secret or empty or not name else f", not {_masked(problem['input'])!r:.100}"

@@ -41,7 +41,8 @@
     output.value = `${now + 1} / ${steps.length}`;
     for (const name of ["first", "back"]) button(name).disabled = now === 0;
     for (const name of ["forward", "last"]) button(name).disabled = now === steps.length - 1;
-    history.replaceState(null, "", `#step-${now + 1}`);
+    // In a frame the browser would scroll the page around it to the step.
+    if (self === top) history.replaceState(null, "", `#step-${now + 1}`);
   }
 
   function keepInView(item) {

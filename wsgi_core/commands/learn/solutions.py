@@ -138,3 +138,12 @@ SOLUTIONS: dict[str, list[tuple[str, str]]] = {
         "    print(len(list(app.url_map.iter_rules())))\n"
     ) + MAIN)],
 }  # fmt: skip
+
+
+def solved(name: str, text: str) -> str:
+    """Return the chapter's program `text` with the exercise solved."""
+    for old, new in SOLUTIONS[name]:
+        if text.count(old) != 1:
+            raise ValueError(f"{name}: {old!r} does not occur exactly once.")
+        text = text.replace(old, new)
+    return text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import werkzeug
 
-from wsgi_core.trace.places import short_path
+from wsgi_core.trace.source_paths import short_path
 
 
 def test_a_file_is_named_from_where_its_package_is_imported() -> None:

@@ -9,14 +9,14 @@ from werkzeug.datastructures import EnvironHeaders, Headers, ImmutableMultiDict
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import Rule
 
-from wsgi_core.trace.shown import (
-    attributes_shown,
-    body_shown,
-    header_shown,
+from wsgi_core.trace.formatting import (
+    format_attributes,
+    format_body,
+    format_header,
+    format_value,
     is_secret,
-    shown,
-    source_without_secrets,
-    without_secrets,
+    redact,
+    redact_source,
 )
 
 
@@ -64,18 +64,18 @@ class Counting(dict[str, Any]):
     ],
 )
 def test_values_are_one_short_line(value: Any, text: str) -> None:
-    assert shown(value) == text
+    assert format_value(value) == text
 
 
 def test_a_value_is_not_asked_for_anything() -> None:
-    assert shown(object()) == "<object>"
-    assert shown([Touchy()]) == "[<Touchy>]"
+    assert format_value(object()) == "<object>"
+    assert format_value([Touchy()]) == "[<Touchy>]"
 
 
 def test_long_values_are_cut() -> None:
-    assert len(shown("x" * 10_000)) == 160
-    assert len(shown(["y" * 100] * 10)) == 160
-    assert shown(10**5000) == "<int>"
+    assert len(format_value("x" * 10_000)) == 160
+    assert len(format_value(["y" * 100] * 10)) == 160
+    assert format_value(10**5000) == "<int>"
 
 
 @pytest.mark.parametrize(
@@ -103,26 +103,26 @@ def test_names_that_are_not_secret(name: object) -> None:
     ],
 )
 def test_secrets_in_texts_are_left_out(text: str, clean: str) -> None:
-    assert without_secrets(text) == clean
+    assert redact(text) == clean
 
 
 def test_a_cookie_that_is_set_shows_its_name_and_attributes() -> None:
-    assert header_shown("Set-Cookie", "session=abc.def; HttpOnly; Path=/") == "session=…; HttpOnly; Path=/"
-    assert header_shown("set-cookie", "a=b") == "a=…"
-    assert header_shown("Location", "/next?token=abc") == "/next?token=…"
+    assert format_header("Set-Cookie", "session=abc.def; HttpOnly; Path=/") == "session=…; HttpOnly; Path=/"
+    assert format_header("set-cookie", "a=b") == "a=…"
+    assert format_header("Location", "/next?token=abc") == "/next?token=…"
 
 
 def test_source_keeps_its_columns() -> None:
     line = 'app.config.update(SECRET_KEY="golden", DEBUG=True)'
-    clean = source_without_secrets(line)
+    clean = redact_source(line)
     assert "golden" not in clean
     assert len(clean) == len(line)
     assert clean.endswith('", DEBUG=True)')
-    assert source_without_secrets("app.secret_key = os.environ['A']") == "app.secret_key = os.environ['A']"
+    assert redact_source("app.secret_key = os.environ['A']") == "app.secret_key = os.environ['A']"
 
 
 def test_names_of_attributes_are_text_too() -> None:
-    seen = attributes_shown([("a\ud800", 1), ("n" * 1000, 2), ("token", 3)])
+    seen = format_attributes([("a\ud800", 1), ("n" * 1000, 2), ("token", 3)])
     assert seen == {r"a\ud800": "1", "n" * 159 + "…": "2", "token": "not shown"}
 
 
@@ -138,4 +138,4 @@ def test_names_of_attributes_are_text_too() -> None:
     ],
 )
 def test_bodies(body: bytes, length: int, text: str) -> None:
-    assert body_shown(body, length) == text
+    assert format_body(body, length) == text

@@ -9,7 +9,7 @@ from .events import Event, HookName
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class HookStatus:
     """A function that the app registered. ``state``: done, now, to come, or never runs."""
 
     kind: str
@@ -17,15 +17,15 @@ class Coming:
     state: str
 
 
-def hooks_at(events: Sequence[Event], index: int) -> list[Coming]:
-    """The hooks as they stand at one event, in the order in which a request passes them."""
+def hooks_at(events: Sequence[Event], index: int) -> list[HookStatus]:
+    """Return the hooks as they stand at one event, in the order in which a request passes them."""
     snapshot = events[index].snapshot
     if snapshot is None:
         return []
     first, last = _request_around(events, index)
     before = {_name(event) for event in events[first:index]}
     later = {_name(event) for event in events[index + 1 : last]}
-    return [Coming(*hook, _state(hook, _name(events[index]), before, later)) for hook in snapshot.hooks]
+    return [HookStatus(*hook, _state(hook, _name(events[index]), before, later)) for hook in snapshot.hooks]
 
 
 def _state(hook: HookName, now: HookName, before: set[HookName], later: set[HookName]) -> str:
@@ -41,7 +41,7 @@ def _name(event: Event) -> HookName:
 
 
 def _request_around(events: Sequence[Event], index: int) -> tuple[int, int]:
-    """The first and one past the last event of the request that an event belongs to."""
+    """Return the first and one past the last event of the request that an event belongs to."""
     starts = [i for i, event in enumerate(events) if event.kind == "request received"]
     first = max((i for i in starts if i <= index), default=0)
     return first, min((i for i in starts if i > index and i > starts[0]), default=len(events))

@@ -1,4 +1,4 @@
-"""Source files as people name them."""
+"""Short paths of source files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 
 @cache
 def short_path(filename: str) -> str:
-    """A source file as seen from where its package was imported, with forward slashes."""
+    """Return a source file's path from the folder that its package was imported from, with forward slashes."""
     roots = [os.path.abspath(entry) for entry in sys.path]
     inside = [root for root in roots if filename.startswith(root.rstrip(os.sep) + os.sep)]
     root = max(inside, key=len) if inside else _above_its_package(filename)
@@ -17,7 +17,7 @@ def short_path(filename: str) -> str:
 
 
 def _above_its_package(filename: str) -> str:
-    """The folder around the outermost package that a file is in: an editable install's is not on `sys.path`."""
+    """Return the folder around the outermost package of a file: that of an editable install is not on `sys.path`."""
     folder = os.path.dirname(filename)
     while os.path.isfile(os.path.join(folder, "__init__.py")):
         folder = os.path.dirname(folder)

@@ -1,7 +1,7 @@
-"""How values are written on a page: short, without asking them for anything, and without what is secret.
+"""Format values for a page: short, without secrets, and without calling any code of the app's.
 
-A value's own ``__repr__`` is code of the app's. So only values of Python's own types are written out; of others
-stands what class they are of.
+A value's ``__repr__`` is code of the app's. So only values of Python's own types are written out. For a value of any
+other type the page has the name of its class.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import islice
 from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.routing import Rule
 
-NOT_SHOWN = "not shown"
+REDACTED = "not shown"
 _LONGEST = 160
 _MOST_ITEMS = 12
 _DEEPEST = 3
@@ -33,36 +33,41 @@ _LITERAL = re.compile(rf"""((?:{_NAMES})\w*["']?\]?\s*[=:]\s*[rbf]?["'])([^"']+)
 
 
 def is_secret(name: t.Any) -> bool:
-    """Whether a header, a form field, an attribute of this name has a value that nobody else should see."""
+    """Return whether a header, a form field or an attribute of this name holds a secret."""
     return issubclass(type(name), str) and _SECRET.search(name) is not None
 
 
-def without_secrets(text: str) -> str:
-    """The text with an ellipsis for each value that stands behind a secret's name."""
+def redact(text: str) -> str:
+    """Return the text with an ellipsis for each value that stands behind a secret's name."""
     return _USER_OF_URL.sub(r"\1…@", _PAIR.sub(r"\1…", text))
 
 
-def source_without_secrets(line: str) -> str:
-    """A line of source, of the same length: text literals that are given to a secret's name are dotted out."""
+def redact_source(line: str) -> str:
+    """Return a line of source with dots for each text literal that is assigned to a secret's name."""
     return _LITERAL.sub(lambda found: found[1] + "•" * len(found[2]), line)
 
 
-def shown(value: t.Any, depth: int = _DEEPEST) -> str:
-    """The value as one short line."""
+def printable(text: str) -> str:
+    """Return the text with each control character as Python writes it: a terminal would obey it."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def format_value(value: t.Any, depth: int = _DEEPEST) -> str:
+    """Return the value as one short line."""
     # Not isinstance: a proxy answers that by fetching what it stands for, and a session counts as accessed then.
     kind = type(value)
     if issubclass(kind, str):
-        return _cut(repr(without_secrets(str.__str__(value)[: 4 * _LONGEST])))
+        return _cut(repr(redact(str.__str__(value)[: 4 * _LONGEST])))
     if kind in (bytes, bytearray):
-        return _bytes_shown(bytes(value))
+        return _format_bytes(bytes(value))
     if value is None or kind in (bool, float):
         return repr(value)
     if kind is int:
         return repr(value) if abs(value) < _BIGGEST_INTEGER else f"<{_class(value)}>"
     if issubclass(kind, dict) or kind in (list, tuple, set, frozenset):
-        return _cut(_container_shown(value, depth))
+        return _cut(_format_container(value, depth))
     if kind in (Headers, EnvironHeaders):
-        return _cut(", ".join(f"{name}: {header_shown(name, text)}" for name, text in islice(value, _MOST_ITEMS)))
+        return _cut(", ".join(f"{name}: {format_header(name, text)}" for name, text in islice(value, _MOST_ITEMS)))
     return f"<Rule {value.rule!r}>" if kind is Rule else f"<{_class(value)}>"
 
 
@@ -74,24 +79,24 @@ def _cut(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
-def _bytes_shown(value: bytes) -> str:
+def _format_bytes(value: bytes) -> str:
     text = value[: 4 * _LONGEST].decode("latin1")
-    return _cut("b" + repr(without_secrets(text))) if text.isascii() else f"<{len(value)} bytes>"
+    return _cut("b" + repr(redact(text))) if text.isascii() else f"<{len(value)} bytes>"
 
 
-def _container_shown(value: t.Any, depth: int) -> str:
+def _format_container(value: t.Any, depth: int) -> str:
     name = _class(value)
     if not depth:
         return f"<{name} of {len(value)}>"
     if issubclass(type(value), dict):
         # A subclass may count its reading: not so the dict below it.
         items = [
-            f"{shown(key, 0)}: {NOT_SHOWN if is_secret(key) else shown(item, depth - 1)}"
+            f"{format_value(key, 0)}: {REDACTED if is_secret(key) else format_value(item, depth - 1)}"
             for key, item in islice(dict.items(value), _MOST_ITEMS)
         ]
         text = f"{{{_listed(items, dict.__len__(value))}}}"
         return text if type(value) is dict else f"{name}({text})"
-    items = [shown(item, depth - 1) for item in islice(value, _MOST_ITEMS)]
+    items = [format_value(item, depth - 1) for item in islice(value, _MOST_ITEMS)]
     begin, end = {"list": ("[", "]"), "tuple": ("(", ")")}.get(name, ("{", "}"))
     return f"{begin}{_listed(items, len(value))}{end}"
 
@@ -100,25 +105,25 @@ def _listed(items: list[str], length: int) -> str:
     return ", ".join([*items, "…"] if length > len(items) else items)
 
 
-def header_shown(name: str, value: str) -> str:
-    """A header's value; of a cookie that is set its name and attributes."""
-    text = repr(without_secrets(value[: 4 * _LONGEST]) if not is_secret(name) else value)[1:-1]
+def format_header(name: str, value: str) -> str:
+    """Return a header's value; of Set-Cookie only the name and the attributes."""
+    text = repr(redact(value[: 4 * _LONGEST]) if not is_secret(name) else value)[1:-1]
     if name.lower() == "set-cookie":
         pair, _, attributes = text.partition(";")
         return _cut(f"{pair.partition('=')[0]}=…;{attributes}" if attributes else f"{pair.partition('=')[0]}=…")
-    return NOT_SHOWN if is_secret(name) else _cut(text)
+    return REDACTED if is_secret(name) else _cut(text)
 
 
-def attributes_shown(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]:
-    """What an object has in its ``__dict__``, by name."""
+def format_attributes(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]:
+    """Return the values of an object's ``__dict__`` as texts, by name."""
     return {
-        _cut(name if name.isprintable() else repr(name)[1:-1]): NOT_SHOWN if is_secret(name) else shown(value)
+        _cut(name if name.isprintable() else repr(name)[1:-1]): REDACTED if is_secret(name) else format_value(value)
         for name, value in attributes
     }
 
 
-def body_shown(body: bytes, length: int) -> str:
-    """The beginning of a body of ``length`` bytes: as text, if it is any."""
+def format_body(body: bytes, length: int) -> str:
+    """Return the beginning of a body of ``length`` bytes if it is text, and its length if it is not."""
     if not length:
         return "empty"
     try:
@@ -132,4 +137,4 @@ def body_shown(body: bytes, length: int) -> str:
     if not readable:
         return f"{length} bytes"
     more = f" … {length} bytes" if length > len(text.encode()) else ""
-    return without_secrets(text) + more
+    return redact(text) + more

@@ -1,0 +1,148 @@
+"""Hot and cold caches: what a framework costs when other work had the processor before the request.
+
+In process one request follows the other, and finds its code and data in the caches. In a server other work comes
+between them. So the bare callable, wsgi_core and Flask are measured with more and more evicted before each request, and
+served. The model that a reader can check: a served request finds the caches as after an eviction of some size. That
+size is taken from wsgi_core, and predicts what Flask costs when it is served.
+
+A pause within a request is such other work too. Where nothing is left to be evicted, a pause must cost what it lasts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtests.instrument.eviction import Eviction
+from loadtests.instrument.experiment import Contender, Experiment
+from loadtests.instrument.results import ExperimentResult, Results
+from loadtests.instrument.stats import Estimate, estimate, student_estimate
+from loadtests.report.analysis import difference, matrices, net, ratio
+from loadtests.studies import AGAIN, MODERATE, Load, Study, served_rung
+from loadtests.studies import HEAT as KEY
+
+FLOOR, OWN, FLASK = "raw callable", "wsgi_core", "Flask"
+RUNGS = ((FLOOR, "raw"), (OWN, "core"), (AGAIN, "core"), (FLASK, "flask_app"))
+DATA = tuple(Eviction(size) for size in (0, 32 << 10, 128 << 10, 512 << 10, 2 << 20, 8 << 20))
+CODE = (Eviction(code=200), Eviction(code=2000))
+PAUSE = 50
+PAUSED = (DATA[0], DATA[-1])
+
+
+@dataclass(frozen=True)
+class State:
+    """After one eviction: what each rung costs, and wsgi_core and Flask over the bare callable. µs."""
+
+    eviction: str
+    costs: dict[str, Estimate]
+    prices: dict[str, Estimate]
+    ratio: Estimate
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A pause in Flask or in the bare callable after an eviction: what a µs of it costs."""
+
+    place: str
+    eviction: str
+    slope: Estimate
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What the study says. ``served``: the prices with waitress; ``predicted``: Flask's by the model, or None.
+
+    ``place`` is where between the first and the last state of ``states`` the model finds a served request, 0 to 1.
+    """
+
+    states: list[State]
+    others: list[State]
+    slopes: list[Slope]
+    served: dict[str, Estimate]
+    predicted: Estimate | None
+    place: float
+
+
+def study() -> Study:
+    """Return the study, as data."""
+    rungs = tuple(Contender(name, f"loadtests.rungs.{module}:create_app", {"model": "null"}) for name, module in RUNGS)
+    states = [
+        Experiment(f"{KEY} {one}", f"Before each request: {one} evicted", "predict", rungs, group=KEY, evict=one)
+        for one in (*DATA, *CODE)
+    ]
+    served = tuple(served_rung(name, module, model="null") for name, module in RUNGS if name != AGAIN)
+    load = Load(KEY, "The null model on waitress", "closed loop", served, shares=(MODERATE,), both_runs=True)
+    return Study(KEY, "Hot and cold caches", (*states, *_pauses()), (load,))
+
+
+def _pauses() -> list[Experiment]:
+    """Return a pause of no time and one of ``PAUSE`` µs, in Flask and in the bare callable, hot and cold."""
+    found = []
+    for place, factory in ((FLASK, "create_app"), (FLOOR, "create_bare")):
+        made = tuple(
+            Contender(f"{time} µs", f"loadtests.rungs.delayed:{factory}", {"microseconds": time}) for time in (0, PAUSE)
+        )
+        for one in PAUSED:
+            key, title = f"pause {place}, {one}", f"A pause in {place}: {one} evicted"
+            found.append(Experiment(key, title, "predict", made, made[0].name, group=KEY, evict=one))
+    return found
+
+
+def summarise(results: Results) -> Heat | None:
+    """Return what the study says; None for the results of another study, or of one that ended early."""
+    by_key = {one.key: one for one in results.experiments if len(one.processes) > 1}
+    wanted = {f"{KEY} {one}" for one in (*DATA, *CODE)}
+    if not wanted <= by_key.keys():
+        return None
+    states, others = ([_state(by_key[f"{KEY} {one}"], str(one)) for one in group] for group in (DATA, CODE))
+    slopes = [
+        Slope(place, str(one), _slope(by_key[key]))
+        for place in (FLASK, FLOOR)
+        for one in PAUSED
+        if (key := f"pause {place}, {one}") in by_key
+    ]
+    served = _served(results)
+    place, predicted = _predicted(states, served)
+    return Heat(states, others, slopes, served, predicted, place)
+
+
+def _state(result: ExperimentResult, eviction: str) -> State:
+    at = {name: index for index, name in enumerate(result.contenders, start=1)}
+    names = (FLOOR, OWN, FLASK)
+    figures = [net(at[name]) for name in names]
+    figures += [difference(at[name], at[FLOOR]) for name in (OWN, FLASK)]
+    *found, own, flask, times = estimate(matrices(result), [*figures, ratio(at[FLASK], at[OWN])])
+    return State(eviction, dict(zip(names, found, strict=True)), {OWN: own, FLASK: flask}, times)
+
+
+def _slope(result: ExperimentResult) -> Estimate:
+    return estimate(matrices(result), [lambda cost: (cost[..., 2] - cost[..., 1]) / PAUSE])[0]
+
+
+def _served(results: Results) -> dict[str, Estimate]:
+    """Return what serving wsgi_core and Flask costs more than serving the bare callable, paired by runs."""
+    runs = [run for load in results.loads if load.mode == "rate" and load.key == f"{KEY}_rate" for run in load.runs]
+    cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
+    pairs = sorted({pair for pair, _ in cpu})
+    if len(pairs) < 2:
+        return {}
+    return {name: student_estimate([cpu[pair, name] - cpu[pair, FLOOR] for pair in pairs]) for name in (OWN, FLASK)}
+
+
+def _predicted(states: Sequence[State], served: dict[str, Estimate]) -> tuple[float, Estimate | None]:
+    """Where between the states wsgi_core's served price lies, and Flask's price there."""
+    if not served:
+        return 0.0, None
+    places = np.linspace(0, 1, len(states))
+    own = np.maximum.accumulate([state.prices[OWN].value for state in states])
+    found = [float(np.interp(part, own, places)) for part in (served[OWN].value, served[OWN].low, served[OWN].high)]
+    flask = np.maximum.accumulate([state.prices[FLASK].value for state in states])
+    value, low, high = (float(np.interp(place, places, flask)) for place in found)
+    # What is not known of the states themselves comes on top of what is not known of wsgi_core's served price.
+    per_own = (flask[-1] - flask[0]) / max(own[-1] - own[0], 1e-9)
+    own_reach = per_own * max(state.prices[OWN].half_width for state in states)
+    reach = math.hypot(own_reach, max(state.prices[FLASK].half_width for state in states))
+    return found[0], Estimate(value, value - math.hypot(value - low, reach), value + math.hypot(high - value, reach))

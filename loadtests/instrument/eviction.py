@@ -1,0 +1,60 @@
+"""Empty the caches before a request, as the other work of a server does between two requests.
+
+Data is evicted by writing to as many cache lines; code by calling as many functions, which also fills the branch
+predictors with other branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+# The bytes of a cache line on today's processors.
+LINE = 64
+_FUNCTION = """
+def other_{number}(a):
+    b = {{"key": a, {number}: [a, {number}]}}
+    if a > {number}:
+        b["more"] = str(a)
+    elif a == -{number}:
+        b.pop("key")
+    for value in b.values():
+        if value is None:
+            a += 1
+    return a ^ {number}
+"""
+
+
+class Eviction(NamedTuple):
+    """How much is evicted: bytes of data, and functions of other code."""
+
+    data: int = 0
+    code: int = 0
+
+    def __str__(self) -> str:
+        if self.code:
+            return f"{self.code} functions of other code"
+        unit, size = ("MiB", self.data >> 20) if self.data >= 1 << 20 else ("KiB", self.data >> 10)
+        return f"{size} {unit} of other data" if self.data else "nothing"
+
+
+def evictor(wanted: Eviction) -> Callable[[], object] | None:
+    """Return a function that evicts as much; None for nothing."""
+    if not any(wanted):
+        return None
+    memory = bytearray(wanted.data)
+    functions = _functions(wanted.code)
+
+    def evict() -> None:
+        if memory:
+            memory[::LINE] = memory[LINE - 1 :: LINE]
+        for function in functions:
+            function(1)
+
+    return evict
+
+
+def _functions(count: int) -> list[Callable[[int], object]]:
+    names: dict[str, Callable[[int], object]] = {}
+    exec("".join(_FUNCTION.format(number=number) for number in range(count)), names)
+    return [names[f"other_{number}"] for number in range(count)]

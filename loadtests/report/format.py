@@ -1,0 +1,87 @@
+"""Figures as text: digits, intervals, tables in Markdown, and the templates of the pages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from loadtests.instrument.results import Results
+from loadtests.instrument.stats import Estimate
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, the heads of the columns, rows of text, and a line of explanation below."""
+
+    title: str
+    heads: list[str]
+    rows: list[list[str]]
+    note: str = ""
+    marks: list[str] = field(default_factory=list)
+
+    def marked(self) -> list[tuple[str, list[str]]]:
+        """Return each row with its mark."""
+        return list(zip(self.marks or [""] * len(self.rows), self.rows, strict=True))
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return ``value`` to so many significant digits, without an exponent: 0.3142, 21.4, 3,800."""
+    if not math.isfinite(value):
+        return "?"
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}"
+
+
+def interval(value: Estimate, digits: int = 3) -> str:
+    """Return ``low to high``, to the digits that the value is given with."""
+    if not (math.isfinite(value.low) and math.isfinite(value.high)):
+        return "unknown"
+    return f"{number(value.low, digits)} to {number(value.high, digits)}"
+
+
+def with_interval(value: Estimate, digits: int = 3) -> str:
+    """Return the value with its interval in parentheses."""
+    return f"{number(value.value, digits)} ({interval(value, digits)})"
+
+
+def microseconds(value: float) -> str:
+    """Return µs below a millisecond, ms above."""
+    return f"{number(value)} µs" if value < 1000 else f"{number(value / 1000)} ms"
+
+
+def machine(results: Results) -> str:
+    """Return when and on what it was measured, in one line."""
+    environment = results.environment
+    return (
+        f"Measured {results.started[:10]} on {environment['cpu']},"
+        f" {environment['usable_threads'] or environment['threads']} threads,"
+        f" {environment['python'].partition(' (')[0]}; {results.rows}."
+    )
+
+
+def markdown(table: Table, words: Collection[int] = (0,)) -> str:
+    """Return the table in GitHub's Markdown, numbers to the right; ``words`` are the columns that hold none."""
+    rules = ["---" if column in words else "---:" for column in range(len(table.heads))]
+    lines = [table.heads, rules, *table.rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def render(template: str, **values: Any) -> str:
+    """Return the page that a template in the folder ``templates`` makes of ``values``."""
+    pages = Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=template.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    pages.filters |= {"markdown": markdown, "value": with_interval, "number": number}
+    return pages.get_template(template).render(**values)

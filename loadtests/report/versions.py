@@ -1,0 +1,57 @@
+"""What Flask costs on several interpreters or with several versions: the table, and the page about it."""
+
+from __future__ import annotations
+
+import math
+
+from loadtests.instrument.results import ResultError, Results
+from loadtests.instrument.stats import Estimate
+from loadtests.report import format as pages
+from loadtests.report.analysis import ExperimentSummary, Summary, summarise
+from loadtests.report.claims import FLASK, FLOOR, OWN, claim, inverse
+from loadtests.report.format import Table, machine, number, with_interval
+from loadtests.report.noise import judge
+from loadtests.studies import VERSIONS
+
+
+def table(summary: Summary) -> Table:
+    """Return a row for each variant: the ratios first, then what each costs there."""
+    heads = ["", "Flask ÷ wsgi_core", "Flask ÷ bare callable", "Flask, µs", "wsgi_core, µs", "bare callable, µs"]
+    rows = [
+        [one.title, *(with_interval(inverse(one.cost(name).to_reference)) for name in (OWN, FLOOR)),
+         *(number(one.cost(name).cost.value) for name in (FLASK, OWN, FLOOR))]
+        for one in summary.experiments
+    ]  # fmt: skip
+    note = "CPU time in process, a model that does no work. The processes of all variants took turns."
+    return Table("Across versions", heads, rows, note)
+
+
+def sentences(summary: Summary) -> list[str]:
+    """Return what may be said of Flask's cost on each variant against the first one."""
+    first, *others = summary.experiments
+    return [
+        f"{name}: {claim(one.title, first.title, _between(one, first, name), max(one.reach, first.reach))}."
+        for one in others
+        for name in (FLASK, OWN)
+    ]
+
+
+def _between(one: ExperimentSummary, other: ExperimentSummary, name: str) -> Estimate:
+    """Return the ratio of two costs of different processes, whose errors are independent."""
+    top, bottom = one.cost(name).cost, other.cost(name).cost
+    reach = math.hypot(*(cost.half_width / cost.value for cost in (top, bottom)))
+    value = top.value / bottom.value
+    return Estimate(value, value * math.exp(-reach), value * math.exp(reach))
+
+
+def render(results: Results) -> str:
+    """Return the page; raises ``ResultError`` for the results of another study."""
+    if results.study != VERSIONS:
+        raise ResultError("no interpreters or versions were measured there: see --python and --with")
+    summary = summarise(results)
+    noise = judge(results, summary)
+    said = [] if noise.hopeless else sentences(summary)
+    return pages.render(
+        "versions.md", table=table(summary), said=said, noise=noise.sentence, machine=machine(results),
+        command=results.command,
+    )  # fmt: skip

@@ -1,0 +1,40 @@
+"""The ladder on several interpreters, and with several versions of a package: ``--python PATH``, ``--with SPEC``.
+
+Each variant has an environment of its own, with Flask and what the core needs. Their measuring processes take turns.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from loadtests.environments import interpreter, own_packages, versions
+from loadtests.instrument.inprocess import Workers
+from loadtests.studies import NULL, VERSIONS, Study
+
+# What the rungs of the ladder import, beside Flask.
+NEEDED = ("asgiref", "blinker", "click", "itsdangerous", "jinja2", "waitress", "werkzeug")
+FLASK = "flask==3.1.3"
+TOLD = ("flask", "werkzeug")
+
+
+def study_of(pythons: Sequence[str], packages: Sequence[str], timeout: float) -> tuple[Study, dict[str, Workers]]:
+    """Return the study, and for each of its groups how its processes are started; raises ``RunFailed``."""
+    experiments, workers = [], {}
+    for python in pythons or (sys.executable,):
+        for package in packages or (FLASK,):
+            name, started = _variant(python, package, timeout)
+            workers[name] = started
+            experiments.append(replace(NULL, key=f"null, {name}", title=name, group=name))
+    return Study(VERSIONS, "The ladder on interpreters and versions", tuple(experiments), ()), workers
+
+
+def _variant(python: str, package: str, timeout: float) -> tuple[str, Workers]:
+    names = re.match(r"[\w.-]*", package)
+    flask = () if names and names[0].lower() == "flask" else (FLASK,)
+    found = interpreter([package, *flask, *NEEDED], python, runtime=False)
+    about = versions(found, TOLD)
+    name = f"Python {about['Python']}, Flask {about['flask']}, Werkzeug {about['werkzeug']}"
+    return name, Workers(timeout=timeout, python=found, root=own_packages(found))

@@ -1,0 +1,89 @@
+"""Hot and cold caches: the states, the model, and the page, out of costs that are known."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from loadtests import heat
+from loadtests.instrument.results import ResultError
+from loadtests.report import charts, hot_and_cold
+from loadtests.studies import HEAT, with_requests
+from tests.loadtests.jobs import bench
+from tests.loadtests.synthetic import experiment, results
+from tests.loadtests.test_validate import runs
+
+ROWS = [{"tenure_months": 12}]
+# Each state costs wsgi_core 2 µs and Flask 10 µs more than the one before it.
+OWN, FLASK = (10.0, 12.0, 14.0, 16.0, 18.0, 20.0), (60.0, 70.0, 80.0, 90.0, 100.0, 110.0)
+
+
+def made(served_own=15.0, served_flask=85.0):
+    found = []
+    for place, one in enumerate((*heat.DATA, *heat.CODE)):
+        place = min(place, 5)
+        costs = {
+            "raw callable": 5.0,
+            "wsgi_core": 5 + OWN[place],
+            "wsgi_core again": 5 + OWN[place],
+            "Flask": 5 + FLASK[place],
+        }
+        found.append(experiment(f"{heat.KEY} {one}", costs, noise=0.001))
+    for where, slope in (("Flask", 1.1), ("raw callable", 1.0)):
+        for one in heat.PAUSED:
+            costs = {"0 µs": 10.0, f"{heat.PAUSE} µs": 10 + slope * heat.PAUSE}
+            found.append(experiment(f"pause {where}, {one}", costs, reference="0 µs"))
+    load = {"key": f"{heat.KEY}_rate", "title": "t", "generator": "closed loop", "users": 4, "server_threads": 4}
+    cpu = {"raw callable": 200.0, "wsgi_core": 200 + served_own, "Flask": 200 + served_flask}
+    measured = [run.model_dump() for run in runs(cpu)]
+    about = {**load, "mode": "rate", "services": list(cpu), "rate": 100.0, "runs": measured}
+    return results(*found, study=HEAT, loads=[about])
+
+
+def test_each_state_has_the_prices_over_the_bare_callable():
+    found = heat.summarise(made())
+    assert [state.prices["Flask"].value for state in found.states] == pytest.approx(FLASK, rel=0.01)
+    assert found.states[0].ratio.value == pytest.approx(65 / 15, rel=0.01)
+    assert [state.eviction for state in found.others] == ["200 functions of other code", "2000 functions of other code"]
+
+
+def test_the_model_takes_the_state_from_wsgi_core_and_predicts_flask():
+    found = heat.summarise(made())
+    assert found.place == pytest.approx(0.5, abs=0.02)
+    assert found.predicted.value == pytest.approx(85, rel=0.02)
+    assert "The model holds" in hot_and_cold.verdict(found)
+
+
+def test_a_prediction_that_fails_is_said_to_fail():
+    assert "The intervals are apart" in hot_and_cold.verdict(heat.summarise(made(served_flask=150.0)))
+
+
+def test_what_a_pause_costs_is_given_hot_and_cold():
+    found = {(one.place, one.eviction): one.slope.value for one in heat.summarise(made()).slopes}
+    assert found["Flask", "nothing"] == pytest.approx(1.1)
+    assert found["raw callable", "8 MiB of other data"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("layout", [charts.WIDE, charts.NARROW])
+def test_the_chart_says_what_it_shows(layout):
+    root = ElementTree.fromstring(hot_and_cold.chart(heat.summarise(made()), layout).svg())
+    assert "nothing: Flask 60.0 µs" in root.attrib["aria-label"]
+
+
+def test_the_page_holds_every_state():
+    text = hot_and_cold.render(made())
+    for state in heat.summarise(made()).states:
+        assert f"| {state.eviction} |" in text
+    assert "the hot one" in text
+    assert "{{" not in text
+
+
+def test_other_results_are_refused():
+    with pytest.raises(ResultError, match="no caches were emptied"):
+        hot_and_cold.render(results())
+
+
+def test_the_contenders_of_the_study_answer_alike():
+    study = with_requests(heat.study(), ROWS)
+    assert len({one.key for one in study.experiments}) == len(study.experiments)
+    for one in study.experiments:
+        assert bench(one, 1).timed

@@ -1,0 +1,80 @@
+"""Interpreters and versions: an environment for each, and what is said of them."""
+
+import sys
+
+import pytest
+
+from loadtests import variants
+from loadtests.environments import own_packages
+from loadtests.instrument.experiment import Pace
+from loadtests.instrument.inprocess import RunFailed, Workers
+from loadtests.instrument.results import ResultError
+from loadtests.report import versions
+from loadtests.report.analysis import summarise
+from loadtests.studies import NULL, VERSIONS, with_requests
+from tests.loadtests.synthetic import experiment, results
+
+COSTS = {"raw callable": 5.0, "wsgi_core": 15.0, "wsgi_core again": 15.0, "Flask": 75.0}
+
+
+def made(**options):
+    slower = {name: cost * 1.2 for name, cost in COSTS.items()}
+    one, other = (
+        experiment(f"null, {name}", costs, ladder=True, title=name, **options)
+        for name, costs in (("Python 3.11", COSTS), ("Python 3.14", slower))
+    )
+    return results(one, other, study=VERSIONS)
+
+
+def test_each_variant_has_a_row_ratios_first():
+    rows = versions.table(summarise(made())).rows
+    assert [row[0] for row in rows] == ["Python 3.11", "Python 3.14"]
+    assert rows[0][1] == "5.00 (5.00 to 5.00)"
+    assert rows[1][3] == "90.0"
+
+
+def test_variants_are_compared_with_the_first_one():
+    assert versions.sentences(summarise(made()))[0].startswith("Flask: Python 3.14 costs 1.20 times what Python 3.11")
+    noisy = versions.sentences(summarise(made(noise=0.2)))
+    assert all("can be claimed" in said for said in noisy)
+
+
+def test_the_page_is_made_of_the_results():
+    text = versions.render(made())
+    assert "| Python 3.14 | 5.00 (5.00 to 5.00) |" in text
+    with pytest.raises(ResultError, match="no interpreters or versions"):
+        versions.render(results())
+
+
+@pytest.mark.parametrize(
+    ("package", "asked"),
+    [
+        ("flask==3.0.*", ["flask==3.0.*"]),
+        ("Flask<3.1", ["Flask<3.1"]),
+        ("werkzeug==3.1.4", ["werkzeug==3.1.4", "flask==3.1.3"]),
+        ("flask-cors", ["flask-cors", "flask==3.1.3"]),
+    ],
+)
+def test_flask_is_part_of_each_environment_once(package, asked, monkeypatch):
+    seen = []
+    monkeypatch.setattr(variants, "interpreter", lambda wanted, python, runtime: seen.append(wanted) or python)
+    monkeypatch.setattr(variants, "versions", lambda python, packages: {"Python": "3", "flask": "1", "werkzeug": "2"})
+    monkeypatch.setattr(variants, "own_packages", lambda python: "/")
+    study, workers = variants.study_of([], [package], 5.0)
+    assert seen[0][: len(asked)] == asked
+    assert list(workers) == [study.experiments[0].group] == ["Python 3, Flask 1, Werkzeug 2"]
+
+
+def test_a_worker_runs_by_another_root(tmp_path):
+    """The package is copied beside the environment, and nothing but the copy is measured."""
+    python = tmp_path / "environment" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    root = own_packages(str(python))
+    study = with_requests(variants.Study(VERSIONS, "t", (NULL,), ()), [{"tenure_months": 12}])
+    workers = Workers(timeout=30, python=sys.executable, root=root)
+    assert workers.measure(study.experiments, Pace(1, 0.01, 0.0, 0.2), 1)["null"].blocks
+
+
+def test_an_environment_that_cannot_be_made_is_said(tmp_path):
+    with pytest.raises(RunFailed, match="no environment could be made"):
+        variants.study_of([str(tmp_path / "no-python")], [], 5.0)

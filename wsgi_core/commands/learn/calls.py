@@ -1,0 +1,61 @@
+"""The calls that a program of the course makes while it answers: its own, and those into a library."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+LIBRARIES = ("werkzeug", "blinker", "itsdangerous")
+# How a proxy or a property finds its value: it would stand between all lines of the program.
+_LOOKUPS = {"_ProxyLookup.__get__", "cached_property.__get__"}
+
+
+class CallTrace:
+    """A profile function for `sys.setprofile`: collects a line for each call, indented by depth."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lines: list[str] = []
+        self._folder = folder
+        self._depths: dict[FrameType, int] = {}
+
+    def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
+        """Note the call if it is one of the program's, or one that the program makes into a library."""
+        name = frame.f_code.co_qualname.replace("<locals>.", "")
+        if event != "call" or name.startswith("<") or name in _LOOKUPS:
+            return
+        where = self._where(frame)
+        caller = frame.f_back
+        is_ours = where.endswith(".py")
+        # What a library calls itself is left out, unless it leads back to the program.
+        if not where or not (is_ours or caller in self._depths):
+            return
+        depth = 1 + max((self._depths[each] for each in self._callers(caller)), default=-1)
+        if is_ours:
+            self._depths[frame] = depth
+        self.lines.append(f"{'  ' * depth + name:50}{where}".rstrip())
+
+    def _callers(self, frame: FrameType | None) -> Iterator[FrameType]:
+        while frame is not None:
+            if frame in self._depths:
+                yield frame
+            frame = frame.f_back
+
+    def _where(self, frame: FrameType) -> str:
+        file = Path(frame.f_code.co_filename)
+        if file.parent == self._folder:
+            return file.name
+        return next((name for name in LIBRARIES if name in file.parts), "")
+
+
+def calls_of(ask: Callable[[], object], folder: Path) -> list[str]:
+    """Return the calls that `ask` leads to, in the programs of `folder` and from there into a library."""
+    seen, before = CallTrace(folder), sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        ask()
+    finally:
+        sys.setprofile(before)
+    return seen.lines

@@ -1,0 +1,104 @@
+"""Checking an exercise: in a process of its own, so that nothing that a program does can stop the check.
+
+``python -m wsgi_core.commands.learn.checker FILE EXERCISE OUT`` is that process. It writes JSON objects into OUT, one a
+line: what is asked, and at the end the verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import typing as t
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .exercises import Exercise, exercise_named
+from .program import NotYet, Program
+
+SECONDS = 10.0
+# The programs of these chapters load models.
+SECONDS_WITH_MODELS = 40.0
+_FIRST_WITH_MODELS = 8
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an exercise is solved. If not: why, in which line, and the request that showed it as a curl command."""
+
+    solved: bool
+    message: str = ""
+    line: int | None = None
+    asked: str = ""
+
+
+def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] = lambda asked: None) -> Verdict:
+    """Check the program in this process. An endless loop in it never returns."""
+    program = None
+    try:
+        program = Program(file.resolve(), report)
+        exercise.check(program)
+    except NotYet as e:
+        return Verdict(False, str(e), e.line, program.asked if program is not None else "")
+    return Verdict(True)
+
+
+def check(file: Path, exercise: Exercise, seconds: float | None = None) -> Verdict:
+    """Check the program in a process of its own that is ended after some seconds."""
+    if seconds is None:
+        seconds = SECONDS_WITH_MODELS if exercise.chapter >= _FIRST_WITH_MODELS else SECONDS
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "verdict"
+        out.touch()
+        has_ended = _run_checker([str(file.resolve()), exercise.name, str(out)], seconds)
+        said = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    if said and "verdict" in said[-1]:
+        return Verdict(**said[-1]["verdict"])
+    return Verdict(
+        False, _without_verdict(has_ended, file, bool(said), seconds), None, said[-1]["asked"] if said else ""
+    )
+
+
+def _run_checker(arguments: list[str], seconds: float) -> bool:
+    """Run `main` in another process. Return whether it ended by itself."""
+    # Not from the current folder: a file of the learner's there may have the name of a module of Python's.
+    command = [sys.executable, "-P", "-m", __name__, *arguments]
+    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    nothing = subprocess.DEVNULL
+    try:
+        subprocess.run(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=seconds, check=False,
+            env={**os.environ, "PYTHONPATH": path},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _without_verdict(has_ended: bool, file: Path, has_asked: bool, seconds: float) -> str:
+    if has_ended:
+        return "The program ended the process, so its answers cannot be seen. Remove os._exit."
+    if has_asked:
+        return f"There was no answer within {seconds:g} seconds. Look for a loop that never ends."
+    return (
+        f"{file.name} was not imported within {seconds:g} seconds. If it starts a server when it is imported, put that"
+        ' below: if __name__ == "__main__":'
+    )
+
+
+def main(file: str, name: str, out: str) -> None:
+    """Check, and write down what happens."""
+
+    def write(said: dict[str, t.Any]) -> None:
+        with open(out, "a", encoding="utf-8") as opened:
+            opened.write(json.dumps(said) + "\n")
+
+    verdict = check_here(Path(file), exercise_named(name), lambda asked: write({"asked": asked}))
+    write({"verdict": asdict(verdict)})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

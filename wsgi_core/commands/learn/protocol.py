@@ -1,0 +1,91 @@
+"""A server that is strict: what PEP 3333 forbids is found here, and not first by the learner's real server."""
+
+from __future__ import annotations
+
+import typing as t
+import warnings
+from collections.abc import Iterable
+from wsgiref.validate import WSGIWarning, validator
+
+if t.TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# wsgiref wants a content type for every body, servers do not. This one stands for none.
+_NO_TYPE = "application/x-none"
+
+
+class Input:
+    """`wsgi.input` as a server has it: nothing comes after the declared body, and reading on waits for ever."""
+
+    def __init__(self, stream: t.Any, length: int, broken: list[str]) -> None:
+        self._stream = stream
+        self._left = length
+        self._broken = broken
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes; reading beyond the body is noted and ends like an empty body."""
+        if size is None or size < 0:
+            self._broken.append(
+                "wsgi.input was read without a length. A real server would wait for more, for ever: read as many bytes"
+                " as CONTENT_LENGTH says."
+            )
+        elif size > self._left:
+            self._broken.append(
+                f"{size} bytes were read from wsgi.input, and the body had {self._left} left. A real server would wait"
+                " for the rest, for ever."
+            )
+        size = self._left if size is None or size < 0 else min(size, self._left)
+        self._left -= size
+        return t.cast(bytes, self._stream.read(size))
+
+    def readline(self, size: int = -1) -> bytes:
+        """Return what `read` returns: no program of the course reads lines."""
+        return self.read(size)
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        """Return what is left as one line."""
+        return [self.read(hint)]
+
+    def __iter__(self) -> t.Iterator[bytes]:
+        return iter(self.readlines())
+
+
+class StrictServer:
+    """A WSGI application around another one that checks both against PEP 3333. `broken` says what was wrong."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self.broken: list[str] = []
+        self._application = application
+        self._validated = validator(self._with_checks)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Call the application. Raises AssertionError for what it does wrong."""
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> t.Any:
+            return start_response(status, [each for each in headers if each[1] != _NO_TYPE], exc_info)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", WSGIWarning)
+            return self._validated(environ, start)
+
+    def _with_checks(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        calls = 0
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: t.Any) -> t.Any:
+            nonlocal calls
+            calls += 1
+            if calls > 1 and not exc_info:
+                self.broken.append("start_response was called twice. It may be called once for each request.")
+            return start_response(status, _with_type(status, headers), *exc_info)
+
+        length = environ.get("CONTENT_LENGTH") or "0"
+        environ["wsgi.input"] = Input(environ["wsgi.input"], int(length), self.broken)
+        return self._application(environ, start)
+
+
+def _with_type(status: t.Any, headers: t.Any) -> t.Any:
+    """Return the headers with a content type, if it may be missing and is. What is no list is left to the check."""
+    if type(headers) is not list or str(status)[:3] in ("204", "304"):
+        return headers
+    names = [str(each[0]).lower() for each in headers if type(each) is tuple and each]
+    return headers if "content-type" in names else [*headers, ("Content-Type", _NO_TYPE)]

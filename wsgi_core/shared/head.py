@@ -1,0 +1,80 @@
+"""What the service decides by the head of a request alone, before the first byte of the body is read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+from werkzeug.http import parse_options_header
+from werkzeug.routing import Map
+
+from .access import WEBHOOKS, Check
+from .content_coding import known_coding
+from .streaming import LINE_TYPES
+from .webhooks import is_signed, unsigned
+
+JSON_RULES = frozenset({"/predict", "/api/v1/predict", "/sentiment", "/digits", "/rag-chat"})
+"""The rules whose views take JSON and nothing else."""
+
+STREAM_RULE = "/predict/stream"
+
+_BODY_TYPES = ("", "application/octet-stream")
+
+WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class Application(Protocol):
+    """What is needed of an application."""
+
+    url_map: Map
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer a request (PEP 3333)."""
+
+
+class HeadJudge:
+    """Judges a request by its head: host, key, origin, route, method, content type, coding, whether it is signed.
+
+    Called with an environ without `wsgi.input`, it returns None if the body is needed. Otherwise it returns a WSGI
+    application: the application itself, which refuses the request without reading a body. So the response, its headers,
+    the log and the metrics are the same as if the body had come. Neither of them blocks.
+    """
+
+    def __init__(self, app: Application, check: Check) -> None:
+        self._app = app
+        self._check = check
+
+    def __call__(self, environ: dict[str, Any]) -> WSGIApplication | None:
+        """Return the application that refuses the request, or None."""
+        try:
+            self._check(environ)
+            rule, _ = self._app.url_map.bind_to_environ(environ).match(return_rule=True)
+            check_body(rule.rule, environ)
+        except HTTPException:
+            return self._refuse
+        return None
+
+    def _refuse(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        without_body = {**environ, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        response: Iterable[bytes] = self._app.wsgi_app(without_body, start_response)
+        return response
+
+
+def check_body(rule: str, environ: Mapping[str, Any]) -> None:
+    """Raise UnsupportedMediaType (415) for a body that the view of the rule does not read, Unauthorized (401) for an
+    unsigned webhook.
+    """
+    mimetype = parse_options_header(environ.get("CONTENT_TYPE", ""))[0].lower()
+    is_json = mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json"))
+    if rule in JSON_RULES and not is_json:
+        raise UnsupportedMediaType()
+    if rule == STREAM_RULE and mimetype not in LINE_TYPES:
+        raise UnsupportedMediaType()
+    if rule.startswith("/v2/"):
+        if not is_json and mimetype not in _BODY_TYPES:
+            raise UnsupportedMediaType()
+        known_coding(environ.get("HTTP_CONTENT_ENCODING", ""))
+    if rule.startswith(WEBHOOKS) and not is_signed(environ):
+        raise unsigned()

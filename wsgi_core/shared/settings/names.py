@@ -1,0 +1,129 @@
+"""Names and addresses in settings: each must be written as requests have it, or it would never match one.
+
+Each function returns its value, or raises ValueError with what is wrong and the nearest right form.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "::1")
+"""What a browser on the same machine calls a server that listens on a loopback address."""
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a server that listens on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".") == "localhost"
+
+
+def trusted_host(value: str) -> str:
+    """Return a name for `trusted_hosts`: `example.org`, `.example.org` with all below it, or an address."""
+    if "*" in value and not value.lstrip("*.").strip():
+        raise ValueError("has no wildcard; leave trusted_hosts empty to answer for every name")
+    nearest = _nearest_host(value)
+    if nearest != value:
+        raise ValueError(f"must be a host name as a Host header has it, without its port{_hint(nearest)}")
+    return value
+
+
+def trusted_proxy(value: str) -> str:
+    """Return addresses and networks for `trusted_proxy`, with commas between, or `*` for every client."""
+    if value == "*":
+        return value
+    for part in map(str.strip, value.split(",")):
+        try:
+            ipaddress.ip_network(part)
+        except ValueError:
+            nearest = _hint(_nearest_network(part))
+            raise ValueError(f"must be IP addresses or networks (10.0.0.0/8){nearest}") from None
+    return value
+
+
+def cors_origin(value: str) -> str:
+    """Return an origin for `cors_origins` as browsers send it, or `*`."""
+    if value == "*":
+        return value
+    if value == "null":
+        raise ValueError("must not be null, which every sandboxed page is")
+    nearest = _nearest_origin(value)
+    if nearest != value:
+        extra = ". A * must stand alone" if "*" in value else _hint(nearest)
+        raise ValueError(f"must be an origin as browsers send it (https://app.example.org){extra}")
+    return value
+
+
+def listen_host(value: str) -> str:
+    """Return a name or an address to listen on."""
+    nearest = _nearest_host(value)
+    if nearest and nearest != value and ("[" in value or "/" in value or value.count(":") == 1):
+        raise ValueError(f"must be a host name or an IP address, without scheme, brackets and port{_hint(nearest)}")
+    return value
+
+
+def header_value(value: str) -> str:
+    """Return a key that clients can send in a header, where blanks around it are removed."""
+    if value != value.strip() or not all(" " <= letter != "\x7f" for letter in value):
+        raise ValueError("must have no blanks around it and no control characters, which no header can carry")
+    return value
+
+
+def _hint(nearest: str | None) -> str:
+    return f"; the nearest is {nearest}" if nearest else ""
+
+
+def _nearest_host(value: str) -> str | None:
+    """Return the host that was meant: without scheme, path, user, port, brackets, wildcard and capitals."""
+    text = value.strip().lower()
+    text = re.sub(r"^[a-z][a-z0-9+.-]*://", "", text)
+    text = re.split(r"[/?#]", text, maxsplit=1)[0].rpartition("@")[2]
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    if ":" in text:
+        try:
+            return str(ipaddress.IPv6Address(text))
+        except ValueError:
+            return None
+    wildcard = re.fullmatch(r"\*?\.?(.*?)\.?", text)
+    assert wildcard is not None
+    dot, name = "." if text.startswith(("*", ".")) else "", wildcard[1]
+    try:
+        name = name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return None
+    return dot + name if name and all(map(_LABEL.fullmatch, name.split("."))) else None
+
+
+def _nearest_network(value: str) -> str | None:
+    text = value.strip().removeprefix("[").removesuffix("]")
+    for candidate in (text, text.partition("]")[0], text.rpartition(":")[0]):
+        try:
+            found = ipaddress.ip_network(candidate, strict=False)
+        except ValueError:
+            continue
+        return str(found) if "/" in candidate else str(found.network_address)
+    return None
+
+
+def _nearest_origin(value: str) -> str | None:
+    text = value.strip()
+    try:
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        port = parts.port
+    except ValueError:
+        return None
+    host = _nearest_host(parts.hostname or "")
+    if "*" in value or not host or host.startswith(".") or not _SCHEME.fullmatch(parts.scheme):
+        return None
+    shown = f":{port}" if port and port != _DEFAULT_PORTS.get(parts.scheme) else ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{shown}"

@@ -1,0 +1,74 @@
+"""One sentence for each kind of event, and the chapter of the course that tells more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# The course's pages by their subjects.
+CHAPTERS = {
+    "protocol": "chapter_0", "response": "chapter_2", "routing": "chapter_3", "contexts": "chapter_4",
+    "hooks": "chapter_5", "errors": "chapter_6", "signals and sessions": "chapter_7",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a kind of event means. ``subject``: a key of `CHAPTERS`."""
+
+    sentence: str
+    subject: str
+
+    @property
+    def page(self) -> str:
+        """The chapter's page in the site."""
+        return f"course/{CHAPTERS[self.subject]}.html"
+
+
+def _table(*rows: tuple[str, str, str]) -> dict[str, Explanation]:
+    return {kind: Explanation(sentence, subject) for kind, subject, sentence in rows}
+
+
+EXPLANATIONS = _table(
+    ("request received", "protocol", "The server calls the application with environ and start_response."),
+    ("app context pushed", "contexts", "From here on, current_app and g have a meaning."),
+    ("request context pushed", "contexts", "From here on, request and session have a meaning."),
+    ("session opened", "signals and sessions", "The session is read from the request's cookie."),
+    (
+        "url matched", "routing",
+        "The path and the method are looked up in the URL map. If nothing fits, the error is kept, and raised only when"
+        " the request is dispatched.",
+    ),
+    ("signal sent", "signals and sessions", "Each function that is connected to this signal is called."),
+    ("url value preprocessor", "hooks", "This function may change the values in the URL before the hooks run."),
+    (
+        "before_request", "hooks",
+        "A before_request function runs before the view. If it returns a value, that is the response, and the view is"
+        " skipped.",
+    ),
+    ("view", "routing", "The view function runs: what it returns becomes the response."),
+    ("error caught", "errors", "An exception was raised. The application looks for an error handler that fits it."),
+    ("error handler", "errors", "The error handler that fits best runs: what it returns becomes the response."),
+    ("error unhandled", "errors", "No error handler fits the exception: the client gets a 500."),
+    ("error logged", "errors", "The traceback is written to the log; the client does not see it."),
+    ("response made", "response", "What the view or the handler returned is made into a response object."),
+    ("after_this_request", "hooks", "A function that was registered during this request gets the response."),
+    (
+        "after_request", "hooks",
+        "An after_request function gets the response and returns one. The last one that was registered runs first.",
+    ),
+    ("session saved", "signals and sessions", "The session is written into a cookie of the response."),
+    ("response finalized", "hooks", "All after_request functions have run: the response is complete."),
+    ("response started", "protocol", "The response gives its status and its headers to the server."),
+    ("request teardown", "hooks", "The request's teardown functions run now, whatever happened before."),
+    ("teardown_request", "hooks", "A teardown function gets the exception that no handler took, or None."),
+    ("request context popped", "contexts", "From here on, request and session raise RuntimeError."),
+    ("app teardown", "hooks", "The application context's teardown functions run now, whatever happened before."),
+    ("teardown_appcontext", "hooks", "A teardown function gets the exception that no handler took, or None."),
+    ("app context popped", "contexts", "From here on, current_app and g raise RuntimeError."),
+    ("body chunk", "protocol", "The server takes one part of the body from the response and sends it."),
+    ("body exhausted", "protocol", "The server asks for another part of the body, and there is none."),
+    ("close", "protocol", "The server calls close() on the body: at its end, and also if the client has left."),
+    ("close callback", "hooks", "A function that was registered with call_on_close runs."),
+    ("caller saw raised", "errors", "The exception reached the server: the application has no response to it."),
+    ("answer", "response", "The client gets something different from the two frameworks."),
+)  # fmt: skip
