@@ -17,13 +17,14 @@ from wsgi_core import App as Application
 from wsgi_core import Request, Response, jsonify, request
 from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, OutOfMemory, strict_json
 from wsgi_core.inference.deadline import Cancelled, DeadlineExceeded
+from wsgi_core.inference.deadline import current as current_deadline
 from wsgi_core.inference.timing import add as add_phase
 from wsgi_core.json import DefaultJSONProvider
 from wsgi_core.shared.access import access_check
 from wsgi_core.shared.cache import built_models_dir
 from wsgi_core.shared.content_coding import DecodedBodies
 from wsgi_core.shared.cors import cross_origin
-from wsgi_core.shared.deadlines import start_deadline
+from wsgi_core.shared.deadlines import request_deadline
 from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
 from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
@@ -178,7 +179,8 @@ def add_hooks(app: Service) -> None:
         environ = request.environ
         begin_request(environ)
         check_access(environ)
-        start_deadline(environ, timeout)
+        # It holds until the observation of the request is left.
+        current_deadline.set(request_deadline(environ, timeout))
 
     @app.after_request
     def set_headers(response: t.Any) -> t.Any:
