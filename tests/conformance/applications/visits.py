@@ -167,7 +167,7 @@ def visit_mlflow(place: Place) -> list[Answer]:
         Answer(f"client: {told[0]}", 0, (), steady(json.dumps(told[1:]), False))
         for told in json.loads(done.stdout.splitlines()[-1])
     ]
-    wrong = ask(place.port, "POST /api/2.0/mlflow/runs/create", b"{bad", JSON)
+    wrong = ask(place.port, "POST /api/2.0/mlflow/experiments/create", b"{bad", JSON)
     return [*pages, *told, wrong]
 
 

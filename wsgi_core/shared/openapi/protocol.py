@@ -89,7 +89,7 @@ _OF_A_MODEL = {
 
 
 def protocol(models: ModelRepository) -> dict[str, Operation]:
-    """The operations, with the models' names as examples."""
+    """Return the operations, with the models' names as examples."""
     operations = {**_SERVER, **_repository(models)}
     parameters = (_name(models), {**_path("version"), "examples": {"first": {"value": "1"}}})
     for model in ("/v2/models/<name>", "/v2/models/<name>/versions/<version>"):
@@ -129,7 +129,7 @@ def _path(name: str) -> Schema:
 
 
 def _name(models: ModelRepository) -> Schema:
-    """The name of a model."""
+    """Return the parameter that is the name of a model."""
     names = dict.fromkeys(model.name for model in models.models)
     return _path("name") | {"examples": {name: {"value": name} for name in names}}
 
