@@ -263,7 +263,7 @@ class Channel:
             self.close()
 
     def _end_input(self) -> None:
-        """The client sends no more; it may still wait for its response."""
+        """Note that the client sends no more. It may still wait for its response."""
         self.input_ended = True
         if self.linger_until:
             self.close()

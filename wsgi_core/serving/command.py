@@ -29,7 +29,7 @@ EXIT_PORT = 2
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket of this process alone; port 0: any free one. Raises OSError if it can't be had.
+    """Return a listening socket of this process alone; port 0: any free one. Raises OSError if it can't be had.
 
     On Windows waitress's own SO_REUSEADDR would let a second server take the port silently.
     """

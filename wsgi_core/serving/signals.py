@@ -50,7 +50,7 @@ def stop_on_signals(server: RunningServer) -> Iterator[None]:
 
 
 def _wanted() -> list[int]:
-    """The signals to handle; a hang-up that was to be ignored (nohup) still is."""
+    """Return the signals to handle; a hang-up that was to be ignored (nohup) still is."""
     if _HANG_UP is None or signal.getsignal(_HANG_UP) is signal.SIG_IGN:
         return _AT_ONCE_THE_SECOND_TIME
     return [*_AT_ONCE_THE_SECOND_TIME, _HANG_UP]

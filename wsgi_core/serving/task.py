@@ -226,7 +226,7 @@ class Task:
         self.content_length = size
 
     def _end(self) -> None:
-        """The application has no more to send."""
+        """Note that the application has no more to send."""
         if not self.wrote_head:
             if self.content_length is None and self.status and self._has_body():
                 self._declare(0)

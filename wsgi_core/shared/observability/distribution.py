@@ -43,7 +43,7 @@ class LocalDistribution:
             child[-1] += seconds
 
     def collect(self) -> Iterator[Any]:
-        """It in prometheus_client's words."""
+        """Return the histogram as a metric family of prometheus_client."""
         from prometheus_client.metrics_core import HistogramMetricFamily
         from prometheus_client.utils import floatToGoString
 

@@ -85,7 +85,7 @@ class Metrics:
         self.phases.add(phases)
 
     def collect(self) -> Iterator[Any]:
-        """All of them in prometheus_client's words, of this process alone."""
+        """Yield all of them in prometheus_client's words, of this process alone."""
         from prometheus_client.metrics_core import GaugeMetricFamily
 
         for counted in (self.requests, self.runs, self.phases):
@@ -96,14 +96,14 @@ class Metrics:
 
 @functools.cache
 def process_metrics() -> Metrics:
-    """This process's. Several processes count together if `PROMETHEUS_MULTIPROC_DIR` names a folder that they share."""
+    """Return this process's metrics. Processes that share the folder `PROMETHEUS_MULTIPROC_DIR` count together."""
     metrics = Metrics(shared=_is_shared())
     timing.observe_runs(metrics.runs.observe)
     return metrics
 
 
 def forget_process(pid: int) -> None:
-    """A process that counted together with this one has ended: what it was answering then is no longer answered."""
+    """Remove the active requests of an ended process that counted together with this one."""
     if _is_shared():
         from prometheus_client.multiprocess import mark_process_dead
 
@@ -115,7 +115,7 @@ def _is_shared() -> bool:
 
 
 def render(accept: str, server: ServerFigures | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
-    """The page that a Prometheus server asks for and its content type, in the form that it accepts."""
+    """Return the page that a Prometheus server asks for and its content type, in the form that it accepts."""
     from prometheus_client.exposition import choose_encoder
 
     encode, content_type = choose_encoder(accept)

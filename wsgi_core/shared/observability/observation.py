@@ -77,7 +77,7 @@ class Observation:
         return headers
 
     def leave(self) -> None:
-        """What comes after it in this context does not belong to the request, which ends here unless it is streamed."""
+        """Leave the request's context; end the observation unless the response is streamed."""
         _current.set(self._outer)
         timing.current.set(self._outer.times if self._outer else None)
         deadline.current.set(self._outer_deadline)
@@ -85,7 +85,7 @@ class Observation:
             self.end()
 
     def end(self) -> None:
-        """The request is over, and its stream: count it, and write its line into the access log."""
+        """Count the finished request, and write its line into the access log."""
         if self.streamed or not self.elapsed:
             self.elapsed = perf_counter() - self.started
         metrics = process_metrics()
@@ -106,7 +106,7 @@ _current: ContextVar[Observation | None] = ContextVar("wsgi_core.shared.observab
 
 
 def begin_request(environ: Mapping[str, Any]) -> None:
-    """A request begins here; what comes after it in this context belongs to it."""
+    """Begin to observe a request; it is the current one of this context until `leave`."""
     observation = Observation(environ, _current.get())
     _current.set(observation)
     timing.current.set(observation.times)
@@ -118,12 +118,12 @@ observed_request = _current.get
 
 
 def is_traceparent(value: str) -> bool:
-    """Whether a header is a valid `traceparent` (W3C Trace Context, 3.2)."""
+    """Return whether a header is a valid `traceparent` (W3C Trace Context, 3.2)."""
     return bool(_TRACEPARENT.fullmatch(value)) and (len(value) == _LENGTH_OF_VERSION_00 or not value.startswith("00"))
 
 
 def server_timing(times: timing.Times) -> str:
-    """The value of Server-Timing (W3C Server Timing): the phases that there were, in milliseconds."""
+    """Return the value of Server-Timing (W3C Server Timing): the phases that there were, in milliseconds."""
     return _timing_format(tuple(times)) % tuple([seconds * 1000 for seconds in times.values()])
 
 

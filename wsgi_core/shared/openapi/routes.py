@@ -46,7 +46,7 @@ class Route:
 
 
 def list_routes(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) -> list[Route]:
-    """Every method of every rule, in the order of paths, without the HEAD and OPTIONS that come with each."""
+    """Return every method of every rule, in the order of paths, without the HEAD and OPTIONS that come with each."""
     routes = [
         Route(method, rule.rule, rule.endpoint, _first_sentence(views[rule.endpoint].__doc__))
         for rule in rules

@@ -62,7 +62,7 @@ def split(markdown: str, source: str) -> Iterator[Passage]:
 
 
 def _sections(markdown: str) -> Iterator[tuple[str, list[str]]]:
-    """Each heading with the paragraphs below it. In a fence neither # nor an empty line means anything."""
+    """Yield each heading with the paragraphs below it. In a fence neither # nor an empty line means anything."""
     heading, fenced = "", False
     paragraphs = [""]
     for line in markdown.splitlines():

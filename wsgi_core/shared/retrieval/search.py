@@ -76,7 +76,7 @@ class TfIdf:
         return scores
 
     def shared(self, query: str, text: str) -> float:
-        """How much the words weigh that a text shares with the question, whatever else is in it."""
+        """Return how much the words weigh that a text shares with the question, whatever else is in it."""
         places = (self._place.get(word) for word in {*words(query)} & {*words(text)})
         return float(sum(self._weight[place] for place in places if place is not None))
 
