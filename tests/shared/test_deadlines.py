@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextvars import copy_context
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from wsgi_core.inference.deadline import Deadline, current
-from wsgi_core.shared.deadlines import RECEIVED, allowed_seconds, start_deadline
-
-
-def started(environ: dict[str, Any], limit: float) -> Deadline:
-    """Return the deadline that holds in a context of its own after the start."""
-
-    def start() -> Deadline:
-        start_deadline(environ, limit)
-        deadline = current.get()
-        assert deadline is not None
-        return deadline
-
-    return copy_context().run(start)
+from wsgi_core.shared.deadlines import RECEIVED, allowed_seconds, request_deadline
 
 
 @given(st.floats(0.001, 1e6), st.decimals(min_value="0.001", max_value="99999", places=3))
@@ -38,10 +23,10 @@ def test_a_header_that_is_no_number_of_seconds_is_refused(header: str):
     with pytest.raises(ValueError, match="X-Request-Timeout"):
         allowed_seconds(header, 30)
     with pytest.raises(BadRequest, match="X-Request-Timeout"):
-        start_deadline({"HTTP_X_REQUEST_TIMEOUT": header}, 30)
+        request_deadline({"HTTP_X_REQUEST_TIMEOUT": header}, 30)
 
 
 def test_the_time_in_the_queue_counts():
-    deadline = started({RECEIVED: time.monotonic() - 31}, 30)
+    deadline = request_deadline({RECEIVED: time.monotonic() - 31}, 30)
     assert deadline.at <= time.monotonic()
-    assert started({}, 30).at > time.monotonic() + 29
+    assert request_deadline({}, 30).at > time.monotonic() + 29

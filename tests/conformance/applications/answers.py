@@ -47,7 +47,7 @@ def ask(
 
 def _header(name: str, value: str, numbers: bool) -> str:
     """A header's value. The methods that are allowed are a set."""
-    return ", ".join(sorted(value.split(", "))) if name == "Allow" else steady(value, numbers)
+    return ", ".join(sorted(value.split(", "))) if name.lower() == "allow" else steady(value, numbers)
 
 
 def _counts(name: str) -> bool:

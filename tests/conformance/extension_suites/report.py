@@ -117,7 +117,7 @@ _PAGE = """\
 The tests that extensions bring in their source distributions run unchanged on Flask and on the core, on the same
 versions of all other packages (Python {python}). `tests/conformance/extension_suites/suites.toml` pins each source
 distribution by its hash. **{core} tests pass on the core, {real} on Flask, and {differences} have another outcome on
-the core than on Flask.** A test that fails on both sides wants what is not there, such as a server.
+the core than on Flask.** A test that fails on both sides says nothing about the core.
 
 | extension | pass on Flask | pass on the core | fail on both | skipped | differ | |
 |---|---:|---:|---:|---:|---:|---|

@@ -160,10 +160,7 @@ def operations(
     routes: Iterable[Route], views: Mapping[str, Callable[..., Any]], models: ModelRepository
 ) -> dict[str, Operation]:
     """Return the operation of each route whose view has one, by the route's key, for the models as they are now."""
-    from .protocol import protocol
-
-    routes = list(routes)
-    found = {key: operation for key, operation in protocol(models).items() if key in {route.key for route in routes}}
+    found: dict[str, Operation] = {}
     for route in routes:
         operation = getattr(views[route.endpoint], "operation", None)
         if operation is None and route.endpoint.endswith("static"):
