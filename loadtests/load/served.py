@@ -20,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
+import psutil
+
 from loadtests import environments
 from loadtests.child import command
 from loadtests.instrument.driver import Allowed, Response, WrongResponse, check_status, compare
@@ -131,10 +133,22 @@ def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[li
                 _wait(server)
             yield servers
         finally:
+            started = [child for server in servers for child in _children(server.process)]
             for server in servers:
                 server.process.terminate()
             for server in servers:
                 _end(server.process)
+            for child in started:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+
+
+def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Return what a server has started itself: some servers leave it running."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        found: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
+        return found
+    return []
 
 
 def _start(service: Service, host: str, folder: Path) -> Server:

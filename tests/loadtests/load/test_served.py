@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from loadtests import rows, studies
@@ -84,3 +85,20 @@ def test_a_run_with_failures_has_no_value():
     for counts in ({"requests": 5, "failures": 1}, {"requests": 0, "failures": 0}):
         with pytest.raises(served.RunFailed, match="a run with failures has no value"):
             served._checked(LatencyRun(**about, **rest, **counts))
+
+
+def test_what_a_server_has_started_ends_with_it(tmp_path):
+    """A server that starts a process which ignores its end."""
+    text = (
+        "import http.server, subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "open(sys.argv[2], 'w').write(str(child.pid))\n"
+        "address = ('127.0.0.1', int(sys.argv[1]))\n"
+        "http.server.HTTPServer(address, http.server.BaseHTTPRequestHandler).serve_forever()\n"
+    )
+    path = tmp_path / "pid.txt"
+    with served.serving([studies.Service("odd", ("-c", text, "{port}", str(path)))]):
+        pid = int(path.read_text())
+        assert psutil.pid_exists(pid)
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=5)
+    assert not psutil.pid_exists(pid)
