@@ -29,14 +29,14 @@ class MainGroup(FlaskGroup):
     """The main group: `serve` and its like need no app, so that none is looked for unless one is named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The app's own commands too, if an app is named."""
+        """Return the app's own commands too, if an app is named."""
         if ctx.ensure_object(ScriptInfo).app_import_path:
             return sorted({*COMMANDS, *super().list_commands(ctx)})
         self._load_plugin_commands()
         return sorted({*COMMANDS, *self.commands})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Its own commands first: they need no plugin, whose import would only delay the start."""
+        """Return a command, its own before those of plugins, whose import would delay the start."""
         if name in COMMANDS:
             module, _, attribute = COMMANDS[name].partition(":")
             command: click.Command = getattr(import_module(f"wsgi_core.{module}"), attribute)

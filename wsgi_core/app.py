@@ -30,11 +30,11 @@ class App(AppBase):
     """The application: its lifecycle. Mirrors flask 3.1.3 app.py: Flask."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """PEP 3333: what the server calls. Middleware goes around `wsgi_app`, so that this stays the App."""
+        """Answer one request; the server calls this (PEP 3333). Wrap `wsgi_app` in middleware, not this."""
         return self.wsgi_app(environ, start_response)
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """One request, from the environ to the iterable of body chunks that the server sends.
+        """Answer one request: from the environ to the iterable of body chunks that the server sends.
 
         1. The contexts are pushed: the session is opened, the URL matched.
         2. `full_dispatch_request` makes the response, or an error escapes and `handle_exception` does.
@@ -65,15 +65,15 @@ class App(AppBase):
             ctx.pop(error)
 
     def app_context(self) -> AppContext:
-        """An application context, to push with ``with``. Mirrors flask 3.1.3 app.py: Flask.app_context."""
+        """Return an application context, to push with ``with``. Mirrors flask 3.1.3 app.py: Flask.app_context."""
         return AppContext(self)
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
-        """A request context for an environ. Mirrors flask 3.1.3 app.py: Flask.request_context."""
+        """Return a request context for an environ. Mirrors flask 3.1.3 app.py: Flask.request_context."""
         return RequestContext(self, environ)
 
     def full_dispatch_request(self) -> Response:
-        """Hooks, view, and error handlers, then the response's own phase.
+        """Run hooks, view and error handlers, then finalize the response.
 
         Mirrors flask 3.1.3 app.py: Flask.full_dispatch_request.
         """
@@ -89,7 +89,7 @@ class App(AppBase):
         return self.finalize_request(rv)
 
     def preprocess_request(self) -> ft.ResponseReturnValue | None:
-        """URL value preprocessors, then ``before_request`` functions: the app's, then the blueprints' inwards.
+        """Call URL value preprocessors, then ``before_request`` functions: the app's, then the blueprints' inwards.
 
         The first value that isn't None is the answer. Mirrors flask 3.1.3 app.py: Flask.preprocess_request.
         """
@@ -137,7 +137,7 @@ class App(AppBase):
         return response
 
     def process_response(self, response: Response) -> Response:
-        """``after_this_request``, then ``after_request`` functions (the blueprints' outwards, then the app's,
+        """Call ``after_this_request``, then ``after_request`` functions (the blueprints' outwards, then the app's,
         each the last registered first), then the session is saved.
 
         Mirrors flask 3.1.3 app.py: Flask.process_response.
@@ -156,7 +156,7 @@ class App(AppBase):
         return response
 
     def do_teardown_request(self, exc: BaseException | None = _sentinel) -> None:
-        """``teardown_request`` functions, in the order of `process_response`, with the unhandled error.
+        """Call ``teardown_request`` functions with the unhandled error, in the order of `process_response`.
 
         Mirrors flask 3.1.3 app.py: Flask.do_teardown_request.
         """
@@ -169,7 +169,7 @@ class App(AppBase):
             request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
 
     def do_teardown_appcontext(self, exc: BaseException | None = _sentinel) -> None:
-        """``teardown_appcontext`` functions, the last registered first.
+        """Call ``teardown_appcontext`` functions, the last registered first.
 
         Mirrors flask 3.1.3 app.py: Flask.do_teardown_appcontext.
         """
@@ -181,7 +181,7 @@ class App(AppBase):
             appcontext_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
 
     def ensure_sync(self, func: Callable[..., t.Any]) -> Callable[..., t.Any]:
-        """``func`` itself, or, if it is an ``async def``, a plain function that runs it to its end.
+        """Return ``func``, or for an ``async def`` a plain function that runs it to its end.
 
         Mirrors flask 3.1.3 app.py: Flask.ensure_sync.
         """

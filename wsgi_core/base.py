@@ -109,21 +109,21 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
     # Ways to call it
 
     def test_request_context(self, *args: t.Any, **kwargs: t.Any) -> RequestContext:
-        """A request context for a made-up request; the arguments are `testing.EnvironBuilder`'s."""
+        """Return a request context for a made-up request; the arguments are `testing.EnvironBuilder`'s."""
         from .testing import EnvironBuilder
 
         with closing(EnvironBuilder(t.cast("App", self), *args, **kwargs)) as builder:
             return t.cast("App", self).request_context(builder.get_environ())
 
     def test_client(self, use_cookies: bool = True, **kwargs: t.Any) -> FlaskClient:
-        """A client that calls this app without a server."""
+        """Return a client that calls this app without a server."""
         from .testing import FlaskClient
 
         client_class = self.test_client_class or FlaskClient
         return client_class(self, self.response_class, use_cookies=use_cookies, **kwargs)
 
     def test_cli_runner(self, **kwargs: t.Any) -> FlaskCliRunner:
-        """A runner for this app's commands."""
+        """Return a runner for this app's commands."""
         from .testing import FlaskCliRunner
 
         return (self.test_cli_runner_class or FlaskCliRunner)(t.cast("App", self), **kwargs)
@@ -162,16 +162,16 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
             self.jinja_env.auto_reload = value
 
     def make_config(self, instance_relative: bool = False) -> Config:
-        """The configuration: defaults, and debug mode as the environment says."""
+        """Return the configuration: defaults, and debug mode as the environment says."""
         root_path = self.instance_path if instance_relative else self.root_path
         return self.config_class(root_path, {**self.default_config, "DEBUG": get_debug_flag()})
 
     def make_aborter(self) -> Aborter:
-        """What `abort` calls; for subclasses."""
+        """Return what `abort` calls; for subclasses."""
         return self.aborter_class()
 
     def auto_find_instance_path(self) -> str:
-        """The folder for files of this installation: beside the package, or under an installed one's prefix."""
+        """Return the folder for files of this installation: beside the package, or under an installed one's prefix."""
         prefix, package_path = find_package(self.import_name)
         if prefix is None:
             return os.path.join(package_path, "instance")
@@ -188,7 +188,7 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
         blueprint.register(t.cast("App", self), options)
 
     def iter_blueprints(self) -> t.ValuesView[Blueprint]:
-        """The blueprints in the order of their registration."""
+        """Return the blueprints in the order of their registration."""
         return self.blueprints.values()
 
     @setupmethod
@@ -204,7 +204,7 @@ class AppBase(Routing, ErrorHandling, Responses, Templating):
         return f
 
     def make_shell_context(self) -> dict[str, t.Any]:
-        """The names of the shell."""
+        """Return the names of the shell."""
         names: dict[str, t.Any] = {"app": self, "g": g}
         for processor in self.shell_context_processors:
             names.update(processor())

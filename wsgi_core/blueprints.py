@@ -24,9 +24,9 @@ from .scaffold import (
     Teardown,
     URLDefault,
     URLValuePreprocessor,
+    _endpoint_from_view_func,
     add_hook,
     decorator_from,
-    endpoint_from_view_func,
     setupmethod,
 )  # fmt: skip
 from .templating import BlueprintTemplating
@@ -59,7 +59,7 @@ class BlueprintSetupState:
         if self.url_prefix is not None:
             rule = f"{self.url_prefix.rstrip('/')}/{rule.lstrip('/')}" if rule else self.url_prefix
         options.setdefault("subdomain", self.subdomain)
-        endpoint = endpoint_from_view_func(view_func) if endpoint is None else endpoint
+        endpoint = _endpoint_from_view_func(view_func) if endpoint is None else endpoint
         defaults = {**self.url_defaults, **(options.pop("defaults", None) or {})}
         name = f"{self.name_prefix}.{self.name}.{endpoint}".lstrip(".")
         self.app.add_url_rule(rule, name, view_func, defaults=defaults, **options)
@@ -120,7 +120,7 @@ class Blueprint(BlueprintTemplating):
     def make_setup_state(
         self, app: App, options: dict[str, t.Any], first_registration: bool = False
     ) -> BlueprintSetupState:
-        """The state that the deferred functions get; for subclasses."""
+        """Return the state that the deferred functions get; for subclasses."""
         return BlueprintSetupState(self, app, options, first_registration)
 
     @setupmethod
@@ -169,7 +169,7 @@ class Blueprint(BlueprintTemplating):
             blueprint.register(app, _nested_options(blueprint, nested_options, state, name))
 
     def _claim_name(self, app: App, options: dict[str, t.Any]) -> str:
-        """The dotted name of this registration; ValueError if it is taken."""
+        """Return the dotted name of this registration; ValueError if it is taken."""
         own_name = options.get("name", self.name)
         name = f"{options.get('name_prefix', '')}.{own_name}".lstrip(".")
         if name in app.blueprints:
@@ -210,37 +210,37 @@ class Blueprint(BlueprintTemplating):
 
     @setupmethod
     def before_app_request(self, f: BeforeRequest) -> BeforeRequest:
-        """`before_request` for every request of the app."""
+        """Register as `before_request` does, for every request of the app."""
         return self._record_app_hook("before_request_funcs", f)
 
     @setupmethod
     def after_app_request(self, f: AfterRequest) -> AfterRequest:
-        """`after_request` for every request of the app."""
+        """Register as `after_request` does, for every request of the app."""
         return self._record_app_hook("after_request_funcs", f)
 
     @setupmethod
     def teardown_app_request(self, f: Teardown) -> Teardown:
-        """`teardown_request` for every request of the app."""
+        """Register as `teardown_request` does, for every request of the app."""
         return self._record_app_hook("teardown_request_funcs", f)
 
     @setupmethod
     def app_context_processor(self, f: ContextProcessor) -> ContextProcessor:
-        """`context_processor` for every template of the app."""
+        """Register as `context_processor` does, for every template of the app."""
         return self._record_app_hook("template_context_processors", f)
 
     @setupmethod
     def app_url_value_preprocessor(self, f: URLValuePreprocessor) -> URLValuePreprocessor:
-        """`url_value_preprocessor` for every request of the app."""
+        """Register as `url_value_preprocessor` does, for every request of the app."""
         return self._record_app_hook("url_value_preprocessors", f)
 
     @setupmethod
     def app_url_defaults(self, f: URLDefault) -> URLDefault:
-        """`url_defaults` for every URL of the app."""
+        """Register as `url_defaults` does, for every URL of the app."""
         return self._record_app_hook("url_default_functions", f)
 
     @setupmethod
     def app_errorhandler(self, code: type[Exception] | int) -> Decorator:
-        """`errorhandler` for every request of the app."""
+        """Register as `errorhandler` does, for every request of the app."""
 
         def record(f: ft.ErrorHandlerCallable) -> None:
             self.record_once(lambda state: state.app.register_error_handler(code, f))
@@ -253,7 +253,7 @@ def _scoped(name: str, scope: str | None) -> str:
 
 
 def _option(blueprint: Blueprint, options: dict[str, t.Any], name: str) -> t.Any:
-    """What a registration says, or else the blueprint."""
+    """Return what a registration says, or else the blueprint."""
     value = options.get(name)
     return getattr(blueprint, name) if value is None else value
 
@@ -261,7 +261,7 @@ def _option(blueprint: Blueprint, options: dict[str, t.Any], name: str) -> t.Any
 def _nested_options(
     blueprint: Blueprint, options: dict[str, t.Any], parent: BlueprintSetupState, name: str
 ) -> dict[str, t.Any]:
-    """The options to register a nested blueprint with: prefix and subdomain joined to the parent's."""
+    """Return the options to register a nested blueprint with: prefix and subdomain joined to the parent's."""
     prefix = _option(blueprint, options, "url_prefix")
     if prefix is None:
         prefix = parent.url_prefix

@@ -50,7 +50,7 @@ class NoAppException(click.UsageError):
 
 
 def find_best_app(module: ModuleType) -> App:
-    """The app of a module: by its usual names, the only one, or made by a factory of the usual name.
+    """Return the app of a module: by its usual names, the only one, or made by a factory of the usual name.
 
     Raises NoAppException. Mirrors flask 3.1.3 cli.py: find_best_app.
     """
@@ -95,7 +95,7 @@ def call_factory(factory: t.Any, args: list[t.Any], kwargs: dict[str, t.Any], hi
 
 
 def _called_with_wrong_args(f: Callable[..., t.Any]) -> bool:
-    """Whether the TypeError at hand was raised by the call of ``f`` itself, not inside it."""
+    """Return whether the TypeError at hand was raised by the call of ``f`` itself, not inside it."""
     tb = sys.exc_info()[2]
     try:
         while tb is not None:
@@ -108,7 +108,7 @@ def _called_with_wrong_args(f: Callable[..., t.Any]) -> bool:
 
 
 def find_app_by_string(module: ModuleType, app_name: str) -> App:
-    """The app that ``name`` or ``factory(args)`` stands for in a module, the arguments literals.
+    """Return the app that ``name`` or ``factory(args)`` stands for in a module, the arguments literals.
 
     Raises NoAppException. Mirrors flask 3.1.3 cli.py: find_app_by_string.
     """
@@ -151,7 +151,7 @@ def parse_app_name(app_name: str) -> tuple[str, list[t.Any], dict[str, t.Any]]:
 
 
 def prepare_import(path: str) -> str:
-    """The dotted name of a module given by name or file; its root folder goes to the front of ``sys.path``."""
+    """Return the dotted name of a module given by name or file; its root folder goes to the front of ``sys.path``."""
     path = os.path.realpath(path)
     stem, extension = os.path.splitext(path)
     if extension == ".py":
@@ -209,7 +209,7 @@ class ScriptInfo:
         self._loaded_app: App | None = None
 
     def load_app(self) -> App:
-        """The app, loaded once; NoAppException if there is none."""
+        """Return the app, loaded once; NoAppException if there is none."""
         if self._loaded_app is None:
             app = self._find_app()
             if app is None:
@@ -254,13 +254,13 @@ class AppGroup(click.Group):
     """A group whose commands run inside the app's context. Mirrors flask 3.1.3 cli.py: AppGroup."""
 
     def command(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-        """As click's, but the function is wrapped by `with_appcontext` unless ``with_appcontext=False``."""
+        """Register a command as click does, wrapped by `with_appcontext` unless ``with_appcontext=False``."""
         wrap = kwargs.pop("with_appcontext", True)
         decorate = super().command(*args, **kwargs)
         return lambda f: decorate(with_appcontext(f) if wrap else f)
 
     def group(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-        """As click's, of this class."""
+        """Register a group as click does, of this class."""
         kwargs.setdefault("cls", AppGroup)
         return super().group(*args, **kwargs)
 
@@ -354,7 +354,7 @@ class FlaskGroup(AppGroup):
             self._loaded_plugin_commands = True
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """A command of this group's or of a plugin's; else one of the app's, which is loaded for it."""
+        """Return a command of this group's or of a plugin's; else one of the app's, which is loaded for it."""
         self._load_plugin_commands()
         command = super().get_command(ctx, name)
         if command is not None:
@@ -369,7 +369,7 @@ class FlaskGroup(AppGroup):
         return app.cli.get_command(ctx, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all commands; an app that can't be loaded is reported and left out."""
+        """Return the names of all commands; an app that can't be loaded is reported and left out."""
         self._load_plugin_commands()
         names = set(super().list_commands(ctx))
         try:
@@ -400,7 +400,7 @@ class FlaskGroup(AppGroup):
 
 
 def _unavailable_command(name: str, reason: str) -> click.Command:
-    """What stands for a plugin's command whose own requirements aren't installed: it says so, with code 1."""
+    """Return what stands for a plugin's command whose own requirements aren't installed: it says so, with code 1."""
 
     def fail(args: tuple[str, ...]) -> t.NoReturn:
         raise click.ClickException(f"'{name}' cannot be used here: {reason}.")
@@ -486,7 +486,7 @@ class CertParamType(ParamType):
 
 
 def _validate_key(ctx: click.Context, param: click.Parameter, value: t.Any) -> t.Any:
-    """``--key`` goes with a certificate file, and a certificate file needs it; the two become a pair."""
+    """Check that ``--key`` and a certificate file come together, and make a pair of them."""
     cert = ctx.params.get("cert")
     is_file = isinstance(cert, str) and cert != "adhoc"
     if value is None:
@@ -565,7 +565,7 @@ run_command.params.insert(0, _debug_option)
 
 
 def _load_app_to_run(info: ScriptInfo) -> t.Any:
-    """The app; in a reloaded process one that raises what loading raised, until the file is mended."""
+    """Return the app; in a reloaded process one that raises what loading raised, until the file is mended."""
     try:
         return info.load_app()
     except Exception as e:

@@ -77,7 +77,7 @@ class Config(dict[str, t.Any]):
         self.root_path = root_path
 
     def from_envvar(self, variable_name: str, silent: bool = False) -> bool:
-        """As `from_pyfile`, the file's name taken from an environment variable."""
+        """Do as `from_pyfile` does, with the file name from an environment variable."""
         filename = os.environ.get(variable_name, "")
         if filename or silent:
             return bool(filename) and self.from_pyfile(filename, silent=silent)
@@ -130,7 +130,7 @@ class Config(dict[str, t.Any]):
         return mapping is not None and self.from_mapping(mapping)
 
     def _read(self, filename: str, mode: str, load: Load, silent: bool) -> t.Any | None:
-        """What ``load`` makes of the file; None if it is missing and ``silent``."""
+        """Return what ``load`` makes of the file; None if it is missing and ``silent``."""
         try:
             with open(filename, mode, encoding=None if "b" in mode else "utf-8") as file:
                 return load(file)
@@ -148,7 +148,7 @@ class Config(dict[str, t.Any]):
         return True
 
     def get_namespace(self, namespace: str, lowercase: bool = True, trim_namespace: bool = True) -> dict[str, t.Any]:
-        """The items whose keys begin with ``namespace``, as keywords for somebody else's function."""
+        """Return the items whose keys begin with ``namespace``, as keywords for somebody else's function."""
         start = len(namespace) if trim_namespace else 0
         found = {key[start:]: value for key, value in self.items() if key.startswith(namespace)}
         return {key.lower(): value for key, value in found.items()} if lowercase else found

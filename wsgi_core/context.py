@@ -46,7 +46,7 @@ thread, see copy_current_request_context()."""
 
 
 def _proxy(var: ContextVar[t.Any], name: str, unbound_message: str) -> t.Any:
-    """Werkzeug's proxy of the attribute ``name`` of what ``var`` holds, but reads and writes are one call."""
+    """Return Werkzeug's proxy of an attribute of what ``var`` holds, whose reads and writes take one call."""
 
     # PERF: the base goes through an AttributeError and three calls for each request.x; views are full of them.
     class LocalProxy(BaseLocalProxy[t.Any]):
@@ -82,7 +82,7 @@ class _AppCtxGlobals:
         def __setattr__(self, name: str, value: t.Any) -> None: ...
 
     def get(self, name: str, default: t.Any = None) -> t.Any:
-        """The attribute ``name``, or ``default`` where it isn't set."""
+        """Return the attribute ``name``, or ``default`` where it isn't set."""
         return self.__dict__.get(name, default)
 
     def pop(self, name: str, default: t.Any = _sentinel) -> t.Any:
@@ -90,7 +90,7 @@ class _AppCtxGlobals:
         return self.__dict__.pop(name) if default is _sentinel else self.__dict__.pop(name, default)
 
     def setdefault(self, name: str, default: t.Any = None) -> t.Any:
-        """The attribute ``name``, set to ``default`` first where it isn't set."""
+        """Return the attribute ``name``, set to ``default`` first where it isn't set."""
         return self.__dict__.setdefault(name, default)
 
     def __contains__(self, name: object) -> bool:
@@ -131,7 +131,7 @@ class AppContext(_Context):
 
     @cached_attribute
     def url_adapter(self) -> MapAdapter | None:
-        """Builds URLs outside a request; None without ``SERVER_NAME``."""
+        """The adapter that builds URLs outside a request; None without ``SERVER_NAME``."""
         return self.app.create_url_adapter(None)
 
     def push(self) -> None:
@@ -183,7 +183,7 @@ class RequestContext(_Context):
 
     @cached_attribute
     def url_adapter(self) -> MapAdapter | None:
-        """Matches and builds URLs for this request; None if the host was refused."""
+        """The adapter that matches and builds URLs for this request; None if the host was refused."""
         try:
             return self.app.create_url_adapter(self.request)
         except HTTPException as e:
@@ -232,7 +232,7 @@ class RequestContext(_Context):
         return session
 
     def copy(self) -> RequestContext:
-        """A context of the same request, for another thread or greenlet; the session is shared.
+        """Return a context of the same request, for another thread or greenlet; the session is shared.
 
         Mirrors flask 3.1.3 ctx.py: RequestContext.copy.
         """
@@ -287,7 +287,7 @@ class RequestContext(_Context):
 
 
 def current_request_context(used: str = "") -> RequestContext:
-    """The current request context. RuntimeError outside a request, naming the function ``used`` if one is given."""
+    """Return the current request context. Raises RuntimeError outside a request, naming the function ``used``."""
     try:
         return _cv_request.get()
     except LookupError:
@@ -319,10 +319,10 @@ def copy_current_request_context(f: F) -> F:
 
 
 def has_request_context() -> bool:
-    """Whether ``request`` and ``session`` can be used here."""
+    """Return whether ``request`` and ``session`` can be used here."""
     return _cv_request.get(None) is not None
 
 
 def has_app_context() -> bool:
-    """Whether ``g`` and ``current_app`` can be used here."""
+    """Return whether ``g`` and ``current_app`` can be used here."""
     return _cv_app.get(None) is not None

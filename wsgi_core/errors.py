@@ -28,7 +28,7 @@ class ErrorHandling(AppMixin):
     """What an `App` does with exceptions."""
 
     def _find_error_handler(self, e: Exception, blueprints: list[str]) -> ft.ErrorHandlerCallable | None:
-        """The handler for ``e``: by code before by class alone, blueprint before app, nearest class first.
+        """Return the handler for ``e``: by code before by class alone, blueprint before app, nearest class first.
 
         Mirrors flask 3.1.3 sansio/app.py: App._find_error_handler.
         """
@@ -43,7 +43,7 @@ class ErrorHandling(AppMixin):
         return None
 
     def trap_http_exception(self, e: Exception) -> bool:
-        """Whether the configuration wants ``e`` treated as a fault of the app, not as an answer.
+        """Return whether the configuration wants ``e`` treated as a fault of the app, not as an answer.
 
         Mirrors flask 3.1.3 sansio/app.py: App.trap_http_exception.
         """
@@ -55,7 +55,7 @@ class ErrorHandling(AppMixin):
         return bool(trap_bad_request) and isinstance(e, BadRequest)
 
     def handle_http_exception(self, e: HTTPException) -> ft.ResponseReturnValue:
-        """What the handler for an HTTP error returns; without one the error, which is a response itself.
+        """Return what the handler for an HTTP error returns; without one the error, which is a response itself.
 
         Mirrors flask 3.1.3 app.py: Flask.handle_http_exception.
         """
@@ -66,7 +66,7 @@ class ErrorHandling(AppMixin):
         return e if handler is None else self.ensure_sync(handler)(e)
 
     def handle_user_exception(self, e: Exception) -> ft.ResponseReturnValue:
-        """What the handler for ``e`` returns; without one ``e`` is raised again, an HTTP error answered.
+        """Return what the handler for ``e`` returns; without one ``e`` is raised again, an HTTP error answered.
 
         Mirrors flask 3.1.3 app.py: Flask.handle_user_exception.
         """
@@ -108,7 +108,7 @@ class ErrorHandling(AppMixin):
         self.logger.error(f"Exception on {request.path} [{request.method}]", exc_info=exc_info)
 
     def should_ignore_error(self, error: BaseException | None) -> bool:
-        """Whether teardown functions shall not see ``error``; for subclasses.
+        """Return whether teardown functions shall not see ``error``; for subclasses.
 
         Mirrors flask 3.1.3 sansio/app.py: App.should_ignore_error.
         """

@@ -24,13 +24,13 @@ T = t.TypeVar("T")
 
 
 def get_debug_flag() -> bool:
-    """Whether the environment asks for debug mode, by ``FLASK_DEBUG``."""
+    """Return whether the environment asks for debug mode, by ``FLASK_DEBUG``."""
     value = os.environ.get("FLASK_DEBUG", "").lower()
     return value not in {"", "0", "false", "no"}
 
 
 def get_load_dotenv(default: bool = True) -> bool:
-    """Whether ``.env`` files may be loaded: ``FLASK_SKIP_DOTENV`` forbids it."""
+    """Return whether ``.env`` files may be loaded: ``FLASK_SKIP_DOTENV`` forbids it."""
     value = os.environ.get("FLASK_SKIP_DOTENV", "").lower()
     return value in {"0", "false", "no"} if value else default
 
@@ -71,19 +71,19 @@ def stream_with_context(generator_or_function: T) -> T:
 
 
 def make_response(*args: t.Any) -> Response:
-    """A response as the app would make it of a view's return value; several arguments are a tuple."""
+    """Return a response as the app would make it of a view's return value; several arguments are a tuple."""
     if not args:
         return current_app.response_class()
     return current_app.make_response(args[0] if len(args) == 1 else args)
 
 
 def url_for(endpoint: str, **values: t.Any) -> str:
-    """The URL of an endpoint, by `App.url_for` of the current app, with its arguments."""
+    """Return the URL of an endpoint, by `App.url_for` of the current app, with its arguments."""
     return current_app.url_for(endpoint, **values)
 
 
 def redirect(location: str, code: int = 302, Response: type[BaseResponse] | None = None) -> BaseResponse:
-    """A redirect response, by the current app if there is one."""
+    """Return a redirect response, by the current app if there is one."""
     if current_app:
         return current_app.redirect(location, code=code)
     return _redirect(location, code=code, Response=Response)
@@ -97,7 +97,7 @@ def abort(code: int | BaseResponse, *args: t.Any, **kwargs: t.Any) -> t.NoReturn
 
 
 def get_template_attribute(template_name: str, attribute: str) -> t.Any:
-    """A macro or variable that a template exports."""
+    """Return a macro or variable that a template exports."""
     return getattr(current_app.jinja_env.get_template(template_name).module, attribute)
 
 
@@ -112,7 +112,7 @@ def flash(message: str, category: str = "message") -> None:
 def get_flashed_messages(
     with_categories: bool = False, category_filter: Iterable[str] = ()
 ) -> list[str] | list[tuple[str, str]]:
-    """The flashed messages, taken out of the session once and kept for the rest of this request."""
+    """Return the flashed messages, taken out of the session once and kept for the rest of this request."""
     flashes = request_ctx.flashes
     if flashes is None:
         flashes = session.pop("_flashes") if "_flashes" in session else []
@@ -123,7 +123,7 @@ def get_flashed_messages(
 
 
 def _send_file_options(max_age: t.Any) -> dict[str, t.Any]:
-    """What Werkzeug's file functions need to know of the app."""
+    """Return what Werkzeug's file functions need to know of the app."""
     return {
         "max_age": current_app.get_send_file_max_age if max_age is None else max_age,
         "use_x_sendfile": current_app.config["USE_X_SENDFILE"],

@@ -42,7 +42,7 @@ class DispatchingJinjaLoader(BaseLoader):
                 yield owner, loader
 
     def get_source(self, environment: BaseEnvironment, template: str) -> Source:
-        """The first loader's source; TemplateNotFound. ``EXPLAIN_TEMPLATE_LOADING`` tries and logs them all."""
+        """Return the first loader's source; TemplateNotFound. ``EXPLAIN_TEMPLATE_LOADING`` tries and logs them all."""
         explain = self.app.config["EXPLAIN_TEMPLATE_LOADING"]
         attempts: list[Attempt] = []
         for owner, loader in self._iter_loaders():
@@ -60,12 +60,12 @@ class DispatchingJinjaLoader(BaseLoader):
         raise TemplateNotFound(template)
 
     def list_templates(self) -> list[str]:
-        """The names that any of the loaders knows."""
+        """Return the names that any of the loaders knows."""
         return list({name for _, loader in self._iter_loaders() for name in loader.list_templates()})
 
 
 def _explanation(template: str, attempts: list[Attempt]) -> str:
-    """Which loaders were asked for a template, where they look, and what they found."""
+    """Return which loaders were asked for a template, where they look, and what they found."""
     lines = [f"Locating template {template!r}:"]
     for number, (owner, loader, source) in enumerate(attempts, 1):
         kind = "blueprint" if hasattr(owner, "url_prefix") else "application"

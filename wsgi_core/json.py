@@ -27,7 +27,7 @@ Encode = t.Callable[[t.Any], str]
 
 
 def _default(o: t.Any) -> t.Any:
-    """What JSON doesn't know: dates as HTTP dates, decimals and UUIDs as text, dataclasses as objects."""
+    """Return what JSON doesn't know: dates as HTTP dates, decimals and UUIDs as text, dataclasses as objects."""
     if isinstance(o, date):
         return http_date(o)
     from decimal import Decimal  # as uuid, it takes long to import, and few values come here
@@ -44,7 +44,7 @@ def _default(o: t.Any) -> t.Any:
 
 @lru_cache(maxsize=64)
 def _encoder(default: t.Any, ensure_ascii: bool, sort_keys: bool, *options: tuple[str, t.Any]) -> Encode:
-    """What ``json.dumps`` does with these options, as a function of the object alone."""
+    """Return what ``json.dumps`` does with these options, as a function of the object alone."""
     settings = {"default": default, "ensure_ascii": ensure_ascii, "sort_keys": sort_keys, **dict(options)}
     encoder = _json.JSONEncoder(**settings)
     if c_make_encoder is None or encoder.indent is not None:
@@ -79,7 +79,7 @@ class JSONProvider:
         self._app = t.cast("App", weakref.proxy(app))
 
     def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
-        """``obj`` as JSON text."""
+        """Return ``obj`` as JSON text."""
         raise NotImplementedError
 
     def dump(self, obj: t.Any, fp: t.IO[str], **kwargs: t.Any) -> None:
@@ -87,11 +87,11 @@ class JSONProvider:
         fp.write(self.dumps(obj, **kwargs))
 
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
-        """The object that the JSON text ``s`` stands for; ValueError if it isn't JSON."""
+        """Return the object that the JSON text ``s`` stands for; ValueError if it isn't JSON."""
         raise NotImplementedError
 
     def load(self, fp: t.IO[t.Any], **kwargs: t.Any) -> t.Any:
-        """As `loads`, from an open file."""
+        """Do as `loads` does, from an open file."""
         return self.loads(fp.read(), **kwargs)
 
     def _prepare_response_obj(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> t.Any:
@@ -102,7 +102,7 @@ class JSONProvider:
         return args[0] if len(args) == 1 else args
 
     def response(self, *args: t.Any, **kwargs: t.Any) -> Response:
-        """A JSON response: of one argument itself, of several a list, of keywords an object."""
+        """Return a JSON response: of one argument itself, of several a list, of keywords an object."""
         obj = self._prepare_response_obj(args, kwargs)
         return self._app.response_class(self.dumps(obj), mimetype="application/json")
 
@@ -149,7 +149,7 @@ class DefaultJSONProvider(JSONProvider):
 
 
 def dumps(obj: t.Any, **kwargs: t.Any) -> str:
-    """``obj`` as JSON text, by the current app's provider if there is one."""
+    """Return ``obj`` as JSON text, by the current app's provider if there is one."""
     ctx = _cv_app.get(None)
     if ctx is not None:
         return ctx.app.json.dumps(obj, **kwargs)
@@ -167,19 +167,19 @@ def dump(obj: t.Any, fp: t.IO[str], **kwargs: t.Any) -> None:
 
 
 def loads(s: str | bytes, **kwargs: t.Any) -> t.Any:
-    """The object that the JSON text ``s`` stands for, by the current app's provider if there is one."""
+    """Return the object that the JSON text ``s`` stands for, by the current app's provider if there is one."""
     ctx = _cv_app.get(None)
     return _json.loads(s, **kwargs) if ctx is None else ctx.app.json.loads(s, **kwargs)
 
 
 def load(fp: t.IO[t.Any], **kwargs: t.Any) -> t.Any:
-    """As `loads`, from an open file."""
+    """Do as `loads` does, from an open file."""
     ctx = _cv_app.get(None)
     return _json.load(fp, **kwargs) if ctx is None else ctx.app.json.load(fp, **kwargs)
 
 
 def jsonify(*args: t.Any, **kwargs: t.Any) -> Response:
-    """A JSON response by the current app's provider. Mirrors flask 3.1.3 json/__init__.py: jsonify."""
+    """Return a JSON response by the current app's provider. Mirrors flask 3.1.3 json/__init__.py: jsonify."""
     ctx = _cv_app.get(None)
     provider = current_app.json if ctx is None else ctx.app.json
     return provider.response(*args, **kwargs)

@@ -25,5 +25,5 @@ class _CachedAttribute:
 
 
 def cached_attribute(compute: Callable[[t.Any], T]) -> T:
-    """An attribute that is computed when first read and plain from then on; it may be set as well."""
+    """Return an attribute that is computed when first read and plain from then on; it may be set as well."""
     return t.cast(T, _CachedAttribute(compute))

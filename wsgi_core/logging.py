@@ -16,13 +16,13 @@ if t.TYPE_CHECKING:
 
 @LocalProxy
 def wsgi_errors_stream() -> t.TextIO:
-    """Where errors go: the server's stream during a request, stderr otherwise."""
+    """Return where errors go: the server's stream during a request, stderr otherwise."""
     ctx = _cv_request.get(None)
     return sys.stderr if ctx is None else t.cast(t.TextIO, ctx.request.environ["wsgi.errors"])
 
 
 def has_level_handler(logger: logging.Logger) -> bool:
-    """Whether a handler on the way up from ``logger`` takes what the logger lets through."""
+    """Return whether a handler on the way up from ``logger`` takes what the logger lets through."""
     level = logger.getEffectiveLevel()
     current: logging.Logger | None = logger
     while current is not None:
@@ -37,7 +37,7 @@ default_handler.setFormatter(logging.Formatter("[%(asctime)s] %(levelname)s in %
 
 
 def create_logger(app: App) -> logging.Logger:
-    """The app's logger, at DEBUG in debug mode. Mirrors flask 3.1.3 logging.py: create_logger."""
+    """Return the app's logger, at DEBUG in debug mode. Mirrors flask 3.1.3 logging.py: create_logger."""
     logger = logging.getLogger(app.name)
     if app.debug and not logger.level:
         logger.setLevel(logging.DEBUG)

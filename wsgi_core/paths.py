@@ -17,7 +17,7 @@ def _find_spec(name: str) -> ModuleSpec | None:
 
 
 def get_root_path(import_name: str) -> str:
-    """The folder of a module or package, the current one if it isn't importable.
+    """Return the folder of a module or package, the current one if it isn't importable.
 
     Raises RuntimeError for a namespace package, which has no folder of its own.
     Mirrors flask 3.1.3 helpers.py: get_root_path.
@@ -38,7 +38,7 @@ def get_root_path(import_name: str) -> str:
 
 
 def _package_path(import_name: str) -> str:
-    """The folder that the top-level package or module of ``import_name`` lies in."""
+    """Return the folder that the top-level package or module of ``import_name`` lies in."""
     spec = _find_spec(import_name.partition(".")[0])
     if spec is None:
         return os.getcwd()
@@ -55,7 +55,7 @@ def _package_path(import_name: str) -> str:
 
 
 def find_package(import_name: str) -> tuple[str | None, str]:
-    """The prefix that the package is installed under, None if it isn't, and the folder it lies in.
+    """Return the prefix that the package is installed under, None if it isn't, and the folder it lies in.
 
     Mirrors flask 3.1.3 sansio/scaffold.py: find_package.
     """

@@ -30,7 +30,7 @@ _NOT_A_RESPONSE = (
 
 
 def _split_tuple(rv: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
-    """Body, status and headers; a pair has its headers where they could not be a status."""
+    """Return body, status and headers of a tuple. The second of a pair is the headers if it cannot be a status."""
     match rv:
         case (body, status, headers):
             return body, status, headers
@@ -66,7 +66,7 @@ class Responses(AppMixin):
     """What an `App` does with a view's return value."""
 
     def make_response(self, rv: ft.ResponseReturnValue) -> Response:
-        """The response that ``rv`` stands for; TypeError if it stands for none.
+        """Return the response that ``rv`` stands for; TypeError if it stands for none.
 
         Mirrors flask 3.1.3 app.py: Flask.make_response.
         """
@@ -116,7 +116,7 @@ class Responses(AppMixin):
             raise TypeError(message).with_traceback(sys.exc_info()[2]) from None
 
     def make_default_options_response(self) -> Response:
-        """The answer to an automatic OPTIONS: which methods the URL allows.
+        """Return the answer to an automatic OPTIONS: which methods the URL allows.
 
         Mirrors flask 3.1.3 app.py: Flask.make_default_options_response.
         """
@@ -127,5 +127,5 @@ class Responses(AppMixin):
         return response
 
     def redirect(self, location: str, code: int = 302) -> BaseResponse:
-        """A redirect to ``location``."""
+        """Return a redirect to ``location``."""
         return _redirect(location, code, self.response_class)

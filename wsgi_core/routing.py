@@ -21,7 +21,7 @@ from werkzeug.wsgi import get_host
 from . import typing as ft
 from .context import _cv_app, _cv_request
 from .lazy import cached_attribute
-from .scaffold import AppMixin, endpoint_from_view_func, setupmethod
+from .scaffold import AppMixin, _endpoint_from_view_func, setupmethod
 from .wrappers import decode_environ, split_blueprint_path
 
 if t.TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Map(BaseMap):
         return {path: self._only_rules(rules) for path, rules in by_path.items() if all(map(self._is_static, rules))}
 
     def _only_rules(self, rules: list[Rule]) -> dict[str, Rule]:
-        """The rule of each method that only one of ``rules`` allows.
+        """Return the rule of each method that only one of ``rules`` allows.
 
         Where several allow it, the matcher takes the rule that was added first. Only the matcher knows which
         one that is: Werkzeug's map keeps its rules by endpoint.
@@ -83,7 +83,7 @@ class Map(BaseMap):
         return MapAdapter(self, host, root, "", scheme, path, environ["REQUEST_METHOD"], query)
 
     def _is_static(self, rule: Rule) -> bool:
-        """Whether a request for exactly this path can only mean this rule, and nothing is left to do."""
+        """Return whether a request for exactly this path can only mean this rule, and nothing is left to do."""
         plain_path = rule.rule.isascii() and not set(rule.rule) & set("<>|\\") and "//" not in rule.rule
         elsewhere = rule.subdomain or rule.host or rule.websocket or rule.alias or rule.build_only
         answers = rule.methods is not None and rule.redirect_to is None
@@ -119,7 +119,7 @@ class Routing(AppMixin):
         Raises TypeError if ``methods`` is a string, AssertionError if the endpoint has another view.
         Mirrors flask 3.1.3 sansio/app.py: App.add_url_rule.
         """
-        endpoint = endpoint_from_view_func(view_func) if endpoint is None else endpoint
+        endpoint = _endpoint_from_view_func(view_func) if endpoint is None else endpoint
         methods = options.pop("methods", None)
         if methods is None:
             methods = getattr(view_func, "methods", None) or ("GET",)
@@ -166,7 +166,7 @@ class Routing(AppMixin):
         )
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """What matches and builds URLs for ``request``, or builds them without one; None if that needs
+        """Return what matches and builds URLs for ``request``, or builds them without one; None if that needs
         ``SERVER_NAME`` and it isn't set.
 
         Raises SecurityError (400) for a host that isn't among ``TRUSTED_HOSTS``.
@@ -220,7 +220,7 @@ class Routing(AppMixin):
         _external: bool | None = None,
         **values: t.Any,
     ) -> str:
-        """The URL of ``endpoint`` with ``values`` for its variables, what is left over as a query.
+        """Return the URL of ``endpoint`` with ``values`` for its variables, what is left over as a query.
 
         Relative inside a request unless ``_external`` or ``_scheme`` is given; outside it needs
         ``SERVER_NAME`` and is external. A leading dot means the current blueprint. Raises RuntimeError

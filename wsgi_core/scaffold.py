@@ -59,7 +59,7 @@ def add_hook(hooks: HookTable[t.Any], f: F) -> F:
 
 
 def hooks_outermost_first(hooks: Mapping[ft.AppOrBlueprintKey, list[F]], request: Request) -> Sequence[F]:
-    """The app's functions, then those of the request's blueprints, the outermost first."""
+    """Return the app's functions, then those of the request's blueprints, the outermost first."""
     # PERF: most apps have hooks of their own alone, and no need of the blueprints' names.
     if len(hooks) == 1 and None in hooks:
         return hooks[None]
@@ -73,7 +73,7 @@ class Decorator(t.Protocol):
 
 
 def decorator_from(use: Callable[[t.Any], object]) -> Decorator:
-    """A decorator that hands the function to ``use`` and gives it back."""
+    """Return a decorator that hands the function to ``use`` and gives it back."""
 
     def decorator(f: F) -> F:
         use(f)
@@ -92,13 +92,13 @@ def setupmethod(f: F) -> F:
     return t.cast(F, update_wrapper(wrapper, f))
 
 
-def endpoint_from_view_func(view_func: ft.RouteCallable | None) -> str:
+def _endpoint_from_view_func(view_func: ft.RouteCallable | None) -> str:
     assert view_func is not None, "expected view func if endpoint is not provided."
     return view_func.__name__
 
 
 def _default_template_ctx_processor() -> dict[str, t.Any]:
-    """``g`` and ``request`` themselves in place of their proxies. (``session`` stays one: reading it counts.)"""
+    """Return ``g`` and ``request`` instead of their proxies. ``session`` stays a proxy, because reading it counts."""
     app_ctx, request_ctx = _cv_app.get(None), _cv_request.get(None)
     values = {} if app_ctx is None else {"g": app_ctx.g}
     return values if request_ctx is None else {**values, "request": request_ctx.request}
@@ -156,27 +156,27 @@ class Scaffold:
 
     @setupmethod
     def get(self, rule: str, **options: t.Any) -> Decorator:
-        """`route` for GET (and so HEAD)."""
+        """Register a view for GET, and so for HEAD; otherwise as `route`."""
         return self._method_route("GET", rule, options)
 
     @setupmethod
     def post(self, rule: str, **options: t.Any) -> Decorator:
-        """`route` for POST."""
+        """Register a view for POST; otherwise as `route`."""
         return self._method_route("POST", rule, options)
 
     @setupmethod
     def put(self, rule: str, **options: t.Any) -> Decorator:
-        """`route` for PUT."""
+        """Register a view for PUT; otherwise as `route`."""
         return self._method_route("PUT", rule, options)
 
     @setupmethod
     def delete(self, rule: str, **options: t.Any) -> Decorator:
-        """`route` for DELETE."""
+        """Register a view for DELETE; otherwise as `route`."""
         return self._method_route("DELETE", rule, options)
 
     @setupmethod
     def patch(self, rule: str, **options: t.Any) -> Decorator:
-        """`route` for PATCH."""
+        """Register a view for PATCH; otherwise as `route`."""
         return self._method_route("PATCH", rule, options)
 
     @setupmethod
@@ -225,7 +225,7 @@ class Scaffold:
 
     @setupmethod
     def register_error_handler(self, code_or_exception: type[Exception] | int, f: ft.ErrorHandlerCallable) -> None:
-        """As `errorhandler`, without decorating.
+        """Register an error handler without decorating it; otherwise as `errorhandler`.
 
         Mirrors flask 3.1.3 sansio/scaffold.py: Scaffold.register_error_handler.
         """
@@ -234,7 +234,7 @@ class Scaffold:
 
     @staticmethod
     def _get_exc_class_and_code(code_or_exception: t.Any) -> tuple[type[Exception], int | None]:
-        """The exception class and, for HTTP errors, the code. ValueError or TypeError for anything else."""
+        """Return the exception class and, for HTTP errors, the code. ValueError or TypeError for anything else."""
         exc_class = code_or_exception
         if isinstance(exc_class, int):
             if exc_class not in default_exceptions:
@@ -291,12 +291,12 @@ class Scaffold:
         return FileSystemLoader(os.path.join(self.root_path, self.template_folder))
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
-        """How many seconds a client may cache ``filename``; None: it must ask each time."""
+        """Return how many seconds a client may cache ``filename``; None: it must ask each time."""
         value: timedelta | int | None = current_app.config["SEND_FILE_MAX_AGE_DEFAULT"]
         return int(value.total_seconds()) if isinstance(value, timedelta) else value
 
     def send_static_file(self, filename: str) -> Response:
-        """The view of static files. RuntimeError without a static folder."""
+        """Return the view of static files. RuntimeError without a static folder."""
         from .helpers import send_from_directory
 
         if self.static_folder is None:

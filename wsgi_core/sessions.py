@@ -70,7 +70,7 @@ class NullSession(SecureCookieSession):
 
 
 def _setting(key: str) -> Callable[[t.Any, App], t.Any]:
-    """A method that reads ``key`` of an app's configuration."""
+    """Return a method that reads ``key`` of an app's configuration."""
     return lambda self, app: app.config[key]
 
 
@@ -84,15 +84,15 @@ class SessionInterface:
     pickle_based = False
 
     def make_null_session(self, app: App) -> t.Any:
-        """What stands for the session where `open_session` returned None."""
+        """Return what stands for the session where `open_session` returned None."""
         return self.null_session_class()
 
     def is_null_session(self, obj: object) -> bool:
-        """Whether ``obj`` is such a stand-in, which is never saved."""
+        """Return whether ``obj`` is such a stand-in, which is never saved."""
         return isinstance(obj, self.null_session_class)
 
     def supports_lazy_open(self, app: App, request: Request) -> bool:
-        """Whether the session need not be opened before somebody asks for it, without a visible difference."""
+        """Return whether the session need not be opened before somebody asks for it, without a visible difference."""
         return False
 
     get_cookie_name = _setting("SESSION_COOKIE_NAME")
@@ -107,15 +107,15 @@ class SessionInterface:
         return path
 
     def get_expiration_time(self, app: App, session: SessionMixin) -> datetime | None:
-        """When the cookie ends (UTC); None: with the browser."""
+        """Return when the cookie ends (UTC); None: with the browser."""
         return datetime.now(UTC) + app.permanent_session_lifetime if session.permanent else None
 
     def should_set_cookie(self, app: App, session: SessionMixin) -> bool:
-        """Whether the cookie must be sent: the session changed, or is permanent and refreshed each time."""
+        """Return whether the cookie must be sent: the session changed, or is permanent and refreshed each time."""
         return session.modified or (session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"])
 
     def open_session(self, app: App, request: Request) -> SessionMixin | None:
-        """The session of ``request``, new if need be; None if there can't be one."""
+        """Return the session of ``request``, new if need be; None if there can't be one."""
         raise NotImplementedError
 
     def save_session(self, app: App, session: t.Any, response: Response) -> None:
@@ -137,7 +137,7 @@ class JSONTag:
         self.serializer = serializer
 
     def check(self, value: t.Any) -> bool:
-        """Whether this tag is for ``value``."""
+        """Return whether this tag is for ``value``."""
         if self.types is None:
             raise NotImplementedError
         return isinstance(value, self.types)
@@ -150,7 +150,7 @@ class JSONTag:
     to_python: t.Any = _missing
 
     def tag(self, value: t.Any) -> t.Any:
-        """``value`` under its key."""
+        """Return ``value`` under its key."""
         return {self.key: self.to_json(value)}
 
 
@@ -274,7 +274,7 @@ class TaggedJSONSerializer:
         self._plain_types = frozenset()
 
     def tag(self, value: t.Any) -> t.Any:
-        """``value`` with everything tagged that needs it, inwards."""
+        """Return ``value`` with everything tagged that needs it, inwards."""
         if type(value) in self._plain_types:  # PERF: no tag of Flask's is for these
             return value
         for tag in self.order:
@@ -283,7 +283,7 @@ class TaggedJSONSerializer:
         return value
 
     def untag(self, value: dict[str, t.Any]) -> t.Any:
-        """The value that a dict of one tag stands for; any other dict as it is."""
+        """Return the value that a dict of one tag stands for; any other dict as it is."""
         if len(value) == 1:
             ((key, item),) = value.items()
             if key in self.tags:
@@ -298,11 +298,11 @@ class TaggedJSONSerializer:
         return value
 
     def dumps(self, value: t.Any) -> str:
-        """``value`` as compact tagged JSON."""
+        """Return ``value`` as compact tagged JSON."""
         return dumps(self.tag(value), separators=(",", ":"))
 
     def loads(self, value: str) -> t.Any:
-        """The value back from tagged JSON."""
+        """Return the value back from tagged JSON."""
         return self._untag_scan(loads(value))
 
 
@@ -310,7 +310,7 @@ session_json_serializer = TaggedJSONSerializer()
 
 
 def _lazy_sha1(data: bytes = b"") -> t.Any:
-    """SHA-1, looked up late: a FIPS build of Python has none, and its users configure another."""
+    """Return SHA-1, looked up late: a FIPS build of Python has none, and its users configure another."""
     return hashlib.sha1(data)
 
 
@@ -361,7 +361,7 @@ class SecureCookieSessionInterface(SessionInterface):
         cls._waits = all(getattr(cls, name) is getattr(base, name) for name in _SEEN_BY_AN_UNTOUCHED_SESSION)
 
     def get_signing_serializer(self, app: App) -> URLSafeTimedSerializer | None:
-        """What signs and reads the cookie; None without a secret key. Old keys still read."""
+        """Return what signs and reads the cookie; None without a secret key. Old keys still read."""
         if not app.secret_key:
             return None
         keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), app.secret_key)

@@ -30,7 +30,7 @@ def __getattr__(name: str) -> t.Any:
 
 
 def _decorator_from_adder(add: Callable[..., None]) -> Callable[..., Decorator]:
-    """The decorator that goes with a method ``add_...``: the same name without ``add_``."""
+    """Return the decorator that goes with a method ``add_...``: the same name without ``add_``."""
 
     def decorator(self: t.Any, name: str | None = None) -> Decorator:
         return decorator_from(partial(getattr(self, add.__name__), name=name))
@@ -52,7 +52,7 @@ class Templating(AppMixin):
         return self.create_jinja_environment()
 
     def create_jinja_environment(self) -> Environment:
-        """An environment with the app's options and Flask's globals.
+        """Return an environment with the app's options and Flask's globals.
 
         Mirrors flask 3.1.3 app.py: Flask.create_jinja_environment.
         """
@@ -69,13 +69,13 @@ class Templating(AppMixin):
         return env
 
     def create_global_jinja_loader(self) -> BaseLoader:
-        """A loader that asks the app, then its blueprints."""
+        """Return a loader that asks the app, then its blueprints."""
         from .jinja import DispatchingJinjaLoader
 
         return DispatchingJinjaLoader(t.cast("App", self))
 
     def select_jinja_autoescape(self, filename: str | None) -> bool:
-        """Whether a template's values are escaped: markup is, and so is a template without a name."""
+        """Return whether a template's values are escaped: markup is, and so is a template without a name."""
         return filename is None or filename.endswith((".html", ".htm", ".xml", ".xhtml", ".svg"))
 
     def update_template_context(self, context: dict[str, t.Any]) -> None:
@@ -173,10 +173,10 @@ def render_template_string(source: str, **context: t.Any) -> str:
 
 
 def stream_template(template_name_or_list: str | Template | list[str | Template], **context: t.Any) -> Iterator[str]:
-    """As `render_template`, piece by piece, with the request's contexts kept."""
+    """Render as `render_template` does, piece by piece, with the request's contexts kept."""
     return _stream(current_app.jinja_env.get_or_select_template(template_name_or_list), context)
 
 
 def stream_template_string(source: str, **context: t.Any) -> Iterator[str]:
-    """As `render_template_string`, piece by piece, with the request's contexts kept."""
+    """Render as `render_template_string` does, piece by piece, with the request's contexts kept."""
     return _stream(current_app.jinja_env.from_string(source), context)

@@ -48,7 +48,7 @@ class EnvironBuilder(werkzeug.test.EnvironBuilder):
         super().__init__(path, base_url, *args, **kwargs)
 
     def json_dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
-        """JSON text by the app's provider."""
+        """Return JSON text by the app's provider."""
         return self.app.json.dumps(obj, **kwargs)
 
 
@@ -72,7 +72,7 @@ class FlaskClient(Client):
 
     @contextmanager
     def session_transaction(self, *args: t.Any, **kwargs: t.Any) -> Iterator[t.Any]:
-        """The session as the next request will find it, to read and change; saved at the end of the block.
+        """Yield the session as the next request will find it, to read and change; saved at the end of the block.
 
         The arguments are `EnvironBuilder`'s. TypeError without cookies, RuntimeError without a session.
         """
@@ -101,7 +101,7 @@ class FlaskClient(Client):
         return environ
 
     def _make_request(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
-        """The request that `open` was asked for: a builder, an environ, a request, or what to build one of."""
+        """Return the request that `open` was asked for: a builder, an environ, a request, or what to build one of."""
         given = args[0] if args else None
         if isinstance(given, BaseRequest):
             request = copy(given)
@@ -117,7 +117,7 @@ class FlaskClient(Client):
         return self._request_from_builder_args(args, kwargs)
 
     def _request_from_builder_args(self, args: tuple[t.Any, ...], kwargs: dict[str, t.Any]) -> BaseRequest:
-        """The request that `EnvironBuilder` makes of its arguments; extensions override this.
+        """Return the request that `EnvironBuilder` makes of its arguments; extensions override this.
 
         Mirrors flask 3.1.3 testing.py: FlaskClient._request_from_builder_args.
         """

@@ -24,7 +24,7 @@ class View:
 
     @classmethod
     def as_view(cls, name: str, *class_args: t.Any, **class_kwargs: t.Any) -> Callable[..., t.Any]:
-        """The view function to register, under the endpoint ``name``; the rest goes to the class."""
+        """Return the view function to register, under the endpoint ``name``; the rest goes to the class."""
         shared = None if cls.init_every_request else cls(*class_args, **class_kwargs)
 
         def view(**kwargs: t.Any) -> t.Any:

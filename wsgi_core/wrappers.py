@@ -29,12 +29,12 @@ if t.TYPE_CHECKING:
 
 
 def decode_environ(environ_text: str) -> str:
-    """A path as PEP 3333 carries it (bytes as latin-1) to text; what isn't UTF-8 becomes U+FFFD."""
+    """Return a path as PEP 3333 carries it (bytes as latin-1) to text; what isn't UTF-8 becomes U+FFFD."""
     return environ_text if environ_text.isascii() else environ_text.encode("latin1").decode(errors="replace")
 
 
 def _app_limit(name: str) -> t.Any:
-    """A property for one of the body limits: set on the request, or else the app's configuration."""
+    """Return a property for one of the body limits: set on the request, or else the app's configuration."""
     option = name.upper()
 
     def get(self: Request) -> int | None:
@@ -60,7 +60,7 @@ def _short_length(content_length: str) -> int | None:
 
 @lru_cache
 def split_blueprint_path(name: str) -> tuple[str, ...]:
-    """``"a.b.c"`` to ``("a.b.c", "a.b", "a")``: a nested blueprint and its parents, innermost first."""
+    """Split ``"a.b.c"`` into ``("a.b.c", "a.b", "a")``: a nested blueprint and its parents, innermost first."""
     parts = name.split(".")
     return tuple(".".join(parts[:n]) for n in range(len(parts), 0, -1))
 
@@ -122,7 +122,7 @@ class Request(RequestBase):
         return self.environ.get("CONTENT_TYPE") == "application/json" or super().is_json
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> t.Any:
-        """The body as JSON, parsed once. Mirrors Werkzeug's ``Request.get_json``.
+        """Return the body as JSON, parsed once. Mirrors Werkzeug's ``Request.get_json``.
 
         Raises UnsupportedMediaType (415) for another content type unless ``force``, BadRequest (400) for a
         body that isn't JSON; with ``silent`` both give None.
@@ -141,7 +141,7 @@ class Request(RequestBase):
         return value
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
-        """The body: its bytes, or text if ``as_text``. Mirrors Werkzeug's ``Request.get_data``.
+        """Return the body: its bytes, or text if ``as_text``. Mirrors Werkzeug's ``Request.get_data``.
 
         Raises RequestEntityTooLarge (413) over `max_content_length`, ClientDisconnected (400) if the body
         ends before its declared length.
@@ -162,7 +162,7 @@ class Request(RequestBase):
 
     # PERF: a short body of known length is one read instead of a stream around the server's.
     def _read_at_once(self) -> bytes | None:
-        """The body, if it is of declared length and short; None: leave it to `stream`."""
+        """Return the body, if it is of declared length and short; None: leave it to `stream`."""
         environ = self.environ
         length = _short_length(environ.get("CONTENT_LENGTH", ""))
         if length is None or "HTTP_TRANSFER_ENCODING" in environ or self.shallow:
@@ -192,7 +192,7 @@ class Request(RequestBase):
             super().close()
 
     def _load_form_data(self) -> None:
-        """In debug mode `files` explains why an upload is missing.
+        """Parse the form; in debug mode `files` then explains why an upload is missing.
 
         Mirrors flask 3.1.3 wrappers.py: Request._load_form_data.
         """
@@ -232,7 +232,7 @@ _NEEDS_WORK = frozenset({"location", "content-location", "content-length"})
 
 
 def _are_plain(headers: list[tuple[str, str]]) -> bool:
-    """Whether the headers say how long the body is, and none of them has to be rewritten."""
+    """Return whether the headers say how long the body is, and none of them has to be rewritten."""
     has_length = False
     for name, _ in headers:
         if name == "Content-Length":

@@ -18,17 +18,18 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, OutOfMemory, strict_json
 from wsgi_core.inference.deadline import Cancelled, DeadlineExceeded
+from wsgi_core.inference.deadline import current as current_deadline
 from wsgi_core.inference.timing import add as add_phase
 from wsgi_core.shared.access import access_check
 from wsgi_core.shared.cache import built_models_dir
 from wsgi_core.shared.content_coding import DecodedBodies
 from wsgi_core.shared.cors import cross_origin
-from wsgi_core.shared.deadlines import start_deadline
+from wsgi_core.shared.deadlines import request_deadline
 from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
 from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
 from wsgi_core.shared.openapi import describe
-from wsgi_core.shared.openapi.inputs import find_model, payload_schema, prediction_schema
+from wsgi_core.shared.openapi.inputs import payload_schema, prediction_schema
 from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, TEXT, Operation, errors, good
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.retrieval import Assistant, chat_endpoint
@@ -90,7 +91,7 @@ class Service(Application):
 
 
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
-    """The service for the models in the folder ``models``, by default those that ``settings`` names.
+    """Return the service for the models in the folder ``models``, by default those that ``settings`` names.
 
     The settings are by default those of wsgi-core.toml and of the environment. Every model is loaded and warmed
     up before this returns, but those that `wsgi-core models build` has made: with their first request, and only
@@ -122,7 +123,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
 
 
 def add_blueprints(app: Service) -> None:
-    """The routes that have modules of their own."""
+    """Register the routes that have modules of their own."""
     app.register_blueprint(demo.blueprint())
     app.register_blueprint(docs.blueprint())
     app.register_blueprint(health.blueprint())
@@ -138,7 +139,7 @@ def add_blueprints(app: Service) -> None:
 
 def predict_operation(models: ModelRepository) -> Operation:
     """Return the description of POST /predict."""
-    model = find_model(models, "churn")
+    model = models.find("churn")
     return Operation(
         "Predictions",
         {200: good(prediction_schema(model.card if model else None), "The probability"), **errors(*BODY_ERRORS)},
@@ -148,7 +149,7 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def add_views(app: Service, repository: ModelRepository) -> None:
-    """The routes."""
+    """Add the routes of this module."""
 
     @app.post("/predict")
     @describe(predict_operation)
@@ -178,7 +179,8 @@ def add_hooks(app: Service) -> None:
         environ = request.environ
         begin_request(environ)
         check_access(environ)
-        start_deadline(environ, timeout)
+        # It holds until the observation of the request is left.
+        current_deadline.set(request_deadline(environ, timeout))
 
     @app.after_request
     def set_headers(response: t.Any) -> t.Any:
@@ -200,7 +202,7 @@ def add_hooks(app: Service) -> None:
 
 
 def add_cors(app: Service, origins: t.Sequence[str]) -> None:
-    """Pages of these origins may call the service."""
+    """Allow pages of these origins to call the service."""
     add_headers = cross_origin(origins)
 
     @app.after_request
@@ -210,7 +212,7 @@ def add_cors(app: Service, origins: t.Sequence[str]) -> None:
 
 
 def add_error_handlers(app: Service) -> None:
-    """Every error is answered in JSON, ``{"error": ...}``, with the headers that belong to it."""
+    """Answer every error in JSON, ``{"error": ...}``, with the headers that belong to it."""
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> t.Any:

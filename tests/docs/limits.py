@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 from wsgi_core.inference.schema import MAX_ROWS
-from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH
+from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH, MAX_STRINGS
 from wsgi_core.inference.tensors import MAX_DIMENSIONS
 from wsgi_core.serving.body_buffer import MEMORY
 from wsgi_core.serving.dispatcher import LARGE, MAX_WAITING_STREAMS
@@ -39,6 +39,7 @@ These have no option:
 |---|---|---|
 | Levels of arrays and objects in JSON | {MAX_DEPTH} | 400 |
 | Arrays and objects in a JSON text | {MAX_CONTAINERS} | 400 |
+| Strings in a JSON text, names of members aside | {MAX_STRINGS} | 400 |
 | NaN, infinities, lone surrogates, a byte order mark, anything but UTF-8 in JSON | none | 400 |
 | Rows of a batch, unless a model's card allows fewer | {MAX_ROWS} | 400 |
 | Dimensions of a tensor | {MAX_DIMENSIONS} | 400 |

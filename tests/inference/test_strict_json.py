@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgi_core.inference import JSONError, strict_json
-from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH, loads
+from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH, MAX_STRINGS, loads
 
 WHOLE = st.integers(-(1 << 63), (1 << 64) - 1)
 SCALARS = st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -214,3 +214,15 @@ def test_the_last_of_two_equal_names_counts() -> None:
 def test_escapes_of_any_text_come_back(text: str) -> None:
     escaped = re.sub(r"....", lambda units: "\\u" + units[0], text.encode("utf-16-be").hex())
     assert loads(f'"{escaped}"') == text
+
+
+def test_so_many_strings_and_no_more():
+    """A string of a byte takes fifty bytes in memory."""
+    assert len(loads("[" + ",".join(['"a"'] * MAX_STRINGS) + "]")) == MAX_STRINGS
+    with pytest.raises(JSONError, match=f"more than {MAX_STRINGS} strings"):
+        loads("[" + ",".join(['"a"'] * (MAX_STRINGS + 1)) + "]")
+
+
+def test_names_of_members_are_not_counted():
+    row = "{" + ",".join(f'"n{number}":1' for number in range(70)) + "}"
+    assert len(loads("[" + ",".join([row] * 8000) + "]")) == 8000

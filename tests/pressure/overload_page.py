@@ -47,11 +47,13 @@ def _open(outcomes: list[dict[str, Any]]) -> Table:
                 number(outcome["accepted"].get("p50", 0.0)), number(outcome["slowest"]),
                 f"{waits[0]} to {waits[-1]}" if waits else "-",
                 number(outcome["health"]["p50"]), number(outcome["slowest_health"]),
+                number(outcome["client_lag"].get("p50", 0.0)),
             ]
         )  # fmt: skip
     titles = [
         "times the capacity", "connections", "requests/s", "refused (503)", "lost or other", "200: median, ms",
         "200: slowest, ms", "Retry-After, s", "health: median, ms", "health: slowest, ms",
+        "client late, ms",
     ]  # fmt: skip
     return Table("", titles, rows)
 
@@ -79,7 +81,9 @@ _OPEN = """
 ## More requests than the server can do
 
 Requests for {rows} predictions come at multiples of the rate that the server can do ({capacity:,.0f} a second), whether
-or not those before are answered. Health is asked ten times a second, each time on a new connection.
+or not those before are answered. Health is asked ten times a second, each time on a new connection. The last column is
+how late the client sent its requests, in the median. If that is more than a few ms, other programs used the CPU: then
+the counts hold, and the times say nothing about the server.
 """
 
 _WHY = """

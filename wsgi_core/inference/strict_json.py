@@ -19,6 +19,9 @@ MAX_DEPTH = 64
 MAX_CONTAINERS = 200_000
 """The largest number of lists and objects in a text. In memory each takes up to a hundred times its bytes."""
 
+MAX_STRINGS = 500_000
+"""The largest number of strings in a text, names of members aside. In memory a short one takes many times its bytes."""
+
 
 class JSONError(ValueError):
     """The text is not accepted as JSON. `message` is one line that says why and, if it is known, where."""
@@ -32,14 +35,16 @@ def loads(data: bytes | str) -> object:
     """Return the value of a JSON text.
 
     Raises `JSONError` for everything that is not JSON by RFC 8259: another encoding than UTF-8, a byte order mark,
-    NaN and Infinity, half a surrogate pair. Also for more than `MAX_DEPTH` levels or `MAX_CONTAINERS`, and for integers
-    of more than 4,300 digits (Python's limit). If an object has a name twice, the last value counts.
+    NaN and Infinity, half a surrogate pair. Also for more than `MAX_DEPTH` levels, `MAX_CONTAINERS` or `MAX_STRINGS`,
+    and for integers of more than 4,300 digits. If an object has a name twice, the last value counts.
     An integer beyond 64 bits becomes the nearest float. A number beyond the range of a float is JSON: it becomes
     infinite, and the schema refuses it.
     """
     raw = data if isinstance(data, bytes) else _encode(data)
     if len(raw) > MAX_DEPTH and _openings(raw) > MAX_DEPTH:
         _refuse_structure(raw)
+    if len(raw) > 2 * MAX_STRINGS and _strings(raw) > MAX_STRINGS:
+        raise JSONError(f"more than {MAX_STRINGS} strings")
     try:
         return orjson.loads(raw)
     except ValueError:
@@ -92,6 +97,12 @@ def _openings(raw: bytes) -> int:
     if len(raw) < _LONG:
         return raw.count(b"[") + raw.count(b"{")
     return int(np.count_nonzero(np.frombuffer(raw, np.uint8) | 0x20 == ord("{")))
+
+
+def _strings(raw: bytes) -> int:
+    """Estimate the number of strings, names of members aside, from the quotation marks."""
+    quotes = int(np.count_nonzero(np.frombuffer(raw, np.uint8) == ord('"')))
+    return quotes // 2 - raw.count(b'":')
 
 
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)

@@ -236,14 +236,15 @@ class Channel:
         """Reject a request by its head; without a body to keep, or before a client with `Expect` has sent it."""
         task = request.task = Task(self, request)
         rejection: Any = request.error
+        # PERF: under overload most requests end here, and the judge costs more than the count.
+        if rejection is None and not task.monitoring:
+            refused = self._crowded_out(task) or self.site.admission.check(task.client)
+            rejection = refusal(refused) if refused else None
         if rejection is None and self.site.judge_head is not None:
             try:
                 rejection = self.site.judge_head(task.environ().copy())
             except Exception:
                 logger.exception("a request could not be judged by its head")
-        if rejection is None and not task.monitoring:
-            refused = self._crowded_out(task) or self.site.admission.check(task.client)
-            rejection = refusal(refused) if refused else None
         if rejection is not None:
             request.reject(rejection)
             if request.expect_continue:

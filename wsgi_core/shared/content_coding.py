@@ -114,14 +114,14 @@ def decode_body(
 
 
 def choose_coding(accepted: str | None, size: int) -> str | None:
-    """The coding for an answer of so many bytes, by the value of Accept-Encoding; None: as it is."""
+    """Return the coding for a response of `size` bytes, by the value of Accept-Encoding; None: send it as it is."""
     if size < SMALLEST or not accepted:
         return None
     return parse_accept_header(accepted, Accept).best_match(CODINGS)
 
 
 def encode_body(data: bytes, coding: str) -> bytes:
-    """The body in `coding`, one of `CODINGS`: quickly rather than as small as can be."""
+    """Compress a body in `coding`, one of `CODINGS`, quickly rather than well."""
     return zlib.compress(data, level=1, wbits=_GZIP if coding == "gzip" else _ZLIB)
 
 
@@ -151,5 +151,5 @@ def _measure(data: bytes, wbits: int, limit: int | None) -> int:
 
 
 def _has_zlib_header(data: bytes) -> bool:
-    """Whether the body begins as RFC 1950 says; some clients send the bare stream instead."""
+    """Return whether the body begins as RFC 1950 says; some clients send the bare stream instead."""
     return len(data) >= 2 and data[0] & 15 == 8 and int.from_bytes(data[:2], "big") % 31 == 0

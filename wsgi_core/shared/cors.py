@@ -22,7 +22,7 @@ _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: ?, ?[A-Za-z0-9!#$%&'*+.^_`|
 
 
 def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Headers], None]:
-    """What adds the headers of an answer: called with the environ and the answer's headers, which it changes.
+    """Return a function that adds the headers of a response: it gets the environ and the headers, which it changes.
 
     `origins` are written as browsers send them (`https://app.example.org`); `*` is every origin.
     """
@@ -44,7 +44,7 @@ def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Heade
 
 
 def _answer_preflight(environ: Mapping[str, Any], headers: Headers) -> None:
-    """What may come: the methods of the route, and every header, for none of them gives more rights here."""
+    """Allow the methods of the route, and every header, because no header gives more rights here."""
     headers["Access-Control-Allow-Methods"] = ", ".join(sorted(headers.get("Allow", "GET").split(", ")))
     headers["Access-Control-Max-Age"] = MAX_AGE
     asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")

@@ -9,7 +9,7 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest
 
-from ..inference.deadline import Deadline, current
+from ..inference.deadline import Deadline
 
 # time.monotonic() at which the server had the whole request, where a server tells it.
 RECEIVED = "wsgi_core.received"
@@ -18,7 +18,7 @@ _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
 def allowed_seconds(header: str | None, limit: float) -> float:
-    """The seconds that a request has: what its header asks for, at most ``limit``. Raises ValueError."""
+    """Return the seconds that a request has: what its header asks for, at most ``limit``. Raises ValueError."""
     if header is None:
         return limit
     seconds = float(header) if _SECONDS.fullmatch(header) else 0.0
@@ -27,11 +27,10 @@ def allowed_seconds(header: str | None, limit: float) -> float:
     return min(seconds, limit)
 
 
-def start_deadline(environ: Mapping[str, Any], limit: float) -> None:
-    """Stop the model runs of this request ``limit`` seconds, or what it asks for, after the server had it.
+def request_deadline(environ: Mapping[str, Any], limit: float) -> Deadline:
+    """Return the deadline of a request: `limit` seconds, or less if it asks for less, after the server had it.
 
-    The deadline holds in this context until the observation of the request is left. waitress can tell whether the
-    client is still there; other servers can't. Raises BadRequest for a senseless header.
+    waitress can tell whether the client is still there; other servers can't. Raises BadRequest for a senseless header.
     """
     header = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if header is not None:
@@ -40,4 +39,4 @@ def start_deadline(environ: Mapping[str, Any], limit: float) -> None:
         except ValueError as error:
             raise BadRequest(str(error)) from None
     received = environ.get(RECEIVED) or time.monotonic()
-    current.set(Deadline(received + limit, environ.get("waitress.client_disconnected")))
+    return Deadline(received + limit, environ.get("waitress.client_disconnected"))

@@ -13,7 +13,7 @@ Source = Callable[[], Any]
 
 
 async def gather(sources: Mapping[str, Source]) -> dict[str, Any]:
-    """What each source gives, by its name, in the time of the slowest.
+    """Return what each source gives, by its name, in the time of the slowest.
 
     A source that raises InputError or ModelNotFound has `{"error": ...}` in its place; the others have their answers.
     """
@@ -29,7 +29,7 @@ def _ask(source: Source) -> Any:
 
 
 def example_sources(models: ModelRepository) -> dict[str, Source]:
-    """What the service gathers: the repository's index, from the disk, and each model's answer to its example."""
+    """Return what the service gathers: the repository's index, and each model's prediction for its example."""
     sources: dict[str, Source] = {"index": partial(_index, models)}
     for model in models.models:
         if model.card is not None:

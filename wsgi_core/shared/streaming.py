@@ -113,7 +113,7 @@ def _check(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
 
 
 def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
-    """The lines that end in each piece of a body, the last one also without its end; None for one over `MAX_LINE`."""
+    """Yield the lines that end in each piece of a body; the last line needs no end. None: longer than `MAX_LINE`."""
     rest, skipping = b"", False
     while piece := body.read(PIECE):
         *lines, rest = (rest + piece).split(b"\n")
@@ -129,7 +129,7 @@ def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
 
 
 def answer_lines(model: Model, lines: Sequence[bytes | None], first: int) -> list[Answer]:
-    """An answer for each line that is not empty, in their order; `first` is the number of the first line."""
+    """Return an answer for each line that is not empty, in order; `first` is the number of the first line."""
     rows: dict[int, Any] = {}
     answers: dict[int, Answer] = {}
     for number, line in enumerate(lines, first):
@@ -145,7 +145,7 @@ def answer_lines(model: Model, lines: Sequence[bytes | None], first: int) -> lis
 
 
 def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
-    """The answers by number. All rows in one run; only if some are wrong, each is looked at by itself."""
+    """Return the answers by number. All rows are one run; only if some are wrong, each is checked by itself."""
     try:
         return _run(model, rows)
     except InputError:

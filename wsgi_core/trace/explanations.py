@@ -7,7 +7,7 @@ from dataclasses import dataclass
 # The course's pages by their subjects.
 CHAPTERS = {
     "protocol": "chapter_0", "response": "chapter_2", "routing": "chapter_3", "contexts": "chapter_4",
-    "hooks": "chapter_5", "errors": "chapter_6", "signals and sessions": "chapter_7",
+    "hooks": "chapter_5", "endings": "chapter_6", "signals and sessions": "chapter_7",
 }  # fmt: skip
 
 
@@ -46,10 +46,10 @@ EXPLANATIONS = _table(
         " skipped.",
     ),
     ("view", "routing", "The view function runs: what it returns becomes the response."),
-    ("error caught", "errors", "An exception was raised. The application looks for an error handler that fits it."),
-    ("error handler", "errors", "The error handler that fits best runs: what it returns becomes the response."),
-    ("error unhandled", "errors", "No error handler fits the exception: the client gets a 500."),
-    ("error logged", "errors", "The traceback is written to the log; the client does not see it."),
+    ("error caught", "endings", "An exception was raised. The application looks for an error handler that fits it."),
+    ("error handler", "endings", "The error handler that fits best runs: what it returns becomes the response."),
+    ("error unhandled", "endings", "No error handler fits the exception: the client gets a 500."),
+    ("error logged", "endings", "The traceback is written to the log; the client does not see it."),
     ("response made", "response", "What the view or the handler returned is made into a response object."),
     ("after_this_request", "hooks", "A function that was registered during this request gets the response."),
     (
@@ -59,16 +59,16 @@ EXPLANATIONS = _table(
     ("session saved", "signals and sessions", "The session is written into a cookie of the response."),
     ("response finalized", "hooks", "All after_request functions have run: the response is complete."),
     ("response started", "protocol", "The response gives its status and its headers to the server."),
-    ("request teardown", "hooks", "The request's teardown functions run now, whatever happened before."),
-    ("teardown_request", "hooks", "A teardown function gets the exception that no handler took, or None."),
+    ("request teardown", "endings", "The request's teardown functions run now, whatever happened before."),
+    ("teardown_request", "endings", "A teardown function gets the exception that no handler took, or None."),
     ("request context popped", "contexts", "From here on, request and session raise RuntimeError."),
-    ("app teardown", "hooks", "The application context's teardown functions run now, whatever happened before."),
-    ("teardown_appcontext", "hooks", "A teardown function gets the exception that no handler took, or None."),
+    ("app teardown", "endings", "The application context's teardown functions run now, whatever happened before."),
+    ("teardown_appcontext", "endings", "A teardown function gets the exception that no handler took, or None."),
     ("app context popped", "contexts", "From here on, current_app and g raise RuntimeError."),
     ("body chunk", "protocol", "The server takes one part of the body from the response and sends it."),
     ("body exhausted", "protocol", "The server asks for another part of the body, and there is none."),
     ("close", "protocol", "The server calls close() on the body: at its end, and also if the client has left."),
-    ("close callback", "hooks", "A function that was registered with call_on_close runs."),
-    ("caller saw raised", "errors", "The exception reached the server: the application has no response to it."),
+    ("close callback", "endings", "A function that was registered with call_on_close runs."),
+    ("caller saw raised", "endings", "The exception reached the server: the application has no response to it."),
     ("answer", "response", "The client gets something different from the two frameworks."),
 )  # fmt: skip

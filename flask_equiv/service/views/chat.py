@@ -32,7 +32,7 @@ OPERATION = Operation(
 
 
 def blueprint() -> Blueprint:
-    """The route /rag-chat."""
+    """Return the blueprint of the route /rag-chat."""
     api = Blueprint("chat", __name__)
 
     @api.post("/rag-chat")

@@ -46,7 +46,7 @@ DIGITS = Operation(
 
 
 def blueprint() -> Blueprint:
-    """The start page, the demos with their files, and POST /digits, which takes what is drawn."""
+    """Return the blueprint of the start page, the demos with their files, and POST /digits."""
     # The folder of the name given: on both frameworks that of wsgi_core, where the pages and their files are.
     pages = Blueprint("demo", "wsgi_core.service", static_folder="static", static_url_path="/demo/static")
     add_pages(pages)
@@ -63,7 +63,7 @@ def blueprint() -> Blueprint:
 
 
 def add_pages(pages: Blueprint) -> None:
-    """The routes that answer with a page."""
+    """Add the routes that answer with a page."""
 
     @pages.get("/")
     @describe(page_operation())
@@ -94,7 +94,7 @@ def add_pages(pages: Blueprint) -> None:
 
 
 def page(template: str, **context: t.Any) -> t.Any:
-    """The answer with a page, which may load nothing but the service's own files."""
+    """Return the response with a page, which may load nothing but the service's own files."""
     response = make_response(render_template(template, **context))
     response.content_security_policy = OWN_FILES_ONLY
     return response

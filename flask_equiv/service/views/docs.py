@@ -29,7 +29,7 @@ SWAGGER_UI = ContentSecurityPolicy(
 
 
 def blueprint() -> Blueprint:
-    """The routes of the description and of the files of Swagger UI, which come from a package of their own."""
+    """Return the blueprint of the description and of Swagger UI's files, which come from a package of their own."""
     pages = Blueprint("docs", "wsgi_core")
     pages.after_request(forbid_sniffing)
 

@@ -11,7 +11,7 @@ from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, good
 
 
 def blueprint() -> Blueprint:
-    """The route /readyz. (/healthz says that the process lives, which it does until its end.)"""
+    """Return the blueprint of the route /readyz. /healthz only says that the process lives."""
     api = Blueprint("health", __name__)
 
     @api.get("/readyz")

@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, jsonify, request
 from werkzeug.exceptions import BadRequest, ServiceUnavailable
 
 from wsgi_core.inference import InvalidFeatures, Model, ModelRepository
-from wsgi_core.shared.openapi.inputs import find_model, row_schema
+from wsgi_core.shared.openapi.inputs import row_schema
 from wsgi_core.shared.openapi.operations import JSON, SHARE, Operation, describe, error, errors, good, record
 
 HEALTH = Operation(
@@ -41,12 +41,12 @@ def predict_operation(models: ModelRepository) -> Operation:
     return Operation(
         "Predictions",
         {200: good(decision), **errors(400, 413, 415), 422: error(422, "LoanErrors"), 503: error(503)},
-        body={JSON: row_schema(find_model(models, "loan"))},
+        body={JSON: row_schema(models.find("loan"))},
     )
 
 
 def blueprint() -> Blueprint:
-    """The routes below /api/v1. Here an invalid input is answered with ``{"errors": [...]}``, all of them."""
+    """Return the blueprint of the routes below /api/v1. They answer an invalid input with ``{"errors": [...]}``."""
     api = Blueprint("loan", __name__, url_prefix="/api/v1")
 
     @api.post("/predict")

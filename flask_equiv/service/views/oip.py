@@ -13,11 +13,22 @@ from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable, Unsup
 
 from wsgi_core.inference import Model, ModelError, ModelRepository, v2
 from wsgi_core.shared.content_coding import choose_coding, decode_body, encode_body
-from wsgi_core.shared.openapi.operations import OCTETS
+from wsgi_core.shared.openapi.operations import OCTETS, STRING, array, describe, record, ref
+from wsgi_core.shared.openapi.protocol import (
+    INDEX,
+    RELOAD,
+    about_model,
+    about_server,
+    change_operation,
+    infer_operation,
+)
 
 HEADER_LENGTH_KEY = "HTTP_" + v2.HEADER_LENGTH.upper().replace("-", "_")
 # PERF: the types that clients send most, which need no parsing.
 PLAIN_TYPES = (None, "", "application/json", OCTETS)
+
+
+OBJECTS = array({"type": "object"})
 
 
 def blueprint() -> Blueprint:
@@ -34,16 +45,19 @@ def add_server_views(api: Blueprint) -> None:
     """Add the routes about the server."""
 
     @api.get("", strict_slashes=False)
+    @describe(about_server(record({"name": STRING, "version": STRING, "extensions": array(STRING)})))
     def server_metadata() -> t.Any:
         """The server's name, version and extensions"""
         return jsonify(v2.server_metadata())
 
     @api.get("/health/live")
+    @describe(about_server(record({"live": {"const": True}})))
     def live() -> t.Any:
         """Whether the process lives"""
         return jsonify(live=True)
 
     @api.get("/health/ready")
+    @describe(about_server(record({"ready": {"const": True}})))
     def ready() -> t.Any:
         """Whether the server takes requests; 503 during shutdown"""
         if not current_app.extensions["readiness"].ready:
@@ -56,29 +70,34 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
 
     @api.get("/models/<name>")
     @api.get("/models/<name>/versions/<version>")
+    @describe(about_model(ref("ModelMetadata")))
     def model_metadata(name: str, version: str | None = None) -> t.Any:
         """A model's inputs, outputs and versions"""
         return jsonify(v2.model_metadata(find(name, version), models().versions(name)))
 
     @api.get("/models/<name>/ready")
     @api.get("/models/<name>/versions/<version>/ready")
+    @describe(about_model(record({"name": STRING, "ready": {"const": True}})))
     def model_ready(name: str, version: str | None = None) -> t.Any:
         """Whether a model is served"""
         return jsonify(name=find(name, version).name, ready=True)
 
     @api.get("/models/<name>/config")
     @api.get("/models/<name>/versions/<version>/config")
+    @describe(about_model(record({"name": STRING, "input": OBJECTS, "output": OBJECTS})))
     def model_config(name: str, version: str | None = None) -> t.Any:
         """A model's configuration, in Triton's words"""
         return jsonify(v2.model_config(find(name, version)))
 
     @api.get("/models/stats")
+    @describe(about_server(ref("Statistics")))
     def all_statistics() -> t.Any:
         """The number and the time of each model's inferences"""
         return jsonify(statistics.as_json(models().models))
 
     @api.get("/models/<name>/stats")
     @api.get("/models/<name>/versions/<version>/stats")
+    @describe(about_model(ref("Statistics")))
     def model_statistics(name: str, version: str | None = None) -> t.Any:
         """The number and the time of a model's inferences, of all its versions unless one is named"""
         find(name, version)
@@ -87,6 +106,7 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
 
     @api.post("/models/<name>/infer")
     @api.post("/models/<name>/versions/<version>/infer")
+    @describe(infer_operation)
     def infer(name: str, version: str | None = None) -> t.Any:
         """An inference, with tensors as JSON or as bytes after it"""
         model = find(name, version)
@@ -97,6 +117,7 @@ def add_repository_views(api: Blueprint) -> None:
     """Add the routes about the repository, and those that change it if the operator allows it."""
 
     @api.post("/repository/index")
+    @describe(INDEX)
     def index() -> t.Any:
         """Every version in the repository, and whether it is served"""
         ready = read_object().get("ready", False)
@@ -105,6 +126,7 @@ def add_repository_views(api: Blueprint) -> None:
         return jsonify(v2.repository_index(models().index(), ready=ready))
 
     @api.post("/repository/reload")
+    @describe(RELOAD)
     def reload() -> t.Any:
         """Load all models that are new or have changed; off unless the operator allows it"""
         check_control()
@@ -117,6 +139,7 @@ def add_repository_views(api: Blueprint) -> None:
         return jsonify(added=done.added, changed=done.changed, removed=done.removed, refused=refused)
 
     @api.post("/repository/models/<name>/load")
+    @describe(change_operation)
     def load(name: str) -> t.Any:
         """Load a model, again if it has changed; off unless the operator allows it"""
         check_control()
@@ -129,6 +152,7 @@ def add_repository_views(api: Blueprint) -> None:
         return jsonify({})
 
     @api.post("/repository/models/<name>/unload")
+    @describe(change_operation)
     def unload(name: str) -> t.Any:
         """Stop serving a model; off unless the operator allows it"""
         check_control()

@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, jsonify, request
 from werkzeug.exceptions import NotFound
 
 from wsgi_core.inference import ModelRepository
-from wsgi_core.shared.openapi.inputs import find_model, row_schema
+from wsgi_core.shared.openapi.inputs import row_schema
 from wsgi_core.shared.openapi.operations import (
     BODY_ERRORS,
     JSON,
@@ -32,12 +32,12 @@ def operation(models: ModelRepository) -> Operation:
             "backend": {"const": "onnxruntime"},
         }
     )
-    body = row_schema(find_model(models, "sentiment"))
+    body = row_schema(models.find("sentiment"))
     return Operation("Predictions", {200: good(sentiment), **errors(*BODY_ERRORS)}, body={JSON: body})
 
 
 def blueprint() -> Blueprint:
-    """The route /sentiment."""
+    """Return the blueprint of the route /sentiment."""
     api = Blueprint("sentiment", __name__)
 
     @api.post("/sentiment")

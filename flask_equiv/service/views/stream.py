@@ -24,7 +24,7 @@ OPERATION = Operation(
 
 
 def blueprint() -> Blueprint:
-    """The route /predict/stream, whose body has a limit of its own."""
+    """Return the blueprint of the route /predict/stream, whose body has a limit of its own."""
     api = Blueprint("stream", __name__)
 
     @api.post("/predict/stream")

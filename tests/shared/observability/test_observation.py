@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wsgi_core.inference import deadline, timing
-from wsgi_core.shared.deadlines import start_deadline
+from wsgi_core.shared.deadlines import request_deadline
 from wsgi_core.shared.observability import Observation, begin_request, observed_request
 from wsgi_core.shared.observability.observation import is_traceparent, server_timing
 
@@ -91,10 +91,10 @@ def test_what_goes_on_between_begin_and_leave_belongs_to_the_request():
 
 def test_a_deadline_ends_with_the_request_that_it_was_set_for():
     begin_request(environ())
-    start_deadline(environ(), 10.0)
+    deadline.current.set(request_deadline(environ(), 10.0))
     outer = deadline.current.get()
     begin_request(environ())
-    start_deadline(environ(HTTP_X_REQUEST_TIMEOUT="1"), 10.0)
+    deadline.current.set(request_deadline(environ(HTTP_X_REQUEST_TIMEOUT="1"), 10.0))
     assert deadline.current.get() is not outer
     for expected in (outer, None):
         observed = observed_request()

@@ -55,7 +55,7 @@ def _add(target: Target) -> None:
 
 
 def _read(target: Target, config: Path | None, options: dict[str, object]) -> tuple[Deployment, Loaded]:
-    """The deployment and the settings out of a command's options. Raises click.UsageError."""
+    """Read the deployment and the settings out of a command's options. Raises click.UsageError."""
     own = {name: options.pop(name) for name in target.options}
     try:
         deployment = Deployment.model_validate({name: value for name, value in own.items() if value is not None})
@@ -73,7 +73,7 @@ def _read(target: Target, config: Path | None, options: dict[str, object]) -> tu
 
 
 def _problem(error: ValidationError) -> str:
-    """The first problem in words: the option, what it should be, what it is."""
+    """Describe the first problem: the option, what it should be, what it is."""
     first = error.errors(include_url=False)[0]
     flag = str(first["loc"][0]).replace("_", "-")
     message = first["msg"].removeprefix("Value error, ")

@@ -38,7 +38,7 @@ class Ready(str):
 
 
 def xml(value: object) -> str:
-    """A value in an attribute between double quotes, or between tags (XML 1.0, section 2.4).
+    """Write a value in an attribute between double quotes, or between tags (XML 1.0, section 2.4).
 
     IIS and WinSW put variables of the environment in for %NAME%, and have no way to write a percent sign itself.
     """
@@ -50,25 +50,25 @@ def xml(value: object) -> str:
 
 
 def systemd(value: object) -> str:
-    """A word of a unit file (systemd.syntax(7)); % begins a specifier there."""
+    """Write a word of a unit file (systemd.syntax(7)), where % begins a specifier."""
     text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"' if re.search(r"[^A-Za-z0-9._:/=,@%+-]", text) or not text else text
 
 
 def systemd_command(words: Sequence[object]) -> Ready:
-    """A command line in a unit file, where $ begins a variable too (systemd.service(5), "Command lines")."""
+    """Write a command line of a unit file, where $ begins a variable too (systemd.service(5), "Command lines")."""
     return Ready(" ".join(systemd(str(checked(word)).replace("$", "$$")) for word in words))
 
 
 def nginx(value: object) -> str:
-    """A word of an nginx.conf: those that need no escape at all, for $ has none there."""
+    """Write a word of an nginx.conf. Only words that need no escape are possible, because $ has none there."""
     if not _NGINX_WORD.fullmatch(str(value)):
         raise EscapeError(f"{value!s:.100} is no word for an nginx.conf")
     return str(value)
 
 
 def yaml(value: object) -> str:
-    """A value in YAML, as JSON but for characters beyond U+FFFF, which YAML writes as one escape instead of two."""
+    """Write a value in YAML: as JSON, but a character beyond U+FFFF is one escape instead of two."""
 
     def escaped(found: re.Match[str]) -> str:
         code = ord(found[0])
@@ -85,16 +85,16 @@ def kubernetes(value: object) -> str:
 
 
 def python(value: object) -> str:
-    """A literal of Python."""
+    """Write a literal of Python."""
     return ascii(value)
 
 
 def dockerfile(value: object) -> str:
-    """A word of an instruction between double quotes: its own quotes, backslashes and variables escaped."""
+    """Write a word of an instruction between double quotes; quotes, backslashes and variables in it are escaped."""
     text = re.sub(r'(["\\$])', r"\\\1", str(value))
     return f'"{text}"' if re.search(r"[^A-Za-z0-9._:/=,@+-]", text) or not text else text
 
 
 def json_words(words: Sequence[object]) -> Ready:
-    """The exec form of an instruction of a Dockerfile, which knows no variables."""
+    """Write the exec form of an instruction of a Dockerfile, which knows no variables."""
     return Ready(json.dumps([str(checked(word)) for word in words]))

@@ -73,7 +73,7 @@ class Deployment(BaseModel):
 
 
 def deployment_option(name: str) -> t.Callable[[t.Callable[..., t.Any]], t.Callable[..., t.Any]]:
-    """The option of a command for one of the fields."""
+    """Return the option of a command for one of the fields."""
     field = Deployment.model_fields[name]
     metavar = "INTEGER" if field.annotation is int else "TEXT"
     default = "this one" if name == "python" else field.default

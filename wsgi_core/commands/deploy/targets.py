@@ -84,7 +84,7 @@ TARGETS = (
 
 
 def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, str]:
-    """The text of each file of ``target`` by its name. Raises EscapeError for a value that one of them can't hold."""
+    """Return the text of each file of ``target`` by its name. Raises EscapeError if a file cannot hold a value."""
     environment = _environment(target.escape)
     environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready, plain=_plain)
     values = _values(target, deployment, loaded)
@@ -146,7 +146,7 @@ def _refuse_app(target: Target, settings: Settings) -> None:
 
 
 def next_steps(target: Target, deployment: Deployment, loaded: Loaded, folder: str) -> str:
-    """What the user does with the files that stand in ``folder``, as plain text."""
+    """Return what the user does next with the files in ``folder``, as plain text."""
     values = _values(target, deployment, loaded)
     return _environment(str).get_template(f"{target.name}/next.txt").render(values, folder=folder)
 
@@ -164,7 +164,7 @@ def _environment(escape: Escape) -> Environment:
 
 
 def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, t.Any]:
-    """What the templates know: the deployment, the settings, those of them to be written down, and what follows."""
+    """Return the variables of the templates: the deployment, the settings, and what follows from them."""
     settings = loaded.settings
     stop = math.ceil(settings.stop_pause + settings.stop_timeout)
     # More than a request may take, so that the server is the one to say so.
@@ -199,12 +199,12 @@ def _without_call(settings: Settings) -> str:
 
 
 def _health_host(settings: Settings) -> str:
-    """The host name to ask for health with, where only some are answered."""
+    """Return the host name for health checks if only some hosts are answered."""
     return settings.trusted_hosts[0].lstrip(".") if settings.trusted_hosts else ""
 
 
 def _health_check(settings: Settings) -> str:
-    """A line of Python that ends with exit code 0 where the server is healthy: a slim image has no curl."""
+    """Return a line of Python that ends with exit code 0 if the server is healthy: a slim image has no curl."""
     url = f"http://{local_host(settings.host)}:{settings.port}/healthz"
     headers = {"Host": _health_host(settings)} if settings.trusted_hosts else {}
     return f"import urllib.request as u; u.urlopen(u.Request({url!r}, headers={headers!r}), timeout=2)"

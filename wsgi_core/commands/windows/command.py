@@ -23,20 +23,20 @@ NAME = click.option("--name", default="wsgi-core", show_default=True, help="What
 
 @click.group("service", short_help="Install, start and stop a Windows service.")
 def service_command() -> None:
-    """The server as a Windows service, which starts with Windows and again when it fails.
+    """Run the server as a Windows service, which starts with Windows and again when it fails.
 
-    All of them need an administrator's command prompt.
+    All commands need an administrator's command prompt.
 
-    Exit code 1: it could not be done, or status finds that it does not run; 2: an option does not fit.
+    Exit code 1: the command failed, or status finds that the service does not run; 2: an option is invalid.
     """
 
 
 @service_command.command("install")
 @NAME
 @click.option("--account", type=click.Choice(list(manager.ACCOUNTS)), default="LocalService", show_default=True,
-              help="The account that it runs under; it must be able to read Python and the models.")  # fmt: skip
+              help="The account of the service; it must be able to read Python and the models.")  # fmt: skip
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="A file for the log. Warnings and errors are in the event log all the same.")  # fmt: skip
+              help="A log file. Warnings and errors are also in the event log.")  # fmt: skip
 @settings_options
 def install_command(name: str, account: str, log: Path | None, config: Path | None, **options: object) -> None:
     """Install the service. Every setting of `wsgi-core serve` is an option here too."""
@@ -56,7 +56,7 @@ def install_command(name: str, account: str, log: Path | None, config: Path | No
 @service_command.command("start")
 @NAME
 def start_command(name: str) -> None:
-    """Start it, and wait until it serves."""
+    """Start the service, and wait until it accepts requests."""
     _do(_windows().start, name)
     click.echo(f"{name} is running.")
 
@@ -64,7 +64,7 @@ def start_command(name: str) -> None:
 @service_command.command("stop")
 @NAME
 def stop_command(name: str) -> None:
-    """Stop it, and wait until everybody is answered."""
+    """Stop the service, and wait until every accepted request is answered."""
     _do(_windows().stop, name)
     click.echo(f"{name} has stopped.")
 
@@ -72,7 +72,7 @@ def stop_command(name: str) -> None:
 @service_command.command("status")
 @NAME
 def status_command(name: str) -> None:
-    """Show whether it runs. Exit code 1 if it does not."""
+    """Show whether the service runs. Exit code 1 if it does not."""
     windows = _windows()
     found = _do(windows.status, name)
     process = f", process {found.process}" if found.process else ""
@@ -87,7 +87,7 @@ def status_command(name: str) -> None:
 @service_command.command("remove")
 @NAME
 def remove_command(name: str) -> None:
-    """Stop it if it runs, and remove it."""
+    """Stop the service if it runs, and remove it."""
     _do(_windows().remove, name)
     click.echo(f"Removed {name}.")
 
@@ -97,7 +97,7 @@ def _named(name: str) -> str:
 
 
 def _windows() -> types.ModuleType:
-    """The module that speaks with Windows. Raises click.ClickException where it can't."""
+    """Return the module that speaks with Windows. Raises click.ClickException where it can't."""
     if sys.platform != "win32":
         raise click.ClickException("this is for Windows; here, wsgi-core deploy systemd writes a unit")
     if importlib.util.find_spec("win32service") is None:

@@ -56,7 +56,7 @@ class _EventLog:
 
 
 def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
-    """The class that pywin32 makes an object of when the service is started."""
+    """Return the class that pywin32 makes an object of when the service is started."""
     import win32service
     import win32serviceutil
 

@@ -1,6 +1,6 @@
-"""What the service manager of Windows is asked to do with our service, by pywin32.
+"""Install, start and stop the service through the service manager of Windows, with pywin32.
 
-Every error is a ServiceError, whose text is one line: what is wrong, and what to do.
+Every error is a ServiceError. Its text is one line: what is wrong, and what to do.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ ACCOUNTS = {
     "NetworkService": r"NT AUTHORITY\NetworkService",
     "LocalSystem": None,
 }
-"""The accounts of Windows's own that need no password, the least trusted one first."""
+"""The built-in accounts of Windows that need no password, the least trusted one first."""
 
 DESCRIPTION = "wsgi_core: inference over HTTP"
 
-# After how many milliseconds it is started again, the first, the second and every later time it fails.
+# Milliseconds before a restart after the first, the second and every later failure.
 _RESTARTS = (1_000, 10_000, 60_000)
 _RESET_SECONDS = 3600
 
@@ -47,12 +47,12 @@ _EXPLAINED = {
     1072: "it is about to be removed; close the Services window",
     1073: "there is one already; wsgi-core service remove takes it away",
 }
-# What a service of ours ends with, see `host`.
-_CODES = {1: "something failed", 2: "a setting does not fit, or the port is taken", 3: "a model can't be loaded"}
+# The exit codes of the service, see `host`.
+_CODES = {1: "an error occurred", 2: "a setting is invalid, or the port is taken", 3: "a model cannot be loaded"}
 
 
 class ServiceError(Exception):
-    """What was asked for could not be done."""
+    """The service manager could not do what was asked."""
 
 
 class Status(t.NamedTuple):
@@ -65,7 +65,7 @@ class Status(t.NamedTuple):
 
 
 def command_line(name: str, log: str, variables: Mapping[str, str]) -> str:
-    """What the manager starts: the real Python, told where this one has its packages."""
+    """Return the command line of the service: the base Python with this environment's site-packages."""
     words = [f"{key}={value}" for key, value in variables.items()]
     executable: str = getattr(sys, "_base_executable", sys.executable)
     site = sysconfig.get_path("purelib")
@@ -73,12 +73,12 @@ def command_line(name: str, log: str, variables: Mapping[str, str]) -> str:
 
 
 def explained(code: int) -> str:
-    """The exit code of a service of ours in words."""
+    """Return an exit code of the service in words."""
     return f"{_CODES.get(code, 'it ended')} (code {code}); the event log has the reason"
 
 
 def install(name: str, command: str, account: str, stop_milliseconds: int) -> None:
-    """Make a service that starts with Windows and is started again when it fails. Raises ServiceError."""
+    """Create a service that starts with Windows and is restarted after a failure. Raises ServiceError."""
     import servicemanager
     import win32evtlogutil
     import win32service as scm
@@ -125,7 +125,7 @@ def stop(name: str) -> None:
 
 
 def status(name: str) -> Status:
-    """What the manager knows of it. Raises ServiceError."""
+    """Return what the manager knows of it. Raises ServiceError."""
     import win32service as scm
 
     with _service(name) as service:
@@ -163,7 +163,7 @@ def _restart_after_an_error_too(service: t.Any) -> None:
 
 
 def _wait(service: t.Any, wanted: int) -> dict[str, int]:
-    """The status once it is the ``wanted`` one or the end, or has not moved for as long as the service asked for."""
+    """Return the status when the service has reached ``wanted`` or has stopped, or makes no more progress."""
     import win32service as scm
 
     progress, since = None, time.monotonic()
@@ -181,7 +181,7 @@ def _wait(service: t.Any, wanted: int) -> dict[str, int]:
 
 @contextmanager
 def _manager(name: str) -> Iterator[t.Any]:
-    """The manager's handle; inside, the errors of Windows become ours."""
+    """Yield the manager's handle; inside, the errors of Windows become ours."""
     import pywintypes
     import win32service as scm
 
@@ -197,7 +197,7 @@ def _manager(name: str) -> Iterator[t.Any]:
 
 @contextmanager
 def _service(name: str) -> Iterator[t.Any]:
-    """The service's handle."""
+    """Yield the service's handle."""
     import win32service as scm
 
     with _manager(name) as manager:

@@ -21,7 +21,7 @@ logger = logging.getLogger("wsgi_core.commands.windows")
 
 
 class Events(t.Protocol):
-    """What becomes of what an administrator should know."""
+    """Where messages for the administrator go."""
 
     def info(self, text: str) -> None: ...
     def warning(self, text: str) -> None: ...
@@ -89,12 +89,12 @@ class Worker:
 
 
 def stop_milliseconds(settings: Settings) -> int:
-    """How long a stop can take, for the manager to wait."""
+    """Return how long a stop can take, for the manager to wait."""
     return int((settings.stop_pause + settings.stop_timeout + 5) * 1000)
 
 
 def log_to(log: str, settings: Settings, events: Events) -> None:
-    """Warnings and worse go to ``events``; everything, the access log too, into the file ``log`` if it is given."""
+    """Log warnings and errors to ``events``, and everything to the file ``log`` if it is given."""
     handlers = [EventHandler(events), *([rotating_file(log)] if log else [])]
     log_to_handlers(handlers, wanted_level(settings.access_log), settings.log_format)
 
@@ -107,7 +107,7 @@ class EventHandler(logging.Handler):
         self._events = events
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand one on."""
+        """Write one record to the events."""
         try:
             hand_on = self._events.error if record.levelno >= logging.ERROR else self._events.warning
             hand_on(self.format(record))

@@ -10,7 +10,7 @@ from wsgi_core.shared.openapi.operations import Operation, describe, good
 
 
 def blueprint() -> Blueprint:
-    """The route /async-data."""
+    """Return the blueprint of the route /async-data."""
     api = Blueprint("async_data", __name__)
 
     @api.get("/async-data")

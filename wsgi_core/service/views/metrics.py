@@ -10,7 +10,7 @@ from wsgi_core.shared.openapi.operations import STRING, TEXT, Operation, describ
 
 
 def blueprint() -> Blueprint:
-    """The route /metrics."""
+    """Return the blueprint of the route /metrics."""
     api = Blueprint("metrics", __name__)
 
     @api.get("/metrics")

@@ -10,7 +10,6 @@ from werkzeug.exceptions import ServiceUnavailable
 from wsgi_core import Blueprint, current_app, jsonify, request
 from wsgi_core.inference import ModelRepository
 from wsgi_core.shared.jobs import QueueFull
-from wsgi_core.shared.openapi.inputs import find_model
 from wsgi_core.shared.openapi.operations import JSON, STRING, Answer, Operation, describe, errors, record
 from wsgi_core.shared.webhooks import DELIVERY, SIGNATURE, STANDARD, STRIPE, read_delivery
 
@@ -18,7 +17,7 @@ from wsgi_core.shared.webhooks import DELIVERY, SIGNATURE, STANDARD, STRIPE, rea
 def operation(models: ModelRepository) -> Operation:
     """Return the description of POST /webhooks/<source>."""
     accepted = record({"status": {"enum": ["accepted", "duplicate"]}, "delivery": STRING})
-    model = find_model(models, "churn")
+    model = models.find("churn")
     signature = {"in": "header", "description": "`sha256=` and the hexadecimal HMAC-SHA256 of the body"}
     delivery = {"in": "header", "description": "The sender's name for the delivery"}
     return Operation(

@@ -17,7 +17,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def one_line(text: str) -> str:
-    """The text with every control character as the escape that Python writes for it."""
+    """Return the text with every control character as the escape that Python writes for it."""
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
@@ -65,7 +65,7 @@ class JSONFormatter(logging.Formatter):
 
 
 def wanted_level(access_log: bool) -> int:
-    """The level from which on records are written: those of the access log are information."""
+    """Return the lowest level of records that are written; the access log has the level INFO."""
     return logging.INFO if access_log else logging.WARNING
 
 

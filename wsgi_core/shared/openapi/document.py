@@ -41,7 +41,7 @@ def describe_api(
     root: str = "",
     open_to_all: Collection[str] | None = None,
 ) -> Schema:
-    """The description as JSON has it; `root` is where the app is mounted, without a slash at its end.
+    """Return the description as JSON has it; `root` is where the app is mounted, without a slash at its end.
 
     `open_to_all` are the rules that need no API key, None if there is no key at all.
     """
@@ -62,7 +62,7 @@ def describe_api(
 
 
 def group_routes(routes: Iterable[Route], operations: Mapping[str, Operation]) -> dict[str, list[Route]]:
-    """The routes under their headings; a heading without routes is left out."""
+    """Return the routes under their headings; a heading without routes is left out."""
     groups: dict[str, list[Route]] = {name: [] for name in GROUPS}
     for route in routes:
         operation = operations.get(route.key, UNKNOWN)

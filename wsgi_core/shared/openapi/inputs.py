@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from ...inference import Model, ModelNotFound, ModelRepository
+from ...inference import Model
 from ...inference.card import RESERVED, Card
 from ...inference.schema import MAX_ROWS
 from .operations import Schema, array, record
 
 VERSION: Schema = {"type": "string", "examples": ["churn/1"]}
-
-
-def find_model(models: ModelRepository, name: str) -> Model | None:
-    """Return the newest version of a model, None if it is not served."""
-    try:
-        return models.get(name)
-    except ModelNotFound:
-        return None
 
 
 def row_schema(model: Model | None) -> Schema:

@@ -65,23 +65,23 @@ GROUPS = {
 
 
 def ref(name: str) -> Schema:
-    """A schema of `components`."""
+    """Refer to a schema of `components`."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def record(properties: Mapping[str, Schema], *optional: str) -> Schema:
-    """An object with these properties, all of them there but the optional ones."""
+    """Return the schema of an object with these properties; all but the optional ones are required."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": dict(properties)} | ({"required": required} if required else {})
 
 
 def array(items: Schema, **limits: Any) -> Schema:
-    """A list of such items, within JSON Schema's limits `minItems` and `maxItems`."""
+    """Return the schema of a list of such items, within JSON Schema's limits `minItems` and `maxItems`."""
     return {"type": "array", "items": items, **limits}
 
 
 def good(schema: Schema, description: str = "The answer", content_type: str = JSON) -> Answer:
-    """A 200 with a body."""
+    """Return the description of a 200 with a body."""
     return Answer(description, {content_type: schema})
 
 
@@ -102,12 +102,12 @@ _ERRORS = {
 
 
 def errors(*codes: int) -> dict[int, Answer]:
-    """The usual answers to what is wrong with a request: `{"error": ...}`."""
+    """Return the usual responses to a bad request: `{"error": ...}`."""
     return {code: error(code) for code in codes}
 
 
 def error(code: int, schema: str = "") -> Answer:
-    """One error; 422 also says which fields it is about."""
+    """Return one error; 422 also says which fields it is about."""
     name = schema or ("InvalidFields" if code == 422 else "Error")
     headers = {"Retry-After": "How many seconds to wait"} if code in {429, 503} else {}
     return Answer(_ERRORS[code], {JSON: ref(name)}, headers)
@@ -160,10 +160,7 @@ def operations(
     routes: Iterable[Route], views: Mapping[str, Callable[..., Any]], models: ModelRepository
 ) -> dict[str, Operation]:
     """Return the operation of each route whose view has one, by the route's key, for the models as they are now."""
-    from .protocol import protocol
-
-    routes = list(routes)
-    found = {key: operation for key, operation in protocol(models).items() if key in {route.key for route in routes}}
+    found: dict[str, Operation] = {}
     for route in routes:
         operation = getattr(views[route.endpoint], "operation", None)
         if operation is None and route.endpoint.endswith("static"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ...inference import ModelRepository
 from ...inference.tensors import MAX_DIMENSIONS, NUMPY_TYPES
 from ...inference.v2 import HEADER_LENGTH
-from .operations import JSON, OCTETS, Answer, Operation, Schema, array, errors, good, record, ref
+from .operations import JSON, OCTETS, STRING, Answer, Operation, Schema, array, errors, good, record, ref
 
 GROUP = "Open Inference Protocol"
-STRING: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 
 _SIZE = array({"type": "integer", "minimum": -1})
@@ -69,59 +70,53 @@ COMPONENTS: dict[str, Schema] = {
     ),
 }  # fmt: skip
 
-_NAMES = record({"name": STRING, "version": STRING, "extensions": array(STRING)})
-
-_SERVER = {
-    "GET /v2": Operation(GROUP, {200: good(_NAMES)}),
-    "GET /v2/health/live": Operation(GROUP, {200: good(record({"live": {"const": True}}))}),
-    "GET /v2/health/ready": Operation(GROUP, {200: good(record({"ready": {"const": True}}))}),
-    "GET /v2/models/stats": Operation(GROUP, {200: good(ref("Statistics"))}),
-}
-
 _BODY = (400, 413, 415)
 
-_OF_A_MODEL = {
-    "": ref("ModelMetadata"),
-    "/ready": record({"name": STRING, "ready": {"const": True}}),
-    "/config": record({"name": STRING, "input": array({"type": "object"}), "output": array({"type": "object"})}),
-    "/stats": ref("Statistics"),
-}
+
+def about_server(schema: Schema) -> Operation:
+    """Describe a route about the server, which answers with the schema."""
+    return Operation(GROUP, {200: good(schema)})
 
 
-def protocol(models: ModelRepository) -> dict[str, Operation]:
-    """The operations, with the models' names as examples."""
-    operations = {**_SERVER, **_repository(models)}
-    parameters = (_name(models), {**_path("version"), "examples": {"first": {"value": "1"}}})
-    for model in ("/v2/models/<name>", "/v2/models/<name>/versions/<version>"):
-        for end, schema in _OF_A_MODEL.items():
-            answers = {200: good(schema), **errors(404)}
-            operations[f"GET {model}{end}"] = Operation(GROUP, answers, parameters=parameters)
-        operations[f"POST {model}/infer"] = _infer(parameters)
-    return operations
+def about_model(schema: Schema) -> Callable[[ModelRepository], Operation]:
+    """Describe a route about a model, which answers with the schema; the models' names are examples."""
+    return lambda models: Operation(GROUP, {200: good(schema), **errors(404)}, parameters=_parameters(models))
 
 
-def _repository(models: ModelRepository) -> dict[str, Operation]:
-    asked = record({"ready": {"type": "boolean", "description": "Only what is served"}}, "ready")
-    index = Operation(
-        GROUP, {200: good(array(ref("IndexEntry"))), **errors(*_BODY)}, body={JSON: asked}, body_required=False
-    )
-    change = Operation(
+def infer_operation(models: ModelRepository) -> Operation:
+    """Describe an inference."""
+    return _infer(_parameters(models))
+
+
+def change_operation(models: ModelRepository) -> Operation:
+    """Describe the loading or unloading of a model."""
+    return Operation(
         GROUP,
         {200: good({"type": "object"}), **errors(403, 404, *_BODY)},
         body={JSON: {"type": "object"}},
         body_required=False,
         parameters=(_name(models),),
     )
-    reload = Operation(
-        GROUP,
-        {200: good(ref("Reload")), **errors(403, *_BODY)},
-        body={JSON: {"type": "object"}},
-        body_required=False,
-        description="Not a part of the protocol. What is refused is served as it was before.",
-    )
-    root = "POST /v2/repository"
-    changes = {f"{root}/models/<name>/{verb}": change for verb in ("load", "unload")}
-    return {f"{root}/index": index, f"{root}/reload": reload, **changes}
+
+
+INDEX = Operation(
+    GROUP,
+    {200: good(array(ref("IndexEntry"))), **errors(*_BODY)},
+    body={JSON: record({"ready": {"type": "boolean", "description": "Only what is served"}}, "ready")},
+    body_required=False,
+)
+
+RELOAD = Operation(
+    GROUP,
+    {200: good(ref("Reload")), **errors(403, *_BODY)},
+    body={JSON: {"type": "object"}},
+    body_required=False,
+    description="Not a part of the protocol. What is refused is served as it was before.",
+)
+
+
+def _parameters(models: ModelRepository) -> tuple[Schema, ...]:
+    return _name(models), {**_path("version"), "examples": {"first": {"value": "1"}}}
 
 
 def _path(name: str) -> Schema:
@@ -129,7 +124,7 @@ def _path(name: str) -> Schema:
 
 
 def _name(models: ModelRepository) -> Schema:
-    """The name of a model."""
+    """Return the parameter that is the name of a model."""
     names = dict.fromkeys(model.name for model in models.models)
     return _path("name") | {"examples": {name: {"value": name} for name in names}}
 

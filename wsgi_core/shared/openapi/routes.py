@@ -56,5 +56,5 @@ def list_routes(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) 
 
 
 def _first_sentence(doc: str | None) -> str:
-    """The docstring's first line."""
+    """Return the docstring's first line."""
     return (doc or "").strip().partition("\n")[0].rstrip(".")

@@ -15,7 +15,7 @@ FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
 
 @cache
 def ui_folder() -> Path | None:
-    """The folder of Swagger UI's files, None if it is not installed (extra `.[ui]`)."""
+    """Return the folder of Swagger UI's files, None if it is not installed (extra `.[ui]`)."""
     spec = find_spec("flask_swagger_ui")
     for location in (spec.submodule_search_locations or ()) if spec else ():
         folder = Path(location) / "dist"

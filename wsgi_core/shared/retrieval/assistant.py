@@ -45,7 +45,7 @@ _MARKUP = re.compile(r"[`*]{1,2}|\[([^\]]*)\]\([^)]*\)")
 
 
 Found = tuple[Passage, float]
-"""A passage and how well it fits."""
+"""A passage and its score."""
 
 
 class Question(BaseModel):
@@ -109,7 +109,7 @@ class Assistant:
         }
 
     def _answer(self, library: _Library, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
-        """The endpoint's answer, or quotes where there is none or nothing to hand to it."""
+        """Return the endpoint's answer, or quotes if there is no endpoint or no passage for it."""
         passages = [passage for passage, _ in found]
         fallback = None
         if self._endpoint is not None and passages:
@@ -125,7 +125,7 @@ class Assistant:
         return answer, {"generator": "quotes", **tokens, "fallback": fallback}
 
     def _open(self) -> _Library:
-        """The library, made by whoever asks first; others wait for it."""
+        """Return the library. The first call makes it, and other threads wait for that."""
         with self._first:
             if self._library is None:
                 passages = self._read()
@@ -162,7 +162,7 @@ def _text(passage: Passage) -> str:
 
 
 def find_embedder(models: ModelRepository) -> Model | None:
-    """A model that embeds sentences: one that is served, or one that `wsgi-core models build` has made, if any."""
+    """Return a model that embeds sentences, served or made by `wsgi-core models build`, if there is one."""
     for name in EMBEDDERS:
         if model := models.find(name):
             return model
@@ -176,14 +176,14 @@ def find_embedder(models: ModelRepository) -> Model | None:
 
 
 def _best(library: _Library, query: str) -> list[Found]:
-    """The passages that fit best, with their scores, at most `PASSAGES`; those that do not fit at all are left out."""
+    """Return the best passages with their scores, at most `PASSAGES`. Passages with a score of 0 are left out."""
     scores = library.index.scores(query)
     order = np.argsort(-scores, kind="stable")[:PASSAGES]
     return [(library.passages[place], round(float(scores[place]), 4)) for place in order if scores[place] > 0]
 
 
 def quote(by_words: TfIdf, query: str, found: Sequence[Found]) -> str:
-    """The sentences of the passages that share most with the question, as quotes, each with its source.
+    """Return the sentences that share most with the question, as quotes, each with its source.
 
     Those that share less than half as much as the best one are left out; what stands in a better passage counts more.
     """
@@ -201,7 +201,7 @@ def _place(passage: Passage) -> str:
 
 
 def sentences(text: str) -> Iterator[str]:
-    """The sentences of a passage, in one line each, without Markdown's marks.
+    """Yield the sentences of a passage, in one line each, without Markdown's marks.
 
     A row of a table is one, and a block of code is one with what introduces it.
     """

@@ -131,7 +131,7 @@ class _BoundedResponse(http.client.HTTPResponse):
 
 
 def chat_endpoint(settings: Settings) -> Endpoint | None:
-    """The endpoint that the settings name, if they name one."""
+    """Return the endpoint that the settings name, if they name one."""
     if settings.chat_url is None:
         return None
     key = settings.chat_key.get_secret_value() if settings.chat_key else None
@@ -149,7 +149,7 @@ def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
 
 @contextmanager
 def _cut_after(timeout: float, sock: socket.socket) -> Iterator[None]:
-    """Wake up whoever waits for the socket when time is over; raises TimeoutError if it came to that."""
+    """Shut the socket down when the time is over, which wakes up its reader. Raises TimeoutError then."""
     over = threading.Event()
 
     def cut() -> None:
@@ -185,7 +185,7 @@ def _read(response: http.client.HTTPResponse) -> Any:
 
 
 def _sendable(text: str) -> bool:
-    """Whether a text out of JSON exists in UTF-8: half a surrogate pair does not."""
+    """Return whether a text out of JSON exists in UTF-8: half a surrogate pair does not."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -194,7 +194,7 @@ def _sendable(text: str) -> bool:
 
 
 def _count(usage: object) -> dict[str, int]:
-    """The three counts of tokens, 0 where the endpoint told none."""
+    """Return the three counts of tokens, 0 for each that the endpoint has not sent."""
     told = usage if isinstance(usage, dict) else {}
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
     return {name: told[name] if type(told.get(name)) is int else 0 for name in names}

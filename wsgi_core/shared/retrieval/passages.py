@@ -27,7 +27,7 @@ class Passage:
 
 
 def read_documentation() -> list[Passage]:
-    """The passages of the project's README and docs, wherever they are: in a checkout, or in an installed wheel."""
+    """Return the passages of the project's README and docs, from a checkout or an installed wheel."""
     folder = bundled_folder("docs")
     passages = list(split(_readme(), "README.md"))
     for file in sorted(folder.rglob("*.md")):
@@ -37,7 +37,7 @@ def read_documentation() -> list[Passage]:
 
 
 def _readme() -> str:
-    """The README beside the package; of a wheel, its description, which is the same text."""
+    """Return the README beside the package; for a wheel its description, which is the same text."""
     file = PACKAGE.parent / "README.md"
     if (PACKAGE.parent / "setup.cfg").is_file() and file.is_file():
         return file.read_text(encoding="utf-8")
@@ -48,7 +48,7 @@ def _readme() -> str:
 
 
 def split(markdown: str, source: str) -> Iterator[Passage]:
-    """The passages of one file."""
+    """Return the passages of one file."""
     for heading, paragraphs in _sections(_COMMENT.sub("", markdown)):
         text = ""
         for paragraph in paragraphs:

@@ -42,7 +42,7 @@ class Index(Protocol):
 
 
 def words(text: str) -> list[str]:
-    """The words that count, in small letters and without the commonest English endings."""
+    """Return the words that count, in small letters and without the commonest English endings."""
     return [_ENDING.sub("", word) for word in _WORD.findall(text.lower()) if word not in STOP_WORDS]
 
 

@@ -31,7 +31,7 @@ def settings_options(command: F) -> F:
 
 
 def load_for_command(config: Path | None, options: t.Mapping[str, object]) -> Loaded:
-    """The settings for a command with `settings_options`. Raises click.UsageError, which ends it with exit code 2."""
+    """Return the settings for a command with `settings_options`. Raises click.UsageError, which means exit code 2."""
     try:
         return load_settings(options, config)
     except ConfigurationError as error:

@@ -75,7 +75,7 @@ def load_settings(
     config: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Loaded:
-    """The settings out of a file, the environment and options, by their names; an option that is None is not given.
+    """Return the settings of a file, the environment and options, by their names; an option that is None is not given.
 
     The file: `config`, or what `WSGI_CORE_CONFIG` names, or `wsgi-core.toml` in the current folder if there is one.
     `environ` defaults to the process's own. Raises `ConfigurationError` with everything that is wrong in all of them.
@@ -98,23 +98,23 @@ def load_settings(
 
 
 def variable(name: str) -> str:
-    """The name of a setting in the environment."""
+    """Return the name of a setting in the environment."""
     return PREFIX + name.upper()
 
 
 def option(name: str) -> str:
-    """The name of a setting as a command's option."""
+    """Return the name of a setting as a command's option."""
     return "--" + name.replace("_", "-")
 
 
 @functools.cache
 def is_secret(name: str) -> bool:
-    """Whether a setting is one that nobody must get to see."""
+    """Return whether the value of a setting must not be shown."""
     return _mentions(Settings.model_fields[name].annotation, SecretStr)
 
 
 def shown(settings: Settings) -> dict[str, t.Any]:
-    """The values as JSON has them, with secrets masked."""
+    """Return the values as JSON has them, with secrets masked."""
     models = {name: own.model_dump(mode="json", exclude_unset=True) for name, own in settings.model_settings.items()}
     return settings.model_dump(mode="json") | {"model_settings": models}
 
@@ -129,7 +129,7 @@ def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
 
 
 def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
-    """What the file says, as far as it is of the right type; relative paths in it start from its own folder."""
+    """Return the file's values that have the right type. Relative paths in the file start from its own folder."""
     values = _read_toml(file)
     for name in values.keys() - Settings.model_fields.keys():
         problems.append(_unknown(f"{file}: there is no setting {name!r}", name, Settings.model_fields))
@@ -156,7 +156,7 @@ def _read_toml(file: Path) -> dict[str, t.Any]:
 
 
 def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """What is of another type than the schema has: TOML has types, and so "8" is no number there."""
+    """Yield each value of another type than the schema has: TOML has types, and so "8" is not a number there."""
     try:
         Settings.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
@@ -197,7 +197,7 @@ def _is_model(annotation: t.Any) -> bool:
 
 
 def _from_environ(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Value]:
-    """What the environment says; an empty variable says nothing."""
+    """Return the values of the environment; an empty variable counts as missing."""
     values: dict[str, _Value] = {}
     for key, text in environ.items():
         name = key.removeprefix(PREFIX)
@@ -224,7 +224,7 @@ def _from_options(options: Mapping[str, object]) -> dict[str, _Value]:
 
 
 def _from_text(name: str, text: str) -> object:
-    """A list is written `a,b`, a table `a=1,b=2`; everything else the schema reads itself."""
+    """Split a list, written `a,b`, and a table, written `a=1,b=2`. The schema reads everything else itself."""
     annotation = Settings.model_fields[name].annotation
     if not _mentions(annotation, tuple, dict):
         return text
@@ -259,7 +259,7 @@ def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
 
 
 def _validate(values: Mapping[str, _Value], problems: list[str]) -> Settings | None:
-    """The settings; None if something is wrong, which is then among the problems."""
+    """Return the settings; None if something is wrong, which is then added to the problems."""
     given = {name: value.value for name, value in values.items()}
     try:
         return Settings.model_validate(given)
@@ -271,7 +271,7 @@ def _validate(values: Mapping[str, _Value], problems: list[str]) -> Settings | N
 
 
 def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The setting that each problem is with (empty for one with several), and the problem in words."""
+    """Yield the setting of each problem (empty if it concerns several), and the problem in words."""
     for problem in error.errors(include_url=False, include_context=False):
         name, *inner = map(str, problem["loc"] or ("",))
         secret = bool(name) and is_secret(name)
@@ -285,14 +285,14 @@ def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterato
 
 
 def _entry(table: object, inner: Sequence[str]) -> str:
-    """Which entry of a table of secrets, by its number: written in the wrong place, a name is a secret as well."""
+    """Name the entry of a table of secrets by its number: written in the wrong place, a name is a secret as well."""
     if not inner or not isinstance(table, Mapping):
         return ""
     return f"entry {list(table).index(inner[0]) + 1}{', its name' if inner[-1] == '[key]' else ''}"
 
 
 def _masked(value: object) -> object:
-    """The value without the name and password of a URL, which has no place for them here."""
+    """Return the value without the user and password of a URL, which must not be shown."""
     return _USER.sub("//***@", value) if isinstance(value, str) else value
 
 
@@ -302,7 +302,7 @@ def _unknown(message: str, name: str, known: Iterable[str]) -> str:
 
 
 def _mentions(annotation: object, *types: type) -> bool:
-    """Whether an annotation is one of the types, or has one of them inside (`Path | None`, `dict[str, SecretStr]`)."""
+    """Return whether an annotation is one of the types, or contains one (`Path | None`, `dict[str, SecretStr]`)."""
     if annotation in types or t.get_origin(annotation) in types:
         return True
     return any(_mentions(part, *types) for part in t.get_args(annotation))

@@ -12,7 +12,7 @@ class SecretGiven(ValueError):
 
 
 def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
-    """The options that were given, and the file by its name; where that is not there (not ``has_files``) what it says.
+    """Return the options that were given, and the file's name, or without ``has_files`` what the file says.
 
     Raises SecretGiven.
     """
