@@ -1,7 +1,8 @@
-"""What the repository offers strangers: workflows, templates, metadata, and pages that install what there is."""
+"""What the repository offers strangers: workflows, metadata, pins, and pages that say what is there and tested."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from tests.processes import ROOT
 from wsgi_core.shared.installation import PUBLISHED
 
-ROOT = Path(__file__).resolve().parent.parent
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yaml"))
 SCHEMAS = {
@@ -29,6 +31,12 @@ SCHEMAS = {
 }
 # An installation of this project by name, which an index answers only after a release.
 BY_NAME = re.compile(r"""pip install(?: [^\n`&]*?)?["' ]wsgi[_-]core(?:\[|["'`\s]|$)""")
+PINS = ROOT / ".ci" / "constraints.txt"
+# Where the pins were made.
+LINUX = {"sys_platform": "linux", "python_version": "3.11", "platform_system": "Linux"}
+SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+PROMISES = re.split(r"^- ", SECURITY.partition("## What is promised")[2].partition("## What is not")[0], flags=re.M)[1:]
+NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 pytestmark = pytest.mark.skipif(not GITHUB.exists(), reason="only a checkout has the repository's files")
 
@@ -124,3 +132,54 @@ def test_an_installation_from_a_checkout_or_a_wheel_is_not(text: str):
 def test_line_ends_are_the_same_on_every_system():
     listed = subprocess.run(["git", "ls-files", "--eol"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [line for line in listed.splitlines() if line.startswith(("i/crlf", "i/mixed"))] == []
+
+
+# What the pipeline installs fits what setup.cfg asks for.
+
+
+def pins() -> dict[str, str]:
+    lines = PINS.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def required() -> list[Requirement]:
+    """All requirements on Linux, whatever extra they are of, but for those of Windows."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    extras = config["options.extras_require"]
+    wanted = {"flask", "overhead", "minilm", "ui", "train", "clients", "docs", "test"} & set(extras)
+    texts = [config["options"]["install_requires"], *(extras[name] for name in wanted)]
+    found = [Requirement(line) for text in texts for line in text.splitlines() if line.strip()]
+    return [requirement for requirement in found if not requirement.marker or requirement.marker.evaluate(LINUX)]
+
+
+def test_each_requirement_has_a_version_that_fits():
+    """Make them again with ``python .ci/lock.py >.ci/constraints.txt``."""
+    known = pins()
+    missing = [
+        str(requirement)
+        for requirement in required()
+        if not requirement.specifier.contains(known.get(canonicalize_name(requirement.name), "0"))
+    ]
+    assert missing == []
+
+
+def test_there_are_names_and_versions_and_no_place_to_get_them_from():
+    lines = PINS.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not re.fullmatch(r"#.*|[a-z0-9-]+==[A-Za-z0-9.+!]+", line)] == []
+
+
+# Each promise of SECURITY.md names the tests that attack it.
+
+
+def test_there_are_promises():
+    assert len(PROMISES) > 10
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise[2:40])
+def test_a_promise_names_tests_that_exist(promise: str):
+    named = NAMED.findall(promise)
+    assert named
+    for file, name in named:
+        tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (file, name)

@@ -1,15 +1,18 @@
-"""A drawing that comes as JSON is recognised, and what is none is refused with what is wrong about it."""
+"""A drawing of any size, scale and colour is recognised; what is not a drawing is refused with the reason."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import arrays
 
 from tests.drawings import ONE, ZERO
 from wsgi_core.inference import InputError, InvalidFeatures, InvalidInput, Model, ModelRepository
-from wsgi_core.inference.digits import MAX_JSON_SIDE, read_drawing, recognise
+from wsgi_core.inference.digits import MAX_JSON_SIDE, MAX_SIDE, prepare_drawing, read_drawing, recognise
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +68,98 @@ def test_a_model_for_something_else_is_not_asked(models: ModelRepository) -> Non
     for name in ("churn", "identity", "sentiment"):
         with pytest.raises(InputError, match="8 by 8"):
             recognise(models.get(name), {"drawing": ONE})
+
+
+# Drawings become 64 numbers.
+
+
+def ring(size: int, top: int = 0, left: int = 0, sheet: int = 400) -> Any:
+    """A zero of the height `size`, its place on the sheet given."""
+    down, right = np.mgrid[0:size, 0:size] / size * 2 - 1
+    distance = np.hypot(down, right * 1.5)
+    drawing = np.zeros((sheet, sheet), np.uint8)
+    drawing[top : top + size, left : left + size] = (distance <= 1) & (distance > 0.65)
+    return drawing * 255
+
+
+def test_place_and_colours_do_not_matter() -> None:
+    expected = prepare_drawing(ring(96))
+    assert expected.shape == (1, 64)
+    assert expected.dtype == np.float32
+    for other in (ring(96, 300, 10), 255 - ring(96, 7, 200), ring(96) > 0, ring(96) / 255.0, ring(96, 1, 1) * -3.0):
+        np.testing.assert_array_equal(prepare_drawing(other), expected)
+
+
+def test_size_matters_little() -> None:
+    expected = prepare_drawing(ring(320))
+    for size in (32, 50, 64, 111, 200):
+        np.testing.assert_allclose(prepare_drawing(ring(size)), expected, atol=0.4)
+        assert np.abs(prepare_drawing(ring(size)) - expected).mean() < 0.08
+
+
+def test_strokes_become_as_wide_as_in_the_data() -> None:
+    drawing = np.zeros((200, 200))
+    drawing[20:180, 60:63] = 1  # with its foot, a thin L
+    drawing[177:180, 60:140] = 1
+    assert 0.2 < prepare_drawing(drawing).mean() < 0.4
+
+
+def test_a_digit_is_centred_and_fills_the_height() -> None:
+    pixels = prepare_drawing(ring(64)).reshape(8, 8)
+    assert pixels[0].any()
+    assert pixels[7].any()
+    np.testing.assert_allclose(pixels, pixels[:, ::-1], atol=0.2)
+
+
+@pytest.mark.parametrize("drawing", [np.eye(1, 9), np.eye(9, 1), np.eye(2), np.tri(3, 300), np.tri(300, 3)])
+def test_odd_shapes_have_pixels_too(drawing: Any) -> None:
+    pixels = prepare_drawing(drawing)
+    assert 0 < pixels.max() <= 1
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        np.zeros((9, 9)),
+        np.ones((9, 9)),
+        np.zeros((0, 9)),
+        np.zeros(9),
+        np.zeros((3, 3, 3)),
+        np.full((3, 3), np.nan),
+        np.array([[1, np.inf]]),
+        np.array([["a", "b"]]),
+        np.zeros((1, MAX_SIDE + 1)),
+    ],
+)
+def test_what_shows_nothing_is_refused(drawing: Any) -> None:
+    with pytest.raises(InvalidFeatures, match="the drawing") as caught:
+        prepare_drawing(drawing)
+    assert caught.value.fields[0]["field"] == "drawing"
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12))))
+def test_any_scribble_gives_pixels_or_is_refused(drawing: Any) -> None:
+    try:
+        pixels = prepare_drawing(drawing)
+    except InvalidFeatures:
+        assert drawing.min() == drawing.max()
+    else:
+        assert 0 <= pixels.min() <= pixels.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        ({"pixels": [0] * 63}, "pixels must be a list of 64 numbers from 0 to 1, got a list of 63 values"),
+        ({"pixels": [0] * 63 + [16]}, "got a list of 64 values"),
+        ({"pixels": [0] * 63 + [True]}, "got a list of 64 values"),
+        ({"pixels": [0] * 63 + [None]}, "got a list of 64 values"),
+        ({"pixels": [[0] * 8] * 8}, "got a list of 8 values"),
+        ({"pixels": "0" * 64}, "got a string"),
+        ([{"pixels": [0.5] * 64}, {"pixels": 1}], "[1].pixels must be"),
+    ],
+)
+def test_pixels_are_checked(payload: object, said: str) -> None:
+    with pytest.raises(InvalidFeatures) as caught:
+        ModelRepository().get("digits").predict(payload)
+    assert said in caught.value.message

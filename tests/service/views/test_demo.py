@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import flask_equiv.service
-from tests.drawings import ONE
+from tests.drawings import ONE, ZERO
+from tests.processes import Server
 from wsgi_core import service
 from wsgi_core.inference import default_models_dir
 
+if TYPE_CHECKING:
+    from selenium import webdriver
+
+    from tests.service.views.browser_page import Page
+
 PAGES = ["/", "/demo/digits", "/demo/sentiment", "/demo/churn"]
+# Digits as strokes, in shares of the sheet's side.
+STROKES = {
+    0: [(0.5, 0.15), (0.33, 0.3), (0.3, 0.5), (0.33, 0.7), (0.5, 0.85), (0.67, 0.7), (0.7, 0.5), (0.5, 0.15)],
+    1: [(0.4, 0.3), (0.52, 0.12), (0.52, 0.88)],
+    7: [(0.3, 0.2), (0.7, 0.2), (0.55, 0.5), (0.42, 0.85)],
+}  # fmt: skip
 
 
 @pytest.fixture(params=["wsgi_core", "flask"])
@@ -114,3 +127,116 @@ def test_a_model_of_another_kind_has_no_demo(create_app: Any, tmp_path: Path):
     assert client.post("/digits", json={"drawing": ONE}).status_code == 400
     for path in ("/", "/openapi.json"):
         assert client.get(path).status_code == 200
+
+
+# In a browser, by finger on a phone and by mouse on a desk: draw, upload, type, move, and see the answer.
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[webdriver.Chrome]:
+    pytest.importorskip("selenium")
+    from tests.browser import headless
+
+    with headless() as browser:
+        yield browser
+
+
+@pytest.fixture(params=["desk", pytest.param("phone", marks=pytest.mark.long)])
+def page(request: pytest.FixtureRequest, driver: webdriver.Chrome, servers: dict[str, Server]) -> Page:
+    """wsgi_core on a desk, and Flask on a phone that is dark."""
+    from tests.service.views.browser_page import Page
+
+    is_phone = request.param == "phone"
+    width, height = (390, 844) if is_phone else (1200, 900)
+    server = servers["flask" if is_phone else "wsgi_core"]
+    page = Page(driver, f"http://{server.host}:{server.port}", is_phone)
+    page.send(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=height,
+        deviceScaleFactor=1 + is_phone,
+        mobile=is_phone,
+    )
+    page.send("Emulation.setTouchEmulationEnabled", enabled=is_phone)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if is_phone else "light"}
+    page.send("Emulation.setEmulatedMedia", features=[scheme])
+    return page
+
+
+def assert_times_are_shown(page: Page) -> None:
+    rows = page.find("#times").text.splitlines()
+    assert rows[-2].startswith("The service in all")
+    assert rows[-1].startswith("With network, server and browser")
+    assert any(row.startswith("Run the model") for row in rows)
+
+
+def test_drawn_digits_are_recognised(page: Page):
+    page.open("/demo/digits")
+    for digit, points in STROKES.items():
+        page.stroke(points)
+        assert page.wait("#digit", other_than="?") == str(digit)
+        assert page.find("#scores .best th").text == str(digit)
+        page.find("#clear").click()
+        assert page.find("#digit").text == "?"
+    assert_times_are_shown(page)
+    page.check()
+
+
+def test_a_picture_of_a_digit_is_recognised(page: Page, tmp_path: Path):
+    from tests.service.views.browser_page import png
+
+    (tmp_path / "zero.png").write_bytes(png(ZERO))
+    (tmp_path / "none.png").write_bytes(b"no picture")
+    page.open("/demo/digits")
+    page.find("#upload").send_keys(str(tmp_path / "zero.png"))
+    assert page.wait("#digit", other_than="?") == "0"
+    page.find("#upload").send_keys(str(tmp_path / "none.png"))
+    assert "not a picture" in page.wait("#problem", other_than="")
+    page.check()
+
+
+def test_a_typed_sentence_is_classified(page: Page):
+    page.open("/demo/sentiment")
+    for sentence, label in (("What a wonderful film!", "positive"), ("The worst phone I ever had.", "negative")):
+        page.find("#text").clear()
+        page.find("#text").send_keys(sentence)
+        page.find("#form button").click()
+        page.wait_until(lambda _, said=sentence: said in page.find("#received").get_attribute("textContent"))
+        assert page.find("#prediction").text == label
+    page.find("#text").clear()
+    page.find("#text").send_keys("asdf qwer zxcv")
+    assert page.wait("#prediction", other_than="negative") == "can't tell"
+    page.find("#text").send_keys("\ue009a", "\ue003")  # all of it, deleted
+    assert page.wait("#prediction", other_than="can't tell") == "?"
+    assert page.find("#confidence-text").text == ""
+    assert_times_are_shown(page)
+    page.check()
+
+
+def test_a_moved_slider_changes_the_answer(page: Page):
+    page.open("/demo/churn")
+    before = page.wait("#probability", other_than="?")
+    slider = page.find("#tenure_months")
+    for _ in range(10):
+        slider.send_keys("\ue014")  # the right arrow
+    assert page.wait("#probability", other_than=before).endswith("%")
+    assert page.find("output[for=tenure_months]").text == "22 months"
+    assert_times_are_shown(page)
+    page.check()
+
+
+def test_the_start_page_leads_to_the_demos(page: Page):
+    page.open("/")
+    page.find(".cards a[href='/demo/digits']").click()
+    assert page.find("h1").text == "Draw a digit"
+    page.check()
+
+
+def test_the_description_is_shown(page: Page):
+    page.open("/docs")
+    page.wait_until(lambda _: page.find_all(".opblock"))
+    shown = [element.text for element in page.find_all(".opblock-summary-path")]
+    assert "/predict" in [text.replace("\u200b", "") for text in shown]
+    dark = page.driver.execute_script("return document.documentElement.classList.contains('dark-mode')")
+    assert dark is page.is_phone
+    page.check()
