@@ -1,0 +1,15 @@
+"""What the tests of the exercises share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands.learn.learner import started
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The program of chapter 0, in a folder of its own."""
+    return started(0, tmp_path)
