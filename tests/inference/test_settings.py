@@ -1,4 +1,4 @@
-"""The settings of a model run come from the file, the environment and options as all others do."""
+"""The settings of a model run: a model's own override the service's, and all come from file, environment, options."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from tests.processes import run
 from wsgi_core.inference import RuntimeSettings
 from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.settings.sources import ConfigurationError, Loaded, load_settings
@@ -98,3 +100,23 @@ def test_a_variable_that_is_not_a_table_is_refused(tmp_path: Path, text: str) ->
 
 def test_the_defaults_can_be_shown_as_json() -> None:
     assert json.loads(Settings().model_dump_json())["execution_providers"] == ["cpu"]
+
+
+def test_a_models_own_settings_override_only_what_they_give() -> None:
+    service = RuntimeSettings(intra_op_threads=4, graph_optimization="basic")
+    assert service.overridden(None) == service
+    assert service.overridden(RuntimeSettings()) == service
+    own = RuntimeSettings(intra_op_threads=1)  # the default, but given
+    assert service.overridden(own) == RuntimeSettings(intra_op_threads=1, graph_optimization="basic")
+    assert service.intra_op_threads == 4
+
+
+@pytest.mark.parametrize("given", [{"threads": 1}, {"intra_op_threads": 1025}, {"provider_options": {"a b": {}}}])
+def test_what_onnxruntime_does_not_have_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        RuntimeSettings.model_validate(given)
+
+
+def test_the_module_is_imported_without_numpy_or_onnxruntime() -> None:
+    done = run("-c", "import sys, wsgi_core.inference.settings; print({'numpy', 'onnxruntime'} & set(sys.modules))")
+    assert done.stdout.strip() == "set()", done.stderr

@@ -153,6 +153,72 @@ def test_an_application_that_raises_is_answered_without_a_trace(small: Running, 
     assert "RuntimeError: boom" in caplog.text
 
 
+# The request line and Host (RFC 9112, section 3)
+
+LINES: dict[str, tuple[int, bytes]] = {
+    "a plain request": (200, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "without a Host": (400, b"GET / HTTP/1.1\r\n\r\n"),
+    "with two": (400, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+    "with the same twice": (400, b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
+    "with an empty one": (400, b"GET / HTTP/1.1\r\nHost:\r\n\r\n"),
+    "with a blank in it": (400, b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
+    "with a path in it": (400, b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"),
+    "with a user in it": (400, b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"),
+    "with two ports": (400, b"GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n"),
+    "with a port too large": (400, b"GET / HTTP/1.1\r\nHost: a:70000\r\n\r\n"),
+    "with letters for a port": (400, b"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"),
+    "with a comma": (400, b"GET / HTTP/1.1\r\nHost: a,b\r\n\r\n"),
+    "with a bracket": (400, b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"),
+    "with brackets around no address": (400, b"GET / HTTP/1.1\r\nHost: [12]\r\n\r\n"),
+    "with an IPv6 address": (200, b"GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n"),
+    "with an empty port": (200, b"GET / HTTP/1.1\r\nHost: a:\r\n\r\n"),
+    "1.0 without a Host": (200, b"GET / HTTP/1.0\r\n\r\n"),
+    "1.0 with a senseless one": (400, b"GET / HTTP/1.0\r\nHost: a b\r\n\r\n"),
+    "0.9": (400, b"GET /\r\n\r\n"),
+    "0.9 by name": (400, b"GET / HTTP/0.9\r\nHost: x\r\n\r\n"),
+    "2.0": (505, b"GET / HTTP/2.0\r\nHost: x\r\n\r\n"),
+    "no target": (400, b"GET HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "two blanks": (400, b"GET  HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "a method of one's own": (200, b"MOVE-IT / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "a method in small letters": (400, b"get / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "HTTP/2's preface": (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "an absolute target without a Host": (400, b"GET http://a/ HTTP/1.1\r\n\r\n"),
+    "an absolute target of another kind": (400, b"GET ftp://a/ HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "an absolute target with a user": (400, b"GET http://u@a/ HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "an absolute target without a host": (400, b"GET http:///a HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "a star": (400, b"GET * HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "a star for OPTIONS": (200, b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "CONNECT": (501, b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"),
+    "an upgrade": (200, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"),
+    "a bare LF at the end of a line": (400, b"GET / HTTP/1.1\nHost: x\n\n"),
+    "both framings behind an underscore": (200, b"POST / HTTP/1.1\r\nHost: x\r\nContent_Length: 3\r\n\r\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_the_request_line_and_host(name: str):
+    status, message = LINES[name]
+    with running() as server:
+        client = server.connect()
+        client.send(message)
+        reply = client.answer()
+        assert reply.status == status
+        assert len(server.app.seen) == (status == 200)
+        if status != 200:
+            assert reply.error
+            assert reply.headers["connection"] == "close"
+
+
+def test_an_absolute_target_replaces_the_host():
+    with running() as server:
+        client = server.connect()
+        client.send(b"GET http://Evil.example:81/a%20b?c HTTP/1.1\r\nHost: good.example\r\n\r\n")
+        assert client.answer().status == 200
+        environ = server.app.seen[0]
+        assert (environ["HTTP_HOST"], environ["PATH_INFO"], environ["QUERY_STRING"]) == ("Evil.example:81", "/a b", "c")
+        assert environ["wsgi.url_scheme"] == "http"
+
+
 # llhttp beside waitress' own parser
 
 METHODS = st.sampled_from([b"GET", b"POST", b"OPTIONS", b"PROPFIND", b"BREW", b"get"])
@@ -177,7 +243,7 @@ MUTATIONS = st.tuples(st.integers(0, 200), st.integers(0, 2), PIECES)
 def test_what_is_accepted_here_means_the_same_to_waitress(
     method: bytes, target: bytes, version: bytes, fields: list[bytes], mutations: list[tuple[int, int, bytes]]
 ):
-    """What waitress refuses is refused here; what only this parser refuses is decided by the RFCs: see test_http."""
+    """What waitress refuses is refused here; what only this parser refuses is decided by the RFCs: see LINES."""
     head = b"\r\n".join([b" ".join([method, target, version]), b"Host: x", *fields]) + b"\r\n\r\n"
     for start, length, put in mutations:
         start %= len(head) - 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -242,3 +243,70 @@ def ask_until_told(client: Client, lost: list[str]) -> None:
             pass
     except Exception as error:
         lost.append(repr(error))
+
+
+# Half-closed connections (RFC 9112, section 9)
+
+
+@pytest.mark.parametrize("framing", ["get", "post", "chunked"])
+def test_a_client_that_sends_no_more_gets_its_response(framing: str):
+    message = {
+        "get": request("GET", "/a"),
+        "post": request("POST", "/a", b"x" * 200_000),
+        "chunked": request("POST", "/a", Transfer_Encoding="chunked") + b"3\r\nabc\r\n0\r\n\r\n",
+    }[framing]
+    with running() as server:
+        for _ in range(20):
+            client = server.connect()
+            client.send(message)
+            client.socket.shutdown(socket.SHUT_WR)
+            assert client.answer().status == 200
+            assert client.ended()
+
+
+def test_it_gets_its_response_however_long_that_takes_and_those_of_pipelined_requests():
+    with running() as server:
+        client = server.connect()
+        client.send(request("GET", "/work") + request("GET", "/b"))
+        server.app.wait_begun()
+        client.socket.shutdown(socket.SHUT_WR)
+        until(lambda: all(channel.input_ended or channel.input for channel in server.server._listener.channels))
+        server.app.open()
+        assert [client.answer().status for _ in range(2)] == [200, 200]
+        assert client.ended()
+
+
+def test_a_response_larger_than_the_buffers_is_sent_to_it_whole():
+    def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", str(20 << 20))])
+        return [b"x" * (20 << 20)]
+
+    with running(large) as server:
+        client = server.connect()
+        client.get("/")
+        client.socket.shutdown(socket.SHUT_WR)
+        assert len(client.answer().body) == 20 << 20
+
+
+def test_a_request_that_ends_too_early_is_400():
+    with running() as server:
+        for part in (b"GET /a HTTP/1.1\r\nHost:", request("POST", "/a", Content_Length="10") + b"12345"):
+            client = server.connect()
+            client.send(part)
+            client.socket.shutdown(socket.SHUT_WR)
+            reply = client.answer()
+            assert (reply.status, reply.headers["connection"]) == (400, "close")
+        assert server.app.seen == []
+
+
+def test_a_client_that_is_gone_frees_its_connection():
+    with running() as server:
+        clients = [server.connect() for _ in range(3)]
+        for client in clients:
+            client.get("/work")
+        server.app.wait_begun(2)
+        until(lambda: server.server.admission.waiting == 1)
+        for client in clients:
+            client.reset()
+        until(lambda: not server.server._listener.channels)
+        assert server.server.admission.waiting == 0
