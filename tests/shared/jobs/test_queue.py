@@ -22,20 +22,10 @@ import pytest
 
 from tests.conformance.cases import but
 from tests.processes import ROOT, Server, run
+from tests.shared.jobs.stored import job
 from wsgi_core.shared.jobs import JobQueue, JobStore, QueueFull, ResultsFile, open_store, queue, store
-from wsgi_core.shared.jobs.store import DELAYED, RUNNING, Job, State
+from wsgi_core.shared.jobs.store import DELAYED, Job
 from wsgi_core.shared.webhooks import sign
-
-
-def job(number: int, source: str = "crm") -> Job:
-    return Job(f"{source}-{number}", source, f"{number}", {"number": number}, time.time())
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[JobStore]:
-    made = open_store(str(tmp_path / "jobs"))
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -178,18 +168,6 @@ def test_a_job_that_always_fails_is_a_dead_letter_until_it_is_revived(
     assert not made.store.revive("crm-1")
 
 
-def test_a_job_whose_processes_were_killed_each_time_is_a_dead_letter(jobs: JobStore, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(store, "LEASE_SECONDS", 0.0)
-    jobs.add(job(1))
-    for attempt in range(queue.MAX_ATTEMPTS):
-        taken = jobs.take(queue.MAX_ATTEMPTS)
-        assert taken is not None, attempt
-        assert taken[1].phase == RUNNING
-        assert jobs.requeue_due() == 1
-    assert jobs.take(queue.MAX_ATTEMPTS) is None
-    assert "ended before it was done" in jobs.dead()["crm-1"].error
-
-
 def test_the_lease_of_a_long_job_is_renewed(start: Callable[..., JobQueue], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(store, "LEASE_SECONDS", 0.3)
     monkeypatch.setattr(queue, "POLL_SECONDS", 0.02)
@@ -315,12 +293,6 @@ def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.01)
-
-
-def test_states_are_plain_values(jobs: JobStore):
-    jobs.add(job(1))
-    jobs.set_state("crm-1", State(DELAYED, 5.0, 3, "why"))
-    assert jobs.states() == {"crm-1": State(DELAYED, 5.0, 3, "why")}
 
 
 # Servers that are killed at random instants under load.

@@ -1,0 +1,127 @@
+"""A store keeps each job once, from its acceptance until it is done, and leases it to one worker at a time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.shared.jobs.stored import job
+from wsgi_core.shared.jobs import JobStore, StoreUnavailable, open_store, store
+from wsgi_core.shared.jobs.store import DEAD, DELAYED, QUEUED, RUNNING, State, default_store
+
+
+def test_a_job_is_added_once_and_taken_once(jobs: JobStore):
+    assert jobs.add(job(1))
+    assert not jobs.add(job(1))
+    assert jobs.waiting() == 1
+    taken = jobs.take(9)
+    assert taken is not None
+    assert (taken[0].payload, taken[1].phase, taken[1].attempts) == ({"number": 1}, RUNNING, 1)
+    assert jobs.take(9) is None
+    assert jobs.waiting() == 1
+
+
+def test_another_process_finds_what_was_added(jobs: JobStore, tmp_path: Path):
+    jobs.add(job(1))
+    jobs.close()
+    other = open_store(str(tmp_path / "jobs"))
+    taken = other.take(9)
+    assert taken is not None
+    assert taken[0].id == "1"
+    other.close()
+    assert jobs.state("crm-1") == taken[1]
+
+
+def test_a_job_that_is_done_is_known_as_a_duplicate_until_it_is_forgotten(jobs: JobStore):
+    done = job(1)
+    jobs.add(done)
+    assert jobs.mark_done(done, "first") is None
+    assert jobs.mark_done(done, "second") == "first"
+    jobs.remove(done.key)
+    jobs.forget_old()
+    assert not jobs.add(done)
+    assert jobs.waiting() == 0
+
+
+def test_only_jobs_that_are_due_are_queued_again(jobs: JobStore):
+    for number in (1, 2):
+        jobs.add(job(number))
+        jobs.take(9)
+    jobs.set_state("crm-1", State(DELAYED, time.time() - 1, 4))
+    jobs.set_state("crm-2", State(DELAYED, time.time() + 3600, 4))
+    assert jobs.requeue_due() == 1
+    assert {key: state.phase for key, state in jobs.states().items()} == {"crm-1": QUEUED, "crm-2": DELAYED}
+    taken = jobs.take(9)
+    assert taken is not None
+    assert (taken[0].key, taken[1].attempts) == ("crm-1", 5)
+
+
+def test_a_job_whose_processes_were_killed_each_time_is_a_dead_letter(jobs: JobStore, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(store, "LEASE_SECONDS", 0.0)
+    jobs.add(job(1))
+    for attempt in range(3):
+        taken = jobs.take(3)
+        assert taken is not None, attempt
+        assert taken[1].phase == RUNNING
+        assert jobs.requeue_due() == 1
+    assert jobs.take(3) is None
+    assert "ended before it was done" in jobs.dead()["crm-1"].error
+
+
+def test_states_are_plain_values(jobs: JobStore):
+    jobs.add(job(1))
+    jobs.set_state("crm-1", State(DELAYED, 5.0, 3, "why"))
+    assert jobs.states() == {"crm-1": State(DELAYED, 5.0, 3, "why")}
+
+
+def test_a_dead_letter_is_kept_and_can_be_revived(jobs: JobStore):
+    jobs.add(job(1))
+    taken = jobs.take(9)
+    assert taken is not None
+    jobs.bury("crm-1", taken[1], "it is broken")
+    (dead,) = jobs.dead().values()
+    assert (dead.phase, dead.error, jobs.waiting()) == (DEAD, "it is broken", 0)
+    assert jobs.revive("crm-1")
+    assert (jobs.dead(), jobs.waiting()) == ({}, 1)
+    assert jobs.take(9) is not None
+
+
+def test_a_store_that_cannot_be_written_is_unavailable(tmp_path: Path):
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
+        open_store(str(tmp_path / "missing" / "jobs"))
+    (tmp_path / "jobs").write_bytes(b"this is not a database" * 100)
+    with pytest.raises(StoreUnavailable, match="jobs"):
+        open_store(str(tmp_path / "jobs")).add(job(1))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_other_users_cannot_read_the_file(jobs: JobStore, tmp_path: Path):
+    jobs.add(job(1))
+    modes = [file.stat().st_mode & 0o077 for file in tmp_path.iterdir()]
+    assert modes
+    assert not any(modes)
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "place"),
+    [
+        ("linux", "XDG_STATE_HOME", "wsgi_core"),
+        ("linux", None, ".local/state/wsgi_core"),
+        ("darwin", None, "Library/Application Support/wsgi_core"),
+        ("win32", "LOCALAPPDATA", "wsgi_core"),
+        ("win32", None, "AppData/Local/wsgi_core"),
+    ],
+)
+def test_without_a_location_the_file_is_where_the_system_keeps_states(
+    platform: str, variable: str | None, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "USERPROFILE", *([variable] if variable else [])):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setattr(sys, "platform", platform)
+    assert default_store() == tmp_path / place / "jobs.sqlite3"
+    assert list(tmp_path.iterdir()) == []
