@@ -318,7 +318,7 @@ def test_every_step_shows_its_lines(page: Page) -> None:
 def test_a_call_further_out_can_be_seen(page: Page) -> None:
     page.driver.execute_script("location.hash = '#step-8'")
     assert page.find(".step.now h2").text == "8 before_request first answers"
-    page.find(".step.now .crumbs a[title*='app.py']").click()
+    page.click_in_the_middle(".step.now .crumbs a[title*='app.py']")
     shown = page.find(".step.now .pane .current").text
     assert "self.wsgi_app(environ, start_response)" in shown
     page.seen()
