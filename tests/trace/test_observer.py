@@ -8,22 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.golden_apps import CASES, FRAMEWORKS, new_app, record, visits
-from wsgi_core.trace import Event, Snapshot, trace
-from wsgi_core.trace.hook_status import hooks_at
-
-every_framework = pytest.mark.parametrize("fw", [pytest.param(fw, id=name) for name, fw in FRAMEWORKS.items()])
-
-
-def at(events: list[Event], kind: str, name: str | None = None) -> Snapshot:
-    """What held at the first event of a kind."""
-    found = next(event for event in events if event.kind == kind and name in (None, event.name))
-    assert found.snapshot is not None
-    return found.snapshot
-
-
-def stepped(fw: Any, case: str) -> list[Event]:
-    return record(CASES[case].build, CASES[case].drive, fw, snapshots=True).events
+from tests.conformance.golden_apps import CASES, new_app, record, visits
+from tests.trace.apps import at, every_framework, stepped
+from wsgi_core.trace import trace
 
 
 @every_framework
@@ -172,55 +159,6 @@ def test_the_lines_that_run_lead_to_the_event(fw: Any) -> None:
     assert at(events, "request received").locations[0].name.endswith(".wsgi_app")
     assert at(events, "response started").locations[-1].name.endswith("__call__")
     assert at(events, "body chunk").locations == ()
-
-
-# The hooks to come
-
-
-def states(events: list[Event], kind: str, name: str | None = None) -> dict[str, str]:
-    index = next(i for i, event in enumerate(events) if event.kind == kind and name in (None, event.name))
-    return {f"{hook.kind} {hook.name}": hook.state for hook in hooks_at(events, index)}
-
-
-@every_framework
-def test_hooks_are_done_now_or_to_come(fw: Any) -> None:
-    events = stepped(fw, "ok")
-    assert "view item" not in states(events, "request context pushed")  # no rule is known yet
-    assert states(events, "view") == {
-        "url value preprocessor preprocess": "done",
-        "before_request before": "done",
-        "view item": "now",
-        "after_request after": "to come",
-        "teardown_request teardown": "to come",
-        "teardown_appcontext teardown_app": "to come",
-    }
-    assert states(events, "response made")["after_this_request late"] == "to come"
-    assert set(states(events, "body chunk").values()) == {"done"}
-
-
-@every_framework
-def test_hooks_that_never_run_are_named_so(fw: Any) -> None:
-    found = states(stepped(fw, "before_request_answers"), "before_request", "first")
-    assert (found["before_request second"], found["view index"]) == ("never runs", "never runs")
-
-
-@every_framework
-def test_hooks_stand_in_the_order_in_which_they_run(fw: Any) -> None:
-    events = stepped(fw, "nested_blueprints")
-    kinds = ("url value preprocessor", "before_request", "view", "after_request", "teardown_request")
-    ran = [(event.kind, event.name) for event in events if event.kind in kinds]
-    index = next(i for i, event in enumerate(events) if event.kind == "url matched")
-    assert [(hook.kind, hook.name) for hook in hooks_at(events, index)] == ran
-
-
-@every_framework
-def test_each_request_of_a_recording_begins_anew(fw: Any) -> None:
-    events = stepped(fw, "session_comes_back")
-    second = [i for i, event in enumerate(events) if event.kind == "url matched"][1]
-    assert {hook.state for hook in hooks_at(events, second)} == {"to come"}
-    snapshot = events[second].snapshot
-    assert snapshot is not None
-    assert (snapshot.response, snapshot.session) == (None, {"visits": "1"})
 
 
 def test_an_app_behind_a_callable_that_is_no_function_is_stepped_through(web: Any) -> None:
