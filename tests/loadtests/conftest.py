@@ -7,6 +7,7 @@ import pytest
 from loadtests import run, studies
 from loadtests.cli import overhead
 from loadtests.instrument.experiment import Pace
+from tests.loadtests.synthetic import results_with
 from tests.runner import CliRunner
 
 TINY = studies.Budget(
@@ -36,3 +37,9 @@ def tiny_run(tmp_path_factory):
         patch.setitem(studies.STUDIES, "service", SMALL)
         outcome = CliRunner().invoke(overhead, ["--quick", "--out", str(out)])
     return outcome, out
+
+
+@pytest.fixture
+def made_up():
+    """Results with blocks of exactly known costs: raw 5, Werkzeug 20, wsgi_core 10, Flask 50 µs over a driver of 1."""
+    return results_with([1.0, 6.0, 21.0, 11.0, 11.0, 51.0])

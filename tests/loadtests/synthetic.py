@@ -5,6 +5,7 @@ import random
 from loadtests.instrument.results import ExperimentResult, Results
 
 ENVIRONMENT = {"cpu": "a CPU", "python": "CPython 3.11 (GCC)", "threads": 2, "usable_threads": 2, "versions": {}}
+SHORT = ["raw callable", "Werkzeug objects", "wsgi_core", "wsgi_core again", "Flask"]
 
 
 def processes(costs, count=6, rounds=10, noise=0.0, seed=1):
@@ -34,3 +35,24 @@ def results(*experiments, **others):
     about = {"study": "service", "title": "Title", "quick": True, "partial": False, "started": "2026-01-01T00:00:00"}
     rest = {"planned_seconds": 1.0, "command": "c", "rows": "real", "environment": ENVIRONMENT}
     return Results.model_validate({**about, **rest, "experiments": list(experiments), **others})
+
+
+def results_with(costs, contenders=SHORT):
+    """Five processes of ten blocks with these costs in µs, the driver's first."""
+    blocks = [
+        (number, contender, 100, round(cost * 100_000), round(cost * 100_000))
+        for number in range(10)
+        for contender, cost in enumerate(costs)
+    ]
+    processes = [{"hash_seed": n, "clock": "cpu", "clock_step_ns": 100, "blocks": blocks} for n in range(5)]
+    experiment = {
+        "key": "null",
+        "title": "Null",
+        "contenders": contenders,
+        "reference": "Flask",
+        "ladder": True,
+        "processes": processes,
+    }
+    about = {"study": "service", "title": "t", "quick": True, "partial": False, "started": "2026-01-01T00:00:00+00:00"}
+    rest = {"planned_seconds": 1.0, "command": "c", "rows": "real", "environment": {}, "experiments": [experiment]}
+    return Results.model_validate({**about, **rest})

@@ -1,22 +1,20 @@
 """The command from end to end, with a run too short to mean anything: nothing here looks at a time."""
 
-import io
 import json
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from rich.console import Console
 
 from loadtests import run, studies
 from loadtests.cases import requests_for
 from loadtests.cli import overhead
-from loadtests.instrument import inprocess, progress
+from loadtests.instrument import inprocess
 from loadtests.instrument.experiment import Contender, Experiment
-from loadtests.instrument.results import LatencyResult, LoadResult, ResultError, Results
+from loadtests.instrument.results import ResultError, Results
 from loadtests.load import served
-from loadtests.report import analysis, claims, page, readme, tables
+from loadtests.report import analysis, page, readme
 from tests.loadtests.conftest import SMALL, TINY
 from tests.runner import CliRunner
 
@@ -31,9 +29,6 @@ LADDER = [
     "wsgi_core again",
     "Flask",
 ]
-
-
-SHORT = ["raw callable", "Werkzeug objects", "wsgi_core", "wsgi_core again", "Flask"]
 
 
 def test_the_run_ends_well_and_says_what_it_takes(tiny_run):
@@ -274,211 +269,6 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
     assert "pip install" in outcome.stderr
 
 
-def test_a_run_with_one_process_is_reported_without_intervals(made_up):
-    made_up.experiments[0].processes = made_up.experiments[0].processes[:1]
-    summary = analysis.summarise(made_up)
-    assert "no difference between Flask and wsgi_core can be claimed" in claims.sentences(made_up, summary)[0]
-    assert tables.of(made_up, summary)[0].rows[0][2] == "unknown"
-    assert "<svg" in page.page(made_up, summary)
-
-
 def test_a_run_without_samples_is_reported_as_empty(made_up):
     made_up.experiments[0].processes = []
     assert "<table>" not in page.page(made_up, analysis.summarise(made_up))
-
-
-# What is said
-
-
-@pytest.fixture
-def made_up():
-    """Results with blocks of exactly known costs: raw 5, Werkzeug 20, wsgi_core 10, Flask 50 µs over a driver of 1."""
-    return results_with([1.0, 6.0, 21.0, 11.0, 11.0, 51.0])
-
-
-def results_with(costs, contenders=SHORT):
-    blocks = [
-        (number, contender, 100, round(cost * 100_000), round(cost * 100_000))
-        for number in range(10)
-        for contender, cost in enumerate(costs)
-    ]
-    processes = [{"hash_seed": n, "clock": "cpu", "clock_step_ns": 100, "blocks": blocks} for n in range(5)]
-    experiment = {
-        "key": "null",
-        "title": "Null",
-        "contenders": contenders,
-        "reference": "Flask",
-        "ladder": True,
-        "processes": processes,
-    }
-    about = {"study": "service", "title": "t", "quick": True, "partial": False, "started": "2026-01-01T00:00:00+00:00"}
-    rest = {"planned_seconds": 1.0, "command": "c", "rows": "real", "environment": {}, "experiments": [experiment]}
-    return Results.model_validate({**about, **rest})
-
-
-def test_the_drivers_cost_is_taken_off_every_rung(made_up):
-    found = analysis.summarise(made_up).experiments[0]
-    assert found.driver.value == pytest.approx(1.0)
-    assert [cost.cost.value for cost in found.costs] == pytest.approx([5.0, 20.0, 10.0, 50.0])
-
-
-def test_prices_of_the_steps_add_up_to_the_whole(made_up):
-    found = analysis.summarise(made_up).experiments[0]
-    steps = [cost.step.value for cost in found.costs if cost.step]
-    assert sum(steps) + found.costs[0].cost.value == pytest.approx(50.0)
-    assert found.whole.value == pytest.approx(45.0)
-
-
-def test_ratios_are_those_of_net_costs(made_up):
-    found = analysis.summarise(made_up).experiments[0]
-    assert found.cost("wsgi_core").to_reference.value == pytest.approx(0.2)
-
-
-def test_an_app_that_differs_from_itself_makes_the_run_noisy():
-    results = results_with([1.0, 6.0, 21.0, 11.0, 12.0, 51.0])
-    summary = analysis.summarise(results)
-    assert summary.experiments[0].reach == pytest.approx(0.1)
-    assert any("differences below 10% are not claimed" in said for said in tables.warnings(results, summary))
-
-
-def test_a_difference_below_the_noise_is_not_claimed():
-    results = results_with([1.0, 6.0, 21.0, 11.0, 12.0, 11.5])
-    said = claims.sentences(results, analysis.summarise(results))
-    assert "no difference between Flask and wsgi_core can be claimed" in said[0]
-
-
-def test_a_quiet_run_is_not_noisy(made_up):
-    assert not analysis.summarise(made_up).experiments[0].noisy
-    assert tables.warnings(made_up, analysis.summarise(made_up)) == []
-
-
-def test_no_claim_without_an_interval_that_carries_it():
-    clear, vague = analysis.Estimate(5.0, 4.0, 6.0), analysis.Estimate(1.5, 0.9, 2.0)
-    assert claims.claim("a", "b", clear) == "a costs 5.00 times what b does (4.00 to 6.00)"
-    assert claims.claim("a", "b", vague).startswith("no difference between a and b can be claimed (0.900 to 2.00")
-    assert claims.claim("a", "b", clear, floor=3.5).startswith("no difference")
-
-
-@pytest.mark.parametrize(
-    ("found", "at_most", "verdict"),
-    [
-        ((0.15, 0.14, 0.16), True, "reached"),
-        ((0.25, 0.24, 0.26), True, "missed"),
-        ((0.19, 0.18, 0.21), True, "open"),
-        ((0.25, 0.24, 0.26), False, "reached"),
-        ((0.15, 0.14, 0.16), False, "missed"),
-        ((0.21, 0.19, 0.22), False, "open"),
-    ],
-)
-def test_a_goal_is_reached_only_by_the_whole_interval(found, at_most, verdict):
-    goal = studies.Goal("g", "e", "a", "b", 0.2, at_most)
-    assert analysis.verdict(goal, analysis.Estimate(*found)) == verdict
-
-
-@pytest.mark.parametrize(
-    ("server", "generator", "verdict"),
-    [(0.95, 0.4, "server"), (0.95, 0.71, "generator"), (0.5, 0.95, "generator"), (0.5, 0.5, "neither")],
-)
-def test_the_verdict_says_what_bounded_a_run(server, generator, verdict):
-    assert analysis.bound_by(server, generator) == verdict
-
-
-def load_result(**given):
-    latencies = {"p50": 1.0, "p99": 2.0, "p99.9": 3.0}
-    about = {"position": 0, "seconds": 10.0, "failures": 0, "generator_cpu_seconds": 1.0, "latencies_ms": latencies}
-    runs = [
-        {**about, "service": name, "pair": pair, "requests": 5000, "server_cpu_seconds": cpu, "latency_mean_ms": 7.6}
-        for pair in range(3)
-        for name, cpu in (("wsgi_core", 2.0), ("Flask", 4.0 + pair / 100))
-    ]
-    services = ["wsgi_core", "Flask"]
-    rest = {"key": "k", "title": "t", "generator": "locust", "services": services, "users": 4, "server_threads": 4}
-    return LoadResult.model_validate({**rest, "runs": runs, **given})
-
-
-def test_cpu_time_at_a_rate_is_that_of_one_request():
-    found = analysis.summarise_load(load_result(mode="rate", rate=500.0))
-    assert [one.server_cpu_us.value for one in found.services] == pytest.approx([400, 802])
-    table = tables.load_table(found)
-    assert table.title == "t: CPU time at 500 requests a second"
-    assert table.rows[0][1] == "400"
-
-
-def test_requests_under_way_are_rate_times_latency():
-    found = analysis.summarise_load(load_result())
-    assert [one.in_flight for one in found.services] == pytest.approx([3.8, 3.8])
-    assert "3.8 of 4" in tables.load_table(found).rows[0]
-
-
-@pytest.mark.parametrize(("in_flight", "holds"), [(3.9, True), (4.3, False), (2.0, False)])
-def test_littles_law_is_checked(in_flight, holds):
-    one = replace(analysis.summarise_load(load_result()).services[0], in_flight=in_flight)
-    assert analysis.law_holds(one, 4) is holds
-
-
-def test_a_percentile_that_the_requests_do_not_carry_is_left_out():
-    run_of = load_result().runs[0].model_dump()
-    runs = [{**run_of, "requests": count, "generator": "open loop", "rate": 100.0} for count in (800, 1200)]
-    about = {"key": "k", "title": "t", "server": "s", "services": ["wsgi_core"], "server_threads": 4, "users": 4}
-    rest = {"connections": 8, "shares": [0.5], "rates": [100.0], "runs": runs}
-    (found,) = analysis.summarise_latencies(LatencyResult.model_validate({**about, **rest}))
-    assert list(found.latencies_ms) == ["p50", "p99"]
-    assert (found.runs, found.requests) == (2, 2000)
-
-
-def test_the_driver_of_another_protocol_is_taken_off_instead():
-    results = results_with([1.0, 6.0, 3.0, 21.0], ["raw callable", "ASGI driver", "Starlette (ASGI)"])
-    results.experiments[0].drivers = {"Starlette (ASGI)": "ASGI driver"}
-    results.experiments[0].reference = "raw callable"
-    found = analysis.summarise(results).experiments[0]
-    assert [(cost.name, cost.cost.value) for cost in found.costs] == [
-        ("raw callable", pytest.approx(5.0)),
-        ("Starlette (ASGI)", pytest.approx(18.0)),
-    ]
-
-
-def test_every_goal_refers_to_something_that_its_study_measures():
-    for study in studies.STUDIES.values():
-        contenders = {one.key: {each.name for each in one.contenders} for one in study.experiments}
-        contenders |= {load.key: {service.name for service in load.services} for load in study.loads}
-        contenders |= {"import_wall": {"wsgi_core", "flask"}, "import_memory": {"wsgi_core", "flask"}}
-        for goal in study.goals:
-            assert {goal.top, goal.bottom} <= contenders[goal.experiment]
-
-
-@pytest.mark.parametrize("study", studies.STUDIES.values(), ids=studies.STUDIES)
-def test_the_plan_of_a_quick_run_fits_into_90_seconds(study, tmp_path):
-    quick = run.Run(study, True, "c", tmp_path)
-    assert quick.results.planned_seconds <= 90
-
-
-def test_the_plan_of_a_full_run_fits_into_20_minutes(tmp_path):
-    assert run.Run(studies.STUDIES["service"], False, "c", tmp_path).results.planned_seconds <= 20 * 60
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (89.6, "90 s"), (150, "2 min")])
-def test_durations_are_given_in_seconds_or_minutes(seconds, text):
-    assert progress.duration(seconds) == text
-
-
-def test_steps_beyond_the_deadline_are_left_out_if_they_may_be():
-    done = []
-    steps = [progress.Step(str(n), 100.0, lambda n=n: done.append(n), may_be_left_out=n != 1) for n in range(4)]
-    left_out = progress.run_steps(steps, Console(quiet=True), lambda: None, deadline=150.0)
-    assert (done, left_out) == ([0, 1, 2, 3], 0)
-    done.clear()
-    assert progress.run_steps(steps, Console(quiet=True), lambda: None, deadline=50.0) == 3
-    assert done == [1]
-
-
-def test_the_bar_on_a_terminal_runs_every_step_and_leaves_nothing_behind():
-    done = []
-    console = Console(force_terminal=True, file=io.StringIO(), width=80)
-    progress.run_steps([progress.Step("one", 1.0, lambda: done.append(1))], console, lambda: None)
-    assert done == [1]
-
-
-def test_kinds_of_steps_are_spread_over_the_run(tmp_path):
-    labels = [step.label.partition(",")[0] for step in run.Run(studies.STUDIES["core"], True, "c", tmp_path).steps]
-    assert labels[0] == "comparing the responses"
-    assert {"in process", "served", "imports"} <= set(labels[1:8])

@@ -1,11 +1,10 @@
 """What an application may do while it is measured: the instrument shares no stdout, no exit and no sys.path with it."""
 
-import subprocess
 import sys
 
 import pytest
 
-from loadtests import apps, child
+from loadtests import apps
 from loadtests.instrument.experiment import Pace
 from loadtests.instrument.inprocess import RunFailed, Workers
 
@@ -18,7 +17,6 @@ def app(environ, start_response):
 """
 SLEEPER = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
 THREAD = "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
-SERVE = child.command("loadtests.load.serve_app", "--help")
 # What each does: at import, and in each request.
 HARMLESS = {
     "prints": ("print('{}')", "print('[1, 2')"),
@@ -93,10 +91,3 @@ def test_packages_may_have_the_names_of_the_instruments(name, tmp_path, monkeypa
     other = apps.study_of([apps.App("a", "their_app:app"), apps.App("b", "their_app:app")], []).experiments[0]
     assert Workers(timeout=30).measure([one], PACE, 1)
     assert Workers(timeout=30).measure([other], PACE, 1)
-
-
-def test_a_child_finds_this_package_from_any_folder(tmp_path):
-    (tmp_path / "loadtests").mkdir()
-    (tmp_path / "loadtests" / "__init__.py").write_text("raise RuntimeError\n", encoding="utf-8")
-    done = subprocess.run(SERVE, cwd=tmp_path, capture_output=True, text=True)
-    assert "MODULE:APP" in done.stdout, done.stderr
