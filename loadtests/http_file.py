@@ -40,6 +40,13 @@ _URL = re.compile(r"https?://([^/?#\s]+)([^\s#]*.*)", re.IGNORECASE)
 # Bytes that stand in a request target as they are; others are sent as %XX, as editors do.
 _AS_THEY_ARE = "".join(map(chr, range(0x21, 0x7F)))
 
+# The text is bytes as latin-1, in which Python's own strip() and split() would take U+0085 and U+00A0 for blanks.
+_BLANKS = " \t\r\n\f\v"
+
+
+def _words(text: str) -> list[str]:
+    return re.split(r"[ \t]+", text.strip(_BLANKS)) if text.strip(_BLANKS) else []
+
 
 class HttpFileError(Exception):
     """A file that holds no requests; the text names the file, the line, and what was expected there."""
@@ -99,10 +106,10 @@ class _File:
         """Return whether the request begins with this line; what may stand above it is taken in."""
         if tag := _TAG.match(line.text):
             self.refuse(line, f"@{tag[1]} is not understood here")
-        if line.is_comment or not line.text.strip():
+        if line.is_comment or not line.text.strip(_BLANKS):
             return False
-        if definition := _DEFINITION.fullmatch(line.text.strip()):
-            self.variables[definition[1]] = definition[2].strip()
+        if definition := _DEFINITION.fullmatch(line.text.strip(_BLANKS)):
+            self.variables[definition[1]] = definition[2].strip(_BLANKS)
             return False
         if line.text.startswith("< {%"):
             self.refuse(line, "a script before the request (< {% ... %}) is not run here")
@@ -114,7 +121,7 @@ class _File:
         def value(found: re.Match[str]) -> str:
             name = found[1]
             if name.startswith("$processEnv "):
-                return os.environ.get(name.split()[1], "").encode().decode("latin-1")
+                return os.environ.get(_words(name)[1], "").encode().decode("latin-1")
             if name.startswith("$"):
                 self.refuse(line, f"{{{{{name}}}}} has another value each time; write one")
             if name not in self.variables or depth > 9:
@@ -125,7 +132,7 @@ class _File:
 
     def read(self, line: Line, name: str) -> bytes:
         """Return what the file called ``name``, beside this one, holds."""
-        beside = self.path.parent / name.strip().encode("latin-1").decode("utf-8", "replace")
+        beside = self.path.parent / name.strip(_BLANKS).encode("latin-1").decode("utf-8", "replace")
         try:
             return beside.read_bytes()
         except OSError as error:
@@ -145,11 +152,11 @@ class _Parser:
         self.first = lines[0]
 
     def request(self) -> Request:
-        end = next((place for place, line in enumerate(self.lines) if not line.text.strip()), len(self.lines))
+        end = next((place for place, line in enumerate(self.lines) if not line.text.strip(_BLANKS)), len(self.lines))
         head = [line for line in self.lines[:end] if not line.is_comment]
-        further = (n for n, line in enumerate(head[1:], 1) if not line.text.lstrip().startswith(("?", "&")))
+        further = (n for n, line in enumerate(head[1:], 1) if not line.text.lstrip(_BLANKS).startswith(("?", "&")))
         rest = next(further, len(head))
-        method, url = self._request_line(self.file.filled(self.first).strip(), head[1:rest])
+        method, url = self._request_line(self.file.filled(self.first).strip(_BLANKS), head[1:rest])
         target, headers = self._target(url)
         given = [self._header(line) for line in head[rest:]]
         if any(name.lower() == "host" for name, _ in given):
@@ -164,7 +171,7 @@ class _Parser:
 
     def _request_line(self, text: str, more: list[Line]) -> tuple[str, str]:
         """Return the method and the URL, whose query may go on in the following lines."""
-        words = text.split()
+        words = _words(text)
         if words[0] in OTHER_PROTOCOLS:
             self.file.refuse(self.first, f"{words[0]} requests are not sent here")
         if words[0].startswith(("/", "http://", "https://")):
@@ -176,8 +183,8 @@ class _Parser:
             if words[-1].upper() != VERSION:
                 self.file.refuse(self.first, f"{words[-1]} is not sent here; write {VERSION}")
             text = text[: text.rindex(words[-1])]
-        url = text.partition(words[0])[2].strip()
-        return words[0].upper(), url + "".join(self.file.filled(line).strip() for line in more)
+        url = text.partition(words[0])[2].strip(_BLANKS)
+        return words[0].upper(), url + "".join(self.file.filled(line).strip(_BLANKS) for line in more)
 
     def _target(self, url: str) -> tuple[str, list[Header]]:
         """Return the target as it is sent, and the Host header of a whole URL."""
@@ -196,7 +203,7 @@ class _Parser:
         name, colon, value = self.file.filled(line).partition(":")
         if not colon or not _HEADER.fullmatch(name):
             self.file.refuse(line, f"expected 'Name: value' or a blank line before the body, got {line.text!r}")
-        value = value.strip()
+        value = value.strip(_BLANKS)
         return name, self._credentials(line, value) if name.lower() == "authorization" else value
 
     def _credentials(self, line: Line, value: str) -> str:
@@ -204,7 +211,7 @@ class _Parser:
         kind, _, rest = value.partition(" ")
         if kind.lower() in ("digest", "aws", "ntlm"):
             self.file.refuse(line, f"Authorization: {kind} is not computed here; write the value that is sent")
-        pair = rest.strip() if ":" in rest else ":".join(rest.split()) if " " in rest.strip() else ""
+        pair = rest.strip(_BLANKS) if ":" in rest else ":".join(_words(rest)) if " " in rest.strip(_BLANKS) else ""
         if kind.lower() != "basic" or not pair:
             return value
         return f"{kind} {base64.b64encode(pair.encode('latin-1')).decode()}"
@@ -215,11 +222,11 @@ class _Parser:
         within = False
         for line in lines[end:]:
             within = within or line.text.startswith("> {%")
-            if not within and line.text.strip() and not _HANDLER.match(line.text):
+            if not within and line.text.strip(_BLANKS) and not _HANDLER.match(line.text):
                 self.file.refuse(line, f"expected nothing more after {lines[end].text!r}, got {line.text!r}")
             within = within and "%}" not in line.text
         body = lines[:end]
-        while body and not body[-1].text.strip():
+        while body and not body[-1].text.strip(_BLANKS):
             body.pop()
         return body
 
