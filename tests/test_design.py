@@ -194,6 +194,42 @@ def test_the_wheel_has_every_package():
     assert set(setup["options"]["packages"].split()) == found | mapped
 
 
+# Tests stand where the sources stand
+
+
+# Rooms of tests/ that are about more than one source: both twins, the pages, the training scripts, the server as a whole.
+WHOLE = {"conformance", "docs", "models", "pressure"}
+
+
+def sources_of(test: Path) -> list[Path]:
+    """The files that a test file may mirror: a module of its name, or all modules of a package of its name."""
+    place = test.relative_to(ROOT / "tests")
+    name = place.stem.removeprefix("test_")
+    return [folder / place.parent / found for folder in (CORE, ROOT) for found in (f"{name}.py", f"{name}/__init__.py")]
+
+
+def test_every_test_file_stands_where_its_source_stands():
+    tests = [file for file in (ROOT / "tests").rglob("test_*.py") if file.parts[len(ROOT.parts) + 1] not in WHOLE]
+    stray = [str(file.relative_to(ROOT)) for file in tests if not any(source.is_file() for source in sources_of(file))]
+    assert sorted(stray) == ["tests/test_design.py", "tests/test_repository.py"], "these two are about the whole tree"
+
+
+def does_something(file: Path) -> bool:
+    """Whether a module has a function that is more than a declaration."""
+    bodies = [node.body for node in ast.walk(parsed(file)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return any(not isinstance(line, ast.Expr | ast.Pass) for body in bodies for line in body)
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    modules = [file for file in FILES if not file.stem.startswith("__") and does_something(file)]
+    missing = [
+        str(file.relative_to(CORE))
+        for file in modules
+        if not (ROOT / "tests" / file.relative_to(CORE)).with_name(f"test_{file.name}").is_file()
+    ]
+    assert missing == []
+
+
 # Names
 
 

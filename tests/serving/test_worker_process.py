@@ -36,6 +36,9 @@ def ends() -> Any:
     ours, theirs = multiprocessing.Pipe()
     yield ours, theirs
     ours.close()
+    for thread in threading.enumerate():
+        if thread.name == "parent":  # it may be about to read: the number of its file must not be another's by then
+            thread.join(10)
     theirs.close()
 
 

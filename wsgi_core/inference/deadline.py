@@ -13,8 +13,6 @@ from contextvars import ContextVar, Token
 from functools import cache
 from typing import Any
 
-from .runtime import import_runtime
-
 # The watcher's interval in seconds. A run may end this much later than its deadline.
 TICK = 0.01
 
@@ -107,6 +105,9 @@ _watcher = _Watcher()
 
 @cache
 def _options_class() -> Any:
+    # Late: a server without models needs a deadline, and neither onnxruntime nor NumPy.
+    from .runtime import import_runtime
+
     return import_runtime().RunOptions
 
 
