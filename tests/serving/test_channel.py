@@ -236,3 +236,10 @@ def test_a_client_that_reads_nothing_keeps_nobody_waiting():
         assert len(client.file.read(1 << 20)) == 1 << 20
         assert server.connect().ask("/healthz").status == 200
         assert b"HTTP/1.0 400" in client.file.read()
+
+
+def test_a_body_that_was_asked_for_and_does_not_come_is_408():
+    with running(body_timeout=0.3, response_timeout=60) as server:
+        client = server.connect()
+        client.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        assert client.answer().status == 408

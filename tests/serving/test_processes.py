@@ -195,6 +195,15 @@ def test_an_application_that_cannot_be_loaded_is_exit_code_3_too(tmp_path: Path)
     assert done.stderr.startswith("Error: --app none: there is no module 'none'")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_a_signal_to_one_process_does_not_close_the_port(app_file: Path):
+    with served("--app", str(app_file)) as server:
+        for process in workers(server):
+            process.send_signal(signal.SIGTERM)
+        assert all(ask(server)[0] == 200 for _ in range(10))
+        assert len(workers(server)) == 2
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_without_the_parent_the_processes_end(app_file: Path):
     with served("--app", str(app_file)) as server:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -179,3 +181,24 @@ def test_the_server_line_is_the_applications_if_it_has_one():
         assert other["server"] == "wsgi_core"
         assert "via" not in other
         assert other["date"].endswith(" GMT")
+
+
+def test_head_of_an_endless_response_ends_and_closes_it():
+    closed = threading.Event()
+
+    def endless() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"more"
+        finally:
+            closed.set()
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return endless()
+
+    with running(app, threads=1) as server:
+        client = server.connect()
+        client.send(request("HEAD", "/"))
+        assert client.answer("HEAD").status == 200
+        assert closed.wait(20)

@@ -81,7 +81,8 @@ class Admission:
     @property
     def expected_wait(self) -> float:
         """The seconds that a request which comes now would have to wait for a thread."""
-        return self.waiting * self.pace.interval
+        # A request that a free thread is about to take does not wait.
+        return min(self.waiting, max(0, self.inside - self.threads)) * self.pace.interval
 
     def acquire(self, client: str) -> Permit | Refused:
         """Take a slot for a request of `client`, or say why there is none."""

@@ -261,6 +261,7 @@ class Channel:
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         except ClientDisconnected:
             self.close()
+        self.response_started = 0.0  # the response itself has not begun
 
     def _end_input(self) -> None:
         """Note that the client sends no more. It may still wait for its response."""

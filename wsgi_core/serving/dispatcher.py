@@ -256,6 +256,11 @@ class TaskDispatcher(WorkerPool):
         self.add(task)
         return None
 
+    def stalled(self) -> bool:
+        """Wake threads of both pools, as `WorkerPool.stalled` does; return whether to look again soon."""
+        monitoring = self._monitor.stalled()
+        return super().stalled() or monitoring
+
     def cancel(self, task: Queued) -> bool:
         """Release the slot of a request whose client is gone, if it still waits."""
         permit = task.permit

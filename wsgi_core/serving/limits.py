@@ -15,6 +15,8 @@ except ImportError:  # Windows has no such limits
 
 # select() on Windows takes 512 sockets; the rest is headroom, the listening sockets and the like.
 _WINDOWS_CONNECTIONS = 400
+# With a monitoring port, whose connections are watched by the same select().
+_WINDOWS_CONNECTIONS_BESIDE_MONITORING = 320
 # One for the client, one for a body that does not fit into memory.
 _FILES_A_CONNECTION = 2
 _OTHER_FILES = 100
@@ -38,7 +40,8 @@ def return_large_blocks() -> bool:
 def connection_limit(settings: Settings, platform: str) -> int:
     """Return how many connections a `platform` (`sys.platform`) allows, after asking it for enough open files."""
     if platform == "win32":
-        return min(settings.max_connections, _WINDOWS_CONNECTIONS)
+        most = _WINDOWS_CONNECTIONS if settings.monitor_port is None else _WINDOWS_CONNECTIONS_BESIDE_MONITORING
+        return min(settings.max_connections, most)
     wanted = _FILES_A_CONNECTION * with_headroom(settings.max_connections) + _OTHER_FILES
     if (files := raise_open_files(wanted)) >= wanted:
         return settings.max_connections
@@ -71,4 +74,4 @@ def _at_least(limit: int, wanted: int) -> bool:
 
 def select_limit() -> int:
     """Return how many connections may be open while the server stops: select() on Windows takes 512."""
-    return with_headroom(_WINDOWS_CONNECTIONS) if sys.platform == "win32" else sys.maxsize
+    return with_headroom(_WINDOWS_CONNECTIONS_BESIDE_MONITORING) if sys.platform == "win32" else sys.maxsize

@@ -156,10 +156,12 @@ class Listener:
         if channel.linger_until:
             if now >= channel.linger_until:
                 channel.close()
-        elif channel.unsent or channel.response_started:
+        elif channel.unsent:
             channel.check_sending(now)
         elif channel.request is not None:
             channel.check_reading(now)
+        elif channel.response_started:
+            channel.check_sending(now)
         elif channel.idle and now - channel.last_activity >= self.site.settings.idle_timeout:
             channel.close_if_silent()
 
@@ -174,8 +176,10 @@ class Listener:
         while len(self.channels) < up_to:
             try:
                 sock, address = nonblocking.accept(self._socket)
-            except (BlockingIOError, ConnectionAbortedError):
+            except BlockingIOError:
                 return
+            except ConnectionError:  # the client has gone again
+                continue
             except OSError as error:
                 logger.warning("no more connections can be accepted for now: %s", error)
                 self._paused_until = time.monotonic() + _PAUSE

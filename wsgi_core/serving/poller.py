@@ -136,8 +136,9 @@ class Poller:
             if watched is not None:
                 self._handle(number, watched, events)
             elif number == self._inner.fileno():
-                self._woken = False
+                # In this order: a wake between the two is a byte too many, and not one too few.
                 self._inner.recv(100)
+                self._woken = False
 
     def close(self) -> None:
         """Close what the poller itself has opened."""

@@ -122,6 +122,8 @@ class Processes:
     def _read_all(self) -> None:
         """Wait a moment for messages of the children, and take one of each that has sent any."""
         pipes: list[t.Any] = [child.pipe for child in self._children.values()]
+        if not pipes:
+            time.sleep(_TICK)
         for pipe in multiprocessing.connection.wait(pipes, _TICK):
             for child in [child for child in self._children.values() if child.pipe is pipe]:
                 self._read(child)
@@ -183,6 +185,9 @@ class Processes:
     def _ended(self, child: Child) -> None:
         """Take note of a child that has ended, and plan its restart unless all of them stop."""
         child.process.join(_GRACE)
+        if child.process.is_alive():  # a thread of the application keeps it
+            child.process.kill()
+            child.process.join()
         code = child.process.exitcode
         del self._children[child.number]
         for missing in self._changes.values():

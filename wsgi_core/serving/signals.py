@@ -49,6 +49,18 @@ def stop_on_signals(server: RunningServer) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def stop_on_closed_console(server: RunningServer) -> Iterator[None]:
+    """Stop ``server`` when the console window is closed (Windows), and on no signal."""
+    ended = threading.Event()
+    forget = _on_closed_console(server, ended)
+    try:
+        yield
+    finally:
+        ended.set()
+        forget()
+
+
 def _wanted() -> list[int]:
     """Return the signals to handle; a hang-up that was to be ignored (nohup) still is."""
     if _HANG_UP is None or signal.getsignal(_HANG_UP) is signal.SIG_IGN:

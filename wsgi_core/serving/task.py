@@ -206,6 +206,10 @@ class Task:
             for piece in result:
                 if piece:
                     self.write(piece)
+                elif not self.channel.connected:
+                    raise ClientDisconnected
+                if self.wrote_head and not self._has_body():
+                    break  # the rest is not sent, and might never end
             self._end()
         finally:
             if hasattr(result, "close"):

@@ -21,7 +21,7 @@ from ..shared.settings import Settings
 from .application import StartError, describe, load_application
 from .limits import freeze_gc
 from .server import Server, serve_application
-from .signals import stop_on_signals
+from .signals import stop_on_closed_console
 
 if t.TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -141,8 +141,9 @@ def serve_in_child(
     number: int, socks: list[socket.socket], settings: Settings, log: str | None, pipe: Connection
 ) -> None:
     """Serve until the parent says "stop" or is gone. The exit code is 0 if every accepted request was answered."""
-    # Until the server handles them: the parent gets the same signal and tells this process what to do.
-    for name in ("SIGINT", "SIGBREAK"):
+    # The parent tells this process what to do. A stop of this process alone would close the socket that all share to
+    # new connections.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     parent = Parent(pipe)
@@ -151,14 +152,15 @@ def serve_in_child(
         app = load_application(settings)
     except StartError as error:
         parent.tell(FAILED, str(error), error.code)
-        return
+        logging.shutdown()
+        os._exit(error.code)  # a thread that the application has started would keep the process
     models = _spread_changes(app, parent)
     server = serve_application(app, socks, settings)
     freeze_gc()
     parent.obey(server, models)
     parent.tell(READY, describe(app, settings))
     parent.serve.wait()
-    with stop_on_signals(server):
+    with stop_on_closed_console(server):
         complete = server.run()
     logging.shutdown()
     sys.stdout.flush()
