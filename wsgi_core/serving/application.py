@@ -23,7 +23,7 @@ EXIT_SETTING = 2
 EXIT_APPLICATION = 3
 
 MONITORING = HEALTH | {"/metrics"}
-"""The paths that load balancers and monitors request. They are answered even if no slot is free."""
+"""The paths that load balancers and monitors request. Requests to these paths are answered even if no slot is free."""
 
 STREAM_PATH = "/predict/stream"
 """The path whose request body the service reads in pieces, so that the body may be larger."""
@@ -44,7 +44,7 @@ class StartError(Exception):
 
 
 def load_application(settings: Settings) -> t.Any:
-    """Return the application `settings.app`, or if it is not set, the inference service on `settings.framework`.
+    """Return the application `settings.app`. If `app` is not set, return the inference service on `settings.framework`.
 
     Raises StartError.
     """

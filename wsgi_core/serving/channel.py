@@ -23,8 +23,8 @@ from .task import WATERMARK, ClientDisconnected, Task
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Seconds for which the bytes that a client sends after the last response are read and discarded. Closing at once would
-# reset the connection, and the reset can overtake the response.
+# After the last response, the bytes that the client sends are read and discarded for this many seconds. Closing at once
+# would reset the connection, and the reset can overtake the response.
 _LINGER = 2.0
 # Bytes to read in one call. The number is small because these bytes may be many tiny chunks. A body with a
 # Content-Length is read in larger pieces.
@@ -46,7 +46,7 @@ class Channel:
     Request: `task`, from the moment the request is complete until its response is complete.
     Sending: `output`, `unsent` (bytes in `output`), `permit` (slot of a response that is sent slowly). `out_lock`
     protects all three.
-    `used`: a request has come on this connection.
+    `used`: a request has arrived on this connection.
     End: `closing` (close after the response), `linger_until`, `connected`.
     """
 
@@ -236,10 +236,10 @@ class Channel:
         return self.site.admission.refuse()
 
     def _judge(self, request: Parser) -> None:
-        """Decide by the head whether to reject a request.
+        """Reject a request with a complete head if there is no slot, or if `judge_head` rejects the request.
 
         The body of a rejected request is discarded. If the client has sent `Expect: 100-continue`, the response is
-        sent before the body.
+        sent at once, before the body.
         """
         task = request.task = Task(self, request)
         rejection: Any = request.error
@@ -344,7 +344,7 @@ class Channel:
         if not self.connected:
             return
         self.listener.forget(self)
-        with self.out_lock:  # a worker thread may be sending, and the file descriptor must stay open until it has
+        with self.out_lock:  # the file descriptor must stay open while a worker thread sends
             self.connected = False
             self.output.clear()
             self.site.unsent.add(-self.unsent)

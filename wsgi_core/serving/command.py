@@ -29,7 +29,7 @@ EXIT_PORT = 2
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket that no other process can bind.
+    """Return a listening socket on a port that no other process can bind.
 
     If the port is 0, the system chooses a free port. Raises OSError if the port is not available. On Windows,
     SO_REUSEADDR as waitress sets it would let a second server take the port silently.

@@ -47,7 +47,7 @@ class LargeBodies:
         self._lock = threading.Lock()
 
     def enter(self, task: Queued) -> bool:
-        """Return whether the request may begin. If it may not, park it until `leave` returns it."""
+        """Return whether the request may begin. If not, park the request until `leave` returns the request."""
         with self._lock:
             if task in self._entered:
                 return True
@@ -106,7 +106,7 @@ class WorkerPool:
             wake.release()
 
     def stalled(self) -> bool:
-        """Wake an idle thread if a task is still queued. Return whether to check again soon. On the I/O thread."""
+        """Wake an idle thread if a task is still queued. Return whether to check again soon. Runs on the I/O thread."""
         if not (self._queue and self._idle) or self._paused():
             return False
         with self._lock:
@@ -134,8 +134,8 @@ class WorkerPool:
     def begin_stream(self) -> bool:
         """Record that the calling thread begins a stream. Return False if there are too many streams.
 
-        At the limit, a new stream displaces the stream that has been blocked longest, if for at least a second. The
-        connection of the displaced stream is closed.
+        If the limit is reached, a stream that has waited for its client for `_PATIENCE` seconds makes room: the
+        connection of the stream that has waited longest is closed.
         """
         with self._lock:
             full = self.streams >= self.threads - 1 + MAX_WAITING_STREAMS
@@ -253,7 +253,7 @@ class TaskDispatcher(WorkerPool):
         super().__init__(settings.threads, "work", unsent)
 
     def add_task(self, task: Queued) -> Refused | None:
-        """Queue a request, or return the reason why there is no slot for it. On the I/O thread."""
+        """Queue a request, or return the reason why there is no free slot. Runs on the I/O thread."""
         if task.monitoring:
             self._monitor.add(task)
             return None
@@ -273,7 +273,7 @@ class TaskDispatcher(WorkerPool):
         return True
 
     def expire(self, now: float) -> None:
-        """Answer 503 to the requests that have waited too long, oldest first. On the I/O thread."""
+        """Answer 503 to the requests that have waited too long, oldest first. Runs on the I/O thread."""
         while (task := self.pop_expired(now, self._settings.max_wait)) is not None:
             if self.cancel(task):
                 task.expire()

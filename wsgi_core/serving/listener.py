@@ -164,7 +164,7 @@ class Listener:
             channel.close_if_silent()
 
     def _watch(self) -> None:
-        """Accept connections only below the limit and its headroom, and not just after accept() has failed."""
+        """Watch for new connections, unless the limit with its headroom is reached or accept() has just failed."""
         if self.accepting:
             room = len(self.channels) < self._most and time.monotonic() >= self._paused_until
             self.poller.watch(self, READ if room else 0)
@@ -205,10 +205,11 @@ class Listener:
         """Close as many connections as are open above the limit.
 
         Up to a quarter more connections than the limit are accepted, so that a health probe can always connect.
-        Connections are closed in this order: connections that have had their last response, then idle connections, then
-        connections with an incomplete request (408) or with a response that the client does not read. In the last group
-        the client address with the most connections comes first. If too many connections are still open, the next
-        responses close their connections.
+        Connections are closed in this order: connections that have had their last response, idle connections, and
+        silent connections. A silent connection has never had a request, has an incomplete request (answered with 408),
+        or has a response that the client does not read. Silent connections of the client address with the most
+        connections are closed first. If too many connections are still open, the next responses close their
+        connections.
         """
         self._closes_pending = 0
         if len(self.channels) <= self.limit:

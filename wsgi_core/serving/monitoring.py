@@ -22,8 +22,8 @@ ROUTE = "wsgi_core.route"
 class MonitoredApplication:
     """WSGI middleware that monitors an application which is not written for this project.
 
-    It answers requests to `settings.health_path` and `settings.metrics_path` itself. All other requests go to the
-    application, and X-Request-ID and the other observation headers are added to the responses.
+    The middleware answers requests to `settings.health_path` and `settings.metrics_path` itself. All other requests go
+    to the application. X-Request-ID and the other observation headers are added to the responses.
     """
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:
@@ -38,7 +38,7 @@ class MonitoredApplication:
         begin_request(environ)
         observed = observed_request()
         assert observed is not None
-        # The response is not complete when this call returns. It ends when the server closes the body.
+        # The response is not complete when this call returns, but when the server closes the body.
         observed.streamed = True
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> Callable[[bytes], object]:

@@ -1,4 +1,4 @@
-"""The event loop: waits until sockets are ready and handles them. A socket's events are registered only on changes.
+"""The event loop waits until sockets are ready and handles them. It registers a socket's events only when they change.
 
 waitress asks every connection for its events in each iteration of its loop. So an iteration takes longer if more
 connections are open, and no connection is read meanwhile.
@@ -53,7 +53,7 @@ class _Poll:
 
 
 class _Select:
-    """select(), for Windows. It takes at most 512 sockets, and reports a reset only for sockets that wait to read."""
+    """select(), for Windows. It takes at most 512 sockets, and reports no reset of a socket with `wish` 0."""
 
     def __init__(self) -> None:
         self._read: set[int] = set()

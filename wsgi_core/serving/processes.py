@@ -2,7 +2,7 @@
 
 The parent starts the children, restarts a child that dies, forwards model changes, and stops the children. The parent
 serves no request. A connection waits in the socket's backlog until a child accepts the connection. A child that dies
-loses only the requests that it has accepted. The children are spawned, not forked, on every platform:
+loses only its own requests. The children are spawned, not forked, on every platform:
 `multiprocessing` passes the socket to each child (inherited on POSIX, duplicated on Windows).
 """
 
@@ -67,7 +67,7 @@ class Child:
 
 
 class Processes:
-    """Serves with ``settings.processes`` children on bound sockets. It has the `run`, `stop` and `abort` of a `Server`.
+    """Serves with ``settings.processes`` children on bound sockets. `run`, `stop` and `abort` work as in `Server`.
 
     The constructor returns when all children are ready. If a child cannot start, the constructor ends all children and
     raises StartError.

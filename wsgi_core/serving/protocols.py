@@ -1,4 +1,4 @@
-"""Protocols and type aliases: the interfaces between the parts of the server, and of `judge_head`."""
+"""The interfaces between the parts of the server, as protocols, and the types that applications use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ StartResponse = Callable[..., Any]
 WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 HeadJudge = Callable[[Environ], WSGIApplication | None]
-"""A function that decides by the head whether to reject a request before its body is read.
+"""A function that decides whether to reject a request. It sees only the head, before the body is read.
 
 The function is called on the I/O thread and must not block. The environ is complete except for `wsgi.input`. To reject
 the request, return the WSGI application that answers the request, such as a Werkzeug Response or HTTPException. To
@@ -47,7 +47,7 @@ class Watched(Protocol):
 
 
 class ChannelOwner(Protocol):
-    """The listener, as its connections see it."""
+    """The listener, with the parts that its connections use."""
 
     site: Site
     poller: Poller

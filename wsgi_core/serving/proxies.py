@@ -1,4 +1,4 @@
-"""The only parser of X-Forwarded-* headers: it finds the client behind a trusted proxy.
+"""The only parser of X-Forwarded-* headers, which name the client behind a trusted proxy.
 
 The limits per client and the WSGI environ use the same parsed result.
 """
@@ -34,7 +34,7 @@ class Forwarded(NamedTuple):
     scheme: str = ""
 
     def apply(self, environ: Environ) -> None:
-        """Set the client, the scheme and the host in the environ."""
+        """Copy the client, the scheme and the host into the environ, unless they are empty."""
         if self.client:
             environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = self.client
             if self.port:

@@ -1,4 +1,4 @@
-"""The call of the application for one request, and the response. It corresponds to waitress' WSGITask.
+"""The call of the application for one request, and the response. `Task` corresponds to waitress' WSGITask.
 
 A request gets here when it is complete. A worker thread calls the application. If the server answers the request
 itself, this happens on the I/O thread.
@@ -258,7 +258,7 @@ class Task:
         return b"%X\r\n%b\r\n" % (len(data), data) if self.chunked and data else data
 
     def _head(self) -> bytes:
-        """Return the encoded status line and headers. Decide about chunked encoding and keep-alive."""
+        """Return the encoded status line and headers. Set `chunked` and `close` for this response."""
         request, site = self.request, self.channel.site
         has_body = self._has_body()
         headers = self.headers
