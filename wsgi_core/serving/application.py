@@ -54,7 +54,7 @@ def load_application(settings: Settings) -> t.Any:
 
 
 def load_wsgi_application(import_path: str) -> t.Any:
-    """Import ``module``, ``module:name`` or ``module:factory(args)``; the module is a dotted name or a file.
+    """Import ``module``, ``module:name`` or ``module:factory(args)``. The module is a dotted name or a file.
 
     Without a name, the module's `app` or `application` is used, or the result of its `create_app` or `make_app`, as
     with ``flask --app``. A named function is a factory if it can be called without arguments, because a WSGI

@@ -223,7 +223,7 @@ class Channel:
         task.fail(error)
 
     def _crowded_out(self, task: Task) -> Refused | None:
-        """Refuse a request and close its connection, if too many connections are open and requests wait long.
+        """Refuse a request and close its connection, if too many connections are open and requests wait for long.
 
         While a request waits, its connection cannot be closed to make room for other connections, such as the
         connection of a health probe.

@@ -53,7 +53,7 @@ class EarlyResponses:
     def observe(self, code: int, headers: Headers, environ: Environ) -> Headers:
         """Count and log a response. Return its headers, with X-Request-ID and the CORS headers added."""
         if any(name.lower() == "x-request-id" for name, _ in headers):
-            return headers  # the application has observed it
+            return headers  # the application has already observed the response
         observation = Observation(environ)
         process_metrics().active.add(observation)
         headers = [*headers, *observation.answered(code, "")]
