@@ -1,9 +1,9 @@
-"""The server: serves any WSGI application, on waitress, with limits, admission by time and a clean stop.
+"""A server for any WSGI application, built on waitress, with limits, admission by waiting time and a graceful stop.
 
-A request meets, in this order, `listener` (its connection is accepted), `channel` and `parser` (its bytes become a
-request), `admission` and `dispatcher` (it gets a slot and a worker thread, or a response from `errors` at once), and
-`task` (the application is called). `server` runs all of it, `signals` tells it when to stop. docs/develop/server.md
-draws the life of a connection.
+A request passes the modules in this order. `listener` accepts the connection. `channel` and `parser` turn its bytes
+into a request. `admission` and `dispatcher` give the request a slot and a worker thread, or refuse it with a response
+from `errors`. `task` calls the application. `server` runs the loop, and `signals` stops the server.
+docs/develop/server.md draws the states of a connection.
 """
 
 from .server import Server as Server

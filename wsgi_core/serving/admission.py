@@ -1,6 +1,6 @@
-"""Admission: which requests get a slot, by how long they would have to wait for a worker thread.
+"""Admission control: decides which requests get a slot, by their expected wait for a worker thread.
 
-Only counting happens here. Which request waits where is the matter of `dispatcher`.
+This module only counts requests. The queues are in `dispatcher`.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from typing import Literal, NamedTuple
 
 Reason = Literal["overloaded", "client", "expired"]
 
-# Seconds that the measured pace remembers.
+# Time constant in seconds of the moving average in `Pace`.
 _MEMORY = 1.0
 
 
 @dataclass(eq=False, slots=True)
 class Permit:
-    """The slot of one request. Its owner releases it once: see docs/develop/server.md."""
+    """The slot of one request. Its owner releases the slot exactly once: see docs/develop/server.md."""
 
     client: str
     state: Literal["waiting", "running", "released"] = "waiting"
 
 
 class Refused(NamedTuple):
-    """Why a request got no slot, and after how many seconds it might get one."""
+    """The reason why a request got no slot, and the number of seconds after which the client may retry."""
 
     reason: Reason
     retry_after: int
 
 
 class Pace:
-    """How fast responses leave while requests wait: `interval`, the mean seconds from one to the next; 0 if unknown.
+    """The pace of responses under load. `interval` is the mean number of seconds between responses, or 0 if unknown.
 
-    Older intervals count less, by their age. Time in which no request waited is not counted.
+    The mean is a moving average: older intervals count less. Time during which no request waits is not counted.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Pace:
         self._last = self._seconds = self._responses = 0.0
 
     def left(self, now: float, waiting: int) -> None:
-        """Note that a response has left at `now`, while `waiting` requests wait for a thread."""
+        """Record that a response was completed at `now`, while `waiting` requests wait for a thread."""
         if self._last:
             passed = now - self._last
             kept = math.exp(-passed / _MEMORY)
@@ -55,10 +55,10 @@ class Pace:
 
 @dataclass(slots=True)
 class Admission:
-    """Slots for requests. A request is refused if those before it need longer than `max_wait` seconds.
+    """The slots for requests. A request is refused if its expected wait is longer than `max_wait` seconds.
 
-    `max_waiting` bounds the number of requests that wait, `per_client` the requests of one address (0: no limit);
-    `retry_after` is the least that a refused client is told to wait. `refused` counts refusals since the start.
+    `max_waiting` limits the number of waiting requests. `per_client` limits the requests of one client address (0 means
+    no limit). `retry_after` is the smallest Retry-After in seconds. `refused` counts refusals since the start.
     """
 
     max_waiting: int
@@ -75,17 +75,17 @@ class Admission:
 
     @property
     def inside(self) -> int:
-        """The requests that have a slot."""
+        """The number of requests that have a slot."""
         return self.waiting + self.running
 
     @property
     def expected_wait(self) -> float:
-        """The seconds that a request which comes now would have to wait for a thread."""
+        """The expected wait for a worker thread, in seconds, of a request that arrives now."""
         # A request that a free thread is about to take does not wait.
         return min(self.waiting, max(0, self.inside - self.threads)) * self.pace.interval
 
     def acquire(self, client: str) -> Permit | Refused:
-        """Take a slot for a request of `client`, or say why there is none."""
+        """Return a slot for a request of `client`, or the reason why the request is refused."""
         with self._lock:
             if refused := self._refusal(client):
                 return refused
@@ -95,12 +95,15 @@ class Admission:
         return Permit(client)
 
     def check(self, client: str) -> Refused | None:
-        """Say why `client` would get no slot now, which counts as a refusal. No slot is taken."""
+        """Return the reason why `client` cannot get a slot now, or None if a slot is available.
+
+        A returned reason is counted as a refusal. The check does not take a slot.
+        """
         with self._lock:
             return self._refusal(client)
 
     def begin(self, permit: Permit) -> bool:
-        """Pass a slot to a worker thread; False if the request was cancelled while it waited."""
+        """Mark a waiting request as running. Return False if the request was cancelled while it waited."""
         with self._lock:
             if permit.state != "waiting":
                 return False
@@ -110,7 +113,7 @@ class Admission:
         return True
 
     def cancel(self, permit: Permit) -> bool:
-        """Release the slot of a request that still waits; False if a worker thread has it already."""
+        """Release the slot of a waiting request. Return False if a worker thread has already begun the request."""
         with self._lock:
             if permit.state != "waiting":
                 return False
@@ -119,9 +122,9 @@ class Admission:
         return True
 
     def release(self, permit: Permit, now: float) -> None:
-        """Release the slot of a request whose response left at `now` (time.monotonic()).
+        """Release the slot of a request whose response was completed at `now` (time.monotonic()).
 
-        Raises RuntimeError if the slot is not held: its owner must know.
+        Raises RuntimeError if the slot is not held, because a second release is a bug in the caller.
         """
         with self._lock:
             if permit.state != "running":
@@ -131,13 +134,13 @@ class Admission:
             self.pace.left(now, self.waiting)
 
     def refuse(self) -> Refused:
-        """Count a request that gets no slot for another reason, and say when to try again."""
+        """Count a refusal that the caller has decided. Return the refusal with the time after which to retry."""
         with self._lock:
             self.refused["overloaded"] += 1
         return Refused("overloaded", self._seconds_to_wait())
 
     def expire(self) -> Refused:
-        """Count a request that has waited too long, and say when to try again."""
+        """Count a request that has waited too long. Return the refusal with the time after which to retry."""
         with self._lock:
             self.refused["expired"] += 1
         return Refused("expired", self._seconds_to_wait())
@@ -161,5 +164,5 @@ class Admission:
         return Refused(reason, self._seconds_to_wait() if reason == "overloaded" else self.retry_after)
 
     def _seconds_to_wait(self) -> int:
-        """Return how long the queue of now needs, in whole seconds."""
+        """Return the expected wait in whole seconds, at least `retry_after`."""
         return max(self.retry_after, math.ceil(self.expected_wait))

@@ -1,4 +1,4 @@
-"""Find the application to serve: the inference service, or any WSGI application that `--app` names."""
+"""Loads the application to serve: the inference service, or the WSGI application that `--app` names."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ EXIT_SETTINGS = 2
 EXIT_APPLICATION = 3
 
 MONITORING = HEALTH | {"/metrics"}
-"""What load balancers and monitors ask of the service, and get also while it has no slot for anything else."""
+"""The paths that load balancers and monitors request. Requests to these paths are answered even if no slot is free."""
 
 STREAM_PATH = "/predict/stream"
-"""The path whose body the service reads in pieces, so that it may be larger than others."""
+"""The path whose request body the service reads in pieces, so that the body may be larger."""
 
 _NAMES = ("app", "application")
 _FACTORIES = ("create_app", "make_app")
 
 
 class StartError(Exception):
-    """The server cannot start. The text is one line: what is wrong, and what to do. `code` is the exit code."""
+    """Raised if the server cannot start. The message is one line: what is wrong and what to do. `code`: exit code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class StartError(Exception):
 
 
 def load_application(settings: Settings) -> t.Any:
-    """Return the application that the settings name: `app`, or else the service on their framework.
+    """Return the application `settings.app`. If `app` is not set, return the inference service on `settings.framework`.
 
     Raises StartError.
     """
@@ -64,13 +64,13 @@ def _refuse_settings_of_the_service(settings: Settings) -> None:
 
 
 def load_wsgi_application(import_path: str) -> t.Any:
-    """Import ``module``, ``module:name`` or ``module:factory(args)``; the module is a dotted name or a file.
+    """Import ``module``, ``module:name`` or ``module:factory(args)``. The module is a dotted name or a file.
 
-    Without a name, the module's `app` or `application` is taken, or what its `create_app` or `make_app` returns, as
-    ``flask --app`` does. A named function is a factory if it can be called without arguments, since an application
-    needs the two of PEP 3333. Raises StartError.
+    Without a name, the module's `app` or `application` is used, or the result of its `create_app` or `make_app`, as
+    with ``flask --app``. A named function is a factory if it can be called without arguments, because a WSGI
+    application takes two arguments (PEP 3333). Raises StartError.
     """
-    # The colon before the name, not that of a Windows drive.
+    # Split at the colon before the name, not at the colon of a Windows drive.
     path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
     try:
         module = _import(prepare_import(path))
@@ -125,7 +125,7 @@ def _usual(module: ModuleType) -> t.Any:
 
 
 def _is_factory(found: t.Any) -> bool:
-    """Return whether a function can be called without arguments."""
+    """Return whether `found` is a function that can be called without arguments."""
     if not inspect.isfunction(found):
         return False
     try:
@@ -152,7 +152,7 @@ def _load_service(settings: Settings) -> t.Any:
 
 
 def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:
-    """Return what the server is told of an application: see docs/develop/server.md."""
+    """Return the keyword arguments of `Server` for an application: see docs/develop/server.md."""
     if settings.app:
         return {"monitoring": {path for path in (settings.health_path, settings.metrics_path) if path}}
     return {
@@ -163,7 +163,7 @@ def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:
 
 
 def describe(app: t.Any, settings: Settings) -> str:
-    """Return what the start says of an application: its import path, or the framework and the models."""
+    """Return the application's description for the start message: its import path, or the framework and the models."""
     if settings.app:
         return f"application {settings.app}"
     models = app.extensions["models"]

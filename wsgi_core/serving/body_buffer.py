@@ -1,4 +1,4 @@
-"""Where a request's body is kept until the request is complete: in memory if it is small, else in a temporary file."""
+"""Buffers for request bodies. A small body is stored in memory, and a large body in a temporary file."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from io import BytesIO
 from typing import Any
 
 SMALL = 1 << 20
-"""Bytes up to which a body may be kept in memory."""
+"""The largest size in bytes of a body that may be stored in memory."""
 
 MEMORY = 16 << 20
-"""Bytes of all bodies that are kept in memory."""
+"""The limit in bytes for all bodies in memory together."""
 
 
 class NoSpace(OSError):
-    """All bodies together have as many bytes on disk as they may have."""
+    """Raised when the bodies on disk would exceed their common limit."""
 
 
 class ByteBudget:
-    """Bytes that several owners hold together, at most `limit`. Any thread may call it."""
+    """A count of bytes that several owners share, with a `limit`. Thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -27,7 +27,7 @@ class ByteBudget:
         self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Take `size` bytes if they are free; return whether they were."""
+        """Reserve `size` bytes if the limit allows. Return whether the bytes were reserved."""
         with self._lock:
             if self.used + size > self.limit:
                 return False
@@ -35,18 +35,18 @@ class ByteBudget:
         return True
 
     def add(self, size: int) -> None:
-        """Count `size` bytes more (or fewer, if negative), whether or not they are free."""
+        """Add `size` bytes to the count, or subtract them if negative. The limit is not checked."""
         with self._lock:
             self.used += size
 
     @property
     def exceeded(self) -> bool:
-        """Whether more is held than `limit`."""
+        """Whether the count is above `limit`."""
         return self.used > self.limit
 
 
 class BodyBudget:
-    """What all bodies hold: `memory` and `disk`."""
+    """The limits for all bodies together, in `memory` and on `disk`."""
 
     def __init__(self, disk: int, memory: int) -> None:
         self.memory = ByteBudget(memory)
@@ -54,9 +54,9 @@ class BodyBudget:
 
 
 class SpooledBody:
-    """One body of `expected` bytes, or of unknown length (0): the buffer that waitress' receivers fill.
+    """The buffer for one body, which waitress' receivers fill. `expected` is its length, or 0 if it is unknown.
 
-    The file is made with the first byte that does not fit into memory.
+    The body moves to a temporary file when it no longer fits into memory.
     """
 
     def __init__(self, budget: BodyBudget, expected: int = 0) -> None:
@@ -68,7 +68,7 @@ class SpooledBody:
         self._size = 0
 
     def append(self, data: bytes) -> None:
-        """Keep `data`. Raises NoSpace, or OSError if the disk is full."""
+        """Append `data`. Raises NoSpace if the limit on disk is reached, and OSError if the disk is full."""
         if self._in_memory and not (self._size + len(data) <= self._memory and self._held.take(len(data))):
             self._move_to_disk()
         if not self._in_memory and not self._disk.take(len(data)):
@@ -77,7 +77,7 @@ class SpooledBody:
         self._file.write(data)
 
     def getfile(self) -> Any:
-        """Return a file to read the body from."""
+        """Return a file object to read the body from, at its start."""
         self._file.seek(0)
         return self._file
 
@@ -100,7 +100,7 @@ class SpooledBody:
 
 
 class DiscardBuffer:
-    """A buffer that keeps nothing and counts: for the body of a request that is refused."""
+    """A buffer that only counts bytes, for the body of a request that is refused."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -114,7 +114,7 @@ class DiscardBuffer:
         return BytesIO()
 
     def close(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing, because no data is stored."""
 
     def __len__(self) -> int:
         return self._size

@@ -1,6 +1,6 @@
-"""One connection: its bytes in, its bytes out, and its end. docs/develop/server.md draws its states.
+"""One connection: reading requests, sending responses, and closing. docs/develop/server.md draws the states.
 
-All methods are called on the I/O thread, except for those of the section "a worker thread".
+All methods are called on the I/O thread, except for the methods in the section "A worker thread".
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ from .task import WATERMARK, ClientDisconnected, Task
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Seconds in which what a client still sends after the last response is read and discarded. Closing at once would reset
-# the connection, and the reset can overtake the response.
+# After the last response, the bytes that the client sends are read and discarded for this many seconds. Closing at once
+# would reset the connection, and the reset can overtake the response.
 _LINGER = 2.0
-# Bytes to read at once: few where each of them may be a chunk of its own, as many as come of a plain body.
+# Bytes to read in one call. The number is small because these bytes may be many tiny chunks. A body with a
+# Content-Length is read in larger pieces.
 _PIECE = 8 << 10
 _READS_IN_A_TURN = 16
 _SEND_AT_ONCE = 256 << 10
-# A stream that waits for its client goes on when no more than this is unsent.
+# A stream that waits for its client continues when at most this many bytes are unsent.
 _LOW_WATERMARK = WATERMARK // 4
-# Seconds that the oldest request has waited when those on connections above the limit are refused.
+# If the oldest request has waited for this many seconds, requests are refused while too many connections are open.
 _LONG_WAIT = 0.1
 
 State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering"]
@@ -41,11 +42,12 @@ State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked",
 class Channel:
     """An accepted connection.
 
-    Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (until it is complete).
-    Request: `task`, from the moment the request is complete until its response is.
-    Sending: `output`, `unsent` (its bytes), `permit` (of a response that is sent slowly), both under `out_lock`.
-    `used`: it has had a request.
-    End: `closing` (after the response), `linger_until`, `connected`.
+    Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (the request until it is complete).
+    Request: `task`, from the moment the request is complete until its response is complete.
+    Sending: `output`, `unsent` (bytes in `output`), `permit` (slot of a response that is sent slowly). `out_lock`
+    protects all three.
+    `used`: a request has arrived on this connection.
+    End: `closing` (close after the response), `linger_until`, `connected`.
     """
 
     __slots__ = (
@@ -80,17 +82,17 @@ class Channel:
         self.used = False
 
     def fileno(self) -> int:
-        """Return the file descriptor, also after `close`."""
+        """Return the file descriptor. It stays the same after `close`."""
         return self._number
 
     @property
     def idle(self) -> bool:
-        """Whether the connection has neither a request nor anything to send."""
+        """Whether the connection has no request, no unparsed input and no unsent output, and is not closing."""
         return not (self.task or self.request or self.unsent or self.input or self.closing)
 
     @property
     def state(self) -> State:
-        """The state, as the metrics count it. Any thread may ask; the answer may be of a moment ago."""
+        """The state that the metrics count. Any thread may read it, but the value may be slightly out of date."""
         if self.linger_until:
             return "lingering"
         task = self.task
@@ -108,7 +110,7 @@ class Channel:
     # Reading.
 
     def handle_read(self) -> None:
-        """Read what has come, and parse it. What comes after the last response is discarded."""
+        """Read and parse the available bytes. Bytes that arrive after the last response are discarded."""
         for _ in range(_READS_IN_A_TURN):
             rest = self.request.plain_rest if self.request is not None else 0
             size = min(MOST_AT_ONCE, max(_PIECE, rest))
@@ -132,14 +134,14 @@ class Channel:
         self.watch()
 
     def handle_hangup(self) -> None:
-        """Close a connection that was reset. Half-closed is not gone: some systems report that here too."""
+        """Close a connection that was reset. Some systems also report a half-closed connection here, which is kept."""
         if self.linger_until or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.close()
         elif not self.wish & READ:
             self.listener.poller.forget(self)
 
     def process(self) -> None:
-        """Parse what has come, until a request is passed on or nothing is left."""
+        """Parse the input until a request is complete and passed on, or until no input is left."""
         while self.task is None and not self.unsent and self.connected and not self.closing:
             if self.input:
                 self._parse()
@@ -151,7 +153,7 @@ class Channel:
             self._linger()
 
     def reject(self, error: ErrorResponse) -> None:
-        """Answer a request that is not complete yet, and probably never will be."""
+        """Answer an incomplete request with an error, and close the connection after the response."""
         request, self.request = self.request, None
         if request is not None and self.task is None:
             request.error, request.expect_continue = error, False
@@ -161,25 +163,25 @@ class Channel:
             self.watch()
 
     def close_if_silent(self) -> None:
-        """Close a connection unless something has come that has not been read yet."""
+        """Close the connection, unless the operating system has received bytes that are not read yet."""
         if not self.has_unread():
             self.close()
 
     def has_unread(self) -> bool:
-        """Return whether something has come that has not been read yet: under load that can take a while."""
+        """Return whether the operating system has received bytes that are not read yet, as happens under load."""
         try:
             return bool(self.socket.recv(1, socket.MSG_PEEK))
-        except OSError:  # nothing has come
+        except OSError:  # no bytes are available
             return False
 
     def resume(self) -> None:
-        """Go on after a worker thread has passed the connection back, or has left something to send."""
+        """Continue after a worker thread has passed the connection back, or has left bytes to send."""
         if self.connected:
             self.process()
             self.watch()
 
     def watch(self) -> None:
-        """Tell the poller what the connection waits for."""
+        """Tell the poller which events the connection waits for."""
         if not self.connected:
             return
         wish = WRITE if self.unsent else 0
@@ -206,7 +208,7 @@ class Channel:
             self._judge(request)
 
     def _begin(self, request: Parser) -> None:
-        """Pass a complete request on, or answer it here if it is refused."""
+        """Pass a request to the dispatcher, or answer with an error if the request is rejected or refused."""
         self.used = True
         task = self.task = request.task or Task(self, request)
         task.complete()
@@ -221,9 +223,10 @@ class Channel:
         task.fail(error)
 
     def _crowded_out(self, task: Task) -> Refused | None:
-        """Refuse a request and close its connection, if too many connections are open and requests wait long.
+        """Refuse a request and close its connection, if too many connections are open and requests wait for long.
 
-        A connection whose request waits cannot be closed to accept another one, such as that of a health probe.
+        While a request waits, its connection cannot be closed to make room for other connections, such as the
+        connection of a health probe.
         """
         if task.monitoring or not self.listener.crowded():
             return None
@@ -233,10 +236,14 @@ class Channel:
         return self.site.admission.refuse()
 
     def _judge(self, request: Parser) -> None:
-        """Reject a request by its head; without a body to keep, or before a client with `Expect` has sent it."""
+        """Reject a request with a complete head if there is no slot, or if `judge_head` rejects the request.
+
+        The body of a rejected request is discarded. If the client has sent `Expect: 100-continue`, the response is
+        sent at once, before the body.
+        """
         task = request.task = Task(self, request)
         rejection: Any = request.error
-        # PERF: under overload most requests end here, and the judge costs more than the count.
+        # PERF: under overload most requests are refused here, and `judge_head` costs more than the admission check.
         if rejection is None and not task.monitoring:
             refused = self._crowded_out(task) or self.site.admission.check(task.client)
             rejection = refusal(refused) if refused else None
@@ -264,7 +271,7 @@ class Channel:
         self.response_started = 0.0  # the response itself has not begun
 
     def _end_input(self) -> None:
-        """Note that the client sends no more. It may still wait for its response."""
+        """Record that the client has closed its sending side. The client may still wait for a response."""
         self.input_ended = True
         if self.linger_until:
             self.close()
@@ -282,9 +289,9 @@ class Channel:
     # Sending.
 
     def handle_write(self) -> None:
-        """Send what is unsent, as much as the client takes."""
+        """Send as much of the output as the socket accepts."""
         if not self.out_lock.acquire(blocking=False):
-            return  # a worker thread is adding something; the poller asks again
+            return  # a worker thread holds the lock to send; the poller reports the socket again
         broken = False
         try:
             while self.output and self._send_first():
@@ -311,7 +318,7 @@ class Channel:
         self.watch()
 
     def check_reading(self, now: float) -> None:
-        """Answer 408 if the request comes too slowly."""
+        """Answer 408 if the request arrives too slowly."""
         request, settings = self.request, self.site.settings
         if request is None or self.task is not None:
             return
@@ -323,7 +330,7 @@ class Channel:
             self.reject(too_slow("the body took too long"))
 
     def check_sending(self, now: float) -> None:
-        """Close the connection if the client takes its response too slowly."""
+        """Close the connection if the client reads its response too slowly."""
         settings = self.site.settings
         blocked = now - self.sending_since if self.sending_since else 0.0
         if (
@@ -334,11 +341,11 @@ class Channel:
             self.close()
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection. A second call does nothing."""
         if not self.connected:
             return
         self.listener.forget(self)
-        with self.out_lock:  # a worker thread may be sending: the file descriptor must stay until then
+        with self.out_lock:  # the file descriptor must stay open while a worker thread sends
             self.connected = False
             self.output.clear()
             self.site.unsent.add(-self.unsent)
@@ -354,7 +361,10 @@ class Channel:
             self.task.request.close()
 
     def _send_first(self) -> int:
-        """Send of the first piece of the output. The lock is held. Raises OSError."""
+        """Send as much of the first output buffer as the socket accepts. Return the number of bytes sent.
+
+        The caller must hold `out_lock`. Raises OSError.
+        """
         piece = self.output[0]
         sent = self.socket.send(piece[:_SEND_AT_ONCE])
         self.unsent -= sent
@@ -374,7 +384,7 @@ class Channel:
             self.site.admission.release(permit, time.monotonic())
 
     def _linger(self) -> None:
-        """Close the sending side, and hear the client out."""
+        """Close the sending side. Then read and discard the client's bytes for a short time."""
         self.input = b""
         if self.input_ended:
             self.close()
@@ -384,7 +394,7 @@ class Channel:
     # A worker thread.
 
     def send(self, data: bytes) -> None:
-        """Send `data`; what the client does not take now is sent by the I/O thread. Raises ClientDisconnected."""
+        """Send `data`. The I/O thread sends the bytes that the socket does not accept. Raises ClientDisconnected."""
         with self.out_lock:
             if not self.connected:
                 raise ClientDisconnected
@@ -411,7 +421,7 @@ class Channel:
             self.listener.poller.call(self.resume)
 
     def keep_permit(self, permit: Permit) -> bool:
-        """Take over the slot of a response of which much is unsent; False if it is not."""
+        """Take over the slot until most of a large response is sent. Return False if the slot can be released now."""
         with self.out_lock:
             if not self.connected or self.unsent <= WATERMARK:
                 return False
@@ -419,7 +429,7 @@ class Channel:
         return True
 
     def wait_drained(self) -> None:
-        """Wait until the client has taken most of what is unsent, or is gone."""
+        """Wait until the client has read most of the unsent bytes, or has disconnected."""
         drained = self._drained = threading.Event()
         self.blocked_since = time.monotonic()
         if self.connected and self.unsent > _LOW_WATERMARK:
@@ -428,15 +438,15 @@ class Channel:
         self._drained = None
 
     def abort(self) -> None:
-        """Have the I/O thread close the connection."""
+        """Make the I/O thread close the connection. Thread-safe."""
         self.listener.poller.call(self.close)
 
     def is_disconnected(self) -> bool:
-        """Return whether the client is gone; for the application (waitress.client_disconnected)."""
+        """Return whether the client has disconnected. Applications call it as `waitress.client_disconnected`."""
         return not self.connected
 
     def finish(self, task: Task) -> None:
-        """Pass the connection back to the I/O thread: the response of `task` is complete."""
+        """Pass the connection back to the I/O thread, because the response of `task` is complete."""
         if task.close:
             self.closing = True
         self.last_activity = time.monotonic()
@@ -449,7 +459,11 @@ class Channel:
             self._close_sending_side()
 
     def _close_sending_side(self) -> None:
-        """Begin to linger. PERF: a call to the I/O thread would wake it for each connection that is not kept."""
+        """Close the sending side and begin to linger.
+
+        PERF: this happens on the calling thread. Otherwise the I/O thread would be woken for each connection that is
+        not kept open.
+        """
         with self.out_lock:
             if not self.connected:
                 return

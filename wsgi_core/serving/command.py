@@ -1,4 +1,4 @@
-"""Serving with waitress: one command, one clear line for each thing that can go wrong at the start."""
+"""The `serve` command. If the server cannot start, the command prints one line that says why."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ EXIT_PORT = 2
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket of this process alone; port 0: any free one. Raises OSError if it can't be had.
+    """Return a listening socket on a port that no other process can bind.
 
-    On Windows waitress's own SO_REUSEADDR would let a second server take the port silently.
+    If the port is 0, the system chooses a free port. Raises OSError if the port is not available. On Windows,
+    SO_REUSEADDR as waitress sets it would let a second server take the port silently.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -49,16 +50,16 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def make_server(settings: Settings, log: str | None = None) -> RunningServer:
-    """Return a server that listens already and serves when it is run; `stop` ends it, from any thread.
+    """Return a server that already listens. `run` serves until `stop` is called from any thread.
 
-    With several processes and a `log` each process writes a file of its own, with its number in the name, and hands
-    warnings to this process. Without a `log` all write to stderr. Raises StartError.
+    If there are several processes and a `log`, each process writes its own log file with its number in the name, and
+    sends warnings to this process. Without a `log`, all processes write to stderr. Raises StartError.
     """
     return _make_server(settings, log)[0]
 
 
 def _make_server(settings: Settings, log: str | None = None) -> tuple[RunningServer, str]:
-    """Return a server, and what the start says of its application."""
+    """Return a server and the description of its application for the start message."""
     socks = [_bind_or_refuse(settings.host, settings.port, "--port")]
     try:
         if settings.monitor_port is not None:
@@ -79,7 +80,7 @@ def _make_server(settings: Settings, log: str | None = None) -> tuple[RunningSer
 def _bind_or_refuse(host: str, port: int, option: str) -> socket.socket:
     try:
         return bind(host, port)
-    except (OSError, UnicodeError) as e:  # UnicodeError: a name that cannot be one, such as "a..b"
+    except (OSError, UnicodeError) as e:  # UnicodeError: the host name is not valid, such as "a..b"
         reason = getattr(e, "strerror", None) or e
         message = f"cannot listen on {host}:{port}: {reason}. Choose another {option} or --host."
         raise StartError(message, EXIT_PORT) from e
@@ -113,7 +114,7 @@ def serve_command(ctx: click.Context, /, config: Path | None, **options: object)
             click.echo(f"  settings from {loaded.file.absolute()}")
         complete = server.run()
     if not complete:
-        # A thread may still be inside the runtime, from which the interpreter's orderly end could not take it.
+        # A worker thread may still be inside the model runtime, and the interpreter's normal exit cannot interrupt it.
         logging.shutdown()
         sys.stdout.flush()
         os._exit(EXIT_UNANSWERED)

@@ -1,7 +1,7 @@
-"""The task dispatcher: worker threads, the queue in front of them, and two threads of their own for monitoring.
+"""The task dispatcher: worker threads, their queue, and two more threads for monitoring requests.
 
-waitress has one unbounded queue in front of its threads. Here a request that gets no slot is refused at once, on the
-I/O thread, and health never waits behind a model run.
+waitress has one unbounded queue in front of its threads. Here the I/O thread refuses a request at once if there is no
+slot for the request. Health checks never wait behind a model run.
 """
 
 from __future__ import annotations
@@ -21,21 +21,22 @@ logger = logging.getLogger("wsgi_core.serving")
 _MONITOR_THREADS = 2
 
 LARGE = 512 << 10
-"""Bytes from which on a body is a large one. As numbers and objects it takes many times its own memory."""
+"""Size in bytes from which a body counts as large. As Python objects, the body takes many times this memory."""
 
 MAX_WAITING_STREAMS = 64
-"""Streams that may wait for their clients, beyond all worker threads but one."""
-# Seconds that a stream may wait before another one may take its place.
+"""The pool runs at most this many streams in addition to `threads` - 1."""
+# Seconds that a stream may wait for its client before a new stream may displace it.
 _PATIENCE = 1.0
 
-# Seconds after which a running request is not expected to end soon, so that another thread is woken.
+# If the newest task has run for this many seconds, it is not expected to end soon, and another thread is woken.
 _SOON = 0.001
 
 
 class LargeBodies:
-    """Limits the large bodies that are worked on to `limit` bytes together; one is always allowed.
+    """Limits the total size of the large bodies that are processed at the same time to `limit` bytes.
 
-    Further requests are parked in the order in which they came: they keep their slot, and occupy no worker thread.
+    One large body is always allowed. Further requests are parked in the order of arrival. A parked request keeps its
+    slot, but does not occupy a worker thread.
     """
 
     def __init__(self, limit: int) -> None:
@@ -46,7 +47,7 @@ class LargeBodies:
         self._lock = threading.Lock()
 
     def enter(self, task: Queued) -> bool:
-        """Return whether the request may begin. If not, it is parked, and `leave` returns it when it may."""
+        """Return whether the request may begin. If not, park the request until `leave` returns the request."""
         with self._lock:
             if task in self._entered:
                 return True
@@ -57,7 +58,7 @@ class LargeBodies:
         return True
 
     def leave(self, task: Queued) -> list[Queued]:
-        """Note that a request is done; return those that may begin now. Each of them has entered already."""
+        """Record that a request is done. Return the parked requests that `enter` accepts from now on."""
         following: list[Queued] = []
         with self._lock:
             self._used -= task.body_size
@@ -73,10 +74,10 @@ class LargeBodies:
 
 
 class WorkerPool:
-    """Threads that take tasks from one queue, and its arithmetic of streams: see docs/develop/server.md.
+    """Threads that take tasks from one queue. More threads are started for streams: see docs/develop/server.md.
 
-    `live` threads exist; `streams` of them send a response in pieces, and `blocked` of these wait for their clients.
-    While more is unsent than `unsent` allows, no task is begun.
+    `live` is the number of threads, and `streams` the number of threads that send a response in pieces. `blocked` has
+    the clients that streams wait for. No task begins while the unsent bytes exceed the budget `unsent`.
     """
 
     def __init__(self, threads: int, name: str, unsent: ByteBudget | None = None) -> None:
@@ -97,7 +98,7 @@ class WorkerPool:
             self._start()
 
     def add(self, task: Queued, first: bool = False) -> None:
-        """Put a task into the queue. A thread is woken only if none of those that run can take it soon."""
+        """Put a task into the queue. Wake an idle thread, unless a running thread is expected to take the task soon."""
         with self._lock:
             (self._queue.appendleft if first else self._queue.append)(task)
             wake = self._next_idle(time.monotonic())
@@ -105,7 +106,7 @@ class WorkerPool:
             wake.release()
 
     def stalled(self) -> bool:
-        """Wake a thread if a task still waits for one that runs; whether to look again soon. On the I/O thread."""
+        """Wake an idle thread if a task is still queued. Return whether to check again soon. Runs on the I/O thread."""
         if not (self._queue and self._idle) or self._paused():
             return False
         with self._lock:
@@ -115,23 +116,27 @@ class WorkerPool:
         return bool(self._queue and self._idle)
 
     def _paused(self) -> bool:
-        """Return whether too much is unsent for another response to be made."""
+        """Return whether so many bytes are unsent that no further task may begin."""
         return self._unsent is not None and self._unsent.exceeded
 
     def oldest_wait(self, now: float) -> float:
-        """Return the seconds that the first task of the queue has waited."""
+        """Return how many seconds the first task in the queue has waited, or 0 if the queue is empty."""
         with self._lock:
             return now - self._queue[0].received_at if self._queue else 0.0
 
     def pop_expired(self, now: float, limit: float) -> Queued | None:
-        """Return the first task of the queue, removed, if it has waited longer than it may."""
+        """Remove and return the first task in the queue if it has waited too long. Otherwise return None."""
         with self._lock:
             if self._queue and now - self._queue[0].received_at > self._queue[0].may_wait(limit):
                 return self._queue.popleft()
         return None
 
     def begin_stream(self) -> bool:
-        """Note that the calling thread sends in pieces from now on; False if there are too many such threads."""
+        """Record that the calling thread begins a stream. Return False if there are too many streams.
+
+        If the limit is reached, a stream that has waited for its client for `_PATIENCE` seconds makes room: the
+        connection of the stream that has waited longest is closed.
+        """
         with self._lock:
             full = self.streams >= self.threads - 1 + MAX_WAITING_STREAMS
             longest = min(self.blocked.items(), key=lambda one: one[1], default=None) if full else None
@@ -146,12 +151,12 @@ class WorkerPool:
         return True
 
     def end_stream(self) -> None:
-        """Note that the stream of the calling thread has ended."""
+        """Record that the calling thread's stream has ended."""
         with self._lock:
             self.streams -= 1
 
     def wait_for_client(self, client: Client) -> None:
-        """Wait until `client` has read most of what is unsent. Another thread takes the place of this one."""
+        """Wait until `client` has read most of the unsent bytes. Another thread runs tasks meanwhile."""
         with self._lock:
             self.blocked[client] = time.monotonic()
         self._fill()
@@ -162,7 +167,7 @@ class WorkerPool:
                 self.blocked.pop(client, None)
 
     def shutdown(self, until: float) -> bool:
-        """End the threads, each after its current task; return whether all had ended at `until`."""
+        """End the threads when the queue is empty. Return whether all threads have ended by `until`."""
         with self._lock:
             self._stopping = True
             idle, self._idle = self._idle, []
@@ -174,7 +179,7 @@ class WorkerPool:
         return not any(thread.is_alive() for thread in threads)
 
     def _next_idle(self, now: float) -> threading.Lock | None:
-        """Return the lock of the thread to wake, if any. The thread that worked last is the first."""
+        """Return the lock of the thread to wake, or None. The thread that became idle last is woken first."""
         if not self._idle or self._woken or self._paused():
             return None
         if len(self._idle) < self.live and now - self._began < _SOON:
@@ -183,7 +188,10 @@ class WorkerPool:
         return self._idle.pop()
 
     def _wanted(self) -> int:
-        """Return how many threads there should be: enough that all but one of the pool may be streams."""
+        """Return how many threads are needed.
+
+        At least `threads` threads must not be blocked, and at least one of them must not run a stream.
+        """
         blocked = len(self.blocked)
         return self.threads + blocked + max(0, self.streams - blocked - (self.threads - 1))
 
@@ -194,7 +202,7 @@ class WorkerPool:
             self._start()
 
     def _start(self) -> None:
-        # A daemon: a thread that never ends must not keep the process alive beyond the stop's limit.
+        # A daemon thread, because a thread that never ends must not keep the process alive after `stop_timeout`.
         thread = threading.Thread(target=self._work, name=f"{self.name}-{self.live}", daemon=True)
         with self._lock:
             self.live += 1
@@ -235,7 +243,7 @@ class WorkerPool:
 
 
 class TaskDispatcher(WorkerPool):
-    """Admits requests and has them answered by worker threads; monitoring by threads of its own."""
+    """Admits requests and passes them to worker threads. Separate threads answer monitoring requests."""
 
     def __init__(self, settings: Settings, admission: Admission, unsent: ByteBudget) -> None:
         self._settings = settings
@@ -245,7 +253,7 @@ class TaskDispatcher(WorkerPool):
         super().__init__(settings.threads, "work", unsent)
 
     def add_task(self, task: Queued) -> Refused | None:
-        """Queue a request, or say why it gets no slot. On the I/O thread."""
+        """Queue a request, or return the reason why there is no free slot. Runs on the I/O thread."""
         if task.monitoring:
             self._monitor.add(task)
             return None
@@ -262,7 +270,7 @@ class TaskDispatcher(WorkerPool):
         return super().stalled() or monitoring
 
     def cancel(self, task: Queued) -> bool:
-        """Release the slot of a request whose client is gone, if it still waits."""
+        """Release the slot of a request that still waits for a thread. Return whether the slot was released."""
         permit = task.permit
         if permit is None or not self.admission.cancel(permit):
             return False
@@ -270,19 +278,19 @@ class TaskDispatcher(WorkerPool):
         return True
 
     def expire(self, now: float) -> None:
-        """Answer the requests that have waited too long, the oldest first. On the I/O thread."""
+        """Answer 503 to the requests that have waited too long, oldest first. Runs on the I/O thread."""
         while (task := self.pop_expired(now, self._settings.max_wait)) is not None:
             if self.cancel(task):
                 task.expire()
 
     def end(self, timeout: float) -> bool:
-        """End all threads; return whether all had ended after `timeout` seconds."""
+        """End all threads. Return whether all threads have ended within `timeout` seconds."""
         until = time.monotonic() + timeout
         ended = self.shutdown(until)
         return self._monitor.shutdown(until) and ended
 
     def serve(self, task: Queued) -> None:
-        """Answer a request, unless its client is gone or its time was over before it began."""
+        """Answer a request, unless it was cancelled. A request that has waited too long is answered with 503."""
         if task.body_size < LARGE:
             self._begin(task)
         elif self._large.enter(task):
@@ -295,7 +303,7 @@ class TaskDispatcher(WorkerPool):
     def _begin(self, task: Queued) -> None:
         permit = task.permit
         if permit is None:
-            return  # it was cancelled
+            return  # the request was cancelled
         if time.monotonic() - task.received_at > task.may_wait(self._settings.max_wait):
             if self.cancel(task):
                 task.expire()

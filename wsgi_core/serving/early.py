@@ -1,7 +1,7 @@
-"""What the responses that the server makes itself have in common with the application's.
+"""Completes the responses that the server sends without calling the application.
 
-They carry X-Request-ID and, where they are configured, the headers of CORS; they have a line in the access log and
-their place in the metrics. Otherwise a browser shows "failed to fetch" in place of a 413.
+These responses carry X-Request-ID and, if configured, CORS headers. They appear in the access log and in the metrics.
+Without the CORS headers, a browser shows "failed to fetch" instead of a 413.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ from ..shared.settings import Settings
 from .errors import ErrorResponse, Headers
 from .protocols import Environ, StartResponse, WSGIApplication
 
-# What a preflight may allow where the server cannot ask the application: the request itself is answered by its route.
+# The methods that a preflight response allows if the server does not call the application. The route still answers
+# the actual request.
 _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _REFUSED = (429, 503)
 
 
 class EarlyResponses:
-    """Completes the server's own responses."""
+    """Adds headers, metrics and log lines to the responses that the server makes itself."""
 
     def __init__(self, settings: Settings) -> None:
         self._add_cors = cross_origin(settings.cors_origins) if settings.cors_origins else None
 
     def complete(self, error: ErrorResponse, environ: Environ) -> tuple[str, Headers, bytes]:
-        """Return status, headers and body of a response of the server."""
+        """Return the status, the headers and the body of the response for `error`."""
         body = error.body
         headers = [*error.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         if error.code in _REFUSED and self._add_cors is not None and _is_preflight(environ):
-            # A preflight that is refused hides the reason: the request that follows it gets the 503.
+            # A failed preflight hides the reason from the page. So it succeeds, and the actual request gets the 503.
             return "204 No Content", self.observe(204, [("Allow", _METHODS)], environ), b""
         return error.status, self.observe(error.code, headers, environ), body
 
     def observed(self, app: WSGIApplication) -> WSGIApplication:
-        """Return an application that answers as `app` does, and is observed as the server's own responses are."""
+        """Return a WSGI application that calls `app`, and logs and counts the response as the server's own."""
 
         def observed_app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
@@ -50,9 +51,9 @@ class EarlyResponses:
         return observed_app
 
     def observe(self, code: int, headers: Headers, environ: Environ) -> Headers:
-        """Count and log a response; return its headers with those that every response has."""
+        """Count and log a response. Return its headers, with X-Request-ID and the CORS headers added."""
         if any(name.lower() == "x-request-id" for name, _ in headers):
-            return headers  # the application has observed it
+            return headers  # the application has already observed the response
         observation = Observation(environ)
         process_metrics().active.add(observation)
         headers = [*headers, *observation.answered(code, "")]

@@ -1,4 +1,4 @@
-"""The WSGI environ (PEP 3333), from a connection and its request."""
+"""Builds the WSGI environ (PEP 3333) of a request."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .proxies import Forwarded, remove_untrusted
 
 
 def server_environ(port: int, ident: str, multiprocess: bool = False) -> Environ:
-    """Return what is the same for all requests to one listening socket."""
+    """Return the part of the environ that is the same for all requests to one listening socket."""
     return {
-        "SERVER_NAME": "waitress.invalid",  # a URL is made from Host; waitress has this name for a request without it
+        "SERVER_NAME": "waitress.invalid",  # waitress' default; if there is a Host header, URLs are built from it
         "SERVER_PORT": str(port),
         "SERVER_SOFTWARE": ident,
         "SCRIPT_NAME": "",
@@ -31,17 +31,17 @@ def server_environ(port: int, ident: str, multiprocess: bool = False) -> Environ
 
 
 def connection_environ(server: Environ, host: str, port: int) -> Environ:
-    """Return what is the same for all requests on one connection."""
+    """Return the part of the environ that is the same for all requests on one connection."""
     return server | {"REMOTE_ADDR": host, "REMOTE_HOST": host, "REMOTE_PORT": str(port)}
 
 
 def request_environ(connection: Environ, request: Parser, forwarded: Forwarded | None) -> Environ:
-    """Return the environ of a request, without `wsgi.input`. `forwarded`: what a trusted proxy says of it."""
+    """Return the environ of a request, without `wsgi.input`. `forwarded` has the headers of a trusted proxy, if any."""
     environ = connection.copy()
     path = request.path
     environ["REQUEST_METHOD"] = request.command
     environ["REQUEST_URI"] = request.request_uri
-    # Several slashes at the start would pass for a host where the path is made into a URL.
+    # If the path began with `//`, a URL built from the path would have a part of the path as its host.
     environ["PATH_INFO"] = "/" + path.lstrip("/") if path[:2] == "//" else path
     environ["QUERY_STRING"] = request.query
     environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"

@@ -1,4 +1,4 @@
-"""The responses that the server makes itself, before or instead of the application: JSON as the service's errors."""
+"""Error responses that the server sends instead of the application, in the same JSON format as the service's errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """A response of the server. `keep` says that the connection is sound and may be used again."""
+    """An error response of the server. If `keep` is true, the connection stays open for further requests."""
 
     code: int
     reason: str
@@ -23,12 +23,12 @@ class ErrorResponse:
 
     @property
     def status(self) -> str:
-        """The status as WSGI has it."""
+        """The status for WSGI's `start_response`, such as `400 Bad Request`."""
         return f"{self.code} {self.reason}"
 
     @property
     def body(self) -> bytes:
-        """The JSON that is sent."""
+        """The JSON body of the response."""
         return _json(self.text)
 
 
@@ -58,7 +58,7 @@ def header_too_large(text: str) -> ErrorResponse:
 
 
 def internal_error() -> ErrorResponse:
-    """Return a 500: the application has raised an exception."""
+    """Return a 500, for an application that has raised an exception."""
     return ErrorResponse(500, "Internal Server Error", "The server encountered an unexpected internal server error")
 
 
@@ -73,22 +73,22 @@ def version_not_supported() -> ErrorResponse:
 
 
 def no_room() -> ErrorResponse:
-    """Return a 503: the body cannot be kept."""
+    """Return a 503, for a body that cannot be stored."""
     return ErrorResponse(503, "Service Unavailable", "no room for the body", [("Retry-After", "1")])
 
 
 def overloaded(retry_after: int, text: str = "too many requests at once") -> ErrorResponse:
-    """Return a 503: try again in `retry_after` seconds."""
+    """Return a 503 that tells the client to retry after `retry_after` seconds."""
     return ErrorResponse(503, "Service Unavailable", text, [("Retry-After", str(retry_after))], keep=True)
 
 
 def not_monitoring() -> ErrorResponse:
-    """Return a 404: the port for monitoring answers nothing else."""
+    """Return a 404, for a request to the monitoring port that is neither for health nor for metrics."""
     return ErrorResponse(404, "Not Found", "only health and metrics are answered on this port", keep=True)
 
 
 def refusal(refused: Refused) -> ErrorResponse:
-    """Return the response to a request that got no slot: 429 if its client has too many (RFC 6585), else 503."""
+    """Return the response to a refused request: 429 if its client has too many requests (RFC 6585), otherwise 503."""
     if refused.reason == "client":
         text = "too many requests of this client at once"
         return ErrorResponse(429, "Too Many Requests", text, [("Retry-After", str(refused.retry_after))], keep=True)

@@ -1,4 +1,4 @@
-"""What the process is made ready for before it serves: open files, garbage collection, the C library's memory."""
+"""Process settings that are made before the server starts: open files, garbage collection, malloc."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-# select() on Windows takes 512 sockets; the rest is headroom, the listening sockets and the like.
+# select() on Windows takes 512 sockets. The other 112 are for headroom, the listening sockets and the wake-up socket.
 _WINDOWS_CONNECTIONS = 400
 # With a monitoring port, whose connections are watched by the same select().
 _WINDOWS_CONNECTIONS_BESIDE_MONITORING = 320
-# One for the client, one for a body that does not fit into memory.
+# One file descriptor for the socket, and one for the temporary file of a body that does not fit into memory.
 _FILES_A_CONNECTION = 2
 _OTHER_FILES = 100
 _LARGE_BLOCK = 1 << 20
 
 
 def freeze_gc() -> None:
-    """Exclude the objects that exist now from garbage collection.
+    """Exclude all existing objects from garbage collection.
 
-    Models and modules live as long as the process. Each full collection takes tens of ms, in which no thread runs.
+    Models and modules live as long as the process. Each full collection takes tens of ms and blocks all threads.
     """
     gc.collect()
     gc.freeze()
 
 
 def return_large_blocks() -> bool:
-    """Have the C library return large blocks to the system when they are freed; return whether it does."""
+    """Make the C library return large freed blocks to the operating system. Return whether this is supported."""
     return set_mmap_threshold(_LARGE_BLOCK)
 
 
 def connection_limit(settings: Settings, platform: str) -> int:
-    """Return how many connections a `platform` (`sys.platform`) allows, after asking it for enough open files."""
+    """Raise the limit of open files, and return how many connections `platform` (see `sys.platform`) then allows."""
     if platform == "win32":
         most = _WINDOWS_CONNECTIONS if settings.monitor_port is None else _WINDOWS_CONNECTIONS_BESIDE_MONITORING
         return min(settings.max_connections, most)
     wanted = _FILES_A_CONNECTION * with_headroom(settings.max_connections) + _OTHER_FILES
     if (files := raise_open_files(wanted)) >= wanted:
         return settings.max_connections
-    return max(1, (files - _OTHER_FILES) // _FILES_A_CONNECTION * 4 // 5 - 1)  # the inverse, rounded down
+    return max(1, (files - _OTHER_FILES) // _FILES_A_CONNECTION * 4 // 5 - 1)  # the inverse of `wanted`, rounded down
 
 
 def with_headroom(connections: int) -> int:
-    """Return how many connections are accepted while those above the limit are being closed."""
+    """Return how many connections are accepted if the limit is `connections`: about a quarter more."""
     return connections + 1 + connections // 4
 
 
 def raise_open_files(wanted: int) -> int:
-    """Raise the process' limit of open files to `wanted`, as far as allowed; return how many may be open then."""
+    """Raise the process' limit of open files to `wanted`, or as far as allowed. Return how many may then be open."""
     if resource is None:
         return wanted
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -73,5 +73,5 @@ def _at_least(limit: int, wanted: int) -> bool:
 
 
 def select_limit() -> int:
-    """Return how many connections may be open while the server stops: select() on Windows takes 512."""
+    """Return how many connections may be open during a stop. On Windows select() takes at most 512 sockets."""
     return with_headroom(_WINDOWS_CONNECTIONS_BESIDE_MONITORING) if sys.platform == "win32" else sys.maxsize

@@ -1,4 +1,4 @@
-"""Accepts connections, and closes those that are slow, idle or too many. On the I/O thread."""
+"""Accepts connections, and closes connections that are slow, idle or above the limit. Runs on the I/O thread."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from .site import Site
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Seconds without a request after which a connection may be closed: during a stop, and above the limit.
+# Seconds after which an idle connection may be closed, during a stop and above the limit.
 _IDLE_DURING_STOP = 1.0
 _IDLE_ABOVE_LIMIT = 2.0
-# Seconds of silence after which, above the limit, an unfinished request may be given up.
+# Above the limit, a connection with an incomplete request may be closed after this many seconds of silence.
 _SILENT_ABOVE_LIMIT = 0.1
-# Seconds of silence after its last response in which a client may close its side itself, also above the limit.
+# Seconds of silence after the last response in which the client itself may close the connection, even above the limit.
 _HEARD_OUT = 0.05
-# Seconds in which a client has taken nothing of its response, after which its connection may be closed: when too much
-# is unsent, and during a stop.
+# If a client has read nothing of its response for this many seconds, its connection may be closed. The first number is
+# for too many unsent bytes, and the second is for a stop.
 _BLOCKED = 1.0
 _BLOCKED_DURING_STOP = 5.0
 _ACCEPTED_IN_A_ROW = 64
-# Seconds without accepting after the system could not, for lack of files.
+# Seconds without accepting after accept() has failed, for example because too many files are open.
 _PAUSE = 0.25
 _SECONDS_BETWEEN_CHECKS = 0.25
 _BACKLOG = 4096
 
 
 class Listener:
-    """A bound socket and its connections. `limit`: how many there should be; up to a quarter more are accepted."""
+    """A listening socket and its connections. Up to a quarter more connections than `limit` are accepted."""
 
     def __init__(
         self, site: Site, sock: socket.socket, poller: Poller, limit: int, monitoring_only: bool = False
@@ -60,41 +60,41 @@ class Listener:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def start(self) -> None:
-        """Begin to accept."""
+        """Begin to accept connections."""
         self._socket.listen(_BACKLOG)
         self.accepting = True
         self.poller.handle_first(self)
         self.poller.watch(self, READ)
 
     def fileno(self) -> int:
-        """Return the file descriptor of the listening socket, also after it was closed."""
+        """Return the file descriptor of the listening socket. It stays the same after `close`."""
         return self._number
 
     def handle_read(self) -> None:
-        """Accept the connections that wait, as far as the limit and its headroom allow."""
+        """Accept waiting connections, up to the limit and its headroom."""
         self._accept(min(self._most, len(self.channels) + _ACCEPTED_IN_A_ROW))
         self._watch()
 
     def handle_write(self) -> None:
-        """Do nothing: a listening socket is never written to."""
+        """Do nothing, because a listening socket is never written to."""
 
     def handle_hangup(self) -> None:
-        """Stop: the socket is broken."""
+        """Close the socket, because it is broken."""
         self.close()
 
     def should_close(self) -> bool:
-        """Return whether a response that begins now is its connection's last: during a stop, and above the limit."""
+        """Return whether a response that begins now must close its connection, during a stop or above the limit."""
         if self._closes_pending <= 0:
             return self.stopping
         self._closes_pending -= 1
         return True
 
     def crowded(self) -> bool:
-        """Return whether more connections are open than there should be."""
+        """Return whether more connections are open than `limit`."""
         return len(self.channels) > self.limit
 
     def forget(self, channel: Channel) -> None:
-        """Take note that a connection is being closed."""
+        """Remove a connection that is being closed."""
         self.poller.forget(channel)
         self.channels.discard(channel)
         self._by_client[channel.peer] -= 1
@@ -102,11 +102,11 @@ class Listener:
             del self._by_client[channel.peer]
 
     def refuse_new(self) -> None:
-        """Refuse new connections. Those in the system's queue are accepted as before, until `stop_listening`."""
+        """Refuse new connections. Connections in the backlog are still accepted until `stop_listening`."""
         refuse_new(self._socket)
 
     def stop_listening(self) -> None:
-        """Accept the last connections and close the socket. Open connections stay open for one more request."""
+        """Accept the connections in the backlog and close the socket. An open connection may send one more request."""
         self._accept(select_limit())
         self.stopping = True
         self.close()
@@ -119,7 +119,7 @@ class Listener:
         self._socket.close()
 
     def maintenance(self, now: float) -> None:
-        """Close the connections whose time is over, and those above a limit. `now`: time.monotonic()."""
+        """Close connections that have exceeded a timeout or are above a limit. `now` is time.monotonic()."""
         self._shed_connections(now)
         if self.site.unsent.exceeded:
             self._shed_unsent(now)
@@ -131,7 +131,7 @@ class Listener:
             self._check(channel, now)
 
     def close_idle(self) -> None:
-        """Close connections that hold up a stop: blocked ones, and idle ones on which no request has just been sent."""
+        """Close connections that delay a stop: idle connections without unread bytes, and blocked connections."""
         now = time.monotonic()
         for channel in self._idle_since(now - _IDLE_DURING_STOP):
             channel.close_if_silent()
@@ -145,11 +145,11 @@ class Listener:
             channel.close()
 
     def unanswered(self) -> int:
-        """Return how many connections wait for a response, or for the rest of one."""
+        """Return how many connections wait for a response or for the rest of a response."""
         return sum(bool(channel.task or channel.unsent) for channel in self.channels)
 
     def states(self) -> Counter[State]:
-        """Return how many connections are in each state. Any thread may ask."""
+        """Return how many connections are in each state. Any thread may call it."""
         return Counter(channel.state for channel in self.channels.copy())
 
     def _check(self, channel: Channel, now: float) -> None:
@@ -166,13 +166,13 @@ class Listener:
             channel.close_if_silent()
 
     def _watch(self) -> None:
-        """Accept only while there is room."""
+        """Watch for new connections, unless the limit with its headroom is reached or accept() has just failed."""
         if self.accepting:
             room = len(self.channels) < self._most and time.monotonic() >= self._paused_until
             self.poller.watch(self, READ if room else 0)
 
     def _accept(self, up_to: int) -> None:
-        """Accept until `up_to` connections are open or none waits. Most clients have sent something already."""
+        """Accept connections until `up_to` are open or none is waiting."""
         while len(self.channels) < up_to:
             try:
                 sock, address = nonblocking.accept(self._socket)
@@ -185,10 +185,10 @@ class Listener:
                 self._paused_until = time.monotonic() + _PAUSE
                 return
             try:
-                if sys.platform != "linux":  # Linux takes it from the listening socket
+                if sys.platform != "linux":  # on Linux a connection inherits the option from the listening socket
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._add(sock, address)
-            except OSError:  # closed by the client meanwhile, as some systems see it
+            except OSError:  # some systems report here that the client has already closed the connection
                 sock.close()
 
     def _add(self, sock: nonblocking.NonBlockingSocket, address: tuple[object, ...]) -> None:
@@ -208,10 +208,12 @@ class Listener:
     def _shed_connections(self, now: float) -> None:
         """Close as many connections as are open above the limit.
 
-        Up to a quarter more than the limit are accepted, so that a health probe can always connect. Closed are, in this
-        order, connections that have had their last response, idle ones, unfinished requests (408) and responses that
-        are not read, of the address with most connections first. If that is not enough, as many of the next responses
-        close their connections.
+        Up to a quarter more connections than the limit are accepted, so that a health probe can always connect.
+        Connections are closed in this order: connections that have had their last response, idle connections, and
+        silent connections. A silent connection has never had a request, has an incomplete request (answered with 408),
+        or has a response that the client does not read. Silent connections of the client address with the most
+        connections are closed first. If too many connections are still open, the next responses close their
+        connections.
         """
         self._closes_pending = 0
         if len(self.channels) <= self.limit:
@@ -238,7 +240,7 @@ class Listener:
         self._closes_pending = too_many
 
     def _shed_unsent(self, now: float) -> None:
-        """Close connections that take nothing of their responses, until the sum of unsent bytes is in its limit."""
+        """Close connections whose clients do not read, until the total of unsent bytes is within its limit."""
         blocked = [channel for channel in self.channels if channel.unsent and channel.last_activity <= now - _BLOCKED]
         for channel in sorted(blocked, key=lambda channel: channel.last_activity):
             if not self.site.unsent.exceeded:
@@ -246,12 +248,15 @@ class Listener:
             channel.close()
 
     def _idle_since(self, moment: float) -> list[Channel]:
-        """Return the connections without a request since then, the longest idle first."""
+        """Return the connections that have been idle since `moment`, sorted with the longest idle first."""
         idle = [channel for channel in self.channels if channel.last_activity <= moment and channel.idle]
         return sorted(idle, key=lambda channel: channel.last_activity)
 
     def _silent_since(self, now: float) -> list[Channel]:
-        """Return the connections that never had a request, or have an unfinished one, or read nothing; worst first."""
+        """Return the silent connections that may be closed above the limit, in the order in which to close them.
+
+        These connections have not sent a first request, or have not completed a request, or do not read a response.
+        """
         silent = [
             channel
             for channel in self.channels

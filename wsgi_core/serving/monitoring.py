@@ -1,4 +1,4 @@
-"""Observe any WSGI application: request ids, metrics, the access log; and answer health checks in its place."""
+"""Middleware that adds request ids, metrics, an access log and health checks to any WSGI application."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ROUTE = "wsgi_core.route"
-"""The key of the environ under which an application may leave the path template that matched."""
+"""The key in the environ under which an application may store the matched path template."""
 
 
 class MonitoredApplication:
-    """An application that knows nothing of this project, with what the server adds to it.
+    """WSGI middleware that monitors an application which is not written for this project.
 
-    `settings.health_path` and `settings.metrics_path` are answered here, and the application never sees them. All other
-    requests go to the application; their responses get X-Request-ID and the other headers of an observed request.
+    The middleware answers requests to `settings.health_path` and `settings.metrics_path` itself. All other requests go
+    to the application. X-Request-ID and the other observation headers are added to the responses.
     """
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:
@@ -38,7 +38,7 @@ class MonitoredApplication:
         begin_request(environ)
         observed = observed_request()
         assert observed is not None
-        # The response goes on after this call, until the server closes it.
+        # The response is not complete when this call returns, but when the server closes the body.
         observed.streamed = True
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> Callable[[bytes], object]:
@@ -55,13 +55,13 @@ class MonitoredApplication:
         finally:
             observed.leave()
         if isinstance(body, (list, tuple, environ.get("wsgi.file_wrapper", list))):
-            # The server sends these in its own way, and needs to see what they are.
+            # The server handles these types specially, so they must not be wrapped.
             observed.end()
             return body
         return ClosingIterator(body, observed.end)
 
     def _health(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer 200 until the server stops, and 503 from then on."""
+        """Answer 200 until the server begins to stop, and 503 afterwards."""
         if self.extensions["readiness"].ready:
             return _respond(environ, start_response, "200 OK", b"ok", "text/plain")
         return _respond(environ, start_response, "503 Service Unavailable", b"stopping", "text/plain")
@@ -72,9 +72,9 @@ class MonitoredApplication:
 
 
 def route(environ: WSGIEnvironment) -> str:
-    """Return the path template that matched, where the application tells it, or else an empty text.
+    """Return the matched path template, or an empty string if the application does not provide it.
 
-    Werkzeug's requests (Flask's among them) and Bottle leave it in the environ; any other application may set `ROUTE`.
+    Werkzeug (and so Flask) and Bottle store the matched rule in the environ. Other applications may set `ROUTE`.
     """
     if template := environ.get(ROUTE):
         return str(template)

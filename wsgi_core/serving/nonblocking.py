@@ -1,8 +1,8 @@
 """Socket calls that do not release the GIL.
 
-CPython releases the GIL around every socket call. For a call that cannot block this only hurts: while other threads
-compute, the I/O thread waits up to `sys.getswitchinterval()` to get the GIL back, many times what the call itself
-takes, and under load it could not even refuse the requests that come.
+CPython releases the GIL around every socket call. For a call that cannot block, releasing the GIL has only a cost.
+While other threads compute, the I/O thread waits up to `sys.getswitchinterval()` to get the GIL back, which is many
+times as long as the call takes. Under load, the I/O thread could not even refuse new requests.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 from ..shared.linux import accept4
 
 _WINDOWS = sys.platform == "win32"
-# PyDLL calls a library while the GIL is held.
+# PyDLL calls the functions of a library without releasing the GIL.
 _SYSTEM = ctypes.PyDLL("ws2_32" if _WINDOWS else None, use_errno=True, use_last_error=_WINDOWS)
-_NUMBER = ctypes.c_size_t if _WINDOWS else ctypes.c_int  # of a socket
+_NUMBER = ctypes.c_size_t if _WINDOWS else ctypes.c_int  # a file descriptor; on Windows a SOCKET
 _LENGTH = ctypes.c_int if _WINDOWS else ctypes.c_size_t
 _DONE = ctypes.c_int if _WINDOWS else ctypes.c_ssize_t
 
@@ -40,8 +40,8 @@ _error: Any = getattr(ctypes, "get_last_error", ctypes.get_errno)
 _NOT_NOW = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
 
 MOST_AT_ONCE = 64 << 10
-"""Bytes that one call reads at most."""
-# Each thread that reads has a buffer of its own: another could read into it before the bytes are copied.
+"""The largest number of bytes that one call reads."""
+# Each thread has its own receive buffer, so that no other thread overwrites the bytes before they are copied.
 _of_thread = threading.local()
 
 
@@ -49,7 +49,7 @@ class NonBlockingSocket(socket.socket):
     """A connected socket that never blocks: a call that would block raises BlockingIOError."""
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Return what has come, at most `bufsize` bytes and `MOST_AT_ONCE`; empty at the end. Raises OSError."""
+        """Return the bytes received, at most `bufsize` or `MOST_AT_ONCE`; empty at end of file. Raises OSError."""
         buffer = _buffer()
         received: int = _recv(self.fileno(), buffer, min(bufsize, MOST_AT_ONCE), flags)
         if received >= 0:
@@ -57,29 +57,32 @@ class NonBlockingSocket(socket.socket):
         raise _last_error()
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """Send and return how many of the bytes the system took. Raises OSError."""
+        """Send `data`, and return how many bytes the operating system accepted. Raises OSError."""
         sent: int = _send(self.fileno(), bytes(data), len(data), flags)
         if sent >= 0:
             return sent
         raise _last_error()
 
     def shutdown(self, how: int) -> None:
-        """Close one direction. Raises OSError."""
+        """Shut down one direction of the connection. Raises OSError."""
         if _shutdown(self.fileno(), how):
             raise _last_error()
 
     def close(self) -> None:
-        """Close the socket; a second call does nothing."""
+        """Close the socket. A second call does nothing."""
         number = self.detach()
         if number >= 0:
             _close(number)
 
     def setblocking(self, flag: bool) -> None:
-        """Do nothing: the socket never blocks."""
+        """Do nothing, because the socket never blocks."""
 
 
 def accept(listener: socket.socket) -> tuple[NonBlockingSocket, tuple[Any, ...]]:
-    """Accept a connection; return it and the client's address. Raises OSError, BlockingIOError if none waits."""
+    """Accept a connection. Return its socket and the client's address.
+
+    Raises BlockingIOError if no connection is waiting, and OSError if accept() fails.
+    """
     if accepted := accept4(listener):
         descriptor, address = accepted
         return _socket(listener, descriptor), address
@@ -93,7 +96,10 @@ def _socket(listener: socket.socket, number: int) -> NonBlockingSocket:
 
 
 def _last_error() -> OSError:
-    """Return the error of the last call. The call is not repeated: the system tells of a reset once."""
+    """Return the error of the last call.
+
+    The call is not repeated, because the operating system reports a connection reset only once.
+    """
     number = _error()
     if number in _NOT_NOW:
         return BlockingIOError(number, "not now")

@@ -1,6 +1,6 @@
-"""Requests as they come in: waitress' request object, filled by llhttp, with the limits of the server.
+"""The request parser: waitress' request object, with llhttp for the head and with the limits of the server.
 
-A request that is refused here never reaches a worker thread, and its body is never kept.
+A request that is rejected here never reaches a worker thread, and its body is not kept.
 """
 
 from __future__ import annotations
@@ -35,26 +35,28 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Bytes of a chunk's size with its extensions, and of all trailers: waitress has no limit for either.
+# Limits in bytes for a chunk-size line with its extensions, and for all trailers. waitress limits neither.
 _MAX_CHUNK_LINE = 1024
 _MAX_TRAILERS = 8192
 MAX_CHUNK_OVERHEAD = 4
-"""How many times its bytes a chunked body may take on the wire, after the first few: a chunk of one byte costs the I/O
-thread as much as a large one."""
+"""A chunked body may take at most this many times its length on the wire, after the first `_FREE_OVERHEAD` bytes.
+
+A chunk of one byte costs the I/O thread as much as a large chunk.
+"""
 _FREE_OVERHEAD = 16 << 10
 
 _END = b"\r\n\r\n"
 _METHOD = re.compile(rb"[A-Z0-9!#$%&'*+.^_`|~-]+(?= )")
-# RFC 9110, section 7.2: uri-host, a colon and a port. No comma, which joins the values of two Host headers.
+# RFC 9110, section 7.2: uri-host, a colon and a port. A comma is not allowed, because it joins two Host headers.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?", re.ASCII)
-# llhttp knows these and no others; the methods of RTSP and of HTTP/2's preface are not HTTP/1.1's.
+# Cache of header names (`Content-Type`) and their names in the environ (`CONTENT_TYPE`).
 _KEYS: dict[bytes, str] = {}
 _MAX_KEYS = 1000
 
 
 @dataclass(slots=True)
 class Limits:
-    """What the parser holds a request to. `body_limits`: by path, where not `max_content_length` holds."""
+    """The limits of a request. `body_limits` maps paths to the limits that replace `max_content_length`."""
 
     max_header_bytes: int
     max_headers: int
@@ -64,10 +66,11 @@ class Limits:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """One request while it is read. `started`, `received_at`: when its first and its last byte came, monotonic.
+    """One request while it is read.
 
-    `head_pending`: the head is complete, the body is not, and nobody has looked at the head yet.
-    `forwarded`: the request says something about having been forwarded.
+    `started`, `received_at`: when the first and the last byte arrived (time.monotonic()).
+    `head_pending`: the head is complete, the body is not, and the channel has not checked the head yet.
+    `forwarded`: the request has a forwarding header, such as X-Forwarded-For.
     """
 
     adj: Limits
@@ -75,7 +78,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     header_plus: bytes
     empty: bool
     error: ErrorResponse | WSGIApplication | None
-    path = query = request_uri = command = ""  # while the first line is unknown
+    path = query = request_uri = command = ""  # until the request line is parsed
     url_scheme = "http"
     keep_alive = False
     head_pending = False
@@ -93,22 +96,22 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     @property
     def plain_rest(self) -> int:
-        """The bytes that are still to come of a body with a Content-Length; 0 otherwise."""
+        """The number of bytes missing from a body with a Content-Length, or 0 for any other request."""
         return 0 if self.body_rcv is None or self.chunked else int(self.body_rcv.remain)
 
     @property
     def limit(self) -> int:
-        """The bytes that the body may have."""
+        """The largest body, in bytes, that the request may have."""
         return self.adj.body_limits.get(self.path, self.adj.max_content_length)
 
     def reject(self, rejection: ErrorResponse | WSGIApplication) -> None:
-        """Discard the body as it comes; `rejection` is the response when the body is over."""
+        """Discard the rest of the body as it arrives. After its last byte, `rejection` becomes the response."""
         self._rejection = rejection
         kept, self.body_rcv.buf = self.body_rcv.buf, DiscardBuffer(len(self.body_rcv))
         kept.close()
 
     def received(self, data: bytes) -> int:
-        """Take bytes and return how many belong to this request. For a refused request `error` is set."""
+        """Parse `data`. Return how many bytes belong to this request. If the request is rejected, set `error`."""
         consumed = self._receive_head(data) if self.body_rcv is None else self._receive_body(data)
         if self.completed:
             self.received_at = time.monotonic()
@@ -118,7 +121,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read the request line and the headers. Raises ParsingError (400)."""
+        """Parse the request line and the headers. Raises ParsingError, which becomes a 400."""
         method = self._feed(header_plus)
         version = self.version
         if version != "1.1" and version != "1.0":
@@ -145,11 +148,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     # The callbacks of httptools.
 
     def on_url(self, url: bytes) -> None:
-        """Take the request's target."""
+        """Store the request target."""
         self._target = url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header line. A name with an underscore is dropped: in the environ it would pass for another."""
+        """Store a header line. A name with `_` is dropped, because the environ also writes `-` as `_`."""
         self._lines += 1
         key = _KEYS.get(name)
         if key is None:
@@ -162,12 +165,12 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
                 self.forwarded = True
 
     def _feed(self, head: bytes) -> str:
-        """Have llhttp read the head; return the method. Raises ParsingError."""
+        """Parse the head with llhttp, and return the method. Raises ParsingError."""
         parser = httptools.HttpRequestParser(self)
         try:
             parser.feed_data(head)
         except httptools.HttpParserUpgrade:
-            pass  # the server upgrades to nothing: the request is an ordinary one
+            pass  # the server supports no upgrade, so the request is handled as an ordinary request
         except httptools.HttpParserInvalidMethodError as error:
             return self._feed_unknown_method(head, error)
         except httptools.HttpParserError as error:
@@ -177,7 +180,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return method
 
     def _feed_unknown_method(self, head: bytes, error: Exception) -> str:
-        """Read a head whose method llhttp does not know, as it would read a GET."""
+        """Parse a head whose method llhttp does not know, as if the method were GET. Return the method."""
         method = _METHOD.match(head)
         if method is None or method[0] in (b"GET", b"PRI"):
             raise ParsingError(f"{error}")
@@ -185,7 +188,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return method[0].decode("latin-1")
 
     def _read_target(self, target: bytes) -> None:
-        """Read the target (RFC 9112, section 3.2). One in absolute form replaces the Host header."""
+        """Parse the request target (RFC 9112, section 3.2). The host of an absolute URL replaces the Host header."""
         self.request_uri = target.decode("latin-1")
         if target[:1] == b"/" and target[:2] != b"//":
             path, _, query = target.partition(b"#")[0].partition(b"?")
@@ -199,7 +202,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("only OPTIONS can have * as its target")
         try:
             self.proxy_scheme, self.proxy_netloc, self.path, self.query, self.fragment = split_uri(target)
-        except ValueError:  # brackets without their other half
+        except ValueError:  # unbalanced brackets
             raise ParsingError("the target of the request is not valid") from None
         if target[:2] != b"//" and target != b"*":
             if self.proxy_scheme.lower() not in ("http", "https"):
@@ -210,7 +213,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.path = self.path or "/"
 
     def _read_connection(self, value: str | None) -> None:
-        """Decide whether the client keeps the connection (RFC 9112, section 9.3); Connection is a list of tokens."""
+        """Set `keep_alive` from the tokens of the Connection header (RFC 9112, section 9.3)."""
         if value is None:
             self.keep_alive = self.version == "1.1"
         else:
@@ -219,7 +222,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self.connection_close = not self.keep_alive
 
     def _prepare_body(self) -> None:
-        """Prepare to receive a body. llhttp has refused Transfer-Encoding together with Content-Length."""
+        """Prepare to receive a body. llhttp has already rejected Transfer-Encoding together with Content-Length."""
         encoding = self.headers.pop("TRANSFER_ENCODING", None)
         if encoding is not None:
             if encoding.lower() != "chunked" or self.version != "1.1" or "CONTENT_LENGTH" in self.headers:
@@ -274,7 +277,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         receiver = self.body_rcv
         try:
             consumed: int = receiver.received(data)
-        except OSError as error:  # no space on the disk, or no more of it for bodies
+        except OSError as error:  # the disk is full, or the limit for bodies on disk is reached
             logger.warning("a body could not be kept: %s", error)
             self._fail(no_room())
             return len(data)
@@ -305,11 +308,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 FORWARDED = frozenset(
     {"X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_FORWARDED_PORT", "X_FORWARDED_BY", "FORWARDED"}
 )
-"""The headers that say that a request was forwarded."""
+"""The headers that a proxy adds to a request that it forwards."""
 
 
 def _make_key(name: bytes) -> str:
-    """Return a header's name as CGI writes it, empty if it has an underscore; remember the first thousand."""
+    """Return a header's name in CGI form, or an empty string if it has an underscore. Cache the first 1000 names."""
     key = "" if b"_" in name else name.decode("latin-1").upper().replace("-", "_")
     if len(_KEYS) < _MAX_KEYS:
         _KEYS[name] = key

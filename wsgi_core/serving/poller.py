@@ -1,7 +1,7 @@
-"""Which sockets are ready. What each waits for is told to the system once, and again only when it changes.
+"""The event loop waits until sockets are ready and handles them. It registers a socket's events only when they change.
 
-waitress asks every connection what it waits for on each turn of its loop, so that a turn takes longer the more
-connections are open, and none is read meanwhile.
+waitress asks every connection for its events in each iteration of its loop. So an iteration takes longer if more
+connections are open, and no connection is read meanwhile.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ logger = logging.getLogger("wsgi_core.serving")
 
 READ, WRITE, HANGUP = 1, 2, 4
 
-# Sockets that are handled before the system is asked again, so that new connections do not wait for many busy ones.
+# At most this many sockets are handled in one iteration, so that new connections do not wait for many busy sockets.
 _IN_A_TURN = 64
 
 
 class _Poll:
-    """poll(), which Linux and macOS have. Each change would be a call that releases the GIL with epoll."""
+    """poll(), for Linux and macOS. With epoll, each change of events would be a call that releases the GIL."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -53,7 +53,7 @@ class _Poll:
 
 
 class _Select:
-    """select(), which is what Windows has. It takes 512 sockets, and does not tell of a reset that is not read."""
+    """select(), for Windows. It takes at most 512 sockets, and reports no reset of a socket with `wish` 0."""
 
     def __init__(self) -> None:
         self._read: set[int] = set()
@@ -76,7 +76,7 @@ class _Select:
 
 
 class Poller:
-    """The loop of the I/O thread. `call` may be called from any thread, everything else on the I/O thread."""
+    """The event loop of the I/O thread. `call` and `wake` are thread-safe. All other methods run on the I/O thread."""
 
     def __init__(self) -> None:
         self._watched: dict[int, Watched] = {}
@@ -93,41 +93,41 @@ class Poller:
         self._system.watch(self._inner.fileno(), READ)
 
     def handle_first(self, watched: Watched) -> None:
-        """Handle a socket before all others: a health probe must not wait until many busy connections are read."""
+        """Handle this socket before all others, so that a health probe does not wait for many busy connections."""
         self._first.add(watched.fileno())
 
     def watch(self, watched: Watched, wish: int) -> None:
-        """Watch a socket for READ, WRITE, both, or neither: then only for a reset."""
+        """Watch a socket for READ, WRITE or both. If `wish` is 0, watch the socket only for a reset."""
         self._watched[watched.fileno()] = watched
         self._system.watch(watched.fileno(), wish)
 
     def forget(self, watched: Watched) -> None:
-        """Watch a socket no longer. Its file descriptor must still be open."""
+        """Stop watching a socket. Its file descriptor must still be open."""
         self._first.discard(watched.fileno())
         if self._watched.pop(watched.fileno(), None) is not None:
             with contextlib.suppress(KeyError):
                 self._system.forget(watched.fileno())
 
     def call(self, function: Callable[[], None]) -> None:
-        """Have the I/O thread call `function` soon."""
+        """Make the I/O thread call `function` soon. Thread-safe."""
         self._calls.append(function)
         if threading.get_ident() != self._thread:
             self.wake()
 
     def wake(self) -> None:
-        """Have `step` return, from any thread."""
+        """Make `step` return. Thread-safe."""
         if not self._woken and not self._closed:
             self._woken = True
             with contextlib.suppress(OSError):
                 self._outer.send(b"x")
 
     def step(self, timeout: float) -> None:
-        """Wait at most `timeout` seconds for something to do, and do it."""
+        """Wait at most `timeout` seconds for calls and ready sockets, and handle them."""
         self._thread = threading.get_ident()
         self._make_calls()
         ready = self._system.wait(0.0 if self._calls else timeout)
         if len(ready) > _IN_A_TURN:
-            # First the listening sockets, then those that were not reached the last time.
+            # The listening sockets come first, then the sockets that were not reached in the last iteration.
             ready.sort(key=lambda one: (one[0] not in self._first, one[0] <= self._last, one[0]))
             del ready[_IN_A_TURN:]
             self._last = ready[-1][0]
@@ -141,7 +141,7 @@ class Poller:
                 self._woken = False
 
     def close(self) -> None:
-        """Close what the poller itself has opened."""
+        """Close the poller's own wake-up sockets."""
         self._closed = True
         self._outer.close()
         self._inner.close()

@@ -1,9 +1,9 @@
-"""Several server processes on one listening socket: one parent owns the socket and hands it to its children.
+"""Several server processes on one listening socket. The parent process owns the socket, and child processes serve.
 
-The parent starts the children, restarts a child that dies, passes changes of the models on, and stops all of them. It
-serves no request itself. A connection waits in the socket's queue until a child accepts it, so a child that dies loses
-the requests that it held and no other. The children are spawned, not forked, on every platform: `multiprocessing` hands
-them the socket (inherited on POSIX, duplicated on Windows).
+The parent starts the children, restarts a child that dies, forwards model changes, and stops the children. The parent
+serves no request. A connection waits in the socket's backlog until a child accepts the connection. A child that dies
+loses only its own requests. The children are spawned, not forked, on every platform:
+`multiprocessing` passes the socket to each child (inherited on POSIX, duplicated on Windows).
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if t.TYPE_CHECKING:
 logger = logging.getLogger("wsgi_core.serving")
 
 _SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
-# Seconds between two looks at the children when none of them reports anything.
+# Seconds that the parent waits for messages before it checks for due restarts.
 _TICK = 0.25
-# Seconds before a child that died is started again: doubled each time, until one has lived long enough.
+# Seconds before a child that died is restarted. The pause doubles after each death, and is reset after a long life.
 _FIRST_PAUSE, _LONGEST_PAUSE, _LONG_ENOUGH = 0.1, 30.0, 60.0
-# Seconds that a child may take to stop beyond the time that the settings allow.
+# Seconds that a child may take to stop in addition to the time in the settings.
 _GRACE = 5.0
 
 
 class Child:
-    """One server process, and what the parent knows of it."""
+    """A child process with its pipe and its state, as the parent tracks them."""
 
     def __init__(self, number: int, socks: list[socket.socket], settings: Settings, log: str | None) -> None:
         context = multiprocessing.get_context("spawn")
@@ -55,21 +55,22 @@ class Child:
         self.ready = False
 
     def tell(self, *message: t.Any) -> None:
-        """Send the child a message, unless it is gone."""
+        """Send the child a message. Do nothing if the child has exited."""
         with contextlib.suppress(OSError):
             self.pipe.send(message)
 
     def close(self) -> None:
-        """Free what the parent holds of a child that has ended."""
+        """Free the parent's resources for a child that has exited."""
         self.pipe.close()
         forget_process(t.cast(int, self.process.pid))
         self.process.close()
 
 
 class Processes:
-    """Serves with ``settings.processes`` children on bound sockets. It is run and stopped as a `Server` is.
+    """Serves with ``settings.processes`` children on bound sockets. `run`, `stop` and `abort` work as in `Server`.
 
-    All children are ready when this is made. Raises StartError, after stopping them, if one cannot start.
+    The constructor returns when all children are ready. If a child cannot start, the constructor ends all children and
+    raises StartError.
     """
 
     def __init__(self, socks: list[socket.socket], settings: Settings, log: str | None = None) -> None:
@@ -79,8 +80,8 @@ class Processes:
         self._socks = socks
         self._log = log
         self._metrics = _shared_metrics()
-        self._restarts: dict[int, tuple[float, float]] = {}  # number -> when to start it, the pause before that
-        self._changes: dict[tuple[int, int], set[int]] = {}  # change of a child -> the children that have yet to follow
+        self._restarts: dict[int, tuple[float, float]] = {}  # child number -> time of restart, pause before
+        self._changes: dict[tuple[int, int], set[int]] = {}  # change -> children that have not applied it
         self._stop_at = 0.0
         self._aborted = False
         self._unanswered = False
@@ -92,17 +93,17 @@ class Processes:
             raise
 
     def stop(self) -> None:
-        """Begin to stop, from any thread or signal handler, any number of times. `run` returns when it is done."""
+        """Begin to stop. `run` returns when the stop is complete. Any thread or signal handler may call `stop`."""
         if not self._stop_at:
             self._stop_at = time.monotonic()
 
     def abort(self) -> None:
-        """Let `run` return at once. Requests that are running are lost."""
+        """Make `run` return at once. Running requests are lost."""
         self.stop()
         self._aborted = True
 
     def run(self) -> bool:
-        """Serve until `stop`. Return whether every child has answered all requests that it had accepted."""
+        """Serve until `stop`. Return whether every child has answered all requests that it has accepted."""
         try:
             while not self._stop_at:
                 self._step()
@@ -120,7 +121,7 @@ class Processes:
     # Messages
 
     def _read_all(self) -> None:
-        """Wait a moment for messages of the children, and take one of each that has sent any."""
+        """Wait up to `_TICK` seconds for messages. Handle one message from each child that has sent messages."""
         pipes: list[t.Any] = [child.pipe for child in self._children.values()]
         if not pipes:
             time.sleep(_TICK)
@@ -129,7 +130,7 @@ class Processes:
                 self._read(child)
 
     def _read(self, child: Child) -> None:
-        """Take one message of a child; a pipe at its end means that the child has ended."""
+        """Handle one message from a child. End of file on the pipe means that the child has exited."""
         try:
             kind, *rest = child.pipe.recv()
         except (EOFError, OSError):
@@ -154,7 +155,10 @@ class Processes:
             self._followed(child, *rest)
 
     def _pass_on(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
-        """Have the other children make the same change of the models; tell the first when all of them have."""
+        """Make the other children apply the same model change.
+
+        When all of them have applied the change, the child that made it first is notified.
+        """
         others = [other for other in self._children.values() if other is not child and other.ready]
         self._changes[child.number, change] = {other.number for other in others}
         for other in others:
@@ -174,7 +178,7 @@ class Processes:
     # The life of children
 
     def _wait_until_ready(self) -> None:
-        """Wait until every child has loaded the application. Only then do they begin to accept connections."""
+        """Wait until every child has loaded the application. Then tell all children to accept connections."""
         while not all(child.ready for child in self._children.values()):
             if self._stop_at:
                 raise StartError("stopped while it was starting", 1)
@@ -183,7 +187,10 @@ class Processes:
             child.tell("serve")
 
     def _ended(self, child: Child) -> None:
-        """Take note of a child that has ended, and plan its restart unless all of them stop."""
+        """Record that a child process has exited. Schedule its restart, unless the server is stopping.
+
+        Raises StartError if the child was starting for the first time.
+        """
         child.process.join(_GRACE)
         if child.process.is_alive():  # a thread of the application keeps it
             child.process.kill()
@@ -211,10 +218,10 @@ class Processes:
         child.close()
 
     def _stop_children(self) -> None:
-        """Have every child answer what it has accepted and end; wait as long as the settings allow."""
+        """Tell every child to answer its accepted requests and exit. Wait as long as the settings allow."""
         for child in self._children.values():
             child.tell("stop")
-        # The children hold the socket for as long as connections wait in its queue.
+        # The children keep the socket open while connections wait in its backlog.
         for sock in self._socks:
             sock.close()
         until = self._stop_at + self.settings.stop_pause + self.settings.stop_timeout + _GRACE
@@ -229,7 +236,7 @@ class Processes:
         self._unanswered |= bool(self._children)
 
     def _end_all(self) -> None:
-        """End every child that still runs, at once, and free what belongs to them."""
+        """Kill every child that still runs. Close the sockets and delete the shared metrics directory."""
         for child in self._children.values():
             if child.process.is_alive():
                 child.process.kill()
@@ -244,7 +251,7 @@ class Processes:
 
 
 def process_count(settings: Settings) -> int:
-    """Return how many server processes the settings ask for."""
+    """Return the number of server processes in the settings. `auto` means one for each CPU core."""
     return _cores() if settings.processes == "auto" else settings.processes
 
 
@@ -256,7 +263,10 @@ def _cores() -> int:
 
 
 def _shared_metrics() -> str:
-    """Name a folder in which the children count together, unless the operator has named one; return the new folder."""
+    """Create a temporary directory for the children's metrics, and set PROMETHEUS_MULTIPROC_DIR to its path.
+
+    Return the path, or an empty string if the operator has already set the environment variable.
+    """
     if os.environ.get(_SHARED_METRICS):
         return ""
     os.environ[_SHARED_METRICS] = folder = tempfile.mkdtemp(prefix="wsgi-core-metrics-")

@@ -1,4 +1,4 @@
-"""What the parts of the server know of each other, and what an application tells the server."""
+"""The interfaces between the parts of the server, as protocols, and the types that applications use."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ StartResponse = Callable[..., Any]
 WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 HeadJudge = Callable[[Environ], WSGIApplication | None]
-"""Judges a request by its head, before the first byte of its body is read. Called on the I/O thread: it must not block.
+"""A function that decides whether to reject a request. It sees only the head, before the body is read.
 
-The environ is complete but for `wsgi.input`. The result is a WSGI application that answers the request at once (a
-Werkzeug Response or HTTPException is one), or None: the body is read, and the request takes its usual way.
+The function is called on the I/O thread and must not block. The environ is complete except for `wsgi.input`. To reject
+the request, return the WSGI application that answers the request, such as a Werkzeug Response or HTTPException. To
+accept the request, return None. The server then reads the body and calls its application.
 """
 
 
@@ -30,23 +31,23 @@ class Watched(Protocol):
     """A socket that the poller watches. All methods are called on the I/O thread."""
 
     def fileno(self) -> int:
-        """Return the file descriptor, the same until the poller has removed it."""
+        """Return the file descriptor. It must not change until the poller has removed the socket."""
 
     def handle_read(self) -> None:
-        """Read, or accept."""
+        """Read bytes, or accept connections."""
 
     def handle_write(self) -> None:
-        """Send what is unsent."""
+        """Send the unsent bytes."""
 
     def handle_hangup(self) -> None:
-        """Look at a connection that was reset, or whose both directions are closed."""
+        """Handle a connection that was reset, or that is closed in both directions."""
 
     def close(self) -> None:
-        """Close the socket: something went wrong with it."""
+        """Close the socket after an error."""
 
 
 class ChannelOwner(Protocol):
-    """The listener, as its connections see it."""
+    """The listener, with the parts that its connections use."""
 
     site: Site
     poller: Poller
@@ -54,30 +55,30 @@ class ChannelOwner(Protocol):
     monitoring_only: bool
 
     def should_close(self) -> bool:
-        """Return whether a response that begins now is to be the last of its connection. Any thread may ask."""
+        """Return whether a response that begins now must close its connection. Any thread may call it."""
 
     def crowded(self) -> bool:
-        """Return whether more connections are open than there should be."""
+        """Return whether more connections are open than the limit."""
 
     def forget(self, channel: Channel) -> None:
-        """Take note that a connection is being closed."""
+        """Remove a connection that is being closed."""
 
 
 class Client(Protocol):
-    """A connection, as a worker thread sees it while it answers a request."""
+    """A connection, with the parts that a worker thread uses."""
 
     connected: bool
     blocked_since: float
 
     def wait_drained(self) -> None:
-        """Wait until the client has taken most of what is unsent, or is gone."""
+        """Wait until the client has read most of the unsent bytes, or has disconnected."""
 
     def abort(self) -> None:
-        """Have the I/O thread close the connection."""
+        """Make the I/O thread close the connection."""
 
 
 class Queued(Protocol):
-    """A request that is complete, as the dispatcher sees it."""
+    """A complete request, with the parts that the dispatcher uses."""
 
     client: str
     permit: Permit | None
@@ -86,17 +87,17 @@ class Queued(Protocol):
     received_at: float
 
     def service(self) -> None:
-        """Call the application and send its response. On a worker thread."""
+        """Call the application and send its response. Runs on a worker thread."""
 
     def expire(self) -> None:
-        """Answer that the request has waited too long."""
+        """Answer with a 503, because the request has waited too long."""
 
     def may_wait(self, limit: float) -> float:
-        """Return the seconds that the request may wait for a thread, at most `limit`."""
+        """Return how many seconds the request may wait for a thread, at most `limit`."""
 
 
 class RunningServer(Protocol):
-    """What can be run and stopped: a `Server`, or the parent of several server processes."""
+    """A server that can be run and stopped: a `Server`, or the parent of several server processes."""
 
     port: int
 

@@ -1,6 +1,6 @@
-"""The client behind a trusted proxy: the one parser of X-Forwarded-* headers.
+"""The only parser of X-Forwarded-* headers, which name the client behind a trusted proxy.
 
-Whom a request is counted for and what its environ says come from the same result.
+The limits per client and the WSGI environ use the same parsed result.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .parser import FORWARDED, is_valid_host
 from .protocols import Environ
 
 _BELIEVED = frozenset({"X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO"})
-# An address, or a name for one: "unknown" and the like (RFC 7239, section 6).
+# An IP address, or an identifier such as "unknown" in its place (RFC 7239, section 6).
 _CLIENT = re.compile(r"[A-Za-z0-9._:%-]+", re.ASCII)
 _WITH_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<v4>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class Forwarded(NamedTuple):
-    """What the trusted proxy says of a request; empty where it says nothing."""
+    """The forwarding headers that a trusted proxy sent with a request. A field is empty if its header is missing."""
 
     client: str = ""
     port: str = ""
@@ -34,7 +34,7 @@ class Forwarded(NamedTuple):
     scheme: str = ""
 
     def apply(self, environ: Environ) -> None:
-        """Have the environ say the same."""
+        """Copy the client, the scheme and the host into the environ, unless they are empty."""
         if self.client:
             environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = self.client
             if self.port:
@@ -49,7 +49,7 @@ class Forwarded(NamedTuple):
 
 
 class TrustedProxies:
-    """The proxies whose X-Forwarded-* headers are believed."""
+    """The proxies whose X-Forwarded-* headers the server trusts."""
 
     def __init__(self, settings: Settings) -> None:
         self._count = settings.trusted_proxy_count
@@ -59,7 +59,7 @@ class TrustedProxies:
         self.trusts = lru_cache(maxsize=1024)(self._trusts)
 
     def read(self, headers: Mapping[str, str]) -> Forwarded:
-        """Return what the headers of a trusted proxy's request say. Raises ValueError for what makes no sense."""
+        """Parse the forwarding headers that a trusted proxy sent. Raises ValueError if a header is not valid."""
         client, port = parse_hop(_last(headers.get("X_FORWARDED_FOR", ""), self._count))
         host = _unquoted(_last(headers.get("X_FORWARDED_HOST", ""), self._count))
         if host and not is_valid_host(host):
@@ -70,7 +70,7 @@ class TrustedProxies:
         return Forwarded(client, port, host, scheme)
 
     def _trusts(self, peer: str) -> bool:
-        """Return whether the headers that come from `peer` are believed."""
+        """Return whether `peer` is a trusted proxy."""
         if self._everybody:
             return True
         if not self._networks:
@@ -81,15 +81,16 @@ class TrustedProxies:
 
 
 def remove_untrusted(environ: Environ, believed: bool) -> None:
-    """Remove what the environ says about forwarding, but for what is believed of a trusted proxy."""
+    """Remove the forwarding headers from the environ. If `believed`, keep X-Forwarded-For, -Host and -Proto."""
     for name in FORWARDED - _BELIEVED if believed else FORWARDED:
         environ.pop(f"HTTP_{name}", None)
 
 
 def parse_hop(text: str) -> tuple[str, str]:
-    """Return the address and the port of one entry of X-Forwarded-For; the port is mostly empty.
+    """Return the address and the port of one entry of X-Forwarded-For. Most entries have no port.
 
-    `203.0.113.9:51234` and `[2001:db8::1]:443`, as some gateways write them, have both. Raises ValueError.
+    Some gateways write both, as in `203.0.113.9:51234` or `[2001:db8::1]:443`. Raises ValueError if the entry is not
+    an address.
     """
     text = _unquoted(text)
     if not text:
@@ -113,7 +114,7 @@ def _has_port(host: str) -> bool:
 
 
 def _last(header: str, count: int) -> str:
-    """Return the entry that the last `count` proxies vouch for."""
+    """Return the entry that the outermost of `count` trusted proxies added: the one `count` from the end."""
     return header.split(",")[-count:][0].strip()
 
 

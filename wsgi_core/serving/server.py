@@ -1,9 +1,13 @@
-"""The server: serves a WSGI application until it is told to stop, and answers every request that has come by then.
+"""The server serves a WSGI application until it is stopped, and answers every request that has arrived by then.
 
-A stop has four parts. The application stops being ready, and for a pause everything else goes on, so that load
-balancers can look elsewhere. Then new connections are refused. Every request that has come is answered, the last on
-each connection with `Connection: close`; idle connections are closed. The server ends when no connection is left, or
-when `stop_timeout` is over.
+A stop has four steps:
+
+1. The application reports that it is not ready. During `stop_pause` the server continues to serve, so that load
+   balancers can choose another server.
+2. New connections are refused.
+3. Every accepted request is answered. The last response on each connection has `Connection: close`. Idle connections
+   are closed.
+4. The server ends when no connection is open, or after `stop_timeout`.
 """
 
 from __future__ import annotations
@@ -29,29 +33,29 @@ from .site import Site
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Seconds after which the loop looks around even if nothing happens: for the time limits, and on Windows for signals.
+# Seconds after which the loop runs even without an event, to check timeouts and, on Windows, to handle signals.
 _TICK = 0.25
 _TICK_DURING_STOP = 0.02
-# While a request waits for a thread that runs, the loop looks again so soon whether to wake another one.
+# If a queued request waits for a running thread, the loop checks after this time whether to wake another thread.
 _TICK_STALLED = 0.001
 _SECONDS_BETWEEN_LOOKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
-# Connections to the port for monitoring.
+# The limit of connections to the monitoring port.
 _MONITOR_CONNECTIONS = 64
 
 
 def serve_application(app: Any, socks: list[socket.socket], settings: Settings) -> Server:
-    """Return a server for an application that `load_application` has found; a second socket is that for monitoring."""
+    """Return a server for an application from `load_application`. A second socket is the monitoring port."""
     sock, *monitor = socks
     told = server_arguments(app, settings)
     return Server(app, sock, settings, monitor_sock=monitor[0] if monitor else None, **told)
 
 
 class Server:
-    """Serves a WSGI application on a bound socket. docs/develop/server.md says what the arguments mean.
+    """Serves a WSGI application on a bound socket. docs/develop/server.md explains the arguments.
 
-    `readiness` is the application's `extensions["readiness"]`, if it has one. Its metrics find this server as
-    `extensions["server"]`.
+    `readiness` is the application's `extensions["readiness"]`, if the application has one. The server sets
+    `extensions["server"]` to itself, where the application's metrics find it.
     """
 
     def __init__(
@@ -87,22 +91,22 @@ class Server:
             listener.start()
 
     def stop(self) -> None:
-        """Begin to stop; from any thread or signal handler, more than once. `run` returns when it is done."""
+        """Begin to stop. `run` returns when the stop is complete. Any thread or signal handler may call `stop`."""
         if not self._stop_at:
             self._stop_at = time.monotonic()
             self.readiness.stop()
-            # Without a pause clients are told to close only once no new ones can connect.
+            # Without a pause, responses close their connections only after new connections are refused.
             self._listener.stopping = self.settings.stop_pause > 0
         self._wake()
 
     def abort(self) -> None:
-        """Let `run` return at once, whatever is unanswered."""
+        """Make `run` return at once, even if requests are unanswered."""
         self.stop()
         self._aborted = True
         self._wake()
 
     def run(self) -> bool:
-        """Serve until `stop`; return whether every request was answered and every thread has ended."""
+        """Serve until `stop`. Return whether every request was answered and every thread has ended."""
         return_large_blocks()
         dispatcher = self.site.dispatcher
         try:
@@ -124,11 +128,11 @@ class Server:
 
     @property
     def refused(self) -> Counter[Reason]:
-        """How many requests were refused since the start, by reason."""
+        """The number of requests refused since the start, by reason."""
         return self.admission.refused
 
     def gauges(self) -> dict[str, float]:
-        """Return what the metrics show of this moment, besides `connections`. Any thread may ask."""
+        """Return the current values for the metrics, without `connections`. Any thread may call it."""
         return {
             "waiting_requests": self.admission.waiting,
             "expected_wait_seconds": self.admission.expected_wait,
@@ -138,7 +142,7 @@ class Server:
         }
 
     def connections(self) -> Counter[str]:
-        """Return how many connections are in each state. Any thread may ask."""
+        """Return how many connections are in each state. Any thread may call it."""
         counted: Counter[str] = Counter()
         for listener in self._listeners:
             for state, number in listener.states().items():
@@ -146,7 +150,7 @@ class Server:
         return counted
 
     def _done(self) -> bool:
-        """Do the next part of a stop, if one was asked for; return whether it is over."""
+        """Take the next step of a stop, if `stop` was called. Return whether the stop is complete."""
         if not self._stop_at:
             return False
         waited = time.monotonic() - self._stop_at - self.settings.stop_pause
@@ -172,7 +176,7 @@ class Server:
             self._report(now)
 
     def _report(self, now: float) -> None:
-        """Write a line for the operator if requests were refused since the last look."""
+        """Log a warning if requests were refused since the last report."""
         if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS:
             self._reported_at = now
             refused = self.admission.refused.total()

@@ -1,4 +1,4 @@
-"""Who may ask the server to stop: signals, Ctrl-C and Ctrl-Break, and on Windows a console that is closed."""
+"""Signal handlers that stop the server: signals, Ctrl-C, Ctrl-Break, and on Windows the closing of the console."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from .protocols import RunningServer
 
-# Windows has SIGBREAK, others have SIGHUP, which a closed terminal sends.
+# Only Windows has SIGBREAK. Other systems have SIGHUP, which a closed terminal sends.
 _AT_ONCE_THE_SECOND_TIME = [
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)
 ]
@@ -20,9 +20,9 @@ _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 
 @contextmanager
 def stop_on_signals(server: RunningServer) -> Iterator[None]:
-    """Inside: the first signal stops ``server``, the second ends it at once.
+    """Handle signals while the context is active: the first signal stops ``server``, and the second ends it at once.
 
-    In another thread than the main one there are no signals, and whoever runs the server there calls `stop` itself.
+    Python handles signals only in the main thread. Code that runs the server in another thread must call `stop`.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -62,17 +62,17 @@ def stop_on_closed_console(server: RunningServer) -> Iterator[None]:
 
 
 def _wanted() -> list[int]:
-    """Return the signals to handle; a hang-up that was to be ignored (nohup) still is."""
+    """Return the signals to handle. SIGHUP is left out if it is ignored, as it is under nohup."""
     if _HANG_UP is None or signal.getsignal(_HANG_UP) is signal.SIG_IGN:
         return _AT_ONCE_THE_SECOND_TIME
     return [*_AT_ONCE_THE_SECOND_TIME, _HANG_UP]
 
 
 def _on_closed_console(server: RunningServer, ended: threading.Event) -> t.Callable[[], None]:
-    """Stop when the console window is closed, or the user logs off: Windows ends the process when this returns.
+    """Stop the server when the console is closed or the user logs off. Return a function that removes the handler.
 
-    Source: SetConsoleCtrlHandler and HandlerRoutine in Microsoft's documentation of consoles; 5 seconds are allowed.
-    What is returned takes the handler away again.
+    Windows ends the process when the handler returns, or after 5 seconds. Source: SetConsoleCtrlHandler and
+    HandlerRoutine in Microsoft's documentation of consoles.
     """
     if sys.platform != "win32":
         return lambda: None

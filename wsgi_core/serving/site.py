@@ -1,4 +1,4 @@
-"""What all connections of a server share."""
+"""The state that all connections of a server share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .task import Dates
 
 
 class Site:
-    """The application, its limits, and the counts that are kept of all connections together."""
+    """The application, its limits, and the counters that cover all connections of the server."""
 
     ident = "wsgi_core"
     server_line = f"Server: {ident}\r\n"

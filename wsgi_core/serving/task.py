@@ -1,6 +1,7 @@
-"""One request's call of the application, and the response that it becomes. waitress' WSGITask, but it never waits.
+"""The call of the application for one request, and the response. `Task` corresponds to waitress' WSGITask.
 
-A request gets here when it is complete: on a worker thread, or on the I/O thread if the server answers it itself.
+A request gets here when it is complete. A worker thread calls the application. If the server answers the request
+itself, this happens on the I/O thread.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsgi_core.serving")
 
 WATERMARK = 1 << 20
-"""Unsent bytes of one response above which a stream waits, and a complete response keeps its slot."""
+"""If more bytes than this are unsent, a stream waits for its client, and a complete response keeps its slot."""
 
 _HOP_BY_HOP = frozenset(
     {
@@ -37,24 +38,25 @@ _HOP_BY_HOP = frozenset(
     }
 )  # fmt: skip
 
-# The statuses, besides 1xx, whose responses have no body (RFC 9112, section 6.3).
+# The status codes, besides 1xx, whose responses have no body (RFC 9112, section 6.3).
 _BODILESS = ("204", "304")
 
 
 class ClientDisconnected(Exception):
-    """The client is gone: what the application still yields cannot be sent."""
+    """Raised when the client has disconnected, so that the rest of the response cannot be sent."""
 
 
 class TooManyStreams(Exception):
-    """Too many responses are sent in pieces already."""
+    """Raised when too many responses are already being streamed."""
 
 
 class Task:
     """One request and its response.
 
-    Request: `client` (the address it is counted for), `monitoring`, `body_size` (0 for one that is read in pieces).
-    Slot: `permit`, held by this task from `service` until the response is complete.
-    Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (the connection's last).
+    Request: `client` (the address used for limits per client), `monitoring`, `body_size` (0 if the application reads
+    the body in pieces).
+    Slot: `permit`, which this task holds until the response is complete.
+    Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after it).
     """
 
     __slots__ = (
@@ -83,7 +85,7 @@ class Task:
         self.wrote_head = self.close = self.chunked = self.streaming = self._has_date = self._via = False
 
     def complete(self) -> None:
-        """Take note that the request is complete."""
+        """Record that the request is complete."""
         request = self.request
         self.received_at = request.received_at or time.monotonic()
         if request.body_rcv is not None and request.path not in self.channel.site.limits.body_limits:
@@ -96,23 +98,23 @@ class Task:
         self._run(self.channel.site.app)
 
     def fail(self, error: ErrorResponse | WSGIApplication) -> None:
-        """Answer with a response of the server, or by the application that the head's judge has named."""
+        """Answer with an error response of the server, or with the application that `judge_head` has returned."""
         if isinstance(error, ErrorResponse):
             self._guard(lambda: self._send_error(error))
         else:
             self._run(self.channel.site.early.observed(error))
 
     def expire(self) -> None:
-        """Answer that the request has waited too long."""
+        """Answer with a 503, because the request has waited too long."""
         self.fail(refusal(self.channel.site.admission.expire()))
 
     def may_wait(self, limit: float) -> float:
-        """Return the seconds that the request may wait for a thread, at most `limit`."""
+        """Return how many seconds the request may wait for a thread, at most `limit`."""
         header = self.request.headers.get("X_REQUEST_TIMEOUT")
         try:
             return min(limit, allowed_seconds(header, self.channel.site.settings.request_timeout))
         except ValueError:
-            return limit  # the application says what is wrong with it
+            return limit  # the application rejects the header value
 
     def environ(self) -> Environ:
         """Return the environ, without `wsgi.input`."""
@@ -123,7 +125,7 @@ class Task:
     # Called by the application.
 
     def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Any:
-        """Take the status and the headers (PEP 3333)."""
+        """Store the status and the headers (PEP 3333). Return `write`."""
         if exc_info:
             try:
                 if self.wrote_head:
@@ -149,7 +151,7 @@ class Task:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the body. The head goes with the first one."""
+        """Send a piece of the body. The head is sent with the first piece."""
         if not self.status:
             raise AssertionError("start_response was not called before the body was written")
         if self._has_body():
@@ -172,7 +174,7 @@ class Task:
         self._guard(lambda: self._execute(app))
 
     def _guard(self, execute: Any) -> None:
-        """Answer the request whatever goes wrong, then pass the connection back to the I/O thread."""
+        """Answer the request, with an error if `execute` fails. Then pass the connection back to the I/O thread."""
         try:
             if self.channel.connected:
                 execute()
@@ -216,7 +218,7 @@ class Task:
                 result.close()
 
     def _measure(self, result: Iterable[bytes]) -> None:
-        """Find out the length of a body that the application has not declared (PEP 3333)."""
+        """Set Content-Length if the length of the body is known before it is sent (PEP 3333)."""
         if isinstance(result, ReadOnlyFileBasedBuffer):
             size = result.prepare(self.content_length)
             if size and self.content_length != size:
@@ -230,7 +232,7 @@ class Task:
         self.content_length = size
 
     def _end(self) -> None:
-        """Note that the application has no more to send."""
+        """Finish the response after the application's last piece."""
         if not self.wrote_head:
             if self.content_length is None and self.status and self._has_body():
                 self._declare(0)
@@ -249,7 +251,7 @@ class Task:
         return self.request.command != "HEAD" and self.status[:3] not in _BODILESS and self.status[:1] != "1"
 
     def _limited(self, data: bytes) -> bytes:
-        """Return as many bytes as the declared length leaves."""
+        """Return `data`, cut off where the declared Content-Length ends."""
         if self.content_length is not None and len(data) > self.content_length - self.written:
             logger.warning("application-written content exceeded the declared Content-Length %s", self.content_length)
             data = data[: self.content_length - self.written]
@@ -260,7 +262,7 @@ class Task:
         return b"%X\r\n%b\r\n" % (len(data), data) if self.chunked and data else data
 
     def _head(self) -> bytes:
-        """Return the status line and the headers."""
+        """Return the encoded status line and headers. Set `chunked` and `close` for this response."""
         request, site = self.request, self.channel.site
         has_body = self._has_body()
         headers = self.headers
@@ -306,7 +308,7 @@ class Task:
         elif self.permit is None:
             channel.send(data)
         elif len(data) + channel.unsent <= WATERMARK:
-            # The slot is free before the client can ask again.
+            # Release the slot first, so that it is free before the client can send its next request.
             self._release()
             channel.send(data)
         else:
@@ -336,7 +338,7 @@ class Task:
         return environ
 
     def _replace(self, error: ErrorResponse) -> None:
-        """Answer with an error in place of a response that cannot be sent, if its head has not been sent."""
+        """Answer with `error` instead of the response. If the head is already sent, close the connection."""
         if self.wrote_head:
             self.close = True
             return
@@ -366,14 +368,14 @@ class Task:
 
 
 class Dates:
-    """The line of the Date header, made once a second."""
+    """A cache of the Date header line, which is formatted once a second."""
 
     def __init__(self) -> None:
         self._line = ""
         self._second = 0
 
     def line(self) -> str:
-        """Return the line, with its end."""
+        """Return the Date header line with its CRLF."""
         second = int(time.time())
         if second != self._second:
             self._line = f"Date: {build_http_date(second)}\r\n"

@@ -1,8 +1,8 @@
-"""A child of `processes.Processes`: load the application, serve on the parent's socket, do what the parent says.
+"""A child process of `processes.Processes`: loads the application, serves on the parent's socket, and obeys the parent.
 
-Messages are tuples whose first element names them. From the child: READY with a text about the application, FAILED with
-a text and an exit code, LOG with a level and a text, MODELS with a change of the models, MODELS_DONE. From the parent:
-"serve", "stop", "abort", MODELS, MODELS_DONE.
+Messages are tuples, and the first element is the kind of the message. The child sends READY with a description of the
+application, FAILED with a text and an exit code, LOG with a level and a text, MODELS with a model change, and
+MODELS_DONE. The parent sends "serve", "stop", "abort", MODELS and MODELS_DONE.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if t.TYPE_CHECKING:
 
 READY, FAILED, LOG, MODELS, MODELS_DONE = "ready", "failed", "log", "models", "models done"
 
-# Seconds that a request which changes the models waits for the other processes.
+# A request that changes the models waits at most this many seconds for the other processes.
 _FOLLOW_SECONDS = 60.0
 
 logger = logging.getLogger("wsgi_core.serving")
 
 
 class Parent:
-    """The child's end of the pipe: sends from any thread, and obeys on a thread of its own."""
+    """The child's end of the pipe. Any thread may send messages. A separate thread handles the parent's messages."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -46,17 +46,17 @@ class Parent:
         self.serve = threading.Event()
 
     def tell(self, *message: t.Any) -> None:
-        """Send the parent a message, unless it is gone."""
+        """Send the parent a message. Do nothing if the parent has exited."""
         with self._sending, contextlib.suppress(OSError):
             self._pipe.send(message)
 
     def obey(self, server: Server, models: t.Any) -> None:
-        """Begin to do what the parent says."""
+        """Start the thread that handles the parent's messages."""
         self._server, self._models = server, models
         threading.Thread(target=self._read, name="parent", daemon=True).start()
 
     def spread(self, action: str, args: tuple[t.Any, ...]) -> None:
-        """Have the other processes make a change of the models too; return when they have, or after a minute."""
+        """Make the other processes apply a model change too. Return when they have applied it, or after a minute."""
         done = threading.Event()
         change = id(done)
         self._waiting[change] = done
@@ -69,7 +69,7 @@ class Parent:
         while True:
             try:
                 kind, *rest = self._pipe.recv()
-            except (EOFError, OSError):  # the parent is gone
+            except (EOFError, OSError):  # the parent has exited
                 self._order("stop")
                 return
             if kind == MODELS:
@@ -91,13 +91,13 @@ class Parent:
     def _follow(self, change: tuple[int, int], action: str, args: tuple[t.Any, ...]) -> None:
         try:
             getattr(self._models, action)(*args)
-        except Exception as error:  # the process that was asked tells the client
+        except Exception as error:  # the process that got the request reports its own error to the client
             logger.warning("a change of the models did not succeed in this process: %s", error)
         self.tell(MODELS_DONE, change)
 
 
 class SpreadModels:
-    """A model repository whose changes are made in every server process. Everything else is the repository's own."""
+    """A proxy for a model repository that applies each change in every server process."""
 
     def __init__(self, repository: t.Any, parent: Parent) -> None:
         self._repository = repository
@@ -107,15 +107,15 @@ class SpreadModels:
         return getattr(self._repository, name)
 
     def reload(self) -> t.Any:
-        """Reload the models here, then in the other processes. Return and raise what the repository does."""
+        """Reload the models here, then in the other processes. Return the result of the repository's `reload`."""
         return self._change("reload")
 
     def load(self, name: str) -> t.Any:
-        """Load a model here, then in the other processes. Return and raise what the repository does."""
+        """Load a model here, then in the other processes. Return the result of the repository's `load`."""
         return self._change("load", name)
 
     def unload(self, name: str) -> None:
-        """Unload a model here, then in the other processes. Raises what the repository raises."""
+        """Unload a model here, then in the other processes."""
         self._change("unload", name)
 
     def _change(self, action: str, *args: t.Any) -> t.Any:
@@ -126,23 +126,23 @@ class SpreadModels:
 
 
 class ParentHandler(logging.Handler):
-    """Hands warnings and errors to the parent's log."""
+    """Logging handler that sends warnings and errors to the parent."""
 
     def __init__(self, parent: Parent) -> None:
         super().__init__(logging.WARNING)
         self._parent = parent
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one record as a level and a text."""
+        """Send the level and the formatted text of a record."""
         self._parent.tell(LOG, record.levelno, self.format(record))
 
 
 def serve_in_child(
     number: int, socks: list[socket.socket], settings: Settings, log: str | None, pipe: Connection
 ) -> None:
-    """Serve until the parent says "stop" or is gone. The exit code is 0 if every accepted request was answered."""
-    # The parent tells this process what to do. A stop of this process alone would close the socket that all share to
-    # new connections.
+    """Serve until the parent sends "stop" or exits. The exit code is 0 if every accepted request was answered."""
+    # The parent tells this process what to do. A stop of this process alone would close the shared socket to new
+    # connections.
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -164,7 +164,7 @@ def serve_in_child(
         complete = server.run()
     logging.shutdown()
     sys.stdout.flush()
-    # A thread may still be inside the runtime, and the interpreter's orderly exit would wait for it.
+    # A thread may still be inside the model runtime, and the interpreter's normal exit would wait for the thread.
     os._exit(0 if complete else 1)
 
 
