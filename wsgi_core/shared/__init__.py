@@ -1,1 +1,1 @@
-"""What the service and its twin both use, a module for each idea. Knows models, and no framework."""
+"""Code that the service and its Flask twin share, one module for each concept. It does not depend on a framework."""

@@ -1,6 +1,6 @@
-"""Who may use the service: the hosts it answers for, the API key, and pages of other origins.
+"""Access checks: trusted hosts, the API key, and cross-origin requests.
 
-All of it is decided by the head of a request, so that the server can decide it before the body comes.
+Each check uses only the request head, so the server can refuse a request before it reads the body.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from .content_coding import check_coding
 from .settings import Settings
 
 HEALTH = frozenset({"/healthz", "/readyz", "/api/v1/health", "/v2/health/live", "/v2/health/ready"})
-"""What load balancers ask, which have no key."""
+"""Paths of health checks. They need no API key, because load balancers do not send one."""
 
 MONITORING = HEALTH | {"/metrics"}
-"""What probes and Prometheus ask, which cannot choose the Host that they send."""
+"""Paths that probes and Prometheus request. These clients often cannot set the Host header that they send."""
 
 WEBHOOKS = "/webhooks/"
 
 CONTROL = "/v2/repository/"
-"""Where the paths begin that change which models are served. `index` below it changes nothing."""
+"""Prefix of the paths that load and unload models. The path `index` under this prefix changes nothing."""
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
-"""The content types that a page of any origin may send without asking (Fetch standard: no preflight)."""
+"""The content types that a page of any origin may send without a preflight (Fetch standard)."""
 
 _LABEL = re.compile(r"[a-z0-9_-]*[a-z_-][a-z0-9_-]*", re.ASCII)
 
@@ -38,9 +38,9 @@ Check = Callable[[Mapping[str, Any]], None]
 
 
 def access_check(settings: Settings) -> Check:
-    """Return the function that raises an HTTPException for a request that these settings do not admit.
+    """Return a function that raises an HTTPException if the settings do not admit a request.
 
-    It needs nothing of the environ but the head of the request, and it does not block.
+    The function takes the environ, uses only the request head, and does not block.
     """
     check_host = _host_check(settings) if settings.trusted_hosts else None
     key = settings.api_key.get_secret_value().encode("utf-8") if settings.api_key else None
@@ -76,17 +76,20 @@ def _host_check(settings: Settings) -> Check:
 
 
 def host_name(host: str) -> str:
-    """Return the name in a Host header as settings have it: in lower case, without port, brackets and a last dot."""
+    """Return the name in a Host header in the form of the settings.
+
+    The result is in lower case, and has no port, no brackets and no trailing dot.
+    """
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower().removesuffix(".")
 
 
 def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset()) -> None:
-    """Raise an error if a web page of another origin could have sent a request that changes which models are served.
+    """Raise an error if a page of another origin could have sent a request that changes which models are served.
 
-    Forbidden (403): Origin or Sec-Fetch-Site name another site, and `allowed` does not have its origin.
-    UnsupportedMediaType (415): the content type is one that a form can send, or a browser has sent none.
+    Raises Forbidden (403) if Origin or Sec-Fetch-Site names another site, and `allowed` does not contain the origin.
+    Raises UnsupportedMediaType (415) if a form can send the content type, or if a browser sent no content type.
     """
     path = environ.get("PATH_INFO", "")
     if environ["REQUEST_METHOD"] != "POST" or not path.startswith(CONTROL) or path == f"{CONTROL}index":
@@ -96,7 +99,8 @@ def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset
     if is_foreign and origin not in allowed:
         raise Forbidden("Pages of other origins may not change which models are served")
     mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    # Clients of the Open Inference Protocol send no type. A browser without a type is no form, but needs no preflight.
+    # Clients of the Open Inference Protocol send no content type. A browser request without a content type does not
+    # come from a form, but it needs no preflight.
     if mimetype in FORM_TYPES or (not mimetype and _is_browser(environ)):
         raise UnsupportedMediaType("Content-Type must be application/json")
 
@@ -106,11 +110,11 @@ def _is_browser(environ: Mapping[str, Any]) -> bool:
 
 
 def check_api_key(environ: Mapping[str, Any], key: bytes) -> None:
-    """Raise Unauthorized (401) unless the request carries ``key``, or its path or method needs none.
+    """Raise Unauthorized (401) unless the request carries ``key``, or its path or method needs no key.
 
-    The time of the comparison does not depend on where the two differ. Health needs no key. A preflight never carries
-    one (Fetch standard), and its response tells nothing of the data. A webhook proves by its signature who sent it. A
-    browser asks its user for the key as a password (Basic, RFC 7617), under any name.
+    The comparison takes constant time. Health checks need no key. A preflight never carries a key (Fetch standard), and
+    its response reveals no data. A webhook is authenticated by its signature. A browser asks its user for the key as a
+    password (Basic, RFC 7617), and the user name is ignored.
     """
     path = environ.get("PATH_INFO", "")
     if path in HEALTH or path.startswith(WEBHOOKS) or _is_preflight(environ):
@@ -130,7 +134,7 @@ def _is_preflight(environ: Mapping[str, Any]) -> bool:
 
 
 def _given(environ: Mapping[str, Any]) -> bytes:
-    """Return the key that came with a request; empty without one."""
+    """Return the API key that the request carries, or an empty value if the request carries no key."""
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     given = environ.get("HTTP_X_API_KEY") or (token.strip() if scheme.lower() == "bearer" else "")
     if not given and scheme.lower() == "basic" and not _is_foreign(environ):
@@ -146,9 +150,10 @@ def _password(token: str) -> bytes:
 
 
 def _is_foreign(environ: Mapping[str, Any]) -> bool:
-    """Return whether a page of another origin sends this.
+    """Return whether a page of another origin sent the request.
 
-    APPSEC: a browser adds the password by itself, so without this any page could unload its visitors' models (CSRF).
+    APPSEC: a browser adds a stored password to every request. Without this check, any page could unload the models of
+    its visitors (CSRF).
     """
     origin = environ.get("HTTP_ORIGIN")
     return origin is not None and origin.partition("://")[2] != environ.get("HTTP_HOST")

@@ -8,17 +8,17 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Return the project's folder in the user's cache, or the folder that `WSGI_CORE_CACHE` names. Creates nothing.
+    """Return the project's folder in the user's cache, or the folder that `WSGI_CORE_CACHE` names.
 
     Linux: `$XDG_CACHE_HOME/wsgi_core`, by default `~/.cache/wsgi_core`; macOS: `~/Library/Caches/wsgi_core`;
-    Windows: `%LOCALAPPDATA%\\wsgi_core`.
+    Windows: `%LOCALAPPDATA%\\wsgi_core`. The folder is not created.
     """
     given = os.environ.get("WSGI_CORE_CACHE")
     return Path(given) if given else _system_cache() / "wsgi_core"
 
 
 def built_models_dir() -> Path:
-    """Return the repository in which `wsgi-core models build` puts models."""
+    """Return the folder of the model repository that `wsgi-core models build` writes."""
     return cache_dir() / "models"
 
 

@@ -1,7 +1,7 @@
-"""Compressed bodies: what `Content-Encoding` and `Accept-Encoding` ask for, with bounded memory.
+"""Compressed bodies: `Content-Encoding` of requests and `Accept-Encoding` of responses, with bounded memory.
 
-What counts of a compressed body is its size after decompression. The size is measured first, 64 KiB at a time, and then
-`DecodedBodies` has to admit that many bytes.
+Limits apply to the size of a body after decompression. That size is measured first, 64 KiB at a time. Then
+`DecodedBodies` must admit the body before the body is decompressed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from werkzeug.http import parse_accept_header
 
 CODINGS = ("gzip", "deflate")
 SMALLEST = 512
-"""Bytes below which an answer is not worth compressing."""
+"""A response with fewer bytes is not compressed."""
 
 UNPACKED = "/v2/"
-"""Where the paths begin whose bodies may be compressed."""
+"""Prefix of the paths that accept compressed request bodies."""
 
 SMALL_BODY = 64 << 10
-"""Bytes after decompression below which a body is not counted."""
+"""A body with fewer bytes after decompression is not counted."""
 
 _ADMITTED = "wsgi_core.decoded_bytes"
 
@@ -30,11 +30,14 @@ _PIECE = 64 << 10
 
 _PLAIN = ("", "identity")
 _GZIP, _ZLIB, _BARE = 31, 15, -15
-"""zlib's names (wbits) for its three formats."""
+"""zlib's wbits values for the three formats: gzip, zlib, and raw deflate."""
 
 
 class UnsupportedCoding(UnsupportedMediaType):
-    """415 for an encoding that is not taken; RFC 9110, 15.5.16 wants those named that are: `known`."""
+    """The error 415 for a content coding that is not supported.
+
+    The response lists the supported codings (`known`) in Accept-Encoding, as RFC 9110, 15.5.16 recommends.
+    """
 
     def __init__(self, known: t.Sequence[str] = CODINGS) -> None:
         self.known = ", ".join(known)
@@ -45,9 +48,9 @@ class UnsupportedCoding(UnsupportedMediaType):
 
 
 def check_coding(environ: t.Mapping[str, t.Any]) -> None:
-    """Raise `UnsupportedCoding` (415) for a compressed body, but below /v2, whose views unpack it.
+    """Raise `UnsupportedCoding` (415) for a compressed body, unless the path begins with `UNPACKED`.
 
-    Anything else would be read as if it were not compressed.
+    Only the views under `UNPACKED` decompress a body. Any other view would read the compressed bytes as content.
     """
     coding = environ.get("HTTP_CONTENT_ENCODING")
     if coding and coding.strip(" \t").lower() not in _PLAIN and not environ.get("PATH_INFO", "").startswith(UNPACKED):
@@ -55,10 +58,10 @@ def check_coding(environ: t.Mapping[str, t.Any]) -> None:
 
 
 class DecodedBodies:
-    """The sum of all large bodies that were sent compressed and are at work, in bytes after decompression.
+    """A limit on the memory of decompressed request bodies. All active requests together may hold `size` bytes.
 
-    A body waits in `admit` until it fits, at most `timeout` seconds. `release` is called when its request ends. Bodies
-    below `SMALL_BODY` are not counted.
+    `admit` waits until the body fits, for at most `timeout` seconds. `release` must be called when the request ends.
+    A body larger than `size` is admitted if no other body is counted. Bodies smaller than `SMALL_BODY` are not counted.
     """
 
     def __init__(self, size: int, timeout: float) -> None:
@@ -68,7 +71,7 @@ class DecodedBodies:
         self._changed = threading.Condition()
 
     def admit(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
-        """Count `size` bytes for the request of the environ. Raises ServiceUnavailable (503) if they never fit."""
+        """Count `size` bytes for the request. Raises ServiceUnavailable (503) if they do not fit within the timeout."""
         if size < SMALL_BODY:
             return
         with self._changed:
@@ -79,7 +82,7 @@ class DecodedBodies:
             environ[_ADMITTED] = environ.get(_ADMITTED, 0) + size
 
     def release(self, environ: t.MutableMapping[str, t.Any]) -> None:
-        """Count the bytes of a request no longer."""
+        """Stop counting the bytes of the request."""
         if size := environ.pop(_ADMITTED, 0):
             with self._changed:
                 self._used -= size
@@ -87,7 +90,10 @@ class DecodedBodies:
 
 
 def known_coding(coding: str) -> str:
-    """Return the coding that a value of Content-Encoding names, empty for none. Raises `UnsupportedCoding` (415)."""
+    """Return the coding that a Content-Encoding value names, or "" if the body is not compressed.
+
+    Raises `UnsupportedCoding` (415).
+    """
     name = coding.strip(" \t").lower().removeprefix("x-")
     if name in _PLAIN:
         return ""
@@ -99,11 +105,11 @@ def known_coding(coding: str) -> str:
 def decode_body(
     data: bytes, coding: str, limit: int | None, admit: t.Callable[[int], object] = lambda size: None
 ) -> bytes:
-    """Return the body that was sent in `coding`, the value of Content-Encoding (RFC 9110, 8.4).
+    """Return the decompressed body. `coding` is the value of Content-Encoding (RFC 9110, 8.4).
 
-    `admit` is called with the size before anything of that size is made. Raises `UnsupportedCoding` (415),
-    `BadRequest` (400) for a body that is broken, cut off or followed by something else, `RequestEntityTooLarge` (413)
-    above `limit` bytes, and what `admit` raises.
+    `admit` is called with the decompressed size before that much memory is allocated. Raises `UnsupportedCoding` (415).
+    Raises `BadRequest` (400) if the compressed data is corrupt, truncated or followed by other data. Raises
+    `RequestEntityTooLarge` (413) if the body has more than `limit` bytes. Exceptions of `admit` are passed on.
     """
     name = known_coding(coding)
     if not name:
@@ -114,19 +120,26 @@ def decode_body(
 
 
 def choose_coding(accepted: str | None, size: int) -> str | None:
-    """Return the coding for a response of `size` bytes, by the value of Accept-Encoding; None: send it as it is."""
+    """Return the coding for a response of `size` bytes, or None if the response must not be compressed.
+
+    `accepted` is the value of Accept-Encoding.
+    """
     if size < SMALLEST or not accepted:
         return None
     return parse_accept_header(accepted, Accept).best_match(CODINGS)
 
 
 def encode_body(data: bytes, coding: str) -> bytes:
-    """Compress a body in `coding`, one of `CODINGS`, quickly rather than well."""
+    """Compress a body with `coding`, one of `CODINGS`, at the fastest level."""
     return zlib.compress(data, level=1, wbits=_GZIP if coding == "gzip" else _ZLIB)
 
 
 def _measure(data: bytes, wbits: int, limit: int | None) -> int:
-    """Return the size of a body after decompression, of which 64 KiB are in memory. Raises as `decode_body` does."""
+    """Return the size of a body after decompression.
+
+    At most 64 KiB of the decompressed body are in memory at a time. Raises BadRequest (400) and RequestEntityTooLarge
+    (413), as `decode_body` does.
+    """
     unpacker, size, start = zlib.decompressobj(wbits), 0, 0
     try:
         for start in range(0, len(data), _PIECE):
@@ -151,5 +164,5 @@ def _measure(data: bytes, wbits: int, limit: int | None) -> int:
 
 
 def _has_zlib_header(data: bytes) -> bool:
-    """Return whether the body begins as RFC 1950 says; some clients send the bare stream instead."""
+    """Return whether the body begins with a zlib header (RFC 1950). Some clients send raw deflate data instead."""
     return len(data) >= 2 and data[0] & 15 == 8 and int.from_bytes(data[:2], "big") % 31 == 0

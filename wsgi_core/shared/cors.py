@@ -1,7 +1,7 @@
-"""Which pages of other origins may call the service from a browser (CORS, as the Fetch standard has it).
+"""CORS: which pages of other origins may call the service from a browser (Fetch standard).
 
-The preflight is answered by the automatic OPTIONS of the route, to which the headers are added here. Nothing is
-ever allowed with credentials.
+The route's automatic OPTIONS response answers a preflight, and this module adds the CORS headers to the response.
+Requests with credentials are never allowed.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any
 from werkzeug.datastructures import Headers
 
 EXPOSED = "Retry-After, Server-Timing, X-Request-ID, X-Response-Time-ms"
-"""Headers that a page may read beyond those that it always may."""
+"""Response headers that a page may read in addition to the headers that every page may read."""
 
 MAX_AGE = "600"
-"""Seconds for which a browser may keep the answer to a preflight."""
+"""Seconds for which a browser may cache the response to a preflight."""
 
 _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: ?, ?[A-Za-z0-9!#$%&'*+.^_`|~-]+)*", re.ASCII)
 
 
 def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Headers], None]:
-    """Return a function that adds the headers of a response: it gets the environ and the headers, which it changes.
+    """Return a function that takes an environ and the response headers, and adds the CORS headers in place.
 
-    `origins` are written as browsers send them (`https://app.example.org`); `*` is every origin.
+    `origins` are written as browsers send them (`https://app.example.org`). `*` allows every origin.
     """
     any_origin = "*" in origins
 
     def add_headers(environ: Mapping[str, Any], headers: Headers) -> None:
         if not any_origin:
-            headers.add("Vary", "Origin")  # also where nothing is allowed: a cache must not give that to others
+            headers.add("Vary", "Origin")  # also if the origin is not allowed, or a cache could reuse the response
         origin = environ.get("HTTP_ORIGIN")
         if origin is None or not (any_origin or origin in origins):
             return
@@ -44,7 +44,7 @@ def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Heade
 
 
 def _answer_preflight(environ: Mapping[str, Any], headers: Headers) -> None:
-    """Allow the methods of the route, and every header, because no header gives more rights here."""
+    """Allow the methods of the route and every request header, because no header grants additional access."""
     headers["Access-Control-Allow-Methods"] = ", ".join(sorted(headers.get("Allow", "GET").split(", ")))
     headers["Access-Control-Max-Age"] = MAX_AGE
     asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")

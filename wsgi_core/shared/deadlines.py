@@ -1,4 +1,4 @@
-"""How long a request may take: the setting, and less if the client asks for less in X-Request-Timeout."""
+"""The deadline of a request: the setting's limit, or less if the client sends X-Request-Timeout."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from werkzeug.exceptions import BadRequest
 
 from ..inference.deadline import Deadline
 
-# time.monotonic() at which the server had the whole request, where a server tells it.
+# The environ key under which a server may store the time.monotonic() at which it had received the whole request.
 RECEIVED = "wsgi_core.received"
 
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
 def allowed_seconds(header: str | None, limit: float) -> float:
-    """Return the seconds that a request has: what its header asks for, at most ``limit``. Raises ValueError."""
+    """Return the seconds that a request may take: the header's value, but at most ``limit``.
+
+    Raises ValueError if the header is not a positive number.
+    """
     if header is None:
         return limit
     seconds = float(header) if _SECONDS.fullmatch(header) else 0.0
@@ -28,9 +31,10 @@ def allowed_seconds(header: str | None, limit: float) -> float:
 
 
 def request_deadline(environ: Mapping[str, Any], limit: float) -> Deadline:
-    """Return the deadline of a request: `limit` seconds, or less if it asks for less, after the server had it.
+    """Return the deadline of a request, counted from the time at which the server received the request.
 
-    waitress can tell whether the client is still there; other servers can't. Raises BadRequest for a senseless header.
+    The request may take `limit` seconds, or less if the client asks for less. Under waitress, the deadline can also
+    tell whether the client has disconnected. Raises BadRequest (400) if the header X-Request-Timeout is not valid.
     """
     header = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if header is not None:

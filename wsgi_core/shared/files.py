@@ -1,4 +1,4 @@
-"""Writing files that others may read or name: never through a link, and never half."""
+"""Safe file writes in folders that other users can write to: never through a symbolic link, never partially."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def create_file(path: Path, content: bytes) -> None:
-    """Write a new file. Raises FileExistsError if anything has its name, be it a link to nothing.
+    """Write a new file. Raises FileExistsError if the path exists, even as a dangling symbolic link.
 
-    A link that somebody else has put there would otherwise choose which file is written.
+    Otherwise another user could plant a symbolic link and redirect the write.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
@@ -24,7 +24,7 @@ def create_file(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in the place of another one, or of a link, in one step."""
+    """Write a file atomically. An existing file or symbolic link at the path is replaced."""
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     create_file(new, content)
     try:

@@ -1,4 +1,4 @@
-"""Several sources asked at once: what takes long is done in threads, and none waits for another."""
+"""Call several blocking functions concurrently, each on a thread, and collect their results."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Source = Callable[[], Any]
 
 
 async def gather(sources: Mapping[str, Source]) -> dict[str, Any]:
-    """Return what each source gives, by its name, in the time of the slowest.
+    """Call all sources concurrently, and return their results by name.
 
-    A source that raises InputError or ModelNotFound has `{"error": ...}` in its place; the others have their answers.
+    If a source raises InputError or ModelNotFound, its result is `{"error": ...}`. The other results are not affected.
     """
     answers = await asyncio.gather(*(asyncio.to_thread(_ask, source) for source in sources.values()))
     return dict(zip(sources, answers, strict=True))
@@ -29,7 +29,7 @@ def _ask(source: Source) -> Any:
 
 
 def example_sources(models: ModelRepository) -> dict[str, Source]:
-    """Return what the service gathers: the repository's index, and each model's prediction for its example."""
+    """Return the service's sources: the repository index, and for each model the prediction for its card's example."""
     sources: dict[str, Source] = {"index": partial(_index, models)}
     for model in models.models:
         if model.card is not None:

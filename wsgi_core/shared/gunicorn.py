@@ -1,13 +1,14 @@
 """Run under gunicorn: shut a worker down gracefully, and configure logs and metrics.
 
-gunicorn answers the requests that it has accepted. But the listening socket stays open until its workers are done, and
-the kernel resets the connections that it completes meanwhile. So a worker first fails its readiness check, then
-closes the listening socket to new connections, and then drains the connections that the kernel has completed.
+On its own, gunicorn answers the requests that its workers have accepted. But the listening socket stays open until the
+workers exit, and the kernel keeps completing handshakes. When the socket closes, the kernel resets these connections.
+So a worker first fails its readiness check. Then it makes the listening socket refuse new connections. Then it accepts
+and answers the connections that are still in the backlog.
 
-This module is also a configuration: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. The service
-installs the shutdown by itself if its worker loads it. Another application needs the configuration, and so does the
-service if gunicorn's master loads it (``preload_app``). A configuration file can import the two hooks,
-`post_worker_init` and `child_exit`, under gunicorn's names for them.
+This module is also a gunicorn configuration: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. The
+service installs the graceful shutdown itself if a worker loads the service. The configuration is needed for any other
+application, and for the service if gunicorn's master loads it (``preload_app``). Your own configuration file can import
+the two hooks, `post_worker_init` and `child_exit`, which have the names that gunicorn expects.
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ from .listen_queue import BACKLOG_GRACE_SECONDS, refuse_new
 from .observability.logs import log_to_stderr, wanted_level
 from .observability.metrics import forget_process
 
-# Seconds in which the master has closed the listening socket, if everything is to stop and not this worker alone.
+# If all workers stop, the master closes the listening sockets within these seconds.
 _MASTER_SECONDS = 1.0
-# Seconds without a connection in the socket's queue after which the queue counts as empty.
+# Seconds between two checks whether the backlog is empty.
 _EMPTY_SECONDS = 0.05
 _OPEN_FILES = "/proc/{pid}/fd"
 
 
 def stop_gunicorn_cleanly(app: Any) -> None:
-    """Install the graceful shutdown if this process is a gunicorn worker that loads ``app`` now; else do nothing.
+    """Install the graceful shutdown if this process is a gunicorn worker that is loading ``app``.
 
-    Before gunicorn forks (``preload_app``) there is no worker yet: then `post_worker_init` installs it.
+    Otherwise do nothing. With ``preload_app``, gunicorn loads the application before it forks the workers. Then
+    `post_worker_init` installs the graceful shutdown.
     """
     base: Any = sys.modules.get("gunicorn.workers.base")
     if base is None or threading.current_thread() is not threading.main_thread():
@@ -46,7 +48,7 @@ def stop_gunicorn_cleanly(app: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Configure the service's log and the graceful shutdown of a worker that has just loaded its application."""
+    """Configure the service's log, and install the graceful shutdown. gunicorn calls this in each new worker."""
     settings = getattr(worker.wsgi, "extensions", {}).get("settings")
     if settings is not None:
         log_to_stderr(wanted_level(settings.access_log), settings.log_format)
@@ -54,7 +56,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Remove an ended worker's requests from the gauge of active requests."""
+    """Remove the requests of a worker that has exited from the gauge of active requests."""
     forget_process(worker.pid)
 
 
@@ -81,14 +83,15 @@ def _end(worker: Any, pause: float) -> None:
         time.sleep(BACKLOG_GRACE_SECONDS)
         _wait_until_empty(worker)
     worker.handle_exit(signal.SIGTERM, None)
-    os.write(worker.PIPE[1], b".")  # the worker wakes up, as at a signal
+    os.write(worker.PIPE[1], b".")  # wakes the worker, as a signal does
 
 
 def _everything_stops(worker: Any) -> bool:
-    """Return whether the master has closed the listening sockets, that is, whether all workers stop.
+    """Return whether the master has closed the listening sockets, which means that all workers stop.
 
-    On a reload, or with one worker fewer, the master keeps the sockets for other workers. They must stay open then, and
-    no connection in their queue is lost. Where there is no /proc to look at, the sockets count as kept.
+    If gunicorn reloads or reduces the number of workers, the master keeps the sockets open for the other workers. Then
+    this worker must not close the sockets, and no connection in their backlog is lost. On a system without /proc, the
+    function returns False.
     """
     until = time.monotonic() + _MASTER_SECONDS
     while (kept := _master_keeps(worker)) and time.monotonic() < until:
@@ -112,7 +115,7 @@ def _target(file: Path) -> str:
 
 
 def _wait_until_empty(worker: Any) -> None:
-    """Wait until every connection that the kernel has completed is accepted, at most ``graceful_timeout`` seconds."""
+    """Wait until the backlog is empty, but at most ``graceful_timeout`` seconds."""
     until = time.monotonic() + worker.cfg.graceful_timeout
     while select.select(worker.sockets, [], [], 0)[0] and time.monotonic() < until:
         time.sleep(_EMPTY_SECONDS)

@@ -1,4 +1,4 @@
-"""What the service decides by the head of a request alone, before the first byte of the body is read."""
+"""Checks that need only the request head. The server runs them before it reads the first byte of the body."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .streaming import LINE_TYPES
 from .webhooks import is_signed, unsigned
 
 JSON_RULES = frozenset({"/predict", "/api/v1/predict", "/sentiment", "/digits", "/rag-chat"})
-"""The rules whose views take JSON and nothing else."""
+"""The rules whose views accept only JSON."""
 
 STREAM_RULE = "/predict/stream"
 
@@ -26,7 +26,7 @@ WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Application(Protocol):
-    """What is needed of an application."""
+    """The part of an application that `HeadJudge` uses."""
 
     url_map: Map
 
@@ -35,11 +35,11 @@ class Application(Protocol):
 
 
 class HeadJudge:
-    """Judges a request by its head: host, key, origin, route, method, content type, coding, whether it is signed.
+    """Checks a request by its head: host, API key, origin, route, method, content type, content coding, signature.
 
-    Called with an environ without `wsgi.input`, it returns None if the body is needed. Otherwise it returns a WSGI
-    application: the application itself, which refuses the request without reading a body. So the response, its headers,
-    the log and the metrics are the same as if the body had come. Neither of them blocks.
+    The environ needs no `wsgi.input`. The result is None if the server must read the body. Otherwise the result is a
+    WSGI application that refuses the request. It calls the service with an empty body, so the response, the log and the
+    metrics are the same as if the body had been read. Neither the check nor the refusal blocks.
     """
 
     def __init__(self, app: Application, check: Check) -> None:
@@ -47,7 +47,7 @@ class HeadJudge:
         self._check = check
 
     def __call__(self, environ: dict[str, Any]) -> WSGIApplication | None:
-        """Return the application that refuses the request, or None."""
+        """Return a WSGI application that refuses the request, or None if the body must be read."""
         try:
             self._check(environ)
             rule, _ = self._app.url_map.bind_to_environ(environ).match(return_rule=True)
@@ -63,8 +63,10 @@ class HeadJudge:
 
 
 def check_body(rule: str, environ: Mapping[str, Any]) -> None:
-    """Raise UnsupportedMediaType (415) for a body that the view of the rule does not read, Unauthorized (401) for an
-    unsigned webhook.
+    """Check that the view of the rule can read the body.
+
+    Raises UnsupportedMediaType (415) if the view does not accept the content type or the content coding. Raises
+    Unauthorized (401) if a webhook is not signed.
     """
     mimetype = parse_options_header(environ.get("CONTENT_TYPE", ""))[0].lower()
     is_json = mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json"))

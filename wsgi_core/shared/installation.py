@@ -1,13 +1,13 @@
-"""How this package and its extras are installed, as messages and pages say it."""
+"""The command that installs this package and its extras, for messages and pages."""
 
 from __future__ import annotations
 
-# Whether `pip install wsgi_core` finds this project. A release to the index sets it: see RELEASE.md.
+# Whether `pip install wsgi_core` installs this project. Set this to True when the package is on PyPI: see RELEASE.md.
 PUBLISHED = False
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs ``extra``: by name from the index, or from a checkout until it is published."""
+    """Return the command that installs ``extra`` from PyPI. Until the package is published, install from a checkout."""
     if PUBLISHED:
         return f'python -m pip install "wsgi_core[{extra}]"'
     return f'python -m pip install ".[{extra}]" (in a checkout of wsgi_core)'

@@ -1,6 +1,7 @@
-"""The seam for what only Linux has. Elsewhere each function returns None or False, and the caller goes its other way.
+"""System calls that only Linux has. On other systems each function returns None or False, and the caller falls back.
 
-Python has no names for these, so they are called through the C library, while the GIL is held: none of them waits.
+Python does not expose these calls, so the module uses ctypes. CPython holds the GIL during the calls, because none of
+them blocks.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ IS_LINUX = sys.platform == "linux"
 
 # linux/socket.h.
 _SO_ATTACH_FILTER = 26
-# Classic BPF (linux/filter.h), four instructions of 8 bytes: load the byte of TCP's flags; if SYN is not set, keep the
-# whole packet; if it is set, drop it.
+# Classic BPF (linux/filter.h), four instructions of 8 bytes. They load the byte with the TCP flags, keep the packet if
+# SYN is not set, and drop the packet if SYN is set.
 _DROP_SYN = b"".join(
     code.to_bytes(2, sys.byteorder) + bytes((if_true, if_false)) + value.to_bytes(4, sys.byteorder)
     for code, if_true, if_false, value in ((0x30, 0, 0, 13), (0x45, 1, 0, 2), (0x06, 0, 0, 0xFFFFFFFF), (0x06, 0, 0, 0))
@@ -33,7 +34,7 @@ class _Program(ctypes.Structure):
 
 
 def _c_library() -> Any:
-    # PyDLL calls a library while the GIL is held.
+    # PyDLL does not release the GIL during a call.
     return ctypes.PyDLL(None, use_errno=True) if IS_LINUX else None
 
 
@@ -41,10 +42,11 @@ _C = _c_library()
 
 
 def accept4(listener: socket.socket) -> tuple[int, tuple[Any, ...]] | None:
-    """Accept a connection: its file descriptor, non-blocking and not inherited, and the client's address.
+    """Accept a connection, and return its file descriptor and the client's address.
 
-    Return None if there is no such call, or if it failed: the caller tries Python's own, which raises what is wrong.
-    Raises BlockingIOError if no connection waits.
+    The descriptor is non-blocking and not inheritable. The result is None if the system has no accept4() or if the call
+    failed. Then the caller must call Python's accept(), which raises the error. Raises BlockingIOError if no connection
+    is in the backlog.
     """
     if not IS_LINUX:
         return None
@@ -61,16 +63,19 @@ def accept4(listener: socket.socket) -> tuple[int, tuple[Any, ...]] | None:
 
 
 def parse_address(family: int, address: bytes) -> tuple[Any, ...]:
-    """Return host and port. netinet/in.h: sockaddr_in is family, port, address; sockaddr_in6 has a label between."""
+    """Return host and port of a socket address (netinet/in.h).
+
+    sockaddr_in consists of family, port and address. In sockaddr_in6 the flow label stands before the address.
+    """
     port = int.from_bytes(address[2:4], "big")
     host = address[4:8] if family == socket.AF_INET else address[8:24]
     return socket.inet_ntop(family, host), port
 
 
 def drop_new_connections(sock: socket.socket) -> bool:
-    """Have the kernel drop every new connection's first packet; connections in the queue are not touched.
+    """Make the kernel drop the SYN packets of new connections. Connections in the backlog are not affected.
 
-    The client repeats that packet after a second. Return whether it could be done: a sandbox may have no such filters.
+    A client repeats its SYN after a second. Return False if the filter cannot be attached, as in some sandboxes.
     """
     if not IS_LINUX:
         return False
@@ -83,10 +88,10 @@ def drop_new_connections(sock: socket.socket) -> bool:
 
 
 def set_mmap_threshold(size: int) -> bool:
-    """Have glibc return freed blocks of `size` bytes and more to the system at once; return whether it did.
+    """Make glibc return freed blocks of at least `size` bytes to the system at once. Return whether this succeeded.
 
-    By itself glibc raises that size with each large block that is freed, up to 32 MiB, and then every thread keeps
-    what its largest body has needed.
+    By default glibc raises this threshold with each large block that is freed, up to 32 MiB. Then each thread keeps as
+    much memory as its largest body needed.
     """
     mallopt = getattr(_C, "mallopt", None) if IS_LINUX else None
     return mallopt is not None and mallopt(_M_MMAP_THRESHOLD, size) == 1

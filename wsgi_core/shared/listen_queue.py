@@ -1,4 +1,4 @@
-"""How a listening socket refuses new connections without cutting off those that wait to be accepted."""
+"""Make a listening socket refuse new connections without resetting the connections in its backlog."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import socket
 from .linux import drop_new_connections
 
 BACKLOG_GRACE_SECONDS = 0.1
-"""Seconds in which the handshakes that have begun can end: a round trip to the client and back."""
+"""Seconds for handshakes in progress to complete. A handshake needs one round trip."""
 
 
 def refuse_new(sock: socket.socket) -> None:
-    """Refuse new connections. Those in the queue of the socket, or half-way into it, can still be accepted.
+    """Refuse new connections. Connections in the backlog or in the middle of a handshake can still be accepted.
 
-    Closing a listening socket resets all connections in its queue, so the queue must be empty before and must stay
-    empty. On Linux the kernel drops new connections: a client repeats its first packet after a second, and by then is
-    refused by the closed socket. Elsewhere the queue is made as short as possible.
+    When a listening socket is closed, the kernel resets all connections in its backlog. So the backlog must be empty
+    before the close, and must stay empty. On Linux the kernel drops the SYN packets of new connections. A client
+    repeats its SYN after a second, and by then the closed socket refuses the connection. On other systems the backlog
+    is made as short as possible.
     """
     if not drop_new_connections(sock):
         sock.listen(0)

@@ -1,12 +1,12 @@
-"""Whether this process wants requests: the server says so, the readiness routes tell it to load balancers."""
+"""The readiness of this process. The server sets it, and the readiness routes report it to load balancers."""
 
 from __future__ import annotations
 
 
 class Readiness:
-    """One for each application, as ``app.extensions["readiness"]``.
+    """The readiness of one application, stored as ``app.extensions["readiness"]``.
 
-    A process is ready from the start, for an application exists only when its models are loaded and warmed up.
+    An application is ready from the start, because its models are loaded and warmed up before it is made available.
     """
 
     def __init__(self) -> None:
@@ -14,9 +14,9 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        """Whether new requests are welcome; those that come all the same are answered."""
+        """Whether load balancers should send new requests. Requests are answered even if this is False."""
         return not self.stopping
 
     def stop(self) -> None:
-        """From now on, and for good, not ready. Any thread may call this, more than once."""
+        """Make the application permanently not ready. Thread-safe; further calls do nothing."""
         self.stopping = True

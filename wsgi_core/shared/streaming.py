@@ -1,7 +1,8 @@
-"""Rows in as lines of JSON, predictions out as they are made: one piece of the body is in memory at a time.
+"""Streamed predictions: the request body is JSON Lines with rows, and each prediction is sent as soon as it is made.
 
-A request gets here with its body unread. A wrong line gets its number and an error, and the lines after it are
-answered as usual, until `StreamLimits` end the stream.
+The body has not been read when a request gets here. One chunk of the body is in memory at a time. A line that is not
+valid is answered with its number and an error, and the next lines are answered as usual, until a limit of
+`StreamLimits` is reached.
 """
 
 from __future__ import annotations
@@ -20,33 +21,39 @@ LINES = "application/x-ndjson"
 EVENTS = "text/event-stream"
 
 LINE_TYPES = frozenset({LINES, "application/ndjson", "application/jsonl", "application/x-jsonlines"})
-"""What clients call lines of JSON; no such type is registered."""
+"""Content types that clients use for JSON Lines. None of them is registered."""
 
 PIECE = 16 << 10
-"""Bytes that are read at once; the rows in them are answered by one run of the model."""
+"""Bytes that are read at once. One model run answers the rows in these bytes."""
 
 MAX_LINE = 64 << 10
-"""Bytes in a line; more are read over and never kept."""
+"""The largest number of bytes in a line. A longer line is discarded while it is read."""
 
 MAX_FIELDS = 3
-"""Wrong fields of a line that its answer names; a wrong line must not cost more to answer than it cost to send."""
+"""The largest number of invalid fields that the error of a line names.
+
+Without this limit, an error could be much larger than the line that caused it.
+"""
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-"""What proxies need to be told, so that they pass an answer on as it comes."""
+"""Headers that tell proxies not to buffer the response."""
 
 Answer = dict[str, Any]
 Encode = Callable[[Answer], bytes]
 
 
 def check_type(mimetype: str) -> None:
-    """Raise UnsupportedMediaType (415) for a body that says to be something else than lines of JSON."""
+    """Raise UnsupportedMediaType (415) if the content type is not a type of JSON Lines."""
     if mimetype not in LINE_TYPES:
         raise UnsupportedMediaType(f"Send one JSON object a line, as {LINES}")
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """What ends a stream with an error in its last line: wrong lines, seconds in all, seconds of CPU time."""
+    """The limits of a stream: invalid lines, elapsed seconds, and seconds of CPU time.
+
+    If a limit is reached, the stream ends with an error as its last line.
+    """
 
     errors: int = 1000
     seconds: float = 600
@@ -54,17 +61,18 @@ class StreamLimits:
 
 
 class StreamEnded(HTTPException):
-    """A limit of the stream is reached. The status line was sent long ago, so the error is a line."""
+    """Raised if a limit of the stream is reached. The error is sent as a line, because the status has been sent."""
 
 
 def stream_predictions(
     model: Model, body: IO[bytes], mimetype: str = LINES, limits: StreamLimits = StreamLimits()
 ) -> Iterator[bytes]:
-    """Return the response to a body in pieces, as `LINES` or, with a last event that counts, as `EVENTS`.
+    """Return the chunks of the response to a body, in the format `mimetype`: `LINES` or `EVENTS`.
 
     Each line is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or
-    `{"line": 2, "error": "...", "fields": [...]}` with the first fields that are wrong. Empty lines are counted and
-    left out. Raises `InvalidInput` at once for a model without a card, which takes no rows.
+    `{"line": 2, "error": "...", "fields": [...]}` with the first invalid fields. An empty line gets a number, but no
+    answer. With `EVENTS`, the last event has the numbers of lines, predictions and errors. Raises `InvalidInput` at
+    once if the model has no card, because such a model does not accept rows.
     """
     if model.card is None:
         raise InvalidInput(f"{model.id} has no card that says which features it takes")
@@ -86,7 +94,7 @@ def _answer_body(model: Model, body: IO[bytes], mimetype: str, limits: StreamLim
             yield piece
             number = answers[-1]["line"] if wrong >= limits.errors else number + len(lines)
             _check(limits, wrong, cpu, until)
-    except HTTPException as error:  # a limit, or the client has gone: the status line was sent long ago
+    except HTTPException as error:  # a limit, or the client has disconnected: the status has already been sent
         wrong += 1
         yield encode({"line": number + 1, "error": error.description})
     if mimetype == EVENTS:
@@ -94,7 +102,7 @@ def _answer_body(model: Model, body: IO[bytes], mimetype: str, limits: StreamLim
 
 
 def _until_too_many(answers: list[Answer], errors_left: int) -> list[Answer]:
-    """Return the answers up to the error with which the limit of errors is reached."""
+    """Return the answers up to the error that reaches the limit of errors."""
     for place, answer in enumerate(answers):
         errors_left -= "error" in answer
         if errors_left <= 0:
@@ -113,7 +121,10 @@ def _check(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
 
 
 def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
-    """Yield the lines that end in each piece of a body; the last line needs no end. None: longer than `MAX_LINE`."""
+    """Yield a list of the lines that each chunk of the body completes.
+
+    A line longer than `MAX_LINE` is None. The last line of the body needs no line break.
+    """
     rest, skipping = b"", False
     while piece := body.read(PIECE):
         *lines, rest = (rest + piece).split(b"\n")
@@ -145,7 +156,11 @@ def answer_lines(model: Model, lines: Sequence[bytes | None], first: int) -> lis
 
 
 def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
-    """Return the answers by number. All rows are one run; only if some are wrong, each is checked by itself."""
+    """Return the answers by line number.
+
+    All rows are predicted together. If some of them are invalid, each row is checked separately, and then the valid
+    rows are predicted.
+    """
     try:
         return _run(model, rows)
     except InputError:
@@ -160,7 +175,7 @@ def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
 
 
 def _run(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
-    """Predictions for rows that are right, at most as many in a run as the model takes."""
+    """Return the predictions for valid rows. The rows are split into batches of at most the model's `max_rows`."""
     assert model.card is not None
     assert model.schema is not None
     name, limit, values = model.card.output.name, model.schema.max_rows, list(rows.values())
@@ -179,7 +194,7 @@ def _as_line(answer: Answer) -> bytes:
 
 
 def _as_event(answer: Answer) -> bytes:
-    """One event of the HTML standard's server-sent events, with the line's number as its id."""
+    """Return the answer as a server-sent event (HTML standard), with the line number as the event's id."""
     return _event("error" if "error" in answer else "prediction", answer["line"], answer)
 
 

@@ -1,7 +1,7 @@
-"""Calls to other services: a few at a time, each with one deadline, so that they cannot block all threads.
+"""Calls to other services, limited in number and in time, so that they cannot block all worker threads.
 
-A call runs on a thread of its own. The caller waits until the deadline and no longer, even if the name of the other
-service is still being looked up; the thread then ends when its socket does.
+Each call runs on its own thread. The caller never waits longer than the deadline, even during a DNS lookup, which
+cannot be interrupted. After the deadline, the thread ends when its socket operation ends.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class TooManyCalls(Exception):
-    """As many calls as are allowed are going on."""
+    """Raised if the allowed number of calls is already running."""
 
 
 class BoundedCalls:
-    """At most `size` calls at a time, of at most `seconds` each. Any thread may call."""
+    """A limit on calls: at most `size` calls run at a time, and a caller waits at most `seconds`. Thread-safe."""
 
     def __init__(self, size: int, seconds: float) -> None:
         self.size = size
@@ -27,10 +27,10 @@ class BoundedCalls:
         self._slots = threading.BoundedSemaphore(size)
 
     def run(self, call: Callable[[], T]) -> T:
-        """Return what the call returns, or raise what it raises.
+        """Run `call` on a new thread. Return its result, or raise its exception.
 
-        Raises TooManyCalls at once if no slot is free, TimeoutError at the deadline. A call that is late keeps its slot
-        until it ends.
+        Raises TooManyCalls at once if no slot is free. Raises TimeoutError at the deadline. A call that exceeds the
+        deadline keeps its slot until it ends.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyCalls

@@ -1,7 +1,7 @@
-"""Webhooks: a signature proves who sent a delivery, and what the delivery asks for is done later, as a job.
+"""Webhooks: a signature authenticates the sender of a delivery, and the delivery is processed later as a job.
 
-Three schemes of signatures are known: GitHub's, Stripe's, and that of Standard Webhooks. A delivery is a duplicate if
-the same content was signed before. Its id counts only where the signature covers the id.
+Three signature schemes are supported: GitHub, Stripe, and Standard Webhooks. A delivery is a duplicate if the same
+content was signed before. The delivery id is part of that content only if the signature covers the id.
 """
 
 from __future__ import annotations
@@ -36,29 +36,33 @@ STRIPE = "Stripe-Signature"
 """Stripe's header: `t=TIME,v1=HEX`, where HEX is the HMAC-SHA256 of `TIME.BODY`."""
 
 STANDARD = "Webhook-Signature"
-"""The header of Standard Webhooks: `v1,BASE64`, the HMAC-SHA256 of `ID.TIME.BODY`, more of them after blanks."""
+"""The header of Standard Webhooks: `v1,BASE64` with the HMAC-SHA256 of `ID.TIME.BODY`. Spaces separate signatures."""
 
 STANDARD_ID, STANDARD_TIME = "Webhook-Id", "Webhook-Timestamp"
 
 DELIVERY = ("X-Delivery-ID", "X-GitHub-Delivery", STANDARD_ID)
-"""Headers in which senders name a delivery."""
+"""Headers with the sender's id of a delivery."""
 
 MAX_SIGNATURES = 10
-"""Signatures in one header that are compared; a sender that changes its secret sends two."""
+"""How many signatures of one header are compared. A sender that rotates its secret sends two."""
 
-# RFC 9110, 15.5.2: a 401 names a scheme; for signed bodies none is registered.
+# RFC 9110, 15.5.2: a 401 response must name an authentication scheme. No scheme is registered for signed bodies.
 _SCHEME = WWWAuthenticate("hmac-sha256", {"header": SIGNATURE})
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _TIME = re.compile(r"\d{1,12}", re.ASCII)
 
-# An unknown source is checked against a secret, too, so that the time of the response does not tell it.
+# A delivery of an unknown source is checked against this secret, so that the response time does not reveal which
+# sources exist.
 _NO_SECRET = random.token_bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What a request claims: that one of `signatures` is the one of `signed`. `identity` tells deliveries apart."""
+    """A claim that one of `signatures` is the signature of the bytes `signed`.
+
+    Two deliveries with the same `identity` are duplicates.
+    """
 
     signatures: tuple[bytes, ...]
     signed: bytes
@@ -68,28 +72,31 @@ class _Claim:
 
 
 def sign(secret: bytes, body: bytes) -> str:
-    """Return the signature of a body in GitHub's scheme, as it stands in the header `SIGNATURE`."""
+    """Return the value of the header `SIGNATURE` for a body (GitHub's scheme)."""
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
 def is_signed(environ: Mapping[str, Any]) -> bool:
-    """Return whether a request carries a signature at all, right or wrong."""
+    """Return whether a request has a signature header. The signature is not checked."""
     return any(f"HTTP_{name.upper().replace('-', '_')}" in environ for name in (SIGNATURE, STRIPE, STANDARD))
 
 
 def unsigned() -> Unauthorized:
-    """Return the one answer (401) for an unknown source, a missing signature and a wrong one."""
+    """Return the error (401) for an unknown source, a missing signature or a wrong signature.
+
+    The error is the same in all three cases, so that it does not reveal which sources exist.
+    """
     return Unauthorized("The delivery is not signed with the secret of this source", www_authenticate=_SCHEME)
 
 
 def read_delivery(
     secrets: Mapping[str, Any], source: str, headers: Headers, body: bytes, tolerance: float, read: Callable[[], object]
 ) -> Job:
-    """Return the job that a signed delivery asks for; `read` parses the body when the signature is right.
+    """Return a job for a signed delivery. `read` parses the body, and is called only if the signature is valid.
 
-    Raises Unauthorized (401) unless the body is signed with the secret of the source, and signed within `tolerance`
-    seconds where the signature covers a time; BadRequest (400) for an id that does not fit into a log; NotFound (404)
-    if no source has a secret at all.
+    Raises Unauthorized (401) if the body is not signed with the secret of the source. If the signature covers a time,
+    the time must be within `tolerance` seconds of now, or Unauthorized is raised. Raises BadRequest (400) if the
+    delivery id is not valid (see `delivery_id`). Raises NotFound (404) if `secrets` is empty.
     """
     if not secrets:
         raise NotFound("This service takes no webhooks")
@@ -106,18 +113,18 @@ def read_delivery(
 def check_signature(secret: bytes, claim: _Claim) -> None:
     """Raise Unauthorized (401) unless one of the claim's signatures was made with the secret.
 
-    The comparison takes the same time wherever two signatures differ.
+    The comparison takes constant time.
     """
     expected = hmac.digest(_decoded(secret) if claim.base64_secret else secret, claim.signed, "sha256")
-    # Every one is compared, so that the time does not tell which of them was right.
+    # All signatures are compared, so that the response time does not reveal which signature matched.
     if not sum(hmac.compare_digest(expected, given) for given in claim.signatures):
         raise unsigned()
 
 
 def delivery_id(headers: Headers, body: bytes) -> str:
-    """Return the sender's name for a delivery, or the digest of the body if the sender gives none.
+    """Return the sender's id of a delivery, or the SHA-256 of the body if the sender gives no id.
 
-    Raises BadRequest (400) for a name that does not fit into a log.
+    Raises BadRequest (400) if the id is too long or has characters that must not be written to a log.
     """
     given = next((headers[name] for name in DELIVERY if name in headers), None)
     if given is None:
@@ -140,7 +147,7 @@ def _stripe(header: str, body: bytes) -> _Claim:
     parts = [part.strip().partition("=") for part in header.split(",")[: MAX_SIGNATURES + 1]]
     time_signed = next((value for name, _, value in parts if name == "t"), "")
     signatures = _from_hex(value for name, _, value in parts if name == "v1")
-    # When Stripe sends an event again, it signs the same body with another time.
+    # When Stripe resends an event, it signs the same body with a new time. So the time is not part of the identity.
     return _Claim(tuple(signatures), time_signed.encode("latin-1", "replace") + b"." + body, body, _time(time_signed))
 
 
@@ -173,15 +180,18 @@ def _from_base64(value: str) -> bytes:
 
 
 def _decoded(secret: bytes) -> bytes:
-    """Return the key in a secret of Standard Webhooks, `whsec_BASE64`; another secret is a key as it is."""
+    """Return the key that a secret of Standard Webhooks (`whsec_BASE64`) contains.
+
+    A secret without that format is the key itself.
+    """
     found = _from_base64(secret.removeprefix(b"whsec_").decode("latin-1"))
     return found if secret.startswith(b"whsec_") and found else secret
 
 
 class PredictJob:
-    """The work of the service's jobs: predict for the payload, as `/predict` takes it, with the model `name`.
+    """The work of the service's jobs: a prediction of the model `name`. The payload has the format of `/predict`.
 
-    What went wrong with the payload is an outcome too, `{"error": ...}`. The log says nothing of the payload.
+    If the payload is not valid, the outcome is `{"error": ...}`. The payload is never logged.
     """
 
     def __init__(self, models: ModelRepository, name: str = "churn") -> None:
@@ -189,7 +199,7 @@ class PredictJob:
         self._name = name
 
     def __call__(self, job: Job) -> dict[str, Any]:
-        """Return the outcome, as a line of the file of results has it."""
+        """Return the outcome in the format of a line in the results file."""
         try:
             outcome = self._models.get(self._name).predict(job.payload)
         except (InputError, ModelNotFound) as error:
@@ -199,7 +209,10 @@ class PredictJob:
 
 
 def open_jobs(settings: Settings, models: ModelRepository) -> JobQueue:
-    """Return the running queue of webhooks' jobs. Raises ConfigurationError if their store cannot be written."""
+    """Open the job store, and return a running job queue for webhooks.
+
+    Raises ConfigurationError if the job store is not available.
+    """
     password = settings.job_store_password.get_secret_value() if settings.job_store_password else None
     results = ResultsFile(settings.webhook_results) if settings.webhook_results else None
     try:

@@ -1,6 +1,7 @@
-"""Durable jobs: accepted means committed to disk, done at least once, recorded once.
+"""Durable jobs: an accepted job is committed to disk, executed at least once, and recorded exactly once.
 
-A delivery gets here when its signature was checked. It leaves when its outcome is recorded, or as a dead letter.
+A delivery becomes a job after its signature is verified. The job ends when its outcome is recorded, or when it becomes
+a dead letter.
 """
 
 from .queue import JobQueue as JobQueue

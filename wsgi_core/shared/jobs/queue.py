@@ -1,4 +1,4 @@
-"""The worker of a process: it does what any process has accepted, one job at a time."""
+"""The job queue, with one worker thread in each process. A worker runs jobs that any process has accepted."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ from .store import DELAYED, Job, JobStore, State, StoreUnavailable
 log = logging.getLogger("wsgi_core.jobs")
 
 MAX_ATTEMPTS = 8
-"""Attempts after which a job is a dead letter."""
+"""The number of attempts after which a job becomes a dead letter."""
 
 MAX_DELAY_SECONDS = 300.0
-"""The longest delay between two attempts; the first one is a second, and each is twice the one before."""
+"""The longest delay between two attempts. The first delay is one second, and each further delay is twice as long."""
 
 POLL_SECONDS = 0.5
-"""Seconds between two looks for jobs that other processes have accepted, and for jobs that are due again."""
+"""Seconds between two polls of the store, for jobs that other processes have accepted and for jobs that are due."""
 
 RECORDER_SECONDS = 60.0
-"""Seconds between two looks at a job whose outcome another machine is recording."""
+"""Seconds until a job is tried again whose outcome another machine is recording."""
 
 EXIT_SECONDS = 10.0
-"""Seconds for which the end of the interpreter waits for queued jobs. What is left stays in the store."""
+"""Seconds for which the interpreter waits for queued jobs before it exits. Unfinished jobs stay in the store."""
 
 
 class QueueFull(Exception):
-    """No job is accepted: too many wait, the process is about to end, or the store cannot be written."""
+    """Raised if a job is not accepted: too many jobs wait, the process is shutting down, or the store has failed."""
 
 
 class JobQueue:
-    """At most `size` jobs that wait in a store, and one worker thread in this process that does them.
+    """A queue of at most `size` waiting jobs in a store, and one worker thread in this process that runs them.
 
-    `work` returns the outcome of a job. If `work` raises, the job is tried again with a growing delay, and after
-    `MAX_ATTEMPTS` it is a dead letter. `results`, if there is one, gets every outcome once.
+    `work` returns the outcome of a job. If `work` raises an exception, the job is retried with exponential backoff.
+    After `MAX_ATTEMPTS` attempts the job becomes a dead letter. If `results` is given, each outcome is appended to it
+    once.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class JobQueue:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start the worker, which also does what earlier processes have left. A second call does nothing."""
+        """Start the worker, which also runs unfinished jobs of earlier processes. A second call does nothing."""
         with self._lock:
             if self._threads or self._closed:
                 return
@@ -72,7 +73,7 @@ class JobQueue:
         atexit.register(self._close_at_exit)
 
     def accept(self, job: Job) -> bool:
-        """Commit a job to the store; return False if the store knows it already. Raises `QueueFull`."""
+        """Commit a job to the store. Return False if the job is a duplicate. Raises `QueueFull`."""
         try:
             if self._closed:
                 raise QueueFull("the process is about to end")
@@ -89,7 +90,7 @@ class JobQueue:
         return is_new
 
     def drain(self, timeout: float) -> bool:
-        """Wait until no job is queued or running; return False if that takes longer than `timeout` seconds."""
+        """Wait until no job is queued or running. Return False if jobs are left after `timeout` seconds."""
         until = time.monotonic() + timeout
         while self._busy():
             if time.monotonic() > until:
@@ -98,7 +99,10 @@ class JobQueue:
         return True
 
     def close(self, timeout: float) -> bool:
-        """Accept no more jobs, `drain`, and end the worker. What is not done stays in the store."""
+        """Accept no more jobs, call `drain`, and stop the worker. Unfinished jobs stay in the store.
+
+        Return the result of `drain`.
+        """
         self._closed = True
         atexit.unregister(self._close_at_exit)
         done = self.drain(timeout) if self._threads else True
@@ -152,13 +156,13 @@ class JobQueue:
                 self._running = None
 
     def _finish(self, job: Job, state: State) -> None:
-        """Do a job, and record its outcome unless another process has done so."""
+        """Run a job, and record its outcome unless another process records the outcome."""
         outcome = self._work_on(job)
         recorder = self._results.recorder if self._results else ""
         marked_by = self.store.mark_done(job, recorder)
         if marked_by not in (None, recorder):
-            # The other machine removes the job when it has recorded the outcome. If it was killed before, only it can
-            # know whether it has: the job waits for it.
+            # The other machine removes the job after it has recorded the outcome. If the other machine was killed, only
+            # its results file shows whether the outcome was recorded. So the job waits for the other machine.
             with self._lock:
                 self._running = None
                 waits = State(DELAYED, time.time() + RECORDER_SECONDS, error=f"is being recorded by {marked_by}")
@@ -180,7 +184,10 @@ class JobQueue:
             self.store.set_state(job.key, State(DELAYED, time.time() + delay, state.attempts, error))
 
     def _look_after(self) -> None:
-        """Renew the lease of the running job, and queue jobs that are due again."""
+        """Renew the lease of the running job, requeue jobs that are due, and forget old finished jobs.
+
+        Runs on a thread until the queue is closed.
+        """
         month = None
         while not self._stop.is_set():
             try:
@@ -214,7 +221,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Start a worker of the child's own, for a fork copies no thread but the one that calls it."""
+    """Start a worker thread in the child process, because only the thread that calls fork() exists in the child."""
     while _closed_for_fork:
         _closed_for_fork.pop().after_fork_in_child()
     for queue in list(_queues):

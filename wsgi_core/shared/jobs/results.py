@@ -1,4 +1,4 @@
-"""The file of outcomes: one line of JSON for each job, and never two for the same job."""
+"""The results file: JSON Lines with the outcomes of jobs, and at most one line for each job."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from filelock import FileLock
 
 
 class ResultsFile:
-    """A file to which the processes of one machine append, one at a time.
+    """A JSON Lines file to which several processes of one machine append. A lock file serializes them.
 
-    A process that is killed may leave a line without its end, or a line whose job is not yet marked as recorded.
-    `append` removes the first and finds the second.
+    If a process is killed, the file may end with an incomplete line. `append` removes the incomplete line. A process
+    may also be killed after it has written a line but before it has removed the job. `append` finds that line, and does
+    not write a second one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,10 +25,10 @@ class ResultsFile:
         self.recorder = f"{socket.gethostname()}:{path.resolve()}"
 
     def append(self, key: str, outcome: Mapping[str, object], sole_until: float) -> None:
-        """Append the outcome of the job `key`, unless the file has it, and wait for the disk.
+        """Append the outcome of the job `key` unless the file contains it, and call fsync().
 
-        Until the Unix time `sole_until` no other process can have the job, and the file is not searched. Raises
-        OSError, and filelock.Timeout, which is one.
+        Until the Unix time `sole_until`, no other process can have written the outcome, so the file is not searched.
+        Raises OSError. Raises filelock.Timeout, a subclass of OSError, if the lock is not free within 30 seconds.
         """
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
         with FileLock(f"{self.path}.lock", timeout=30), open(self.path, "a+b") as file:
@@ -45,7 +46,7 @@ class ResultsFile:
 
 
 def _cut_unfinished_line(descriptor: int, path: Path) -> None:
-    """Truncate the file behind its last line break."""
+    """Truncate the file after its last line break."""
     size = os.fstat(descriptor).st_size
     with open(path, "rb") as file:
         position = size

@@ -1,8 +1,8 @@
-"""Where jobs are kept: in an SQLite file, or in Redis if several machines share the work.
+"""The job store: an SQLite file, or Redis if several machines share the jobs.
 
-The tables are huey's storages. huey's own consumer is not used: it deletes a task from the queue before it runs the
-task, and so a killed process loses the task. Here a job is deleted after it is done, and `requeue_due` finds the jobs
-of killed processes again.
+The tables are storages of huey. huey's consumer is not used, because it deletes a task from the queue before it runs
+the task, so a killed process loses the task. Here a job is deleted only after it is done, and `requeue_due` requeues
+the jobs of killed processes.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from ..installation import install_command
 log = logging.getLogger("wsgi_core.jobs")
 
 LEASE_SECONDS = 10.0
-"""Seconds after which a job counts as lost if no process has renewed its lease."""
+"""Seconds after which a lease expires unless a process renews it. The job is then queued again."""
 
 REMEMBERED_MONTHS = 2
-"""Calendar months, the current one included, for which a finished job is known as a duplicate."""
+"""Calendar months, including the current month, in which a repeated delivery of a finished job is recognized."""
 
 QUEUED, RUNNING, DELAYED, DEAD = "queued", "running", "delayed", "dead"
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be read or written: the disk is full, Redis does not answer."""
+    """Raised if the store cannot be read or written, for example because the disk is full or Redis does not respond."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job. `key` identifies the signed content, `id` is the sender's name for it, `accepted` a Unix time."""
+    """A job. `key` identifies the signed content, `id` is the sender's delivery id, and `accepted` is a Unix time."""
 
     key: str
     source: str
@@ -53,7 +53,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far a job is. `due` is the Unix time at which it is queued again, unless it has moved on before."""
+    """The state of a job. `due` is the Unix time at which the job is queued again, unless its state changes before."""
 
     phase: str
     due: float
@@ -62,7 +62,7 @@ class State:
 
 
 def default_store() -> Path:
-    """Return the SQLite file that is used if no other store is set. Nothing is created."""
+    """Return the path of the SQLite file that is used if no store is configured. The file is not created."""
     home = Path(os.path.expanduser("~"))
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "wsgi_core" / "jobs.sqlite3"
@@ -72,10 +72,10 @@ def default_store() -> Path:
 
 
 def open_store(location: str | None, password: str | None = None, beside: Path | None = None) -> JobStore:
-    """Return the store at `location`: a path, or `redis://HOST:PORT/DB`.
+    """Open the store at `location`: a path, or `redis://HOST:PORT/DB`.
 
-    Without a location it is a file beside `beside` (the file of results), or `default_store()`. Raises
-    StoreUnavailable.
+    If `location` is not given, the store is a file in the same folder as `beside`, the results file. If `beside` is not
+    given either, the store is `default_store()`. Raises StoreUnavailable.
     """
     if location and location.startswith(("redis://", "rediss://")):
         return JobStore(location, _redis_tables(location, password), durable=_wait_for_disk)
@@ -83,7 +83,7 @@ def open_store(location: str | None, password: str | None = None, beside: Path |
     try:
         if not location and not beside:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # APPSEC: payloads are other people's data, and SQLite would create the file for everybody to read.
+        # APPSEC: payloads are private data, and by default SQLite would create a file that all users can read.
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise StoreUnavailable(f"the store of jobs {file} cannot be written: {error.strerror}") from error
@@ -91,7 +91,8 @@ def open_store(location: str | None, password: str | None = None, beside: Path |
 
 
 def _sqlite_tables(file: Path) -> Callable[[str], Any]:
-    # The write of a job waits for the disk, and with it everything that was written before: there is one log.
+    # Only writes of jobs and of finished jobs are synced to disk. Each sync includes all earlier writes, because SQLite
+    # has one write-ahead log for all tables.
     return lambda name: SqliteStorage(name, str(file), cache_mb=1, fsync=name == "jobs" or name.startswith("done"))
 
 
@@ -106,17 +107,18 @@ def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
 
 
 def _wait_for_disk(table: Any) -> None:
-    """Wait until Redis has written everything to its append-only file, if it keeps one (Redis 7.2)."""
+    """Wait until Redis has synced its append-only file to disk, if Redis keeps such a file (Redis 7.2)."""
     from redis.exceptions import ResponseError
 
-    # An older Redis does not know the command: there, appendfsync decides. One without the file is told at the start.
+    # Before 7.2, Redis does not know WAITAOF, and its setting appendfsync decides. If Redis has no append-only file,
+    # `check_durable` has logged a warning.
     with contextlib.suppress(ResponseError):
         if table.conn.execute_command("WAITAOF", 1, 0, 5000)[0] < 1:
             raise StoreUnavailable("Redis has not written the job to its append-only file within 5 seconds")
 
 
 class JobStore:
-    """Jobs and their states, in tables that every process opens for itself. All methods are safe for threads.
+    """Jobs and their states, in tables that each process opens separately. All methods are thread-safe.
 
     Every method raises StoreUnavailable if the store cannot be read or written.
     """
@@ -133,18 +135,19 @@ class JobStore:
     # Adding
 
     def add(self, job: Job) -> bool:
-        """Commit a job; return False if the store has it already, or has finished it. It is on disk then."""
+        """Commit a job to disk. Return False if the store already has the job, or if the job is already finished."""
         with self._errors():
             if self.is_done(job):
                 return False
-            # A state without a job is swept away. A job without a state would be forgotten, hence this order.
+            # The state is written first. A state without a job is deleted later, but a job without a state would never
+            # run.
             state = State(QUEUED, time.time() + LEASE_SECONDS)
             self._table("states").put_if_empty(job.key, _dump(asdict(state)))
             if not self._table("jobs").put_if_empty(job.key, _dump(asdict(job))):
                 return False
             if self._wait_until_durable:
                 self._wait_until_durable(self._table("jobs"))
-            if self.is_done(job):  # finished by another process since the first look
+            if self.is_done(job):  # another process has finished the job since the first check
                 self.remove(job.key)
                 return False
         # From here the job is accepted: if the queue cannot be written now, `requeue_due` queues it later.
@@ -153,16 +156,17 @@ class JobStore:
         return True
 
     def waiting(self) -> int:
-        """Return how many jobs are neither done nor dead."""
+        """Return the number of jobs that are neither done nor dead letters."""
         with self._errors():
             return int(self._table("states").result_store_size())
 
     # Working
 
     def take(self, worker_attempts: int) -> tuple[Job, State] | None:
-        """Return the next queued job, now leased to the caller; None if there is none.
+        """Lease the next queued job to the caller. Return the job and its state, or None if the queue is empty.
 
-        A job whose processes have been killed `worker_attempts` times becomes a dead letter here.
+        A job that has already been attempted `worker_attempts` times becomes a dead letter. This happens if the process
+        of the last attempt was killed.
         """
         with self._errors():
             while (found := self._table("queue").dequeue()) is not None:
@@ -171,7 +175,7 @@ class JobStore:
                 if job is None or state is None:
                     self._table("states").delete_data(key)
                 elif state.phase == RUNNING and state.due > time.time():
-                    continue  # queued twice, and another worker has it
+                    continue  # the job was queued twice, and another worker is running it
                 elif state.attempts >= worker_attempts:
                     self.bury(key, state, state.error or "each process that ran it has ended before it was done")
                 else:
@@ -185,7 +189,7 @@ class JobStore:
         self.replace_state(key, replace(state, due=time.time() + LEASE_SECONDS))
 
     def requeue_due(self) -> int:
-        """Queue every job again that is due: a retry, or a job of a process that was killed. Return how many."""
+        """Queue each job that is due, either for a retry or because its process was killed. Return their number."""
         with self._errors():
             now = time.time()
             due = {key: state for key, state in self.states().items() if state.due <= now}
@@ -198,7 +202,7 @@ class JobStore:
             return len(due)
 
     def mark_done(self, job: Job, recorder: str) -> str | None:
-        """Mark a job as done by `recorder`; return None, or the recorder that has marked it before."""
+        """Mark a job as done by `recorder`. Return None, or the earlier recorder if the job was already marked."""
         with self._errors():
             table = self._done(job.accepted)
             if table.put_if_empty(job.key, recorder.encode()):
@@ -214,14 +218,14 @@ class JobStore:
                 self._table(name).delete_data(key)
 
     def bury(self, key: str, state: State, error: str) -> None:
-        """Make a job a dead letter, which stays until someone retries or purges it."""
+        """Make a job a dead letter. It stays in the store until an operator retries or purges it."""
         with self._errors():
             self._table("dead").put_data(key, _dump(asdict(replace(state, phase=DEAD, error=error))))
             self._table("states").delete_data(key)
         log.error("job %.12s is a dead letter after %d attempts: %s", key, state.attempts, error)
 
     def revive(self, key: str) -> bool:
-        """Queue a dead letter again, as if it were new; return False if there is none of this key."""
+        """Queue a dead letter as if it were a new job. Return False if no dead letter has this key."""
         with self._errors():
             job = self.job(key)
             if job is None or not self._table("dead").has_data_for_key(key):
@@ -233,7 +237,7 @@ class JobStore:
             return True
 
     def forget_old(self) -> None:
-        """Forget the finished jobs of the months before the last `REMEMBERED_MONTHS`."""
+        """Delete the records of finished jobs that were accepted before the last `REMEMBERED_MONTHS` months."""
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):
                 self._done(time.time(), back).flush_results()
@@ -241,13 +245,13 @@ class JobStore:
     # Looking
 
     def job(self, key: str) -> Job | None:
-        """Return the job of a key."""
+        """Return the job with this key, or None if there is no such job."""
         with self._errors():
             data = self._table("jobs").peek_data(key)
         return None if data is EmptyData else Job(**json.loads(bytes(data)))
 
     def state(self, key: str) -> State | None:
-        """Return the state of a job that is neither done nor dead."""
+        """Return the state of a job, or None if the job is done, is a dead letter, or does not exist."""
         with self._errors():
             data = self._table("states").peek_data(key)
         return None if data is EmptyData else State(**json.loads(bytes(data)))
@@ -258,12 +262,12 @@ class JobStore:
             self._table("states").put_data(key, _dump(asdict(state)))
 
     def replace_state(self, key: str, state: State) -> None:
-        """Write the state of a job, if the job is still there."""
+        """Write the state of a job if the store still has the job."""
         if self.job(key) is not None:
             self.set_state(key, state)
 
     def states(self) -> dict[str, State]:
-        """Return the states of all jobs that are neither done nor dead, by key."""
+        """Return the states of all jobs that are neither done nor dead letters, by key."""
         return self._read_states("states")
 
     def dead(self) -> dict[str, State]:
@@ -271,12 +275,12 @@ class JobStore:
         return self._read_states("dead")
 
     def is_done(self, job: Job) -> bool:
-        """Return whether a job with this key was finished within the remembered months."""
+        """Return whether a job with this key is finished and was accepted in the last `REMEMBERED_MONTHS` months."""
         with self._errors():
             return any(self._done(job.accepted, back).has_data_for_key(job.key) for back in range(REMEMBERED_MONTHS))
 
     def check_durable(self) -> None:
-        """Open the store, and log a warning if it is a Redis that keeps nothing on disk."""
+        """Open the store. Log a warning if the store is a Redis server without an append-only file."""
         with self._errors():
             table = self._table("states")
             table.result_store_size()
@@ -291,7 +295,7 @@ class JobStore:
         return {key: State(**json.loads(bytes(value))) for key, value in items.items()}
 
     def _done(self, accepted: float, months_back: int = 0) -> Any:
-        """Return the table of jobs that were accepted in this month, or so many months before it, and are done."""
+        """Return the table of finished jobs for a month: the month of `accepted`, or `months_back` months earlier."""
         year, month = time.gmtime(accepted)[:2]
         number = year * 12 + month - 1 - months_back
         return self._table(f"done{number // 12}{number % 12 + 1:02}")
@@ -309,9 +313,10 @@ class JobStore:
                 table.close()
             self._tables = {}
 
-    # NOTE: a child process must not inherit an open connection. SQLite would take the parent's locks for the child's.
+    # NOTE: a child process must not inherit an open connection, because SQLite would treat the parent's locks as locks
+    # of the child.
     def before_fork(self) -> None:
-        """Close the connections, and let no thread open one until the fork is over."""
+        """Close all connections, and prevent other threads from opening a connection until the fork is over."""
         self._lock.acquire()
         for table in self._tables.values():
             table.close()
@@ -319,14 +324,14 @@ class JobStore:
                 table.lock.acquire()
 
     def after_fork_in_parent(self) -> None:
-        """Let the threads go on."""
+        """Release the locks that `before_fork` acquired."""
         for table in self._tables.values():
             if hasattr(table, "lock"):
                 table.lock.release()
         self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Begin without a connection."""
+        """Reset the store, so that the child process opens its own connections."""
         self._lock = threading.Lock()
         self._tables = {}
 

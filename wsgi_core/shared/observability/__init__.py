@@ -1,6 +1,7 @@
-"""What an operator sees of the service from outside: metrics, a log that programs can read, where the time went.
+"""Observability of the service: metrics, structured logs, and the time that each phase of a request takes.
 
-It knows no framework: the service's hooks hand over an environ at the start of a request and the status at its end.
+This package does not depend on a framework. The service's hooks pass the environ at the start of a request, and the
+status at its end.
 """
 
 from .observation import Observation as Observation

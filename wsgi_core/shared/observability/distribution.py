@@ -1,4 +1,4 @@
-"""How long things took, counted in buckets: in this process alone, or in files that several processes share."""
+"""Histograms and sums of durations, kept in this process or in files that several processes share."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 Labels = tuple[Any, ...]
-"""The values of the labels in their order; they become text only when they are read."""
+"""The label values, in the order of the label names. They are converted to text only when the metrics are read."""
 
 
 class Distribution(Protocol):
-    """A histogram of seconds by labels."""
+    """A histogram of durations in seconds, by labels."""
 
     def observe(self, labels: Labels, seconds: float) -> None:
-        """Count one that took so many seconds; any thread may."""
+        """Count one duration. Thread-safe."""
 
 
 class LocalDistribution:
-    """Counted in this process, under one lock: prometheus_client's own takes one for each of its values.
+    """A histogram in this process. It needs one lock, whereas a prometheus_client histogram locks each of its values.
 
-    `bounds`: the upper ends of the buckets in seconds, ascending; above the last one there is one more.
+    `bounds` are the upper bounds of the buckets in seconds, in ascending order. One more bucket counts all durations
+    above the last bound.
     """
 
     def __init__(self, name: str, description: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
@@ -30,7 +31,7 @@ class LocalDistribution:
         self.labels = labels
         self.bounds = bounds
         self._lock = threading.Lock()
-        # For each labels the counts of the buckets, and the sum of the seconds at the end.
+        # For each tuple of labels: the counts of the buckets, followed by the sum of the seconds.
         self._children: dict[Labels, list[float]] = {}
 
     def observe(self, labels: Labels, seconds: float) -> None:
@@ -43,7 +44,7 @@ class LocalDistribution:
             child[-1] += seconds
 
     def collect(self) -> Iterator[Any]:
-        """Return the histogram as a metric family of prometheus_client."""
+        """Yield the histogram as a prometheus_client metric family."""
         from prometheus_client.metrics_core import HistogramMetricFamily
         from prometheus_client.utils import floatToGoString
 
@@ -58,7 +59,7 @@ class LocalDistribution:
 
 
 class SharedDistribution:
-    """Counted in a file of this process, which the others read: prometheus_client's own."""
+    """A prometheus_client histogram. Its values are in a file of this process, which the other processes read."""
 
     def __init__(self, name: str, description: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
         from prometheus_client import Histogram
@@ -77,11 +78,11 @@ class Totals(Protocol):
     """Sums of seconds, by one label."""
 
     def add(self, seconds: Mapping[str, float]) -> None:
-        """Add to the sums of these values of the label; any thread may."""
+        """Add the seconds to the sums, by label value. Thread-safe."""
 
 
 class LocalTotals:
-    """Summed up in this process."""
+    """Sums of seconds in this process."""
 
     def __init__(self, name: str, description: str, label: str) -> None:
         self.name = name
@@ -97,7 +98,7 @@ class LocalTotals:
                 sums[value] = sums.get(value, 0.0) + more
 
     def collect(self) -> Iterator[Any]:
-        """They in prometheus_client's words."""
+        """Yield the sums as a prometheus_client metric family."""
         from prometheus_client.metrics_core import CounterMetricFamily
 
         family = CounterMetricFamily(self.name, self.description, labels=[self.label])
@@ -109,7 +110,7 @@ class LocalTotals:
 
 
 class SharedTotals:
-    """Summed up in a file of this process, which the others read: prometheus_client's own."""
+    """A prometheus_client counter. Its values are in a file of this process, which the other processes read."""
 
     def __init__(self, name: str, description: str, label: str) -> None:
         from prometheus_client import Counter

@@ -1,4 +1,7 @@
-"""The log on stderr, as lines for people or as JSON for programs; nothing that a client sends begins a line in it."""
+"""Log formats: text lines for people, or JSON Lines for programs.
+
+Control characters are escaped, so that data from a client cannot start a new line.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,20 @@ from typing import Any
 
 from .observation import Observation, observed_request
 
-# What could end a line or steer a terminal: control characters, and Unicode's own line ends.
+# Characters that could end a line or control a terminal: control characters, and Unicode's line separators.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def one_line(text: str) -> str:
-    """Return the text with every control character as the escape that Python writes for it."""
+    """Return the text with every control character replaced by its Python escape sequence."""
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 class TextFormatter(logging.Formatter):
-    """A record a line; the lines of a traceback below it are set in, so that none of them looks like a record."""
+    """Formatter that writes each record on one line.
+
+    Traceback lines are indented, so that they cannot be mistaken for records.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -38,10 +44,11 @@ class TextFormatter(logging.Formatter):
 
 
 class JSONFormatter(logging.Formatter):
-    """A record a JSON object in ASCII, on one line: time, level, logger, message, and what is known of the request.
+    """Formatter that writes each record as a JSON object in ASCII, on one line.
 
-    Of the request: request_id, traceparent; in the access log's lines method, path, route, status, duration_ms,
-    phases_ms too. With a traceback: exception.
+    Each object has the fields time, level, logger and message. Within a request, it also has request_id, and
+    traceparent if the client sent a valid one. Records of the access log also have method, path, route, status,
+    duration_ms and phases_ms. Records with a traceback also have exception.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -65,26 +72,26 @@ class JSONFormatter(logging.Formatter):
 
 
 def wanted_level(access_log: bool) -> int:
-    """Return the lowest level of records that are written; the access log has the level INFO."""
+    """Return the level from which records are logged. Records of the access log have the level INFO."""
     return logging.INFO if access_log else logging.WARNING
 
 
 def log_to_stderr(level: int, log_format: str) -> None:
-    """Write the log of this process to stderr, as `text` or as `json`, unless the root logger has a handler already."""
+    """Configure logging to stderr, as `text` or as `json`. If the root logger already has a handler, do nothing."""
     handler = logging.StreamHandler()
     handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler])
 
 
 def log_to_handlers(handlers: Sequence[logging.Handler], level: int, log_format: str) -> None:
-    """Write the log of this process to these handlers, as `text` or as `json`, in place of those that it had."""
+    """Configure logging to these handlers, as `text` or as `json`. The root logger's previous handlers are removed."""
     for handler in handlers:
         handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=handlers, force=True)
 
 
 def rotating_file(path: str) -> logging.Handler:
-    """Return a handler for a log file that is kept below a size: at 10 MiB it begins anew, and 8 old files stay."""
+    """Return a handler for a log file that is rotated at 10 MiB. The handler keeps 8 old files."""
     return RotatingFileHandler(path, maxBytes=10 << 20, backupCount=8, encoding="utf-8")
 
 

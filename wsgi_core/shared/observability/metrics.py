@@ -1,7 +1,7 @@
-"""The numbers of this process, or of all that share `PROMETHEUS_MULTIPROC_DIR`, as Prometheus reads them.
+"""Prometheus metrics of this process, or of all processes that share `PROMETHEUS_MULTIPROC_DIR`.
 
-Requests are counted by the rule that matched, never by the path that was asked for, and by methods that are known:
-nothing that a client sends makes a new time series. The names are those of OpenTelemetry where it has one.
+Requests are counted by the matched rule, never by the requested path. Unknown methods are counted as `_OTHER`. So a
+client cannot create new time series. Metric names follow OpenTelemetry where it defines a name.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
-"""The buckets of a request, in seconds: a small model's is over before the usual first bucket of 5 ms ends."""
+"""Bucket bounds for requests, in seconds. They start below the usual 5 ms, because a small model answers faster."""
 
 RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
-"""The buckets of a model run."""
+"""Bucket bounds for model runs, in seconds."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
@@ -51,23 +51,26 @@ _ACTIVE = ("http_server_active_requests", "Requests that are answered at this mo
 
 
 class ServerFigures(Protocol):
-    """What a server says about itself. Any thread may ask."""
+    """The metrics that a server provides. Thread-safe."""
 
     @property
     def refused(self) -> Mapping[Any, int]:
-        """Return how many requests it refused since the start, by reason."""
+        """Return the number of requests that the server has refused since its start, by reason."""
 
     def connections(self) -> Mapping[str, int]:
-        """Return how many connections are in each state."""
+        """Return the number of connections in each state."""
 
     def gauges(self) -> Mapping[str, float]:
-        """Return further figures of this moment, by the end of their name."""
+        """Return the current values of further gauges, by metric name without the prefix `http_server_`."""
 
 
 class Metrics:
-    """The metrics of this process; any thread may add to them.
+    """The metrics of this process. Thread-safe.
 
-    requests, and the sums of their phases; runs of the models; active: the requests of this moment
+    requests: durations of requests
+    runs: durations of model runs
+    phases: seconds that requests spent in each phase
+    active: the requests in progress
     """
 
     def __init__(self, shared: bool) -> None:
@@ -76,16 +79,16 @@ class Metrics:
         self.requests: Distribution = make(*_REQUESTS)
         self.runs: Distribution = make(*_RUNS)
         self.phases: Totals = SharedTotals(*_PHASES) if shared else LocalTotals(*_PHASES)
-        # PERF: a set takes and gives without a lock of its own; its size is the number that is asked for.
+        # PERF: adding to a set and removing from it need no lock. The metric is the size of the set.
         self.active: set[object] = _SharedActive() if shared else set()
 
     def ended(self, method: str, route: str, status: int, seconds: float, phases: timing.Times) -> None:
-        """Count a request that is over."""
+        """Count a finished request."""
         self.requests.observe((method if method in METHODS else "_OTHER", route, status), seconds)
         self.phases.add(phases)
 
     def collect(self) -> Iterator[Any]:
-        """Yield all of them in prometheus_client's words, of this process alone."""
+        """Yield the metrics of this process as prometheus_client metric families."""
         from prometheus_client.metrics_core import GaugeMetricFamily
 
         for counted in (self.requests, self.runs, self.phases):
@@ -96,14 +99,17 @@ class Metrics:
 
 @functools.cache
 def process_metrics() -> Metrics:
-    """Return this process's metrics. Processes that share the folder `PROMETHEUS_MULTIPROC_DIR` count together."""
+    """Return the metrics of this process.
+
+    If `PROMETHEUS_MULTIPROC_DIR` is set, the metrics of all processes that share this folder are reported together.
+    """
     metrics = Metrics(shared=_is_shared())
     timing.observe_runs(metrics.runs.observe)
     return metrics
 
 
 def forget_process(pid: int) -> None:
-    """Remove the active requests of an ended process that counted together with this one."""
+    """Remove the active requests of a process that has exited, if processes share `PROMETHEUS_MULTIPROC_DIR`."""
     if _is_shared():
         from prometheus_client.multiprocess import mark_process_dead
 
@@ -115,7 +121,10 @@ def _is_shared() -> bool:
 
 
 def render(accept: str, server: ServerFigures | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
-    """Return the page that a Prometheus server asks for and its content type, in the form that it accepts."""
+    """Return the metrics page for a Prometheus server, and its content type.
+
+    `accept` is the value of the Accept header, which selects the format.
+    """
     from prometheus_client.exposition import choose_encoder
 
     encode, content_type = choose_encoder(accept)
@@ -140,7 +149,7 @@ def _registry(server: ServerFigures | None, models: Iterable[Model]) -> Any:
 
 
 class _Nodes:
-    """The execution providers on which each model runs."""
+    """Collector of the number of graph nodes that each execution provider runs, by model."""
 
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = models
@@ -156,7 +165,7 @@ class _Nodes:
 
 
 class _Server:
-    """The figures of the server: refused requests, connections by state, bytes that it holds."""
+    """Collector of the server's metrics: refused requests, connections by state, and further gauges."""
 
     def __init__(self, server: ServerFigures) -> None:
         self._server = server
@@ -178,7 +187,7 @@ class _Server:
 
 
 class _SharedActive(set[object]):
-    """The active requests of this process, whose number is in a file that the other processes read."""
+    """The active requests of this process. Their number is in a file that the other processes read."""
 
     def __init__(self) -> None:
         from prometheus_client import Gauge

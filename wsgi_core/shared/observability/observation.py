@@ -1,4 +1,4 @@
-"""One request as it is observed: who it says it is, when it began, where its time went, how it ended."""
+"""The observation of a request: its ids, its start, the time spent in each phase, and its result."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .metrics import process_metrics
 
 access_log = logging.getLogger("wsgi_core.access")
 
-# What a client may choose as a request's id: it comes back in a header and stands in the log.
+# The request ids that a client may choose. The id is returned in a response header and written to the log.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 
-# W3C Trace Context, 3.2; a version after 00 may go on behind it. No version ff, no id of zeros.
+# W3C Trace Context, 3.2. Versions after 00 may append further fields. The version ff and ids of zeros are not valid.
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{0,200})?", re.ASCII
 )
@@ -28,13 +28,12 @@ _LENGTH_OF_VERSION_00 = 55
 
 
 class Observation:
-    """What is known about a request, until `end`.
+    """The recorded data of one request, until `end`.
 
-    Who it is: method, path (with what is not plain ASCII as %-escapes), request_id, traceparent (None without a
-    valid one).
-    Where its time went: started (of time.perf_counter()), times, elapsed (in seconds).
-    How it ended: route (the rule that matched, empty if none did), status, streamed (the answer goes on after the
-    lifecycle's end).
+    Identity: method, path (percent-encoded), request_id, traceparent (None if the client sent no valid traceparent).
+    Times: started (of time.perf_counter()), times (seconds by phase), elapsed (in seconds).
+    Result: route (the matched rule, or empty if no rule matched), status, streamed (whether the response continues
+    after the request lifecycle has ended).
     """
 
     __slots__ = (
@@ -49,7 +48,7 @@ class Observation:
         self._outer = outer
         self._outer_deadline = deadline.current.get()
         given = environ.get("HTTP_X_REQUEST_ID")
-        # Not secret, only different: what no server process will make twice.
+        # The id does not need to be secret, only unique.
         self.request_id = given if given and _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
         trace = environ.get("HTTP_TRACEPARENT")
         self.traceparent = trace if trace and is_traceparent(trace) else None
@@ -65,7 +64,7 @@ class Observation:
         return quote(raw or b"/", safe="/:@!$&'()*+,;=~")
 
     def answered(self, status: int, route: str) -> list[tuple[str, str]]:
-        """Take down what was answered; the headers that tell the client about it."""
+        """Record the response, and return the headers that describe the observation to the client."""
         self.elapsed = perf_counter() - self.started
         self.status = status
         self.route = route
@@ -77,7 +76,7 @@ class Observation:
         return headers
 
     def leave(self) -> None:
-        """Leave the request's context; end the observation unless the response is streamed."""
+        """Leave the request's context. Unless the response is streamed, also end the observation."""
         _current.set(self._outer)
         timing.current.set(self._outer.times if self._outer else None)
         deadline.current.set(self._outer_deadline)
@@ -85,7 +84,7 @@ class Observation:
             self.end()
 
     def end(self) -> None:
-        """Count the finished request, and write its line into the access log."""
+        """Count the finished request, and write it to the access log."""
         if self.streamed or not self.elapsed:
             self.elapsed = perf_counter() - self.started
         metrics = process_metrics()
@@ -106,28 +105,32 @@ _current: ContextVar[Observation | None] = ContextVar("wsgi_core.shared.observab
 
 
 def begin_request(environ: Mapping[str, Any]) -> None:
-    """Begin to observe a request; it is the current one of this context until `leave`."""
+    """Start to observe a request. The observation is the current observation of this context until `leave`."""
     observation = Observation(environ, _current.get())
     _current.set(observation)
     timing.current.set(observation.times)
     process_metrics().active.add(observation)
 
 
-# PERF: asked by each hook, so it is the context variable's own method: the request of this context, or None.
+# Returns the current observation, or None. PERF: each hook calls this, so it is the context variable's own method.
 observed_request = _current.get
 
 
 def is_traceparent(value: str) -> bool:
-    """Return whether a header is a valid `traceparent` (W3C Trace Context, 3.2)."""
+    """Return whether a header's value is a valid `traceparent` (W3C Trace Context, 3.2)."""
     return bool(_TRACEPARENT.fullmatch(value)) and (len(value) == _LENGTH_OF_VERSION_00 or not value.startswith("00"))
 
 
 def server_timing(times: timing.Times) -> str:
-    """Return the value of Server-Timing (W3C Server Timing): the phases that there were, in milliseconds."""
+    """Return the value of the Server-Timing header (W3C Server Timing), with each phase in milliseconds."""
     return _timing_format(tuple(times)) % tuple([seconds * 1000 for seconds in times.values()])
 
 
 @functools.cache
 def _timing_format(phases: tuple[str, ...]) -> str:
-    """PERF: one format for all phases takes half of the time of one for each; their names are few."""
+    """Return the format string for the phases.
+
+    PERF: one format string for all phases takes half the time of one format string for each phase. The cache stays
+    small, because there are few phase names.
+    """
     return ", ".join(f"{name};dur=%.3f" for name in phases)

@@ -1,4 +1,4 @@
-"""All that an operator can set: the schema, where it is read from, the options of commands, `wsgi-core config`."""
+"""The settings of the service: their schema, the sources that they are read from, and the options of commands."""
 
 from .schema import Settings
 

@@ -1,4 +1,4 @@
-"""Write a host as a URL has it, and as a client on this machine reaches it."""
+"""Parse networks, and format hosts for URLs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def parse_networks(text: str) -> list[Network]:
-    """Return the networks in a list of addresses and networks, as `10.0.0.0/8,192.0.2.7`. Raises ValueError."""
+    """Parse addresses and networks that are separated by commas, such as `10.0.0.0/8,192.0.2.7`. Raises ValueError."""
     return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",")]
 
 
 def bracketed(host: str) -> str:
-    """Return the host as it stands in a URL: an IPv6 address in brackets (RFC 3986, 3.2.2)."""
+    """Return the host in URL form: an IPv6 address is put in brackets (RFC 3986, 3.2.2)."""
     return f"[{host}]" if ":" in host else host
 
 
 def local_host(host: str) -> str:
-    """Return the host that reaches a server which listens on ``host`` from the same machine, as a URL has it."""
+    """Return the host, in URL form, by which a client on this machine reaches a server that listens on ``host``."""
     return bracketed({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))

@@ -1,6 +1,7 @@
-"""Names and addresses in settings: each must be written as requests have it, or it would never match one.
+"""Validators for names and addresses in settings. A value must be written as in requests, or it would never match.
 
-Each function returns its value, or raises ValueError with what is wrong and the nearest right form.
+Each validator returns its value unchanged. If the value is not valid, the validator raises ValueError with the reason
+and the nearest valid form.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from urllib.parse import urlsplit
 
 LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "::1")
-"""What a browser on the same machine calls a server that listens on a loopback address."""
+"""The hosts by which a browser on this machine addresses a server that listens on a loopback address."""
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
@@ -18,7 +19,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach a server that listens on `host`."""
+    """Return whether `host` is a loopback address, which only clients on this machine can reach."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -26,7 +27,7 @@ def is_loopback(host: str) -> bool:
 
 
 def trusted_host(value: str) -> str:
-    """Return a name for `trusted_hosts`: `example.org`, `.example.org` with all below it, or an address."""
+    """Validate an entry of `trusted_hosts`: a host name, an address, or `.example.org`, which includes subdomains."""
     if "*" in value and not value.lstrip("*.").strip():
         raise ValueError("has no wildcard; leave trusted_hosts empty to answer for every name")
     nearest = _nearest_host(value)
@@ -36,7 +37,7 @@ def trusted_host(value: str) -> str:
 
 
 def trusted_proxy(value: str) -> str:
-    """Return addresses and networks for `trusted_proxy`, with commas between, or `*` for every client."""
+    """Validate `trusted_proxy`: addresses and networks, separated by commas, or `*` for every client."""
     if value == "*":
         return value
     for part in map(str.strip, value.split(",")):
@@ -49,7 +50,7 @@ def trusted_proxy(value: str) -> str:
 
 
 def cors_origin(value: str) -> str:
-    """Return an origin for `cors_origins` as browsers send it, or `*`."""
+    """Validate an entry of `cors_origins`: an origin as browsers send it, or `*`."""
     if value == "*":
         return value
     if value == "null":
@@ -62,7 +63,7 @@ def cors_origin(value: str) -> str:
 
 
 def listen_host(value: str) -> str:
-    """Return a name or an address to listen on."""
+    """Validate a host name or an address to listen on."""
     nearest = _nearest_host(value)
     if nearest and nearest != value and ("[" in value or "/" in value or value.count(":") == 1):
         raise ValueError(f"must be a host name or an IP address, without scheme, brackets and port{_hint(nearest)}")
@@ -70,7 +71,7 @@ def listen_host(value: str) -> str:
 
 
 def header_value(value: str) -> str:
-    """Return a key that clients can send in a header, where blanks around it are removed."""
+    """Validate a key that clients send in a header. HTTP strips blanks around a header's value."""
     if value != value.strip() or not all(" " <= letter != "\x7f" for letter in value):
         raise ValueError("must have no blanks around it and no control characters, which no header can carry")
     return value
@@ -81,7 +82,10 @@ def _hint(nearest: str | None) -> str:
 
 
 def _nearest_host(value: str) -> str | None:
-    """Return the host that was meant: without scheme, path, user, port, brackets, wildcard and capitals."""
+    """Return the valid host that is nearest to the value, or None if there is no such host.
+
+    Scheme, path, user, port, brackets and wildcard are removed, and the host is converted to lower case.
+    """
     text = value.strip().lower()
     text = re.sub(r"^[a-z][a-z0-9+.-]*://", "", text)
     text = re.split(r"[/?#]", text, maxsplit=1)[0].rpartition("@")[2]

@@ -18,8 +18,10 @@ _LIMITS = {"ge": "at least {:.10g}", "gt": "more than {:.10g}", "le": "at most {
 
 
 def settings_options(command: F) -> F:
-    """Give a command ``--config`` and an option for every setting: it is called with ``config`` and all of them by
-    name, None where one is not given. Secrets are left out: other users of the machine can read a command line.
+    """Add the option ``--config`` and an option for each setting to a click command.
+
+    The command is called with ``config`` and each setting as keyword arguments. An option that is not given is None.
+    Secrets have no option, because other users of the machine can read the command line.
     """
     for name, field in reversed(Settings.model_fields.items()):
         if not is_secret(name):
@@ -31,7 +33,7 @@ def settings_options(command: F) -> F:
 
 
 def load_for_command(config: Path | None, options: t.Mapping[str, object]) -> Loaded:
-    """Return the settings for a command with `settings_options`. Raises click.UsageError, which means exit code 2."""
+    """Load the settings for a command with `settings_options`. Raises click.UsageError, which means exit code 2."""
     try:
         return load_settings(options, config)
     except ConfigurationError as error:

@@ -1,7 +1,7 @@
-"""All that an operator can set, in one schema: names, types, ranges, defaults.
+"""The schema of the settings: names, types, ranges and defaults.
 
-A setting is a field here; where it comes from (a file, the environment, a command's option) is no concern
-of the code that reads it.
+Each setting is a field. The code that reads a setting does not know its source: a file, an environment variable, or a
+command's option.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ListenHost = Annotated[str, AfterValidator(names.listen_host)]
 HostName = Annotated[str, AfterValidator(names.trusted_host)]
 ProxyAddress = Annotated[str, AfterValidator(names.trusted_proxy)]
 Origin = Annotated[str, AfterValidator(names.cors_origin)]
-# A path of dots alone never arrives: clients resolve it.
+# A source name is part of a path. A path segment `.` or `..` never reaches the server, because clients resolve it.
 SourceName = Annotated[str, Field(pattern=r"^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_secret)]
 ModelName = Annotated[str, Field(min_length=1)]
@@ -36,24 +36,24 @@ EndpointURL = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
 
 OwnPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
 
-# The import name of the service's package on each framework. By name: the core never imports Flask.
+# The import name of the service's package for each framework. It is a string, so that the core never imports Flask.
 SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 
 
 class Settings(RuntimeSettings):
-    """The settings of the service and its server. Raises pydantic.ValidationError for what does not fit."""
+    """The settings of the service and its server. Raises pydantic.ValidationError if a value is not valid."""
 
-    # pydantic before 2.10 keeps the prefix of `model_control` for itself.
+    # pydantic before 2.10 warns about a field that begins with `model_`, such as `model_control`.
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
     _local_names: bool = PrivateAttr(default=False)
 
-    # What is served. The settings of RuntimeSettings say how each model is run.
+    # The models. The fields of RuntimeSettings configure how each model is run.
     models: Path | None = Field(default=None, description="A model repository; by default the models of wsgi_core.")
     model_settings: dict[ModelName, RuntimeSettings] = Field(
         default={}, description="For single models, by name: other execution_providers, threads, options ..."
     )
 
-    # Where it is served.
+    # The address, the framework, and the processes.
     host: ListenHost = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on; 0: any free one.")
     monitor_port: int | None = Field(
@@ -78,11 +78,11 @@ class Settings(RuntimeSettings):
         default=None, description="With an application of your own: a path that the server answers for Prometheus."
     )
 
-    # What is logged.
+    # Logs.
     access_log: bool = Field(default=False, description="A line per request on stderr.")
     log_format: t.Literal["text", "json"] = Field(default="text", description="How a line of the log is written.")
 
-    # What is admitted. A setting with an `answer` is a limit: that is what a client beyond it gets.
+    # Admission. A setting with an `answer` is a limit. The `answer` is the response to a client that exceeds the limit.
     threads: int = Field(
         default=min(8, (os.cpu_count() or 1) * 2), ge=1, le=256, description="Requests answered at the same time."
     )
@@ -110,8 +110,8 @@ class Settings(RuntimeSettings):
         json_schema_extra={"answer": "504; 503 if it only waited"},
     )  # fmt: skip
 
-    # What is read.
-    # Up to 10,000 rows of a table fit.
+    # Limits of connections, requests and responses.
+    # A body of this size has room for 10,000 rows of a table.
     max_content_length: int = Field(
         default=4 << 20, ge=1, description="Bytes that a request's body may have at most.",
         json_schema_extra={"answer": "413"},
@@ -169,7 +169,7 @@ class Settings(RuntimeSettings):
         json_schema_extra={"answer": "connection closed"},
     )  # fmt: skip
 
-    # How it stops.
+    # Shutdown.
     stop_pause: float = Field(
         default=0, ge=0, description="Seconds from not being ready to taking no more connections, for load balancers."
     )
@@ -178,7 +178,7 @@ class Settings(RuntimeSettings):
         json_schema_extra={"answer": "connection closed, exit code 1"},
     )  # fmt: skip
 
-    # Who is trusted.
+    # Access.
     trusted_hosts: tuple[HostName, ...] = Field(
         default=(),
         description="Host names that are answered (.example.org: and all below it). By default every name; on"
@@ -208,7 +208,7 @@ class Settings(RuntimeSettings):
         json_schema_extra={"answer": "403"},
     )  # fmt: skip
 
-    # What the routes of the API need.
+    # Settings of single routes.
     stream_max_content_length: int = Field(
         default=256 << 20, ge=1, description="Bytes that the body of /predict/stream may have at most.",
         json_schema_extra={"answer": "413"},
@@ -259,10 +259,11 @@ class Settings(RuntimeSettings):
     )
 
     def with_loopback_hosts(self) -> Settings:
-        """Return the settings of a server: on a loopback address, only loopback names are answered by default.
+        """Return the settings for a server. On a loopback address, the server trusts only loopback names by default.
 
-        Otherwise a page whose name an attacker's name server turns into 127.0.0.1 could call the service (DNS
-        rebinding). A trusted proxy passes on the names that its clients ask for, and so they are not restricted.
+        Otherwise an attacker's page could call the service by DNS rebinding: the attacker's name server resolves the
+        page's host name to 127.0.0.1. Behind a trusted proxy, host names are not restricted, because the proxy forwards
+        the host names that its clients use.
         """
         if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
             return self
@@ -273,5 +274,5 @@ class Settings(RuntimeSettings):
 
     @property
     def local_names(self) -> bool:
-        """Whether names without a dot are answered beside `trusted_hosts`: nobody can register one in the internet."""
+        """Whether host names without a dot are trusted, too. Such names cannot be registered in the public DNS."""
         return self._local_names

@@ -1,7 +1,8 @@
-"""Where the settings come from: a TOML file, the environment, a command's options; the later of them wins.
+"""The sources of the settings: a TOML file, environment variables, and a command's options.
 
-What holds is decided once, at the start. Whatever does not fit is an error that says where it stands, and for a
-name that does not exist which one is nearest: a misspelt limit would otherwise silently be no limit at all.
+Options override environment variables, and environment variables override the file. The settings are loaded once, at
+the start. An error names the source of each invalid value. An unknown name is also an error, which suggests the nearest
+name. Otherwise a misspelt limit would silently have no effect.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from .schema import Settings
 
 PREFIX = "WSGI_CORE_"
-"""What the variables of the environment begin with."""
+"""The prefix of the environment variables."""
 
 FILE = "wsgi-core.toml"
-"""The file that is read from the current folder if no other is named."""
+"""The file that is read from the current folder if no other file is named."""
 
-# They share the prefix and are no settings: the file, and where fetched things are kept.
+# Environment variables that have the prefix but are not settings: the settings file, and the cache folder.
 _OTHER_VARIABLES = {"CONFIG", "CACHE"}
 
-# NOTE: in Kubernetes a Service called wsgi-core gives every pod variables of these names. WSGI_CORE_PORT is one of
-# them, and then holds an address.
+# NOTE: if a Kubernetes Service is called wsgi-core, every pod gets environment variables with these names. One of them
+# is WSGI_CORE_PORT, whose value is then an address.
 _SERVICE_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
@@ -40,7 +41,7 @@ _USER = re.compile(r"//.*@")
 
 
 class ConfigurationError(Exception):
-    """Settings that do not fit. `problems`: a line for each, which begins with where it stands."""
+    """Some settings are not valid. `problems` has one line for each, which begins with the source of the value."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
@@ -49,22 +50,22 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings that hold; for each that is not a default where it comes from; the file that was read, if any."""
+    """The loaded settings, the source of each setting that is not a default, and the file that was read, if any."""
 
     settings: Settings
     sources: dict[str, str]
     file: Path | None
     found: bool = False
-    """Whether the file was only found in the current folder, and nobody has named it."""
+    """Whether the file was found in the current folder, and not named by the user."""
 
     def source(self, name: str) -> str:
-        """`--port`, `WSGI_CORE_PORT`, the file's path, or `default`."""
+        """Return the source of a setting: `--port`, `WSGI_CORE_PORT`, the file's path, or `default`."""
         return self.sources.get(name, "default")
 
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """What a source says about one setting, and how that place is called."""
+    """The value of one setting, and the name of its source."""
 
     value: object
     source: str
@@ -75,10 +76,11 @@ def load_settings(
     config: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Loaded:
-    """Return the settings of a file, the environment and options, by their names; an option that is None is not given.
+    """Load the settings from a file, the environment, and options.
 
-    The file: `config`, or what `WSGI_CORE_CONFIG` names, or `wsgi-core.toml` in the current folder if there is one.
-    `environ` defaults to the process's own. Raises `ConfigurationError` with everything that is wrong in all of them.
+    `options` has values by setting name; None means that the option is not given. The file is `config`, or the file
+    that `WSGI_CORE_CONFIG` names, or `wsgi-core.toml` in the current folder if it exists. `environ` defaults to
+    `os.environ`. Raises `ConfigurationError` with the problems of all sources.
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
@@ -98,12 +100,12 @@ def load_settings(
 
 
 def variable(name: str) -> str:
-    """Return the name of a setting in the environment."""
+    """Return the environment variable of a setting."""
     return PREFIX + name.upper()
 
 
 def option(name: str) -> str:
-    """Return the name of a setting as a command's option."""
+    """Return the command-line option of a setting."""
     return "--" + name.replace("_", "-")
 
 
@@ -114,12 +116,12 @@ def is_secret(name: str) -> bool:
 
 
 def shown(settings: Settings) -> dict[str, t.Any]:
-    """Return the values as JSON has them, with secrets masked."""
+    """Return the settings as JSON values, with secrets masked."""
     models = {name: own.model_dump(mode="json", exclude_unset=True) for name, own in settings.model_settings.items()}
     return settings.model_dump(mode="json") | {"model_settings": models}
 
 
-# The sources
+# Sources
 
 
 def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
@@ -129,7 +131,10 @@ def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
 
 
 def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
-    """Return the file's values that have the right type. Relative paths in the file start from its own folder."""
+    """Return the values of the file that have the right type. Add a problem for each other value.
+
+    Relative paths in the file are relative to the file's folder.
+    """
     values = _read_toml(file)
     for name in values.keys() - Settings.model_fields.keys():
         problems.append(_unknown(f"{file}: there is no setting {name!r}", name, Settings.model_fields))
@@ -145,7 +150,7 @@ def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
 
 def _read_toml(file: Path) -> dict[str, t.Any]:
     try:
-        # Editors on Windows begin a file with a byte order mark, which TOML does not have.
+        # Editors on Windows write a byte order mark, which TOML does not allow.
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError([f"{file}: cannot be read: {error.strerror}"]) from error
@@ -156,7 +161,10 @@ def _read_toml(file: Path) -> dict[str, t.Any]:
 
 
 def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield each value of another type than the schema has: TOML has types, and so "8" is not a number there."""
+    """Yield the setting and the error for each value whose type differs from the schema.
+
+    The check is strict: TOML has types, so the string "8" is not a number.
+    """
     try:
         Settings.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
@@ -164,7 +172,7 @@ def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _from_folder(file: Path, name: str, value: object) -> object:
-    """Return a value of the file, in which relative paths begin in the file's folder."""
+    """Return a value of the file. A relative path in the value is resolved against the file's folder."""
     if name == "job_store" and isinstance(value, str):
         return value if "://" in value else str(file.parent / value)
     return _paths_from(file, Settings.model_fields[name].annotation, value)
@@ -188,7 +196,7 @@ def _paths_from(file: Path, annotation: object, value: object) -> object:
 
 
 def is_table(annotation: object) -> bool:
-    """Tell whether a value of this type is a table with values of its own."""
+    """Return whether a value of this type is a table."""
     return t.get_origin(annotation) is dict or _is_model(annotation)
 
 
@@ -197,7 +205,7 @@ def _is_model(annotation: t.Any) -> bool:
 
 
 def _from_environ(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Value]:
-    """Return the values of the environment; an empty variable counts as missing."""
+    """Return the values of the environment variables. An empty variable counts as not set."""
     values: dict[str, _Value] = {}
     for key, text in environ.items():
         name = key.removeprefix(PREFIX)
@@ -224,7 +232,7 @@ def _from_options(options: Mapping[str, object]) -> dict[str, _Value]:
 
 
 def _from_text(name: str, text: str) -> object:
-    """Split a list, written `a,b`, and a table, written `a=1,b=2`. The schema reads everything else itself."""
+    """Parse the text of a list (`a,b`) or of a table (`a=1,b=2`, or JSON). The schema parses all other types."""
     annotation = Settings.model_fields[name].annotation
     if not _mentions(annotation, tuple, dict):
         return text
@@ -234,21 +242,21 @@ def _from_text(name: str, text: str) -> object:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if _mentions(annotation, dict):
         if not all("=" in part for part in parts):
-            return text  # no table, which the schema says without a word of it
+            return text  # not a table: the schema reports the error, and does not show the text of a secret
         return {key.strip(): value.strip() for key, _, value in (part.partition("=") for part in parts)}
     return parts
 
 
-# What is wrong
+# Problems
 
-# Where each secret is sent to, and with the key of the service, what asks a server for something.
+# For each secret that is sent to another server, the setting with the server's location.
 _SENT_TO = {"chat_key": "chat_url", "job_store_password": "job_store"}
 
 
 def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
-    """Yield a problem for each secret that is not in the file but would be sent where the file says.
+    """Yield a problem for each secret that is not in the file, but would be sent to a server that the file names.
 
-    APPSEC: whoever can write into the folder would otherwise get the secrets of everyone who starts a server there.
+    APPSEC: otherwise a user who can write to the folder could steal the secrets of any user who starts a server there.
     """
     for secret, place in _SENT_TO.items():
         if secret in values and place in values and values[place].source == file != values[secret].source:
@@ -259,7 +267,7 @@ def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
 
 
 def _validate(values: Mapping[str, _Value], problems: list[str]) -> Settings | None:
-    """Return the settings; None if something is wrong, which is then added to the problems."""
+    """Return the settings, or None if a value is not valid. Each error is added to `problems`."""
     given = {name: value.value for name, value in values.items()}
     try:
         return Settings.model_validate(given)
@@ -271,7 +279,7 @@ def _validate(values: Mapping[str, _Value], problems: list[str]) -> Settings | N
 
 
 def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield the setting of each problem (empty if it concerns several), and the problem in words."""
+    """Yield the setting and the message of each error. If an error concerns several settings, the setting is empty."""
     for problem in error.errors(include_url=False, include_context=False):
         name, *inner = map(str, problem["loc"] or ("",))
         secret = bool(name) and is_secret(name)
@@ -285,14 +293,17 @@ def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterato
 
 
 def _entry(table: object, inner: Sequence[str]) -> str:
-    """Name the entry of a table of secrets by its number: written in the wrong place, a name is a secret as well."""
+    """Describe an entry of a table of secrets by its number.
+
+    The entry's name must not be shown, because a user may have written a secret in the place of the name.
+    """
     if not inner or not isinstance(table, Mapping):
         return ""
     return f"entry {list(table).index(inner[0]) + 1}{', its name' if inner[-1] == '[key]' else ''}"
 
 
 def _masked(value: object) -> object:
-    """Return the value without the user and password of a URL, which must not be shown."""
+    """Return the value with the user and the password of a URL masked."""
     return _USER.sub("//***@", value) if isinstance(value, str) else value
 
 
@@ -302,7 +313,10 @@ def _unknown(message: str, name: str, known: Iterable[str]) -> str:
 
 
 def _mentions(annotation: object, *types: type) -> bool:
-    """Return whether an annotation is one of the types, or contains one (`Path | None`, `dict[str, SecretStr]`)."""
+    """Return whether an annotation is one of the types, or contains one of them.
+
+    Examples of the latter are `Path | None` and `dict[str, SecretStr]`.
+    """
     if annotation in types or t.get_origin(annotation) in types:
         return True
     return any(_mentions(part, *types) for part in t.get_args(annotation))

@@ -1,4 +1,4 @@
-"""Settings as variables of the environment: how they are handed to a server that somebody else starts."""
+"""Settings as environment variables, for a server that another program starts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from .sources import PREFIX, Loaded, is_secret, shown, variable
 
 
 class SecretGiven(ValueError):
-    """A secret would be written where others can read it; the text is for the user."""
+    """Raised if a secret would be written where other users can read it. The message is for the user."""
 
 
 def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
-    """Return the options that were given, and the file's name, or without ``has_files`` what the file says.
+    """Return the loaded settings as environment variables.
 
-    Raises SecretGiven.
+    If ``has_files``, the variables are the command-line options and the path of the settings file. Otherwise the server
+    cannot read the file, and the variables are all settings that are not defaults. Raises SecretGiven if one of these
+    settings is a secret.
     """
     values = shown(loaded.settings)
     variables = {}
