@@ -41,7 +41,9 @@ from .views import async_data, chat, demo, docs, health, loan, metrics, oip, sen
 
 
 class ServiceRequest(Request):
-    """A request whose JSON errors say what is wrong with the JSON. A body above the limit raises 413 and is never cut.
+    """A request whose JSON errors say what is wrong with the JSON.
+
+    A body above the limit raises 413. It is never silently truncated to the limit.
     """
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:

@@ -110,8 +110,7 @@ class Assistant:
         }
 
     def _answer(self, library: _Library, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
-        """Return the endpoint's answer. Return quotes if the endpoint is missing or fails, or if no passage was found.
-        """
+        """Return the endpoint's answer. Return quotes if there is no endpoint, no passage, or no usable answer."""
         passages = [passage for passage, _ in found]
         fallback = None
         if self._endpoint is not None and passages:

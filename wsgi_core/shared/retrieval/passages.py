@@ -19,8 +19,7 @@ _FENCE = re.compile(r"\s*(?:```|~~~)")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A few paragraphs of one section. `source` is the file (`docs/differences.md`), `heading` is that of the section.
-    """
+    """A few paragraphs of one section. `source` is the file, such as `docs/differences.md`."""
 
     source: str
     heading: str
