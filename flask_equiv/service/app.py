@@ -182,7 +182,7 @@ def add_hooks(app: Service) -> None:
         environ = request.environ
         begin_request(environ)
         check_access(environ)
-        # The deadline holds until the observation of the request ends.
+        # The deadline holds until `end_observation` restores the previous one.
         current_deadline.set(request_deadline(environ, timeout))
 
     @app.after_request

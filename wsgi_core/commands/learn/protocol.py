@@ -10,7 +10,7 @@ from wsgiref.validate import WSGIWarning, validator
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# wsgiref requires a content type for every body, servers do not. This one marks a missing content type.
+# wsgiref requires a content type for every body, but servers do not. This value marks a missing content type.
 _NO_TYPE = "application/x-none"
 
 

@@ -47,7 +47,7 @@ _EXPLAINED = {
     1072: "it is about to be removed; close the Services window",
     1073: "there is one already; wsgi-core service remove takes it away",
 }
-# The exit codes of the service, see `host`.
+# The exit codes of the service, as `Worker.work` returns them.
 _CODES = {1: "an error occurred", 2: "a setting is invalid, or the port is taken", 3: "a model cannot be loaded"}
 
 

@@ -29,7 +29,7 @@ class Events(t.Protocol):
 
 
 class Worker:
-    """One run of the service, from the arguments that `manager.command_line` writes to the exit code.
+    """One run of the service, with the arguments that `manager.command_line` writes.
 
     The arguments are the service's name, the log file (an empty text for none), and `NAME=value` for each setting.
     """
@@ -41,9 +41,9 @@ class Worker:
         self._server: RunningServer | None = None
         self._lock = threading.Lock()
         self.stopping = False
-        """Whether `stop` was called."""
+        """Whether `stop` has been called."""
         self.stop_milliseconds = 0
-        """How long a stop can take, once the settings are known."""
+        """How long a stop can take. The value is 0 until the settings are read."""
 
     def work(self, running: t.Callable[[], None]) -> int:
         """Serve until `stop` is called, and return the exit code.

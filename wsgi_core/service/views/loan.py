@@ -46,7 +46,7 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the routes below /api/v1. If an input is invalid, they return ``{"errors": [...]}``."""
+    """Return the blueprint of the routes below /api/v1. They return ``{"errors": [...]}`` for an invalid input."""
     api = Blueprint("loan", __name__, url_prefix="/api/v1")
 
     @api.post("/predict")
