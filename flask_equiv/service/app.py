@@ -1,7 +1,7 @@
-"""The HTTP API around the models, as thin views: what they do lives in `inference`.
+"""The HTTP API of the models, as thin views. The work is done in `inference`.
 
-There are two of this module, one on wsgi_core and one on Flask. They differ in their import lines and in
-nothing else, so that both apps do the same work; a test compares the texts.
+This module exists twice, on wsgi_core and on Flask. The two texts differ only in their import lines, so that both apps
+do the same work. A test compares the texts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ from .views import async_data, chat, demo, docs, health, loan, metrics, oip, sen
 
 
 class ServiceRequest(Request):
-    """A request whose JSON errors say what is wrong with the JSON, and whose body is never cut."""
+    """A request whose JSON errors say what is wrong with the JSON.
+
+    A body above the limit raises 413. It is never silently truncated to the limit.
+    """
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
         base: t.Any = super()
@@ -49,7 +52,7 @@ class ServiceRequest(Request):
         if self.environ.get("CONTENT_LENGTH") == str(len(data)):
             return data
         limit = self.max_content_length
-        # Where the server ends the stream Werkzeug stops at the limit without a word, whether or not more follows.
+        # If the server ends the stream, Werkzeug stops at the limit without an error, even if more data follows.
         at_limit = limit is not None and len(data) >= limit and "wsgi.input_terminated" in self.environ
         if at_limit and self.environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge()
@@ -70,7 +73,7 @@ class ServiceRequest(Request):
 
 
 class ServiceJSON(DefaultJSONProvider):
-    """JSON as RFC 8259 has it: no NaN, no Infinity, no unbounded nesting."""
+    """JSON as RFC 8259 defines it: no NaN, no Infinity, no unbounded nesting."""
 
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
         return strict_json.loads(s)
@@ -91,14 +94,14 @@ class Service(Application):
 
 
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
-    """Return the service for the models in the folder ``models``, by default those that ``settings`` names.
+    """Return the service for the models in the folder ``models``. The default folder is the one in ``settings``.
 
-    The settings are by default those of wsgi-core.toml and of the environment. Every model is loaded and warmed
-    up before this returns, but those that `wsgi-core models build` has made: with their first request, and only
-    where no folder is named. Raises ConfigurationError, or ModelError if a model can't be loaded.
+    By default, the settings come from wsgi-core.toml and from the environment. Every model is loaded and warmed up
+    before this function returns. Only the models that `wsgi-core models build` has built are loaded later: each at its
+    first request, and only if no folder is named. Raises ConfigurationError, or ModelError if a model cannot be loaded.
     """
     app = Service("wsgi_core.service", static_folder=None)
-    # No rule ends with a slash, and `//predict` is not `/predict`: so nothing is redirected to the Host that was sent.
+    # APPSEC: no rule ends with a slash, and slashes are not merged, so no redirect goes to the Host that a client sent.
     app.url_map.merge_slashes = False
     settings = settings or load_settings().settings
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
@@ -123,7 +126,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
 
 
 def add_blueprints(app: Service) -> None:
-    """Register the routes that have modules of their own."""
+    """Register the blueprints of the modules in `views`."""
     app.register_blueprint(demo.blueprint())
     app.register_blueprint(docs.blueprint())
     app.register_blueprint(health.blueprint())
@@ -138,7 +141,7 @@ def add_blueprints(app: Service) -> None:
 
 
 def predict_operation(models: ModelRepository) -> Operation:
-    """Return the description of POST /predict."""
+    """Return the OpenAPI operation of POST /predict."""
     model = models.find("churn")
     return Operation(
         "Predictions",
@@ -149,7 +152,7 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def add_views(app: Service, repository: ModelRepository) -> None:
-    """Add the routes of this module."""
+    """Add the routes that this module defines."""
 
     @app.post("/predict")
     @describe(predict_operation)
@@ -165,9 +168,9 @@ def add_views(app: Service, repository: ModelRepository) -> None:
 
 
 def add_hooks(app: Service) -> None:
-    """Observe each request (its id, its phases, metrics, access log), and check what every route checks.
+    """Add the hooks that observe each request (id, phases, metrics, access log) and check its access.
 
-    Model runs are stopped when the request's time is over or its client has left.
+    Model runs are stopped when the request's deadline has passed or its client has disconnected.
     """
     settings = app.extensions["settings"]
     timeout = settings.request_timeout
@@ -179,16 +182,16 @@ def add_hooks(app: Service) -> None:
         environ = request.environ
         begin_request(environ)
         check_access(environ)
-        # It holds until the observation of the request is left.
+        # The deadline holds until `end_observation` restores the previous one.
         current_deadline.set(request_deadline(environ, timeout))
 
     @app.after_request
     def set_headers(response: t.Any) -> t.Any:
         if observed := observed_request():
             rule = request.url_rule
-            # PERF: none of these values can end a line, which is what Headers.add() looks for in each of them.
+            # PERF: appended directly, because Headers.add() would search each value for line breaks. There are none.
             response.headers._list += observed.answered(response.status_code, rule.rule if rule else "")
-            # Of what is passed through as it is nobody tells when it was closed.
+            # With direct_passthrough, close() is not called, so the end of the response cannot be observed.
             observed.streamed = response.is_streamed and not response.direct_passthrough
             if observed.streamed:
                 response.call_on_close(observed.end)
@@ -212,11 +215,11 @@ def add_cors(app: Service, origins: t.Sequence[str]) -> None:
 
 
 def add_error_handlers(app: Service) -> None:
-    """Answer every error in JSON, ``{"error": ...}``, with the headers that belong to it."""
+    """Make every error response JSON, ``{"error": ...}``, and keep the headers that belong to the error."""
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> t.Any:
-        headers = Headers(error.get_headers())  # of a list only the last of a name would be taken
+        headers = Headers(error.get_headers())  # a list would keep only the last header of each name
         del headers["Content-Type"]
         return jsonify(error=error.description or error.name), error.code, headers
 
@@ -234,7 +237,7 @@ def add_error_handlers(app: Service) -> None:
 
     @app.errorhandler(Cancelled)
     def cancelled(error: Cancelled) -> t.Any:
-        # 499 is nginx's status for it in the log. The client has gone and does not see it.
+        # nginx logs this case as 499. The client has disconnected and does not receive the response.
         return jsonify(error=str(error)), 499
 
     @app.errorhandler(MemoryError)

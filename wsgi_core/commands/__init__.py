@@ -1,1 +1,1 @@
-"""The subcommands of ``wsgi-core`` other than serve, trace and those that Flask has."""
+"""The subcommands of ``wsgi-core`` other than serve, trace and Flask's own commands."""

@@ -1,4 +1,4 @@
-"""``wsgi-core config``: which settings hold, and where each comes from."""
+"""``wsgi-core config``: show the effective settings and the source of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``wsgi-core jobs``: list what webhooks have left to do, retry dead letters, purge them."""
+"""``wsgi-core jobs``: list the webhook jobs that are not done, retry dead letters, and purge jobs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,10 @@ def _line(job: t.Mapping[str, t.Any]) -> str:
 
 
 def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> list[str]:
-    """Return the keys that begin with what was given. Raises click.UsageError, or ClickException for none or two."""
+    """Return the keys that begin with the given prefixes, or all keys if ``every`` is true.
+
+    Raises click.UsageError if neither or both are given. Raises ClickException unless a prefix matches exactly one key.
+    """
     if every == bool(keys):
         raise click.UsageError("give the keys of jobs, as `wsgi-core jobs list` shows them, or --all")
     if every:

@@ -101,7 +101,10 @@ def reload_command(url: str | None, config: Path | None) -> None:
 
 
 def _check_address(loaded: Loaded) -> None:
-    """Raise click.ClickException if a file that was only found in this folder would say where the API key is sent."""
+    """Raise click.ClickException if a settings file that the user has not named would receive the API key.
+
+    A settings file found in the current folder must not choose the host for a key from another source.
+    """
     file = str(loaded.file)
     elsewhere = not is_loopback(loaded.settings.host) and loaded.settings.host not in ("0.0.0.0", "::")
     if loaded.found and elsewhere and loaded.source("host") == file != loaded.source("api_key") != "default":
@@ -117,7 +120,10 @@ def _address(settings: Settings) -> str:
 
 
 def _ask_to_reload(url: str, settings: Settings) -> t.Any:
-    """Return the server's response. Raises click.ClickException, which ends the command with exit code 1."""
+    """Ask the server to reload its models, and return its response. Raises click.ClickException.
+
+    The exception ends the command with exit code 1.
+    """
     headers = {"Content-Type": "application/json"}
     if settings.api_key:
         headers["X-API-Key"] = settings.api_key.get_secret_value()
@@ -162,7 +168,7 @@ def _build_with_progress(target: Path) -> None:
 
 
 def minilm_builder() -> t.Any:
-    """Return models/minilm/build.py as a module. It is a script of the models, so no package has it."""
+    """Return models/minilm/build.py as a module. The script is stored with the models, so no package contains it."""
     name = "wsgi_core_models_minilm"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, default_models_dir() / "minilm" / "build.py")
@@ -185,7 +191,7 @@ def providers_command() -> None:
 
 
 def _own_settings(settings: Settings, folders: list[Path]) -> dict[str, RuntimeSettings]:
-    """Return the settings of the models that are in these folders."""
+    """Return the per-model settings of those models that have a folder in ``folders``."""
     return {
         name: own
         for name, own in settings.model_settings.items()
@@ -211,7 +217,10 @@ def _described(spec: TensorSpec) -> str:
 
 
 def _runs_on(model: Model) -> str:
-    """Name the execution providers that run a model; with several, how many nodes of its graph each runs."""
+    """Return the names of the execution providers that run a model.
+
+    If there are several, add the number of graph nodes that each provider runs.
+    """
     if len(model.nodes) == 1:
         return next(iter(model.nodes)).removesuffix("ExecutionProvider")
     return "\n".join(f"{name.removesuffix('ExecutionProvider')} ({count})" for name, count in model.nodes.items())

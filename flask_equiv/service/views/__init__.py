@@ -1,1 +1,1 @@
-"""The views beyond the service's first: one blueprint a module, each with its twin."""
+"""The views that are not in `app`: one blueprint per module. Each module exists twice, on wsgi_core and on Flask."""

@@ -1,4 +1,4 @@
-"""The API's description: for programs at /openapi.json, for people at /docs."""
+"""The API's description: /openapi.json for programs, /docs for people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsgi_core.shared.openapi.ui import FILES, ui_folder
 
 from .demo import forbid_sniffing
 
-# Swagger UI writes style attributes, and has its pictures in data: URLs.
+# Swagger UI writes style attributes, and loads its pictures from data: URLs.
 SWAGGER_UI = ContentSecurityPolicy(
     {
         "default-src": "'self'",
@@ -29,7 +29,10 @@ SWAGGER_UI = ContentSecurityPolicy(
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the description and of Swagger UI's files, which come from a package of their own."""
+    """Return the blueprint of the API's description and of Swagger UI's files.
+
+    The files come from the optional package `flask-swagger-ui`.
+    """
     pages = Blueprint("docs", "wsgi_core")
     pages.after_request(forbid_sniffing)
 

@@ -1,4 +1,4 @@
-"""Readiness, as load balancers and Kubernetes ask for it."""
+"""The readiness probe, for load balancers and Kubernetes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, good
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the route /readyz. /healthz only says that the process lives."""
+    """Return the blueprint of the route /readyz. The route /healthz only says that the process is alive."""
     api = Blueprint("health", __name__)
 
     @api.get("/readyz")

@@ -1,4 +1,4 @@
-"""The loan API of the tutorials: approve or deny, and whether it can."""
+"""The loan API of the tutorials: it approves or denies a loan, and reports whether its model is loaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEALTH = Operation(
 
 
 def predict_operation(models: ModelRepository) -> Operation:
-    """Return the description of POST /api/v1/predict."""
+    """Return the OpenAPI operation of POST /api/v1/predict."""
     decision = record(
         {
             "prediction": {"enum": ["approved", "denied"]},
@@ -46,7 +46,7 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the routes below /api/v1. They answer an invalid input with ``{"errors": [...]}``."""
+    """Return the blueprint of the routes below /api/v1. They return ``{"errors": [...]}`` for an invalid input."""
     api = Blueprint("loan", __name__, url_prefix="/api/v1")
 
     @api.post("/predict")

@@ -1,6 +1,6 @@
-"""The Open Inference Protocol, version 2, over REST, as tritonclient and KServe's client speak it.
+"""The Open Inference Protocol, version 2, over REST, for tritonclient and KServe's client.
 
-The meaning of the requests is in `inference.v2`. Here are the routes, the headers and the content codings.
+`inference.v2` implements the requests. This module has the routes, the headers and the content codings.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from wsgi_core.shared.openapi.protocol import (
 )
 
 HEADER_LENGTH_KEY = "HTTP_" + v2.HEADER_LENGTH.upper().replace("-", "_")
-# PERF: the types that clients send most, which need no parsing.
+# PERF: the most common content types, which need no parsing.
 PLAIN_TYPES = (None, "", "application/json", OCTETS)
 
 
@@ -32,7 +32,7 @@ OBJECTS = array({"type": "object"})
 
 
 def blueprint() -> Blueprint:
-    """Return the routes below /v2."""
+    """Return the blueprint of the routes below /v2."""
     api = Blueprint("oip", __name__, url_prefix="/v2")
     statistics = v2.Statistics()
     add_server_views(api)
@@ -66,7 +66,10 @@ def add_server_views(api: Blueprint) -> None:
 
 
 def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
-    """Add the routes about a model and its inferences. Without a version the newest one counts."""
+    """Add the routes about a model and its inferences.
+
+    If a request names no version, the newest version is used, and statistics include all versions.
+    """
 
     @api.get("/models/<name>")
     @api.get("/models/<name>/versions/<version>")
@@ -114,7 +117,10 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
 
 
 def add_repository_views(api: Blueprint) -> None:
-    """Add the routes about the repository, and those that change it if the operator allows it."""
+    """Add the route that lists the repository, and the routes that load and unload models.
+
+    Models are loaded and unloaded only if the operator allows it.
+    """
 
     @api.post("/repository/index")
     @describe(INDEX)
@@ -167,7 +173,7 @@ def models() -> ModelRepository:
 
 
 def find(name: str, version: str | None) -> Model:
-    """Return a model, the newest version unless one is named. Raises ModelNotFound (404)."""
+    """Return a model. If ``version`` is None, return its newest version. Raises ModelNotFound (404)."""
     return models().get(name, version)
 
 
@@ -178,9 +184,10 @@ def check_control() -> None:
 
 
 def read_body() -> bytes:
-    """Return the body, decompressed. Raises UnsupportedMediaType (415) for an unknown coding or another type.
+    """Return the decompressed body. Raises UnsupportedMediaType (415) for an unknown content coding or content type.
 
-    The type must be JSON, bytes or missing: some clients send none, and some send JSON as bytes.
+    The content type must be JSON, application/octet-stream or missing. Some clients send no content type, and some send
+    JSON as application/octet-stream.
     """
     environ = request.environ
     if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
@@ -196,7 +203,7 @@ def read_object() -> dict[str, t.Any]:
 
 
 def respond(result: v2.Response) -> Response:
-    """Return the response, compressed if the client accepts that and the body is large enough."""
+    """Return the response. The body is compressed if the client accepts a coding and the body is large enough."""
     coding = choose_coding(request.environ.get("HTTP_ACCEPT_ENCODING"), len(result.body))
     body = encode_body(result.body, coding) if coding else result.body
     response = Response(body, mimetype="application/json" if result.json_length is None else OCTETS)

@@ -1,1 +1,1 @@
-"""Files that put the service into production: each target's are templates here, filled in by ``wsgi-core deploy``."""
+"""The files that put the service into production. ``wsgi-core deploy`` fills in each target's templates."""

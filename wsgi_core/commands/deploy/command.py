@@ -1,4 +1,4 @@
-"""``wsgi-core deploy``: the files that put the service into production."""
+"""``wsgi-core deploy``: write the files that put the service into production."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _add(target: Target) -> None:
 
 
 def _read(target: Target, config: Path | None, options: dict[str, object]) -> tuple[Deployment, Loaded]:
-    """Read the deployment and the settings out of a command's options. Raises click.UsageError."""
+    """Read the deployment and the settings from a command's options. Raises click.UsageError."""
     own = {name: options.pop(name) for name in target.options}
     try:
         deployment = Deployment.model_validate({name: value for name, value in own.items() if value is not None})
@@ -63,17 +63,17 @@ def _read(target: Target, config: Path | None, options: dict[str, object]) -> tu
         raise click.UsageError(_problem(error)) from error
     for name, value in target.defaults.items():
         options[name] = value if options.get(name) is None else options[name]
-    if target.has_files:  # Whoever starts the server there does so in another folder.
+    if target.has_files:  # The server is started in another folder.
         options.update({name: _absolute(options[name]) for name in ("models", "webhook_results", "job_store")})
     try:
-        # Not this process's environment: the files are for elsewhere.
+        # This process's environment is ignored, because the files are for another place.
         return deployment, load_settings(options, config, {})
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error
 
 
 def _problem(error: ValidationError) -> str:
-    """Describe the first problem: the option, what it should be, what it is."""
+    """Describe the first problem: the option, the expected value, and the actual value."""
     first = error.errors(include_url=False)[0]
     flag = str(first["loc"][0]).replace("_", "-")
     message = first["msg"].removeprefix("Value error, ")
@@ -81,7 +81,11 @@ def _problem(error: ValidationError) -> str:
 
 
 def _absolute(path: object) -> object:
-    """Return a path from this folder on. One that is absolute on any system stays: it may be another machine's."""
+    """Return the path as an absolute path.
+
+    A path that is absolute on any system is unchanged, because it may belong to another machine. A URL is also
+    unchanged.
+    """
     if (
         path is None
         or "://" in str(path)
@@ -100,7 +104,10 @@ def _print(files: t.Mapping[str, str]) -> None:
 
 
 def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
-    """Write the files; if one of them exists and differs, write none. Raises click.ClickException."""
+    """Write the files. Raises click.ClickException if a file cannot be written.
+
+    If a file exists with different content, no file is written unless ``force`` is true.
+    """
     contents = {folder / name: text.encode() for name, text in files.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""How a value is written in each kind of file, so that it comes out there as what it was.
+"""Escaping for each file format, so that a program that reads the file gets the original value.
 
-Every expression of a template passes through `checked` and the function of its file, wherever its value comes from.
+Every expression of a template passes through `checked` and then through the escape function of its file.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _NGINX_WORD = re.compile(r"[A-Za-z0-9._:/*\[\]-]+", re.ASCII)
 
 
 class EscapeError(ValueError):
-    """A value that this kind of file cannot hold; the text is for the user."""
+    """A value that this file format cannot hold. The message is for the user."""
 
 
 def checked(value: object) -> object:
-    """Return a value that is one line of text. Raises EscapeError for control characters and line breaks.
+    """Return the value if it is one line of text. Raises EscapeError for control characters and line breaks.
 
-    APPSEC: no escape of every format here can be trusted with them, and a line break would begin an instruction.
+    APPSEC: not every format here can escape control characters, and a line break would begin a new instruction.
     """
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in str(value)):
         raise EscapeError(
@@ -34,13 +34,14 @@ def checked(value: object) -> object:
 
 
 class Ready(str):
-    """A piece of text that is written as it stands: what one of the functions here has made already."""
+    """Text that is written into a file unchanged, because a function of this module has escaped it already."""
 
 
 def xml(value: object) -> str:
-    """Write a value in an attribute between double quotes, or between tags (XML 1.0, section 2.4).
+    """Escape a value for an attribute in double quotes, or for text between tags (XML 1.0, section 2.4).
 
-    IIS and WinSW put variables of the environment in for %NAME%, and have no way to write a percent sign itself.
+    Raises EscapeError for a percent sign: IIS and WinSW replace %NAME% by an environment variable and have no escape
+    for %.
     """
     if "%" in str(value):
         raise EscapeError(
@@ -50,25 +51,28 @@ def xml(value: object) -> str:
 
 
 def systemd(value: object) -> str:
-    """Write a word of a unit file (systemd.syntax(7)), where % begins a specifier."""
+    """Escape a word of a unit file (systemd.syntax(7)), where % begins a specifier."""
     text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text}"' if re.search(r"[^A-Za-z0-9._:/=,@%+-]", text) or not text else text
 
 
 def systemd_command(words: Sequence[object]) -> Ready:
-    """Write a command line of a unit file, where $ begins a variable too (systemd.service(5), "Command lines")."""
+    """Return a command line for a unit file, where $ also begins a variable (systemd.service(5), "Command lines")."""
     return Ready(" ".join(systemd(str(checked(word)).replace("$", "$$")) for word in words))
 
 
 def nginx(value: object) -> str:
-    """Write a word of an nginx.conf. Only words that need no escape are possible, because $ has none there."""
+    """Return a word for nginx.conf.
+
+    Raises EscapeError if the word would need an escape, because nginx has no escape for $.
+    """
     if not _NGINX_WORD.fullmatch(str(value)):
         raise EscapeError(f"{value!s:.100} is no word for an nginx.conf")
     return str(value)
 
 
 def yaml(value: object) -> str:
-    """Write a value in YAML: as JSON, but a character beyond U+FFFF is one escape instead of two."""
+    """Return a value as YAML: as JSON, but with one escape for a character above U+FFFF instead of a surrogate pair."""
 
     def escaped(found: re.Match[str]) -> str:
         code = ord(found[0])
@@ -78,23 +82,23 @@ def yaml(value: object) -> str:
 
 
 def kubernetes(value: object) -> str:
-    """Write a value of a container's `args` or `env`, where $(NAME) stands for a variable and $$ for $."""
-    # One $ alone stays as it is. Several are doubled, and those before a parenthesis.
+    """Escape a value of a container's `args` or `env`, where $(NAME) is a variable and $$ is an escaped $."""
+    # A single $ stays as it is. Runs of several $, and every $ before a parenthesis, are doubled.
     text = re.sub(r"\$+(?=\()|\${2,}", lambda found: found[0] * 2, value) if isinstance(value, str) else value
     return yaml(text)
 
 
 def python(value: object) -> str:
-    """Write a literal of Python."""
+    """Return a value as a Python literal in ASCII."""
     return ascii(value)
 
 
 def dockerfile(value: object) -> str:
-    """Write a word of an instruction between double quotes; quotes, backslashes and variables in it are escaped."""
+    """Escape a word of a Dockerfile instruction. In double quotes, a backslash escapes quotes, backslashes and $."""
     text = re.sub(r'(["\\$])', r"\\\1", str(value))
     return f'"{text}"' if re.search(r"[^A-Za-z0-9._:/=,@+-]", text) or not text else text
 
 
 def json_words(words: Sequence[object]) -> Ready:
-    """Write the exec form of an instruction of a Dockerfile, which knows no variables."""
+    """Return the exec form of a Dockerfile instruction, in which Docker replaces no variables."""
     return Ready(json.dumps([str(checked(word)) for word in words]))

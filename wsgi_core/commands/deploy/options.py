@@ -1,4 +1,4 @@
-"""What a deployment can be given beside the service's own settings: one schema, from which the options come."""
+"""The options of a deployment that are not settings of the service. The command-line options come from this schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 
 def _of(pattern: str, fits: str) -> AfterValidator:
-    """Refuse a text that is not of the pattern, and say what would fit."""
+    """Return a validator that refuses a text that does not match the pattern. The message says what ``fits``."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value, re.ASCII):
@@ -24,7 +24,7 @@ def _of(pattern: str, fits: str) -> AfterValidator:
 Label = t.Annotated[
     str, _of(r"[a-z]([a-z0-9-]{0,48}[a-z0-9])?", "of small letters, digits and hyphens, at most 50, a letter first")
 ]
-"""A name that is one in systemd, in Windows and in Kubernetes (RFC 1035, section 2.3.1)."""
+"""A name that is valid in systemd, in Windows and in Kubernetes (RFC 1035, section 2.3.1)."""
 
 Image = t.Annotated[
     str,
@@ -45,7 +45,7 @@ Path = t.Annotated[str, _of(r".+", "a path")]
 
 
 class Deployment(BaseModel):
-    """The options of all targets; each target takes some of them. Raises pydantic.ValidationError."""
+    """The options of all targets. Each target uses some of them. Raises pydantic.ValidationError."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -73,7 +73,7 @@ class Deployment(BaseModel):
 
 
 def deployment_option(name: str) -> t.Callable[[t.Callable[..., t.Any]], t.Callable[..., t.Any]]:
-    """Return the option of a command for one of the fields."""
+    """Return the click option for one field of `Deployment`."""
     field = Deployment.model_fields[name]
     metavar = "INTEGER" if field.annotation is int else "TEXT"
     default = "this one" if name == "python" else field.default

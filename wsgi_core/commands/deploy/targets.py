@@ -1,4 +1,4 @@
-"""The targets: which templates each has, which options, and how a value is written in its files."""
+"""The deployment targets: the templates and options of each, and how its files escape values."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from . import escaping
 from .escaping import Escape, EscapeError, Ready, checked
 from .options import Deployment
 
-# Where a service that may not see the users' own folders finds nothing.
+# The folders that ProtectHome= of systemd hides from a service.
 _HOMES = ("/home/", "/root/", "/run/user/")
 
-# Seconds that whoever stops the server gives it beyond what it takes itself.
+# Extra seconds for a stop, which a service manager allows beyond the server's own limit.
 _GRACE = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target. `files`: for each template the name of the file that it makes, with the deployment's name in it."""
+    """One target. `files` maps each template to its output file's name, with `{name}` for the deployment's name."""
 
     name: str
     help: str
@@ -35,7 +35,7 @@ class Target:
     options: tuple[str, ...]
     escape: Escape
     defaults: t.Mapping[str, str] = field(default_factory=dict)
-    # Whether a file with settings is there where the service runs; otherwise what it says is written down.
+    # Whether the settings file exists where the service runs. If not, its values are written into the target's files.
     has_files: bool = True
 
 
@@ -80,11 +80,11 @@ TARGETS = (
         {"winsw.xml": "{name}.xml"}, ("name", "python"), escaping.xml,
     ),
 )  # fmt: skip
-"""In the order in which the command lists them."""
+"""The targets, in the order in which the command lists them."""
 
 
 def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, str]:
-    """Return the text of each file of ``target`` by its name. Raises EscapeError if a file cannot hold a value."""
+    """Return the text of each file of ``target``, by file name. Raises EscapeError if a file cannot hold a value."""
     environment = _environment(target.escape)
     environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready, plain=_plain)
     values = _values(target, deployment, loaded)
@@ -99,7 +99,7 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
 
 
 def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
-    """Raise EscapeError for a value with a line break or a control character, wherever it comes from."""
+    """Raise EscapeError if an option or a setting has a line break or a control character."""
     values = shown(loaded.settings)
     named = {
         source if source.startswith("--") else f"{source}: {name}": values[name]
@@ -115,12 +115,12 @@ def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
 
 
 def _plain(value: object) -> Ready:
-    """Write a value as it is, where a file has no escape."""
+    """Return a value unchanged, for files that have no escape syntax."""
     return Ready(checked(value))
 
 
 def _refuse_ports(target: Target, first: int, servers: int) -> None:
-    """Raise EscapeError for a port that nobody could be told, or that does not exist."""
+    """Raise EscapeError if the port is 0 and a file must name it, or if the last port is above 65535."""
     if first == 0 and target.name in ("nginx", "docker", "kubernetes", "kserve"):
         raise EscapeError("--port 0: the files need a port that is known; give 1 to 65535")
     if target.name == "nginx" and first + servers - 1 > 65535:
@@ -128,7 +128,7 @@ def _refuse_ports(target: Target, first: int, servers: int) -> None:
 
 
 def _refuse_models(target: Target, models: Path | None) -> None:
-    """Raise EscapeError for a folder that no COPY reaches, or whose place inside an image is not said."""
+    """Raise EscapeError if Docker's COPY cannot reach the folder, or if its path inside the image is not absolute."""
     if models is None:
         return
     absolute = PurePosixPath(models.as_posix()).is_absolute()
@@ -139,20 +139,20 @@ def _refuse_models(target: Target, models: Path | None) -> None:
 
 
 def _refuse_app(target: Target, settings: Settings) -> None:
-    """Raise EscapeError for an application that granian has no name for."""
+    """Raise EscapeError if granian cannot load the application by name."""
     name = _without_call(settings)
     if target.name == "granian" and (":" not in name or "(" in name):
         raise EscapeError(f"--app {settings.app}: granian needs module:name, or module:factory() without arguments")
 
 
 def next_steps(target: Target, deployment: Deployment, loaded: Loaded, folder: str) -> str:
-    """Return what the user does next with the files in ``folder``, as plain text."""
+    """Return plain text that tells the user what to do next with the files in ``folder``."""
     values = _values(target, deployment, loaded)
     return _environment(str).get_template(f"{target.name}/next.txt").render(values, folder=folder)
 
 
 def _environment(escape: Escape) -> Environment:
-    """Jinja with ``escape`` around every expression, but for what a filter has made ready."""
+    """Return a Jinja environment that applies ``escape`` to every expression, except to values of type `Ready`."""
 
     def written(value: t.Any) -> str:
         return value if isinstance(value, Ready) else escape(checked(value))
@@ -164,10 +164,10 @@ def _environment(escape: Escape) -> Environment:
 
 
 def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, t.Any]:
-    """Return the variables of the templates: the deployment, the settings, and what follows from them."""
+    """Return the variables of the templates: the deployment, the settings, and the values derived from them."""
     settings = loaded.settings
     stop = math.ceil(settings.stop_pause + settings.stop_timeout)
-    # More than a request may take, so that the server is the one to say so.
+    # Longer than the request timeout, so that the server responds with the timeout error itself.
     read = math.ceil(settings.request_timeout) + 5
     paths = [deployment.python, str(settings.models or ""), str(loaded.file or "")]
     return {
@@ -194,17 +194,17 @@ def _writable(settings: Settings) -> list[str]:
 
 
 def _without_call(settings: Settings) -> str:
-    """Return ``module:name`` for servers that take no arguments for a factory."""
+    """Return ``module:name``, for servers that cannot call a factory with arguments."""
     return settings.app.removesuffix("()") if settings.app else f"{SERVICES[settings.framework]}:create_app"
 
 
 def _health_host(settings: Settings) -> str:
-    """Return the host name for health checks if only some hosts are answered."""
+    """Return the Host header for health checks. Return an empty text if the service accepts every host."""
     return settings.trusted_hosts[0].lstrip(".") if settings.trusted_hosts else ""
 
 
 def _health_check(settings: Settings) -> str:
-    """Return a line of Python that ends with exit code 0 if the server is healthy: a slim image has no curl."""
+    """Return a line of Python that exits with code 0 if the server is healthy. Slim images have no curl."""
     url = f"http://{local_host(settings.host)}:{settings.port}/healthz"
     headers = {"Host": _health_host(settings)} if settings.trusted_hosts else {}
     return f"import urllib.request as u; u.urlopen(u.Request({url!r}, headers={headers!r}), timeout=2)"

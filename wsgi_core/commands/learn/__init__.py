@@ -1,1 +1,1 @@
-"""The course's exercises: what each asks for, and the checks that say whether a learner's program does it."""
+"""The course's exercises: the task of each, and the check that tests a learner's program."""

@@ -1,4 +1,4 @@
-"""The calls that a program of the course makes while it answers: its own, and those into a library."""
+"""The calls that a program of the course makes during a request: its own functions, and calls into libraries."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from types import FrameType
 
 LIBRARIES = ("werkzeug", "blinker", "itsdangerous")
-# How a proxy or a property finds its value: it would stand between all lines of the program.
+# The lookups of proxies and properties, which would appear between all lines of the program.
 _LOOKUPS = {"_ProxyLookup.__get__", "cached_property.__get__"}
 
 
 class CallTrace:
-    """A profile function for `sys.setprofile`: collects a line for each call, indented by depth."""
+    """A profile function for `sys.setprofile` that collects one line for each call, indented by depth."""
 
     def __init__(self, folder: Path) -> None:
         self.lines: list[str] = []
@@ -22,14 +22,14 @@ class CallTrace:
         self._depths: dict[FrameType, int] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
-        """Note the call if it is one of the program's, or one that the program makes into a library."""
+        """Record a call of one of the program's functions, or a call from the program into a library."""
         name = frame.f_code.co_qualname.replace("<locals>.", "")
         if event != "call" or name.startswith("<") or name in _LOOKUPS:
             return
         where = self._where(frame)
         caller = frame.f_back
         is_ours = where.endswith(".py")
-        # What a library calls itself is left out, unless it leads back to the program.
+        # Calls inside a library are omitted, unless they lead back to the program.
         if not where or not (is_ours or caller in self._depths):
             return
         depth = 1 + max((self._depths[each] for each in self._callers(caller)), default=-1)
@@ -51,7 +51,7 @@ class CallTrace:
 
 
 def calls_of(ask: Callable[[], object], folder: Path) -> list[str]:
-    """Return the calls that `ask` leads to, in the programs of `folder` and from there into a library."""
+    """Return the calls that `ask` causes in the programs of `folder`, and the calls from there into libraries."""
     seen, before = CallTrace(folder), sys.getprofile()
     sys.setprofile(seen)
     try:

@@ -1,7 +1,7 @@
-"""Checking an exercise: in a process of its own, so that nothing that a program does can stop the check.
+"""The check of an exercise, in a separate process, so that a learner's program cannot stop the check.
 
-``python -m wsgi_core.commands.learn.checker FILE EXERCISE OUT`` is that process. It writes JSON objects into OUT, one a
-line: what is asked, and at the end the verdict.
+The process is ``python -m wsgi_core.commands.learn.checker FILE EXERCISE OUT``. It writes JSON Lines to OUT: each
+request before it is sent, and the verdict at the end.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .exercises import Exercise, exercise_named
 from .program import NotYet, Program
 
 SECONDS = 10.0
-# The programs of these chapters load models.
+# For chapters whose programs load models.
 SECONDS_WITH_MODELS = 40.0
 _FIRST_WITH_MODELS = 8
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an exercise is solved. If not: why, in which line, and the request that showed it as a curl command."""
+    """Whether an exercise is solved. If not: the reason, the line, and the request that failed as a curl command."""
 
     solved: bool
     message: str = ""
@@ -36,7 +36,7 @@ class Verdict:
 
 
 def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] = lambda asked: None) -> Verdict:
-    """Check the program in this process. An endless loop in it never returns."""
+    """Check the program in this process. If the program has an endless loop, this function never returns."""
     program = None
     try:
         program = Program(file.resolve(), report)
@@ -47,7 +47,7 @@ def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] =
 
 
 def check(file: Path, exercise: Exercise, seconds: float | None = None) -> Verdict:
-    """Check the program in a process of its own that is ended after some seconds."""
+    """Check the program in a separate process, which is killed after ``seconds``."""
     if seconds is None:
         seconds = SECONDS_WITH_MODELS if exercise.chapter >= _FIRST_WITH_MODELS else SECONDS
     with tempfile.TemporaryDirectory() as folder:
@@ -63,8 +63,8 @@ def check(file: Path, exercise: Exercise, seconds: float | None = None) -> Verdi
 
 
 def _run_checker(arguments: list[str], seconds: float) -> bool:
-    """Run `main` in another process. Return whether it ended by itself."""
-    # Not from the current folder: a file of the learner's there may have the name of a module of Python's.
+    """Run `main` in another process. Return whether the process ended before the timeout."""
+    # -P: the current folder is not searched, because a learner's file there may be named like a standard module.
     command = [sys.executable, "-P", "-m", __name__, *arguments]
     path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     nothing = subprocess.DEVNULL
@@ -90,7 +90,7 @@ def _without_verdict(has_ended: bool, file: Path, has_asked: bool, seconds: floa
 
 
 def main(file: str, name: str, out: str) -> None:
-    """Check, and write down what happens."""
+    """Check the program. Write the requests and the verdict to the file ``out``."""
 
     def write(said: dict[str, t.Any]) -> None:
         with open(out, "a", encoding="utf-8") as opened:

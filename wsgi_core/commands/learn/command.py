@@ -1,4 +1,4 @@
-"""``wsgi-core learn``: the chapters, a copy to work on, and the checks."""
+"""``wsgi-core learn``: list the chapters, copy a chapter's program to work on it, and check the exercises."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHAPTERS = (
     "the protocol", "Request", "Response", "routing", "contexts and proxies", "hooks", "teardown and errors",
     "blueprints, signals, sessions", "a model behind it", "what Flask adds",
 )  # fmt: skip
-# How often each exercise was checked in vain, in the learner's folder.
+# The file in the learner's folder that counts the failed checks of each exercise.
 _TRIES = ".wsgi-core-learn.json"
 chapter_argument = click.argument("chapter", type=click.IntRange(0, len(CHAPTERS) - 1), metavar="N")
 exercise_argument = click.argument(
@@ -31,20 +31,20 @@ folder_option = click.option(
 
 
 def steps_folder() -> Path:
-    """Return the folder of the course's programs: in the checkout, or in the installed package."""
+    """Return the folder of the course's programs, from the checkout or from the installed package."""
     from ...inference.bundled import bundled_folder
 
     return bundled_folder("docs", "course")
 
 
 def step_source(chapter: int) -> Path:
-    """Return the course's program of a chapter."""
+    """Return the path of the course's program for a chapter."""
     (found,) = steps_folder().glob(f"step_{chapter}_*.py")
     return found
 
 
 def step_file(folder: Path, chapter: int) -> Path:
-    """Return the learner's program of a chapter. Raises click.ClickException if it is not there."""
+    """Return the path of the learner's program for a chapter. Raises click.ClickException if it does not exist."""
     file = folder / step_source(chapter).name
     if not file.is_file():
         raise click.ClickException(f"{file} is not there. Begin with: wsgi-core learn start {chapter}")
@@ -89,10 +89,10 @@ def start_command(chapter: int, folder: Path, reset: bool) -> None:
 
 
 def _copy(chapter: int, folder: Path) -> bool:
-    """Copy a chapter's program unless it is there. Return whether it was copied."""
+    """Copy a chapter's program, unless the file exists. Return whether it was copied."""
     source = step_source(chapter)
     try:
-        # Created exclusively: a link that leads nowhere is not followed.
+        # Exclusive creation does not follow a dangling symlink.
         with open(folder / source.name, "xb") as file:
             file.write(source.read_bytes())
     except FileExistsError:
@@ -172,7 +172,7 @@ def _check_and_say(file: Path, exercise: Exercise) -> bool:
 
 
 def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
-    """Return what a learner is told after a check that failed: why, the request, and more with each try."""
+    """Return the lines to print after a failed check: the reason, the request, and more help with each try."""
     if verdict.solved:
         return []
     lines = [verdict.message]
@@ -185,14 +185,17 @@ def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
 
 
 def after_success(chapter: int) -> str:
-    """Return what comes after a chapter."""
+    """Return the text to print after a chapter is completed."""
     if chapter + 1 == len(CHAPTERS):
         return "That was the last chapter. Step through your own app: wsgi-core trace GET / --app FILE --html page.html"
     return f"Chapter {chapter} is done. Next, {CHAPTERS[chapter + 1]}: wsgi-core learn start {chapter + 1}"
 
 
 def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
-    """Return how often the exercise has failed in a row in this folder, this time included."""
+    """Record a check, and return how often in a row the exercise has failed in this folder.
+
+    The count includes this check.
+    """
     file = folder / _TRIES
     try:
         tries = dict(json.loads(file.read_text(encoding="utf-8")))
@@ -203,12 +206,12 @@ def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
     try:
         file.write_text(json.dumps(tries), encoding="utf-8")
     except OSError:
-        pass  # a folder that cannot be written to: the hints stay those of the first try
+        pass  # the folder is not writable: every check counts as the first
     return int(tries[exercise.name])
 
 
 def _check_room(folder: Path) -> bool:
-    """Print a line for each learner's folder, with what is solved. Return whether all of it is."""
+    """Check every learner's folder and print one line for each. Return whether all exercises are solved."""
     learners = [each for each in sorted(folder.iterdir()) if each.is_dir() and _chapters_in(each)] or [folder]
     if not any(map(_chapters_in, learners)):
         raise click.ClickException(f"{folder} has no programs of the course. Begin with: wsgi-core learn start 0")

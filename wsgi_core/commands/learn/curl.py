@@ -1,4 +1,4 @@
-"""A request as the curl command that sends it."""
+"""Requests as curl commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ SERVER = "http://127.0.0.1:8000"
 
 
 def curl_line(method: str, path: str, headers: Iterable[tuple[str, str]] = (), body: str = "") -> str:
-    """Return the command that sends this request to a program of the course; `path` may be a whole URL."""
+    """Return the curl command that sends this request to a program of the course. `path` may be a whole URL."""
     words = ["curl", "-i"]
     if method == "HEAD":
         words.append("--head")

@@ -15,7 +15,7 @@ NUMBERS: t.Any = [1, 2, 3]
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of a chapter. ``hint``: what to think of; ``look``: where wsgi_core and Flask have the same idea."""
+    """One exercise of a chapter. ``hint`` helps to solve it. ``look`` says where wsgi_core and Flask do the same."""
 
     chapter: int
     letter: str
@@ -26,7 +26,7 @@ class Exercise:
 
     @property
     def name(self) -> str:
-        """Chapter and letter, as in ``wsgi-core learn hint 0a``."""
+        """The chapter and the letter, as in ``wsgi-core learn hint 0a``."""
         return f"{self.chapter}{self.letter}"
 
 
@@ -39,7 +39,7 @@ def exercises_of(chapter: int) -> list[Exercise]:
 
 
 def exercise_named(name: str) -> Exercise:
-    """Return the exercise that is called ``0a``, for example; KeyError if there is none."""
+    """Return the exercise with this name, such as ``0a``. Raises KeyError if there is none."""
     for each in EXERCISES:
         if each.name == name:
             return each
@@ -47,7 +47,7 @@ def exercise_named(name: str) -> Exercise:
 
 
 def exercise(chapter: int, letter: str, task: str, hint: str, look: str) -> Callable[[Check], Check]:
-    """Decorate the check of an exercise."""
+    """Register the decorated function as the check of an exercise."""
 
     def decorator(check: Check) -> Check:
         EXERCISES.append(Exercise(chapter, letter, task, hint, look, check))
@@ -112,7 +112,7 @@ def _(program: Program) -> None:
         raise NotYet("POST /sum: the answer has no ETag.")
     other = expect_answer(program, "POST", "/sum", 200, {"sum": 7}, json=[7], headers={"If-None-Match": etag})
     expect("the ETag of another answer is another one", other.headers.get("ETag") != etag, True)
-    # Conditional requests are for GET and HEAD: the same body asked for in that way.
+    # Only GET and HEAD requests can be conditional, so the same body is sent with GET.
     again = program.send("GET", "/sum", json=NUMBERS, headers={"If-None-Match": etag})
     expect("GET /sum with its ETag: status and body", (again.status_code, again.get_data()), (304, b""))
 

@@ -1,4 +1,4 @@
-"""A learner's program, loaded from its file and asked as a client would."""
+"""A learner's program, loaded from its file and tested with requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _SIGNATURE = "The server calls application(environ, start_response)."
 
 
 class NotYet(Exception):
-    """A check that fails: says what came and what was expected. ``line``: where in the program, if that is known."""
+    """A failed check. The message says what was expected and what came.
+
+    ``line`` is the line of the program where it failed, or None if the line is not known.
+    """
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(message)
@@ -28,10 +31,10 @@ class NotYet(Exception):
 
 
 class Program:
-    """The module in ``file``, and a client of its ``application``.
+    """The module in ``file``, and a test client of its ``application``.
 
-    ``asked`` is the last request as a curl command; ``report`` is called with each before it is sent.
-    Raises NotYet if the file cannot be imported or has no ``application``.
+    ``asked`` is the last request as a curl command. ``report`` is called with each curl command before the request is
+    sent. Raises NotYet if the file cannot be imported or has no ``application``.
     """
 
     def __init__(self, file: Path, report: Callable[[str], object] = lambda asked: None) -> None:
@@ -54,16 +57,16 @@ class Program:
         self.client = Client(self.server)
 
     def __getattr__(self, name: str) -> t.Any:
-        """Return what the program defines under this name; NotYet if it defines none."""
+        """Return the object that the program defines under this name. Raises NotYet if there is none."""
         try:
             return getattr(self.module, name)
         except AttributeError:
             raise NotYet(f"The program defines no {name!r}.") from None
 
     def send(self, method: str, path: str, **options: t.Any) -> TestResponse:
-        """Return the answer to one request; ``options`` are those of Werkzeug's test client.
+        """Send one request and return the response. ``options`` are those of Werkzeug's test client.
 
-        Raises NotYet if the application raises, or breaks the rules of WSGI.
+        Raises NotYet if the application raises an exception, or violates PEP 3333.
         """
         self.note(method, path, **options)
         with contextlib.redirect_stderr(io.StringIO()):
@@ -77,7 +80,7 @@ class Program:
         return response
 
     def note(self, method: str, path: str, **options: t.Any) -> None:
-        """Remember the request that comes next, as a curl command."""
+        """Store the next request as a curl command, and report it."""
         builder = EnvironBuilder(path, method=method, **options)
         environ = builder.get_environ()
         body = environ["wsgi.input"].read().decode("utf-8", "backslashreplace")
@@ -88,7 +91,7 @@ class Program:
         self._report(self.asked)
 
     def _said(self, error: BaseException) -> str:
-        """Return the error in words, with the place in the program."""
+        """Describe the error, and where in the program it occurred."""
         text = str(error)
         if isinstance(error, SystemExit):
             text += " (the program ends the process: remove sys.exit)"
@@ -110,7 +113,7 @@ class Program:
         return Path(frames[-1].filename).name if (frames := self._frames(error)) else self.file.name
 
     def _line_of(self, error: BaseException) -> int | None:
-        """Return the last line of the learner's files that the error came through."""
+        """Return the last line of the learner's files in the error's traceback, or None if there is none."""
         if isinstance(error, SyntaxError):
             return error.lineno
         return frames[-1].lineno if (frames := self._frames(error)) else None
@@ -118,7 +121,7 @@ class Program:
 
 @contextlib.contextmanager
 def importing_from(folder: Path) -> Iterator[None]:
-    """Let the program import the steps beside it, those of this folder and no other."""
+    """Let the program import the other steps from this folder, and from no other folder."""
     for name in [name for name in sys.modules if name.startswith("step_")]:
         del sys.modules[name]
     sys.path.insert(0, str(folder))
@@ -131,7 +134,7 @@ def importing_from(folder: Path) -> Iterator[None]:
 
 
 def expect(what: str, found: object, wanted: object) -> None:
-    """Raise NotYet unless ``found`` is ``wanted``."""
+    """Raise NotYet unless ``found`` equals ``wanted``."""
     if found != wanted:
         raise NotYet(f"{what}: expected {wanted!r}, got {found!r}.")
 
@@ -139,7 +142,11 @@ def expect(what: str, found: object, wanted: object) -> None:
 def expect_answer(
     program: Program, method: str, path: str, status: int, wanted: t.Any = ..., **options: t.Any
 ) -> t.Any:
-    """Return the answer to a request; NotYet unless its status and, unless ``...``, its JSON are as wanted."""
+    """Send one request and return the response.
+
+    Raises NotYet unless the status is ``status`` and the JSON body equals ``wanted``. If ``wanted`` is ``...``, any
+    body is accepted.
+    """
     response = program.send(method, path, **options)
     expect(f"{method} {path}: status", response.status_code, status)
     if wanted is not ...:

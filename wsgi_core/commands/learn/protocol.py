@@ -1,4 +1,4 @@
-"""A server that is strict: what PEP 3333 forbids is found here, and not first by the learner's real server."""
+"""A strict WSGI server for the checks. It finds violations of PEP 3333 before the learner's real server does."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from wsgiref.validate import WSGIWarning, validator
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# wsgiref wants a content type for every body, servers do not. This one stands for none.
+# wsgiref requires a content type for every body, but servers do not. This value marks a missing content type.
 _NO_TYPE = "application/x-none"
 
 
 class Input:
-    """`wsgi.input` as a server has it: nothing comes after the declared body, and reading on waits for ever."""
+    """`wsgi.input` as on a server: no data follows the declared body, so reading beyond it waits for ever."""
 
     def __init__(self, stream: t.Any, length: int, broken: list[str]) -> None:
         self._stream = stream
@@ -23,7 +23,10 @@ class Input:
         self._broken = broken
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes; reading beyond the body is noted and ends like an empty body."""
+        """Return up to `size` bytes.
+
+        A read beyond the body is recorded as a violation, and returns only the rest of the body.
+        """
         if size is None or size < 0:
             self._broken.append(
                 "wsgi.input was read without a length. A real server would wait for more, for ever: read as many bytes"
@@ -39,11 +42,11 @@ class Input:
         return t.cast(bytes, self._stream.read(size))
 
     def readline(self, size: int = -1) -> bytes:
-        """Return what `read` returns: no program of the course reads lines."""
+        """Return the same as `read`, because no program of the course reads lines."""
         return self.read(size)
 
     def readlines(self, hint: int = -1) -> list[bytes]:
-        """Return what is left as one line."""
+        """Return the rest of the body as one line."""
         return [self.read(hint)]
 
     def __iter__(self) -> t.Iterator[bytes]:
@@ -51,7 +54,7 @@ class Input:
 
 
 class StrictServer:
-    """A WSGI application around another one that checks both against PEP 3333. `broken` says what was wrong."""
+    """A WSGI application that wraps another one and checks it against PEP 3333. `broken` lists the violations found."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self.broken: list[str] = []
@@ -59,7 +62,7 @@ class StrictServer:
         self._validated = validator(self._with_checks)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Call the application. Raises AssertionError for what it does wrong."""
+        """Call the application. Raises AssertionError if wsgiref's validator finds a violation."""
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> t.Any:
             return start_response(status, [each for each in headers if each[1] != _NO_TYPE], exc_info)
@@ -84,7 +87,10 @@ class StrictServer:
 
 
 def _with_type(status: t.Any, headers: t.Any) -> t.Any:
-    """Return the headers with a content type, if it may be missing and is. What is no list is left to the check."""
+    """Return the headers, with a content type added if it is missing and the status allows a body.
+
+    Headers that are not a list are returned unchanged, so that the validator rejects them.
+    """
     if type(headers) is not list or str(status)[:3] in ("204", "304"):
         return headers
     names = [str(each[0]).lower() for each in headers if type(each) is tuple and each]

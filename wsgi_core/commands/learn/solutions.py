@@ -1,4 +1,4 @@
-"""A solution for each exercise: what is replaced in the chapter's program by what."""
+"""A solution for each exercise, as text replacements in the chapter's program."""
 
 from __future__ import annotations
 
@@ -141,7 +141,10 @@ SOLUTIONS: dict[str, list[tuple[str, str]]] = {
 
 
 def solved(name: str, text: str) -> str:
-    """Return the chapter's program `text` with the exercise solved."""
+    """Return the chapter's program `text` with the exercise solved.
+
+    Raises ValueError unless each text to replace occurs exactly once.
+    """
     for old, new in SOLUTIONS[name]:
         if text.count(old) != 1:
             raise ValueError(f"{name}: {old!r} does not occur exactly once.")

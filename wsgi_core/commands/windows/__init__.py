@@ -1,1 +1,5 @@
-"""A Windows service of the server: `command` for the user, `manager` for the service manager, `host` what it runs."""
+"""The server as a Windows service.
+
+`command` is the command line, `manager` calls the service manager of Windows, and `host` is the process that the
+service manager starts.
+"""

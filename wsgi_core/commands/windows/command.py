@@ -97,7 +97,7 @@ def _named(name: str) -> str:
 
 
 def _windows() -> types.ModuleType:
-    """Return the module that speaks with Windows. Raises click.ClickException where it can't."""
+    """Return `manager`. Raises click.ClickException if the system is not Windows, or if pywin32 is not installed."""
     if sys.platform != "win32":
         raise click.ClickException("this is for Windows; here, wsgi-core deploy systemd writes a unit")
     if importlib.util.find_spec("win32service") is None:

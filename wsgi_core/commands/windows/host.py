@@ -1,7 +1,7 @@
-"""The process that the service manager of Windows starts: it serves until the manager wants it to stop.
+"""The process that the service manager of Windows starts. It serves until the manager stops it.
 
-Here, and in `manager`, pywin32 is imported in the functions: everywhere else it does not exist. So is the worker, for
-its import takes seconds, and the manager gives up on a process that does not connect soon.
+Here and in `manager`, functions import pywin32, because pywin32 exists only on Windows. The worker is also imported in
+a function: its import takes seconds, and the manager gives up on a process that does not connect in time.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ if t.TYPE_CHECKING:
 
 # Windows's ERROR_SERVICE_SPECIFIC_ERROR: the reason is the service's own code.
 _SPECIFIC = 1066
-# Milliseconds in which the manager may expect that the models are loaded.
+# Milliseconds that the manager allows for loading the models.
 _START_HINT = 120_000
 
 
 def main(arguments: t.Sequence[str]) -> None:
-    """Connect to the service manager and do what it says. Only the manager can start this."""
+    """Connect to the service manager and carry out its commands.
+
+    This works only in a process that the service manager has started.
+    """
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        # A service has no streams, and what some library prints must not fail for that.
+        # A service has no standard streams. A library that prints must not fail because of that.
         sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
         _connect(arguments)
 
@@ -56,7 +59,7 @@ class _EventLog:
 
 
 def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
-    """Return the class that pywin32 makes an object of when the service is started."""
+    """Return the class that pywin32 instantiates when the service is started."""
     import win32service
     import win32serviceutil
 
@@ -68,7 +71,7 @@ def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
             self.worker: Worker | None = None
 
         def GetAcceptedControls(self) -> int:
-            # Before a shutdown there is time to answer everybody; at the shutdown itself there are 5 seconds.
+            # PRESHUTDOWN leaves time to answer every request. SHUTDOWN would leave only 5 seconds.
             return int(win32service.SERVICE_ACCEPT_STOP | win32service.SERVICE_ACCEPT_PRESHUTDOWN)
 
         def SvcOther(self, control: int) -> None:
@@ -81,17 +84,17 @@ def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
                 self.worker.stop()
 
         def SvcRun(self) -> None:
-            # The manager passes no control on while a service is starting, so that nobody stops it before that.
+            # The manager sends no controls while a service is starting, so no stop arrives before there is a worker.
             self.ReportServiceStatus(win32service.SERVICE_START_PENDING, _START_HINT)
             from .worker import Worker
 
             self.worker = Worker(arguments, _EventLog())
             code = self.worker.work(lambda: self.ReportServiceStatus(win32service.SERVICE_RUNNING))
             if code:
-                # NOTE: to the manager an end with an error is a failure, after which it starts the service again.
+                # NOTE: the manager treats an exit with an error as a failure, and restarts the service.
                 error = 0 if self.worker.stopping else _SPECIFIC
                 self.ReportServiceStatus(win32service.SERVICE_STOPPED, 0, error, code)
-                # pywin32 would report an end without an error after that; and a thread may still be at work.
+                # Exit here: pywin32 would report an exit without an error next, and a thread may still be running.
                 logging.shutdown()
                 os._exit(code)
 

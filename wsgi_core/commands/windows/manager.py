@@ -1,6 +1,6 @@
-"""Install, start and stop the service through the service manager of Windows, with pywin32.
+"""Functions that install, start, stop and remove the service through the service manager of Windows, with pywin32.
 
-Every error is a ServiceError. Its text is one line: what is wrong, and what to do.
+Every error is a ServiceError. Its message is one line: what is wrong, and what to do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ACCOUNTS = {
     "NetworkService": r"NT AUTHORITY\NetworkService",
     "LocalSystem": None,
 }
-"""The built-in accounts of Windows that need no password, the least trusted one first."""
+"""The built-in accounts of Windows that need no password, the least privileged first."""
 
 DESCRIPTION = "wsgi_core: inference over HTTP"
 
@@ -26,8 +26,8 @@ DESCRIPTION = "wsgi_core: inference over HTTP"
 _RESTARTS = (1_000, 10_000, 60_000)
 _RESET_SECONDS = 3600
 
-# NOTE: never sys.executable itself: in a virtual environment that is a launcher, which starts the real Python as a
-# process of its own, and the manager only speaks with the process that it started.
+# NOTE: not sys.executable: in a virtual environment it is a launcher, which starts the real Python as a separate
+# process. The manager communicates only with the process that it started itself.
 _BOOT = (
     "import site,sys;site.addsitedir(sys.argv[1]);from wsgi_core.commands.windows.host import main;main(sys.argv[2:])"
 )
@@ -47,16 +47,16 @@ _EXPLAINED = {
     1072: "it is about to be removed; close the Services window",
     1073: "there is one already; wsgi-core service remove takes it away",
 }
-# The exit codes of the service, see `host`.
+# The exit codes of the service, as `Worker.work` returns them.
 _CODES = {1: "an error occurred", 2: "a setting is invalid, or the port is taken", 3: "a model cannot be loaded"}
 
 
 class ServiceError(Exception):
-    """The service manager could not do what was asked."""
+    """The service manager could not carry out a command."""
 
 
 class Status(t.NamedTuple):
-    """What the manager knows: `state` is one of stopped, starting, stopping, running."""
+    """What the service manager reports. `state` is stopped, starting, stopping or running."""
 
     state: str
     process: int
@@ -65,7 +65,7 @@ class Status(t.NamedTuple):
 
 
 def command_line(name: str, log: str, variables: Mapping[str, str]) -> str:
-    """Return the command line of the service: the base Python with this environment's site-packages."""
+    """Return the command line of the service. It runs the base Python with this environment's site-packages."""
     words = [f"{key}={value}" for key, value in variables.items()]
     executable: str = getattr(sys, "_base_executable", sys.executable)
     site = sysconfig.get_path("purelib")
@@ -73,7 +73,7 @@ def command_line(name: str, log: str, variables: Mapping[str, str]) -> str:
 
 
 def explained(code: int) -> str:
-    """Return an exit code of the service in words."""
+    """Return a text that explains an exit code of the service."""
     return f"{_CODES.get(code, 'it ended')} (code {code}); the event log has the reason"
 
 
@@ -103,7 +103,10 @@ def install(name: str, command: str, account: str, stop_milliseconds: int) -> No
 
 
 def start(name: str) -> None:
-    """Start it and wait until it serves. Raises ServiceError, with its reason if it ends instead."""
+    """Start the service and wait until it serves.
+
+    Raises ServiceError, with the service's exit code if the service ends instead.
+    """
     import win32service as scm
 
     with _service(name) as service:
@@ -114,7 +117,7 @@ def start(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Stop it and wait until every request that was there has its answer. Raises ServiceError."""
+    """Stop the service and wait until every accepted request is answered. Raises ServiceError."""
     import win32service as scm
 
     with _service(name) as service:
@@ -125,7 +128,7 @@ def stop(name: str) -> None:
 
 
 def status(name: str) -> Status:
-    """Return what the manager knows of it. Raises ServiceError."""
+    """Return what the service manager reports about the service. Raises ServiceError."""
     import win32service as scm
 
     with _service(name) as service:
@@ -136,7 +139,7 @@ def status(name: str) -> Status:
 
 
 def remove(name: str) -> None:
-    """Stop it if it runs, and remove it. Raises ServiceError."""
+    """Remove the service. If the service runs, stop it first. Raises ServiceError."""
     import win32evtlogutil
     import win32service as scm
 
@@ -146,24 +149,24 @@ def remove(name: str) -> None:
         scm.DeleteService(service)
     try:
         win32evtlogutil.RemoveSourceFromRegistry(name)
-    except Exception:  # pywin32's own error class; a source that is not there needs no removing
+    except Exception:  # pywin32's own error class: the source does not exist
         return
 
 
 def _restart_after_an_error_too(service: t.Any) -> None:
-    """Let the restarts hold for an end with an error code as for a crash."""
+    """Apply the restart actions also when the service exits with an error code, not only when it crashes."""
     import pywintypes
     import win32service as scm
 
     try:
         scm.ChangeServiceConfig2(service, scm.SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, True)
     except pywintypes.error as error:
-        if error.winerror != 124:  # ERROR_INVALID_LEVEL: wine does not know this one.
+        if error.winerror != 124:  # ERROR_INVALID_LEVEL: wine does not support this flag.
             raise
 
 
 def _wait(service: t.Any, wanted: int) -> dict[str, int]:
-    """Return the status when the service has reached ``wanted`` or has stopped, or makes no more progress."""
+    """Return the status when the service has reached ``wanted``, has stopped, or makes no more progress."""
     import win32service as scm
 
     progress, since = None, time.monotonic()
@@ -181,7 +184,7 @@ def _wait(service: t.Any, wanted: int) -> dict[str, int]:
 
 @contextmanager
 def _manager(name: str) -> Iterator[t.Any]:
-    """Yield the manager's handle; inside, the errors of Windows become ours."""
+    """Yield a handle of the service manager. Inside the block, Windows errors are raised as ServiceError."""
     import pywintypes
     import win32service as scm
 
@@ -197,7 +200,7 @@ def _manager(name: str) -> Iterator[t.Any]:
 
 @contextmanager
 def _service(name: str) -> Iterator[t.Any]:
-    """Yield the service's handle."""
+    """Yield a handle of the service. Windows errors are raised as ServiceError."""
     import win32service as scm
 
     with _manager(name) as manager:

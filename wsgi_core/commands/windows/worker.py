@@ -1,4 +1,4 @@
-"""What a started service does: read the settings, listen, load the models, serve until it is stopped."""
+"""The work of a Windows service: read the settings, load the models, listen, and serve until the service is stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("wsgi_core.commands.windows")
 
 
 class Events(t.Protocol):
-    """Where messages for the administrator go."""
+    """A receiver of messages for the administrator, such as the Windows event log."""
 
     def info(self, text: str) -> None: ...
     def warning(self, text: str) -> None: ...
@@ -29,9 +29,9 @@ class Events(t.Protocol):
 
 
 class Worker:
-    """One start of the service, from its arguments on: those that `manager.command_line` writes.
+    """One run of the service, with the arguments that `manager.command_line` writes.
 
-    They are the service's name, the log file or an empty text, and `NAME=value` for each setting.
+    The arguments are the service's name, the log file (an empty text for none), and `NAME=value` for each setting.
     """
 
     def __init__(self, arguments: t.Sequence[str], events: Events) -> None:
@@ -41,14 +41,16 @@ class Worker:
         self._server: RunningServer | None = None
         self._lock = threading.Lock()
         self.stopping = False
-        """Whether `stop` was called."""
+        """Whether `stop` has been called."""
         self.stop_milliseconds = 0
-        """How long a stop can take, once the settings are known."""
+        """How long a stop can take. The value is 0 until the settings are read."""
 
     def work(self, running: t.Callable[[], None]) -> int:
-        """Serve until `stop`; the exit code. ``running`` is called when clients can connect and the models are there.
+        """Serve until `stop` is called, and return the exit code.
 
-        0: everybody was answered; 1: somebody was not; 2: a setting does not fit, or the port is taken; 3: no model.
+        ``running`` is called when the models are loaded and clients can connect. Exit code 0: every request was
+        answered. 1: a request was not answered, or an unexpected error occurred. 2: a setting is invalid, or the port
+        is taken. 3: a model cannot be loaded.
         """
         try:
             server = self._prepare()
@@ -66,7 +68,7 @@ class Worker:
         return 0 if everybody else 1
 
     def stop(self) -> None:
-        """Begin to stop, also before there is a server; from any thread."""
+        """Begin to stop, even if the server does not exist yet. Thread-safe."""
         with self._lock:
             self.stopping = True
             if self._server is not None:
@@ -89,25 +91,25 @@ class Worker:
 
 
 def stop_milliseconds(settings: Settings) -> int:
-    """Return how long a stop can take, for the manager to wait."""
+    """Return how long a stop can take, which is how long the service manager must wait."""
     return int((settings.stop_pause + settings.stop_timeout + 5) * 1000)
 
 
 def log_to(log: str, settings: Settings, events: Events) -> None:
-    """Log warnings and errors to ``events``, and everything to the file ``log`` if it is given."""
+    """Log warnings and errors to ``events``. Log all records to the file ``log`` too, unless its name is empty."""
     handlers = [EventHandler(events), *([rotating_file(log)] if log else [])]
     log_to_handlers(handlers, wanted_level(settings.access_log), settings.log_format)
 
 
 class EventHandler(logging.Handler):
-    """Hands warnings and errors on."""
+    """A log handler that passes warnings and errors to `Events`."""
 
     def __init__(self, events: Events) -> None:
         super().__init__(logging.WARNING)
         self._events = events
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record to the events."""
+        """Pass one record to the events, as an error or as a warning."""
         try:
             hand_on = self._events.error if record.levelno >= logging.ERROR else self._events.warning
             hand_on(self.format(record))

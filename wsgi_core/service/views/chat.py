@@ -1,4 +1,4 @@
-"""The chat of the tutorials, with retrieval: questions about this project, answered out of its documentation."""
+"""The tutorials' chat with retrieval: it answers questions about this project from its documentation."""
 
 from __future__ import annotations
 

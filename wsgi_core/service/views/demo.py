@@ -1,6 +1,6 @@
-"""Pages for people: what runs here, and a demo of each model that is fun to try.
+"""Pages for people: the start page, and demo pages for some of the models.
 
-They are rendered here; a script on each page asks the same routes as any other client.
+The server renders the pages. A script on each page calls the same routes as any other client.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wsgi_core.shared.openapi.inputs import VERSION
 from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, SHARE, Operation, array, errors, good, record
 from wsgi_core.shared.openapi.operations import page as page_operation
 
-# The models that have a demo, and what kind their cards must be of.
+# The models that have a demo, each with the kind that its card must have.
 DEMOS = {"digits": "image", "sentiment": "text", "churn": "tabular"}
 
 OWN_FILES_ONLY = ContentSecurityPolicy({"default-src": "'self'", "frame-ancestors": "'none'"})
@@ -47,7 +47,7 @@ DIGITS = Operation(
 
 def blueprint() -> Blueprint:
     """Return the blueprint of the start page, the demos with their files, and POST /digits."""
-    # The folder of the name given: on both frameworks that of wsgi_core, where the pages and their files are.
+    # The import name sets the folder: on both frameworks wsgi_core/service, which has the pages and their files.
     pages = Blueprint("demo", "wsgi_core.service", static_folder="static", static_url_path="/demo/static")
     add_pages(pages)
     pages.after_request(forbid_sniffing)
@@ -94,26 +94,26 @@ def add_pages(pages: Blueprint) -> None:
 
 
 def page(template: str, **context: t.Any) -> t.Any:
-    """Return the response with a page, which may load nothing but the service's own files."""
+    """Return the response with a page. Its content security policy allows only the service's own files."""
     response = make_response(render_template(template, **context))
     response.content_security_policy = OWN_FILES_ONLY
     return response
 
 
 def forbid_sniffing(response: t.Any) -> t.Any:
-    """Add the header that makes browsers take a file for what its content type says."""
+    """Add the header that forbids browsers to guess a file's type instead of using its content type."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
 def has_demo(name: str) -> bool:
-    """Tell whether the model of a demo is served, and takes what the page sends."""
+    """Return whether the model of a demo is served and takes the input that the page sends."""
     model = current_app.extensions["models"].find(name)
     return model is not None and model.card is not None and model.card.kind == DEMOS[name]
 
 
 def find(name: str) -> Model:
-    """Return the model of a demo. Raises ModelNotFound (404) if it is not served, or takes something else."""
+    """Return the model of a demo. Raises ModelNotFound (404) if it is not served or takes another input."""
     model = t.cast(Model, current_app.extensions["models"].get(name))
     if not has_demo(name):
         raise ModelNotFound(f"the model {name!r} is not for this page: it has no card of the kind {DEMOS[name]!r}")

@@ -23,7 +23,7 @@ from wsgi_core.shared.openapi.operations import (
 
 
 def operation(models: ModelRepository) -> Operation:
-    """Return the description of POST /sentiment."""
+    """Return the OpenAPI operation of POST /sentiment."""
     sentiment = record(
         {
             "input": STRING,

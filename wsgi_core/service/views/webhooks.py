@@ -1,4 +1,4 @@
-"""Webhooks: signed deliveries, accepted at once and done later as jobs."""
+"""Webhooks: signed deliveries, which are accepted at once and processed later as jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsgi_core.shared.webhooks import DELIVERY, SIGNATURE, STANDARD, STRIPE, rea
 
 
 def operation(models: ModelRepository) -> Operation:
-    """Return the description of POST /webhooks/<source>."""
+    """Return the OpenAPI operation of POST /webhooks/<source>."""
     accepted = record({"status": {"enum": ["accepted", "duplicate"]}, "delivery": STRING})
     model = models.find("churn")
     signature = {"in": "header", "description": "`sha256=` and the hexadecimal HMAC-SHA256 of the body"}

@@ -1,6 +1,7 @@
-"""The description of the API, OpenAPI 3.1, made from the routes, their views' operations, and the models' inputs.
+"""The API's description in OpenAPI 3.1, generated from the routes, their views' operations, and the models' inputs.
 
-It knows no framework: an app gives its rules and its views. The same routes and headings make up the start page.
+The package depends on no framework: an app passes its rules and its views. The start page lists the same routes under
+the same headings.
 """
 
 from .document import describe_api as describe_api

@@ -1,4 +1,4 @@
-"""The whole description: OpenAPI 3.1, made of the app's routes, the models' cards, and the table of operations."""
+"""The complete OpenAPI 3.1 description, built from the app's routes, the models' cards, and the views' operations."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .operations import COMPONENTS, GROUPS, Answer, Operation, Schema, errors
 from .routes import Route
 
 API_VERSION = "1.0"
-"""The version of the API. OpenAPI wants one; which release of the software answers is nobody's business."""
+"""The version of the API, which OpenAPI requires. The release of the software is not disclosed."""
 
 UNKNOWN = Operation("Operation", {200: Answer("The answer")})
-"""For a route that an application has added to the service and that nobody has described."""
+"""The operation of a route that an application has added to the service without `@describe`."""
 
-# From the server or the hooks, whatever the route: a host that is not served, limits, a stop.
+# Errors that any route can return, because the server or a hook raises them: an untrusted host, a limit, a shutdown.
 _ALWAYS = errors(400, 429, 503, 504)
 
 _HEADERS: dict[str, Schema] = {
@@ -41,9 +41,10 @@ def describe_api(
     root: str = "",
     open_to_all: Collection[str] | None = None,
 ) -> Schema:
-    """Return the description as JSON has it; `root` is where the app is mounted, without a slash at its end.
+    """Return the OpenAPI description as a dict that can be written as JSON.
 
-    `open_to_all` are the rules that need no API key, None if there is no key at all.
+    `root` is the path where the app is mounted, without a trailing slash. `open_to_all` are the rules that need no API
+    key. `open_to_all` is None if the service has no API key.
     """
     paths: dict[str, Schema] = {}
     for route in routes:
@@ -62,7 +63,7 @@ def describe_api(
 
 
 def group_routes(routes: Iterable[Route], operations: Mapping[str, Operation]) -> dict[str, list[Route]]:
-    """Return the routes under their headings; a heading without routes is left out."""
+    """Return the routes by heading. Headings without routes are omitted."""
     groups: dict[str, list[Route]] = {name: [] for name in GROUPS}
     for route in routes:
         operation = operations.get(route.key, UNKNOWN)
@@ -102,7 +103,10 @@ def _content(schemas: Mapping[str, Schema]) -> dict[str, Any]:
 
 
 def _parameters(route: Route, operation: Operation) -> list[Schema]:
-    """Those that are described, and every part of the path that is not."""
+    """Return the parameters that `operation` describes, preceded by the path variables that it does not describe.
+
+    Described path parameters that are not in the route's path are omitted.
+    """
     described = [each for each in operation.parameters if each["in"] != "path" or each["name"] in route.variables]
     named = {each["name"] for each in described if each["in"] == "path"}
     plain = [

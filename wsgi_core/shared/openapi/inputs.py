@@ -1,4 +1,4 @@
-"""What a model takes and what it returns, as JSON Schemas made of its declared input and its card."""
+"""JSON Schemas of a model's inputs and outputs, generated from its declared input type and its card."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ VERSION: Schema = {"type": "string", "examples": ["churn/1"]}
 
 
 def row_schema(model: Model | None) -> Schema:
-    """Return the schema of one row: an object of features, in which other keys are ignored.
+    """Return the schema of one row: an object of features. Other keys are ignored.
 
-    Without a model or its card, anything is a row.
+    If there is no model, or the model has no input type or no card, the schema accepts any row.
     """
     if model is None or model.input_type is None or model.card is None:
         return {}
@@ -21,16 +21,22 @@ def row_schema(model: Model | None) -> Schema:
 
 
 def payload_schema(model: Model | None) -> Schema:
-    """Return the schema of what `Model.predict` takes: a row, a list of rows, or that list under `instances`."""
+    """Return the schema of the input of `Model.predict`.
+
+    The input is a row, a list of rows, or an object with that list under the key `instances`.
+    """
     if model is None or model.card is None:
         return {}
     rows = array(row_schema(model), minItems=1, maxItems=min(MAX_ROWS, model.card.max_rows or MAX_ROWS))
-    one = row_schema(model) | {"not": {"required": [RESERVED]}}  # or it would be a batch
+    one = row_schema(model) | {"not": {"required": [RESERVED]}}  # an object with this key is a batch
     return {"anyOf": [one, rows, record({RESERVED: rows})], "examples": [model.card.example]}
 
 
 def prediction_schema(card: Card | None) -> Schema:
-    """Return the schema of what `Model.predict` returns: a prediction under the output's name, or a list of them."""
+    """Return the schema of the result of `Model.predict`.
+
+    The result is an object with one prediction under the output's name, or an object with a list of predictions.
+    """
     if card is None:
         return {}
     output = card.output

@@ -1,6 +1,6 @@
-"""What is said about one route: which bodies it takes, what it can answer, under which heading it stands.
+"""The OpenAPI description of one route: its request bodies, its responses, and its heading.
 
-The words are OpenAPI's: a schema is a JSON Schema (2020-12) as a dict.
+Names follow OpenAPI: a schema is a JSON Schema (2020-12) as a dict.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ TEXT = "text/plain"
 STRING: Schema = {"type": "string"}
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 BODY_ERRORS = (400, 404, 413, 415, 422)
-"""What can be wrong with a request that asks a model."""
+"""The status codes of errors in a request to a model."""
 OCTETS = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of a route: what it means, and the schema of its body by content type (none: no body)."""
+    """One response of a route: its meaning, and the schema of its body by content type. No content means no body."""
 
     description: str
     content: Mapping[str, Schema] = field(default_factory=dict)
@@ -39,11 +39,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method of a route, as far as the code does not tell it already.
+    """The OpenAPI data of one method of a route that cannot be read from the route itself.
 
-    `group` is one of `GROUPS`. `body` has a schema by content type; without one the route takes no body.
-    `parameters` are OpenAPI's parameter objects; those of the path that are not named here are plain strings.
-    `summary` is for views that are not written here; all others have a docstring.
+    `group` is a key of `GROUPS`. `body` maps content types to schemas. If `body` is empty, the route takes no body.
+    `parameters` are OpenAPI parameter objects. Path variables that are not in `parameters` are described by their
+    converters. `summary` replaces the docstring's first line, for views that are not written in this project.
     """
 
     group: str
@@ -61,27 +61,27 @@ GROUPS = {
     "Operation": "Health and figures, for probes and scrapers.",
     "Pages": "For people: a start page, demos, and this description.",
 }
-"""The headings, in their order."""
+"""The headings, in the order in which they appear."""
 
 
 def ref(name: str) -> Schema:
-    """Refer to a schema of `components`."""
+    """Return a reference to a schema of `components`."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def record(properties: Mapping[str, Schema], *optional: str) -> Schema:
-    """Return the schema of an object with these properties; all but the optional ones are required."""
+    """Return the schema of an object with these properties. All properties except `optional` are required."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": dict(properties)} | ({"required": required} if required else {})
 
 
 def array(items: Schema, **limits: Any) -> Schema:
-    """Return the schema of a list of such items, within JSON Schema's limits `minItems` and `maxItems`."""
+    """Return the schema of a list of `items`. `limits` are JSON Schema's `minItems` and `maxItems`."""
     return {"type": "array", "items": items, **limits}
 
 
 def good(schema: Schema, description: str = "The answer", content_type: str = JSON) -> Answer:
-    """Return the description of a 200 with a body."""
+    """Return the description of a response with status 200 and a body of this schema."""
     return Answer(description, {content_type: schema})
 
 
@@ -102,12 +102,12 @@ _ERRORS = {
 
 
 def errors(*codes: int) -> dict[int, Answer]:
-    """Return the usual responses to a bad request: `{"error": ...}`."""
+    """Return the error responses for these status codes. Their body is `{"error": ...}`."""
     return {code: error(code) for code in codes}
 
 
 def error(code: int, schema: str = "") -> Answer:
-    """Return one error; 422 also says which fields it is about."""
+    """Return one error response. By default, the body of a 422 also lists the invalid fields."""
     name = schema or ("InvalidFields" if code == 422 else "Error")
     headers = {"Retry-After": "How many seconds to wait"} if code in {429, 503} else {}
     return Answer(_ERRORS[code], {JSON: ref(name)}, headers)
@@ -124,7 +124,7 @@ COMPONENTS: dict[str, Schema] = {
     "LoanErrors": record({"errors": array(ref("FieldProblem"))}),
     "InvalidFields": record({"error": {"type": "string"}, "fields": array(ref("FieldProblem"))}),
 }
-"""The schemas that more than one answer uses."""
+"""The schemas that several responses share."""
 
 FILE = Operation(
     "Pages",
@@ -141,13 +141,16 @@ FILE = Operation(
 
 
 def page(*codes: int, description: str = "") -> Operation:
-    """Return the operation of a route that answers with a page, or with these errors."""
+    """Return the operation of a route that responds with an HTML page, or with one of these error codes."""
     answers = {200: good(STRING, "The page", HTML), **errors(*codes)}
     return Operation("Pages", answers, description=description)
 
 
 def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> Callable[[View], View]:
-    """Attach its operation to a view, as `@describe(...)` below the route. A function is called with the models."""
+    """Attach an operation to a view. Use it as the decorator `@describe(...)` below the route.
+
+    If the operation depends on the models, pass a function instead. The function is called with the repository.
+    """
 
     def attach(view: View) -> View:
         view.operation = operation  # type: ignore[attr-defined]
@@ -159,7 +162,10 @@ def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> C
 def operations(
     routes: Iterable[Route], views: Mapping[str, Callable[..., Any]], models: ModelRepository
 ) -> dict[str, Operation]:
-    """Return the operation of each route whose view has one, by the route's key, for the models as they are now."""
+    """Return the operations of all routes whose views have one, keyed by `Route.key`.
+
+    Operations that depend on the models describe the models that are served at the time of the call.
+    """
     found: dict[str, Operation] = {}
     for route in routes:
         operation = getattr(views[route.endpoint], "operation", None)

@@ -1,4 +1,4 @@
-"""The routes of the Open Inference Protocol, version 2."""
+"""The OpenAPI operations of the Open Inference Protocol, version 2."""
 
 from __future__ import annotations
 
@@ -74,22 +74,25 @@ _BODY = (400, 413, 415)
 
 
 def about_server(schema: Schema) -> Operation:
-    """Describe a route about the server, which answers with the schema."""
+    """Return the operation of a route about the server. The response has this schema."""
     return Operation(GROUP, {200: good(schema)})
 
 
 def about_model(schema: Schema) -> Callable[[ModelRepository], Operation]:
-    """Describe a route about a model, which answers with the schema; the models' names are examples."""
+    """Return a function that makes the operation of a route about a model. The response has this schema.
+
+    The function takes the repository. The names of its models become examples.
+    """
     return lambda models: Operation(GROUP, {200: good(schema), **errors(404)}, parameters=_parameters(models))
 
 
 def infer_operation(models: ModelRepository) -> Operation:
-    """Describe an inference."""
+    """Return the operation of an inference route."""
     return _infer(_parameters(models))
 
 
 def change_operation(models: ModelRepository) -> Operation:
-    """Describe the loading or unloading of a model."""
+    """Return the operation of a route that loads or unloads a model."""
     return Operation(
         GROUP,
         {200: good({"type": "object"}), **errors(403, 404, *_BODY)},
@@ -124,7 +127,7 @@ def _path(name: str) -> Schema:
 
 
 def _name(models: ModelRepository) -> Schema:
-    """Return the parameter that is the name of a model."""
+    """Return the path parameter for a model's name, with the names of the served models as examples."""
     names = dict.fromkeys(model.name for model in models.models)
     return _path("name") | {"examples": {name: {"value": name} for name in names}}
 
@@ -146,7 +149,7 @@ def _infer(parameters: tuple[Schema, ...]) -> Operation:
             **errors(404, *_BODY),
         },
         body={JSON: ref("InferRequest"), OCTETS: tensors},
-        body_required=False,  # no bytes at all are a tensor without rows
+        body_required=False,  # an empty body is a tensor without rows
         parameters=(*parameters, length),
         description="Tensors as JSON or, by the binary extension, as bytes behind it; either side may compress.",
     )

@@ -1,4 +1,4 @@
-"""The routes of an app as the description and the start page list them."""
+"""The routes of an app, as the API's description and the start page list them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SCHEMAS = {"int": {"type": "integer", "minimum": 0}, "float": {"type": "number"
 
 
 class Rule(Protocol):
-    """What is asked of one of Werkzeug's rules."""
+    """The attributes of a Werkzeug rule that this module reads."""
 
     rule: str
     endpoint: Any
@@ -21,7 +21,10 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method of a rule: `POST /v2/models/<name>/infer`, and what its view says about itself."""
+    """One method of a rule, such as `POST /v2/models/<name>/infer`.
+
+    `summary` is the first line of the docstring of the route's view.
+    """
 
     method: str
     rule: str
@@ -30,23 +33,23 @@ class Route:
 
     @property
     def key(self) -> str:
-        """Method and rule, as the table of operations has them."""
+        """The method and the rule, as in the keys of the table of operations."""
         return f"{self.method} {self.rule}"
 
     @property
     def path(self) -> str:
-        """The rule in OpenAPI's words: `/v2/models/{name}/infer`."""
+        """The rule in OpenAPI's syntax: `/v2/models/{name}/infer`."""
         return _VARIABLE.sub(lambda found: f"{{{found['name']}}}", self.rule)
 
     @property
     def variables(self) -> dict[str, dict[str, Any]]:
-        """The schema of each variable part of the path."""
+        """The schema of each variable in the path, by name."""
         found = _VARIABLE.finditer(self.rule)
         return {each["name"]: _SCHEMAS.get(each["converter"], {"type": "string", "minLength": 1}) for each in found}
 
 
 def list_routes(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) -> list[Route]:
-    """Return every method of every rule, in the order of paths, without the HEAD and OPTIONS that come with each."""
+    """Return every method of every rule, sorted by path. HEAD and OPTIONS are omitted, because they are automatic."""
     routes = [
         Route(method, rule.rule, rule.endpoint, _first_sentence(views[rule.endpoint].__doc__))
         for rule in rules
@@ -56,5 +59,5 @@ def list_routes(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) 
 
 
 def _first_sentence(doc: str | None) -> str:
-    """Return the docstring's first line."""
+    """Return the first line of a docstring, without its full stop."""
     return (doc or "").strip().partition("\n")[0].rstrip(".")

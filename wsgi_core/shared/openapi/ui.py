@@ -1,6 +1,6 @@
-"""Where Swagger UI's files are, if they are installed: the package `flask-swagger-ui` ships them.
+"""The location of Swagger UI's files, which the optional package `flask-swagger-ui` contains.
 
-The package itself is never imported, for it brings Flask; its folder is all that is asked for.
+The package is never imported, because the import would load Flask. Only its folder is looked up.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
-"""What the page needs of it."""
+"""The files that the page /docs loads."""
 
 
 @cache
 def ui_folder() -> Path | None:
-    """Return the folder of Swagger UI's files, None if it is not installed (extra `.[ui]`)."""
+    """Return the folder of Swagger UI's files, or None if Swagger UI is not installed (extra `.[ui]`)."""
     spec = find_spec("flask_swagger_ui")
     for location in (spec.submodule_search_locations or ()) if spec else ():
         folder = Path(location) / "dist"

@@ -1,7 +1,7 @@
-"""Questions about this project, answered out of its own documentation, with the places where the answer stands.
+"""Answers to questions about this project, taken from its documentation, with their sources.
 
-A question gets here as a string. The passages that fit it best are found, and either quoted or handed to a language
-model behind an OpenAI-compatible endpoint, where one is configured.
+The input is a question as a string. The passages that match the question best are retrieved. The answer quotes them. If
+an OpenAI-compatible endpoint is configured, its language model writes the answer from the passages instead.
 """
 
 from .assistant import Assistant as Assistant

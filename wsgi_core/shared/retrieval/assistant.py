@@ -1,4 +1,4 @@
-"""A question's way to its answer: find the passages, then quote their sentences, or let a language model write."""
+"""How a question is answered: retrieve passages, then quote them or have a language model write the answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .search import Embeddings, Index, TfIdf
 log = logging.getLogger(__name__)
 
 EMBEDDERS = ("minilm-int8", "minilm")
-"""The models that are taken for embeddings, the first that there is."""
+"""The models that can embed the passages. The first available model is used."""
 
 PASSAGES = 3
 SENTENCES = 3
@@ -34,7 +34,7 @@ SENTENCES = 3
 NOTHING = "The documentation says nothing about this."
 
 LEAST_WORDS = 2
-"""A shorter sentence says too little to be quoted."""
+"""The minimum number of words in a quoted sentence. Shorter sentences say too little."""
 
 _CODE = re.compile(r"(?:(?<=\S)(:)\s*\n)?^(?:```|~~~)[^\n]*\n(.*?)^(?:```|~~~)[^\n]*$", re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -58,7 +58,7 @@ class Question(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Library:
-    """The passages, and what finds them."""
+    """The passages, and the indexes that search them."""
 
     passages: list[Passage]
     index: Index
@@ -66,11 +66,11 @@ class _Library:
 
 
 class Assistant:
-    """Answers questions out of the documentation. One for each application; any thread may ask.
+    """Answers questions from the documentation. There is one assistant per application. Thread-safe.
 
-    The documentation is read with the first question: `read` gives the passages. If there is a model for it they are
-    embedded from then on, in a thread of its own; until that is done passages are found by their words. `embedded`
-    is set when nothing is left to be made. `endpoint` None: answers are quotes.
+    The first question calls `read`, which returns the passages. A background thread then embeds the passages, if an
+    embedding model is available. Until the passages are embedded, they are found by their words. `embedded` is set when
+    the background thread has finished. If `endpoint` is None, all answers are quotes.
     """
 
     def __init__(
@@ -88,11 +88,12 @@ class Assistant:
         self._ending = threading.Event()
 
     def ask(self, query: str) -> dict[str, Any]:
-        """`{"query", "context_used", "answer", "usage"}`.
+        """Answer a question. Return a dict with the keys `query`, `context_used`, `answer` and `usage`.
 
-        `context_used` is a list of passages, each with `source`, `heading`, `text` and `score`, the best one first;
-        `usage` says which `retriever` and which `generator` were at work, how many tokens that took (for quotes: how
-        many words were read and written), and as `fallback` why there are quotes although there is an endpoint.
+        `context_used` is a list of passages, best first, each with `source`, `heading`, `text` and `score`. `usage` has
+        the names of the `retriever` and the `generator`, and the token counts. For quotes, the token counts are the
+        numbers of words read and written. If the endpoint has failed, `fallback` in `usage` says why the answer is made
+        of quotes.
         """
         library = self._open()
         found = _best(library, query)
@@ -109,7 +110,7 @@ class Assistant:
         }
 
     def _answer(self, library: _Library, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
-        """Return the endpoint's answer, or quotes if there is no endpoint or no passage for it."""
+        """Return the endpoint's answer. Return quotes if there is no endpoint, no passage, or no usable answer."""
         passages = [passage for passage, _ in found]
         fallback = None
         if self._endpoint is not None and passages:
@@ -125,13 +126,13 @@ class Assistant:
         return answer, {"generator": "quotes", **tokens, "fallback": fallback}
 
     def _open(self) -> _Library:
-        """Return the library. The first call makes it, and other threads wait for that."""
+        """Return the library. The first call builds the library, and other threads wait until it is built."""
         with self._first:
             if self._library is None:
                 passages = self._read()
                 by_words = TfIdf([_text(passage) for passage in passages])
                 self._library = _Library(passages, by_words, by_words)
-                # Embedding takes seconds: no request waits for that, nor is its deadline the end of it.
+                # Embedding takes seconds. In a thread of its own, it delays no request and has no request's deadline.
                 atexit.register(self._end)
                 threading.Thread(target=self._embed, args=(self._library,), name="embed", daemon=True).start()
             return self._library
@@ -152,7 +153,10 @@ class Assistant:
             atexit.unregister(self._end)
 
     def _end(self) -> None:
-        """Stop embedding: an interpreter that ends under a run of a model, in a daemon thread, is aborted."""
+        """Stop embedding, and wait until it has stopped.
+
+        If Python exits while a daemon thread runs a model, the process is aborted.
+        """
         self._ending.set()
         self.embedded.wait()
 
@@ -162,7 +166,10 @@ def _text(passage: Passage) -> str:
 
 
 def find_embedder(models: ModelRepository) -> Model | None:
-    """Return a model that embeds sentences, served or made by `wsgi-core models build`, if there is one."""
+    """Return a model that embeds sentences, or None if there is none.
+
+    Served models are preferred to the models that `wsgi-core models build` has built.
+    """
     for name in EMBEDDERS:
         if model := models.find(name):
             return model
@@ -183,9 +190,10 @@ def _best(library: _Library, query: str) -> list[Found]:
 
 
 def quote(by_words: TfIdf, query: str, found: Sequence[Found]) -> str:
-    """Return the sentences that share most with the question, as quotes, each with its source.
+    """Return the sentences that share most with the question, as quotes with their sources.
 
-    Those that share less than half as much as the best one are left out; what stands in a better passage counts more.
+    A sentence's score is the weight of the shared words, multiplied by 1 plus the score of its passage. Sentences with
+    less than half of the best score are omitted.
     """
     candidates = [(passage, sentence, score) for passage, score in found for sentence in sentences(passage.text)]
     if not candidates:
@@ -201,14 +209,14 @@ def _place(passage: Passage) -> str:
 
 
 def sentences(text: str) -> Iterator[str]:
-    """Yield the sentences of a passage, in one line each, without Markdown's marks.
+    """Yield the sentences of a passage, each on one line, without Markdown syntax.
 
-    A row of a table is one, and a block of code is one with what introduces it.
+    A table row is one sentence. A code block belongs to the sentence that introduces it with a colon.
     """
     code: list[str] = []
 
     def keep(text: str) -> str:
-        """Put code aside: a star in it is no mark of Markdown's."""
+        """Replace code by a placeholder, because a star in code is not Markdown syntax."""
         code.append(text)
         return f"\ue000{len(code) - 1}\ue001"
 

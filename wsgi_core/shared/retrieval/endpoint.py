@@ -1,4 +1,4 @@
-"""A language model behind an OpenAI-compatible endpoint (`POST <url>/chat/completions`), here or elsewhere."""
+"""A client for a language model behind an OpenAI-compatible endpoint (`POST <url>/chat/completions`)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..upstream import BoundedCalls, TooManyCalls
 from .passages import Passage
 
 MAX_ANSWER = 1 << 20
-"""Bytes of the body of a response; a longer one is an error."""
+"""The maximum size of a response body in bytes. A longer body is an error."""
 
 MAX_HEAD = 64 << 10
-"""Bytes of the head of a response, with all the interim ones (`100 Continue`) before it."""
+"""The maximum size of a response head in bytes, including the interim responses (`100 Continue`) before it."""
 
 MAX_CALLS = 2
-"""Calls at a time: a question beyond them is answered with quotes at once."""
+"""The maximum number of concurrent calls. Further questions are answered with quotes at once."""
 
 INSTRUCTION = (
     "Answer the question from the numbered passages alone, briefly, and name the numbers of those you used in square"
@@ -33,15 +33,15 @@ INSTRUCTION = (
 
 
 class UpstreamError(Exception):
-    """The endpoint gave no answer that could be used. The text says why, in words that a client may read."""
+    """The endpoint returned no usable answer. The message says why, and may be shown to a client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where it is (`http://127.0.0.1:11434/v1`), the model to ask for, the key if it wants one.
+    """An OpenAI-compatible endpoint: its URL (`http://127.0.0.1:11434/v1`), its model, and its API key if it needs one.
 
-    `timeout` is in seconds, for looking up the name, connecting, and the whole response. `calls` is how many questions
-    may wait for it at a time.
+    `timeout` in seconds covers the DNS lookup, the connection and the whole response together. `calls` is the maximum
+    number of concurrent calls.
     """
 
     url: str
@@ -55,7 +55,7 @@ class Endpoint:
         object.__setattr__(self, "_calls", BoundedCalls(self.calls, self.timeout))
 
     def generate(self, query: str, passages: Sequence[Passage]) -> tuple[str, dict[str, int]]:
-        """Return the answer and how many tokens it took. Raises `UpstreamError`, at the latest after the timeout."""
+        """Return the answer and its token counts. Raises `UpstreamError`, at the latest after the timeout."""
         context = "\n\n".join(
             f"[{number}] {passage.source}, {passage.heading}:\n{passage.text}"
             for number, passage in enumerate(passages, 1)
@@ -72,7 +72,7 @@ class Endpoint:
         return text.strip(), _count(answer.get("usage"))
 
     def _post(self, payload: dict[str, Any]) -> Any:
-        """Send JSON, and return the JSON of the response."""
+        """Send a JSON request, and return the JSON of the response. Raises `UpstreamError`."""
         try:
             return self._calls.run(lambda: self._exchange(payload))
         except TooManyCalls as error:
@@ -83,7 +83,10 @@ class Endpoint:
             raise UpstreamError("the endpoint cannot be reached") from error
 
     def _exchange(self, payload: dict[str, Any]) -> Any:
-        """One deadline for all of it: a socket's own timeout starts anew with every byte."""
+        """Send the request and read the response under one deadline.
+
+        A socket's own timeout would start anew with every byte.
+        """
         url = urlsplit(self.url)
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.key:
@@ -95,7 +98,7 @@ class Endpoint:
 
 
 class _Counted(io.RawIOBase):
-    """The bytes that come from a socket, of which there may be `left`. A flood of interim responses ends here."""
+    """The bytes of a socket, of which at most `left` may be read. The limit stops a flood of interim responses."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -117,7 +120,7 @@ class _Counted(io.RawIOBase):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """A response whose head has a limit, with the interim responses before it, and whose body has another."""
+    """A response whose head is limited to `MAX_HEAD` bytes. Its body adds at most `MAX_ANSWER` bytes."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -125,13 +128,13 @@ class _BoundedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._counted)
 
     def begin(self) -> None:
-        """Read the head, and then allow the body."""
+        """Read the head. Then raise the limit by the maximum size of a body."""
         super().begin()
         self._counted.left += MAX_ANSWER
 
 
 def chat_endpoint(settings: Settings) -> Endpoint | None:
-    """Return the endpoint that the settings name, if they name one."""
+    """Return the endpoint that the settings configure, or None if they configure none."""
     if settings.chat_url is None:
         return None
     key = settings.chat_key.get_secret_value() if settings.chat_key else None
@@ -149,16 +152,16 @@ def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
 
 @contextmanager
 def _cut_after(timeout: float, sock: socket.socket) -> Iterator[None]:
-    """Shut the socket down when the time is over, which wakes up its reader. Raises TimeoutError then."""
+    """Shut the socket down when the time is over, so that a blocked read returns. Raises TimeoutError in that case."""
     over = threading.Event()
 
     def cut() -> None:
         over.set()
         try:
-            # Not TLS's own: that would wait for the other side's goodbye.
+            # Not SSLSocket.shutdown, which also discards the TLS state that the reader still uses.
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
         except OSError:
-            pass  # it has just come to its end by itself
+            pass  # the connection has just closed
 
     timer = threading.Timer(timeout, cut)
     timer.daemon = True
@@ -167,7 +170,7 @@ def _cut_after(timeout: float, sock: socket.socket) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-        if over.is_set():  # whatever the reader has made of it
+        if over.is_set():  # even if the reader has returned or has raised another error
             raise TimeoutError
 
 
@@ -185,7 +188,7 @@ def _read(response: http.client.HTTPResponse) -> Any:
 
 
 def _sendable(text: str) -> bool:
-    """Return whether a text out of JSON exists in UTF-8: half a surrogate pair does not."""
+    """Return whether a text from JSON can be encoded as UTF-8. A lone surrogate cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -194,7 +197,7 @@ def _sendable(text: str) -> bool:
 
 
 def _count(usage: object) -> dict[str, int]:
-    """Return the three counts of tokens, 0 for each that the endpoint has not sent."""
+    """Return the three token counts. A count that the endpoint has not sent is 0."""
     told = usage if isinstance(usage, dict) else {}
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
     return {name: told[name] if type(told.get(name)) is int else 0 for name in names}

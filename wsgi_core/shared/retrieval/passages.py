@@ -1,4 +1,4 @@
-"""The documentation in passages: pieces of a Markdown file short enough to be quoted, each with its heading."""
+"""The documentation as passages: pieces of a Markdown file that are short enough to quote, each with its heading."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import metadata
 from ...inference.bundled import PACKAGE, bundled_folder
 
 MAX_CHARACTERS = 600
-"""A passage grows by whole paragraphs up to this; a longer paragraph is a passage of its own."""
+"""The length up to which paragraphs are joined into one passage. A longer paragraph is a passage of its own."""
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*")
@@ -19,7 +19,7 @@ _FENCE = re.compile(r"\s*(?:```|~~~)")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A few paragraphs of one section: `source` is the file (`docs/differences.md`), `heading` the section's."""
+    """A few paragraphs of one section. `source` is the file, such as `docs/differences.md`."""
 
     source: str
     heading: str
@@ -37,7 +37,7 @@ def read_documentation() -> list[Passage]:
 
 
 def _readme() -> str:
-    """Return the README beside the package; for a wheel its description, which is the same text."""
+    """Return the README beside the package. In an installed wheel, return its description, which is the same text."""
     file = PACKAGE.parent / "README.md"
     if (PACKAGE.parent / "setup.cfg").is_file() and file.is_file():
         return file.read_text(encoding="utf-8")
@@ -48,11 +48,11 @@ def _readme() -> str:
 
 
 def split(markdown: str, source: str) -> Iterator[Passage]:
-    """Return the passages of one file."""
+    """Yield the passages of one file."""
     for heading, paragraphs in _sections(_COMMENT.sub("", markdown)):
         text = ""
         for paragraph in paragraphs:
-            # A block of code belongs to what introduces it.
+            # A code block stays with the paragraph that introduces it.
             if text and len(text) + len(paragraph) > MAX_CHARACTERS and not _FENCE.match(paragraph):
                 yield Passage(source, heading, text)
                 text = ""
@@ -62,7 +62,7 @@ def split(markdown: str, source: str) -> Iterator[Passage]:
 
 
 def _sections(markdown: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each heading with the paragraphs below it. In a fence neither # nor an empty line means anything."""
+    """Yield each heading with the paragraphs below it. Inside a code fence, # and empty lines have no meaning."""
     heading, fenced = "", False
     paragraphs = [""]
     for line in markdown.splitlines():

@@ -1,6 +1,6 @@
-"""How well texts fit a question: by the words they share, or by what they mean.
+"""Scores for how well texts match a question: by shared words, or by meaning.
 
-Both give a number for each text, 0 for nothing in common.
+Each index returns one score per text. A score of 0 means that the text does not match.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ STOP_WORDS = frozenset(
 )
 
 BATCH = 16
-"""Texts that are embedded in one run: more only take more memory."""
+"""The number of texts that are embedded in one run. Larger batches only take more memory."""
 
 LEAST_ALIKE = 0.2
-"""Sentence embeddings of texts that have nothing to do with each other are often as close as this."""
+"""The minimum cosine that counts as a match. Sentence embeddings of unrelated texts often come close to it."""
 
 
 class Index(Protocol):
-    """Texts that can be asked for what fits; `name` says how."""
+    """A searchable collection of texts. `name` is the name of the search method."""
 
     name: str
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """float32[number of texts]: how well each fits; 0: not at all."""
+        """Return float32[number of texts]: how well each text matches. A score of 0 means no match."""
 
 
 def words(text: str) -> list[str]:
-    """Return the words that count, in small letters and without the commonest English endings."""
+    """Return the words in lower case, without stop words and without the commonest English endings."""
     return [_ENDING.sub("", word) for word in _WORD.findall(text.lower()) if word not in STOP_WORDS]
 
 
 class TfIdf:
-    """The cosine between weighted counts of words: rare words weigh more (Spärck Jones, 1972)."""
+    """The cosine between weighted word counts (TF-IDF). Rare words weigh more (Spärck Jones, 1972)."""
 
     name = "tf-idf"
 
@@ -59,7 +59,10 @@ class TfIdf:
         self._vectors = self.vectors(texts)
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """float32[N, words]: the texts by the weights of these ones' words, each of length 1, or 0 without any."""
+        """Return float32[N, words]: for each text, the weights of the indexed words.
+
+        Each vector has length 1. If the text has none of the indexed words, the vector is 0.
+        """
         vectors = np.zeros((len(texts), len(self._place)), np.float32)
         for vector, text in zip(vectors, texts, strict=True):
             for word, count in Counter(words(text)).items():
@@ -71,27 +74,27 @@ class TfIdf:
         return normed
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """float32[number of texts], 0 to 1."""
+        """Return float32[number of texts], from 0 to 1."""
         scores: NDArray[np.float32] = self._vectors @ self.vectors([query])[0]
         return scores
 
     def shared(self, query: str, text: str) -> float:
-        """Return how much the words weigh that a text shares with the question, whatever else is in it."""
+        """Return the total weight of the words that a text shares with the question. Its other words have no effect."""
         places = (self._place.get(word) for word in {*words(query)} & {*words(text)})
         return float(sum(self._weight[place] for place in places if place is not None))
 
 
 class Embeddings:
-    """The cosine between the embeddings that a model gives: texts are found that say the same in other words.
+    """The cosine between a model's embeddings, which also finds texts that use other words for the same thing.
 
-    The cosine of the words is added: names and commands mean nothing to such a model.
+    The TF-IDF score is added, because names and commands mean nothing to an embedding model.
     """
 
     def __init__(self, model: Model, texts: Sequence[str], by_words: TfIdf) -> None:
         self.name = f"{model.id} + {by_words.name}"
         self._model = model
         self._by_words = by_words
-        # PERF: texts of about one length together, for each is computed as long as the longest of its batch.
+        # PERF: batch texts of similar length, because each text is padded to the longest text in its batch.
         order = np.argsort([len(text) for text in texts], kind="stable")
         batches = (order[start : start + BATCH] for start in range(0, len(texts), BATCH))
         vectors = np.vstack([self._embed([texts[place] for place in batch]) for batch in batches])
@@ -104,7 +107,7 @@ class Embeddings:
         return np.array(self._model.predict(rows)["predictions"], np.float32)
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """float32[number of texts], 0 to 2."""
+        """Return float32[number of texts], from 0 to 2."""
         scores: NDArray[np.float32] = self._vectors @ self._embed([query])[0]
         scores[scores < LEAST_ALIKE] = 0
         scores += self._by_words.scores(query)
