@@ -1,4 +1,4 @@
-"""Watch one request pass through the phases, in the core and in Flask, and compare.
+"""Trace one request through the core and through Flask, and compare the two traces.
 
 >>> from wsgi_core import App
 >>> app = App("example")
@@ -11,26 +11,27 @@
 >>> [event.name for event in seen.events if event.kind == "view"]
 ['index']
 
-`trace` sends one request, `recording` records whatever a test client sends, `compare` aligns two lists of
-events. Events are equal by kind, name and detail; file, line, time and notes are beside that (`Event`).
-`compare_answers` compares what the client got: status, headers, body.
+`trace` sends one request. `recording` records every request that a test client sends. `compare` aligns two lists
+of events. Two events are equal if their kind, name and detail are equal. Their file, line, time and note are not
+compared (`Event`). `compare_answers` compares the responses: status, headers and body.
 
-What counts as an event, where the two frameworks go different ways to the same end:
+In some places the two frameworks do the same thing in different ways. There, these rules say what is an event:
 
-- *signal sent* counts if the signal has a receiver. Flask calls ``send`` in any case, the core only with a receiver;
-  an application cannot see the difference. With ``signals=True`` every signal of the lifecycle has a receiver.
-- *session opened* is when the session can be used: at the request context's first push. If the core defers the
-  opening (no cookie came, and the session has not been used yet), a note says so.
-- *session saved* counts when saving changed the response's headers, or when the app's own class saves. Flask
-  calls the method for untouched sessions too, where it does nothing.
-- *request context pushed* stands after the application context's events, when the request context becomes
-  current; *popped* stands where it stops to be, after the teardown functions.
-- *view*: a view that is a generator function only makes its generator where it is called, and says so in a note.
-- *raises*, in an event's detail: an exception left the function. Which one, the next events say.
+- *signal sent* is recorded only if the signal has a receiver. Flask calls ``send`` in any case, and the core only
+  with a receiver. An application cannot see the difference. With ``signals=True`` every signal of the lifecycle has
+  a receiver.
+- *session opened* is recorded when the session becomes usable, at the first push of the request context. The core
+  may defer the opening, if the request has no cookie and the session has not been used yet. Then the event has a note.
+- *session saved* is recorded if saving changed the response's headers, or if the app's own session interface saved.
+  Flask also calls the method for unmodified sessions, and the call does nothing.
+- *request context pushed* comes after the events of the application context, when the request context becomes
+  current. *request context popped* comes after the teardown functions, when the request context is no longer current.
+- *view*: if the view is a generator function, its call only creates the generator. Then the event has a note.
+- *raises*, in an event's detail, means that an exception left the function. The next events name the exception.
 
-With ``snapshots=True`` each event has a `Snapshot` of what held then: lines, contexts, hooks, response.
+With ``snapshots=True`` each event has a `Snapshot` of the state: source lines, contexts, hooks and response.
 
-Nothing of the frameworks or the app is changed to see this: the interpreter reports the calls (`watcher`).
+The trace changes neither the frameworks nor the app, because the interpreter reports the calls (`watcher`).
 """
 
 from __future__ import annotations

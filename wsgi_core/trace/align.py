@@ -1,4 +1,4 @@
-"""Two traces side by side: equal events in one row, everything else marked."""
+"""Align two traces: equal events share a row, and all differences are marked."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from .events import Event
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An event on the left, on the right, or on both sides."""
+    """One row of a comparison: an event of the left trace, an event of the right trace, or both."""
 
     left: Event | None
     right: Event | None
 
     @property
     def equal(self) -> bool:
-        """Whether the same thing happened on both sides here."""
+        """Whether the left event and the right event are equal."""
         return self.left == self.right
 
     @property
     def mark(self) -> str:
-        """How a row is marked: nothing, ``<`` only left, ``>`` only right, ``!`` not the same."""
+        """The mark of the row.
+
+        A space if the events are equal, ``<`` if there is only a left event, ``>`` if there is only a right event,
+        ``!`` if the events are different.
+        """
         if self.equal:
             return " "
         if self.left is None:
@@ -32,16 +36,16 @@ class Row:
 
     @property
     def event(self) -> Event:
-        """The event that names the row."""
+        """The left event, or the right event if there is no left event."""
         event = self.left or self.right
         assert event is not None
         return event
 
 
 def compare(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
-    """Return the rows of two traces, in order. The traces are equal if every row is.
+    """Return the rows of two traces, in order. The traces are equal if every row is equal.
 
-    Where the traces differ, events of one kind still share a row; other events have rows of their own.
+    Where the traces differ, two events of the same kind still share a row. Every other event has its own row.
     """
     rows: list[Row] = []
     for same, a, b in _blocks(left, right, lambda event: event.key):
@@ -56,7 +60,7 @@ def compare(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
 def _blocks(
     left: Sequence[Event], right: Sequence[Event], key: Callable[[Event], object]
 ) -> Iterator[tuple[bool, Sequence[Event], Sequence[Event]]]:
-    """Yield consecutive parts of both sides, and whether the parts have the same keys."""
+    """Yield consecutive slices of both sides. The first item says whether the two slices have equal keys."""
     matcher = SequenceMatcher(None, [key(e) for e in left], [key(e) for e in right], autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
         yield tag == "equal", left[i:j], right[k:m]

@@ -1,4 +1,7 @@
-"""Compare the answers of two traces: status, headers and body. Events have only the names and the lengths of these."""
+"""Compare the responses of two traces: status, headers and body.
+
+Events contain only the names of the headers and the lengths of the chunks, so comparing events is not enough.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,21 @@ from itertools import zip_longest
 from .align import Row
 from .events import Event, Trace
 
-# One of each per request, so no two answers have the same.
+# Headers whose values are different in every response.
 _OF_THE_MOMENT = ("date", "server-timing", "x-request-id", "x-response-time-ms")
-# The time and the signature that itsdangerous sets behind a signed value.
+# The timestamp and the signature that itsdangerous appends to a signed value.
 _SIGNATURE = re.compile(r"\.[\w-]{6}\.[\w-]{27,}(?=;|$)")
 _EXPIRY = re.compile(r"; *expires=([^;]*)", re.IGNORECASE)
-# Seconds that may lie between the two requests.
+# Two expiry times are equal if they are at most this many seconds apart.
 _SAME_TIME = 60.0
 _EXCERPT = 40
 
 
 def compare_answers(left: Trace, right: Trace) -> list[Row]:
-    """Return one row for each part of the answers that is different; none if they are equal.
+    """Return one row for each difference between the two responses. The list is empty if the responses are equal.
 
-    Headers that differ from request to request (Date, the request's id, times) and a cookie's signature do not
-    count; two expiry times that are close to each other are equal.
+    Three differences are ignored: the values of headers that change with every request (Date, request ID, times),
+    the timestamp and the signature of a signed cookie, and a small difference between the expiry times of two cookies.
     """
     rows = []
     if left.status != right.status:
@@ -41,7 +44,7 @@ def _row(name: str, left: str | None, right: str | None) -> Row:
 
 
 def _by_name(trace: Trace) -> dict[str, list[str]]:
-    """Return each header's values, in order; names are in lower case."""
+    """Return the values of each header, in order. The names are in lower case."""
     values: dict[str, list[str]] = {}
     for name, value in trace.headers:
         values.setdefault(name.lower(), []).append(value)
@@ -69,7 +72,10 @@ def _same_cookie(a: str, b: str) -> bool:
 
 
 def _cookie(text: str) -> tuple[str, float]:
-    """Return a cookie without its signature, and when it expires: seconds since 1970, 0 for never."""
+    """Return a cookie without its signature, and its expiry time in seconds since 1970.
+
+    The expiry time is 0 if the cookie has no valid ``expires`` attribute.
+    """
     found = _EXPIRY.search(text)
     rest = _SIGNATURE.sub(".signed", text, count=1)
     try:

@@ -1,4 +1,4 @@
-"""``wsgi-core trace``: one request through two apps, side by side."""
+"""The command ``wsgi-core trace``: send one request to two apps, and show both traces side by side."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
 
 
 class TraceError(click.ClickException):
-    """The request can't be traced; exit code 2, as for wrong usage."""
+    """The request cannot be traced. The exit code is 2, as for wrong usage."""
 
     exit_code = 2
 
@@ -44,9 +44,10 @@ class TraceError(click.ClickException):
 
 
 def _load(spec: str) -> t.Any:
-    """Return the app that ``module:factory`` makes, or that ``module:app`` is; TraceError if there is none.
+    """Return the app that `spec` names: ``module:factory`` or ``module:app``.
 
-    As for ``--app`` elsewhere, the module may be a file, and a usual name may be left out.
+    As with ``--app`` of other commands, the module may be a file, and a usual name, such as ``app``, may be omitted.
+    Raises TraceError if the app cannot be loaded.
     """
     module_name, name, *_ = *re.split(r":(?![\\/])", spec, maxsplit=1), ""
     try:
@@ -77,7 +78,7 @@ def _usual_name(module: ModuleType) -> str:
 
 
 def _raised_at(error: Exception) -> str:
-    """Return file and line where the error was raised; empty if this file raised it."""
+    """Return the file and line that raised the error, or an empty string if the tracer itself raised the error."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     last = frames[-1]
     return "" if Path(last.filename).parent == Path(__file__).parent else f" ({last.filename}:{last.lineno})"
@@ -119,7 +120,7 @@ def _parse_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
 def _run(app: t.Any, label: str, request: dict[str, t.Any], warm_up: int, **options: bool) -> Trace:
     for _ in range(warm_up):
         with recording(app) as recorded:
-            # What these log isn't shown: one error would be read several times.
+            # The log of the warm-up requests is not shown, because the same error would appear several times.
             recorded.send(build_environ(app, errors_stream=io.StringIO(), **request))
     return trace(app, label=label, **options, **request)
 
@@ -180,7 +181,7 @@ def trace_command(
 
 
 def _show(traces: list[Trace], html: Path | None, times: bool) -> bool:
-    """Print the comparison and write the page. Return whether all is equal."""
+    """Print the comparison and write the page. Return whether all rows are equal."""
     left, right = traces[0], traces[1] if len(traces) > 1 else None
     rows = alone(left.events) if right is None else [*compare(left.events, right.events), *compare_answers(left, right)]
     click.echo(render(rows, left, right, terminal_width(), times))

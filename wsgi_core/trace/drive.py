@@ -1,4 +1,4 @@
-"""Send the request as a server does, and record the events that only a server sees."""
+"""Send a request as a server does, and record the events that only a server sees."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 
 class TracedApp:
-    """Stands for the app before a server or a test client: what passes between the two becomes events."""
+    """A WSGI wrapper around the app. Records the calls between the app and the server, or test client, as events."""
 
     def __init__(self, app: t.Any, recorder: Recorder) -> None:
         self._app = app
@@ -42,7 +42,7 @@ class TracedApp:
         if recorder.observer is not None:
             recorder.observer.begin()
         path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-        # PEP 3333: text that stands for bytes, each character one. Those bytes are UTF-8 as a rule.
+        # In PEP 3333 each character of the path is one byte. The bytes are usually UTF-8.
         readable = path.encode("latin1", "backslashreplace").decode("utf-8", "backslashreplace")
         with recorder.span("request received", f"{environ['REQUEST_METHOD']} {readable}"):
             body = self._app(environ, start)
@@ -50,7 +50,7 @@ class TracedApp:
 
 
 class TracedBody:
-    """The body that an app returned: each chunk is an event, and so is `close`."""
+    """A wrapper around the body that an app returned. Records each chunk, the end and `close` as events."""
 
     def __init__(self, body: Iterable[bytes], recorder: Recorder) -> None:
         self._body = body
@@ -75,14 +75,14 @@ class TracedBody:
         return chunk
 
     def close(self) -> None:
-        """Close the body: PEP 3333 says that the server calls this in any case."""
+        """Close the body. PEP 3333 requires the server to call this after every request."""
         with self._recorder.span("close", ""):
             if hasattr(self._body, "close"):
                 self._body.close()
 
 
 class Recording:
-    """A recording that runs. ``events`` grows as things happen."""
+    """A running recording. `events` grows while requests are handled."""
 
     def __init__(self, app: t.Any, recorder: Recorder) -> None:
         self._app = app
@@ -91,23 +91,23 @@ class Recording:
 
     @property
     def events(self) -> list[Event]:
-        """What has happened so far."""
+        """The events that have been recorded so far."""
         return self._recorder.events
 
     def client(self, **kwargs: t.Any) -> Client:
-        """Return the app's own test client; its requests are recorded."""
+        """Return the app's own test client. The requests of this client are recorded."""
         client: Client = self._app.test_client(**kwargs)
         client.application = self.wsgi
         return client
 
     def environ(self, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
-        """Return the environ of a request to this app; the arguments are those of `build_environ`."""
+        """Return the environ of a request to this app. The arguments are the same as for `build_environ`."""
         return build_environ(self._app, *args, **kwargs)
 
     def send(self, environ: WSGIEnvironment, close_after: int | None = None) -> Trace:
-        """Send one request as a server would, and take ``close_after`` chunks of the body, or all.
+        """Send one request as a server does. Read `close_after` chunks of the body, or all chunks if it is None.
 
-        What the app raises is kept in `Trace.raised`; only KeyboardInterrupt passes.
+        An exception that the app raises is stored in `Trace.raised`. Only KeyboardInterrupt is raised again.
         """
         trace = Trace(getattr(self._app, "name", ""), self.events)
         try:
@@ -142,11 +142,11 @@ class Recording:
 
 @contextmanager
 def recording(app: t.Any, signals: bool = False, snapshots: bool = False) -> Iterator[Recording]:
-    """Record what happens to requests inside this block, in this thread.
+    """Record the requests that this thread sends to `app` inside the ``with`` block.
 
-    With ``signals``, every signal of the lifecycle gets a receiver for that time, so that it is sent and seen.
-    With ``snapshots``, each event says what held then; the time that this takes is left out of the events'.
-    Raises TypeError for an app that is neither Flask's nor the core's.
+    With `signals`, every signal of the lifecycle has a receiver inside the block, so that each signal is sent and
+    recorded. With `snapshots`, each event has a `Snapshot` of the state. The times of the events do not include the
+    time that snapshots take. Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
     """
     watch_list = WatchList(app)
     recorder = Recorder(watch_list, Observer(app, watch_list) if snapshots else None)
@@ -171,11 +171,12 @@ def trace(
     label: str | None = None,
     **kwargs: t.Any,
 ) -> Trace:
-    """Send one request to an app and return what happened.
+    """Send one request to an app and return its trace.
 
-    app: a Flask app or one of wsgi_core's. The request: an environ, a builder, or the arguments of
-    `werkzeug.test.EnvironBuilder` (path, method, json, headers, ...). signals, snapshots: see `recording`.
-    close_after: the client goes away after that many chunks of the body. label: how to call this side.
+    app: a Flask app or a wsgi_core app. args, kwargs: the request, as an environ, as an EnvironBuilder, or as the
+    arguments of `werkzeug.test.EnvironBuilder` (path, method, json, headers, ...). signals, snapshots: see `recording`.
+    close_after: close the body after this many chunks, as if the client had disconnected. label: the name of this
+    trace in a comparison, by default the name of the app.
     """
     environ = build_environ(app, *args, **kwargs)
     with recording(app, signals, snapshots) as recorded:
@@ -186,20 +187,23 @@ def trace(
 
 
 def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
-    """Return the environ of a request to ``app``, under the app's host and root unless the arguments name others."""
+    """Return the environ of a request to `app`. An environ as the first argument is returned unchanged.
+
+    If the arguments name no host or root path, the environ has the host and the root path of the app's configuration.
+    """
     if args and isinstance(args[0], dict):
         return t.cast("WSGIEnvironment", args[0])
     if args and isinstance(args[0], EnvironBuilder):
         return args[0].get_environ()
     config = app.config
     path = args[0] if args else kwargs.pop("path", "/")
-    # "//x" is a path here; urlsplit, and so the builder, would take "x" for the host.
+    # "//x" is a path here. urlsplit, and therefore the builder, would parse "x" as the host.
     url = urlsplit("/" if path.startswith("//") else path)
     host = f"{url.scheme or config['PREFERRED_URL_SCHEME']}://{url.netloc or config['SERVER_NAME'] or 'localhost'}"
     kwargs.setdefault("base_url", f"{host}/{config['APPLICATION_ROOT'].lstrip('/')}")
     kwargs.setdefault("environ_base", {"REMOTE_ADDR": "127.0.0.1"})
     builder = EnvironBuilder(f"{host}{path}" if path.startswith("//") else path, *args[1:], **kwargs)
-    # The builder's own replaces bytes that are not UTF-8; a server passes them on.
+    # The builder's PATH_INFO replaces bytes that are not UTF-8. A server passes these bytes on.
     path_info = unquote_to_bytes(builder.path).decode("latin1")
     builder.environ_overrides = {"PATH_INFO": path_info, **(builder.environ_overrides or {})}
     try:

@@ -1,13 +1,13 @@
-"""What a trace consists of: events, each with what happened, and apart from it where and when.
+"""The data classes of a trace: events, snapshots and source locations.
 
-Two events are equal if the same thing happened: kind, name and detail count, nothing else does.
+Two events are equal if their kind, name and detail are equal. The other fields are not compared.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# What a reader sees as one colour: the contexts, the app's own functions, and so on.
+# The group of each kind of event. All kinds of a group are shown in the same colour.
 GROUPS = {
     "request received": "wsgi",
     "app context pushed": "context",
@@ -49,7 +49,11 @@ HookName = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SourceLocation:
-    """A line of a function, where one call stands: as ``filename`` is for Python, ``file`` is for people."""
+    """A function, and the line of the function that a call has reached.
+
+    filename: the path that Python uses. file: the short path that is shown. name: the function's qualified name.
+    first, last: the function's first and last line. line: the line that the call has reached.
+    """
 
     filename: str
     file: str
@@ -61,10 +65,11 @@ class SourceLocation:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state at one event. Values are texts, ready to be shown; None where there is no such object.
+    """The state at one event. All values are strings that are ready to be shown.
 
-    locations: the calls that lead to the event, the outermost first. hooks: kind and name of all that the request
-    will pass or has passed, as far as it is known yet, in their order.
+    locations: the calls that lead to the event, the outermost first. hooks: the kind and the name of each hook of the
+    request, in the order of execution, as far as the hooks are known at this event. request, session, g and response
+    are None if the object does not exist.
     """
 
     locations: tuple[SourceLocation, ...] = ()
@@ -80,8 +85,9 @@ class Snapshot:
 class Event:
     """One thing that happened to a request.
 
-    kind: one of `GROUPS`. name: which hook, view, signal, rule. detail: what it was given or how it ended.
-    snapshot: what held then, if the recording was asked for that.
+    kind: a key of `GROUPS`. name: the name of the hook, the view, the signal or the URL rule. detail: what the
+    function received, or how the function ended. start_us: microseconds since the recording started. depth: the
+    number of enclosing events. snapshot: the state at the event, if the recording takes snapshots.
     """
 
     kind: str
@@ -97,21 +103,21 @@ class Event:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What two events are compared by."""
+        """The fields that are compared: kind, name and detail."""
         return self.kind, self.name, self.detail
 
     @property
     def group(self) -> str:
-        """The kind's family, for colours."""
+        """The group of the event's kind. Each group has a colour."""
         return GROUPS[self.kind]
 
     @property
     def location(self) -> str:
-        """File and line of the function behind the event; empty for what the caller itself did."""
+        """File and line of the event's function. Empty if the event has no function, such as an event of the server."""
         return f"{self.file}:{self.line}" if self.file else ""
 
     def add_detail(self, detail: str) -> None:
-        """Add to the detail."""
+        """Append to the detail, after a semicolon."""
         self.detail = f"{self.detail}; {detail}" if self.detail else detail
 
     def __str__(self) -> str:
@@ -121,7 +127,7 @@ class Event:
 
 @dataclass(slots=True)
 class Trace:
-    """All that was seen of one request to one app."""
+    """The record of one request to one app: the events, the response, and the exception if the app raised one."""
 
     label: str
     events: list[Event]
@@ -132,7 +138,10 @@ class Trace:
 
     @property
     def duration_us(self) -> float:
-        """Microseconds from the first event's start to the last event's end, the tracer's time included."""
+        """Microseconds from the start of the recording to the end of the last event.
+
+        The time that the tracer itself takes is included. The time that snapshots take is not.
+        """
         return max((event.start_us + event.duration_us for event in self.events), default=0.0)
 
     def __str__(self) -> str:

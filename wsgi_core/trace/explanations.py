@@ -1,10 +1,10 @@
-"""One sentence for each kind of event, and the chapter of the course that tells more."""
+"""One sentence for each kind of event, and the chapter of the course that explains the subject."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# The course's pages by their subjects.
+# The course page for each subject.
 CHAPTERS = {
     "protocol": "chapter_0", "response": "chapter_2", "routing": "chapter_3", "contexts": "chapter_4",
     "hooks": "chapter_5", "endings": "chapter_6", "signals and sessions": "chapter_7",
@@ -13,14 +13,14 @@ CHAPTERS = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a kind of event means. ``subject``: a key of `CHAPTERS`."""
+    """The explanation of one kind of event. `subject` is a key of `CHAPTERS`."""
 
     sentence: str
     subject: str
 
     @property
     def page(self) -> str:
-        """The chapter's page in the site."""
+        """The path of the chapter's page in the documentation site."""
         return f"course/{CHAPTERS[self.subject]}.html"
 
 

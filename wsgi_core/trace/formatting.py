@@ -1,7 +1,7 @@
-"""Format values for a page: short, without secrets, and without calling any code of the app's.
+"""Format values for a page: short, without secrets, and without calling any of the app's code.
 
-A value's ``__repr__`` is code of the app's. So only values of Python's own types are written out. For a value of any
-other type the page has the name of its class.
+The ``__repr__`` of a value may be the app's code. Therefore only values of built-in types, headers and URL rules are
+written out. A value of any other type is shown as the name of its class.
 """
 
 from __future__ import annotations
@@ -33,28 +33,31 @@ _LITERAL = re.compile(rf"""((?:{_NAMES})\w*["']?\]?\s*[=:]\s*[rbf]?["'])([^"']+)
 
 
 def is_secret(name: t.Any) -> bool:
-    """Return whether a header, a form field or an attribute of this name holds a secret."""
+    """Return whether a header, a form field or an attribute with this name holds a secret."""
     return issubclass(type(name), str) and _SECRET.search(name) is not None
 
 
 def redact(text: str) -> str:
-    """Return the text with an ellipsis for each value that stands behind a secret's name."""
+    """Return the text with each secret replaced by an ellipsis.
+
+    A secret is a value that follows the name of a secret, or the user and password in a URL.
+    """
     return _USER_OF_URL.sub(r"\1…@", _PAIR.sub(r"\1…", text))
 
 
 def redact_source(line: str) -> str:
-    """Return a line of source with dots for each text literal that is assigned to a secret's name."""
+    """Return a line of source code. Each string literal that is assigned to a secret's name is replaced by dots."""
     return _LITERAL.sub(lambda found: found[1] + "•" * len(found[2]), line)
 
 
 def printable(text: str) -> str:
-    """Return the text with each control character as Python writes it: a terminal would obey it."""
+    """Return the text with all control characters escaped, because a terminal would interpret them."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def format_value(value: t.Any, depth: int = _DEEPEST) -> str:
-    """Return the value as one short line."""
-    # Not isinstance: a proxy answers that by fetching what it stands for, and a session counts as accessed then.
+    """Return the value as one short line. Nested containers are written out to `depth` levels."""
+    # Not isinstance, because isinstance on a proxy reads the proxied object, and reading marks a session as accessed.
     kind = type(value)
     if issubclass(kind, str):
         return _cut(repr(redact(str.__str__(value)[: 4 * _LONGEST])))
@@ -89,7 +92,7 @@ def _format_container(value: t.Any, depth: int) -> str:
     if not depth:
         return f"<{name} of {len(value)}>"
     if issubclass(type(value), dict):
-        # A subclass may count its reading: not so the dict below it.
+        # A subclass, such as a session, may record that it was read. The methods of dict itself do not.
         items = [
             f"{format_value(key, 0)}: {REDACTED if is_secret(key) else format_value(item, depth - 1)}"
             for key, item in islice(dict.items(value), _MOST_ITEMS)
@@ -106,7 +109,7 @@ def _listed(items: list[str], length: int) -> str:
 
 
 def format_header(name: str, value: str) -> str:
-    """Return a header's value; of Set-Cookie only the name and the attributes."""
+    """Return the value of a header, without secrets. For Set-Cookie, return only the cookie's name and attributes."""
     text = repr(redact(value[: 4 * _LONGEST]) if not is_secret(name) else value)[1:-1]
     if name.lower() == "set-cookie":
         pair, _, attributes = text.partition(";")
@@ -115,7 +118,7 @@ def format_header(name: str, value: str) -> str:
 
 
 def format_attributes(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]:
-    """Return the values of an object's ``__dict__`` as texts, by name."""
+    """Return an object's attributes as strings, keyed by name, without secrets."""
     return {
         _cut(name if name.isprintable() else repr(name)[1:-1]): REDACTED if is_secret(name) else format_value(value)
         for name, value in attributes
@@ -123,13 +126,16 @@ def format_attributes(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]
 
 
 def format_body(body: bytes, length: int) -> str:
-    """Return the beginning of a body of ``length`` bytes if it is text, and its length if it is not."""
+    """Return the beginning of a body if the body is text. Otherwise return its length.
+
+    `body` may be only the beginning of the body. `length` is the length of the whole body in bytes.
+    """
     if not length:
         return "empty"
     try:
         text = body[:_LONGEST_BODY].decode()
     except UnicodeDecodeError as e:
-        # The cut may have gone through a character.
+        # The cut may have split a character.
         if e.start < _LONGEST_BODY - 4 or length <= _LONGEST_BODY:
             return f"{length} bytes"
         text = body[: e.start].decode()

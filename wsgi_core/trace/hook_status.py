@@ -1,4 +1,4 @@
-"""Which of the app's functions a request has been through, which are still to come, and which never run."""
+"""The status of each hook at one event: the hook has run, is running, is still to run, or never runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .events import Event, HookName
 
 @dataclass(frozen=True, slots=True)
 class HookStatus:
-    """A function that the app registered. ``state``: done, now, to come, or never runs."""
+    """The status of a function that the app registered. `state` is "done", "now", "to come" or "never runs"."""
 
     kind: str
     name: str
@@ -18,7 +18,7 @@ class HookStatus:
 
 
 def hooks_at(events: Sequence[Event], index: int) -> list[HookStatus]:
-    """Return the hooks as they stand at one event, in the order in which a request passes them."""
+    """Return the status of every hook at one event, in the order of execution. The event needs a snapshot."""
     snapshot = events[index].snapshot
     if snapshot is None:
         return []
@@ -41,7 +41,7 @@ def _name(event: Event) -> HookName:
 
 
 def _request_around(events: Sequence[Event], index: int) -> tuple[int, int]:
-    """Return the first and one past the last event of the request that an event belongs to."""
+    """Return the range of events, without its end, of the request to which the event at `index` belongs."""
     starts = [i for i, event in enumerate(events) if event.kind == "request received"]
     first = max((i for i in starts if i <= index), default=0)
     return first, min((i for i in starts if i > index and i > starts[0]), default=len(events))

@@ -1,7 +1,7 @@
-"""The app's own functions: which there are, and which of them a frame is a call of.
+"""The functions that an app registered (hooks): find all hooks, and find the hook that a frame runs.
 
-The interpreter reports code objects. Two functions that the same ``def`` made share one, so that a frame has
-to be traced back to its function: by what its caller holds, by its closure, its ``self`` or its defaults.
+The interpreter reports code objects. Functions from the same ``def`` statement share a code object. To tell these
+functions apart, the frame is compared with each: the variables of its callers, its closure, its ``self``, its defaults.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ _GENERATOR = 0x20
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A function of the app's: it counts when the framework calls it, in one of ``phases``."""
+    """A function that the app registered. A call is recorded only if one of the framework's `phases` makes the call.
+
+    scopes: the names of the blueprints for which the function is registered. The empty string is the app.
+    """
 
     kind: str
     name: str
@@ -26,7 +29,7 @@ class Hook:
     scopes: tuple[str, ...] = ()
 
 
-# Functions that take a hook for the request at hand: the argument, and what it becomes.
+# The functions that register a hook for the current request, each with the kind and the phases of the hook.
 REGISTERING = {
     "after_this_request": ("after_this_request", ("process_response",)),
     "call_on_close": ("close callback", ("close",)),
@@ -43,7 +46,7 @@ _HANDLING = ("handle_user_exception", "handle_http_exception", "handle_exception
 
 
 def find_hooks(app: t.Any) -> Iterator[Hook]:
-    """Yield all functions that are registered with an app and with its blueprints."""
+    """Yield a hook for each function that is registered with an app or with one of its blueprints."""
     for table, (kind, phases) in _TABLES.items():
         yield from _find_scoped(kind, phases, getattr(app, table))
     for function in app.teardown_appcontext_funcs:
@@ -67,7 +70,7 @@ def _find_scoped(kind: str, phases: tuple[str, ...], table: Mapping[str | None, 
 
 
 def unwrapped(function: t.Any) -> t.Any:
-    """Return the function that a call of this callable runs: asgiref, partials and bound methods are unwrapped."""
+    """Return the function that this callable runs. Unwraps asgiref wrappers, partials and bound methods."""
     for attribute in ("awaitable", "func", "__func__"):
         inner = getattr(function, attribute, None)
         if callable(inner):
@@ -76,7 +79,7 @@ def unwrapped(function: t.Any) -> t.Any:
 
 
 def function_code(function: t.Any) -> CodeType | None:
-    """Return the code object that a call of ``function`` runs; None if it is not written in Python."""
+    """Return the code object that a call of `function` runs, or None if the function is not written in Python."""
     function = unwrapped(function)
     code = getattr(function, "__code__", None)
     if code is None and not isinstance(function, type):
@@ -85,7 +88,7 @@ def function_code(function: t.Any) -> CodeType | None:
 
 
 def function_name(function: t.Any) -> str:
-    """Return the name of a function; of an object without a name, its class."""
+    """Return the name of a function. If the object has no name, return the name of its class."""
     for candidate in (function, unwrapped(function)):
         name = getattr(candidate, "__name__", None)
         if isinstance(name, str):
@@ -94,12 +97,15 @@ def function_name(function: t.Any) -> str:
 
 
 def is_generator_function(code: CodeType) -> bool:
-    """Return whether a call of this code only makes a generator."""
+    """Return whether a call of this code only creates a generator."""
     return bool(code.co_flags & _GENERATOR)
 
 
 def runs_function(frame: FrameType, function: t.Any) -> bool:
-    """Return whether a frame may be a call of ``function``, and not of another function that the same ``def`` made."""
+    """Return whether a frame may be a call of `function`: its ``self`` and its closure match.
+
+    The code object is not enough, because all functions from the same ``def`` statement share a code object.
+    """
     known = frame.f_locals
     owner = getattr(function, "__self__", None)
     inner = unwrapped(function)
@@ -112,7 +118,7 @@ def runs_function(frame: FrameType, function: t.Any) -> bool:
 
 
 def has_defaults(frame: FrameType, function: t.Any) -> bool:
-    """Return whether the last positional arguments of the call are the defaults of ``function``."""
+    """Return whether all parameters with a default value have the default values of `function`."""
     defaults = getattr(unwrapped(function), "__defaults__", None) or ()
     code, known = frame.f_code, frame.f_locals
     names = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
@@ -127,7 +133,10 @@ def _content(cell: t.Any) -> t.Any:
 
 
 def first_exception(frame: FrameType) -> BaseException | None:
-    """Return the exception among the positional arguments of a call: error handlers and teardown functions get one."""
+    """Return the first exception among the positional arguments of a call, or None.
+
+    Error handlers and teardown functions receive the exception as an argument.
+    """
     code, known = frame.f_code, frame.f_locals
     named, behind = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
     values = [known.get(name) for name in code.co_varnames[:named]]
@@ -137,17 +146,17 @@ def first_exception(frame: FrameType) -> BaseException | None:
 
 
 def choose(hooks: Sequence[Hook], frame: FrameType, caller: FrameType | None, endpoint: str | None) -> Hook:
-    """Return the hook that this frame runs, among ``hooks``, which all have the frame's code.
+    """Return the hook that this frame runs. All `hooks` have the frame's code object.
 
-    ``caller`` is the frame of the phase: its loop variable holds the function. The order in which the hooks should
-    run does not count, because a wrong order must show. Hooks that look alike are named together.
+    `caller` is the frame of the phase, whose loop variable holds the function. The expected order of the hooks is
+    not used, because the trace must show a wrong order. If several hooks remain, their names are joined with "or".
     """
     held = {id(value) for outer in (frame.f_back, caller) if outer is not None for value in outer.f_locals.values()}
     for fits in (
         lambda hook: id(hook.function) in held,
         lambda hook: runs_function(frame, hook.function),
         lambda hook: has_defaults(frame, hook.function),
-        # Views are looked up by this, and those left here do the same.
+        # The framework finds a view by its endpoint. The views that remain here behave alike.
         lambda hook: hook.kind == "view" and hook.name == endpoint,
     ):
         hooks = [hook for hook in hooks if fits(hook)] or hooks

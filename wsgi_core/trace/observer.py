@@ -1,6 +1,6 @@
-"""Take the state at an event: the lines that run, the contexts with their contents, the response so far.
+"""Take a snapshot at an event: the running source lines, the contexts and their contents, the response so far.
 
-All values are read out of ``__dict__``, because a property may begin some work when it is read.
+All values are read from ``__dict__``, because reading a property may run code.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 _DEEPEST_CALLS = 12
 _MOST_CONTEXTS = 8
 _LONGEST_BODY = 1000
-# What a request holds that says nothing about it.
+# Attributes of the request object that are not shown, because they say nothing about the request.
 _SILENT = ("environ", "shallow", "json_module")
 
 
 class Observer:
-    """Looks at one app's contexts and at the response that is being made."""
+    """Takes snapshots of one app's contexts and of the current response."""
 
     def __init__(self, app: t.Any, watch_list: WatchList) -> None:
         self._app = app
@@ -39,7 +39,7 @@ class Observer:
         self.begin()
 
     def begin(self) -> None:
-        """Begin a new request: there is no response, and no hook is known."""
+        """Reset the state for a new request: no response and no hooks are known yet."""
         self._hooks: tuple[HookName, ...] = ()
         self._response: ref[Response] | None = None
         self._head: tuple[str, list[tuple[str, str]]] | None = None
@@ -48,22 +48,22 @@ class Observer:
         self._is_at_entry = True
 
     def see(self, value: t.Any) -> None:
-        """Note the response if this value, which was returned or passed on, is one. It is not kept alive."""
-        # Not isinstance, which asks a proxy for what it stands for.
+        """Remember `value` if it is a response. Only a weak reference is kept."""
+        # Not isinstance, because isinstance on a proxy reads the proxied object.
         if issubclass(type(value), Response):
             self._response = ref(value)
 
     def start(self, status: str, headers: list[tuple[str, str]]) -> None:
-        """Note status and headers, which the server has got."""
+        """Record the status and the headers that the app sent to the server."""
         self._head = status, list(headers)
 
     def send(self, chunk: bytes) -> None:
-        """Note a part of the body, which the server has got."""
+        """Record a chunk of the body that the app sent to the server."""
         self._length += len(chunk)
         self._body = (self._body + chunk)[:_LONGEST_BODY]
 
     def take_snapshot(self, frame: FrameType | None) -> Snapshot:
-        """Return the state of this moment; ``frame`` is that of the event's function."""
+        """Return a snapshot of the current state. `frame` is the frame of the event's function."""
         apps, requests = (list(_stack(var)) for var in self._watch_list.variables)
         ctx = _attributes(requests[0]) if requests else None
         request = _attributes(ctx.get("request")) if ctx else None
@@ -89,7 +89,7 @@ class Observer:
     # The code
 
     def _entry(self) -> list[SourceLocation]:
-        """Return the function that a server is about to call."""
+        """Return the location of the WSGI function that the server is about to call."""
         code = function_code(self._app.wsgi_app)
         return [] if code is None else [_location(code, code.co_firstlineno)]
 
@@ -105,7 +105,7 @@ class Observer:
         return found[::-1]
 
     def _is_told(self, code: CodeType) -> bool:
-        """Return whether a call is one of the framework's or the app's, and not of a library between them."""
+        """Return whether a call is shown: code of the framework or of Werkzeug, or a watched function of the app."""
         package = short_path(code.co_filename).partition("/")[0]
         return package in (self._watch_list.package, "werkzeug") or id(code) in self._watch_list.codes
 
@@ -156,7 +156,7 @@ def _head_shown(status: str, headers: list[tuple[str, str]]) -> Values:
 
 
 def _body_of(response: dict[str, t.Any]) -> str:
-    """Return a body that is ready as text; a body that is still to be generated is not touched."""
+    """Return the body as text if it is a list of bytes. Do not iterate any other body."""
     body = response.get("response")
     if type(body) is not list or not all(type(chunk) is bytes for chunk in body):
         return "still to be generated" if body is not None else ""
@@ -168,7 +168,7 @@ def _body_of(response: dict[str, t.Any]) -> str:
 
 
 def _attributes(value: t.Any) -> dict[str, t.Any]:
-    """Return an object's own attributes, without calling any property."""
+    """Return the object's own attributes without calling any property."""
     try:
         known: dict[str, t.Any] = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -177,7 +177,10 @@ def _attributes(value: t.Any) -> dict[str, t.Any]:
 
 
 def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
-    """Yield the current context and the contexts below it: each has a token of the one that it covers."""
+    """Yield the current context, then the contexts below it on the stack.
+
+    Each push stores a token in the context, and the token holds the context that was current before.
+    """
     ctx, visits = var.get(None), Counter[int]()
     while ctx is not None and visits.total() < _MOST_CONTEXTS:
         yield ctx
@@ -200,7 +203,7 @@ def _request_name(ctx: dict[str, t.Any]) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return the text as it stands between quotes."""
+    """Return the formatted text without its quotes."""
     return format_value(text)[1:-1]
 
 
@@ -223,12 +226,12 @@ def _g_shown(ctx: dict[str, t.Any]) -> Values:
 
 
 def _blueprints(endpoint: str | None) -> list[str]:
-    """Return the names of the endpoint's blueprint and of the blueprints around it, the innermost first."""
+    """Return the names of the endpoint's blueprint and of its parent blueprints, the innermost first."""
     parts = (endpoint or "").split(".")[:-1]
     return [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
 
 
-# Places
+# Source locations
 
 
 def _location(code: CodeType, line: int | None) -> SourceLocation:

@@ -1,6 +1,6 @@
-"""A comparison as one HTML file that needs nothing beside it: all events on one time scale, and each with its state.
+"""A comparison as one self-contained HTML file: all events on one time scale, each event with its state.
 
-The file is the plain list of the steps. Its script shows one at a time, and puts the code beside it.
+The HTML is a plain list of all steps. The script in the file shows one step at a time, with the source code beside it.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def render_page(
     site: str = "",
     times: bool = False,
 ) -> str:
-    """Return the page's text, of traces with snapshots or without.
+    """Return the page as HTML. The traces may have snapshots, but need not.
 
-    ``right`` is None for a trace that stands alone. ``title`` is the request's line if it is empty; ``lead`` is a
-    sentence below it. ``site``: the address of the project's pages, with a slash at its end, if the page may link to
-    them. ``times``: show how long each event took.
+    right: the second trace, or None if there is only one trace. title: the heading; if it is empty, the method and
+    the path of the request. lead: a sentence below the heading. site: the URL of the project's site with a final
+    slash; if it is empty, the page has no links to the site. times: whether to show how long each event took.
     """
     sides = [left] if right is None else [left, right]
     environment = Environment(
@@ -88,7 +88,7 @@ def _steps(rows: Sequence[Row], sides: Sequence[Trace], sources: Sources) -> lis
     for row in rows:
         events = (row.left, row.right)[: len(sides)]
         for i, event in enumerate(events):
-            # Where one side has no event here, it stands where it stood.
+            # A side without an event in this row keeps its state from the row before.
             if event is not None and event.snapshot is not None:
                 seen[i] = event.snapshot
                 hooks[i] = hooks_at(sides[i].events, places[i][id(event)])
@@ -120,7 +120,10 @@ def _detail(event: Event) -> str:
 
 
 def _side(event: Event | None, trace: Trace, sources: Sources, scale: float) -> dict[str, object]:
-    """Return one side of a step: its code, and its bar's begin and length in percent of the longer side."""
+    """Return one side of a step: its event, its calls, and the start and the length of its bar.
+
+    The start and the length of the bar are percentages of the duration of the longer trace.
+    """
     if event is None:
         return {"label": trace.label, "event": None}
     locations = event.snapshot.locations if event.snapshot is not None else ()
@@ -144,7 +147,7 @@ def _call(location: SourceLocation, sources: Sources) -> dict[str, object]:
 
 
 def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return a line for each value: what it is on each side, and whether that is new."""
+    """Return a line for each name: its value on each side, and whether a value has changed since the step before."""
     sides: list[Values] = [getattr(snapshot, name) or {} for snapshot in seen]
     known = {line["name"]: line["values"] for line in before}
     lines = []
@@ -158,7 +161,7 @@ def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]
 
 
 def _in_order(sides: Iterable[Values]) -> list[str]:
-    """Return all names: first the names that all sides have, and a response's body at the end."""
+    """Return all names: first the names that all sides have, then the other names, and the response body last."""
     sides = list(sides)
     names = list(dict.fromkeys(name for side in sides for name in side))
     return sorted(names, key=lambda name: (name == "body", not all(name in side for side in sides)))
@@ -171,7 +174,7 @@ def _titled(sections: dict[str, list[dict[str, object]]], seen: Sequence[Snapsho
 
 
 def _hooks(hooks: Sequence[list[HookStatus]], sides: Sequence[Trace]) -> list[dict[str, object]]:
-    """Return the hooks by kind, once if they are the same on both sides."""
+    """Return the hooks of each side, grouped by kind. If both sides have the same hooks, return them only once."""
     are_same = all(a == b for a, b in pairwise(hooks))
     labelled = [("", hooks[0])] if are_same else [(s.label, h) for s, h in zip(sides, hooks, strict=True)]
     return [{"label": label, "kinds": _by_kind(some)} for label, some in labelled if some]

@@ -1,6 +1,6 @@
-"""Which functions stand for which events: the framework's phases, and what the app has registered.
+"""The functions whose calls become events: the framework's phases, and the hooks that the app registered.
 
-Flask and the core have the same names for the same things, so one table describes both.
+Flask and the core use the same names, so one table describes both.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from .hooks import Hook, find_hooks, function_code, function_name
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A function of the framework's.
+    """A function of the framework, and the event that a call of the function becomes.
 
-    A phase without a kind only gives its place to the hooks that are called in it. The event stands where
-    the function starts; with ``at_end``, where it ends; with ``after``, where that other phase inside it
-    is over, which is where the thing itself happens.
+    If `kind` is empty, the call is not an event. Such a phase only tells in which phase a hook is called.
+    By default the event is recorded when the function starts. With `at_end`, the event is recorded when the function
+    ends. With `after`, the event is recorded when the inner phase with that name ends, because then it takes effect.
+    inside: only calls from the phase with this name are events. once: record the event once for each context.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Phase:
 
 @dataclass(slots=True)
 class Call:
-    """A call of a watched function, while it lasts."""
+    """A call of a watched function that has not returned yet."""
 
     code: CodeType | None
     phase: Phase
@@ -54,7 +55,7 @@ class Call:
     frame: FrameType | None = None
 
 
-# How each phase's event is described
+# How each phase's event is described: its name and its detail, or None if there is no event
 
 
 def _named(value: t.Any) -> str:
@@ -62,26 +63,26 @@ def _named(value: t.Any) -> str:
 
 
 def describe_error(call: Call) -> tuple[str, str]:
-    """Return the class of the exception that the phase gets."""
+    """Return the class name of the exception that the phase receives."""
     return _named(call.arguments.get("e")), ""
 
 
 def describe_exc(call: Call) -> tuple[str, str]:
-    """Return which exception a teardown phase gets."""
+    """Return the class name of the exception that a teardown phase receives, as the detail."""
     return "", receives(call.arguments.get("exc"))
 
 
 def receives(error: t.Any) -> str:
-    """Return how an event says which exception a function gets."""
+    """Return the detail that says which exception a function receives."""
     return f"receives {_named(error) if isinstance(error, BaseException) else error}"
 
 
 def describe_match(call: Call) -> tuple[str, str] | None:
-    """Return the rule and its endpoint, or the error that the match ended in."""
+    """Return the rule and its endpoint, or the error if the match failed. Return None if the host was refused."""
     request = call.arguments["self"].request
     error = request.routing_exception
     if isinstance(error, SecurityError):
-        return None  # the host was refused before there was anything to match
+        return None  # the host was refused before the match
     if error is not None:
         return "nothing", f"{error.code} {_named(error)}" if isinstance(error, HTTPException) else _named(error)
     rule = request.url_rule
@@ -89,17 +90,20 @@ def describe_match(call: Call) -> tuple[str, str] | None:
 
 
 def describe_response(call: Call) -> tuple[str, str]:
-    """Return the status of the response that was returned."""
+    """Return the status of the response that the phase returned."""
     return getattr(call.value, "status", ""), ""
 
 
 def describe_waiting_session(call: Call) -> tuple[str, str] | None:
-    """Return an empty description if the session's opening is deferred: that counts as opened."""
+    """Return an empty description if the opening of the session is deferred, because a deferred opening is an event."""
     return ("", "") if call.value else None
 
 
 def describe_saved(call: Call) -> tuple[str, str] | None:
-    """Return which headers saving changed; None if it changed none and the framework's own class saves."""
+    """Return the names of the headers that were changed when the session was saved.
+
+    Return None if no header was changed and the framework's own class saved the session without an exception.
+    """
     changed = {name for name, value in response_headers(call) if (name, value) not in call.before}
     if not changed and not call.raised and _is_frameworks_own(call):
         return None
@@ -107,18 +111,21 @@ def describe_saved(call: Call) -> tuple[str, str] | None:
 
 
 def response_headers(call: Call) -> list[tuple[str, str]]:
-    """Return the headers, as they are now, of the response that a phase gets."""
+    """Return the current headers of the response that a phase receives."""
     return list(getattr(call.arguments.get("response"), "headers", ()))
 
 
 def _is_frameworks_own(call: Call) -> bool:
-    """Return whether the method that ran is in the module of the framework's base class."""
+    """Return whether the method that ran is defined in the module of the framework's base class."""
     base = type(call.arguments["self"]).__mro__[-2]
     return call.code is not None and call.code.co_filename == sys.modules[base.__module__].__file__
 
 
 def describe_signal(call: Call) -> tuple[str, str] | None:
-    """Return the signal and its receivers; None without a receiver, because the core does not call ``send`` then."""
+    """Return the names of the signal and of its receivers.
+
+    Return None if the signal has no receiver, because then the core does not call ``send``.
+    """
     signal: Signal = call.arguments["self"]
     if signal.is_muted:
         return None
@@ -130,11 +137,11 @@ def describe_signal(call: Call) -> tuple[str, str] | None:
 
 
 def listen(sender: t.Any, **kwargs: t.Any) -> None:
-    """Do nothing: a receiver that is connected to a signal makes the framework send it."""
+    """Do nothing. As the receiver of a signal, this function makes the framework send the signal."""
 
 
 def describe_automatic_options(call: Call) -> tuple[str, str]:
-    """Return the name for the framework's own answer to OPTIONS."""
+    """Return the name of the framework's automatic response to OPTIONS."""
     return "automatic OPTIONS", ""
 
 
@@ -180,9 +187,9 @@ Roles = dict[int, list[Phase | Hook]]
 
 
 class WatchList:
-    """What to watch for one app: its framework's phases and its own functions, by code object.
+    """The functions to watch for one app: the framework's phases and the app's hooks, keyed by code object.
 
-    Raises TypeError for an app that is neither Flask's nor the core's.
+    Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
     """
 
     def __init__(self, app: t.Any) -> None:
@@ -196,12 +203,12 @@ class WatchList:
             self.add_hook(hook)
 
     def add_hook(self, hook: Hook) -> CodeType | None:
-        """Watch for a function of the app's; None if it has no code to watch."""
+        """Watch a hook. Return its code object, or None if the hook is not written in Python."""
         code = function_code(hook.function)
         return None if code is None else self._add(code, hook)
 
     def is_foreign(self, call: Call) -> bool:
-        """Return whether a phase belongs to another app of the same framework."""
+        """Return whether the call belongs to another app of the same framework."""
         subject = call.arguments.get("sender", call.arguments.get("self"))
         app = getattr(subject, "app", subject)
         return hasattr(app, "wsgi_app") and app is not self._app
@@ -214,7 +221,7 @@ class WatchList:
         return code
 
     def _add_methods(self, cls: type, phases: Iterable[Phase]) -> None:
-        """Watch each phase's method in the class and in its bases, overriding methods included."""
+        """Watch each phase's method in the class and in all of its base classes."""
         for phase in phases:
             name = phase.name.rpartition(".")[2]
             for base in cls.__mro__:
@@ -225,7 +232,7 @@ class WatchList:
     def _add_phases(self, app: t.Any) -> None:
         module = _framework_module(type(app))
         self.package = module.__name__.partition(".")[0]
-        # Flask 3.2 has one context for both.
+        # Flask 3.2 has a single context instead of two.
         merged = "RequestContext" not in vars(module)
         self.variables = module._cv_app, module._cv_app if merged else module._cv_request
         self.request: t.Any = sys.modules[self.package].request
@@ -245,7 +252,7 @@ class WatchList:
 
 
 def _framework_module(cls: type) -> t.Any:
-    """Return the module in which the app's framework defines the app class."""
+    """Return the framework's module that defines the base class of the app."""
     for base in reversed(cls.__mro__):
         module: t.Any = sys.modules[base.__module__]
         if "wsgi_app" in vars(base) and hasattr(module, "AppContext"):

@@ -1,4 +1,4 @@
-"""From the starts and ends of functions to the events of one request, in their order."""
+"""Convert the starts and ends of function calls into the events of a trace, in order."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .source_paths import short_path
 from .watcher import Watcher
 
 _NOTHING = Phase("")
-# Their events stand just before what they are named for has happened: what then holds is seen a moment later.
+# These events are recorded just before they take effect. Their snapshots are taken just after they take effect.
 _SETTLING = (
     "app context pushed", "request context pushed", "session opened", "request context popped", "app context popped",
 )  # fmt: skip
 
 
 class Recorder:
-    """Watches one app and writes down its events; with an observer, also what holds at each."""
+    """Records the events of one app. With an observer, each event has a snapshot."""
 
     def __init__(self, watch_list: WatchList, observer: Observer | None = None) -> None:
         self.events: list[Event] = []
@@ -40,17 +40,17 @@ class Recorder:
             self._watch(code)
 
     def start(self) -> None:
-        """Begin to record."""
+        """Start recording."""
         self._began = perf_counter_ns()
         self._watcher.start()
 
     def stop(self) -> None:
-        """Stop recording. Raises RuntimeError if the watcher failed."""
+        """Stop recording. Raises RuntimeError if the recorder failed to follow the request."""
         self._watcher.stop()
         self._settle()
 
     def now(self) -> int:
-        """Return `perf_counter_ns` without the time that the observer has taken."""
+        """Return `perf_counter_ns()` minus the time that the observer has spent on snapshots."""
         return perf_counter_ns() - self._observing
 
     def _watch(self, code: CodeType) -> None:
@@ -61,7 +61,7 @@ class Recorder:
 
     @contextmanager
     def span(self, kind: str, name: str) -> Iterator[Event]:
-        """Record an event that has other events inside it."""
+        """Record an event that encloses other events."""
         call = Call(None, Phase(kind), self.now())
         call.event = Event(kind, name)
         self._append(call, call.event)
@@ -75,7 +75,7 @@ class Recorder:
     def point(
         self, kind: str, name: str = "", detail: str = "", began: int | None = None, frame: FrameType | None = None
     ) -> None:
-        """Record an event that ends now. ``began``: `now` at its start; ``frame``: the frame that caused it."""
+        """Record an event that ends now. `began` is its start time, from `now`. `frame` is the frame that caused it."""
         call = Call(None, _NOTHING, began or self.now(), frame=frame)
         event = Event(kind, name, detail)
         self._append(call, event)
@@ -106,7 +106,7 @@ class Recorder:
             self.observer.see(value)
         depth = next((i for i in reversed(range(len(self._calls))) if self._calls[i].code is code), None)
         if depth is None:
-            return  # it began before the watching did
+            return  # the call began before the recording started
         call = self._calls[depth]
         del self._calls[depth:]
         call.value, call.raised = value, raised
@@ -114,13 +114,16 @@ class Recorder:
         self._end_call(call)
         parent = self._calls[-1] if self._calls else None
         if parent is not None and parent.phase.after == call.phase.name:
-            # Entering stops where the step before failed; leaving goes on all the same.
+            # If the inner phase raised, a push fails and has no event. A pop continues.
             if raised and parent.phase.name.endswith(".push"):
                 parent.pending = None
             self._fire(parent)
 
     def _find_role(self, code: CodeType, frame: FrameType, parent: Call) -> Phase | Hook | None:
-        """Return what a call of this code is in this phase; None for a view that another view calls."""
+        """Return the phase or the hook that this call runs, or None if the call is neither.
+
+        A view that another view calls is neither, because the framework did not call it.
+        """
         roles, inside = self._watch_list.roles.get(id(code), ()), parent.phase.name
         for role in roles:
             if isinstance(role, Phase) and role.inside in ("", inside):
@@ -149,7 +152,7 @@ class Recorder:
             self._append(call, event)
 
     def _fire(self, call: Call) -> None:
-        """Record the phase's event now, if it has waited for this moment."""
+        """Record the pending event of the call, if there is a pending event."""
         if call.pending is not None:
             call.event, call.pending = call.pending, None
             self._append(call, call.event)
@@ -208,7 +211,10 @@ class Recorder:
             self._watch(code)
 
     def _add_generator_hook(self, call: Call) -> None:
-        """Record the hook if the call returned its generator: a generator function runs nothing when it is called."""
+        """Record a generator function as a hook, if the phase returned the hook's generator.
+
+        The watcher does not report the hook itself, because calling a generator function runs none of its code.
+        """
         code = call.value.gi_code if isinstance(call.value, GeneratorType) else None
         for role in self._watch_list.roles.get(id(code), ()):
             if isinstance(role, Hook) and call.phase.name in role.phases:
@@ -240,7 +246,7 @@ class Recorder:
             self._observing += perf_counter_ns() - began
 
     def _settle(self) -> None:
-        """Take the snapshot of the last event, if it had to wait until the event had happened."""
+        """Take the snapshot of the last event, if the snapshot had to wait until the event took effect."""
         if self._unsettled is not None:
             event, frame = self._unsettled
             self._unsettled = None

@@ -9,7 +9,10 @@ from functools import cache
 
 @cache
 def short_path(filename: str) -> str:
-    """Return a source file's path from the folder that its package was imported from, with forward slashes."""
+    """Return the path of a source file, with forward slashes, relative to the `sys.path` entry that contains the file.
+
+    If no entry contains the file, the path is relative to the folder that contains the file's package.
+    """
     roots = [os.path.abspath(entry) for entry in sys.path]
     inside = [root for root in roots if filename.startswith(root.rstrip(os.sep) + os.sep)]
     root = max(inside, key=len) if inside else _above_its_package(filename)
@@ -17,7 +20,10 @@ def short_path(filename: str) -> str:
 
 
 def _above_its_package(filename: str) -> str:
-    """Return the folder around the outermost package of a file: that of an editable install is not on `sys.path`."""
+    """Return the folder that contains the outermost package of a file.
+
+    The folder of an editable install is not on `sys.path`, so the ``__init__.py`` files are used to find it.
+    """
     folder = os.path.dirname(filename)
     while os.path.isfile(os.path.join(folder, "__init__.py")):
         folder = os.path.dirname(folder)

@@ -1,4 +1,4 @@
-"""The functions that a page shows, each once: their lines, coloured."""
+"""The source code that a page shows: each function once, with syntax highlighting."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pygments.token import Comment, Keyword, String, Text
 from .events import SourceLocation
 from .formatting import redact_source
 
-# Of a longer function, its beginning and what surrounds the lines in question.
+# Of a longer function, only its beginning and the lines around each marked line are shown.
 _LONGEST = 150
 _AROUND = 8
 _COLOURED = (Comment, Keyword, String)
 
 
 class Sources:
-    """Functions by where they begin, with the lines that the page points at."""
+    """The functions that the page shows, keyed by file and first line, and the lines to mark in each function."""
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, int], str] = {}
@@ -34,7 +34,7 @@ class Sources:
         self._marked: dict[str, set[int]] = {}
 
     def add(self, location: SourceLocation) -> str:
-        """Return the function's name on the page."""
+        """Add a function, mark the line that the call has reached, and return the function's ID on the page."""
         name = self._ids.setdefault((location.filename, location.first), f"s{len(self._ids) + 1}")
         self._locations[name] = location
         self._marked.setdefault(name, set()).add(location.line)
@@ -45,7 +45,7 @@ class Sources:
             yield {"id": name, "location": location, "lines": list(self._lines(name, location))}
 
     def _lines(self, name: str, location: SourceLocation) -> Iterator[tuple[int, Markup]]:
-        """Yield number and HTML of each line; of a docstring only the first."""
+        """Yield the number and the HTML of each line. Of a docstring, yield only the first line and marked lines."""
         docstrings = _docstring_rests(location.filename) - self._marked[name]
         for number, line in enumerate(_coloured(location.filename, location.first, location.last), location.first):
             near = any(abs(number - marked) <= _AROUND for marked in self._marked[name])
@@ -55,14 +55,14 @@ class Sources:
 
 @simplefilter  # type: ignore[untyped-decorator]
 def _few_colours(self: t.Any, lexer: t.Any, stream: t.Any, options: t.Any) -> Iterator[tuple[t.Any, str]]:
-    """Leave names and operators as they are: a page that marks each of them is three times as long."""
+    """Highlight only comments, keywords and strings. With names and operators, a page is three times as long."""
     for kind, text in stream:
         yield (kind if any(kind in family for family in _COLOURED) else Text), text
 
 
 @lru_cache(maxsize=512)
 def _coloured(filename: str, first: int, last: int) -> list[Markup]:
-    """Return some lines of a file as HTML, without their common indent; none if there is no such file."""
+    """Return a range of lines of a file as HTML, without their common indent. Return [] if the file does not exist."""
     lines = [redact_source(line.rstrip()) for line in linecache.getlines(filename)[first - 1 : last]]
     if not lines:
         return []
@@ -74,7 +74,7 @@ def _coloured(filename: str, first: int, last: int) -> list[Markup]:
 
 @lru_cache(maxsize=256)
 def _docstring_rests(filename: str) -> set[int]:
-    """Return the line numbers of a file's docstrings, without each one's first."""
+    """Return the line numbers of all function and class docstrings in a file, except the first line of each."""
     try:
         tree = ast.parse("".join(linecache.getlines(filename)))
     except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""A comparison as text: one row per event, the two sides beside it."""
+"""A comparison as a text table: one row for each event, with the time and the location on each side."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ _COLORS = {
     "error": "red",
     "response": "bright_white",
 }
-# The columns of an event and of a location are never narrower.
+# The minimum width of the columns for events and for locations.
 _NARROWEST = 12
 
 
 def terminal_width() -> int:
-    """Return the columns of the terminal; COLUMNS comes first, and 80 stands for what has no width."""
+    """Return the number of columns of the terminal, or 80 if the number is unknown.
+
+    The environment variable COLUMNS overrides the width of the terminal.
+    """
     return shutil.get_terminal_size().columns
 
 
 def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | None = None, times: bool = False) -> str:
-    """Return the whole text, with colours, which `click.echo` drops where they do not belong.
+    """Return the comparison as text with colours. `click.echo` removes the colours if the output is not a terminal.
 
-    ``right`` is None for a trace that stands alone, as the left one. ``width``: how many columns the table may
-    have; None for as many as it takes. ``times``: show how long each event took.
+    right: the second trace, or None if there is only one trace. width: the maximum width of the table in columns, or
+    None for no limit. times: whether to show how long each event took.
     """
     labels = [left.label] if right is None else [left.label, right.label]
     # Mark, event, then time and location of each side.
@@ -54,9 +57,9 @@ def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | N
 
 
 def _fit(widths: list[int], flexible: Sequence[int], width: int | None) -> list[int]:
-    """Return the widths, made less where there is most, until the line fits.
+    """Return the column widths, reduced until the line fits into `width`. The widest column is reduced first.
 
-    An event gets twice as much as a location: of a location the end, file and line, is enough.
+    The event column may be twice as wide as a location column, because the end of a location, file and line, is enough.
     """
     while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
         widest = max(flexible, key=lambda i: widths[i] / (2 if i == 1 else 1))
@@ -71,12 +74,12 @@ def _both(row: Row) -> str:
 
 
 def _is_cut(row: Row, cells: Sequence[str], widths: Sequence[int]) -> bool:
-    """Return whether a row cannot show in what its sides differ."""
+    """Return whether the table cuts off a row whose events are different, so that the difference may be hidden."""
     return row.mark == "!" and len(cells[1]) > widths[1]
 
 
 def _cells(row: Row, sides: int) -> list[str]:
-    """Return mark, event, and for each side time and location."""
+    """Return the cells of a row: the mark, the event, and the time and the location of each side."""
     text = _both(row) if row.mark == "!" else printable(str(row.event))
     cells = [row.mark, f"{'  ' * row.event.depth}{text}"]
     for event in (row.left, row.right)[:sides]:
@@ -98,7 +101,10 @@ def _line(cells: Sequence[str], widths: Sequence[int], flexible: Sequence[int]) 
 
 
 def _shortened(cells: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
-    """Yield the cells: an event loses its end, a location its folders, then its beginning."""
+    """Yield the cells, shortened to the widths.
+
+    An event is cut at its end. A location loses its folders first, and is then cut at its beginning.
+    """
     for i, (text, width) in enumerate(zip(cells, widths, strict=True)):
         if len(text) > width and i > 1:
             text = text.rpartition("/")[2]
@@ -130,7 +136,7 @@ def _verdict(rows: Sequence[Row], left: Trace, right: Trace | None, times: bool)
 
 
 def verdict(rows: Sequence[Row]) -> str:
-    """Return the answer in a few words."""
+    """Return in a few words whether the traces are equal, and how many rows are different."""
     different = sum(not row.equal for row in rows)
     if not different:
         return f"equal: {len(rows)} events"
@@ -138,5 +144,5 @@ def verdict(rows: Sequence[Row]) -> str:
 
 
 def alone(events: Sequence[Event]) -> list[Row]:
-    """Return the rows of a trace that is compared with nothing: the same event on both sides."""
+    """Return the rows of a single trace. Each row has the same event on both sides, so no row is marked."""
     return [Row(event, event) for event in events]

@@ -1,4 +1,4 @@
-"""How long the events of a trace take: one run says little, the median of many says more."""
+"""The median times of each event over many runs, because the time of a single run varies too much."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from .events import Trace
 
 
 def set_median_times(trace: Trace, runs: Sequence[Trace]) -> None:
-    """Give each event the median times of the runs in which the same events happened; of none, leave its own."""
+    """Set each event's times to the median over the runs with the same events.
+
+    If there are no such runs, each event keeps its own times.
+    """
     same = [run.events for run in runs if [event.key for event in run.events] == [event.key for event in trace.events]]
     for index, event in enumerate(trace.events if same else ()):
         event.start_us = median(events[index].start_us for events in same)

@@ -1,9 +1,10 @@
 """Report when certain functions start and end, without changing them.
 
-On Python 3.12 and newer by `sys.monitoring`: the interpreter reports the watched code objects and nothing
-else runs slower. On 3.11 by `sys.setprofile`, which reports every call of the thread: times come out longer.
-Only what runs in the context (`contextvars`) of the watching counts, so that other threads' requests are left
-out, and an async view in the thread that asgiref gives it is not.
+Python 3.12 and newer: `sys.monitoring` reports calls of the watched code objects, and other code does not run slower.
+Python 3.11: `sys.setprofile` reports every call of the thread, so the measured times are longer.
+
+Only calls in the context (`contextvars`) that started the watcher are reported. Requests in other threads are ignored.
+An async view is reported, because asgiref runs it in another thread with a copy of the context.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ _watching: ContextVar[object] = ContextVar("wsgi_core.trace.watching")
 class BaseWatcher:
     """Calls ``started(code, frame)`` and ``ended(code, value, raised)`` for each call of a watched code object.
 
-    An error in these two must not reach the program that is watched: it is kept, and raised by `stop`.
-    Generator functions can't be watched: calling one runs nothing of it.
+    An exception in these callbacks must not reach the watched program. The exception is kept, and `stop` raises it.
+    Generator functions cannot be watched, because calling a generator function runs none of its code.
     """
 
     def __init__(self, started: Started, ended: Ended) -> None:
@@ -36,21 +37,24 @@ class BaseWatcher:
 
     def watch(self, code: CodeType) -> None:
         """Report calls of ``code`` from now on."""
-        # By identity: equal code objects may stand at the same line of two files.
+        # Keyed by identity, because code objects at the same line of two files may be equal.
         if id(code) not in self._codes:
             self._codes[id(code)] = code
             if self._token is not None:
                 self._switch(code, True)
 
     def start(self) -> None:
-        """Begin to report. RuntimeError if the interpreter has no room for one more tool."""
+        """Start reporting calls. Raises RuntimeError if sys.monitoring has no free tool ID."""
         self._install()
         for code in self._codes.values():
             self._switch(code, True)
         self._token = _watching.set(self)
 
     def stop(self) -> None:
-        """Report nothing more; in the context in which `start` was called."""
+        """Stop reporting calls. Call this in the same context as `start`.
+
+        Raises RuntimeError if a callback raised an exception.
+        """
         assert self._token is not None
         _watching.reset(self._token)
         self._token = None
@@ -82,15 +86,15 @@ class BaseWatcher:
         raise NotImplementedError
 
     def _switch(self, code: CodeType, on: bool) -> None:
-        """Tell the interpreter about one code object."""
+        """Turn the reports about one code object on or off."""
 
 
 if sys.version_info >= (3, 12):
-    # 0 to 2 and 5 are spoken for: debuggers, coverage, profilers, optimizers.
+    # The IDs 0 to 2 and 5 are reserved for debuggers, coverage, profilers and optimizers.
     _FREE_TOOL_IDS = (3, 4)
 
     class Watcher(BaseWatcher):
-        """Watches by `sys.monitoring` (PEP 669)."""
+        """A watcher that uses `sys.monitoring` (PEP 669)."""
 
         def _install(self) -> None:
             monitoring = sys.monitoring
@@ -103,7 +107,7 @@ if sys.version_info >= (3, 12):
             monitoring.register_callback(self._tool, events.PY_START, self._on_start)
             monitoring.register_callback(self._tool, events.PY_RETURN, self._on_return)
             monitoring.register_callback(self._tool, events.PY_UNWIND, self._on_unwind)
-            # This one can't be had for single code objects.
+            # PY_UNWIND cannot be enabled for single code objects.
             monitoring.set_events(self._tool, events.PY_UNWIND)
 
         def _switch(self, code: CodeType, on: bool) -> None:
@@ -137,10 +141,10 @@ else:
     _YIELD = dis.opmap["YIELD_VALUE"]
 
     class Watcher(BaseWatcher):
-        """Watches by `sys.setprofile`. Another profiler of this thread sees nothing meanwhile."""
+        """A watcher that uses `sys.setprofile`. While it runs, other profilers of the thread are switched off."""
 
         def _install(self) -> None:
-            # Coroutines that wait: the interpreter reports each of their resumptions as a call.
+            # Frames of suspended coroutines. The interpreter reports each resumption as a call.
             self._suspended: set[int] = set()
             self._previous = sys.getprofile(), threading.getprofile()
             threading.setprofile(self._on_event)
@@ -161,7 +165,7 @@ else:
                 else:
                     self._report_start(code, frame)
             elif event == "return":
-                # "return" is reported for an exception, too; only the last instruction tells.
+                # "return" is also reported for an exception. Only the last instruction tells the two apart.
                 last = code.co_code[frame.f_lasti]
                 if last == _YIELD:
                     self._suspended.add(id(frame))
