@@ -273,8 +273,8 @@ class Model:
     def _warm_up(self) -> None:
         """Run the model, so that the first client does not wait for work that onnxruntime defers to the first run.
 
-        The client whose request loads the model may have disconnected. Its deadline is ignored here, because a
-        disconnected client does not mean that the model is broken.
+        The client whose request loads the model may have disconnected. The deadline of this request is ignored here,
+        because a disconnected client does not mean that the model is broken.
         """
         with Deadline(math.inf):
             if self.card is None or self._from_maps:

@@ -1,7 +1,7 @@
 """The model repository: the models of a service, in the same folders as in Triton, `<name>/<version>/model.onnx`.
 
-A model may have a card, `<name>/card.json`, which describes the model and its input. If the input of a version is
-different, the version has its own card, `<name>/<version>/card.json`. Other files are ignored.
+A model may have a card, `<name>/card.json`, which describes the model and its input. A version that needs a
+different card has its own, `<name>/<version>/card.json`. Other files are ignored.
 
 The loaded models are held in an immutable table. A request looks up a model without a lock, and uses this model until
 the response is complete. `reload`, `load` and `unload` build a new table and replace the old table with it.
@@ -71,7 +71,7 @@ class _Table:
 
 
 class ModelRepository:
-    """All models below a folder. When the constructor returns, the models are loaded and warmed up.
+    """All models below a folder. The constructor loads and warms up every model that is not on demand.
 
     directory: the folder with the models; by default `default_models_dir()`
     also: further folders; if two folders have a model of the same name, the first folder takes precedence
@@ -194,8 +194,8 @@ class ModelRepository:
 
         If the new files of a version are broken, they are refused, and the version is served as it was loaded before.
         Models that were unloaded stay unloaded. On-demand models that no client has requested stay pending. Requests in
-        progress keep using the old model. Raises `ModelError` and changes nothing if a folder cannot be read or if
-        there is no model.
+        progress keep using the old model. Raises `ModelError` and changes nothing if there is no
+        model, or if a folder cannot be read that is not an on-demand folder.
         """
         return self._reload(wait=True)
 
