@@ -197,7 +197,7 @@ def test_the_wheel_has_every_package():
 # Tests stand where the sources stand
 
 
-# Rooms of tests/ that are about more than one source: both twins, the pages, the training scripts, the server as a whole.
+# Folders of tests/ about more than one source: both twins, the pages, the training scripts, the server as a whole.
 WHOLE = {"conformance", "docs", "models", "pressure"}
 
 

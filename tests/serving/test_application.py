@@ -122,6 +122,13 @@ def test_what_is_wrong_is_said_in_one_line(folder: Path, import_path: str, why: 
     assert caught.value.code == EXIT_APPLICATION
 
 
+@pytest.mark.parametrize("setting", [{"api_key": "sixteen characters"}, {"trusted_hosts": ("a.example.org",)}])
+def test_a_protection_that_only_the_service_has_is_an_error(folder: Path, setting: Any):
+    with pytest.raises(StartError, match=next(iter(setting))) as caught:
+        load_application(Settings(app="plain_app", **setting))
+    assert caught.value.code == 2
+
+
 def test_without_it_the_service_is_loaded():
     assert load_application(Settings()).extensions["models"].models
 

@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from types import ModuleType
 
 EXIT_SETTING = 2
+EXIT_SETTINGS = 2
 EXIT_APPLICATION = 3
 
 MONITORING = HEALTH | {"/metrics"}
@@ -49,8 +50,17 @@ def load_application(settings: Settings) -> t.Any:
     Raises StartError.
     """
     if settings.app:
+        _refuse_settings_of_the_service(settings)
         return MonitoredApplication(load_wsgi_application(settings.app), settings)
     return _load_service(settings)
+
+
+def _refuse_settings_of_the_service(settings: Settings) -> None:
+    """Raise StartError if a setting promises a protection that only the service has."""
+    given = [name for name in ("api_key", "trusted_hosts") if getattr(settings, name)]
+    if given:
+        message = f"{given[0]} protects the service, not an application of your own (--app): check this there"
+        raise StartError(message, EXIT_SETTINGS)
 
 
 def load_wsgi_application(import_path: str) -> t.Any:

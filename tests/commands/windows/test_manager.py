@@ -43,6 +43,6 @@ def test_a_base_python_finds_the_packages_by_the_argument():
     assert done.stdout == "wsgi_core.commands.windows.host ['name', '']\n", done.stderr
 
 
-@pytest.mark.parametrize(("code", "said"), [(1, "failed"), (2, "port"), (3, "model"), (99, "it ended (code 99)")])
+@pytest.mark.parametrize(("code", "said"), [(1, "error"), (2, "port"), (3, "model"), (99, "it ended (code 99)")])
 def test_every_exit_code_has_words(code: int, said: str):
     assert said in manager.explained(code)

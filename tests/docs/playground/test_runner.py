@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from functools import partial
 from importlib.metadata import version
@@ -13,6 +14,7 @@ import pytest
 
 from tests.conformance.test_golden_traces import GOLDEN
 from tests.docs import questions
+from tests.processes import run as in_a_process
 from wsgi_core.commands.learn.solutions import solved
 
 from .examples import groups
@@ -124,11 +126,17 @@ def test_a_view_that_fails_has_its_line_and_its_trace(config: str, status: str, 
 
 
 def test_what_one_program_did_to_the_logging_is_gone_for_the_next(tmp_path: Path) -> None:
-    run(tmp_path, HELLO.format("return ''") + "app.logger.disabled = True\n")
-    assert run(tmp_path, HELLO.format("return 1 / 0"))["failures"][0]["sides"] == [
-        "flask 3.1.3",
-        f"wsgi_core {version('wsgi_core')}",
-    ]
+    # In a process of its own, as in the page: other tests have loggers too.
+    code = (
+        "import json, pathlib, sys\n"
+        "import tests.docs.playground.conftest\n"
+        "from tests.docs.playground.test_runner import HELLO, run\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "run(folder, HELLO.format(\"return ''\") + 'app.logger.disabled = True\\n')\n"
+        "print(json.dumps(run(folder, HELLO.format('return 1 / 0'))['failures'][0]['sides']), flush=True)\n"
+    )
+    done = in_a_process("-c", code, str(tmp_path))
+    assert json.loads(done.stdout.splitlines()[-1]) == ["flask 3.1.3", f"wsgi_core {version('wsgi_core')}"], done.stderr
 
 
 def test_a_program_that_serves_itself_is_asked_all_the_same(tmp_path: Path) -> None:

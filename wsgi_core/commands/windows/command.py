@@ -41,7 +41,7 @@ def service_command() -> None:
 def install_command(name: str, account: str, log: Path | None, config: Path | None, **options: object) -> None:
     """Install the service. Every setting of `wsgi-core serve` is an option here too."""
     windows = _windows()
-    for path in ("models", "webhook_results"):  # The service starts in another folder.
+    for path in ("models", "webhook_results", "job_store"):  # The service starts in another folder.
         if options[path] is not None:
             options[path] = os.path.abspath(str(options[path]))
     try:
