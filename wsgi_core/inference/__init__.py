@@ -1,7 +1,8 @@
-"""ONNX models behind plain Python objects: load them, check input against their cards, run them.
+"""ONNX models as plain Python objects, which load a model, check input against its card, and run the model.
 
-Nothing here knows HTTP or the core. A request gets here when its body has been read: `strict_json.loads(body)` returns
-the payload, `ModelRepository(...).get("churn").predict(payload)` the prediction.
+Nothing here knows HTTP or the core. The service calls this package when the body of a request has been read.
+`strict_json.loads(body)` returns the payload. `ModelRepository(...).get("churn").predict(payload)` returns the
+prediction.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if t.TYPE_CHECKING:
     from .strict_json import JSONError as JSONError
     from .tensors import TensorSpec as TensorSpec
 
-# Imported on first use, so that `timing` and `settings` can be imported without NumPy.
+# Each module is imported on first use, so that `timing` and `settings` can be imported without NumPy.
 _MODULES = {
     "Card": "card",
     "Feature": "card",

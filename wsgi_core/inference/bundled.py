@@ -1,4 +1,4 @@
-"""The folders that come with the project: inside the package in an installed wheel, beside it in a checkout."""
+"""The folders that come with the project. A wheel has them inside the package, a checkout has them beside it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def bundled_folder(*parts: str) -> Path:
-    """Return a folder of the project: `models`, `docs`, or `docs`, `course`."""
+    """Return the path of a folder of the project: `bundled_folder("docs", "course")` is docs/course in a checkout."""
     installed = PACKAGE / f"_{parts[-1]}"
     return installed if installed.is_dir() else PACKAGE.parent.joinpath(*parts)

@@ -1,8 +1,8 @@
-"""The model card: `models/<name>/card.json`, checked once when the models are loaded.
+"""The model card, `models/<name>/card.json`. The card is checked once, when the model is loaded.
 
-The card says what a model is. For the service it says what the model takes (a row of features, a text, a small
-picture), within which limits, and which output is the prediction. An unknown key is an error, because a misspelt `max`
-would otherwise silently be no limit.
+The card describes a model for people. For the service it names the input of the model (a row of features, a text, or a
+small picture), the limits of the input, and the output that is the prediction. An unknown key is an error, because
+otherwise a misspelt `max` would silently set no limit.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from .errors import ModelError, first_line
 
 FLOAT32_MAX = 3.4028234663852886e38
-"""The largest float32. A larger number would become infinite on its way into the model."""
+"""The largest float32. A larger number would become infinity in the input tensor."""
 
 RESERVED = "instances"
-"""The key that makes an object a batch, so no feature can have this name."""
+"""The key that marks a JSON object as a batch. No feature can have this name."""
 
 
 class CardModel(BaseModel):
-    """A part of a card: no unknown keys, no conversion of values, no later changes, no NaN."""
+    """A part of a card. Unknown keys, values of another type, NaN and later changes are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Feature(CardModel):
-    """One number that the model takes: `min` to `max` inclusive in `unit`, or one of `allowed`.
+    """One number in the input of the model.
 
-    `use` says what the model does with it if the name suggests something else.
+    The number is from `min` to `max` inclusive, in the unit `unit`, or is one of `allowed`. If the name of the feature
+    is misleading, `use` says how the model uses the number.
     """
 
     name: str = Field(min_length=1)
@@ -48,17 +49,17 @@ class Feature(CardModel):
 
     @property
     def low(self) -> float:
-        """Return the smallest value that is accepted."""
+        """The smallest value that is accepted."""
         return -FLOAT32_MAX if self.min is None else self.min
 
     @property
     def high(self) -> float:
-        """Return the largest value that is accepted."""
+        """The largest value that is accepted."""
         return FLOAT32_MAX if self.max is None else self.max
 
     @property
     def expected(self) -> str:
-        """Say what is accepted: `a number from 0 to 120 (months)`, `0 or 1`."""
+        """The accepted values as text: `a number from 0 to 120 (months)`, `0 or 1`."""
         if self.allowed:
             return " or ".join(f"{value:.10g}" for value in self.allowed)
         low = "" if self.min is None else f" from {self.min:.10g}"
@@ -67,7 +68,7 @@ class Feature(CardModel):
         return f"a number{low}{high}".replace(" up to", " to" if low else " up to") + unit
 
     def accepts(self, value: object) -> bool:
-        """Tell whether a JSON value is accepted: an int or a float, not a bool, within the limits."""
+        """Return whether a JSON value is accepted: an int or a float, but not a bool, within the limits."""
         if type(value) is not float and type(value) is not int:
             return False
         return self.low <= value <= self.high and (not self.allowed or value in self.allowed)
@@ -88,9 +89,10 @@ class Feature(CardModel):
 
 
 class Text(CardModel):
-    """A text that `encoder` turns into token ids. Its `file` is in the folder of model.onnx.
+    """A text, which `encoder` converts to token ids.
 
-    `max_characters` is the longest text that is accepted. Tokens after the first `max_tokens` are ignored.
+    `file` is the name of the encoder's file, in the same folder as model.onnx. `max_characters` is the length of the
+    longest text that is accepted. Tokens after the first `max_tokens` are ignored.
     """
 
     name: str = Field(min_length=1)
@@ -103,15 +105,15 @@ class Text(CardModel):
 
     @property
     def expected(self) -> str:
-        """Say what is accepted: `a string of 1 to 5000 characters`."""
+        """The accepted values as text: `a string of 1 to 5000 characters`."""
         return f"a string of 1 to {self.max_characters} characters"
 
     def accepts(self, value: object) -> bool:
-        """Tell whether a JSON value is accepted."""
+        """Return whether a JSON value is accepted: a string that is neither empty nor too long."""
         return type(value) is str and 1 <= len(value) <= self.max_characters
 
     def describe_rejected(self, value: object) -> str:
-        """Describe the rejected value for the error message; of a string only its length."""
+        """Describe the rejected value for the error message. For a string, give only its length."""
         return f"one of {len(value)}" if isinstance(value, str) else describe(value)
 
 
@@ -128,11 +130,11 @@ class Pixels(CardModel):
 
     @property
     def expected(self) -> str:
-        """Say what is accepted: `a list of 64 numbers from 0 to 1`."""
+        """The accepted values as text: `a list of 64 numbers from 0 to 1`."""
         return f"a list of {self.height * self.width} numbers from {self.min:.10g} to {self.max:.10g}"
 
     def accepts(self, value: object) -> bool:
-        """Tell whether a JSON value is accepted."""
+        """Return whether a JSON value is accepted: a list of `height` times `width` numbers within the limits."""
         return (
             isinstance(value, list)
             and len(value) == self.height * self.width
@@ -147,16 +149,16 @@ class Pixels(CardModel):
 
 
 class Input(CardModel):
-    """The tensor that takes the rows: float32[N, features or pixels], or int64[N, tokens]."""
+    """The input tensor of the model: float32[N, features or pixels], or int64[N, tokens]."""
 
     tensor: str
 
 
 class Output(CardModel):
-    """The prediction, called `name`: one column of the tensor, or the whole row if `column` is null.
+    """The prediction, whose name is `name`. It is one column of the tensor, or the whole row if `column` is null.
 
-    `labels` are the classes of the row's columns. For one column they are the class below `threshold`, and the class
-    from there on.
+    `labels` are the names of the classes. For a whole row, each column has a label. For one column there are two
+    labels: the class of a value below `threshold`, and the class of any other value.
     """
 
     name: str
@@ -167,7 +169,7 @@ class Output(CardModel):
     threshold: float = 0.5
 
     def label(self, answer: float | list[float]) -> str:
-        """Return the class for one prediction of `Model.predict`. The card must have labels."""
+        """Return the class of one prediction that `Model.predict` returned. The card must have labels."""
         if isinstance(answer, list):
             return self.labels[answer.index(max(answer))]
         return self.labels[answer >= self.threshold]
@@ -180,7 +182,7 @@ class Output(CardModel):
 
 
 Source = Feature | Text | Pixels
-"""One value that a client sends."""
+"""The description of one value that a client sends."""
 
 Kind = Literal["tabular", "text", "image", "embedding"]
 
@@ -188,9 +190,10 @@ _PARTS = {"tabular": "features", "text": "text", "image": "pixels", "embedding":
 
 
 class Card(CardModel):
-    """A whole card. `evaluation`, `data`, `training` and `limits` are for people and may hold any JSON.
+    """A model card.
 
-    `kind` decides which of `features`, `text` and `pixels` must be given. `max_rows` lowers the largest batch.
+    `kind` decides which of `features`, `text` and `pixels` the card must have. `max_rows` lowers the limit for the rows
+    of a batch. `evaluation`, `data`, `training` and `limits` are for people, and the service does not interpret them.
     """
 
     name: str
@@ -218,20 +221,20 @@ class Card(CardModel):
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The values that a client sends: the features, the text, or the picture."""
+        """The descriptions of the values that a client sends: the features, the text, or the picture."""
         one = self.text or self.pixels
         return (one,) if one else self.features
 
     @property
     def example(self) -> dict[str, Any]:
-        """One row that the model accepts, as JSON has it."""
+        """An example of a row that the model accepts, as a JSON object."""
         if self.pixels:
             return {self.pixels.name: list(self.pixels.example)}
         return {source.name: source.example for source in self.sources}
 
 
 def read_card(path: Path) -> Card:
-    """Return the card in a file. Raises `ModelError` with everything that is wrong with it, in one line."""
+    """Read a card from a file. Raises `ModelError` with one line that names every problem of the card."""
     try:
         return Card.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -241,7 +244,7 @@ def read_card(path: Path) -> Card:
 
 
 def describe(value: object) -> str:
-    """Describe a JSON value in a few words. Text is never repeated, because it may be long and contain anything."""
+    """Describe a JSON value in a few words. A string is never quoted, because a client can put any text into it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""A check of a model repository that names everything that is wrong with it, not only the first problem."""
+"""A check of a model repository. The check reports every problem, not only the first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from .settings import DEFAULTS, RuntimeSettings
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The models that can be served, the problems (each a line: what, where, what to do), and further remarks."""
+    """The result of a check.
+
+    models: the models that can be served
+    problems: one line for each problem, which says what is wrong, where, and what to do
+    remarks: one line for anything else that the operator should know
+    """
 
     models: list[Model]
     problems: list[str]
@@ -25,7 +30,7 @@ class Report:
 def check_repository(
     directory: Path, settings: RuntimeSettings = DEFAULTS, own_settings: Mapping[str, RuntimeSettings] | None = None
 ) -> Report:
-    """Load every version of every model below a folder, and look at every other folder in it."""
+    """Load every version of every model below a folder, and report subfolders and models that are not loaded."""
     own = own_settings or {}
     report = Report([], [], [])
     try:
@@ -52,7 +57,7 @@ def check_repository(
 
 
 def _misplaced(folder: Path) -> Iterator[str]:
-    """Yield a line for each file that looks like a model but is never loaded."""
+    """Yield a line for each ONNX file that is never loaded because of its place or its name."""
     for path in sorted(folder.glob("*.onnx")):
         yield f"{path}: not inside a version; move it to {folder.name}/1/{MODEL}"
     for inner in subfolders(folder):
@@ -64,7 +69,7 @@ def _misplaced(folder: Path) -> Iterator[str]:
 
 
 def _passed_over(folder: Path, has_problem: bool) -> Iterator[str]:
-    """Yield a line for each folder that is not loaded and has no problem of its own."""
+    """Yield a line for each folder that is skipped and that no problem mentions."""
     if is_hidden(folder):
         yield f"{folder}: passed over, because its name begins with {folder.name[0]!r}"
         return

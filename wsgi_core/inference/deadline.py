@@ -1,7 +1,7 @@
-"""A limit on the time of model runs. The code that answers a request sets it, and the runs below obey it.
+"""A deadline for model runs. The code that handles a request sets the deadline, and every run inside it is limited.
 
-A run cannot be interrupted from its own thread, which is inside onnxruntime. A watcher thread checks the active runs
-and tells onnxruntime to end a run whose time is over or whose client has gone.
+A run cannot be stopped by its own thread, because this thread is inside onnxruntime. A watcher thread therefore checks
+the active runs. It tells onnxruntime to stop a run if the deadline has passed or if the client has disconnected.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from contextvars import ContextVar, Token
 from functools import cache
 from typing import Any
 
-# The watcher's interval in seconds. A run may end this much later than its deadline.
+# The interval of the watcher in seconds. A run may end this many seconds after its deadline.
 TICK = 0.01
 
 
 class RunStopped(Exception):
-    """A model run was ended before its result."""
+    """A model run was stopped before it had a result."""
 
 
 class DeadlineExceeded(RunStopped):
-    """The time for the request was over."""
+    """The deadline of the request has passed."""
 
     def __init__(self) -> None:
         super().__init__("the time for this request is over")
 
 
 class Cancelled(RunStopped):
-    """The client closed its connection."""
+    """The client closed the connection."""
 
     def __init__(self) -> None:
         super().__init__("the client closed the connection")
@@ -38,8 +38,9 @@ class Cancelled(RunStopped):
 class Deadline:
     """A context manager that limits the model runs inside it.
 
-    at: when they must end, as a time of `time.monotonic()`
-    is_cancelled: tells whether the client has gone; called every `TICK` during a run, so it must be quick
+    at: the time of the deadline on the clock of `time.monotonic()`
+    is_cancelled: returns whether the client has disconnected. The watcher calls this function every `TICK` seconds
+        during a run, so the function must be fast.
     """
 
     __slots__ = ("_token", "at", "is_cancelled")
@@ -55,7 +56,7 @@ class Deadline:
         current.reset(self._token)
 
     def check(self) -> None:
-        """Raise `Cancelled` or `DeadlineExceeded` if a run should not go on."""
+        """Raise `Cancelled` if the client has disconnected, or `DeadlineExceeded` if the deadline has passed."""
         if self.is_cancelled is not None and self.is_cancelled():
             raise Cancelled
         if time.monotonic() >= self.at:
@@ -66,9 +67,9 @@ current: ContextVar[Deadline | None] = ContextVar("wsgi_core.inference.deadline"
 
 
 class _Watcher:
-    """Ends runs. Its thread sleeps while no run is active; a run only enters a table and leaves it again.
+    """The watcher, whose thread stops model runs. The thread sleeps while no run is active.
 
-    runs: the options of each run, through which it is ended, and its deadline
+    runs: maps the RunOptions of each active run, through which the run is stopped, to the deadline of the run
     """
 
     def __init__(self) -> None:
@@ -78,7 +79,7 @@ class _Watcher:
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Make the thread check the runs. After a fork there is no thread, so another one is started."""
+        """Make the thread check the runs. Start the thread if it does not run, as in a child process after a fork."""
         self.awake.set()
         with self._start:
             if self._thread is None or not self._thread.is_alive():
@@ -96,7 +97,7 @@ class _Watcher:
                     options.terminate = True
             if not self.runs:
                 self.awake.clear()
-                if self.runs:  # a run was added meanwhile and saw the event still set
+                if self.runs:  # a run was added before the event was cleared, so its thread did not wake the watcher
                     self.awake.set()
 
 
@@ -105,14 +106,17 @@ _watcher = _Watcher()
 
 @cache
 def _options_class() -> Any:
-    # Late: a server without models needs a deadline, and neither onnxruntime nor NumPy.
+    # Imported on first use, because a server without models uses this module but needs neither onnxruntime nor NumPy.
     from .runtime import import_runtime
 
     return import_runtime().RunOptions
 
 
 def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
-    """Call `session.run` within the current deadline, if there is one. Raises `RunStopped`, or what the run raises."""
+    """Call `session.run`, limited by the current deadline if there is one.
+
+    Raises `RunStopped` if the run is stopped. Other errors of `session.run` are passed on.
+    """
     deadline = current.get()
     if deadline is None:
         results: list[Any] = session.run(outputs, feed)

@@ -1,8 +1,8 @@
 """The conversion of a drawn or uploaded picture to the 8 by 8 pixels that the digits model was trained on.
 
-The model's data was made this way: a digit on a form became a bitmap of 32 by 32 dots, cropped so that the digit fills
-the height. The strokes are about as wide on every form. Then the dots in each block of 4 by 4 were counted. A drawing
-is converted in the same way, because the model knows no other pictures.
+The training data was made in these steps. A digit on a form was scanned as a bitmap of 32 by 32 dots, cropped so that
+the digit fills the height. The strokes are about equally wide on every form. Then the black dots in each block of 4 by
+4 dots were counted. A drawing is converted in the same way, because the model was trained on no other pictures.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ BLOCK = 4
 MAX_SIDE = 4096
 """The largest height and width of a drawing, in pixels."""
 MAX_JSON_SIDE = 256
-"""The same limit for a drawing in JSON."""
+"""The largest height and width of a drawing that is sent as JSON, in pixels."""
 WHITE = 255
-"""The lightest shade in JSON. The darkest is 0."""
+"""The lightest shade of a drawing in JSON. The darkest shade is 0."""
 
 USUAL_INK = 0.3
-"""The share of black dots in the digits of the data: half of them have from 0.28 to 0.33, nearly all 0.25 to 0.36."""
+"""The usual share of black dots in a training digit. Half of the digits have 0.28 to 0.33, nearly all 0.25 to 0.36."""
 
 CONTRAST = 0.35
-"""The part of the way from paper to the darkest ink at which a pixel counts as ink."""
+"""A pixel is ink if it differs from the paper by more than this share of the picture's whole contrast."""
 
 MAX_WIDTH = 24
-"""Digits of the data leave the outermost columns free."""
+"""The largest width of a scaled digit, because digits in the training data leave the outermost columns empty."""
 
 Bitmap = NDArray[np.bool_]
 
 
 def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Return a picture as the model takes it: numbers[H, W] in, float32[1, 64] from 0 to 1 out.
+    """Convert a picture, numbers[H, W], to the model's input, float32[1, 64] with values from 0 to 1.
 
-    The picture may be dark on light or light on dark, of any size up to `MAX_SIDE` and any scale of numbers, with the
-    digit anywhere. Raises `InvalidFeatures` if it is not a picture or has no ink.
+    The picture may be dark on light or light on dark. It may have any size up to `MAX_SIDE` and any range of numbers.
+    The digit may be anywhere in it. Raises `InvalidFeatures` if the array is not a picture or has no ink.
     """
     ink = _find_ink(drawing)
     bitmap = _thicken(_centre(_scale(_crop(ink))))
@@ -54,9 +54,10 @@ def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def recognise(model: Model, payload: object) -> dict[str, Any]:
-    """Return the digit that `{"drawing": [[0, 255, ...], ...]}` shows, probabilities, pixels and the model's version.
+    """Recognise the digit in `{"drawing": [[0, 255, ...], ...]}`.
 
-    Raises `InvalidInput` or `InvalidFeatures` if the payload is not a drawing, and `InvalidInput` if the model does not
+    Returns the digit, the probabilities, the pixels that the model received, and the model's version. Raises
+    `InvalidInput` or `InvalidFeatures` if the payload is not a drawing. Raises `InvalidInput` if the model does not
     take pictures of 8 by 8 pixels.
     """
     pixels = _pixels_of(model)
@@ -73,7 +74,7 @@ def recognise(model: Model, payload: object) -> dict[str, Any]:
 
 
 def _pixels_of(model: Model) -> Pixels:
-    """Return the model's description of its pixels. Raises `InvalidInput` if it does not take drawings."""
+    """Return the `pixels` of the model's card. Raises `InvalidInput` if the model does not take drawings."""
     card = model.card
     side = SIDE // BLOCK
     if card and card.pixels and card.pixels.height == card.pixels.width == side and card.output.column is None:
@@ -82,10 +83,10 @@ def _pixels_of(model: Model) -> Pixels:
 
 
 def read_drawing(payload: object) -> NDArray[np.generic]:
-    """Return the rows of shades in `{"drawing": [[0, 255, ...], ...]}` as numbers[H, W].
+    """Return the drawing in `{"drawing": [[0, 255, ...], ...]}` as an array of shades, numbers[H, W].
 
-    Raises `InvalidInput` if there is no drawing, `InvalidFeatures` if it does not have up to `MAX_JSON_SIDE` rows of
-    one length with numbers from 0 to `WHITE`.
+    Raises `InvalidInput` if there is no drawing. Raises `InvalidFeatures` if a value is not a number from 0 to `WHITE`,
+    if the rows differ in length, or if a side is longer than `MAX_JSON_SIDE`.
     """
     if not isinstance(payload, dict) or "drawing" not in payload:
         raise InvalidInput('expected an object with a "drawing"')
@@ -102,7 +103,7 @@ def read_drawing(payload: object) -> NDArray[np.generic]:
 
 
 def _find_ink(drawing: NDArray[np.generic]) -> Bitmap:
-    """Return a mask of the ink pixels. The more frequent shade is the paper."""
+    """Return a mask of the ink pixels. The median decides whether the lightest or the darkest shade is the paper."""
     if drawing.ndim != 2 or not drawing.size > 0 or max(drawing.shape) > MAX_SIDE or drawing.dtype.kind not in "biuf":
         raise _refusal(f"must be rows of numbers, at most {MAX_SIDE} pixels a side")
     numbers = drawing.astype(np.float32)
@@ -119,15 +120,15 @@ def _refusal(message: str) -> InvalidFeatures:
 
 
 def _crop(ink: Bitmap) -> Bitmap:
-    """Return the smallest part of the picture that has all the ink."""
+    """Crop the picture to the smallest rectangle that contains all ink."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _scale(ink: Bitmap) -> Bitmap:
-    """Return the digit as high as the bitmap, in proportion, but no wider than `MAX_WIDTH`.
+    """Scale the digit to the height of the bitmap. Keep the proportions, but limit the width to `MAX_WIDTH`.
 
-    A dot is ink if a third of the pixels that it covers are ink, so that thin strokes are kept.
+    A dot is ink if more than a third of the area that it covers is ink, so that thin strokes are kept.
     """
     height, width = ink.shape
     wide = min(MAX_WIDTH, max(1, round(SIDE * width / height)))
@@ -135,7 +136,7 @@ def _scale(ink: Bitmap) -> Bitmap:
 
 
 def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Return float64[count, W] for float64[H, W]: the mean over each of `count` equal bands of rows."""
+    """Divide the rows into `count` equal bands and return the mean of each band: float64[H, W] to float64[count, W]."""
     sums = np.vstack([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
     edges = np.linspace(0, len(values), count + 1)
     whole = np.minimum(edges.astype(int), len(values) - 1)
@@ -145,7 +146,7 @@ def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 
 def _centre(ink: Bitmap) -> Bitmap:
-    """Return a bitmap of 32 by 32 with the digit in the middle."""
+    """Return a bitmap of 32 by 32 dots with the digit centred horizontally."""
     bitmap = np.zeros((SIDE, SIDE), np.bool_)
     left = (SIDE - ink.shape[1]) // 2
     bitmap[:, left : left + ink.shape[1]] = ink
@@ -153,7 +154,7 @@ def _centre(ink: Bitmap) -> Bitmap:
 
 
 def _thicken(bitmap: Bitmap) -> Bitmap:
-    """Return the bitmap with strokes as wide as in the data: one dot wider on all sides while that comes closer."""
+    """Widen the strokes by one dot on all sides, as often as it brings the share of ink closer to `USUAL_INK`."""
     while bitmap.any():
         wider = bitmap.copy()
         wider[1:] |= bitmap[:-1]

@@ -1,7 +1,7 @@
-"""The errors of the models, in words for a client or an operator.
+"""The errors of the models, with messages for a client or an operator.
 
 `ModelError` and `ModelNotFound` are about the models on the disk. `InputError` is about the data that a client sent.
-`OutOfMemory` is about the machine. None of them knows HTTP: the service chooses the status.
+`OutOfMemory` is about the machine. The errors do not know HTTP: the service chooses the status code.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _LONGEST_NAME = 100
 
 
 class ModelError(Exception):
-    """A model that cannot be served. `reason` is one line that says what is wrong and what to do.
+    """A model cannot be served. `reason` is one line that says what is wrong and what to do.
 
-    `path` is the file or folder that is to blame. The text of the error begins with it. A client gets
-    `ModelRepository.inside(error)` instead, because a path of the machine is not for clients.
+    `path` is the file or folder that causes the error. The text of the error begins with `path`. Clients receive
+    `ModelRepository.inside(error)` instead, because they must not see absolute paths of the server.
     """
 
     def __init__(self, reason: str, path: Path | None = None) -> None:
@@ -29,7 +29,7 @@ class ModelError(Exception):
 
 
 class ModelNotFound(LookupError):
-    """The repository has no model of this name, or no such version of it."""
+    """The repository has no model of this name, or the model does not have this version."""
 
 
 class OutOfMemory(MemoryError):
@@ -39,9 +39,9 @@ class OutOfMemory(MemoryError):
 class InputError(ValueError):
     """The input does not fit the model.
 
-    `message` is one line for people. `fields` says the same for programs, as a list of
-    `{"field": "tenure_months", "message": "..."}`. A row of a batch is part of the field's name
-    (`instances[3].tenure_months`). The list is empty if no single field is to blame.
+    `message` is one line for people. `fields` is the same error for programs, a list of
+    `{"field": "tenure_months", "message": "..."}`. In a batch, the name of the field contains the row
+    (`instances[3].tenure_months`). The list is empty if the error does not concern a single field.
     """
 
     def __init__(self, message: str, fields: Sequence[dict[str, str]] = ()) -> None:
@@ -51,7 +51,7 @@ class InputError(ValueError):
 
 
 class InvalidInput(InputError):
-    """The payload is not an object of features and not a list of such objects, or it has too many rows."""
+    """The payload is not an object or a list of objects, has too many rows, or cannot be computed by the model."""
 
 
 class MissingFeatures(InputError):
@@ -59,11 +59,11 @@ class MissingFeatures(InputError):
 
 
 class InvalidFeatures(InputError):
-    """A value is not what the card asks for. The message names every such value."""
+    """At least one value does not have the type or the limits of the card. The message names every such value."""
 
 
 class InvalidTensors(InputError):
-    """The tensors do not fit the model's signature. The message names everything that is wrong with them."""
+    """The tensors do not fit the signature, or the model cannot compute them. The message names every problem."""
 
 
 class InvalidRequest(InputError):
@@ -71,15 +71,15 @@ class InvalidRequest(InputError):
 
 
 def quoted(text: str) -> str:
-    """Return a name that a client chose, in quotes and never longer than a line."""
+    """Quote and shorten a string that a client sent, so that it fits in one line of a message."""
     return repr(text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}...")
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says in one line, without the paths that an OSError repeats.
+    """Return the message of an error as one line. The message of an OSError does not contain its path.
 
-    A ValidationError becomes `features.0.max: Input should be a valid number; ...`, in full. Every other error is cut
-    after 200 characters.
+    A ValidationError becomes `features.0.max: Input should be a valid number; ...` and is not shortened. The message of
+    any other error is cut after 200 characters.
     """
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_context=False, include_input=False)

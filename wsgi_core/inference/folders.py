@@ -1,4 +1,7 @@
-"""The folders of a model repository before anything in them is loaded: names, versions, cards, fingerprints."""
+"""The folders of a model repository: the models, versions, cards and fingerprints in them.
+
+This module reads the folders and does not load a model.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ CARD = "card.json"
 MODEL = "model.onnx"
 
 SETTLED = 0.5
-"""A file that was written in the last seconds may still be written to."""
+"""A file that changed less than this many seconds ago may be incomplete, because another process may still write it."""
 MAX_WAIT = 5.0
-"""How many seconds to wait for files to be written."""
+"""The longest time in seconds to wait until the files stop changing."""
 
 Stamp = tuple[str, int, int, int, int]
 Fingerprint = tuple[Stamp, ...]
@@ -24,9 +27,10 @@ Fingerprint = tuple[Stamp, ...]
 
 @dataclass(frozen=True, slots=True)
 class ModelOnDisk:
-    """One version on the disk. `problem` says why it cannot be served, if that shows without loading it.
+    """One version of a model on the disk.
 
-    `version` is empty for a model that has none.
+    `problem` is the reason why the version cannot be served, if the reason is known before the version is loaded.
+    `version` is empty if the model has a card but no version.
     """
 
     name: str
@@ -38,12 +42,12 @@ class ModelOnDisk:
 
     @property
     def id(self) -> str:
-        """The name with the version, `churn/1`; without a version the name alone."""
+        """The name and the version, `churn/1`. If there is no version, only the name."""
         return f"{self.name}/{self.version}" if self.version else self.name
 
 
 def find_models(directory: Path) -> list[ModelOnDisk]:
-    """Return every version of every model below a folder, by name, the oldest version first.
+    """Return every version of every model below a folder, sorted by name and then by version number.
 
     A version is a whole number from 1, as in Triton. Raises `ModelError` if the folder cannot be listed.
     """
@@ -52,7 +56,7 @@ def find_models(directory: Path) -> list[ModelOnDisk]:
 
 
 def subfolders(directory: Path) -> list[Path]:
-    """Return the subfolders by name. Raises `ModelError` if the folder cannot be listed."""
+    """Return the subfolders, sorted by name. Raises `ModelError` if the folder cannot be listed."""
     try:
         return sorted(entry for entry in directory.iterdir() if entry.is_dir())
     except OSError as error:
@@ -60,12 +64,12 @@ def subfolders(directory: Path) -> list[Path]:
 
 
 def is_hidden(folder: Path) -> bool:
-    """Tell whether a folder is passed over because of its name."""
+    """Return whether a folder is skipped because its name begins with a dot or an underscore."""
     return folder.name[0] in "._"
 
 
 def is_version(name: str) -> bool:
-    """Tell whether a folder's name is a version: `1`, `12`; not `01`, not `old`."""
+    """Return whether the name of a folder is a version. `1` and `12` are versions, `01` and `old` are not."""
     return name.isascii() and name.isdecimal() and not name.startswith("0")
 
 
@@ -79,22 +83,23 @@ def _versions(folder: Path) -> Iterator[ModelOnDisk]:
 
 
 def look_at_version(folder: Path, version: str) -> ModelOnDisk:
-    """Return what a model's folder has of one version now."""
+    """Read the current state of one version from the folder of its model."""
     path = folder / version / MODEL
     try:
         card = next((card for card in (path.parent / CARD, folder / CARD) if card.exists()), None)
         problem = None if path.is_file() else ModelError("no such file; build the model or remove the folder", path)
         stamps = *_stamps(path.parent), *([_stamp(card, folder)] if card else [])
-    except OSError as error:  # removed since the folder was listed, or not readable
+    except OSError as error:  # the version was removed after the folder was listed, or is not readable
         unreadable = ModelError(f"cannot be read: {error.strerror}", path.parent)
         return ModelOnDisk(folder.name, version, path, None, (), unreadable)
     return ModelOnDisk(folder.name, version, path, card, stamps, problem)
 
 
 def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
-    """Return the version once its files have stopped changing.
+    """Wait until the files of a version have stopped changing, and return the version in its latest state.
 
-    Files that are older than `SETTLED` cost no time. Raises `ModelError` if they still change after `MAX_WAIT`.
+    If all files are older than `SETTLED`, return at once. Raises `ModelError` if the files still change after
+    `MAX_WAIT`.
     """
     end = time.monotonic() + MAX_WAIT
     while _is_fresh(found.fingerprint):
@@ -109,17 +114,20 @@ def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
 
 
 def _is_fresh(fingerprint: Fingerprint) -> bool:
-    """Tell whether a file was written just now; a time in the future, from another machine's clock, is not."""
+    """Return whether any file changed less than `SETTLED` seconds ago.
+
+    A time in the future is ignored, because it comes from the clock of another machine.
+    """
     now = time.time_ns()
     return any(0 <= now - max(changed, created) < SETTLED * 1e9 for _, _, changed, created, _ in fingerprint)
 
 
 def _stamps(folder: Path) -> Iterator[Stamp]:
-    """Yield a stamp of every file below a folder, in the order of their names. Links to folders are followed."""
+    """Yield the stamp of every file below a folder, in a fixed order. Symbolic links to folders are followed."""
     seen: set[str] = set()
     for parent, names, files in os.walk(folder, followlinks=True, onerror=_raise):
         real = os.path.realpath(parent)
-        if real in seen:  # a link that leads back
+        if real in seen:  # a symbolic link makes a cycle, or leads to a folder that was read already
             names.clear()
             continue
         seen.add(real)
@@ -133,10 +141,10 @@ def _raise(error: OSError) -> None:
 
 
 def _stamp(path: Path, folder: Path) -> Stamp:
-    """Return what changes when a file is written again or another file takes its place."""
+    """Return the name, size, times and inode of a file, which change if the file is written again or replaced."""
     name = os.path.relpath(path, folder)
     try:
         stat = path.stat()
-    except OSError:  # removed since the folder was listed
+    except OSError:  # the file was removed after the folder was listed
         return name, 0, 0, 0, 0
     return name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino

@@ -1,7 +1,7 @@
-"""The input of a model as a pydantic type, built from its card.
+"""The input of a model as a pydantic type, which is built from the model's card.
 
-The API describes an input with it (`Model.input_type.model_json_schema()`), and it names everything that is wrong with
-a row. `InputSchema` is the faster check by the same card for valid rows. A test compares the two.
+The API uses the type to describe the input (`Model.input_type.model_json_schema()`) and to report every problem in a
+row. `InputSchema` checks rows against the same card and is faster for valid rows. A test compares both checks.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from .errors import InvalidFeatures
 Input = TypeVar("Input", bound=BaseModel)
 
 WHOLE = "body"
-"""The name of the field if the row as a whole is wrong."""
+"""The name of the field in an error about the whole row."""
 
 
 class RowInput(BaseModel):
-    """The base of all input models: no value is converted, and keys that the card does not know are ignored."""
+    """The base class of all input types. Values are not converted. Keys that the card does not name are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
 
 def build_input_model(card: Card) -> type[RowInput]:
-    """Return the type of one row that the card's model takes: a field for each feature, or for the text or picture.
+    """Return the pydantic type of one row. The type has a field for each feature, or one for the text or picture.
 
-    The card's names are aliases of the fields, because they need not be valid names in Python.
+    The names in the card become aliases of the fields, because a name in the card may not be a valid Python identifier.
     """
     fields: dict[str, Any] = {
         f"field_{number}": (
@@ -42,9 +42,9 @@ def build_input_model(card: Card) -> type[RowInput]:
 
 
 def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[str, Any]:
-    """Return one row of a JSON payload, with nothing but what the card asks for, as `Model.predict` takes it.
+    """Check a JSON payload that is one row, and return the row without keys that the card does not name.
 
-    Raises `InvalidFeatures`, whose `fields` name everything that is missing or wrong, in the order of the card.
+    Raises `InvalidFeatures`, whose `fields` name every missing or invalid value in the order of the card.
     """
     if type(payload) is not dict:
         fields = [{"field": WHOLE, "message": f"must be an object, got {describe(payload)}"}]
@@ -58,7 +58,7 @@ def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[st
 
 
 def read_as(input_type: type[Input], payload: object) -> Input:
-    """Return a JSON payload as a pydantic type. Raises `InvalidFeatures` with everything wrong, in pydantic's words."""
+    """Validate a JSON payload as a pydantic type. Raises `InvalidFeatures` with the messages of pydantic."""
     try:
         return input_type.model_validate(payload)
     except ValidationError as error:
@@ -78,7 +78,7 @@ def _invalid(fields: list[dict[str, str]]) -> InvalidFeatures:
 
 
 def _problem(source: Source, payload: dict[str, Any]) -> dict[str, str]:
-    """Say what is wrong with one field, in the card's words."""
+    """Return the problem of one field, with a message that is made from the card."""
     if source.name not in payload:
         return {"field": source.name, "message": "is missing"}
     rejected = source.describe_rejected(payload[source.name])
@@ -86,7 +86,7 @@ def _problem(source: Source, payload: dict[str, Any]) -> dict[str, str]:
 
 
 def _type(source: Source) -> Any:
-    """Return the type of a field with its limits, as pydantic reads it."""
+    """Return the type of a field as a pydantic annotation that includes the limits."""
     match source:
         case Text():
             return Annotated[str, Field(min_length=1, max_length=source.max_characters)]

@@ -1,8 +1,8 @@
-"""One model: its session, its signature, its card, and the ways of asking it.
+"""One model: its onnxruntime session, its signature, its card, and the methods that run it.
 
-A session is made once and shared by all threads: `run` releases the GIL, and no run changes the session. By default a
-run computes in the thread that calls it, because for small models handing work to other threads costs more than the
-work.
+A session is created once and shared by all threads. A run releases the GIL and does not change the session. By default
+a run computes in the thread that calls it, because in a small model passing work to other threads costs more than the
+work itself.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from .tensors import TensorSpec, Unserved, check_feed, read_spec, zeros
 
 
 class Model:
-    """A loaded model, warmed up.
+    """A model that is loaded and warmed up.
 
-    Model: name, version, id, path, card
-    What a row is, by the card: schema, input_type (a pydantic type; both None without a card)
-    Signature: inputs (those with a default too), outputs, unserved (what the protocol cannot carry)
-    What the card names, by default the first: input_name, output_name
-    Where it runs: nodes (how many nodes of its graph each execution provider runs)
+    Model: name, version, id, path, card, settings
+    Format of a row, from the card: schema, input_type (a pydantic type). Both are None if there is no card.
+    Signature: inputs (including inputs with a default), outputs, unserved (tensors that the protocol cannot carry)
+    Tensors that the card names, or the first input and output if there is no card: input_name, output_name
+    Execution providers: nodes (how many nodes of the graph each execution provider runs)
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Model:
         max_rows: int = MAX_ROWS,
         settings: RuntimeSettings = DEFAULTS,
     ) -> None:
-        """Load the model and run it once. Raises `ModelError` if the file is not a model or does not fit the card."""
+        """Load and warm up the model. Raises `ModelError` if the file is not a model or does not match the card."""
         self.name = name
         self.version = version
         self.id = f"{name}/{version}"
@@ -75,13 +75,13 @@ class Model:
 
     @property
     def is_classifier(self) -> bool:
-        """Whether the card has the two classes of one probability, so that `classify` works."""
+        """Whether `classify` works: the prediction is one column, and the card names two classes for it."""
         output = self.card.output if self.card else None
         return bool(output and output.labels and output.column is not None)
 
     @property
     def warnings(self) -> list[str]:
-        """What an operator should know: parts that are not served, and a provider that does not run the model."""
+        """Warnings for the operator: tensors that are not served, and a fallback to another execution provider."""
         lines = [str(each) for each in self.unserved]
         wanted = first_choice(self.settings)
         if wanted not in self.nodes:
@@ -89,21 +89,23 @@ class Model:
         return lines
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the output tensor that the card names (without a card: the first one) for float32[N, M].
+        """Return the output tensor `output_name` for a batch, float32[N, M].
 
-        A model of texts takes token ids (int64[N, M]) instead. A batch of another type or width raises onnxruntime's
-        own `InvalidArgument`. `infer` is for input that has not been checked yet.
+        A text model takes token ids, int64[N, M], instead. If the batch has another type or width, onnxruntime raises
+        `InvalidArgument`. Use `infer` for tensors that have not been checked yet.
         """
         output: NDArray[np.float32] = self._run(self._outputs, {self.input_name: batch})[0]
         return output
 
     def predict(self, payload: object) -> dict[str, Any]:
-        """Return the prediction for a JSON payload: an object of features, a list of objects, or such `instances`.
+        """Return the prediction for a JSON payload, which is one row or a batch.
 
-        One object: `{"churn_probability": 0.64, "model_version": "churn/1"}`. A batch:
-        `{"predictions": [0.64, ...], "model_version": "churn/1"}`, in the order of the rows, from one run.
-        Raises an `InputError` that names whatever is wrong with the payload, or the rows for which the model answers
-        NaN or infinity, which JSON cannot hold.
+        One row is an object of features. Its result is `{"churn_probability": 0.64, "model_version": "churn/1"}`.
+        A batch is a list of rows, or an object with such a list under `instances`. Its result is
+        `{"predictions": [0.64, ...], "model_version": "churn/1"}`, in the order of the rows, computed in one run.
+        Raises an `InputError` that says what is wrong with the payload. Raises `InvalidInput` with the first row for
+        which the output has NaN or infinity, because JSON cannot hold these values. Raises `OutOfMemory` if the run
+        needs more memory than the machine has left.
         """
         if self.schema is None or self.card is None:
             raise InvalidInput(f"{self.id} has no card that says which features it takes")
@@ -124,15 +126,16 @@ class Model:
         return {"predictions": answers, "model_version": self.id}
 
     def classify(self, row: dict[str, Any]) -> tuple[str, float]:
-        """Return the class of a valid row, and the probability of the second class (approved, positive)."""
+        """Return the predicted class of a valid row, and the probability of the second class (approved, positive)."""
         assert self.card is not None
         probability: float = self.predict(row)[self.card.output.name]
         return self.card.output.label(probability), probability
 
     def read_row(self, payload: object) -> dict[str, Any]:
-        """Return one row of a JSON payload, checked, with nothing but what the card asks for.
+        """Check a JSON payload that is one row, and return the row without keys that the card does not name.
 
-        Raises `InvalidFeatures` with everything that is missing or wrong, `InvalidInput` if the model has no card.
+        Raises `InvalidFeatures` that names every missing or invalid value. Raises `InvalidInput` if the model has no
+        card.
         """
         if self.card is None or self.input_type is None:
             raise InvalidInput(f"{self.id} has no card that says which features it takes")
@@ -140,11 +143,13 @@ class Model:
             return read_row(self.card, self.input_type, payload)
 
     def infer(self, feed: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-        """Return the named outputs (by default all) for tensors, which are checked against the signature.
+        """Check tensors against the signature, run the model, and return the named outputs (by default all outputs).
 
-        An ONNX `optional` that has no value is left out of the result.
-        Raises `InvalidTensors` that names every input that is unknown, missing, or of another type or shape, an
-        output that the model does not have, or what onnxruntime says against the values; `OutOfMemory`.
+        If an output is an ONNX `optional` without a value, the result does not contain it.
+        Raises `InvalidTensors` that names every input that is unknown, missing, or of another type or shape. Raises
+        `InvalidTensors` too if the model does not have a named output, if the batch is larger than the card allows,
+        or if onnxruntime rejects the values. Raises `OutOfMemory` if the run needs more memory than the machine has
+        left.
         """
         with timing.phase("validate"):
             names = self._wanted(outputs)
@@ -154,7 +159,7 @@ class Model:
             results = self._run(names, {**self._without_value, **checked} if self._without_value else checked)
         except RunStopped:
             raise
-        except Exception as error:  # onnxruntime's exceptions have no common base but this one
+        except Exception as error:  # onnxruntime's exceptions have no narrower common base class
             self._refuse_memory(error)
             raise InvalidTensors(f"{self.id} cannot compute these inputs: {reason_of(error)}") from error
         return {name: result for name, result in zip(names, results, strict=True) if result is not None}
@@ -168,7 +173,7 @@ class Model:
         return results
 
     def _run_batch(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Return `run(batch)`. Raises `OutOfMemory` or `InvalidInput` in place of onnxruntime's error."""
+        """Return `run(batch)`. Convert an error of onnxruntime to `OutOfMemory` or `InvalidInput`."""
         try:
             return self.run(batch)
         except RunStopped:
@@ -178,21 +183,24 @@ class Model:
             raise InvalidInput(f"{self.id} cannot compute this input: {reason_of(error)}") from error
 
     def _refuse_memory(self, error: Exception) -> None:
-        """Raise `OutOfMemory` if an error says that memory could not be had."""
+        """Raise `OutOfMemory` if an error says that memory could not be allocated."""
         if is_out_of_memory(error):
             raise OutOfMemory(
                 f"{self.id} needs more memory for these inputs than the machine has left; send fewer rows at once"
             ) from error
 
     def _check_finite(self, output: NDArray[np.float32]) -> None:
-        """Raise `InvalidInput` that names the first row with NaN or infinity."""
+        """Raise `InvalidInput` if the output has NaN or infinity. The error names the first such row."""
         if np.isfinite(output).all():
             return
         row = int(np.flatnonzero(~np.isfinite(output.reshape(len(output), -1)).all(axis=1))[0])
         raise InvalidInput(f"{self.id} answers row {row} with NaN or infinity, which JSON cannot hold")
 
     def _from_map(self, name: str, result: Any) -> Any:
-        """Return the probabilities of a classifier (a map from class to probability for each row) as float32[N, K]."""
+        """Convert the output of a ZipMap, one map from class to probability for each row, to float32[N, K].
+
+        Any other output is returned unchanged. The classes in the first result become the labels of the output.
+        """
         if name not in self._from_maps:
             return result
         spec = next(spec for spec in self.outputs if spec.name == name)
@@ -204,7 +212,7 @@ class Model:
         return np.array([list(row.values()) for row in result], np.float32).reshape(len(result), len(spec.labels))
 
     def _wanted(self, outputs: Sequence[str] | None) -> list[str]:
-        """Return the names of the outputs to compute; none named means all."""
+        """Return the names of the outputs to compute: all outputs if the caller names none."""
         known = [spec.name for spec in self.outputs]
         unknown = [name for name in outputs or () if name not in known]
         if unknown:
@@ -213,7 +221,10 @@ class Model:
         return list(outputs) if outputs else known
 
     def _check_rows(self, feed: Mapping[str, NDArray[Any]]) -> None:
-        """Raise `InvalidTensors` for a batch beyond the card's `max_rows`, where each row takes much memory."""
+        """Raise `InvalidTensors` if the batch has more rows than the card's `max_rows`.
+
+        A card sets `max_rows` when the model needs much memory for each row.
+        """
         limit = self.card.max_rows if self.card else None
         if limit:
             rows = max((len(array) for array in feed.values() if array.ndim), default=0)
@@ -221,7 +232,11 @@ class Model:
                 raise InvalidTensors(f"{self.id} takes at most {limit} rows at once, got {rows}")
 
     def _signature(self) -> tuple[list[TensorSpec], list[TensorSpec], list[Unserved]]:
-        """Return inputs, outputs, and what the protocol cannot carry. Raises `ModelError` if the rest is not enough."""
+        """Return the inputs, the outputs, and the tensors that the protocol cannot carry.
+
+        Raises `ModelError` if the model has no input, if the protocol cannot carry a required input, or if the
+        protocol can carry no output.
+        """
         inputs = [read_spec(tensor, "input") for tensor in self._session.get_inputs()]
         defaults = [
             read_spec(tensor, "input", has_default=True) for tensor in self._session.get_overridable_initializers()
@@ -238,7 +253,10 @@ class Model:
         return _served([*inputs, *defaults]), served, unserved
 
     def _tensors(self) -> tuple[str, str]:
-        """Return the names of the input and the output: the card's, if the graph has them."""
+        """Return the names of the input and the output that `run` uses.
+
+        Raises `ModelError` if the card's input is not the only required input, or if the card's output does not exist.
+        """
         needed = [spec.name for spec in self.inputs if not spec.optional]
         outputs = [spec.name for spec in self.outputs]
         if self.card is None:
@@ -253,9 +271,10 @@ class Model:
         return wanted
 
     def _warm_up(self) -> None:
-        """Run once, so that the first client does not wait for what onnxruntime defers until then.
+        """Run the model, so that the first client does not wait for work that onnxruntime defers to the first run.
 
-        The client that caused the load may have gone by now. That says nothing about the model, so it is ignored.
+        The client whose request loads the model may have disconnected. The deadline of this request is ignored here,
+        because a disconnected client does not mean that the model is broken.
         """
         with Deadline(math.inf):
             if self.card is None or self._from_maps:
@@ -270,12 +289,12 @@ class Model:
                 raise ModelError(f"does not run with its card: {reason}", self.path) from error
 
     def _try_zeros(self) -> None:
-        """Run with zeros of the declared type, because the input of a model without a card can only be guessed."""
+        """Run the model with zeros, because valid input is not known without a card. An error is ignored."""
         feed = {spec.name: zeros(spec) for spec in self.inputs if not spec.optional}
         try:
             self._run([spec.name for spec in self.outputs], {**self._without_value, **feed})
         except Exception:
-            return  # the guess was wrong, which says nothing about the model: its first request will be slower
+            return  # zeros are not valid input for every model; only the first request is slower then
 
 
 def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
@@ -283,4 +302,4 @@ def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
 
 
 def _not_counted(name: str, version: str, seconds: float) -> None:
-    """Ignore a run that is made before the model is ready."""
+    """Ignore a run of the warm-up, so that metrics count only the runs for clients."""

@@ -1,10 +1,10 @@
-"""The models that a service has, in the folders that Triton uses too: `<name>/<version>/model.onnx`.
+"""The model repository: the models of a service, in the same folders as in Triton, `<name>/<version>/model.onnx`.
 
-Beside the versions may be `<name>/card.json`, which says what the model is and what it takes. A version that differs
-has its own, `<name>/<version>/card.json`. Other files are ignored.
+A model may have a card, `<name>/card.json`, which describes the model and its input. A version that needs a
+different card has its own, `<name>/<version>/card.json`. Other files are ignored.
 
-The models that are served are one immutable table. A request takes a model out of it without a lock and keeps it until
-its end. `reload`, `load` and `unload` build another table and put it in place of the old one.
+The loaded models are held in an immutable table. A request looks up a model without a lock, and uses this model until
+the response is complete. `reload`, `load` and `unload` build a new table and replace the old table with it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ log = logging.getLogger(__name__)
 
 
 def default_models_dir() -> Path:
-    """Return the folder of the models that come with the project."""
+    """Return the path of the models that come with the project."""
     return bundled_folder("models")
 
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """One version in the index: state `READY` or `UNAVAILABLE`, and the reason for the latter.
+    """One version in the index. `state` is `READY` or `UNAVAILABLE`. `reason` says why a version is unavailable.
 
-    A `READY` version with a reason is served as it was loaded, while its newer file is refused.
+    A `READY` version with a reason is served as it was loaded before, because its files have changed and the new files
+    were refused.
     """
 
     name: str
@@ -48,7 +49,10 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """The result of a reload, by id (`churn/2`). `refused` has the error for each version that is not served anew."""
+    """The result of a reload, with the ids of versions (`churn/2`).
+
+    `refused` maps the id of each version that could not be loaded to its error.
+    """
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -57,26 +61,27 @@ class Reload:
 
 
 class _Table:
-    """Models by name and by id, in the order of the index. Never changed once it is made."""
+    """The loaded models by name and by id, in the order of the index. A table is immutable."""
 
     def __init__(self, models: Iterable[Model]) -> None:
         self.models = sorted(models, key=lambda model: (model.name, int(model.version)))
-        # Versions ascend, so the newest of a name is what stays.
+        # Versions are in ascending order, so the newest version of each name overwrites the older versions.
         self.newest = {model.name: model for model in self.models}
         self.by_id = {model.id: model for model in self.models}
 
 
 class ModelRepository:
-    """All models below a folder, loaded and warmed up: when the constructor returns, they are ready.
+    """All models below a folder. The constructor loads and warms up every model that is not on demand.
 
-    directory: by default `default_models_dir()`
-    also: folders of the same shape, whose models are served too unless their names are taken
-    on_demand: the same, but each model is loaded with its first request
-    max_rows: the largest batch of each model
-    settings, own_settings: how models are run, and what single models have instead, by name
+    directory: the folder with the models; by default `default_models_dir()`
+    also: further folders; if two folders have a model of the same name, the first folder takes precedence
+    on_demand: further folders, whose models are loaded on the first request for each model
+    max_rows: the largest number of rows in a batch, for each model
+    settings: the runtime settings of all models
+    own_settings: the runtime settings of single models by name, which override `settings`
 
-    Raises `ModelError` for a folder without models, a broken file, or a card that does not fit. A service that starts
-    with half of its models would only be found out later.
+    Raises `ModelError` if the folder has no model, a file is broken, or a card does not fit its model. A service that
+    started with only some of its models would fail later, when a client asks for a missing model.
     """
 
     def __init__(
@@ -97,7 +102,8 @@ class ModelRepository:
         self._own_settings = own_settings or {}
         self._change = threading.Lock()
         self._unloaded: set[str] = set()
-        # The models that wait for their first request, by name; and the names of all that ever did.
+        # _pending: the on-demand models that are not loaded yet, by name.
+        # _on_demand: the names of all models that have ever been pending.
         self._pending: dict[str, list[ModelOnDisk]] = {}
         self._on_demand: frozenset[str] = frozenset()
         self._refused: dict[str, ModelError] = {}
@@ -110,18 +116,19 @@ class ModelRepository:
 
     @property
     def models(self) -> list[Model]:
-        """The models that are served, by name and version ascending."""
+        """The models that are served, sorted by name and then by version number."""
         return self._table.models
 
     @property
     def pending(self) -> list[str]:
-        """The names of the models on demand that are not loaded yet."""
+        """The names of the on-demand models that are not loaded yet."""
         return sorted(self._pending)
 
     def get(self, name: str, version: str | int | None = None) -> Model:
-        """Return a model by its name, the newest version unless one is named. Raises `ModelNotFound`.
+        """Return a model by name and version. If `version` is None, return the newest version.
 
-        The first request for a model on demand waits until it is loaded, and so do the requests that come meanwhile.
+        The first request for an on-demand model loads the model. Other requests for the model wait until it is loaded.
+        Raises `ModelNotFound` if there is no such model.
         """
         model = self.find(name, version)
         if model is None:
@@ -130,7 +137,7 @@ class ModelRepository:
         return model
 
     def find(self, name: str, version: str | int | None = None) -> Model | None:
-        """Return a model as `get` does, or None if there is none."""
+        """Return the same model as `get`, or None if there is no such model."""
         model = self._served(name, version)
         if model is None and name in self._on_demand:
             self._load_pending(name)
@@ -142,7 +149,7 @@ class ModelRepository:
         return table.newest.get(name) if version is None else table.by_id.get(f"{name}/{version}")
 
     def _load_pending(self, name: str) -> None:
-        """Load a model on demand, unless another request has loaded it meanwhile, or it was refused then."""
+        """Load an on-demand model, unless another request has tried to load it in the meantime."""
         with self._change:
             found = self._pending.pop(name, None)
             if found:
@@ -151,14 +158,14 @@ class ModelRepository:
                     log.warning("refused: %s", error)
 
     def versions(self, name: str) -> list[str]:
-        """Return the versions of a model that are served, ascending; none for a name that is unknown."""
+        """Return the served versions of a model in ascending order. The list is empty if the name is unknown."""
         return [model.version for model in self._table.models if model.name == name]
 
     def index(self) -> list[IndexEntry]:
-        """Return every version that is served, was refused, or is in the folder without being served, by name.
+        """Return all versions that are served, that were refused, or that are in a folder but not loaded.
 
-        Clients read this, so it has no path of the machine. If the folder cannot be read, the versions that are only
-        there are missing.
+        The entries are sorted by name and then by version number. Clients can read the index, so it contains no
+        absolute path. If a folder cannot be read, the index contains only the versions that are served or were refused.
         """
         with self._change:
             served = self._table.by_id
@@ -177,17 +184,18 @@ class ModelRepository:
         ]
 
     def _why_not(self, name: str) -> str:
-        """Say why a version in the folder is not served, if it was never loaded."""
+        """Return the reason why a version is in a folder but is not served."""
         if name in self._unloaded:
             return "unloaded"
         return "loaded with its first request" if name in self._pending else "new, not loaded yet"
 
     def reload(self) -> Reload:
-        """Look at the folder again: load what is new or has changed, drop what is no longer there.
+        """Read the folders again. Load new and changed versions, and stop serving versions that were removed.
 
-        A broken version is refused, and the version that was served before goes on serving. Models that were unloaded
-        stay unloaded, and models on demand without a request stay pending. Requests that are running keep the model
-        that they have. Raises `ModelError`, and changes nothing, if the folder cannot be read or has no model.
+        If the new files of a version are broken, they are refused, and the version is served as it was loaded before.
+        Models that were unloaded stay unloaded. On-demand models that no client has requested stay pending. Requests in
+        progress keep using the old model. Raises `ModelError` and changes nothing if there is no
+        model, or if a folder cannot be read that is not an on-demand folder.
         """
         return self._reload(wait=True)
 
@@ -202,11 +210,11 @@ class ModelRepository:
             return self._take(found, names - self._unloaded, wait)
 
     def load(self, name: str) -> Reload:
-        """Load one model, or look at it again: all its versions, also after `unload`.
+        """Load or reload all versions of one model, even if the model was unloaded before.
 
-        Raises `ModelNotFound` if there is no such folder, `ModelError` with the reasons if one of its versions cannot
-        be served as it is: the other versions are loaded all the same, and a version that was served before goes on
-        serving. Clients may ask for this: the error has no path of the machine.
+        Raises `ModelNotFound` if the model has no folder. Raises `ModelError` with the reasons if any version cannot be
+        loaded. Even then the other versions are loaded, and a version that was served before is still served. Clients
+        can call this method, so the error contains no absolute path.
         """
         with self._change:
             try:
@@ -224,7 +232,10 @@ class ModelRepository:
         return done
 
     def unload(self, name: str) -> None:
-        """Stop serving a model, in all its versions, until it is loaded again. Raises `ModelNotFound`."""
+        """Stop serving all versions of a model until the model is loaded again.
+
+        Raises `ModelNotFound` if the model is not served.
+        """
         with self._change:
             if not self._pending.pop(name, None) and not self._served(name):
                 raise ModelNotFound(f"no model {name!r} is served")
@@ -232,7 +243,7 @@ class ModelRepository:
             self._take([], {name})
 
     def inside(self, error: ModelError) -> str:
-        """Return the error as a client may see it: its path begins inside of the repository."""
+        """Return the text of an error for clients. A path in the text is relative to the repository, never absolute."""
         reason = without_paths(error.reason)
         if error.path is None or error.path in self._directories:
             return reason
@@ -242,7 +253,7 @@ class ModelRepository:
         return f"{error.path.name}: {reason}"
 
     def _look(self) -> list[ModelOnDisk]:
-        """Return what is in the folders now. If two folders have models of one name, the first folder counts."""
+        """Read the folders. If two folders have a model of the same name, the first folder takes precedence."""
         found: list[ModelOnDisk] = []
         for directory in self._directories:
             taken = {each.name for each in found}
@@ -250,9 +261,10 @@ class ModelRepository:
         return found
 
     def _look_into(self, directory: Path) -> list[ModelOnDisk]:
-        """Return what is in one of the folders. Only the first must exist.
+        """Read one of the folders. Only the first folder must exist.
 
-        A folder on demand that cannot be read is skipped: a service often may not read a home folder.
+        An on-demand folder that cannot be read is skipped, because a service often has no permission to read a home
+        folder.
         """
         if directory is not self.directory and not os.path.isdir(directory):
             return []
@@ -265,7 +277,7 @@ class ModelRepository:
             return []
 
     def _part(self, found: list[ModelOnDisk]) -> tuple[dict[str, list[ModelOnDisk]], list[ModelOnDisk]]:
-        """Split into the versions on demand that are not served, by name, and all others."""
+        """Split the versions into two groups: on-demand versions that are not loaded, by model name, and the rest."""
         served = self._table.newest
         pending: dict[str, list[ModelOnDisk]] = {}
         for each in found:
@@ -274,9 +286,10 @@ class ModelRepository:
         return pending, [each for each in found if each.name not in pending]
 
     def _take(self, found: list[ModelOnDisk], names: set[str], wait: bool = False) -> Reload:
-        """Serve the versions that were found of the models `names`, if they can be loaded, and no other versions.
+        """Replace the served versions of the models `names` with the versions in `found`.
 
-        The caller holds the lock. Requests see the old table until the new one is complete.
+        A version that cannot be loaded is refused. Models that are not in `names` do not change. The caller must hold
+        the lock. Requests use the old table until the new table is complete.
         """
         done = Reload()
         before = {model.id: model for model in self.models if model.name in names}
@@ -292,7 +305,10 @@ class ModelRepository:
         return done
 
     def _choose(self, found: ModelOnDisk, old: Model | None, done: Reload, wait: bool) -> Model | None:
-        """Return the model to serve: the old one if nothing has changed or the new one is refused."""
+        """Return the model to serve for one version.
+
+        Return the old model if the files have not changed, or if the new files are refused. Otherwise load the model.
+        """
         if old is not None and self._fingerprints[found.id] == found.fingerprint:
             return old
         try:
@@ -308,14 +324,14 @@ class ModelRepository:
         return model
 
     def _check_own_settings(self) -> None:
-        """Raise `ModelError` for settings of a model that is not in the repository."""
+        """Raise `ModelError` if there are settings for a model that is not in the repository."""
         known = {model.name for model in self.models} | self._pending.keys()
         for name in sorted(self._own_settings.keys() - known):
             raise ModelError(f"model_settings: there is no model {name!r}; there is {', '.join(sorted(known))}")
 
 
 def load_model(found: ModelOnDisk, max_rows: int = MAX_ROWS, settings: RuntimeSettings = DEFAULTS) -> Model:
-    """Return the model of a version on the disk. Raises `ModelError` with the reason if it cannot be served."""
+    """Load a version from the disk. Raises `ModelError` with the reason if the version cannot be served."""
     if found.problem:
         raise found.problem
     card = read_card(found.card) if found.card else None

@@ -1,6 +1,6 @@
-"""onnxruntime: which execution providers it has, how a session is opened, and what its errors say.
+"""onnxruntime: its execution providers, its sessions, and its error messages.
 
-onnxruntime takes long to import, so it is imported with the first model.
+onnxruntime takes long to import, so it is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ PACKAGES = {
     "CANN": "onnxruntime-cann",
     "WebGpu": "onnxruntime-webgpu",
 }
-"""The package on PyPI that has an execution provider."""
+"""The PyPI package that contains each execution provider."""
 
 _OTHER_NAMES = {"directml": "dml", "trt": "tensorrt"}
 
-# Severity 4 (FATAL): an error of a run or a load is raised as an exception, so onnxruntime need not log it too.
+# Severity 4 (FATAL): onnxruntime raises an error of a load or a run as an exception, so it need not log the error too.
 _FATAL_ONLY = 4
 
 _LEVELS = {
@@ -53,7 +53,7 @@ _LEVELS = {
 
 
 class Provider(NamedTuple):
-    """An execution provider that onnxruntime knows, whether it is installed, and the package that has it."""
+    """An execution provider that onnxruntime knows, whether it is installed, and the package that contains it."""
 
     name: str
     installed: bool
@@ -61,7 +61,7 @@ class Provider(NamedTuple):
 
 
 def providers() -> list[Provider]:
-    """Return every execution provider that the installed onnxruntime knows, the installed ones first."""
+    """Return all execution providers that onnxruntime knows, the installed providers first."""
     runtime = import_runtime()
     installed = runtime.get_available_providers()
     names = [*installed, *(name for name in runtime.get_all_providers() if name not in installed)]
@@ -69,14 +69,18 @@ def providers() -> list[Provider]:
 
 
 def open_session(path: Path, settings: RuntimeSettings = DEFAULTS) -> Any:
-    """Return a session of the model in a file. Raises `ModelError` if it cannot be opened as the settings say."""
+    """Open an onnxruntime session for the model in a file.
+
+    If the preferred execution provider fails and the settings include the CPU, open the session on the CPU. Raises
+    `ModelError` if the session cannot be opened with these settings.
+    """
     runtime = import_runtime()
     names = [_full_name(name, path) for name in settings.execution_providers]
     given = {_full_name(name, path): options for name, options in settings.provider_options.items()}
     wanted = [(name, {key: str(value) for key, value in given.get(name, {}).items()}) for name in names]
     try:
         options = _session_options(runtime, settings, may_use_cpu=CPU in names)
-        weights = _external_data(path)  # onnxruntime reads these buffers until the session is made
+        weights = _external_data(path)  # onnxruntime reads these buffers until the session is created
         if weights:
             sizes = [len(data) for data in weights.values()]
             options.add_external_initializers_from_files_in_memory([*weights], [*weights.values()], sizes)
@@ -87,13 +91,13 @@ def open_session(path: Path, settings: RuntimeSettings = DEFAULTS) -> Any:
                 raise
             log.warning("%s: %s cannot be used: %s", path, names[0], reason_of(error))
             return _create(runtime, path, options, [(CPU, {})])
-    except Exception as error:  # onnxruntime's exceptions have no common base but this one
+    except Exception as error:  # onnxruntime's exceptions have no narrower common base class
         reason = f"not a model that can be loaded: {reason_of(error)}; build it again or remove it"
         raise ModelError(reason, path) from error
 
 
 def _create(runtime: Any, path: Path, options: Any, wanted: Sequence[tuple[str, Mapping[str, str]]]) -> Any:
-    """Return the session. onnxruntime's own fallback would print to stdout, so it is off."""
+    """Create a session without onnxruntime's own fallback to other providers, because the fallback prints to stdout."""
     session = runtime.InferenceSession(path, options, providers=wanted, enable_fallback=0)
     session.disable_fallback()
     return session
@@ -118,10 +122,10 @@ def _session_options(runtime: Any, settings: RuntimeSettings, *, may_use_cpu: bo
 
 
 def _external_data(path: Path) -> dict[str, bytes]:
-    """Return the weights that are stored outside of the model's file, by the name of their file.
+    """Read the external data files of a model, which contain its weights. Return their contents by relative path.
 
-    onnxruntime would map the files. A file that is overwritten in place would then change the answers of a running
-    model, and a file that is cut would end the process (SIGBUS).
+    onnxruntime itself would memory-map the files. If such a file were overwritten in place, the predictions of the
+    loaded model would change. If such a file were truncated, the process would be killed by SIGBUS.
     """
     graph = path.read_bytes()
     files = [file for file in path.parent.rglob("*") if file != path and file.name.encode() in graph and file.is_file()]
@@ -129,11 +133,11 @@ def _external_data(path: Path) -> dict[str, bytes]:
 
 
 def nodes_by_provider(session: Any) -> dict[str, int]:
-    """Return how many nodes of a model's graph each execution provider runs, the provider with most of them first."""
+    """Return the number of graph nodes that each execution provider runs, in descending order."""
     counts: dict[str, int] = {}
     for part in session.get_provider_graph_assignment_info():
         counts[part.ep_name] = counts.get(part.ep_name, 0) + len(part.get_nodes())
-    if not counts:  # the optimizer has left no node
+    if not counts:  # the optimizer has removed all nodes
         return {session.get_providers()[0]: 0}
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
@@ -145,9 +149,10 @@ def first_choice(settings: RuntimeSettings) -> str:
 
 @cache
 def import_runtime() -> Any:
-    """Return onnxruntime. Raises `ModelError` if it cannot be imported."""
-    # NOTE: onnxruntime reads this when it is imported. Without it, a device id and a database are written into the
-    # user's cache folder. Its own disable_telemetry_events() comes too late for that.
+    """Import onnxruntime and return the module. Raises `ModelError` if the import fails."""
+    # NOTE: onnxruntime reads this environment variable when it is imported. If the variable is not set, onnxruntime
+    # writes a device id and a database into the user's cache folder. disable_telemetry_events() can only be called
+    # after the import, which is too late.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
@@ -161,7 +166,7 @@ def import_runtime() -> Any:
 
 
 def _full_name(name: str, path: Path | None) -> str:
-    """Return onnxruntime's name of a provider. Raises `ModelError` if it is unknown or not installed."""
+    """Return the full name of an execution provider. Raises `ModelError` if it is unknown or not installed."""
     short = name.lower().removesuffix("executionprovider")
     short = _OTHER_NAMES.get(short, short)
     known = {each.name.lower().removesuffix("executionprovider"): each for each in providers()}
@@ -185,13 +190,16 @@ def _package(name: str) -> str:
 
 
 class BFloat16Session:
-    """A session with bfloat16 inputs or outputs, which it takes and gives as their bits: numpy has no bfloat16."""
+    """A session for a model with bfloat16 inputs or outputs.
+
+    Arrays hold the 16 bits of each bfloat16 number, because NumPy has no bfloat16.
+    """
 
     def __init__(self, session: Any) -> None:
         self._session = session
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, Any], options: Any = None) -> list[Any]:
-        """Do what onnxruntime's `InferenceSession.run` does."""
+        """Run the model, as `InferenceSession.run` of onnxruntime does."""
         values = {name: self._to_value(array) for name, array in feed.items() if array is not None}
         return [self._to_array(value) for value in self._session.run_with_ort_values(outputs, values, options)]
 
@@ -209,15 +217,15 @@ class BFloat16Session:
         return np.frombuffer(raw, NUMPY_TYPES["BF16"]).reshape(value.shape())
 
 
-_ONNX_BFLOAT16 = 16  # the number of the type in onnx.proto
+_ONNX_BFLOAT16 = 16  # TensorProto.DataType.BFLOAT16 in onnx.proto
 
 
-# What its errors say
+# Error messages
 
 _OUT_OF_MEMORY = re.compile(r"failed to allocate memory|bad_alloc|out of memory|OUT_OF_MEMORY|not enough memory", re.I)
 _CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _NODE = re.compile(r"while running (?P<op>\S+) node\. Name:'(?P<name>[^']*)'")
-# A C++ file with a line, and behind it the function: a name, or a declaration with its arguments.
+# A C++ file and line number, followed by the function: its name, or its declaration with arguments.
 _FRAME = re.compile(
     r"\S+\.(?:cc|cpp|cu|cuh|h|hpp):\d+ "
     r"(?:[^()]*?[\w>)]\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? |[\w:~<>]+ )?"
@@ -228,7 +236,7 @@ _PATH = re.compile(r"(?:[A-Za-z]:\\|\\\\|(?<![\w.])/)[^\s:'\";,)]*[\\/][^\s:'\";
 
 
 def reason_of(error: Exception) -> str:
-    """Return what onnxruntime says is wrong, without its log codes, C++ frames and paths of the machine."""
+    """Return the message of an onnxruntime error without log codes, C++ stack frames and absolute paths."""
     if isinstance(error, OSError):
         return first_line(error)
     text = _CODE.sub("", " ".join(f"{error}".split()))
@@ -244,10 +252,10 @@ def reason_of(error: Exception) -> str:
 
 
 def without_paths(text: str) -> str:
-    """Return a text with every absolute path cut to its last part."""
+    """Replace every absolute path in a text with the last component of the path."""
     return _PATH.sub(lambda found: re.split(r"[\\/]", found[0].rstrip("\\/"))[-1], text)
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether a run failed because memory could not be had."""
+    """Return whether an error says that memory could not be allocated."""
     return isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(f"{error}") is not None

@@ -1,7 +1,7 @@
-"""The conversion of a JSON payload to the tensor that a model takes, with the checks of the model's card.
+"""The conversion of a JSON payload to the input tensor of a model. The values are checked against the model's card.
 
-A valid row costs little: each value is looked up, and its type and its limits are compared. Only if something is wrong
-are the rows read again, to name everything that is wrong and not only the first problem.
+A valid row is checked fast: each value is looked up once and compared with its type and its limits. If a value is
+invalid, all rows are read a second time, so that the error names every problem and not only the first.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from .errors import InvalidFeatures, InvalidInput, MissingFeatures
 from .text import Encoder, open_encoder
 
 MAX_ROWS = 10_000
-"""The largest batch, unless the repository has another limit."""
+"""The default limit for the number of rows in a batch."""
 
 MAX_NAMED = 100
-"""The number of problems that are named. The rest is counted, or the error would be larger than the batch."""
+"""The largest number of problems that an error names. Further problems are only counted, to keep the error small."""
 
 Row = dict[str, Any]
 Problem = tuple[int, Source]
-"""The index of a row in its batch, and the feature that is missing or wrong there."""
+"""The index of a row in its batch, and the feature that is missing or invalid in this row."""
 
 
 class InputSchema:
-    """The features of a card as a check. `read()` turns a payload into rows or raises an `InputError`.
+    """The schema of a model's rows, made from the card. `read()` checks a payload and converts it to a tensor.
 
-    Keys that the card does not know are ignored, so that a client may send its whole record.
-    `max_rows` is the largest batch.
+    Keys that the card does not name are ignored, so that a client may send its whole record. `max_rows` is the largest
+    number of rows in a batch.
     """
 
     def __init__(self, card: Card, max_rows: int = MAX_ROWS) -> None:
@@ -41,20 +41,20 @@ class InputSchema:
         self._checks = tuple((f.name, f.low, f.high, frozenset(f.allowed) or None) for f in card.features)
 
     def read(self, payload: object) -> tuple[NDArray[Any], bool]:
-        """Return the payload as the model's input tensor of N rows, and whether it was a batch.
+        """Convert the payload to the model's input tensor with N rows. Return the tensor and whether it is a batch.
 
-        One object of features is one row. A list of objects, or such a list under `instances`, is a batch.
-        Raises `InvalidInput`, `MissingFeatures` or `InvalidFeatures`. Missing features are reported before invalid
-        ones.
+        An object of features is a single row. A list of such objects, or an object with this list under `instances`,
+        is a batch. Raises `InvalidInput`, `MissingFeatures` or `InvalidFeatures`. If features are missing, the error
+        does not name invalid features.
         """
         if type(payload) is dict and RESERVED not in payload:
             return self._convert([payload], ""), False
         return self._convert(*self._batch(payload)), True
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
-        """Return the rows as float32[N, number of features].
+        """Check the rows and convert them to float32[N, number of features].
 
-        PERF: one flat list and one reshape cost less than a list of lists.
+        PERF: one flat list and one reshape are faster than a list of lists.
         """
         values: list[float] = []
         for row in rows:
@@ -71,7 +71,10 @@ class InputSchema:
         return np.array(values, np.float32).reshape(-1, len(self._checks))
 
     def _batch(self, payload: object) -> tuple[list[Row], str]:
-        """Return the rows of a batch, and the name of a row: `instances[{}].`, or `[{}].` in a bare list."""
+        """Return the rows of a batch, and the label of a row for error messages.
+
+        The label is `instances[{}].`, or `[{}].` if the payload is a list.
+        """
         prefix = RESERVED if isinstance(payload, dict) else ""
         rows = payload[RESERVED] if isinstance(payload, dict) else payload
         if not isinstance(rows, list):
@@ -85,7 +88,7 @@ class InputSchema:
         return rows, prefix + "[{}]."
 
     def _refuse(self, rows: list[Row], label: str) -> NoReturn:
-        """Raise the error that names every problem in all rows."""
+        """Raise the error that names the missing features, or else the invalid features, of all rows."""
         each = [(number, row, source) for number, row in enumerate(rows) for source in self.sources]
         missing = [(number, source) for number, row, source in each if source.name not in row]
         if missing:
@@ -94,10 +97,10 @@ class InputSchema:
 
 
 class PixelSchema(InputSchema):
-    """The check for small pictures: a list of numbers in each row."""
+    """The schema for small pictures. Each row has one list of numbers, the pixels."""
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
-        """Return the rows as float32[N, height * width]."""
+        """Check the rows and convert them to float32[N, height * width]."""
         source = self.sources[0]
         pictures = [row.get(source.name) for row in rows]
         if not all(map(source.accepts, pictures)):
@@ -106,14 +109,14 @@ class PixelSchema(InputSchema):
 
 
 class TextSchema(InputSchema):
-    """The check for texts, which `encoder` turns into token ids."""
+    """The schema for texts. `encoder` converts the texts to token ids."""
 
     def __init__(self, card: Card, encoder: Encoder, max_rows: int = MAX_ROWS) -> None:
         super().__init__(card, max_rows)
         self.encoder = encoder
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
-        """Return the rows as int64[N, tokens of the longest], padded with 0."""
+        """Check the rows and convert them to int64[N, L], padded with 0. L is the token count of the longest text."""
         source = self.sources[0]
         texts: list[Any] = [row.get(source.name) for row in rows]
         if not all(map(source.accepts, texts)):
@@ -122,9 +125,9 @@ class TextSchema(InputSchema):
 
 
 def make_schema(card: Card, folder: Path, max_rows: int = MAX_ROWS) -> InputSchema:
-    """Return the schema for a card. `folder` is the version's, which has the encoder's file.
+    """Return the schema for a card. `folder` is the folder of the version, which contains the encoder's file.
 
-    Raises `ModelError` if that file is missing or broken.
+    Raises `ModelError` if the encoder's file is missing or broken.
     """
     if card.text:
         return TextSchema(card, open_encoder(card.text, folder), max_rows)
@@ -152,10 +155,10 @@ def _invalid(problems: list[Problem], rows: list[Row], label: str) -> InvalidFea
 
 
 def _s(problems: list[Problem]) -> str:
-    """Return the ending of the plural if there is more than one problem."""
+    """Return the plural ending if there is more than one problem."""
     return "s" if len(problems) > 1 else ""
 
 
 def _rest(problems: list[Problem]) -> str:
-    """Say how many problems were not named."""
+    """Return the end of an error message, which says how many further problems the message does not name."""
     return f", and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""

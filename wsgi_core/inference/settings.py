@@ -1,4 +1,7 @@
-"""The settings of a model run. The settings of the service contain them, so this module imports little."""
+"""The runtime settings of a model.
+
+The settings of the service inherit from them, so this module must be fast to import.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class RuntimeSettings(BaseModel):
-    """How a model is run. The settings of the service have these fields, and each model may have its own."""
+    """The runtime settings of a model. The settings of the service have the same fields for all models."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,7 +44,7 @@ class RuntimeSettings(BaseModel):
     )
 
     def overridden(self, own: RuntimeSettings | None) -> RuntimeSettings:
-        """Return these settings with the values that a model's own settings give."""
+        """Return a copy of these settings. A value that is set in the settings of a single model takes precedence."""
         given = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
         return self.model_copy(update=given)
 

@@ -1,8 +1,9 @@
-"""A JSON parser that accepts RFC 8259 and nothing else.
+"""A strict JSON parser, which accepts only the JSON of RFC 8259.
 
-orjson parses. It is strict, and five to ten times faster than the standard library. A text that orjson refuses is
-parsed once more by the standard library, whose errors say what is wrong and where. The standard library accepts a few
-things too much (NaN, Infinity, UTF-16, lone surrogates, any nesting); they are refused before or after.
+The parser is orjson, which is strict and five to ten times faster than the standard library. If orjson refuses a text,
+the standard library parses the text again, because its errors say what is wrong and where. The standard library also
+accepts input that is not valid here: NaN, Infinity, UTF-16, lone surrogates and any depth of nesting. This module
+refuses such input before or after the standard library parses it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import numpy as np
 import orjson
 
 MAX_DEPTH = 64
-"""The deepest nesting of lists and objects."""
+"""The deepest nesting of lists and objects that is accepted."""
 MAX_CONTAINERS = 200_000
-"""The largest number of lists and objects in a text. In memory each takes up to a hundred times its bytes."""
+"""The most lists and objects that a text may have. In memory an object may need a hundred times its bytes in JSON."""
 
 MAX_STRINGS = 500_000
-"""The largest number of strings in a text, names of members aside. In memory a short one takes many times its bytes."""
+"""The most strings that a text may have, not counting names. In memory a short string needs many times its bytes."""
 
 
 class JSONError(ValueError):
-    """The text is not accepted as JSON. `message` is one line that says why and, if it is known, where."""
+    """The text is not accepted as JSON. `message` is one line with the reason and, if it is known, the position."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -32,13 +33,13 @@ class JSONError(ValueError):
 
 
 def loads(data: bytes | str) -> object:
-    """Return the value of a JSON text.
+    """Parse a JSON text and return its value.
 
-    Raises `JSONError` for everything that is not JSON by RFC 8259: another encoding than UTF-8, a byte order mark,
-    NaN and Infinity, half a surrogate pair. Also for more than `MAX_DEPTH` levels, `MAX_CONTAINERS` or `MAX_STRINGS`,
-    and for integers of more than 4,300 digits. If an object has a name twice, the last value counts.
-    An integer beyond 64 bits becomes the nearest float. A number beyond the range of a float is JSON: it becomes
-    infinite, and the schema refuses it.
+    Raises `JSONError` if the text is not valid JSON by RFC 8259. Examples are an encoding other than UTF-8, a byte
+    order mark, NaN, Infinity, and a lone surrogate. Raises `JSONError` too if the text exceeds `MAX_DEPTH`,
+    `MAX_CONTAINERS` or `MAX_STRINGS`, or if an integer has more than 4,300 digits.
+    If an object has the same name twice, the last value is used. An integer that does not fit in 64 bits becomes the
+    nearest float. A number beyond the range of a float is valid JSON and becomes infinity, which the schema refuses.
     """
     raw = data if isinstance(data, bytes) else _encode(data)
     if len(raw) > MAX_DEPTH and _openings(raw) > MAX_DEPTH:
@@ -52,7 +53,7 @@ def loads(data: bytes | str) -> object:
 
 
 def _read_slowly(raw: bytes) -> object:
-    """Do what `loads` does, with the standard library's parser."""
+    """Parse a text with the standard library, which returns the same values as `loads` and better errors."""
     text = _decode(raw)
     try:
         value: object = _decoder.decode(text)
@@ -68,7 +69,7 @@ def _read_slowly(raw: bytes) -> object:
 
 
 def _encode(text: str) -> bytes:
-    """Return the text as UTF-8. Raises `JSONError` for half a surrogate pair."""
+    """Encode the text as UTF-8. Raises `JSONError` if the text has a lone surrogate."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -76,7 +77,7 @@ def _encode(text: str) -> bytes:
 
 
 def _decode(raw: bytes) -> str:
-    """Return the text of UTF-8 bytes. Raises `JSONError`."""
+    """Decode UTF-8. Raises `JSONError` if the bytes are not UTF-8 or begin with a byte order mark."""
     if raw.startswith(b"\xef\xbb\xbf"):
         raise JSONError("a byte order mark before the JSON text")
     try:
@@ -89,10 +90,10 @@ _LONG = 4096
 
 
 def _openings(raw: bytes) -> int:
-    """Count the opening brackets, those in strings included.
+    """Count the opening brackets, including brackets inside strings.
 
-    PERF: [ and { differ in one bit. numpy is ten times faster than bytes.count for a long text, and slower for a short
-    one.
+    PERF: [ and { differ in one bit, so one comparison finds both. NumPy is ten times faster than bytes.count if the
+    text is long, but slower if the text is short.
     """
     if len(raw) < _LONG:
         return raw.count(b"[") + raw.count(b"{")
@@ -100,7 +101,7 @@ def _openings(raw: bytes) -> int:
 
 
 def _strings(raw: bytes) -> int:
-    """Estimate the number of strings, names of members aside, from the quotation marks."""
+    """Estimate the number of strings from the quotation marks, without the names of object members."""
     quotes = int(np.count_nonzero(np.frombuffer(raw, np.uint8) == ord('"')))
     return quotes // 2 - raw.count(b'":')
 
@@ -112,7 +113,7 @@ _OTHER_BYTES = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 
 
 def _refuse_structure(raw: bytes) -> None:
-    """Raise `JSONError` for too many levels of lists and objects, and for too many of them."""
+    """Raise `JSONError` if lists and objects are nested too deep, or if there are too many lists and objects."""
     steps = _steps(raw)
     if np.cumsum(steps, dtype=np.int32).max(initial=0) > MAX_DEPTH:
         raise JSONError(f"nested deeper than {MAX_DEPTH} levels")
@@ -121,10 +122,11 @@ def _refuse_structure(raw: bytes) -> None:
 
 
 def _steps(raw: bytes) -> np.ndarray:
-    """Return +1 for each list and object that begins, -1 for each that ends, in their order.
+    """Return an array with +1 for each opening bracket and -1 for each closing bracket outside of strings, in order.
 
-    PERF: three passes in C remove the escapes, then all bytes but brackets and quotes, then the strings. Removing an
-    end quote together with the start quote next to it joins two strings, which changes nothing outside of strings.
+    PERF: three passes in C remove the escapes, then all bytes except brackets and quotes, then the strings. If the end
+    quote of a string is next to the start quote of another string, both quotes are removed. The two strings become one,
+    which does not change the brackets outside of strings.
     """
     if b"\\" in raw:
         raw = _ESCAPE.sub(b"", raw)
@@ -142,24 +144,30 @@ _SURROGATES = re.compile(
 
 
 def _refuse_lone_surrogates(text: str) -> None:
-    """Raise `JSONError` if an escape is half of a surrogate pair, which UTF-8 cannot encode."""
+    """Raise `JSONError` if an escape is a lone surrogate, which UTF-8 cannot encode."""
     for match in _SURROGATES.finditer(text):
         if match["lone"]:
             raise JSONError(f"half a surrogate pair: \\{match['lone']} (at character {match.start()})")
 
 
 def _from_value_error(error: ValueError) -> JSONError:
-    """Return the error itself if it is `_refuse_constant`'s, otherwise the error for too many digits (from int())."""
+    """Convert a ValueError of the parser to a `JSONError`.
+
+    `_refuse_constant` raises a `JSONError` already. Any other ValueError comes from int(), for too many digits.
+    """
     return error if isinstance(error, JSONError) else JSONError("an integer has too many digits")
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN, Infinity and -Infinity: a hook of the parser."""
+    """Refuse NaN, Infinity and -Infinity. The parser calls this hook for these names."""
     raise JSONError(f"{name} is not JSON")
 
 
 def _read_integer(digits: str) -> int | float:
-    """Read an integer, exactly within 64 bits as orjson does: a hook of the parser."""
+    """Return the exact integer if it fits in 64 bits, otherwise the nearest float, as orjson does.
+
+    The parser calls this hook for every integer.
+    """
     value = int(digits)
     if -(1 << 63) <= value < 1 << 64:
         return value

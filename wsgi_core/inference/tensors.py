@@ -1,4 +1,4 @@
-"""The signature of a model as its ONNX file gives it, and the check of tensors against it.
+"""The signature of a model, read from its ONNX file, and the check of tensors against the signature.
 
 The names of the datatypes are those of the Open Inference Protocol: FP32, INT64, BYTES, ...
 """
@@ -31,9 +31,10 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "FP64": np.dtype(np.float64),
     "BYTES": np.dtype(object),
 }
-"""The type of the array for each datatype, in this machine's byte order.
+"""The NumPy type of each datatype, in this machine's byte order.
 
-BYTES: objects, each a str or bytes. BF16: the 16 bits of each number, because numpy has no bfloat16.
+A BYTES array holds Python objects, each a str or bytes. A BF16 array holds the 16 bits of each number, because NumPy
+has no bfloat16.
 """
 
 DATATYPES = {dtype: name for name, dtype in NUMPY_TYPES.items()}
@@ -45,19 +46,20 @@ _TENSOR = re.compile(r"(?P<optional>optional\()?tensor\((?P<element>\w+)\)\)?")
 _CLASS_PROBABILITIES = re.compile(r"seq\(map\((?:int64|string),tensor\(float\)\)\)")
 
 MAX_DIMENSIONS = 32
-"""The largest number of dimensions of a tensor; numpy 1 has no more either."""
+"""The largest number of dimensions of a tensor. NumPy 1 has the same limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One input or output: its name, its datatype in the protocol's words, its shape with -1 for any size.
+    """One input or output: its name, the protocol's name of its datatype, and its shape.
 
-    An empty shape also stands for a shape that the file does not give, so that it accepts any shape.
+    A dynamic dimension is -1 in the shape. If the shape is empty, any shape is accepted, because the file may not
+    declare a shape.
 
-    optional: an input that has a default in the file (an initializer), or an ONNX `optional`
-    without_value: an input that the runtime must be given as None if it is not sent (an ONNX `optional`)
-    from_maps: an output that the runtime gives as a map from class to probability for each row (ZipMap)
-    labels: the classes of such an output, in the order of its columns; empty until they are known
+    optional: whether an input may be left out, because it has a default (an initializer) or its ONNX type is `optional`
+    without_value: whether the ONNX type is `optional`; if such an input is not sent, onnxruntime must receive None
+    from_maps: whether onnxruntime returns the output as a map from class to probability for each row (ZipMap)
+    labels: the classes of a ZipMap output, in the order of the columns; empty until the first run
     """
 
     name: str
@@ -70,11 +72,11 @@ class TensorSpec:
     labels: tuple[int | str, ...] = ()
 
     def accepts(self, array: NDArray[Any]) -> bool:
-        """Tell whether an array has this type and fits this shape."""
+        """Return whether an array has the datatype of this tensor and a shape that fits."""
         return array.dtype == self.dtype and self.fits(array.shape)
 
     def fits(self, shape: Sequence[int]) -> bool:
-        """Tell whether the model takes a shape."""
+        """Return whether the model accepts this shape."""
         if not self.shape:
             return len(shape) <= MAX_DIMENSIONS
         return len(shape) == len(self.shape) and all(
@@ -83,12 +85,12 @@ class TensorSpec:
 
     @property
     def expected(self) -> str:
-        """What is accepted, in words: `FP32 of the shape [-1, 5]`."""
+        """The accepted datatype and shape as text: `FP32 of the shape [-1, 5]`."""
         return f"{self.datatype} of the shape {list(self.shape)}" if self.shape else self.datatype
 
 
 class Unserved(NamedTuple):
-    """An input or output that the protocol cannot carry: `side` is `input` or `output`, `type` ONNX's name."""
+    """A tensor that the protocol cannot carry. `side` is `input` or `output`. `type` is the name of the ONNX type."""
 
     side: str
     name: str
@@ -100,9 +102,10 @@ class Unserved(NamedTuple):
 
 
 def read_spec(tensor: Any, side: str, *, has_default: bool = False) -> TensorSpec | Unserved:
-    """Return the spec of one of onnxruntime's NodeArgs, or why the protocol cannot carry it.
+    """Return the spec of a tensor, or an `Unserved` that says why the protocol cannot carry the tensor.
 
-    `side` is `input` or `output`. `has_default`: the input is an initializer of the graph too.
+    `tensor` is a NodeArg of onnxruntime. `side` is `input` or `output`. `has_default` says that the graph has an
+    initializer for the input.
     """
     if side == "output" and _CLASS_PROBABILITIES.fullmatch(tensor.type):
         return TensorSpec(tensor.name, "FP32", (-1, -1), NUMPY_TYPES["FP32"], from_maps=True)
@@ -124,13 +127,13 @@ def _why_not(onnx_type: str) -> str:
 
 
 def zeros(spec: TensorSpec) -> NDArray[Any]:
-    """Return the smallest tensor that fits, of zeros or empty strings."""
+    """Return a tensor of zeros or empty strings that fits the spec. Each dynamic dimension is 1."""
     shape = [1 if size == -1 else size for size in spec.shape]
     return np.full(shape, "", object) if spec.datatype == "BYTES" else np.zeros(shape, spec.dtype)
 
 
 def check_feed(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the tensors as the session takes them. Raises `InvalidTensors` that names everything that is wrong."""
+    """Check tensors and return them in the form that the session takes. Raises `InvalidTensors` with every problem."""
     for name, array in feed.items():
         spec = specs.get(name)
         if spec is None or not spec.accepts(array):
@@ -156,12 +159,15 @@ def _invalid(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) 
 
 
 def mismatch(spec: TensorSpec, datatype: str, shape: Sequence[int]) -> str:
-    """Say what a tensor must be and what it is."""
+    """Return a message with the expected and the received datatype and shape."""
     return f"must be {spec.expected}, got {datatype} of the shape {list(shape)}"
 
 
 def _as_text(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return the strings of a BYTES tensor as str, the only form that onnxruntime reads. Bytes must be UTF-8."""
+    """Convert the elements of a BYTES tensor to str, because onnxruntime reads only str.
+
+    Raises `InvalidTensors` if an element is not UTF-8.
+    """
     try:
         texts = [item.decode() if isinstance(item, bytes) else _as_utf8(item) for item in array.flat]
     except UnicodeError:
@@ -171,7 +177,7 @@ def _as_text(name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_utf8(item: object) -> str:
-    """Return the item as str. Raises UnicodeError if it cannot be sent as UTF-8."""
+    """Return the item as str. Raises UnicodeError if UTF-8 cannot encode the string."""
     text = str(item)
     text.encode()
     return text

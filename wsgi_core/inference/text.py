@@ -1,7 +1,8 @@
-"""Encoders that turn texts into the token ids that a model takes: a vocabulary of words and pairs, or word pieces.
+"""Encoders that convert texts to the token ids that a model takes.
 
-Both encoders give int64[N, L]: a row for each text, as long as the longest one and padded with 0. The file that an
-encoder needs is in the folder of the model.onnx that was trained with it.
+The tokens are words and pairs of words from a vocabulary, or word pieces. Both encoders return int64[N, L], one row for
+each text. L is the length of the longest row, and shorter rows are padded with 0. An encoder reads a file, which is in
+the same folder as model.onnx, because the model was trained with this file.
 """
 
 from __future__ import annotations
@@ -20,24 +21,25 @@ from .errors import ModelError, first_line
 from .runtime import without_paths
 
 TOKEN_PATTERN = r"\w+(?:'\w+)?|[!?]+|[:;=]-?[()dp/]"
-"""Words with their part after an apostrophe, runs of ! and ?, and common emoticons, all in lower case."""
+"""The tokens of a text in lower case: words (also with an apostrophe inside), runs of ! and ?, common emoticons."""
 
 _tokens = re.compile(TOKEN_PATTERN).findall
 
 
 class Encoder(Protocol):
-    """An object that turns texts into rows of token ids."""
+    """An object that converts texts to rows of token ids."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return int64[N, L], padded with 0; L is at least 1."""
+        """Return the token ids as int64[N, L], padded with 0. L is at least 1."""
 
 
 class NgramEncoder:
-    """Words and pairs of neighbouring words, each once, as their index in a vocabulary (the first is 1).
+    """An encoder whose tokens are single words and pairs of adjacent words from a vocabulary.
 
-    N-grams that the vocabulary does not have are ignored. Only the first `max_tokens` of a text are kept, words before
-    pairs. The n-grams are those that scikit-learn's TfidfVectorizer finds with `token_pattern=TOKEN_PATTERN,
-    ngram_range=(1, 2)`.
+    The id of a token is its position in the vocabulary, and the first position is 1. Each id appears at most once in a
+    row. Words and pairs that are not in the vocabulary are ignored. A row has at most `max_tokens` ids, words before
+    pairs. The tokens are the same as the n-grams of scikit-learn's TfidfVectorizer with
+    `token_pattern=TOKEN_PATTERN, ngram_range=(1, 2)`.
     """
 
     def __init__(self, vocabulary: Iterable[str], max_tokens: int) -> None:
@@ -45,7 +47,7 @@ class NgramEncoder:
         self._id_of = {ngram: number for number, ngram in enumerate(vocabulary, 1)}
 
     def ids(self, text: str) -> list[int]:
-        """Return the ids of a text's n-grams that the vocabulary has, in the order of their first appearance.
+        """Return the ids of the words in a text and then the ids of its pairs, in order of first appearance.
 
         PERF: the loops run in C; a sentence of 20 words takes about 6 µs.
         """
@@ -54,16 +56,17 @@ class NgramEncoder:
         return [number for number in found if number][: self.max_tokens]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return int64[N, L], padded with 0; L is at least 1."""
+        """Return the token ids as int64[N, L], padded with 0. L is at least 1."""
         if len(texts) == 1:
             return np.array([self.ids(texts[0]) or [0]], np.int64)
         return pad([self.ids(text) for text in texts])
 
 
 class WordpieceEncoder:
-    """The tokenizer that a transformer was trained with, from its tokenizer.json.
+    """An encoder that uses the tokenizer of a transformer, read from the transformer's tokenizer.json.
 
-    It needs the package `tokenizers` (extra `.[minilm]`). `max_tokens` includes the marks at both ends.
+    The encoder needs the package `tokenizers` (extra `.[minilm]`). `max_tokens` includes the special tokens at the
+    start and the end of a text.
     """
 
     def __init__(self, path: Path, max_tokens: int) -> None:
@@ -72,12 +75,12 @@ class WordpieceEncoder:
         self._tokenizer.no_padding()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return int64[N, L], padded with 0, which is the id of [PAD]."""
+        """Return the token ids as int64[N, L], padded with 0, which is the id of [PAD]."""
         return pad([encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)])
 
 
 def pad(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """Return the rows as int64[N, length of the longest, at least 1], padded with 0."""
+    """Pad the rows with 0 to the length of the longest row, at least 1, and return int64[N, L]."""
     filled = np.zeros((len(rows), max(1, *map(len, rows))), np.int64)
     for row, ids in zip(filled, rows, strict=True):
         row[: len(ids)] = ids
@@ -85,7 +88,7 @@ def pad(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
 
 
 def open_encoder(text: Text, folder: Path) -> Encoder:
-    """Return the encoder that a card names. Raises `ModelError` if its file or its package is missing or broken."""
+    """Open the encoder that a card names. Raises `ModelError` if its file or its package is missing or broken."""
     path = folder / text.file
     if text.encoder == "wordpiece":
         return WordpieceEncoder(path, text.max_tokens)
@@ -103,6 +106,6 @@ def _read_tokenizer(path: Path) -> Any:
         raise ModelError("needs the package 'tokenizers': pip install tokenizers", path) from error
     try:
         return Tokenizer.from_file(str(path))
-    except Exception as error:  # its exceptions have no common base but this one
+    except Exception as error:  # the exceptions of tokenizers have no narrower common base class
         reason = f"not a tokenizer that can be read: {without_paths(first_line(error))}; build the model again"
         raise ModelError(reason, path) from error

@@ -1,7 +1,7 @@
-"""The time of a request by phase: `parse`, `validate`, `infer`, `encode`, in seconds.
+"""The time that a request spends in each phase: `parse`, `validate`, `infer` and `encode`, in seconds.
 
-The service sets `current` to a `Times` for each request, and the code below adds to it. Without a `Times` (in a
-worker's job, or in a stream after the response has begun) only the runs of the models are reported.
+For each request the service sets `current` to a `Times`, and the functions here add to this `Times`. If `current` is
+None (in a job of a worker, or in a stream after the start of the response), only model runs are reported.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ _observers: list[RunObserver] = []
 
 
 def observe_runs(observer: RunObserver) -> None:
-    """Call `observer` for every model run from now on, with the model's name and version, and the seconds it took."""
+    """Call `observer` after every model run with the name and version of the model and the duration in seconds."""
     if observer not in _observers:
         _observers.append(observer)
 
 
 def add(phase: str, seconds: float) -> None:
-    """Add to a phase of the current request, if there is one."""
+    """Add the seconds to a phase of the current request. Do nothing if there is no current request."""
     times = current.get()
     if times is not None:
         times[phase] = times.get(phase, 0.0) + seconds
 
 
 def ran(name: str, version: str, seconds: float) -> None:
-    """Count a run of a model."""
+    """Add a model run to the phase `infer` of the current request, and report the run to the observers."""
     times = current.get()
     if times is not None:
         times["infer"] = times.get("infer", 0.0) + seconds
@@ -41,7 +41,7 @@ def ran(name: str, version: str, seconds: float) -> None:
 
 
 class phase:
-    """A context manager that adds the time inside it to the phase of this name."""
+    """A context manager that adds the duration of its block to the phase with this name."""
 
     __slots__ = ("_name", "_start")
 

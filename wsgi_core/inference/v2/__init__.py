@@ -1,7 +1,7 @@
-"""The Open Inference Protocol, version 2: what its requests mean, and what its responses contain.
+"""The Open Inference Protocol, version 2: its requests, responses, metadata and statistics.
 
-Nothing here knows HTTP, except that a header says where the JSON of a body ends and its binary tensors begin.
-`infer(model, body, header_length, statistics)` is a whole inference.
+Nothing here knows HTTP, except for the header that says how many bytes of a body are JSON. The bytes after the JSON are
+binary tensors. `infer(model, body, header_length, statistics)` handles a complete inference request.
 """
 
 from ..errors import InvalidRequest as InvalidRequest

@@ -1,8 +1,8 @@
-"""Tensors as bytes: the protocol's binary extension.
+"""The binary format of tensors, from the binary tensor data extension of the protocol.
 
-Numbers are little-endian, row by row, without a separator. BOOL is one byte. An element of BYTES is its length as a
-little-endian 32-bit number, then that many bytes. No memory is allocated for a size that a header only declares: an
-array is as large as the bytes that were sent.
+Numbers are little-endian, in row-major order, without separators. A BOOL is one byte. An element of BYTES is its length
+as a little-endian 32-bit integer, followed by its bytes. Memory is allocated only for bytes that were received, never
+for a size that a request merely declares.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _LENGTH = struct.Struct("<I")
 
 
 def decode(raw: memoryview, datatype: str, shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """Return the tensor of this type and shape that `raw` holds. `what` is its name in an error.
+    """Decode `raw` to a tensor of this datatype and shape. `what` names the tensor in error messages.
 
-    Raises `InvalidRequest` unless `raw` has exactly the bytes that the tensor needs. Numbers are not copied if their
-    alignment and byte order allow it.
+    Raises `InvalidRequest` if `raw` is not exactly as long as the tensor requires. Numbers are not copied if `raw` is
+    aligned and this machine is little-endian.
     """
     if datatype == "BYTES":
         return _decode_bytes(raw, shape, what)
@@ -42,14 +42,14 @@ def decode(raw: memoryview, datatype: str, shape: tuple[int, ...], what: str) ->
 
 
 def encode(array: NDArray[Any]) -> bytes:
-    """Return the bytes of a tensor of any of the protocol's types; BYTES are objects, each str or bytes."""
+    """Encode a tensor of any datatype of the protocol. The elements of a BYTES tensor may be str or bytes."""
     if array.dtype == object:
         return b"".join(_encode_items(array))
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def _decode_bytes(raw: memoryview, shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """Return an array of bytes objects. Raises `InvalidRequest` at the first element beyond the shape."""
+    """Decode a BYTES tensor to an array of bytes objects. Raises `InvalidRequest` if `raw` does not fit the shape."""
     items: list[bytes] = []
     wanted = math.prod(shape)
     start = 0

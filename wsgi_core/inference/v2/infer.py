@@ -1,4 +1,4 @@
-"""One inference: read the request, run the model, write the response, and count the time of each."""
+"""One inference: the request is read, the model is run, the response is written, and each step is timed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from .statistics import Statistics
 
 
 def infer(model: Model, body: bytes, header_length: str | None, statistics: Statistics) -> Response:
-    """Return the response to the body of an infer request. `header_length` says where its JSON ends.
+    """Handle the body of an infer request and return the response.
 
-    Raises an `InputError` if anything is wrong with the request, `OutOfMemory` if the model lacks memory for it.
+    `header_length` is the value of the header that says how many bytes of the body are JSON. Raises an `InputError` if
+    the request is invalid. Raises `OutOfMemory` if the run needs more memory than the machine has left.
     """
     start = time.perf_counter_ns()
     try:
@@ -34,7 +35,11 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
 
 
 def _rows(model: Model, asked: InferRequest) -> int:
-    """Count the rows of a request: the first dimension, if the signature leaves it open; otherwise 1."""
+    """Return the number of rows in a request.
+
+    The number is the size of the first dimension, if the signature declares this dimension as dynamic. If the request
+    has no input with such a dimension, it counts as one row.
+    """
     open_ended = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in asked.feed)
     name = next(open_ended, None)
     return 1 if name is None else asked.feed[name].shape[0]

@@ -1,7 +1,7 @@
-"""Tensors as JSON: a list of values, flat or nested as the shape is.
+"""The JSON format of tensors: a list of values, which is flat or nested like the shape.
 
-No value is converted: a string is not a number, 1.0 is not an integer, 1 is not a bool. The check of a long list is two
-or three passes in C.
+Values are not converted: a string is not a number, 1.0 is not an integer, and 1 is not a bool. A long list is checked
+in two or three passes in C.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ NO_BF16 = "the protocol has BF16 as bytes only, not as JSON"
 
 _WORDS = {"b": "true or false", "i": "whole numbers", "u": "whole numbers", "f": "numbers", "O": "strings"}
 _ACCEPTED: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,), "f": (float, int), "O": (str,)}
-"""The types of the values in the list, by numpy's letter for the kind of the array; the most frequent first."""
+"""The accepted Python types of the values, by `dtype.kind` of the array. The most frequent type is first."""
 
 
 def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """Return the tensor of this type and shape that a JSON list holds. `what` is its name in an error.
+    """Decode a JSON list to a tensor of this datatype and shape. `what` names the tensor in error messages.
 
-    Raises `InvalidRequest` if the number of values or the nesting differs from the shape, if a value has another type,
-    or if the type cannot hold a number.
+    Raises `InvalidRequest` if the number of values or the nesting does not match the shape, if a value has the wrong
+    type, or if a number is out of range for the datatype.
     """
     if datatype == "BF16":
         raise InvalidRequest(f"{what}: {NO_BF16}; send it as bytes, with binary_data_size")
@@ -49,9 +49,9 @@ def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> ND
 
 
 def _packed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
-    """Return the values as an array, or None if the type cannot hold one of them.
+    """Return the values as an array, or None if any value is out of range for the type.
 
-    PERF: struct takes half the time of numpy.array, which reads each value twice, and it reports every overflow.
+    PERF: struct takes half the time of numpy.array, which reads each value twice. struct also reports every overflow.
     """
     try:
         return np.frombuffer(struct.pack(f"{len(values)}{dtype.char}", *values), dtype)
@@ -60,9 +60,10 @@ def _packed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
 
 
 def encode(array: NDArray[Any], what: str) -> Any:
-    """Return the values row by row, as orjson can write them: a flat array, or a list of strings.
+    """Return the values in row-major order in a form that orjson can write: a flat array, or a list of strings.
 
-    Raises `InvalidRequest` for NaN and infinity, which JSON cannot hold, and for BF16.
+    Raises `InvalidRequest` if a value is NaN or infinity, because JSON cannot hold these values, or if the datatype is
+    BF16.
     """
     if array.dtype == NUMPY_TYPES["BF16"]:
         raise InvalidRequest(f"{what}: {NO_BF16}; ask for it with binary_data")
@@ -74,7 +75,7 @@ def encode(array: NDArray[Any], what: str) -> Any:
 
 
 def _flat(data: object, shape: tuple[int, ...], what: str) -> list[Any]:
-    """Return the values in one list. Raises `InvalidRequest` unless there are as many as the shape has."""
+    """Return the values as a flat list. Raises `InvalidRequest` if the number of values does not match the shape."""
     if not isinstance(data, list):
         raise InvalidRequest(f"{what}: data must be a list, got {describe(data)}")
     values = _unnested(data, shape, what) if data and type(data[0]) is list else data
@@ -84,7 +85,7 @@ def _flat(data: object, shape: tuple[int, ...], what: str) -> list[Any]:
 
 
 def _unnested(data: list[Any], shape: tuple[int, ...], what: str) -> list[Any]:
-    """Return the values of nested lists. Raises `InvalidRequest` unless they are nested as the shape is."""
+    """Flatten nested lists. Raises `InvalidRequest` if the nesting does not match the shape."""
     level: list[Any] = [data]
     for size in shape:
         if not all(type(part) is list and len(part) == size for part in level):

@@ -1,4 +1,4 @@
-"""The protocol's metadata of the server and its models, their configuration and the index."""
+"""The metadata of the server and the models, the configuration of a model, and the index of the repository."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "
 
 @cache
 def server_metadata() -> dict[str, Any]:
-    """Return `{"name", "version", "extensions"}`."""
+    """Return the server metadata, `{"name", "version", "extensions"}`."""
     try:
         own_version = version("wsgi_core")
-    except PackageNotFoundError:  # a checkout that was never installed
+    except PackageNotFoundError:  # the package runs from a checkout and is not installed
         own_version = "0"
     return {"name": "wsgi_core", "version": own_version, "extensions": EXTENSIONS}
 
 
 def model_metadata(model: Model, versions: Sequence[str]) -> dict[str, Any]:
-    """Return `{"name", "versions", "platform", "inputs", "outputs", "parameters"}`; -1 in a shape is any size.
+    """Return the model metadata, `{"name", "versions", "platform", "inputs", "outputs", "parameters"}`.
 
-    The parameters say on which execution providers the model runs, and which of its parts are not served.
+    A dynamic dimension is -1 in a shape. The parameters contain the execution providers that run the model, and the
+    inputs and outputs that are not served.
     """
     unserved = [each._asdict() for each in model.unserved]
     return {
@@ -41,7 +42,10 @@ def model_metadata(model: Model, versions: Sequence[str]) -> dict[str, Any]:
 
 
 def model_config(model: Model) -> dict[str, Any]:
-    """Return the configuration in Triton's words. `max_batch_size` 0: the shapes include the batch."""
+    """Return the model configuration in the format of Triton.
+
+    `max_batch_size` is 0, which means that the shapes include the batch dimension.
+    """
     return {
         "name": model.name,
         "platform": "onnxruntime_onnx",
@@ -54,7 +58,10 @@ def model_config(model: Model) -> dict[str, Any]:
 
 
 def repository_index(entries: Iterable[IndexEntry], *, ready: bool) -> list[dict[str, str]]:
-    """Return `[{"name", "version", "state", "reason"}]`; with `ready` only the versions that are served."""
+    """Return the index, `[{"name", "version", "state", "reason"}]`.
+
+    If `ready` is true, the index contains only the versions that are served.
+    """
     return [
         {"name": entry.name, "version": entry.version, "state": entry.state, "reason": entry.reason}
         for entry in entries

@@ -1,7 +1,7 @@
-"""The conversion of an infer request's bytes to the tensors that a model takes.
+"""The conversion of the body of an infer request to the input tensors of a model.
 
-The body is JSON, which may be followed by tensors as bytes. A key that the protocol does not have is ignored. A value
-that is wrong, or that would be ignored in silence, is refused.
+The body is JSON, which may be followed by binary tensors. Keys that are not part of the protocol are ignored. Invalid
+values are refused. Parameters of the protocol that are not supported are refused too, not silently ignored.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ from ..tensors import MAX_DIMENSIONS, NUMPY_TYPES, TensorSpec, mismatch
 from . import binary, literal
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-"""The header that says how many bytes of a body are JSON."""
+"""The name of the HTTP header that says how many bytes of a body are JSON."""
 
 MAX_EMPTY = 1 << 20
-"""The largest product of the other dimensions of an empty tensor: a model could make an output of that size."""
+"""The largest product of the nonzero dimensions of an empty tensor.
+
+A request with an empty tensor is small, but the model could produce an output with these dimensions.
+"""
 
 _NOT_OBEYED = ("classification", "shared_memory_region")
 
@@ -34,7 +37,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class InferRequest:
-    """A request: the tensors by name, and for each wanted output whether it is wanted as bytes."""
+    """An infer request.
+
+    feed: the input tensors by name
+    outputs: the names of the requested outputs, each with True if the client wants the output in the binary format
+    id: the id of the request, which the response repeats
+    """
 
     feed: dict[str, NDArray[Any]]
     outputs: dict[str, bool]
@@ -42,11 +50,12 @@ class InferRequest:
 
 
 def read_infer_request(body: bytes, header_length: str | None, model: Model) -> InferRequest:
-    """Return the request for `model` in a body. `header_length` is the header that says where its JSON ends.
+    """Read a request for `model` from a body.
 
-    The header 0 means that the body is the bytes of the only input. Raises `InvalidRequest` for everything that the
-    protocol does not allow. A tensor's name, datatype and shape are compared with the model's before any value is
-    decoded. Whether an input is missing, `Model.infer` checks.
+    `header_length` is the value of the header that says how many bytes of the body are JSON. If the value is 0, the
+    whole body is the only input in the binary format. Raises `InvalidRequest` if the request violates the protocol. The
+    name, datatype and shape of a tensor are compared with the model's signature before any value is decoded. This
+    function does not check whether an input is missing, because `Model.infer` checks that.
     """
     length = _json_length(header_length, len(body))
     if length == 0 and header_length is not None:
@@ -61,7 +70,7 @@ def read_infer_request(body: bytes, header_length: str | None, model: Model) -> 
 
 
 def read_object(body: bytes, what: str) -> dict[str, Any]:
-    """Return the JSON object in a body. Raises `InvalidRequest`."""
+    """Parse a body that is a JSON object. Raises `InvalidRequest` if the body is not a JSON object."""
     try:
         return _as(dict, loads(body), what)
     except JSONError as error:
@@ -69,7 +78,7 @@ def read_object(body: bytes, what: str) -> dict[str, Any]:
 
 
 class _Rest:
-    """The bytes after the JSON. Each input takes its own in turn."""
+    """The bytes after the JSON. Each binary input takes its bytes from the start of the remaining bytes."""
 
     def __init__(self, raw: memoryview) -> None:
         self._raw = raw
@@ -86,7 +95,7 @@ class _Rest:
 
 
 def _json_length(header: str | None, size: int) -> int:
-    """Return how many bytes of the body are JSON."""
+    """Return the number of JSON bytes in the body. Raises `InvalidRequest` if the header is invalid."""
     if header is None:
         return size
     text = header.strip(" \t")
@@ -141,7 +150,10 @@ def _shape(given: object, what: str) -> tuple[int, ...]:
 
 
 def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> dict[str, bool]:
-    """Return the wanted outputs, by default all, and whether each is wanted as bytes."""
+    """Return the requested outputs, by default all outputs of the model.
+
+    The value of an output is True if the client wants the output in the binary format.
+    """
     known = [spec.name for spec in model.outputs]
     wanted: dict[str, bool] = {}
     for number, entry in enumerate(_optional(payload, "outputs", list, "the request") or ()):
@@ -164,7 +176,7 @@ def _read_output(output: Mapping[str, Any], as_bytes: bool, what: str) -> bool:
 
 
 def _read_raw(body: bytes, model: Model) -> InferRequest:
-    """Return the request whose body is one input's bytes. The shape follows from their number."""
+    """Read a request whose body is a single input in the binary format. The body's length determines the shape."""
     needed = [spec for spec in model.inputs if not spec.optional] or model.inputs
     if len(needed) != 1:
         raise InvalidRequest(f"{model.id} has {len(needed)} inputs; a body without JSON is for one")
@@ -178,7 +190,11 @@ def _read_raw(body: bytes, model: Model) -> InferRequest:
 
 
 def _raw_shape(spec: TensorSpec, size: int, what: str) -> tuple[int, ...]:
-    """Return the shape for a number of bytes. If two dimensions are open, the first is the batch, which is 1."""
+    """Return the shape of an input that has `size` bytes.
+
+    If the first dimension and another dimension are dynamic, the first dimension is the batch, whose size is 1. Raises
+    `InvalidRequest` if more than one dynamic dimension remains.
+    """
     shape = list(spec.shape or (-1,))
     if shape.count(-1) > 1 and shape[0] == -1:
         shape[0] = 1
@@ -200,7 +216,7 @@ def _flag(parameters: Mapping[str, Any], name: str, what: str, default: bool = F
 
 
 def _optional(part: Mapping[str, Any], name: str, kind: type[T], what: str) -> T | None:
-    """Return the value of a name that may be missing. null means missing too."""
+    """Return the value of an optional key, or None if the key is missing or its value is null."""
     value = part.get(name)
     return None if value is None else _as(kind, value, f"{what}: {name}")
 
@@ -209,7 +225,7 @@ _KINDS = {str: "a string", list: "a list", dict: "an object", int: "a whole numb
 
 
 def _as(kind: type[T], value: object, what: str) -> T:
-    """Return the value. Raises `InvalidRequest` unless it has exactly this type: true is not a number."""
+    """Return the value. Raises `InvalidRequest` if its type is not exactly `kind`, so true is not an integer."""
     if type(value) is not kind:
         raise InvalidRequest(f"{what} must be {_KINDS[kind]}, got {describe(value)}")
     return value

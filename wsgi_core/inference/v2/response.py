@@ -1,4 +1,4 @@
-"""The body of a response: JSON, followed by the tensors that the client wants as bytes."""
+"""The body of a response: JSON, followed by the outputs that the client wants in the binary format."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .request import InferRequest
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The body of a response. `json_length` is how many bytes of it are JSON, None if all are."""
+    """The body of a response. `json_length` is the number of JSON bytes, or None if the whole body is JSON."""
 
     body: bytes
     json_length: int | None
 
 
 def write_response(model: Model, asked: InferRequest, results: Mapping[str, NDArray[Any]]) -> Response:
-    """Return the response with the outputs in the order of the request.
+    """Write the outputs to a response, in the order of the request.
 
-    Raises `InvalidRequest` if an output that is wanted as JSON has NaN or infinity, or is BF16.
+    Raises `InvalidRequest` if the client wants an output as JSON and the output has NaN or infinity or is BF16.
     """
     tail: list[bytes] = []
     outputs = [
@@ -42,7 +42,7 @@ def write_response(model: Model, asked: InferRequest, results: Mapping[str, NDAr
 
 
 def _output(name: str, result: Any, as_bytes: bool, tail: list[bytes]) -> dict[str, Any]:
-    """Return one output's part of the JSON. If it is wanted as bytes, they are added to `tail`."""
+    """Return the JSON of one output. If the client wants the binary format, append the output's bytes to `tail`."""
     array = np.asarray(result)
     output = {"name": name, "shape": array.shape, "datatype": DATATYPES[array.dtype]}
     if not as_bytes:

@@ -1,4 +1,4 @@
-"""The number and the time of the inferences of each model, in the words of Triton's statistics."""
+"""The number and the duration of the inferences of each model, in the format of Triton's statistics extension."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STEPS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute
 
 @dataclass(slots=True)
 class _Totals:
-    """The sums for one version of a model; times in ns, `last` in ms since 1970."""
+    """The totals of one version of a model. `times` are in ns. `last` is the last success, in ms since 1970."""
 
     last: int = 0
     rows: int = 0
@@ -40,9 +40,9 @@ class _Totals:
 
 
 class Statistics:
-    """Sums by model and version since the start of the process. Any thread may add to them.
+    """The totals of each version of each model since the start of the process. Thread-safe.
 
-    A reload of a model does not reset them.
+    When a model is reloaded, its totals are kept.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Statistics:
         self._totals: dict[str, _Totals] = {}
 
     def success(self, model: Model, rows: int, read_ns: int, infer_ns: int, write_ns: int) -> None:
-        """Count a response, its rows, and the time of its three steps."""
+        """Count a successful request, its rows, and the durations of its three steps."""
         with self._lock:
             totals = self._totals.setdefault(model.id, _Totals())
             totals.last = time.time_ns() // 1_000_000
@@ -63,7 +63,7 @@ class Statistics:
             )
 
     def failure(self, model: Model, ns: int) -> None:
-        """Count a request that ended with an error."""
+        """Count a request that ended with an error, and its duration."""
         with self._lock:
             self._totals.setdefault(model.id, _Totals()).add(fail=ns)
 
