@@ -149,7 +149,7 @@ def test_a_request_is_refused_only_if_those_before_it_need_too_long():
     refused = admission.acquire("a")
     assert refused == Refused("overloaded", 2)  # a thread takes the first, and the 11 that wait need 1.1 s
     assert admission.check("a") == refused
-    admission.begin(permits[0])
+    assert admission.cancel(permits[0])
     acquired(admission)
 
 
