@@ -277,7 +277,7 @@ class ModelRepository:
             return []
 
     def _part(self, found: list[ModelOnDisk]) -> tuple[dict[str, list[ModelOnDisk]], list[ModelOnDisk]]:
-        """Split the versions into two groups: on-demand versions that are not loaded, by model name, and the rest."""
+        """Split the versions: on-demand versions that are not loaded, keyed by model name, and all other versions."""
         served = self._table.newest
         pending: dict[str, list[ModelOnDisk]] = {}
         for each in found:

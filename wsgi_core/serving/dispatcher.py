@@ -190,7 +190,7 @@ class WorkerPool:
     def _wanted(self) -> int:
         """Return how many threads are needed.
 
-        At least `threads` threads must not be blocked, and at least one of them must not run a stream.
+        Enough that `threads` threads are unblocked, and that at least one of these is free of streams.
         """
         blocked = len(self.blocked)
         return self.threads + blocked + max(0, self.streams - blocked - (self.threads - 1))

@@ -76,7 +76,7 @@ def _host_check(settings: Settings) -> Check:
 
 
 def host_name(host: str) -> str:
-    """Return the name in a Host header in the form of the settings.
+    """Return the host name of a Host header, written as in the settings: lower case, without port or brackets.
 
     The result is in lower case, and has no port, no brackets and no trailing dot.
     """

@@ -71,7 +71,7 @@ class DecodedBodies:
         self._changed = threading.Condition()
 
     def admit(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
-        """Count `size` bytes for the request. Raises ServiceUnavailable (503) if they do not fit within the timeout."""
+        """Reserve `size` bytes of the memory budget for the request. Raises ServiceUnavailable (503) if they stay taken."""
         if size < SMALL_BODY:
             return
         with self._changed:

@@ -56,7 +56,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Remove the requests of a worker that has exited from the gauge of active requests."""
+    """Subtract an exited worker's requests from the gauge of active requests."""
     forget_process(worker.pid)
 
 

@@ -1,4 +1,4 @@
-"""The command that installs this package and its extras, for messages and pages."""
+"""The text of the `pip install` command for this package and its extras, as messages and pages show it."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ _NO_SECRET = random.token_bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A claim that one of `signatures` is the signature of the bytes `signed`.
+    """The parts of a delivery that verify it: at least one of `signatures` must sign the bytes in `signed`.
 
     Two deliveries with the same `identity` are duplicates.
     """

@@ -128,7 +128,7 @@ def format_attributes(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]
 def format_body(body: bytes, length: int) -> str:
     """Return the beginning of a body if the body is text. Otherwise return its length.
 
-    `body` may be only the beginning of the body. `length` is the length of the whole body in bytes.
+    `body` may be truncated. `length` is the full length in bytes, before truncation.
     """
     if not length:
         return "empty"

@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """The OpenAPI data of one method of a route that cannot be read from the route itself.
+    """OpenAPI data for one method of a route: only what cannot be derived from the route.
 
     `group` is a key of `GROUPS`. `body` maps content types to schemas. If `body` is empty, the route takes no body.
     `parameters` are OpenAPI parameter objects. Path variables that are not in `parameters` are described by their
