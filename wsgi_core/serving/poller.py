@@ -53,7 +53,10 @@ class _Poll:
 
 
 class _Select:
-    """select(), for Windows. It handles at most 512 sockets. It does not report a reset of a socket whose `wish` is 0."""
+    """select(), for Windows.
+
+    It handles at most 512 sockets. It does not report a reset of a socket whose `wish` is 0.
+    """
 
     def __init__(self) -> None:
         self._read: set[int] = set()

@@ -45,7 +45,10 @@ _MONITOR_CONNECTIONS = 64
 
 
 def serve_application(app: Any, socks: list[socket.socket], settings: Settings) -> Server:
-    """Return a server for an application from `load_application`. If two sockets are given, the second one is the monitoring port's."""
+    """Return a server for an application from `load_application`.
+
+    If two sockets are given, the second one is the monitoring port's.
+    """
     sock, *monitor = socks
     told = server_arguments(app, settings)
     return Server(app, sock, settings, monitor_sock=monitor[0] if monitor else None, **told)

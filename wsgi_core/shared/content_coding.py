@@ -71,7 +71,10 @@ class DecodedBodies:
         self._changed = threading.Condition()
 
     def admit(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
-        """Reserve `size` bytes of the memory budget for the request. Raises ServiceUnavailable (503) if they stay taken."""
+        """Reserve `size` bytes of the memory budget for the request.
+
+        Raises ServiceUnavailable (503) if they stay taken.
+        """
         if size < SMALL_BODY:
             return
         with self._changed:

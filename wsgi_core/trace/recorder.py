@@ -75,7 +75,10 @@ class Recorder:
     def point(
         self, kind: str, name: str = "", detail: str = "", began: int | None = None, frame: FrameType | None = None
     ) -> None:
-        """Record an event that has just ended. `began` is the start time that `now()` returned. `frame` is the frame that caused it."""
+        """Record an event that has just ended.
+
+        `began` is the start time that `now()` returned. `frame` is the frame that caused it.
+        """
         call = Call(None, _NOTHING, began or self.now(), frame=frame)
         event = Event(kind, name, detail)
         self._append(call, event)

@@ -1,4 +1,5 @@
-"""Validators for names and addresses in settings. A value must have exactly the form that requests use, because otherwise it never matches.
+"""Validators for names and addresses in settings. A value must have exactly the form that requests use, because
+otherwise it never matches.
 
 Each validator returns its value unchanged. If the value is not valid, the validator raises ValueError with the reason
 and the nearest valid form.
