@@ -178,6 +178,7 @@ def test_unheard_signal(framework, app_class, interface_class, monkeypatch):
     sent = []
     signal = framework.request_started
     original = signal.send
+    monkeypatch.setattr(signal, "receivers", {})  # those of other tests, which have not been collected yet
     monkeypatch.setattr(signal, "send", lambda *args, **kw: sent.append(1) or original(*args, **kw))
     app = make(app_class)
     app.add_url_rule("/", "index", lambda: "text")

@@ -102,7 +102,7 @@ def test_any_change_of_a_signed_delivery_is_refused(headers: dict[str, str], sou
         {"Stripe-Signature": ""}, {"Stripe-Signature": "t=1,v1="}, {"Stripe-Signature": "," * 9999},
         stripe(b"x", "\N{ARABIC-INDIC DIGIT ONE}"),
         {"Stripe-Signature": stripe(b"x")["Stripe-Signature"].replace("v1=", "v0=")}, stripe(b"x", 0), stripe(b"x", ""),
-        stripe(b"x", int(time.time()) - 301), stripe(b"x", int(time.time()) + 400), stripe(b"x", "9" * 400),
+        stripe(b"x", int(time.time()) - 301), stripe(b"x", int(time.time()) + 40_000), stripe(b"x", "9" * 400),
         {"Webhook-Signature": ""}, {"Webhook-Signature": "v1," * 999}, standard(b"x"), standard(b"x", at=-1),
         {**github(b"x"), "Stripe-Signature": "t=1,v1=00"},
     ],
