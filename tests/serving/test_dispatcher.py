@@ -67,3 +67,14 @@ def test_one_that_stands_aside_and_leaves_makes_no_difference(left: int):
         server.app.open()
         assert [client.answer().status for client in (clients[0], clients[2 - left])] == [200] * 2
         assert server.connect().ask("/quick").status == 200
+
+
+def test_a_large_body_that_waits_too_long_is_answered_503_while_another_one_runs():
+    with running(threads=2, max_wait=0.3, max_content_length=LIMIT) as server:
+        clients = send_large(server, 3)
+        for client in clients[1:]:
+            answer = client.answer()
+            assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        server.app.open()
+        assert clients[0].answer().status == 200
+        assert server.server.admission.inside == 0

@@ -7,6 +7,7 @@ from wsgiref.validate import check_environ
 
 import pytest
 
+from tests.serving.running import running
 from wsgi_core.serving.environ import connection_environ, request_environ, server_environ
 from wsgi_core.serving.parser import Limits, Parser
 from wsgi_core.serving.proxies import TrustedProxies
@@ -75,3 +76,10 @@ def test_the_requests_of_a_connection_share_no_environ():
         environ["own"] = name
     assert "HTTP_A" not in environ
     assert (server, connection) == before
+
+
+@pytest.mark.parametrize(("processes", "expected"), [(1, False), (2, True), ("auto", True)])
+def test_multiprocess_is_what_the_settings_say(processes: int | str, expected: bool):
+    with running(processes=processes) as server:
+        assert server.connect().ask("/quick").status == 200
+        assert server.app.seen[-1]["wsgi.multiprocess"] is expected

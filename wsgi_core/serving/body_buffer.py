@@ -10,8 +10,12 @@ from typing import Any
 SMALL = 1 << 20
 """The largest size in bytes of a body that may be stored in memory."""
 
-MEMORY = 16 << 20
-"""The limit in bytes for all bodies in memory together."""
+MEMORY = 64 << 20
+"""The limit in bytes for all bodies in memory together.
+
+The limit is above what arrives within `max_wait` on a busy server (about 30 MB a second of JSON). CPython releases the
+GIL for each operation on a file, so under load each body in a temporary file delays the I/O thread by tens of ms.
+"""
 
 
 class NoSpace(OSError):

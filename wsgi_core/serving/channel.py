@@ -135,10 +135,14 @@ class Channel:
 
     def handle_hangup(self) -> None:
         """Close a connection that was reset. Some systems also report a half-closed connection here, which is kept."""
-        if self.linger_until or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if self.linger_until or self.wish & WRITE or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.close()
-        elif not self.wish & READ:
+        elif self.wish:
+            self.handle_read()
+        else:
+            # The poller would report this connection again and again. The next call of `watch` adds it again.
             self.listener.poller.forget(self)
+            self.wish = -1
 
     def process(self) -> None:
         """Parse the input until a request is complete and passed on, or until no input is left."""
@@ -210,6 +214,7 @@ class Channel:
     def _begin(self, request: Parser) -> None:
         """Pass a request to the dispatcher, or answer with an error if the request is rejected or refused."""
         self.used = True
+        self.response_started = 0.0
         task = self.task = request.task or Task(self, request)
         task.complete()
         error = request.error
@@ -268,7 +273,6 @@ class Channel:
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         except ClientDisconnected:
             self.close()
-        self.response_started = 0.0  # the response itself has not begun
 
     def _end_input(self) -> None:
         """Record that the client has closed its sending side. The client may still wait for a response."""
@@ -312,8 +316,6 @@ class Channel:
             drained.set()
         if not self.unsent:
             self.sending_since = 0.0
-            if self.task is None:
-                self.response_started = 0.0
             self.process()
         self.watch()
 
@@ -450,8 +452,6 @@ class Channel:
         if task.close:
             self.closing = True
         self.last_activity = time.monotonic()
-        if not self.unsent:
-            self.response_started = 0.0
         self.task = None
         if self.unsent or self.input or self.input_ended or not self.wish & READ:
             self.listener.poller.call(self.resume)

@@ -69,6 +69,13 @@ class LargeBodies:
             self._entered.update(following)
         return following
 
+    def pop_expired(self, now: float, limit: float) -> Queued | None:
+        """Remove and return the first parked request if it has waited too long. Otherwise return None."""
+        with self._lock:
+            if self._parked and self._parked[0].has_expired(now, limit):
+                return self._parked.popleft()
+        return None
+
     def _fits(self, task: Queued) -> bool:
         return not self._used or self._used + task.body_size <= self._limit
 
@@ -127,7 +134,7 @@ class WorkerPool:
     def pop_expired(self, now: float, limit: float) -> Queued | None:
         """Remove and return the first task in the queue if it has waited too long. Otherwise return None."""
         with self._lock:
-            if self._queue and now - self._queue[0].received_at > self._queue[0].may_wait(limit):
+            if self._queue and self._queue[0].has_expired(now, limit):
                 return self._queue.popleft()
         return None
 
@@ -279,7 +286,8 @@ class TaskDispatcher(WorkerPool):
 
     def expire(self, now: float) -> None:
         """Answer 503 to the requests that have waited too long, oldest first. Runs on the I/O thread."""
-        while (task := self.pop_expired(now, self._settings.max_wait)) is not None:
+        limit = self._settings.max_wait
+        while (task := self.pop_expired(now, limit) or self._large.pop_expired(now, limit)) is not None:
             if self.cancel(task):
                 task.expire()
 
@@ -304,7 +312,7 @@ class TaskDispatcher(WorkerPool):
         permit = task.permit
         if permit is None:
             return  # the request was cancelled
-        if time.monotonic() - task.received_at > task.may_wait(self._settings.max_wait):
+        if task.has_expired(time.monotonic(), self._settings.max_wait):
             if self.cancel(task):
                 task.expire()
         elif self.admission.begin(permit):

@@ -47,7 +47,7 @@ class Listener:
         self.poller = poller
         self.limit = limit
         self.monitoring_only = monitoring_only
-        self.environ = server_environ(sock.getsockname()[1], site.ident)
+        self.environ = server_environ(sock.getsockname()[1], site.ident, site.settings.processes != 1)
         self.channels: set[Channel] = set()
         self.accepting = self.stopping = False
         self._by_client: Counter[str] = Counter()
@@ -160,7 +160,7 @@ class Listener:
             channel.check_sending(now)
         elif channel.request is not None:
             channel.check_reading(now)
-        elif channel.response_started:
+        elif channel.task is not None and channel.response_started:
             channel.check_sending(now)
         elif channel.idle and now - channel.last_activity >= self.site.settings.idle_timeout:
             channel.close_if_silent()

@@ -92,8 +92,8 @@ class Queued(Protocol):
     def expire(self) -> None:
         """Answer with a 503, because the request has waited too long."""
 
-    def may_wait(self, limit: float) -> float:
-        """Return how many seconds the request may wait for a thread, at most `limit`."""
+    def has_expired(self, now: float, limit: float) -> bool:
+        """Return whether the request has waited longer than `limit` seconds, or than its X-Request-Timeout."""
 
 
 class RunningServer(Protocol):

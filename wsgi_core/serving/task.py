@@ -6,6 +6,7 @@ itself, this happens on the I/O thread.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Iterable
@@ -108,13 +109,13 @@ class Task:
         """Answer with a 503, because the request has waited too long."""
         self.fail(refusal(self.channel.site.admission.expire()))
 
-    def may_wait(self, limit: float) -> float:
-        """Return how many seconds the request may wait for a thread, at most `limit`."""
+    def has_expired(self, now: float, limit: float) -> bool:
+        """Return whether the request has waited longer than `limit` seconds, or than its X-Request-Timeout."""
         header = self.request.headers.get("X_REQUEST_TIMEOUT")
-        try:
-            return min(limit, allowed_seconds(header, self.channel.site.settings.request_timeout))
-        except ValueError:
-            return limit  # the application rejects the header value
+        # An application rejects a header value that is not valid.
+        with contextlib.suppress(ValueError):
+            limit = min(limit, allowed_seconds(header, self.channel.site.settings.request_timeout))
+        return now - self.received_at > limit
 
     def environ(self) -> Environ:
         """Return the environ, without `wsgi.input`."""

@@ -84,8 +84,10 @@ class Settings(RuntimeSettings):
 
     # Admission. A setting with an `answer` is a limit. The `answer` is the response to a client that exceeds the limit.
     threads: int = Field(
-        default=min(8, (os.cpu_count() or 1) * 2), ge=1, le=256, description="Requests answered at the same time."
-    )
+        default=max(2, min(4, os.cpu_count() or 1)), ge=1, le=256,
+        description="Requests answered at the same time. By default one for each CPU core, from 2 to 4. More threads"
+        " wait for the GIL, unless the application waits for something else, such as a database.",
+    )  # fmt: skip
     max_waiting: int = Field(
         default=10_000, ge=0, le=1_000_000,
         description="Requests that may wait for a thread, whatever `max_wait` says.",
