@@ -160,6 +160,40 @@ def test_metrics_speak_for_all_processes(app_file: Path):
         assert {requests(server) - before for _ in range(3)} == {10}
 
 
+def test_metrics_count_the_connections_and_refusals_of_all_processes(app_file: Path):
+    with served("--app", str(app_file), "--metrics-path", "/metrics", "--threads=1", "--max-waiting=0") as server:
+        refused = slow_statuses(server)[503] + slow_statuses(server)[503]
+        assert refused
+        kept = [http.client.HTTPConnection(*server.address, timeout=PATIENCE) for _ in range(12)]
+        try:
+            for connection in kept:
+                connection.request("GET", "/metrics")
+                connection.getresponse().read()
+            # A process that is not asked writes its figures once a second.
+            wait_until(lambda: figure(server, 'http_server_connections{state="idle"}') >= len(kept))
+            wait_until(lambda: figure(server, 'http_server_rejected_requests_total{reason="overloaded"}') == refused)
+        finally:
+            for connection in kept:
+                connection.close()
+        wait_until(lambda: figure(server, 'http_server_connections{state="idle"}') < len(kept))
+
+
+def slow_statuses(server: Server) -> Counter[int]:
+    """The statuses of 12 slow requests that come at once."""
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(ask(server, "/slow")[0])) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Counter(found)
+
+
+def figure(server: Server, name: str) -> float:
+    text = ask(server, "/metrics")[1].decode()
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)[1])  # type: ignore[index]
+
+
 def requests(server: Server) -> int:
     text = ask(server, "/metrics")[1].decode()
     lines = re.findall(r"^http_server_request_duration_seconds_count\{.*\} (\S+)$", text, re.M)

@@ -17,6 +17,7 @@ import threading
 import typing as t
 
 from ..shared.observability.logs import log_to_handlers, log_to_stderr, rotating_file, wanted_level
+from ..shared.observability.metrics import share_server_figures
 from ..shared.settings import Settings
 from .application import StartError, describe, load_application
 from .limits import freeze_gc
@@ -156,6 +157,7 @@ def serve_in_child(
         os._exit(error.code)  # a thread that the application has started would keep the process
     models = _spread_changes(app, parent)
     server = serve_application(app, socks, settings)
+    share_server_figures(server)
     freeze_gc()
     parent.obey(server, models)
     parent.tell(READY, describe(app, settings))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from ...inference import timing
 from .distribution import Distribution, LocalDistribution, LocalTotals, SharedDistribution, SharedTotals, Totals
+from .server_figures import ServerCollector, ServerFigures, SharedFigures
 
 if TYPE_CHECKING:
     from ...inference import Model
@@ -34,34 +35,7 @@ _REQUESTS = (
 _RUNS = ("model_inference_duration_seconds", "How long model runs took.", ("model", "version"), RUN_BOUNDS)
 _NODES = ("model_graph_nodes", "Nodes of a model's graph, by the execution provider that runs them.")
 _PHASES = ("http_server_request_phase_seconds", "Seconds that requests spent in each of their phases.", "phase")
-_REJECTED = ("http_server_rejected_requests", "Requests that got no slot.")
-_CONNECTIONS = (
-    "http_server_connections",
-    "Open connections by state; blocked: a stream that waits for its client, sending: a complete response that does.",
-)
-_STATES = ("idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering")
-_GAUGES = {
-    "waiting_requests": "Requests that wait for a thread.",
-    "expected_wait_seconds": "Seconds that a request which comes now would wait for a thread.",
-    "unsent_bytes": "Bytes of responses that clients have not taken yet.",
-    "body_memory_bytes": "Bytes of request bodies in memory.",
-    "body_disk_bytes": "Bytes of request bodies in temporary files.",
-}
 _ACTIVE = ("http_server_active_requests", "Requests that are answered at this moment.")
-
-
-class ServerFigures(Protocol):
-    """The metrics that a server provides. Thread-safe."""
-
-    @property
-    def refused(self) -> Mapping[Any, int]:
-        """Return the number of requests that the server has refused since its start, by reason."""
-
-    def connections(self) -> Mapping[str, int]:
-        """Return the number of connections in each state."""
-
-    def gauges(self) -> Mapping[str, float]:
-        """Return the current values of further gauges, by metric name without the prefix `http_server_`."""
 
 
 class Metrics:
@@ -71,6 +45,7 @@ class Metrics:
     runs: durations of model runs
     phases: seconds that requests spent in each phase
     active: the requests in progress
+    server: the figures of this process' server, if several server processes share their metrics
     """
 
     def __init__(self, shared: bool) -> None:
@@ -81,6 +56,7 @@ class Metrics:
         self.phases: Totals = SharedTotals(*_PHASES) if shared else LocalTotals(*_PHASES)
         # PERF: adding to a set and removing from it need no lock. The metric is the size of the set.
         self.active: set[object] = _SharedActive() if shared else set()
+        self.server: SharedFigures | None = None
 
     def ended(self, method: str, route: str, status: int, seconds: float, phases: timing.Times) -> None:
         """Count a finished request."""
@@ -106,6 +82,14 @@ def process_metrics() -> Metrics:
     metrics = Metrics(shared=_is_shared())
     timing.observe_runs(metrics.runs.observe)
     return metrics
+
+
+def share_server_figures(server: ServerFigures) -> None:
+    """Report the figures of this process' server together with those of the other processes."""
+    metrics = process_metrics()
+    if metrics.shared:
+        metrics.server = SharedFigures(server)
+        metrics.server.start()
 
 
 def forget_process(pid: int) -> None:
@@ -142,8 +126,10 @@ def _registry(server: ServerFigures | None, models: Iterable[Model]) -> Any:
     else:
         registry.register(metrics)
         ProcessCollector(registry=registry)
-    if server is not None:
-        registry.register(_Server(server))
+    if metrics.server is not None:
+        metrics.server.update()
+    elif server is not None:
+        registry.register(ServerCollector(server))
     registry.register(_Nodes(models))
     return registry
 
@@ -162,28 +148,6 @@ class _Nodes:
             for provider, count in model.nodes.items():
                 family.add_metric([model.name, model.version, provider], count)
         yield family
-
-
-class _Server:
-    """Collector of the server's metrics: refused requests, connections by state, and further gauges."""
-
-    def __init__(self, server: ServerFigures) -> None:
-        self._server = server
-
-    def collect(self) -> Iterator[Any]:
-        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
-
-        family = CounterMetricFamily(*_REJECTED, labels=["reason"])
-        for reason in ("overloaded", "client", "expired"):
-            family.add_metric([reason], self._server.refused.get(reason, 0))
-        yield family
-        states = GaugeMetricFamily(*_CONNECTIONS, labels=["state"])
-        counted = self._server.connections()
-        for state in _STATES:
-            states.add_metric([state], counted.get(state, 0))
-        yield states
-        for name, value in self._server.gauges().items():
-            yield GaugeMetricFamily(f"http_server_{name}", _GAUGES[name], value=value)
 
 
 class _SharedActive(set[object]):

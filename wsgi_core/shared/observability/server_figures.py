@@ -1,0 +1,106 @@
+"""The server's own metrics: refused requests, connections by state, queue, and buffered bytes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+_REJECTED = ("http_server_rejected_requests", "Requests that got no slot.")
+_CONNECTIONS = (
+    "http_server_connections",
+    "Open connections by state; blocked: a stream that waits for its client, sending: a complete response that does.",
+)
+_STATES = ("idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering")
+_GAUGES = {
+    "waiting_requests": "Requests that wait for a thread.",
+    "expected_wait_seconds": "Seconds that a request which comes now would wait for a thread.",
+    "unsent_bytes": "Bytes of responses that clients have not taken yet.",
+    "body_memory_bytes": "Bytes of request bodies in memory.",
+    "body_disk_bytes": "Bytes of request bodies in temporary files.",
+}
+_REASONS = ("overloaded", "client", "expired")
+# How often a process writes its figures for the others, in seconds.
+_INTERVAL = 1.0
+
+
+class ServerFigures(Protocol):
+    """The metrics that a server provides. Thread-safe."""
+
+    @property
+    def refused(self) -> Mapping[Any, int]:
+        """Return the number of requests that the server has refused since its start, by reason."""
+
+    def connections(self) -> Mapping[str, int]:
+        """Return the number of connections in each state."""
+
+    def gauges(self) -> Mapping[str, float]:
+        """Return the current values of further gauges, by metric name without the prefix `http_server_`."""
+
+
+class ServerCollector:
+    """Collector of the figures of a server that is alone."""
+
+    def __init__(self, server: ServerFigures) -> None:
+        self._server = server
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+
+        family = CounterMetricFamily(*_REJECTED, labels=["reason"])
+        for reason in _REASONS:
+            family.add_metric([reason], self._server.refused.get(reason, 0))
+        yield family
+        states = GaugeMetricFamily(*_CONNECTIONS, labels=["state"])
+        counted = self._server.connections()
+        for state in _STATES:
+            states.add_metric([state], counted.get(state, 0))
+        yield states
+        for name, value in self._server.gauges().items():
+            yield GaugeMetricFamily(f"http_server_{name}", _GAUGES[name], value=value)
+
+
+class SharedFigures:
+    """The figures of this process' server, in files that the other server processes read.
+
+    Counts and bytes are summed over all processes. The expected wait is that of the process with the longest wait.
+    """
+
+    def __init__(self, server: ServerFigures) -> None:
+        from prometheus_client import Counter, Gauge
+
+        self._server = server
+        self._lock = threading.Lock()
+        self._counted: dict[str, int] = {}
+        self._refused = Counter(*_REJECTED, ["reason"], registry=None)
+        self._states = Gauge(*_CONNECTIONS, ["state"], registry=None, multiprocess_mode="livesum")
+        self._gauges = {
+            name: Gauge(
+                f"http_server_{name}", text, registry=None,
+                multiprocess_mode="livemax" if name == "expected_wait_seconds" else "livesum",
+            )
+            for name, text in _GAUGES.items()
+        }  # fmt: skip
+
+    def start(self) -> None:
+        """Start a thread that writes the figures every second, because another process may be asked for them."""
+        threading.Thread(target=self._repeat, name="figures", daemon=True).start()
+
+    def update(self) -> None:
+        """Write the current figures. Thread-safe."""
+        with self._lock:
+            for reason in _REASONS:
+                refused = self._server.refused.get(reason, 0)
+                self._refused.labels(reason).inc(refused - self._counted.get(reason, 0))
+                self._counted[reason] = refused
+            counted = self._server.connections()
+            for state in _STATES:
+                self._states.labels(state).set(counted.get(state, 0))
+            for name, value in self._server.gauges().items():
+                self._gauges[name].set(value)
+
+    def _repeat(self) -> None:
+        while True:
+            self.update()
+            time.sleep(_INTERVAL)
