@@ -1,4 +1,4 @@
-"""docs/measure/overload.md, out of its result file."""
+"""Write docs/measure/overload.md from its result file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _open(outcomes: list[dict[str, Any]]) -> Table:
 
 
 def _others(outcome: dict[str, Any], *expected: str) -> int:
-    """Return how many requests were lost, or answered by another status."""
+    """Return how many requests were lost or got another status than the expected ones."""
     others = sum(count for status, count in outcome["answers"].items() if status not in expected)
     return others + sum(outcome["lost"].values())
 
