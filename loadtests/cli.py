@@ -32,10 +32,10 @@ NEEDED_FOR_APPS = ("psutil",)
 
 
 class Overhead(click.Group):
-    """The group of the command: ``--apps`` takes all specifications that follow it."""
+    """The command's group. ``--apps`` takes all specifications that follow it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Click's method: ``--apps a=m:x b=m:y`` becomes ``--apps a=m:x --apps b=m:y``."""
+        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y`` (overrides Click's method)."""
         given: list[str] = []
         within = False
         for argument in args:
@@ -47,7 +47,7 @@ class Overhead(click.Group):
 
 
 def _server_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Return the servers in a list with commas, in the order in which they are known."""
+    """Return the servers of a comma-separated list, in the order of the table of servers."""
     wanted = {name.strip() for name in value.split(",")} if value else set()
     if unknown := sorted(wanted.difference(SERVERS)):
         raise click.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(SERVERS)}")
@@ -193,7 +193,7 @@ def _need(names: tuple[str, ...]) -> None:
 def _apps_study(
     apps: tuple[str, ...], requests: tuple[Path, ...], expect: int | None, workers: Workers, served: bool
 ) -> tuple[Study, list[str]]:
-    """Return the study of the user's own applications, each of which has been asked, and notes on what they said."""
+    """Send each of the user's applications its requests once; return their study, and notes about the responses."""
     from loadtests.apps import parse_all, prepared, study_of
     from loadtests.http_file import HttpFileError
     from loadtests.instrument.app_loader import AppError
@@ -209,7 +209,7 @@ def _apps_study(
 
 
 def _command() -> str:
-    """Return the command as it was given, for the result file."""
+    """Return the command line of this process, for the result file."""
     return shlex.join(["wsgi-core", "overhead", *_arguments(click.get_current_context())])
 
 

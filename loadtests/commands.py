@@ -1,4 +1,4 @@
-"""What the command carries out: a study, the user's own applications, the proof of the instrument; taking up a run."""
+"""Carry out the command: measure a study or the user's own applications, validate the instrument, resume a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 def measure(run: Run) -> int:
-    """Carry a study out, and report; returns the exit code."""
+    """Carry out a study and write its report; return the exit code."""
     console = terminal.console()
     run.path.parent.mkdir(parents=True, exist_ok=True)
     if run.plan.finished:
@@ -38,7 +38,7 @@ def measure(run: Run) -> int:
 
 
 def _finish(carry_out: Callable[[], None], out: Path) -> int:
-    """Carry a plan out; returns the exit code. What was measured until an interruption is in the result file."""
+    """Carry out a plan and return the exit code. After an interruption, the result file has the samples so far."""
     try:
         carry_out()
     except RunFailed as error:
@@ -51,7 +51,7 @@ def _finish(carry_out: Callable[[], None], out: Path) -> int:
 
 
 def resumable(path: Path, command: str) -> Results:
-    """Return the interrupted run in ``path``; raises ``ClickException`` when this command cannot take it up."""
+    """Return the interrupted run in ``path``. Raises ``ClickException`` if this command cannot resume it."""
     results = _unfinished(Results, path)
     if results.command != command:
         raise click.ClickException(f"{path} is of another run: {results.command}")
@@ -67,7 +67,7 @@ def _unfinished(kind: type[AnyRecord], path: Path) -> AnyRecord:
 
 
 def _check_place(path: Path, before: dict[str, object]) -> None:
-    """Raise ``ClickException`` if code or machine are not those of the first part."""
+    """Raise ``ClickException`` if the code or the machine has changed since the first part of the run."""
     now = environment.describe()
     for name, word in (("revision", "code"), ("cpu", "machine"), ("python", "Python")):
         if before.get(name) != now[name]:
@@ -77,7 +77,7 @@ def _check_place(path: Path, before: dict[str, object]) -> None:
 
 
 def measure_validation(quick: bool, out: Path, resume: bool) -> int:
-    """Carry out the validation, and write ``validation.json`` and ``VALIDATION.md``; returns the exit code."""
+    """Carry out the validation, write ``validation.json`` and ``VALIDATION.md``, and return the exit code."""
     console = terminal.console()
     path = out / "validation.json"
     found = _unfinished(validate.Validation, path) if resume else None

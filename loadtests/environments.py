@@ -1,6 +1,6 @@
-"""Environments made for one purpose: another interpreter, other versions, a server of models.
+"""Virtual environments for one purpose each: another interpreter, other versions, a model server.
 
-They are kept in the user's cache, so that each is made once.
+They are kept in the user's cache, so that each is created only once.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ RUNTIME = "onnxruntime"
 
 
 def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: bool = True) -> str:
-    """Return the interpreter of an environment with these packages, which is made with pip if it is not there yet.
+    """Return the Python of an environment with these packages. If there is none, create it with pip.
 
-    ``runtime``: the onnxruntime of this process is installed too. Raises ``RunFailed`` with what pip said.
+    With ``runtime``, this process's version of onnxruntime is installed too. Raises ``RunFailed`` with pip's message.
     """
     wanted = [*requires, *([f"{RUNTIME}=={importlib.metadata.version(RUNTIME)}"] if runtime else [])]
     name = hashlib.sha256("\n".join([str(Path(python).resolve()), *wanted]).encode()).hexdigest()[:16]
@@ -42,9 +42,9 @@ def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: 
 
 
 def own_packages(python: str) -> str:
-    """Copy this project's packages beside the environment of ``python``; return the folder that holds them.
+    """Copy this project's packages beside the environment of ``python``; return the folder of the copies.
 
-    The environment sees them, and nothing else of the environment that this process runs in.
+    So the environment can import this project, and nothing else of this process's environment.
     """
     folder = Path(python).parent.parent / "own"
     shutil.rmtree(folder, ignore_errors=True)
@@ -54,7 +54,7 @@ def own_packages(python: str) -> str:
 
 
 def versions(python: str, packages: Sequence[str]) -> dict[str, str]:
-    """Return the version of the interpreter and of each package in its environment."""
+    """Return the version of the environment's interpreter and of each installed package."""
     program = (
         "import importlib.metadata as m, json, platform, sys; "
         "about = {name: m.version(name) for name in sys.argv[1:]}; "

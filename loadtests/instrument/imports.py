@@ -1,4 +1,4 @@
-"""What ``import wsgi_core`` costs beside ``import flask``: fresh interpreters in turn, one import each."""
+"""The cost of ``import wsgi_core`` beside ``import flask``. Each import is measured in a new interpreter, in turn."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ print(json.dumps({{"wall_ms": wall / 1e6, "cpu_ms": cpu / 1e6, "memory_kb": memo
 
 
 def measure_round(number: int) -> list[Import]:
-    """One fresh interpreter for each module, in an order drawn anew."""
+    """Measure one import of each module, in random order."""
     order = list(MODULES)
     random.Random(number).shuffle(order)
     return [measure_one(module, number) for module in order]
 
 
 def measure_one(module: str, number: int) -> Import:
-    """One interpreter that imports ``module``."""
+    """Measure the import of ``module`` in a new interpreter."""
     statement = "pass" if module == NOTHING else f"import {module}"
     _compile(statement)
     return Import(module=module, round=number, **json.loads(_run(_PROGRAM.format(statement=statement))))
@@ -45,7 +45,7 @@ def measure_one(module: str, number: int) -> Import:
 
 @functools.cache
 def _compile(statement: str) -> None:
-    """Have the bytecode of what is imported on disk, as it is from the second start on."""
+    """Import everything once, so that its bytecode is on disk, as it is from the second start on."""
     _run(statement)
 
 

@@ -1,7 +1,7 @@
-"""One HTTP request: its bytes are the single source of everything that is sent or measured.
+"""One HTTP request. Its bytes are the single source of everything that is sent or measured.
 
-The load generators send the bytes over a socket. For a measurement in process waitress's own parser and task turn the
-same bytes into the environ: an application gets in process what it would get behind waitress.
+The load generators send the bytes over a socket. For measurements in process, waitress's own parser and task convert
+the same bytes to the environ, so an application gets in process what it would get behind waitress.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _SETTINGS = Adjustments()
 
 
 class RequestError(Exception):
-    """The bytes of a request are not a complete HTTP request; the text says what waitress answers to them."""
+    """The bytes are not one complete HTTP request. The message is the error with which waitress responds to them."""
 
 
 @dataclass(frozen=True)
 class Request:
     """A request as it is sent. Text holds bytes as latin-1.
 
-    ``status`` is the status code that the response must have; 0 stands for any 2xx. ``without`` names variables of the
-    environ that are left out: other servers do not set all that waitress sets.
+    ``status`` is the status code that the response must have; 0 stands for any 2xx. ``without`` names variables that
+    are removed from the environ, because waitress sets some that other servers do not set.
     """
 
     method: str
@@ -58,7 +58,7 @@ class Request:
     without: tuple[str, ...] = ()
 
     def message(self, host: str = HOST) -> bytes:
-        """Return the bytes: with Host and, for a body, Content-Length where the headers do not say either."""
+        """Return the bytes to send. Host is added if it is missing, and Content-Length if there is a body."""
         names = {name.lower() for name, _ in self.headers}
         lines = [f"{self.method} {self.target} HTTP/1.1"]
         lines += [] if "host" in names else [f"Host: {host}"]
@@ -69,7 +69,7 @@ class Request:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self._framed()
 
     def _framed(self) -> bytes:
-        """Return the body as it is sent: in one chunk if the headers say that it is chunked."""
+        """Return the body as it is sent: as one chunk if Transfer-Encoding says chunked."""
         encodings = [value.lower() for name, value in self.headers if name.lower() == "transfer-encoding"]
         if not any("chunked" in value for value in encodings):
             return self.body
@@ -84,27 +84,27 @@ class Request:
         return f"{self.method} {self.target}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; ``from_json`` makes the request of them again."""
+        """Return plain values from which ``from_json`` makes an equal request."""
         return {**asdict(self), "body": self.body.decode("latin-1")}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Make the request that ``to_json`` took apart."""
+        """Return the request that ``to_json`` has converted to plain values."""
         pairs = tuple((name, value) for name, value in values["headers"])
         body = values["body"].encode("latin-1")
         return cls(**{**values, "headers": pairs, "body": body, "without": tuple(values["without"])})
 
 
 def json_request(target: str, value: object, **options: Any) -> Request:
-    """Return a POST of ``value`` as JSON, from an ordinary client."""
+    """Return a POST of ``value`` as JSON, with the headers of a typical client."""
     headers = (*CLIENT_HEADERS, ("Content-Type", "application/json"))
     return replace(Request("POST", target, headers, json.dumps(value).encode()), **options)
 
 
 def environ_of(message: bytes) -> tuple[WSGIEnvironment, bytes]:
-    """Return the environ that waitress makes of ``message``, without its stream, and the body.
+    """Return the environ that waitress makes from ``message``, without its stream, and the body.
 
-    Raises ``RequestError`` for bytes that waitress refuses, or that are not exactly one request.
+    Raises ``RequestError`` if waitress refuses the bytes, or if they are not exactly one request.
     """
     parser = HTTPRequestParser(_SETTINGS)
     left = message
@@ -130,9 +130,9 @@ def _still_connected() -> bool:
 
 
 class EnvironMaker:
-    """Makes environs for a list of requests, one after the other, round and round.
+    """Makes environs for a list of requests, over and over again.
 
-    ``evict`` is called before each request, as if other work had had the processor.
+    ``evict`` is called before each request, as if other work had used the processor.
     """
 
     def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:
@@ -141,10 +141,10 @@ class EnvironMaker:
         self.evict = evict
 
     def make(self) -> tuple[WSGIEnvironment, str]:
-        """Return a fresh environ with its own stream, and the status line that is expected.
+        """Return a new environ with its own stream, and the expected status line.
 
-        What an application looks up in a dictionary is a new string each time: a string that was a key before keeps
-        its hash, and no real request has that luck.
+        Every string that applications look up in a dictionary is a new string each time. A string that has been used as
+        a key keeps its hash, which real requests never benefit from.
         """
         template, method, path, body, status = next(self._cycle)
         if self.evict:

@@ -1,4 +1,4 @@
-"""What a run found, said first: the machine, the ratio, the µs, and when they matter."""
+"""The main findings of a run: the machine, the ratio, the µs, and for which models they matter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loadtests.studies import APPS, VERSIONS
 
 @dataclass(frozen=True)
 class Answer:
-    """The first lines of every report: the finding, the verdict on the machine, and what else may be said."""
+    """The first lines of every report: the findings, the verdict on the machine, and further remarks."""
 
     headline: str
     machine: noise.Noise
@@ -23,12 +23,12 @@ class Answer:
 
     @property
     def lines(self) -> list[str]:
-        """All of it, in the order in which it is read."""
+        """All lines, in the order in which they are shown."""
         return [line for line in (self.headline, self.machine.sentence, *self.others) if line]
 
 
 def answer(results: Results, summary: Summary, curve: Curve | None) -> Answer:
-    """Return what may be said; nothing but the verdict on the machine when that was too noisy."""
+    """Return the findings, or only the verdict on the machine if the run was too noisy."""
     machine = noise.judge(results, summary)
     if machine.hopeless:
         return Answer("This run cannot answer: the machine was too noisy.", machine, [])
@@ -43,7 +43,7 @@ def answer(results: Results, summary: Summary, curve: Curve | None) -> Answer:
 
 
 def _ratio(summary: Summary) -> str:
-    """Say the ratio, before the µs: another machine will find it too."""
+    """Return the sentence with the ratio. It comes before the µs, because it holds on other machines too."""
     one = summary.experiment("null")
     names = {cost.name for cost in one.costs} if one else set()
     if one is None or not {FLASK, OWN, FLOOR} <= names:
@@ -56,7 +56,7 @@ def _ratio(summary: Summary) -> str:
 
 
 def _price(curve: Curve | None) -> list[str]:
-    """Say what that is in µs here, and for which models it is much."""
+    """Return the sentences with the µs on this machine, and for which models they matter."""
     if curve is None or not curve.line(FLASK).price.low > 0:
         return []
     flask, own = curve.line(FLASK).price, curve.line(OWN).price
@@ -77,7 +77,7 @@ def _when(line: Line) -> list[str]:
 
 
 def crossings(line: Line) -> list[str]:
-    """Return where the framework's share passes 50, 10 and 1 %: in each case the model's time, with its interval."""
+    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with their intervals."""
     found = []
     for share in CROSSINGS:
         at = line.crossing(share)

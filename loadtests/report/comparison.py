@@ -1,9 +1,9 @@
-"""Whether one result file is slower than another: ``wsgi-core overhead compare OLD.json NEW.json``.
+"""Compare two result files: ``wsgi-core overhead compare OLD.json NEW.json``.
 
-Two runs at different times see different machines, even on one machine: the same code measured twice in sequence may
-differ by 20 %. So a cost is first divided by that of a yardstick measured in the same rounds (the bare callable where
-there is one, else the driver), and these ratios are compared. Something became dearer if the whole interval
-of new against old lies above the threshold.
+Even on one machine, the same code measured at two different times may differ by 20 %, because the machine's state
+changes. So each cost is first divided by the cost of a yardstick that was measured in the same rounds: the bare
+callable if there is one, otherwise the driver. Then these ratios are compared. A cost has increased if the whole
+interval of new divided by old is above the threshold.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WORDS = {"dearer": "dearer", "cheaper": "cheaper", "same": "no change beyond {th
 
 @dataclass(frozen=True)
 class Change:
-    """One cost in both files: µs before and after, and new ÷ old of what they are in yardsticks."""
+    """One cost in both files: µs before and after, and new divided by old, both in units of the yardstick."""
 
     where: str
     name: str
@@ -43,7 +43,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All changes, what a reader has to know, and the code for the shell."""
+    """All changes, notes for the reader, and the exit code."""
 
     threshold: float
     changes: list[Change] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Comparison:
 
     @property
     def code(self) -> int:
-        """0: nothing became dearer, 1: something did, 3: it cannot be told."""
+        """0: no cost increased; 1: a cost increased; 3: the files do not allow a verdict."""
         if self.obstacle or not self.changes:
             return UNKNOWN
         verdicts = {change.verdict for change in self.changes}
@@ -79,7 +79,8 @@ class Comparison:
 def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
     """Compare every contender and service that both files have.
 
-    ``elsewhere``: the files may be of different machines; then only costs in yardsticks tell anything.
+    With ``elsewhere``, the files may come from different machines. Then only costs in units of the yardstick are
+    comparable.
     """
     obstacle = "" if elsewhere else _obstacle(old, new)
     if obstacle:
@@ -125,12 +126,14 @@ def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Ch
 
 
 def _noise(one: ExperimentResult) -> float:
-    """How far an application that takes part twice seems to differ from itself: nothing below that is told."""
+    """Return how much an application that takes part twice appears to differ from itself. No smaller change is
+    reported.
+    """
     return summarise_experiment(one).reach
 
 
 def _is_yardstick(name: str, contenders: Sequence[str]) -> bool:
-    """Return whether a contender is not compared: the yardstick itself, or an application's second part."""
+    """Return whether a contender is not compared: the yardstick itself, or an application's second measurement."""
     twin = name.endswith(AGAIN_SUFFIX) and name.removesuffix(AGAIN_SUFFIX) in contenders
     return name == YARDSTICK or twin
 
@@ -143,7 +146,7 @@ def _change(old: ExperimentResult, new: ExperimentResult, name: str, threshold: 
 
 
 def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, Estimate]:
-    """Return the cost in µs, and its logarithm in yardsticks."""
+    """Return the cost in µs, and the logarithm of the cost in units of the yardstick."""
     own = net(one.contenders.index(name) + 1)
     stick: Figure = net(one.contenders.index(YARDSTICK) + 1) if yardstick else lambda cost: cost[..., 0]
 
@@ -157,13 +160,13 @@ def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, 
 
 
 def _ratio(old: Estimate, new: Estimate) -> Estimate:
-    """Return new ÷ old from the logarithms of two independent runs."""
+    """Return new divided by old, from the logarithms of two independent runs."""
     middle, reach = new.value - old.value, math.hypot(old.half_width, new.half_width)
     return Estimate(*(math.exp(min(part, 50.0)) for part in (middle, middle - reach, middle + reach)))
 
 
 def verdict(ratio: Estimate, threshold: float) -> str:
-    """Dearer, cheaper or the same only if the whole interval says so."""
+    """Return dearer, cheaper or same if the whole interval agrees, otherwise open."""
     if ratio.low > 1 + threshold:
         return "dearer"
     if ratio.high < 1 - threshold:
@@ -175,7 +178,7 @@ def verdict(ratio: Estimate, threshold: float) -> str:
 
 
 def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
-    """Return the server's CPU time for a request, in requests of the bare callable where it was served too."""
+    """Return the changes of the server's CPU time per request, in units of the bare callable if it was served too."""
     before = {one.key: one for one in old.loads if one.mode == "rate"}
     found = []
     for one in new.loads:
@@ -209,7 +212,7 @@ def _mean_cpu(load: LoadResult, name: str) -> float:
 
 
 def table(found: Comparison) -> Table:
-    """Every change, the dearest first."""
+    """Return a table of all changes, the largest increase first."""
     heads = ["", "measured in", "old µs", "new µs", "new ÷ old", "95 % interval", ""]
     rows = [
         [one.name, one.where, number(one.old), number(one.new), number(one.ratio.value), interval(one.ratio),

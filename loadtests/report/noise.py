@@ -1,4 +1,4 @@
-"""Whether a run may be believed: quiet, noisy (small differences are not claimed), or too noisy to claim anything."""
+"""The noise of a run: quiet, noisy (small differences are not claimed), or too noisy to claim anything."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ WAITED = 0.05
 
 @dataclass(frozen=True)
 class Noise:
-    """The verdict and what it rests on, in words."""
+    """The verdict and its reasons."""
 
     verdict: str
     reasons: list[str]
 
     @property
     def hopeless(self) -> bool:
-        """Whether no difference may be claimed."""
+        """Whether the run is so noisy that no difference may be claimed."""
         return self.verdict == HOPELESS
 
     @property
     def sentence(self) -> str:
-        """For the reader."""
+        """The verdict as a sentence for the reader."""
         why = "; ".join(self.reasons)
         if self.verdict == UNKNOWN:
             return "How noisy the machine was is not known: no app was measured against itself in this run."
@@ -62,12 +62,12 @@ def judge(results: Results, summary: Summary) -> Noise:
 
 
 def _reach(summary: Summary) -> float | None:
-    """Of the experiments with an app that takes part twice, the middle one: a single disturbed one is named apart."""
+    """Return the median noise of the experiments in which an app takes part twice. Noisy ones get a warning each."""
     reaches = sorted(one.reach for one in summary.experiments if one.itself)
     return reaches[len(reaches) // 2] if reaches else None
 
 
 def _stolen(results: Results) -> float:
-    """Return the share of the run's time that the host took, as far as the system tells."""
+    """Return the share of CPU time that the host took from this machine, if the system provides it."""
     before, after = (part.get("stolen_seconds", 0.0) for part in (results.environment, results.environment_after))
     return max(0.0, float(after - before)) / results.seconds if results.environment_after and results.seconds else 0.0

@@ -1,7 +1,7 @@
-"""The report as one HTML file: no script, nothing loaded from elsewhere; for light and dark, a phone, and paper.
+"""The report as one HTML file without scripts and external resources, for light and dark mode, phones and print.
 
-``templates/report.html`` is the page. Every section is there only if its samples are: a quick run, an interrupted one
-or an older file gives a shorter page.
+``templates/report.html`` is the page. A section is omitted if the result file has no samples for it, as in a quick or
+an interrupted run or in an older file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FACTS = {
 
 @dataclass
 class Section:
-    """A part of the page: ``words`` names the template's text, then come pictures and tables."""
+    """A section of the page: ``words`` names the text in the template; pictures and tables follow it."""
 
     key: str
     title: str
@@ -45,7 +45,7 @@ class Section:
 
 
 def page(results: Results, summary: Summary, proof: Validation | None = None) -> str:
-    """Return the whole page; ``proof`` is the validation that was found beside the results."""
+    """Return the whole page. ``proof`` is the validation that was found beside the results."""
     found = curve.summarise(results)
     said = answer(results, summary, found)
     return render(
@@ -64,20 +64,20 @@ def page(results: Results, summary: Summary, proof: Validation | None = None) ->
 
 
 class _Shelf:
-    """Tables and pictures, each of which is taken once."""
+    """Tables and pictures that are not on the page yet. Each one is used once."""
 
     def __init__(self, results: Results, summary: Summary, found: curve.Curve | None) -> None:
         self.tables = of(results, summary)
         self.pictures = charts.pictures_of(summary, found)
 
     def take(self, *titles: str) -> list[Table]:
-        """Take the tables whose titles begin so."""
+        """Remove and return the tables whose titles begin with the given text."""
         taken = [table for table in self.tables if titles and table.title.startswith(titles)]
         self.tables = [table for table in self.tables if table not in taken]
         return taken
 
     def draw(self, keys: Iterable[str]) -> list[charts.Picture]:
-        """Take the pictures with these keys, as far as there are any."""
+        """Remove and return the pictures with these keys."""
         return [self.pictures.pop(key) for key in keys if key in self.pictures]
 
 

@@ -1,6 +1,6 @@
-"""What happens in each phase of a request, in words: what costs in Flask, and what the core does instead.
+"""Texts about each phase of a request: what costs time in Flask, and what the core does instead.
 
-Read in flask 3.1.3, werkzeug 3.1 and this project; ``rungs/phases.py`` has the phases themselves.
+They describe flask 3.1.3, werkzeug 3.1 and this project. ``rungs/phases.py`` defines the phases.
 """
 
 from __future__ import annotations

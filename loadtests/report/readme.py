@@ -1,4 +1,4 @@
-"""Figures for the README, out of a result file: a Markdown table between two markers, and its plot beside it."""
+"""The README's figures from a result file: a table between two markers, and a plot."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ SHOWN = ("raw callable", "wsgi_core", "Flask")
 
 
 class NoMarkers(ResultError):
-    """The README has no place for the figures."""
+    """The README does not have the two markers."""
 
 
 class NoLadder(ResultError):
-    """The result file has no figures for a README."""
+    """The result file has no ladder, so it has no figures for the README."""
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:
-    """Return what stands between the markers: the finding, three rungs of the ladder, the plot."""
+    """Return the text between the markers: the findings, three rungs of the ladder, the plot."""
     said = answer(results, summary, curve.summarise(results)).headline
     values = {"said": said, "ladder": three_rungs(summary), "plot": plot, "machine": machine(results)}
     return render("readme.md", begin=BEGIN, end=END, **values).rstrip("\n")
 
 
 def three_rungs(summary: Summary) -> Table:
-    """Return a row for the floor, the core and Flask: the ratio first, then the cost."""
+    """Return a row each for the bare callable, the core and Flask: first the ratio, then the cost."""
     ladders = _alike(summary)
     heads = [""]
     for one in ladders:
@@ -51,14 +51,14 @@ def _ratio(cost: Cost, one: ExperimentSummary) -> str:
 
 
 def _alike(summary: Summary) -> list[ExperimentSummary]:
-    """Return the ladders with the rungs of the first one."""
+    """Return the ladders that have the same rungs as the first one."""
     first, *others = [one for one in summary.experiments if one.ladder]
     rungs = [cost.name for cost in first.costs]
     return [first, *(one for one in others if [cost.name for cost in one.costs] == rungs)]
 
 
 def results_page(results: Results, summary: Summary) -> str:
-    """Return the page with all the figures that the README has no room for."""
+    """Return the page with all figures of the result file."""
     found = curve.summarise(results)
     peers = summary.experiment("peers")
     tables = [*([experiment_table(peers)] if peers else []), *map(load_table, summary.loads)]
@@ -87,7 +87,7 @@ def _cells(ladders: list[ExperimentSummary], tables: list[Table], position: int)
 
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
-    """Put the section into ``readme`` and the plot into ``plot``; raises ``NoMarkers``, ``NoLadder``."""
+    """Write the section into ``readme`` and the plot to ``plot``. Raises ``NoMarkers`` and ``NoLadder``."""
     ladder = summary.experiment("null")
     if ladder is None:
         raise NoLadder("no ladder was measured there: it is part of wsgi-core overhead without --study")

@@ -1,4 +1,4 @@
-"""The summary as tables of text: one form for the terminal, the page and the README."""
+"""The summary as tables of text, for the terminal, the page and the README."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ GENERATORS = {"locust": "Locust", "closed loop": "an open loop"}
 
 
 def of(results: Results, summary: Summary) -> list[Table]:
-    """All tables of a result file, in the order in which they are read."""
+    """Return all tables of a result file, in the order in which they are shown."""
     tables = [experiment_table(one) for one in summary.experiments if not _is_case(one)]
     cases = [one for one in summary.experiments if _is_case(one)]
     if cases:
@@ -51,12 +51,12 @@ def of(results: Results, summary: Summary) -> list[Table]:
 
 
 def _is_case(one: ExperimentSummary) -> bool:
-    """Return whether it is a case: both frameworks, at most a library, no ladder. Several cases share a table."""
+    """Return whether an experiment is a single case: both frameworks and at most a library. Cases share one table."""
     return len(one.costs) <= 3 and not one.ladder and one.itself is None
 
 
 def experiment_table(one: ExperimentSummary) -> Table:
-    """Return what each contender costs, what each step of a ladder adds, and the ratios."""
+    """Return the cost of each contender, what each step of a ladder adds, and the ratios."""
     heads = ["", "µs a request", "95 % interval"]
     heads += ["the step adds", "95 % interval"] if one.ladder else []
     heads += [f"÷ {one.reference}", "95 % interval"]
@@ -85,12 +85,12 @@ def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
 
 
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
-    """Return whether a rung is the one before it and a step more; wsgi_core and Flask do all of it in their own way."""
+    """Return whether a rung adds a step to the one before it. wsgi_core and Flask do not."""
     return cost.name.startswith("+") or one.reference == one.costs[0].name
 
 
 def case_table(cases: list[ExperimentSummary]) -> Table:
-    """Cases of the two frameworks, one in a row, with the library's own part where there is one."""
+    """Return one row for each case: both frameworks, and the library's own part if there is one."""
     names = [cost.name for cost in cases[0].costs]
     heads = ["", *(f"{name}, µs" for name in names), f"÷ {cases[0].reference}", "95 % interval", f"{LIBRARY}, µs"]
     rows = []
@@ -103,7 +103,7 @@ def case_table(cases: list[ExperimentSummary]) -> Table:
 
 
 def phase_table(phases: list[PhaseCost]) -> Table:
-    """Where the time of a request goes, on both sides."""
+    """Return the cost of each phase of a request, on both sides."""
     heads = ["", "Flask, µs", "95 % interval", "wsgi_core, µs", "95 % interval"]
     rows = [
         [one.name, number(one.flask.value), interval(one.flask), number(one.core.value), interval(one.core)]
@@ -114,12 +114,12 @@ def phase_table(phases: list[PhaseCost]) -> Table:
 
 
 def load_table(one: LoadSummary) -> Table:
-    """Services under load: CPU time at a fixed rate, or the rate at saturation and what bounded it."""
+    """Return the table of a load: CPU time at a fixed rate, or the rate at saturation and what limited it."""
     return rate_table(one) if one.mode == "rate" else saturation_table(one)
 
 
 def rate_table(one: LoadSummary) -> Table:
-    """CPU time of the server process for a request, at the same rate for all: the figure to quote."""
+    """Return the server's CPU time per request, at the same rate for all services."""
     reference = one.services[-1].name
     heads = [
         "",
@@ -141,7 +141,7 @@ def rate_table(one: LoadSummary) -> Table:
 
 
 def saturation_table(one: LoadSummary) -> Table:
-    """Rates with as many requests as it takes, what bounded them, and the latencies of that closed loop."""
+    """Return the rates at saturation, what limited them, and the latencies of that closed loop."""
     reference = one.services[-1].name
     percentiles = [key for key in ("p50", "p95", "p99") if key in one.services[0].latencies_ms]
     heads = ["", "requests/s", f"÷ {reference}", "server CPU µs/request", f"÷ {reference}"]
@@ -171,7 +171,7 @@ def _pairs(one: LoadSummary) -> str:
 
 
 def latency_table(found: list[LatencySummary]) -> Table:
-    """Latencies at several rates: in an open loop, and as Locust's closed loop shows them."""
+    """Return the latencies at several rates: in an open loop, and in Locust's closed loop."""
     names = list(dict.fromkeys(name for one in found for name in one.latencies_ms if name != "p95"))
     heads = ["", "requests/s asked", "counted", *(f"{name} ms" for name in names), "requests/s", "generator CPU", "lag"]
     rows = []
@@ -202,7 +202,7 @@ def _ratio(value: Estimate | None) -> str:
 
 
 def import_table(summary: Summary) -> Table:
-    """Return what an import costs."""
+    """Return the costs of the imports."""
     heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MB", "95 % interval"]
     rows = []
     for module, parts in summary.imports.items():
@@ -214,7 +214,7 @@ def import_table(summary: Summary) -> Table:
 
 
 def goal_table(goals: list[GoalSummary]) -> Table:
-    """Return the goals of the study with what was found."""
+    """Return the goals of the study with the measured ratios."""
     heads = ["figure", "found", "95 % interval", "goal", ""]
     rows = [[one.goal.text, number(one.found.value), interval(one.found), _limit(one), one.verdict] for one in goals]
     note = "reached, missed: the whole interval is on that side of the goal; open: it is on both."
@@ -226,7 +226,7 @@ def _limit(one: GoalSummary) -> str:
 
 
 def warnings(results: Results, summary: Summary) -> list[str]:
-    """Return what a reader has to know before believing a figure."""
+    """Return what a reader needs to know before trusting the figures."""
     noisy = [one for one in summary.experiments if one.noisy]
     said = [f"noisy: {one.title}: {_not_claimed(one.reach)}" for one in noisy]
     if results.left_out:
@@ -259,7 +259,7 @@ def _not_claimed(reach: float) -> str:
 
 
 def _about_lags(summary: Summary) -> list[str]:
-    """Latencies of which the generator's own lateness is a good part."""
+    """Return warnings about latencies to which the generator's own delay contributed much."""
     return [
         f"{one.title}, {one.service} at {number(one.asked)} requests a second: the load generator itself was up to"
         f" {number(one.lag_ms)} ms late (p99), which is part of the latency"
@@ -269,7 +269,7 @@ def _about_lags(summary: Summary) -> list[str]:
 
 
 def _about_loads(summary: Summary) -> list[str]:
-    """Return runs that the generator bounded, or whose counts do not agree with each other."""
+    """Return warnings about runs that the generator limited, or whose counts contradict each other."""
     said = []
     for load in summary.loads:
         for one in load.services:

@@ -1,4 +1,4 @@
-"""``VALIDATION.md``, out of ``validation.json``: what the instrument was tested with, and what it said."""
+"""Write ``VALIDATION.md`` from ``validation.json``: how the instrument was tested, and what it measured."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REACHED, MISSED, OPEN = "reached", "missed", "open"
 
 @dataclass(frozen=True)
 class Check:
-    """A claim about the instrument, what was found, and the verdict."""
+    """A claim about the instrument, the evidence, and the verdict."""
 
     text: str
     found: str
@@ -38,7 +38,7 @@ class Check:
 
 
 def checks(found: validate.Validation) -> list[Check]:
-    """All claims for which there are samples."""
+    """Return all claims that have samples."""
     made = []
     if found.same:
         made.append(_false_check(found))
@@ -135,7 +135,7 @@ def _signed(value: Estimate) -> str:
 
 
 def render(found: validate.Validation) -> str:
-    """Return the whole page; parts that were not measured are left out."""
+    """Return the whole page. Parts without samples are omitted."""
     delays, bare = len(found.delays.processes) > 1, len(found.bare_delays.processes) > 1
     return pages.render(
         "validation.md",
@@ -156,7 +156,7 @@ def _delay_words(found: validate.Validation) -> dict[str, Estimate]:
 
 
 def _heat(found: validate.Validation) -> dict[str, object]:
-    """Return what Flask costs more than the bare callable in three ways, and the table of it."""
+    """Return three measurements of what Flask costs more than the bare callable, and their table."""
     first, *_, last = validate.SERVED_NAMES
     hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
     served = validate.served_difference(found.served_rate.runs, last, first)

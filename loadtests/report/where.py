@@ -1,6 +1,6 @@
-"""The page ``docs/where-the-time-goes.md``, out of a result file of the study "core".
+"""Write ``docs/where-the-time-goes.md`` from the results of the study "core".
 
-The words here say what happens in each phase; every figure comes out of the results.
+The texts describe what each phase does; all figures come from the results.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ HEADS = ["phase", "Flask, µs", "wsgi_core, µs", "what Flask does there that co
 
 
 class NoPhasesError(ResultError):
-    """The result file holds no phases."""
+    """The result file has no phases."""
 
 
 def render(results: Results, summary: Summary) -> str:
-    """Return the page; raises ``NoPhasesError`` for the results of another study, or of one that ended early."""
+    """Return the page. Raises ``NoPhasesError`` for the results of another study or of an incomplete run."""
     if not summary.phases:
         raise NoPhasesError("no phases were measured there: they are part of wsgi-core overhead --study core")
     return pages.render(
@@ -53,7 +53,7 @@ def _to_flask(summary: Summary, key: str) -> Estimate | None:
 
 
 def _libraries(results: Results) -> list[str]:
-    """For each case with a library of its own: how much of both requests is that library's work."""
+    """Return a sentence for each case that uses a library: how much of both requests is the library's work."""
     words = {
         "body_64k": "A JSON body of 64 KB is parsed by the same `json` on both sides. The library alone, in an"
         " application written by hand",

@@ -1,4 +1,4 @@
-"""Bottle, written as its documentation does: a decorated function that returns a dict."""
+"""Bottle, written as in its documentation: a decorated function that returns a dict."""
 
 from __future__ import annotations
 

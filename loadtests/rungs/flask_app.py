@@ -1,4 +1,4 @@
-"""The rung "Flask": the view of an ordinary API. ``core.py`` is the same text but for its import lines."""
+"""The rung "Flask": a view as in a typical API. ``core.py`` has the same text except for the imports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _other(**values: Any) -> str:
 
 
 def _register_hooks(app: App) -> None:
-    """One before, one after, one teardown function, each with a little to do."""
+    """Register one before, one after and one teardown function, each with a little work."""
 
     @app.before_request
     def before() -> None:

@@ -1,4 +1,4 @@
-"""One step more than ``werkzeug_objects.py``: a URL map decides which view answers, or that none does."""
+"""One step more than ``werkzeug_objects.py``: a URL map selects the view, or responds with 404 or 405."""
 
 from __future__ import annotations
 
