@@ -39,7 +39,7 @@ def parse(text: str) -> App:
     if not (name.strip() and equals and module and colon and attribute):
         raise AppError(f"{text!r}: expected {FORM}")
     if name.endswith(AGAIN_SUFFIX):
-        raise AppError(f"{name!r}: names that end in {AGAIN_SUFFIX!r} are taken")
+        raise AppError(f"{name!r}: names must not end in {AGAIN_SUFFIX!r}")
     return App(name.strip(), target.strip())
 
 
@@ -155,5 +155,5 @@ def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
 def _different(first: str, name: str, found: Sequence[str]) -> str:
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     if name == first + AGAIN_SUFFIX:
-        return f"{first} does not answer the same request twice alike: {found[0]}{more}"
-    return f"{name} and {first} answer differently, so their times are of different work: {found[0]}{more}"
+        return f"{first} responds differently when the same request is sent twice: {found[0]}{more}"
+    return f"{name} and {first} respond differently, so their times measure different work: {found[0]}{more}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from loadtests.instrument.request import CLIENT_HEADERS, Request, Row, json_request
 from loadtests.rungs.work import SECRET_KEY
 
-# Set by waitress and gunicorn, not by wsgiref's server: without it Werkzeug wraps the stream of the body.
+# waitress and gunicorn set it, wsgiref's server does not. Without it, Werkzeug wraps the body's stream.
 TERMINATED = "wsgi.input_terminated"
 
 

@@ -24,8 +24,8 @@ from loadtests.studies import MODELS as GROUP
 from wsgi_core.inference import ModelError
 
 MODELS = ("identity", "churn", "loan", "sentiment", "digits", "minilm")
-# What a user has to build before it is there.
-OPTIONAL = {"minilm": "not built; wsgi-core models build minilm builds it"}
+# Models that the user must build first.
+OPTIONAL = {"minilm": "not built; build it with: wsgi-core models build minilm"}
 FRAMEWORKS = ("wsgi_core", "Flask")
 FLOOR, ALONE = "raw callable", "the model alone"
 CROSSINGS = (0.5, 0.1, 0.01)
@@ -87,7 +87,7 @@ class Curve:
         return {line.framework: line for line in self.lines}[framework]
 
 
-# What is measured
+# Measuring
 
 
 def available() -> tuple[list[str], list[str]]:
@@ -130,7 +130,7 @@ def _pieces_experiment() -> Experiment:
     return Experiment(PIECES, title, "", made, READ_784, group=GROUP, requests=(Request("GET", "/"),))
 
 
-# What it says
+# Results
 
 
 def summarise(results: Results) -> Curve | None:

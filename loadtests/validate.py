@@ -42,7 +42,7 @@ SUBJECTS = (("raw callable", "raw"), ("Werkzeug objects", "werkzeug_objects"), (
 SETS = 50
 DELAYS = (0, 2, 5, 10, 50)
 NO_HOOK = "no hook"
-# Beyond this the smallest process count is too small for intervals that keep their promise (see VALIDATION.md).
+# The smallest number of processes for which the intervals hold what they promise (see VALIDATION.md).
 AA_PACE = Pace(processes=8, seconds=0.2, warm_up=0.02, block_ms=3.0)
 DELAY_PACE = Pace(processes=16, seconds=2.6, warm_up=0.05, block_ms=4.0)
 BARE_PACE = Pace(processes=16, seconds=1.3, warm_up=0.05, block_ms=4.0)
@@ -51,9 +51,9 @@ COLD_PACE = Pace(processes=10, seconds=0.8, warm_up=0.03, block_ms=4.0)
 SERVED_PAIRS = 4
 SERVED_BUDGET = Budget(AA_PACE, pairs=SERVED_PAIRS, load_seconds=1.5, load_warm_up=0.4, rate_seconds=2.0)
 WHOLE = "whole"
-# More than the caches next to one core hold, on today's processors.
+# More than the private caches of a core hold.
 COLD_BYTES = 4 << 20
-# Of the whole validation, for those who want to see one quickly: its verdicts stay open.
+# The part of the whole validation in a quick run, whose verdicts stay open.
 QUICK_SCALE = 0.1
 SERVED_NAMES = ("raw callable", "wsgi_core", "Flask")
 
@@ -99,7 +99,7 @@ class Validation(Record):
     done: list[str] = []
 
 
-# What is measured
+# Measuring
 
 
 def _rung(name: str, module: str) -> Contender:
@@ -242,7 +242,7 @@ class Validating:
         keep()
 
 
-# What it says
+# Results
 
 
 def judge(subject: str, processes: Sequence[Process], seed: int) -> Same:

@@ -15,7 +15,7 @@ from loadtests.environments import interpreter, own_packages, versions
 from loadtests.instrument.inprocess import Workers
 from loadtests.studies import NULL, VERSIONS, Study
 
-# What the rungs of the ladder import, beside Flask.
+# The packages other than Flask that the ladder's rungs import.
 NEEDED = ("asgiref", "blinker", "click", "itsdangerous", "jinja2", "waitress", "werkzeug")
 FLASK = "flask==3.1.3"
 TOLD = ("flask", "werkzeug")

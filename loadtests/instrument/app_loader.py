@@ -49,7 +49,7 @@ def _import(name: str) -> Any:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        # A module that the application itself misses has another name, and deserves its traceback.
+        # If the application itself imports a missing module, the names differ, and the user needs the traceback.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         raise AppError(f"no module {error.name!r} in {os.getcwd()} or among the installed packages") from error
@@ -70,7 +70,7 @@ def _evaluate(module: Any, expression: str) -> Any:
         arguments = [ast.literal_eval(argument) for argument in tree.args]
         named = {str(word.arg): ast.literal_eval(word.value) for word in tree.keywords}
     except ValueError as error:
-        raise AppError(f"{expression!r}: only literal arguments can be given") from error
+        raise AppError(f"{expression!r}: only literal arguments are supported") from error
     return function(*arguments, **named)
 
 

@@ -96,7 +96,7 @@ async def _begin_lifespan(app: Application) -> None:
     async def receive() -> Message:
         nonlocal begun
         if begun:
-            await asyncio.Event().wait()  # shutdown is never sent: the process ends
+            await asyncio.Event().wait()  # shutdown is never sent, because the process ends
         begun = True
         return {"type": "lifespan.startup"}
 
@@ -116,10 +116,10 @@ async def _begin_lifespan(app: Application) -> None:
     _running.append(asyncio.create_task(run()))
     message = await asyncio.wait_for(started, STARTUP_SECONDS)
     if message.get("type") == "lifespan.startup.failed":
-        raise WrongResponse(f"its start-up failed: {message.get('message', '')}")
+        raise WrongResponse(f"its startup failed: {message.get('message', '')}")
 
 
-# Event loops hold tasks weakly.
+# An event loop has only weak references to its tasks.
 _running: list[asyncio.Task[None]] = []
 
 
@@ -131,7 +131,7 @@ async def _ask(app: Application, request: Request) -> Response:
     async def receive() -> Message:
         nonlocal read
         if read:
-            await asyncio.Event().wait()  # the client stays: there is nothing more to receive
+            await asyncio.Event().wait()  # the client stays connected, so there is nothing more to receive
         read = True
         return {"type": "http.request", "body": body, "more_body": False}
 
@@ -140,7 +140,7 @@ async def _ask(app: Application, request: Request) -> Response:
 
     await app(scope, receive, send)
     if not sent or sent[0]["type"] != "http.response.start":
-        raise WrongResponse("no response was started")
+        raise WrongResponse("the application did not start a response")
     code = int(sent[0]["status"])
     phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "Unknown"
     headers = sorted(

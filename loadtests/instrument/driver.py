@@ -66,7 +66,7 @@ def ask(app: WSGIApplication, request: Request) -> Response:
 
 
 def _comparable(name: str, value: str) -> str:
-    # The value of a signed cookie holds the second in which it was signed: only its name and attributes compare.
+    # A signed cookie contains the time of its signature, so only its name and attributes are compared.
     if name.lower() != "set-cookie":
         return value
     cookie, *attributes = value.split(";")
@@ -83,7 +83,7 @@ def _consume(result: Iterable[bytes]) -> bytes:
 
 
 def _no_write(data: bytes) -> object:
-    raise WrongResponse("the write callable of PEP 3333 is not measured here")
+    raise WrongResponse("the write() callable of PEP 3333 is not supported")
 
 
 # Comparing responses
@@ -108,7 +108,7 @@ def compare(
     both responses.
     """
     own = dict(allowed or {})
-    # The first contender without anything of its own is what the others are held against.
+    # The others are compared with the first contender that has no allowed differences.
     first, *others = sorted(responses, key=lambda name: own.get(name, Allowed()) != Allowed())
     for number, request in enumerate(requests):
         reference = responses[first][number]
@@ -121,7 +121,7 @@ def check_status(name: str, request: Request, response: Response) -> None:
     """Raise ``WrongResponse`` with the response if its status is not the one that the request expects."""
     if not request.expects(response.status.partition(" ")[0]):
         raise WrongResponse(
-            f"{name} answers {response.status} to {request}, expected {request.status or '2xx'}. What it said:\n"
+            f"{name} responds with {response.status} to {request}, expected {request.status or '2xx'}. The body:\n"
             f"{response.body[:500].decode('utf-8', 'replace').strip() or '(an empty body)'}"
         )
 
@@ -152,7 +152,7 @@ def _blanked(response: Response, fields: tuple[str, ...]) -> Response:
 
 def _difference(request: Request, one: tuple[str, Response], other: tuple[str, Response]) -> str:
     where = f"{request} {request.body[:200].decode('latin-1')}".rstrip()
-    lines = [f"{where}: the contenders do not give the same bytes"]
+    lines = [f"{where}: the contenders' responses differ"]
     lines += [f"  {name}: {found.status} {found.headers} {found.body[:300]!r}" for name, found in (one, other)]
     return "\n".join(lines)
 
@@ -254,5 +254,5 @@ def clock_step_ns(clock: Callable[[], int] = time.process_time_ns, ticks: int = 
         while now == before:
             now = clock()
         steps.append(now - before)
-    # Not the largest: one interruption of the process must not make a fine clock look coarse.
+    # Not the maximum: one interruption of the process must not make a fine clock look coarse.
     return median_low(steps)

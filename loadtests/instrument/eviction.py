@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-# The bytes of a cache line on today's processors.
+# The size of a cache line in bytes.
 LINE = 64
 _FUNCTION = """
 def other_{number}(a):

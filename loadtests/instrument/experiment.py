@@ -12,7 +12,7 @@ from typing import Any
 from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.request import Request
 
-# The group of experiments that the intervals of a study depend on.
+# The main group of experiments, for which a study has the narrowest intervals.
 MAIN = "in process"
 NOTHING = Eviction()
 WSGI, ASGI, ANY = "wsgi", "asgi", "any"
@@ -93,7 +93,7 @@ class Pace:
     def process_seconds(self, experiments: Sequence[Experiment], start: float = 0.4) -> float:
         """Return how long one process takes for all ``experiments``, with its start, the warm-ups and the rounds."""
         warm_ups = sum(len(one.contenders) + 1 for one in experiments) * self.warm_up
-        # A round runs to its end: about half of one is added to each experiment.
+        # The last round is completed, which adds about half a round to each experiment.
         return start + warm_ups + len(experiments) * (self.seconds + 0.05)
 
 

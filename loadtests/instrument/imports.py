@@ -14,10 +14,10 @@ from loadtests.instrument.results import Import
 
 NOTHING = "nothing"
 MODULES = (NOTHING, "werkzeug", "wsgi_core", "flask")
-# For the estimate of the time: one interpreter with one import.
+# The estimated duration of one interpreter with one import, in seconds.
 SECONDS = 0.3
 
-# psutil comes in after the clock has stopped: what it imports would otherwise be missing from the bill.
+# psutil is imported after the measurement. Otherwise the modules that it imports would be loaded already.
 _PROGRAM = """
 import json, time
 wall, cpu = time.perf_counter_ns(), time.process_time_ns()
@@ -50,7 +50,7 @@ def _compile(statement: str) -> None:
 
 
 def _run(program: str) -> bytes:
-    # Some machines are told to keep no bytecode, and a folder may be read-only: so it gets a folder of its own.
+    # The bytecode gets a folder of its own, because a package's folder may be read-only, or bytecode switched off.
     environ = {**os.environ, "PYTHONPYCACHEPREFIX": _bytecode().name}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run(

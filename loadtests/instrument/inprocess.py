@@ -18,11 +18,11 @@ from loadtests.child import ROOT, command
 from loadtests.instrument.experiment import MAIN, Experiment, Hooks, Pace, job
 from loadtests.instrument.results import Process
 
-# What a worker spends on starting up and on building the contenders, for the estimate of the time, by group.
+# The estimated seconds in which a worker starts and makes the contenders, by group.
 START_SECONDS = {MAIN: 0.9, "peers": 1.4, "tutorial": 3.0, "models": 2.4}
-# How much longer than planned a measuring process may take before it counts as one that does not end, in seconds.
+# The default timeout: how many seconds longer than planned a measuring process may take.
 TIMEOUT = 60.0
-# What its last lines are worth in an error message.
+# How many characters of its output an error message shows.
 SHOWN = 2000
 
 
@@ -102,7 +102,7 @@ def _ended(folder: Path, arguments: list[str], environ: Mapping[str, str], limit
             arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, start_new_session=True
         )
         try:
-            # The worker ends itself first, and says where it was.
+            # The worker's own timeout is earlier, and prints where each thread is.
             return worker.wait(limit + 10)
         except subprocess.TimeoutExpired:
             return -1
@@ -146,7 +146,7 @@ def _why_it_ended(folder: Path, code: int, limit: float) -> str:
     stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
     doing = stage or "starting"
     if hangs or code == -1:
-        said = f"{doing}: the process did not end within {limit:.0f} s and was ended"
+        said = f"{doing}: the process did not end within {limit:.0f} s and was killed"
         return f"{said}. Where it was:\n{hangs[-SHOWN:]}" if hangs else said
     said = f"{doing}: the process ended with exit code {code} before its result was written"
     return f"{said}. Its last output:\n{log[-SHOWN:]}" if log else said

@@ -13,7 +13,7 @@ from rich.console import Console
 from loadtests.instrument.progress import Step, run_steps
 
 Placed = tuple[float, Step]
-# Repetitions of each kind that a slow machine carries out too.
+# The minimum number of repetitions of each kind, which are never skipped.
 NEEDED = 3
 
 

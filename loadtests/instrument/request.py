@@ -25,10 +25,10 @@ Row = dict[str, Any]
 Header = tuple[str, str]
 Evict = Callable[[], object]
 
-# Served requests go to ports that the system chooses, which have five digits: so have those in process.
+# The port has five digits, as the ports that the system chooses for served requests.
 PORT = 49152
 HOST = f"127.0.0.1:{PORT}"
-# What an ordinary client sends beside the headers of a request's own.
+# Headers that a typical client adds to a request.
 CLIENT_HEADERS: tuple[Header, ...] = (
     ("User-Agent", "python-requests/2.32"),
     ("Accept", "*/*"),
@@ -111,16 +111,18 @@ def environ_of(message: bytes) -> tuple[WSGIEnvironment, bytes]:
     while left and not parser.completed:
         left = left[parser.received(left) :]
     if parser.error:
-        raise RequestError(f"waitress answers {parser.error.code} {parser.error.reason}: {parser.error.body}")
+        raise RequestError(f"waitress responds with {parser.error.code} {parser.error.reason}: {parser.error.body}")
     if not parser.completed:
         raise RequestError("the request is not complete: its body is shorter than Content-Length says")
     if left:
-        raise RequestError(f"{len(left)} bytes follow the end of the request: the body is longer than it says")
+        raise RequestError(
+            f"{len(left)} bytes follow the end of the request: the body is longer than Content-Length says"
+        )
     server = SimpleNamespace(adj=_SETTINGS, effective_port=PORT, server_name=_SETTINGS.server_name)
     channel = SimpleNamespace(server=server, addr=("127.0.0.1", 50004), check_client_disconnected=_still_connected)
     environ: WSGIEnvironment = WSGITask(channel, parser).get_environment()
     body = environ.pop("wsgi.input").read()
-    # A large body is in a file.
+    # waitress stores a large body in a file.
     parser.close()
     return environ, body
 

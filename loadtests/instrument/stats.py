@@ -109,7 +109,7 @@ def student_t_quantile(share: float, freedom: int) -> float:
 
 
 def _student_t_share(t: float, freedom: int) -> float:
-    # With x = sqrt(freedom) * tan(angle) the density becomes cos(angle) ** (freedom - 1): no long tail to sum.
+    # With x = sqrt(freedom) * tan(angle) the density becomes cos(angle) ** (freedom - 1), without a long tail.
     angles = np.linspace(0.0, math.atan(t / math.sqrt(freedom)), 2001)
     heights = np.cos(angles) ** (freedom - 1)
     area = float(((heights[1:] + heights[:-1]) / 2 * np.diff(angles)).sum())

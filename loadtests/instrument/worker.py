@@ -44,11 +44,11 @@ from loadtests.instrument.experiment import ANY, ASGI, WSGI, Contender
 from loadtests.instrument.request import Evict, Request
 from loadtests.rungs.work import driver_app
 
-# A block is worth many steps of the clock, or the clock's step is what is measured.
+# The minimum length of a block in steps of the clock, so that the clock's resolution does not matter.
 STEPS_IN_A_BLOCK = 50
-# The responses to every request are compared once for a run; a measuring process makes sure with so many.
+# A run compares the responses to all requests once. Each measuring process compares this many again.
 COMPARED_WHEN_MEASURING = 10
-# Contender number 0 of every experiment: the application that does nothing.
+# Contender 0 of every experiment is an application that does nothing.
 DRIVER = "driver"
 
 
@@ -93,7 +93,7 @@ class Candidate:
 
     def block(self, requests: int) -> Block:
         """Time ``requests`` requests."""
-        return self._guarded(f"{self.name} fails while it is measured", lambda: self.target.block(requests))
+        return self._guarded(f"{self.name} fails during the measurement", lambda: self.target.block(requests))
 
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
         """Return the result of ``work``, which runs in the process state that the application has left.
@@ -134,7 +134,7 @@ class Bench:
         self.folder = os.getcwd()
         found = makers if makers is not None else makers_of([experiment])
         self.candidates = [self._candidate(Contender(**one), found[one["factory"]]) for one in experiment["contenders"]]
-        # Each request that may be answered by any 2xx is asked once: its own status is then expected.
+        # A request whose status may be any 2xx is sent once first. Then that status is expected.
         asked = self.requests if any(not request.status for request in self.requests) else self.requests[:compared]
         self.responses = {one.name: self._ask(one, asked) for one in self.candidates}
         if experiment["alike"]:
@@ -150,7 +150,7 @@ class Bench:
 
     def _candidate(self, contender: Contender, make: Callable[..., Any]) -> Candidate:
         self.mark(f"loading {contender.name}")
-        # An application that takes part twice is imported once, and has one state.
+        # An application that takes part twice is imported only once, and has only one state.
         key = f"{contender.factory} {contender.options}"
         return Candidate(contender, make, self.states.setdefault(key, State(self.folder)))
 
@@ -224,7 +224,7 @@ def makers_of(experiments: Sequence[dict[str, Any]]) -> dict[str, Callable[..., 
 
 
 def _cost(one: Candidate, requests: int) -> float:
-    # Not what the block says: it leaves out what is evicted before each request.
+    # Not the time in the block, which does not include the evictions.
     before = time.perf_counter_ns()
     one.block(requests)
     return max((time.perf_counter_ns() - before) / requests, 100.0)
@@ -259,9 +259,9 @@ def _what_differs(one: Response, other: Response) -> str:
     if one.status != other.status:
         return f"{one.status} and {other.status}"
     if one.body != other.body:
-        return f"bodies of {len(one.body)} and {len(other.body)} bytes that differ"
+        return f"different bodies of {len(one.body)} and {len(other.body)} bytes"
     names = sorted({name for name, _ in set(one.headers) ^ set(other.headers)})
-    return f"headers that differ: {', '.join(names)}"
+    return f"different headers: {', '.join(names)}"
 
 
 def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
@@ -293,7 +293,7 @@ def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], ob
 def main(folder: Path) -> int:
     """Carry out the job in ``folder``, write its result, and return the exit code."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    # A process that hangs is ended from within, with the place at which each of its threads is.
+    # A process that hangs prints where each of its threads is, and ends.
     log = (folder / "hangs.txt").open("w", encoding="utf-8")
     faulthandler.dump_traceback_later(job["limit"], exit=True, file=log)
     code, found = _attempted(job, lambda text: (folder / "stage.txt").write_text(text, encoding="utf-8"))
@@ -315,5 +315,5 @@ def _attempted(job: dict[str, Any], mark: Callable[[str], object]) -> tuple[int,
 if __name__ == "__main__":
     _folder = Path(sys.argv[1]).resolve()
     sys.argv = sys.argv[:1]
-    # Not sys.exit: threads of the application that never end, or what it does at exit, must not keep this process.
+    # Not sys.exit(): the application's threads and atexit handlers must not keep this process alive.
     os._exit(main(_folder))

@@ -23,7 +23,7 @@ from typing import Any
 from loadtests.load.closed_loop import Address, BadResponse, Connection, Message, run
 from loadtests.load.window import Window, mean, percentiles
 
-# How long the requests of a window may take after its end before the server counts as one that does not keep up.
+# How many seconds after the end of a window its requests may take. Then the server is too slow for the rate.
 DRAIN_SECONDS = 10.0
 LONGEST_WAIT = 0.05
 
@@ -63,7 +63,7 @@ class OpenLoop:
                 self._start(due, now)
                 due = next(schedule, None)
             if now > began + seconds + DRAIN_SECONDS:
-                raise BadResponse(f"the server does not keep up with {rate:.0f} requests a second")
+                raise BadResponse(f"the server is too slow for {rate:.0f} requests a second")
             self._answers(min(LONGEST_WAIT, max(0.0, due - now) if due is not None else LONGEST_WAIT))
 
     def _start(self, due: float, now: float) -> None:
@@ -86,7 +86,7 @@ class OpenLoop:
 
 def drive(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> list[dict[str, Any]]:
     """Measure one window per rate, each after a warm-up at the same rate."""
-    # NOTE: no epoll: its timeouts are whole milliseconds, and a request would start up to one too late.
+    # NOTE: not epoll, whose timeouts are whole milliseconds: a request would start up to a millisecond too late.
     with selectors.SelectSelector() as selector, contextlib.ExitStack() as stack:
         connections = [stack.enter_context(Connection(address, selector)) for _ in range(job["connections"])]
         loop = OpenLoop(connections, selector, messages)

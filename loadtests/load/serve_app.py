@@ -20,7 +20,9 @@ from loadtests.instrument.app_loader import AppError, is_asgi, load_app, load_fu
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True)
 @click.option("--threads", default=4, show_default=True)
-@click.option("--setup", default="", metavar="MODULE:FUNCTION", help="Called before the application is loaded.")
+@click.option(
+    "--setup", default="", metavar="MODULE:FUNCTION", help="A function to call before the application is loaded."
+)
 def main(target: str, server: str, host: str, port: int, threads: int, setup: str) -> None:
     """Serve MODULE:APP, or the application that MODULE:FACTORY(...) returns."""
     serve = {"waitress": _waitress, "werkzeug": _werkzeug, "uvicorn": _uvicorn}[server]

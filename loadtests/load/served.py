@@ -36,23 +36,23 @@ Window = dict[str, Any]
 Generator = Literal["open loop", "locust"]
 
 LOCUST = [sys.executable, "-m", "locust", "--loglevel", "ERROR", "-f", str(Path(__file__).parents[1] / "locustfile.py")]
-# Locust's own: what a worker on another machine connects to.
+# Locust's default port, to which workers on other machines connect.
 MASTER_PORT = 5557
 
-# As many clients as the server has threads: one more, and waitress would queue and warn.
+# As many clients as the server has threads. With more, waitress would queue requests and log warnings.
 THREADS = 4
-# An open loop has more, so that a request rarely waits in the generator; fewer than a server's limit for one client.
+# An open loop uses more, so that requests rarely wait in the generator, but fewer than the limit for one client.
 CONNECTIONS = 16
 START_SECONDS = 1.2
-# A server of models in an environment of its own imports much.
+# A model server in an environment of its own takes long to import.
 OWN_START_SECONDS = 10.0
 GENERATOR_START = {"locust": 0.9, "closed loop": 0.3}
 CALIBRATION = {"warm_up": 0.1, "seconds": 0.4}
-# Differ from answer to answer, and from server to server.
+# Headers that differ from response to response or from server to server.
 VOLATILE = frozenset({"date", "server", "server-timing", "x-request-id", "x-response-time-ms"})
 # Responses of each service that are compared before the first window.
 COMPARED = 20
-# Servers of models may differ in the last bit of a float32.
+# Probabilities of model servers may differ in the last bit of a float32.
 TOLERANCE = 1e-6
 MODEL_SERVERS = Path(__file__).resolve().parents[1] / "model_servers"
 
@@ -157,7 +157,7 @@ def _start(service: Service, host: str, folder: Path) -> Server:
     places |= {"folder": folder, "model_servers": MODEL_SERVERS, "churn": _churn() if service.environ else ""}
     python = environments.interpreter(service.requires) if service.requires else sys.executable
     environ = {**os.environ, **{name: _filled(value, places) for name, value in service.environ.items()}}
-    # The access log goes nowhere, for every service alike; what is wrong with a start is shown.
+    # The access log of every service is discarded. Standard error is kept, for an error at the start.
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             [python, *(_filled(part, places) for part in service.arguments)],
@@ -170,7 +170,7 @@ def _start(service: Service, host: str, folder: Path) -> Server:
 
 
 def _filled(text: str, places: dict[str, Any]) -> str:
-    # Not format(): a user's own target may have braces.
+    # Not format(), because a user's target may contain braces.
     for name, value in places.items():
         text = text.replace(f"{{{name}}}", str(value))
     return text
@@ -199,7 +199,7 @@ def _wait(server: Server, seconds: float = 60.0) -> None:
                 return
         time.sleep(0.05)
     started = " ".join(server.service.arguments)
-    raise RunFailed(f"{server.service.name}: the server does not start: python {started}\n{_log(server)}".rstrip(), 5)
+    raise RunFailed(f"{server.service.name}: the server did not start: python {started}\n{_log(server)}".rstrip(), 5)
 
 
 def _log(server: Server) -> str:
@@ -244,7 +244,7 @@ def _ask_all(server: Server, requests: Sequence[Request]) -> list[Response]:
         responses = [ask(server.address, request) for request in requests]
     except (OSError, http.client.HTTPException) as error:
         raise RunFailed(
-            f"{server.service.name}: the server does not answer: {error!r}\n{_log(server)}".rstrip(), 5
+            f"{server.service.name}: the server does not respond: {error!r}\n{_log(server)}".rstrip(), 5
         ) from error
     for request, response in zip(requests, responses, strict=True):
         check_status(server.service.name, request, response)
@@ -256,7 +256,9 @@ def _compare_probabilities(found: dict[str, list[Response]]) -> None:
     for name, said in others:
         for one, other in zip(reference, said, strict=True):
             if abs(one - other) > TOLERANCE:
-                raise WrongResponse(f"{name} and {first} give other probabilities for the same row: {other}, {one}")
+                raise WrongResponse(
+                    f"{name} and {first} return different probabilities for the same row: {other}, {one}"
+                )
 
 
 def _probability(response: Response) -> float:
@@ -300,7 +302,7 @@ class Pair:
             rates = self._rates(servers)
             order = servers if number % 2 == 0 else servers[::-1]
             measured = [self._serve(server, rates, number, place) for place, server in enumerate(order)]
-        # All or nothing: a pair that was interrupted leaves no half of itself.
+        # All or nothing: an interrupted pair must not leave half of its samples.
         for one in measured:
             self._keep(one)
 
@@ -358,7 +360,7 @@ AnyRun = TypeVar("AnyRun", bound=Run)
 
 def _checked(run: AnyRun) -> AnyRun:
     if run.failures or not run.requests:
-        text = f"{run.service}: {run.failures} of {run.requests} requests failed; a run with failures has no value"
+        text = f"{run.service}: {run.failures} of {run.requests} requests failed, so the run is not valid"
         raise RunFailed(text, 5)
     return run
 

@@ -20,9 +20,9 @@ import psutil
 
 VARIABLE = "LOADTESTS_WINDOW"
 PERCENTILES = (50, 90, 95, 99, 99.9)
-# Messages of a master to its workers, and what they say to each of them.
+# The master's messages to its workers, and the workers' replies.
 PACE, OPEN, CLOSE, ANSWER = "loadtests_pace", "loadtests_open", "loadtests_close", "loadtests_answer"
-# How long a master waits for the answers.
+# How many seconds a master waits for the replies.
 ANSWER_SECONDS = 20.0
 
 
@@ -149,7 +149,7 @@ def _measure_when_started(runner: Any, wanted: dict[str, Any]) -> None:
     from locust import events
 
     generators = Generators(runner, wanted["generators"])
-    # Workers get the options of their master when they start, whatever they have been told before.
+    # Workers get their master's options when they start, which override earlier values.
     runner.environment.parsed_options.rate = wanted["stages"][0]["rate"] / wanted["users"]
 
     def run() -> None:
@@ -179,7 +179,7 @@ class Generators:
         ends = time.monotonic() + ANSWER_SECONDS
         while len(self.answers) < self.count:
             if time.monotonic() > ends:
-                raise TimeoutError(f"{len(self.answers)} of {self.count} load generators have answered")
+                raise TimeoutError(f"{len(self.answers)} of {self.count} load generators have replied")
             gevent.sleep(0.005)
         return list(self.answers)
 

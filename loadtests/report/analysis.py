@@ -26,16 +26,15 @@ from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, s
 from loadtests.rungs.phases import PHASES
 from loadtests.studies import MODELS, STUDIES, WHERE, Goal, phase_name
 
-# A reader is told that a run was noisy when an app may seem to differ from itself by more than this.
+# The report calls a run noisy if an app appears to differ from itself by more than this.
 NOISY = 0.03
-# A load generator beyond this share of a core may be what bounds the run.
+# A load generator above this share of a core may limit the run.
 GENERATOR_LIMIT = 0.7
 SERVER_LIMIT = 0.85
-# In a closed loop each client has a request under way but for the moments it needs itself. More requests than clients
-# can't be, but for those that a short window cuts in two: a count is wrong. Many fewer, and the clients
-# were not where the load should be.
+# In a closed loop, each client has one request in flight, except while the client itself works. More requests than
+# clients, beyond those at the edges of a short window, mean a wrong count. Many fewer mean that clients were too slow.
 MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
-# A contender whose name ends so is the one before it once more: what they differ by is noise.
+# A contender with this suffix is the one before it, measured again: their difference is noise.
 AGAIN_SUFFIX = " again"
 
 

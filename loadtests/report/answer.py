@@ -31,12 +31,12 @@ def answer(results: Results, summary: Summary, curve: Curve | None) -> Answer:
     """Return the findings, or only the verdict on the machine if the run was too noisy."""
     machine = noise.judge(results, summary)
     if machine.hopeless:
-        return Answer("This run cannot answer: the machine was too noisy.", machine, [])
+        return Answer("This run has no result: the machine was too noisy.", machine, [])
     said = versions.sentences(summary) if results.study == VERSIONS else claims.sentences(results, summary)
     first = _ratio(summary) if results.study != APPS else ""
     if not first:
         return Answer(said[0] if said else "", machine, said[1:])
-    # The ladder that the headline speaks of is not said twice.
+    # The headline already has this ladder.
     null = summary.experiment("null")
     rest = [one for one in said if not (null and one.startswith(f"{null.title}:"))]
     return Answer(first, machine, [*_price(curve), *rest])
@@ -62,7 +62,7 @@ def _price(curve: Curve | None) -> list[str]:
     flask, own = curve.line(FLASK).price, curve.line(OWN).price
     said = f"On this machine, in this run, Flask adds {number(flask.value)} µs of CPU time ({interval(flask)})"
     said += f" to a bare callable, wsgi_core {number(own.value)} µs ({interval(own)})." if own.low > 0 else "."
-    return [f"{said} Another machine has other µs: compare ratios.", *_when(curve.line(FLASK))]
+    return [f"{said} The µs differ on other machines: compare ratios.", *_when(curve.line(FLASK))]
 
 
 def _when(line: Line) -> list[str]:
@@ -84,5 +84,5 @@ def crossings(line: Line) -> list[str]:
         if at:
             found.append(f"{microseconds(at.value)} ({microseconds(at.low)} to {microseconds(at.high)})")
         else:
-            found.append("below that from the start")
+            found.append("always below")
     return found

@@ -84,7 +84,7 @@ class Chart:
     def svg(self, alone: bool = True, kind: str = "") -> str:
         """Return the SVG: a document with its own colours if ``alone``, otherwise an element for a page."""
         body = "\n".join(_svg(shape) for shape in self.shapes)
-        # A picture that stands alone follows the system's mode, not the page's: with its own ground it is readable.
+        # A separate file follows the system's mode, not the page's, so it needs a background of its own.
         ground = '<rect width="100%" height="100%" style="fill: var(--paper)"/>\n' if alone else ""
         return (
             f'<svg class="chart {kind}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}"'

@@ -82,7 +82,7 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE)
 
 
 def _heading(title: str, layout: Layout) -> list[Shape]:
-    # A page has a heading of its own; on a phone a long one would run out of the picture.
+    # The page has its own heading. On a phone, a long title would not fit into the picture.
     longest = round(layout.width / 8.6)
     return [Text(0, 18, title if len(title) <= longest else title[: longest - 1] + "…", size=14, bold=True)]
 
@@ -152,7 +152,7 @@ def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
         colour = "step" if step else _colour(cost.name)
         bars.append(Bar(cost.name, value, colour, start, f"{sign}{number(abs(value.value))}"))
         reached = start + value.value
-    return bar_chart(one.title, "µs of CPU time a request: a step's own price, or the whole", bars, layout)
+    return bar_chart(one.title, "CPU µs per request: the step alone, or the whole request", bars, layout)
 
 
 def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:
@@ -215,7 +215,7 @@ class _CurvePlot:
                     shapes.append(line(x, self.y(share.low), x, self.y(share.high), COLOUR[framework], 1.5))
                 if share.value > LEAST_SHARE:
                     shapes.append(Dot(x, self.y(share.value), 4, COLOUR[framework]))
-            # Fast models lie close together: their names come down in steps, so that no line crosses a name.
+            # Fast models are close together, so their names are staggered, and no line crosses a name.
             y = PLOT_HEIGHT - BOTTOM - 10 - 15 * (len(points) - 1 - place)
             anchor, shift = ("end", -4) if x > self.layout.width - 120 else ("start", 4)
             shapes += [
@@ -280,15 +280,15 @@ def latency_chart(found: Sequence[LatencySummary], layout: Layout = WIDE) -> Cha
     def x_of(name: str) -> float:
         return LEFT + 30 + names.index(name) * (layout.width - LEFT - RIGHT - 60) / max(1, len(names) - 1)
 
-    asked = f"at {number(found[0].asked)} requests a second ({found[0].share:.0%} of what the slowest can do)"
+    asked = f"at {number(found[0].asked)} requests a second ({found[0].share:.0%} of the slowest service's maximum)"
     shapes: list[Shape] = [*_heading(f"Latency {asked}", layout), *_decades(low, high, y_of, layout)]
     shapes += [Text(x_of(name), bottom + 18, name, "soft", "middle", 12) for name in names]
-    shapes.append(Text(LEFT, LATENCY_HEIGHT - 8, "ms, on a scale of tens; 95 % intervals", "soft", size=12))
+    shapes.append(Text(LEFT, LATENCY_HEIGHT - 8, "ms, logarithmic scale; 95 % intervals", "soft", size=12))
     services, entries = list(dict.fromkeys(one.service for one in found)), []
     for place, one in enumerate(found):
         colour = COLOUR.get(one.service, LEGEND_COLOURS[services.index(one.service) % len(LEGEND_COLOURS)])
         closed = one.generator != "open loop"
-        # Beside each other, so that no line hides another.
+        # Side by side, so that no line hides another.
         shift = 5 * (place - (len(found) - 1) / 2)
         shapes += _latency_line(one, colour, closed, _shifted(x_of, shift), y_of)
         entries.append((f"{one.service}, {'closed loop' if closed else 'open loop'}", colour, closed))

@@ -21,11 +21,11 @@ from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net, summarise_exp
 from loadtests.report.format import Table, interval, number
 
 SAME, DEARER, UNKNOWN = 0, 1, 3
-# The results that the README's figures are made of.
+# The results from which the README's figures are made.
 PUBLISHED = Path(__file__).resolve().parents[1] / "published.json"
 YARDSTICK = "raw callable"
 DRIVER = "the driver"
-WORDS = {"dearer": "dearer", "cheaper": "cheaper", "same": "no change beyond {threshold:.0%}", "open": "cannot be told"}
+WORDS = {"slower": "slower", "faster": "faster", "same": "no change beyond {threshold:.0%}", "open": "no verdict"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Comparison:
         if self.obstacle or not self.changes:
             return UNKNOWN
         verdicts = {change.verdict for change in self.changes}
-        if "dearer" in verdicts:
+        if "slower" in verdicts:
             return DEARER
         return UNKNOWN if "open" in verdicts else SAME
 
@@ -65,15 +65,15 @@ class Comparison:
         """The outcome in words."""
         named = {
             verdict: ", ".join(f"{one.name} ({one.where})" for one in self.changes if one.verdict == verdict)
-            for verdict in ("dearer", "open")
+            for verdict in ("slower", "open")
         }
         if self.obstacle:
-            return f"It cannot be told: {self.obstacle}."
+            return f"No verdict: {self.obstacle}."
         if self.code == DEARER:
-            return f"Dearer by more than {self.threshold:.0%}: {named['dearer']}."
+            return f"Slower by more than {self.threshold:.0%}: {named['slower']}."
         if self.code == UNKNOWN:
-            return f"It cannot be told whether these became dearer by {self.threshold:.0%}: {named['open']}."
-        return f"Nothing became dearer by more than {self.threshold:.0%}."
+            return f"No verdict whether these became slower by {self.threshold:.0%}: {named['open']}."
+        return f"Nothing became slower by more than {self.threshold:.0%}."
 
 
 def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
@@ -86,14 +86,14 @@ def compare(old: Results, new: Results, threshold: float, elsewhere: bool = Fals
     if obstacle:
         return Comparison(threshold, obstacle=obstacle)
     changes = _experiment_changes(old, new, threshold) + _load_changes(old, new, threshold)
-    nothing = "" if changes else "the files have no application in common that was measured in two processes or more"
+    nothing = "" if changes else "the files have no common application that was measured in at least two processes"
     return Comparison(threshold, changes, _notes(old, new), nothing)
 
 
 def _obstacle(old: Results, new: Results) -> str:
     before, after = old.environment.get("cpu"), new.environment.get("cpu")
     if before != after:
-        return f"they were measured on different processors, {before} and {after}: compare them with --elsewhere"
+        return f"the processors differ, {before} and {after}: compare them with --elsewhere"
     return ""
 
 
@@ -151,7 +151,7 @@ def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, 
     stick: Figure = net(one.contenders.index(YARDSTICK) + 1) if yardstick else lambda cost: cost[..., 0]
 
     def in_sticks(cost: FloatArray) -> FloatArray:
-        # A part that costs nothing may come out below 0 in single resamples.
+        # The cost of a part that costs nothing may be negative in some resamples.
         logarithm: FloatArray = np.log(np.maximum(own(cost), 1e-6) / stick(cost))
         return logarithm
 
@@ -166,11 +166,11 @@ def _ratio(old: Estimate, new: Estimate) -> Estimate:
 
 
 def verdict(ratio: Estimate, threshold: float) -> str:
-    """Return dearer, cheaper or same if the whole interval agrees, otherwise open."""
+    """Return slower, faster or same if the whole interval agrees, otherwise open."""
     if ratio.low > 1 + threshold:
-        return "dearer"
+        return "slower"
     if ratio.high < 1 - threshold:
-        return "cheaper"
+        return "faster"
     return "same" if ratio.high <= 1 + threshold else "open"
 
 
@@ -219,5 +219,5 @@ def table(found: Comparison) -> Table:
          WORDS[one.verdict].format(threshold=one.threshold)]
         for one in sorted(found.changes, key=lambda one: -one.ratio.value)
     ]  # fmt: skip
-    note = f"new ÷ old is of costs in yardsticks ({YARDSTICK}, or {DRIVER}) of the same rounds."
+    note = f"new ÷ old compares costs in units of the yardstick ({YARDSTICK}, or {DRIVER}) in the same rounds."
     return Table("New against old", heads, rows, note)

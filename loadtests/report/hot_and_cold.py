@@ -26,8 +26,8 @@ def table(heat: Heat) -> Table:
     rows = [_row(state) for state in (*heat.states, *heat.others)]
     if heat.served:
         rows.append(["served by waitress", "", "", *(with_interval(heat.served[name]) for name in (OWN, FLASK))])
-    note = "CPU time of a request. What is evicted is not counted, nor is the driver. Served: of the server's process."
-    return Table("What a framework costs, by what is evicted", heads, rows, note)
+    note = "CPU time per request, without the eviction and the driver. Served: of the server process."
+    return Table("The cost of a framework, by size of the eviction", heads, rows, note)
 
 
 def _row(state: State) -> list[str]:
@@ -80,18 +80,18 @@ def verdict(heat: Heat) -> str:
     found = heat.served[FLASK]
     text = (
         f"From wsgi_core's served price the model predicts {with_interval(heat.predicted)} µs for Flask;"
-        f" measured are {with_interval(found)} µs"
+        f" measured: {with_interval(found)} µs"
     )
     if heat.predicted.low <= found.high and found.low <= heat.predicted.high:
-        return f"{text}. The model holds as far as this measurement can tell."
-    return f"{text}. The intervals are apart: evicted data alone does not explain what a server adds."
+        return f"{text}. The measurement agrees with the prediction."
+    return f"{text}. The intervals do not overlap: evicted data alone does not explain what a server adds."
 
 
 def render(results: Results) -> str:
     """Return the page. Raises ``ResultError`` for the results of another study."""
     heat = summarise(results)
     if heat is None:
-        raise ResultError("no caches were emptied there: see wsgi-core overhead --study heat")
+        raise ResultError("the results have no evicted caches; measure them with: wsgi-core overhead --study heat")
     noise = judge(results, summarise_all(results)).sentence
     return pages.render(
         "hot-and-cold.md", heat=heat, table=table(heat), slopes=slope_table(heat), verdict=verdict(heat),

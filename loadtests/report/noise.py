@@ -9,8 +9,8 @@ from loadtests.instrument.results import Results
 from loadtests.report.analysis import NOISY, Summary
 
 QUIET, LOUD, HOPELESS, UNKNOWN = "quiet", "noisy", "too noisy", "not known"
-# From these shares on nothing is claimed: an app that seems to differ from itself by so much, a CPU that others had
-# for so much of the time, and CPU time that the host took away.
+# At these shares nothing is claimed: how much an app appears to differ from itself, how long the processes waited for a
+# CPU, and how much CPU time the host took.
 FAR_OFF = 0.15
 CROWDED = 0.25
 STOLEN = 0.05
@@ -34,12 +34,12 @@ class Noise:
         """The verdict as a sentence for the reader."""
         why = "; ".join(self.reasons)
         if self.verdict == UNKNOWN:
-            return "How noisy the machine was is not known: no app was measured against itself in this run."
+            return "The noise is unknown: no app was measured against itself in this run."
         if self.verdict == QUIET:
             return f"The machine was quiet: {why}."
         if self.hopeless:
             return f"The machine was too noisy, so no difference is claimed: {why}."
-        return f"The machine was noisy: {why}. Differences smaller than that are not claimed."
+        return f"The machine was noisy: {why}. Smaller differences are not claimed."
 
 
 def judge(results: Results, summary: Summary) -> Noise:
@@ -48,11 +48,11 @@ def judge(results: Results, summary: Summary) -> Noise:
     reasons = []
     if reach is not None:
         differs = f"by up to {reach:.1%}" if math.isfinite(reach) else "by an unknown amount"
-        reasons.append(f"an application measured against itself seemed to differ {differs}")
+        reasons.append(f"an application measured against itself appeared to differ {differs}")
     if waited > WAITED:
         reasons.append(f"the measuring processes waited {waited:.0%} of their time for a CPU")
     if stolen > STOLEN / 5:
-        reasons.append(f"the host took {stolen:.0%} of the time away")
+        reasons.append(f"the host took {stolen:.0%} of the CPU time")
     known = reach or 0.0
     if known > FAR_OFF or waited > CROWDED or stolen > STOLEN:
         return Noise(HOPELESS, reasons)

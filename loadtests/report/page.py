@@ -23,7 +23,7 @@ from loadtests.studies import APPS, VERSIONS
 from loadtests.validate import Validation
 
 KINDS = {noise.QUIET: "quiet", noise.LOUD: "noisy", noise.HOPELESS: "hopeless", noise.UNKNOWN: "noisy"}
-# What the facts about the machine are called.
+# The names of the facts about the machine.
 FACTS = {
     "cpu": "CPU", "usable_threads": "usable threads", "governor": "frequency governor", "memory_mb": "memory, MiB",
     "system": "system", "python": "Python", "load_average": "load average before", "hash_seed": "hash seed here",

@@ -90,12 +90,12 @@ def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
     """Write the section into ``readme`` and the plot to ``plot``. Raises ``NoMarkers`` and ``NoLadder``."""
     ladder = summary.experiment("null")
     if ladder is None:
-        raise NoLadder("no ladder was measured there: it is part of wsgi-core overhead without --study")
+        raise NoLadder("the results have no ladder; measure one with: wsgi-core overhead")
     text = readme.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise NoMarkers(f"{readme} holds no place for the figures: {BEGIN} ... {END}")
+        raise NoMarkers(f"{readme} does not have the markers {BEGIN} ... {END}")
     plot.parent.mkdir(parents=True, exist_ok=True)
     plot.write_text(bars_of(ladder).svg(), encoding="utf-8", newline="\n")
     target = Path(plot.resolve()).relative_to(readme.resolve().parent).as_posix()

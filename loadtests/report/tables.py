@@ -20,15 +20,15 @@ from loadtests.report.claims import differs
 from loadtests.report.format import Table, interval, number
 from loadtests.studies import LIBRARY, WHERE
 
-# From these shares on a reader is told that the machine was busy with something else.
+# From these shares on, the report says that the machine was busy with other work.
 BUSY_PERCENT = 20
 WAITED = 0.05
 STOLEN = 0.01
-# A lag of the load generator beyond this share of a latency is told.
+# The report warns if the load generator's lag is above this share of a latency.
 LATE = 0.2
 
 
-# Behind an interval that holds 1, or that is within the noise.
+# Marks an interval that contains 1 or is within the noise.
 UNCLAIMED = "(≈)"
 GENERATORS = {"locust": "Locust", "closed loop": "an open loop"}
 
@@ -62,7 +62,7 @@ def experiment_table(one: ExperimentSummary) -> Table:
     heads += [f"÷ {one.reference}", "95 % interval"]
     clock = "CPU" if one.clock == "cpu" else "Wall"
     note = f"{clock} time in process, {one.processes} processes of {one.rounds} rounds or more."
-    note += f" The driver's own {number(one.driver.value)} µs are taken off."
+    note += f" The driver's own {number(one.driver.value)} µs are subtracted."
     if one.itself:
         note += f" An application that took part twice: {number(one.itself.value, 4)} ({interval(one.itself, 4)})."
     if any(not _is_claimed(cost, one) for cost in one.costs):
@@ -99,7 +99,7 @@ def case_table(cases: list[ExperimentSummary]) -> Table:
         share = one.cost(names[0]).to_reference
         library = [number(cost.cost.value) for cost in one.costs if cost.name == LIBRARY]
         rows.append([one.title, *costs, number(share.value), interval(share), *(library or [""])])
-    return Table("Case by case", heads, rows, "CPU time in process, the driver's own taken off.")
+    return Table("Case by case", heads, rows, "CPU time in process, without the driver's own.")
 
 
 def phase_table(phases: list[PhaseCost]) -> Table:
@@ -109,7 +109,9 @@ def phase_table(phases: list[PhaseCost]) -> Table:
         [one.name, number(one.flask.value), interval(one.flask), number(one.core.value), interval(one.core)]
         for one in phases
     ]
-    note = "CPU time in process of each phase: what the request up to its end costs more than up to its beginning."
+    note = (
+        "CPU time in process of each phase: the cost of the request up to its end minus the cost up to its beginning."
+    )
     return Table(WHERE.title, heads, rows, note)
 
 
@@ -155,9 +157,9 @@ def saturation_table(one: LoadSummary) -> Table:
         row += [f"{service.in_flight:.1f} of {one.users}", f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}", service.bound_by])
     note = (
-        f"{_pairs(one)}; {one.users} clients without a pause. In flight: rate times mean latency (Little's law), by"
-        " which all clients but for their own time have a request under way. Latencies are those of a closed loop."
-        " No request failed: one that does ends the run. Shares of one core."
+        f"{_pairs(one)}; {one.users} clients without a pause. In flight: rate times mean latency (Little's law),"
+        " nearly the number of clients, because each client always waits for a response. Latencies are those of a"
+        " closed loop. A failed request ends the run, so none failed. Shares of one core."
     )
     return Table(f"{one.title}: saturation", heads, rows, note)
 
@@ -183,9 +185,9 @@ def latency_table(found: list[LatencySummary]) -> Table:
         rows.append([*row, f"{number(one.lag_ms)} ms" if one.generator == "open loop" else ""])
     shares = ", ".join(f"{share:.0%}" for share in dict.fromkeys(one.share for one in found))
     note = (
-        f"Means over {found[0].runs} runs; the rates are {shares} of what the slowest of them can do. An open loop"
-        " starts requests when they are due, whether or not the server has answered; a closed loop waits, and leaves"
-        " out those that would have come meanwhile. Lag: by how much the open-loop generator itself was late, at p99."
+        f"Means over {found[0].runs} runs; the rates are {shares} of the slowest service's maximum. An open loop"
+        " starts each request at its time, whether or not the server has answered earlier ones. A closed loop waits for"
+        " the response, and sends nothing meanwhile. Lag: how late the open-loop generator itself was, at p99."
     )
     return Table(f"{found[0].title}: latency", heads, rows, note)
 
@@ -230,13 +232,11 @@ def warnings(results: Results, summary: Summary) -> list[str]:
     noisy = [one for one in summary.experiments if one.noisy]
     said = [f"noisy: {one.title}: {_not_claimed(one.reach)}" for one in noisy]
     if results.left_out:
-        said.append(
-            f"{results.left_out} of the planned steps were left out to end in time: the machine is slow or busy"
-        )
+        said.append(f"{results.left_out} planned steps were skipped to meet the deadline: the machine is slow or busy")
     said += _about_loads(summary)
     said += results.skipped + results.notes
     if results.partial:
-        said.append("partial: the run was interrupted; figures are of what was measured until then")
+        said.append("partial: the run was interrupted; the figures use the samples so far")
     if (busy := results.environment.get("cpu_percent", 0)) > BUSY_PERCENT:
         said.append(f"the machine was {busy:.0f} % busy before the run")
     stolen = results.environment_after.get("stolen_seconds", 0) - results.environment.get("stolen_seconds", 0)
@@ -244,12 +244,14 @@ def warnings(results: Results, summary: Summary) -> list[str]:
         said.append(f"the host took {stolen:.1f} s of CPU time from this machine during the run")
     said += _about_lags(summary)
     if summary.waited > WAITED:
-        said.append(f"the measuring processes waited {summary.waited:.0%} of their time for a CPU: others were busy")
+        said.append(
+            f"the measuring processes waited {summary.waited:.0%} of their time for a CPU, which other programs used"
+        )
     if results.environment_after and results.environment_after["revision"] != results.environment["revision"]:
         said.append("the code changed during the run")
     if any(one.clock == "wall" for one in summary.experiments):
-        said.append("the CPU clock of this system is too coarse: in process wall time was used")
-    if results.rows.find("drawn") >= 0:
+        said.append("the CPU clock of this system is too coarse, so wall time was measured in process")
+    if results.rows.find("random") >= 0:
         said.append(f"no real rows: {results.rows}")
     return said
 
@@ -275,7 +277,9 @@ def _about_loads(summary: Summary) -> list[str]:
         for one in load.services:
             where = f"{load.title}, {one.name}"
             if one.bound_by == "generator":
-                said.append(f"{where}: the load generator used {one.generator_share:.0%} of a core: it bounded the run")
+                said.append(
+                    f"{where}: the load generator used {one.generator_share:.0%} of a core, and so limited the run"
+                )
             if load.mode == "saturation" and not law_holds(one, load.users):
-                said.append(f"{where}: {one.in_flight:.1f} requests under way for {load.users} clients (Little's law)")
+                said.append(f"{where}: {one.in_flight:.1f} requests in flight for {load.users} clients (Little's law)")
     return said

@@ -22,20 +22,20 @@ class Source:
     found: str
 
 
-# In the words of this project; each source says more than this.
+# Summaries in this project's words.
 _SOURCES = {
     "framework": (
-        "A request took 340 ms, the model 80 ms of them: the framework was slow",
+        "A request took 340 ms, of which the model took 80 ms; the framework was slow",
         "TildAlice, FastAPI vs Flask Async: Cut ML Inference Latency 48%",
         "https://dev.to/tildalice/fastapi-vs-flask-async-cut-ml-inference-latency-48-5i3",
     ),
     "small": (
-        "Flask with a logistic regression: 1.8 ms a request in the mean",
+        "Flask with a logistic regression takes 1.8 ms per request on average",
         "Idowu and Omiyale, Comparative Evaluation of Flask and web2py for AI Microservices, 2026",
         "https://journals.abuad.edu.ng/index.php/ajerd/article/view/1804",
     ),
     "library": (
-        "Libraries made for batches are slow for a single row",
+        "Libraries that are made for batches are slow for a single row",
         "Halford, Speeding up scikit-learn for single predictions",
         "https://maxhalford.github.io/blog/speeding-up-sklearn-single-predictions/",
     ),

@@ -14,7 +14,7 @@ from loadtests.report.phases import MADE_OF
 from loadtests.report.tables import goal_table, warnings
 from loadtests.studies import LIBRARY
 
-HEADS = ["phase", "Flask, µs", "wsgi_core, µs", "what Flask does there that costs", "what the core does instead"]
+HEADS = ["phase", "Flask, µs", "wsgi_core, µs", "what costs time in Flask", "what the core does instead"]
 
 
 class NoPhasesError(ResultError):
@@ -24,7 +24,7 @@ class NoPhasesError(ResultError):
 def render(results: Results, summary: Summary) -> str:
     """Return the page. Raises ``NoPhasesError`` for the results of another study or of an incomplete run."""
     if not summary.phases:
-        raise NoPhasesError("no phases were measured there: they are part of wsgi-core overhead --study core")
+        raise NoPhasesError("the results have no phases; measure them with: wsgi-core overhead --study core")
     return pages.render(
         "where.md",
         machine=machine(results),
@@ -57,8 +57,8 @@ def _libraries(results: Results) -> list[str]:
     words = {
         "body_64k": "A JSON body of 64 KB is parsed by the same `json` on both sides. The library alone, in an"
         " application written by hand",
-        "session": "A session is checked, read and signed by the same `itsdangerous` and `hmac` on both sides. They"
-        " alone, in an application written by hand that gives `hmac` the digest by which it works fastest",
+        "session": "A session is verified, read and signed by the same `itsdangerous` and `hmac` on both sides. These"
+        " libraries alone, in an application written by hand that gives `hmac` the digest by which it works fastest",
     }
     said = []
     for one in results.experiments:

@@ -29,7 +29,7 @@ def _register_others(app: App) -> None:
 
 
 def _other(**values: Any) -> str:
-    return "never asked for"
+    return "never requested"
 
 
 def _register_hooks(app: App) -> None:

@@ -41,4 +41,4 @@ def create_app(model: str = "null") -> WSGIHandler:
 
 
 def _other(request: HttpRequest, **values: Any) -> HttpResponse:
-    return HttpResponse("never asked for")
+    return HttpResponse("never requested")

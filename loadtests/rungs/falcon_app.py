@@ -26,7 +26,7 @@ class Other:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, **values: Any) -> None:
         """Respond to GET (Falcon's responder)."""
-        resp.text = "never asked for"
+        resp.text = "never requested"
 
 
 def create_app(model: str = "null") -> Any:

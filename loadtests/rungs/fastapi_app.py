@@ -33,4 +33,4 @@ def create_app(model: str = "null") -> FastAPI:
 
 
 async def _other() -> str:
-    return "never asked for"
+    return "never requested"

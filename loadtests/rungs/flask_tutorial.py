@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from loadtests.rungs.work import OTHER_ROUTES, Model, load_model
 
 COLUMNS = ["tenure_months", "monthly_charges", "total_charges", "contract_month_to_month", "has_fiber"]
-# Those of models/churn/train.py.
+# The parameters of models/churn/train.py.
 TREES = 100
 DEPTH = 4
 LEARNING_RATE = 0.05
@@ -46,7 +46,7 @@ def create_app(model: str = "churn", via: str = "DataFrame") -> Flask:
 
 
 def _other(**values: Any) -> str:
-    return "never asked for"
+    return "never requested"
 
 
 def _pipeline_model(model: str, via: str) -> Model:
@@ -73,7 +73,7 @@ def trained_pipeline(model: str = "churn", named: bool = True) -> Pipeline:
 
     rows = churn_rows().rows
     shares = load_model(model)(rows)["predictions"]
-    # Each row both as one who leaves and as one who stays, with the weights that churn gives to the two.
+    # Each row occurs twice, as a customer who leaves and as one who stays, weighted by churn's probabilities.
     frame = pandas.DataFrame([*rows, *rows], columns=COLUMNS)
     labels = [1] * len(rows) + [0] * len(rows)
     weights = [*shares, *(1 - share for share in shares)]

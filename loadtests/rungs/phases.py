@@ -14,7 +14,7 @@ from loadtests.instrument.driver import resolve
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# In the order of the request. With the last one the prefix is the application itself, called as a server calls it.
+# In the order of a request. The last prefix is the application itself, called as a server calls it.
 PHASES = (
     "request and its context made",
     "contexts pushed and popped",
@@ -39,7 +39,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ctx = app.request_context(environ)
         if phases == CONTEXT:
-            # As pop does it: the environ and the request refer to each other, and would wait for the collector.
+            # As pop does: the environ and the request form a cycle, which only the garbage collector could free.
             environ["werkzeug.request"] = None
         else:
             ctx.push()

@@ -32,4 +32,4 @@ def create_app(model: str = "null") -> Starlette:
 
 
 async def _other(request: Request) -> PlainTextResponse:
-    return PlainTextResponse("never asked for")
+    return PlainTextResponse("never requested")

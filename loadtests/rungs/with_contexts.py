@@ -79,4 +79,4 @@ def create_app(model: str = "null") -> WSGIApplication:
 
 
 def _other(**values: Any) -> Response:
-    return Response("never asked for")
+    return Response("never requested")

@@ -39,4 +39,4 @@ def create_app(model: str = "null") -> WSGIApplication:
 
 
 def _other(request: Request, **values: Any) -> Response:
-    return Response("never asked for")
+    return Response("never requested")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Model = Callable[[Any], Any]
 
-# What an API of this size registers beside the route that is measured: 12, static ones and converters.
+# Twelve other routes, static ones and ones with converters, as in an API of this size.
 OTHER_ROUTES = (
     "/",
     "/healthz",
@@ -39,11 +39,11 @@ def other_routes(opening: str, closing: str) -> list[str]:
     return [re.sub(r"<(?:(\w+):)?(\w+)>", rewritten, route) for route in OTHER_ROUTES]
 
 
-# Signs the cookies of the session case, on both sides.
+# The key for the session cookies, on both sides.
 SECRET_KEY = "measured-not-kept-secret"
 
 # One encoder for all rungs that are written by hand, with the settings of Flask's ``jsonify`` outside debug mode
-# (flask 3.1.3 json/provider.py: DefaultJSONProvider). Made once: none of them pays for building an encoder.
+# (flask 3.1.3 json/provider.py: DefaultJSONProvider). It is made once, so no request includes the cost of making it.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 

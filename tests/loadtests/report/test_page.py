@@ -41,7 +41,7 @@ def test_the_answer_stands_first(found):
     assert said.startswith("Flask costs 4.33 times what wsgi_core does (4.33 to 4.33)")
     assert "13.0 times what a bare callable does" in said
     assert text.index('class="machine quiet"') < text.index("On this machine, in this run, Flask adds 60.0 µs")
-    assert "wsgi_core 10.0 µs (10.0 to 10.0). Another machine has other µs" in text
+    assert "wsgi_core 10.0 µs (10.0 to 10.0). The µs differ on other machines" in text
     assert "If your model takes 55.0 µs, the 60.0 µs that Flask adds are half of the request; at 535 µs" in text
     assert "at 5.93 ms 1 %" in text
 
@@ -81,15 +81,15 @@ def test_time_that_the_host_took_is_part_of_the_verdict(found):
     found.environment_after = {"revision": "r", "stolen_seconds": 9.0}
     verdict = noise.judge(found, summarise(found))
     assert verdict.hopeless
-    assert "the host took 8% of the time away" in verdict.sentence
+    assert "the host took 8% of the CPU time" in verdict.sentence
 
 
 def test_the_validation_is_shown_if_it_is_there(found, tmp_path):
-    assert "No validation was found" in render(found)
+    assert "folder has no validation" in render(found)
     proof = validate.Validating(tmp_path).found
     proof.same = [validate.Same(subject="s", cost=1, value=0, low=-1, high=1, naive_differs=False) for _ in range(200)]
     text = render(found, proof)
-    assert "No validation was found" not in text
+    assert "folder has no validation" not in text
     assert "in 200 comparisons of an app with itself" in text
     assert 'href="VALIDATION.md"' in text
 
@@ -104,7 +104,7 @@ def test_a_file_with_little_in_it_gives_a_short_page(given):
 
 def test_their_own_apps_are_told_against_the_first():
     one = experiment("a.http", {"mine": 20.0, "mine again": 20.1, "other": 30.0}, reference="mine", title="GET /")
-    given = results(one, study="apps", notes=["other and mine answer differently"])
+    given = results(one, study="apps", notes=["other and mine respond differently"])
     text = render(given)
     assert "GET /: other costs 1.50 times what mine does (1.50 to 1.50)." in text
     assert "wsgi-core overhead compare" in text
@@ -127,7 +127,7 @@ def test_a_file_without_a_ladder_is_refused_for_the_readme(tmp_path):
     target = tmp_path / "README.md"
     target.write_text("x", encoding="utf-8")
     given = results()
-    with pytest.raises(readme.NoLadder, match="no ladder was measured"):
+    with pytest.raises(readme.NoLadder, match="no ladder"):
         readme.write(given, summarise(given), target, tmp_path / "plot.svg")
 
 

@@ -208,5 +208,5 @@ def test_results_without_phases_are_refused_in_one_line(made_up, tmp_path):
     target = tmp_path / "never-written.md"
     outcome = CliRunner().invoke(overhead, ["where", str(tmp_path / "results.json"), "--page", str(target)])
     assert outcome.exit_code == 1
-    assert "no phases were measured" in outcome.output
+    assert "no phases" in outcome.output
     assert not target.exists()
