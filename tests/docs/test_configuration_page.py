@@ -1,4 +1,4 @@
-"""The page of the settings says what the schema says."""
+"""The page of the settings agrees with the schema."""
 
 from __future__ import annotations
 

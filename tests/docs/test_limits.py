@@ -1,4 +1,4 @@
-"""docs/limits.md is what the settings say."""
+"""docs/limits.md agrees with the settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wsgi_core.shared.settings import Settings
 
 
 def test_the_page_is_current():
-    """Make it again with ``python -m tests.docs.limits > docs/limits.md``."""
+    """Generate it again with ``python -m tests.docs.limits > docs/limits.md``."""
     assert (ROOT / "docs" / "limits.md").read_text(encoding="utf-8") == page()
 
 

@@ -124,7 +124,7 @@ def test_many_invalid_lines_cost_little(framework: str):
         before = sum(process.cpu_times()[:2])
         status, answer = ask(server, "POST", "/predict/stream", b"{}\n" * 175_000, Content_Type="application/x-ndjson")
         assert status == 200
-        assert answer.splitlines()[-1] == b'{"line":101,"error":"the stream ends here: 100 lines are wrong"}'
+        assert answer.splitlines()[-1] == b'{"line":101,"error":"the stream ends here: 100 lines are invalid"}'
         assert len(answer) < 100_000
         assert sum(process.cpu_times()[:2]) - before < 2
 

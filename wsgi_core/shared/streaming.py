@@ -45,7 +45,7 @@ Encode = Callable[[Result], bytes]
 def check_type(mimetype: str) -> None:
     """Raise UnsupportedMediaType (415) if the content type is not a type of JSON Lines."""
     if mimetype not in LINE_TYPES:
-        raise UnsupportedMediaType(f"Send one JSON object a line, as {LINES}")
+        raise UnsupportedMediaType(f"Send one JSON object per line, as {LINES}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def stream_predictions(
     once if the model has no card, because such a model does not accept rows.
     """
     if model.card is None:
-        raise InvalidInput(f"{model.id} has no card that says which features it takes")
+        raise InvalidInput(f"{model.id} has no card, so its features are unknown")
     return _result_lines(model, body, mimetype, limits)
 
 
@@ -113,7 +113,7 @@ def _until_too_many(results: list[Result], errors_left: int) -> list[Result]:
 def _check(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
     """Raise StreamEnded if a limit is reached."""
     if wrong >= limits.errors:
-        raise StreamEnded(f"the stream ends here: {wrong} lines are wrong")
+        raise StreamEnded(f"the stream ends here: {wrong} lines are invalid")
     if time.monotonic() >= until:
         raise StreamEnded(f"the stream ends here: it has taken {limits.seconds:g} seconds")
     if cpu >= limits.cpu_seconds:

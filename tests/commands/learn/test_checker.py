@@ -83,11 +83,11 @@ def test_a_program_that_ends_is_not_solved_and_not_silent(text: str, said: str, 
     [
         ("while True: pass\n", 'put that below: if __name__ == "__main__":'),
         ("import time\ntime.sleep(99)\n", "was not imported within 2 seconds"),
-        ("def application(e, s):\n    while True: pass\n", "Look for a loop that never ends"),
+        ("def application(e, s):\n    while True: pass\n", "Look for an endless loop"),
         (
             "import itertools\ndef application(e, s):\n    s('200 OK', [('Content-Type', 'a/b')])\n"
             "    return itertools.repeat(b'x' * 10)\n",
-            "Look for a loop that never ends",
+            "Look for an endless loop",
         ),
         ("try:\n    while True: pass\nexcept BaseException:\n    while True: pass\n", "was not imported"),
     ],

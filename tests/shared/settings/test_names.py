@@ -38,7 +38,11 @@ WRONG = {
         "https://[0::1]:8080": "https://[::1]:8080",
     },
     "host": {"[::1]": "::1", "http://127.0.0.1": "127.0.0.1", "127.0.0.1:80": "127.0.0.1"},
-    "api_key": {f" {'k' * 16}": "begin or end with a blank", f"{'k' * 16}\n": "blanks around", "k" * 9 + "\x00" * 9: "control"},
+    "api_key": {
+        f" {'k' * 16}": "begin or end with a blank",
+        f"{'k' * 16}\n": "begin or end with a blank",
+        "k" * 9 + "\x00" * 9: "control",
+    },
 }  # fmt: skip
 RIGHT = {
     "trusted_hosts": ["a", "api.example.org", ".example.org",

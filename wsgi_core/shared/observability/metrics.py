@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
-"""Bucket bounds for requests, in seconds. They start below the usual 5 ms, because a small model answers faster."""
+"""Bucket bounds for requests, in seconds. They start below the usual 5 ms, because a small model is faster."""
 
 RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
 """Bucket bounds for model runs, in seconds."""
@@ -29,13 +29,13 @@ RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 _REQUESTS = (
-    "http_server_request_duration_seconds", "How long requests took, by the rule that matched.",
+    "http_server_request_duration_seconds", "Duration of requests, by matched rule.",
     ("http_request_method", "http_route", "http_response_status_code"), BOUNDS,
 )  # fmt: skip
-_RUNS = ("model_inference_duration_seconds", "How long model runs took.", ("model", "version"), RUN_BOUNDS)
+_RUNS = ("model_inference_duration_seconds", "Duration of model runs.", ("model", "version"), RUN_BOUNDS)
 _NODES = ("model_graph_nodes", "Nodes of a model's graph, by the execution provider that runs them.")
 _PHASES = ("http_server_request_phase_seconds", "Seconds that requests spent in each of their phases.", "phase")
-_ACTIVE = ("http_server_active_requests", "Requests that are answered at this moment.")
+_ACTIVE = ("http_server_active_requests", "Requests in progress.")
 
 
 class Metrics:
