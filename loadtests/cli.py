@@ -8,12 +8,13 @@ not start, a request failed); 130 interrupted, with the samples so far in the re
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -226,12 +227,7 @@ def _arguments(context: click.Context) -> Iterator[str]:
                 yield str(one)
 
 
-AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 RESULTS = click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-
-
-def _page(default: str) -> Callable[[AnyFunction], AnyFunction]:
-    return click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=default)
 
 
 @overhead.command()
@@ -270,54 +266,37 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
             found.write(published)
 
 
-@overhead.command()
-@RESULTS
-@_page("docs/where-the-time-goes.md")
-def where(results: Path, target: Path) -> None:
-    """Write the page about where the time of a request goes, from the results of --study core."""
-    from loadtests.instrument.results import Results
-    from loadtests.report import analysis
-    from loadtests.report.where import render
+def _page_command(name: str, text: str, page: str, help: str, validation: bool = False) -> None:
+    """Add a command that writes a page with the function ``render`` of the module ``text`` in ``report``."""
 
-    with _one_line_errors():
-        found = Results.read(results)
-        _write_page(target, render(found, analysis.summarise(found)))
+    @overhead.command(name, help=help)
+    @RESULTS
+    @click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=page)
+    def write_page(results: Path, target: Path) -> None:
+        from loadtests.instrument.results import Results
+        from loadtests.validate import Validation
 
-
-@overhead.command()
-@RESULTS
-@_page("docs/measure/hot-and-cold.md")
-def heat(results: Path, target: Path) -> None:
-    """Write the page about hot and cold caches, from the results of --study heat."""
-    from loadtests.instrument.results import Results
-    from loadtests.report.hot_and_cold import render
-
-    with _one_line_errors():
-        _write_page(target, render(Results.read(results)))
+        with _one_line_errors():
+            found = (Validation if validation else Results).read(results)
+            _write_page(target, importlib.import_module(f"loadtests.report.{text}").render(found))
 
 
-@overhead.command()
-@RESULTS
-@_page("docs/measure/versions.md")
-def versions(results: Path, target: Path) -> None:
-    """Write the page about interpreters and versions, from the results of --python and --with."""
-    from loadtests.instrument.results import Results
-    from loadtests.report.versions import render
-
-    with _one_line_errors():
-        _write_page(target, render(Results.read(results)))
-
-
-@overhead.command()
-@RESULTS
-@_page("loadtests/VALIDATION.md")
-def validation(results: Path, target: Path) -> None:
-    """Write the page about the validation of the instrument, from the validation.json of --validate."""
-    from loadtests.report.validation_page import render
-    from loadtests.validate import Validation
-
-    with _one_line_errors():
-        _write_page(target, render(Validation.read(results)))
+_page_command(
+    "where", "where", "docs/where-the-time-goes.md",
+    "Write the page about where the time of a request goes, from the results of --study core.",
+)  # fmt: skip
+_page_command(
+    "heat", "hot_and_cold", "docs/measure/hot-and-cold.md",
+    "Write the page about hot and cold caches, from the results of --study heat.",
+)  # fmt: skip
+_page_command(
+    "versions", "versions", "docs/measure/versions.md",
+    "Write the page about interpreters and versions, from the results of --python and --with.",
+)  # fmt: skip
+_page_command(
+    "validation", "validation_page", "loadtests/VALIDATION.md",
+    "Write the page about the validation of the instrument, from the validation.json of --validate.", validation=True,
+)  # fmt: skip
 
 
 @contextlib.contextmanager

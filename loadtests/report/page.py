@@ -14,7 +14,7 @@ from loadtests import curve, heat
 from loadtests.instrument.results import Results
 from loadtests.report import charts, hot_and_cold, noise, tutorials
 from loadtests.report.analysis import Summary
-from loadtests.report.answer import answer
+from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, render
 from loadtests.report.tables import of, warnings
 from loadtests.report.validation_page import checks
@@ -47,7 +47,7 @@ class Section:
 def page(results: Results, summary: Summary, proof: Validation | None = None) -> str:
     """Return the whole page. ``proof`` is the validation that was found beside the results."""
     found = curve.summarise(results)
-    said = answer(results, summary, found)
+    said = findings_of(results, summary, found)
     return render(
         "report.html",
         results=results,

@@ -7,8 +7,8 @@ from pathlib import Path
 from loadtests import curve
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report.analysis import Cost, ExperimentSummary, Summary
-from loadtests.report.answer import answer
 from loadtests.report.charts import bars_of
+from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, machine, number, render, with_interval
 from loadtests.report.tables import experiment_table, load_table, warnings
 from loadtests.report.tutorials import crossing_table, share_table
@@ -28,7 +28,7 @@ class NoLadder(ResultError):
 
 def section(results: Results, summary: Summary, plot: str) -> str:
     """Return the text between the markers: the findings, three rungs of the ladder, the plot."""
-    said = answer(results, summary, curve.summarise(results)).headline
+    said = findings_of(results, summary, curve.summarise(results)).headline
     values = {"said": said, "ladder": three_rungs(summary), "plot": plot, "machine": machine(results)}
     return render("readme.md", begin=BEGIN, end=END, **values).rstrip("\n")
 
@@ -63,7 +63,7 @@ def results_page(results: Results, summary: Summary) -> str:
     peers = summary.experiment("peers")
     tables = [*([experiment_table(peers)] if peers else []), *map(load_table, summary.loads)]
     tables += [crossing_table(found), share_table(found)] if found and found.points else []
-    values = {"said": answer(results, summary, found).lines, "ladder": short_ladder(summary), "tables": tables}
+    values = {"said": findings_of(results, summary, found).lines, "ladder": short_ladder(summary), "tables": tables}
     return render("results.md", machine=machine(results), notes=warnings(results, summary), **values)
 
 

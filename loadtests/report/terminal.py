@@ -11,9 +11,9 @@ from loadtests import curve, heat
 from loadtests.instrument.results import Results
 from loadtests.report import hot_and_cold, noise, tutorials, versions
 from loadtests.report.analysis import Summary
-from loadtests.report.answer import answer
 from loadtests.report.comparison import Comparison
 from loadtests.report.comparison import table as comparison_table
+from loadtests.report.findings import findings_of
 from loadtests.report.format import Table
 from loadtests.report.tables import of, warnings
 from loadtests.studies import VERSIONS
@@ -32,7 +32,7 @@ def console() -> Console:
 def show(out: Console, results: Results, summary: Summary) -> None:
     """Print the findings and the verdict on the machine, then all tables and the warnings."""
     found = curve.summarise(results)
-    said = answer(results, summary, found)
+    said = findings_of(results, summary, found)
     out.print()
     out.print(Text(said.headline, style="bold"))
     out.print(Text(said.machine.sentence, style=MACHINE[said.machine.verdict]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from loadtests.curve import FRAME, READ_784, READ_LARGE, WRITE_LARGE, Curve, Point
 from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import Summary
-from loadtests.report.answer import crossings
+from loadtests.report.findings import crossings
 from loadtests.report.format import Table, interval, microseconds, number
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from loadtests.instrument.results import ResultError, Results
 from loadtests.instrument.stats import Estimate, estimate
 from loadtests.report import format as pages
-from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, matrices, ratio
+from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, matrices, ratio, summarise
 from loadtests.report.format import Table, machine, with_interval
 from loadtests.report.phases import MADE_OF
 from loadtests.report.tables import goal_table, warnings
@@ -17,14 +17,11 @@ from loadtests.studies import LIBRARY
 HEADS = ["phase", "Flask, µs", "wsgi_core, µs", "what costs time in Flask", "what the core does instead"]
 
 
-class NoPhasesError(ResultError):
-    """The result file has no phases."""
-
-
-def render(results: Results, summary: Summary) -> str:
-    """Return the page. Raises ``NoPhasesError`` for the results of another study or of an incomplete run."""
+def render(results: Results) -> str:
+    """Return the page. Raises ``ResultError`` for the results of another study or of an incomplete run."""
+    summary = summarise(results)
     if not summary.phases:
-        raise NoPhasesError("the results have no phases; measure them with: wsgi-core overhead --study core")
+        raise ResultError("the results have no phases; measure them with: wsgi-core overhead --study core")
     return pages.render(
         "where.md",
         machine=machine(results),

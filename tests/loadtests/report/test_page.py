@@ -9,7 +9,7 @@ import pytest
 from loadtests import curve, validate
 from loadtests.instrument.results import LoadResult
 from loadtests.instrument.stats import Estimate
-from loadtests.report import analysis, answer, charts, claims, noise, page, readme, tables
+from loadtests.report import analysis, charts, claims, findings, noise, page, readme, tables
 from loadtests.report.analysis import LatencySummary, summarise
 from loadtests.report.canvas import COLOURS, Rect
 from tests.browser import headless
@@ -66,7 +66,7 @@ def test_the_machine_that_was_quiet_is_said_to_be(found):
 def test_a_machine_that_is_too_noisy_leads_to_no_claim():
     given = results(experiment("null", {**COSTS, "wsgi_core again": 20.0}, ladder=True))
     assert noise.judge(given, summarise(given)).hopeless
-    said = answer.answer(given, summarise(given), curve.summarise(given))
+    said = findings.findings_of(given, summarise(given), curve.summarise(given))
     assert said.others == []
     assert said.machine.sentence.startswith(
         "The machine was too noisy, so no difference is claimed: an application measured"
@@ -223,7 +223,7 @@ def test_one_rule_decides_about_a_difference(ratio, floor, differs):
 def test_headline_and_table_agree(cost):
     given = results(experiment("null", {**COSTS, "wsgi_core again": 15.4, "Flask": cost}, ladder=True))
     summary = summarise(given)
-    said = answer.answer(given, summary, curve.summarise(given)).headline
+    said = findings.findings_of(given, summary, curve.summarise(given)).headline
     row = next(row for row in tables.experiment_table(summary.experiments[0]).rows if row[0] == "wsgi_core")
     assert ("can be claimed" in said) is row[-1].endswith("(≈)")
 

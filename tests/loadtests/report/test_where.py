@@ -158,7 +158,7 @@ def test_the_tables_show_the_phases_once(made_up):
 
 
 def test_the_page_holds_every_phase_with_both_costs_and_words(made_up):
-    page = where.render(made_up, analysis.summarise(made_up))
+    page = where.render(made_up)
     for number, phase in enumerate(PHASES, start=1):
         flask_words, core_words = MADE_OF[phase]
         cost = f"{number}.00 ({number}.00 to {number}.00)"
@@ -167,13 +167,13 @@ def test_the_page_holds_every_phase_with_both_costs_and_words(made_up):
 
 
 def test_the_page_says_which_part_is_a_librarys(made_up):
-    page = where.render(made_up, analysis.summarise(made_up))
+    page = where.render(made_up)
     assert "80% (80% to 80%) of what the core's request costs, 50% (50% to 50%) of what Flask's does" in page
     assert "`import werkzeug` alone takes 50% (50% to 50%) of the time" in page
 
 
 def test_the_page_holds_the_goals_with_their_verdicts(made_up):
-    page = where.render(made_up, analysis.summarise(made_up))
+    page = where.render(made_up)
     assert re.search(r"\| A JSON body of 64 KB: ÷ Flask \| 0\.625 \| .* \| ≤ 0\.35 \| missed \|", page)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...inference import timing
-from .distribution import Distribution, LocalDistribution, LocalTotals, SharedDistribution, SharedTotals, Totals
+from .histograms import Counter, Histogram, LocalCounter, LocalHistogram, SharedCounter, SharedHistogram
 from .server_figures import ServerCollector, ServerFigures, SharedFigures
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ class Metrics:
     """
 
     def __init__(self, shared: bool) -> None:
-        make = SharedDistribution if shared else LocalDistribution
+        make = SharedHistogram if shared else LocalHistogram
         self.shared = shared
-        self.requests: Distribution = make(*_REQUESTS)
-        self.runs: Distribution = make(*_RUNS)
-        self.phases: Totals = SharedTotals(*_PHASES) if shared else LocalTotals(*_PHASES)
+        self.requests: Histogram = make(*_REQUESTS)
+        self.runs: Histogram = make(*_RUNS)
+        self.phases: Counter = SharedCounter(*_PHASES) if shared else LocalCounter(*_PHASES)
         # PERF: adding to a set and removing from it need no lock. The metric is the size of the set.
         self.active: set[object] = _SharedActive() if shared else set()
         self.server: SharedFigures | None = None
@@ -68,7 +68,7 @@ class Metrics:
         from prometheus_client.metrics_core import GaugeMetricFamily
 
         for counted in (self.requests, self.runs, self.phases):
-            if isinstance(counted, LocalDistribution | LocalTotals):
+            if isinstance(counted, LocalHistogram | LocalCounter):
                 yield from counted.collect()
         yield GaugeMetricFamily(*_ACTIVE, value=len(self.active))
 

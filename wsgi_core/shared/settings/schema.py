@@ -40,6 +40,11 @@ OwnPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
 SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 
 
+def limit(response: str, **field: t.Any) -> t.Any:
+    """Return the field of a setting that limits clients. `response` is what a client that exceeds the limit gets."""
+    return Field(json_schema_extra={"response": response}, **field)
+
+
 class Settings(RuntimeSettings):
     """The settings of the service and its server. Raises pydantic.ValidationError if a value is not valid."""
 
@@ -85,96 +90,81 @@ class Settings(RuntimeSettings):
     access_log: bool = Field(default=False, description="Log one line per request on stderr.")
     log_format: t.Literal["text", "json"] = Field(default="text", description="The format of the log.")
 
-    # Admission. A setting with a `response` is a limit. The `response` is what a client that exceeds the limit gets.
+    # Admission.
     threads: int = Field(
         default=max(2, min(4, os.cpu_count() or 1)), ge=1, le=256,
         description="Worker threads: the number of requests processed at the same time. By default one for each CPU"
         " core, from 2 to 4. More threads wait for the GIL, unless the application waits for something else, such as a"
         " database.",
     )  # fmt: skip
-    max_waiting: int = Field(
-        default=10_000, ge=0, le=1_000_000,
         description="Maximum number of requests that wait for a thread, even if `max_wait` would allow more.",
-        json_schema_extra={"response": "503, Retry-After"},
     )  # fmt: skip
-    max_wait: float = Field(
-        default=2, gt=0, le=86_400,
+    max_wait: float = limit(
+        "503, Retry-After", default=2, gt=0, le=86_400,
         description="Maximum seconds that a request waits for a thread, estimated from the recent response rate.",
-        json_schema_extra={"response": "503, Retry-After"},
     )  # fmt: skip
-    max_per_client: int = Field(
-        default=0, ge=0, description="Maximum number of running and waiting requests of one address; 0: no limit.",
-        json_schema_extra={"response": "429, Retry-After"},
+    max_per_client: int = limit(
+        "429, Retry-After", default=0, ge=0,
+        description="Maximum number of running and waiting requests of one address; 0: no limit.",
     )  # fmt: skip
     retry_after: int = Field(default=1, ge=0, le=86_400, description="Minimum number of seconds in Retry-After.")
-    request_timeout: float = Field(
-        default=30, gt=0, le=86_400,
-        description="Maximum seconds until the response to a request starts. A client can ask for less with the header"
-        " X-Request-Timeout.",
-        json_schema_extra={"response": "504, or 503 if the request was still waiting"},
+    request_timeout: float = limit(
+        "504, or 503 if the request was still waiting", default=30, gt=0, le=86_400,
+        description="Maximum seconds until the response to a request starts. A client can ask for less with the"
+        " header X-Request-Timeout.",
     )  # fmt: skip
 
     # Limits of connections, requests and responses.
     # A body of this size holds 10,000 rows of a table.
-    max_content_length: int = Field(
-        default=4 << 20, ge=1, description="Maximum size of a request's body, in bytes.",
-        json_schema_extra={"response": "413"},
+    max_content_length: int = limit(
+        "413", default=4 << 20, ge=1, description="Maximum size of a request's body, in bytes.",
     )  # fmt: skip
-    max_header_bytes: int = Field(
-        default=16 << 10, ge=256, le=256 << 10,
+    max_header_bytes: int = limit(
+        "431", default=16 << 10, ge=256, le=256 << 10,
         description="Maximum size of a request's first line and headers, in bytes.",
-        json_schema_extra={"response": "431"},
     )  # fmt: skip
-    max_headers: int = Field(
-        default=100, ge=1, le=10_000, description="Maximum number of headers in a request.",
-        json_schema_extra={"response": "431"},
+    max_headers: int = limit(
+        "431", default=100, ge=1, le=10_000, description="Maximum number of headers in a request.",
     )  # fmt: skip
-    max_connections: int = Field(
-        default=1000, ge=1, le=100_000,
+    max_connections: int = limit(
+        "408, or connection closed; above 125 %, connections wait to be accepted", default=1000, ge=1, le=100_000,
         description="Maximum number of open connections (on Windows at most 400). Up to 25 % more are accepted while"
         " the server closes idle connections and those with the oldest incomplete requests.",
-        json_schema_extra={"response": "408, or connection closed; above 125 %, connections wait to be accepted"},
     )  # fmt: skip
-    max_connections_per_client: int = Field(
-        default=0, ge=0,
+    max_connections_per_client: int = limit(
+        "connection closed", default=0, ge=0,
         description="Maximum number of open connections of one address, except a trusted proxy; 0: no limit.",
-        json_schema_extra={"response": "connection closed"},
     )  # fmt: skip
-    max_body_disk: int = Field(
-        default=1 << 30, ge=0,
+    max_body_disk: int = limit(
+        "503", default=1 << 30, ge=0,
         description="Maximum size of all request bodies in temporary files together, in bytes.",
-        json_schema_extra={"response": "503"},
     )  # fmt: skip
-    header_timeout: float = Field(
-        default=10, gt=0, description="Maximum seconds from a request's first byte to the end of its headers.",
-        json_schema_extra={"response": "408"},
+    header_timeout: float = limit(
+        "408", default=10, gt=0, description="Maximum seconds from a request's first byte to the end of its headers.",
     )  # fmt: skip
-    body_timeout: float = Field(
-        default=60, gt=0, description="Maximum seconds from a request's first byte to the end of its body.",
-        json_schema_extra={"response": "408"},
+    body_timeout: float = limit(
+        "408", default=60, gt=0, description="Maximum seconds from a request's first byte to the end of its body.",
     )  # fmt: skip
-    send_timeout: float = Field(
-        default=30, gt=0, description="Maximum seconds in which a client reads nothing of its response.",
-        json_schema_extra={"response": "connection closed"},
+    send_timeout: float = limit(
+        "connection closed", default=30, gt=0,
+        description="Maximum seconds in which a client reads nothing of its response.",
     )  # fmt: skip
-    min_send_rate: int = Field(
-        default=1000, ge=0,
+    min_send_rate: int = limit(
+        "connection closed", default=1000, ge=0,
         description="Minimum bytes per second at which a client must read its response, after `send_timeout`.",
-        json_schema_extra={"response": "connection closed"},
     )  # fmt: skip
-    response_timeout: float = Field(
-        default=600, gt=0, description="Maximum seconds from the first byte of a response to its last.",
-        json_schema_extra={"response": "connection closed"},
+    response_timeout: float = limit(
+        "connection closed", default=600, gt=0,
+        description="Maximum seconds from the first byte of a response to its last.",
     )  # fmt: skip
-    max_unsent: int = Field(
-        default=64 << 20, ge=1 << 20,
+    max_unsent: int = limit(
+        "request waits for a thread; connection closed", default=64 << 20, ge=1 << 20,
         description="Maximum size of all responses that clients have not read yet, in bytes. Above it, requests wait,"
         " and connections that read nothing are closed.",
-        json_schema_extra={"response": "request waits for a thread; connection closed"},
     )  # fmt: skip
-    idle_timeout: float = Field(
-        default=75, gt=0, description="Maximum seconds that a connection stays open without a request.",
-        json_schema_extra={"response": "connection closed"},
+    idle_timeout: float = limit(
+        "connection closed", default=75, gt=0,
+        description="Maximum seconds that a connection stays open without a request.",
     )  # fmt: skip
 
     # Shutdown.
@@ -183,18 +173,17 @@ class Settings(RuntimeSettings):
         ge=0,
         description="Seconds between failing the readiness check and refusing new connections, for load balancers.",
     )
-    stop_timeout: float = Field(
-        default=30, gt=0, description="Maximum seconds that a shutdown takes after `stop_pause`.",
-        json_schema_extra={"response": "connection closed, exit code 1"},
+    stop_timeout: float = limit(
+        "connection closed, exit code 1", default=30, gt=0,
+        description="Maximum seconds that a shutdown takes after `stop_pause`.",
     )  # fmt: skip
 
     # Access.
-    trusted_hosts: tuple[HostName, ...] = Field(
-        default=(),
-        description="Accepted host names (.example.org: including subdomains). By default every name; on"
-        " 127.0.0.1 only local names.",
-        json_schema_extra={"response": "400"},
-    )
+    trusted_hosts: tuple[HostName, ...] = limit(
+        "400", default=(),
+        description="Accepted host names (.example.org: including subdomains). By default every name; on 127.0.0.1"
+        " only local names.",
+    )  # fmt: skip
     any_host: bool = Field(default=False, description="Accept every host name, even on a loopback address.")
     check_monitoring_host: bool = Field(
         default=False, description="Apply trusted_hosts to health, readiness and metrics, too."
@@ -205,53 +194,47 @@ class Settings(RuntimeSettings):
         " trusted; *: any client.",
     )
     trusted_proxy_count: int = Field(default=1, ge=1, le=16, description="The number of trusted proxies in a row.")
-    api_key: HeaderSecret | None = Field(
-        default=None, min_length=16, json_schema_extra={"response": "401"},
+    api_key: HeaderSecret | None = limit(
+        "401", default=None, min_length=16,
         description="The key that clients must send as X-API-Key or as Authorization: Bearer, except for health.",
     )  # fmt: skip
     cors_origins: tuple[Origin, ...] = Field(
         default=(), description="Origins whose pages may call the service (https://app.example.org); *: all origins."
     )
 
-    model_control: bool = Field(
-        default=False,
+    model_control: bool = limit(
+        "403", default=False,
         description="Allow clients to load and unload models, by POST /v2/repository/models/<name>/load.",
-        json_schema_extra={"response": "403"},
     )  # fmt: skip
 
     # Settings of single routes.
-    stream_max_content_length: int = Field(
-        default=256 << 20, ge=1, description="Maximum size of the body of /predict/stream, in bytes.",
-        json_schema_extra={"response": "413"},
+    stream_max_content_length: int = limit(
+        "413", default=256 << 20, ge=1, description="Maximum size of the body of /predict/stream, in bytes.",
     )  # fmt: skip
-    stream_max_errors: int = Field(
-        default=1000, ge=1,
+    stream_max_errors: int = limit(
+        "an error as the last line", default=1000, ge=1,
         description="Maximum number of invalid lines in a /predict/stream, after which it ends.",
-        json_schema_extra={"response": "an error as the last line"},
     )  # fmt: skip
-    stream_timeout: float = Field(
-        default=600, gt=0, description="Maximum seconds that a /predict/stream takes.",
-        json_schema_extra={"response": "an error as the last line"},
+    stream_timeout: float = limit(
+        "an error as the last line", default=600, gt=0, description="Maximum seconds that a /predict/stream takes.",
     )  # fmt: skip
-    stream_cpu_timeout: float = Field(
-        default=60, gt=0, description="Maximum seconds of CPU time that a /predict/stream takes.",
-        json_schema_extra={"response": "an error as the last line"},
+    stream_cpu_timeout: float = limit(
+        "an error as the last line", default=60, gt=0,
+        description="Maximum seconds of CPU time that a /predict/stream takes.",
     )  # fmt: skip
-    webhook_secrets: dict[SourceName, Secret] = Field(
-        default={}, description="The signing secret of each webhook source.",
-        json_schema_extra={"response": "401"},
+    webhook_secrets: dict[SourceName, Secret] = limit(
+        "401", default={}, description="The signing secret of each webhook source.",
     )  # fmt: skip
-    webhook_queue: int = Field(
-        default=1000, ge=1, le=1_000_000, description="Maximum number of accepted webhooks that wait to be processed.",
-        json_schema_extra={"response": "503, Retry-After"},
+    webhook_queue: int = limit(
+        "503, Retry-After", default=1000, ge=1, le=1_000_000,
+        description="Maximum number of accepted webhooks that wait to be processed.",
     )  # fmt: skip
     webhook_results: Path | None = Field(
         default=None, description="A file to which the outcome of each webhook is appended, as JSON Lines."
     )
-    webhook_tolerance: float = Field(
-        default=300, gt=0, le=86_400,
+    webhook_tolerance: float = limit(
+        "401", default=300, gt=0, le=86_400,
         description="Maximum age of a webhook's signature in seconds, if the sender signs a time.",
-        json_schema_extra={"response": "401"},
     )  # fmt: skip
     job_store: JobStorePlace | None = Field(
         default=None,

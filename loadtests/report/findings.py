@@ -14,7 +14,7 @@ from loadtests.studies import APPS, VERSIONS
 
 
 @dataclass(frozen=True)
-class Answer:
+class Findings:
     """The first lines of every report: the findings, the verdict on the machine, and further remarks."""
 
     headline: str
@@ -27,19 +27,19 @@ class Answer:
         return [line for line in (self.headline, self.machine.sentence, *self.others) if line]
 
 
-def answer(results: Results, summary: Summary, curve: Curve | None) -> Answer:
+def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Findings:
     """Return the findings, or only the verdict on the machine if the run was too noisy."""
     machine = noise.judge(results, summary)
     if machine.hopeless:
-        return Answer("This run has no result: the machine was too noisy.", machine, [])
+        return Findings("This run has no result: the machine was too noisy.", machine, [])
     said = versions.sentences(summary) if results.study == VERSIONS else claims.sentences(results, summary)
     first = _ratio(summary) if results.study != APPS else ""
     if not first:
-        return Answer(said[0] if said else "", machine, said[1:])
+        return Findings(said[0] if said else "", machine, said[1:])
     # The headline already has this ladder.
     null = summary.experiment("null")
     rest = [one for one in said if not (null and one.startswith(f"{null.title}:"))]
-    return Answer(first, machine, [*_price(curve), *rest])
+    return Findings(first, machine, [*_price(curve), *rest])
 
 
 def _ratio(summary: Summary) -> str:
