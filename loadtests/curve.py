@@ -1,7 +1,7 @@
 """When does the framework matter? Its share of a whole request, against the time that the model takes.
 
 This is measured with each model of the repository: the model alone, and the same request through the bare callable,
-through wsgi_core and through Flask. The price of a framework is what its rung costs more than the bare callable. Its
+through wsgi_core and through Flask. The price of a framework is the cost of its rung minus that of the bare callable. Its
 share is that price as a part of the whole request. The curve through the points assumes one price for the framework and
 one price for everything else. For 50, 10 and 1 %, the curve gives the time of the model at which the framework has that
 share.
@@ -185,7 +185,7 @@ def _price_and_share(raw: int, own: int) -> list[Figure]:
 
 
 def _points_of_ladder(results: Results) -> list[Point]:
-    """Return two points: the null model, which takes no time, and churn, whose time is what it adds to the bare
+    """Return two points: the null model, which takes no time, and churn, which takes its extra cost on the bare
     callable.
     """
     by_key = {one.key: one for one in results.experiments if one.processes}

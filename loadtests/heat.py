@@ -56,8 +56,8 @@ class Slope:
 class Heat:
     """The results of the study.
 
-    ``served`` has the prices behind waitress. ``predicted`` is the predicted price of Flask, or None. ``place`` says
-    where between the first state (0) and the last one (1) the model puts a served request.
+    ``served`` has the prices behind waitress. ``predicted`` is the predicted price of Flask, or None. ``place`` is the
+    estimated state of the caches in a served request, from 0 (the first state) to 1 (the last one).
     """
 
     states: list[State]
@@ -125,7 +125,7 @@ def _slope(result: ExperimentResult) -> Estimate:
 
 
 def _served(results: Results) -> dict[str, Estimate]:
-    """Return what serving wsgi_core and Flask costs more than serving the bare callable, paired by run."""
+    """Return the extra cost of serving wsgi_core and Flask, compared with the bare callable, paired by run."""
     runs = [run for load in results.loads if load.mode == "rate" and load.key == f"{KEY}_rate" for run in load.runs]
     cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
     pairs = sorted({pair for pair, _ in cpu})

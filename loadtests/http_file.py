@@ -1,18 +1,18 @@
-"""Requests out of a file, as the HTTP clients of VS Code and JetBrains keep them (``.http``, ``.rest``):
+"""Read requests from a file in the format of the HTTP clients of VS Code and JetBrains (``.http``, ``.rest``):
 
     @host = 127.0.0.1:8080
 
-    ### a name, or nothing
+    ### an optional name
     # @name predict
     POST http://{{host}}/predict?explain=1
     Content-Type: application/json
 
     {"tenure_months": 5}
 
-``###`` begins a further request; ``#`` and ``//`` begin a comment above the body. A line ``< name`` in a body is
-replaced by the file of that name beside this one (``<@ name``: with its variables filled in). What is to be done with
-the response (``> {% ... %}``, ``>> file``) is no part of a request and is left out. What cannot be done here is refused
-by its name: nothing of the dialect is sent as letters.
+``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< name`` in a body is replaced
+by the file ``name`` in the same folder; with ``<@ name``, variables in that file are replaced too. Response handlers
+(``> {% ... %}``, ``>> file``) are ignored. Any other feature of the format that is not supported is an error: its
+syntax is never sent as text.
 """
 
 from __future__ import annotations

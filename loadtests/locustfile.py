@@ -1,14 +1,14 @@
-"""Locust's users of ``/predict``: real rows, one after the other, as fast as the answers come.
+"""Locust's users of ``/predict``. They send real rows, each as soon as the last response has arrived.
 
-Alone, with Locust's web page, or without it, or spread over machines:
+Run it with Locust's web page, without it, or distributed over machines:
 
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8080
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8080 --headless -u 4 -t 30s
     locust -f loadtests/locustfile.py --master        and, elsewhere:  ... --worker --master-host ADDRESS
 
-``distributed.md`` says how the measured runs are spread over machines.
+``distributed.md`` explains how to distribute the measured runs over machines.
 
-``--rate`` gives each user a fixed pace. Every answer other than a 2xx counts as a failure.
+``--rate`` gives each user a fixed pace. Every response other than a 2xx counts as a failure.
 """
 
 from __future__ import annotations

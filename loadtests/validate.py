@@ -302,7 +302,7 @@ def hook_cost(result: ExperimentResult) -> Estimate:
 
 
 def price(result: ExperimentResult, one: str, other: str) -> Estimate:
-    """Return what ``one`` costs more than ``other``, in µs."""
+    """Return the cost of ``one`` minus that of ``other``, in µs."""
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     tables = [matrix(process, len(at)) for process in result.processes]
     return estimate(tables, [difference(at[one], at[other])])[0]
@@ -328,7 +328,7 @@ def served_cpu(runs: Sequence[Run], name: str) -> Estimate:
 
 
 def served_difference(runs: Sequence[Run], one: str, other: str) -> Estimate:
-    """Return how much more CPU time serving ``one`` costs than serving ``other``, paired, in µs."""
+    """Return the server's CPU time for ``one`` minus that for ``other``, paired, in µs."""
     cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
     pairs = sorted({pair for pair, _ in cpu})
     return student_estimate([cpu[pair, one] - cpu[pair, other] for pair in pairs])

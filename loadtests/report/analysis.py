@@ -52,7 +52,7 @@ class Cost:
 class ExperimentSummary:
     """One experiment: its contenders, the driver's cost, and the ratio of an app to itself.
 
-    ``whole`` is what the last rung of a ladder costs more than the first.
+    ``whole`` is the cost of a ladder's last rung minus that of the first.
     """
 
     key: str
@@ -220,7 +220,7 @@ def net(index: int, driver: int = 0) -> Figure:
 
 
 def difference(one: int, other: int) -> Figure:
-    """Return what contender ``one`` costs more than ``other``."""
+    """Return the cost of contender ``one`` minus that of ``other``."""
     return lambda cost: cost[..., one] - cost[..., other]
 
 
@@ -282,7 +282,7 @@ def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
 
 
 def _steps(prefixes: Sequence[int]) -> list[Figure]:
-    """Return what each prefix costs more than the one before it, the first more than the driver; then the whole."""
+    """Return the cost of each prefix minus that of the one before it (for the first: of the driver), then the whole."""
     pairs = zip(prefixes, (0, *prefixes), strict=False)
     return [*(difference(one, before) for one, before in pairs), net(prefixes[-1])]
 

@@ -36,7 +36,7 @@ def _row(state: State) -> list[str]:
 
 
 def slope_table(heat: Heat) -> Table:
-    """Return a table of what a µs of pause costs, in Flask and in the bare callable, hot and cold."""
+    """Return a table of the cost of a µs of pause, in Flask and in the bare callable, hot and cold."""
     rows = [[one.place, one.eviction, with_interval(one.slope, 4)] for one in heat.slopes]
     return Table("What a µs of pause costs", ["a pause in", "evicted before each request", "µs"], rows)
 

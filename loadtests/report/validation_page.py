@@ -154,7 +154,7 @@ def _delay_words(found: validate.Validation) -> dict[str, Estimate]:
 
 
 def _heat(found: validate.Validation) -> dict[str, object]:
-    """Return three measurements of what Flask costs more than the bare callable, and their table."""
+    """Return Flask's extra cost over the bare callable, measured in three ways, and the table of it."""
     first, *_, last = validate.SERVED_NAMES
     hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
     served = validate.served_difference(found.served_rate.runs, last, first)

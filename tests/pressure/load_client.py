@@ -1,6 +1,6 @@
 """A load client for a server under overload: it records each response's status and time, and lost connections.
 
-The clients that measure stop at a refusal or a lost connection. This one counts both as load.
+The clients that measure stop at a refusal or a lost connection. This one counts both as results.
 
 Run as a process of its own: ``python -m tests.pressure.load_client`` with the job as JSON on standard input.
 """
