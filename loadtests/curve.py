@@ -1,10 +1,10 @@
 """When does the framework matter? Its share of a whole request, against the time that the model takes.
 
 This is measured with each model of the repository: the model alone, and the same request through the bare callable,
-through wsgi_core and through Flask. The price of a framework is the cost of its rung minus that of the bare callable. Its
-share is that price as a part of the whole request. The curve through the points assumes one price for the framework and
-one price for everything else. For 50, 10 and 1 %, the curve gives the time of the model at which the framework has that
-share.
+through wsgi_core and through Flask. The price of a framework is the cost of its rung minus that of the bare callable.
+Its share is that price as a part of the whole request. The curve through the points assumes one price for the framework
+and one price for everything else. For 50, 10 and 1 %, the curve gives the time of the model at which the framework has
+that share.
 """
 
 from __future__ import annotations
