@@ -35,7 +35,7 @@ def test_the_program_that_is_bent_below_is_right(file: Path) -> None:
         ({"length": "len(answer)"}, "Header"),
         ({"size": ""}, "without a length"),
         ({"size": "-1"}, "without a length"),
-        ({"size": "int(environ['CONTENT_LENGTH']) + 1"}, "for ever"),
+        ({"size": "int(environ['CONTENT_LENGTH']) + 1"}, "forever"),
         ({"before": 'start_response("200 OK", [("Content-Type", "text/plain")])'}, "called twice"),
         ({"value": "answer"}, "bytes|iterator|string"),
         ({"value": "None"}, "iterator"),
