@@ -15,7 +15,7 @@ from wsgi_core.shared.settings.sources import is_secret, option, shown, variable
 PAGE = Path(__file__).parents[2] / "docs" / "deploy" / "configuration.md"
 
 # The text for defaults that depend on the machine.
-COMPUTED = {"threads": "twice the number of CPU cores, at most 8"}
+COMPUTED = {"threads": "the number of CPU cores, from 2 to 4"}
 # Characters that Markdown or HTML would interpret.
 MARKUP = re.compile(r"([*<|])")
 

@@ -97,6 +97,8 @@ class Settings(RuntimeSettings):
         " core, from 2 to 4. More threads wait for the GIL, unless the application waits for something else, such as a"
         " database.",
     )  # fmt: skip
+    max_waiting: int = limit(
+        "503, Retry-After", default=10_000, ge=0, le=1_000_000,
         description="Maximum number of requests that wait for a thread, even if `max_wait` would allow more.",
     )  # fmt: skip
     max_wait: float = limit(
