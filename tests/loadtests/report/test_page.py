@@ -108,7 +108,7 @@ def test_their_own_apps_are_told_against_the_first():
     text = render(given)
     assert "GET /: other costs 1.50 times what mine does (1.50 to 1.50)." in text
     assert "wsgi-core overhead compare" in text
-    assert "answer differently" in text
+    assert "respond differently" in text
 
 
 def test_a_difference_within_what_an_app_differs_from_itself_is_not_claimed():

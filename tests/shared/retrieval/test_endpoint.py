@@ -144,7 +144,9 @@ def test_the_key_is_not_shown():
 
 def test_the_settings_name_the_endpoint_or_none():
     assert chat_endpoint(Settings()) is None
-    settings = Settings(chat_url="http://127.0.0.1:11434/v1", chat_model="small", chat_key="k", chat_timeout=3)  # type: ignore[arg-type]
+    settings = Settings(
+        threads=8, chat_url="http://127.0.0.1:11434/v1", chat_model="small", chat_key="k", chat_timeout=3
+    )  # type: ignore[arg-type]
     assert chat_endpoint(settings) == Endpoint("http://127.0.0.1:11434/v1", "small", "k", 3.0)
 
 
