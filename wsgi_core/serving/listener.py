@@ -10,6 +10,7 @@ from collections import Counter
 
 from ..shared.listen_queue import refuse_new
 from . import nonblocking
+from .balance import ConnectionCount
 from .channel import Channel, State
 from .environ import server_environ
 from .errors import too_slow
@@ -33,6 +34,10 @@ _BLOCKED_DURING_STOP = 5.0
 _ACCEPTED_IN_A_ROW = 64
 # Seconds without accepting after accept() has failed, for example because too many files are open.
 _PAUSE = 0.25
+# Seconds in which another server process with fewer connections may accept first.
+_DEFER = 0.005
+# If no other process has accepted in time, this process accepts all connections for this many seconds.
+_ACCEPTS_AFTER_TIMEOUT = 0.05
 _SECONDS_BETWEEN_CHECKS = 0.25
 _BACKLOG = 4096
 
@@ -41,7 +46,13 @@ class Listener:
     """A listening socket and its connections. Up to a quarter more connections than `limit` are accepted."""
 
     def __init__(
-        self, site: Site, sock: socket.socket, poller: Poller, limit: int, monitoring_only: bool = False
+        self,
+        site: Site,
+        sock: socket.socket,
+        poller: Poller,
+        limit: int,
+        monitoring_only: bool = False,
+        count: ConnectionCount | None = None,
     ) -> None:
         self.site = site
         self.poller = poller
@@ -51,6 +62,9 @@ class Listener:
         self.channels: set[Channel] = set()
         self.accepting = self.stopping = False
         self._by_client: Counter[str] = Counter()
+        self._count = count
+        self.deferring = False
+        self._deferred_at = self._accepts_until = 0.0
         self._most = with_headroom(limit)
         self._closes_pending = 0
         self._paused_until = self._checked_at = 0.0
@@ -63,6 +77,7 @@ class Listener:
         """Begin to accept connections."""
         self._socket.listen(_BACKLOG)
         self.accepting = True
+        self._tell()
         self.poller.handle_first(self)
         self.poller.watch(self, READ)
 
@@ -71,9 +86,28 @@ class Listener:
         return self._number
 
     def handle_read(self) -> None:
-        """Accept waiting connections, up to the limit and its headroom."""
-        self._accept(min(self._most, len(self.channels) + _ACCEPTED_IN_A_ROW))
+        """Accept waiting connections, up to the limit and its headroom.
+
+        If another process has fewer connections, it gets `_DEFER` seconds to accept a connection.
+        """
+        if self._count is None:
+            self._accept(min(self._most, len(self.channels) + _ACCEPTED_IN_A_ROW))
+        elif self._count.too_high and time.monotonic() >= self._accepts_until:
+            self.deferring = True
+            self._deferred_at = time.monotonic()
+        else:
+            self._accept(min(self._most, len(self.channels) + 1))
         self._watch()
+
+    def end_deferral(self) -> None:
+        """Watch for new connections again, if another process has accepted enough of them, or none in time."""
+        now = time.monotonic()
+        timeout = now - self._deferred_at >= _DEFER
+        if timeout:
+            self._accepts_until = now + _ACCEPTS_AFTER_TIMEOUT
+        if timeout or self._count is None or not self._count.too_high:
+            self.deferring = False
+            self._watch()
 
     def handle_write(self) -> None:
         """Do nothing, because a listening socket is never written to."""
@@ -97,6 +131,7 @@ class Listener:
         """Remove a connection that is being closed."""
         self.poller.forget(channel)
         self.channels.discard(channel)
+        self._tell()
         self._by_client[channel.peer] -= 1
         if not self._by_client[channel.peer]:
             del self._by_client[channel.peer]
@@ -115,6 +150,8 @@ class Listener:
         """Close the listening socket."""
         if self.accepting:
             self.accepting = False
+            if self._count is not None:
+                self._count.stop()
             self.poller.forget(self)
         self._socket.close()
 
@@ -168,8 +205,13 @@ class Listener:
     def _watch(self) -> None:
         """Watch for new connections, unless the limit with its headroom is reached or accept() has just failed."""
         if self.accepting:
-            room = len(self.channels) < self._most and time.monotonic() >= self._paused_until
-            self.poller.watch(self, READ if room else 0)
+            ready = time.monotonic() >= self._paused_until and not self.deferring
+            self.poller.watch(self, READ if ready and len(self.channels) < self._most else 0)
+
+    def _tell(self) -> None:
+        """Tell the other server processes how many connections this process has."""
+        if self._count is not None and self.accepting:
+            self._count.set(len(self.channels))
 
     def _accept(self, up_to: int) -> None:
         """Accept connections until `up_to` are open or none is waiting."""
@@ -198,6 +240,7 @@ class Listener:
             sock.close()
             return
         self.channels.add(channel)
+        self._tell()
         self._by_client[channel.peer] += 1
         try:
             channel.handle_read()

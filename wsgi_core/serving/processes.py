@@ -22,6 +22,7 @@ import typing as t
 from ..shared.observability.metrics import forget_process
 from ..shared.settings import Settings
 from .application import StartError
+from .balance import Balance
 from .worker_process import FAILED, LOG, MODELS, MODELS_DONE, READY, serve_in_child
 
 if t.TYPE_CHECKING:
@@ -41,13 +42,17 @@ _GRACE = 5.0
 class Child:
     """A child process with its pipe and its state, as the parent tracks them."""
 
-    def __init__(self, number: int, socks: list[socket.socket], settings: Settings, log: str | None) -> None:
+    def __init__(
+        self, number: int, socks: list[socket.socket], settings: Settings, log: str | None, balance: Balance
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self.number = number
         self.pipe: Connection
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(
-            target=serve_in_child, args=(number, socks, settings, log, theirs), name=f"wsgi-core-{number}"
+            target=serve_in_child,
+            args=(number, socks, settings, log, theirs, balance.connections_of(number)),
+            name=f"wsgi-core-{number}",
         )
         self.process.start()
         theirs.close()
@@ -85,7 +90,9 @@ class Processes:
         self._stop_at = 0.0
         self._aborted = False
         self._unanswered = False
-        self._children = {number: Child(number, socks, settings, log) for number in range(process_count(settings))}
+        count = process_count(settings)
+        self._balance = Balance(count)
+        self._children = {number: self._start(number) for number in range(count)}
         try:
             self._wait_until_ready()
         except BaseException:
@@ -116,7 +123,10 @@ class Processes:
         self._read_all()
         for number, (at, _) in list(self._restarts.items()):
             if time.monotonic() >= at and number not in self._children:
-                self._children[number] = Child(number, self._socks, self.settings, self._log)
+                self._children[number] = self._start(number)
+
+    def _start(self, number: int) -> Child:
+        return Child(number, self._socks, self.settings, self._log, self._balance)
 
     # Messages
 
@@ -197,6 +207,7 @@ class Processes:
             child.process.join()
         code = child.process.exitcode
         del self._children[child.number]
+        self._balance.connections_of(child.number).stop()
         for missing in self._changes.values():
             missing.discard(child.number)
         self._settle()

@@ -25,6 +25,7 @@ from ..shared.readiness import Readiness
 from ..shared.settings import Settings
 from .admission import Reason
 from .application import server_arguments
+from .balance import ConnectionCount
 from .limits import connection_limit, return_large_blocks
 from .listener import Listener
 from .poller import Poller
@@ -44,14 +45,16 @@ _SECONDS_BETWEEN_REPORTS = 10.0
 _MONITOR_CONNECTIONS = 64
 
 
-def serve_application(app: Any, socks: list[socket.socket], settings: Settings) -> Server:
+def serve_application(
+    app: Any, socks: list[socket.socket], settings: Settings, count: ConnectionCount | None = None
+) -> Server:
     """Return a server for an application from `load_application`.
 
     If two sockets are given, the second one is the monitoring port's.
     """
     sock, *monitor = socks
     told = server_arguments(app, settings)
-    return Server(app, sock, settings, monitor_sock=monitor[0] if monitor else None, **told)
+    return Server(app, sock, settings, monitor_sock=monitor[0] if monitor else None, count=count, **told)
 
 
 class Server:
@@ -71,6 +74,7 @@ class Server:
         body_limits: Mapping[str, int] | None = None,
         judge_head: HeadJudge | None = None,
         monitor_sock: socket.socket | None = None,
+        count: ConnectionCount | None = None,
     ) -> None:
         self.app = app
         self.settings = settings
@@ -81,7 +85,7 @@ class Server:
         self.readiness: Readiness = extensions.get("readiness") or Readiness()
         extensions["server"] = self
         self._poller = Poller()
-        self._listener = Listener(self.site, sock, self._poller, connection_limit(settings, sys.platform))
+        self._listener = Listener(self.site, sock, self._poller, connection_limit(settings, sys.platform), count=count)
         self._listeners = [self._listener]
         if monitor_sock is not None:
             self._listeners.append(
@@ -115,7 +119,11 @@ class Server:
         try:
             while not self._done():
                 tick = _TICK_DURING_STOP if self._stop_at else _TICK
-                self._poller.step(_TICK_STALLED if dispatcher.stalled() else tick)
+                if dispatcher.stalled() or self._listener.deferring:
+                    tick = _TICK_STALLED
+                self._poller.step(tick)
+                if self._listener.deferring:
+                    self._listener.end_deferral()
                 self._maintenance(time.monotonic())
         finally:
             unanswered = sum(listener.unanswered() for listener in self._listeners)

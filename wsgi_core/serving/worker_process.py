@@ -20,6 +20,7 @@ from ..shared.observability.logs import log_to_handlers, log_to_stderr, rotating
 from ..shared.observability.metrics import share_server_figures
 from ..shared.settings import Settings
 from .application import StartError, describe, load_application
+from .balance import ConnectionCount
 from .limits import freeze_gc
 from .server import Server, serve_application
 from .signals import stop_on_closed_console
@@ -139,7 +140,12 @@ class ParentHandler(logging.Handler):
 
 
 def serve_in_child(
-    number: int, socks: list[socket.socket], settings: Settings, log: str | None, pipe: Connection
+    number: int,
+    socks: list[socket.socket],
+    settings: Settings,
+    log: str | None,
+    pipe: Connection,
+    count: ConnectionCount,
 ) -> None:
     """Serve until the parent sends "stop" or exits. The exit code is 0 if every accepted request was answered."""
     # The parent tells this process what to do. A stop of this process alone would close the shared socket to new
@@ -156,7 +162,7 @@ def serve_in_child(
         logging.shutdown()
         os._exit(error.code)  # a thread that the application has started would keep the process
     models = _spread_changes(app, parent)
-    server = serve_application(app, socks, settings)
+    server = serve_application(app, socks, settings, count)
     share_server_figures(server)
     freeze_gc()
     parent.obey(server, models)
