@@ -259,13 +259,13 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
     """
     from loadtests.instrument.results import Results
     from loadtests.report import analysis
-    from loadtests.report.readme import results_page, write
+    from loadtests.report.readme import write, write_results
 
     with _one_line_errors():
         found = Results.read(results)
         summary = analysis.summarise(found)
         write(found, summary, target, plot)
-        _write_page(page, results_page(found, summary))
+        write_results(found, summary, page)
         if published:
             found.write(published)
 
