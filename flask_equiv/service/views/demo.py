@@ -32,6 +32,7 @@ DIGITS = Operation(
             record(
                 {
                     "digit": {"type": "integer"},
+                    "sure": {"type": "boolean", "description": "Whether the probability is high enough to rely on it"},
                     "probabilities": array(SHARE) | {"description": "How likely each digit is"},
                     "pixels": array(SHARE) | {"description": "What the model was shown: 8 rows of 8 pixels"},
                     "model_version": VERSION,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import flask_equiv.service
-from tests.drawings import ONE, ZERO
+from tests.drawings import DRAWN, ONE, SCRIBBLE, ZERO
 from tests.processes import Server
 from wsgi_core import service
 from wsgi_core.inference import default_models_dir
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     from tests.service.views.browser_page import Page
 
 PAGES = ["/", "/demo/digits", "/demo/sentiment", "/demo/churn"]
-# Digits as strokes, in shares of the sheet's side.
-STROKES = {
-    0: [(0.5, 0.15), (0.33, 0.3), (0.3, 0.5), (0.33, 0.7), (0.5, 0.85), (0.67, 0.7), (0.7, 0.5), (0.5, 0.15)],
-    1: [(0.4, 0.3), (0.52, 0.12), (0.52, 0.88)],
-    7: [(0.3, 0.2), (0.7, 0.2), (0.55, 0.5), (0.42, 0.85)],
-}  # fmt: skip
 
 
 @pytest.fixture(params=["wsgi_core", "flask"])
@@ -170,15 +164,23 @@ def assert_times_are_shown(page: Page) -> None:
     assert any(row.startswith("Run the model") for row in rows)
 
 
-def test_drawn_digits_are_recognised(page: Page):
+def test_clearly_drawn_digits_are_recognised(page: Page):
     page.open("/demo/digits")
-    for digit, points in STROKES.items():
-        page.stroke(points)
-        assert page.wait("#digit", other_than="?") == str(digit)
+    for digit, strokes in DRAWN:
+        for stroke in strokes:
+            page.stroke([(0.25 + 0.5 * x, 0.15 + 0.7 * y) for x, y in stroke])
+        page.wait_until(lambda _, drawn=digit: page.find("#digit").text == str(drawn))
         assert page.find("#scores .best th").text == str(digit)
         page.find("#clear").click()
         assert page.find("#digit").text == "?"
     assert_times_are_shown(page)
+    page.check()
+
+
+def test_of_a_scribble_the_page_is_not_sure(page: Page):
+    page.open("/demo/digits")
+    page.stroke(SCRIBBLE)
+    assert page.wait("#digit", other_than="?") == "not sure"
     page.check()
 
 
