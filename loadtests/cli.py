@@ -277,11 +277,13 @@ def where(results: Path, target: Path) -> None:
     """Write the page that says where the time of a request goes, from the results of --study core."""
     from loadtests.instrument.results import Results
     from loadtests.report import analysis
-    from loadtests.report.where import render
+    from loadtests.report.where import chart, render
 
     with _one_line_errors():
         found = Results.read(results)
-        _write_page(target, render(found, analysis.summarise(found)))
+        summary, picture = analysis.summarise(found), target.with_suffix(".svg")
+        _write_page(target, render(found, summary, picture.name))
+        _write_page(picture, chart(summary).svg())
 
 
 @overhead.command()

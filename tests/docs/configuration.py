@@ -55,7 +55,7 @@ Secrets have no option, since other users of the machine can read a command line
 
 ## Every setting
 
-| setting | default, range | what it is |
+| setting | what it is | default, range |
 |---|---|---|
 """
 
@@ -72,7 +72,7 @@ def row(name: str, field: FieldInfo) -> str:
     extra = field.json_schema_extra
     answer = extra.get("answer") if isinstance(extra, dict) else None
     meaning = MARKUP.sub(r"\\\1", f"{field.description}{f' Otherwise: {answer}.' if answer else ''}")
-    return f"| {'<br>'.join(names)} | {values} | {meaning} |\n"
+    return f"| {'<br>'.join(names)} | {meaning} | {values} |\n"
 
 
 def flag(name: str, field: FieldInfo) -> str:
