@@ -77,7 +77,9 @@ def test_the_page_shows_its_charts_and_keeps_none_of_an_earlier_run(tmp_path: Pa
     assert shown == ["results/null.svg", "results/curve.svg", "results/peers.svg"]
     assert sorted(file.name for file in stale.parent.iterdir()) == ["curve.svg", "null.svg", "peers.svg"]
     for name in shown:
-        ElementTree.parse(tmp_path / "docs" / "measure" / name)
+        svg = ElementTree.parse(tmp_path / "docs" / "measure" / name).getroot()
+        # An image follows the system's mode, not the page's: without a ground of its own it may be white on white.
+        assert svg[1].attrib == {"width": "100%", "height": "100%", "style": "fill: var(--paper)"}
 
 
 def test_a_noisy_machine_is_told_in_the_block(tmp_path: Path):

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
     from tests.service.views.browser_page import Page
 
+# The canvas's side and how many pixels of the screen it takes; its grey pixels, and its black ones.
+PEN = """
+const pad = document.getElementById("pad"), box = pad.getBoundingClientRect();
+const { data } = pad.getContext("2d").getImageData(0, 0, pad.width, pad.height);
+let grey = 0, ink = 0;
+for (let dot = 0; dot < data.length; dot += 4) data[dot] < 40 ? ink++ : data[dot] < 250 && grey++;
+return [pad.width, Math.round(box.width * devicePixelRatio), grey, ink];
+"""
 PAGES = ["/", "/demo/digits", "/demo/sentiment", "/demo/churn"]
 
 
@@ -175,6 +183,14 @@ def test_clearly_drawn_digits_are_recognised(page: Page):
         assert page.find("#digit").text == "?"
     assert_times_are_shown(page)
     page.check()
+
+
+def test_the_pen_is_as_sharp_as_the_screen_and_its_edges_are_smooth(page: Page):
+    page.open("/demo/digits")
+    page.stroke([(0.2, 0.2), (0.4, 0.5), (0.6, 0.6), (0.8, 0.8)])
+    side, shown, grey, ink = page.driver.execute_script(PEN)
+    assert side == shown
+    assert grey > 0.02 * ink
 
 
 def test_of_a_scribble_the_page_is_not_sure(page: Page):
