@@ -1,10 +1,11 @@
-"""What does the framework cost? The ladder of rungs, the instrument that measures it, and the report.
+"""What does the framework cost? The ladder of rungs, the instrument that measures them, and the report.
 
-``python -m loadtests`` (= ``wsgi-core overhead``) runs a study: in process, rung against rung in interleaved
-blocks over several processes, and served: CPU time at a fixed rate, saturation, and latencies of an open loop beside
-Locust's closed one. Nothing imports this package.
+``python -m loadtests`` (= ``wsgi-core overhead``) runs a study. In process, it measures the rungs in interleaved blocks
+over several processes. Served, it measures CPU time at a fixed rate, the rate at saturation, and latencies in an open
+loop beside Locust's closed loop.
 
-Read ``studies.py`` for what is measured, ``rungs/`` for the applications, ``driver.py`` (``asgi.py``) for how one
-block is timed, ``stats.py`` for how an interval comes about, ``served.py`` for the part that goes over the wire,
-``openloop.py`` for its latencies, and ``distributed.md`` for load from other machines.
+No other package imports this one. Read ``studies.py`` for what is measured, ``rungs/`` for the applications,
+``instrument/driver.py`` and ``instrument/asgi.py`` for how a block is timed, ``instrument/stats.py`` for how an
+interval is computed, ``load/served.py`` for the served part, ``load/openloop.py`` for its latencies, and
+``distributed.md`` for load from other machines.
 """

@@ -1,7 +1,9 @@
-"""Any applications against each other: ``wsgi-core overhead --apps mine=module:app other=module:app``.
+"""Measure the user's own applications against each other: ``wsgi-core overhead --apps mine=module:app
+other=module:app``.
 
-The applications are imported in every measuring process, get the same requests in the same rounds, and are measured
-like the rungs. The first one takes part twice: by how much it seems to differ from itself nothing is claimed.
+Every measuring process imports all applications. They get the same requests in the same rounds, and are measured like
+the rungs. The first application is measured twice: the difference between its two measurements is noise, and no smaller
+difference is reported as real.
 """
 
 from __future__ import annotations
@@ -24,25 +26,25 @@ ASGI_DRIVER = Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", p
 
 @dataclass(frozen=True)
 class App:
-    """An application by the name it has in the report, and where it is imported from."""
+    """An application: its name in the report, and where to import it from."""
 
     name: str
     target: str
 
 
 def parse(text: str) -> App:
-    """Parse ``"mine=module:app"``; raises ``AppError`` that shows the form."""
+    """Parse ``"mine=module:app"``. Raises ``AppError``, whose message shows the expected form."""
     name, equals, target = text.partition("=")
     module, colon, attribute = target.partition(":")
     if not (name.strip() and equals and module and colon and attribute):
         raise AppError(f"{text!r}: expected {FORM}")
     if name.endswith(AGAIN_SUFFIX):
-        raise AppError(f"{name!r}: names that end in {AGAIN_SUFFIX!r} are taken")
+        raise AppError(f"{name!r}: names must not end in {AGAIN_SUFFIX!r}")
     return App(name.strip(), target.strip())
 
 
 def parse_all(texts: Sequence[str]) -> list[App]:
-    """Parse each of them; the names must differ. Raises ``AppError``."""
+    """Parse all specifications. Raises ``AppError``, also if two have the same name."""
     apps = [parse(text) for text in texts]
     names = [app.name for app in apps]
     if len(set(names)) < len(names):
@@ -51,9 +53,10 @@ def parse_all(texts: Sequence[str]) -> list[App]:
 
 
 def study_of(apps: Sequence[App], request_files: Sequence[Path], expected: int = 0) -> Study:
-    """Return the study of the applications: an experiment for each file of requests, or one of ``GET /`` without any.
+    """Return the study of the applications: one experiment for each file of requests, or one with ``GET /`` if there
+    are no files.
 
-    ``expected`` is the status that every response must have, 0 any 2xx. Raises ``HttpFileError``.
+    ``expected`` is the status code that every response must have; 0 stands for any 2xx. Raises ``HttpFileError``.
     """
     files = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
     experiments = [
@@ -63,7 +66,7 @@ def study_of(apps: Sequence[App], request_files: Sequence[Path], expected: int =
 
 
 def experiment_of(apps: Sequence[App], key: str, requests: Sequence[Request]) -> Experiment:
-    """Return the experiment in which the applications get ``requests``, the first application twice."""
+    """Return the experiment that sends ``requests`` to all applications. The first application is a contender twice."""
     contenders = [_contender(app.name, app) for app in apps]
     contenders.insert(1, _contender(apps[0].name + AGAIN_SUFFIX, apps[0]))
     title = _title(key, requests)
@@ -71,9 +74,9 @@ def experiment_of(apps: Sequence[App], key: str, requests: Sequence[Request]) ->
 
 
 def settled(experiment: Experiment, answers: dict[str, Answered]) -> Experiment:
-    """Return the experiment with what is known of its applications since they were asked: which of them are ASGI.
+    """Return the experiment with what the first responses have shown: which of the applications are ASGI.
 
-    Their names say so, and an ASGI driver takes part.
+    The names of ASGI applications say so, and a driver for ASGI is added.
     """
     contenders = [_settled(one, answers[one.name]) for one in experiment.contenders]
     reference = contenders[0].name
@@ -99,9 +102,9 @@ def _title(key: str, requests: Sequence[Request]) -> str:
 
 
 def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[str]]:
-    """Ask every application once; return the study with what is known of them since then, and notes for the reader.
+    """Send every application each request once. Return the study with what that has shown, and notes for the reader.
 
-    If ``served``, their measurement behind servers is part of it. Raises ``RunFailed``, ``Mismatch``.
+    If ``served``, the study also measures the applications behind servers. Raises ``RunFailed`` and ``Mismatch``.
     """
     answers = workers.try_out(study.experiments)
     experiments = tuple(settled(one, answers[one.key]) for one in study.experiments)
@@ -110,7 +113,7 @@ def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[
 
 
 def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
-    """Yield the applications of an experiment behind each server that can serve them."""
+    """Yield a load for each server that can serve the applications of an experiment."""
     for server in SERVERS:
         if server in ON_DEMAND or (hooks.setup and server in POSIX_ONLY):
             continue
@@ -139,7 +142,9 @@ def _service(contender: Contender, server: str, hooks: Hooks) -> Service:
 
 
 def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
-    """Return what a reader has to know about the responses before comparing times: who differs from the first."""
+    """Return notes that a reader needs before comparing times: which applications respond differently from the first
+    one.
+    """
     said: list[str] = []
     for by_name in answers.values():
         first = next(iter(by_name))
@@ -150,5 +155,5 @@ def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
 def _different(first: str, name: str, found: Sequence[str]) -> str:
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     if name == first + AGAIN_SUFFIX:
-        return f"{first} does not answer the same request twice alike: {found[0]}{more}"
-    return f"{name} and {first} answer differently, so their times are of different work: {found[0]}{more}"
+        return f"{first} responds differently when the same request is sent twice: {found[0]}{more}"
+    return f"{name} and {first} respond differently, so their times measure different work: {found[0]}{more}"

@@ -1,4 +1,4 @@
-"""The requests of the studies, by case."""
+"""The requests of the studies, by name of the case."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from loadtests.instrument.request import CLIENT_HEADERS, Request, Row, json_request
 from loadtests.rungs.work import SECRET_KEY
 
-# Set by waitress and gunicorn, not by wsgiref's server: without it Werkzeug wraps the stream of the body.
+# waitress and gunicorn set it, wsgiref's server does not. Without it, Werkzeug wraps the body's stream.
 TERMINATED = "wsgi.input_terminated"
 
 
 def requests_for(case: str, rows: Sequence[Row]) -> tuple[Request, ...]:
-    """Return the requests of the case called ``case``; raises KeyError for an unknown one."""
+    """Return the requests of a case. Raises KeyError if the case is unknown."""
     if case in ("predict", "not_terminated"):
         without = (TERMINATED,) if case == "not_terminated" else ()
         return tuple(json_request("/predict", row, without=without) for row in rows)
@@ -24,14 +24,14 @@ def requests_for(case: str, rows: Sequence[Row]) -> tuple[Request, ...]:
 
 
 def _tensor(row: Row) -> dict[str, object]:
-    """Return a row as the Open Inference Protocol has it."""
+    """Return a row as a tensor of the Open Inference Protocol."""
     values = list(row.values())
     tensor = {"name": "features", "shape": [1, len(values)], "datatype": "FP32", "data": values}
     return {"inputs": [tensor], "outputs": [{"name": "probabilities"}]}
 
 
 def _large_body() -> Request:
-    """Return 64 KB of JSON: floats as a client would send them."""
+    """Return 64 KB of JSON with random floats, as clients send them."""
     numbers = random.Random(64)
     values: list[float] = []
     size = 0
@@ -42,7 +42,7 @@ def _large_body() -> Request:
 
 
 def _session() -> Request:
-    """Return a request with a session cookie, signed as Flask signs it (flask 3.1.3 sessions.py)."""
+    """Return a request with a session cookie that is signed as Flask signs it (flask 3.1.3 sessions.py)."""
     from itsdangerous import URLSafeTimedSerializer
 
     signer = {"key_derivation": "hmac", "digest_method": hashlib.sha1}

@@ -1,7 +1,8 @@
-"""Run a module of this package in a process of its own: ``python -P child.py MODULE [ARGUMENTS]``.
+"""Run a module of this package in a new process: ``python -P child.py MODULE [ARGUMENTS]``.
 
-With ``-P`` the current folder is not on Python's path: a user's folder that has a package called ``loadtests`` does not
-replace this one. The folder of this package is appended, so that a checkout need not be installed.
+With ``-P``, the current folder is not on Python's path, so a package of the user's that is called ``loadtests`` does
+not replace this one. The folder that contains this package is appended to the path, so that a checkout works without
+installing it.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ ROOT = str(Path(__file__).resolve().parents[1])
 
 
 def command(module: str, *arguments: str, python: str = sys.executable, root: str | Path = ROOT) -> list[str]:
-    """Return the command that runs ``module`` of the package in ``root`` in a process of its own, by ``python``."""
+    """Return the command that runs ``module`` of the package in ``root`` with the interpreter ``python``."""
     return [python, "-P", str(Path(root, "loadtests", "child.py")), module, *arguments]
 
 
 def import_from_here() -> None:
-    """Import from the current folder first from now on, as servers do, and forget this package's own modules.
+    """Put the current folder first on Python's path, as servers do, and remove this package from ``sys.modules``.
 
-    A user's application may have packages called ``loadtests`` or ``tests``. The modules of this package that are
-    loaded keep each other; only their names are free.
+    A user's application may have packages called ``loadtests`` or ``tests``. Modules of this package that are loaded
+    already keep their references to each other.
     """
     if os.getcwd() not in sys.path[:1]:
         sys.path.insert(0, os.getcwd())

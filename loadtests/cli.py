@@ -1,19 +1,20 @@
 """The command: ``wsgi-core overhead``, also ``python -m loadtests``.
 
-Exit codes: 0 measured; 1 nothing that could be done, or something became dearer (``compare``); 2 wrong usage; 3 a model
-can't be loaded, or ``compare`` cannot tell; 4 the contenders do not answer the same; 5 a part of the run failed (a
-server that does not start, a failed request); 130 interrupted, with what was measured until then in the result file.
+Exit codes: 0 measured; 1 nothing could be done, or a cost increased (``compare``); 2 wrong usage; 3 a model cannot be
+loaded, or ``compare`` has no verdict; 4 the contenders respond differently; 5 a part of the run failed (a server did
+not start, a request failed); 130 interrupted, with the samples so far in the result file.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -32,10 +33,10 @@ NEEDED_FOR_APPS = ("psutil",)
 
 
 class Overhead(click.Group):
-    """The group of the command: ``--apps`` takes all specifications that follow it."""
+    """The command's group. ``--apps`` takes all specifications that follow it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Click's method: ``--apps a=m:x b=m:y`` becomes ``--apps a=m:x --apps b=m:y``."""
+        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y`` (overrides Click's method)."""
         given: list[str] = []
         within = False
         for argument in args:
@@ -47,7 +48,7 @@ class Overhead(click.Group):
 
 
 def _server_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Return the servers in a list with commas, in the order in which they are known."""
+    """Return the servers of a comma-separated list, in the order of the table of servers."""
     wanted = {name.strip() for name in value.split(",")} if value else set()
     if unknown := sorted(wanted.difference(SERVERS)):
         raise click.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(SERVERS)}")
@@ -55,62 +56,62 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 
 
 @click.group(cls=Overhead, invoke_without_command=True)
-@click.option("--quick", is_flag=True, help="Within 90 seconds on 2 cores; wider intervals.")
+@click.option("--quick", is_flag=True, help="Finish within 90 seconds on 2 cores, with wider intervals.")
 @click.option(
     "--study", type=click.Choice([*STUDIES, HEAT]), default="service", show_default=True,
-    help="service: the ladder from the bare callable to Flask, in process and served. ladder, served: one of the two,"
-    " served with more peers. curve: the framework's share, model by model. core: case by case,"
-    " with peers. heat: with caches that are emptied before each request.",
+    help="service: the ladder from the bare callable to Flask, in process and served. ladder: only in process. served:"
+    " only served, with more peers. curve: the framework's share, model by model. core: case by case, with peers. heat:"
+    " with CPU caches that are evicted before each request.",
 )  # fmt: skip
 @click.option(
     "--apps", multiple=True, metavar="NAME=MODULE:APP ...",
-    help="Your own WSGI applications against each other, in process, in place of a study.",
+    help="Instead of a study, compare your own WSGI or ASGI applications in process.",
 )  # fmt: skip
 @click.option(
     "--request", "requests", multiple=True, metavar="FILE.http", type=click.Path(path_type=Path),
-    help="With --apps: what they are asked, as editors' HTTP clients write it: POST /path, headers, a blank line, the"
-    " body. Several files are measured apart. Default: GET /.",
+    help="With --apps: the requests, in the format of editors' HTTP clients: POST /path, headers, a blank line, the"
+    " body. Each file is measured separately. Default: GET /.",
 )  # fmt: skip
 @click.option(
     "--expect", type=click.IntRange(100, 599), metavar="STATUS",
-    help="With --apps: the status that every response must have. Default: any 2xx. Another one ends the run.",
+    help="With --apps: the status that every response must have, or the run ends. Default: any 2xx.",
 )  # fmt: skip
-@click.option("--served", is_flag=True, help="With --apps: measure them behind servers too. --servers chooses them.")
+@click.option("--served", is_flag=True, help="With --apps: also measure them behind servers (see --servers).")
 @click.option(
     "--setup", default="", metavar="MODULE:FUNCTION",
-    help="With --apps: called in each measuring process before the first request.",
+    help="With --apps: a function to call in each measuring process before the first request.",
 )  # fmt: skip
 @click.option(
     "--reset", default="", metavar="MODULE:FUNCTION",
-    help="With --apps: called between the rounds, in process.",
+    help="With --apps: a function to call between the rounds, in process.",
 )  # fmt: skip
 @click.option(
     "--timeout", default=60.0, show_default=True, type=click.FloatRange(1),
-    help="Seconds that a measuring process may take beyond its plan. Then it is ended, and the place shown.",
+    help="Seconds that a measuring process may take longer than planned. Then it is killed, and a traceback is shown.",
 )  # fmt: skip
 @click.option(
     "--python", "pythons", multiple=True, metavar="PATH",
-    help="In place of a study: the ladder on this interpreter, each with the others in turn.",
+    help="Instead of a study, measure the ladder on this interpreter. Repeat the option to compare several.",
 )  # fmt: skip
 @click.option(
     "--with", "packages", multiple=True, metavar="REQUIREMENT",
-    help='In place of a study: the ladder with this version of a package, "flask==3.0.*", each in its own environment.',
+    help='Instead of a study, measure the ladder with this version of a package, as "flask==3.0.*". Can be repeated.',
 )  # fmt: skip
-@click.option("--validate", is_flag=True, help="The proof of the instrument, in place of a study: VALIDATION.md.")
-@click.option("--resume", is_flag=True, help="Go on with the interrupted run in the folder of --out.")
+@click.option("--validate", is_flag=True, help="Instead of a study, validate the instrument and write VALIDATION.md.")
+@click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder of --out.")
 @click.option(
     "--servers", callback=_server_names, metavar="NAME,...",
-    help=f"Only what is served by these: {', '.join(SERVERS)}. Also those that --quick leaves out.",
+    help=f"Measure only loads on these servers, even if --quick would skip them: {', '.join(SERVERS)}.",
 )  # fmt: skip
 @click.option(
     "--workers",
     "workers_of_locust",
     type=click.IntRange(0),
     default=0,
-    help="Locust as a master with so many worker processes.",
+    help="Run Locust as a master with this number of worker processes.",
 )
-@click.option("--remote", is_flag=True, help="The workers are started on other machines: see loadtests/distributed.md.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address at which the servers listen.")
+@click.option("--remote", is_flag=True, help="Wait for workers on other machines (see loadtests/distributed.md).")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address on which the servers listen.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("overhead"), show_default=True,
     help="The folder for results.json and index.html.",
@@ -151,7 +152,7 @@ def overhead(
     )
     _need(NEEDED_FOR_APPS if apps else NEEDED)
     if remote and not workers_of_locust:
-        raise click.UsageError("--remote needs --workers: how many are to be waited for")
+        raise click.UsageError("--remote needs --workers, the number of workers to wait for")
     from loadtests import commands, heat, variants
     from loadtests.instrument.experiment import Hooks
     from loadtests.instrument.inprocess import RunFailed, Workers
@@ -166,7 +167,7 @@ def overhead(
         if apps:
             wanted, notes = _apps_study(apps, requests, expect, workers, served or bool(servers))
         elif pythons or packages:
-            click.echo("Making an environment for each.")
+            click.echo("Creating a virtual environment for each variant.")
             wanted, by_group = variants.study_of(pythons, packages, timeout)
     except RunFailed as error:
         click.echo(str(error), err=True)
@@ -179,9 +180,9 @@ def overhead(
 def _check_usage(apps: tuple[str, ...], for_apps: dict[str, Any], validate: bool) -> None:
     for name, given in for_apps.items():
         if given and not apps:
-            raise click.UsageError(f"--{name} goes with --apps: which applications are to be asked?")
+            raise click.UsageError(f"--{name} can only be used with --apps")
     if apps and validate:
-        raise click.UsageError("--apps and --validate are two measurements: one at a time")
+        raise click.UsageError("--apps and --validate cannot be used together")
 
 
 def _need(names: tuple[str, ...]) -> None:
@@ -193,7 +194,7 @@ def _need(names: tuple[str, ...]) -> None:
 def _apps_study(
     apps: tuple[str, ...], requests: tuple[Path, ...], expect: int | None, workers: Workers, served: bool
 ) -> tuple[Study, list[str]]:
-    """Return the study of the user's own applications, each of which has been asked, and notes on what they said."""
+    """Send each of the user's applications its requests once; return their study, and notes about the responses."""
     from loadtests.apps import parse_all, prepared, study_of
     from loadtests.http_file import HttpFileError
     from loadtests.instrument.app_loader import AppError
@@ -209,7 +210,7 @@ def _apps_study(
 
 
 def _command() -> str:
-    """Return the command as it was given, for the result file."""
+    """Return the command line of this process, for the result file."""
     return shlex.join(["wsgi-core", "overhead", *_arguments(click.get_current_context())])
 
 
@@ -226,18 +227,13 @@ def _arguments(context: click.Context) -> Iterator[str]:
                 yield str(one)
 
 
-AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 RESULTS = click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-
-
-def _page(default: str) -> Callable[[AnyFunction], AnyFunction]:
-    return click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=default)
 
 
 @overhead.command()
 @RESULTS
 def report(results: Path) -> None:
-    """Show a result file again, and write its page anew."""
+    """Show a result file again, and rewrite its page."""
     from loadtests.report import files, terminal
 
     with _one_line_errors():
@@ -253,9 +249,9 @@ def report(results: Path) -> None:
 @click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/measure/results.md"))
 @click.option("--published", type=click.Path(dir_okay=False, path_type=Path), default=None)
 def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
-    """Write the figures of a result file between the markers of the README, the plot, and the page of all results.
+    """Write the figures of a result file into the README, and write the plot and the page of all results.
 
-    With --published the file itself is kept there, for comparisons.
+    With --published, also copy the result file there, for later comparisons.
     """
     from loadtests.instrument.results import Results
     from loadtests.report import analysis
@@ -270,56 +266,39 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
             found.write(published)
 
 
-@overhead.command()
-@RESULTS
-@_page("docs/where-the-time-goes.md")
-def where(results: Path, target: Path) -> None:
-    """Write the page that says where the time of a request goes, from the results of --study core."""
-    from loadtests.instrument.results import Results
-    from loadtests.report import analysis
-    from loadtests.report.where import chart, render
+def _page_command(name: str, text: str, page: str, help: str, validation: bool = False) -> None:
+    """Add a command that writes a page with ``render`` of the module ``text`` in ``report``, and its ``pictures``."""
 
-    with _one_line_errors():
-        found = Results.read(results)
-        summary, picture = analysis.summarise(found), target.with_suffix(".svg")
-        _write_page(target, render(found, summary, picture.name))
-        _write_page(picture, chart(summary).svg())
+    @overhead.command(name, help=help)
+    @RESULTS
+    @click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=page)
+    def write_page(results: Path, target: Path) -> None:
+        from loadtests.instrument.results import Results
+        from loadtests.validate import Validation
 
-
-@overhead.command()
-@RESULTS
-@_page("docs/measure/hot-and-cold.md")
-def heat(results: Path, target: Path) -> None:
-    """Write the page about hot and cold caches, from the results of --study heat."""
-    from loadtests.instrument.results import Results
-    from loadtests.report.hot_and_cold import render
-
-    with _one_line_errors():
-        _write_page(target, render(Results.read(results)))
+        with _one_line_errors():
+            found, module = (Validation if validation else Results).read(results), f"loadtests.report.{text}"
+            _write_page(target, (page_of := importlib.import_module(module)).render(found))
+            for file, svg in getattr(page_of, "pictures", lambda found: {})(found).items():
+                _write_page(target.with_name(file), svg)
 
 
-@overhead.command()
-@RESULTS
-@_page("docs/measure/versions.md")
-def versions(results: Path, target: Path) -> None:
-    """Write the page about interpreters and versions, from the results of --python and --with."""
-    from loadtests.instrument.results import Results
-    from loadtests.report.versions import render
-
-    with _one_line_errors():
-        _write_page(target, render(Results.read(results)))
-
-
-@overhead.command()
-@RESULTS
-@_page("loadtests/VALIDATION.md")
-def validation(results: Path, target: Path) -> None:
-    """Write the page about the proof of the instrument, from the validation.json of --validate."""
-    from loadtests.report.validation_page import render
-    from loadtests.validate import Validation
-
-    with _one_line_errors():
-        _write_page(target, render(Validation.read(results)))
+_page_command(
+    "where", "where", "docs/where-the-time-goes.md",
+    "Write the page about where the time of a request goes, from the results of --study core.",
+)  # fmt: skip
+_page_command(
+    "heat", "hot_and_cold", "docs/measure/hot-and-cold.md",
+    "Write the page about hot and cold caches, from the results of --study heat.",
+)  # fmt: skip
+_page_command(
+    "versions", "versions", "docs/measure/versions.md",
+    "Write the page about interpreters and versions, from the results of --python and --with.",
+)  # fmt: skip
+_page_command(
+    "validation", "validation_page", "loadtests/VALIDATION.md",
+    "Write the page about the validation of the instrument, from the validation.json of --validate.", validation=True,
+)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -342,26 +321,26 @@ def _write_page(target: Path, text: str) -> None:
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--threshold", default=5.0, show_default=True, type=click.FloatRange(min=0),
-    help="Percent by which something must have become dearer, with its whole interval.",
+    help="Percent by which a cost must have increased, with its whole interval.",
 )  # fmt: skip
 @click.option(
     "--elsewhere", is_flag=True,
-    help="The files may be of different machines: only costs in multiples of the bare callable are compared.",
+    help="The files may come from different machines: compare only multiples of the bare callable's cost.",
 )  # fmt: skip
 def compare(old: str, new: Path, threshold: float, elsewhere: bool) -> None:
-    """Tell whether NEW is slower than OLD: two result files of one study, or of the same --apps.
+    """Check whether NEW is slower than OLD: two result files of one study, or of the same --apps.
 
-    OLD may be "published": the results of this project's README, measured elsewhere.
+    OLD may be "published": the results in this project's README, measured on another machine.
 
     \b
-    Exit codes: 0 nothing became dearer; 1 something did; 2 wrong usage;
-    3 it cannot be told (too noisy, another processor, nothing in common).
+    Exit codes: 0 nothing became slower; 1 something did; 2 wrong usage;
+    3 no verdict (too noisy, another processor, nothing in common).
     """
     from loadtests.instrument.results import ResultError, Results
     from loadtests.report import comparison, terminal
 
     if old == "published" and not comparison.PUBLISHED.exists():
-        raise click.UsageError("no results are published with this version: give a result file in place of OLD")
+        raise click.UsageError("this version has no published results: give a result file as OLD")
     try:
         before = Results.read(comparison.PUBLISHED if old == "published" else Path(old))
         here = before.environment.get("cpu") == (after := Results.read(new)).environment.get("cpu")

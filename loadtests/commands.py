@@ -1,4 +1,4 @@
-"""What the command carries out: a study, the user's own applications, the proof of the instrument; taking up a run."""
+"""Carry out the command: measure a study or the user's own applications, validate the instrument, resume a run."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ from loadtests.report import terminal, validation_page
 from loadtests.report.files import write
 from loadtests.run import Run
 
-# What a shell gets.
+# The exit codes.
 INTERRUPTED = 130
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 def measure(run: Run) -> int:
-    """Carry a study out, and report; returns the exit code."""
+    """Carry out a study and write its report; return the exit code."""
     console = terminal.console()
     run.path.parent.mkdir(parents=True, exist_ok=True)
     if run.plan.finished:
-        click.echo(f"{run.path} is complete: nothing is left to measure")
+        click.echo(f"{run.path} is complete: there is nothing left to measure")
         return 0
     planned = duration(run.plan.seconds)
-    console.print(f"{run.study.title}: about {planned}. Leave the machine alone meanwhile.", markup=False)
+    console.print(
+        f"{run.study.title}: about {planned}. Do not use the machine for anything else meanwhile.", markup=False
+    )
     code = _finish(lambda: run.carry_out(console), run.path)
     if code in (0, INTERRUPTED) and run.path.exists():
         write(console, run.path)
@@ -38,23 +40,23 @@ def measure(run: Run) -> int:
 
 
 def _finish(carry_out: Callable[[], None], out: Path) -> int:
-    """Carry a plan out; returns the exit code. What was measured until an interruption is in the result file."""
+    """Carry out a plan and return the exit code. After an interruption, the result file has the samples so far."""
     try:
         carry_out()
     except RunFailed as error:
         click.echo(str(error), err=True)
         return error.code
     except KeyboardInterrupt:
-        click.echo(f"interrupted: what was measured is kept in {out}; --resume goes on from there", err=True)
+        click.echo(f"interrupted; the samples so far are in {out}, and --resume continues from there", err=True)
         return INTERRUPTED
     return 0
 
 
 def resumable(path: Path, command: str) -> Results:
-    """Return the interrupted run in ``path``; raises ``ClickException`` when this command cannot take it up."""
+    """Return the interrupted run in ``path``. Raises ``ClickException`` if this command cannot resume it."""
     results = _unfinished(Results, path)
     if results.command != command:
-        raise click.ClickException(f"{path} is of another run: {results.command}")
+        raise click.ClickException(f"{path} is from another command: {results.command}")
     _check_place(path, results.environment)
     return results
 
@@ -67,17 +69,17 @@ def _unfinished(kind: type[AnyRecord], path: Path) -> AnyRecord:
 
 
 def _check_place(path: Path, before: dict[str, object]) -> None:
-    """Raise ``ClickException`` if code or machine are not those of the first part."""
+    """Raise ``ClickException`` if the code or the machine has changed since the first part of the run."""
     now = environment.describe()
     for name, word in (("revision", "code"), ("cpu", "machine"), ("python", "Python")):
         if before.get(name) != now[name]:
             raise click.ClickException(
-                f"{path} cannot be resumed: the {word} is not the same: {before.get(name)}, now {now[name]}"
+                f"{path} cannot be resumed: the {word} has changed from {before.get(name)} to {now[name]}"
             )
 
 
 def measure_validation(quick: bool, out: Path, resume: bool) -> int:
-    """Carry out the validation, and write ``validation.json`` and ``VALIDATION.md``; returns the exit code."""
+    """Carry out the validation, write ``validation.json`` and ``VALIDATION.md``, and return the exit code."""
     console = terminal.console()
     path = out / "validation.json"
     found = _unfinished(validate.Validation, path) if resume else None
@@ -86,9 +88,12 @@ def measure_validation(quick: bool, out: Path, resume: bool) -> int:
     out.mkdir(parents=True, exist_ok=True)
     run = validate.Validating(out, validate.QUICK_SCALE if quick else 1.0, found)
     if run.plan.finished:
-        click.echo(f"{path} is complete: nothing is left to measure")
+        click.echo(f"{path} is complete: there is nothing left to measure")
     planned = duration(run.plan.seconds)
-    console.print(f"The proof of the instrument: about {planned}. Leave the machine alone meanwhile.", markup=False)
+    console.print(
+        f"The validation of the instrument: about {planned}. Do not use the machine for anything else meanwhile.",
+        markup=False,
+    )
     code = _finish(lambda: run.carry_out(console), path)
     if path.exists():
         found = validate.Validation.read(path)

@@ -1,9 +1,10 @@
-"""When does the framework matter? Its share of a whole request, against the time of the model in it.
+"""When does the framework matter? Its share of a whole request, against the time that the model takes.
 
-Measured with each model of the repository: the model alone, and the same request through the bare callable, through
-wsgi_core and through Flask. What a framework costs is what its rung takes beyond the bare callable, and its share is
-that part of the whole request. The curve through the points has one framework price and one price for everything
-else; where it passes 50, 10 and 1 % is a time of the model.
+This is measured with each model of the repository: the model alone, and the same request through the bare callable,
+through wsgi_core and through Flask. The price of a framework is the cost of its rung minus that of the bare callable.
+Its share is that price as a part of the whole request. The curve through the points assumes one price for the framework
+and one price for everything else. For 50, 10 and 1 %, the curve gives the time of the model at which the framework has
+that share.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from loadtests.studies import MODELS as GROUP
 from wsgi_core.inference import ModelError
 
 MODELS = ("identity", "churn", "loan", "sentiment", "digits", "minilm")
-# What a user has to build before it is there.
-OPTIONAL = {"minilm": "not built; wsgi-core models build minilm builds it"}
+# Models that the user must build first.
+OPTIONAL = {"minilm": "not built; build it with: wsgi-core models build minilm"}
 FRAMEWORKS = ("wsgi_core", "Flask")
 FLOOR, ALONE = "raw callable", "the model alone"
 CROSSINGS = (0.5, 0.1, 0.01)
@@ -40,7 +41,7 @@ FRAME, READ_784, READ_LARGE, WRITE_LARGE = (
 
 @dataclass(frozen=True)
 class Point:
-    """One model: its time alone, and for each framework its price and its share of the whole request."""
+    """One model: its time alone, and each framework's price and share of the whole request."""
 
     model: str
     time: Estimate
@@ -50,7 +51,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """One framework on the curve: ``share(t) = price / (price + rest + t)``, all in µs of CPU time."""
+    """The curve of one framework: ``share(t) = price / (price + rest + t)``, all in µs of CPU time."""
 
     framework: str
     price: Estimate
@@ -61,9 +62,9 @@ class Line:
         return self.price.value / (self.price.value + self.rest.value + model_us)
 
     def crossing(self, share: float) -> Estimate | None:
-        """Return the time of the model in µs at which the share is ``share``; None where it lies below from the start.
+        """Return the time of the model in µs at which the share is ``share``, or None if the share is always smaller.
 
-        The interval is that of the framework's price, which the far crossings are nearly proportional to.
+        The interval is that of the framework's price, because the large crossings are nearly proportional to it.
         """
         low, value, high = (self._crossing(price, share) for price in (self.price.low, self.price[0], self.price.high))
         return Estimate(value, max(0.0, low), high) if value > 0 else None
@@ -74,7 +75,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """The points, the lines through them, and what other parts of a request cost (µs of CPU time)."""
+    """The points, the curves through them, and the costs of other parts of a request (µs of CPU time)."""
 
     points: list[Point]
     lines: list[Line]
@@ -82,15 +83,15 @@ class Curve:
     served: bool = False
 
     def line(self, framework: str) -> Line:
-        """Return the line of ``framework``; raises KeyError."""
+        """Return the curve of ``framework``. Raises KeyError."""
         return {line.framework: line for line in self.lines}[framework]
 
 
-# What is measured
+# Measuring
 
 
 def available() -> tuple[list[str], list[str]]:
-    """Return the models that can be measured here, and a line on each that cannot."""
+    """Return the models that can be measured here, and a line about each one that cannot."""
     there, missing = [], []
     for model in MODELS:
         try:
@@ -103,7 +104,7 @@ def available() -> tuple[list[str], list[str]]:
 
 
 def experiments_of(models: Sequence[str]) -> list[Experiment]:
-    """Return one experiment for each model, and one for the parts that are no model."""
+    """Return one experiment for each model, and one for the parts of a request other than a model."""
     return [*(_model_experiment(model) for model in models), _pieces_experiment()]
 
 
@@ -129,11 +130,13 @@ def _pieces_experiment() -> Experiment:
     return Experiment(PIECES, title, "", made, READ_784, group=GROUP, requests=(Request("GET", "/"),))
 
 
-# What it says
+# Results
 
 
 def summarise(results: Results) -> Curve | None:
-    """Return the curve of a result file: from its own trials, or else from the ladder with and without churn."""
+    """Return the curve of a result file, from its experiments with models, or else from the ladders with null and
+    churn.
+    """
     measured = [one for one in results.experiments if one.group == GROUP and one.processes]
     points = [_point(one) for one in measured if one.key.startswith(PREFIX)]
     pieces = [piece for one in measured if one.key == PIECES for piece in _pieces(one).items()]
@@ -182,7 +185,9 @@ def _price_and_share(raw: int, own: int) -> list[Figure]:
 
 
 def _points_of_ladder(results: Results) -> list[Point]:
-    """Return two points: the null model takes no time, churn what it adds to the bare callable."""
+    """Return two points: the null model, which takes no time, and churn, which takes its extra cost on the bare
+    callable.
+    """
     by_key = {one.key: one for one in results.experiments if one.processes}
     found = []
     for key in ("null", "churn"):
@@ -201,7 +206,7 @@ def _points_of_ladder(results: Results) -> list[Point]:
 
 
 def _less(one: Estimate, other: Estimate) -> Estimate:
-    """Return the difference of two estimates of different samples, their half-widths added as errors are."""
+    """Return the difference of two estimates from different samples, with their half-widths added in quadrature."""
     value = max(0.0, one.value - other.value)
     reach = math.hypot(one.half_width, other.half_width) if one is not other else 0.0
     return Estimate(value, max(0.0, value - reach), value + reach)

@@ -1,6 +1,6 @@
-"""Environments made for one purpose: another interpreter, other versions, a server of models.
+"""Virtual environments for one purpose each: another interpreter, other versions, a model server.
 
-They are kept in the user's cache, so that each is made once.
+They are kept in the user's cache, so that each is created only once.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from wsgi_core.shared.cache import cache_dir
 
 INSTALL_SECONDS = 900.0
 _DONE = "installed.txt"
-# All servers of models run the same runtime.
+# All model servers use the same onnxruntime.
 RUNTIME = "onnxruntime"
 
 
 def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: bool = True) -> str:
-    """Return the interpreter of an environment with these packages, which is made with pip if it is not there yet.
+    """Return the Python of an environment with these packages. If there is none, create it with pip.
 
-    ``runtime``: the onnxruntime of this process is installed too. Raises ``RunFailed`` with what pip said.
+    With ``runtime``, this process's version of onnxruntime is installed too. Raises ``RunFailed`` with pip's message.
     """
     wanted = [*requires, *([f"{RUNTIME}=={importlib.metadata.version(RUNTIME)}"] if runtime else [])]
     name = hashlib.sha256("\n".join([str(Path(python).resolve()), *wanted]).encode()).hexdigest()[:16]
@@ -42,9 +42,9 @@ def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: 
 
 
 def own_packages(python: str) -> str:
-    """Copy this project's packages beside the environment of ``python``; return the folder that holds them.
+    """Copy this project's packages beside the environment of ``python``; return the folder of the copies.
 
-    The environment sees them, and nothing else of the environment that this process runs in.
+    So the environment can import this project, and nothing else of this process's environment.
     """
     folder = Path(python).parent.parent / "own"
     shutil.rmtree(folder, ignore_errors=True)
@@ -54,7 +54,7 @@ def own_packages(python: str) -> str:
 
 
 def versions(python: str, packages: Sequence[str]) -> dict[str, str]:
-    """Return the version of the interpreter and of each package in its environment."""
+    """Return the version of the environment's interpreter and of each installed package."""
     program = (
         "import importlib.metadata as m, json, platform, sys; "
         "about = {name: m.version(name) for name in sys.argv[1:]}; "
@@ -70,8 +70,8 @@ def _run(command: list[str]) -> str:
             command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=INSTALL_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RunFailed(f"no environment could be made: {error}", 5) from error
+        raise RunFailed(f"could not create a virtual environment: {error}", 5) from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        raise RunFailed(f"no environment could be made: {' '.join(command)}\n{said}", 5)
+        raise RunFailed(f"could not create a virtual environment: {' '.join(command)}\n{said}", 5)
     return done.stdout

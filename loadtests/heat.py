@@ -1,11 +1,12 @@
-"""Hot and cold caches: what a framework costs when other work had the processor before the request.
+"""Hot and cold caches: what a framework costs if other code has used the processor before the request.
 
-In process one request follows the other, and finds its code and data in the caches. In a server other work comes
-between them. So the bare callable, wsgi_core and Flask are measured with more and more evicted before each request, and
-served. The model that a reader can check: a served request finds the caches as after an eviction of some size. That
-size is taken from wsgi_core, and predicts what Flask costs when it is served.
+In process, requests follow each other and find their code and data in the caches. In a server, other work comes between
+them. So this study measures the bare callable, wsgi_core and Flask with more and more of the caches evicted before each
+request, and also served.
 
-A pause within a request is such other work too. Where nothing is left to be evicted, a pause must cost what it lasts.
+The study tests a prediction: a served request finds the caches as after an eviction of a certain size. The size is
+taken from what wsgi_core costs when served, and predicts what Flask costs when served. A pause inside a request is also
+other work: if nothing is left to evict, a pause must cost exactly its own length.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PAUSED = (DATA[0], DATA[-1])
 
 @dataclass(frozen=True)
 class State:
-    """After one eviction: what each rung costs, and wsgi_core and Flask over the bare callable. µs."""
+    """The costs after one eviction: of each rung, and of wsgi_core and Flask beyond the bare callable. In µs."""
 
     eviction: str
     costs: dict[str, Estimate]
@@ -44,7 +45,7 @@ class State:
 
 @dataclass(frozen=True)
 class Slope:
-    """A pause in Flask or in the bare callable after an eviction: what a µs of it costs."""
+    """What a µs of pause costs in Flask or in the bare callable, after an eviction."""
 
     place: str
     eviction: str
@@ -53,9 +54,10 @@ class Slope:
 
 @dataclass(frozen=True)
 class Heat:
-    """What the study says. ``served``: the prices with waitress; ``predicted``: Flask's by the model, or None.
+    """The results of the study.
 
-    ``place`` is where between the first and the last state of ``states`` the model finds a served request, 0 to 1.
+    ``served`` has the prices behind waitress. ``predicted`` is the predicted price of Flask, or None. ``place`` is the
+    estimated state of the caches in a served request, from 0 (the first state) to 1 (the last one).
     """
 
     states: list[State]
@@ -67,7 +69,7 @@ class Heat:
 
 
 def study() -> Study:
-    """Return the study, as data."""
+    """Return the study."""
     rungs = tuple(Contender(name, f"loadtests.rungs.{module}:create_app", {"model": "null"}) for name, module in RUNGS)
     states = [
         Experiment(f"{KEY} {one}", f"Before each request: {one} evicted", "predict", rungs, group=KEY, evict=one)
@@ -79,7 +81,7 @@ def study() -> Study:
 
 
 def _pauses() -> list[Experiment]:
-    """Return a pause of no time and one of ``PAUSE`` µs, in Flask and in the bare callable, hot and cold."""
+    """Return contenders with a pause of 0 and of ``PAUSE`` µs, in Flask and in the bare callable, hot and cold."""
     found = []
     for place, factory in ((FLASK, "create_app"), (FLOOR, "create_bare")):
         made = tuple(
@@ -92,7 +94,7 @@ def _pauses() -> list[Experiment]:
 
 
 def summarise(results: Results) -> Heat | None:
-    """Return what the study says; None for the results of another study, or of one that ended early."""
+    """Return the results of the study, or None if the file has another study or an incomplete one."""
     by_key = {one.key: one for one in results.experiments if len(one.processes) > 1}
     wanted = {f"{KEY} {one}" for one in (*DATA, *CODE)}
     if not wanted <= by_key.keys():
@@ -123,7 +125,7 @@ def _slope(result: ExperimentResult) -> Estimate:
 
 
 def _served(results: Results) -> dict[str, Estimate]:
-    """Return what serving wsgi_core and Flask costs more than serving the bare callable, paired by runs."""
+    """Return the extra cost of serving wsgi_core and Flask, compared with the bare callable, paired by run."""
     runs = [run for load in results.loads if load.mode == "rate" and load.key == f"{KEY}_rate" for run in load.runs]
     cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
     pairs = sorted({pair for pair, _ in cpu})
@@ -133,7 +135,7 @@ def _served(results: Results) -> dict[str, Estimate]:
 
 
 def _predicted(states: Sequence[State], served: dict[str, Estimate]) -> tuple[float, Estimate | None]:
-    """Where between the states wsgi_core's served price lies, and Flask's price there."""
+    """Return where between the states wsgi_core's served price lies, and Flask's price at that point."""
     if not served:
         return 0.0, None
     places = np.linspace(0, 1, len(states))
@@ -141,7 +143,7 @@ def _predicted(states: Sequence[State], served: dict[str, Estimate]) -> tuple[fl
     found = [float(np.interp(part, own, places)) for part in (served[OWN].value, served[OWN].low, served[OWN].high)]
     flask = np.maximum.accumulate([state.prices[FLASK].value for state in states])
     value, low, high = (float(np.interp(place, places, flask)) for place in found)
-    # What is not known of the states themselves comes on top of what is not known of wsgi_core's served price.
+    # The uncertainty of the states adds to the uncertainty of wsgi_core's served price.
     per_own = (flask[-1] - flask[0]) / max(own[-1] - own[0], 1e-9)
     own_reach = per_own * max(state.prices[OWN].half_width for state in states)
     reach = math.hypot(own_reach, max(state.prices[FLASK].half_width for state in states))

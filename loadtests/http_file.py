@@ -1,18 +1,18 @@
-"""Requests out of a file, as the HTTP clients of VS Code and JetBrains keep them (``.http``, ``.rest``):
+"""Read requests from a file in the format of the HTTP clients of VS Code and JetBrains (``.http``, ``.rest``):
 
     @host = 127.0.0.1:8080
 
-    ### a name, or nothing
+    ### an optional name
     # @name predict
     POST http://{{host}}/predict?explain=1
     Content-Type: application/json
 
     {"tenure_months": 5}
 
-``###`` begins a further request; ``#`` and ``//`` begin a comment above the body. A line ``< name`` in a body is
-replaced by the file of that name beside this one (``<@ name``: with its variables filled in). What is to be done with
-the response (``> {% ... %}``, ``>> file``) is no part of a request and is left out. What cannot be done here is refused
-by its name: nothing of the dialect is sent as letters.
+``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< name`` in a body is replaced
+by the file ``name`` in the same folder; with ``<@ name``, variables in that file are replaced too. Response handlers
+(``> {% ... %}``, ``>> file``) are ignored. Any other feature of the format that is not supported is an error: its
+syntax is never sent as text.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _DEFINITION = re.compile(r"@([^\s=]+)\s*=\s*(.*)")
 _TAG = re.compile(r"(?:#|//)\s*@(prompt|ref|forceRef|import|loop|script)\b")
 _HANDLER = re.compile(r"> \{%|> \S+\.js$|>>!? ?\S|<> \S")
 _URL = re.compile(r"https?://([^/?#\s]+)([^\s#]*.*)", re.IGNORECASE)
-# Bytes that stand in a request target as they are; others are sent as %XX, as editors do.
+# Bytes that are sent unchanged in a request target; others are sent as %XX, as editors do.
 _AS_THEY_ARE = "".join(map(chr, range(0x21, 0x7F)))
 
-# The text is bytes as latin-1, in which Python's own strip() and split() would take U+0085 and U+00A0 for blanks.
+# The text is bytes as latin-1. Python's strip() and split() without arguments would treat U+0085 and U+00A0 as blanks.
 _BLANKS = " \t\r\n\f\v"
 
 
@@ -49,11 +49,11 @@ def _words(text: str) -> list[str]:
 
 
 class HttpFileError(Exception):
-    """A file that holds no requests; the text names the file, the line, and what was expected there."""
+    """A file without valid requests. The message names the file, the line, and what was expected there."""
 
 
 class Line(NamedTuple):
-    """A line of the file: its number, its bytes as latin-1, and how it ends."""
+    """A line of the file: its number, its bytes as latin-1, and its line ending."""
 
     number: int
     text: str
@@ -61,12 +61,12 @@ class Line(NamedTuple):
 
     @property
     def is_comment(self) -> bool:
-        """Whether it is a comment, where one may stand."""
+        """Return whether the line is a comment, if comments are allowed there."""
         return self.text.startswith(("#", "//"))
 
 
 def read_requests(path: Path) -> list[Request]:
-    """Return all requests of a file, at least one; raises ``HttpFileError``."""
+    """Return all requests of a file, at least one. Raises ``HttpFileError``."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -81,7 +81,7 @@ def read_requests(path: Path) -> list[Request]:
 
 
 def _lines(data: bytes) -> list[Line]:
-    # Not splitlines(), which ends a line at eight characters more.
+    # Not splitlines(), which also ends a line at eight other characters.
     pieces = data.decode("latin-1").split("\n")
     return [
         Line(number, text.removesuffix("\r"), "\r\n" if text.endswith("\r") else "\n")
@@ -90,7 +90,7 @@ def _lines(data: bytes) -> list[Line]:
 
 
 class _File:
-    """The lines of each request, from its request line on, and the variables that the file defines."""
+    """The lines of each request, beginning with its request line, and the variables that the file defines."""
 
     def __init__(self, path: Path, lines: list[Line]) -> None:
         self.path = path
@@ -103,27 +103,27 @@ class _File:
                 self.parts[-1].append(line)
 
     def _begins_request(self, line: Line) -> bool:
-        """Return whether the request begins with this line; what may stand above it is taken in."""
+        """Return whether a request begins with this line. Variables and comments above it are consumed."""
         if tag := _TAG.match(line.text):
-            self.refuse(line, f"@{tag[1]} is not understood here")
+            self.refuse(line, f"@{tag[1]} is not supported")
         if line.is_comment or not line.text.strip(_BLANKS):
             return False
         if definition := _DEFINITION.fullmatch(line.text.strip(_BLANKS)):
             self.variables[definition[1]] = definition[2].strip(_BLANKS)
             return False
         if line.text.startswith("< {%"):
-            self.refuse(line, "a script before the request (< {% ... %}) is not run here")
+            self.refuse(line, "a script before the request (< {% ... %}) is not supported")
         return True
 
     def filled(self, line: Line, depth: int = 0) -> str:
-        """Return the line with its variables filled in."""
+        """Return the line with its variables replaced."""
 
         def value(found: re.Match[str]) -> str:
             name = found[1]
             if name.startswith("$processEnv "):
                 return os.environ.get(_words(name)[1], "").encode().decode("latin-1")
             if name.startswith("$"):
-                self.refuse(line, f"{{{{{name}}}}} has another value each time; write one")
+                self.refuse(line, f"{{{{{name}}}}} has a different value each time; write a fixed value")
             if name not in self.variables or depth > 9:
                 self.refuse(line, f"{{{{{name}}}}} is not defined in this file: add a line @{name} = value")
             return self.filled(line._replace(text=self.variables[name]), depth + 1)
@@ -131,7 +131,7 @@ class _File:
         return _VARIABLE.sub(value, line.text)
 
     def read(self, line: Line, name: str) -> bytes:
-        """Return what the file called ``name``, beside this one, holds."""
+        """Return the contents of the file called ``name`` in the same folder."""
         beside = self.path.parent / name.strip(_BLANKS).encode("latin-1").decode("utf-8", "replace")
         try:
             return beside.read_bytes()
@@ -145,7 +145,7 @@ class _File:
 
 
 class _Parser:
-    """One request of the file."""
+    """A parser of one request of the file."""
 
     def __init__(self, file: _File, lines: list[Line]) -> None:
         self.file, self.lines = file, lines
@@ -170,10 +170,10 @@ class _Parser:
         return request
 
     def _request_line(self, text: str, more: list[Line]) -> tuple[str, str]:
-        """Return the method and the URL, whose query may go on in the following lines."""
+        """Return the method and the URL. The query may continue on the following lines."""
         words = _words(text)
         if words[0] in OTHER_PROTOCOLS:
-            self.file.refuse(self.first, f"{words[0]} requests are not sent here")
+            self.file.refuse(self.first, f"{words[0]} requests are not supported")
         if words[0].startswith(("/", "http://", "https://")):
             words.insert(0, "GET")
             text = f"GET {text}"
@@ -181,18 +181,18 @@ class _Parser:
             self.file.refuse(self.first, f"expected a request line such as 'GET /path', got {text!r}")
         if len(words) > 2 and words[-1].upper().startswith("HTTP/"):
             if words[-1].upper() != VERSION:
-                self.file.refuse(self.first, f"{words[-1]} is not sent here; write {VERSION}")
+                self.file.refuse(self.first, f"{words[-1]} is not supported; write {VERSION}")
             text = text[: text.rindex(words[-1])]
         url = text.partition(words[0])[2].strip(_BLANKS)
         return words[0].upper(), url + "".join(self.file.filled(line).strip(_BLANKS) for line in more)
 
     def _target(self, url: str) -> tuple[str, list[Header]]:
-        """Return the target as it is sent, and the Host header of a whole URL."""
+        """Return the request target, and the Host header if the URL is absolute."""
         headers: list[Header] = []
         if whole := _URL.fullmatch(url):
             authority, url = whole.groups()
             if "@" in authority:
-                self.file.refuse(self.first, "a password in the URL is not sent; write an Authorization header")
+                self.file.refuse(self.first, "a password in the URL is not supported; write an Authorization header")
             headers = [("Host", authority)]
             url = url if url.startswith("/") else f"/{url}"
         if not url.startswith("/"):
@@ -207,17 +207,19 @@ class _Parser:
         return name, self._credentials(line, value) if name.lower() == "authorization" else value
 
     def _credentials(self, line: Line, value: str) -> str:
-        """Return ``Basic user password`` as it is sent; schemes that need a computation are refused."""
+        """Return the value of Authorization. ``Basic user password`` is encoded; schemes that need a challenge are
+        refused.
+        """
         kind, _, rest = value.partition(" ")
         if kind.lower() in ("digest", "aws", "ntlm"):
-            self.file.refuse(line, f"Authorization: {kind} is not computed here; write the value that is sent")
+            self.file.refuse(line, f"Authorization: {kind} is not supported; write the value to send")
         pair = rest.strip(_BLANKS) if ":" in rest else ":".join(_words(rest)) if " " in rest.strip(_BLANKS) else ""
         if kind.lower() != "basic" or not pair:
             return value
         return f"{kind} {base64.b64encode(pair.encode('latin-1')).decode()}"
 
     def _without_handlers(self, lines: list[Line]) -> list[Line]:
-        """Return the lines of the body: without the blank ones at its end, and what is to be done with the response."""
+        """Return the lines of the body without trailing blank lines and without response handlers."""
         end = next((place for place, line in enumerate(lines) if _HANDLER.match(line.text)), len(lines))
         within = False
         for line in lines[end:]:
@@ -238,20 +240,20 @@ class _Parser:
         body = b""
         for line, following in zip_longest(lines, lines[1:]):
             body += self._content(line)
-            # Editors let the fields of a form stand in lines of their own.
+            # Editors allow each field of a form on its own line.
             if following and not (form and following.text.startswith("&")):
                 body += line.end.encode()
         return body
 
     def _content(self, line: Line) -> bytes:
-        """Return a line of the body as it is sent."""
+        """Return the bytes of a line of the body."""
         if line.text.startswith("< {%"):
-            self.file.refuse(line, "a script before the request (< {% ... %}) is not run here")
+            self.file.refuse(line, "a script before the request (< {% ... %}) is not supported")
         if line.text.startswith("< "):
             return self.file.read(line, line.text[2:])
         if line.text.startswith("<@ "):
             read = self.file.read(line, line.text[3:]).decode("latin-1")
             return self.file.filled(line._replace(text=read)).encode("latin-1")
         if re.match(r"<@\w", line.text):
-            self.file.refuse(line, "an encoding (<@latin1 ...) is not converted here; save the file as UTF-8")
+            self.file.refuse(line, "an encoding (<@latin1 ...) is not supported; save the file as UTF-8")
         return self.file.filled(line).encode("latin-1")

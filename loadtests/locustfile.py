@@ -1,14 +1,14 @@
-"""Locust's users of ``/predict``: real rows, one after the other, as fast as the answers come.
+"""Locust's users of ``/predict``. They send real rows, each as soon as the last response has arrived.
 
-Alone, with Locust's web page, or without it, or spread over machines:
+Run it with Locust's web page, without it, or distributed over machines:
 
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8080
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8080 --headless -u 4 -t 30s
     locust -f loadtests/locustfile.py --master        and, elsewhere:  ... --worker --master-host ADDRESS
 
-``distributed.md`` says how the measured runs are spread over machines.
+``distributed.md`` explains how to distribute the measured runs over machines.
 
-``--rate`` gives each user a fixed pace. Every answer other than a 2xx counts as a failure.
+``--rate`` gives each user a fixed pace. Every response other than a 2xx counts as a failure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from locust import FastHttpUser, constant, constant_throughput, events, task
 
-# Locust puts the folder of this file on the path; the package is found from the folder above, and before any other.
+# Locust puts this file's folder on the path. The package is in the folder above, which must come first.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from loadtests.load import window
@@ -32,29 +32,29 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_arguments(parser: Any) -> None:
-    """Locust's event: one more option, on the command line and on the web page."""
-    parser.add_argument("--rate", type=float, default=0.0, help="Requests a second of each user; 0: no pause")
+    """Add an option to the command line and to the web page (handler of a Locust event)."""
+    parser.add_argument("--rate", type=float, default=0.0, help="Requests a second per user; 0: without a pause")
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def keep_pace(environment: Any, **_: Any) -> None:
-    """Locust's event: all users keep the pace that ``--rate`` asks for."""
+    """Set the pace of all users to the option ``--rate`` (handler of a Locust event)."""
     set_pace(environment.parsed_options.rate)
 
 
 def set_pace(rate: float) -> None:
-    """Have each user send ``rate`` requests a second, or with 0 the next one as soon as an answer is there."""
+    """Let each user send ``rate`` requests a second, or without a pause if it is 0."""
     PredictUser.wait_time = constant_throughput(rate) if rate else constant(0)
 
 
 class PredictUser(FastHttpUser):
-    """A client that keeps its connection and asks for one prediction after the other."""
+    """A client that keeps its connection open and sends one prediction request after another."""
 
     bodies = itertools.cycle([json.dumps(row) for row in window.rows() or churn_rows().rows])
 
     @task
     def predict(self) -> None:
-        """One customer of the data."""
+        """Request a prediction for one customer."""
         self.client.post("/predict", data=next(self.bodies), headers=HEADERS)
 
 

@@ -1,4 +1,4 @@
-"""What the models of the repository are asked: real rows where a package brings them, and always the same ones."""
+"""Input rows for the models of the repository: real rows if a package provides them, and the same rows every time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadtests.rows import SEED, Rows, churn_rows
 
 COUNT = 100
 
-# Written for this measurement; of the length that reviews on the net have.
+# Written for this measurement; as long as typical online reviews.
 SENTENCES = (
     "The battery is great, but the screen isn't what they promised.",
     "I waited three weeks for it and sent it back after one evening.",
@@ -29,18 +29,20 @@ SENTENCES = (
 
 
 def rows_of(model: str) -> Rows:
-    """Return the rows for ``model`` and where they come from; raises KeyError for a model that is not known here."""
+    """Return the rows for ``model`` and their source. Raises KeyError if the model is unknown."""
     return _KINDS[model]()
 
 
 def _identity() -> Rows:
     rng = random.Random(SEED)
     rows = [{f"x{number}": round(rng.uniform(-10, 10), 4) for number in range(1, 6)} for _ in range(COUNT)]
-    return Rows(list(rows), f"{COUNT} rows of five drawn numbers")
+    return Rows(list(rows), f"{COUNT} rows of five random numbers")
 
 
 def _loan() -> Rows:
-    """Applicants as ``models/loan/train.py`` reads them; the source's money is taken for 1,000 pesetas there."""
+    """Return applicants as ``models/loan/train.py`` reads them. It converts the source's amounts (thousands of
+    pesetas).
+    """
     euros = 1000 / 166.386
     try:
         with warnings.catch_warnings():
@@ -73,7 +75,7 @@ def _digits() -> Rows:
 
 
 def _texts() -> Rows:
-    return Rows([{"text": sentence} for sentence in SENTENCES], f"{len(SENTENCES)} sentences of reviews' length")
+    return Rows([{"text": sentence} for sentence in SENTENCES], f"{len(SENTENCES)} sentences as long as a review")
 
 
 def _example(model: str) -> dict[str, Any]:

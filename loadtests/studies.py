@@ -1,6 +1,6 @@
-"""What is measured: the studies, their experiments and contenders, the figures they answer for, and the time.
+"""The studies: their experiments and contenders, the goals they test, and their durations.
 
-A study is data. Adding a rung is a file in ``rungs/`` and a line here; nothing else knows the names.
+A study is data. To add a rung, add a file to ``rungs/`` and a line here; no other module knows the names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from loadtests.rungs.phases import PHASES
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio of two contenders of one experiment, and the limit it is held against."""
+    """A ratio of two contenders of one experiment, and its limit."""
 
     text: str
     experiment: str
@@ -31,11 +31,12 @@ class Goal:
 
 @dataclass(frozen=True)
 class Service:
-    """A server process to load: the arguments after ``python``; ``{host}``, ``{port}``, ``{threads}``, ``{folder}`` and
-    two more free ports, ``{port2}`` and ``{port3}``, are filled in, also in ``environ``.
+    """A server process to load, given by its arguments after ``python``.
 
-    What its responses may have of their own is as for a contender. With ``requires`` it runs in an environment made for
-    it, with these packages. ``ready`` is a path that answers 200 once it serves.
+    ``{host}``, ``{port}``, ``{threads}``, ``{folder}`` and two more free ports, ``{port2}`` and ``{port3}``, are
+    replaced in the arguments and in ``environ``. ``own_headers`` and ``own_fields`` are as in a contender. If there are
+    ``requires``, the service runs in an environment created with these packages. ``ready`` is a path that returns 200
+    once the service is ready.
     """
 
     name: str
@@ -49,13 +50,13 @@ class Service:
 
 @dataclass(frozen=True)
 class Load:
-    """Services that are loaded in turn, with Locust's or with the project's own generator.
+    """Services that are loaded in turn, by Locust or by this project's own generator.
 
-    Each is loaded with as many requests as it takes and, where there are ``shares``, at these shares of what the
-    slowest of them can do. The first share is the fixed moderate rate at which CPU time is counted. Where
-    ``latencies`` are wanted, they are measured at each share, in an open loop too. ``both_runs``: part of ``--quick``
-    as well, with its first share. The requests are those of a ``case``, or ``requests``. ``alike``: the responses must
-    be the same bytes; otherwise only the probabilities in them must be equal, or nothing (``compared`` false).
+    Each is loaded to saturation and, if there are ``shares``, at these shares of the slowest service's maximum rate.
+    The first share is the fixed moderate rate at which CPU time is measured. If ``latencies``, they are measured at
+    each share, in an open loop too. ``both_runs`` makes the load a part of ``--quick``, with its first share. The
+    requests are those of a ``case``, or ``requests``. With ``alike``, the responses must be the same bytes. Otherwise
+    only the probabilities in them must be equal, or nothing if ``compared`` is false.
     """
 
     key: str
@@ -74,7 +75,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Study:
-    """All that one command measures."""
+    """Everything that one command measures."""
 
     key: str
     title: str
@@ -87,11 +88,10 @@ class Study:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long is measured. Seconds are of wall time; ``pairs`` are pairs of served runs, each with new servers.
+    """How long to measure. Seconds are wall time; ``pairs`` are pairs of served runs, each with new servers.
 
-    ``others`` are the paces of the groups that are not the main one, ``other_pairs`` is for the loads that a quick run
-    leaves out. On a slow machine repetitions are left out where the ``deadline``, in seconds from the start, would be
-    passed.
+    ``others`` are the paces of the groups other than the main one; ``other_pairs`` is for loads that a quick run skips.
+    On a slow machine, repetitions that would pass the ``deadline`` (seconds from the start) are skipped.
     """
 
     pace: Pace
@@ -121,7 +121,7 @@ FULL = Budget(
     Pace(16, 5.0, 0.12, 8.0), _others(Pace(6, 5.0, 0.12, 8.0), Pace(6, 0.9, 0.05, 8.0)), pairs=5,
     load_seconds=4.0, load_warm_up=0.6, rate_seconds=4.0, import_rounds=12, deadline=1150.0,
 )  # fmt: skip
-# For the many experiments of the study "core", whose quick run has to end as soon.
+# For the study "core", whose many experiments must fit into the same quick run.
 QUICK_CORE = Budget(Pace(8, 0.33, 0.03, 3.0), pairs=4, load_warm_up=0.4, rate_seconds=1.0, deadline=85.0)
 FULL_CORE = Budget(
     Pace(16, 2.7, 0.12, 8.0), pairs=8, load_seconds=6.0, load_warm_up=1.0, rate_seconds=1.0, import_rounds=12
@@ -137,7 +137,7 @@ APPS_FULL = Budget(Pace(20, 6.0, 0.3, 8.0), pairs=5, load_seconds=4.0, load_warm
 APPS = "apps"
 # The ladder on several interpreters, or with several versions of a package.
 VERSIONS = "versions"
-# Hot and cold caches: `heat.py` has it.
+# Hot and cold caches: see `heat.py`.
 HEAT = "heat"
 AGAIN = "wsgi_core again"
 LIBRARY = "the library alone"
@@ -191,7 +191,7 @@ def _tutorial(name: str, via: str, *own_fields: str) -> Contender:
 
 
 def _case(key: str, title: str, library: str = "") -> Experiment:
-    """Return a case of both frameworks, and what ``library`` makes of it: their common part alone."""
+    """Return a case of both frameworks, and of the ``library`` that both use for it."""
     contenders = (
         Contender("wsgi_core", "loadtests.rungs.core_cases:create_app"),
         Contender("Flask", "loadtests.rungs.flask_cases:create_app"),
@@ -201,7 +201,7 @@ def _case(key: str, title: str, library: str = "") -> Experiment:
 
 
 def phase_name(framework: str, phase: str) -> str:
-    """Return the contender that carries out a request of ``framework`` up to ``phase``."""
+    """Return the name of the contender that carries out a request of ``framework`` up to ``phase``."""
     return f"{framework}: {phase}"
 
 
@@ -285,7 +285,7 @@ _SERVE_APP = (*command("loadtests.load.serve_app")[1:], *_ADDRESS)
 _SERVE = ("-m", "wsgi_core", "serve", *_ADDRESS)
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
-# A server that is not named here is waitress, and runs everywhere.
+# A load without a server here runs on waitress, on every system.
 SERVERS = ("waitress", "gunicorn", "gthread", "werkzeug", "uvicorn", "mlserver", "litserve", "bentoml")
 POSIX_ONLY = ("gunicorn", "gthread")
 MODERATE = 0.4
@@ -297,7 +297,9 @@ def served_rung(name: str, module: str, server: str = "waitress", model: str = "
 
 
 def served_app(name: str, factory: str, server: str, options: str | None = None) -> Service:
-    """Return the application ``factory``, called with ``options`` if there are any, on one of ``SERVERS``."""
+    """Return the application ``factory`` on one of ``SERVERS``; the factory is called with ``options`` if there are
+    any.
+    """
     target = factory if options is None else f"{factory}({options})"
     if server in POSIX_ONLY:
         threads = ("--worker-class", "gthread", "--threads", "{threads}")
@@ -306,7 +308,7 @@ def served_app(name: str, factory: str, server: str, options: str | None = None)
 
 
 def _on(server: str, words: str, *rungs: tuple[str, str]) -> Load:
-    """Rungs on a server beside the default one."""
+    """Return rungs on a server other than the default one."""
     services = tuple(served_rung(name, module, server) for name, module in rungs)
     return Load(f"on_{server}", f"POST /predict with churn, {words}", "locust", services, server, (MODERATE,))
 
@@ -354,7 +356,7 @@ SATURATION = Load(
     both_runs=True,
 )
 
-# Servers of models, each in an environment of its own: measured when --servers asks for them.
+# Model servers, each in an environment of its own. They are measured only if --servers names them.
 ON_DEMAND = ("mlserver", "litserve", "bentoml")
 _RUNTIME = {"CHURN_MODEL": "{churn}", "DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
 _MLSERVER = {
@@ -365,11 +367,11 @@ _MLSERVER = {
 
 
 def _mlserver(name: str, workers: int) -> Service:
-    """Return MLServer with its inference in so many processes beside the one that answers; 0: in that one."""
+    """Return MLServer with this number of inference processes. With 0, it runs the model in its main process."""
     return Service(
         name,
         ("-c", "from mlserver.cli import main; main()", "start", "{model_servers}"),
-        # Its workers do not start with a later uvloop, which makes no event loop by itself.
+        # With a later uvloop its workers do not start, because uvloop no longer creates an event loop by itself.
         requires=("mlserver>=1.7,<2", "uvloop<0.22"),
         environ=_RUNTIME | _MLSERVER | {"MLSERVER_PARALLEL_WORKERS": str(workers)},
         ready="/v2/models/churn/ready",
@@ -377,7 +379,7 @@ def _mlserver(name: str, workers: int) -> Service:
 
 
 def _model_server(server: str, title: str, case: str, *services: Service) -> Load:
-    """Return a server of models beside the service and its twin, with the same model file and rows."""
+    """Return a load of a model server beside the service and its twin, with the same model file and rows."""
     together = (*services, *SERVICES.services[::-1])
     return Load(f"on_{server}", title, "closed loop", together, server, (MODERATE,), True, case=case, alike=False)
 
@@ -445,7 +447,7 @@ STUDIES = {
 
 
 def budget_of(study: Study, quick: bool) -> Budget:
-    """Return the budget of a study: short enough for ``--quick``, long enough for narrow intervals otherwise."""
+    """Return the budget of a study: short for ``--quick``, otherwise long enough for narrow intervals."""
     budgets = {
         "core": (FULL_CORE, QUICK_CORE),
         APPS: (APPS_FULL, APPS_QUICK),
@@ -456,7 +458,7 @@ def budget_of(study: Study, quick: bool) -> Budget:
 
 
 def chosen(study: Study, quick: bool, servers: Collection[str] = ()) -> Study:
-    """Return the study with the loads that are to be measured: those on ``servers``, or what belongs to its run."""
+    """Return the study with the loads to measure: those on ``servers``, or those of a quick or a full run."""
     wanted = [load for load in study.loads if _is_wanted(load, quick, servers)]
     if quick:
         wanted = [replace(load, shares=load.shares[:1]) for load in wanted]
@@ -470,14 +472,14 @@ def _is_wanted(load: Load, quick: bool, servers: Collection[str]) -> bool:
 
 
 def runnable(study: Study) -> tuple[Study, list[str]]:
-    """Return the study without what this system cannot run, and a sentence on each load that was left out."""
+    """Return the study without what this system cannot run, and a sentence about each load that was left out."""
     left_out = [load for load in study.loads if load.server in POSIX_ONLY and sys.platform == "win32"]
     loads = tuple(load for load in study.loads if load not in left_out)
     return replace(study, loads=loads), [f"{load.title}: gunicorn does not run on Windows" for load in left_out]
 
 
 def with_requests(study: Study, rows: Sequence[Row]) -> Study:
-    """Return the study with the requests of each case made of ``rows``."""
+    """Return the study with the requests of each case made from ``rows``."""
     experiments = [replace(one, requests=one.requests or requests_for(one.case, rows)) for one in study.experiments]
     loads = [replace(one, requests=one.requests or requests_for(one.case, rows)) for one in study.loads]
     return replace(study, experiments=tuple(experiments), loads=tuple(loads))

@@ -1,9 +1,9 @@
-"""Proof of the instrument: what it says of differences that are known beforehand.
+"""Validate the instrument with differences whose true values are known.
 
-An application against itself, 200 times: nothing must be found. A delay of known length in Flask: it must be found
-again, and in the bare callable too. The rungs' prices, each measured alone: they must add up to the whole, measured
-alone too. In process and served: what the server adds. The file ``validation.json`` holds what came out;
-``validation_page.py`` tells it.
+An application is compared with itself 200 times: no difference may be found. A delay of known length is injected into
+Flask and into the bare callable: it must be found. The price of each rung is measured separately: the prices must add
+up to the price of the whole, which is also measured separately. The same is measured in process and served, which shows
+what the server adds. ``validation.json`` has the results; ``validation_page.py`` renders them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SUBJECTS = (("raw callable", "raw"), ("Werkzeug objects", "werkzeug_objects"), (
 SETS = 50
 DELAYS = (0, 2, 5, 10, 50)
 NO_HOOK = "no hook"
-# Beyond this the smallest process count is too small for intervals that keep their promise (see VALIDATION.md).
+# The smallest number of processes for which the intervals hold what they promise (see VALIDATION.md).
 AA_PACE = Pace(processes=8, seconds=0.2, warm_up=0.02, block_ms=3.0)
 DELAY_PACE = Pace(processes=16, seconds=2.6, warm_up=0.05, block_ms=4.0)
 BARE_PACE = Pace(processes=16, seconds=1.3, warm_up=0.05, block_ms=4.0)
@@ -51,17 +51,17 @@ COLD_PACE = Pace(processes=10, seconds=0.8, warm_up=0.03, block_ms=4.0)
 SERVED_PAIRS = 4
 SERVED_BUDGET = Budget(AA_PACE, pairs=SERVED_PAIRS, load_seconds=1.5, load_warm_up=0.4, rate_seconds=2.0)
 WHOLE = "whole"
-# More than the caches next to one core hold, on today's processors.
+# More than the private caches of a core hold.
 COLD_BYTES = 4 << 20
-# Of the whole validation, for those who want to see one quickly: its verdicts stay open.
+# The part of the whole validation in a quick run, whose verdicts stay open.
 QUICK_SCALE = 0.1
 SERVED_NAMES = ("raw callable", "wsgi_core", "Flask")
 
 
 class Same(Record):
-    """One application measured against itself: which, the difference in µs with its interval, its cost in µs.
+    """An application measured against itself: its name, the difference in µs with its interval, its cost in µs.
 
-    ``naive_differs``: what a t-test over all blocks says, as if they were independent.
+    ``naive_differs`` is the verdict of a t-test that treats all blocks as independent.
     """
 
     subject: str
@@ -73,7 +73,7 @@ class Same(Record):
 
     @property
     def differs(self) -> bool:
-        """Whether the interval excludes 0: a false difference."""
+        """Whether the interval excludes 0, which is a false positive."""
         return not self.low <= 0 <= self.high
 
 
@@ -99,7 +99,7 @@ class Validation(Record):
     done: list[str] = []
 
 
-# What is measured
+# Measuring
 
 
 def _rung(name: str, module: str) -> Contender:
@@ -111,19 +111,19 @@ def _requests() -> tuple[Request, ...]:
 
 
 def _experiment(key: str, title: str, contenders: Sequence[Contender], **options: Any) -> Experiment:
-    """Return an experiment whose reference is the first of its contenders."""
+    """Return an experiment whose reference is its first contender."""
     return Experiment(key, title, "", tuple(contenders), contenders[0].name, requests=_requests(), **options)
 
 
 def same_experiments() -> list[Experiment]:
-    """Return each subject beside itself."""
+    """Return an experiment for each subject, measured against itself."""
     return [
         _experiment(name, name, (_rung(name, module), _rung(f"{name} {AGAIN}", module))) for name, module in SUBJECTS
     ]
 
 
 def delay_experiment(bare: bool) -> Experiment:
-    """Return Flask, or the bare callable, as it is and with each delay."""
+    """Return an experiment with Flask or the bare callable, unchanged and with each delay."""
     factory = f"loadtests.rungs.delayed:{'create_bare' if bare else 'create_app'}"
     made = [Contender(delay_name(delay), factory, {"microseconds": delay}) for delay in DELAYS]
     without = Contender(NO_HOOK, factory, {"microseconds": None})
@@ -132,33 +132,33 @@ def delay_experiment(bare: bool) -> Experiment:
 
 
 def delay_name(delay: int) -> str:
-    """Return the contender with so many µs."""
+    """Return the name of the contender with a delay of ``microseconds``."""
     return f"{delay} µs"
 
 
 def step_experiments() -> list[Experiment]:
-    """Return each step of the ladder as a comparison of its own, and the first rung against the last one."""
+    """Return an experiment for each step of the ladder, and one for the first rung against the last one."""
     rungs = [one for one in NULL.contenders if not one.name.endswith(AGAIN)]
     found = [_experiment(f"{a.name} → {b.name}", b.name, (a, b)) for a, b in pairwise(rungs)]
     return [*found, _experiment(WHOLE, WHOLE, (rungs[0], rungs[-1]))]
 
 
 def heat_experiment(cold: bool) -> Experiment:
-    """Return the bare callable, the core and Flask, in caches that are warm or emptied before each request."""
+    """Return an experiment with the bare callable, the core and Flask, in hot and in cold caches."""
     key = "cold" if cold else "hot"
     named = tuple(_rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
     return _experiment(key, f"{key} caches", named, evict=Eviction(COLD_BYTES if cold else 0))
 
 
 def served_load() -> Load:
-    """Return the same three with the null model on waitress."""
+    """Return a load with the same three rungs and the null model, on waitress."""
     services = tuple(served_rung(name, module, model="null") for name, module in SUBJECTS if name in SERVED_NAMES)
     title = "The null model on waitress"
     return Load("validation", title, "closed loop", services, shares=(MODERATE,), requests=_requests())
 
 
 class Validating:
-    """One validation, from its plan to the complete file; what was measured until an interruption is in the file."""
+    """A validation in progress. After an interruption, the file has what was measured so far."""
 
     def __init__(self, out: Path, scale: float = 1.0, resumed: Validation | None = None) -> None:
         self.path = out / "validation.json"
@@ -219,7 +219,7 @@ class Validating:
             result.processes.append(samples[experiment.key])
 
     def _measure_same(self, _: int) -> None:
-        """One set: each subject against itself, over all processes that a comparison has."""
+        """Measure one set: each subject against itself, over as many processes as a comparison has."""
         measured = [self.workers.measure(self.same, AA_PACE, self._seed()) for _ in range(AA_PACE.processes)]
         for one in self.same:
             self.found.same.append(judge(one.key, [processes[one.key] for processes in measured], self._seed()))
@@ -229,7 +229,7 @@ class Validating:
         served.Pair(served_load(), entries, SERVED_BUDGET, served.Spread()).measure(pair)
 
     def carry_out(self, console: Console) -> None:
-        """Run what is left of the plan."""
+        """Run the remaining steps of the plan."""
         before, started = self.found.seconds, time.monotonic()
 
         def keep() -> None:
@@ -242,25 +242,28 @@ class Validating:
         keep()
 
 
-# What it says
+# Results
 
 
 def judge(subject: str, processes: Sequence[Process], seed: int) -> Same:
-    """Return the difference of an application from itself as the instrument sees it, and as a plain t-test does."""
+    """Return the difference of an application from itself as the instrument computes it, and as a naive t-test does."""
     tables = [matrix(process, 2) for process in processes]
     gap, cost = estimate(tables, [difference(2, 1), lambda costs: costs[..., 1]], seed)
     return Same(subject=subject, cost=cost.value, **gap._asdict(), naive_differs=naive_differs(tables))
 
 
 def naive_differs(tables: Sequence[FloatArray]) -> bool:
-    """Student's t-test of A's blocks against B's, as if no block knew of another: what is often done."""
+    """Return whether Student's t-test of A's blocks against B's finds a difference.
+
+    It treats the blocks as independent, which is a common mistake.
+    """
     a, b = (np.concatenate([table[:, column] for table in tables]) for column in (1, 2))
     error = math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
     return bool(abs(a.mean() - b.mean()) > 1.96 * error)
 
 
 def share_of_false(found: Sequence[bool]) -> Estimate:
-    """Return the share of true values with Wilson's 95 % interval; ``found`` holds at least one."""
+    """Return the share of true values with Wilson's 95 % interval. ``found`` must not be empty."""
     count, share, z = len(found), sum(found) / len(found), 1.96
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
@@ -268,7 +271,9 @@ def share_of_false(found: Sequence[bool]) -> Estimate:
 
 
 def recovered(result: ExperimentResult) -> dict[int, Estimate]:
-    """For each delay above 0 what the instrument finds, µs: the hook with it against the hook with 0 µs."""
+    """Return what the instrument measures for each delay above 0, in µs: the hook with the delay against the hook with
+    0 µs.
+    """
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     tables = [matrix(process, len(at)) for process in result.processes]
     figures = [difference(at[delay_name(delay)], at[delay_name(0)]) for delay in DELAYS[1:]]
@@ -276,7 +281,7 @@ def recovered(result: ExperimentResult) -> dict[int, Estimate]:
 
 
 def slope(result: ExperimentResult) -> Estimate:
-    """Return the slope of the straight line through 0 that fits found against injected best, least squares."""
+    """Return the slope of the line through 0 that best fits measured against injected delays (least squares)."""
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     tables = [matrix(process, len(at)) for process in result.processes]
     weights = {delay: delay / sum(d * d for d in DELAYS) for delay in DELAYS[1:]}
@@ -290,21 +295,21 @@ def slope(result: ExperimentResult) -> Estimate:
 
 
 def hook_cost(result: ExperimentResult) -> Estimate:
-    """Return what the hook costs that does not spin, µs."""
+    """Return the cost of a hook that does not spin, in µs."""
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     tables = [matrix(process, len(at)) for process in result.processes]
     return estimate(tables, [difference(at[delay_name(0)], at[NO_HOOK])])[0]
 
 
 def price(result: ExperimentResult, one: str, other: str) -> Estimate:
-    """Return what ``one`` costs more than ``other``, µs."""
+    """Return the cost of ``one`` minus that of ``other``, in µs."""
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     tables = [matrix(process, len(at)) for process in result.processes]
     return estimate(tables, [difference(at[one], at[other])])[0]
 
 
 def sum_of_steps(steps: Sequence[ExperimentResult]) -> tuple[Estimate, Estimate, Estimate]:
-    """Return the sum of the steps' prices, the price of the whole, and what is between them: µs, paired by process."""
+    """Return the sum of the steps' prices, the price of the whole, and their difference: µs, paired by process."""
     by_process = {one.key: [_gap(process) for process in one.processes] for one in steps}
     whole = by_process.pop(WHOLE)
     sums = [sum(parts) for parts in zip(*by_process.values(), strict=True)]
@@ -318,12 +323,12 @@ def _gap(process: Process) -> float:
 
 
 def served_cpu(runs: Sequence[Run], name: str) -> Estimate:
-    """Return the server's CPU time for a request, µs."""
+    """Return the server's CPU time per request, in µs."""
     return student_estimate([run.server_cpu_us for run in runs if run.service == name])
 
 
 def served_difference(runs: Sequence[Run], one: str, other: str) -> Estimate:
-    """Return what serving ``one`` costs more CPU than serving ``other``, paired: µs."""
+    """Return the server's CPU time for ``one`` minus that for ``other``, paired, in µs."""
     cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
     pairs = sorted({pair for pair, _ in cpu})
     return student_estimate([cpu[pair, one] - cpu[pair, other] for pair in pairs])

@@ -1,6 +1,7 @@
-"""The ladder on several interpreters, and with several versions of a package: ``--python PATH``, ``--with SPEC``.
+"""Measure the ladder on several interpreters or with several versions of a package: ``--python PATH``, ``--with SPEC``.
 
-Each variant has an environment of its own, with Flask and what the core needs. Their measuring processes take turns.
+Each variant has an environment of its own with Flask and the core's dependencies. Their measuring processes run in
+turn.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from loadtests.environments import interpreter, own_packages, versions
 from loadtests.instrument.inprocess import Workers
 from loadtests.studies import NULL, VERSIONS, Study
 
-# What the rungs of the ladder import, beside Flask.
+# The packages other than Flask that the ladder's rungs import.
 NEEDED = ("asgiref", "blinker", "click", "itsdangerous", "jinja2", "waitress", "werkzeug")
 FLASK = "flask==3.1.3"
 TOLD = ("flask", "werkzeug")
 
 
 def study_of(pythons: Sequence[str], packages: Sequence[str], timeout: float) -> tuple[Study, dict[str, Workers]]:
-    """Return the study, and for each of its groups how its processes are started; raises ``RunFailed``."""
+    """Return the study, and how to start the processes of each of its groups. Raises ``RunFailed``."""
     experiments, workers = [], {}
     for python in pythons or (sys.executable,):
         for package in packages or (FLASK,):

@@ -35,7 +35,7 @@ PINS = ROOT / ".ci" / "constraints.txt"
 # Where the pins were made.
 LINUX = {"sys_platform": "linux", "python_version": "3.11", "platform_system": "Linux"}
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-PROMISES = re.split(r"^- ", SECURITY.partition("## What is promised")[2].partition("## What is not")[0], flags=re.M)[1:]
+PROMISES = re.split(r"^- ", SECURITY.partition("## Promises")[2].partition("## Not promised")[0], flags=re.M)[1:]
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 pytestmark = pytest.mark.skipif(not GITHUB.exists(), reason="only a checkout has the repository's files")

@@ -1,1 +1,1 @@
-"""The instrument: timed blocks in processes of their own, and the figures with their intervals out of them."""
+"""The instrument: blocks of requests timed in separate processes, and the figures with intervals computed from them."""

@@ -1,4 +1,4 @@
-"""From ``module:app``, as servers take it, to the application, with errors that help."""
+"""Import an application by ``module:app``, as servers do, with error messages for the user."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from loadtests.child import import_from_here
 
 
 class AppError(Exception):
-    """An application that cannot be measured, or a specification that names none; the text is for the user."""
+    """An application cannot be loaded or measured. The message is for the user."""
 
 
 def load_app(target: str) -> Any:
     """Import ``"module:app"`` or ``"module:factory(...)"`` from the current folder or the installed packages.
 
-    Raises ``AppError`` when there is no such name, or when it is neither a WSGI nor an ASGI application.
+    Raises ``AppError`` if the name does not exist, or if the object is neither a WSGI nor an ASGI application.
     """
     module, _, expression = target.partition(":")
     if not module.startswith("loadtests.rungs."):
@@ -30,7 +30,10 @@ def load_app(target: str) -> Any:
 
 
 def load_function(target: str) -> Callable[[], object]:
-    """Import the user's function ``"module:name"``; for ``""`` return one that does nothing. Raises ``AppError``."""
+    """Import the user's function ``"module:name"``, or return a function that does nothing for ``""``.
+
+    Raises ``AppError``.
+    """
     if not target:
         return lambda: None
     import_from_here()
@@ -46,14 +49,16 @@ def _import(name: str) -> Any:
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
-        # A module that the application itself misses has another name, and deserves its traceback.
+        # If the application itself imports a missing module, the names differ, and the user needs the traceback.
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
         raise AppError(f"no module {error.name!r} in {os.getcwd()} or among the installed packages") from error
 
 
 def _evaluate(module: Any, expression: str) -> Any:
-    """Return what a dotted name, or the call of one with literal arguments, stands for, as gunicorn takes it."""
+    """Return the object that a dotted name refers to, or the result of calling it with literal arguments, as gunicorn
+    does.
+    """
     try:
         tree = ast.parse(expression, mode="eval").body
     except SyntaxError as error:
@@ -65,7 +70,7 @@ def _evaluate(module: Any, expression: str) -> Any:
         arguments = [ast.literal_eval(argument) for argument in tree.args]
         named = {str(word.arg): ast.literal_eval(word.value) for word in tree.keywords}
     except ValueError as error:
-        raise AppError(f"{expression!r}: only literal arguments can be given") from error
+        raise AppError(f"{expression!r}: only literal arguments are supported") from error
     return function(*arguments, **named)
 
 
@@ -82,7 +87,7 @@ def _find(module: Any, dotted: str) -> Any:
 
 
 def is_asgi(app: Any) -> bool:
-    """Return whether ``app`` is called as ASGI 3 says: a coroutine function, or what takes three arguments, not two."""
+    """Return whether ``app`` is an ASGI 3 application: a coroutine function, or a callable with three parameters."""
     if inspect.isclass(app) or not callable(app):
         return False
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004

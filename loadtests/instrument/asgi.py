@@ -1,8 +1,8 @@
-"""Drive an ASGI application in process, as ``driver.py`` does with WSGI.
+"""Drive an ASGI application in process, as ``driver.py`` drives a WSGI application.
 
-The application is awaited directly, with the whole body in one message: no event waits, no task is made, no socket is
-read. What this driver costs by itself is measured too, with an ASGI application that does nothing. A figure from here
-is a cost of the framework without its server, and is labelled so beside those of WSGI.
+The application is awaited directly, and gets the whole body in one message: there is no waiting, no task and no socket.
+What this driver costs is measured too, with an ASGI application that does nothing. So a figure from here is the cost of
+the framework without its server, and the report says so.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ScopeMaker:
         self.evict = evict
 
     def make(self) -> tuple[Message, bytes, int]:
-        """Return a fresh scope, the body, and the status that is expected; as in ``EnvironMaker`` strings are new."""
+        """Return a new scope, the body, and the expected status. All strings are new, as in ``EnvironMaker``."""
         template, method, path, body, status = next(self._cycle)
         if self.evict:
             self.evict()
@@ -68,7 +68,7 @@ def _template(request: Request) -> tuple[dict[str, Any], bytes, bytes, bytes]:
 
 
 class AsgiTarget:
-    """An ASGI application as the worker measures it: in one event loop, its lifespan begun before the first request."""
+    """An ASGI application for the worker. It runs in one event loop, and its lifespan begins before the requests."""
 
     def __init__(self, app: Application) -> None:
         self.app = app
@@ -76,27 +76,27 @@ class AsgiTarget:
         self._runner.run(_begin_lifespan(app))
 
     def ask(self, request: Request) -> Response:
-        """Make one request, untimed. Raises ``WrongResponse`` when no response was started."""
+        """Send one request, untimed. Raises ``WrongResponse`` if the application starts no response."""
         return self._runner.run(_ask(self.app, request))
 
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:
-        """Get ready to be timed with ``requests``, each of which must get its status."""
+        """Prepare to time ``requests``, each of which must get its expected status."""
         self.scopes = ScopeMaker(requests, statuses, evict)
 
     def block(self, requests: int) -> Block:
-        """Time ``requests`` requests; raises ``WrongResponse`` at the first status that is not expected."""
+        """Time ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status."""
         return self._runner.run(_run_block(self.app, self.scopes, requests))
 
 
 async def _begin_lifespan(app: Application) -> None:
-    """Send the event lifespan.startup, and wait until the application says that it has started or has no lifespan."""
+    """Send lifespan.startup, and wait until the application has started or says that it does not support lifespan."""
     started = asyncio.get_running_loop().create_future()
     begun = False
 
     async def receive() -> Message:
         nonlocal begun
         if begun:
-            await asyncio.Event().wait()  # shutdown is never sent: the process ends
+            await asyncio.Event().wait()  # shutdown is never sent, because the process ends
         begun = True
         return {"type": "lifespan.startup"}
 
@@ -116,10 +116,10 @@ async def _begin_lifespan(app: Application) -> None:
     _running.append(asyncio.create_task(run()))
     message = await asyncio.wait_for(started, STARTUP_SECONDS)
     if message.get("type") == "lifespan.startup.failed":
-        raise WrongResponse(f"its start-up failed: {message.get('message', '')}")
+        raise WrongResponse(f"its startup failed: {message.get('message', '')}")
 
 
-# Event loops hold tasks weakly.
+# An event loop has only weak references to its tasks.
 _running: list[asyncio.Task[None]] = []
 
 
@@ -131,7 +131,7 @@ async def _ask(app: Application, request: Request) -> Response:
     async def receive() -> Message:
         nonlocal read
         if read:
-            await asyncio.Event().wait()  # the client stays: there is nothing more to receive
+            await asyncio.Event().wait()  # the client stays connected, so there is nothing more to receive
         read = True
         return {"type": "http.request", "body": body, "more_body": False}
 
@@ -140,7 +140,7 @@ async def _ask(app: Application, request: Request) -> Response:
 
     await app(scope, receive, send)
     if not sent or sent[0]["type"] != "http.response.start":
-        raise WrongResponse("no response was started")
+        raise WrongResponse("the application did not start a response")
     code = int(sent[0]["status"])
     phrase = HTTPStatus(code).phrase if code in set(HTTPStatus) else "Unknown"
     headers = sorted(

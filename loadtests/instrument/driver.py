@@ -1,8 +1,8 @@
-"""Drive a WSGI application in process: responses for the comparison, and one timed block of requests.
+"""Drive a WSGI application in process: get responses to compare, and time a block of requests.
 
-What a request costs is everything from the call of the application to ``close()``: the body is consumed, as a
-server would, and the status is checked. What the loop itself costs, the making of the environ included, is measured
-with an application that does nothing, in the same rounds as every contender.
+The cost of a request is everything from the call of the application to ``close()``. The driver consumes the body, as a
+server does, and checks the status. The loop itself costs something too, mostly for making the environ. That is measured
+in the same rounds with an application that does nothing.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class WrongResponse(Exception):
-    """A response that is not the expected one: the run has no value."""
+    """A response that differs from the expected one, so the measurement is not valid."""
 
 
 class Response(NamedTuple):
-    """What an application said: the status line, the headers by name in order, the body."""
+    """A response: the status line, the headers as pairs in their order, and the body."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -34,7 +34,7 @@ class Response(NamedTuple):
 
 
 class Block(NamedTuple):
-    """One timed block: how many requests, and the nanoseconds of all of them together."""
+    """A timed block: the number of requests, and their total time in ns."""
 
     requests: int
     cpu_ns: int
@@ -42,14 +42,14 @@ class Block(NamedTuple):
 
 
 def resolve(factory: str) -> Callable[..., Any]:
-    """Import the function ``"module:name"`` that makes an application."""
+    """Import the function ``"module:name"``, which makes an application."""
     module, _, name = factory.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), name)
     return found
 
 
 def ask(app: WSGIApplication, request: Request) -> Response:
-    """Make one request, untimed. Raises ``WrongResponse`` when ``start_response`` was never called."""
+    """Send one request, untimed. Raises ``WrongResponse`` if ``start_response`` was not called."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., Any]:
@@ -66,7 +66,7 @@ def ask(app: WSGIApplication, request: Request) -> Response:
 
 
 def _comparable(name: str, value: str) -> str:
-    # The value of a signed cookie holds the second in which it was signed: only its name and attributes compare.
+    # A signed cookie contains the time of its signature, so only its name and attributes are compared.
     if name.lower() != "set-cookie":
         return value
     cookie, *attributes = value.split(";")
@@ -83,14 +83,14 @@ def _consume(result: Iterable[bytes]) -> bytes:
 
 
 def _no_write(data: bytes) -> object:
-    raise WrongResponse("the write callable of PEP 3333 is not measured here")
+    raise WrongResponse("the write() callable of PEP 3333 is not supported")
 
 
 # Comparing responses
 
 
 class Allowed(NamedTuple):
-    """What the responses of a contender may have of their own: headers, and other values in JSON fields."""
+    """Differences that a contender's responses may have: headers of its own, and other values of some JSON fields."""
 
     headers: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
@@ -101,13 +101,14 @@ def compare(
     requests: Sequence[Request],
     allowed: Mapping[str, Allowed] | None = None,
 ) -> None:
-    """Hold the responses of every contender, in the order of the requests, against each other.
+    """Compare the responses of all contenders, request by request.
 
-    Raises ``WrongResponse`` that names the contender, the request and both responses at the first difference in status
-    line, headers (order and case aside) or body beyond what is ``allowed`` to a name.
+    Raises ``WrongResponse`` at the first difference in status line, headers or body that is not ``allowed`` for the
+    contender. The order and the case of headers do not count. The message names the contender and the request, and has
+    both responses.
     """
     own = dict(allowed or {})
-    # The first contender without anything of its own is what the others are held against.
+    # The others are compared with the first contender that has no allowed differences.
     first, *others = sorted(responses, key=lambda name: own.get(name, Allowed()) != Allowed())
     for number, request in enumerate(requests):
         reference = responses[first][number]
@@ -117,16 +118,16 @@ def compare(
 
 
 def check_status(name: str, request: Request, response: Response) -> None:
-    """Raise ``WrongResponse`` with what came back if the status is not the one that the request expects."""
+    """Raise ``WrongResponse`` with the response if its status is not the one that the request expects."""
     if not request.expects(response.status.partition(" ")[0]):
         raise WrongResponse(
-            f"{name} answers {response.status} to {request}, expected {request.status or '2xx'}. What it said:\n"
+            f"{name} responds with {response.status} to {request}, expected {request.status or '2xx'}. The body:\n"
             f"{response.body[:500].decode('utf-8', 'replace').strip() or '(an empty body)'}"
         )
 
 
 def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
-    """Return whether both are the same but for what is allowed, which has to be there."""
+    """Return whether the responses are equal except for the allowed differences, which must be present."""
     own = [header for header in response.headers if header[0] in allowed.headers]
     if len(own) != len(allowed.headers):
         return False
@@ -137,7 +138,9 @@ def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
 
 
 def _blanked(response: Response, fields: tuple[str, ...]) -> Response:
-    """Return the response with the fields' values replaced by their types, its length checked and removed."""
+    """Return the response with the values of these fields replaced by their types. Content-Length is checked and
+    removed.
+    """
     value = json.loads(response.body)
     for name in fields:
         value[name] = type(value[name]).__name__
@@ -149,7 +152,7 @@ def _blanked(response: Response, fields: tuple[str, ...]) -> Response:
 
 def _difference(request: Request, one: tuple[str, Response], other: tuple[str, Response]) -> str:
     where = f"{request} {request.body[:200].decode('latin-1')}".rstrip()
-    lines = [f"{where}: the contenders do not give the same bytes"]
+    lines = [f"{where}: the contenders' responses differ"]
     lines += [f"  {name}: {found.status} {found.headers} {found.body[:300]!r}" for name, found in (one, other)]
     return "\n".join(lines)
 
@@ -158,10 +161,10 @@ def _difference(request: Request, one: tuple[str, Response], other: tuple[str, R
 
 
 def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Block:
-    """Time ``requests`` requests, each with a fresh environ.
+    """Time ``requests`` requests, each with a new environ.
 
-    Raises ``WrongResponse`` at the first status line that is not the expected one. The garbage collector runs within
-    the block as it does in production, and starts it with nothing to do.
+    Raises ``WrongResponse`` at the first unexpected status line. The garbage collector runs within the block, as in
+    production. It is run before the block too, so that every block begins with an empty heap of garbage.
     """
     status = ""
 
@@ -187,7 +190,7 @@ def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Bl
 
 
 def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Block:
-    """Time ``requests`` requests one by one, so that what is evicted before each of them is not counted."""
+    """Time ``requests`` requests one by one, so that the eviction before each request is not included."""
     status, cpu, wall = "", 0, 0
 
     def start_response(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., Any]:
@@ -213,42 +216,43 @@ def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) 
 
 
 class WsgiTarget:
-    """A WSGI application as the worker measures it."""
+    """A WSGI application for the worker."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
 
     def ask(self, request: Request) -> Response:
-        """Make one request, untimed."""
+        """Send one request, untimed."""
         return ask(self.app, request)
 
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:
-        """Get ready to be timed with ``requests``, each of which must get its status line."""
+        """Prepare to time ``requests``, each of which must get its expected status line."""
         self.environs = EnvironMaker(requests, statuses, evict)
 
     def block(self, requests: int) -> Block:
-        """Time ``requests`` requests; raises ``WrongResponse`` at the first status line that is not expected."""
+        """Time ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status line."""
         run = run_cold_block if self.environs.evict else run_block
         return run(self.app, self.environs, requests)
 
 
 def freeze_heap() -> None:
-    """Hide everything that start-up made from the garbage collector, so that sweeping before a block is cheap.
+    """Exclude all objects that exist after start-up from garbage collection, so that a collection before a block is
+    fast.
 
-    In production the oldest generation is swept so rarely that its share per request is nil; here it would
-    fall into single blocks.
+    In production the oldest generation is collected so rarely that its cost per request is negligible. Here, such a
+    collection would fall into a single block.
     """
     gc.collect()
     gc.freeze()
 
 
 def clock_step_ns(clock: Callable[[], int] = time.process_time_ns, ticks: int = 5) -> int:
-    """Return the step in which ``clock`` advances, in ns: under a microsecond on Linux, about 16 ms on Windows."""
+    """Return the resolution of ``clock`` in ns: less than a microsecond on Linux, about 16 ms on Windows."""
     steps = []
     for _ in range(ticks):
         before = now = clock()
         while now == before:
             now = clock()
         steps.append(now - before)
-    # Not the largest: one interruption of the process must not make a fine clock look coarse.
+    # Not the maximum: one interruption of the process must not make a fine clock look coarse.
     return median_low(steps)

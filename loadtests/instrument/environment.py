@@ -1,4 +1,4 @@
-"""What the figures depend on beside the code: the machine, its state, the versions, the revision."""
+"""The conditions of a measurement other than the code: the machine, its load, the versions, the revision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """All of it, as plain JSON values; what a system does not tell is left empty."""
+    """Return all conditions as plain JSON values. A value that the system does not provide is empty."""
     return {
         "cpu": _cpu_name(),
         "cores": psutil.cpu_count(logical=False),
@@ -38,7 +38,9 @@ def describe() -> dict[str, Any]:
 
 
 def load() -> dict[str, Any]:
-    """Return what may change during a run: the revision, the load of the machine, the time its host has taken."""
+    """Return the conditions that can change during a run: the revision, the machine's load, the CPU time stolen by its
+    host.
+    """
     times = psutil.cpu_times()
     return {
         "revision": revision(),
@@ -56,7 +58,9 @@ def _load_average() -> list[float]:
 
 
 def revision() -> str:
-    """Return the git revision of the checkout this runs from, with ``+`` for uncommitted changes; ``""`` elsewhere."""
+    """Return the git revision of this checkout, with ``+`` if there are uncommitted changes, or ``""`` outside a
+    checkout.
+    """
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():
         return ""

@@ -1,7 +1,6 @@
-"""Empty the caches before a request, as the other work of a server does between two requests.
+"""Empty the CPU caches before a request, as a server's other work does between two requests.
 
-Data is evicted by writing to as many cache lines; code by calling as many functions, which also fills the branch
-predictors with other branches.
+Data is evicted by writing to memory, code by calling many other functions. The calls also fill the branch predictor.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-# The bytes of a cache line on today's processors.
+# The size of a cache line in bytes.
 LINE = 64
 _FUNCTION = """
 def other_{number}(a):
@@ -26,7 +25,7 @@ def other_{number}(a):
 
 
 class Eviction(NamedTuple):
-    """How much is evicted: bytes of data, and functions of other code."""
+    """How much to evict: bytes of data, and the number of functions to call."""
 
     data: int = 0
     code: int = 0
@@ -39,7 +38,7 @@ class Eviction(NamedTuple):
 
 
 def evictor(wanted: Eviction) -> Callable[[], object] | None:
-    """Return a function that evicts as much; None for nothing."""
+    """Return a function that performs the eviction, or None if there is nothing to evict."""
     if not any(wanted):
         return None
     memory = bytearray(wanted.data)

@@ -1,6 +1,6 @@
-"""What one measuring process is told to do: experiments with their contenders and requests, and the pace.
+"""The job of one measuring process: experiments with their contenders and requests, and how long to measure.
 
-Nothing here imports more than a measuring process needs: its heap is part of what is measured.
+This module imports nothing that a measuring process does not need, because its heap affects what is measured.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.request import Request
 
-# The group of experiments that the intervals of a study depend on.
+# The main group of experiments, for which a study has the narrowest intervals.
 MAIN = "in process"
 NOTHING = Eviction()
 WSGI, ASGI, ANY = "wsgi", "asgi", "any"
@@ -20,12 +20,12 @@ WSGI, ASGI, ANY = "wsgi", "asgi", "any"
 
 @dataclass(frozen=True)
 class Contender:
-    """One application in an experiment: ``factory`` is ``"module:name"``, called with ``options``.
+    """One application in an experiment. ``factory`` is ``"module:name"`` and is called with ``options``.
 
-    Its responses are those of the other contenders but for ``own_headers`` and the values of the JSON fields
-    ``own_fields``; with ``compared`` false they are not compared. A contender that ``is_driver`` does nothing and
-    answers nothing: its cost is taken off the others of its ``protocol`` (WSGI, ASGI, or ANY: the worker looks at the
-    application).
+    Its responses must equal those of the other contenders, except for ``own_headers`` and the values of the JSON fields
+    ``own_fields``. If ``compared`` is false, they are not compared. A contender with ``is_driver`` does nothing: its
+    cost is subtracted from the others of its ``protocol``. The protocol is WSGI, ASGI, or ANY, which means that the
+    worker looks at the application.
     """
 
     name: str
@@ -40,12 +40,13 @@ class Contender:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Contenders that get the same requests, timed in the same rounds.
+    """Contenders that get the same requests and are timed in the same rounds.
 
-    The requests are those of ``case``, or ``requests``. Contenders must answer the same bytes if ``alike``. Ratios are
-    given to the ``reference``. In a ``ladder`` each contender is the one before it and one step more. Experiments of
-    one ``group`` are measured by the same processes: those that import much have their own processes, and fewer of
-    them. ``evict``: what is evicted from the caches before each request, as other work in a server does.
+    The requests are those of ``case``, or ``requests``. With ``alike``, all contenders must respond with the same
+    bytes. Ratios are relative to ``reference``. In a ``ladder``, each contender adds one step to the one before it.
+    Experiments of one ``group`` share their measuring processes: experiments that import many modules have processes of
+    their own, and fewer of them. ``evict`` says what is evicted from the CPU caches before each request, as other work
+    in a server does.
     """
 
     key: str
@@ -61,7 +62,7 @@ class Experiment:
 
     @property
     def drivers(self) -> dict[str, str]:
-        """Which contender is taken off, by the names of those for which it is not the WSGI driver."""
+        """The driver contender to subtract, for each contender whose driver is not the WSGI driver."""
         by_protocol = {one.protocol: one.name for one in self.contenders if one.is_driver}
         return {
             one.name: by_protocol[one.protocol]
@@ -70,7 +71,7 @@ class Experiment:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values for the job of a measuring process."""
+        """Return the experiment as plain values, for the job of a measuring process."""
         return {
             "key": self.key,
             "contenders": [asdict(contender) for contender in self.contenders],
@@ -82,7 +83,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Pace:
-    """How many processes measure, and how long each experiment takes in one of them (seconds; blocks in ms)."""
+    """How many processes measure, and how long each experiment runs in one of them (seconds; blocks in ms)."""
 
     processes: int
     seconds: float
@@ -90,20 +91,20 @@ class Pace:
     block_ms: float
 
     def process_seconds(self, experiments: Sequence[Experiment], start: float = 0.4) -> float:
-        """Return how long one process takes for all ``experiments``: its start, the warm-ups, the rounds."""
+        """Return how long one process takes for all ``experiments``, with its start, the warm-ups and the rounds."""
         warm_ups = sum(len(one.contenders) + 1 for one in experiments) * self.warm_up
-        # A round runs to its end: about half of one is added to each experiment.
+        # The last round is completed, which adds about half a round to each experiment.
         return start + warm_ups + len(experiments) * (self.seconds + 0.05)
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """Functions of the user's own, as ``"module:name"``: before the first request of a process, and between rounds."""
+    """The user's functions, as ``"module:name"``: one to call before a process's first request, one between rounds."""
 
     setup: str = ""
     reset: str = ""
 
 
 def job(experiments: Sequence[Experiment], hooks: Hooks = Hooks(), **pace: Any) -> Mapping[str, Any]:
-    """Return what a measuring process reads; without a pace it only asks each contender."""
+    """Return the job of a measuring process. Without a pace, the process only compares the responses."""
     return {"experiments": [one.to_json() for one in experiments], "hooks": asdict(hooks), "seconds": 0.0, **pace}

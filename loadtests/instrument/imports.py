@@ -1,4 +1,4 @@
-"""What ``import wsgi_core`` costs beside ``import flask``: fresh interpreters in turn, one import each."""
+"""The cost of ``import wsgi_core`` beside ``import flask``. Each import is measured in a new interpreter, in turn."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from loadtests.instrument.results import Import
 
 NOTHING = "nothing"
 MODULES = (NOTHING, "werkzeug", "wsgi_core", "flask")
-# For the estimate of the time: one interpreter with one import.
+# The estimated duration of one interpreter with one import, in seconds.
 SECONDS = 0.3
 
-# psutil comes in after the clock has stopped: what it imports would otherwise be missing from the bill.
+# psutil is imported after the measurement. Otherwise the modules that it imports would be loaded already.
 _PROGRAM = """
 import json, time
 wall, cpu = time.perf_counter_ns(), time.process_time_ns()
@@ -30,14 +30,14 @@ print(json.dumps({{"wall_ms": wall / 1e6, "cpu_ms": cpu / 1e6, "memory_kb": memo
 
 
 def measure_round(number: int) -> list[Import]:
-    """One fresh interpreter for each module, in an order drawn anew."""
+    """Measure one import of each module, in random order."""
     order = list(MODULES)
     random.Random(number).shuffle(order)
     return [measure_one(module, number) for module in order]
 
 
 def measure_one(module: str, number: int) -> Import:
-    """One interpreter that imports ``module``."""
+    """Measure the import of ``module`` in a new interpreter."""
     statement = "pass" if module == NOTHING else f"import {module}"
     _compile(statement)
     return Import(module=module, round=number, **json.loads(_run(_PROGRAM.format(statement=statement))))
@@ -45,12 +45,12 @@ def measure_one(module: str, number: int) -> Import:
 
 @functools.cache
 def _compile(statement: str) -> None:
-    """Have the bytecode of what is imported on disk, as it is from the second start on."""
+    """Import everything once, so that its bytecode is on disk, as it is from the second start on."""
     _run(statement)
 
 
 def _run(program: str) -> bytes:
-    # Some machines are told to keep no bytecode, and a folder may be read-only: so it gets a folder of its own.
+    # The bytecode gets a folder of its own, because a package's folder may be read-only, or bytecode switched off.
     environ = {**os.environ, "PYTHONPYCACHEPREFIX": _bytecode().name}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""The in-process part of a study: one measuring process after the other, each with a hash seed of its own."""
+"""The in-process part of a study: measuring processes that run one after another, each with its own hash seed."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from loadtests.child import ROOT, command
 from loadtests.instrument.experiment import MAIN, Experiment, Hooks, Pace, job
 from loadtests.instrument.results import Process
 
-# What a worker spends on starting up and on building the contenders, for the estimate of the time, by group.
+# The estimated seconds in which a worker starts and makes the contenders, by group.
 START_SECONDS = {MAIN: 0.9, "peers": 1.4, "tutorial": 3.0, "models": 2.4}
-# How much longer than planned a measuring process may take before it counts as one that does not end, in seconds.
+# The default timeout: how many seconds longer than planned a measuring process may take.
 TIMEOUT = 60.0
-# What its last lines are worth in an error message.
+# How many characters of its output an error message shows.
 SHOWN = 2000
 
 
 class RunFailed(Exception):
-    """A part of the run went wrong; its text is for the user, ``code`` for the shell."""
+    """A part of the run failed. The message is for the user, and ``code`` is the exit code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class RunFailed(Exception):
 
 
 class Mismatch(RunFailed):
-    """The contenders do not answer the same, so a comparison of their times says nothing."""
+    """The contenders respond differently, so comparing their times would be meaningless."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 4)
@@ -43,9 +43,10 @@ class Mismatch(RunFailed):
 
 @dataclass(frozen=True)
 class Answered:
-    """What a contender answered to the first request, and to which requests it answered something else than the first.
+    """A contender's response to the first request, and the requests to which it responds differently from the first
+    contender.
 
-    ``protocol``: ``"wsgi"`` or ``"asgi"``.
+    ``protocol`` is ``"wsgi"`` or ``"asgi"``.
     """
 
     status: str
@@ -55,9 +56,9 @@ class Answered:
 
 @dataclass(frozen=True)
 class Workers:
-    """How measuring processes are started: with which functions of the user's, how long at most, by which Python.
+    """How to start measuring processes: the user's hooks, the timeout, and the Python to use.
 
-    ``root`` is the folder that holds this package, for a Python with an environment of its own.
+    ``root`` is the folder that contains this package, for a Python in an environment of its own.
     """
 
     hooks: Hooks = field(default_factory=Hooks)
@@ -66,15 +67,15 @@ class Workers:
     root: str = ROOT
 
     def try_out(self, experiments: Sequence[Experiment]) -> dict[str, dict[str, Answered]]:
-        """Have every contender answer every request once, untimed: by experiment and contender.
+        """Send every contender each request once, untimed. Return the responses by experiment and contender.
 
-        Raises ``Mismatch`` where responses must be alike and are not, ``RunFailed`` where an application fails.
+        Raises ``Mismatch`` if responses differ that must be alike, ``RunFailed`` if an application fails.
         """
         answers = self._run(job(experiments, self.hooks), 0, 0.0)["answers"]
         return {key: {name: Answered(**said) for name, said in by_name.items()} for key, by_name in answers.items()}
 
     def measure(self, experiments: Sequence[Experiment], pace: Pace, hash_seed: int) -> dict[str, Process]:
-        """Have one process measure every experiment: the samples by the experiment's key."""
+        """Measure every experiment in one process. Return the samples by the experiment's key."""
         wanted = {"seconds": pace.seconds, "warm_up": pace.warm_up, "block_ms": pace.block_ms, "seed": hash_seed}
         found = self._run(job(experiments, self.hooks, **wanted), hash_seed, pace.process_seconds(experiments))
         about = {"hash_seed": hash_seed, "clock": found["clock"], "clock_step_ns": found["clock_step_ns"]}
@@ -92,16 +93,16 @@ class Workers:
 
 
 def _ended(folder: Path, arguments: list[str], environ: Mapping[str, str], limit: float) -> int:
-    """Run a worker to its end, by force if need be; whatever it started ends with it. Returns its exit code.
+    """Run a worker until it ends or the timeout kills it and its child processes; return its exit code.
 
-    The application's output goes into a file: a pipe would stay open as long as a child process of the application.
+    The application's output goes to a file. A pipe would stay open as long as any child process of the application.
     """
     with (folder / "log.txt").open("wb") as log:
         worker = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, start_new_session=True
         )
         try:
-            # The worker ends itself first, and says where it was.
+            # The worker's own timeout is earlier, and prints where each thread is.
             return worker.wait(limit + 10)
         except subprocess.TimeoutExpired:
             return -1
@@ -118,7 +119,7 @@ def _end_family(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _found(folder: Path, code: int, limit: float) -> dict[str, Any]:
-    """Return the result that a worker has written; raises ``RunFailed`` with what is known if there is none."""
+    """Return the result that a worker has written. Raises ``RunFailed`` with the known reason if there is none."""
     path = folder / "result.json"
     if not path.exists():
         raise RunFailed(_why_it_ended(folder, code, limit), 5)
@@ -131,7 +132,9 @@ def _found(folder: Path, code: int, limit: float) -> dict[str, Any]:
 
 
 def failed(said: str) -> RunFailed:
-    """Return the failure of a measuring process; for a model that cannot be loaded only its one line is shown."""
+    """Return the exception for a failed measuring process. If a model cannot be loaded, it has only that one-line
+    error.
+    """
     kind, _, reason = said.rpartition("\n")[2].partition(": ")
     if kind.rpartition(".")[2] == "ModelError":
         return RunFailed(f"Error: {reason}", 3)
@@ -139,11 +142,11 @@ def failed(said: str) -> RunFailed:
 
 
 def _why_it_ended(folder: Path, code: int, limit: float) -> str:
-    """Say what the worker was doing, and where it was if it did not end by itself."""
+    """Describe what the worker was doing, and where it was if it was killed."""
     stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
     doing = stage or "starting"
     if hangs or code == -1:
-        said = f"{doing}: the process did not end within {limit:.0f} s and was ended"
+        said = f"{doing}: the process did not end within {limit:.0f} s and was killed"
         return f"{said}. Where it was:\n{hangs[-SHOWN:]}" if hangs else said
     said = f"{doing}: the process ended with exit code {code} before its result was written"
     return f"{said}. Its last output:\n{log[-SHOWN:]}" if log else said

@@ -1,4 +1,4 @@
-"""A plan of steps that can be interrupted and taken up again: what is done is known by the steps' labels."""
+"""A plan of steps that can be interrupted and resumed. The labels of the steps tell which of them are done."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rich.console import Console
 from loadtests.instrument.progress import Step, run_steps
 
 Placed = tuple[float, Step]
-# Repetitions of each kind that a slow machine carries out too.
+# The minimum number of repetitions of each kind, which are never skipped.
 NEEDED = 3
 
 
 def repeated(label: str, times: int, seconds: float, run: Callable[[int], None]) -> list[Placed]:
-    """So many repetitions with their places in the run, from 0 to 1; ``run`` gets the number, from 0."""
+    """Return ``times`` steps with their positions in the run, from 0 to 1. ``run`` gets the number, from 0."""
     return [
         ((index + 0.5) / times, Step(f"{label}, {index + 1} of {times}", seconds, partial(run, index), index >= NEEDED))
         for index in range(times)
@@ -26,12 +26,12 @@ def repeated(label: str, times: int, seconds: float, run: Callable[[int], None])
 
 
 def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
-    """Every kind of step spread evenly over the run, so that a drift of the machine meets all of them."""
+    """Return all steps, with each kind spread evenly over the run, so that a drift affects all kinds alike."""
     return [step for _, step in sorted((place for kind in kinds for place in kind), key=itemgetter(0))]
 
 
 class Plan:
-    """Steps, and a list of those that are done, which the caller keeps in a file."""
+    """Steps, and the labels of those that are done. The caller stores the labels in a file."""
 
     def __init__(self, steps: Sequence[Step], done: list[str]) -> None:
         self.done = done
@@ -40,16 +40,16 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """How long the steps take that are not done, as planned."""
+        """The planned duration of the steps that are not done yet."""
         return sum(step.seconds for _, step in self.left)
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left but what is always carried out."""
+        """Whether no step is left except those that always run."""
         return all(step.always for _, step in self.left)
 
     def carry_out(self, console: Console, keep: Callable[[], None], deadline: float | None = None) -> int:
-        """Run what is left; ``keep`` writes the file. Returns how many steps were left out for the deadline."""
+        """Run the remaining steps. ``keep`` writes the file. Return how many were skipped to meet the deadline."""
         steps = [replace(step, run=partial(self._carry_out, key, step)) for key, step in self.left]
         return run_steps(steps, console, keep, deadline)
 
@@ -60,7 +60,7 @@ class Plan:
 
 
 def _with_keys(steps: Sequence[Step]) -> list[tuple[str, Step]]:
-    """Labels may come more than once (two loads, say): the second one is known by its number."""
+    """Return the steps with unique labels. If a label occurs more than once (as with two loads), a number is added."""
     seen: Counter[str] = Counter()
     keyed = []
     for step in steps:

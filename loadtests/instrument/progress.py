@@ -1,4 +1,4 @@
-"""Steps with a progress bar and the time left; on a pipe one line a step, without colours."""
+"""Run steps with a progress bar and the remaining time. Without a terminal, print one plain line for each step."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ REFRESH_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Step:
-    """A part of the run that takes about ``seconds`` and keeps its own result.
+    """A part of the run that takes about ``seconds`` and stores its own result.
 
-    ``always``: it is carried out again when an interrupted run is taken up.
+    A step with ``always`` runs again when an interrupted run is resumed.
     """
 
     label: str
@@ -32,25 +32,26 @@ class Step:
 
 
 class TimeLeft(ProgressColumn):
-    """The planned time that is left, stretched by how the plan has held so far."""
+    """The remaining planned time, scaled by how the plan and the actual time have compared so far."""
 
     def render(self, task: Task) -> Text:
-        """Rich's method: the column's text."""
+        """Return the text of the column (overrides Rich's method)."""
         left = max(0.0, (task.total or 0.0) - task.completed) * float(task.fields["stretch"])
         return Text(f"{duration(left)} left")
 
 
 def duration(seconds: float) -> str:
-    """``"75 s"``, or in minutes from two of them on: ``"4 min"``."""
+    """Return ``"75 s"``, or from two minutes on ``"4 min"``."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def run_steps(
     steps: Sequence[Step], console: Console, after_each: Callable[[], None], deadline: float | None = None
 ) -> int:
-    """Run the steps in order, and ``after_each`` after each of them. What a step raises ends the run.
+    """Run the steps in order, and call ``after_each`` after each. An exception ends the run.
 
-    A step that may be left out is, if it would end later than ``deadline`` seconds from now; returns how many were.
+    A step that may be skipped is skipped if it would end later than ``deadline`` seconds from now. Return how many
+    were.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TimeLeft())
     hidden = not console.is_terminal
@@ -83,7 +84,7 @@ def _move(progress: Progress, bar: TaskID, base: float, most: float, elapsed: fl
 
 @contextmanager
 def _ticking(tick: Callable[[float], object]) -> Iterator[None]:
-    """Call ``tick`` with the seconds since the start, a few times a second, while the body runs."""
+    """Call ``tick`` with the elapsed seconds, a few times a second, while the body runs."""
     done = threading.Event()
     started = time.monotonic()
 

@@ -1,7 +1,7 @@
-"""One HTTP request: its bytes are the single source of everything that is sent or measured.
+"""One HTTP request. Its bytes are the single source of everything that is sent or measured.
 
-The load generators send the bytes over a socket. For a measurement in process waitress's own parser and task turn the
-same bytes into the environ: an application gets in process what it would get behind waitress.
+The load generators send the bytes over a socket. For measurements in process, waitress's own parser and task convert
+the same bytes to the environ, so an application gets in process what it would get behind waitress.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Row = dict[str, Any]
 Header = tuple[str, str]
 Evict = Callable[[], object]
 
-# Served requests go to ports that the system chooses, which have five digits: so have those in process.
+# The port has five digits, as the ports that the system chooses for served requests.
 PORT = 49152
 HOST = f"127.0.0.1:{PORT}"
-# What an ordinary client sends beside the headers of a request's own.
+# Headers that a typical client adds to a request.
 CLIENT_HEADERS: tuple[Header, ...] = (
     ("User-Agent", "python-requests/2.32"),
     ("Accept", "*/*"),
@@ -39,15 +39,15 @@ _SETTINGS = Adjustments()
 
 
 class RequestError(Exception):
-    """The bytes of a request are not a complete HTTP request; the text says what waitress answers to them."""
+    """The bytes are not one complete HTTP request. The message is the error with which waitress responds to them."""
 
 
 @dataclass(frozen=True)
 class Request:
     """A request as it is sent. Text holds bytes as latin-1.
 
-    ``status`` is the status code that the response must have; 0 stands for any 2xx. ``without`` names variables of the
-    environ that are left out: other servers do not set all that waitress sets.
+    ``status`` is the status code that the response must have; 0 stands for any 2xx. ``without`` names variables that
+    are removed from the environ, because waitress sets some that other servers do not set.
     """
 
     method: str
@@ -58,7 +58,7 @@ class Request:
     without: tuple[str, ...] = ()
 
     def message(self, host: str = HOST) -> bytes:
-        """Return the bytes: with Host and, for a body, Content-Length where the headers do not say either."""
+        """Return the bytes to send. Host is added if it is missing, and Content-Length if there is a body."""
         names = {name.lower() for name, _ in self.headers}
         lines = [f"{self.method} {self.target} HTTP/1.1"]
         lines += [] if "host" in names else [f"Host: {host}"]
@@ -69,7 +69,7 @@ class Request:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self._framed()
 
     def _framed(self) -> bytes:
-        """Return the body as it is sent: in one chunk if the headers say that it is chunked."""
+        """Return the body as it is sent: as one chunk if Transfer-Encoding says chunked."""
         encodings = [value.lower() for name, value in self.headers if name.lower() == "transfer-encoding"]
         if not any("chunked" in value for value in encodings):
             return self.body
@@ -84,43 +84,45 @@ class Request:
         return f"{self.method} {self.target}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; ``from_json`` makes the request of them again."""
+        """Return plain values from which ``from_json`` makes an equal request."""
         return {**asdict(self), "body": self.body.decode("latin-1")}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Make the request that ``to_json`` took apart."""
+        """Return the request that ``to_json`` has converted to plain values."""
         pairs = tuple((name, value) for name, value in values["headers"])
         body = values["body"].encode("latin-1")
         return cls(**{**values, "headers": pairs, "body": body, "without": tuple(values["without"])})
 
 
 def json_request(target: str, value: object, **options: Any) -> Request:
-    """Return a POST of ``value`` as JSON, from an ordinary client."""
+    """Return a POST of ``value`` as JSON, with the headers of a typical client."""
     headers = (*CLIENT_HEADERS, ("Content-Type", "application/json"))
     return replace(Request("POST", target, headers, json.dumps(value).encode()), **options)
 
 
 def environ_of(message: bytes) -> tuple[WSGIEnvironment, bytes]:
-    """Return the environ that waitress makes of ``message``, without its stream, and the body.
+    """Return the environ that waitress makes from ``message``, without its stream, and the body.
 
-    Raises ``RequestError`` for bytes that waitress refuses, or that are not exactly one request.
+    Raises ``RequestError`` if waitress refuses the bytes, or if they are not exactly one request.
     """
     parser = HTTPRequestParser(_SETTINGS)
     left = message
     while left and not parser.completed:
         left = left[parser.received(left) :]
     if parser.error:
-        raise RequestError(f"waitress answers {parser.error.code} {parser.error.reason}: {parser.error.body}")
+        raise RequestError(f"waitress responds with {parser.error.code} {parser.error.reason}: {parser.error.body}")
     if not parser.completed:
         raise RequestError("the request is not complete: its body is shorter than Content-Length says")
     if left:
-        raise RequestError(f"{len(left)} bytes follow the end of the request: the body is longer than it says")
+        raise RequestError(
+            f"{len(left)} bytes follow the end of the request: the body is longer than Content-Length says"
+        )
     server = SimpleNamespace(adj=_SETTINGS, effective_port=PORT, server_name=_SETTINGS.server_name)
     channel = SimpleNamespace(server=server, addr=("127.0.0.1", 50004), check_client_disconnected=_still_connected)
     environ: WSGIEnvironment = WSGITask(channel, parser).get_environment()
     body = environ.pop("wsgi.input").read()
-    # A large body is in a file.
+    # waitress stores a large body in a file.
     parser.close()
     return environ, body
 
@@ -130,9 +132,9 @@ def _still_connected() -> bool:
 
 
 class EnvironMaker:
-    """Makes environs for a list of requests, one after the other, round and round.
+    """Makes environs for a list of requests, over and over again.
 
-    ``evict`` is called before each request, as if other work had had the processor.
+    ``evict`` is called before each request, as if other work had used the processor.
     """
 
     def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:
@@ -141,10 +143,10 @@ class EnvironMaker:
         self.evict = evict
 
     def make(self) -> tuple[WSGIEnvironment, str]:
-        """Return a fresh environ with its own stream, and the status line that is expected.
+        """Return a new environ with its own stream, and the expected status line.
 
-        What an application looks up in a dictionary is a new string each time: a string that was a key before keeps
-        its hash, and no real request has that luck.
+        Every string that applications look up in a dictionary is a new string each time. A string that has been used as
+        a key keeps its hash, which real requests never benefit from.
         """
         template, method, path, body, status = next(self._cycle)
         if self.evict:

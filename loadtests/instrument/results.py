@@ -31,11 +31,11 @@ FORMAT = 2
 
 
 class ResultError(Exception):
-    """A file that is no result file of this version: one line that says what is wrong."""
+    """A file that is not a result file of this version. The message is one line that says why."""
 
 
 class Sample(NamedTuple):
-    """One timed block: contender 0 is the driver alone, the others follow in the order of the names."""
+    """One timed block. Contender 0 is the driver alone; the others follow in the order of their names."""
 
     round: int
     contender: int
@@ -45,19 +45,19 @@ class Sample(NamedTuple):
 
 
 class Record(BaseModel):
-    """A part of the file; what it does not know is an error."""
+    """A part of the result file. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
     def write(self, path: Path) -> None:
-        """Write the file in one piece: a run that dies while writing leaves the older one."""
+        """Write the file atomically: if the process dies while writing, the previous file is kept."""
         beside = path.with_suffix(".part")
         beside.write_text(self.model_dump_json(), encoding="utf-8")
         os.replace(beside, path)
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return what is in ``path``; raises ``ResultError`` when it cannot be read as such."""
+        """Return the contents of ``path``. Raises ``ResultError`` if the file is not a valid result file."""
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -78,7 +78,7 @@ class Process(Record):
 
 
 class ExperimentResult(Record):
-    """One experiment: its contenders, and the samples by process."""
+    """One experiment: its contenders, and the samples of each process."""
 
     key: str
     title: str
@@ -91,7 +91,7 @@ class ExperimentResult(Record):
 
 
 def empty_result(experiment: Experiment) -> ExperimentResult:
-    """Return the entry that the samples of ``experiment`` will be put into."""
+    """Return an entry for the samples of ``experiment``."""
     return ExperimentResult(
         key=experiment.key,
         title=experiment.title,
@@ -104,9 +104,10 @@ def empty_result(experiment: Experiment) -> ExperimentResult:
 
 
 class Run(Record):
-    """One service under load for one window. Times in seconds unless the name says otherwise.
+    """One service under load for one window. Times are in seconds unless the name says otherwise.
 
-    ``generator_cpu_seconds`` is that of the busiest generator process: one of them is enough to bound a run.
+    ``generator_cpu_seconds`` is that of the busiest generator process, because one saturated process is enough to limit
+    a run.
     """
 
     service: str
@@ -122,27 +123,27 @@ class Run(Record):
 
     @property
     def requests_per_second(self) -> float:
-        """Answers a second over the window."""
+        """Responses per second in the window."""
         return self.requests / self.seconds
 
     @property
     def server_cpu_us(self) -> float:
-        """CPU time of the server process for one request, µs."""
+        """CPU time of the server process per request, in µs."""
         return self.server_cpu_seconds * 1e6 / self.requests
 
     @property
     def generator_share(self) -> float:
-        """How much of one core the load generator used: near 1 it bounds the run."""
+        """The share of one core that the load generator used. Near 1, the generator limits the run."""
         return self.generator_cpu_seconds / self.seconds
 
     @property
     def in_flight(self) -> float:
-        """How many requests were under way in the mean: Little's law, rate times mean latency."""
+        """The mean number of requests in flight, by Little's law: rate times mean latency."""
         return self.requests_per_second * self.latency_mean_ms / 1000
 
 
 class LoadResult(Record):
-    """Services loaded in turn, at ``rate`` requests a second or, if that is 0, with as many as it takes."""
+    """Services that are loaded in turn, at ``rate`` requests a second, or at saturation if ``rate`` is 0."""
 
     key: str
     title: str
@@ -160,8 +161,8 @@ class LoadResult(Record):
 class LatencyRun(Run):
     """One service for one window at ``rate`` requests a second.
 
-    ``lag_ms``: percentiles of how late the open-loop generator sent a request although a connection was free; what
-    it cannot help is part of the latencies.
+    ``lag_ms`` has percentiles of how late the open-loop generator sent a request although a connection was free. A
+    delay that is not the generator's fault is part of the latencies.
     """
 
     generator: Literal["open loop", "locust"]
@@ -170,7 +171,7 @@ class LatencyRun(Run):
 
 
 class LatencyResult(Record):
-    """Services at several rates, the same ones for all; ``shares`` of what the slowest of them can do."""
+    """Services at several rates, equal for all; ``shares`` are the rates as shares of the slowest service's maximum."""
 
     key: str
     title: str
@@ -185,7 +186,7 @@ class LatencyResult(Record):
 
 
 class Import(Record):
-    """One fresh interpreter that imported ``module`` (or nothing): wall and CPU time, memory over all."""
+    """A new interpreter that imported ``module`` (or nothing): wall time, CPU time and total memory."""
 
     module: str
     round: int

@@ -1,8 +1,8 @@
-"""From raw samples to a figure with its 95 % interval.
+"""Compute figures with 95 % intervals from raw samples.
 
-The process is the unit: the layout of memory and of hashes is fixed within a process and gives every sample in
-it the same bias. So the bootstrap draws processes first and the rounds of each drawn process second. A round
-holds one block of every contender, and stays together: differences and ratios are paired.
+The unit is the process: the layout of memory and of hash tables is fixed within a process, and biases all its samples
+in the same way. So the bootstrap first draws processes, and then the rounds of each drawn process. A round has one
+block of every contender and is never split, so that differences and ratios are paired.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEVEL = 0.95
 
 
 class Estimate(NamedTuple):
-    """A figure and the interval that holds the true value with 95 % confidence."""
+    """A figure and its interval, which contains the true value with 95 % confidence."""
 
     value: float
     low: float
@@ -33,18 +33,19 @@ class Estimate(NamedTuple):
 
     @property
     def half_width(self) -> float:
-        """Half the length of the interval, in the figure's own unit."""
+        """Half the width of the interval, in the unit of the figure."""
         return (self.high - self.low) / 2
 
     def excludes(self, value: float) -> bool:
-        """Whether ``value`` lies outside of the interval."""
+        """Return whether ``value`` lies outside the interval."""
         return not self.low <= value <= self.high
 
 
 def trimmed_mean(rounds: FloatArray) -> FloatArray:
-    """Mean of the middle 60 % of the rounds, for each contender: (..., rounds, contenders) to (..., contenders).
+    """Return the mean of the middle 60 % of the rounds for each contender: (..., rounds, contenders) to (...,
+    contenders).
 
-    A block that another process disturbed says nothing about the contender it fell on.
+    A block that another process disturbed says nothing about the contender that it measured.
     """
     count = rounds.shape[-2]
     cut = int(count * TRIM)
@@ -53,11 +54,11 @@ def trimmed_mean(rounds: FloatArray) -> FloatArray:
 
 
 def resample(processes: Sequence[FloatArray], rng: np.random.Generator, resamples: int = RESAMPLES) -> FloatArray:
-    """Two-level bootstrap of the contenders' costs.
+    """Return a two-level bootstrap of the contenders' costs.
 
-    ``processes``: P arrays of shape (rounds, contenders), cost per request in any unit; the number of rounds may
-    differ. Returns (resamples, contenders): in each row P processes drawn with replacement, the rounds of each
-    drawn with replacement too (out of a pool that holds such draws for each process).
+    ``processes`` are P arrays of shape (rounds, contenders): the cost per request in any unit. The number of rounds may
+    differ. The result has the shape (resamples, contenders). For each of its rows, P processes are drawn with
+    replacement, and the rounds of each drawn process too (from a pool of such draws for each process).
     """
     pools = np.stack([_pool(rounds, rng) for rounds in processes])
     drawn = rng.integers(len(processes), size=(resamples, len(processes)))
@@ -70,10 +71,10 @@ def _pool(rounds: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def estimate(processes: Sequence[FloatArray], figures: Sequence[Figure], seed: int = 0) -> list[Estimate]:
-    """Each figure with its interval, all from the same resamples.
+    """Return each figure with its interval, all from the same resamples.
 
-    A figure is a function from costs of shape (..., contenders) to values of shape (...), for example
-    ``lambda cost: cost[..., 0] - cost[..., 1]``. Needs two processes; with one the interval is infinite.
+    A figure is a function from costs of shape (..., contenders) to values of shape (...), such as ``lambda cost:
+    cost[..., 0] - cost[..., 1]``. At least two processes are needed; with one, the interval is infinite.
     """
     costs = np.mean([trimmed_mean(rounds) for rounds in processes], axis=0)
     if len(processes) < 2:
@@ -88,10 +89,10 @@ def _interval(value: float, drawn: FloatArray, units: int) -> Estimate:
 
 
 def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the quantiles to take from the bootstrap, widened for few units.
+    """Return the quantiles to take from the bootstrap, widened because there are few units.
 
-    The plain percentile interval is too short by sqrt((n-1)/n) and by Student's t against the normal
-    distribution; Hesterberg (2015, What Teachers Should Know about the Bootstrap) widens the quantiles by both.
+    The plain percentile interval is too short by sqrt((n-1)/n), and by Student's t against the normal distribution.
+    Hesterberg (2015, What Teachers Should Know about the Bootstrap) widens the quantiles by both.
     """
     t = student_t_quantile((1 + level) / 2, units - 1)
     low = NormalDist().cdf(-t * math.sqrt(units / (units - 1)))
@@ -99,7 +100,7 @@ def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
 
 
 def student_t_quantile(share: float, freedom: int) -> float:
-    """Quantile of Student's t distribution for 0.5 < ``share`` < 1, by bisection on its integral."""
+    """Return a quantile of Student's t distribution for 0.5 < ``share`` < 1, by bisection on its integral."""
     low, high = 0.0, 1000.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -108,7 +109,7 @@ def student_t_quantile(share: float, freedom: int) -> float:
 
 
 def _student_t_share(t: float, freedom: int) -> float:
-    # With x = sqrt(freedom) * tan(angle) the density becomes cos(angle) ** (freedom - 1): no long tail to sum.
+    # With x = sqrt(freedom) * tan(angle) the density becomes cos(angle) ** (freedom - 1), without a long tail.
     angles = np.linspace(0.0, math.atan(t / math.sqrt(freedom)), 2001)
     heights = np.cos(angles) ** (freedom - 1)
     area = float(((heights[1:] + heights[:-1]) / 2 * np.diff(angles)).sum())
@@ -117,10 +118,10 @@ def _student_t_share(t: float, freedom: int) -> float:
 
 
 def student_estimate(values: Sequence[float]) -> Estimate:
-    """Mean and Student's interval of a handful of independent values.
+    """Return the mean of a few independent values with Student's interval.
 
-    For units that hold one value each (pairs of served runs): below six of them a bootstrap cannot reach
-    further than the smallest and the largest, and its interval is too short.
+    Use it for units that have one value each, such as pairs of served runs. With fewer than six values, a bootstrap
+    interval cannot extend beyond the smallest and the largest value, so it is too short.
     """
     sample = np.asarray(values, dtype=np.float64)
     mean = float(sample.mean())
@@ -131,6 +132,6 @@ def student_estimate(values: Sequence[float]) -> Estimate:
 
 
 def student_ratio(tops: Sequence[float], bottoms: Sequence[float]) -> Estimate:
-    """Geometric mean of paired ratios with Student's interval, taken on the logarithms."""
+    """Return the geometric mean of paired ratios with Student's interval, computed on the logarithms."""
     logs = [math.log(top / bottom) for top, bottom in zip(tops, bottoms, strict=True)]
     return Estimate(*(math.exp(part) for part in student_estimate(logs)))

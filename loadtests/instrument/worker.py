@@ -1,12 +1,12 @@
-"""One measuring process: ``python child.py loadtests.instrument.worker FOLDER`` reads job.json, writes result.json.
+"""One measuring process: ``python child.py loadtests.instrument.worker FOLDER`` reads job.json and writes result.json.
 
-Started by ``inprocess.py``, several times with different hash seeds. A round holds one block of each contender
-in random order, and every second round repeats the order of the one before backwards: what drifts in time meets
-all contenders alike. The heap of a worker is small on purpose: it imports the contenders and nothing of the report.
+``inprocess.py`` starts several of these processes with different hash seeds. A round has one block of each contender in
+random order, and every second round repeats the previous order backwards, so that a drift in time affects all
+contenders alike. The heap of a worker is small on purpose: it imports the contenders and no part of the report.
 
-The measured code is foreign code. It may print, exit, change the folder or start threads: the result goes into a file
-of its own, and the process ends at once when the file is written. Exit codes: 0; 3 an application cannot be loaded or
-fails; 4 responses differ that must not; 5 anything else.
+The measured code may do anything: print, exit, change the current folder, start threads. So the result goes into a file
+of its own, and the process ends as soon as the file is written. Exit codes: 0; 3 an application cannot be loaded or
+fails; 4 responses differ that must be alike; 5 any other error.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from loadtests.instrument.experiment import ANY, ASGI, WSGI, Contender
 from loadtests.instrument.request import Evict, Request
 from loadtests.rungs.work import driver_app
 
-# A block is worth many steps of the clock, or the clock's step is what is measured.
+# The minimum length of a block in steps of the clock, so that the clock's resolution does not matter.
 STEPS_IN_A_BLOCK = 50
-# The responses to every request are compared once for a run; a measuring process makes sure with so many.
+# A run compares the responses to all requests once. Each measuring process compares this many again.
 COMPARED_WHEN_MEASURING = 10
-# Contender number 0 of every experiment: the application that does nothing.
+# Contender 0 of every experiment is an application that does nothing.
 DRIVER = "driver"
 
 
@@ -65,14 +65,16 @@ class Target(Protocol):
 
 @dataclass
 class State:
-    """What an application may have changed of its process: the folder, and whether the garbage collector runs."""
+    """The process state that an application may have changed: the current folder, and whether the garbage collector is
+    on.
+    """
 
     folder: str
     collects: bool = True
 
 
 class Candidate:
-    """One contender of a job: the application that ``make`` makes, and the state of the process that it works in."""
+    """One contender of a job: the application that ``make`` returns, and the process state that it works in."""
 
     def __init__(self, contender: Contender, make: Callable[..., Any], state: State) -> None:
         self.contender, self.name, self._state = contender, contender.name, state
@@ -83,7 +85,7 @@ class Candidate:
         self.target = self._guarded(f"{self.name} does not start", lambda: kind(app))
 
     def ask(self, request: Request) -> Response:
-        """Make one request, untimed; raises ``AppError`` when the application raises or exits."""
+        """Send one request, untimed. Raises ``AppError`` if the application raises or exits."""
         response = self._guarded(f"{self.name} fails at {request}", lambda: self.target.ask(request))
         if not self.contender.is_driver:
             check_status(self.name, request, response)
@@ -91,12 +93,12 @@ class Candidate:
 
     def block(self, requests: int) -> Block:
         """Time ``requests`` requests."""
-        return self._guarded(f"{self.name} fails while it is measured", lambda: self.target.block(requests))
+        return self._guarded(f"{self.name} fails during the measurement", lambda: self.target.block(requests))
 
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
-        """Return what ``work`` returns, done in the state that the application has chosen for its process.
+        """Return the result of ``work``, which runs in the process state that the application has left.
 
-        Raises ``AppError`` for whatever the application raises, SystemExit included.
+        Raises ``AppError`` for any exception of the application, including SystemExit.
         """
         os.chdir(self._state.folder)
         (gc.enable if self._state.collects else gc.disable)()
@@ -114,7 +116,9 @@ class Candidate:
 
 
 class Bench:
-    """The contenders of one experiment, asked and compared, then warmed up with the length of their blocks settled."""
+    """The contenders of one experiment. They are compared first, and then warmed up, which determines the size of their
+    blocks.
+    """
 
     def __init__(
         self,
@@ -130,7 +134,7 @@ class Bench:
         self.folder = os.getcwd()
         found = makers if makers is not None else makers_of([experiment])
         self.candidates = [self._candidate(Contender(**one), found[one["factory"]]) for one in experiment["contenders"]]
-        # Each request that may be answered by any 2xx is asked once: its own status is then expected.
+        # A request whose status may be any 2xx is sent once first. Then that status is expected.
         asked = self.requests if any(not request.status for request in self.requests) else self.requests[:compared]
         self.responses = {one.name: self._ask(one, asked) for one in self.candidates}
         if experiment["alike"]:
@@ -146,7 +150,7 @@ class Bench:
 
     def _candidate(self, contender: Contender, make: Callable[..., Any]) -> Candidate:
         self.mark(f"loading {contender.name}")
-        # An application that takes part twice is imported once, and has one state.
+        # An application that takes part twice is imported only once, and has only one state.
         key = f"{contender.factory} {contender.options}"
         return Candidate(contender, make, self.states.setdefault(key, State(self.folder)))
 
@@ -155,7 +159,7 @@ class Bench:
         return [one.ask(request) for request in requests]
 
     def _statuses(self, name: str, same: bool = False) -> list[str]:
-        """Return the status line of each request; those that were not asked get the line of the same code."""
+        """Return the expected status line for each request. A request that was not sent gets one with the same code."""
         lines = [response.status for response in self.responses[name]]
         known = dict(zip((request.status for request in self.requests), lines, strict=False))
         if same:
@@ -168,7 +172,7 @@ class Bench:
         compare({one.name: self.responses[one.name] for one in compared}, asked, allowed)
 
     def answered(self) -> dict[str, Any]:
-        """Return for each contender its status, its protocol, and where its responses differ from the first one's."""
+        """Return each contender's status and protocol, and where its responses differ from the first contender's."""
         reference = next(iter(self.responses.values()))
         return {
             one.name: {
@@ -184,7 +188,7 @@ class Bench:
         }
 
     def calibrate(self, block_ns: int, warm_up: float) -> None:
-        """Warm every contender up for ``warm_up`` seconds and choose blocks of ``block_ns`` for each."""
+        """Warm up each contender for ``warm_up`` seconds, and size its blocks so that each takes ``block_ns``."""
         for one in self.timed:
             self.mark(f"warming up {one.name}")
             ends = time.perf_counter() + warm_up
@@ -194,7 +198,9 @@ class Bench:
             self.lengths.append(max(1, round(block_ns / cost)))
 
     def rounds(self, seconds: float, rng: random.Random, reset: Callable[[], object]) -> list[list[int]]:
-        """Return blocks [round, contender, requests, CPU ns, wall ns] for ``seconds``: an even number of rounds."""
+        """Return the blocks measured in ``seconds`` as [round, contender, requests, CPU ns, wall ns]; the number of
+        rounds is even.
+        """
         self.mark(f"measuring {', '.join(one.name for one in self.candidates)}")
         blocks: list[list[int]] = []
         ends = time.perf_counter() + seconds
@@ -210,21 +216,22 @@ class Bench:
 def makers_of(experiments: Sequence[dict[str, Any]]) -> dict[str, Callable[..., Any]]:
     """Return the functions that make the applications, by name.
 
-    All are imported before the first application is: from then on the names of this package may be the user's.
+    All of them are imported before any application is made. After that, the user's packages may replace this one's
+    names.
     """
     factories = {contender["factory"] for experiment in experiments for contender in experiment["contenders"]}
     return {factory: resolve(factory) for factory in sorted(factories)}
 
 
 def _cost(one: Candidate, requests: int) -> float:
-    # Not what the block says: it leaves out what is evicted before each request.
+    # Not the time in the block, which does not include the evictions.
     before = time.perf_counter_ns()
     one.block(requests)
     return max((time.perf_counter_ns() - before) / requests, 100.0)
 
 
 def balanced_orders(contenders: int, rng: random.Random) -> Iterator[list[int]]:
-    """Yield orders without end: a random one, then the same backwards, then a new random one, ..."""
+    """Yield orders without end: a random order, the same backwards, a new random order, ..."""
     while True:
         order = list(range(contenders))
         rng.shuffle(order)
@@ -233,7 +240,7 @@ def balanced_orders(contenders: int, rng: random.Random) -> Iterator[list[int]]:
 
 
 def _own_part(error: BaseException) -> str:
-    """Return the traceback without what this process itself was doing."""
+    """Return the traceback without the frames of the measuring process."""
     if isinstance(error, SystemExit):
         return f"it calls sys.exit({error.code!r}), which would end the server"
     frames = list(itertools.dropwhile(_is_ours, traceback.extract_tb(error.__traceback__)))
@@ -252,13 +259,13 @@ def _what_differs(one: Response, other: Response) -> str:
     if one.status != other.status:
         return f"{one.status} and {other.status}"
     if one.body != other.body:
-        return f"bodies of {len(one.body)} and {len(other.body)} bytes that differ"
+        return f"different bodies of {len(one.body)} and {len(other.body)} bytes"
     names = sorted({name for name, _ in set(one.headers) ^ set(other.headers)})
-    return f"headers that differ: {', '.join(names)}"
+    return f"different headers: {', '.join(names)}"
 
 
 def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
-    """Ask every contender; if ``seconds`` is above 0, measure each experiment that long."""
+    """Send each contender its requests once. Then, if ``seconds`` is above 0, measure each experiment for that time."""
     makers = makers_of(job["experiments"])
     mark("running --setup")
     load_function(job["hooks"]["setup"])()
@@ -270,7 +277,7 @@ def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: Non
 
 
 def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], object]) -> dict[str, Any]:
-    """Return the samples of each bench by its key, one bench after the other in a drawn order, and their clock."""
+    """Return the samples and the clock of each bench by its key. The benches run in random order."""
     step = clock_step_ns()
     block_ns = round(job["block_ms"] * 1e6)
     rng = random.Random(job["seed"])
@@ -284,9 +291,9 @@ def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], ob
 
 
 def main(folder: Path) -> int:
-    """Carry the job in ``folder`` out, and write what came of it; returns the exit code."""
+    """Carry out the job in ``folder``, write its result, and return the exit code."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    # A process that hangs is ended from within, with the place at which each of its threads is.
+    # A process that hangs prints where each of its threads is, and ends.
     log = (folder / "hangs.txt").open("w", encoding="utf-8")
     faulthandler.dump_traceback_later(job["limit"], exit=True, file=log)
     code, found = _attempted(job, lambda text: (folder / "stage.txt").write_text(text, encoding="utf-8"))
@@ -308,5 +315,5 @@ def _attempted(job: dict[str, Any], mark: Callable[[str], object]) -> tuple[int,
 if __name__ == "__main__":
     _folder = Path(sys.argv[1]).resolve()
     sys.argv = sys.argv[:1]
-    # Not sys.exit: threads of the application that never end, or what it does at exit, must not keep this process.
+    # Not sys.exit(): the application's threads and atexit handlers must not keep this process alive.
     os._exit(main(_folder))

@@ -1,1 +1,1 @@
-"""Load on a server in a process of its own: generators that cost little, windows, and what a victim said."""
+"""Put a server in a process of its own under load: generators that need little CPU, windows, and the results."""

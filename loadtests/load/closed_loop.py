@@ -1,9 +1,11 @@
-"""A load generator that costs little: for the runs in which Locust would be what is measured.
+"""A load generator that needs little CPU, for runs in which Locust would be the bottleneck.
 
-A closed loop over a few connections in one thread: bytes prepared beforehand, one ``send`` and as a rule one ``recv``
-for a request. A connection is kept where the server keeps it, and made anew where it does not. Status and length of
-each response are checked. Run as a process of its own, with the job's JSON on standard input; ``openloop.py`` has the
-same connections in an open loop.
+It is a closed loop over a few connections in one thread. The bytes are prepared beforehand, and a request usually takes
+one ``send`` and one ``recv``. A connection is reused if the server keeps it open, and replaced if not. The status and
+the length of each response are checked.
+
+Run as a process of its own, with the job as JSON on standard input. ``openloop.py`` uses the same connections in an
+open loop.
 """
 
 from __future__ import annotations
@@ -30,18 +32,18 @@ BODILESS = (b"204", b"304")
 
 
 class BadResponse(Exception):
-    """A response that is not complete, or that has another status than the expected one."""
+    """An incomplete response, or a response with another status than the expected one."""
 
 
 class Address(NamedTuple):
-    """Where the server listens."""
+    """The address at which the server listens."""
 
     host: str
     port: int
 
 
 class Message(NamedTuple):
-    """The bytes of a request, how the status code of its response must begin, and whether the response has no body."""
+    """The bytes of a request, the expected start of the response's status code, and whether it has no body."""
 
     data: bytes
     status: bytes = b"2"
@@ -49,7 +51,7 @@ class Message(NamedTuple):
 
 
 class Connection:
-    """One connection with at most one request under way, watched by ``selector``."""
+    """A connection with at most one request in flight, registered with ``selector``."""
 
     def __init__(self, address: Address, selector: selectors.BaseSelector) -> None:
         self.address, self.selector = address, selector
@@ -70,14 +72,14 @@ class Connection:
         self.is_open = True
 
     def send(self, message: Message, since: float) -> None:
-        """Send a whole request; its latency counts from ``since``."""
+        """Send a complete request. Its latency counts from ``since``."""
         self.message, self.since, self.received = message, since, b""
         if not self.is_open:
             self._connect()
         self.socket.sendall(message.data)
 
     def answered(self) -> bool:
-        """Take in what has come; return whether the response is complete. Raises ``BadResponse``."""
+        """Receive what has arrived. Return whether the response is complete. Raises ``BadResponse``."""
         data = self.socket.recv(65536)
         self.received += data
         if not is_complete(self.received, self.message, ended=not data):
@@ -90,9 +92,9 @@ class Connection:
 
 
 def is_complete(received: bytes, message: Message, ended: bool = False) -> bool:
-    """Return whether ``received`` holds a whole response, where the server has ``ended`` the connection or not.
+    """Return whether ``received`` holds a complete response; ``ended`` tells whether the server closed the connection.
 
-    Raises ``BadResponse`` for another status than the expected one, or for a connection that ended too early.
+    Raises ``BadResponse`` for an unexpected status, or if the connection was closed too early.
     """
     head, end, body = received.partition(END)
     if end and head[9:10] == b"1":
@@ -106,7 +108,7 @@ def is_complete(received: bytes, message: Message, ended: bool = False) -> bool:
 
 
 def _has_body(head: bytes, body: bytes, message: Message, ended: bool) -> bool:
-    """Return whether ``body`` is all of it (RFC 9112, 6.3)."""
+    """Return whether ``body`` is complete (RFC 9112, 6.3)."""
     if message.is_head or head[9:12] in BODILESS:
         return True
     if CHUNKED in head:
@@ -118,7 +120,7 @@ def _has_body(head: bytes, body: bytes, message: Message, ended: bool) -> bool:
 
 
 def _ends_chunks(body: bytes) -> bool:
-    """Return whether the last chunk has come, with what follows it."""
+    """Return whether the last chunk and its trailer have arrived."""
     place = 0
     while (line := body.find(b"\r\n", place)) >= 0:
         size = int(body[place:line].partition(b";")[0], 16)
@@ -129,13 +131,13 @@ def _ends_chunks(body: bytes) -> bool:
 
 
 def closes(received: bytes) -> bool:
-    """Return whether the server ends the connection after this response."""
+    """Return whether the server closes the connection after this response."""
     head = received.partition(END)[0].lower()
     return CLOSES in head or (head.startswith(b"http/1.0") and KEPT not in head)
 
 
 def messages_of(requests: Sequence[Request], address: Address) -> Iterator[Message]:
-    """Yield the requests as they are sent, round and round."""
+    """Yield the requests as bytes to send, over and over again."""
     host = f"{address.host}:{address.port}"
     return itertools.cycle(
         [Message(one.message(host), b"%d" % (one.status or 2), one.method == "HEAD") for one in requests]
@@ -145,7 +147,7 @@ def messages_of(requests: Sequence[Request], address: Address) -> Iterator[Messa
 def drive(
     window: Window, address: Address, messages: Iterator[Message], users: int, warm_up: float, seconds: float
 ) -> dict[str, Any]:
-    """Keep ``users`` requests under way for the warm-up and the window; return what the window counted."""
+    """Keep ``users`` requests in flight for the warm-up and the window; return the counts of the window."""
     with selectors.DefaultSelector() as selector, contextlib.ExitStack() as connections:
         for _ in range(users):
             connection = connections.enter_context(Connection(address, selector))
@@ -167,7 +169,7 @@ def _turn_over(selector: selectors.BaseSelector, window: Window, messages: Itera
 
 
 def run(measure: Callable[[dict[str, Any], Address, Iterator[Message]], Any]) -> int:
-    """Read a job, have it measured, write what was counted; exit code 1 with the bad response on standard error."""
+    """Read a job from standard input, measure, and write the counts. For a bad response, return exit code 1."""
     job = json.load(sys.stdin)
     address = Address(job["host"], job["port"])
     messages = messages_of([Request.from_json(values) for values in job["requests"]], address)

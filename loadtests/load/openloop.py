@@ -1,11 +1,12 @@
-"""An open loop: requests come when they come, whether or not the server has answered the ones before.
+"""A load generator with an open loop: it sends each request at its time, whether or not earlier ones have been
+answered.
 
-The instants at which requests are to start are drawn beforehand (a Poisson process, as of many clients that know
-nothing of each other), and a latency counts from that instant. A request for which no connection is free waits for
-one, and the wait is part of its latency: so a server that stops for a moment is charged for every request that was due
-meanwhile. A closed loop sends nothing in that moment, and leaves those requests out (coordinated omission).
+The start times are drawn beforehand (a Poisson process, as of many independent clients), and a latency counts from the
+start time. If no connection is free then, the request waits for one, and the wait is part of its latency. So a server
+that stalls for a moment is charged for every request that was due meanwhile. A closed loop sends nothing in that
+moment, and so omits those requests (coordinated omission).
 
-Run as a process of its own, with the job's JSON on standard input.
+Run as a process of its own, with the job as JSON on standard input.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from typing import Any
 from loadtests.load.closed_loop import Address, BadResponse, Connection, Message, run
 from loadtests.load.window import Window, mean, percentiles
 
-# How long the requests of a window may take after its end before the server counts as one that does not keep up.
+# How many seconds after the end of a window its requests may take. Then the server is too slow for the rate.
 DRAIN_SECONDS = 10.0
 LONGEST_WAIT = 0.05
 
 
 def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
-    """Return the instants, from 0 on, at which requests are to start within ``seconds``."""
+    """Return the times, from 0 on, at which requests start within ``seconds``."""
     instant = rng.expovariate(rate)
     while instant < seconds:
         yield instant
@@ -48,9 +49,9 @@ class OpenLoop:
         self.lags: list[float] = []
 
     def run(self, rate: float, seconds: float, rng: random.Random) -> None:
-        """Start requests at ``rate`` a second for ``seconds`` and wait for their answers; times are kept in ms.
+        """Start ``rate`` requests a second for ``seconds`` and wait for the responses; latencies are kept in ms.
 
-        Raises ``BadResponse`` when an answer is none, or when the answers do not come.
+        Raises ``BadResponse`` for a wrong response, or if responses are missing at the end.
         """
         self.latencies, self.lags = [], []
         began = time.perf_counter()
@@ -62,7 +63,7 @@ class OpenLoop:
                 self._start(due, now)
                 due = next(schedule, None)
             if now > began + seconds + DRAIN_SECONDS:
-                raise BadResponse(f"the server does not keep up with {rate:.0f} requests a second")
+                raise BadResponse(f"the server is too slow for {rate:.0f} requests a second")
             self._answers(min(LONGEST_WAIT, max(0.0, due - now) if due is not None else LONGEST_WAIT))
 
     def _start(self, due: float, now: float) -> None:
@@ -84,8 +85,8 @@ class OpenLoop:
 
 
 def drive(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> list[dict[str, Any]]:
-    """Measure one window after the other, each at a rate of its own after a warm-up at that rate."""
-    # NOTE: no epoll: its timeouts are whole milliseconds, and a request would start up to one too late.
+    """Measure one window per rate, each after a warm-up at the same rate."""
+    # NOTE: not epoll, whose timeouts are whole milliseconds: a request would start up to a millisecond too late.
     with selectors.SelectSelector() as selector, contextlib.ExitStack() as stack:
         connections = [stack.enter_context(Connection(address, selector)) for _ in range(job["connections"])]
         loop = OpenLoop(connections, selector, messages)

@@ -1,7 +1,7 @@
 """Serve an application: ``python child.py loadtests.load.serve_app MODULE:APP [--server NAME] [--port N]``.
 
-The services have ``wsgi-core serve`` and gunicorn has a command of its own; this is for the rungs and for the user's
-own applications. Every server runs as it comes, in one process, and without an access log.
+It serves the rungs and the user's own applications. The services are started by ``wsgi-core serve`` and by gunicorn's
+own command. Every server runs with its defaults, in one process, and without an access log.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from loadtests.instrument.app_loader import AppError, is_asgi, load_app, load_fu
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True)
 @click.option("--threads", default=4, show_default=True)
-@click.option("--setup", default="", metavar="MODULE:FUNCTION", help="Called before the application is loaded.")
+@click.option(
+    "--setup", default="", metavar="MODULE:FUNCTION", help="A function to call before the application is loaded."
+)
 def main(target: str, server: str, host: str, port: int, threads: int, setup: str) -> None:
-    """Serve MODULE:APP, or what MODULE:FACTORY(...) returns."""
+    """Serve MODULE:APP, or the application that MODULE:FACTORY(...) returns."""
     serve = {"waitress": _waitress, "werkzeug": _werkzeug, "uvicorn": _uvicorn}[server]
     try:
         load_function(setup)()
@@ -41,7 +43,7 @@ def _waitress(app: Any, host: str, port: int, threads: int) -> None:
 
 
 def _werkzeug(app: Any, host: str, port: int, threads: int) -> None:
-    """Serve with a thread for each connection, however many ``threads`` are asked for."""
+    """Serve with a new thread for each connection. ``threads`` is ignored."""
     from werkzeug.serving import run_simple
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -49,7 +51,7 @@ def _werkzeug(app: Any, host: str, port: int, threads: int) -> None:
 
 
 def _uvicorn(app: Any, host: str, port: int, threads: int) -> None:
-    """Serve in one thread, the application's own loop: ``threads`` are for functions that are not ``async``."""
+    """Serve in one thread, the event loop. ``threads`` is only for functions that are not ``async``."""
     import uvicorn
 
     uvicorn.run(app, host=host, port=port, log_level="error", access_log=False)

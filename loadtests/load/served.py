@@ -1,8 +1,8 @@
 """The served part of a study: a server process, a generator process, windows of load.
 
-Services are loaded in turn, A B, B A, ...; each pair gets new server processes, so a pair is an independent unit.
-Before the first window the answers are compared byte for byte over HTTP. Each service is asked at fixed rates and with
-as many requests as it takes, by Locust, and where latencies are wanted at the same rates in an open loop.
+Services are loaded in turn, A B, B A, ... Each pair gets new server processes, so a pair is an independent unit. Before
+the first window, the responses are compared byte for byte over HTTP. Locust loads each service at fixed rates and at
+saturation. If latencies are wanted, an open loop loads it at the same rates.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ Window = dict[str, Any]
 Generator = Literal["open loop", "locust"]
 
 LOCUST = [sys.executable, "-m", "locust", "--loglevel", "ERROR", "-f", str(Path(__file__).parents[1] / "locustfile.py")]
-# Locust's own: what a worker on another machine connects to.
+# Locust's default port, to which workers on other machines connect.
 MASTER_PORT = 5557
 
-# As many clients as the server has threads: one more, and waitress would queue and warn.
+# As many clients as the server has threads. With more, waitress would queue requests and log warnings.
 THREADS = 4
-# An open loop has more, so that a request rarely waits in the generator; fewer than a server's limit for one client.
+# An open loop uses more, so that requests rarely wait in the generator, but fewer than the limit for one client.
 CONNECTIONS = 16
 START_SECONDS = 1.2
-# A server of models in an environment of its own imports much.
+# A model server in an environment of its own takes long to import.
 OWN_START_SECONDS = 10.0
 GENERATOR_START = {"locust": 0.9, "closed loop": 0.3}
 CALIBRATION = {"warm_up": 0.1, "seconds": 0.4}
-# Differ from answer to answer, and from server to server.
+# Headers that differ from response to response or from server to server.
 VOLATILE = frozenset({"date", "server", "server-timing", "x-request-id", "x-response-time-ms"})
 # Responses of each service that are compared before the first window.
 COMPARED = 20
-# Servers of models may differ in the last bit of a float32.
+# Probabilities of model servers may differ in the last bit of a float32.
 TOLERANCE = 1e-6
 MODEL_SERVERS = Path(__file__).resolve().parents[1] / "model_servers"
 
@@ -67,14 +67,14 @@ class Server(NamedTuple):
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """The port on which it listens."""
         return self.address.port
 
 
 class Spread(NamedTuple):
-    """How Locust's load is spread: over ``workers`` processes of a master, started here or, if ``remote``, elsewhere.
+    """Where Locust's workers run: ``workers`` processes of one master, on this machine or, if ``remote``, on others.
 
-    ``host`` is the address at which the servers listen: one that the other machines can reach.
+    ``host`` is the address on which the servers listen. Remote workers must be able to reach it.
     """
 
     workers: int = 0
@@ -83,7 +83,7 @@ class Spread(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """Where the measurements of one load stand in the result file."""
+    """The entries of one load in the result file."""
 
     saturation: LoadResult
     rate: LoadResult | None
@@ -91,7 +91,7 @@ class Entries(NamedTuple):
 
 
 def new_entries(load: Load, spread: Spread) -> Entries:
-    """Empty entries for ``load``."""
+    """Return empty entries for ``load``."""
     services = [service.name for service in load.services]
     about: Window = {"title": load.title, "services": services, "server": load.server}
     about |= {"server_threads": THREADS, "users": THREADS}
@@ -110,7 +110,7 @@ def find_entries(load: Load, results: Results) -> Entries:
 
 
 def planned_seconds(load: Load, budget: Budget) -> float:
-    """How long one pair (all windows for each service) takes, in seconds."""
+    """Return the planned duration of one pair: all windows for each service, in seconds."""
     rates = budget.rate_seconds + budget.load_warm_up
     window = GENERATOR_START[load.generator] + budget.load_warm_up + budget.load_seconds + len(load.shares) * rates
     if load.latencies:
@@ -121,7 +121,7 @@ def planned_seconds(load: Load, budget: Budget) -> float:
 
 @contextlib.contextmanager
 def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[list[Server]]:
-    """Start the services, each on a free port, wait until all answer, and stop them at the end."""
+    """Start the services, each on a free port, wait until all of them respond, and stop them at the end."""
     servers: list[Server] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
@@ -144,7 +144,7 @@ def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[li
 
 
 def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Return what a server has started itself: some servers leave it running."""
+    """Return the child processes of a server. Some servers do not end their children."""
     with contextlib.suppress(psutil.NoSuchProcess):
         found: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
         return found
@@ -157,7 +157,7 @@ def _start(service: Service, host: str, folder: Path) -> Server:
     places |= {"folder": folder, "model_servers": MODEL_SERVERS, "churn": _churn() if service.environ else ""}
     python = environments.interpreter(service.requires) if service.requires else sys.executable
     environ = {**os.environ, **{name: _filled(value, places) for name, value in service.environ.items()}}
-    # The access log goes nowhere, for every service alike; what is wrong with a start is shown.
+    # The access log of every service is discarded. Standard error is kept, for an error at the start.
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             [python, *(_filled(part, places) for part in service.arguments)],
@@ -170,7 +170,7 @@ def _start(service: Service, host: str, folder: Path) -> Server:
 
 
 def _filled(text: str, places: dict[str, Any]) -> str:
-    # Not format(): a user's own target may have braces.
+    # Not format(), because a user's target may contain braces.
     for name, value in places.items():
         text = text.replace(f"{{{name}}}", str(value))
     return text
@@ -183,7 +183,7 @@ def _churn() -> Path:
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Return so many ports that nothing listens on at this moment, no two the same."""
+    """Return ``count`` different ports on which no program listens at the moment."""
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -199,11 +199,11 @@ def _wait(server: Server, seconds: float = 60.0) -> None:
                 return
         time.sleep(0.05)
     started = " ".join(server.service.arguments)
-    raise RunFailed(f"{server.service.name}: the server does not start: python {started}\n{_log(server)}".rstrip(), 5)
+    raise RunFailed(f"{server.service.name}: the server did not start: python {started}\n{_log(server)}".rstrip(), 5)
 
 
 def _log(server: Server) -> str:
-    """Return what a server has written to standard error, its last part."""
+    """Return the end of what a server has written to standard error."""
     return (server.folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip()[-2000:]
 
 
@@ -223,9 +223,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def check(servers: Sequence[Server], load: Load) -> None:
-    """Ask every server the same and hold the responses against each other, as the load wants it.
+    """Send the same requests to every server, and compare the responses as the load demands.
 
-    Raises ``Mismatch`` at the first difference, or at a status that is not expected.
+    Raises ``Mismatch`` at the first difference or unexpected status.
     """
     requests = load.requests[:COMPARED]
     try:
@@ -244,7 +244,7 @@ def _ask_all(server: Server, requests: Sequence[Request]) -> list[Response]:
         responses = [ask(server.address, request) for request in requests]
     except (OSError, http.client.HTTPException) as error:
         raise RunFailed(
-            f"{server.service.name}: the server does not answer: {error!r}\n{_log(server)}".rstrip(), 5
+            f"{server.service.name}: the server does not respond: {error!r}\n{_log(server)}".rstrip(), 5
         ) from error
     for request, response in zip(requests, responses, strict=True):
         check_status(server.service.name, request, response)
@@ -256,11 +256,13 @@ def _compare_probabilities(found: dict[str, list[Response]]) -> None:
     for name, said in others:
         for one, other in zip(reference, said, strict=True):
             if abs(one - other) > TOLERANCE:
-                raise WrongResponse(f"{name} and {first} give other probabilities for the same row: {other}, {one}")
+                raise WrongResponse(
+                    f"{name} and {first} return different probabilities for the same row: {other}, {one}"
+                )
 
 
 def _probability(response: Response) -> float:
-    """Return the probability in a response, whatever form it has; raises ``WrongResponse``."""
+    """Return the probability in a response of any known format. Raises ``WrongResponse``."""
     try:
         value = json.loads(response.body)
         return float(value["outputs"][0]["data"][-1] if "outputs" in value else value["churn_probability"])
@@ -269,7 +271,7 @@ def _probability(response: Response) -> float:
 
 
 def ask(address: Address, request: Request) -> Response:
-    """Make one request over HTTP, sent as it stands; return the response with the headers that compare."""
+    """Send one request over HTTP, unchanged. Return the response with the headers that are compared."""
     host = f"{address.host}:{address.port}"
     with socket.create_connection(address, timeout=10) as connection:
         connection.sendall(request.message(host))
@@ -280,7 +282,7 @@ def ask(address: Address, request: Request) -> Response:
 
 
 class Series(NamedTuple):
-    """The windows of one service: with as many requests as it takes, at the moderate rate, and at each rate."""
+    """The windows of one service: at saturation, at the moderate rate, and at each rate of the latencies."""
 
     saturation: Run
     moderate: Run
@@ -294,13 +296,13 @@ class Pair:
         self.load, self.entries, self.budget, self.spread = load, entries, budget, spread
 
     def measure(self, number: int) -> None:
-        """Compare, then load each: in the load's order for even numbers, backwards for odd ones."""
+        """Compare the responses, then load each service, in reversed order if the pair's number is odd."""
         with serving(self.load.services, self.spread.host) as servers:
             check(servers, self.load)
             rates = self._rates(servers)
             order = servers if number % 2 == 0 else servers[::-1]
             measured = [self._serve(server, rates, number, place) for place, server in enumerate(order)]
-        # All or nothing: a pair that was interrupted leaves no half of itself.
+        # All or nothing: an interrupted pair must not leave half of its samples.
         for one in measured:
             self._keep(one)
 
@@ -312,7 +314,7 @@ class Pair:
             self.entries.latency.runs += one.latencies
 
     def _rates(self, servers: Sequence[Server]) -> list[float]:
-        """Return requests a second for each share: the same ones in all pairs, found before the first."""
+        """Return the rate for each share, in requests a second. All pairs use the rates found before the first one."""
         rate, latency = self.entries.rate, self.entries.latency
         if rate and not rate.rate:
             slowest = min(self._capacity(server) for server in servers)
@@ -358,13 +360,13 @@ AnyRun = TypeVar("AnyRun", bound=Run)
 
 def _checked(run: AnyRun) -> AnyRun:
     if run.failures or not run.requests:
-        text = f"{run.service}: {run.failures} of {run.requests} requests failed; a run with failures has no value"
+        text = f"{run.service}: {run.failures} of {run.requests} requests failed, so the run is not valid"
         raise RunFailed(text, 5)
     return run
 
 
 def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) -> list[Window]:
-    """Locust without its web page, on the locustfile that also works alone: one window for each stage."""
+    """Run Locust without its web page, with the locustfile that also works alone: one window for each stage."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as workers:
         out, given = Path(folder, "windows.json"), Path(folder, "rows.json")
         given.write_text(json.dumps([json.loads(one.body) for one in load.requests]), encoding="utf-8")
@@ -387,7 +389,7 @@ def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) ->
 
 @contextlib.contextmanager
 def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
-    """One worker process of the master on this machine; it ends with its master."""
+    """Start a worker of Locust's master on this machine. It ends with its master."""
     arguments = [*LOCUST, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)
     try:
@@ -398,13 +400,13 @@ def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
 
 
 def _closed_loop(server: Server, load: Load, window: Window) -> Window:
-    """Measure one window with the project's own generator, in a process of its own."""
+    """Measure one window with this project's closed loop, in a process of its own."""
     found: Window = json.loads(_generate("closed_loop", server, load, {**window, "users": THREADS}))
     return found
 
 
 def _open_loop(server: Server, load: Load, stages: list[Window], seed: int) -> list[Window]:
-    """Measure one window for each stage in an open loop, in a process of its own."""
+    """Measure one window for each stage with the open loop, in a process of its own."""
     wanted = {"stages": stages, "connections": CONNECTIONS, "seed": seed}
     found: list[Window] = json.loads(_generate("openloop", server, load, wanted))
     return found

@@ -1,8 +1,8 @@
-"""Measured windows inside of Locust's process: each from the end of its warm-up to its last second.
+"""Windows of measurement inside Locust's process, each from the end of its warm-up to its last second.
 
-``served.py`` starts Locust with the locustfile and asks for windows by an environment variable. What is counted is
-what happened between two instants: requests, failures, latencies, and the CPU time of server and generator. Where
-Locust is a master, each of its workers counts its own requests and is told by message when a window opens and closes.
+``served.py`` starts Locust with the locustfile and requests the windows in an environment variable. A window has what
+happened between two instants: requests, failures, latencies, and the CPU time of the server and of the generator. If
+Locust is a master, each of its workers counts its own requests, and a message tells it when a window begins and ends.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ import psutil
 
 VARIABLE = "LOADTESTS_WINDOW"
 PERCENTILES = (50, 90, 95, 99, 99.9)
-# Messages of a master to its workers, and what they say to each of them.
+# The master's messages to its workers, and the workers' replies.
 PACE, OPEN, CLOSE, ANSWER = "loadtests_pace", "loadtests_open", "loadtests_close", "loadtests_answer"
-# How long a master waits for the answers.
+# How many seconds a master waits for the replies.
 ANSWER_SECONDS = 20.0
 
 
 class Window:
-    """The counts between ``open`` and ``close``; without ``server_pid`` the server's CPU time is 0."""
+    """The counts between ``open`` and ``close``. Without ``server_pid``, the server's CPU time is 0."""
 
     def __init__(self, server_pid: int | None = None) -> None:
         self.server = psutil.Process(server_pid) if server_pid else None
         self.is_open = False
 
     def count(self, response_time: float, exception: BaseException | None, **_: Any) -> None:
-        """Locust's event ``request``: one answer, or one failure, after ``response_time`` ms."""
+        """Count one response or failure after ``response_time`` ms (handler of Locust's event ``request``)."""
         if self.is_open:
             self.latencies.append(response_time)
             self.failures += exception is not None
@@ -48,7 +48,7 @@ class Window:
         self.is_open = True
 
     def close(self) -> dict[str, Any]:
-        """Stop counting: the part of a ``results.Run`` that is known here."""
+        """Stop counting. Return the fields of a ``results.Run`` that are known here."""
         self.is_open = False
         seconds = time.perf_counter() - self.started
         server_cpu, own_cpu = process_cpu(self.server) - self.server_cpu, time.process_time() - self.own_cpu
@@ -64,7 +64,7 @@ class Window:
 
 
 def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
-    """Return what several workers have counted as one window; the CPU time is that of the busiest process."""
+    """Return the counts of several workers as one window. The generator's CPU time is that of the busiest process."""
     latencies = [value for part in counted for value in part["latencies"]]
     return {
         "seconds": sum(part["seconds"] for part in counted) / len(counted),
@@ -77,7 +77,7 @@ def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
 
 
 def rows() -> list[dict[str, Any]]:
-    """Return the rows that the run has read already; none when the locustfile runs alone."""
+    """Return the rows that the run has already read, or an empty list if the locustfile runs alone."""
     if VARIABLE not in os.environ:
         return []
     path = Path(json.loads(os.environ[VARIABLE])["rows"])
@@ -86,13 +86,13 @@ def rows() -> list[dict[str, Any]]:
 
 
 def process_cpu(process: psutil.Process | None) -> float:
-    """Seconds of CPU time, user and system, that a process and its children have used; 0 for none."""
+    """Return the CPU seconds, user and system, of a process and its children, or 0 without a process."""
     family = [process, *process.children(recursive=True)] if process else []
     return float(sum(times.user + times.system for times in (member.cpu_times() for member in family)))
 
 
 def percentiles(latencies: Sequence[float]) -> dict[str, float]:
-    """``{"p50": ms, ...}``: the value that so many percent of the requests did not exceed."""
+    """Return ``{"p50": ms, ...}``: for each percentile, the latency that this share of the requests does not exceed."""
     if not latencies:
         return {}
     ordered = sorted(latencies)
@@ -101,14 +101,14 @@ def percentiles(latencies: Sequence[float]) -> dict[str, float]:
 
 
 def mean(latencies: Sequence[float]) -> float:
-    """Return the mean, 0 for none."""
+    """Return the mean, or 0 for an empty list."""
     return sum(latencies) / len(latencies) if latencies else 0.0
 
 
 def install(set_pace: Callable[[float], None]) -> None:
-    """Have Locust measure the windows that it is asked for, or count for a master. Called by the locustfile.
+    """Make Locust measure the requested windows, or count for its master. The locustfile calls this.
 
-    ``set_pace`` sets how many requests a second each user sends; with 0 they do not pause.
+    ``set_pace`` sets how many requests a second each user sends; 0 means without a pause.
     """
     from locust import events
     from locust.runners import MasterRunner, WorkerRunner
@@ -122,7 +122,7 @@ def install(set_pace: Callable[[float], None]) -> None:
 
 
 def _count(runner: Any, set_pace: Callable[[float], None]) -> None:
-    """Count when told so; a Locust without workers tells itself."""
+    """Start or stop counting on a message. A Locust without workers sends the message to itself."""
     from locust import events
 
     window = Window()
@@ -149,7 +149,7 @@ def _measure_when_started(runner: Any, wanted: dict[str, Any]) -> None:
     from locust import events
 
     generators = Generators(runner, wanted["generators"])
-    # Workers get the options of their master when they start, whatever they have been told before.
+    # Workers get their master's options when they start, which override earlier values.
     runner.environment.parsed_options.rate = wanted["stages"][0]["rate"] / wanted["users"]
 
     def run() -> None:
@@ -163,7 +163,7 @@ def _measure_when_started(runner: Any, wanted: dict[str, Any]) -> None:
 
 
 class Generators:
-    """Those that send the requests: the workers of a master, or this process itself."""
+    """The processes that send requests: the workers of a master, or this process."""
 
     def __init__(self, runner: Any, count: int) -> None:
         self.runner, self.count = runner, count
@@ -171,7 +171,7 @@ class Generators:
         runner.register_message(ANSWER, lambda environment, msg, **_: self.answers.append(msg.data))
 
     def tell(self, message: str, data: Any = None) -> list[Any]:
-        """Tell all of them, and wait until each has answered; raises ``TimeoutError``."""
+        """Send a message to all generators and wait for their replies. Raises ``TimeoutError``."""
         import gevent
 
         self.answers.clear()
@@ -179,13 +179,13 @@ class Generators:
         ends = time.monotonic() + ANSWER_SECONDS
         while len(self.answers) < self.count:
             if time.monotonic() > ends:
-                raise TimeoutError(f"{len(self.answers)} of {self.count} load generators have answered")
+                raise TimeoutError(f"{len(self.answers)} of {self.count} load generators have replied")
             gevent.sleep(0.005)
         return list(self.answers)
 
 
 def _measure(generators: Generators, wanted: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
-    """One window at the pace of ``stage``: each generator is told to count, and says what it counted."""
+    """Measure one window at the pace of ``stage``: tell each generator to count, and collect the counts."""
     import gevent
 
     whole = Window(wanted["server_pid"])

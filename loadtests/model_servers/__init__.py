@@ -1,5 +1,5 @@
-"""The model churn on other servers of models, each in the form that its own documentation shows.
+"""The churn model on other model servers, each written as in the server's own documentation.
 
-The files run in environments of their own, made when ``wsgi-core overhead --study served --servers mlserver,...`` asks
-for them: nothing here is imported by this project.
+The files run in environments of their own, created by ``wsgi-core overhead --study served --servers mlserver,...``.
+This project imports none of them.
 """

@@ -1,4 +1,7 @@
-"""The churn model on BentoML: ``POST /predict`` with a row. Runs in an environment of its own, by ``bentoml serve``."""
+"""The churn model on BentoML: ``POST /predict`` with a row.
+
+``bentoml serve`` runs it in an environment of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ import onnxruntime
 
 @bentoml.service(workers=1, logging={"access": {"enabled": False}})
 class Churn:
-    """One session with one thread, as the other servers have."""
+    """The model: one session with one thread, as on the other servers."""
 
     def __init__(self) -> None:
-        """Open the model that ``CHURN_MODEL`` names."""
+        """Open the model file that ``CHURN_MODEL`` names."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(os.environ["CHURN_MODEL"], options)

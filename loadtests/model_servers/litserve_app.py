@@ -1,6 +1,6 @@
-"""The churn model on LitServe: ``POST /predict`` with a row. Runs in an environment of its own.
+"""The churn model on LitServe: ``POST /predict`` with a row.
 
-Its argument is the port to take.
+It runs in an environment of its own. Its argument is the port.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ FEATURES = ("tenure_months", "monthly_charges", "total_charges", "contract_month
 
 
 class Churn(litserve.LitAPI):  # type: ignore[misc]
-    """One session with one thread, as the other servers have."""
+    """The model: one session with one thread, as on the other servers."""
 
     def setup(self, device: str) -> None:
-        """Open the model that ``CHURN_MODEL`` names."""
+        """Open the model file that ``CHURN_MODEL`` names."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(os.environ["CHURN_MODEL"], options)
 
     def decode_request(self, request: dict[str, float]) -> Any:
-        """Return the tensor of a row."""
+        """Return a row as a tensor."""
         return np.array([[request[name] for name in FEATURES]], np.float32)
 
     def predict(self, x: Any) -> Any:
-        """Return the probabilities of a tensor."""
+        """Return the probabilities for a tensor."""
         return self.session.run(["probabilities"], {"features": x})[0]
 
     def encode_response(self, output: Any) -> dict[str, float]:
-        """Return the answer's JSON."""
+        """Return the JSON of the response."""
         return {"churn_probability": float(output[0, 1])}
 
 

@@ -1,7 +1,7 @@
-"""The churn model on MLServer: a custom runtime, asked by the Open Inference Protocol.
+"""The churn model on MLServer: a custom runtime that speaks the Open Inference Protocol.
 
-Runs in an environment of its own, by ``mlserver start`` with the folder of this file; the class is named by
-``MLSERVER_MODEL_IMPLEMENTATION``.
+``mlserver start`` runs it in an environment of its own, with the folder of this file; ``MLSERVER_MODEL_IMPLEMENTATION``
+names the class.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from mlserver.types import InferenceRequest, InferenceResponse
 
 
 class Churn(MLModel):  # type: ignore[misc]
-    """One session with one thread, as the other servers have."""
+    """The model: one session with one thread, as on the other servers."""
 
     async def load(self) -> bool:
-        """Open the model that ``CHURN_MODEL`` names."""
+        """Open the model file that ``CHURN_MODEL`` names."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(os.environ["CHURN_MODEL"], options)

@@ -1,1 +1,1 @@
-"""What a result file says: the analysis, and from it the page, the plots, the tables."""
+"""Reports from a result file: the analysis, and the page, plots and tables made from it."""

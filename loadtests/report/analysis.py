@@ -1,7 +1,7 @@
-"""From a result file to what it says: costs, prices of steps, ratios, goals, and whether it may be claimed at all.
+"""The analysis of a result file: costs, prices of steps, ratios, goals, and what may be claimed.
 
-Everything here is computed from the raw samples each time. The driver's own cost is taken off every contender;
-ratios and differences are paired within rounds and processes (``stats.py``).
+Everything here is computed from the raw samples each time. The driver's own cost is subtracted from every contender.
+Ratios and differences are paired within rounds and processes (``stats.py``).
 """
 
 from __future__ import annotations
@@ -26,22 +26,21 @@ from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, s
 from loadtests.rungs.phases import PHASES
 from loadtests.studies import MODELS, STUDIES, WHERE, Goal, phase_name
 
-# A reader is told that a run was noisy when an app may seem to differ from itself by more than this.
+# The report calls a run noisy if an app appears to differ from itself by more than this.
 NOISY = 0.03
-# A load generator beyond this share of a core may be what bounds the run.
+# A load generator above this share of a core may limit the run.
 GENERATOR_LIMIT = 0.7
 SERVER_LIMIT = 0.85
-# In a closed loop each client has a request under way but for the moments it needs itself. More requests than clients
-# can't be, but for those that a short window cuts in two: a count is wrong. Many fewer, and the clients
-# were not where the load should be.
+# In a closed loop, each client has one request in flight, except while the client itself works. More requests than
+# clients, beyond those at the edges of a short window, mean a wrong count. Many fewer mean that clients were too slow.
 MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
-# A contender whose name ends so is the one before it once more: what they differ by is noise.
+# A contender with this suffix is the one before it, measured again: their difference is noise.
 AGAIN_SUFFIX = " again"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One contender: CPU µs per request without the driver's share, and against the reference."""
+    """One contender: its CPU µs per request without the driver's, and its ratio to the reference."""
 
     name: str
     cost: Estimate
@@ -51,9 +50,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class ExperimentSummary:
-    """One experiment: its contenders, what the driver costs, and the app measured against itself.
+    """One experiment: its contenders, the driver's cost, and the ratio of an app to itself.
 
-    ``whole``: what the last rung of a ladder costs more than the first.
+    ``whole`` is the cost of a ladder's last rung minus that of the first.
     """
 
     key: str
@@ -70,22 +69,22 @@ class ExperimentSummary:
 
     @property
     def reach(self) -> float:
-        """How far an app may seem to differ from itself, as a share of its cost: the noise of this experiment."""
+        """How much an app appears to differ from itself, as a share of its cost: the noise of this experiment."""
         return 0.0 if self.itself is None else max(abs(self.itself.low - 1), abs(self.itself.high - 1))
 
     @property
     def noisy(self) -> bool:
-        """Whether a reader has to be told so."""
+        """Whether the noise is so large that the report must say so."""
         return self.reach > NOISY
 
     def cost(self, name: str) -> Cost:
-        """Return the contender called ``name``; raises KeyError."""
+        """Return the contender called ``name``. Raises KeyError."""
         return {cost.name: cost for cost in self.costs}[name]
 
 
 @dataclass(frozen=True)
 class Served:
-    """One service under load: means over its windows."""
+    """One service under load: the means over its windows."""
 
     name: str
     requests_per_second: Estimate
@@ -101,7 +100,7 @@ class Served:
 
 @dataclass(frozen=True)
 class LoadSummary:
-    """Services loaded in turn; ``rates`` and ``cpu`` are paired ratios of each service to each other one."""
+    """Services loaded in turn. ``rates`` and ``cpu`` are the paired ratios of each service to each other service."""
 
     key: str
     title: str
@@ -121,10 +120,11 @@ class LoadSummary:
 
 @dataclass(frozen=True)
 class LatencySummary:
-    """One service at one rate, as one generator saw it: ms by percentile, each with its interval over the runs.
+    """One service at one rate with one generator: percentiles in ms, each with its interval over the runs.
 
-    A percentile that fewer than one request of a run lies above is left out. ``lag_ms``: the 99th percentile of how
-    late the open-loop generator itself was; ``asked`` and ``reached`` are requests a second.
+    A percentile is omitted if less than one request of a run lies above it. ``lag_ms`` is the 99th percentile of how
+    late the open-loop generator sent its requests. ``asked`` is the intended rate and ``reached`` the actual one, in
+    requests a second.
     """
 
     key: str
@@ -144,7 +144,7 @@ class LatencySummary:
 
 @dataclass(frozen=True)
 class GoalSummary:
-    """A goal, what was found, and what that means: reached, missed, or not to be told."""
+    """A goal, the measured ratio, and the verdict: reached, missed or open."""
 
     goal: Goal
     found: Estimate
@@ -153,7 +153,7 @@ class GoalSummary:
 
 @dataclass(frozen=True)
 class PhaseCost:
-    """One phase of a request: CPU µs on both sides, what it costs more than the phases before it."""
+    """One phase of a request on both sides: the CPU µs that it adds to the phases before it."""
 
     name: str
     flask: Estimate
@@ -173,12 +173,12 @@ class Summary:
     waited: float = 0.0
 
     def experiment(self, key: str) -> ExperimentSummary | None:
-        """Return the experiment called ``key``, if it was measured."""
+        """Return the experiment called ``key``, or None if it was not measured."""
         return next((one for one in self.experiments if one.key == key), None)
 
 
 def summarise(results: Results) -> Summary:
-    """All figures of a result file; parts without samples are left out."""
+    """Return all figures of a result file. Parts without samples are omitted."""
     measured = [one for one in results.experiments if one.processes and one.group != MODELS]
     experiments = [summarise_experiment(one) for one in measured if one.key != WHERE.key]
     phases = [phase for one in measured if one.key == WHERE.key for phase in summarise_phases(one)]
@@ -190,7 +190,7 @@ def summarise(results: Results) -> Summary:
 
 
 def waited(results: Results) -> float:
-    """Return the share of their time that the measuring processes were ready but did not run: 0 on an idle machine."""
+    """Return the share of time in which the measuring processes were ready but did not run: 0 on an idle machine."""
     blocks = [block for one in results.experiments for process in one.processes for block in process.blocks]
     wall = sum(block.wall_ns for block in blocks)
     return max(0.0, 1 - sum(block.cpu_ns for block in blocks) / wall) if wall else 0.0
@@ -200,7 +200,7 @@ def waited(results: Results) -> float:
 
 
 def matrix(process: Process, contenders: int) -> FloatArray:
-    """Return the blocks of one process as µs per request, (rounds, 1 + contenders); only rounds that are complete."""
+    """Return the blocks of one process as µs per request, (rounds, 1 + contenders). Incomplete rounds are dropped."""
     rounds: dict[int, list[float]] = {}
     for block in process.blocks:
         row = rounds.setdefault(block.round, [np.nan] * (contenders + 1))
@@ -210,32 +210,32 @@ def matrix(process: Process, contenders: int) -> FloatArray:
 
 
 def matrices(result: ExperimentResult) -> list[FloatArray]:
-    """One matrix for each process."""
+    """Return one matrix for each process."""
     return [matrix(process, len(result.contenders)) for process in result.processes]
 
 
 def net(index: int, driver: int = 0) -> Figure:
-    """Cost of contender ``index`` without the driver's."""
+    """Return the cost of contender ``index`` without the driver's."""
     return lambda cost: cost[..., index] - cost[..., driver]
 
 
 def difference(one: int, other: int) -> Figure:
-    """Return what contender ``one`` costs more than ``other``."""
+    """Return the cost of contender ``one`` minus that of ``other``."""
     return lambda cost: cost[..., one] - cost[..., other]
 
 
 def ratio(top: int, bottom: int) -> Figure:
-    """Net cost of ``top`` as a multiple of that of ``bottom``."""
+    """Return the net cost of ``top`` divided by that of ``bottom``."""
     return quotient(net(top), net(bottom))
 
 
 def quotient(top: Figure, bottom: Figure) -> Figure:
-    """One figure as a multiple of the other."""
+    """Return one figure divided by the other."""
     return lambda cost: top(cost) / bottom(cost)
 
 
 def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
-    """Costs, prices and ratios of one experiment with their intervals, all from the same resamples."""
+    """Return costs, prices and ratios of one experiment with their intervals, all from the same resamples."""
     tables = matrices(result)
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     nets = {name: net(index, at.get(result.drivers.get(name, ""), 0)) for name, index in at.items()}
@@ -273,7 +273,7 @@ def _put_together(
 
 
 def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
-    """Return the price of each phase on both sides, then of the whole request under the name ``"the whole"``."""
+    """Return the price of each phase on both sides, and of the whole request as ``"the whole"``."""
     at = {name: index for index, name in enumerate(result.contenders, start=1)}
     flask, core = ([at[phase_name(side, phase)] for phase in PHASES] for side in ("Flask", "wsgi_core"))
     found = estimate(matrices(result), [*_steps(flask), *_steps(core)])
@@ -282,7 +282,7 @@ def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
 
 
 def _steps(prefixes: Sequence[int]) -> list[Figure]:
-    """Return what each prefix costs more than the one before it, the first more than the driver; and all of them."""
+    """Return the cost of each prefix minus that of the one before it (for the first: of the driver), then the whole."""
     pairs = zip(prefixes, (0, *prefixes), strict=False)
     return [*(difference(one, before) for one, before in pairs), net(prefixes[-1])]
 
@@ -291,7 +291,7 @@ def _steps(prefixes: Sequence[int]) -> list[Figure]:
 
 
 def summarise_load(result: LoadResult) -> LoadSummary:
-    """Means by service, and the ratios within pairs."""
+    """Return the means of each service, and the ratios within pairs."""
     pairs = _complete_pairs(result)
     ordered = [(one, other) for one in result.services for other in result.services if one != other]
     return LoadSummary(
@@ -353,22 +353,22 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def bound_by(server_share: float, generator_share: float) -> str:
-    """Return what kept the rate from being higher, by how much of one core each side used."""
+    """Return what limited the rate, judging by how much of one core the server and the generator used."""
     if generator_share >= GENERATOR_LIMIT:
         return "generator"
     return "server" if server_share >= SERVER_LIMIT else "neither"
 
 
 def law_holds(service: Served, users: int) -> bool:
-    """Little's law at saturation: the requests under way, rate times latency, are the clients, but for their own time.
+    """Return whether Little's law holds at saturation: rate times latency equals the number of clients.
 
-    0 stands for a result file of before this was measured.
+    The clients' own time between two requests is allowed for. A result file older than this check has 0, and passes.
     """
     return not service.in_flight or LEAST_IN_FLIGHT <= service.in_flight / users <= MOST_IN_FLIGHT
 
 
 def summarise_latencies(result: LatencyResult) -> list[LatencySummary]:
-    """Each service at each rate, the open loop before Locust."""
+    """Return each service at each rate, the open loop before Locust."""
     found = []
     for rate, share in zip(result.rates, result.shares, strict=True):
         for service in result.services:
@@ -417,7 +417,7 @@ def _over_nothing(rounds: Sequence[dict[str, Import]], module: str, attribute: s
 
 
 def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate]]:
-    """By module: wall and CPU time in ms and memory in MB, each over what a bare interpreter needs."""
+    """Return for each module the wall and CPU time in ms and the memory in MB, beyond those of a bare interpreter."""
     rounds = _import_rounds(imports)
     if not rounds:
         return {}
@@ -432,7 +432,7 @@ def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate
 
 
 def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: str) -> Estimate:
-    """``attribute`` of one module's import as a share of another's, paired by round."""
+    """Return ``attribute`` of one module's import divided by that of another's, paired by round."""
     rounds = _import_rounds(imports)
     tops, bottoms = (_over_nothing(rounds, module, attribute) for module in (top, bottom))
     return student_ratio(tops, bottoms)
@@ -442,7 +442,7 @@ def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: st
 
 
 def _goals(results: Results, loads: list[LoadSummary]) -> list[GoalSummary]:
-    """Return the goals of the study for which there are samples."""
+    """Return the goals of the study that have samples."""
     found = [(goal, _find(goal, results, loads)) for goal in _goals_of(results.study)]
     return [GoalSummary(goal, value, verdict(goal, value)) for goal, value in found if value is not None]
 
@@ -465,7 +465,7 @@ def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | 
 
 
 def verdict(goal: Goal, found: Estimate) -> str:
-    """``reached`` or ``missed`` when the whole interval says so, ``open`` when it does not."""
+    """Return ``reached`` or ``missed`` if the whole interval agrees, otherwise ``open``."""
     if goal.at_most:
         reached, missed = found.high <= goal.limit, found.low > goal.limit
     else:

@@ -1,4 +1,4 @@
-"""Plots as shapes, drawn as SVG that follows the reader's light or dark mode."""
+"""Plots as a list of shapes, rendered as SVG that follows the reader's light or dark mode."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif'
 
 @dataclass(frozen=True)
 class Text:
-    """Text at a baseline; ``anchor`` is start, middle or end."""
+    """Text at a baseline. ``anchor`` is start, middle or end."""
 
     x: float
     y: float
@@ -46,7 +46,7 @@ class Rect:
 
 @dataclass(frozen=True)
 class Path:
-    """Straight lines from point to point."""
+    """A polyline through the points."""
 
     points: tuple[tuple[float, float], ...]
     colour: str
@@ -68,13 +68,13 @@ Shape = Text | Rect | Path | Dot
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1.0, dashed: bool = False) -> Path:
-    """One straight line."""
+    """Return a straight line."""
     return Path(((x1, y1), (x2, y2)), colour, width, dashed)
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A plot: its shapes, and in words what it shows for those who cannot see it."""
+    """A plot: its shapes, and a text alternative for readers who cannot see it."""
 
     width: int
     height: int
@@ -82,9 +82,9 @@ class Chart:
     description: str
 
     def svg(self, alone: bool = True, kind: str = "") -> str:
-        """Return the SVG: ``alone`` a document with colours and a ground of its own, else a part of a page."""
+        """Return the SVG: a document with its own colours if ``alone``, otherwise an element for a page."""
         body = "\n".join(_svg(shape) for shape in self.shapes)
-        # A picture that stands alone follows the system's mode, not the page's: with its own ground it is readable.
+        # A separate file follows the system's mode, not the page's, so it needs a background of its own.
         ground = '<rect width="100%" height="100%" style="fill: var(--paper)"/>\n' if alone else ""
         return (
             f'<svg class="chart {kind}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}"'

@@ -1,6 +1,6 @@
-"""The plots of the report: bars, the ladder as a waterfall, the curve, latencies. ``canvas.py`` draws their shapes.
+"""The plots of the report: bars, the ladder as a waterfall, the curve, latencies. ``canvas.py`` renders their shapes.
 
-Each is drawn twice: for a wide page and, with the labels above the bars, for a phone.
+Each plot has two versions: for a wide page and, with the labels above the bars, for a phone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OWN = "wsgi_core"
 
 @dataclass(frozen=True)
 class Layout:
-    """How wide a plot is, and how much of it the labels take: with 0 they stand above their bars."""
+    """The width of a plot, and the part of it for labels. With 0, the labels are above their bars."""
 
     width: int = 720
     labels: int = 215
@@ -35,7 +35,7 @@ class Layout:
 
     @property
     def pitch(self) -> int:
-        """From bar to bar."""
+        """The distance from one bar to the next."""
         return BAR_HEIGHT + GAP + (0 if self.labels else 16)
 
     def label(self, y: float, text: str) -> Text:
@@ -50,7 +50,7 @@ WIDE, NARROW = Layout(), Layout(350, 0, 62)
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot as parts of a page: for a wide one, and for a phone."""
+    """A plot as two elements of a page: for a wide screen, and for a phone."""
 
     wide: str
     narrow: str
@@ -58,7 +58,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar from ``start``: ``colour`` is one of the canvas, ``text`` stands behind it."""
+    """A bar that begins at ``start``, with a ``colour`` of the canvas. ``text`` is written behind it."""
 
     label: str
     value: Estimate
@@ -82,7 +82,7 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE)
 
 
 def _heading(title: str, layout: Layout) -> list[Shape]:
-    # A page has a heading of its own; on a phone a long one would run out of the picture.
+    # The page has its own heading. On a phone, a long title would not fit into the picture.
     longest = round(layout.width / 8.6)
     return [Text(0, 18, title if len(title) <= longest else title[: longest - 1] + "…", size=14, bold=True)]
 
@@ -132,7 +132,7 @@ def _whisker(low: float, high: float, middle: float) -> list[Shape]:
 
 
 def bars_of(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
-    """Return the whole cost of each contender."""
+    """Return a bar for the whole cost of each contender."""
     bars = [Bar(cost.name, cost.cost, _colour(cost.name)) for cost in one.costs]
     clock = "CPU time" if one.clock == "cpu" else "wall time"
     return bar_chart(one.title, f"µs of {clock} a request, 95 % interval", bars, layout)
@@ -143,7 +143,7 @@ def _colour(name: str) -> str:
 
 
 def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
-    """Return a ladder: each step begins where the rung above it ends, the others are whole and begin at 0."""
+    """Return a ladder as a waterfall: each step begins where the rung before it ends. Other contenders begin at 0."""
     bars, reached = [], 0.0
     for cost in one.costs:
         step = cost.step if cost.step and is_step(cost, one) else None
@@ -152,11 +152,11 @@ def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
         colour = "step" if step else _colour(cost.name)
         bars.append(Bar(cost.name, value, colour, start, f"{sign}{number(abs(value.value))}"))
         reached = start + value.value
-    return bar_chart(one.title, "µs of CPU time a request: a step's own price, or the whole", bars, layout)
+    return bar_chart(one.title, "CPU µs per request: the step alone, or the whole request", bars, layout)
 
 
 def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:
-    """Return the server's CPU time for a request, service by service."""
+    """Return a bar for each service: the server's CPU time per request."""
     bars = [Bar(service.name, service.server_cpu_us, _colour(service.name)) for service in load.services]
     return bar_chart(load.title, "µs of server CPU time a request, 95 % interval", bars, layout)
 
@@ -172,7 +172,7 @@ COLOUR = {"Flask": "other", OWN: "own"}
 
 
 class _CurvePlot:
-    """The framework's share of a request against the model's time, both on a scale of tens."""
+    """The framework's share of a request against the model's time, both on logarithmic scales."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -186,7 +186,7 @@ class _CurvePlot:
         return TOP + (1 - part) * (PLOT_HEIGHT - TOP - BOTTOM)
 
     def axes(self) -> list[Shape]:
-        """Return the grid with its labels; every second time on a phone."""
+        """Return the grid with its labels. On a phone, every second label of the time axis is omitted."""
         bottom, shapes = PLOT_HEIGHT - BOTTOM, list[Shape]()
         for share, name in SHARES:
             y = self.y(share)
@@ -200,13 +200,13 @@ class _CurvePlot:
         return shapes
 
     def share_line(self, one: Line) -> list[Shape]:
-        """Return the line of a framework."""
+        """Return the curve of a framework."""
         times = [LEAST_US * (MOST_US / LEAST_US) ** (index / 80) for index in range(81)]
         points = tuple((self.x(us), self.y(one.share(us))) for us in times if one.share(us) >= LEAST_SHARE)
         return [Path(points, COLOUR[one.framework], 2.0)] if len(points) > 1 else []
 
     def points(self, points: Sequence[Point]) -> list[Shape]:
-        """Return a dot for each model and framework, with its interval, and the names of the models."""
+        """Return a dot with its interval for each model and framework, and the names of the models."""
         shapes: list[Shape] = []
         for place, point in enumerate(points):
             x = self.x(point.time.value)
@@ -215,7 +215,7 @@ class _CurvePlot:
                     shapes.append(line(x, self.y(share.low), x, self.y(share.high), COLOUR[framework], 1.5))
                 if share.value > LEAST_SHARE:
                     shapes.append(Dot(x, self.y(share.value), 4, COLOUR[framework]))
-            # Fast models lie close together: their names come down in steps, so that no line crosses a name.
+            # Fast models are close together, so their names are staggered, and no line crosses a name.
             y = PLOT_HEIGHT - BOTTOM - 10 - 15 * (len(points) - 1 - place)
             anchor, shift = ("end", -4) if x > self.layout.width - 120 else ("start", 4)
             shapes += [
@@ -247,7 +247,7 @@ def _crossings_in_words(one: Line) -> str:
 
 
 def _legend(entries: Sequence[tuple[str, str, bool]], layout: Layout) -> list[Shape]:
-    """Return the names of the lines; on a phone those that do not fit stand in the next row."""
+    """Return the names of the lines. On a phone, names that do not fit continue on a second row."""
     shapes: list[Shape] = []
     x, y = 0.0, 36.0
     for name, colour, dashed in entries:
@@ -267,7 +267,7 @@ LEGEND_COLOURS = ("own", "other", "bar", "ink")
 
 
 def latency_chart(found: Sequence[LatencySummary], layout: Layout = WIDE) -> Chart:
-    """Return services at one rate: latency by percentile with its interval, in an open loop and in a closed one."""
+    """Return the latencies of the services at one rate: percentiles with intervals, in an open and a closed loop."""
     names = list(dict.fromkeys(name for one in found for name in one.latencies_ms))
     values = [value.value for one in found for value in one.latencies_ms.values() if value.value > 0]
     low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
@@ -280,15 +280,15 @@ def latency_chart(found: Sequence[LatencySummary], layout: Layout = WIDE) -> Cha
     def x_of(name: str) -> float:
         return LEFT + 30 + names.index(name) * (layout.width - LEFT - RIGHT - 60) / max(1, len(names) - 1)
 
-    asked = f"at {number(found[0].asked)} requests a second ({found[0].share:.0%} of what the slowest can do)"
+    asked = f"at {number(found[0].asked)} requests a second ({found[0].share:.0%} of the slowest service's maximum)"
     shapes: list[Shape] = [*_heading(f"Latency {asked}", layout), *_decades(low, high, y_of, layout)]
     shapes += [Text(x_of(name), bottom + 18, name, "soft", "middle", 12) for name in names]
-    shapes.append(Text(LEFT, LATENCY_HEIGHT - 8, "ms, on a scale of tens; 95 % intervals", "soft", size=12))
+    shapes.append(Text(LEFT, LATENCY_HEIGHT - 8, "ms, logarithmic scale; 95 % intervals", "soft", size=12))
     services, entries = list(dict.fromkeys(one.service for one in found)), []
     for place, one in enumerate(found):
         colour = COLOUR.get(one.service, LEGEND_COLOURS[services.index(one.service) % len(LEGEND_COLOURS)])
         closed = one.generator != "open loop"
-        # Beside each other, so that no line hides another.
+        # Side by side, so that no line hides another.
         shift = 5 * (place - (len(found) - 1) / 2)
         shapes += _latency_line(one, colour, closed, _shifted(x_of, shift), y_of)
         entries.append((f"{one.service}, {'closed loop' if closed else 'open loop'}", colour, closed))
@@ -354,7 +354,7 @@ def _latency_charts(summary: Summary, layout: Layout) -> dict[str, Chart]:
 
 
 def pictures_of(summary: Summary, curve: Curve | None = None) -> dict[str, Picture]:
-    """Return every plot as parts of a page."""
+    """Return every plot as elements of a page."""
     wide, narrow = (charts_of(summary, curve, layout) for layout in (WIDE, NARROW))
     return {
         key: Picture(wide[key].svg(alone=False, kind="wide"), narrow[key].svg(alone=False, kind="narrow"))

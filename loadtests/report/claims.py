@@ -1,7 +1,8 @@
-"""The one rule for claims: two costs differ if the interval of their ratio lies beyond 1 by more than the noise.
+"""The rule for claims: two costs differ if the interval of their ratio is farther from 1 than the noise.
 
-The ratio decides, and not the difference in µs: ratios reproduce from machine to machine, µs do not. The noise of a run
-is by how much an application that takes part twice seems to differ from itself. Headline, tables and README ask here.
+The ratio decides, and not the difference in µs, because other machines reproduce the ratio and not the µs. The noise of
+a run is how much an application that takes part twice appears to differ from itself. The headline, the tables and the
+README all use this rule.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ FLASK, OWN, FLOOR = "Flask", "wsgi_core", "raw callable"
 
 
 def differs(ratio: Estimate, floor: float = 0.0) -> bool:
-    """Return whether a difference may be claimed of two costs with this ratio; ``floor`` is a share, the noise."""
+    """Return whether two costs with this ratio may be claimed to differ; ``floor`` is the noise, as a share."""
     return ratio.low > 1 + floor or ratio.high < 1 / (1 + floor)
 
 
 def inverse(ratio: Estimate) -> Estimate:
-    """Return the ratio the other way round; unknown where it may be 0."""
+    """Return the reciprocal of a ratio, or an infinite interval if the ratio may be 0."""
     if ratio.low <= 0:
         return Estimate(1 / ratio.value if ratio.value else math.inf, -math.inf, math.inf)
     return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
 
 
 def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str = "costs") -> str:
-    """Return what may be said of ``ratio``, the cost of ``one`` divided by that of ``other``."""
+    """Return the sentence that may be claimed about ``ratio``, the cost of ``one`` divided by that of ``other``."""
     if differs(ratio, floor):
         return f"{one} {what} {number(ratio.value)} times what {other} does ({interval(ratio)})"
     below = f"; differences below {floor:.1%} are noise in this run" if floor else ""
@@ -38,7 +39,7 @@ def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str =
 
 
 def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
-    """Return the two contenders of an experiment that are compared in a sentence, and their ratio."""
+    """Return the two contenders of an experiment to compare in a sentence, and their ratio."""
     last = one.costs[-1]
     if one.reference == one.costs[0].name:
         return last.name, one.reference, last.to_reference
@@ -48,7 +49,7 @@ def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
 
 
 def sentences(results: Results, summary: Summary) -> list[str]:
-    """Return what was found, in words: for the user's own applications each against the first one."""
+    """Return the findings as sentences. The user's own applications are each compared with the first one."""
     if results.study == APPS:
         said = [text for one in summary.experiments for text in _about_apps(one)]
     else:
@@ -67,7 +68,7 @@ def _about_apps(one: ExperimentSummary) -> list[str]:
 
 
 def _about_load(load: LoadSummary, apps: bool) -> list[str]:
-    """Hold the last service against the project's own or, where that is not served, against the first one."""
+    """Compare the last service with this project's own or, if it is not part of the load, with the first one."""
     names = [service.name for service in load.services]
     if len(names) < 2:
         return []

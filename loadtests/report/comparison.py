@@ -1,9 +1,9 @@
-"""Whether one result file is slower than another: ``wsgi-core overhead compare OLD.json NEW.json``.
+"""Compare two result files: ``wsgi-core overhead compare OLD.json NEW.json``.
 
-Two runs at different times see different machines, even on one machine: the same code measured twice in sequence may
-differ by 20 %. So a cost is first divided by that of a yardstick measured in the same rounds (the bare callable where
-there is one, else the driver), and these ratios are compared. Something became dearer if the whole interval
-of new against old lies above the threshold.
+Even on one machine, the same code measured at two different times may differ by 20 %, because the machine's state
+changes. So each cost is first divided by the cost of a yardstick that was measured in the same rounds: the bare
+callable if there is one, otherwise the driver. Then these ratios are compared. A cost has increased if the whole
+interval of new divided by old is above the threshold.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net, summarise_exp
 from loadtests.report.format import Table, interval, number
 
 SAME, DEARER, UNKNOWN = 0, 1, 3
-# The results that the README's figures are made of.
+# The results from which the README's figures are made.
 PUBLISHED = Path(__file__).resolve().parents[1] / "published.json"
 YARDSTICK = "raw callable"
 DRIVER = "the driver"
-WORDS = {"dearer": "dearer", "cheaper": "cheaper", "same": "no change beyond {threshold:.0%}", "open": "cannot be told"}
+WORDS = {"slower": "slower", "faster": "faster", "same": "no change beyond {threshold:.0%}", "open": "no verdict"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One cost in both files: µs before and after, and new ÷ old of what they are in yardsticks."""
+    """One cost in both files: µs before and after, and new divided by old, both in units of the yardstick."""
 
     where: str
     name: str
@@ -43,7 +43,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All changes, what a reader has to know, and the code for the shell."""
+    """All changes, notes for the reader, and the exit code."""
 
     threshold: float
     changes: list[Change] = field(default_factory=list)
@@ -52,11 +52,11 @@ class Comparison:
 
     @property
     def code(self) -> int:
-        """0: nothing became dearer, 1: something did, 3: it cannot be told."""
+        """0: no cost increased; 1: a cost increased; 3: the files do not allow a verdict."""
         if self.obstacle or not self.changes:
             return UNKNOWN
         verdicts = {change.verdict for change in self.changes}
-        if "dearer" in verdicts:
+        if "slower" in verdicts:
             return DEARER
         return UNKNOWN if "open" in verdicts else SAME
 
@@ -65,34 +65,35 @@ class Comparison:
         """The outcome in words."""
         named = {
             verdict: ", ".join(f"{one.name} ({one.where})" for one in self.changes if one.verdict == verdict)
-            for verdict in ("dearer", "open")
+            for verdict in ("slower", "open")
         }
         if self.obstacle:
-            return f"It cannot be told: {self.obstacle}."
+            return f"No verdict: {self.obstacle}."
         if self.code == DEARER:
-            return f"Dearer by more than {self.threshold:.0%}: {named['dearer']}."
+            return f"Slower by more than {self.threshold:.0%}: {named['slower']}."
         if self.code == UNKNOWN:
-            return f"It cannot be told whether these became dearer by {self.threshold:.0%}: {named['open']}."
-        return f"Nothing became dearer by more than {self.threshold:.0%}."
+            return f"No verdict whether these became slower by {self.threshold:.0%}: {named['open']}."
+        return f"Nothing became slower by more than {self.threshold:.0%}."
 
 
 def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
     """Compare every contender and service that both files have.
 
-    ``elsewhere``: the files may be of different machines; then only costs in yardsticks tell anything.
+    With ``elsewhere``, the files may come from different machines. Then only costs in units of the yardstick are
+    comparable.
     """
     obstacle = "" if elsewhere else _obstacle(old, new)
     if obstacle:
         return Comparison(threshold, obstacle=obstacle)
     changes = _experiment_changes(old, new, threshold) + _load_changes(old, new, threshold)
-    nothing = "" if changes else "the files have no application in common that was measured in two processes or more"
+    nothing = "" if changes else "the files have no common application that was measured in at least two processes"
     return Comparison(threshold, changes, _notes(old, new), nothing)
 
 
 def _obstacle(old: Results, new: Results) -> str:
     before, after = old.environment.get("cpu"), new.environment.get("cpu")
     if before != after:
-        return f"they were measured on different processors, {before} and {after}: compare them with --elsewhere"
+        return f"the processors differ, {before} and {after}: compare them with --elsewhere"
     return ""
 
 
@@ -125,12 +126,14 @@ def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Ch
 
 
 def _noise(one: ExperimentResult) -> float:
-    """How far an application that takes part twice seems to differ from itself: nothing below that is told."""
+    """Return how much an application that takes part twice appears to differ from itself. No smaller change is
+    reported.
+    """
     return summarise_experiment(one).reach
 
 
 def _is_yardstick(name: str, contenders: Sequence[str]) -> bool:
-    """Return whether a contender is not compared: the yardstick itself, or an application's second part."""
+    """Return whether a contender is not compared: the yardstick itself, or an application's second measurement."""
     twin = name.endswith(AGAIN_SUFFIX) and name.removesuffix(AGAIN_SUFFIX) in contenders
     return name == YARDSTICK or twin
 
@@ -143,12 +146,12 @@ def _change(old: ExperimentResult, new: ExperimentResult, name: str, threshold: 
 
 
 def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, Estimate]:
-    """Return the cost in µs, and its logarithm in yardsticks."""
+    """Return the cost in µs, and the logarithm of the cost in units of the yardstick."""
     own = net(one.contenders.index(name) + 1)
     stick: Figure = net(one.contenders.index(YARDSTICK) + 1) if yardstick else lambda cost: cost[..., 0]
 
     def in_sticks(cost: FloatArray) -> FloatArray:
-        # A part that costs nothing may come out below 0 in single resamples.
+        # The cost of a part that costs nothing may be negative in some resamples.
         logarithm: FloatArray = np.log(np.maximum(own(cost), 1e-6) / stick(cost))
         return logarithm
 
@@ -157,17 +160,17 @@ def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, 
 
 
 def _ratio(old: Estimate, new: Estimate) -> Estimate:
-    """Return new ÷ old from the logarithms of two independent runs."""
+    """Return new divided by old, from the logarithms of two independent runs."""
     middle, reach = new.value - old.value, math.hypot(old.half_width, new.half_width)
     return Estimate(*(math.exp(min(part, 50.0)) for part in (middle, middle - reach, middle + reach)))
 
 
 def verdict(ratio: Estimate, threshold: float) -> str:
-    """Dearer, cheaper or the same only if the whole interval says so."""
+    """Return slower, faster or same if the whole interval agrees, otherwise open."""
     if ratio.low > 1 + threshold:
-        return "dearer"
+        return "slower"
     if ratio.high < 1 - threshold:
-        return "cheaper"
+        return "faster"
     return "same" if ratio.high <= 1 + threshold else "open"
 
 
@@ -175,7 +178,7 @@ def verdict(ratio: Estimate, threshold: float) -> str:
 
 
 def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
-    """Return the server's CPU time for a request, in requests of the bare callable where it was served too."""
+    """Return the changes of the server's CPU time per request, in units of the bare callable if it was served too."""
     before = {one.key: one for one in old.loads if one.mode == "rate"}
     found = []
     for one in new.loads:
@@ -209,12 +212,12 @@ def _mean_cpu(load: LoadResult, name: str) -> float:
 
 
 def table(found: Comparison) -> Table:
-    """Every change, the dearest first."""
+    """Return a table of all changes, the largest increase first."""
     heads = ["", "measured in", "old µs", "new µs", "new ÷ old", "95 % interval", ""]
     rows = [
         [one.name, one.where, number(one.old), number(one.new), number(one.ratio.value), interval(one.ratio),
          WORDS[one.verdict].format(threshold=one.threshold)]
         for one in sorted(found.changes, key=lambda one: -one.ratio.value)
     ]  # fmt: skip
-    note = f"new ÷ old is of costs in yardsticks ({YARDSTICK}, or {DRIVER}) of the same rounds."
+    note = f"new ÷ old compares costs in units of the yardstick ({YARDSTICK}, or {DRIVER}) in the same rounds."
     return Table("New against old", heads, rows, note)

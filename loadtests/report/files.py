@@ -1,4 +1,4 @@
-"""Everything that is made of a result file: the page, the plots, the summary on the terminal."""
+"""The files made from a result file: the page and the plots; and the summary on the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadtests.report import analysis, charts, page, terminal
 
 
 def write(console: Console, path: Path) -> None:
-    """Print what the result file says, and write page and plots beside it; raises ``ResultError``."""
+    """Print the summary of a result file, and write the page and the plots beside it. Raises ``ResultError``."""
     results = Results.read(path)
     summary = analysis.summarise(results)
     proof = _proof(path.with_name("validation.json"))
@@ -34,7 +34,7 @@ def _proof(path: Path) -> validate.Validation | None:
 
 
 def write_plots(results: Results, summary: analysis.Summary, folder: Path) -> bool:
-    """Write each plot as SVG; return whether there was any."""
+    """Write each plot as SVG; return whether there were any."""
     drawn = charts.charts_of(summary, curve.summarise(results))
     for key, chart in drawn.items():
         folder.mkdir(parents=True, exist_ok=True)

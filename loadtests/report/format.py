@@ -1,4 +1,4 @@
-"""Figures as text: digits, intervals, tables in Markdown, and the templates of the pages."""
+"""Format figures as text: digits, intervals, Markdown tables, and the pages' templates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loadtests.instrument.stats import Estimate
 
 @dataclass(frozen=True)
 class Table:
-    """A title, the heads of the columns, rows of text, and a line of explanation below."""
+    """A table: title, column heads, rows of text, and a note below it."""
 
     title: str
     heads: list[str]
@@ -30,7 +30,7 @@ class Table:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return ``value`` to so many significant digits, without an exponent: 0.3142, 21.4, 3,800."""
+    """Return ``value`` with ``digits`` significant digits and without an exponent: 0.3142, 21.4, 3,800."""
     if not math.isfinite(value):
         return "?"
     if value == 0:
@@ -40,7 +40,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def interval(value: Estimate, digits: int = 3) -> str:
-    """Return ``low to high``, to the digits that the value is given with."""
+    """Return ``low to high``, with the same precision as the value."""
     if not (math.isfinite(value.low) and math.isfinite(value.high)):
         return "unknown"
     return f"{number(value.low, digits)} to {number(value.high, digits)}"
@@ -52,12 +52,12 @@ def with_interval(value: Estimate, digits: int = 3) -> str:
 
 
 def microseconds(value: float) -> str:
-    """Return µs below a millisecond, ms above."""
+    """Return the time in µs if it is below a millisecond, otherwise in ms."""
     return f"{number(value)} µs" if value < 1000 else f"{number(value / 1000)} ms"
 
 
 def machine(results: Results) -> str:
-    """Return when and on what it was measured, in one line."""
+    """Return one line with the date, the machine and the versions of a measurement."""
     environment = results.environment
     return (
         f"Measured {results.started[:10]} on {environment['cpu']},"
@@ -67,14 +67,14 @@ def machine(results: Results) -> str:
 
 
 def markdown(table: Table, words: Collection[int] = (0,)) -> str:
-    """Return the table in GitHub's Markdown, numbers to the right; ``words`` are the columns that hold none."""
+    """Return the table in GitHub's Markdown. Numbers are right-aligned; ``words`` are the columns without numbers."""
     rules = ["---" if column in words else "---:" for column in range(len(table.heads))]
     lines = [table.heads, rules, *table.rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def render(template: str, **values: Any) -> str:
-    """Return the page that a template in the folder ``templates`` makes of ``values``."""
+    """Render a template of the folder ``templates`` with ``values``."""
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=template.endswith(".html"),

@@ -1,4 +1,4 @@
-"""What the study of hot and cold caches says: its table, its chart, and the page about it."""
+"""The report on the study of hot and cold caches: its table, its chart, and its page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEIGHT, LEFT, TOP, BOTTOM = 340, 46, 60, 60
 
 
 def table(heat: Heat) -> Table:
-    """Return a row for each state of the caches."""
+    """Return a table with one row for each state of the caches."""
     heads = [
         "evicted before each request",
         "Flask ÷ wsgi_core",
@@ -26,8 +26,8 @@ def table(heat: Heat) -> Table:
     rows = [_row(state) for state in (*heat.states, *heat.others)]
     if heat.served:
         rows.append(["served by waitress", "", "", *(with_interval(heat.served[name]) for name in (OWN, FLASK))])
-    note = "CPU time of a request. What is evicted is not counted, nor is the driver. Served: of the server's process."
-    return Table("What a framework costs, by what is evicted", heads, rows, note)
+    note = "CPU time per request, without the eviction and the driver. Served: of the server process."
+    return Table("The cost of a framework, by size of the eviction", heads, rows, note)
 
 
 def _row(state: State) -> list[str]:
@@ -36,13 +36,13 @@ def _row(state: State) -> list[str]:
 
 
 def slope_table(heat: Heat) -> Table:
-    """Return what a µs of pause costs, in Flask and in the bare callable, hot and cold."""
+    """Return a table of the cost of a µs of pause, in Flask and in the bare callable, hot and cold."""
     rows = [[one.place, one.eviction, with_interval(one.slope, 4)] for one in heat.slopes]
     return Table("What a µs of pause costs", ["a pause in", "evicted before each request", "µs"], rows)
 
 
 def chart(heat: Heat, layout: Layout = WIDE) -> Chart:
-    """Return the frameworks' prices against what is evicted, and the served prices as dashed lines."""
+    """Return the frameworks' prices against the size of the eviction, and the served prices as dashed lines."""
     right, bottom = layout.width - 20, HEIGHT - BOTTOM
     prices = [price.high for state in heat.states for price in state.prices.values()]
     top = max([*prices, *(price.value for price in heat.served.values())])
@@ -74,24 +74,24 @@ def chart(heat: Heat, layout: Layout = WIDE) -> Chart:
 
 
 def verdict(heat: Heat) -> str:
-    """Return whether the model's prediction of Flask's served price holds."""
+    """Return the sentence that says whether the prediction of Flask's served price holds."""
     if heat.predicted is None:
         return ""
     found = heat.served[FLASK]
     text = (
         f"From wsgi_core's served price the model predicts {with_interval(heat.predicted)} µs for Flask;"
-        f" measured are {with_interval(found)} µs"
+        f" measured: {with_interval(found)} µs"
     )
     if heat.predicted.low <= found.high and found.low <= heat.predicted.high:
-        return f"{text}. The model holds as far as this measurement can tell."
-    return f"{text}. The intervals are apart: evicted data alone does not explain what a server adds."
+        return f"{text}. The measurement agrees with the prediction."
+    return f"{text}. The intervals do not overlap: evicted data alone does not explain what a server adds."
 
 
 def render(results: Results) -> str:
-    """Return the page; raises ``ResultError`` for the results of another study."""
+    """Return the page. Raises ``ResultError`` for the results of another study."""
     heat = summarise(results)
     if heat is None:
-        raise ResultError("no caches were emptied there: see wsgi-core overhead --study heat")
+        raise ResultError("the results have no evicted caches; measure them with: wsgi-core overhead --study heat")
     noise = judge(results, summarise_all(results)).sentence
     return pages.render(
         "hot-and-cold.md", heat=heat, table=table(heat), slopes=slope_table(heat), verdict=verdict(heat),

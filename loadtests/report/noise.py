@@ -1,4 +1,4 @@
-"""Whether a run may be believed: quiet, noisy (small differences are not claimed), or too noisy to claim anything."""
+"""The noise of a run: quiet, noisy (small differences are not claimed), or too noisy to claim anything."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from loadtests.instrument.results import Results
 from loadtests.report.analysis import NOISY, Summary
 
 QUIET, LOUD, HOPELESS, UNKNOWN = "quiet", "noisy", "too noisy", "not known"
-# From these shares on nothing is claimed: an app that seems to differ from itself by so much, a CPU that others had
-# for so much of the time, and CPU time that the host took away.
+# At these shares nothing is claimed: how much an app appears to differ from itself, how long the processes waited for a
+# CPU, and how much CPU time the host took.
 FAR_OFF = 0.15
 CROWDED = 0.25
 STOLEN = 0.05
@@ -19,27 +19,27 @@ WAITED = 0.05
 
 @dataclass(frozen=True)
 class Noise:
-    """The verdict and what it rests on, in words."""
+    """The verdict and its reasons."""
 
     verdict: str
     reasons: list[str]
 
     @property
     def hopeless(self) -> bool:
-        """Whether no difference may be claimed."""
+        """Whether the run is so noisy that no difference may be claimed."""
         return self.verdict == HOPELESS
 
     @property
     def sentence(self) -> str:
-        """For the reader."""
+        """The verdict as a sentence for the reader."""
         why = "; ".join(self.reasons)
         if self.verdict == UNKNOWN:
-            return "How noisy the machine was is not known: no app was measured against itself in this run."
+            return "The noise is unknown: no app was measured against itself in this run."
         if self.verdict == QUIET:
             return f"The machine was quiet: {why}."
         if self.hopeless:
             return f"The machine was too noisy, so no difference is claimed: {why}."
-        return f"The machine was noisy: {why}. Differences smaller than that are not claimed."
+        return f"The machine was noisy: {why}. Smaller differences are not claimed."
 
 
 def judge(results: Results, summary: Summary) -> Noise:
@@ -48,11 +48,11 @@ def judge(results: Results, summary: Summary) -> Noise:
     reasons = []
     if reach is not None:
         differs = f"by up to {reach:.1%}" if math.isfinite(reach) else "by an unknown amount"
-        reasons.append(f"an application measured against itself seemed to differ {differs}")
+        reasons.append(f"an application measured against itself appeared to differ {differs}")
     if waited > WAITED:
         reasons.append(f"the measuring processes waited {waited:.0%} of their time for a CPU")
     if stolen > STOLEN / 5:
-        reasons.append(f"the host took {stolen:.0%} of the time away")
+        reasons.append(f"the host took {stolen:.0%} of the CPU time")
     known = reach or 0.0
     if known > FAR_OFF or waited > CROWDED or stolen > STOLEN:
         return Noise(HOPELESS, reasons)
@@ -62,12 +62,12 @@ def judge(results: Results, summary: Summary) -> Noise:
 
 
 def _reach(summary: Summary) -> float | None:
-    """Of the experiments with an app that takes part twice, the middle one: a single disturbed one is named apart."""
+    """Return the median noise of the experiments in which an app takes part twice. Noisy ones get a warning each."""
     reaches = sorted(one.reach for one in summary.experiments if one.itself)
     return reaches[len(reaches) // 2] if reaches else None
 
 
 def _stolen(results: Results) -> float:
-    """Return the share of the run's time that the host took, as far as the system tells."""
+    """Return the share of CPU time that the host took from this machine, if the system provides it."""
     before, after = (part.get("stolen_seconds", 0.0) for part in (results.environment, results.environment_after))
     return max(0.0, float(after - before)) / results.seconds if results.environment_after and results.seconds else 0.0

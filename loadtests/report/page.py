@@ -1,7 +1,7 @@
-"""The report as one HTML file: no script, nothing loaded from elsewhere; for light and dark, a phone, and paper.
+"""The report as one HTML file without scripts and external resources, for light and dark mode, phones and print.
 
-``templates/report.html`` is the page. Every section is there only if its samples are: a quick run, an interrupted one
-or an older file gives a shorter page.
+``templates/report.html`` is the page. A section is omitted if the result file has no samples for it, as in a quick or
+an interrupted run or in an older file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from loadtests import curve, heat
 from loadtests.instrument.results import Results
 from loadtests.report import charts, hot_and_cold, noise, tutorials
 from loadtests.report.analysis import Summary
-from loadtests.report.answer import answer
+from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, render
 from loadtests.report.tables import of, warnings
 from loadtests.report.validation_page import checks
@@ -46,9 +46,9 @@ class Section:
 
 
 def page(results: Results, summary: Summary, proof: Validation | None = None) -> str:
-    """Return the whole page; ``proof`` is the validation that was found beside the results."""
+    """Return the whole page. ``proof`` is the validation that was found beside the results."""
     found = curve.summarise(results)
-    said = answer(results, summary, found)
+    said = findings_of(results, summary, found)
     pictures = charts.pictures_of(summary, found) | _heat_picture(results)
     return render(
         "report.html",
@@ -74,7 +74,7 @@ class _Shelf:
         self.pictures = list(charts.charts_of(summary, found))
 
     def take(self, *titles: str) -> list[Table]:
-        """Take the tables whose titles begin so."""
+        """Remove and return the tables whose titles begin with the given text."""
         taken = [table for table in self.tables if titles and table.title.startswith(titles)]
         self.tables = [table for table in self.tables if table not in taken]
         return taken

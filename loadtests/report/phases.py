@@ -1,6 +1,6 @@
-"""What happens in each phase of a request, in words: what costs in Flask, and what the core does instead.
+"""Texts about each phase of a request: what costs time in Flask, and what the core does instead.
 
-Read in flask 3.1.3, werkzeug 3.1 and this project; ``rungs/phases.py`` has the phases themselves.
+They describe flask 3.1.3, werkzeug 3.1 and this project. ``rungs/phases.py`` defines the phases.
 """
 
 from __future__ import annotations
@@ -10,51 +10,52 @@ from loadtests.rungs.phases import PHASES
 # For each phase: Flask, the core.
 _WORDS = (
     (
-        "`Request` reads all it may need from the environ: it decodes two paths, wraps the headers, asks for the"
-        " server. `create_url_adapter` works out and checks the host, `bind_to_environ` works it out again, and a"
-        " `MapAdapter` is made.",
-        "Reads the method and leaves the rest until it is used. Path and method are looked up in a dictionary that"
-        " is made with the URL map; the adapter is for rules with variables, and for a host that needs a check.",
+        "`Request` reads everything that it may need from the environ: it decodes two paths, wraps the headers, and"
+        " reads the server's address. `create_url_adapter` computes and checks the host, `bind_to_environ` computes it"
+        " again, and makes a `MapAdapter`.",
+        "Reads the method, and everything else only when it is used. Path and method are looked up in a dictionary"
+        " that is made with the URL map. Only rules with variables, and hosts that need a check, need the adapter.",
     ),
     (
-        "Two contexts; a null session is made although it is not used; Werkzeug's matcher walks the path part by"
-        " part; four signals are sent without a receiver; the teardown tables are walked with `request.blueprints` read"
+        "Pushes two contexts, and makes a null session although it is not used. Werkzeug's matcher walks the path part"
+        " by part. Sends four signals without a receiver. Walks the teardown tables, and reads `request.blueprints`"
         " through a proxy.",
-        "The same two contexts. Without its cookie the session waits until it is touched, the rule is known"
-        " already, and a signal without receivers is one look at them.",
+        "Pushes the same two contexts. Without a session cookie, the session is opened only when it is used. The rule"
+        " is known already. A signal without receivers costs one check.",
     ),
     (
-        "`request.blueprints` is read through a proxy, two tables are asked for each name, `iscoroutinefunction` for"
-        " each function.",
-        "Asks first whether there are any; the request comes from the context variable, and whether a function is"
-        " `async` from a flag of its code.",
+        "Reads `request.blueprints` through a proxy, looks up each name in two tables, and calls `iscoroutinefunction`"
+        " for each function.",
+        "First checks whether there are any functions. The request comes from the context variable. A flag of a"
+        " function's code tells whether it is `async`.",
     ),
     (
-        "`get_json` parses the content type with its parameters and wraps the body's stream; `jsonify` makes a"
-        " `JSONEncoder` for each call (`json.dumps` with options), and `Response` parses its status and puts its"
-        " headers in one by one, checking each.",
-        "The plain content type is compared as a whole, a short body is one read, the JSON scanner is called directly,"
-        " the encoder is made once, and a finished body gets its two headers as they stand.",
+        "`get_json` parses the content type with its parameters and wraps the body's stream. `jsonify` makes a"
+        " `JSONEncoder` for each call (`json.dumps` with options). `Response` parses its status, and checks and adds"
+        " its headers one by one.",
+        "Compares a plain content type as a whole, reads a short body with one call, calls the JSON scanner directly,"
+        " makes the encoder only once, and sets the two headers of a complete body without checks.",
     ),
     (
-        "Nothing to speak of: the view has made the response, and the checks for tuple, `None` and class find so.",
-        "The same, with the class asked first.",
+        "Hardly anything: the view has returned a response object, and checks for tuple, `None` and class find that.",
+        "The same, but the class is checked first.",
     ),
     (
-        "Two proxies, a chain of blueprint names and a table; `iscoroutinefunction` for each function; the null session"
-        " is looked at. What the function itself does to the headers is Werkzeug's on both sides.",
-        "The context variable once; the table only if it has functions; a session that is not open is left alone.",
+        "Reads two proxies, a chain of blueprint names and a table, calls `iscoroutinefunction` for each function, and"
+        " checks the null session. What the function itself does to the headers is Werkzeug's work on both sides.",
+        "Reads the context variable once, and the table only if it has functions. A session that was not opened needs"
+        " no check.",
     ),
     (
-        "`get_wsgi_headers` copies the headers and walks them for what it may have to rewrite; the body goes through a"
-        " generator that encodes it, inside a `ClosingIterator`.",
-        "One finished chunk with headers that need no work goes out as it is: a copy of the list, and a list with"
-        " `close`.",
+        "`get_wsgi_headers` copies the headers and checks which of them to rewrite. A generator inside a"
+        " `ClosingIterator` encodes the body.",
+        "If the body is one chunk and the headers need no change, sends a copy of the list of headers, and a list with"
+        " a `close` method.",
     ),
     (
-        "`wsgi_app`, `full_dispatch_request` and `finalize_request` themselves, with two more signals that nothing"
-        " receives.",
-        "The same functions; the signals are sent only if there is a receiver.",
+        "Calls `wsgi_app`, `full_dispatch_request` and `finalize_request` themselves, and sends two more signals"
+        " without a receiver.",
+        "Calls the same functions, and sends the signals only if there is a receiver.",
     ),
 )
 

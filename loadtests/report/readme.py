@@ -8,8 +8,8 @@ from pathlib import Path
 from loadtests import curve
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report.analysis import Cost, ExperimentSummary, Summary
-from loadtests.report.answer import answer
 from loadtests.report.charts import bars_of, charts_of
+from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, machine, number, render, with_interval
 from loadtests.report.noise import QUIET
 from loadtests.report.page import sections
@@ -21,16 +21,16 @@ SHOWN = ("raw callable", "wsgi_core", "Flask")
 
 
 class NoMarkers(ResultError):
-    """The README has no place for the figures."""
+    """The README does not have the two markers."""
 
 
 class NoLadder(ResultError):
-    """The result file has no figures for a README."""
+    """The result file has no ladder, so it has no figures for the README."""
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:
     """Return what stands between the markers: the finding, three rungs of the ladder, the plot."""
-    said = answer(results, summary, curve.summarise(results))
+    said = findings_of(results, summary, curve.summarise(results))
     return render(
         "readme.md",
         begin=BEGIN,
@@ -44,7 +44,7 @@ def section(results: Results, summary: Summary, plot: str) -> str:
 
 
 def three_rungs(summary: Summary) -> Table:
-    """Return a row for the floor, the core and Flask: the ratio first, then the cost."""
+    """Return a row each for the bare callable, the core and Flask: first the ratio, then the cost."""
     ladders = _alike(summary)
     heads = [""]
     for one in ladders:
@@ -77,7 +77,7 @@ def _ladder(summary: Summary) -> ExperimentSummary:
 def results_page(results: Results, summary: Summary, pictures: str) -> str:
     """Return the page with all that was measured; its plots are in the folder ``pictures`` beside it."""
     found = curve.summarise(results)
-    said = answer(results, summary, found)
+    said = findings_of(results, summary, found)
     return render(
         "results.md",
         said=said.lines,

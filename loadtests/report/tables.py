@@ -1,4 +1,4 @@
-"""The summary as tables of text: one form for the terminal, the page and the README."""
+"""The summary as tables of text, for the terminal, the page and the README."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from loadtests.report.claims import differs
 from loadtests.report.format import Table, interval, number
 from loadtests.studies import LIBRARY, WHERE
 
-# From these shares on a reader is told that the machine was busy with something else.
+# From these shares on, the report says that the machine was busy with other work.
 BUSY_PERCENT = 20
 WAITED = 0.05
 STOLEN = 0.01
-# A lag of the load generator beyond this share of a latency is told.
+# The report warns if the load generator's lag is above this share of a latency.
 LATE = 0.2
 
 
-# Behind an interval that holds 1, or that is within the noise.
+# Marks an interval that contains 1 or is within the noise.
 UNCLAIMED = "(≈)"
 GENERATORS = {"locust": "Locust", "closed loop": "an open loop"}
 
 
 def of(results: Results, summary: Summary) -> list[Table]:
-    """All tables of a result file, in the order in which they are read."""
+    """Return all tables of a result file, in the order in which they are shown."""
     tables = [experiment_table(one) for one in summary.experiments if not _is_case(one)]
     cases = [one for one in summary.experiments if _is_case(one)]
     if cases:
@@ -51,18 +51,18 @@ def of(results: Results, summary: Summary) -> list[Table]:
 
 
 def _is_case(one: ExperimentSummary) -> bool:
-    """Return whether it is a case: both frameworks, at most a library, no ladder. Several cases share a table."""
+    """Return whether an experiment is a single case: both frameworks and at most a library. Cases share one table."""
     return len(one.costs) <= 3 and not one.ladder and one.itself is None
 
 
 def experiment_table(one: ExperimentSummary) -> Table:
-    """Return what each contender costs, what each step of a ladder adds, and the ratios."""
+    """Return the cost of each contender, what each step of a ladder adds, and the ratios."""
     heads = ["", "µs a request", "95 % interval"]
     heads += ["the step adds", "95 % interval"] if one.ladder else []
     heads += [f"÷ {one.reference}", "95 % interval"]
     clock = "CPU" if one.clock == "cpu" else "Wall"
     note = f"{clock} time in process, {one.processes} processes of {one.rounds} rounds or more."
-    note += f" The driver's own {number(one.driver.value)} µs are taken off."
+    note += f" The driver's own {number(one.driver.value)} µs are subtracted."
     if one.itself:
         note += f" An application that took part twice: {number(one.itself.value, 4)} ({interval(one.itself, 4)})."
     if any(not _is_claimed(cost, one) for cost in one.costs):
@@ -85,12 +85,12 @@ def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
 
 
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
-    """Return whether a rung is the one before it and a step more; wsgi_core and Flask do all of it in their own way."""
+    """Return whether a rung adds a step to the one before it. wsgi_core and Flask do not."""
     return cost.name.startswith("+") or one.reference == one.costs[0].name
 
 
 def case_table(cases: list[ExperimentSummary]) -> Table:
-    """Cases of the two frameworks, one in a row, with the library's own part where there is one."""
+    """Return one row for each case: both frameworks, and the library's own part if there is one."""
     names = [cost.name for cost in cases[0].costs]
     heads = ["", *(f"{name}, µs" for name in names), f"÷ {cases[0].reference}", "95 % interval", f"{LIBRARY}, µs"]
     rows = []
@@ -99,27 +99,29 @@ def case_table(cases: list[ExperimentSummary]) -> Table:
         share = one.cost(names[0]).to_reference
         library = [number(cost.cost.value) for cost in one.costs if cost.name == LIBRARY]
         rows.append([one.title, *costs, number(share.value), interval(share), *(library or [""])])
-    return Table("Case by case", heads, rows, "CPU time in process, the driver's own taken off.")
+    return Table("Case by case", heads, rows, "CPU time in process, without the driver's own.")
 
 
 def phase_table(phases: list[PhaseCost]) -> Table:
-    """Where the time of a request goes, on both sides."""
+    """Return the cost of each phase of a request, on both sides."""
     heads = ["", "Flask, µs", "95 % interval", "wsgi_core, µs", "95 % interval"]
     rows = [
         [one.name, number(one.flask.value), interval(one.flask), number(one.core.value), interval(one.core)]
         for one in phases
     ]
-    note = "CPU time in process of each phase: what the request up to its end costs more than up to its beginning."
+    note = (
+        "CPU time in process of each phase: the cost of the request up to its end minus the cost up to its beginning."
+    )
     return Table(WHERE.title, heads, rows, note)
 
 
 def load_table(one: LoadSummary) -> Table:
-    """Services under load: CPU time at a fixed rate, or the rate at saturation and what bounded it."""
+    """Return the table of a load: CPU time at a fixed rate, or the rate at saturation and what limited it."""
     return rate_table(one) if one.mode == "rate" else saturation_table(one)
 
 
 def rate_table(one: LoadSummary) -> Table:
-    """CPU time of the server process for a request, at the same rate for all: the figure to quote."""
+    """Return the server's CPU time per request, at the same rate for all services."""
     reference = one.services[-1].name
     heads = [
         "",
@@ -141,7 +143,7 @@ def rate_table(one: LoadSummary) -> Table:
 
 
 def saturation_table(one: LoadSummary) -> Table:
-    """Rates with as many requests as it takes, what bounded them, and the latencies of that closed loop."""
+    """Return the rates at saturation, what limited them, and the latencies of that closed loop."""
     reference = one.services[-1].name
     percentiles = [key for key in ("p50", "p95", "p99") if key in one.services[0].latencies_ms]
     heads = ["", "requests/s", f"÷ {reference}", "server CPU µs/request", f"÷ {reference}"]
@@ -155,9 +157,9 @@ def saturation_table(one: LoadSummary) -> Table:
         row += [f"{service.in_flight:.1f} of {one.users}", f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}", service.bound_by])
     note = (
-        f"{_pairs(one)}; {one.users} clients without a pause. In flight: rate times mean latency (Little's law), by"
-        " which all clients but for their own time have a request under way. Latencies are those of a closed loop."
-        " No request failed: one that does ends the run. Shares of one core."
+        f"{_pairs(one)}; {one.users} clients without a pause. In flight: rate times mean latency (Little's law),"
+        " nearly the number of clients, because each client always waits for a response. Latencies are those of a"
+        " closed loop. A failed request ends the run, so none failed. Shares of one core."
     )
     return Table(f"{one.title}: saturation", heads, rows, note)
 
@@ -171,7 +173,7 @@ def _pairs(one: LoadSummary) -> str:
 
 
 def latency_table(found: list[LatencySummary]) -> Table:
-    """Latencies at several rates: in an open loop, and as Locust's closed loop shows them."""
+    """Return the latencies at several rates: in an open loop, and in Locust's closed loop."""
     names = list(dict.fromkeys(name for one in found for name in one.latencies_ms if name != "p95"))
     heads = ["", "requests/s asked", "counted", *(f"{name} ms" for name in names), "requests/s", "generator CPU", "lag"]
     rows = []
@@ -183,9 +185,9 @@ def latency_table(found: list[LatencySummary]) -> Table:
         rows.append([*row, f"{number(one.lag_ms)} ms" if one.generator == "open loop" else ""])
     shares = ", ".join(f"{share:.0%}" for share in dict.fromkeys(one.share for one in found))
     note = (
-        f"Means over {found[0].runs} runs; the rates are {shares} of what the slowest of them can do. An open loop"
-        " starts requests when they are due, whether or not the server has answered; a closed loop waits, and leaves"
-        " out those that would have come meanwhile. Lag: by how much the open-loop generator itself was late, at p99."
+        f"Means over {found[0].runs} runs; the rates are {shares} of the slowest service's maximum. An open loop"
+        " starts each request at its time, whether or not the server has answered earlier ones. A closed loop waits for"
+        " the response, and sends nothing meanwhile. Lag: how late the open-loop generator itself was, at p99."
     )
     return Table(f"{found[0].title}: latency", heads, rows, note)
 
@@ -202,7 +204,7 @@ def _ratio(value: Estimate | None) -> str:
 
 
 def import_table(summary: Summary) -> Table:
-    """Return what an import costs."""
+    """Return the costs of the imports."""
     heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MB", "95 % interval"]
     rows = []
     for module, parts in summary.imports.items():
@@ -214,7 +216,7 @@ def import_table(summary: Summary) -> Table:
 
 
 def goal_table(goals: list[GoalSummary]) -> Table:
-    """Return the goals of the study with what was found."""
+    """Return the goals of the study with the measured ratios."""
     heads = ["figure", "found", "95 % interval", "goal", ""]
     rows = [[one.goal.text, number(one.found.value), interval(one.found), _limit(one), one.verdict] for one in goals]
     note = "reached, missed: the whole interval is on that side of the goal; open: it is on both."
@@ -226,17 +228,15 @@ def _limit(one: GoalSummary) -> str:
 
 
 def warnings(results: Results, summary: Summary) -> list[str]:
-    """Return what a reader has to know before believing a figure."""
+    """Return what a reader needs to know before trusting the figures."""
     noisy = [one for one in summary.experiments if one.noisy]
     said = [f"noisy: {one.title}: {_not_claimed(one.reach)}" for one in noisy]
     if results.left_out:
-        said.append(
-            f"{results.left_out} of the planned steps were left out to end in time: the machine is slow or busy"
-        )
+        said.append(f"{results.left_out} planned steps were skipped to meet the deadline: the machine is slow or busy")
     said += _about_loads(summary)
     said += results.skipped + results.notes
     if results.partial:
-        said.append("partial: the run was interrupted; figures are of what was measured until then")
+        said.append("partial: the run was interrupted; the figures use the samples so far")
     if (busy := results.environment.get("cpu_percent", 0)) > BUSY_PERCENT:
         said.append(f"the machine was {busy:.0f} % busy before the run")
     stolen = results.environment_after.get("stolen_seconds", 0) - results.environment.get("stolen_seconds", 0)
@@ -244,12 +244,14 @@ def warnings(results: Results, summary: Summary) -> list[str]:
         said.append(f"the host took {stolen:.1f} s of CPU time from this machine during the run")
     said += _about_lags(summary)
     if summary.waited > WAITED:
-        said.append(f"the measuring processes waited {summary.waited:.0%} of their time for a CPU: others were busy")
+        said.append(
+            f"the measuring processes waited {summary.waited:.0%} of their time for a CPU, which other programs used"
+        )
     if results.environment_after and results.environment_after["revision"] != results.environment["revision"]:
         said.append("the code changed during the run")
     if any(one.clock == "wall" for one in summary.experiments):
-        said.append("the CPU clock of this system is too coarse: in process wall time was used")
-    if results.rows.find("drawn") >= 0:
+        said.append("the CPU clock of this system is too coarse, so wall time was measured in process")
+    if results.rows.find("random") >= 0:
         said.append(f"no real rows: {results.rows}")
     return said
 
@@ -259,7 +261,7 @@ def _not_claimed(reach: float) -> str:
 
 
 def _about_lags(summary: Summary) -> list[str]:
-    """Latencies of which the generator's own lateness is a good part."""
+    """Return warnings about latencies to which the generator's own delay contributed much."""
     return [
         f"{one.title}, {one.service} at {number(one.asked)} requests a second: the load generator itself was up to"
         f" {number(one.lag_ms)} ms late (p99), which is part of the latency"
@@ -269,13 +271,15 @@ def _about_lags(summary: Summary) -> list[str]:
 
 
 def _about_loads(summary: Summary) -> list[str]:
-    """Return runs that the generator bounded, or whose counts do not agree with each other."""
+    """Return warnings about runs that the generator limited, or whose counts contradict each other."""
     said = []
     for load in summary.loads:
         for one in load.services:
             where = f"{load.title}, {one.name}"
             if one.bound_by == "generator":
-                said.append(f"{where}: the load generator used {one.generator_share:.0%} of a core: it bounded the run")
+                said.append(
+                    f"{where}: the load generator used {one.generator_share:.0%} of a core, and so limited the run"
+                )
             if load.mode == "saturation" and not law_holds(one, load.users):
-                said.append(f"{where}: {one.in_flight:.1f} requests under way for {load.users} clients (Little's law)")
+                said.append(f"{where}: {one.in_flight:.1f} requests in flight for {load.users} clients (Little's law)")
     return said

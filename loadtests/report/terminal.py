@@ -1,4 +1,4 @@
-"""The tables on the terminal; no colours and full width on a pipe."""
+"""Print the tables on the terminal, or without colours and in full width to a pipe."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from loadtests import curve, heat
 from loadtests.instrument.results import Results
 from loadtests.report import hot_and_cold, noise, tutorials, versions
 from loadtests.report.analysis import Summary
-from loadtests.report.answer import answer
 from loadtests.report.comparison import Comparison
 from loadtests.report.comparison import table as comparison_table
+from loadtests.report.findings import findings_of
 from loadtests.report.format import Table
 from loadtests.report.tables import of, warnings
 from loadtests.studies import VERSIONS
@@ -24,15 +24,15 @@ PIPE_WIDTH = 160
 
 
 def console() -> Console:
-    """Return a console for standard output, wide enough for every table if it is a pipe."""
+    """Return a console for standard output, wide enough for every table if the output is a pipe."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=PIPE_WIDTH, color_system=None)
 
 
 def show(out: Console, results: Results, summary: Summary) -> None:
-    """Print what may be said and how the machine was, then all tables and the warnings."""
+    """Print the findings and the verdict on the machine, then all tables and the warnings."""
     found = curve.summarise(results)
-    said = answer(results, summary, found)
+    said = findings_of(results, summary, found)
     out.print()
     out.print(Text(said.headline, style="bold"))
     out.print(Text(said.machine.sentence, style=MACHINE[said.machine.verdict]))
@@ -47,7 +47,7 @@ def show(out: Console, results: Results, summary: Summary) -> None:
 
 
 def _special_tables(results: Results, summary: Summary) -> list[Table]:
-    """Return the tables of the studies that vary the interpreter or the caches: they come before the ladders."""
+    """Return the tables of the studies that vary the interpreter or the caches. They come before the ladders."""
     if results.study == VERSIONS:
         return [versions.table(summary)]
     found = heat.summarise(results)
@@ -61,7 +61,7 @@ def _curve_tables(summary: Summary, found: curve.Curve | None) -> list[Table]:
 
 
 def show_table(out: Console, table: Table) -> None:
-    """Print one table, with its note below."""
+    """Print one table with its note."""
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for position, head in enumerate(table.heads):
         shown.add_column(head, justify="left" if position == 0 else "right")
@@ -73,7 +73,7 @@ def show_table(out: Console, table: Table) -> None:
 
 
 def show_comparison(out: Console, found: Comparison) -> None:
-    """Print what changed from one result file to another, and the outcome."""
+    """Print the changes between two result files, and the outcome."""
     if found.changes:
         show_table(out, comparison_table(found))
     for note in found.notes:

@@ -1,4 +1,4 @@
-"""What others write a request costs, with its source, and what was measured beside it: "When does it matter?"."""
+"""Published claims about the cost of a request, with their sources, beside what was measured here."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from loadtests.curve import FRAME, READ_784, READ_LARGE, WRITE_LARGE, Curve, Point
 from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import Summary
-from loadtests.report.answer import crossings
+from loadtests.report.findings import crossings
 from loadtests.report.format import Table, interval, microseconds, number
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a source says, in short, and where."""
+    """A summary of a source's claim, and the source."""
 
     said: str
     name: str
@@ -22,20 +22,20 @@ class Source:
     found: str
 
 
-# In the words of this project; each source says more than this.
+# Summaries in this project's words.
 _SOURCES = {
     "framework": (
-        "A request took 340 ms, the model 80 ms of them: the framework was slow",
+        "A request took 340 ms, of which the model took 80 ms; the framework was slow",
         "TildAlice, FastAPI vs Flask Async: Cut ML Inference Latency 48%",
         "https://dev.to/tildalice/fastapi-vs-flask-async-cut-ml-inference-latency-48-5i3",
     ),
     "small": (
-        "Flask with a logistic regression: 1.8 ms a request in the mean",
+        "Flask with a logistic regression takes 1.8 ms per request on average",
         "Idowu and Omiyale, Comparative Evaluation of Flask and web2py for AI Microservices, 2026",
         "https://journals.abuad.edu.ng/index.php/ajerd/article/view/1804",
     ),
     "library": (
-        "Libraries made for batches are slow for a single row",
+        "Libraries that are made for batches are slow for a single row",
         "Halford, Speeding up scikit-learn for single predictions",
         "https://maxhalford.github.io/blog/speeding-up-sklearn-single-predictions/",
     ),
@@ -43,7 +43,7 @@ _SOURCES = {
 
 
 def sources(summary: Summary, curve: Curve) -> list[Source]:
-    """Return what others write, each with what was found here; those without a measurement are left out."""
+    """Return the published claims with the measured figures. Claims without a measurement are omitted."""
     flask = curve.line("Flask").price
     times = {point.model: point.time for point in curve.points}
     found = {
@@ -70,7 +70,7 @@ def _tutorial(summary: Summary) -> str:
 
 
 def share_table(curve: Curve) -> Table:
-    """Return each model: its time, what the frameworks add, and their share of the whole request."""
+    """Return one row for each model: its time, the frameworks' prices, and their shares of the whole request."""
     heads = ["model", "alone, µs", "Flask adds, µs", "Flask's share", "wsgi_core adds, µs", "wsgi_core's share"]
     rows = [
         [point.model, number(point.time.value), *_pair(point, "Flask"), *_pair(point, "wsgi_core")]
@@ -91,7 +91,7 @@ def _pair(point: Point, framework: str) -> list[str]:
 
 
 def crossing_table(curve: Curve) -> Table:
-    """Return at which time of the model the framework is half, a tenth, a hundredth of the request."""
+    """Return the times of the model at which a framework is half, a tenth and a hundredth of the request."""
     rows = [[line.framework, *crossings(line)] for line in curve.lines]
     heads = ["", "less than 50 %", "less than 10 %", "less than 1 %"]
     note = "The time of the model, in process, from which on the framework is less of the request than the head says."
@@ -99,7 +99,7 @@ def crossing_table(curve: Curve) -> Table:
 
 
 def cost_table(summary: Summary, curve: Curve) -> Table:
-    """Return the steps that cost more than any framework here."""
+    """Return the parts of a request that cost more than any framework here."""
     price = curve.line("Flask").price.value
     rows = [[name, number(value.value), interval(value), f"{value.value / price:.1f}"]
             for name, value in _costs(summary, curve)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""``VALIDATION.md``, out of ``validation.json``: what the instrument was tested with, and what it said."""
+"""Write ``VALIDATION.md`` from ``validation.json``: how the instrument was tested, and what it measured."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from loadtests.report.analysis import matrices
 from loadtests.report.format import Table, interval, number
 
 FALSE_LIMIT = 0.05
-# Comparisons of an app with itself; with fewer of them a small share says little.
+# The minimum number of comparisons of an app with itself; with fewer, the share is too uncertain.
 ENOUGH = 100
-# So much wider is an interval that holds at 95 % together with three others (Bonferroni).
+# The factor by which an interval is wider if it and three others hold together at 95 % (Bonferroni).
 FOUR_AT_ONCE = 1.274
-# The sum and the whole have to be known to this share of the whole.
+# The maximum half-width of the difference between the sum and the whole, as a share of the whole.
 SUM_LIMIT = 0.05
 SLOPE_LIMIT = 0.05
 FIVE_LIMIT = 0.5
@@ -30,7 +30,7 @@ REACHED, MISSED, OPEN = "reached", "missed", "open"
 
 @dataclass(frozen=True)
 class Check:
-    """A claim about the instrument, what was found, and the verdict."""
+    """A claim about the instrument, the evidence, and the verdict."""
 
     text: str
     found: str
@@ -38,7 +38,7 @@ class Check:
 
 
 def checks(found: validate.Validation) -> list[Check]:
-    """All claims for which there are samples."""
+    """Return all claims that have samples."""
     made = []
     if found.same:
         made.append(_false_check(found))
@@ -59,9 +59,7 @@ def _verdict(reached: bool, missed: bool) -> str:
 
 def _false_check(found: validate.Validation) -> Check:
     share = validate.share_of_false([one.differs for one in found.same])
-    text = (
-        f"false differences at 95 % at most {FALSE_LIMIT:.0%}, in {len(found.same)} comparisons of an app with itself"
-    )
+    text = f"at most {FALSE_LIMIT:.0%} false positives at 95 %, in {len(found.same)} comparisons of an app with itself"
     said = f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})"
     return Check(
         text, said, _verdict(share.value <= FALSE_LIMIT and len(found.same) >= ENOUGH, share.low > FALSE_LIMIT)
@@ -79,12 +77,12 @@ def _delay_checks(result: ExperimentResult, place: str) -> list[Check]:
     off = five.value - 5
     return [
         Check(
-            f"5 µs injected {place} are found again within ± {FIVE_LIMIT} µs",
+            f"5 µs injected {place} are measured within ± {FIVE_LIMIT} µs",
             f"{number(five.value)} µs ({interval(five)})",
             _verdict(abs(off) <= FIVE_LIMIT and five.half_width <= FIVE_LIMIT, abs(off) > FIVE_LIMIT + five.half_width),
         ),
         Check(
-            f"found against injected {place}: slope 1 ± {SLOPE_LIMIT}",
+            f"measured against injected delays {place}: slope 1 ± {SLOPE_LIMIT}",
             f"{number(line.value, 4)} ({interval(line, 4)})",
             _verdict(
                 abs(line.value - 1) <= SLOPE_LIMIT and line.half_width <= SLOPE_LIMIT,
@@ -98,7 +96,7 @@ def _within_check(found: validate.Validation) -> Check:
     delays = validate.recovered(found.delays)
     within = [delay for delay, value in delays.items() if abs(value.value - delay) <= FOUR_AT_ONCE * value.half_width]
     return Check(
-        "each delay in Flask lies within its interval (wider by what four intervals at once need)",
+        "each delay in Flask lies within its interval (widened so that all four hold together)",
         ", ".join(f"{delay} µs {'yes' if delay in within else 'no'}" for delay in delays),
         _verdict(len(within) == len(delays), len(within) < len(delays)),
     )
@@ -107,8 +105,8 @@ def _within_check(found: validate.Validation) -> Check:
 def _sum_check(found: validate.Validation) -> Check:
     total, whole, between = validate.sum_of_steps(found.steps)
     sharp = between.half_width <= SUM_LIMIT * whole.value
-    said = f"{number(total.value)} and {number(whole.value)} µs, between them {_signed(between)}"
-    return Check("the steps' prices, each measured alone, add up to the whole", said,
+    said = f"{number(total.value)} and {number(whole.value)} µs, difference {_signed(between)}"
+    return Check("the prices of the steps, each measured separately, add up to the whole", said,
                  _verdict(not between.excludes(0) and sharp, between.excludes(0)))  # fmt: skip
 
 
@@ -122,7 +120,7 @@ def _generator_check(load: LoadResult) -> Check:
 def _little_check(load: LoadResult) -> Check:
     shares = [run.in_flight / load.users for run in load.runs]
     worst = max(shares, key=lambda share: abs(share - 1))
-    said = f"{worst:.1%} of the {load.users} clients where it is furthest off"
+    said = f"{worst:.1%} of the {load.users} clients in the worst case"
     return Check("rate times mean latency gives the number of clients (Little's law)", said,
                  _verdict(abs(worst - 1) <= LITTLE_LIMIT, abs(worst - 1) > LITTLE_LIMIT))  # fmt: skip
 
@@ -135,7 +133,7 @@ def _signed(value: Estimate) -> str:
 
 
 def render(found: validate.Validation) -> str:
-    """Return the whole page; parts that were not measured are left out."""
+    """Return the whole page. Parts without samples are omitted."""
     delays, bare = len(found.delays.processes) > 1, len(found.bare_delays.processes) > 1
     return pages.render(
         "validation.md",
@@ -156,7 +154,7 @@ def _delay_words(found: validate.Validation) -> dict[str, Estimate]:
 
 
 def _heat(found: validate.Validation) -> dict[str, object]:
-    """Return what Flask costs more than the bare callable in three ways, and the table of it."""
+    """Return Flask's extra cost over the bare callable, measured in three ways, and the table of it."""
     first, *_, last = validate.SERVED_NAMES
     hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
     served = validate.served_difference(found.served_rate.runs, last, first)
@@ -184,14 +182,14 @@ def _same_table(found: validate.Validation) -> Table:
         reach = sum((one.high - one.low) / 2 / one.cost for one in of) / len(of)
         rows.append([subject, str(len(of)), str(sum(one.differs for one in of)), f"± {reach:.2%}",
                      f"{sum(one.naive_differs for one in of) / len(of):.0%}"])  # fmt: skip
-    heads = ["", "comparisons", "false differences", "interval, mean", "false by a t-test over blocks"]
+    heads = ["", "comparisons", "false positives", "interval, mean", "false positives of a t-test over blocks"]
     return Table("", heads, rows)
 
 
 def _delay_table(found: validate.Validation) -> Table:
     heads, rows = ["injected"], [[f"{delay} µs"] for delay in validate.DELAYS[1:]]
     for result, place in _delays(found):
-        heads += [f"found {place}, µs", "95 % interval"]
+        heads += [f"measured {place}, µs", "95 % interval"]
         for row, value in zip(rows, validate.recovered(result).values(), strict=True):
             row += [number(value.value), interval(value)]
     return Table("", heads, rows)

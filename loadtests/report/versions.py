@@ -1,4 +1,4 @@
-"""What Flask costs on several interpreters or with several versions: the table, and the page about it."""
+"""What Flask costs on several interpreters or with several versions of a package: the table and its page."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from loadtests.studies import VERSIONS
 
 
 def table(summary: Summary) -> Table:
-    """Return a row for each variant: the ratios first, then what each costs there."""
+    """Return a row for each variant: first the ratios, then the costs."""
     heads = ["", "Flask ÷ wsgi_core", "Flask ÷ bare callable", "Flask, µs", "wsgi_core, µs", "bare callable, µs"]
     rows = [
         [one.title, *(with_interval(inverse(one.cost(name).to_reference)) for name in (OWN, FLOOR)),
          *(number(one.cost(name).cost.value) for name in (FLASK, OWN, FLOOR))]
         for one in summary.experiments
     ]  # fmt: skip
-    note = "CPU time in process, a model that does no work. The processes of all variants took turns."
+    note = "CPU time in process, with a model that does no work. The processes of all variants ran in turn."
     return Table("Across versions", heads, rows, note)
 
 
 def sentences(summary: Summary) -> list[str]:
-    """Return what may be said of Flask's cost on each variant against the first one."""
+    """Return what may be claimed about Flask's cost on each variant, compared with the first one."""
     first, *others = summary.experiments
     return [
         f"{name}: {claim(one.title, first.title, _between(one, first, name), max(one.reach, first.reach))}."
@@ -37,7 +37,7 @@ def sentences(summary: Summary) -> list[str]:
 
 
 def _between(one: ExperimentSummary, other: ExperimentSummary, name: str) -> Estimate:
-    """Return the ratio of two costs of different processes, whose errors are independent."""
+    """Return the ratio of two costs from different processes, whose errors are independent."""
     top, bottom = one.cost(name).cost, other.cost(name).cost
     reach = math.hypot(*(cost.half_width / cost.value for cost in (top, bottom)))
     value = top.value / bottom.value
@@ -45,9 +45,9 @@ def _between(one: ExperimentSummary, other: ExperimentSummary, name: str) -> Est
 
 
 def render(results: Results) -> str:
-    """Return the page; raises ``ResultError`` for the results of another study."""
+    """Return the page. Raises ``ResultError`` for the results of another study."""
     if results.study != VERSIONS:
-        raise ResultError("no interpreters or versions were measured there: see --python and --with")
+        raise ResultError("the results have no interpreters or versions; measure them with --python or --with")
     summary = summarise(results)
     noise = judge(results, summary)
     said = [] if noise.hopeless else sentences(summary)

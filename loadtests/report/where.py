@@ -1,6 +1,6 @@
-"""The page ``docs/where-the-time-goes.md``, out of a result file of the study "core".
+"""Write ``docs/where-the-time-goes.md`` from the results of the study "core".
 
-The words here say what happens in each phase; every figure comes out of the results.
+The texts describe what each phase does; all figures come from the results.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from loadtests.instrument.results import ResultError, Results
 from loadtests.instrument.stats import Estimate, estimate
 from loadtests.report import format as pages
-from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, matrices, ratio
+from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, matrices, ratio, summarise
 from loadtests.report.canvas import Chart
 from loadtests.report.charts import Bar, bar_chart
 from loadtests.report.format import Table, machine, with_interval
@@ -19,23 +19,21 @@ from loadtests.studies import LIBRARY
 HEADS = ["phase", "Flask, µs", "wsgi_core, µs"]
 
 
-class NoPhasesError(ResultError):
-    """The result file holds no phases."""
+PICTURE = "where-the-time-goes.svg"
+"""The plot of the page, in the same folder."""
 
 
-def render(results: Results, summary: Summary, picture: str) -> str:
-    """Return the page, which shows the plot in the file ``picture`` beside it.
-
-    Raises ``NoPhasesError`` for the results of another study, or of one that ended early.
-    """
+def render(results: Results) -> str:
+    """Return the page. Raises ``ResultError`` for the results of another study or of an incomplete run."""
+    summary = summarise(results)
     if not summary.phases:
-        raise NoPhasesError("no phases were measured there: they are part of wsgi-core overhead --study core")
+        raise ResultError("the results have no phases; measure them with: wsgi-core overhead --study core")
     return pages.render(
         "where.md",
         machine=machine(results),
         notes=warnings(results, summary),
         chart=chart(summary).description,
-        picture=picture,
+        picture=PICTURE,
         phases=_phase_table(summary),
         words=[(phase.name, *MADE_OF[phase.name]) for phase in summary.phases if phase.name in MADE_OF],
         whole=summary.phases[-1],
@@ -45,6 +43,11 @@ def render(results: Results, summary: Summary, picture: str) -> str:
         libraries=_libraries(results),
         imports=_imports(results),
     )
+
+
+def pictures(results: Results) -> dict[str, str]:
+    """Return the plot of the page as SVG, by its file."""
+    return {PICTURE: chart(summarise(results)).svg()}
 
 
 def chart(summary: Summary) -> Chart:
@@ -66,12 +69,12 @@ def _to_flask(summary: Summary, key: str) -> Estimate | None:
 
 
 def _libraries(results: Results) -> list[str]:
-    """For each case with a library of its own: how much of both requests is that library's work."""
+    """Return a sentence for each case that uses a library: how much of both requests is the library's work."""
     words = {
         "body_64k": "A JSON body of 64 KB is parsed by the same `json` on both sides. The library alone, in an"
         " application written by hand",
-        "session": "A session is checked, read and signed by the same `itsdangerous` and `hmac` on both sides. They"
-        " alone, in an application written by hand that gives `hmac` the digest by which it works fastest",
+        "session": "A session is verified, read and signed by the same `itsdangerous` and `hmac` on both sides. These"
+        " libraries alone, in an application written by hand that gives `hmac` the digest by which it works fastest",
     }
     said = []
     for one in results.experiments:

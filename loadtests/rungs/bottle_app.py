@@ -1,4 +1,4 @@
-"""Bottle, written as its documentation does: a decorated function that returns a dict."""
+"""Bottle, written as in its documentation: a decorated function that returns a dict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loadtests.rungs.work import load_model, other_routes, to_json
 
 def create_app(model: str = "null") -> Any:
     """Make the application around the model called ``model``."""
-    # Bottle takes ujson in place of the standard library's parser where it is installed: not here.
+    # Bottle would use ujson if it is installed. All rungs use the standard library's json.
     bottle.json_loads = json.loads
     predict = load_model(model)
     app = bottle.Bottle()
@@ -30,4 +30,4 @@ def create_app(model: str = "null") -> Any:
 
 
 def _other(**values: Any) -> str:
-    return "never asked for"
+    return "never requested"

@@ -1,7 +1,7 @@
-"""A delay of known length in each request, for the proof that the instrument finds it again.
+"""A delay of known length in each request, to prove that the instrument measures it correctly.
 
-In Flask a hook spins. The hook itself costs something too; a delay of 0 µs has the same hook, so that the difference
-is the delay alone. In the bare callable, which has hardly any code that could run slower after a delay, a line does.
+In Flask, a hook spins. The hook itself has a cost too, so a delay of 0 µs has the same hook, and the difference is the
+delay alone. The bare callable has no hook: it spins itself. It has hardly any code that could run slower after a delay.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def create_app(microseconds: float | None, model: str = "null") -> Flask:
-    """Make the rung "Flask" with a hook that spins for so long, or without the hook for None."""
+    """Make the rung "Flask" with a hook that spins for ``microseconds``, or without the hook if that is None."""
     app = create_flask_app(model)
     if microseconds is None:
         return app
@@ -34,7 +34,7 @@ def create_app(microseconds: float | None, model: str = "null") -> Flask:
 
 
 def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplication:
-    """Make the rung "raw callable" which spins for so long first, or does not for None."""
+    """Make the rung "raw callable" that first spins for ``microseconds``, or does not spin if that is None."""
     app = create_bare_app(model)
     if microseconds is None:
         return app

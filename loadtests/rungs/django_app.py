@@ -1,7 +1,7 @@
-"""Django, written as its documentation does: views and ``urlpatterns``, with the settings in the same file.
+"""Django, written as in its documentation: views and ``urlpatterns``, with the settings in the same file.
 
-Of its middleware only the one that sets Content-Length takes part: the others add headers, and work of their own.
-One process holds one Django: the application made last is the one that answers.
+Only the middleware that sets Content-Length is enabled, because the others add headers and work. A process can hold
+only one Django application: the one made last handles the requests.
 """
 
 from __future__ import annotations
@@ -41,4 +41,4 @@ def create_app(model: str = "null") -> WSGIHandler:
 
 
 def _other(request: HttpRequest, **values: Any) -> HttpResponse:
-    return HttpResponse("never asked for")
+    return HttpResponse("never requested")

@@ -1,4 +1,4 @@
-"""Falcon, written as its documentation does: a resource class, and a media handler that sets how JSON is written."""
+"""Falcon, written as in its documentation: a resource class, and a media handler that sets how JSON is written."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from loadtests.rungs.work import Model, load_model, other_routes, to_json
 
 
 class Predict:
-    """The resource behind ``/predict``."""
+    """The resource at ``/predict``."""
 
     def __init__(self, predict: Model) -> None:
         self.predict = predict
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Falcon's responder for POST."""
+        """Respond to POST (Falcon's responder)."""
         resp.media = self.predict(req.get_media())
 
 
 class Other:
-    """The resource behind the routes that are never requested."""
+    """The resource of the routes that are never requested."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, **values: Any) -> None:
-        """Falcon's responder for GET."""
-        resp.text = "never asked for"
+        """Respond to GET (Falcon's responder)."""
+        resp.text = "never requested"
 
 
 def create_app(model: str = "null") -> Any:

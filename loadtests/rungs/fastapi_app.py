@@ -1,4 +1,4 @@
-"""FastAPI, written as its documentation does: a decorated function with the body's type. An ASGI application."""
+"""FastAPI, written as in its documentation: a decorated function with the type of the body. An ASGI application."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from loadtests.rungs.work import load_model, other_routes, to_json
 
 
 class SameJSONResponse(JSONResponse):
-    """JSON as all rungs write it."""
+    """A JSON response with the same bytes as on the other rungs."""
 
     def render(self, content: Any) -> bytes:
-        """Starlette's method: the bytes of the body."""
+        """Return the bytes of the body (overrides Starlette's method)."""
         return to_json(content)
 
 
@@ -33,4 +33,4 @@ def create_app(model: str = "null") -> FastAPI:
 
 
 async def _other() -> str:
-    return "never asked for"
+    return "never requested"

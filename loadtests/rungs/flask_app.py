@@ -1,4 +1,4 @@
-"""The rung "Flask": the view of an ordinary API. ``core.py`` is the same text but for its import lines."""
+"""The rung "Flask": a view as in a typical API. ``core.py`` has the same text except for the imports."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def _register_others(app: App) -> None:
 
 
 def _other(**values: Any) -> str:
-    return "never asked for"
+    return "never requested"
 
 
 def _register_hooks(app: App) -> None:
-    """One before, one after, one teardown function, each with a little to do."""
+    """Register one before, one after and one teardown function, each with a little work."""
 
     @app.before_request
     def before() -> None:

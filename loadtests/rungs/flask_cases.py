@@ -1,4 +1,4 @@
-"""The single cases of the study "core" on Flask. ``core_cases.py`` is the same text but for its import lines."""
+"""The single cases of the study "core" on Flask. ``core_cases.py`` has the same text except for the imports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadtests.rungs.work import SECRET_KEY
 
 
 class RefusedError(Exception):
-    """What the view of the error case raises, for the error handler to answer."""
+    """The exception that the view of the error case raises and an error handler handles."""
 
 
 def create_app() -> App:
@@ -23,7 +23,7 @@ def create_app() -> App:
 
 
 def create_routes_app(routes: int) -> App:
-    """Make an application with ``routes`` static routes, of which the last one is asked for."""
+    """Make an application with ``routes`` static routes. Requests go to the last one."""
     app = App(__name__)
     for number in range(routes - 1):
         app.add_url_rule(f"/static-path/{number}", f"static_{number}", _hello)

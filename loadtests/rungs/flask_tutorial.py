@@ -1,7 +1,7 @@
-"""Flask as tutorials have it: flask-cors on the whole application, a scikit-learn pipeline from joblib, a DataFrame.
+"""Flask as in tutorials: flask-cors on the whole application, a scikit-learn pipeline from joblib, a DataFrame.
 
-The pipeline has trees of the same number and depth as churn, and has learned from churn's own answers: there is no
-labelled data to carry along, and both models give much the same answers to the same rows.
+The pipeline has as many trees of the same depth as churn. It is trained on churn's own predictions, because the project
+has no labelled data. So both models return nearly the same predictions for the same rows.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from sklearn.preprocessing import StandardScaler
 from loadtests.rungs.work import OTHER_ROUTES, Model, load_model
 
 COLUMNS = ["tenure_months", "monthly_charges", "total_charges", "contract_month_to_month", "has_fiber"]
-# Those of models/churn/train.py.
+# The parameters of models/churn/train.py.
 TREES = 100
 DEPTH = 4
 LEARNING_RATE = 0.05
 
 
 def create_app(model: str = "churn", via: str = "DataFrame") -> Flask:
-    """Make the application around the model, asked ``via`` a ``"DataFrame"``, an ``"array"``, or through ``"ONNX"``.
+    """Make the application around the model, called through a ``"DataFrame"``, an ``"array"`` or ``"ONNX"``.
 
-    With ``"ONNX"`` it is the one that all rungs have; what is left of the tutorials is flask-cors.
+    With ``"ONNX"`` it uses the model of all rungs, and only flask-cors is left of the tutorials.
     """
     predict = load_model(model) if via == "ONNX" else _pipeline_model(model, via)
     app = Flask(__name__)
@@ -46,7 +46,7 @@ def create_app(model: str = "churn", via: str = "DataFrame") -> Flask:
 
 
 def _other(**values: Any) -> str:
-    return "never asked for"
+    return "never requested"
 
 
 def _pipeline_model(model: str, via: str) -> Model:
@@ -68,12 +68,12 @@ def _pipeline_model(model: str, via: str) -> Model:
 
 
 def trained_pipeline(model: str = "churn", named: bool = True) -> Pipeline:
-    """Return the pipeline fitted to what the ONNX model says of the rows; on columns with names if ``named``."""
+    """Return the pipeline trained on the ONNX model's predictions. If ``named``, its columns have names."""
     from loadtests.rows import churn_rows
 
     rows = churn_rows().rows
     shares = load_model(model)(rows)["predictions"]
-    # Each row both as one who leaves and as one who stays, with the weights that churn gives to the two.
+    # Each row occurs twice, as a customer who leaves and as one who stays, weighted by churn's probabilities.
     frame = pandas.DataFrame([*rows, *rows], columns=COLUMNS)
     labels = [1] * len(rows) + [0] * len(rows)
     weights = [*shares, *(1 - share for share in shares)]

@@ -1,4 +1,4 @@
-"""What a library does in a case, and nothing around it: the part of the cost that both frameworks have in common."""
+"""The work of a library in a case, without a framework: the part of the cost that both frameworks share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIFETIME = 31 * 24 * 60 * 60
 
 
 def create_body_app() -> WSGIApplication:
-    """Make an application that reads the body in one piece, parses it by ``json`` and counts its values."""
+    """Make an application that reads the body at once, parses it with ``json`` and counts its values."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         values = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))["values"]
@@ -29,9 +29,10 @@ def create_body_app() -> WSGIApplication:
 
 
 def create_session_app() -> WSGIApplication:
-    """Make an application that checks the cookie by ``itsdangerous``, changes the session and signs it again.
+    """Make an application that verifies the cookie with ``itsdangerous``, changes the session and signs it again.
 
-    ``hmac`` works in C with ``hashlib.sha1`` itself; with a function around it, as Flask gives it, partly in Python.
+    If the digest is ``hashlib.sha1`` itself, ``hmac`` runs in C. If it is a function around it, as in Flask, ``hmac``
+    partly runs in Python.
     """
     signer = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
     serializer = URLSafeTimedSerializer(SECRET_KEY, salt="cookie-session", signer_kwargs=signer)

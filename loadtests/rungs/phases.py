@@ -1,7 +1,7 @@
-"""A request cut off after each of its phases, on Flask and on the core alike: both have the same methods.
+"""A request that ends after one of its phases, on Flask and on the core, which have the same methods.
 
-Prefix by prefix one phase more is carried out; what a phase costs is the difference of two prefixes. All of them
-answer the same nothing, so that they differ in the phases only: the answers themselves are compared elsewhere.
+Each prefix carries out one phase more than the one before. The cost of a phase is the difference of two prefixes. All
+prefixes send the same empty response, so that they differ only in the phases. Real responses are compared elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from loadtests.instrument.driver import resolve
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# In the order of the request. With the last one the prefix is the application itself, called as a server calls it.
+# In the order of a request. The last prefix is the application itself, called as a server calls it.
 PHASES = (
     "request and its context made",
     "contexts pushed and popped",
@@ -29,7 +29,9 @@ CONTEXT, PUSH, BEFORE, VIEW, RESPONSE, AFTER, SENT, WHOLE = range(1, len(PHASES)
 
 
 def create_app(framework: str, phases: int) -> WSGIApplication:
-    """Return the first ``phases`` of a request to the rung ``framework`` (``"module:name"``) with its hooks."""
+    """Make an application that carries out the first ``phases`` of a request to the rung ``framework``
+    (``"module:name"``).
+    """
     app: Any = resolve(framework)(hooks=True)
     if phases == WHOLE:
         return lambda environ, start_response: _swallowed(app, environ, start_response)
@@ -37,7 +39,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ctx = app.request_context(environ)
         if phases == CONTEXT:
-            # As pop does it: the environ and the request refer to each other, and would wait for the collector.
+            # As pop does: the environ and the request form a cycle, which only the garbage collector could free.
             environ["werkzeug.request"] = None
         else:
             ctx.push()
@@ -55,7 +57,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
 
 
 def _inside(app: Any, phases: int) -> Any:
-    """Carry out what comes between push and pop; return the response only if it is to be sent."""
+    """Carry out the phases between push and pop. Return the response only if the prefix includes sending it."""
     if phases == PUSH:
         return None
     app.preprocess_request()

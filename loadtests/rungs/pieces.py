@@ -1,7 +1,7 @@
-"""Applications that do one thing and answer nothing: what a part of a request costs by itself.
+"""Applications that do one thing and send an empty response: the cost of one part of a request.
 
-They read no body. What the driver's empty application costs is taken off them as off every contender, and what is
-left is the part alone.
+They do not read the body. The cost of the driver's empty application is subtracted from theirs, as from every
+contender's.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def _doing(work: Callable[[], object]) -> WSGIApplication:
 
 
 def create_model_app(model: str, rows: list[Any]) -> WSGIApplication:
-    """Make an application that asks the model about rows that are parsed already: no JSON."""
+    """Make an application that calls the model with rows that are already parsed, without JSON."""
     predict = load_model(model)
     following = itertools.cycle(rows).__next__
     return _doing(lambda: predict(following()))
 
 
 def create_frame_app(rows: list[Any]) -> WSGIApplication:
-    """One row into a pandas DataFrame and out of it as an array, as pipelines of tutorials do."""
+    """Make an application that puts a row into a DataFrame and takes it out as an array, as tutorials' pipelines do."""
     import pandas
 
     following = itertools.cycle(rows).__next__
@@ -43,7 +43,7 @@ def create_frame_app(rows: list[Any]) -> WSGIApplication:
 
 
 def create_json_app(floats: int, write: bool = False) -> WSGIApplication:
-    """Make an application that reads so many floats out of JSON, or writes them if ``write``."""
+    """Make an application that parses ``floats`` floats from JSON, or writes them if ``write``."""
     rng = random.Random(floats)
     values: list[Any] = [rng.random() for _ in range(floats)]
     text = json.dumps(values)

@@ -1,4 +1,4 @@
-"""The floor: one PEP 3333 callable, the standard library's JSON, nothing else. No routing, no errors caught."""
+"""The lowest rung: one PEP 3333 callable and the standard library's JSON. It has no routing and no error handling."""
 
 from __future__ import annotations
 

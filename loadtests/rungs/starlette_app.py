@@ -1,4 +1,4 @@
-"""Starlette, written as its documentation does: functions of a request in a list of routes. An ASGI application."""
+"""Starlette, written as in its documentation: functions in a list of routes. An ASGI application."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from loadtests.rungs.work import load_model, other_routes, to_json
 
 
 class SameJSONResponse(JSONResponse):
-    """JSON as all rungs write it."""
+    """A JSON response with the same bytes as on the other rungs."""
 
     def render(self, content: Any) -> bytes:
-        """Starlette's method: the bytes of the body."""
+        """Return the bytes of the body (overrides Starlette's method)."""
         return to_json(content)
 
 
@@ -32,4 +32,4 @@ def create_app(model: str = "null") -> Starlette:
 
 
 async def _other(request: Request) -> PlainTextResponse:
-    return PlainTextResponse("never asked for")
+    return PlainTextResponse("never requested")

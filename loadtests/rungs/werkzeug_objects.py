@@ -1,4 +1,4 @@
-"""One step more than ``with_request.py``: Werkzeug's Response. Flask stands on these two; here is no Flask."""
+"""One step more than ``with_request.py``: Werkzeug's Response. Flask builds on both classes. This rung has no Flask."""
 
 from __future__ import annotations
 

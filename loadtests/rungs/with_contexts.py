@@ -1,4 +1,4 @@
-"""One step more than ``with_routing.py``: contexts, so that a view finds its request and ``g`` by itself."""
+"""One step more than ``with_routing.py``: contexts, so that a view can import ``request`` and ``g``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AppContext:
-    """What lives as long as one request, whatever it asks for: ``g``."""
+    """The object that lives for one request and holds ``g``."""
 
     def __init__(self) -> None:
         self.g = SimpleNamespace()
@@ -33,7 +33,7 @@ class AppContext:
 
 
 class RequestContext:
-    """One request and its place in the URL map, inside an application context."""
+    """One request and its URL adapter, inside an application context."""
 
     def __init__(self, environ: WSGIEnvironment, url_map: Map) -> None:
         self.request = Request(environ)
@@ -79,4 +79,4 @@ def create_app(model: str = "null") -> WSGIApplication:
 
 
 def _other(**values: Any) -> Response:
-    return Response("never asked for")
+    return Response("never requested")

@@ -1,7 +1,7 @@
-"""One step more than ``with_contexts.py``: functions before, after and at the end of a request, and error handlers.
+"""One step more than ``with_contexts.py``: before, after and teardown functions, and error handlers.
 
-This is the last rung by hand: what Flask's lifecycle does, as plainly as Werkzeug allows, for one application without
-blueprints, sessions and signals. The contexts are those of the rung below.
+This is the last rung that is written by hand: Flask's lifecycle as directly as Werkzeug allows, for one application
+without blueprints, sessions and signals. The contexts are those of the rung below.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Application:
-    """Views by endpoint, and the functions that surround them; none of these is registered here, all are asked for."""
+    """Views by endpoint, and lists of hooks. No hook is registered, but every list is checked in each request."""
 
     def __init__(self) -> None:
         self.url_map = Map()
@@ -35,7 +35,7 @@ class Application:
         self.error_handlers: dict[type[Exception], Callable[[Any], Any]] = {}
 
     def route(self, rule: str, endpoint: str, view: Callable[..., Response], methods: list[str] | None = None) -> None:
-        """Have ``view`` answer requests for ``rule``."""
+        """Register ``view`` for ``rule``."""
         self.url_map.add(Rule(rule, endpoint=endpoint, methods=methods))
         self.views[endpoint] = view
 
@@ -64,7 +64,7 @@ class Application:
         return self.views[endpoint](**values)
 
     def _handle(self, error: Exception) -> Any:
-        """Return the answer of the handler that is registered for the nearest class of ``error``."""
+        """Return the response of the handler for the nearest class of ``error``."""
         for kind in type(error).__mro__:
             if kind in self.error_handlers:
                 return self.error_handlers[kind](error)
@@ -89,4 +89,4 @@ def create_app(model: str = "null") -> WSGIApplication:
 
 
 def _other(**values: Any) -> Response:
-    return Response("never asked for")
+    return Response("never requested")

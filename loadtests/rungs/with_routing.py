@@ -1,4 +1,4 @@
-"""One step more than ``werkzeug_objects.py``: a URL map decides which view answers, or that none does."""
+"""One step more than ``werkzeug_objects.py``: a URL map selects the view, or responds with 404 or 405."""
 
 from __future__ import annotations
 
@@ -39,4 +39,4 @@ def create_app(model: str = "null") -> WSGIApplication:
 
 
 def _other(request: Request, **values: Any) -> Response:
-    return Response("never asked for")
+    return Response("never requested")

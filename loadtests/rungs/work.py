@@ -1,4 +1,4 @@
-"""The work that every rung does, so that they differ in the framework and in nothing else."""
+"""The work that every rung does, so that the rungs differ only in the framework."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Model = Callable[[Any], Any]
 
-# What an API of this size registers beside the route that is measured: 12, static ones and converters.
+# Twelve other routes, static ones and ones with converters, as in an API of this size.
 OTHER_ROUTES = (
     "/",
     "/healthz",
@@ -30,7 +30,7 @@ OTHER_ROUTES = (
 
 
 def other_routes(opening: str, closing: str) -> list[str]:
-    """Return the same routes for the frameworks that write ``{version:int}`` or ``<version:int>``."""
+    """Return the same routes for frameworks that write ``{version:int}`` or ``<version:int>``."""
 
     def rewritten(found: re.Match[str]) -> str:
         kind, name = found.groups()
@@ -39,28 +39,28 @@ def other_routes(opening: str, closing: str) -> list[str]:
     return [re.sub(r"<(?:(\w+):)?(\w+)>", rewritten, route) for route in OTHER_ROUTES]
 
 
-# Signs the cookies of the session case, on both sides.
+# The key for the session cookies, on both sides.
 SECRET_KEY = "measured-not-kept-secret"
 
 # One encoder for all rungs that are written by hand, with the settings of Flask's ``jsonify`` outside debug mode
-# (flask 3.1.3 json/provider.py: DefaultJSONProvider). Made once: none of them pays for building an encoder.
+# (flask 3.1.3 json/provider.py: DefaultJSONProvider). It is made once, so no request includes the cost of making it.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def to_json(value: object) -> bytes:
-    """Return the bytes of a JSON answer, equal to those of Flask's ``jsonify``: it ends with a newline."""
+    """Return the bytes of a JSON response. As with Flask's ``jsonify``, they end with a newline."""
     return (_encode(value) + "\n").encode()
 
 
 def null_model(features: Any) -> dict[str, object]:
-    """Answer without any work: what is left of a request's cost is the framework's and the JSON's."""
+    """Return a constant without any work, so that the cost of a request is only the framework's and the JSON's."""
     return {"churn_probability": 0.5, "model_version": "null/1"}
 
 
 def load_model(name: str) -> Model:
-    """Load the model called ``name``: ``"null"``, or one of the repository or of those built here, with its checks.
+    """Load the model called ``name``: ``"null"``, a model of the repository, or a model built on this machine.
 
-    Raises ``wsgi_core.inference.ModelError`` when it is not there or cannot be loaded. The others are left alone.
+    Raises ``wsgi_core.inference.ModelError`` if it does not exist or cannot be loaded. No other model is loaded.
     """
     if name == "null":
         return null_model
@@ -76,7 +76,7 @@ def load_model(name: str) -> Model:
 
 
 def driver_app(status: str) -> WSGIApplication:
-    """Make an application that does nothing: what it costs is the driver's own cost, taken off every rung."""
+    """Make a WSGI application that does nothing. Its cost is the driver's, and is subtracted from every rung's."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(status, [])
@@ -86,7 +86,7 @@ def driver_app(status: str) -> WSGIApplication:
 
 
 def asgi_driver_app() -> Callable[..., Any]:
-    """Make the same for ASGI: it answers 200 and nothing."""
+    """Make an ASGI application that does nothing but send an empty 200."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -63,7 +63,7 @@ def test_check_exits_with_1_if_anything_is_wrong(tmp_path: Path) -> None:
     assert "ok       bare/1" in result.stdout
     assert "remark " in result.stdout
     assert "problem  " in result.stderr
-    assert "not a model that can be loaded" in result.stderr
+    assert "cannot be loaded as a model" in result.stderr
 
 
 def test_build_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,9 @@ def test_reload_lets_a_server_take_what_is_new_and_refuse_what_is_broken(tmp_pat
             (tmp_path / "identity" / "2" / "model.onnx").write_bytes(b"x")
             result = call("reload", "--url", url, WSGI_CORE_API_KEY=KEY)
             assert result.exit_code == 1
-            assert result.stderr.startswith(f"refused  identity/2: identity{os.sep}2{os.sep}model.onnx: not a model")
+            assert result.stderr.startswith(
+                f"refused  identity/2: identity{os.sep}2{os.sep}model.onnx: cannot be loaded"
+            )
         assert set(statuses) == {200}
         result = call("reload", "--url", url)
         assert result.exit_code == 1

@@ -115,17 +115,17 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "data that is a number": (body(tensor(data=1)), "data must be a list"),
     "too few values": (body(tensor(data=[1, 2])), "3 values, got 2"),
     "too many values": (body(tensor(data=[1, 2, 3, 4])), "3 values, got 4"),
-    "a string": (body(tensor(data=["1", 2, 3])), "takes numbers, got a string"),
-    "true": (body(tensor(data=[True, 2, 3])), "takes numbers, got true"),
-    "null": (body(tensor(data=[None, 2, 3])), "takes numbers, got null"),
-    "a list among numbers": (body(tensor(data=[1, 2, [3]])), "takes numbers, got a list"),
+    "a string": (body(tensor(data=["1", 2, 3])), "needs numbers, got a string"),
+    "true": (body(tensor(data=[True, 2, 3])), "needs numbers, got true"),
+    "null": (body(tensor(data=[None, 2, 3])), "needs numbers, got null"),
+    "a list among numbers": (body(tensor(data=[1, 2, [3]])), "needs numbers, got a list"),
     "a number among lists": (body(tensor(data=[[1, 2], 3])), "not nested as"),
     "nested the other way round": (body(tensor(data=[[1], [2], [3]])), "not nested as"),
-    "nested too deep": (body(tensor(data=[[ROW]])), "not nested as"),
+    "nested too deeplyly": (body(tensor(data=[[ROW]])), "not nested as"),
     "nested 65 deep": (b'{"inputs": ' + b"[" * 65 + b"]" * 65 + b"}", "deeper than 64"),
-    "beyond FP32": (body(tensor(data=[1e39, 2, 3])), "FP32 cannot hold"),
-    "beyond FP64": (body(tensor()).replace(b"1.0", b"1e400"), "FP32 cannot hold"),
-    "an integer of 400 digits": (body(tensor(data=[10**400, 2, 3])), "FP32 cannot hold"),
+    "beyond FP32": (body(tensor(data=[1e39, 2, 3])), "FP32 cannot represent"),
+    "beyond FP64": (body(tensor()).replace(b"1.0", b"1e400"), "FP32 cannot represent"),
+    "an integer of 400 digits": (body(tensor(data=[10**400, 2, 3])), "FP32 cannot represent"),
     "data and bytes": (body(binary(12, data=ROW)), "not both"),
     "bytes that are not there": (body(binary(12)), "0 bytes are left"),
     "a negative number of bytes": (body(binary(-12)), "binary_data_size is -12"),
@@ -171,8 +171,8 @@ FRAMES: dict[str, tuple[str, bytes, str]] = {
     "an empty length": ("", body(binary(12)) + RAW, "whole number"),
     "too few bytes": (LONG, body(binary(12)) + RAW[:-1], "11 bytes are left"),
     "bytes that belong to nobody": (LONG, body(binary(12)) + RAW + b"\0", "1 bytes after the JSON"),
-    "fewer bytes than the shape takes": (str(len(body(binary(8)))), body(binary(8)) + RAW[:8], "takes 12 bytes, got 8"),
-    "raw bytes that make no rows": ("0", RAW[:-1], "takes 0 bytes, got 11"),
+    "fewer bytes than the shape takes": (str(len(body(binary(8)))), body(binary(8)) + RAW[:8], "needs 12 bytes, got 8"),
+    "raw bytes that make no rows": ("0", RAW[:-1], "needs 0 bytes, got 11"),
 }
 
 
@@ -195,7 +195,7 @@ def strings(*items: bytes, **changes: Any) -> tuple[dict[str, Any], bytes]:
     [
         (b"\1\0\0", [1, 1], "within the length"),
         (b"\2\0\0\0a", [1, 1], "fewer are left"),
-        (b"\xff\xff\xff\xff", [1, 1], "says 4294967295 bytes"),
+        (b"\xff\xff\xff\xff", [1, 1], "should have 4294967295 bytes"),
         (b"\0\0\0\0" * 3, [1, 2], "2 elements, got more"),
         (b"", [2**40, 2**40], "elements, got 0"),
         (b"\1\0\0\0\xff", [1, 1], "not UTF-8"),
@@ -321,10 +321,10 @@ def test_bfloat16_is_bytes_alone(oip_services: dict[str, Any]) -> None:
     assert answer.body.endswith(raw)
     head = body(binary(4, datatype="BF16", shape=[2]))
     answer, payload = ask(oip_services, f"{path}/infer", head + raw, **{HEADER: str(len(head))})
-    assert (answer.code, "BF16 as bytes only, not as JSON; ask for it with binary_data" in payload["error"]) == (
-        400,
-        True,
-    )
+    assert (
+        answer.code,
+        "BF16 can only be sent as bytes, not as JSON; request it with binary_data" in payload["error"],
+    ) == (400, True)
     answer, payload = ask(oip_services, f"{path}/infer", body(tensor(datatype="BF16", shape=[1], data=[1.0])))
     assert (answer.code, "send it as bytes, with binary_data_size" in payload["error"]) == (400, True)
 
@@ -681,7 +681,7 @@ def test_reload(oip_services: dict[str, Any], oip_models: Path) -> None:
         (oip_models / "new" / "1" / "model.onnx").write_bytes(b"x")
         refused = ask(oip_services, path)[1]["refused"]
         assert list(refused) == ["new/1"]
-        assert refused["new/1"].startswith(f"new{os.sep}1{os.sep}model.onnx: not a model")
+        assert refused["new/1"].startswith(f"new{os.sep}1{os.sep}model.onnx: cannot be loaded")
     finally:
         shutil.rmtree(oip_models / "new")
     assert ask(oip_services, path)[1] == {**nothing, "removed": ["new/1"]}

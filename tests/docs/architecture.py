@@ -1,4 +1,4 @@
-"""The picture of the rooms, out of the imports: ``python -m tests.docs.architecture`` writes it."""
+"""Draw the architecture from the imports: ``python -m tests.docs.architecture`` writes the picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PICTURE = ROOT / "docs" / "develop" / "architecture.svg"
 
 @dataclass(frozen=True)
 class Room:
-    """A floor of the house, named as its folder, and what it is for."""
+    """A floor of the architecture, named as its folder, and its purpose."""
 
     name: str
     purpose: str
@@ -42,7 +42,7 @@ LIBRARIES = ("flask", "onnxruntime", "pydantic", "waitress", "werkzeug")
 
 
 def room_of(module: str) -> str:
-    """Return the room of a dotted name: its folder, or the core for a module in the root of wsgi_core.
+    """Return the floor of a dotted name: its folder, or the core for a module in the root of wsgi_core.
 
     The entry point ``__main__`` imports the commands, so it counts as one of them.
     """
@@ -56,13 +56,13 @@ def room_of(module: str) -> str:
 
 
 def files() -> Iterator[Path]:
-    """The sources of the three packages."""
+    """Return the sources of the three packages."""
     for package in PACKAGES:
         yield from sorted((ROOT / package).rglob("*.py"))
 
 
 def imports() -> set[tuple[str, str]]:
-    """Each pair of rooms of which the first imports from the second."""
+    """Return each pair of floors of which the first imports from the second."""
     found = set()
     for file in files():
         room = room_of(".".join(file.relative_to(ROOT).with_suffix("").parts))
@@ -71,7 +71,7 @@ def imports() -> set[tuple[str, str]]:
 
 
 def libraries() -> dict[str, list[str]]:
-    """For each room which of `LIBRARIES` it imports."""
+    """Return which of `LIBRARIES` each floor imports."""
     found: dict[str, set[str]] = {name: set() for name in NAMES}
     for file in files():
         room = room_of(".".join(file.relative_to(ROOT).with_suffix("").parts))
@@ -81,12 +81,12 @@ def libraries() -> dict[str, list[str]]:
 
 @cache
 def names_in(file: Path) -> frozenset[str]:
-    """The dotted names that a file imports, those among them that it imports by their text."""
+    """Return the dotted names that a file imports, including those that it imports by a string."""
     return frozenset(imported(file)) | frozenset(loaded_by_name(file))
 
 
 def loaded_by_name(file: Path) -> list[str]:
-    """What ``import_module("...")`` is called with, where that is a plain text."""
+    """Return the literal arguments of ``import_module("...")``."""
     calls = (node for node in ast.walk(parsed(file)) if isinstance(node, ast.Call) and node.args)
     return [
         node.args[0].value
@@ -112,7 +112,7 @@ STYLE = """
 
 
 def picture() -> str:
-    """The SVG: a box for each room, and an arc from each that imports to what it imports."""
+    """Return the SVG: a box for each floor, and an arc from each importing floor to the imported one."""
     found = sorted(imports(), key=lambda pair: (NAMES.index(pair[0]), NAMES.index(pair[1])))
     used = libraries()
     parts = [_box(room, number, used[room.name]) for number, room in enumerate(ROOMS)]
@@ -141,7 +141,7 @@ def _box(room: Room, number: int, used: list[str]) -> str:
 
 
 def _arc(one: str, other: str, found: list[tuple[str, str]]) -> str:
-    """Out of the importer's side and into the imported one's; no two at one height."""
+    """Return an arc from the right of the importing floor to the imported one. No two arcs have the same height."""
     start = _height(one, (one, other), found)
     end = _height(other, (one, other), found)
     reach = BOX + 26 * abs(NAMES.index(other) - NAMES.index(one))
@@ -154,7 +154,7 @@ def _arc(one: str, other: str, found: list[tuple[str, str]]) -> str:
 
 
 def _height(room: str, pair: tuple[str, str], found: list[tuple[str, str]]) -> float:
-    """Where on a room's side the arc of ``pair`` ends: what comes in above what goes out, long arcs outside."""
+    """Return the height at which an arc meets the side of a floor: incoming above outgoing, long arcs outside."""
     arcs = [each for each in found if room in each]
     arcs.sort(key=lambda each: (each[1] != room, -NAMES.index(each[0]) if each[1] == room else -NAMES.index(each[1])))
     return round(_top(NAMES.index(room)) + HEIGHT * (arcs.index(pair) + 1) / (len(arcs) + 1), 1)

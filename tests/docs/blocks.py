@@ -1,4 +1,4 @@
-"""The fenced blocks of the project's Markdown: what language each is in, what stands before it, whether it is run."""
+"""The fenced blocks of the project's Markdown: their language, the comment before them, and whether they are run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ _PAGE_REASON = re.compile(r"<!-- not run on this page: (.+?) -->")
 
 @dataclass(frozen=True)
 class Block:
-    """One block. `reason`: why it is not run, if it isn't; `output`: what it must print, if the next block says so."""
+    """A fenced block. `reason` says why it is not run, if it is not. `output` is the expected output from the next
+    block.
+    """
 
     file: Path
     line: int
@@ -33,22 +35,22 @@ class Block:
 
     @property
     def name(self) -> str:
-        """Where it stands."""
+        """The file and line of the block."""
         return f"{self.file.relative_to(ROOT).as_posix()}:{self.line}"
 
     @property
     def is_session(self) -> bool:
-        """Whether it holds commands."""
+        """Whether the block has commands."""
         return self.language in SESSIONS and first_word(self.text) in (*COMMANDS, "$")
 
     @property
     def may_print(self) -> bool:
-        """Whether the block after it can be its output; a session with prompts has its output inside."""
+        """Whether the next block can be this block's output. A session with prompts contains its own output."""
         return self.language == "python" or (self.is_session and not self.text.startswith("$ "))
 
     @property
     def is_output(self) -> bool:
-        """Whether it is what the block before it prints."""
+        """Whether the block is the output of the block before it."""
         return self.language in ("", "text") and not self.is_session
 
 
@@ -57,7 +59,7 @@ def first_word(text: str) -> str:
 
 
 def blocks(file: Path) -> Iterator[Block]:
-    """The blocks of a file, each that is only the output of the one before joined to it."""
+    """Return the blocks of a file. A block that only shows output is joined to the block before it."""
     last: Block | None = None
     for block in fenced(file):
         if last and block.is_output and last.output is None and last.may_print:
@@ -71,7 +73,7 @@ def blocks(file: Path) -> Iterator[Block]:
 
 
 def fenced(file: Path) -> Iterator[Block]:
-    """The blocks of a file as they stand."""
+    """Return the blocks of a file unchanged."""
     text = file.read_text(encoding="utf-8")
     whole = _PAGE_REASON.search(text)
     lines = iter(enumerate(text.splitlines(), 1))
@@ -89,7 +91,7 @@ def fenced(file: Path) -> Iterator[Block]:
 
 
 def last_step(text: str) -> str:
-    """The program of the course that was named last; a page's requests to port 8000 are to that one."""
+    """Return the program of the course that was named last. The page's requests to port 8000 go to this program."""
     return (re.findall(r"step_\d_\w+\.py", text) or [""])[-1]
 
 
@@ -102,7 +104,7 @@ def _until(fence: str, lines: Iterator[tuple[int, str]]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Command:
-    """A command line, and what it prints where a session shows that."""
+    """A command line, and its output if the session shows it."""
 
     line: str
     output: str | None = None
@@ -110,12 +112,12 @@ class Command:
 
     @property
     def words(self) -> list[str]:
-        """The line as a shell splits it; in PowerShell a backslash is a character like any other."""
+        """Return the words of the line as a shell splits it. In PowerShell, a backslash is an ordinary character."""
         return shlex.split(self.line, comments=True, posix=self.posix)
 
 
 def commands(block: Block) -> list[Command]:
-    """The commands of a session: each line, or each line after ``$`` with the output below it."""
+    """Return the commands of a session: each line, or each line after ``$`` with the output below it."""
     lines = re.sub(r"\\\n\s*", "", block.text).splitlines()
     if not lines[0].startswith("$ "):
         found = [Command(line, posix=block.language != "powershell") for line in lines if line.strip()]

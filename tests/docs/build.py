@@ -1,6 +1,6 @@
-"""``python -m tests.docs.build [FOLDER]``: build the site, warnings as errors, and follow every link inside it.
+"""Build the site with warnings as errors, and check every internal link: ``python -m tests.docs.build [FOLDER]``.
 
-Needs no network, and checks that the pages need none either.
+This needs no network, and checks that the pages need none either.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
 
 @dataclass
 class Page(HTMLParser):
-    """The anchors of a page, the links on it, and what a browser fetches with it."""
+    """The anchors of a page, its links, and the files that a browser loads for it."""
 
     file: Path
     anchors: set[str] = field(default_factory=set)
@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 def problems(site: Path) -> list[str]:
-    """Every link inside the site that leads nowhere, and everything that a page fetches from elsewhere."""
+    """Return every broken internal link, and every file that a page loads from another site."""
     pages = {file.resolve(): Page(file) for file in sorted(site.rglob("*.html"))}
     found = []
     for file, page in pages.items():
@@ -74,7 +74,7 @@ def leads_somewhere(link: str, file: Path, pages: dict[Path, Page]) -> bool:
 
 
 def main(folder: str = "") -> int:
-    """The exit code: 0 if all is well."""
+    """Build and check the site. Return the exit code: 0 if there is no problem."""
     # Not at the top: the tests of the links are run where there is no Sphinx.
     from sphinx.cmd.build import build_main
 

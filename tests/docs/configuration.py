@@ -1,4 +1,4 @@
-"""docs/deploy/configuration.md out of the schema of the settings: ``python -m tests.docs.configuration`` writes it."""
+"""Write docs/deploy/configuration.md from the schema of the settings: ``python -m tests.docs.configuration``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
+from tests.docs.limits import in_bytes, size
 from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.settings.sources import is_secret, option, shown, variable
 
 PAGE = Path(__file__).parents[2] / "docs" / "deploy" / "configuration.md"
 
-# Defaults that depend on the machine, in words.
-COMPUTED = {"threads": "twice the processors, at most 8"}
-# What Markdown or HTML would take for its own.
+# The text for defaults that depend on the machine.
+COMPUTED = {"threads": "the number of CPU cores, from 2 to 4"}
+# Characters that Markdown or HTML would interpret.
 MARKUP = re.compile(r"([*<|])")
 
 HEAD = """\
@@ -23,11 +24,11 @@ HEAD = """\
 
 <!-- Written by python -m tests.docs.configuration; do not edit. -->
 
-Every setting has one name, and three places where it can stand. The later one wins:
+Every setting has one name, and can be set in three places. A later place overrides an earlier one:
 
-1. the file `wsgi-core.toml` in the current folder, or the one that `--config` or `WSGI_CORE_CONFIG` names
-2. the environment: `WSGI_CORE_PORT` for `port`; a list is written `a,b`, a table `a=1,b=2`
-3. the command's option: `--port`
+1. the file `wsgi-core.toml` in the current folder, or the file that `--config` or `WSGI_CORE_CONFIG` names
+2. an environment variable: `WSGI_CORE_PORT` for `port`; a list is written `a,b`, a table `a=1,b=2`
+3. a command-line option: `--port`
 
 A file may look like this:
 
@@ -38,8 +39,8 @@ log_format = "json"
 cors_origins = ["https://app.example.org"]
 ```
 
-What does not fit is an error when the server starts, all of it at once, and for a misspelt name the nearest one is
-named. `wsgi-core config` shows what holds and where each value comes from:
+If a setting is not valid, the server does not start. The error lists every invalid setting, and suggests the nearest
+name for a misspelt one. `wsgi-core config` shows the effective settings and the source of each:
 
 ```console
 $ wsgi-core config --threads 8 --json
@@ -51,37 +52,37 @@ $ wsgi-core config --threads 8 --json
 ...
 ```
 
-Secrets have no option, since other users of the machine can read a command line; where they are shown they are masked.
+Secrets have no option, because other users of the machine can read a command line. They are masked when shown.
 
 ## Every setting
 
-| setting | what it is | default, range |
+| setting | meaning | default, range |
 |---|---|---|
 """
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     return HEAD + "".join(row(name, field) for name, field in Settings.model_fields.items())
 
 
 def row(name: str, field: FieldInfo) -> str:
-    """A setting's line of the table."""
+    """Return the row of a setting."""
     names = [f"**{name}**", *([] if is_secret(name) else [f"`{flag(name, field)}`"]), f"`{variable(name)}`"]
     values = "<br>".join(filter(None, [default(name), span(field)]))
     extra = field.json_schema_extra
-    answer = extra.get("answer") if isinstance(extra, dict) else None
-    meaning = MARKUP.sub(r"\\\1", f"{field.description}{f' Otherwise: {answer}.' if answer else ''}")
+    response = extra.get("response") if isinstance(extra, dict) else None
+    meaning = MARKUP.sub(r"\\\1", f"{field.description}{f' Otherwise: {response}.' if response else ''}")
     return f"| {'<br>'.join(names)} | {meaning} | {values} |\n"
 
 
 def flag(name: str, field: FieldInfo) -> str:
-    """How the option is written."""
+    """Return the option as it is written on the command line."""
     return f"{option(name)}`, `--no-{option(name)[2:]}" if field.annotation is bool else option(name)
 
 
 def default(name: str) -> str:
-    """The default in words."""
+    """Return the default as text."""
     value = shown(Settings())[name]
     if name in COMPUTED:
         return COMPUTED[name]
@@ -89,11 +90,13 @@ def default(name: str) -> str:
         return "none"
     if isinstance(value, bool):
         value = "on" if value else "off"
+    if in_bytes(Settings.model_fields[name]):
+        return f"`{value}` ({size(value)})"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
 def span(field: FieldInfo) -> str:
-    """What values are allowed, where the type does not say it all."""
+    """Return the allowed values, if the type alone does not say which."""
     if t.get_origin(field.annotation) is t.Literal:
         return " or ".join(f"`{value}`" for value in t.get_args(field.annotation))
     limits = {key: getattr(rule, key) for rule in field.metadata for key in ("ge", "gt", "le") if hasattr(rule, key)}

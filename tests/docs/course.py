@@ -1,7 +1,7 @@
-"""The course's programs: the calls that one request makes in each, and what the pages take from elsewhere.
+"""The course's programs: the calls of one request in each program, and the files that the pages include.
 
-``python -m tests.docs.course`` writes traces and exercises beside the chapters. The prices come out of a result file:
-in docs/course, ``wsgi-core overhead --apps step_0=step_0_protocol:application ... --request sum.http --out DIR``, then
+``python -m tests.docs.course`` writes traces and exercises beside the chapters. The prices come from a result file: in
+docs/course, run ``wsgi-core overhead --apps step_0=step_0_protocol:application ... --request sum.http --out DIR``, then
 ``python -m tests.docs.course DIR/results.json``.
 """
 
@@ -28,7 +28,7 @@ STEPS = sorted(FOLDER.glob("step_*_*.py"))
 
 
 def application(step: Path) -> t.Any:
-    """The WSGI callable of a step."""
+    """Return the WSGI callable of a step."""
     sys.path.insert(0, str(FOLDER))
     try:
         return runpy.run_path(str(step))["application"]
@@ -41,7 +41,7 @@ def client(step: Path) -> Client:
 
 
 def calls(step: Path) -> str:
-    """The calls that ``POST /sum`` makes, after one request that filled the caches."""
+    """Return the calls of ``POST /sum``, after one request that has filled the caches."""
     asked = client(step)
     environ = asked.post("/sum", json=[1, 2, 3]).request.environ
     environ = {key: value for key, value in environ.items() if not key.startswith("werkzeug.")}
@@ -52,13 +52,13 @@ def calls(step: Path) -> str:
 
 
 def events(step: Path) -> str:
-    """The events of ``POST /sum`` in a program that is on a framework."""
+    """Return the events of ``POST /sum`` in a program that uses a framework."""
     asked = trace(application(step), "/sum", method="POST", json=[1, 2, 3])
     return "".join(f"{event}\n" for event in asked.events)
 
 
 def exercises(chapter: int) -> str:
-    """The chapter's exercises as Markdown."""
+    """Return the chapter's exercises as Markdown."""
     tasks = "\n".join(f"- **{each.letter})** {each.task}" for each in exercises_of(chapter))
     page = f"../playground.html#example={STEPS[chapter].stem}"
     return (
@@ -69,7 +69,7 @@ def exercises(chapter: int) -> str:
 
 
 def texts() -> dict[str, str]:
-    """What each file beside the chapters must hold, by its name."""
+    """Return the expected contents of each file beside the chapters, by file name."""
     made = {}
     for number, step in enumerate(STEPS):
         on_a_framework = number >= 8
@@ -79,7 +79,7 @@ def texts() -> dict[str, str]:
 
 
 def prices(results: Path) -> dict[str, str]:
-    """What each step costs, from the results of ``wsgi-core overhead --apps`` with the steps in their order."""
+    """Return the price of each step, from the results of ``wsgi-core overhead --apps`` with the steps in order."""
     measured = Results.read(results)
     found = summarise_experiment(measured.experiments[0].model_copy(update={"ladder": True}))
     made = {}
@@ -96,12 +96,12 @@ def prices(results: Path) -> dict[str, str]:
 
 
 def shown(estimate: Estimate) -> str:
-    """A figure and its interval, three digits each."""
+    """Return a figure and its interval with three digits each."""
     return f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
 
 
 def main() -> None:
-    """Write the traces and the exercises, and with a result file as argument the prices."""
+    """Write the traces and the exercises, and the prices if a result file is given."""
     for name, text in (prices(Path(sys.argv[1])) if sys.argv[1:] else texts()).items():
         (FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
 

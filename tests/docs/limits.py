@@ -1,8 +1,10 @@
-"""docs/limits.md, made out of the settings: ``python -m tests.docs.limits > docs/limits.md``."""
+"""Write docs/limits.md from the settings: ``python -m tests.docs.limits > docs/limits.md``."""
 
 from __future__ import annotations
 
 import typing as t
+
+from pydantic.fields import FieldInfo
 
 from wsgi_core.inference.schema import MAX_ROWS
 from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH, MAX_STRINGS
@@ -18,69 +20,90 @@ from wsgi_core.shared.settings.sources import is_secret, option, variable
 from wsgi_core.shared.streaming import MAX_FIELDS, MAX_LINE
 from wsgi_core.shared.webhooks import MAX_SIGNATURES
 
+
+def size(count: int) -> str:
+    """Return a number of bytes in the largest binary unit that divides it."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if count % 1024:
+            return f"{count:,} {unit}"
+        count //= 1024
+    return f"{count:,} GiB"
+
+
 _HEAD = """\
 # Limits
 
-What a client may ask of the server, the option that says so, and what a client beyond it gets. The option has the same
-name elsewhere: `--max-headers` is `max_headers` in wsgi-core.toml, and in the environment
-`WSGI_CORE_MAX_HEADERS`. Every answer is JSON, `{"error": "..."}`. This page is made out of the settings themselves.
+The limits for clients, and the response to a client that exceeds one. Each option is also a setting in wsgi-core.toml
+and an environment variable: `--max-headers` is `max_headers` and `WSGI_CORE_MAX_HEADERS`. Every error response is JSON,
+`{"error": "..."}`. This page is generated from the settings.
 
 """
 
 _SET = """\
-| limit | option | default | answer |
+| limit | option | default | response |
 |---|---|---|---|
 """
 
 _FIXED = f"""
-These have no option:
+These limits have no option:
 
-| limit | value | answer |
+| limit | value | response |
 |---|---|---|
-| Levels of arrays and objects in JSON | {MAX_DEPTH} | 400 |
-| Arrays and objects in a JSON text | {MAX_CONTAINERS} | 400 |
-| Strings in a JSON text, names of members aside | {MAX_STRINGS} | 400 |
-| NaN, infinities, lone surrogates, a byte order mark, anything but UTF-8 in JSON | none | 400 |
-| Rows of a batch, unless a model's card allows fewer | {MAX_ROWS} | 400 |
-| Dimensions of a tensor | {MAX_DIMENSIONS} | 400 |
-| Bytes of a line in the body of `/predict/stream` | {MAX_LINE} | an error in its line |
-| Bytes of a compressed body after decompression | those of a body | 413 |
-| Bytes of all such bodies at work, of those with {SMALL_BODY} and more | those of a body | waits for its turn; 503 |
-| Wrong fields that the response to a line of `/predict/stream` names | {MAX_FIELDS} | the others are left out |
-| Questions that wait for a language model at a time, and fewer than threads | {MAX_CALLS} | answered with quotes |
-| Bytes of a language model's response | {MAX_ANSWER} | answered with quotes |
-| Bytes before it, with interim responses | {MAX_HEAD} | answered with quotes |
-| Attempts at a webhook's job | {MAX_ATTEMPTS} | a dead letter (`wsgi-core jobs`) |
-| Signatures in one header of a webhook | {MAX_SIGNATURES} | the others are not compared |
-| Bytes of all bodies together that are at work, of those with {LARGE} and more | those of a body | waits for its turn |
-| Requests of one connection that are worked on | 1 | the next one waits, unread |
-| Streams that wait for their clients, beyond all threads but one | {MAX_WAITING_STREAMS} | 503; the oldest is closed |
-| Bytes of all bodies together that are kept in memory | {MEMORY} | kept on disk |
-| Bytes on the wire for a byte of a body in chunks | {MAX_CHUNK_OVERHEAD} | 400, connection closed |
-| Host missing in HTTP/1.1, given twice, or not a host | none | 400, connection closed |
-| Transfer-Encoding with a Content-Length, or other than chunked | none | 400, connection closed |
+| Maximum depth of arrays and objects in JSON | {MAX_DEPTH} | 400 |
+| Maximum number of arrays and objects in a JSON text | {MAX_CONTAINERS} | 400 |
+| Maximum number of strings in a JSON text, without the names of members | {MAX_STRINGS} | 400 |
+| NaN, infinity, a lone surrogate, a byte order mark, or anything but UTF-8 in JSON | not allowed | 400 |
+| Maximum number of rows in a batch, unless the model's card allows fewer | {MAX_ROWS} | 400 |
+| Maximum number of dimensions of a tensor | {MAX_DIMENSIONS} | 400 |
+| Maximum size of a line in the body of `/predict/stream` | {size(MAX_LINE)} | an error for the line |
+| Maximum size of a compressed body after decompression | as for any body | 413 |
+| Maximum size of all decompressed bodies of {size(SMALL_BODY)} or more that are being processed | as for any body | \
+request waits; 503 |
+| Invalid fields that the response to a line of `/predict/stream` lists | {MAX_FIELDS} | further fields are omitted |
+| Questions that wait for a language model at the same time, always fewer than the threads | {MAX_CALLS} | \
+an answer made of quotes |
+| Maximum size of a language model's response | {size(MAX_ANSWER)} | an answer made of quotes |
+| Maximum size of its headers and interim responses | {size(MAX_HEAD)} | an answer made of quotes |
+| Maximum number of attempts to process a webhook | {MAX_ATTEMPTS} | a dead letter (`wsgi-core jobs`) |
+| Maximum number of signatures in a webhook's header | {MAX_SIGNATURES} | further signatures are ignored |
+| Maximum size of all bodies of {size(LARGE)} or more that are being processed | as for one body | request waits |
+| Requests of one connection that are processed at the same time | 1 | the next request waits, unread |
+| Streams that wait for their clients, in addition to all threads but one | {MAX_WAITING_STREAMS} | \
+503; the longest waiting stream is closed |
+| Maximum size of all bodies that are kept in memory | {size(MEMORY)} | further bodies are stored on disk |
+| Bytes on the wire per byte of a chunked body | {MAX_CHUNK_OVERHEAD} | 400, connection closed |
+| A Host that is missing in HTTP/1.1, repeated, or not a valid host | not allowed | 400, connection closed |
+| Transfer-Encoding together with Content-Length, or other than chunked | not allowed | 400, connection closed |
 """
 
 
 def page() -> str:
-    """The whole page, in Markdown."""
+    """Return the whole page in Markdown."""
     return _HEAD + _SET + "".join(_rows()) + _FIXED
 
 
 def _rows() -> t.Iterator[str]:
     for name, field in Settings.model_fields.items():
         extra = field.json_schema_extra
-        if isinstance(extra, dict) and "answer" in extra:
-            # A secret is no option: everybody on the machine can read a command line.
+        if isinstance(extra, dict) and "response" in extra:
+            # A secret has no option, because all users of the machine can read a command line.
             place = variable(name) if is_secret(name) else option(name)
             description = f"{field.description}".replace("<", "\\<")
-            yield f"| {description} | `{place}` | {_shown(field.default)} | {extra['answer']} |\n"
+            yield f"| {description} | `{place}` | {_shown(field)} | {extra['response']} |\n"
 
 
-def _shown(default: object) -> str:
+def _shown(field: FieldInfo) -> str:
+    default = field.default
     if default is False:
         return "no"
+    if in_bytes(field):
+        return size(default)
     return "none" if default in (None, (), {}) else f"{default}"
+
+
+def in_bytes(field: FieldInfo) -> bool:
+    """Return whether the setting is a size in bytes, which its description says."""
+    return "in bytes" in str(field.description)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The programs of docs/questions, run on both frameworks: what they print, and the events of one request.
+"""The programs of docs/questions, run on both frameworks: their output, and the events of one request.
 
 ``python -m tests.docs.questions`` writes both beside the programs, from Flask's side.
 """
@@ -25,7 +25,7 @@ ON_THE_CORE = (
 
 
 def source(program: Path, framework: str) -> str:
-    """The program's text; on the core its imports are the core's."""
+    """Return the program's text. For the core, the imports are replaced by the core's."""
     text = program.read_text(encoding="utf-8")
     for flask, core in ON_THE_CORE if framework == "wsgi_core" else ():
         text = text.replace(flask, core)
@@ -33,14 +33,14 @@ def source(program: Path, framework: str) -> str:
 
 
 def namespace(program: Path, framework: str, name: str) -> dict[str, t.Any]:
-    """What the program defines, run as the module ``name``."""
+    """Run the program as the module ``name``, and return its namespace."""
     names: dict[str, t.Any] = {"__name__": name, "__file__": str(program)}
     exec(compile(source(program, framework), str(program), "exec"), names)
     return names
 
 
 def printed(program: Path, framework: str) -> str:
-    """What the program prints when it is run as a script."""
+    """Return the output of the program when it runs as a script."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         namespace(program, framework, "__main__")
@@ -48,7 +48,7 @@ def printed(program: Path, framework: str) -> str:
 
 
 def traced(program: Path, framework: str) -> str:
-    """The events of one request through the program's app, one a line."""
+    """Return the events of one request to the program's app, one per line."""
     names = namespace(program, framework, "question")
     if "together" in names:  # the trace is of one request alone: nobody waits for a second
         names["together"].abort()
@@ -62,7 +62,7 @@ def traced(program: Path, framework: str) -> str:
 
 
 def main() -> None:
-    """Write what the programs print and the traces."""
+    """Write the programs' output and traces."""
     for program in PROGRAMS:
         for kind, make in (("output", printed), ("trace", traced)):
             text = make(program, "flask")

@@ -1,4 +1,4 @@
-"""The picture of the architecture shows the imports as they are, and they all go down."""
+"""The picture of the architecture shows the actual imports, and all of them go down."""
 
 from __future__ import annotations
 

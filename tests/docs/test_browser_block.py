@@ -1,4 +1,4 @@
-"""The JavaScript of the page on clients runs in a browser, on a page of the service."""
+"""The JavaScript of the page about clients runs in a browser, on a page of the service."""
 
 from __future__ import annotations
 

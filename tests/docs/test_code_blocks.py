@@ -40,25 +40,25 @@ OF_THE_SERVICE, OF_THE_COURSE = "127.0.0.1:8080", "127.0.0.1:8000"
 
 
 def over(found: list[Block]) -> Any:
-    """Parametrizes a test with blocks."""
+    """Parametrize a test with blocks."""
     return pytest.mark.parametrize("block", found, ids=[block.name for block in found])
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
-    """Where ``wsgi-core serve`` listens, which the pages have on port 8080."""
+    """Return the address of ``wsgi-core serve``, which the pages have on port 8080."""
     with Server("-m", "wsgi_core", "serve", "--port", "0") as server:
         yield "{}:{}".format(*server.ready().address)
 
 
 class Handler(WSGIRequestHandler):
-    """As it is before a server is made: a threaded one sets the class to HTTP/1.1, for all that follow too."""
+    """The handler class before any server is made: a threaded server sets it to HTTP/1.1 for all later servers."""
 
     protocol_version = "HTTP/1.0"
 
 
 def server_of(step: Path) -> Any:
-    """The server that a program of the course has, on a free port."""
+    """Return the server of a program of the course, on a free port."""
     text, application = step.read_text(encoding="utf-8"), course.application(step)
     if "wsgiref" in text:
         return simple_server.make_server("127.0.0.1", 0, application)
@@ -68,7 +68,7 @@ def server_of(step: Path) -> Any:
 
 @contextlib.contextmanager
 def served_step(name: str) -> Iterator[str]:
-    """Where a program of the course listens, which the pages have on port 8000; by the server that the program has."""
+    """Return the address of a program of the course, which the pages have on port 8000, on the program's own server."""
     server = server_of(course.FOLDER / name)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -109,7 +109,7 @@ def test_what_is_included_is_there_and_tested(block: Block):
     "file", sorted({block.file for block in RUN}), ids=lambda file: file.relative_to(ROOT).as_posix()
 )
 def test_blocks_run(file: Path, service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """From top to bottom, in one folder, and the Python blocks of a page as one program."""
+    """The blocks run from top to bottom in one folder. The Python blocks of a page are one program."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     program: dict[str, Any] = {"__name__": "page"}
@@ -131,7 +131,7 @@ def run_session(block: Block, service: str) -> None:
 
 
 def run(command: Command, block: Block, service: str) -> str:
-    """What a command prints; it must end well."""
+    """Run a command and return its output. It must succeed."""
     if command.words[0] == "wsgi-core":
         return run_wsgi_core(command.words[1:])
     if command.line.startswith("python docs/questions/"):
@@ -164,7 +164,7 @@ def run_curl(command: Command, written: str, address: str) -> str:
 
 
 def run_python(block: Block, program: dict[str, Any], service: str) -> str:
-    """What a block prints."""
+    """Run a block and return its output."""
     text = block.text.replace(OF_THE_SERVICE, service)
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
@@ -173,7 +173,7 @@ def run_python(block: Block, program: dict[str, Any], service: str) -> str:
 
 
 def check(got: str, want: str | None, block: Block) -> None:
-    """``...`` in what is shown stands for anything; numbers in JSON may differ in the last digits."""
+    """Compare an output. ``...`` matches anything, and the last digits of numbers in JSON may differ."""
     if want is None:
         return
     with contextlib.suppress(ValueError):
@@ -184,7 +184,7 @@ def check(got: str, want: str | None, block: Block) -> None:
 
 
 def alike(got: Any, want: Any) -> bool:
-    """Equal but for the last digits of numbers, which differ from processor to processor."""
+    """Return whether two outputs are equal, except for the last digits of numbers, which depend on the processor."""
     if isinstance(want, dict) and isinstance(got, dict):
         return got.keys() == want.keys() and all(alike(got[name], want[name]) for name in want)
     if isinstance(want, float) and isinstance(got, float):
@@ -197,7 +197,7 @@ def alike(got: Any, want: Any) -> bool:
 
 @over(SESSIONS)
 def test_commands_could_be_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Their programs, modules, files, options and extras exist."""
+    """The programs, modules, files, options and extras in a command exist."""
     monkeypatch.chdir(tmp_path)
     for name in re.findall(r"\b(\w+)/results.json", block.text):  # what a run would have left
         Path(name).mkdir()
@@ -222,7 +222,7 @@ def check_exists(words: list[str]) -> None:
 
 
 def parse(command: click.Command, args: list[str], parent: click.Context | None = None) -> None:
-    """Raises click.UsageError where a command line has what the command does not take."""
+    """Parse a command line. Raises click.UsageError if the command does not accept it."""
     with command.make_context(command.name, list(args), parent) as context:
         # Called protected_args before click 8.2.
         protected = vars(context).get("_protected_args") or vars(context).get("protected_args", [])

@@ -1,4 +1,4 @@
-"""The course's programs: each answers what its chapter promises and what the chapters before it did."""
+"""Each program of the course responds as its chapter promises, and as the chapters before it do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contr
 
 @dataclass(frozen=True)
 class Promise:
-    """From chapter ``since`` on a request has this answer; json ``...``: not looked at."""
+    """From chapter ``since`` on, a request has this response. ``...`` as json means that the body is not checked."""
 
     name: str
     since: int
@@ -51,7 +51,7 @@ def number_of(step: Path) -> int:
 
 
 def steps_since(number: int) -> t.Any:
-    """Parametrizes a test with the steps of chapter ``number`` and all that follow."""
+    """Parametrize a test with the steps of chapter ``number`` and of all later chapters."""
     return pytest.mark.parametrize("step", STEPS[number:], ids=lambda file: file.stem)
 
 

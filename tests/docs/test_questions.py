@@ -1,4 +1,4 @@
-"""The ten questions: each program does on both frameworks what its page shows."""
+"""Each program of the ten questions does on both frameworks what its page shows."""
 
 from __future__ import annotations
 

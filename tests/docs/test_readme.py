@@ -1,4 +1,4 @@
-"""What the README says of routes and files is so."""
+"""The README's statements about routes and files are true."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WRITTEN = set(re.findall(r"`(?:(?:GET|POST) )?(/[^` ]*)`", README))
 
 
 def test_every_route_is_named():
-    """Those below /v2 stand together; files and pages for browsers are found from their start page."""
+    """The routes below /v2 are listed together. Files and browser pages are linked from their start page."""
     rules = {rule.rule for rule in create_app().url_map.iter_rules()}
     together = {rule for rule in rules if rule.startswith(("/v2", "/demo/static", "/docs/"))}
     assert rules - together <= WRITTEN

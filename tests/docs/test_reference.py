@@ -1,4 +1,4 @@
-"""The reference has every public name, and no other."""
+"""The reference has exactly the public names."""
 
 from __future__ import annotations
 

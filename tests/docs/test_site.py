@@ -1,4 +1,4 @@
-"""What is checked of the site when it has been built: every link inside it leads somewhere."""
+"""The check of the built site: every internal link leads somewhere."""
 
 from __future__ import annotations
 

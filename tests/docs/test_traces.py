@@ -1,4 +1,4 @@
-"""The pages to step through: one for each golden trace, and each one listed in the course."""
+"""There is a page to step through each golden trace, and the course links each page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The snippets for Windows are PowerShell and cmd; running them needs Windows, their syntax does not."""
+"""The snippets for Windows are valid PowerShell and cmd. Only Windows can run them, but their syntax can be checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CMD = [block for block in BLOCKS if block.language in ("bat", "cmd")]
 
 
 def mistakes(text: str) -> list[str]:
-    """The places that the grammar has no meaning for."""
+    """Return the places where the grammar finds a syntax error."""
 
     def walk(node: tree_sitter.Node) -> Iterator[str]:
         if node.is_error or node.is_missing:
@@ -35,7 +35,7 @@ def test_powershell_has_no_mistakes(snippet):
 
 
 def cmd_mistakes(text: str) -> list[str]:
-    """Lines with an open quote, or with what another shell would understand."""
+    """Return lines with an open quote, or with the syntax of another shell."""
     foreign = re.compile(r"['$`]|\\$|&&?$|^\s*#")
     return [line for line in text.splitlines() if line.count('"') % 2 or foreign.search(line)]
 

@@ -1,4 +1,4 @@
-"""A page to step through for each golden trace; ``python -m tests.docs.traces [OUT]`` writes them."""
+"""Write a page to step through each golden trace: ``python -m tests.docs.traces [OUT]``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATIC = Path(__file__).parents[2] / "docs" / "_static" / "traces"
 
 
 def write_pages(folder: Path = STATIC) -> list[Path]:
-    """Write ``<name>.html`` for each golden trace into a folder, which is made if need be."""
+    """Write ``<name>.html`` for each golden trace into a folder, which is created if necessary."""
     folder.mkdir(parents=True, exist_ok=True)
     return [_write(folder / f"{name}.html", name, case) for name, case in CASES.items()]
 
@@ -30,7 +30,7 @@ def _write(file: Path, name: str, case: Case) -> Path:
 
 
 def page(name: str, case: Case) -> str:
-    """The page of one case."""
+    """Return the page of one case."""
     with _silent():
         left, right = (_second(case, fw, f"{package} {version(package)}") for package, fw in FRAMEWORKS.items())
     rows = [*compare(left.events, right.events), *compare_answers(left, right)]
@@ -38,13 +38,13 @@ def page(name: str, case: Case) -> str:
 
 
 def _second(case: Case, fw: t.Any, label: str) -> Trace:
-    """Return the second of two runs: the first one fills the caches."""
+    """Return the second of two runs, because the first one fills the caches."""
     return [record(case.build, case.drive, fw, label, snapshots=True) for _ in range(2)][1]
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """The errors are meant."""
+    """Suppress the log of errors, which are part of the cases."""
     logger = logging.getLogger(golden_apps.__name__)
     before, logger.disabled = logger.disabled, True
     try:
@@ -54,7 +54,7 @@ def _silent() -> Iterator[None]:
 
 
 def main() -> None:
-    """Write the pages into the folder that the command line names."""
+    """Write the pages into the folder on the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.docs.traces", description=__doc__)
     parser.add_argument("out", type=Path, metavar="OUT", nargs="?", default=STATIC)
     print(f"{len(write_pages(parser.parse_args().out))} pages")

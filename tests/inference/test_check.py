@@ -13,7 +13,7 @@ def test_the_projects_own_models_are_fine() -> None:
     report = check_repository(default_models_dir())
     assert report.problems == []
     (remark,) = report.remarks
-    assert "minilm: passed over, because it has no version" in remark
+    assert "minilm: skipped, because it has no version" in remark
     assert {model.name for model in report.models} >= {"churn", "digits", "identity", "loan", "sentiment"}
 
 
@@ -36,7 +36,7 @@ def test_all_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert len(report.remarks) == 1
     assert "no card.json" in report.remarks[0]
     for name, said in {
-        "broken": "not a model that can be loaded",
+        "broken": "cannot be loaded as a model",
         "bad_card": "not a valid model card",
         "foreign": "the card of 'churn' in the folder of 'foreign'",
         "no_file": "no such file",
@@ -50,7 +50,7 @@ def test_all_that_is_wrong_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_empty_or_not_there(tmp_path: Path) -> None:
-    assert "no model here" in check_repository(tmp_path).problems[0]
+    assert "no model found" in check_repository(tmp_path).problems[0]
     assert "cannot be listed" in check_repository(tmp_path / "nowhere").problems[0]
 
 
@@ -63,13 +63,13 @@ def test_every_folder_that_is_passed_over_is_named(tmp_path: Path) -> None:
     assert (report.problems, [model.id for model in report.models]) == ([], ["identity/1"])
     said = {line.partition(": ")[0]: line.partition(": ")[2] for line in report.remarks}
     assert said == {
-        str(tmp_path / ".git"): "passed over, because its name begins with '.'",
-        str(tmp_path / "_hidden"): "passed over, because its name begins with '_'",
-        str(tmp_path / "_old"): "passed over, because its name begins with '_'",
-        str(tmp_path / "notes"): "passed over, because it has no version; expected notes/1/model.onnx",
-        str(tmp_path / "identity" / "01"): "passed over, because '01' is not a version",
-        str(tmp_path / "identity" / "_2"): "passed over, because '_2' is not a version",
-        str(tmp_path / "identity" / "data"): "passed over, because 'data' is not a version",
+        str(tmp_path / ".git"): "skipped, because its name begins with '.'",
+        str(tmp_path / "_hidden"): "skipped, because its name begins with '_'",
+        str(tmp_path / "_old"): "skipped, because its name begins with '_'",
+        str(tmp_path / "notes"): "skipped, because it has no version; expected notes/1/model.onnx",
+        str(tmp_path / "identity" / "01"): "skipped, because '01' is not a version",
+        str(tmp_path / "identity" / "_2"): "skipped, because '_2' is not a version",
+        str(tmp_path / "identity" / "data"): "skipped, because 'data' is not a version",
     }
 
 

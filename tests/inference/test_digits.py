@@ -60,7 +60,7 @@ def test_the_largest_drawing_is_read() -> None:
 
 @pytest.mark.parametrize("drawing", [[[7]], [[0, 0], [0, 0]]])
 def test_a_drawing_without_ink_is_refused(digits: Model, drawing: Any) -> None:
-    with pytest.raises(InvalidFeatures, match="shows nothing"):
+    with pytest.raises(InvalidFeatures, match="is empty"):
         recognise(digits, {"drawing": drawing})
 
 

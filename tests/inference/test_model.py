@@ -161,9 +161,11 @@ def test_a_prediction_that_json_cannot_hold_is_refused_with_its_row(tmp_path: Pa
         (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
         model = ModelRepository(tmp_path).get("logs")
         assert model.predict({"x": 1})["log"] == (0 if column == 0 else [0])
-        with pytest.raises(InvalidInput, match="logs/1 answers row 0 with NaN or infinity, which JSON cannot hold"):
+        with pytest.raises(
+            InvalidInput, match="logs/1 returned NaN or infinity for row 0, which JSON cannot represent"
+        ):
             model.predict({"x": value})
-        with pytest.raises(InvalidInput, match="answers row 2 with NaN"):
+        with pytest.raises(InvalidInput, match="returned NaN or infinity for row 2, which"):
             model.predict([{"x": 1}, {"x": 2}, {"x": value}])
 
 
@@ -181,7 +183,7 @@ def test_a_model_that_takes_nothing_is_refused(tmp_path: Path) -> None:
     path = write_graph(
         tmp_path / "model.onnx", [], lambda helper: helper.make_node("Constant", [], ["y"], value_float=1.0)
     )
-    with pytest.raises(ModelError, match="takes no input"):
+    with pytest.raises(ModelError, match="has no input"):
         Model("demo", "1", path, None)
 
 

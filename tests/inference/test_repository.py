@@ -70,7 +70,7 @@ def test_the_newest_version_is_the_default(tmp_path: Path) -> None:
 
 def test_an_unknown_name_or_version_is_not_found() -> None:
     models = ModelRepository()
-    with pytest.raises(ModelNotFound, match="no model 'house'; there is churn/1, digits/1, identity/1"):
+    with pytest.raises(ModelNotFound, match="no model 'house'; available: churn/1, digits/1, identity/1"):
         models.get("house")
     with pytest.raises(ModelNotFound, match="no model 'churn/7'"):
         models.get("churn", "7")
@@ -108,7 +108,7 @@ def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_one_line(tmp_path: Path) -> None:
-    assert "no model here; expected <name>/<version>/model.onnx" in refusal(tmp_path)
+    assert "no model found; expected <name>/<version>/model.onnx" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x08\x07"])
@@ -116,13 +116,13 @@ def test_a_broken_file_is_one_line(tmp_path: Path, content: bytes) -> None:
     folder = add(tmp_path, "churn")
     add_card(folder, "churn")
     (folder / "1" / "model.onnx").write_bytes(content)
-    assert "not a model that can be loaded" in refusal(tmp_path)
+    assert "cannot be loaded as a model" in refusal(tmp_path)
 
 
 def test_a_cut_file_is_one_line(tmp_path: Path) -> None:
     path = add(tmp_path, "churn") / "1" / "model.onnx"
     path.write_bytes(path.read_bytes()[:40_000])
-    assert "not a model that can be loaded" in refusal(tmp_path)
+    assert "cannot be loaded as a model" in refusal(tmp_path)
 
 
 def test_a_version_without_its_file_is_one_line(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_version_without_its_file_is_one_line(tmp_path: Path) -> None:
 def test_a_card_without_any_version_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "churn").mkdir()
     add_card(tmp_path / "churn", "churn")
-    assert "a card but no version; expected churn/1/model.onnx" in refusal(tmp_path)
+    assert "has a card but no version; expected churn/1/model.onnx" in refusal(tmp_path)
 
 
 def test_a_broken_card_is_one_line(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_another_models_card_is_one_line(tmp_path: Path) -> None:
     add_card(add(tmp_path, "churn"), "identity")
     assert "the card of 'identity' in the folder of 'churn'" in refusal(tmp_path)
     add_card(tmp_path / "churn", "identity", name="churn")
-    assert "the card and the file do not belong together" in refusal(tmp_path)
+    assert "the card does not match the file" in refusal(tmp_path)
 
 
 def test_a_card_with_too_few_features_is_one_line(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_an_empty_or_missing_folder_changes_nothing(repository: ModelRepository,
     before = ids(repository)
     for name in ("identity", "churn"):
         shutil.rmtree(tmp_path / name)
-    with pytest.raises(ModelError, match="no model here"):
+    with pytest.raises(ModelError, match="no model found"):
         repository.reload()
     tmp_path.rmdir()
     with pytest.raises(ModelError, match="cannot be listed"):
@@ -292,7 +292,7 @@ def test_unload_and_load(repository: ModelRepository, tmp_path: Path) -> None:
     repository.reload()
     repository.unload("identity")
     assert ids(repository) == ["churn/1"]
-    with pytest.raises(ModelNotFound, match="no model 'identity'; there is churn/1"):
+    with pytest.raises(ModelNotFound, match="no model 'identity'; available: churn/1"):
         repository.get("identity")
     assert repository.reload() == Reload()  # what was unloaded stays so
     assert [entry.state for entry in repository.index()] == ["READY", "UNAVAILABLE", "UNAVAILABLE"]
@@ -303,7 +303,7 @@ def test_unload_and_load(repository: ModelRepository, tmp_path: Path) -> None:
     repository.unload("identity")
     repository.unload("churn")
     assert repository.models == []
-    with pytest.raises(ModelNotFound, match="there is none"):
+    with pytest.raises(ModelNotFound, match="available: none"):
         repository.get("churn")
 
 
@@ -313,7 +313,7 @@ def test_load_takes_a_new_model_and_leaves_the_others(repository: ModelRepositor
     (tmp_path / "churn" / "1" / "model.onnx").write_bytes(b"")
     assert repository.load("new") == Reload(added=["new/1"])
     assert repository.get("churn") is old
-    with pytest.raises(ModelError, match="not a model that can be loaded"):
+    with pytest.raises(ModelError, match="cannot be loaded as a model"):
         repository.load("churn")
     assert repository.get("churn") is old
 
@@ -325,8 +325,8 @@ def test_load_says_which_versions_are_refused_and_takes_the_others(repository: M
     with pytest.raises(ModelError) as refused:
         repository.load("identity")
     reason = str(refused.value)
-    assert reason.startswith(os.path.join("identity", "2", "model.onnx") + ": not a model that can be loaded")
-    assert reason.endswith("(served of it: identity/1, identity/3)")
+    assert reason.startswith(os.path.join("identity", "2", "model.onnx") + ": cannot be loaded as a model")
+    assert reason.endswith("(still served: identity/1, identity/3)")
     assert str(tmp_path) not in reason
     assert repository.get("identity").id == "identity/3"
 
@@ -448,7 +448,7 @@ def test_it_is_loaded_once_however_many_ask_at_once(lazy: ModelRepository) -> No
 
 
 def test_a_version_that_is_not_there_is_not_found_on_demand_either(lazy: ModelRepository) -> None:
-    with pytest.raises(ModelNotFound, match="no model 'big/2'; there is big/1"):
+    with pytest.raises(ModelNotFound, match="no model 'big/2'; available: big/1"):
         lazy.get("big", 2)
 
 
@@ -464,7 +464,7 @@ def test_a_broken_model_on_demand_is_refused_when_it_is_asked_for(
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["refused"]
     entry = lazy.index()[0]
     assert entry.state == "UNAVAILABLE"
-    assert entry.reason.startswith(os.path.join("big", "1", "model.onnx: not a model that can be loaded"))
+    assert entry.reason.startswith(os.path.join("big", "1", "model.onnx: cannot be loaded as a model"))
     path.write_bytes(good)
     assert lazy.reload() == Reload()
     assert lazy.get("big").id == "big/1"
@@ -483,7 +483,7 @@ def test_what_waits_can_be_unloaded(lazy: ModelRepository) -> None:
 def test_models_on_demand_alone_are_none(tmp_path: Path) -> None:
     add(tmp_path / "later", "identity")
     (tmp_path / "now").mkdir()
-    with pytest.raises(ModelError, match="no model here"):
+    with pytest.raises(ModelError, match="no model found"):
         ModelRepository(tmp_path / "now", on_demand=[tmp_path / "later"])
 
 

@@ -62,7 +62,7 @@ def test_a_provider_that_is_missing_names_its_package(name: str, package: str) -
     if any(provider.installed and package == provider.package for provider in providers()):
         pytest.skip(f"{package} is installed")
     with pytest.raises(
-        ModelError, match=rf"is not in the installed onnxruntime; it needs {package} in place of"
+        ModelError, match=rf"is not in the installed onnxruntime; it needs {package} instead of"
     ) as error:
         load(execution_providers=(name, "cpu"))
     assert error.value.path == CHURN
@@ -86,7 +86,7 @@ def test_a_model_that_falls_back_says_so(caplog: pytest.LogCaptureFixture, tmp_p
     model = ModelRepository(tmp_path, settings=settings).get("churn")
     assert model.nodes == {"CPUExecutionProvider": 1}
     (warning,) = model.warnings
-    assert warning == f"{OTHERS[0]} runs no part of it; it fell back to CPUExecutionProvider"
+    assert warning == f"{OTHERS[0]} runs no part of the model, which fell back to CPUExecutionProvider"
     assert [record.getMessage() for record in caplog.records] == [f"churn/1: {warning}"]
     assert model.run(np.zeros((2, 5), np.float32)).shape == (2,)
 
@@ -135,7 +135,7 @@ def test_a_model_may_have_settings_of_its_own(tmp_path: Path) -> None:
     models = ModelRepository(tmp_path, settings=settings, own_settings=own)
     assert models.get("churn").settings == settings.model_copy(update={"intra_op_threads": 3})
     assert models.get("identity").settings == settings
-    with pytest.raises(ModelError, match="model_settings: there is no model 'chrun'; there is churn, identity"):
+    with pytest.raises(ModelError, match="model_settings: there is no model 'chrun'; available: churn, identity"):
         ModelRepository(tmp_path, own_settings={"chrun": RuntimeSettings()})
 
 
@@ -157,7 +157,7 @@ def test_a_library_of_operators_is_loaded_with_the_model(tmp_path: Path) -> None
     opsets = [helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.contrib", 1)]
     path = tmp_path / "model.onnx"
     path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
-    with pytest.raises(ModelError, match="not a model that can be loaded"):
+    with pytest.raises(ModelError, match="cannot be loaded as a model"):
         Model("upper", "1", path, None)
     settings = RuntimeSettings(custom_op_libraries=(Path(extensions.get_library_path()),))
     model = Model("upper", "1", path, None, settings=settings)
@@ -222,10 +222,10 @@ def test_the_weights_are_the_sessions_own(tmp_path: Path) -> None:
 def test_missing_or_cut_weights_are_refused(tmp_path: Path) -> None:
     path = external(tmp_path, 1)
     os.truncate(tmp_path / "data" / "weights.bin", 1000)
-    with pytest.raises(ModelError, match="not a model that can be loaded"):
+    with pytest.raises(ModelError, match="cannot be loaded as a model"):
         Model("demo", "1", path, None)
     (tmp_path / "data" / "weights.bin").unlink()
-    with pytest.raises(ModelError, match="not a model that can be loaded") as error:
+    with pytest.raises(ModelError, match="cannot be loaded as a model") as error:
         Model("demo", "1", path, None)
     assert str(tmp_path) not in error.value.reason
 

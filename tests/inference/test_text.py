@@ -116,7 +116,7 @@ def test_a_tokenizer_that_cannot_be_read_is_one_line(tmp_path: Path, monkeypatch
     monkeypatch.undo()
     pytest.importorskip("tokenizers")
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(ModelError, match="not a tokenizer that can be read"):
+    with pytest.raises(ModelError, match="cannot be read as a tokenizer"):
         open_encoder(text, tmp_path)
 
 

@@ -155,14 +155,16 @@ def test_equal_apps_leave_nothing_to_say(here):
 
 def test_apps_that_answer_differently_are_reported_and_measured(here):
     (said,) = apps.notes_on(answered("a=their_apps:plain", "b=their_apps:create_app()"))
-    assert said.startswith("b and a answer differently, so their times are of different work: GET /: bodies of 0 and 5")
+    assert said.startswith(
+        "b and a respond differently, so their times measure different work: GET /: different bodies of 0 and 5"
+    )
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("missing", "a answers 404 NOT FOUND to GET /, expected 200(.|\n)*no such page"),
-        ("failing", "a answers 500 INTERNAL SERVER ERROR to GET /, expected 200(.|\n)*why"),
+        ("missing", "a responds with 404 NOT FOUND to GET /, expected 200(.|\n)*no such page"),
+        ("failing", "a responds with 500 INTERNAL SERVER ERROR to GET /, expected 200(.|\n)*why"),
     ],
 )
 def test_another_status_than_expected_ends_the_run_with_what_came_back(here, target, message):
@@ -173,7 +175,7 @@ def test_another_status_than_expected_ends_the_run_with_what_came_back(here, tar
 def test_a_status_that_is_expected_is_measured(here):
     expected = replace(HOME, status=404)
     assert answered("a=their_apps:missing", requests=[expected])
-    with pytest.raises(Mismatch, match="a answers 200 OK to GET /, expected 404"):
+    with pytest.raises(Mismatch, match="a responds with 200 OK to GET /, expected 404"):
         answered("a=their_apps:plain", requests=[expected])
 
 
@@ -261,22 +263,22 @@ def test_the_command_measures_their_apps(here, quick):
     arguments = ["--apps", "mine=their_apps:plain", "other=their_apps:create_app()", "--request", "ask.http"]
     outcome = CliRunner().invoke(overhead, [*arguments, "--quick", "--out", "found"])
     assert outcome.exit_code == 0, outcome.output
-    assert "Note: other and mine answer differently" in outcome.output
+    assert "Note: other and mine respond differently" in outcome.output
     results = Results.read(here / "found" / "results.json")
     assert (results.study, results.partial) == ("apps", False)
     assert results.experiments[0].contenders == ["mine", "mine again", "other"]
     assert "--request ask.http" in results.command
     text = (here / "found" / "index.html").read_text(encoding="utf-8")
     assert "POST /x?y=z (ask.http)" in text
-    assert "answer differently" in text
+    assert "respond differently" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--request", "x.http"], "--request goes with --apps"),
+        (["--request", "x.http"], "--request can only be used with --apps"),
         (["--apps", "mine"], "expected NAME=MODULE:APP"),
-        (["--apps", "a=m:x", "--validate"], "one at a time"),
+        (["--apps", "a=m:x", "--validate"], "cannot be used together"),
         (["--apps", "a=m:x", "--request", "none.http"], "none.http: No such file"),
     ],
 )
@@ -357,7 +359,7 @@ def test_a_server_that_cannot_serve_their_app_is_shown_with_what_it_said(here):
     (here / "half.py").write_text("raise RuntimeError('what is wrong here')\n", encoding="utf-8")
     service = studies.served_app("mine", "half:app", "waitress")
     with (
-        pytest.raises(RunFailed, match=r"mine: the server does not start(.|\n)*what is wrong here"),
+        pytest.raises(RunFailed, match=r"mine: the server did not start(.|\n)*what is wrong here"),
         served.serving([service]),
     ):
         pass
@@ -366,9 +368,9 @@ def test_a_server_that_cannot_serve_their_app_is_shown_with_what_it_said(here):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--expect", "404"], "--expect goes with --apps"),
-        (["--served"], "--served goes with --apps"),
-        (["--setup", "m:f"], "--setup goes with --apps"),
+        (["--expect", "404"], "--expect can only be used with --apps"),
+        (["--served"], "--served can only be used with --apps"),
+        (["--setup", "m:f"], "--setup can only be used with --apps"),
     ],
 )
 def test_options_for_apps_go_with_apps(arguments, message):

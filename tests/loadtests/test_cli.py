@@ -133,7 +133,7 @@ def test_a_readme_without_markers_is_left_alone(tiny_run, tmp_path):
     target.write_text("nothing here\n", encoding="utf-8")
     outcome = CliRunner().invoke(overhead, ["readme", str(tiny_run[1] / "results.json"), "--readme", str(target)])
     assert outcome.exit_code == 1
-    assert "holds no place for the figures" in outcome.output
+    assert "does not have the markers" in outcome.output
     assert target.read_text(encoding="utf-8") == "nothing here\n"
 
 
@@ -165,7 +165,7 @@ def test_rungs_that_differ_end_the_run_before_any_timing(monkeypatch, tmp_path):
     null, churn = (Contender(m, "loadtests.rungs.raw:create_app", {"model": m}) for m in ("null", "churn"))
     outcome = invoke(monkeypatch, tmp_path, with_experiment(null, churn))
     assert outcome.exit_code == 4
-    assert "do not give the same bytes" in outcome.stderr
+    assert "responses differ" in outcome.stderr
     assert not (tmp_path / "results.json").exists()
 
 
@@ -187,7 +187,7 @@ def test_a_model_that_cannot_be_loaded_is_one_line_and_exit_code_3():
 
 def test_a_server_that_does_not_start_is_named():
     service = studies.Service("odd", ("-c", "raise SystemExit(1)"))
-    with pytest.raises(inprocess.RunFailed, match="odd: the server does not start"), served.serving([service]):
+    with pytest.raises(inprocess.RunFailed, match="odd: the server did not start"), served.serving([service]):
         pass
 
 
@@ -200,7 +200,7 @@ def test_servers_that_answer_differently_end_the_run():
         "contract_month_to_month": 1,
         "has_fiber": 1,
     }
-    with served.serving(services) as servers, pytest.raises(inprocess.Mismatch, match="do not give the same bytes"):
+    with served.serving(services) as servers, pytest.raises(inprocess.Mismatch, match="responses differ"):
         served.check(servers, studies.Load("k", "t", "closed loop", services, requests=requests_for("predict", [row])))
 
 

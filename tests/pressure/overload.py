@@ -1,12 +1,15 @@
-"""Ask more of the server than it can do: which requests are answered, how fast, and is health still answered.
+"""Send the server more requests than it can handle. Measure which are answered, how fast, and whether /healthz is.
 
-``python -m tests.pressure.overload [--seconds 60] [--out FILE.json]``. First closed loops: 100, 400 and 900 clients
-that ask again when they have their response, for a prediction of one row. Then open loops, at multiples of the rate
-that the server can do: requests of many rows come whether or not those before are answered, at four times on kept
-connections and on new ones. Exit code 1 if a closed loop gets anything but 200, or a client waits more than three times
-the median; or if an open loop gets anything but 200 and 503 with a Retry-After, loses a connection, has an accepted
-request that took longer than `max_wait` and its own time, or health took 100 ms or more. ``--out`` writes a page beside
-the result file.
+``python -m tests.pressure.overload [--seconds 60] [--out FILE.json]``.
+
+First come closed loops: 100, 400 and 900 clients ask for a prediction of one row, and each sends its next request when
+it has the response. Then come open loops at multiples of the server's capacity: requests with many rows arrive whether
+or not earlier ones have been answered. At four times the capacity they come on kept connections and on new ones.
+
+Exit code 1 if a closed loop gets another status than 200, or one of its clients waits more than three times the median.
+Exit code 1 too if an open loop gets another status than 200 or 503 with Retry-After, or loses a connection; if an
+accepted request takes longer than `max_wait` and its own time; or if a probe of /healthz takes 100 ms or more.
+``--out`` writes the results, and a page beside them.
 """
 
 from __future__ import annotations
@@ -32,17 +35,17 @@ from wsgi_core.shared.settings import Settings
 ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contract_month_to_month": 1, "has_fiber": 1}
 CLIENTS = (100, 400, 900)
 MULTIPLES = (0.5, 0.8, 1.0, 1.5, 2.0)
-MOST = 4.0
+LONGEST_MULTIPLE = 4.0
 HEALTH_MS = 100
 SECONDS_BETWEEN_PROBES = 0.1
 MAX_WAIT = Settings().max_wait
-# Seconds that the work on an accepted request may take, and the client needs to see it.
+# Seconds allowed for the work on an accepted request, and for the client to read the response.
 OWN_TIME = 1.0
 
 
 @dataclass
 class Closed:
-    """What clients saw that ask again and again; times in ms."""
+    """The results of one closed loop; times in ms."""
 
     clients: int
     rate: float
@@ -53,18 +56,18 @@ class Closed:
     problems: list[str] = field(default_factory=list)
 
     def judge(self) -> None:
-        """Write down what does not hold."""
+        """Add each failed check to `problems`."""
         if set(self.answers) != {"200"} or self.lost:
-            self.problems.append(f"{self.clients} clients: answers {self.answers}, lost {self.lost}")
+            self.problems.append(f"{self.clients} clients: statuses {self.answers}, lost {self.lost}")
         if self.slowest > 3 * self.median:
             self.problems.append(
-                f"{self.clients} clients: one waited {self.slowest:.0f} ms, the median {self.median:.0f}"
+                f"{self.clients} clients: slowest response {self.slowest:.0f} ms, median {self.median:.0f} ms"
             )
 
 
 @dataclass
 class Open:
-    """What was seen while requests came at `times` the rate that the server can do; times in ms."""
+    """The results of one open loop at `times` the server's capacity; times in ms."""
 
     times: float
     connections: str
@@ -82,14 +85,14 @@ class Open:
 
     @property
     def name(self) -> str:
-        """What a problem is named by."""
+        """Return the name of this loop for an entry in `problems`."""
         return f"{self.times:g} times, connections: {self.connections}"
 
     def judge(self) -> None:
-        """Write down what does not hold."""
+        """Add each failed check to `problems`."""
         others = {status for status in self.answers if status not in ("200", "503")}
         if others or self.lost:
-            self.problems.append(f"{self.name}: other answers {sorted(others)}, lost {self.lost}")
+            self.problems.append(f"{self.name}: other statuses {sorted(others)}, lost {self.lost}")
         if not all(value.isdecimal() and int(value) >= 1 for value in self.retry_after):
             self.problems.append(f"{self.name}: Retry-After {sorted(self.retry_after)}")
         if self.slowest > (MAX_WAIT + OWN_TIME) * 1e3:
@@ -99,7 +102,7 @@ class Open:
 
 
 def batch(rows: int, keep_alive: bool = True) -> bytes:
-    """Return a request for so many predictions at once; without `keep_alive` on a connection of its own."""
+    """Return a request for `rows` predictions; without `keep_alive` it closes its connection."""
     body = json.dumps({"instances": [ROW] * rows}).encode()
     head = ["POST /predict HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}"]
     if not keep_alive:
@@ -108,7 +111,7 @@ def batch(rows: int, keep_alive: bool = True) -> bytes:
 
 
 def probe(server: ServerUnderTest, client: LoadClient) -> list[float]:
-    """Return the times of health probes until `client` has ended. Raises RuntimeError if one is not a 200."""
+    """Return the times of requests to /healthz until `client` has ended. Raises RuntimeError if one is not a 200."""
     times: list[float] = []
     while client.running:
         status, ms = server.ask("/healthz")
@@ -120,12 +123,12 @@ def probe(server: ServerUnderTest, client: LoadClient) -> list[float]:
 
 
 def measure_closed(server: ServerUnderTest, message: bytes, clients: int, seconds: float) -> Closed:
-    """Have `clients` ask again and again."""
+    """Run a closed loop of `clients` clients."""
     with load(server, message, clients=clients, seconds=seconds) as client:
         seen = client.result(seconds + 60)
     times = seen["times"].get("200", [])
     if not times:
-        raise RuntimeError(f"nothing was answered: {seen['lost']}")
+        raise RuntimeError(f"no request was answered: {seen['lost']}")
     outcome = Closed(
         clients, round(len(times) / seen["seconds"], 1), _counted(seen), seen["lost"],
         percentiles(times)["p50"], round(max(times), 1),
@@ -135,7 +138,7 @@ def measure_closed(server: ServerUnderTest, message: bytes, clients: int, second
 
 
 def measure_open(server: ServerUnderTest, rows: int, times: float, kind: str, capacity: float, seconds: float) -> Open:
-    """Send requests at `times` the `capacity`, and ask for health meanwhile."""
+    """Run an open loop at `times` the `capacity`, and probe /healthz at the same time."""
     rate = times * capacity
     with load(server, batch(rows, keep_alive=kind == KEPT), rate=rate, seconds=seconds) as client:
         health = probe(server, client)
@@ -155,7 +158,7 @@ def _counted(seen: dict[str, Any]) -> dict[str, int]:
 
 
 def measure(seconds: float, rows: int, framework: str) -> dict[str, Any]:
-    """Measure everything; each loop on a server of its own."""
+    """Run every loop, each on a new server, and return all results."""
     closed: list[Closed] = []
     opened: list[Open] = []
     capacity: list[float] = []
@@ -165,21 +168,22 @@ def measure(seconds: float, rows: int, framework: str) -> dict[str, Any]:
         with running(*serve) as server:
             capacity.append(measure_closed(server, batch(rows), 16, seconds / 4).rate)
 
-    def press_closed(clients: int) -> None:
+    def add_closed(clients: int) -> None:
         with running(*serve) as server:
             closed.append(measure_closed(server, batch(1), clients, seconds / 2))
 
-    def press_open(times: float, kind: str, length: float) -> None:
+    def add_open(times: float, kind: str, length: float) -> None:
         with running(*serve) as server:
             opened.append(measure_open(server, rows, times, kind, capacity[0], length))
 
-    steps = [Step(f"{clients} clients", seconds / 2 + 5, partial(press_closed, clients)) for clients in CLIENTS]
-    steps.append(Step("what the server can do", seconds / 4 + 5, find_capacity))
+    steps = [Step(f"{clients} clients", seconds / 2 + 5, partial(add_closed, clients)) for clients in CLIENTS]
+    steps.append(Step("the server's capacity", seconds / 4 + 5, find_capacity))
     steps += [
-        Step(f"{times:g} times", seconds / 4 + 5, partial(press_open, times, KEPT, seconds / 4)) for times in MULTIPLES
+        Step(f"{times:g} times", seconds / 4 + 5, partial(add_open, times, KEPT, seconds / 4)) for times in MULTIPLES
     ]
     steps += [
-        Step(f"{MOST:g} times, {kind}", seconds + 5, partial(press_open, MOST, kind, seconds)) for kind in (KEPT, OWN)
+        Step(f"{LONGEST_MULTIPLE:g} times, {kind}", seconds + 5, partial(add_open, LONGEST_MULTIPLE, kind, seconds))
+        for kind in (KEPT, OWN)
     ]
     run_steps(steps, Console(stderr=True), lambda: None)
     return {
@@ -190,12 +194,14 @@ def measure(seconds: float, rows: int, framework: str) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--seconds", default=60.0, show_default=True, help="How long the loops at four times last.")
-@click.option("--rows", default=500, show_default=True, help="Rows of a request in the open loops.")
+@click.option("--seconds", default=60.0, show_default=True, help="Length of the loops at four times the capacity.")
+@click.option("--rows", default=500, show_default=True, help="Rows in each request of the open loops.")
 @click.option("--framework", default="wsgi_core", show_default=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A result file; a page comes beside it.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="A result file; a page is written beside it."
+)
 def main(seconds: float, rows: int, framework: str, out: Path | None) -> None:
-    """Ask a server for more than it can do."""
+    """Send a server more requests than it can handle."""
     results = measure(seconds, rows, framework)
     problems = [problem for outcome in [*results["closed"], *results["open"]] for problem in outcome["problems"]]
     click.echo(json.dumps({"capacity": results["capacity"], "problems": problems}, indent=2))

@@ -1,4 +1,4 @@
-"""docs/measure/overload.md and its chart, out of the result file."""
+"""Write docs/measure/overload.md and its chart from the result file."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _shares(outcome: dict[str, Any]) -> tuple[str, list[float]]:
 
 
 def _others(outcome: dict[str, Any], *expected: str) -> int:
-    """Return how many requests were lost, or answered by another status."""
+    """Return how many requests were lost or got another status than the expected ones."""
     others = sum(count for status, count in outcome["answers"].items() if status not in expected)
     return others + sum(outcome["lost"].values())
 

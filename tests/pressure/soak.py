@@ -1,9 +1,9 @@
-"""Ask everything of the server at half its capacity for a long time, and see whether the process stays as it was.
+"""Load a server to half its capacity for a long time, and check that the process does not grow.
 
-``python -m tests.pressure.soak [--minutes 60]``. Every route is asked, models are loaded again while they serve, and
-one request in four is a bad one. Each response is compared with the first of its kind. Exit code 1 for a wrong
-response, a traceback in the log, or a process that grew: in memory (2 % after the first sixth; 5 % in a
-run under ten minutes, in which the allocator has not settled), in open files, or in threads.
+``python -m tests.pressure.soak [--minutes 60]``. The clients request every route and reload models while they serve;
+one request in four is invalid. Each response is compared with the first one to the same request. Exit code 1 if a
+response was wrong, if the log has a traceback, or if the process grew: in memory (2 % after the first sixth of the
+time; 5 % in a run of less than ten minutes, in which the allocator has not settled), in open files, or in threads.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from tests.pressure.overload import ROW
 from tests.pressure.under_test import ServerUnderTest, running, serve_command
 
 CLIENTS = 4
-# What differs from one answer to the next: ids, times, counts.
+# What differs from one response to the next: ids, times, counts.
 _VOLATILE = re.compile(rb'"(timestamp|generated_at|id|event_id|[\w]*_ms)":("[^"]*"|[\d.]+)|\d+\.\d+ ms')
 
 
 @dataclass(frozen=True)
-class Ask:
-    """A request, the status that it must get, and whether the body is the same each time."""
+class Case:
+    """A request, the status code it must get, and whether its response is the same each time."""
 
     name: str
     status: int
@@ -43,21 +43,21 @@ class Ask:
     same: bool = True
 
 
-def get(path: str, *, status: int = 200, same: bool = True) -> Ask:
-    return Ask(f"GET {path}", status, f"GET {path} HTTP/1.1\r\nHost: soak\r\n\r\n".encode(), same)
+def get(path: str, *, status: int = 200, same: bool = True) -> Case:
+    return Case(f"GET {path}", status, f"GET {path} HTTP/1.1\r\nHost: soak\r\n\r\n".encode(), same)
 
 
-def post(path: str, payload: object, *, status: int = 200, same: bool = True, kind: str = "application/json") -> Ask:
-    """Bytes are sent as they are, anything else as JSON."""
+def post(path: str, payload: object, *, status: int = 200, same: bool = True, kind: str = "application/json") -> Case:
+    """Return a POST. A `payload` of bytes is sent unchanged, anything else as JSON."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: soak\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return Ask(f"POST {path} {status} {body[:20]!r}", status, head.encode() + body, same)
+    return Case(f"POST {path} {status} {body[:20]!r}", status, head.encode() + body, same)
 
 
 LOAN = {"age": 35, "income": 24000, "credit_score": 700, "employment_years": 5, "loan_amount": 1000}
 TENSOR = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
 
-GOOD = [
+VALID = [
     post("/predict", ROW),
     post("/predict", [ROW] * 100),
     post("/predict", {"instances": [ROW] * 10}),
@@ -75,7 +75,7 @@ GOOD = [
         get, ("/", "/healthz", "/readyz", "/demo/digits", "/demo/churn", "/docs", "/openapi.json", "/v2/models/churn")
     ),
 ]
-BAD = [
+INVALID = [
     post("/predict", b"{", status=400),
     post("/predict", b"[" * 100_000, status=400),
     post("/predict", {**ROW, "tenure_months": "many"}, status=422),
@@ -84,18 +84,18 @@ BAD = [
     post("/v2/models/none/infer", TENSOR, status=404),
     post("/v2/models/identity/infer", {"inputs": []}, status=400),
     post("/digits", {"pixels": []}, status=400),
-    post("/webhooks/nobody", {}, status=404),
+    post("/webhooks/unknown", {}, status=404),
     get("/nowhere", status=404),
-    Ask("too large", 413, b"POST /predict HTTP/1.1\r\nHost: soak\r\nContent-Length: 99999999\r\n\r\n"),
-    Ask("no request", 400, b"hello\r\n\r\n"),
-    Ask("smuggling", 400, b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-    Ask("many headers", 431, b"GET / HTTP/1.1\r\nHost: soak\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
+    Case("too large", 413, b"POST /predict HTTP/1.1\r\nHost: soak\r\nContent-Length: 99999999\r\n\r\n"),
+    Case("no request", 400, b"hello\r\n\r\n"),
+    Case("smuggling", 400, b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    Case("many headers", 431, b"GET / HTTP/1.1\r\nHost: soak\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
 ]
 
 
 @dataclass
 class Outcome:
-    """What was seen. Memory in MiB: medians of the second and the last sixth of the time."""
+    """The results of one soak. Memory is in MiB: the medians of the second and of the last sixth of the time."""
 
     seconds: float
     answers: int = 0
@@ -107,13 +107,13 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
     def judge(self) -> None:
-        """Write down what does not hold."""
+        """Add each failed check to `problems`."""
         share = 1.02 if self.seconds >= 600 else 1.05
         if self.wrong:
-            self.problems.append(f"{len(self.wrong)} wrong answers or tracebacks")
+            self.problems.append(f"{len(self.wrong)} wrong responses or tracebacks")
         if self.memory[1] > share * self.memory[0]:
             self.problems.append("the memory grew")
-        # Each client's connection is one of them, and is now and then closed for a moment.
+        # A client's connection is an open file of the server, and may be closed at the moment of a sample.
         if self.files[1] > self.files[0] + CLIENTS:
             self.problems.append("open files grew")
         if self.threads[1] > self.threads[0]:
@@ -121,7 +121,7 @@ class Outcome:
 
 
 class Client:
-    """Asks one thing after the other on a connection that it keeps as long as the server does."""
+    """A client that sends one request at a time, and keeps its connection until the server closes it."""
 
     def __init__(self, address: Address, first: dict[str, bytes], outcome: Outcome) -> None:
         self.address = address
@@ -129,19 +129,19 @@ class Client:
         self.outcome = outcome
         self._connection: socket.socket | None = None
 
-    def ask(self, what: Ask) -> None:
-        """Ask, and write down an answer that is wrong."""
+    def send(self, case: Case) -> None:
+        """Send the request, and record the response if it is wrong."""
         try:
-            status, body = self._exchange(what.message)
+            status, body = self._exchange(case.message)
         except (OSError, HTTPException) as error:
-            self.outcome.wrong.append(f"{what.name}: {error!r}")
+            self.outcome.wrong.append(f"{case.name}: {error!r}")
             self.close()
             return
         self.outcome.answers += 1
         body = _VOLATILE.sub(b"", body)
-        expected = self.first.setdefault(what.name, body) if what.same else body
-        if status != what.status or body != expected:
-            self.outcome.wrong.append(f"{what.name}: {status} {body[:200]!r}")
+        expected = self.first.setdefault(case.name, body) if case.same else body
+        if status != case.status or body != expected:
+            self.outcome.wrong.append(f"{case.name}: {status} {body[:200]!r}")
 
     def _exchange(self, message: bytes) -> tuple[int, bytes]:
         if self._connection is None:
@@ -161,35 +161,38 @@ class Client:
 
 
 def find_rate(address: Address, seconds: float) -> float:
-    """How many requests of the mix a second one client gets through, without a pause; the answers go unjudged."""
-    outcome, dice = Outcome(seconds), random.Random(1)
+    """Return how many requests of the mix a single client completes in a second, sent without a pause.
+
+    The responses are not checked.
+    """
+    outcome, rng = Outcome(seconds), random.Random(1)
     client = Client(address, {}, outcome)
-    for one in (*GOOD, *BAD):  # what is made at the first request is made now
-        client.ask(one)
+    for case in (*VALID, *INVALID):  # what the server builds at a first request must not count
+        client.send(case)
     outcome.answers = 0
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:
-        client.ask(choose(dice))
+        client.send(choose(rng))
     client.close()
     return outcome.answers / (time.perf_counter() - began)
 
 
-def choose(dice: random.Random) -> Ask:
-    return dice.choice(BAD) if dice.random() < 0.25 else dice.choice(GOOD)
+def choose(rng: random.Random) -> Case:
+    return rng.choice(INVALID) if rng.random() < 0.25 else rng.choice(VALID)
 
 
-def keep_asking(client: Client, rate: float, until: float, dice: random.Random) -> None:
-    """Ask for this and that at ``rate`` a second, as well as it goes, until a time of perf_counter."""
+def keep_sending(client: Client, rate: float, until: float, rng: random.Random) -> None:
+    """Send random requests, at most `rate` a second, until `until` (in seconds of `perf_counter`)."""
     due = time.perf_counter()
     while (now := time.perf_counter()) < until:
         due = max(due + 1 / rate, now)
-        client.ask(choose(dice))
+        client.send(choose(rng))
         time.sleep(max(0.0, due - time.perf_counter()))
     client.close()
 
 
 def watch(process: psutil.Process, until: float) -> list[tuple[float, int, int]]:
-    """Memory in MiB, open files and threads, twice a second."""
+    """Return memory in MiB, open files and threads, sampled twice a second."""
     seen = []
     while time.perf_counter() < until:
         files = process.num_handles() if sys.platform == "win32" else process.num_fds()
@@ -199,14 +202,14 @@ def watch(process: psutil.Process, until: float) -> list[tuple[float, int, int]]
 
 
 def soak(server: ServerUnderTest, seconds: float) -> Outcome:
-    """Ask for so long, and look at the process."""
+    """Put the server under load for `seconds`, watch its process, and return the results."""
     outcome = Outcome(seconds)
     outcome.rate = find_rate(server.address, min(5.0, seconds / 6)) / 2
     until = time.perf_counter() + seconds
     first: dict[str, bytes] = {}
     threads = [
         threading.Thread(
-            target=keep_asking,
+            target=keep_sending,
             args=(Client(server.address, first, outcome), outcome.rate / CLIENTS, until, random.Random(number)),
         )
         for number in range(CLIENTS)
@@ -222,9 +225,9 @@ def soak(server: ServerUnderTest, seconds: float) -> Outcome:
 
 
 def summarize(outcome: Outcome, seen: list[tuple[float, int, int]]) -> None:
-    """Compare the second sixth of the time with the last: memory by its median.
+    """Compare the last sixth of the time with the second one: memory by its median, files and threads by their minimum.
 
-    Files and threads by the fewest there were: some requests need more while they last, a leak needs them for ever.
+    Some requests need more files or threads while they run, so their number varies. Only a leak raises the minimum.
     """
     sixths = [seen[start:end] for start, end in pairwise(range(0, len(seen) + 1, max(1, len(seen) // 6)))]
     early, late = sixths[1], sixths[-1]
@@ -238,8 +241,8 @@ def summarize(outcome: Outcome, seen: list[tuple[float, int, int]]) -> None:
 @click.option("--minutes", default=60.0, show_default=True)
 @click.option("--framework", default="wsgi_core", show_default=True)
 def main(minutes: float, framework: str) -> None:
-    """Keep a server at half its capacity, and see whether it stays as it was."""
-    # Without MiniLM, even where it was built: what comes with the project is the same everywhere.
+    """Load a server to half its capacity, and check that its process does not grow."""
+    # Without MiniLM, even if it is in the cache: every run loads the same models.
     with (
         tempfile.TemporaryDirectory() as empty,
         running(*serve_command(framework=framework), "--model-control", WSGI_CORE_CACHE=empty) as server,

@@ -1,8 +1,9 @@
-"""Stop a server again and again with clients in every state, and look for a request without its response.
+"""Stop a server under load many times, and check that no request is lost.
 
-``python -m tests.pressure.stops [--times 100]``. Fifty clients keep their connections and ask without a pause: most for
-a small prediction, some for one that takes long, some in two halves with a pause between, some for a stream. Exit code
-1 if a request was lost, or if a stop did not end by itself with exit code 0.
+``python -m tests.pressure.stops [--times 100]``. Fifty clients keep their connections open and send requests without a
+pause. Most ask for a small prediction, some for one that takes long, some send a request in two halves with a pause
+between them, and some ask for a stream. Exit code 1 if a request was lost, or if the server did not stop by itself with
+exit code 0.
 """
 
 from __future__ import annotations
@@ -29,15 +30,15 @@ LOAD_SECONDS = 0.5
 
 
 @dataclass
-class Seen:
-    """What the clients saw, by kind: requests answered, and how each that was lost ended."""
+class Outcome:
+    """The results of the clients: answered requests by kind of client, and a line for each lost request."""
 
     answered: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
 
 
 def stream(rows: int) -> bytes:
-    """A request whose answer comes in pieces."""
+    """Return a request for `rows` predictions whose response is a stream."""
     body = (json.dumps(ROW) + "\n").encode() * rows
     head = f"POST /predict/stream HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"Content-Type: application/x-ndjson\r\n\r\n" + body
@@ -47,12 +48,12 @@ MESSAGES = {"small": batch(1), "long": batch(2000), "halves": batch(50), "stream
 
 
 class Client:
-    """One client of a kind, in a thread, until no more connection is to be had."""
+    """A client of one kind in a thread of its own. It ends when the server no longer accepts connections."""
 
-    def __init__(self, kind: str, address: Address, seen: Seen) -> None:
+    def __init__(self, kind: str, address: Address, outcome: Outcome) -> None:
         self.kind = kind
         self.address = address
-        self.seen = seen
+        self.outcome = outcome
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -61,20 +62,20 @@ class Client:
             try:
                 connection = socket.create_connection(self.address, timeout=30)
             except OSError:
-                return  # nobody listens any more
-            asked = 0
+                return  # the server no longer listens
+            answered = 0
             with connection:
                 try:
                     while self._ask(connection):
-                        asked += 1
+                        answered += 1
                 except (OSError, HTTPException, ValueError) as error:
-                    self.seen.lost.append(f"{self.kind}, {asked} answers before: {error!r}")
+                    self.outcome.lost.append(f"{self.kind}, after {answered} responses: {error!r}")
                 else:
-                    asked += 1
-            self.seen.answered[self.kind] += asked
+                    answered += 1
+            self.outcome.answered[self.kind] += answered
 
     def _ask(self, connection: socket.socket) -> bool:
-        """Ask once; whether the connection can be used again."""
+        """Send one request; return whether the connection can be used again."""
         message = MESSAGES[self.kind]
         if self.kind == "halves":
             connection.sendall(message[: len(message) // 2])
@@ -91,10 +92,10 @@ class Client:
             return not response.will_close
 
 
-def stop_once(server: ServerUnderTest) -> Seen:
-    """Press, stop, and wait for the end."""
-    seen = Seen()
-    clients = [Client(kind, server.address, seen) for kind, count in CLIENTS.items() for _ in range(count)]
+def stop_once(server: ServerUnderTest) -> Outcome:
+    """Put the server under load, stop it, and wait for its end."""
+    outcome = Outcome()
+    clients = [Client(kind, server.address, outcome) for kind, count in CLIENTS.items() for _ in range(count)]
     time.sleep(LOAD_SECONDS + random.uniform(0, 0.1))
     server.process.send_signal(signal.SIGTERM)
     began = time.perf_counter()
@@ -103,8 +104,8 @@ def stop_once(server: ServerUnderTest) -> Seen:
     for client in clients:
         client.thread.join(30)
     if code != 0 or seconds > 10:
-        seen.lost.append(f"exit code {code} after {seconds:.1f} s: {''.join(server.lines[-5:])}")
-    return seen
+        outcome.lost.append(f"exit code {code} after {seconds:.1f} s: {''.join(server.lines[-5:])}")
+    return outcome
 
 
 @click.command()
@@ -118,9 +119,9 @@ def main(times: int, framework: str, gunicorn: bool) -> None:
     lost: list[str] = []
     for _ in range(times):
         with running(*command) as server:
-            seen = stop_once(server)
-        answered += seen.answered
-        lost += seen.lost
+            outcome = stop_once(server)
+        answered += outcome.answered
+        lost += outcome.lost
     click.echo(json.dumps({"stops": times, "answered": answered, "lost": Counter(lost)}, indent=2))
     sys.exit(1 if lost else 0)
 

@@ -1,6 +1,7 @@
-"""Attacks on the limits of the server: each is what one client, or a few, can do against all others.
+"""Attacks on the limits of the server: what one client, or a few clients, can do to harm the others.
 
-docs/limits.md names the limits, SECURITY.md the promises. The times are short, and otherwise the attacks are real.
+docs/limits.md lists the limits, SECURITY.md the promises. The timeouts are shortened; everything else is as in
+production.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from wsgi_core.serving.command import bind
 
 MIB = 1 << 20
 SOON = 2.0
-"""Seconds in which a client that behaves is answered whatever the others do."""
+"""Seconds within which a well-behaved client must be answered during an attack."""
 
 needs_many_files = pytest.mark.skipif(sys.platform == "win32", reason="select() takes 512 sockets")
 
 
 class App:
-    """/stream yields without an end, /large has 16 MiB, /page 200 KiB, everything else is small."""
+    """/stream yields without an end, /large sends 16 MiB, /page 200 KiB, every other path a few bytes."""
 
     def __init__(self) -> None:
         self.extensions: dict[str, Any] = {}
@@ -49,7 +50,7 @@ class App:
 
 
 def deaf(server: Running) -> Client:
-    """Connect a client that reads nothing: its own buffer takes little."""
+    """Connect a client that never reads, with a small receive buffer."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.connect(server.address)
@@ -90,13 +91,13 @@ def test_pipelined_requests_of_clients_that_read_nothing_hold_no_thread():
             client.send(request("GET", "/page") * 8 + request("GET", "/large"))
         for _ in range(5):
             answered_soon(server)
-        # Of each client's requests the first that does not fit into the buffers is the last that was worked on.
+        # Each client's requests are processed until a response does not fit into the buffers, and no further.
         until(lambda: states(server).get("sending", 0) + states(server).get("lingering", 0) >= 1)
         assert server.app.calls <= 8 * 9 + 5
         until(lambda: states(server).get("running", 0) == 0)
 
 
-def test_a_next_request_is_not_worked_on_before_the_response_is_read():
+def test_the_next_request_is_not_processed_before_the_response_is_read():
     with attacked() as server:
         client = deaf(server)
         client.send(request("GET", "/large") + request("GET", "/"))
@@ -156,7 +157,7 @@ def test_the_threads_of_streams_end_with_them():
         until(lambda: pool.live == 2)
 
 
-def test_beyond_so_many_streams_the_longest_blocked_one_is_closed(monkeypatch: pytest.MonkeyPatch):
+def test_above_the_limit_of_streams_the_longest_blocked_one_is_closed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(dispatcher, "MAX_WAITING_STREAMS", 3)
     with attacked(threads=2) as server:
         first = [deaf(server) for _ in range(4)]
@@ -165,7 +166,7 @@ def test_beyond_so_many_streams_the_longest_blocked_one_is_closed(monkeypatch: p
             until(lambda number=number: states(server).get("blocked") == number)
         refused = server.connect()
         refused.get("/stream")
-        assert refused.answer().status == 503  # all of them have been blocked for a moment only
+        assert refused.answer().status == 503  # no stream has been blocked for long enough to be closed
         monkeypatch.setattr(dispatcher, "_PATIENCE", 0.0)
         last = deaf(server)
         last.get("/stream")
@@ -173,7 +174,7 @@ def test_beyond_so_many_streams_the_longest_blocked_one_is_closed(monkeypatch: p
         answered_soon(server)
 
 
-def test_the_unsent_bytes_of_all_have_one_sum(monkeypatch: pytest.MonkeyPatch):
+def test_the_unsent_bytes_of_all_connections_have_one_limit(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(listener, "_BLOCKED", 0.3)
     with attacked(max_unsent=40 * MIB) as server:
         clients = [deaf(server) for _ in range(20)]
@@ -182,7 +183,7 @@ def test_the_unsent_bytes_of_all_have_one_sum(monkeypatch: pytest.MonkeyPatch):
             client.get("/large")
             most = max(most, server.server.gauges()["unsent_bytes"])
         until(lambda: server.server.gauges()["unsent_bytes"] <= 40 * MIB)
-        # Each thread may add one response to the sum before it is seen to be exceeded.
+        # Before the sum is checked, each thread may add one response to it.
         assert most <= 40 * MIB + 4 * 16 * MIB
         until(lambda: states(server).get("running", 0) + states(server).get("waiting", 0) == 0)
         until(lambda: server.connect().ask("/").status == 200)
@@ -192,16 +193,16 @@ def test_the_unsent_bytes_of_all_have_one_sum(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     "settings",
     [{"send_timeout": 0.3}, {"send_timeout": 0.3, "min_send_rate": 1 << 40}, {"response_timeout": 0.5}],
-    ids=["nothing is taken", "too little is taken", "it takes too long"],
+    ids=["nothing is read", "too little is read", "it takes too long"],
 )
 @pytest.mark.parametrize("path", ["/large", "/stream"])
-def test_a_response_that_is_taken_too_slowly_is_given_up(settings: dict[str, float], path: str):
+def test_a_response_that_is_read_too_slowly_is_aborted(settings: dict[str, float], path: str):
     with attacked(**settings) as server:
         client = deaf(server)
         client.get(path)
         until(lambda: states(server))
         if "min_send_rate" in settings or "response_timeout" in settings:
-            with contextlib.suppress(OSError):  # takes a little again and again
+            with contextlib.suppress(OSError):  # reads a few bytes at a time
                 until(lambda: not client.socket.recv(8192) or time.sleep(0.01))
         until(lambda: not server.server._listener.channels)
         assert server.server.gauges()["unsent_bytes"] == 0
@@ -225,7 +226,7 @@ def test_a_stop_does_not_wait_for_clients_that_read_nothing(monkeypatch: pytest.
 
 @needs_many_files
 @pytest.mark.parametrize("part", [b"", b"G", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1"])
-def test_many_connections_that_ask_for_nothing_keep_nobody_out(part: bytes):
+def test_many_idle_connections_do_not_block_other_clients(part: bytes):
     with attacked(max_connections=100) as server:
         clients = [server.connect() for _ in range(140)]
         for client in clients:
@@ -237,7 +238,7 @@ def test_many_connections_that_ask_for_nothing_keep_nobody_out(part: bytes):
         until(lambda: len(server.server._listener.channels) <= 101)
 
 
-def test_requests_that_wait_on_all_connections_keep_health_out_for_no_moment():
+def test_health_is_answered_while_every_connection_has_a_waiting_request():
     with running(threads=1, max_waiting=1000, max_connections=20) as server:
         clients = []
         for _ in range(60):
@@ -246,7 +247,7 @@ def test_requests_that_wait_on_all_connections_keep_health_out_for_no_moment():
             time.sleep(0.005)
         for _ in range(5):
             answered_soon(server, "/healthz")
-        # At the limit of connections those that come are refused, and closed.
+        # At the limit of connections a new request is refused, and its connection is closed.
         assert server.connect().ask("/work").status == 503
         server.app.open()
         statuses = [client.answer().status for client in clients]
@@ -254,7 +255,7 @@ def test_requests_that_wait_on_all_connections_keep_health_out_for_no_moment():
         assert statuses.count(200) >= 20
 
 
-def test_an_unfinished_request_above_the_limit_is_told_why():
+def test_an_incomplete_request_above_the_limit_gets_408():
     with attacked(max_connections=4) as server:
         clients = [server.connect() for _ in range(5)]
         for client in clients:
@@ -264,7 +265,7 @@ def test_an_unfinished_request_above_the_limit_is_told_why():
         assert [client.answer().status for client in clients if client.socket in told] == [408]
 
 
-def test_one_address_has_no_more_connections_than_it_may():
+def test_connections_of_one_address_are_limited():
     with attacked(max_connections_per_client=3) as server:
         clients = [server.connect() for _ in range(3)]
         assert [client.ask("/").status for client in clients] == [200] * 3
@@ -274,7 +275,7 @@ def test_one_address_has_no_more_connections_than_it_may():
         answered_soon(server)
 
 
-def test_the_port_for_monitoring_answers_whatever_happens_on_the_other():
+def test_the_monitoring_port_answers_while_the_main_port_is_blocked():
     with bind("127.0.0.1", 0) as monitor:
         address = monitor.getsockname()
         with running(App(), {"monitor_sock": monitor}, max_connections=2, threads=1) as server:
@@ -306,8 +307,8 @@ def test_a_refused_upload_leaves_nothing_on_disk():
         assert server.app.seen == []
 
 
-def test_a_stream_that_pauses_is_not_given_up():
-    """The client reads; it is the application that has nothing to send."""
+def test_a_stream_that_pauses_is_not_aborted():
+    """The client reads all the time; the application has nothing to send for a second."""
 
     def paused(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])

@@ -1,4 +1,4 @@
-"""A server that is asked for more than it can do answers or refuses, and loses no request. The script judges times."""
+"""Under overload a server answers or refuses every request, and loses none. Only the script checks times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "measure"
 
 
 @pytest.mark.parametrize("kind", [KEPT, OWN])
-def test_under_pressure_every_request_is_answered_or_refused(kind: str):
+def test_under_overload_every_request_is_answered_or_refused(kind: str):
     with running(*serve_command(threads=1, max_wait=0.2)) as server:
         capacity = measure_closed(server, batch(1000), clients=4, seconds=1).rate
         outcome = measure_open(server, 1000, 4, kind, capacity, seconds=2)
@@ -34,7 +34,7 @@ def test_clients_that_wait_for_their_responses_are_never_refused():
     assert outcome.lost == {}
 
 
-def test_what_does_not_hold_is_named():
+def test_failed_checks_are_named():
     closed = Closed(9, 1, {"200": 1, "503": 1}, {}, 10, 31)
     closed.judge()
     assert len(closed.problems) == 2
@@ -43,7 +43,7 @@ def test_what_does_not_hold_is_named():
     assert len(outcome.problems) == 4
 
 
-def test_what_holds_is_no_problem():
+def test_passed_checks_give_no_problem():
     closed = Closed(9, 1, {"200": 1}, {}, 10, 30)
     closed.judge()
     outcome = Open(4, KEPT, 1, {"200": 1, "503": 1}, {}, {"1": 1}, {}, 2900, {}, {}, 99, {})

@@ -1,4 +1,4 @@
-"""Attacks on the service behind its server, on both frameworks: what a page, a body or another service can do to it."""
+"""Attacks on the service behind its server, on both frameworks: by a web page, by a body, by a service it calls."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def ask(server: Server, method: str, path: str, body: Any = None, **headers: str
         return response.status, response.read()
 
 
-def test_no_web_page_unloads_a_model_and_no_rebound_name_is_answered(framework: str):
+def test_a_foreign_web_page_cannot_unload_a_model_and_a_rebound_name_is_refused(framework: str):
     with serving(framework, "--model-control") as server:
         pages: list[dict[str, str]] = [
             {"Origin": EVIL}, {"Origin": "null"}, {"Origin": EVIL, "Content_Type": "text/plain"},
@@ -62,7 +62,7 @@ def test_no_web_page_unloads_a_model_and_no_rebound_name_is_answered(framework: 
         assert ask(server, "POST", UNLOAD, "{}", Content_Type="application/json")[0] == 200
 
 
-def test_without_the_key_no_byte_of_a_body_is_kept(framework: str):
+def test_a_body_without_the_key_is_not_kept_in_memory(framework: str):
     with serving(framework, WSGI_CORE_API_KEY=KEY) as server:
         head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {4 << 20}"
         process = psutil.Process(server.process.pid)
@@ -71,7 +71,7 @@ def test_without_the_key_no_byte_of_a_body_is_kept(framework: str):
         connections = [http.client.HTTPConnection(*server.address, timeout=30) for _ in range(20)]
         for connection in connections:
             connection.connect()
-            connection.sock.sendall(f"{head}\r\n\r\n".encode() + b" " * (3 << 20))  # and the rest never comes
+            connection.sock.sendall(f"{head}\r\n\r\n".encode() + b" " * (3 << 20))  # never the rest
         assert process.memory_info().rss - before < 16 << 20
         connections[0].sock.sendall(b" " * (1 << 20))
         assert connections[0].sock.recv(12) == b"HTTP/1.1 401"
@@ -81,7 +81,7 @@ def test_without_the_key_no_byte_of_a_body_is_kept(framework: str):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="memory is measured as Linux counts it")
 def test_compressed_bodies_count_by_their_size_after_decompression(framework: str):
-    """24 bodies of 4 KB at once, each of which is 4 MiB."""
+    """24 bodies at once, each 4 KB on the wire and 4 MiB after decompression."""
     inner = json.dumps({"inputs": [{"name": "input", "datatype": "FP32", "shape": [1, 5], "data": [0] * 5}]}).encode()
     bomb = gzip.compress(inner.ljust((4 << 20) - 1))
     with serving(framework) as server:
@@ -117,21 +117,21 @@ def test_compressed_bodies_count_by_their_size_after_decompression(framework: st
         assert ask(server, "POST", "/v2/models/churn/infer", larger, Content_Encoding="gzip")[0] == 413
 
 
-def test_half_a_mebibyte_of_wrong_lines_costs_little(framework: str):
+def test_many_invalid_lines_cost_little(framework: str):
     with serving(framework, "--stream-max-errors", "100") as server:
         process = psutil.Process(server.process.pid)
         ask(server, "POST", "/predict/stream", json.dumps(GOOD), Content_Type="application/x-ndjson")
         before = sum(process.cpu_times()[:2])
         status, answer = ask(server, "POST", "/predict/stream", b"{}\n" * 175_000, Content_Type="application/x-ndjson")
         assert status == 200
-        assert answer.splitlines()[-1] == b'{"line":101,"error":"the stream ends here: 100 lines are wrong"}'
+        assert answer.splitlines()[-1] == b'{"line":101,"error":"the stream ends here: 100 lines are invalid"}'
         assert len(answer) < 100_000
         assert sum(process.cpu_times()[:2]) - before < 2
 
 
 @contextlib.contextmanager
 def hanging() -> Iterator[str]:
-    """A language model that never answers."""
+    """Run a language model's endpoint that never answers; yield its URL."""
     over = threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -176,7 +176,7 @@ def test_hanging_chats_leave_threads_for_others(framework: str):
         ]  # fmt: skip
 
 
-def test_the_start_says_which_file_holds_and_sends_no_secret_where_a_found_one_says(tmp_path: Path, framework: str):
+def test_the_start_names_the_settings_file_and_sends_no_secret_to_a_url_from_it(tmp_path: Path, framework: str):
     (tmp_path / "wsgi-core.toml").write_text("chat_url = 'http://127.0.0.1:1/v1'\n", encoding="utf-8")
     words = ["wsgi-core", "serve", "--port", "0", "--framework", framework]
     code = (

@@ -1,33 +1,33 @@
-"""The soak asks everything, knows a wrong answer, and sees a process that grows."""
+"""The soak covers every route, detects a wrong response, and detects a process that grows."""
 
 from __future__ import annotations
 
 import random
 
-from tests.pressure.soak import BAD, GOOD, Ask, Client, Outcome, choose, get, summarize
+from tests.pressure.soak import INVALID, VALID, Case, Client, Outcome, choose, get, summarize
 from tests.pressure.under_test import running, serve_command
 
 
-def test_every_kind_of_request_gets_what_it_must_and_a_wrong_answer_is_seen():
+def test_every_case_gets_its_status_and_a_wrong_response_is_detected():
     outcome, first = Outcome(60), {}
     with running(*serve_command(), "--model-control") as server:
         client = Client(server.address, first, outcome)
-        slow = {"POST /rag-chat"}  # reads all the docs at first, and is asked by the soak itself
+        slow = {"POST /rag-chat"}  # its first request reads all the docs; the soak itself sends it
         for _ in range(2):
-            for one in (*GOOD, *BAD):
-                if not one.name.startswith(tuple(slow)):
-                    client.ask(one)
+            for case in (*VALID, *INVALID):
+                if not case.name.startswith(tuple(slow)):
+                    client.send(case)
         assert outcome.wrong == []
-        client.ask(get("/healthz", status=404))
-        client.ask(Ask("GET /healthz", 200, GOOD[0].message))
+        client.send(get("/healthz", status=404))
+        client.send(Case("GET /healthz", 200, VALID[0].message))
         client.close()
     assert len(outcome.wrong) == 2
 
 
-def test_one_in_four_is_bad():
+def test_one_request_in_four_is_invalid():
     rng = random.Random(1)
     drawn = [choose(rng) for _ in range(1000)]
-    assert 200 < sum(one in BAD for one in drawn) < 300
+    assert 200 < sum(case in INVALID for case in drawn) < 300
 
 
 def test_growth_is_a_problem():
@@ -41,7 +41,7 @@ def test_growth_is_a_problem():
     assert outcome.problems == ["open files grew", "threads grew"]
 
 
-def test_a_process_that_stays_as_it_was_is_none():
+def test_a_process_that_does_not_grow_is_no_problem():
     outcome = Outcome(60)
     summarize(outcome, [(50.0, 20, 9)] * 10 + [(100.0, 23, 9)] * 49 + [(100.0, 30, 14)])
     outcome.judge()

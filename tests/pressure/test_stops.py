@@ -16,9 +16,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a 
 @pytest.mark.parametrize("framework", ["wsgi_core", "flask"])
 def test_no_request_is_lost(framework: str):
     with running(*serve_command(framework=framework, max_waiting=100)) as server:
-        seen = stop_once(server)
-    assert seen.lost == []
-    assert set(seen.answered) == set(CLIENTS)
+        outcome = stop_once(server)
+    assert outcome.lost == []
+    assert set(outcome.answered) == set(CLIENTS)
 
 
 @pytest.mark.skipif(
@@ -27,6 +27,6 @@ def test_no_request_is_lost(framework: str):
 )
 def test_no_request_is_lost_under_gunicorn():
     with running(*gunicorn_command("wsgi_core")) as server:
-        seen = stop_once(server)
-    assert seen.lost == []
-    assert set(seen.answered) == set(CLIENTS)
+        outcome = stop_once(server)
+    assert outcome.lost == []
+    assert set(outcome.answered) == set(CLIENTS)

@@ -1,4 +1,4 @@
-"""A server of one's own, in a process of its own, to be load, stopped and looked at."""
+"""Start a server in a process of its own, put it under load, and watch it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _URL = re.compile(r"http://([\d.]+):(\d+)")
 
 
 class ServerUnderTest:
-    """The server that ``python args`` starts: `address`, `process`, and the `lines` that it has written."""
+    """The server that ``python args`` starts: its `address`, its `process`, and the `lines` of its output."""
 
     def __init__(self, *args: str, **environ: str) -> None:
         self.lines: list[str] = []
@@ -39,7 +39,7 @@ class ServerUnderTest:
         self._reader.start()
         if not self._listening.wait(60) or not self.address.port:
             raise RuntimeError("the server did not start:\n" + "".join(self.lines))
-        self.ask("/healthz")  # some servers listen before they have loaded the application, and answer after
+        self.ask("/healthz")  # some servers listen before they have loaded the application
 
     address = Address("", 0)
 
@@ -53,7 +53,7 @@ class ServerUnderTest:
         self._listening.set()
 
     def ask(self, path: str) -> tuple[int, float]:
-        """The status of a GET on a connection of its own, and the ms it took."""
+        """Send a GET on a new connection; return the status code and the time in ms."""
         began = time.perf_counter()
         connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=30)
         try:
@@ -65,7 +65,7 @@ class ServerUnderTest:
             connection.close()
 
     def end(self, seconds: float = 40) -> int:
-        """Wait for the process's end, by force if need be; its exit code."""
+        """Wait for the process to end, kill it after `seconds`, and return its exit code."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -78,13 +78,13 @@ class ServerUnderTest:
 
 
 def serve_command(**settings: Any) -> list[str]:
-    """Python's arguments for `wsgi-core serve` with these settings, on a free port."""
+    """Return Python's arguments for `wsgi-core serve` with these settings, on a free port."""
     options = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     return ["-m", "wsgi_core", "serve", "--port=0", *options]
 
 
 def gunicorn_command(framework: str) -> list[str]:
-    """Python's arguments for the service in one worker of gunicorn's that has threads, on a free port."""
+    """Return Python's arguments for the service on gunicorn, in one worker with threads, on a free port."""
     module = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}[framework]
     options = ["--bind=127.0.0.1:0", "--worker-class=gthread", "--threads=8"]
     return ["-m", "gunicorn", *options, f"{module}:create_app()"]
@@ -92,7 +92,7 @@ def gunicorn_command(framework: str) -> list[str]:
 
 @contextmanager
 def running(*args: str, **environ: str) -> Iterator[ServerUnderTest]:
-    """The server that ``python args`` starts in such an environment; at the end it is told to stop."""
+    """Start a server with ``python args`` and these environment variables, and terminate it at the end."""
     server = ServerUnderTest(*args, **environ)
     try:
         yield server
@@ -103,12 +103,12 @@ def running(*args: str, **environ: str) -> Iterator[ServerUnderTest]:
 
 
 class LoadClient:
-    """A client process that presses a server."""
+    """A process that runs `tests.pressure.load_client`."""
 
-    def __init__(self, server: ServerUnderTest, message: bytes, orders: Mapping[str, Any]) -> None:
+    def __init__(self, server: ServerUnderTest, message: bytes, job: Mapping[str, Any]) -> None:
         host, port = server.address
-        orders = {**orders, "host": host, "port": port, "message": message.decode("latin-1")}
-        # A file: a pipe that nobody reads yet would fill, and the client never end.
+        job = {**job, "host": host, "port": port, "message": message.decode("latin-1")}
+        # Not a pipe: a pipe is read only at the end, so it would fill up and block the client.
         self._out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed in `close`)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.pressure.load_client"],
@@ -118,7 +118,7 @@ class LoadClient:
             encoding="utf-8",
         )
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(orders))
+        self.process.stdin.write(json.dumps(job))
         self.process.stdin.close()
 
     @property
@@ -126,7 +126,10 @@ class LoadClient:
         return self.process.poll() is None
 
     def result(self, seconds: float = 60) -> dict[str, Any]:
-        """What it saw, once it has ended. RuntimeError if it failed, subprocess.TimeoutExpired if it does not end."""
+        """Wait for the client to end and return its results.
+
+        Raises RuntimeError if it failed, and subprocess.TimeoutExpired if it takes longer than `seconds`.
+        """
         if self.process.wait(seconds) != 0:
             raise RuntimeError("the client failed")
         self._out.seek(0)
@@ -141,9 +144,9 @@ class LoadClient:
 
 
 @contextmanager
-def load(server: ServerUnderTest, message: bytes, **orders: Any) -> Iterator[LoadClient]:
-    """A client process that obeys these orders, see `tests.pressure.load_client`; at the end it is ended."""
-    client = LoadClient(server, message, orders)
+def load(server: ServerUnderTest, message: bytes, **job: Any) -> Iterator[LoadClient]:
+    """Start a client process with this job (see `tests.pressure.load_client`), and kill it at the end."""
+    client = LoadClient(server, message, job)
     try:
         yield client
     finally:

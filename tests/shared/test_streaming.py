@@ -215,7 +215,7 @@ def test_a_stream_of_wrong_lines_ends_and_is_answered_shortly(model: Model, wron
     assert time.thread_time() - begin < 2
     made = [json.loads(each) for each in b"".join(pieces).splitlines()]
     assert len(made) == 102
-    assert made[-1] == {"line": 102, "error": "the stream ends here: 100 lines are wrong"}
+    assert made[-1] == {"line": 102, "error": "the stream ends here: 100 lines are invalid"}
     assert len(b"".join(pieces)) < 100_000
 
 

@@ -84,7 +84,7 @@ def test_equal_traces_exit_with_0() -> None:
 def test_times_are_shown_where_they_are_asked_for(tmp_path: Path) -> None:
     result = run("GET", "/x", *SIDES, "--times", "--html", str(tmp_path / "page.html"))
     assert re.search(r"before_request: check +\d+  flask_side\.py:\d+ +\d+  core_side\.py:\d+", result.output)
-    assert re.search(r"equal: \d+ events; flask 3\.1\.3 \d+ µs, wsgi_core .* µs \(with the tracer", result.output)
+    assert re.search(r"equal: \d+ events; flask 3\.1\.3 \d+ µs, wsgi_core .* µs \(includes the tracer", result.output)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert text.count('class="track"') > 30
     assert "The times include the tracer" in text
@@ -185,16 +185,16 @@ def test_two_apps_of_one_framework_go_by_their_names() -> None:
     [
         (["GET"], "Missing argument 'PATH'"),
         (["GET", "/", "--header", "colonless"], "Name: value"),
-        (["GET", "/", "--header", "X: a\nb"], "has one line"),
+        (["GET", "/", "--header", "X: a\nb"], "must be one line"),
         (["GET", "/", "--header", "X Y: a"], "Name: value"),
-        (["", "/"], "'' is not the name of a method"),
-        (["B D", "/"], "'B D' is not the name of a method"),
-        (["GET", ""], "'' is no path"),
-        (["GET", "x"], "'x' is no path"),
-        (["GET", "/\n"], "is no path"),
+        (["", "/"], "'' is not a valid method"),
+        (["B D", "/"], "'B D' is not a valid method"),
+        (["GET", ""], "'' is not a path"),
+        (["GET", "x"], "'x' is not a path"),
+        (["GET", "/\n"], "is not a path"),
         (["GET", "http://["], "Invalid IPv6 URL"),
         (["GET", "/", "--warm-up", "-1"], "not in the range"),
-        (["GET", "/", "--app", "json"], "'json' has none of app, application, create_app, make_app"),
+        (["GET", "/", "--app", "json"], "'json' has no app, application, create_app, make_app"),
         (["GET", "/", "--app", "missing:app"], "No module named 'missing'"),
         (["GET", "/", "--app", "core_side:missing"], "has no attribute 'missing'"),
         (["GET", "/", "--app", "core_side:1+"], "Failed to parse"),

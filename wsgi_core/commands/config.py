@@ -16,14 +16,14 @@ from ..shared.settings.schema import Settings
 from ..shared.settings.sources import Loaded, shown
 
 
-@click.command("config", short_help="Show the settings, and where each comes from.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.command("config", short_help="Show the settings and the source of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @settings_options
 def config_command(config: Path | None, as_json: bool, **options: object) -> None:
-    """Show which settings hold, and where each comes from.
+    """Show the effective settings, and the source of each.
 
-    The options of this command are those of serve: an option wins over a variable of the environment
-    (WSGI_CORE_PORT for --port), and that over the file.
+    The options are those of serve. An option overrides an environment variable (WSGI_CORE_PORT for --port), and a
+    variable overrides the file.
     """
     loaded = load_for_command(config, options)
     if as_json:
@@ -39,7 +39,7 @@ def _as_json(loaded: Loaded) -> dict[str, t.Any]:
 
 def _print_table(loaded: Loaded) -> None:
     table = Table(title=f"Settings ({loaded.file or 'no file'})", title_justify="left")
-    for column in ("Setting", "Value", "From", "What it is"):
+    for column in ("Setting", "Value", "From", "Description"):
         table.add_column(column, overflow="fold")
     for name, value in shown(loaded.settings).items():
         source = loaded.source(name)

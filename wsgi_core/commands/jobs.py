@@ -17,13 +17,13 @@ FILE = click.Path(path_type=Path)
 
 @click.group("jobs", short_help="List, retry and purge webhooks' jobs.")
 @click.option("--config", type=FILE, metavar="FILE", help="The TOML file with the settings.")
-@click.option("--job-store", metavar="TEXT", help="The SQLite file or redis:// URL. [default: as the settings say]")
-@click.option("--webhook-results", metavar="PATH", help="The file of results beside which the store is by default.")
+@click.option("--job-store", metavar="TEXT", help="The SQLite file or redis:// URL. [default: from the settings]")
+@click.option("--webhook-results", metavar="PATH", help="The results file. By default, the store is beside it.")
 @click.pass_context
 def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | None) -> None:
-    """List the accepted webhooks that are not done, retry those that have failed for good, or purge jobs.
+    """List accepted webhooks that are not done, retry those that have failed permanently, or purge jobs.
 
-    The server may run meanwhile. The store is found by the same settings as the server finds it.
+    The server may be running. The settings that name the store are those of the server.
     """
     settings = load_for_command(config, options).settings
     password = settings.job_store_password.get_secret_value() if settings.job_store_password else None
@@ -35,7 +35,7 @@ def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | No
 
 
 @jobs_command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for each job, with its payload.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each job, with its payload.")
 @click.pass_obj
 def list_command(store: JobStore, as_json: bool) -> None:
     """List queued, running, delayed and dead jobs, the oldest first."""
@@ -48,12 +48,13 @@ def list_command(store: JobStore, as_json: bool) -> None:
 
 @jobs_command.command("retry")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
-@click.option("--all", "every", is_flag=True, help="Every dead letter.")
+@click.option("--all", "every", is_flag=True, help="Select every dead letter.")
 @click.pass_obj
 def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
-    """Queue dead letters again; a running server does them at once. A KEY may be cut off after some digits.
+    """Queue dead letters again. A running server processes them at once.
 
-    If the process that ran a job was killed while it recorded the outcome, the outcome may be recorded again.
+    A KEY may be shortened to its first digits. If the process that ran a job was killed while it recorded the outcome,
+    the outcome may be recorded twice.
     """
     for key in _or_exit(lambda: _chosen(store.dead(), keys, every)):
         _or_exit(lambda key=key: store.revive(key))  # type: ignore[misc]
@@ -62,10 +63,10 @@ def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
 
 @jobs_command.command("purge")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
-@click.option("--all", "every", is_flag=True, help="Every dead letter.")
+@click.option("--all", "every", is_flag=True, help="Select every dead letter.")
 @click.pass_obj
 def purge_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
-    """Delete jobs without doing them: those of the KEYs, whatever their state, or every dead letter."""
+    """Delete jobs without processing them: the jobs with the KEYs in any state, or every dead letter."""
     for key in _or_exit(lambda: _chosen(store.dead() if every else {**store.states(), **store.dead()}, keys, every)):
         _or_exit(lambda key=key: store.remove(key))  # type: ignore[misc]
         click.echo(f"purged  {key[:12]}")
@@ -97,14 +98,14 @@ def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> lis
     Raises click.UsageError if neither or both are given. Raises ClickException unless a prefix matches exactly one key.
     """
     if every == bool(keys):
-        raise click.UsageError("give the keys of jobs, as `wsgi-core jobs list` shows them, or --all")
+        raise click.UsageError("expected the keys of jobs (see `wsgi-core jobs list`), or --all")
     if every:
         return sorted(known)
     chosen = []
     for given in keys:
         found = [key for key in known if key.startswith(given)]
         if len(found) != 1:
-            raise click.ClickException(f"{len(found) or 'no'} jobs here have a key that begins with {given}")
+            raise click.ClickException(f"{len(found) or 'no'} jobs have a key that begins with {given}")
         chosen += found
     return chosen
 

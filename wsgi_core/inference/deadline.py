@@ -25,7 +25,7 @@ class DeadlineExceeded(RunStopped):
     """The deadline of the request has passed."""
 
     def __init__(self) -> None:
-        super().__init__("the time for this request is over")
+        super().__init__("the request has timed out")
 
 
 class Cancelled(RunStopped):

@@ -81,7 +81,7 @@ def _card_of(model: Model) -> tuple[Pixels, float]:
     side = SIDE // BLOCK
     if card and card.pixels and card.pixels.height == card.pixels.width == side and card.output.column is None:
         return card.pixels, card.output.sure_from
-    raise InvalidInput(f"{model.id} does not answer pictures of {side} by {side} pixels with a row of probabilities")
+    raise InvalidInput(f"{model.id} does not map pictures of {side} by {side} pixels to a row of probabilities")
 
 
 def read_drawing(payload: object) -> NDArray[np.generic]:
@@ -96,9 +96,9 @@ def read_drawing(payload: object) -> NDArray[np.generic]:
     if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_JSON_SIDE:
         raise _refusal(f"must be a list of 1 to {MAX_JSON_SIDE} rows, got {describe(rows)}")
     if not all(isinstance(row, list) and 1 <= len(row) == len(rows[0]) <= MAX_JSON_SIDE for row in rows):
-        raise _refusal(f"must have rows of 1 to {MAX_JSON_SIDE} numbers, all as long")
+        raise _refusal(f"must have rows of 1 to {MAX_JSON_SIDE} numbers, all of the same length")
     if not {type(shade) for row in rows for shade in row} <= {int, float}:
-        raise _refusal("must be rows of numbers and of nothing else")
+        raise _refusal("must consist of rows of numbers only")
     if min(map(min, rows)) < 0 or max(map(max, rows)) > WHITE:
         raise _refusal(f"must be rows of numbers from 0 to {WHITE}")
     return np.array(rows, np.float32)
@@ -111,7 +111,7 @@ def _find_ink(drawing: NDArray[np.generic]) -> Bitmap:
     numbers = drawing.astype(np.float32)
     low, high = float(numbers.min()), float(numbers.max())
     if not np.isfinite([low, high]).all() or low == high:
-        raise _refusal("shows nothing: all pixels are alike")
+        raise _refusal("is empty: all pixels are the same")
     paper = low if np.median(numbers) <= (low + high) / 2 else high
     ink: Bitmap = np.abs(numbers - paper) > CONTRAST * (high - low)
     return ink

@@ -76,7 +76,7 @@ def is_version(name: str) -> bool:
 def _versions(folder: Path) -> Iterator[ModelOnDisk]:
     numbers = sorted(int(entry.name) for entry in subfolders(folder) if is_version(entry.name))
     if not numbers and (folder / CARD).exists():
-        problem = ModelError(f"a card but no version; expected {folder.name}/1/{MODEL}", folder)
+        problem = ModelError(f"has a card but no version; expected {folder.name}/1/{MODEL}", folder)
         yield ModelOnDisk(folder.name, "", folder, folder / CARD, (), problem)
     for number in numbers:
         yield look_at_version(folder, str(number))

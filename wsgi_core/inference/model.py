@@ -85,7 +85,7 @@ class Model:
         lines = [str(each) for each in self.unserved]
         wanted = first_choice(self.settings)
         if wanted not in self.nodes:
-            lines.append(f"{wanted} runs no part of it; it fell back to {', '.join(self.nodes)}")
+            lines.append(f"{wanted} runs no part of the model, which fell back to {', '.join(self.nodes)}")
         return lines
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
@@ -108,7 +108,7 @@ class Model:
         needs more memory than the machine has left.
         """
         if self.schema is None or self.card is None:
-            raise InvalidInput(f"{self.id} has no card that says which features it takes")
+            raise InvalidInput(f"{self.id} has no card, so its features are unknown")
         start = perf_counter()
         try:
             batch, is_batch = self.schema.read(payload)
@@ -138,7 +138,7 @@ class Model:
         card.
         """
         if self.card is None or self.input_type is None:
-            raise InvalidInput(f"{self.id} has no card that says which features it takes")
+            raise InvalidInput(f"{self.id} has no card, so its features are unknown")
         with timing.phase("validate"):
             return read_row(self.card, self.input_type, payload)
 
@@ -194,7 +194,7 @@ class Model:
         if np.isfinite(output).all():
             return
         row = int(np.flatnonzero(~np.isfinite(output.reshape(len(output), -1)).all(axis=1))[0])
-        raise InvalidInput(f"{self.id} answers row {row} with NaN or infinity, which JSON cannot hold")
+        raise InvalidInput(f"{self.id} returned NaN or infinity for row {row}, which JSON cannot represent")
 
     def _from_map(self, name: str, result: Any) -> Any:
         """Convert the output of a ZipMap, one map from class to probability for each row, to float32[N, K].
@@ -229,7 +229,7 @@ class Model:
         if limit:
             rows = max((len(array) for array in feed.values() if array.ndim), default=0)
             if rows > limit:
-                raise InvalidTensors(f"{self.id} takes at most {limit} rows at once, got {rows}")
+                raise InvalidTensors(f"{self.id} accepts at most {limit} rows at once, got {rows}")
 
     def _signature(self) -> tuple[list[TensorSpec], list[TensorSpec], list[Unserved]]:
         """Return the inputs, the outputs, and the tensors that the protocol cannot carry.
@@ -243,7 +243,7 @@ class Model:
         ]
         outputs = [read_spec(tensor, "output") for tensor in self._session.get_outputs()]
         if not inputs and not defaults:
-            raise ModelError("the model takes no input", self.path)
+            raise ModelError("the model has no input", self.path)
         for spec in inputs:
             if isinstance(spec, Unserved):
                 raise ModelError(f"{spec}, and the model does not run without it", self.path)
@@ -265,7 +265,7 @@ class Model:
         if needed != [wanted[0]] or wanted[1] not in outputs:
             raise ModelError(
                 f"the card wants input {wanted[0]!r} and output {wanted[1]!r}, "
-                f"the file has {needed} and {outputs}; the card and the file do not belong together",
+                f"the file has {needed} and {outputs}; the card does not match the file",
                 self.path,
             )
         return wanted

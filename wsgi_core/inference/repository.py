@@ -133,7 +133,7 @@ class ModelRepository:
         model = self.find(name, version)
         if model is None:
             wanted = name if version is None else f"{name}/{version}"
-            raise ModelNotFound(f"no model {wanted!r}; there is {', '.join(self._table.by_id) or 'none'}")
+            raise ModelNotFound(f"no model {wanted!r}; available: {', '.join(self._table.by_id) or 'none'}")
         return model
 
     def find(self, name: str, version: str | int | None = None) -> Model | None:
@@ -203,7 +203,7 @@ class ModelRepository:
         with self._change:
             pending, found = self._part(self._look())
             if not found:
-                raise ModelError(f"no model here; expected <name>/<version>/{MODEL}", self.directory)
+                raise ModelError(f"no model found; expected <name>/<version>/{MODEL}", self.directory)
             self._pending = {name: versions for name, versions in pending.items() if name not in self._unloaded}
             self._on_demand |= pending.keys()
             names = {each.name for each in found} | {model.name for model in self.models}
@@ -228,7 +228,7 @@ class ModelRepository:
             done = self._take(found, {name}, wait=True)
         if done.refused:
             served = ", ".join(f"{name}/{version}" for version in self.versions(name)) or "none"
-            raise ModelError(f"{'; '.join(map(self.inside, done.refused.values()))} (served of it: {served})")
+            raise ModelError(f"{'; '.join(map(self.inside, done.refused.values()))} (still served: {served})")
         return done
 
     def unload(self, name: str) -> None:
@@ -327,7 +327,7 @@ class ModelRepository:
         """Raise `ModelError` if there are settings for a model that is not in the repository."""
         known = {model.name for model in self.models} | self._pending.keys()
         for name in sorted(self._own_settings.keys() - known):
-            raise ModelError(f"model_settings: there is no model {name!r}; there is {', '.join(sorted(known))}")
+            raise ModelError(f"model_settings: there is no model {name!r}; available: {', '.join(sorted(known))}")
 
 
 def load_model(found: ModelOnDisk, max_rows: int = MAX_ROWS, settings: RuntimeSettings = DEFAULTS) -> Model:

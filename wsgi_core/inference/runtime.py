@@ -92,7 +92,7 @@ def open_session(path: Path, settings: RuntimeSettings = DEFAULTS) -> Any:
             log.warning("%s: %s cannot be used: %s", path, names[0], reason_of(error))
             return _create(runtime, path, options, [(CPU, {})])
     except Exception as error:  # onnxruntime's exceptions have no narrower common base class
-        reason = f"not a model that can be loaded: {reason_of(error)}; build it again or remove it"
+        reason = f"cannot be loaded as a model: {reason_of(error)}; build it again or remove it"
         raise ModelError(reason, path) from error
 
 
@@ -176,7 +176,7 @@ def _full_name(name: str, path: Path | None) -> str:
     if not provider.installed:
         raise ModelError(
             f"{provider.name} is not in the installed onnxruntime; it needs {provider.package or 'another build'} "
-            "in place of onnxruntime",
+            "instead of onnxruntime",
             path,
         )
     return provider.name

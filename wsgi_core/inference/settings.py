@@ -21,26 +21,32 @@ class RuntimeSettings(BaseModel):
 
     execution_providers: tuple[Name, ...] = Field(
         default=("cpu",), min_length=1,
-        description="Execution providers of onnxruntime, the preferred one first (cuda, tensorrt, directml, openvino,"
-        " coreml, cpu ...). Without cpu at the end, a model that needs it for a part is refused.",
+        description="onnxruntime's execution providers in order of preference (cuda, tensorrt, directml, openvino,"
+        " coreml, cpu ...). Without cpu at the end, a model that needs the CPU for some operators is refused.",
     )  # fmt: skip
     provider_options: dict[Name, Options] = Field(
-        default={}, description="For each execution provider its options, as onnxruntime names them."
+        default={}, description="Options for each execution provider, with onnxruntime's names."
     )
     intra_op_threads: int = Field(
-        default=1, ge=0, le=1024, description="Threads that compute one operator of a model; 0: onnxruntime decides."
+        default=1,
+        ge=0,
+        le=1024,
+        description="Number of threads that compute one operator of a model; 0: onnxruntime decides.",
     )
     inter_op_threads: int = Field(
-        default=1, ge=0, le=1024, description="Operators of a model that run in parallel; 0: onnxruntime decides."
+        default=1,
+        ge=0,
+        le=1024,
+        description="Number of operators of a model that run in parallel; 0: onnxruntime decides.",
     )
     graph_optimization: Literal["disabled", "basic", "extended", "all"] = Field(
-        default="all", description="How far onnxruntime rewrites a model's graph when it loads it."
+        default="all", description="How much onnxruntime optimizes the graph of a model when it loads the model."
     )
     session_options: Options = Field(
-        default={}, description="Further session options of onnxruntime (session.intra_op.allow_spinning=0)."
+        default={}, description="Other session options of onnxruntime (session.intra_op.allow_spinning=0)."
     )
     custom_op_libraries: tuple[Path, ...] = Field(
-        default=(), description="Libraries with custom operators that are loaded with a model."
+        default=(), description="Libraries with custom operators, which are loaded with each model."
     )
 
     def overridden(self, own: RuntimeSettings | None) -> RuntimeSettings:

@@ -60,7 +60,7 @@ def _read_slowly(raw: bytes) -> object:
     except JSONDecodeError as error:
         raise JSONError(f"{error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
-        raise JSONError("nested too deep") from None
+        raise JSONError("nested too deeply") from None
     except ValueError as error:
         raise _from_value_error(error) from None
     if "\\u" in text:

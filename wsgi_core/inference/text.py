@@ -107,5 +107,5 @@ def _read_tokenizer(path: Path) -> Any:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the exceptions of tokenizers have no narrower common base class
-        reason = f"not a tokenizer that can be read: {without_paths(first_line(error))}; build the model again"
+        reason = f"cannot be read as a tokenizer: {without_paths(first_line(error))}; build the model again"
         raise ModelError(reason, path) from error

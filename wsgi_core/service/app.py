@@ -30,7 +30,7 @@ from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
 from wsgi_core.shared.openapi import describe
 from wsgi_core.shared.openapi.inputs import payload_schema, prediction_schema
-from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, TEXT, Operation, errors, good
+from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, TEXT, Operation, errors, ok
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.retrieval import Assistant, chat_endpoint
 from wsgi_core.shared.settings import Settings
@@ -145,9 +145,9 @@ def predict_operation(models: ModelRepository) -> Operation:
     model = models.find("churn")
     return Operation(
         "Predictions",
-        {200: good(prediction_schema(model.card if model else None), "The probability"), **errors(*BODY_ERRORS)},
+        {200: ok(prediction_schema(model.card if model else None), "The probability"), **errors(*BODY_ERRORS)},
         body={JSON: payload_schema(model)},
-        description='One object is one prediction; a list of objects, or `{"instances": [...]}`, is a batch.',
+        description='An object is one row; a list of objects, or `{"instances": [...]}`, is a batch.',
     )
 
 
@@ -157,13 +157,13 @@ def add_views(app: Service, repository: ModelRepository) -> None:
     @app.post("/predict")
     @describe(predict_operation)
     def predict() -> t.Any:
-        """Churn: the probability for one customer, or for each of several"""
+        """Predict the churn probability of one customer, or of each of several"""
         return repository.get("churn").predict(request.get_json())
 
     @app.get("/healthz")
-    @describe(Operation("Operation", {200: good({"const": "ok"}, "The process lives", TEXT)}))
+    @describe(Operation("Operation", {200: ok({"const": "ok"}, "The process is alive", TEXT)}))
     def healthz() -> t.Any:
-        """ok, as soon as the models are loaded"""
+        """Return "ok" as soon as the models are loaded"""
         return Response("ok", mimetype="text/plain")
 
 

@@ -70,7 +70,7 @@ def _host_check(settings: Settings) -> Check:
         name = host_name(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
         is_local = local_names and _LABEL.fullmatch(name)
         if name not in names and not is_local and not f".{name}".endswith(suffixes):
-            raise SecurityError("The service does not answer for this host")
+            raise SecurityError("The service does not accept this host name")
 
     return check_host
 
@@ -120,7 +120,7 @@ def check_api_key(environ: Mapping[str, Any], key: bytes) -> None:
     if path in HEALTH or path.startswith(WEBHOOKS) or _is_preflight(environ):
         return
     if not hmac.compare_digest(_given(environ), key):
-        raise Unauthorized("A valid API key is needed, as X-API-Key or as a Bearer token", www_authenticate=_SCHEMES)
+        raise Unauthorized("A valid API key is required, as X-API-Key or as a Bearer token", www_authenticate=_SCHEMES)
 
 
 _SCHEMES = (

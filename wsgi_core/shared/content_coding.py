@@ -80,7 +80,7 @@ class DecodedBodies:
         with self._changed:
             fits = self._changed.wait_for(lambda: self._used + size <= max(self._size, size), self._timeout)
             if not fits:
-                raise ServiceUnavailable("Too many large bodies are at work", retry_after=1)
+                raise ServiceUnavailable("Too many large bodies are being processed", retry_after=1)
             self._used += size
             environ[_ADMITTED] = environ.get(_ADMITTED, 0) + size
 
@@ -162,7 +162,7 @@ def _measure(data: bytes, wbits: int, limit: int | None) -> int:
     if not unpacker.eof:
         raise BadRequest("The compressed body ends too early")
     if unpacker.unused_data or start + _PIECE < len(data):
-        raise BadRequest("Something follows the compressed body")
+        raise BadRequest("There is data after the compressed body")
     return size
 
 

@@ -24,7 +24,7 @@ LINE_TYPES = frozenset({LINES, "application/ndjson", "application/jsonl", "appli
 """Content types that clients use for JSON Lines. None of them is registered."""
 
 PIECE = 16 << 10
-"""Bytes that are read at once. One model run answers the rows in these bytes."""
+"""Bytes that are read at once. One model run predicts the rows in these bytes."""
 
 MAX_LINE = 64 << 10
 """The largest number of bytes in a line. A longer line is discarded while it is read."""
@@ -38,14 +38,14 @@ Without this limit, an error could be much larger than the line that caused it.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """Headers that tell proxies not to buffer the response."""
 
-Answer = dict[str, Any]
-Encode = Callable[[Answer], bytes]
+Result = dict[str, Any]
+Encode = Callable[[Result], bytes]
 
 
 def check_type(mimetype: str) -> None:
     """Raise UnsupportedMediaType (415) if the content type is not a type of JSON Lines."""
     if mimetype not in LINE_TYPES:
-        raise UnsupportedMediaType(f"Send one JSON object a line, as {LINES}")
+        raise UnsupportedMediaType(f"Send one JSON object per line, as {LINES}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +71,28 @@ def stream_predictions(
 
     Each line is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or
     `{"line": 2, "error": "...", "fields": [...]}` with the first invalid fields. An empty line gets a number, but no
-    answer. With `EVENTS`, the last event has the numbers of lines, predictions and errors. Raises `InvalidInput` at
+    result. With `EVENTS`, the last event has the numbers of lines, predictions and errors. Raises `InvalidInput` at
     once if the model has no card, because such a model does not accept rows.
     """
     if model.card is None:
-        raise InvalidInput(f"{model.id} has no card that says which features it takes")
-    return _answer_body(model, body, mimetype, limits)
+        raise InvalidInput(f"{model.id} has no card, so its features are unknown")
+    return _result_lines(model, body, mimetype, limits)
 
 
-def _answer_body(model: Model, body: IO[bytes], mimetype: str, limits: StreamLimits) -> Iterator[bytes]:
+def _result_lines(model: Model, body: IO[bytes], mimetype: str, limits: StreamLimits) -> Iterator[bytes]:
     encode = _as_event if mimetype == EVENTS else _as_line
     number = predicted = wrong = 0
     cpu, until = 0.0, time.monotonic() + limits.seconds
     try:
         for lines in read_lines(body):
             begin = time.thread_time()
-            answers = _until_too_many(answer_lines(model, lines, number + 1), limits.errors - wrong)
-            errors = sum("error" in answer for answer in answers)
-            predicted, wrong = predicted + len(answers) - errors, wrong + errors
-            piece = b"".join(map(encode, answers))
+            results = _until_too_many(predict_lines(model, lines, number + 1), limits.errors - wrong)
+            errors = sum("error" in result for result in results)
+            predicted, wrong = predicted + len(results) - errors, wrong + errors
+            piece = b"".join(map(encode, results))
             cpu += time.thread_time() - begin
             yield piece
-            number = answers[-1]["line"] if wrong >= limits.errors else number + len(lines)
+            number = results[-1]["line"] if wrong >= limits.errors else number + len(lines)
             _check(limits, wrong, cpu, until)
     except HTTPException as error:  # a limit, or the client has disconnected: the status has already been sent
         wrong += 1
@@ -101,19 +101,19 @@ def _answer_body(model: Model, body: IO[bytes], mimetype: str, limits: StreamLim
         yield _event("end", number, {"lines": number, "predictions": predicted, "errors": wrong})
 
 
-def _until_too_many(answers: list[Answer], errors_left: int) -> list[Answer]:
-    """Return the answers up to the error that reaches the limit of errors."""
-    for place, answer in enumerate(answers):
-        errors_left -= "error" in answer
+def _until_too_many(results: list[Result], errors_left: int) -> list[Result]:
+    """Return the results up to the error that reaches the limit of errors."""
+    for place, result in enumerate(results):
+        errors_left -= "error" in result
         if errors_left <= 0:
-            return answers[: place + 1]
-    return answers
+            return results[: place + 1]
+    return results
 
 
 def _check(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
     """Raise StreamEnded if a limit is reached."""
     if wrong >= limits.errors:
-        raise StreamEnded(f"the stream ends here: {wrong} lines are wrong")
+        raise StreamEnded(f"the stream ends here: {wrong} lines are invalid")
     if time.monotonic() >= until:
         raise StreamEnded(f"the stream ends here: it has taken {limits.seconds:g} seconds")
     if cpu >= limits.cpu_seconds:
@@ -139,24 +139,24 @@ def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
         yield [None if skipping else rest]
 
 
-def answer_lines(model: Model, lines: Sequence[bytes | None], first: int) -> list[Answer]:
-    """Return an answer for each line that is not empty, in order; `first` is the number of the first line."""
+def predict_lines(model: Model, lines: Sequence[bytes | None], first: int) -> list[Result]:
+    """Return a result for each line that is not empty, in order; `first` is the number of the first line."""
     rows: dict[int, Any] = {}
-    answers: dict[int, Answer] = {}
+    results: dict[int, Result] = {}
     for number, line in enumerate(lines, first):
         if line is None:
-            answers[number] = {"error": f"the line is longer than {MAX_LINE} bytes"}
+            results[number] = {"error": f"the line is longer than {MAX_LINE} bytes"}
         elif line.strip():
             try:
                 rows[number] = strict_json.loads(line)
             except strict_json.JSONError as error:
-                answers[number] = {"error": f"the line is not JSON: {error.message}"}
-    answers.update(_predict(model, rows))
-    return [{"line": number, **answers[number]} for number in sorted(answers)]
+                results[number] = {"error": f"the line is not JSON: {error.message}"}
+    results.update(_predict(model, rows))
+    return [{"line": number, **results[number]} for number in sorted(results)]
 
 
-def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
-    """Return the answers by line number.
+def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
+    """Return the results by line number.
 
     All rows are predicted together. If some of them are invalid, each row is checked separately, and then the valid
     rows are predicted.
@@ -165,7 +165,7 @@ def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
         return _run(model, rows)
     except InputError:
         checked: dict[int, Any] = {}
-        wrong: dict[int, Answer] = {}
+        wrong: dict[int, Result] = {}
         for number, row in rows.items():
             try:
                 checked[number] = model.read_row(row)
@@ -174,7 +174,7 @@ def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
         return wrong | _run(model, checked)
 
 
-def _run(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
+def _run(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
     """Return the predictions for valid rows. The rows are split into batches of at most the model's `max_rows`."""
     assert model.card is not None
     assert model.schema is not None
@@ -189,21 +189,21 @@ def _run(model: Model, rows: dict[int, Any]) -> dict[int, Answer]:
     }
 
 
-def _as_line(answer: Answer) -> bytes:
-    return _dump(answer) + b"\n"
+def _as_line(result: Result) -> bytes:
+    return _dump(result) + b"\n"
 
 
-def _as_event(answer: Answer) -> bytes:
-    """Return the answer as a server-sent event (HTML standard), with the line number as the event's id."""
-    return _event("error" if "error" in answer else "prediction", answer["line"], answer)
+def _as_event(result: Result) -> bytes:
+    """Return the result as a server-sent event (HTML standard), with the line number as the event's id."""
+    return _event("error" if "error" in result else "prediction", result["line"], result)
 
 
-def _event(name: str, number: int, data: Answer) -> bytes:
+def _event(name: str, number: int, data: Result) -> bytes:
     return b"event: %s\nid: %d\ndata: %s\n\n" % (name.encode(), number, _dump(data))
 
 
 _encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
-def _dump(answer: Answer) -> bytes:
-    return _encoder.encode(answer).encode()
+def _dump(result: Result) -> bytes:
+    return _encoder.encode(result).encode()

@@ -99,7 +99,7 @@ def read_delivery(
     delivery id is not valid (see `delivery_id`). Raises NotFound (404) if `secrets` is empty.
     """
     if not secrets:
-        raise NotFound("This service takes no webhooks")
+        raise NotFound("This service does not accept webhooks")
     claim = _read_claim(headers, body)
     check_signature(secrets[source].get_secret_value().encode() if source in secrets else _NO_SECRET, claim)
     if source not in secrets:

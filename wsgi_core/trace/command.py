@@ -74,7 +74,7 @@ def _usual_name(module: ModuleType) -> str:
         value = getattr(module, name, None)
         if hasattr(value, "wsgi_app") or inspect.isfunction(value):
             return name
-    raise NoAppException(f"'{module.__name__}' has none of {', '.join(_USUAL_NAMES)}: write module:name.")
+    raise NoAppException(f"'{module.__name__}' has no {', '.join(_USUAL_NAMES)}: write module:name.")
 
 
 def _raised_at(error: Exception) -> str:
@@ -95,15 +95,15 @@ def _label(app: t.Any) -> str:
 def _parse_header(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> list[tuple[str, str]]:
     pairs = [(name.strip(), value.strip()) for name, _, value in (text.partition(":") for text in values)]
     if not all(":" in text for text in values) or not all(_TOKEN.fullmatch(name) for name, _ in pairs):
-        raise click.BadParameter("A header is written as 'Name: value'.", ctx, param)
+        raise click.BadParameter("Write a header as 'Name: value'.", ctx, param)
     if any(re.search(r"[\0\r\n]", value) for _, value in pairs):
-        raise click.BadParameter("A header, written as 'Name: value', has one line.", ctx, param)
+        raise click.BadParameter("A header, written as 'Name: value', must be one line.", ctx, param)
     return pairs
 
 
 def _parse_method(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if not _TOKEN.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is not the name of a method.", ctx, param)
+        raise click.BadParameter(f"{value!r} is not a valid method.", ctx, param)
     return value.upper()
 
 
@@ -113,7 +113,9 @@ def _parse_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
     except ValueError as e:
         raise click.BadParameter(f"{e}.", ctx, param) from e
     if not value.startswith(("/", "http://", "https://")) or not value.isprintable():
-        raise click.BadParameter(f"{value!r} is no path: it starts with '/', or as a URL with 'http'.", ctx, param)
+        raise click.BadParameter(
+            f"{value!r} is not a path: write a path that begins with '/', or a URL with 'http'.", ctx, param
+        )
     return value
 
 
@@ -125,20 +127,31 @@ def _run(app: t.Any, label: str, request: dict[str, t.Any], warm_up: int, **opti
     return trace(app, label=label, **options, **request)
 
 
-@click.command("trace", short_help="Show what happens to one request, beside Flask.")
+@click.command("trace", short_help="Trace one request on wsgi_core and on Flask, side by side.")
 @click.argument("method", callback=_parse_method)
 @click.argument("path", callback=_parse_path)
 @click.option("--json", "json_text", metavar="TEXT", help="The body, sent as application/json.")
-@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", callback=_parse_header, help="A header.")
-@click.option("--app", "core_spec", metavar="MODULE[:FACTORY]", help="The app on wsgi_core. By default the service.")
-@click.option("--flask-app", "flask_spec", metavar="MODULE[:FACTORY]", help="The app on Flask, its twin.")
-@click.option("--signals", is_flag=True, help="Receive every signal, so that it is sent and shown.")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    callback=_parse_header,
+    help="A header of the request.",
+)
+@click.option("--app", "core_spec", metavar="MODULE[:FACTORY]", help="The app on wsgi_core. [default: the service]")
+@click.option(
+    "--flask-app", "flask_spec", metavar="MODULE[:FACTORY]", help="The app on Flask. [default: the service's twin]"
+)
+@click.option("--signals", is_flag=True, help="Connect a receiver to every signal, so that it is sent and shown.")
 @click.option(
     "--warm-up", type=click.IntRange(0), default=3, show_default=True, metavar="N",
-    help="Send the request N times before, so that both have filled their caches.",
+    help="Send the request N times before tracing, so that both frameworks have filled their caches.",
 )  # fmt: skip
 @click.option("--times", is_flag=True, help="Show how long each event took: the median of 50 runs.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page to step through.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML page to step through the request."
+)
 @click.pass_context
 def trace_command(
     ctx: click.Context,
@@ -153,12 +166,12 @@ def trace_command(
     times: bool,
     html: Path | None,
 ) -> None:
-    """Send one request through two apps, Flask's and wsgi_core's, and show side by side what happens in them.
+    """Send one request to an app on Flask and an app on wsgi_core, and show both traces side by side.
 
-    Without --app and --flask-app it goes through the service and its twin; with one of the two, through that
-    one alone. One row is one event; rows 'answer' say where the answers differ. Marks: '<' only left, '>' only
-    right, '!' not the same. The exit code is 0 if all is equal, 1 if there is a difference, 2 if
-    the request can't be sent.
+    By default, the apps are the service and its twin. With only one of --app and --flask-app, only that app gets the
+    request. Each row is an event; the rows 'answer' show differences between the responses. Marks: '<' only left, '>'
+    only right, '!' different. Exit code 0 if everything is equal, 1 if there is a difference, 2 if the request cannot
+    be sent.
     """
     core_spec = core_spec or ctx.ensure_object(ScriptInfo).app_import_path
     if core_spec is None and flask_spec is None:

@@ -257,7 +257,7 @@ def _framework_module(cls: type) -> t.Any:
         module: t.Any = sys.modules[base.__module__]
         if "wsgi_app" in vars(base) and hasattr(module, "AppContext"):
             return module
-    raise TypeError(f"{cls.__name__} is neither a Flask app nor one of wsgi_core's.")
+    raise TypeError(f"{cls.__name__} is neither a Flask app nor a wsgi_core app.")
 
 
 def _with_subclasses(cls: type) -> Iterator[type]:

@@ -130,7 +130,7 @@ def _verdict(rows: Sequence[Row], left: Trace, right: Trace | None, times: bool)
     text = f"{len(rows)} events" if right is None else verdict(rows)
     if times:
         text += "; " + ", ".join(f"{printable(side.label)} {side.duration_us:.0f} µs" for side in sides)
-        text += " (with the tracer, which makes both slower: compare events, not frameworks)"
+        text += " (includes the tracer's overhead: do not compare the frameworks)"
     color = None if right is None else "green" if all(row.equal for row in rows) else "red"
     return click.style(text, fg=color, bold=True)
 

@@ -100,7 +100,7 @@ if sys.version_info >= (3, 12):
             monitoring = sys.monitoring
             free = [i for i in _FREE_TOOL_IDS if monitoring.get_tool(i) is None]
             if not free:
-                raise RuntimeError("Other tools use all of sys.monitoring's free places.")
+                raise RuntimeError("Other tools use all tool IDs of sys.monitoring.")
             self._tool = free[0]
             monitoring.use_tool_id(self._tool, "wsgi_core.trace")
             events = monitoring.events

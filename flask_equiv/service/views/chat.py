@@ -7,21 +7,21 @@ import typing as t
 from flask import Blueprint, current_app, jsonify, request
 
 from wsgi_core.inference.input_model import read_as
-from wsgi_core.shared.openapi.operations import JSON, STRING, Operation, array, describe, errors, good, record
+from wsgi_core.shared.openapi.operations import JSON, STRING, Operation, array, describe, errors, object_schema, ok
 from wsgi_core.shared.retrieval import Question
 
-PASSAGE = record({"source": STRING, "heading": STRING, "text": STRING, "score": {"type": "number"}})
+PASSAGE = object_schema({"source": STRING, "heading": STRING, "text": STRING, "score": {"type": "number"}})
 
 OPERATION = Operation(
     "Predictions",
     {
-        200: good(
-            record(
+        200: ok(
+            object_schema(
                 {
                     "query": STRING,
                     "context_used": array(PASSAGE),
                     "answer": STRING,
-                    "usage": {"type": "object", "description": "Which retriever and generator, and how many tokens"},
+                    "usage": {"type": "object", "description": "The retriever, the generator, and the token counts"},
                 }
             )
         ),
@@ -38,7 +38,7 @@ def blueprint() -> Blueprint:
     @api.post("/rag-chat")
     @describe(OPERATION)
     def rag_chat() -> t.Any:
-        """A question about this project: the passages of its documentation that fit, and an answer out of them"""
+        """Answer a question about this project from the passages of its documentation that fit"""
         question = read_as(Question, request.get_json())
         return jsonify(current_app.extensions["assistant"].ask(question.query))
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, ServiceUnavailable, Unsup
 
 from wsgi_core.inference import Model, ModelError, ModelRepository, v2
 from wsgi_core.shared.content_coding import choose_coding, decode_body, encode_body
-from wsgi_core.shared.openapi.operations import OCTETS, STRING, array, describe, record, ref
+from wsgi_core.shared.openapi.operations import OCTETS, STRING, array, describe, object_schema, ref
 from wsgi_core.shared.openapi.protocol import (
     INDEX,
     RELOAD,
@@ -45,21 +45,21 @@ def add_server_views(api: Blueprint) -> None:
     """Add the routes about the server."""
 
     @api.get("", strict_slashes=False)
-    @describe(about_server(record({"name": STRING, "version": STRING, "extensions": array(STRING)})))
+    @describe(about_server(object_schema({"name": STRING, "version": STRING, "extensions": array(STRING)})))
     def server_metadata() -> t.Any:
-        """The server's name, version and extensions"""
+        """Return the server's name, version and extensions"""
         return jsonify(v2.server_metadata())
 
     @api.get("/health/live")
-    @describe(about_server(record({"live": {"const": True}})))
+    @describe(about_server(object_schema({"live": {"const": True}})))
     def live() -> t.Any:
-        """Whether the process lives"""
+        """Tell whether the process is alive"""
         return jsonify(live=True)
 
     @api.get("/health/ready")
-    @describe(about_server(record({"ready": {"const": True}})))
+    @describe(about_server(object_schema({"ready": {"const": True}})))
     def ready() -> t.Any:
-        """Whether the server takes requests; 503 during shutdown"""
+        """Tell whether the server accepts requests; 503 during shutdown"""
         if not current_app.extensions["readiness"].ready:
             raise ServiceUnavailable("stopping", retry_after=current_app.extensions["settings"].retry_after)
         return jsonify(ready=True)
@@ -75,34 +75,34 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @api.get("/models/<name>/versions/<version>")
     @describe(about_model(ref("ModelMetadata")))
     def model_metadata(name: str, version: str | None = None) -> t.Any:
-        """A model's inputs, outputs and versions"""
+        """Return a model's inputs, outputs and versions"""
         return jsonify(v2.model_metadata(find(name, version), models().versions(name)))
 
     @api.get("/models/<name>/ready")
     @api.get("/models/<name>/versions/<version>/ready")
-    @describe(about_model(record({"name": STRING, "ready": {"const": True}})))
+    @describe(about_model(object_schema({"name": STRING, "ready": {"const": True}})))
     def model_ready(name: str, version: str | None = None) -> t.Any:
-        """Whether a model is served"""
+        """Tell whether a model is served"""
         return jsonify(name=find(name, version).name, ready=True)
 
     @api.get("/models/<name>/config")
     @api.get("/models/<name>/versions/<version>/config")
-    @describe(about_model(record({"name": STRING, "input": OBJECTS, "output": OBJECTS})))
+    @describe(about_model(object_schema({"name": STRING, "input": OBJECTS, "output": OBJECTS})))
     def model_config(name: str, version: str | None = None) -> t.Any:
-        """A model's configuration, in Triton's words"""
+        """Return a model's configuration in Triton's format"""
         return jsonify(v2.model_config(find(name, version)))
 
     @api.get("/models/stats")
     @describe(about_server(ref("Statistics")))
     def all_statistics() -> t.Any:
-        """The number and the time of each model's inferences"""
+        """Return the number and the duration of each model's inferences"""
         return jsonify(statistics.as_json(models().models))
 
     @api.get("/models/<name>/stats")
     @api.get("/models/<name>/versions/<version>/stats")
     @describe(about_model(ref("Statistics")))
     def model_statistics(name: str, version: str | None = None) -> t.Any:
-        """The number and the time of a model's inferences, of all its versions unless one is named"""
+        """Return the number and the duration of a model's inferences, of all versions unless one is named"""
         find(name, version)
         versions = models().versions(name) if version is None else [version]
         return jsonify(statistics.as_json(find(name, each) for each in versions))
@@ -111,7 +111,7 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @api.post("/models/<name>/versions/<version>/infer")
     @describe(infer_operation)
     def infer(name: str, version: str | None = None) -> t.Any:
-        """An inference, with tensors as JSON or as bytes after it"""
+        """Run an inference, with tensors as JSON or as binary data"""
         model = find(name, version)
         return respond(v2.infer(model, read_body(), request.environ.get(HEADER_LENGTH_KEY), statistics))
 
@@ -125,7 +125,7 @@ def add_repository_views(api: Blueprint) -> None:
     @api.post("/repository/index")
     @describe(INDEX)
     def index() -> t.Any:
-        """Every version in the repository, and whether it is served"""
+        """List every version in the repository, and whether it is served"""
         ready = read_object().get("ready", False)
         if type(ready) is not bool:
             raise BadRequest("ready must be true or false")
@@ -134,7 +134,7 @@ def add_repository_views(api: Blueprint) -> None:
     @api.post("/repository/reload")
     @describe(RELOAD)
     def reload() -> t.Any:
-        """Load all models that are new or have changed; off unless the operator allows it"""
+        """Load all new and changed models, if the operator allows it"""
         check_control()
         read_object()
         try:
@@ -147,10 +147,10 @@ def add_repository_views(api: Blueprint) -> None:
     @api.post("/repository/models/<name>/load")
     @describe(change_operation)
     def load(name: str) -> t.Any:
-        """Load a model, again if it has changed; off unless the operator allows it"""
+        """Load a model, or reload it if it has changed, if the operator allows it"""
         check_control()
         if read_object().get("parameters"):
-            raise BadRequest("A model is loaded as it is in the repository; parameters are not supported")
+            raise BadRequest("Load parameters are not supported; a model is loaded unchanged from the repository")
         try:
             models().load(name)
         except ModelError as error:
@@ -160,7 +160,7 @@ def add_repository_views(api: Blueprint) -> None:
     @api.post("/repository/models/<name>/unload")
     @describe(change_operation)
     def unload(name: str) -> t.Any:
-        """Stop serving a model; off unless the operator allows it"""
+        """Stop serving a model, if the operator allows it"""
         check_control()
         read_object()
         models().unload(name)
@@ -180,7 +180,7 @@ def find(name: str, version: str | None) -> Model:
 def check_control() -> None:
     """Raise Forbidden (403) unless clients may load and unload models."""
     if not current_app.extensions["settings"].model_control:
-        raise Forbidden("Loading and unloading models is off; the setting model_control allows it")
+        raise Forbidden("Loading and unloading models is not allowed; the setting model_control allows it")
 
 
 def read_body() -> bytes:

@@ -17,23 +17,23 @@ from wsgi_core.shared.openapi.operations import (
     Operation,
     describe,
     errors,
-    good,
-    record,
+    object_schema,
+    ok,
 )
 
 
 def operation(models: ModelRepository) -> Operation:
     """Return the OpenAPI operation of POST /sentiment."""
-    sentiment = record(
+    sentiment = object_schema(
         {
             "input": STRING,
             "prediction": {"type": "string", "examples": ["positive"]},
-            "confidence_score": SHARE | {"description": "How likely the prediction is right, as the model sees it"},
+            "confidence_score": SHARE | {"description": "The probability of the predicted class"},
             "backend": {"const": "onnxruntime"},
         }
     )
     body = row_schema(models.find("sentiment"))
-    return Operation("Predictions", {200: good(sentiment), **errors(*BODY_ERRORS)}, body={JSON: body})
+    return Operation("Predictions", {200: ok(sentiment), **errors(*BODY_ERRORS)}, body={JSON: body})
 
 
 def blueprint() -> Blueprint:
@@ -43,7 +43,7 @@ def blueprint() -> Blueprint:
     @api.post("/sentiment")
     @describe(operation)
     def sentiment() -> t.Any:
-        """Sentiment: whether a text is positive or negative, and how sure the model is"""
+        """Tell whether a text is positive or negative, with the probability"""
         model = current_app.extensions["models"].find("sentiment")
         if model is None or not model.is_classifier:
             raise NotFound("There is no model 'sentiment'")

@@ -10,24 +10,24 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from wsgi_core.inference import ModelRepository
 from wsgi_core.shared.jobs import QueueFull
-from wsgi_core.shared.openapi.operations import JSON, STRING, Answer, Operation, describe, errors, record
+from wsgi_core.shared.openapi.operations import JSON, STRING, Operation, ResponseObject, describe, errors, object_schema
 from wsgi_core.shared.webhooks import DELIVERY, SIGNATURE, STANDARD, STRIPE, read_delivery
 
 
 def operation(models: ModelRepository) -> Operation:
     """Return the OpenAPI operation of POST /webhooks/<source>."""
-    accepted = record({"status": {"enum": ["accepted", "duplicate"]}, "delivery": STRING})
+    accepted = object_schema({"status": {"enum": ["accepted", "duplicate"]}, "delivery": STRING})
     model = models.find("churn")
     signature = {"in": "header", "description": "`sha256=` and the hexadecimal HMAC-SHA256 of the body"}
-    delivery = {"in": "header", "description": "The sender's name for the delivery"}
+    delivery = {"in": "header", "description": "The sender's id of the delivery"}
     return Operation(
         "Predictions",
         {
-            202: Answer("On disk; the prediction is made later", {JSON: accepted}),
+            202: ResponseObject("Committed to disk; the prediction is made later", {JSON: accepted}),
             **errors(400, 401, 404, 413, 415, 503),
         },
         body={JSON: {"examples": [model.card.example]} if model and model.card else {}},
-        description="The body is what /predict takes; whether it is right is found out later. The signature may also be"
+        description="The body is as for /predict; it is validated later. The signature may also be"
         f" Stripe's, in `{STRIPE}`, or that of Standard Webhooks, in `{STANDARD}`.",
         parameters=(
             {"name": SIGNATURE, "required": True, "schema": STRING, **signature},

@@ -35,7 +35,7 @@ def test_the_program_that_is_bent_below_is_right(file: Path) -> None:
         ({"length": "len(answer)"}, "Header"),
         ({"size": ""}, "without a length"),
         ({"size": "-1"}, "without a length"),
-        ({"size": "int(environ['CONTENT_LENGTH']) + 1"}, "for ever"),
+        ({"size": "int(environ['CONTENT_LENGTH']) + 1"}, "forever"),
         ({"before": 'start_response("200 OK", [("Content-Type", "text/plain")])'}, "called twice"),
         ({"value": "answer"}, "bytes|iterator|string"),
         ({"value": "None"}, "iterator"),
@@ -83,11 +83,11 @@ def test_a_program_that_ends_is_not_solved_and_not_silent(text: str, said: str, 
     [
         ("while True: pass\n", 'put that below: if __name__ == "__main__":'),
         ("import time\ntime.sleep(99)\n", "was not imported within 2 seconds"),
-        ("def application(e, s):\n    while True: pass\n", "Look for a loop that never ends"),
+        ("def application(e, s):\n    while True: pass\n", "Look for an endless loop"),
         (
             "import itertools\ndef application(e, s):\n    s('200 OK', [('Content-Type', 'a/b')])\n"
             "    return itertools.repeat(b'x' * 10)\n",
-            "Look for a loop that never ends",
+            "Look for an endless loop",
         ),
         ("try:\n    while True: pass\nexcept BaseException:\n    while True: pass\n", "was not imported"),
     ],

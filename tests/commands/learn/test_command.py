@@ -46,7 +46,7 @@ def test_hint_and_solution(file: Path) -> None:
 
 def test_start_again_keeps_what_was_written(file: Path) -> None:
     file.write_text("mine", encoding="utf-8")
-    assert "was there already" in learn("start", "0", "--dir", str(file.parent))[1]
+    assert "exists already" in learn("start", "0", "--dir", str(file.parent))[1]
     assert file.read_text(encoding="utf-8") == "mine"
     assert learn("start", "0", "--dir", str(file.parent), "--reset")[0] == 0
     assert file.read_bytes() == step_source(0).read_bytes()

@@ -25,7 +25,7 @@ def test_a_program_that_fails_is_explained(tmp_path: Path):
     ("old", "new", "said"),
     [
         ("length = int(", "length = itn(", "raised NameError: name 'itn' is not defined (step_0_protocol.py, line 9)"),
-        ("return [body]", "return [1]", "POST /sum: this is not WSGI. Iterator yielded non-bytestring (1)"),
+        ("return [body]", "return [1]", "POST /sum: this violates WSGI. Iterator yielded non-bytestring (1)"),
     ],
 )
 def test_where_a_program_fails_is_said(old: str, new: str, said: str, tmp_path: Path):

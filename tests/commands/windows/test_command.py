@@ -22,7 +22,7 @@ def service(*args: str) -> Result:
 def test_elsewhere_it_names_what_to_use_there(verb: str):
     result = service(verb)
     assert result.exit_code == 1
-    assert result.stderr == "Error: this is for Windows; here, wsgi-core deploy systemd writes a unit\n"
+    assert result.stderr == "Error: this command needs Windows; on Linux, use wsgi-core deploy systemd\n"
 
 
 def test_without_pywin32_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

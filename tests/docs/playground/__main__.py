@@ -29,7 +29,7 @@ _OFFLINE = "playground-offline.js"
 
 
 def build(site: Path) -> list[Path]:
-    """Build all of it into `site` and return the files, those that Sphinx copies included."""
+    """Build everything into `site`. Return all files, including those that Sphinx copies."""
     modules, folder = fetched.npm_modules(), site / "playground"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(fetched.SOURCES / "site", site, dirs_exist_ok=True)
@@ -46,7 +46,7 @@ def build(site: Path) -> list[Path]:
 
 
 def _bundle(modules: Path, out: Path) -> None:
-    """Make one file of the editor and the parts of CodeMirror that it imports."""
+    """Bundle the editor and the parts of CodeMirror that it imports into one file."""
     entry = modules.parent / "editor.js"
     shutil.copyfile(fetched.SOURCES / "editor.js", entry)
     esbuild = modules / "esbuild" / "bin" / "esbuild"
@@ -85,7 +85,7 @@ def _python_files() -> Iterator[tuple[str, bytes]]:
 
 
 def _write_manifest(site: Path, files: list[Path]) -> Path:
-    """Write how much there is to fetch, and which files the browser keeps for a time without a network."""
+    """Write the total download size, and which files the browser caches for use without a network."""
     manifest = site / "playground" / "manifest.json"
     fetched_first = [file for file in files if file.suffix in (".wasm", ".zip")]
     size = sum(file.stat().st_size for file in fetched_first)
@@ -99,7 +99,7 @@ def _write_manifest(site: Path, files: list[Path]) -> Path:
 
 
 def main() -> int:
-    """Build, and say how large it is."""
+    """Build the playground, and print its size."""
     parser = argparse.ArgumentParser(prog="python -m tests.docs.playground", description=__doc__)
     parser.add_argument("site", type=Path, nargs="?", default=SITE, metavar="SITE")
     site = parser.parse_args().site

@@ -1,4 +1,4 @@
-"""The page's own Python modules, which stand where the page's other sources stand."""
+"""The page's own Python modules, which are in the folder of the page's other sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the playground offers to begin with: the course's chapters, the ten questions, the golden traces."""
+"""The examples in the playground: the course's chapters, the ten questions, and the golden traces."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def groups() -> list[dict[str, t.Any]]:
 
 
 def _heading(page: Path) -> str:
-    """Return the page's title without its Markdown."""
+    """Return the page's title without Markdown."""
     line = next(line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("# "))
     return line.removeprefix("# ").replace("`", "").replace("·", " ").replace("  ", " ").replace("  ", " ")
 
@@ -87,7 +87,7 @@ def _question(program: Path) -> Example:
 
 
 def _golden(name: str) -> Example:
-    """A case of `golden_apps` as a program of its own, on Flask."""
+    """Return a case of `golden_apps` as a separate program on Flask."""
     case = golden_apps.CASES[name]
     functions = {node.name: node for node in _module().body if isinstance(node, ast.FunctionDef)}
     function = functions.get(name) or functions[f"{name}_"]
@@ -107,14 +107,14 @@ def _module() -> ast.Module:
 
 
 def _drive(function: ast.FunctionDef) -> ast.expr | None:
-    """Return what stands in the parentheses of ``@case(...)``."""
+    """Return the arguments of ``@case(...)``."""
     (decorator,) = function.decorator_list
     assert isinstance(decorator, ast.Call)
     return decorator.args[0] if decorator.args else None
 
 
 def _request(drive: ast.expr | None) -> tuple[str, str]:
-    """Return the request as text, and the name of the function that sends it if there is one."""
+    """Return the request as text, and the name of the function that sends it, if any."""
     if isinstance(drive, ast.Name):
         return "GET /", drive.id
     path, method = "/", "GET"
@@ -137,7 +137,7 @@ def drive(recorded):
 
 
 def _needed(function: ast.FunctionDef, known: dict[str, ast.FunctionDef]) -> list[ast.FunctionDef]:
-    """Return the functions that one uses, those that are used first, and itself as the last."""
+    """Return the functions that a function uses, dependencies first and the function itself last."""
     found: dict[str, ast.FunctionDef] = {}
     for node in (node for statement in function.body for node in ast.walk(statement)):
         name = node.id if isinstance(node, ast.Name) else ""
@@ -174,7 +174,7 @@ def _with_space(text: str) -> str:
 
 
 class _OnFlask(ast.NodeTransformer):
-    """Takes out the annotations and the parameter `fw`: the program imports flask itself."""
+    """Removes annotations and the parameter `fw`, because the program imports flask itself."""
 
     def _function(self, node: t.Any) -> t.Any:
         self.generic_visit(node)
@@ -188,23 +188,23 @@ class _OnFlask(ast.NodeTransformer):
     visit_FunctionDef = visit_AsyncFunctionDef = _function
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        """Flask's module stands where either framework's stood."""
+        """Replace the framework's module with flask."""
         return ast.Name("flask") if node.id == "fw" else node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
-        """An assignment without its annotation."""
+        """Remove the annotation of an assignment."""
         assert node.value is not None
         return ast.Assign([node.target], self.visit(node.value), lineno=node.lineno)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        """`App` is Flask's `Flask`."""
+        """Replace `App` with Flask's `Flask`."""
         if isinstance(node.value, ast.Name) and node.value.id == "fw" and node.attr == "App":
             return ast.Attribute(ast.Name("flask"), "Flask")
         self.generic_visit(node)
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Helpers take no framework; sessions are Flask's."""
+        """Remove the framework argument from calls of helpers, and use Flask's sessions."""
         if isinstance(node.func, ast.Name) and node.func.id == "sessions_of":
             return ast.Attribute(ast.Name("flask"), "sessions")
         if ast.unparse(node.func) == "get()":

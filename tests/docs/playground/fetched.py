@@ -1,4 +1,4 @@
-"""What the playground is made of and others have written: fetched once, checked against its hashes."""
+"""The playground's third-party parts, which are downloaded once and checked against their hashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WHEELS_FOR = ["--python-version", "3.13", "--platform", "any", "--platform", "m
 
 
 def npm_modules() -> Path:
-    """Return the folder of the npm packages, as package-lock.json pins them. npm checks their hashes."""
+    """Return the folder of the npm packages that package-lock.json pins. npm checks their hashes."""
     folder = CACHE / "npm"
     modules, lock = folder / "node_modules", SOURCES / "package-lock.json"
     installed = folder / "package-lock.json"
@@ -33,7 +33,7 @@ def npm_modules() -> Path:
 
 
 def wheels() -> list[Path]:
-    """Return the wheels that requirements.txt pins, with hashes that fit."""
+    """Return the wheels that requirements.txt pins. Their hashes are checked."""
     requirements, folder = SOURCES / "requirements.txt", CACHE / "wheels"
     wanted = set(re.findall(r"sha256:(\w+)", requirements.read_text(encoding="utf-8")))
     if not wanted <= set(_hashes(folder)):

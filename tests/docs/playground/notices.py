@@ -1,4 +1,4 @@
-"""The licences of what the playground carries, as one text."""
+"""The licences of the playground's third-party parts, as one text."""
 
 from __future__ import annotations
 

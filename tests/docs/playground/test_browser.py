@@ -1,6 +1,6 @@
-"""The playground in headless Chromium: load, run, edit, break, loop, check, at a phone's width, without a network.
+"""The playground in headless Chromium: loading, running, editing, errors, endless loops, checks, a phone, offline.
 
-PLAYGROUND_SITE names a folder that the playground was built into. Without it, the playground is built here.
+PLAYGROUND_SITE names a folder with a built playground. Without it, the playground is built here.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ SECONDS = 90
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """A server of files that says nothing."""
+    """A file server that logs nothing."""
 
     def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Page:
-    """The playground in a window."""
+    """The playground in a browser window."""
 
     def __init__(self, driver: webdriver.Chrome, site: Path) -> None:
         self.driver = driver
@@ -91,7 +91,7 @@ class Page:
         self.find("request").send_keys(request)
 
     def run(self, *states: str) -> str:
-        """Press Run and wait for one of the states. Return the result's text."""
+        """Press Run, wait for one of the states, and return the text of the result."""
         self.find("run").click()
         assert self.state in ("loading", "running", *states)
         return self.wait(*states)
@@ -101,7 +101,7 @@ class Page:
         return str(self.driver.execute_script("return document.getElementById('result').textContent"))
 
     def events(self) -> list[list[str]]:
-        """Return the rows of the list of events, a text for each side."""
+        """Return the rows of the list of events, with a text for each side."""
         rows: list[list[str]] = self.driver.execute_script(
             "return [...document.querySelectorAll('#events tbody tr')]"
             ".map(row => [...row.querySelectorAll('td span')].map(cell => cell.textContent))"

@@ -1,4 +1,4 @@
-"""What the page's Python makes of a program and a request: the same as the tests of what it shows, on both sides."""
+"""The page's Python runs a program with a request on both frameworks, and shows the same as the project's tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the build fetches is pinned with a hash each, and the page fetches nothing from elsewhere."""
+"""Every download of the build is pinned with a hash, and the page loads nothing from other sites."""
 
 from __future__ import annotations
 

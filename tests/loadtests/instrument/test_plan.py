@@ -85,7 +85,7 @@ def interrupted(first_part, monkeypatch, tmp_path):
 def test_an_interrupted_run_says_how_it_goes_on(first_part):
     outcome, _ = first_part
     assert outcome.exit_code == 130
-    assert "--resume goes on from there" in outcome.stderr
+    assert "--resume continues from there" in outcome.stderr
 
 
 def resume(out, *arguments):
@@ -104,20 +104,20 @@ def test_an_interrupted_run_is_resumed(interrupted):
     assert after.started == before.started
     again = resume(interrupted, "--quick")
     assert again.exit_code == 0
-    assert "nothing is left to measure" in again.output
+    assert "nothing left to measure" in again.output
 
 
 def test_a_run_of_another_command_is_not_resumed(interrupted):
     outcome = resume(interrupted)
     assert outcome.exit_code == 1
-    assert "is of another run: wsgi-core overhead --quick" in outcome.output
+    assert "is from another command: wsgi-core overhead --quick" in outcome.output
 
 
 def test_a_run_of_other_code_is_not_resumed(interrupted, monkeypatch):
     monkeypatch.setattr(environment, "revision", lambda: "another")
     outcome = resume(interrupted, "--quick")
     assert outcome.exit_code == 1
-    assert "the code is not the same" in outcome.output
+    assert "the code has changed" in outcome.output
 
 
 def test_nothing_to_resume_is_said(tmp_path):

@@ -146,7 +146,7 @@ def test_a_request_survives_the_way_to_the_worker():
     [
         (Request("POST", "/", (("Content-Length", "5"),), b"x"), "not complete"),
         (Request("POST", "/", (("Content-Length", "1"),), b"xyz"), "2 bytes follow the end"),
-        (Request("GET", "/", (("Bad Name", "x"),)), "waitress answers 400"),
+        (Request("GET", "/", (("Bad Name", "x"),)), "waitress responds with 400"),
     ],
 )
 def test_bytes_that_are_not_one_request_are_refused(request_, message):

@@ -85,5 +85,5 @@ def test_waiting_for_a_connection_is_no_lag_of_the_generator(clock):
 
 
 def test_a_server_that_does_not_keep_up_ends_the_run(clock):
-    with pytest.raises(openloop.BadResponse, match="does not keep up with 100 requests a second"):
+    with pytest.raises(openloop.BadResponse, match="is too slow for 100 requests a second"):
         run(clock, stalls=200.0)

@@ -9,7 +9,7 @@ import pytest
 from loadtests import curve, validate
 from loadtests.instrument.results import LoadResult
 from loadtests.instrument.stats import Estimate
-from loadtests.report import analysis, answer, charts, claims, noise, page, tables
+from loadtests.report import analysis, charts, claims, findings, noise, page, tables
 from loadtests.report.analysis import LatencySummary, summarise
 from loadtests.report.canvas import COLOURS, Rect
 from tests.browser import headless
@@ -41,7 +41,7 @@ def test_the_answer_stands_first(found):
     assert said.startswith("Flask costs 4.33 times what wsgi_core does (4.33 to 4.33)")
     assert "13.0 times what a bare callable does" in said
     assert text.index('class="machine quiet"') < text.index("On this machine, in this run, Flask adds 60.0 µs")
-    assert "wsgi_core 10.0 µs (10.0 to 10.0). Another machine has other µs" in text
+    assert "wsgi_core 10.0 µs (10.0 to 10.0). The µs differ on other machines" in text
     assert "If your model takes 55.0 µs, the 60.0 µs that Flask adds are half of the request; at 535 µs" in text
     assert "at 5.93 ms 1 %" in text
 
@@ -66,7 +66,7 @@ def test_the_machine_that_was_quiet_is_said_to_be(found):
 def test_a_machine_that_is_too_noisy_leads_to_no_claim():
     given = results(experiment("null", {**COSTS, "wsgi_core again": 20.0}, ladder=True))
     assert noise.judge(given, summarise(given)).hopeless
-    said = answer.answer(given, summarise(given), curve.summarise(given))
+    said = findings.findings_of(given, summarise(given), curve.summarise(given))
     assert said.others == []
     assert said.machine.sentence.startswith(
         "The machine was too noisy, so no difference is claimed: an application measured"
@@ -81,15 +81,15 @@ def test_time_that_the_host_took_is_part_of_the_verdict(found):
     found.environment_after = {"revision": "r", "stolen_seconds": 9.0}
     verdict = noise.judge(found, summarise(found))
     assert verdict.hopeless
-    assert "the host took 8% of the time away" in verdict.sentence
+    assert "the host took 8% of the CPU time" in verdict.sentence
 
 
 def test_the_validation_is_shown_if_it_is_there(found, tmp_path):
-    assert "No validation was found" in render(found)
+    assert "folder has no validation" in render(found)
     proof = validate.Validating(tmp_path).found
     proof.same = [validate.Same(subject="s", cost=1, value=0, low=-1, high=1, naive_differs=False) for _ in range(200)]
     text = render(found, proof)
-    assert "No validation was found" not in text
+    assert "folder has no validation" not in text
     assert "in 200 comparisons of an app with itself" in text
     assert 'href="VALIDATION.md"' in text
 
@@ -104,11 +104,11 @@ def test_a_file_with_little_in_it_gives_a_short_page(given):
 
 def test_their_own_apps_are_told_against_the_first():
     one = experiment("a.http", {"mine": 20.0, "mine again": 20.1, "other": 30.0}, reference="mine", title="GET /")
-    given = results(one, study="apps", notes=["other and mine answer differently"])
+    given = results(one, study="apps", notes=["other and mine respond differently"])
     text = render(given)
     assert "GET /: other costs 1.50 times what mine does (1.50 to 1.50)." in text
     assert "wsgi-core overhead compare" in text
-    assert "answer differently" in text
+    assert "respond differently" in text
 
 
 def test_a_difference_within_what_an_app_differs_from_itself_is_not_claimed():
@@ -204,7 +204,7 @@ def test_one_rule_decides_about_a_difference(ratio, floor, differs):
 def test_headline_and_table_agree(cost):
     given = results(experiment("null", {**COSTS, "wsgi_core again": 15.4, "Flask": cost}, ladder=True))
     summary = summarise(given)
-    said = answer.answer(given, summary, curve.summarise(given)).headline
+    said = findings.findings_of(given, summary, curve.summarise(given)).headline
     row = next(row for row in tables.experiment_table(summary.experiments[0]).rows if row[0] == "wsgi_core")
     assert ("can be claimed" in said) is row[-1].endswith("(≈)")
 

@@ -53,5 +53,5 @@ def test_an_endpoint_that_fails_costs_no_answer(module: Any):
         client = module.create_app(settings=Settings(chat_url=url)).test_client()
         response = client.post("/rag-chat", json={"query": "How do I serve it?"})
     assert response.status_code == 200
-    assert response.json["usage"]["fallback"] == "the endpoint answered 503"
+    assert response.json["usage"]["fallback"] == "the endpoint responded with 503"
     assert response.json["context_used"][0]["source"] in response.json["answer"]

@@ -167,7 +167,7 @@ def page(request: pytest.FixtureRequest, driver: webdriver.Chrome, servers: dict
 
 def assert_times_are_shown(page: Page) -> None:
     rows = page.find("#times").text.splitlines()
-    assert rows[-2].startswith("The service in all")
+    assert rows[-2].startswith("The service, total")
     assert rows[-1].startswith("With network, server and browser")
     assert any(row.startswith("Run the model") for row in rows)
 

@@ -68,7 +68,7 @@ def test_a_job_whose_processes_were_killed_each_time_is_a_dead_letter(jobs: JobS
         assert taken[1].phase == RUNNING
         assert jobs.requeue_due() == 1
     assert jobs.take(3) is None
-    assert "ended before it was done" in jobs.dead()["crm-1"].error
+    assert "ended before the job was done" in jobs.dead()["crm-1"].error
 
 
 def test_states_are_plain_values(jobs: JobStore):

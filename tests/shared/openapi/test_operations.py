@@ -12,15 +12,15 @@ from wsgi_core.shared.openapi import Route, operations
 from wsgi_core.shared.openapi.operations import (
     FILE,
     JSON,
-    Answer,
     Operation,
+    ResponseObject,
     array,
     describe,
     error,
     errors,
-    good,
+    object_schema,
+    ok,
     page,
-    record,
     ref,
 )
 
@@ -32,7 +32,7 @@ def test_every_route_is_described_and_every_description_has_its_route(routes: li
 
 
 def test_a_view_keeps_what_describes_it_and_stays_what_it_is():
-    operation = Operation("Pages", {200: Answer("x")})
+    operation = Operation("Pages", {200: ResponseObject("x")})
 
     def view() -> str:
         return "answer"
@@ -44,13 +44,13 @@ def test_a_view_keeps_what_describes_it_and_stays_what_it_is():
 
 
 def test_a_description_that_depends_on_the_models_is_made_of_those_there_are():
-    @describe(lambda models: Operation("Pages", {200: Answer(", ".join(model.id for model in models.models))}))
+    @describe(lambda models: Operation("Pages", {200: ResponseObject(", ".join(model.id for model in models.models))}))
     def view() -> None: ...
 
     models = ModelRepository()
-    before = operations([ROUTE], {"a": view}, models)[ROUTE.key].answers[200].description
+    before = operations([ROUTE], {"a": view}, models)[ROUTE.key].responses[200].description
     models.unload("churn")
-    after = operations([ROUTE], {"a": view}, models)[ROUTE.key].answers[200].description
+    after = operations([ROUTE], {"a": view}, models)[ROUTE.key].responses[200].description
     assert "churn/1" in before
     assert "churn/1" not in after
 
@@ -69,7 +69,7 @@ def test_a_static_file_is_described_and_a_silent_view_is_not():
     ],
 )  # fmt: skip
 def test_a_record_requires_all_but_its_optional_properties(value: Any, valid: bool):
-    schema = record({"name": {"type": "string"}, "many": array({"type": "string"}, maxItems=2)}, "many")
+    schema = object_schema({"name": {"type": "string"}, "many": array({"type": "string"}, maxItems=2)}, "many")
     Draft202012Validator.check_schema(schema)
     assert Draft202012Validator(schema).is_valid(value) is valid
 
@@ -79,5 +79,5 @@ def test_an_error_has_its_schema_and_says_when_to_try_again():
     assert [found[code].content[JSON] for code in (404, 422)] == [ref("Error"), ref("InvalidFields")]
     assert [bool(answer.headers) for answer in found.values()] == [False, False, True, True]
     assert error(422, "LoanErrors").content[JSON] == ref("LoanErrors")
-    assert page(404).answers.keys() == {200, 404}
-    assert good({}).content == {JSON: {}}
+    assert page(404).responses.keys() == {200, 404}
+    assert ok({}).content == {JSON: {}}

@@ -45,7 +45,7 @@ def test_an_inference_is_valid_on_the_way_in_and_out(app: Any):
     named("InferRequest").validate(sent)
     response = app.test_client().post("/v2/models/churn/infer", json=sent)
     assert response.status_code == 200, response.text
-    named("InferAnswer").validate(response.json)
+    named("InferResponse").validate(response.json)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_the_index_is_valid(app: Any):
     (body,) = protocol.INDEX.body.values()
     validator(body).validate({"ready": True})
     response = app.test_client().post("/v2/repository/index", json={"ready": True})
-    validator(protocol.INDEX.answers[200].content[JSON]).validate(response.json)
+    validator(protocol.INDEX.responses[200].content[JSON]).validate(response.json)
     assert {"churn", "digits"} <= {entry["name"] for entry in response.json}
 
 
 def test_the_names_of_the_models_are_examples_and_bytes_are_taken():
     operation = protocol.infer_operation(ModelRepository())
     assert set(operation.parameters[0]["examples"]) == {"churn", "digits", "identity", "loan", "sentiment"}
-    assert set(operation.body) == set(operation.answers[200].content) == {JSON, OCTETS}
+    assert set(operation.body) == set(operation.responses[200].content) == {JSON, OCTETS}

@@ -99,8 +99,8 @@ def test_an_endpoint_that_fails_is_replaced_by_quotes_and_that_is_said(
         answer = assistant(models, Endpoint(url, "small")).ask("which port?")
     assert answer["answer"] == assistant(models).ask("which port?")["answer"]
     assert answer["usage"]["generator"] == "quotes"
-    assert answer["usage"]["fallback"] == "the endpoint answered 500"
-    assert "the endpoint answered 500" in caplog.text
+    assert answer["usage"]["fallback"] == "the endpoint responded with 500"
+    assert "the endpoint responded with 500" in caplog.text
 
 
 def test_the_documentation_is_read_once_by_whoever_asks_first(models: ModelRepository):

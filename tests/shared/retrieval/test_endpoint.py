@@ -89,13 +89,13 @@ def test_without_a_key_none_is_sent_and_without_counts_there_are_zeros():
 @pytest.mark.parametrize(
     ("respond", "reason"),
     [
-        (sends(b"{}", 500), "answered 500"),
-        (sends(b"{}", 401), "answered 401"),
-        (sends(b"", 302), "answered 302"),
-        (sends(b"no json"), "not the JSON"),
-        (sends(b"[" * 100_000), "not the JSON"),
-        (sends(b"[]"), "not the JSON"),
-        (sends(b'"' + b"x" * (2 << 20) + b'"'), "not the JSON"),
+        (sends(b"{}", 500), "responded with 500"),
+        (sends(b"{}", 401), "responded with 401"),
+        (sends(b"", 302), "responded with 302"),
+        (sends(b"no json"), "not the expected JSON"),
+        (sends(b"[" * 100_000), "not the expected JSON"),
+        (sends(b"[]"), "not the expected JSON"),
+        (sends(b'"' + b"x" * (2 << 20) + b'"'), "not the expected JSON"),
         (says({}), "no text"),
         (says({"choices": []}), "no text"),
         (says({"choices": [{"message": None}]}), "no text"),
@@ -144,7 +144,9 @@ def test_the_key_is_not_shown():
 
 def test_the_settings_name_the_endpoint_or_none():
     assert chat_endpoint(Settings()) is None
-    settings = Settings(chat_url="http://127.0.0.1:11434/v1", chat_model="small", chat_key="k", chat_timeout=3)  # type: ignore[arg-type]
+    settings = Settings(
+        threads=8, chat_url="http://127.0.0.1:11434/v1", chat_model="small", chat_key="k", chat_timeout=3
+    )  # type: ignore[arg-type]
     assert chat_endpoint(settings) == Endpoint("http://127.0.0.1:11434/v1", "small", "k", 3.0)
 
 

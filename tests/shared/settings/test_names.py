@@ -30,7 +30,7 @@ WRONG = {
     },
     "cors_origins": {
         "https://App.example.org": "https://app.example.org", "https://app.example.org:443": "https://app.example.org",
-        "http://a.example:80": "http://a.example", "https://*.example.org": "A * must stand alone",
+        "http://a.example:80": "http://a.example", "https://*.example.org": "A * must be the only value",
         "https://app.example.org/": "https://app.example.org", "app.example.org": "https://app.example.org",
         "https://app.example.org/x": "https://app.example.org", "HTTPS://app.example.org": "https://app.example.org",
         "https://u:p@app.example.org": "https://app.example.org", "https://münchen.example": "xn--mnchen-3ya",
@@ -38,7 +38,11 @@ WRONG = {
         "https://[0::1]:8080": "https://[::1]:8080",
     },
     "host": {"[::1]": "::1", "http://127.0.0.1": "127.0.0.1", "127.0.0.1:80": "127.0.0.1"},
-    "api_key": {f" {'k' * 16}": "blanks around", f"{'k' * 16}\n": "blanks around", "k" * 9 + "\x00" * 9: "control"},
+    "api_key": {
+        f" {'k' * 16}": "begin or end with a blank",
+        f"{'k' * 16}\n": "begin or end with a blank",
+        "k" * 9 + "\x00" * 9: "control",
+    },
 }  # fmt: skip
 RIGHT = {
     "trusted_hosts": ["a", "api.example.org", ".example.org",

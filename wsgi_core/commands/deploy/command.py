@@ -18,13 +18,12 @@ from .options import Deployment, deployment_option
 from .targets import TARGETS, Target, next_steps, render
 
 
-@click.group("deploy", short_help="Write the files for systemd, nginx, Docker, Kubernetes, IIS, ...")
+@click.group("deploy", short_help="Write files for systemd, nginx, Docker, Kubernetes, IIS, ...")
 def deploy_command() -> None:
-    """Write the files that put the service into production.
+    """Write files that put the service into production.
 
-    Every setting of `wsgi-core serve` is an option here too; those that are given stand in the files.
-
-    Exit code 1: a file is there already, or can't be written; 2: an option does not fit.
+    Every setting of `wsgi-core serve` is also an option here. The files contain the settings that you give. Exit code
+    1: a file exists already, or cannot be written; 2: an option is invalid.
     """
 
 
@@ -45,8 +44,8 @@ def _add(target: Target) -> None:
     settings_options(command)
     for name in reversed(target.options):
         deployment_option(name)(command)
-    click.option("--force", is_flag=True, help="Replace files that are there.")(command)
-    click.option("--print", "show", is_flag=True, help="Print the files instead.")(command)
+    click.option("--force", is_flag=True, help="Overwrite existing files.")(command)
+    click.option("--print", "show", is_flag=True, help="Print the files instead of writing them.")(command)
     click.option(
         "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
         help=f"The folder to write into. [default: deploy/{target.name}]",
@@ -114,7 +113,7 @@ def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
         existing = {path for path in contents if os.path.lexists(path)}
         for path in existing:
             if not force and (path.is_symlink() or path.read_bytes() != contents[path]):
-                raise click.ClickException(f"{path} exists and differs; --force replaces it")
+                raise click.ClickException(f"{path} exists and differs; use --force to overwrite it")
         for path, content in contents.items():
             (replace_file if path in existing else create_file)(path, content)
             click.echo(f"wrote {path}")

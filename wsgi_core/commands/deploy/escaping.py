@@ -45,7 +45,7 @@ def xml(value: object) -> str:
     """
     if "%" in str(value):
         raise EscapeError(
-            f"{value!s:.100} holds a percent sign, which this file would take for a variable; choose another path"
+            f"{value!s:.100} contains a percent sign, which begins a variable in this file; choose another path"
         )
     return escape_text(str(value), {'"': "&quot;"})
 
@@ -67,7 +67,7 @@ def nginx(value: object) -> str:
     Raises EscapeError if the word would need an escape, because nginx has no escape for $.
     """
     if not _NGINX_WORD.fullmatch(str(value)):
-        raise EscapeError(f"{value!s:.100} is no word for an nginx.conf")
+        raise EscapeError(f"{value!s:.100} cannot be written into an nginx.conf")
     return str(value)
 
 

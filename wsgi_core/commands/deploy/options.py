@@ -22,7 +22,10 @@ def _of(pattern: str, fits: str) -> AfterValidator:
 
 
 Label = t.Annotated[
-    str, _of(r"[a-z]([a-z0-9-]{0,48}[a-z0-9])?", "of small letters, digits and hyphens, at most 50, a letter first")
+    str,
+    _of(
+        r"[a-z]([a-z0-9-]{0,48}[a-z0-9])?", "at most 50 lower-case letters, digits and hyphens, beginning with a letter"
+    ),
 ]
 """A name that is valid in systemd, in Windows and in Kubernetes (RFC 1035, section 2.3.1)."""
 
@@ -36,11 +39,11 @@ Image = t.Annotated[
 Server = t.Annotated[
     str, _of(r"_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name, *.example.org, or _ for every name")
 ]
-User = t.Annotated[str, _of(r"[a-z_][a-z0-9_-]{0,30}", "a user's name: small letters, digits, _ and -, at most 31")]
+User = t.Annotated[str, _of(r"[a-z_][a-z0-9_-]{0,30}", "a user name: at most 31 lower-case letters, digits, _ and -")]
 CPU = t.Annotated[
-    str, _of(r"[1-9][0-9]*(m|\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]", "a number of processors such as 2, 0.5 or 500m")
+    str, _of(r"[1-9][0-9]*(m|\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]", "a number of CPUs such as 2, 0.5 or 500m")
 ]
-Memory = t.Annotated[str, _of(r"[1-9][0-9]*(\.[0-9]+)?(k|M|G|Ki|Mi|Gi)?", "bytes such as 512Mi or 2Gi")]
+Memory = t.Annotated[str, _of(r"[1-9][0-9]*(\.[0-9]+)?(k|M|G|Ki|Mi|Gi)?", "a size such as 512Mi or 2Gi")]
 Path = t.Annotated[str, _of(r".+", "a path")]
 
 
@@ -49,26 +52,26 @@ class Deployment(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Label = Field(default="wsgi-core", description="What the service is called.")
-    python: Path = Field(default=sys.executable, description="The Python there that has wsgi_core.")
+    name: Label = Field(default="wsgi-core", description="The name of the service.")
+    python: Path = Field(default=sys.executable, description="The Python on the target machine that has wsgi_core.")
     user: User = Field(default="wsgi-core", description="The user to run as.")
-    servers: int = Field(default=2, ge=1, le=64, description="How many servers, on the ports from --port upward.")
-    server_name: Server = Field(default="_", description="The host name that is answered; _: every name.")
-    listen: int = Field(default=80, ge=1, le=65535, description="The port that clients come to.")
+    servers: int = Field(default=2, ge=1, le=64, description="The number of servers, on ports from --port upward.")
+    server_name: Server = Field(default="_", description="The accepted host name; _: every name.")
+    listen: int = Field(default=80, ge=1, le=65535, description="The port for clients.")
     image: Image = Field(default="wsgi-core:latest", description="The container image.")
     python_version: t.Annotated[str, Field(pattern=r"^3\.1[1-9]$")] = Field(
         default="3.12", description="The Python in the image."
     )
-    min_replicas: int = Field(default=2, ge=1, le=1000, description="How many pods at least.")
-    max_replicas: int = Field(default=10, ge=1, le=1000, description="How many pods at most.")
-    cpu: CPU = Field(default="500m", description="The CPU that a pod asks for.")
-    memory: Memory = Field(default="512Mi", description="The memory of a pod.")
+    min_replicas: int = Field(default=2, ge=1, le=1000, description="The minimum number of pods.")
+    max_replicas: int = Field(default=10, ge=1, le=1000, description="The maximum number of pods.")
+    cpu: CPU = Field(default="500m", description="The CPU request of a pod.")
+    memory: Memory = Field(default="512Mi", description="The memory limit of a pod.")
 
     @field_validator("max_replicas")
     @classmethod
     def _not_below_the_least(cls, value: int, info: ValidationInfo) -> int:
         if value < info.data.get("min_replicas", value):
-            raise ValueError("should not be fewer than --min-replicas")
+            raise ValueError("should not be less than --min-replicas")
         return value
 
 

@@ -45,11 +45,11 @@ TARGETS = (
         {"service": "{name}.service", "instance": "{name}@.service"}, ("name", "python", "user"), escaping.systemd,
     ),
     Target(
-        "nginx", "nginx in front of several servers: one may die.",
+        "nginx", "nginx in front of several servers, in case one fails.",
         {"nginx.conf": "{name}.conf"}, ("name", "servers", "server_name", "listen"), escaping.nginx,
     ),
     Target(
-        "gunicorn", "A configuration for gunicorn, where waitress is not wanted.",
+        "gunicorn", "A configuration for gunicorn instead of waitress.",
         {"gunicorn.conf": "gunicorn.conf.py"}, (), escaping.python, {"processes": "2"},
     ),
     Target(
@@ -57,17 +57,17 @@ TARGETS = (
         {"serve": "granian_serve.py"}, (), escaping.python, {"processes": "2"},
     ),
     Target(
-        "docker", "A Dockerfile: two stages, no root, a health check.",
+        "docker", "A Dockerfile with two stages, a non-root user and a health check.",
         {"Dockerfile": "Dockerfile", "dockerignore": ".dockerignore"}, ("image", "python_version"),
         escaping.dockerfile, {"host": "0.0.0.0"}, has_files=False,
     ),
     Target(
-        "kubernetes", "Manifests: probes, autoscaling, a clean stop.",
+        "kubernetes", "Kubernetes manifests with probes, autoscaling and a graceful shutdown.",
         {"kubernetes.yaml": "{name}.yaml"}, ("name", "image", "min_replicas", "max_replicas", "cpu", "memory"),
         escaping.kubernetes, {"host": "0.0.0.0", "stop_pause": "10"}, has_files=False,
     ),
     Target(
-        "kserve", "An InferenceService for KServe, by the V2 protocol.",
+        "kserve", "An InferenceService for KServe, with the V2 protocol.",
         {"kserve.yaml": "{name}.yaml"}, ("name", "image", "min_replicas", "max_replicas", "cpu", "memory"),
         escaping.kubernetes, {"host": "0.0.0.0", "stop_pause": "10"}, has_files=False,
     ),
@@ -76,7 +76,7 @@ TARGETS = (
         {"web.config": "web.config"}, ("python",), escaping.xml,
     ),
     Target(
-        "winsw", "The XML for WinSW, which makes a Windows service.",
+        "winsw", "The XML for WinSW, which runs the server as a Windows service.",
         {"winsw.xml": "{name}.xml"}, ("name", "python"), escaping.xml,
     ),
 )  # fmt: skip
@@ -122,9 +122,9 @@ def _plain(value: object) -> Ready:
 def _refuse_ports(target: Target, first: int, servers: int) -> None:
     """Raise EscapeError if the port is 0 and a file must name it, or if the last port is above 65535."""
     if first == 0 and target.name in ("nginx", "docker", "kubernetes", "kserve"):
-        raise EscapeError("--port 0: the files need a port that is known; give 1 to 65535")
+        raise EscapeError("--port 0: the files need a fixed port; give one from 1 to 65535")
     if target.name == "nginx" and first + servers - 1 > 65535:
-        raise EscapeError(f"--port {first}: with {servers} servers the last port is beyond 65535; give a lower one")
+        raise EscapeError(f"--port {first}: with {servers} servers, the last port is above 65535; give a lower port")
 
 
 def _refuse_models(target: Target, models: Path | None) -> None:
@@ -135,7 +135,9 @@ def _refuse_models(target: Target, models: Path | None) -> None:
     if target.name in ("kubernetes", "kserve") and not absolute:
         raise EscapeError(f"--models {models}: give the path inside the image, such as /models")
     if target.name == "docker" and (absolute or ".." in models.parts or ":" in str(models)):
-        raise EscapeError(f"--models {models}: give it relative to the folder where the image is built, and below that")
+        raise EscapeError(
+            f"--models {models}: give a path below the folder in which the image is built, relative to it"
+        )
 
 
 def _refuse_app(target: Target, settings: Settings) -> None:

@@ -80,9 +80,9 @@ def _run_checker(arguments: list[str], seconds: float) -> bool:
 
 def _without_verdict(has_ended: bool, file: Path, has_asked: bool, seconds: float) -> str:
     if has_ended:
-        return "The program ended the process, so its answers cannot be seen. Remove os._exit."
+        return "The program ended the process, so its responses cannot be checked. Remove os._exit."
     if has_asked:
-        return f"There was no answer within {seconds:g} seconds. Look for a loop that never ends."
+        return f"There was no response within {seconds:g} seconds. Look for an endless loop."
     return (
         f"{file.name} was not imported within {seconds:g} seconds. If it starts a server when it is imported, put that"
         ' below: if __name__ == "__main__":'

@@ -47,11 +47,11 @@ def step_file(folder: Path, chapter: int) -> Path:
     """Return the path of the learner's program for a chapter. Raises click.ClickException if it does not exist."""
     file = folder / step_source(chapter).name
     if not file.is_file():
-        raise click.ClickException(f"{file} is not there. Begin with: wsgi-core learn start {chapter}")
+        raise click.ClickException(f"{file} does not exist. Begin with: wsgi-core learn start {chapter}")
     return file
 
 
-@click.group("learn", short_help="Work through the course: exercises, and their checks.")
+@click.group("learn", short_help="Work through the course's exercises.")
 def learn_command() -> None:
     """Work through the course: from a function to Flask, in ten chapters."""
 
@@ -66,13 +66,11 @@ def list_command() -> None:
 @learn_command.command("start")
 @chapter_argument
 @click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Your folder.")
-@click.option(
-    "--reset", is_flag=True, help="Take the chapter's own program again; yours is kept with the ending .mine."
-)
+@click.option("--reset", is_flag=True, help="Start again with the chapter's program; yours is kept as .mine.")
 def start_command(chapter: int, folder: Path, reset: bool) -> None:
-    """Copy the programs up to chapter N into a folder, to be changed there, and show the exercises.
+    """Copy the programs up to chapter N into a folder, so that you can change them, and show the exercises.
 
-    A file that is there already stays as it is, unless --reset is given.
+    An existing file is not changed, unless --reset is given.
     """
     file = folder / step_source(chapter).name
     try:
@@ -82,7 +80,7 @@ def start_command(chapter: int, folder: Path, reset: bool) -> None:
         copied = [_copy(number, folder) for number in range(chapter + 1)]
     except OSError as e:
         raise click.ClickException(f"{e.filename or folder}: {e.strerror}. Choose another folder with --dir.") from e
-    click.echo(f"Work on {file}" + (":" if copied[-1] else " (it was there already, and is as you left it):"))
+    click.echo(f"Work on {file}" + (":" if copied[-1] else " (it exists already, and is unchanged):"))
     for exercise in exercises_of(chapter):
         click.echo(f"\n{exercise.letter}) {exercise.task}")
     click.echo(f"\nThen: wsgi-core learn check {chapter}{_dir(folder)}")
@@ -108,7 +106,7 @@ def _dir(folder: Path) -> str:
 @chapter_argument
 @folder_option
 def run_command(chapter: int, folder: Path) -> None:
-    """Run your program of chapter N, which serves on http://127.0.0.1:8000 until Ctrl-C."""
+    """Run your program of chapter N on http://127.0.0.1:8000, until Ctrl-C."""
     try:
         sys.exit(subprocess.run([sys.executable, str(step_file(folder, chapter))], check=False).returncode)
     except KeyboardInterrupt:
@@ -126,7 +124,7 @@ def hint_command(name: str) -> None:
 @learn_command.command("solution")
 @exercise_argument
 def solution_command(name: str) -> None:
-    """Show a solution of an exercise, such as 0a, as changes of the chapter's program."""
+    """Show a solution of an exercise, such as 0a, as a diff of the chapter's program."""
     source = step_source(exercise_named(name).chapter)
     text = source.read_text(encoding="utf-8")
     lines = difflib.unified_diff(
@@ -138,13 +136,11 @@ def solution_command(name: str) -> None:
 @learn_command.command("check")
 @click.argument("chapter", type=click.IntRange(0, len(CHAPTERS) - 1), metavar="[N]", required=False)
 @folder_option
-@click.option(
-    "--all", "everything", is_flag=True, help="Check all chapters, of each folder in the folder if there are any."
-)
+@click.option("--all", "everything", is_flag=True, help="Check all chapters, in each subfolder if there are any.")
 def check_command(chapter: int | None, folder: Path, everything: bool) -> None:
     """Check your program for chapter N, in the current folder.
 
-    Each program runs in a process of its own, for 10 seconds at most. Exit code 0: all are solved; 1: not yet.
+    Each program runs in a separate process, for at most 10 seconds. Exit code 0: all exercises are solved; 1: not yet.
     """
     if everything:
         sys.exit(0 if _check_room(folder) else 1)
@@ -187,7 +183,7 @@ def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
 def after_success(chapter: int) -> str:
     """Return the text to print after a chapter is completed."""
     if chapter + 1 == len(CHAPTERS):
-        return "That was the last chapter. Step through your own app: wsgi-core trace GET / --app FILE --html page.html"
+        return "This was the last chapter. Step through your own app: wsgi-core trace GET / --app FILE --html page.html"
     return f"Chapter {chapter} is done. Next, {CHAPTERS[chapter + 1]}: wsgi-core learn start {chapter + 1}"
 
 

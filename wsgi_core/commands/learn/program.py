@@ -61,7 +61,7 @@ class Program:
         try:
             return getattr(self.module, name)
         except AttributeError:
-            raise NotYet(f"The program defines no {name!r}.") from None
+            raise NotYet(f"The program does not define {name!r}.") from None
 
     def send(self, method: str, path: str, **options: t.Any) -> TestResponse:
         """Send one request and return the response. ``options`` are those of Werkzeug's test client.
@@ -73,7 +73,7 @@ class Program:
             try:
                 response = self.client.open(path, method=method, buffered=True, **options)
             except (Exception, SystemExit) as e:
-                said = f": this is not WSGI. {e}" if self._is_of_the_check(e) else f" raised {self._said(e)}"
+                said = f": this violates WSGI. {e}" if self._is_of_the_check(e) else f" raised {self._said(e)}"
                 raise NotYet(f"{method} {path}{said}", self._line_of(e)) from e
         if self.server.broken:
             raise NotYet(f"{method} {path}: {self.server.broken[0]}")
@@ -98,7 +98,9 @@ class Program:
         elif isinstance(error, TypeError) and "application() " in text:
             text += f". {_SIGNATURE}"
         line = self._line_of(error)
-        place = f"{self._file_of(error)}, line {line}" if line else "in no line of yours: look at what you return"
+        place = (
+            f"{self._file_of(error)}, line {line}" if line else "not in a line of your program: check what you return"
+        )
         return f"{type(error).__name__}: {text} ({place})"
 
     def _frames(self, error: BaseException) -> list[traceback.FrameSummary]:

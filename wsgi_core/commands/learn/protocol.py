@@ -15,7 +15,7 @@ _NO_TYPE = "application/x-none"
 
 
 class Input:
-    """`wsgi.input` as on a server: no data follows the declared body, so reading beyond it waits for ever."""
+    """`wsgi.input` as on a server: no data follows the declared body, so reading beyond it waits forever."""
 
     def __init__(self, stream: t.Any, length: int, broken: list[str]) -> None:
         self._stream = stream
@@ -29,13 +29,13 @@ class Input:
         """
         if size is None or size < 0:
             self._broken.append(
-                "wsgi.input was read without a length. A real server would wait for more, for ever: read as many bytes"
+                "wsgi.input was read without a length. A real server would wait forever for more: read as many bytes"
                 " as CONTENT_LENGTH says."
             )
         elif size > self._left:
             self._broken.append(
                 f"{size} bytes were read from wsgi.input, and the body had {self._left} left. A real server would wait"
-                " for the rest, for ever."
+                " forever for the rest."
             )
         size = self._left if size is None or size < 0 else min(size, self._left)
         self._left -= size

@@ -18,16 +18,15 @@ from ...shared.settings.variables import as_variables
 from . import manager
 from .worker import stop_milliseconds
 
-NAME = click.option("--name", default="wsgi-core", show_default=True, help="What the service is called.")
+NAME = click.option("--name", default="wsgi-core", show_default=True, help="The name of the service.")
 
 
 @click.group("service", short_help="Install, start and stop a Windows service.")
 def service_command() -> None:
-    """Run the server as a Windows service, which starts with Windows and again when it fails.
+    """Run the server as a Windows service, which starts with Windows and is restarted if it fails.
 
-    All commands need an administrator's command prompt.
-
-    Exit code 1: the command failed, or status finds that the service does not run; 2: an option is invalid.
+    All commands need an administrator's command prompt. Exit code 1: the command failed, or status finds that the
+    service does not run; 2: an option is invalid.
     """
 
 
@@ -39,7 +38,7 @@ def service_command() -> None:
               help="A log file. Warnings and errors are also in the event log.")  # fmt: skip
 @settings_options
 def install_command(name: str, account: str, log: Path | None, config: Path | None, **options: object) -> None:
-    """Install the service. Every setting of `wsgi-core serve` is an option here too."""
+    """Install the service. Every setting of `wsgi-core serve` is also an option here."""
     windows = _windows()
     for path in ("models", "webhook_results", "job_store"):  # The service starts in another folder.
         if options[path] is not None:
@@ -99,7 +98,7 @@ def _named(name: str) -> str:
 def _windows() -> types.ModuleType:
     """Return `manager`. Raises click.ClickException if the system is not Windows, or if pywin32 is not installed."""
     if sys.platform != "win32":
-        raise click.ClickException("this is for Windows; here, wsgi-core deploy systemd writes a unit")
+        raise click.ClickException("this command needs Windows; on Linux, use wsgi-core deploy systemd")
     if importlib.util.find_spec("win32service") is None:
         raise click.ClickException(f"the Windows service needs pywin32: {installation.install_command('windows')}")
     return manager

@@ -37,15 +37,15 @@ _STOPPED, _RUNNING = 1, 4
 
 _EXPLAINED = {
     5: "access is denied; use an administrator's command prompt",
-    1053: "it did not answer in time; look into the event log",
+    1053: "it did not respond in time; see the event log",
     1056: "it is running already",
-    1058: "it is disabled; the Services window enables it",
-    1060: "there is no such service; wsgi-core service install makes one",
-    1061: "it is starting or stopping just now; wsgi-core service status shows when it is done",
+    1058: "it is disabled; enable it in the Services window",
+    1060: "there is no such service; install it with wsgi-core service install",
+    1061: "it is starting or stopping; wsgi-core service status shows when that is done",
     1062: "it is not running",
-    1069: "its account can't log on; install it with another --account",
+    1069: "its account cannot log on; install the service with another --account",
     1072: "it is about to be removed; close the Services window",
-    1073: "there is one already; wsgi-core service remove takes it away",
+    1073: "it exists already; remove it with wsgi-core service remove",
 }
 # The exit codes of the service, as `Worker.work` returns them.
 _CODES = {1: "an error occurred", 2: "a setting is invalid, or the port is taken", 3: "a model cannot be loaded"}

@@ -32,7 +32,7 @@ def decode(raw: memoryview, datatype: str, shape: tuple[int, ...], what: str) ->
         return _decode_bytes(raw, shape, what)
     needed = math.prod(shape) * NUMPY_TYPES[datatype].itemsize
     if len(raw) != needed:
-        raise InvalidRequest(f"{what}: {datatype} of the shape {list(shape)} takes {needed} bytes, got {len(raw)}")
+        raise InvalidRequest(f"{what}: {datatype} of the shape {list(shape)} needs {needed} bytes, got {len(raw)}")
     if datatype == "BOOL":
         return np.not_equal(np.frombuffer(raw, np.uint8), 0).reshape(shape)
     array: NDArray[Any] = np.frombuffer(raw, _LITTLE_ENDIAN[datatype]).reshape(shape)
@@ -61,7 +61,7 @@ def _decode_bytes(raw: memoryview, shape: tuple[int, ...], what: str) -> NDArray
         (length,) = _LENGTH.unpack_from(raw, start)
         start += 4 + length
         if start > len(raw):
-            raise InvalidRequest(f"{what}: element {len(items)} says {length} bytes, but fewer are left")
+            raise InvalidRequest(f"{what}: element {len(items)} should have {length} bytes, but fewer are left")
         items.append(bytes(raw[start - length : start]))
     if len(items) != wanted:
         raise InvalidRequest(f"{what}: the shape {list(shape)} has {wanted} elements, got {len(items)}")

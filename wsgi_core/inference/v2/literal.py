@@ -18,7 +18,7 @@ from ..card import describe
 from ..errors import InvalidRequest
 from ..tensors import NUMPY_TYPES
 
-NO_BF16 = "the protocol has BF16 as bytes only, not as JSON"
+NO_BF16 = "BF16 can only be sent as bytes, not as JSON"
 
 _WORDS = {"b": "true or false", "i": "whole numbers", "u": "whole numbers", "f": "numbers", "O": "strings"}
 _ACCEPTED: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,), "f": (float, int), "O": (str,)}
@@ -39,12 +39,12 @@ def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> ND
     types = list(map(type, values))
     if types.count(accepted[0]) != len(types) and not set(types) <= set(accepted):
         wrong = next(value for value in values if type(value) not in accepted)
-        raise InvalidRequest(f"{what}: {datatype} takes {_WORDS[dtype.kind]}, got {describe(wrong)}")
+        raise InvalidRequest(f"{what}: {datatype} needs {_WORDS[dtype.kind]}, got {describe(wrong)}")
     if datatype == "BYTES":
         return np.array(values, dtype).reshape(shape)
     array = _packed(values, dtype)
     if array is None or (dtype.kind == "f" and not np.isfinite(array).all()):
-        raise InvalidRequest(f"{what}: holds a number that {datatype} cannot hold")
+        raise InvalidRequest(f"{what}: contains a number that {datatype} cannot represent")
     return array.reshape(shape)
 
 
@@ -66,11 +66,13 @@ def encode(array: NDArray[Any], what: str) -> Any:
     BF16.
     """
     if array.dtype == NUMPY_TYPES["BF16"]:
-        raise InvalidRequest(f"{what}: {NO_BF16}; ask for it with binary_data")
+        raise InvalidRequest(f"{what}: {NO_BF16}; request it with binary_data")
     if array.dtype == object:
         return array.ravel().tolist()
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InvalidRequest(f"{what}: holds NaN or infinity, which JSON cannot hold; ask for it with binary_data")
+        raise InvalidRequest(
+            f"{what}: contains NaN or infinity, which JSON cannot represent; request it with binary_data"
+        )
     return np.ascontiguousarray(array).reshape(-1)
 
 

@@ -115,7 +115,7 @@ def _read_inputs(payload: Mapping[str, Any], rest: _Rest, model: Model) -> dict[
         if name not in known:
             raise InvalidRequest(f"{quoted(name)} is not an input of {model.id}; it has {sorted(known)}")
         if name in feed:
-            raise InvalidRequest(f"input {quoted(name)} is there twice")
+            raise InvalidRequest(f"input {quoted(name)} occurs twice")
         feed[name] = _read_tensor(tensor, rest, known[name])
     return feed
 
@@ -124,7 +124,7 @@ def _read_tensor(tensor: Mapping[str, Any], rest: _Rest, spec: TensorSpec) -> ND
     what = f"input {quoted(spec.name)}"
     datatype = _as(str, tensor.get("datatype"), f"{what}: datatype")
     if datatype not in NUMPY_TYPES:
-        raise InvalidRequest(f"{what}: {quoted(datatype)} is not a datatype; there is {', '.join(NUMPY_TYPES)}")
+        raise InvalidRequest(f"{what}: {quoted(datatype)} is not a datatype; available: {', '.join(NUMPY_TYPES)}")
     shape = _shape(tensor.get("shape"), what)
     if datatype != spec.datatype or not spec.fits(shape):
         raise InvalidRequest(f"{what} {mismatch(spec, datatype, shape)}")
@@ -162,7 +162,7 @@ def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> d
         if name not in known:
             raise InvalidRequest(f"{quoted(name)} is not an output of {model.id}; it has {known}")
         if name in wanted:
-            raise InvalidRequest(f"output {quoted(name)} is there twice")
+            raise InvalidRequest(f"output {quoted(name)} occurs twice")
         wanted[name] = _read_output(output, as_bytes, f"output {quoted(name)}")
     return wanted or dict.fromkeys(known, as_bytes)
 
@@ -179,7 +179,9 @@ def _read_raw(body: bytes, model: Model) -> InferRequest:
     """Read a request whose body is a single input in the binary format. The body's length determines the shape."""
     needed = [spec for spec in model.inputs if not spec.optional] or model.inputs
     if len(needed) != 1:
-        raise InvalidRequest(f"{model.id} has {len(needed)} inputs; a body without JSON is for one")
+        raise InvalidRequest(
+            f"{model.id} has {len(needed)} inputs; a body without JSON can only be sent to a model with one input"
+        )
     spec = needed[0]
     what = f"input {quoted(spec.name)}"
     if spec.datatype == "BYTES":
@@ -199,7 +201,9 @@ def _raw_shape(spec: TensorSpec, size: int, what: str) -> tuple[int, ...]:
     if shape.count(-1) > 1 and shape[0] == -1:
         shape[0] = 1
     if shape.count(-1) > 1:
-        raise InvalidRequest(f"{what}: the shape {list(spec.shape)} leaves too much open for a body without JSON")
+        raise InvalidRequest(
+            f"{what}: the shape {list(spec.shape)} has too many dynamic dimensions for a body without JSON"
+        )
     if -1 in shape:
         others = math.prod(length for length in shape if length != -1) * spec.dtype.itemsize
         shape[shape.index(-1)] = size // others if others else 0

@@ -1,8 +1,8 @@
-// What the demos share: ask the service, show what went wrong, and show how long each part took.
+// Code shared by the demos: send a request, show an error, and show how long each part took.
 
 const demo = document.querySelector(".demo");
 const problem = document.getElementById("problem");
-const WORDS = { parse: "Read the JSON", validate: "Check the input", infer: "Run the model", encode: "Write the answer" };
+const WORDS = { parse: "Read the JSON", validate: "Check the input", infer: "Run the model", encode: "Write the response" };
 const MAX_SHOWN = 1500;
 
 let last = 0;
@@ -72,7 +72,7 @@ function parts(headers) {
 function showTimes(found, whole) {
   const rows = found.map(([name, ms], index) => row(name, ms, colour(index, found.length)));
   const service = found.reduce((sum, [, ms]) => sum + ms, 0);
-  const sums = [row("The service in all", service, ""), row("With network, server and browser", whole, "")];
+  const sums = [row("The service, total", service, ""), row("With network, server and browser", whole, "")];
   sums[0].className = "sum";
   document.querySelector("#times tbody").replaceChildren(...rows, ...sums);
   document.getElementById("bar").replaceChildren(

@@ -1,4 +1,4 @@
-// Move the sliders: asked at each move, one question at a time, the newest values as soon as the answer is there.
+// Move the sliders: each move sends a request, one at a time, with the newest values.
 
 import { ask, percent } from "./ask.js";
 

@@ -1,4 +1,4 @@
-// Draw a digit, or upload one: the shades of the picture go to the service, which makes of them what the model knows.
+// Draw or upload a digit: the shades of the picture are sent to the service, which converts them for the model.
 
 import { ask, forget, percent } from "./ask.js";
 
@@ -10,7 +10,7 @@ const pen = pad.getContext("2d", { willReadFrequently: true });
 const SENT_SIDE = 96; // pixels; the service makes 32 of them
 const WHITE = "#fff";
 
-// As many pixels as the screen has, so that the line is sharp.
+// As many pixels as the screen has, for a sharp line.
 pad.width = pad.height = Math.round(pad.getBoundingClientRect().width * devicePixelRatio) || pad.width;
 
 let drawing = null; // the id of the pointer that draws

@@ -1,4 +1,4 @@
-// Swagger UI on the description of this service, dark where the system is.
+// Swagger UI for the description of this service, in the mode of the system (dark or light).
 
 const place = document.getElementById("swagger-ui");
 const dark = matchMedia("(prefers-color-scheme: dark)");

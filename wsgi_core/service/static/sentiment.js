@@ -1,4 +1,4 @@
-// Type a sentence: asked when the button is pressed, and a moment after the last key.
+// Type a sentence: a request is sent when the button is pressed, and a moment after the last key.
 
 import { ask, forget, percent } from "./ask.js";
 

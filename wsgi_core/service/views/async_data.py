@@ -6,7 +6,7 @@ import typing as t
 
 from wsgi_core import Blueprint, current_app, jsonify
 from wsgi_core.shared.gathering import example_sources, gather
-from wsgi_core.shared.openapi.operations import Operation, describe, good
+from wsgi_core.shared.openapi.operations import Operation, describe, ok
 
 
 def blueprint() -> Blueprint:
@@ -14,9 +14,9 @@ def blueprint() -> Blueprint:
     api = Blueprint("async_data", __name__)
 
     @api.get("/async-data")
-    @describe(Operation("Predictions", {200: good({"type": "object"}, "What each source gave, by its name")}))
+    @describe(Operation("Predictions", {200: ok({"type": "object"}, "The result of each source, by name")}))
     async def async_data() -> t.Any:
-        """The repository's index and every model's answer to its example, all asked at once"""
+        """Query the repository's index and each model's prediction for its example, all concurrently"""
         return jsonify(await gather(example_sources(current_app.extensions["models"])))
 
     return api

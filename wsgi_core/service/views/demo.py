@@ -15,7 +15,7 @@ from wsgi_core.inference.digits import MAX_JSON_SIDE, WHITE, recognise
 from wsgi_core.shared.lifecycle import steps_of
 from wsgi_core.shared.openapi import describe, group_routes, list_routes, operations
 from wsgi_core.shared.openapi.inputs import VERSION
-from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, SHARE, Operation, array, errors, good, record
+from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, SHARE, Operation, array, errors, object_schema, ok
 from wsgi_core.shared.openapi.operations import page as page_operation
 
 # The models that have a demo, each with the kind that its card must have.
@@ -29,21 +29,21 @@ _ROWS = {"minItems": 1, "maxItems": MAX_JSON_SIDE}
 DIGITS = Operation(
     "Predictions",
     {
-        200: good(
-            record(
+        200: ok(
+            object_schema(
                 {
                     "digit": {"type": "integer"},
                     "sure": {"type": "boolean", "description": "Whether the probability is high enough to rely on it"},
-                    "probabilities": array(SHARE) | {"description": "How likely each digit is"},
-                    "pixels": array(SHARE) | {"description": "What the model was shown: 8 rows of 8 pixels"},
+                    "probabilities": array(SHARE) | {"description": "The probability of each digit"},
+                    "pixels": array(SHARE) | {"description": "The input of the model: 8 rows of 8 pixels"},
                     "model_version": VERSION,
                 }
             )
         ),
         **errors(*BODY_ERRORS),
     },
-    body={JSON: record({"drawing": array(array(_SHADE, **_ROWS), **_ROWS)})},
-    description="Rows of shades, all as long, with one digit anywhere in them, light on dark or dark on light.",
+    body={JSON: object_schema({"drawing": array(array(_SHADE, **_ROWS), **_ROWS)})},
+    description="Rows of shades of equal length that contain one digit, light on dark or dark on light.",
 )
 
 
@@ -59,7 +59,7 @@ def blueprint() -> Blueprint:
     @pages.post("/digits")
     @describe(DIGITS)
     def recognise_digit() -> t.Any:
-        """Digits: which digit a drawing shows"""
+        """Recognise the digit in a drawing"""
         return recognise(current_app.extensions["models"].get("digits"), request.get_json())
 
     return pages
@@ -71,7 +71,7 @@ def add_pages(pages: Blueprint) -> None:
     @pages.get("/")
     @describe(page_operation())
     def index() -> t.Any:
-        """The start page: what runs here"""
+        """Show the start page"""
         models = current_app.extensions["models"]
         routes = list_routes(current_app.url_map.iter_rules(), current_app.view_functions)
         groups = group_routes(routes, operations(routes, current_app.view_functions, models))
@@ -81,7 +81,7 @@ def add_pages(pages: Blueprint) -> None:
     @pages.get("/demo/digits")
     @describe(page_operation(404))
     def digits() -> t.Any:
-        """Draw a digit, or upload a picture of one"""
+        """Draw or upload a digit"""
         return page("digits.html", model=find("digits"))
 
     @pages.get("/demo/sentiment")
@@ -120,5 +120,5 @@ def find(name: str) -> Model:
     """Return the model of a demo. Raises ModelNotFound (404) if it is not served or takes another input."""
     model = t.cast(Model, current_app.extensions["models"].get(name))
     if not has_demo(name):
-        raise ModelNotFound(f"the model {name!r} is not for this page: it has no card of the kind {DEMOS[name]!r}")
+        raise ModelNotFound(f"this page cannot use the model {name!r}: its card is not of the kind {DEMOS[name]!r}")
     return model

@@ -12,7 +12,7 @@ from wsgi_core import Blueprint, current_app, jsonify, make_response, render_tem
 from wsgi_core.shared.access import HEALTH
 from wsgi_core.shared.installation import install_command
 from wsgi_core.shared.openapi import describe, describe_api, list_routes, operations
-from wsgi_core.shared.openapi.operations import FILE, Operation, good, page
+from wsgi_core.shared.openapi.operations import FILE, Operation, ok, page
 from wsgi_core.shared.openapi.ui import FILES, ui_folder
 
 from .demo import forbid_sniffing
@@ -37,7 +37,7 @@ def blueprint() -> Blueprint:
     pages.after_request(forbid_sniffing)
 
     @pages.get("/openapi.json")
-    @describe(Operation("Pages", {200: good({"type": "object"}, "OpenAPI 3.1")}))
+    @describe(Operation("Pages", {200: ok({"type": "object"}, "OpenAPI 3.1")}))
     def openapi() -> t.Any:
         """This description, as OpenAPI 3.1"""
         routes = list_routes(current_app.url_map.iter_rules(), current_app.view_functions)
@@ -46,7 +46,7 @@ def blueprint() -> Blueprint:
         return jsonify(describe_api(routes, table, root=request.script_root, open_to_all=open_to_all))
 
     @pages.get("/docs")
-    @describe(page(description="Works offline. It needs the extra `ui`; without it the page says so."))
+    @describe(page(description="Works offline. Needs the extra `ui`."))
     def docs() -> t.Any:
         """Read the description and try it out"""
         response = make_response(

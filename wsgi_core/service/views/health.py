@@ -7,7 +7,7 @@ import typing as t
 from werkzeug.exceptions import ServiceUnavailable
 
 from wsgi_core import Blueprint, Response, current_app
-from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, good
+from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, ok
 
 
 def blueprint() -> Blueprint:
@@ -15,9 +15,9 @@ def blueprint() -> Blueprint:
     api = Blueprint("health", __name__)
 
     @api.get("/readyz")
-    @describe(Operation("Operation", {200: good({"const": "ready"}, "Requests are taken", TEXT)}))
+    @describe(Operation("Operation", {200: ok({"const": "ready"}, "Requests are accepted", TEXT)}))
     def readyz() -> t.Any:
-        """ready, until the server stops: 503 from then on"""
+        """Return "ready", or 503 once the server begins to stop"""
         if not current_app.extensions["readiness"].ready:
             raise ServiceUnavailable("stopping", retry_after=current_app.extensions["settings"].retry_after)
         return Response("ready", mimetype="text/plain")

@@ -10,13 +10,13 @@ from werkzeug.exceptions import BadRequest, ServiceUnavailable
 from wsgi_core import Blueprint, current_app, jsonify, request
 from wsgi_core.inference import InvalidFeatures, Model, ModelRepository
 from wsgi_core.shared.openapi.inputs import row_schema
-from wsgi_core.shared.openapi.operations import JSON, SHARE, Operation, describe, error, errors, good, record
+from wsgi_core.shared.openapi.operations import JSON, SHARE, Operation, describe, error, errors, object_schema, ok
 
 HEALTH = Operation(
     "Operation",
     {
-        200: good(
-            record(
+        200: ok(
+            object_schema(
                 {
                     "status": {"enum": ["healthy", "degraded"]},
                     "model_loaded": {"type": "boolean"},
@@ -30,7 +30,7 @@ HEALTH = Operation(
 
 def predict_operation(models: ModelRepository) -> Operation:
     """Return the OpenAPI operation of POST /api/v1/predict."""
-    decision = record(
+    decision = object_schema(
         {
             "prediction": {"enum": ["approved", "denied"]},
             "probability": SHARE | {"description": "Of approval"},
@@ -40,7 +40,7 @@ def predict_operation(models: ModelRepository) -> Operation:
     )
     return Operation(
         "Predictions",
-        {200: good(decision), **errors(400, 413, 415), 422: error(422, "LoanErrors"), 503: error(503)},
+        {200: ok(decision), **errors(400, 413, 415), 422: error(422, "LoanErrors"), 503: error(503)},
         body={JSON: row_schema(models.find("loan"))},
     )
 
@@ -52,7 +52,7 @@ def blueprint() -> Blueprint:
     @api.post("/predict")
     @describe(predict_operation)
     def predict() -> t.Any:
-        """Loan: approved or denied, with the probability of approval"""
+        """Approve or deny a loan, with the probability of approval"""
         model = find_classifier()
         if model is None:
             raise ServiceUnavailable("The model 'loan' is not loaded")
@@ -65,7 +65,7 @@ def blueprint() -> Blueprint:
     @api.get("/health")
     @describe(HEALTH)
     def health() -> t.Any:
-        """Whether the loan model is loaded"""
+        """Tell whether the loan model is loaded"""
         model = find_classifier()
         return jsonify(
             status="degraded" if model is None else "healthy",

@@ -6,7 +6,7 @@ import typing as t
 
 from wsgi_core import Blueprint, Response, current_app, request
 from wsgi_core.shared.observability.metrics import render
-from wsgi_core.shared.openapi.operations import STRING, TEXT, Operation, describe, good
+from wsgi_core.shared.openapi.operations import STRING, TEXT, Operation, describe, ok
 
 
 def blueprint() -> Blueprint:
@@ -14,9 +14,9 @@ def blueprint() -> Blueprint:
     api = Blueprint("metrics", __name__)
 
     @api.get("/metrics")
-    @describe(Operation("Operation", {200: good(STRING, "Figures, as Prometheus reads them", TEXT)}))
+    @describe(Operation("Operation", {200: ok(STRING, "Metrics in a Prometheus format", TEXT)}))
     def metrics() -> t.Any:
-        """Requests, refusals and model runs, for Prometheus"""
+        """Return metrics of requests, refusals and model runs, for Prometheus"""
         server, models = current_app.extensions.get("server"), current_app.extensions["models"].models
         body, content_type = render(request.headers.get("Accept", ""), server, models)
         return Response(body, content_type=content_type)

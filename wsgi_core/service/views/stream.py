@@ -5,20 +5,19 @@ from __future__ import annotations
 import typing as t
 
 from wsgi_core import Blueprint, Response, current_app, request
-from wsgi_core.shared.openapi.operations import STRING, Answer, Operation, describe, errors
+from wsgi_core.shared.openapi.operations import STRING, Operation, ResponseObject, describe, errors
 from wsgi_core.shared.streaming import EVENTS, HEADERS, LINES, StreamLimits, check_type, stream_predictions
 
 OPERATION = Operation(
     "Predictions",
     {
-        200: Answer(
-            "An answer for each line, as it is made; an error in a line stands in its place",
-            {LINES: STRING, EVENTS: STRING},
+        200: ResponseObject(
+            "A prediction or an error for each line, sent as soon as it is made", {LINES: STRING, EVENTS: STRING}
         ),
         **errors(400, 404, 413, 415),
     },
-    body={LINES: {"description": "A JSON object a line, each as /predict takes it"}},
-    description=f"Accept chooses between `{LINES}` and `{EVENTS}`.",
+    body={LINES: {"description": "One JSON object per line, as for /predict"}},
+    description=f"The header Accept selects `{LINES}` or `{EVENTS}`.",
 )
 
 
@@ -29,7 +28,7 @@ def blueprint() -> Blueprint:
     @api.post("/predict/stream")
     @describe(OPERATION)
     def predict_stream() -> t.Any:
-        """Churn: rows in as lines of JSON, predictions out as they are made, as lines or server-sent events"""
+        """Predict rows of JSON Lines, and return each prediction when it is made, as lines or server-sent events"""
         check_type(request.mimetype)
         settings = current_app.extensions["settings"]
         request.max_content_length = settings.stream_max_content_length

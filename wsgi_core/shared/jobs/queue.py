@@ -76,14 +76,14 @@ class JobQueue:
         """Commit a job to the store. Return False if the job is a duplicate. Raises `QueueFull`."""
         try:
             if self._closed:
-                raise QueueFull("the process is about to end")
+                raise QueueFull("the process is shutting down")
             if self.store.waiting() >= self._size:
                 if self.store.is_done(job) or self.store.job(job.key):
                     return False
                 raise QueueFull("too many jobs are waiting")
             is_new = self.store.add(job)
         except StoreUnavailable as error:
-            log.error("no job is accepted: %s", error)
+            log.error("jobs cannot be accepted: %s", error)
             raise QueueFull("the job cannot be stored") from error
         self.start()
         self._wake.set()
@@ -108,7 +108,7 @@ class JobQueue:
         done = self.drain(timeout) if self._threads else True
         self._stop_threads(timeout)
         if not done:
-            log.warning("jobs that were accepted wait in %s for the next start", self.store.location)
+            log.warning("accepted jobs wait in %s for the next start", self.store.location)
         self.store.close()
         return done
 
@@ -137,7 +137,7 @@ class JobQueue:
                     self._do(*taken)
                     continue
             except StoreUnavailable as error:
-                log.error("the store of jobs: %s", error)
+                log.error("the job store: %s", error)
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
 
@@ -199,7 +199,7 @@ class JobQueue:
                 if month != (month := time.gmtime()[:2]):
                     self.store.forget_old()
             except StoreUnavailable as error:
-                log.error("the store of jobs: %s", error)
+                log.error("the job store: %s", error)
             self._stop.wait(POLL_SECONDS)
 
 

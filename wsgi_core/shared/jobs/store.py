@@ -86,7 +86,7 @@ def open_store(location: str | None, password: str | None = None, beside: Path |
         # APPSEC: payloads are private data, and by default SQLite would create a file that all users can read.
         os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise StoreUnavailable(f"the store of jobs {file} cannot be written: {error.strerror}") from error
+        raise StoreUnavailable(f"the job store {file} cannot be written: {error.strerror}") from error
     return JobStore(str(file), _sqlite_tables(file))
 
 
@@ -177,7 +177,7 @@ class JobStore:
                 elif state.phase == RUNNING and state.due > time.time():
                     continue  # the job was queued twice, and another worker is running it
                 elif state.attempts >= worker_attempts:
-                    self.bury(key, state, state.error or "each process that ran it has ended before it was done")
+                    self.bury(key, state, state.error or "each process that ran the job ended before the job was done")
                 else:
                     leased = State(RUNNING, time.time() + LEASE_SECONDS, state.attempts + 1, state.error)
                     self.set_state(key, leased)

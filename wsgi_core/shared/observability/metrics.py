@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...inference import timing
-from .distribution import Distribution, LocalDistribution, LocalTotals, SharedDistribution, SharedTotals, Totals
+from .histograms import Counter, Histogram, LocalCounter, LocalHistogram, SharedCounter, SharedHistogram
 from .server_figures import ServerCollector, ServerFigures, SharedFigures
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
-"""Bucket bounds for requests, in seconds. They start below the usual 5 ms, because a small model answers faster."""
+"""Bucket bounds for requests, in seconds. They start below the usual 5 ms, because a small model is faster."""
 
 RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
 """Bucket bounds for model runs, in seconds."""
@@ -29,13 +29,13 @@ RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 _REQUESTS = (
-    "http_server_request_duration_seconds", "How long requests took, by the rule that matched.",
+    "http_server_request_duration_seconds", "Duration of requests, by matched rule.",
     ("http_request_method", "http_route", "http_response_status_code"), BOUNDS,
 )  # fmt: skip
-_RUNS = ("model_inference_duration_seconds", "How long model runs took.", ("model", "version"), RUN_BOUNDS)
+_RUNS = ("model_inference_duration_seconds", "Duration of model runs.", ("model", "version"), RUN_BOUNDS)
 _NODES = ("model_graph_nodes", "Nodes of a model's graph, by the execution provider that runs them.")
 _PHASES = ("http_server_request_phase_seconds", "Seconds that requests spent in each of their phases.", "phase")
-_ACTIVE = ("http_server_active_requests", "Requests that are answered at this moment.")
+_ACTIVE = ("http_server_active_requests", "Requests in progress.")
 
 
 class Metrics:
@@ -49,11 +49,11 @@ class Metrics:
     """
 
     def __init__(self, shared: bool) -> None:
-        make = SharedDistribution if shared else LocalDistribution
+        make = SharedHistogram if shared else LocalHistogram
         self.shared = shared
-        self.requests: Distribution = make(*_REQUESTS)
-        self.runs: Distribution = make(*_RUNS)
-        self.phases: Totals = SharedTotals(*_PHASES) if shared else LocalTotals(*_PHASES)
+        self.requests: Histogram = make(*_REQUESTS)
+        self.runs: Histogram = make(*_RUNS)
+        self.phases: Counter = SharedCounter(*_PHASES) if shared else LocalCounter(*_PHASES)
         # PERF: adding to a set and removing from it need no lock. The metric is the size of the set.
         self.active: set[object] = _SharedActive() if shared else set()
         self.server: SharedFigures | None = None
@@ -68,7 +68,7 @@ class Metrics:
         from prometheus_client.metrics_core import GaugeMetricFamily
 
         for counted in (self.requests, self.runs, self.phases):
-            if isinstance(counted, LocalDistribution | LocalTotals):
+            if isinstance(counted, LocalHistogram | LocalCounter):
                 yield from counted.collect()
         yield GaugeMetricFamily(*_ACTIVE, value=len(self.active))
 

@@ -7,16 +7,16 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-_REJECTED = ("http_server_rejected_requests", "Requests that got no slot.")
+_REJECTED = ("http_server_rejected_requests", "Requests that the server has refused.")
 _CONNECTIONS = (
     "http_server_connections",
-    "Open connections by state; blocked: a stream that waits for its client, sending: a complete response that does.",
+    "Open connections by state; blocked: a stream waits for its client, sending: a complete response waits for it.",
 )
 _STATES = ("idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering")
 _GAUGES = {
     "waiting_requests": "Requests that wait for a thread.",
-    "expected_wait_seconds": "Seconds that a request which comes now would wait for a thread.",
-    "unsent_bytes": "Bytes of responses that clients have not taken yet.",
+    "expected_wait_seconds": "Estimated seconds that a new request waits for a thread.",
+    "unsent_bytes": "Bytes of responses that clients have not read yet.",
     "body_memory_bytes": "Bytes of request bodies in memory.",
     "body_disk_bytes": "Bytes of request bodies in temporary files.",
 }
@@ -40,7 +40,7 @@ class ServerFigures(Protocol):
 
 
 class ServerCollector:
-    """Collector of the figures of a server that is alone."""
+    """Collector of the metrics of a single server process."""
 
     def __init__(self, server: ServerFigures) -> None:
         self._server = server
@@ -84,7 +84,7 @@ class SharedFigures:
         }  # fmt: skip
 
     def start(self) -> None:
-        """Start a thread that writes the figures every second, because another process may be asked for them."""
+        """Start a thread that writes the figures every second, because a scrape may reach another process."""
         threading.Thread(target=self._repeat, name="figures", daemon=True).start()
 
     def update(self) -> None:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from . import protocol
-from .operations import COMPONENTS, GROUPS, Answer, Operation, Schema, errors
+from .operations import COMPONENTS, GROUPS, Operation, ResponseObject, Schema, errors
 from .routes import Route
 
 API_VERSION = "1.0"
 """The version of the API, which OpenAPI requires. The release of the software is not disclosed."""
 
-UNKNOWN = Operation("Operation", {200: Answer("The answer")})
+UNKNOWN = Operation("Operation", {200: ResponseObject("The response")})
 """The operation of a route that an application has added to the service without `@describe`."""
 
 # Errors that any route can return, because the server or a hook raises them: an untrusted host, a limit, a shutdown.
@@ -21,10 +21,10 @@ _ALWAYS = errors(400, 429, 503, 504)
 
 _HEADERS: dict[str, Schema] = {
     "X-Request-ID": {
-        "description": "The id that the request came with, or a new one; it also stands in the log",
+        "description": "The request's own id, or a new one; the log has the same id",
         "schema": {"type": "string"},
     },
-    "X-Response-Time-ms": {"description": "Milliseconds in the service", "schema": {"type": "string"}},
+    "X-Response-Time-ms": {"description": "Time in the service, in milliseconds", "schema": {"type": "string"}},
     "Server-Timing": {"description": "Parse, validate, infer, encode, in milliseconds", "schema": {"type": "string"}},
 }
 
@@ -72,12 +72,12 @@ def group_routes(routes: Iterable[Route], operations: Mapping[str, Operation]) -
 
 
 def _operation(route: Route, operation: Operation, locked: bool) -> Schema:
-    answers = {**_ALWAYS, **(errors(401) if locked else {}), **operation.answers}
+    responses = {**_ALWAYS, **(errors(401) if locked else {}), **operation.responses}
     described: Schema = {
         "operationId": "_".join([route.method.lower(), route.endpoint.replace(".", "_"), *route.variables]),
         "summary": operation.summary or route.summary,
         "tags": [operation.group],
-        "responses": {str(code): _response(answer) for code, answer in sorted(answers.items())},
+        "responses": {str(code): _response(response) for code, response in sorted(responses.items())},
     }
     if locked:
         described["security"] = [{name: []} for name in _KEYS]
@@ -90,12 +90,12 @@ def _operation(route: Route, operation: Operation, locked: bool) -> Schema:
     return described
 
 
-def _response(answer: Answer) -> Schema:
+def _response(response: ResponseObject) -> Schema:
     headers: Schema = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
-    for name, text in answer.headers.items():
+    for name, text in response.headers.items():
         headers[name] = {"description": text, "schema": {"type": "string"}}
-    content = {"content": _content(answer.content)} if answer.content else {}
-    return {"description": answer.description, "headers": headers, **content}
+    content = {"content": _content(response.content)} if response.content else {}
+    return {"description": response.description, "headers": headers, **content}
 
 
 def _content(schemas: Mapping[str, Schema]) -> dict[str, Any]:

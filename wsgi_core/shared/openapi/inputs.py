@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...inference import Model
 from ...inference.card import RESERVED, Card
 from ...inference.schema import MAX_ROWS
-from .operations import Schema, array, record
+from .operations import Schema, array, object_schema
 
 VERSION: Schema = {"type": "string", "examples": ["churn/1"]}
 
@@ -29,7 +29,7 @@ def payload_schema(model: Model | None) -> Schema:
         return {}
     rows = array(row_schema(model), minItems=1, maxItems=min(MAX_ROWS, model.card.max_rows or MAX_ROWS))
     one = row_schema(model) | {"not": {"required": [RESERVED]}}  # an object with this key is a batch
-    return {"anyOf": [one, rows, record({RESERVED: rows})], "examples": [model.card.example]}
+    return {"anyOf": [one, rows, object_schema({RESERVED: rows})], "examples": [model.card.example]}
 
 
 def prediction_schema(card: Card | None) -> Schema:
@@ -44,7 +44,7 @@ def prediction_schema(card: Card | None) -> Schema:
     said = one | {"description": output.description}
     return {
         "anyOf": [
-            record({output.name: said, "model_version": VERSION}),
-            record({"predictions": array(one), "model_version": VERSION}),
+            object_schema({output.name: said, "model_version": VERSION}),
+            object_schema({"predictions": array(one), "model_version": VERSION}),
         ]
     }

@@ -29,7 +29,7 @@ OCTETS = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseObject:
     """One response of a route: its meaning, and the schema of its body by content type. No content means no body."""
 
     description: str
@@ -47,7 +47,7 @@ class Operation:
     """
 
     group: str
-    answers: Mapping[int, Answer]
+    responses: Mapping[int, ResponseObject]
     body: Mapping[str, Schema] = field(default_factory=dict)
     body_required: bool = True
     parameters: tuple[Schema, ...] = ()
@@ -57,8 +57,8 @@ class Operation:
 
 GROUPS = {
     "Predictions": "The routes of the tutorials: JSON in, JSON out.",
-    "Open Inference Protocol": "Version 2 over REST, as tritonclient and the kserve client speak it.",
-    "Operation": "Health and figures, for probes and scrapers.",
+    "Open Inference Protocol": "Version 2 over REST, for clients such as tritonclient and KServe's.",
+    "Operation": "Health checks and metrics.",
     "Pages": "For people: a start page, demos, and this description.",
 }
 """The headings, in the order in which they appear."""
@@ -69,7 +69,7 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def record(properties: Mapping[str, Schema], *optional: str) -> Schema:
+def object_schema(properties: Mapping[str, Schema], *optional: str) -> Schema:
     """Return the schema of an object with these properties. All properties except `optional` are required."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": dict(properties)} | ({"required": required} if required else {})
@@ -80,59 +80,59 @@ def array(items: Schema, **limits: Any) -> Schema:
     return {"type": "array", "items": items, **limits}
 
 
-def good(schema: Schema, description: str = "The answer", content_type: str = JSON) -> Answer:
+def ok(schema: Schema, description: str = "The result", content_type: str = JSON) -> ResponseObject:
     """Return the description of a response with status 200 and a body of this schema."""
-    return Answer(description, {content_type: schema})
+    return ResponseObject(description, {content_type: schema})
 
 
 _ERRORS = {
-    400: "The request is malformed: no JSON, another shape, or something is missing",
+    400: "The request is malformed: it is not JSON, has the wrong structure, or a part is missing",
     401: "The signature is missing or wrong",
     403: "The operator has not allowed this",
-    404: "There is no such model, version or address",
+    404: "There is no such model, version or path",
     409: "The state of the service does not allow this now",
     411: "The length of the body is not declared",
-    413: "The body is larger than the service takes",
-    415: "Another content type or encoding than the service takes",
-    422: "Everything is there, but a value cannot be",
+    413: "The body is larger than the limit",
+    415: "The content type or content coding is not supported",
+    422: "The request is complete, but a value is not valid",
     429: "Too many requests; try again after the time in Retry-After",
-    503: "Not now: the service is full or stopping, or has not what this needs",
-    504: "The time for the request is over",
+    503: "The service is overloaded, is shutting down, or does not have what the request needs",
+    504: "The request has timed out",
 }
 
 
-def errors(*codes: int) -> dict[int, Answer]:
+def errors(*codes: int) -> dict[int, ResponseObject]:
     """Return the error responses for these status codes. Their body is `{"error": ...}`."""
     return {code: error(code) for code in codes}
 
 
-def error(code: int, schema: str = "") -> Answer:
+def error(code: int, schema: str = "") -> ResponseObject:
     """Return one error response. By default, the body of a 422 also lists the invalid fields."""
     name = schema or ("InvalidFields" if code == 422 else "Error")
-    headers = {"Retry-After": "How many seconds to wait"} if code in {429, 503} else {}
-    return Answer(_ERRORS[code], {JSON: ref(name)}, headers)
+    headers = {"Retry-After": "Seconds to wait before the next attempt"} if code in {429, 503} else {}
+    return ResponseObject(_ERRORS[code], {JSON: ref(name)}, headers)
 
 
 COMPONENTS: dict[str, Schema] = {
-    "Error": record({"error": {"type": "string", "description": "What is wrong, in one line"}}),
-    "FieldProblem": record(
+    "Error": object_schema({"error": {"type": "string", "description": "The reason, in one line"}}),
+    "FieldProblem": object_schema(
         {
             "field": {"type": "string", "examples": ["instances[3].tenure_months"]},
             "message": {"type": "string", "examples": ["must be a number from 0 to 120 (months), got a string"]},
         }
     ),
-    "LoanErrors": record({"errors": array(ref("FieldProblem"))}),
-    "InvalidFields": record({"error": {"type": "string"}, "fields": array(ref("FieldProblem"))}),
+    "LoanErrors": object_schema({"errors": array(ref("FieldProblem"))}),
+    "InvalidFields": object_schema({"error": {"type": "string"}, "fields": array(ref("FieldProblem"))}),
 }
 """The schemas that several responses share."""
 
 FILE = Operation(
     "Pages",
     {
-        200: Answer("The file", {"*/*": {}}),
-        206: Answer("The part that Range asked for", {"*/*": {}}),
-        304: Answer("Not changed since"),
-        416: Answer("There is no such part", {JSON: ref("Error")}),
+        200: ResponseObject("The file", {"*/*": {}}),
+        206: ResponseObject("The part that Range requested", {"*/*": {}}),
+        304: ResponseObject("Not modified"),
+        416: ResponseObject("The requested range does not exist", {JSON: ref("Error")}),
         **errors(404),
     },
     summary="Styles and scripts",
@@ -142,8 +142,8 @@ FILE = Operation(
 
 def page(*codes: int, description: str = "") -> Operation:
     """Return the operation of a route that responds with an HTML page, or with one of these error codes."""
-    answers = {200: good(STRING, "The page", HTML), **errors(*codes)}
-    return Operation("Pages", answers, description=description)
+    responses = {200: ok(STRING, "The page", HTML), **errors(*codes)}
+    return Operation("Pages", responses, description=description)
 
 
 def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> Callable[[View], View]:

@@ -7,18 +7,21 @@ from collections.abc import Callable
 from ...inference import ModelRepository
 from ...inference.tensors import MAX_DIMENSIONS, NUMPY_TYPES
 from ...inference.v2 import HEADER_LENGTH
-from .operations import JSON, OCTETS, STRING, Answer, Operation, Schema, array, errors, good, record, ref
+from .operations import JSON, OCTETS, STRING, Operation, ResponseObject, Schema, array, errors, object_schema, ok, ref
 
 GROUP = "Open Inference Protocol"
 COUNT: Schema = {"type": "integer", "minimum": 0}
 
 _SIZE = array({"type": "integer", "minimum": -1})
-_TENSOR = record(
+_TENSOR = object_schema(
     {
         "name": STRING,
         "datatype": {"enum": list(NUMPY_TYPES)},
         "shape": _SIZE,
-        "parameters": {"type": "object", "description": "labels: the classes of the columns; optional: has a default"},
+        "parameters": {
+            "type": "object",
+            "description": "labels: the class of each column; optional: the input has a default",
+        },
     },
     "parameters",
 )
@@ -27,45 +30,45 @@ _PARAMETERS: Schema = {"type": ["object", "null"]}
 _FLAG: Schema = {"type": ["boolean", "null"]}
 
 COMPONENTS: dict[str, Schema] = {
-    "Tensor": record(
+    "Tensor": object_schema(
         {
             "name": STRING,
             "datatype": {"enum": list(NUMPY_TYPES)},
             "shape": array(COUNT, maxItems=MAX_DIMENSIONS),
-            "data": {"type": "array", "description": "Row by row, flat or nested; or binary_data_size, and bytes"},
+            "data": {"type": "array", "description": "Row-major, flat or nested; not with binary_data_size"},
             "parameters": _PARAMETERS | {"properties": {"binary_data_size": COUNT}},
         },
         "data", "parameters",
     ),
-    "InferRequest": record(
+    "InferRequest": object_schema(
         {
-            "id": {"type": ["string", "null"], "description": "Comes back as it is"},
+            "id": {"type": ["string", "null"], "description": "Repeated in the response"},
             "parameters": _PARAMETERS | {"properties": {"binary_data_output": _FLAG}},
             "inputs": array(ref("Tensor"), minItems=1),
-            "outputs": {"anyOf": [array(ref("WantedOutput")), {"type": "null"}], "description": "By default all"},
+            "outputs": {"anyOf": [array(ref("RequestedOutput")), {"type": "null"}], "description": "Default: all"},
         },
         "id", "parameters", "outputs",
     ),
-    "WantedOutput": record(
+    "RequestedOutput": object_schema(
         {"name": STRING, "parameters": _PARAMETERS | {"properties": {"binary_data": _FLAG}}}, "parameters"
     ),
-    "InferAnswer": record(
+    "InferResponse": object_schema(
         {"model_name": STRING, "model_version": STRING, "id": STRING, "outputs": array(ref("Tensor"))}, "id"
     ),
-    "ModelMetadata": record(
+    "ModelMetadata": object_schema(
         {
             "name": STRING, "versions": array(STRING), "platform": STRING,
             "inputs": array(_TENSOR), "outputs": array(_TENSOR),
         }
     ),
-    "Statistics": record({"model_stats": array({"type": "object", "required": ["name", "version"]})}),
-    "IndexEntry": record(
+    "Statistics": object_schema({"model_stats": array({"type": "object", "required": ["name", "version"]})}),
+    "IndexEntry": object_schema(
         {"name": STRING, "version": STRING, "state": {"enum": ["READY", "UNAVAILABLE"]}, "reason": STRING}
     ),
-    "Reload": record(
+    "Reload": object_schema(
         {
             "added": _IDS, "changed": _IDS, "removed": _IDS,
-            "refused": {"type": "object", "additionalProperties": STRING, "description": "The reason for each"},
+            "refused": {"type": "object", "additionalProperties": STRING, "description": "The reason for each refusal"},
         }
     ),
 }  # fmt: skip
@@ -75,7 +78,7 @@ _BODY = (400, 413, 415)
 
 def about_server(schema: Schema) -> Operation:
     """Return the operation of a route about the server. The response has this schema."""
-    return Operation(GROUP, {200: good(schema)})
+    return Operation(GROUP, {200: ok(schema)})
 
 
 def about_model(schema: Schema) -> Callable[[ModelRepository], Operation]:
@@ -83,7 +86,7 @@ def about_model(schema: Schema) -> Callable[[ModelRepository], Operation]:
 
     The function takes the repository. The names of its models become examples.
     """
-    return lambda models: Operation(GROUP, {200: good(schema), **errors(404)}, parameters=_parameters(models))
+    return lambda models: Operation(GROUP, {200: ok(schema), **errors(404)}, parameters=_parameters(models))
 
 
 def infer_operation(models: ModelRepository) -> Operation:
@@ -95,7 +98,7 @@ def change_operation(models: ModelRepository) -> Operation:
     """Return the operation of a route that loads or unloads a model."""
     return Operation(
         GROUP,
-        {200: good({"type": "object"}), **errors(403, 404, *_BODY)},
+        {200: ok({"type": "object"}), **errors(403, 404, *_BODY)},
         body={JSON: {"type": "object"}},
         body_required=False,
         parameters=(_name(models),),
@@ -104,17 +107,17 @@ def change_operation(models: ModelRepository) -> Operation:
 
 INDEX = Operation(
     GROUP,
-    {200: good(array(ref("IndexEntry"))), **errors(*_BODY)},
-    body={JSON: record({"ready": {"type": "boolean", "description": "Only what is served"}}, "ready")},
+    {200: ok(array(ref("IndexEntry"))), **errors(*_BODY)},
+    body={JSON: object_schema({"ready": {"type": "boolean", "description": "Only versions that are served"}}, "ready")},
     body_required=False,
 )
 
 RELOAD = Operation(
     GROUP,
-    {200: good(ref("Reload")), **errors(403, *_BODY)},
+    {200: ok(ref("Reload")), **errors(403, *_BODY)},
     body={JSON: {"type": "object"}},
     body_required=False,
-    description="Not a part of the protocol. What is refused is served as it was before.",
+    description="Not part of the protocol. A refused version is still served as it was loaded before.",
 )
 
 
@@ -136,20 +139,22 @@ def _infer(parameters: tuple[Schema, ...]) -> Operation:
     length = {
         "name": HEADER_LENGTH,
         "in": "header",
-        "description": "How many bytes of the body are JSON; the tensors follow as bytes. Without it all of them are",
+        "description": "The number of JSON bytes, which binary tensors follow. By default the whole body is JSON",
         "schema": COUNT,
     }
     tensors = {"type": "string", "format": "binary"}
     return Operation(
         GROUP,
         {
-            200: Answer(
-                "The outputs", {JSON: ref("InferAnswer"), OCTETS: tensors}, {HEADER_LENGTH: "How much of it is JSON"}
+            200: ResponseObject(
+                "The outputs",
+                {JSON: ref("InferResponse"), OCTETS: tensors},
+                {HEADER_LENGTH: "The number of JSON bytes"},
             ),
             **errors(404, *_BODY),
         },
         body={JSON: ref("InferRequest"), OCTETS: tensors},
         body_required=False,  # an empty body is a tensor without rows
         parameters=(*parameters, length),
-        description="Tensors as JSON or, by the binary extension, as bytes behind it; either side may compress.",
+        description="Tensors are JSON or, with the binary extension, bytes after the JSON. Bodies may be compressed.",
     )

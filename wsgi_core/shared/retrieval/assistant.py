@@ -147,7 +147,7 @@ class Assistant:
         except Cancelled:
             log.info("the process ends before the passages are embedded")
         except Exception:
-            log.exception("no embeddings: passages are found by their words alone")
+            log.exception("no embeddings: passages are found only by their words")
         finally:
             self.embedded.set()
             atexit.unregister(self._end)

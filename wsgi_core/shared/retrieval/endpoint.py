@@ -177,13 +177,13 @@ def _cut_after(timeout: float, sock: socket.socket) -> Iterator[None]:
 def _read(response: http.client.HTTPResponse) -> Any:
     body = response.read(MAX_ANSWER + 1)
     if response.status != 200:
-        raise UpstreamError(f"the endpoint answered {response.status}")
+        raise UpstreamError(f"the endpoint responded with {response.status}")
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         answer = None
     if len(body) > MAX_ANSWER or not isinstance(answer, dict):
-        raise UpstreamError("the endpoint's answer is not the JSON that was expected")
+        raise UpstreamError("the endpoint's response is not the expected JSON")
     return answer
 
 

@@ -30,10 +30,10 @@ def is_loopback(host: str) -> bool:
 def trusted_host(value: str) -> str:
     """Validate an entry of `trusted_hosts`: a host name, an address, or `.example.org`, which includes subdomains."""
     if "*" in value and not value.lstrip("*.").strip():
-        raise ValueError("has no wildcard; leave trusted_hosts empty to answer for every name")
+        raise ValueError("does not support a wildcard; to accept every name, leave trusted_hosts empty")
     nearest = _nearest_host(value)
     if nearest != value:
-        raise ValueError(f"must be a host name as a Host header has it, without its port{_hint(nearest)}")
+        raise ValueError(f"must be a host name as in a Host header, without the port{_hint(nearest)}")
     return value
 
 
@@ -55,10 +55,10 @@ def cors_origin(value: str) -> str:
     if value == "*":
         return value
     if value == "null":
-        raise ValueError("must not be null, which every sandboxed page is")
+        raise ValueError("must not be null, because that is the origin of every sandboxed page")
     nearest = _nearest_origin(value)
     if nearest != value:
-        extra = ". A * must stand alone" if "*" in value else _hint(nearest)
+        extra = ". A * must be the only value" if "*" in value else _hint(nearest)
         raise ValueError(f"must be an origin as browsers send it (https://app.example.org){extra}")
     return value
 
@@ -74,7 +74,7 @@ def listen_host(value: str) -> str:
 def header_value(value: str) -> str:
     """Validate a key that clients send in a header. HTTP strips blanks around a header's value."""
     if value != value.strip() or not all(" " <= letter != "\x7f" for letter in value):
-        raise ValueError("must have no blanks around it and no control characters, which no header can carry")
+        raise ValueError("must not begin or end with a blank or have control characters, which no header can carry")
     return value
 
 

@@ -28,7 +28,7 @@ def settings_options(command: F) -> F:
             command = _option(name, field)(command)
     return click.option(
         "--config", type=click.Path(path_type=Path), metavar="FILE",
-        help=f"The TOML file with the settings. [default: WSGI_CORE_CONFIG, or {FILE} in this folder]",
+        help=f"The TOML file with the settings. [default: WSGI_CORE_CONFIG, or {FILE} in the current folder]",
     )(command)  # fmt: skip
 
 

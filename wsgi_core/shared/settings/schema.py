@@ -40,6 +40,11 @@ OwnPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
 SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 
 
+def limit(response: str, **field: t.Any) -> t.Any:
+    """Return the field of a setting that limits clients. `response` is what a client that exceeds the limit gets."""
+    return Field(json_schema_extra={"response": response}, **field)
+
+
 class Settings(RuntimeSettings):
     """The settings of the service and its server. Raises pydantic.ValidationError if a value is not valid."""
 
@@ -48,216 +53,211 @@ class Settings(RuntimeSettings):
     _local_names: bool = PrivateAttr(default=False)
 
     # The models. The fields of RuntimeSettings configure how each model is run.
-    models: Path | None = Field(default=None, description="A model repository; by default the models of wsgi_core.")
+    models: Path | None = Field(
+        default=None, description="The folder of the model repository; by default the bundled models."
+    )
     model_settings: dict[ModelName, RuntimeSettings] = Field(
-        default={}, description="For single models, by name: other execution_providers, threads, options ..."
+        default={}, description="Settings for single models, by model name: execution_providers, threads, options ..."
     )
 
     # The address, the framework, and the processes.
     host: ListenHost = Field(default="127.0.0.1", min_length=1, description="The address to listen on.")
-    port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on; 0: any free one.")
+    port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on; 0: any free port.")
     monitor_port: int | None = Field(
         default=None, ge=0, le=65535,
-        description="A second port, on which only health and metrics are answered, whatever happens on the first.",
+        description="A second port, only for health and metrics. It responds even if the first port is overloaded.",
     )  # fmt: skip
     framework: t.Literal["wsgi_core", "flask"] = Field(
-        default="wsgi_core", description="Whose lifecycle the requests pass through; the answers are the same."
+        default="wsgi_core", description="The framework that processes the requests; the responses are the same."
     )
 
     app: str | None = Field(
         default=None, min_length=1,
-        description="Any WSGI application instead of the service: module:name, or module:factory(args).",
+        description="A WSGI application to serve instead of the service: module:name, or module:factory(args).",
     )  # fmt: skip
     processes: Annotated[int, Field(ge=1, le=256)] | t.Literal["auto"] = Field(
-        default=1, description="Server processes that share the port; auto: one for each CPU core."
+        default=1, description="Number of server processes that share the port; auto: one for each CPU core."
     )
     health_path: OwnPath | None = Field(
-        default=None, description="With an application of your own: a path that the server answers for health checks."
+        default=None, description="Only with --app: a path at which the server itself responds to health checks."
     )
     metrics_path: OwnPath | None = Field(
-        default=None, description="With an application of your own: a path that the server answers for Prometheus."
+        default=None,
+        description="Only with --app: a path at which the server itself responds with metrics for Prometheus.",
     )
 
     # Logs.
-    access_log: bool = Field(default=False, description="A line per request on stderr.")
-    log_format: t.Literal["text", "json"] = Field(default="text", description="How a line of the log is written.")
+    access_log: bool = Field(default=False, description="Log one line per request on stderr.")
+    log_format: t.Literal["text", "json"] = Field(default="text", description="The format of the log.")
 
-    # Admission. A setting with an `answer` is a limit. The `answer` is the response to a client that exceeds the limit.
+    # Admission.
     threads: int = Field(
         default=max(2, min(4, os.cpu_count() or 1)), ge=1, le=256,
-        description="Requests answered at the same time. By default one for each CPU core, from 2 to 4. More threads"
-        " wait for the GIL, unless the application waits for something else, such as a database.",
+        description="Worker threads: the number of requests processed at the same time. By default one for each CPU"
+        " core, from 2 to 4. More threads wait for the GIL, unless the application waits for something else, such as a"
+        " database.",
     )  # fmt: skip
-    max_waiting: int = Field(
-        default=10_000, ge=0, le=1_000_000,
-        description="Requests that may wait for a thread, whatever `max_wait` says.",
-        json_schema_extra={"answer": "503, Retry-After"},
+    max_waiting: int = limit(
+        "503, Retry-After", default=10_000, ge=0, le=1_000_000,
+        description="Maximum number of requests that wait for a thread, even if `max_wait` would allow more.",
     )  # fmt: skip
-    max_wait: float = Field(
-        default=2, gt=0, le=86_400,
-        description="Seconds that a request may wait for a thread, estimated from how fast responses leave.",
-        json_schema_extra={"answer": "503, Retry-After"},
+    max_wait: float = limit(
+        "503, Retry-After", default=2, gt=0, le=86_400,
+        description="Maximum seconds that a request waits for a thread, estimated from the recent response rate.",
     )  # fmt: skip
-    max_per_client: int = Field(
-        default=0, ge=0, description="Requests of one address, running or waiting; 0: no such limit.",
-        json_schema_extra={"answer": "429, Retry-After"},
+    max_per_client: int = limit(
+        "429, Retry-After", default=0, ge=0,
+        description="Maximum number of running and waiting requests of one address; 0: no limit.",
     )  # fmt: skip
-    retry_after: int = Field(
-        default=1, ge=0, le=86_400, description="Seconds in the Retry-After of such a response, at least."
-    )
-    request_timeout: float = Field(
-        default=30, gt=0, le=86_400,
-        description="Seconds that a request may take until its answer starts; a client can ask for less in the header"
-        " X-Request-Timeout.",
-        json_schema_extra={"answer": "504; 503 if it only waited"},
+    retry_after: int = Field(default=1, ge=0, le=86_400, description="Minimum number of seconds in Retry-After.")
+    request_timeout: float = limit(
+        "504, or 503 if the request was still waiting", default=30, gt=0, le=86_400,
+        description="Maximum seconds until the response to a request starts. A client can ask for less with the"
+        " header X-Request-Timeout.",
     )  # fmt: skip
 
     # Limits of connections, requests and responses.
-    # A body of this size has room for 10,000 rows of a table.
-    max_content_length: int = Field(
-        default=4 << 20, ge=1, description="Bytes that a request's body may have at most.",
-        json_schema_extra={"answer": "413"},
+    # A body of this size holds 10,000 rows of a table.
+    max_content_length: int = limit(
+        "413", default=4 << 20, ge=1, description="Maximum size of a request's body, in bytes.",
     )  # fmt: skip
-    max_header_bytes: int = Field(
-        default=16 << 10, ge=256, le=256 << 10, description="Bytes of a request's line and headers.",
-        json_schema_extra={"answer": "431"},
+    max_header_bytes: int = limit(
+        "431", default=16 << 10, ge=256, le=256 << 10,
+        description="Maximum size of a request's first line and headers, in bytes.",
     )  # fmt: skip
-    max_headers: int = Field(
-        default=100, ge=1, le=10_000, description="Lines of headers in a request.", json_schema_extra={"answer": "431"}
-    )
-    max_connections: int = Field(
-        default=1000, ge=1, le=100_000,
-        description="Open connections (on Windows at most 400). Up to a quarter more are accepted while idle ones"
-        " and the oldest unfinished close.",
-        json_schema_extra={"answer": "408 or closed; waits to be accepted"},
+    max_headers: int = limit(
+        "431", default=100, ge=1, le=10_000, description="Maximum number of headers in a request.",
     )  # fmt: skip
-    max_connections_per_client: int = Field(
-        default=0, ge=0, description="Open connections of one address, a trusted proxy excepted; 0: no such limit.",
-        json_schema_extra={"answer": "connection closed"},
+    max_connections: int = limit(
+        "408, or connection closed; above 125 %, connections wait to be accepted", default=1000, ge=1, le=100_000,
+        description="Maximum number of open connections (on Windows at most 400). Up to 25 % more are accepted while"
+        " the server closes idle connections and those with the oldest incomplete requests.",
     )  # fmt: skip
-    max_body_disk: int = Field(
-        default=1 << 30, ge=0, description="Bytes that all bodies together may have in temporary files.",
-        json_schema_extra={"answer": "503"},
+    max_connections_per_client: int = limit(
+        "connection closed", default=0, ge=0,
+        description="Maximum number of open connections of one address, except a trusted proxy; 0: no limit.",
     )  # fmt: skip
-    header_timeout: float = Field(
-        default=10, gt=0, description="Seconds from a request's first byte to the end of its headers.",
-        json_schema_extra={"answer": "408"},
+    max_body_disk: int = limit(
+        "503", default=1 << 30, ge=0,
+        description="Maximum size of all request bodies in temporary files together, in bytes.",
     )  # fmt: skip
-    body_timeout: float = Field(
-        default=60, gt=0, description="Seconds from a request's first byte to the end of its body.",
-        json_schema_extra={"answer": "408"},
+    header_timeout: float = limit(
+        "408", default=10, gt=0, description="Maximum seconds from a request's first byte to the end of its headers.",
     )  # fmt: skip
-    send_timeout: float = Field(
-        default=30, gt=0, description="Seconds in which a client takes nothing of its response.",
-        json_schema_extra={"answer": "connection closed"},
+    body_timeout: float = limit(
+        "408", default=60, gt=0, description="Maximum seconds from a request's first byte to the end of its body.",
     )  # fmt: skip
-    min_send_rate: int = Field(
-        default=1000, ge=0,
-        description="Bytes a second that a client takes at least of its response, after `send_timeout`.",
-        json_schema_extra={"answer": "connection closed"},
+    send_timeout: float = limit(
+        "connection closed", default=30, gt=0,
+        description="Maximum seconds in which a client reads nothing of its response.",
     )  # fmt: skip
-    response_timeout: float = Field(
-        default=600, gt=0, description="Seconds from the first byte of a response to its last.",
-        json_schema_extra={"answer": "connection closed"},
+    min_send_rate: int = limit(
+        "connection closed", default=1000, ge=0,
+        description="Minimum bytes per second at which a client must read its response, after `send_timeout`.",
     )  # fmt: skip
-    max_unsent: int = Field(
-        default=64 << 20, ge=1 << 20,
-        description="Bytes of all responses that clients have not taken yet. Beyond, requests wait, and connections"
-        " that take nothing are closed.",
-        json_schema_extra={"answer": "waits for a thread; connection closed"},
+    response_timeout: float = limit(
+        "connection closed", default=600, gt=0,
+        description="Maximum seconds from the first byte of a response to its last.",
     )  # fmt: skip
-    idle_timeout: float = Field(
-        default=75, gt=0, description="Seconds that a connection may stay open without a request.",
-        json_schema_extra={"answer": "connection closed"},
+    max_unsent: int = limit(
+        "request waits for a thread; connection closed", default=64 << 20, ge=1 << 20,
+        description="Maximum size of all responses that clients have not read yet, in bytes. Above it, requests wait,"
+        " and connections that read nothing are closed.",
+    )  # fmt: skip
+    idle_timeout: float = limit(
+        "connection closed", default=75, gt=0,
+        description="Maximum seconds that a connection stays open without a request.",
     )  # fmt: skip
 
     # Shutdown.
     stop_pause: float = Field(
-        default=0, ge=0, description="Seconds from not being ready to taking no more connections, for load balancers."
+        default=0,
+        ge=0,
+        description="Seconds between failing the readiness check and refusing new connections, for load balancers.",
     )
-    stop_timeout: float = Field(
-        default=30, gt=0, description="Seconds in which a stop must end, after the pause.",
-        json_schema_extra={"answer": "connection closed, exit code 1"},
+    stop_timeout: float = limit(
+        "connection closed, exit code 1", default=30, gt=0,
+        description="Maximum seconds that a shutdown takes after `stop_pause`.",
     )  # fmt: skip
 
     # Access.
-    trusted_hosts: tuple[HostName, ...] = Field(
-        default=(),
-        description="Host names that are answered (.example.org: and all below it). By default every name; on"
-        " 127.0.0.1 only local ones.",
-        json_schema_extra={"answer": "400"},
-    )
-    any_host: bool = Field(default=False, description="Answer for every name on a loopback address, too.")
+    trusted_hosts: tuple[HostName, ...] = limit(
+        "400", default=(),
+        description="Accepted host names (.example.org: including subdomains). By default every name; on 127.0.0.1"
+        " only local names.",
+    )  # fmt: skip
+    any_host: bool = Field(default=False, description="Accept every host name, even on a loopback address.")
     check_monitoring_host: bool = Field(
-        default=False, description="Hold health, readiness and metrics to trusted_hosts, too."
+        default=False, description="Apply trusted_hosts to health, readiness and metrics, too."
     )
     trusted_proxy: ProxyAddress | None = Field(
         default=None,
-        description="Addresses or networks (10.0.0.0/8), with commas between, of the proxies whose X-Forwarded-*"
-        " headers are believed; *: all.",
+        description="Comma-separated addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-* headers are"
+        " trusted; *: any client.",
     )
-    trusted_proxy_count: int = Field(default=1, ge=1, le=16, description="How many proxies stand in a row there.")
-    api_key: HeaderSecret | None = Field(
-        default=None, min_length=16, json_schema_extra={"answer": "401"},
-        description="What clients must send as X-API-Key, or as Authorization: Bearer, for everything but health.",
+    trusted_proxy_count: int = Field(default=1, ge=1, le=16, description="The number of trusted proxies in a row.")
+    api_key: HeaderSecret | None = limit(
+        "401", default=None, min_length=16,
+        description="The key that clients must send as X-API-Key or as Authorization: Bearer, except for health.",
     )  # fmt: skip
     cors_origins: tuple[Origin, ...] = Field(
-        default=(), description="Origins whose pages may call the service (https://app.example.org), * for all of them."
+        default=(), description="Origins whose pages may call the service (https://app.example.org); *: all origins."
     )
 
-    model_control: bool = Field(
-        default=False, description="Clients may load and unload models, by POST /v2/repository/models/<name>/load.",
-        json_schema_extra={"answer": "403"},
+    model_control: bool = limit(
+        "403", default=False,
+        description="Allow clients to load and unload models, by POST /v2/repository/models/<name>/load.",
     )  # fmt: skip
 
     # Settings of single routes.
-    stream_max_content_length: int = Field(
-        default=256 << 20, ge=1, description="Bytes that the body of /predict/stream may have at most.",
-        json_schema_extra={"answer": "413"},
+    stream_max_content_length: int = limit(
+        "413", default=256 << 20, ge=1, description="Maximum size of the body of /predict/stream, in bytes.",
     )  # fmt: skip
-    stream_max_errors: int = Field(
-        default=1000, ge=1, description="Wrong lines after which a /predict/stream ends.",
-        json_schema_extra={"answer": "an error as the last line"},
+    stream_max_errors: int = limit(
+        "an error as the last line", default=1000, ge=1,
+        description="Maximum number of invalid lines in a /predict/stream, after which it ends.",
     )  # fmt: skip
-    stream_timeout: float = Field(
-        default=600, gt=0, description="Seconds that a /predict/stream may take.",
-        json_schema_extra={"answer": "an error as the last line"},
+    stream_timeout: float = limit(
+        "an error as the last line", default=600, gt=0, description="Maximum seconds that a /predict/stream takes.",
     )  # fmt: skip
-    stream_cpu_timeout: float = Field(
-        default=60, gt=0, description="Seconds of CPU time that a /predict/stream may take.",
-        json_schema_extra={"answer": "an error as the last line"},
+    stream_cpu_timeout: float = limit(
+        "an error as the last line", default=60, gt=0,
+        description="Maximum seconds of CPU time that a /predict/stream takes.",
     )  # fmt: skip
-    webhook_secrets: dict[SourceName, Secret] = Field(
-        default={}, description="For each source of webhooks the secret that it signs with.",
-        json_schema_extra={"answer": "401"},
+    webhook_secrets: dict[SourceName, Secret] = limit(
+        "401", default={}, description="The signing secret of each webhook source.",
     )  # fmt: skip
-    webhook_queue: int = Field(
-        default=1000, ge=1, le=1_000_000, description="Accepted webhooks that may wait to be done.",
-        json_schema_extra={"answer": "503, Retry-After"},
+    webhook_queue: int = limit(
+        "503, Retry-After", default=1000, ge=1, le=1_000_000,
+        description="Maximum number of accepted webhooks that wait to be processed.",
     )  # fmt: skip
     webhook_results: Path | None = Field(
-        default=None, description="A file to which the outcome of each webhook is added, a JSON object a line."
+        default=None, description="A file to which the outcome of each webhook is appended, as JSON Lines."
     )
-    webhook_tolerance: float = Field(
-        default=300, gt=0, le=86_400,
-        description="Seconds between the time in a webhook's signature and now, for senders that sign a time.",
-        json_schema_extra={"answer": "401"},
+    webhook_tolerance: float = limit(
+        "401", default=300, gt=0, le=86_400,
+        description="Maximum age of a webhook's signature in seconds, if the sender signs a time.",
     )  # fmt: skip
     job_store: JobStorePlace | None = Field(
         default=None,
-        description="Where accepted webhooks wait: an SQLite file, or redis://HOST:PORT/DB. By default: beside"
+        description="The store for accepted webhooks: an SQLite file, or redis://HOST:PORT/DB. By default a file beside"
         " webhook_results.",
     )
-    job_store_password: SecretStr | None = Field(default=None, min_length=1, description="The password of that Redis.")
+    job_store_password: SecretStr | None = Field(
+        default=None, min_length=1, description="The password of the Redis server in job_store."
+    )
     chat_url: EndpointURL | None = Field(
         default=None,
-        description="An OpenAI-compatible endpoint (http://127.0.0.1:11434/v1) that writes the answers of /rag-chat;"
-        " by default they are quotes.",
+        description="An OpenAI-compatible endpoint (http://127.0.0.1:11434/v1) that writes the answers of /rag-chat."
+        " By default the answers are quotes.",
     )
-    chat_model: str = Field(default="default", min_length=1, description="The model that is asked for there.")
-    chat_key: SecretStr | None = Field(default=None, min_length=1, description="The key for it.")
+    chat_model: str = Field(default="default", min_length=1, description="The name of the model at chat_url.")
+    chat_key: SecretStr | None = Field(default=None, min_length=1, description="The API key for chat_url.")
     chat_timeout: float = Field(
-        default=20, gt=0, le=86_400, description="Seconds to wait for it; then the answer is made of quotes."
+        default=20,
+        gt=0,
+        le=86_400,
+        description="Seconds to wait for chat_url; after that, the answer is made of quotes.",
     )
 
     def with_loopback_hosts(self) -> Settings:

@@ -23,7 +23,9 @@ def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
     for name, source in loaded.sources.items():
         if source.startswith("--") or not has_files:
             if is_secret(name):
-                raise SecretGiven(f"{name} is a secret: it belongs into no such file, but into the environment there")
+                raise SecretGiven(
+                    f"{name} is a secret, which must not be written to a file; set it in the environment of the server"
+                )
             variables[variable(name)] = _text(values[name])
     if loaded.file and has_files:
         variables[PREFIX + "CONFIG"] = str(loaded.file.absolute())

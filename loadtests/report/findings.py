@@ -1,4 +1,4 @@
-"""What a run found, said first: the machine, the ratio, the µs, and when they matter."""
+"""The main findings of a run: the machine, the ratio, the µs, and for which models they matter."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from loadtests.studies import APPS, VERSIONS
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The first lines of every report: the finding, the verdict on the machine, and what else may be said."""
+class Findings:
+    """The first lines of every report: the findings, the verdict on the machine, and further remarks."""
 
     headline: str
     machine: noise.Noise
@@ -23,27 +23,27 @@ class Answer:
 
     @property
     def lines(self) -> list[str]:
-        """All of it, in the order in which it is read."""
+        """All lines, in the order in which they are shown."""
         return [line for line in (self.headline, self.machine.sentence, *self.others) if line]
 
 
-def answer(results: Results, summary: Summary, curve: Curve | None) -> Answer:
-    """Return what may be said; nothing but the verdict on the machine when that was too noisy."""
+def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Findings:
+    """Return the findings, or only the verdict on the machine if the run was too noisy."""
     machine = noise.judge(results, summary)
     if machine.hopeless:
-        return Answer("This run cannot answer: the machine was too noisy.", machine, [])
+        return Findings("This run has no result: the machine was too noisy.", machine, [])
     said = versions.sentences(summary) if results.study == VERSIONS else claims.sentences(results, summary)
     first = _ratio(summary) if results.study != APPS else ""
     if not first:
-        return Answer(said[0] if said else "", machine, said[1:])
-    # The ladder that the headline speaks of is not said twice.
+        return Findings(said[0] if said else "", machine, said[1:])
+    # The headline already has this ladder.
     null = summary.experiment("null")
     rest = [one for one in said if not (null and one.startswith(f"{null.title}:"))]
-    return Answer(first, machine, [*_price(curve), *rest])
+    return Findings(first, machine, [*_price(curve), *rest])
 
 
 def _ratio(summary: Summary) -> str:
-    """Say the ratio, before the µs: another machine will find it too."""
+    """Return the sentence with the ratio. It comes before the µs, because it holds on other machines too."""
     one = summary.experiment("null")
     names = {cost.name for cost in one.costs} if one else set()
     if one is None or not {FLASK, OWN, FLOOR} <= names:
@@ -56,13 +56,13 @@ def _ratio(summary: Summary) -> str:
 
 
 def _price(curve: Curve | None) -> list[str]:
-    """Say what that is in µs here, and for which models it is much."""
+    """Return the sentences with the µs on this machine, and for which models they matter."""
     if curve is None or not curve.line(FLASK).price.low > 0:
         return []
     flask, own = curve.line(FLASK).price, curve.line(OWN).price
     said = f"On this machine, in this run, Flask adds {number(flask.value)} µs of CPU time ({interval(flask)})"
     said += f" to a bare callable, wsgi_core {number(own.value)} µs ({interval(own)})." if own.low > 0 else "."
-    return [f"{said} Another machine has other µs: compare ratios.", *_when(curve.line(FLASK))]
+    return [f"{said} The µs differ on other machines: compare ratios.", *_when(curve.line(FLASK))]
 
 
 def _when(line: Line) -> list[str]:
@@ -77,12 +77,12 @@ def _when(line: Line) -> list[str]:
 
 
 def crossings(line: Line) -> list[str]:
-    """Return where the framework's share passes 50, 10 and 1 %: in each case the model's time, with its interval."""
+    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with their intervals."""
     found = []
     for share in CROSSINGS:
         at = line.crossing(share)
         if at:
             found.append(f"{microseconds(at.value)} ({microseconds(at.low)} to {microseconds(at.high)})")
         else:
-            found.append("below that from the start")
+            found.append("always below")
     return found

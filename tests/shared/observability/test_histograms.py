@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from wsgi_core.shared.observability.distribution import LocalDistribution, LocalTotals
+from wsgi_core.shared.observability.histograms import LocalCounter, LocalHistogram
 
 BOUNDS = (0.001, 0.01, 1)
 LABELS = ("route", "status")
@@ -29,7 +29,7 @@ class Collected:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.001, 0.0010001, 0.01, 0.5, 1, 1.5, 100])
 def test_a_local_histogram_counts_as_prometheus_clients_does(seconds: float):
-    ours = LocalDistribution("x_seconds", "How long.", LABELS, BOUNDS)
+    ours = LocalHistogram("x_seconds", "How long.", LABELS, BOUNDS)
     theirs_registry = CollectorRegistry()
     theirs = Histogram("x_seconds", "How long.", LABELS, buckets=BOUNDS, registry=theirs_registry)
     for labels in (("/a", 200), ("/b", 404), ("/a", 200)):
@@ -40,7 +40,7 @@ def test_a_local_histogram_counts_as_prometheus_clients_does(seconds: float):
 
 
 def test_local_totals_add_up_as_prometheus_clients_counter_does():
-    ours = LocalTotals("x_seconds", "Sums.", "phase")
+    ours = LocalCounter("x_seconds", "Sums.", "phase")
     theirs_registry = CollectorRegistry()
     theirs = Counter("x_seconds", "Sums.", ["phase"], registry=theirs_registry)
     for seconds in ({"parse": 0.5, "infer": 1.0}, {"parse": 0.25}):
@@ -52,12 +52,12 @@ def test_local_totals_add_up_as_prometheus_clients_counter_does():
 
 
 def test_nothing_is_lost_between_threads():
-    distribution = LocalDistribution("x_seconds", "How long.", ("n",), BOUNDS)
-    totals = LocalTotals("y_seconds", "Sums.", "phase")
+    histogram = LocalHistogram("x_seconds", "How long.", ("n",), BOUNDS)
+    totals = LocalCounter("y_seconds", "Sums.", "phase")
 
     def work() -> None:
         for _ in range(2000):
-            distribution.observe(("a",), 0.5)
+            histogram.observe(("a",), 0.5)
             totals.add({"parse": 1.0})
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -65,5 +65,5 @@ def test_nothing_is_lost_between_threads():
         thread.start()
     for thread in threads:
         thread.join()
-    assert 'x_seconds_count{n="a"} 8000.0' in Collected(distribution).text
+    assert 'x_seconds_count{n="a"} 8000.0' in Collected(histogram).text
     assert 'y_seconds_total{phase="parse"} 8000.0' in Collected(totals).text

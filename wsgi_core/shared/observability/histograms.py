@@ -11,14 +11,14 @@ Labels = tuple[Any, ...]
 """The label values, in the order of the label names. They are converted to text only when the metrics are read."""
 
 
-class Distribution(Protocol):
+class Histogram(Protocol):
     """A histogram of durations in seconds, by labels."""
 
     def observe(self, labels: Labels, seconds: float) -> None:
         """Count one duration. Thread-safe."""
 
 
-class LocalDistribution:
+class LocalHistogram:
     """A histogram in this process. It needs one lock, whereas a prometheus_client histogram locks each of its values.
 
     `bounds` are the upper bounds of the buckets in seconds, in ascending order. One more bucket counts all durations
@@ -58,13 +58,13 @@ class LocalDistribution:
         yield family
 
 
-class SharedDistribution:
+class SharedHistogram:
     """A prometheus_client histogram. Its values are in a file of this process, which the other processes read."""
 
     def __init__(self, name: str, description: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
-        from prometheus_client import Histogram
+        import prometheus_client
 
-        self._histogram = Histogram(name, description, labels, buckets=bounds, registry=None)
+        self._histogram = prometheus_client.Histogram(name, description, labels, buckets=bounds, registry=None)
         self._children: dict[Labels, Any] = {}
 
     def observe(self, labels: Labels, seconds: float) -> None:
@@ -74,14 +74,14 @@ class SharedDistribution:
         child.observe(seconds)
 
 
-class Totals(Protocol):
+class Counter(Protocol):
     """Sums of seconds, by one label."""
 
     def add(self, seconds: Mapping[str, float]) -> None:
         """Add the seconds to the sums, by label value. Thread-safe."""
 
 
-class LocalTotals:
+class LocalCounter:
     """Sums of seconds in this process."""
 
     def __init__(self, name: str, description: str, label: str) -> None:
@@ -109,13 +109,13 @@ class LocalTotals:
         yield family
 
 
-class SharedTotals:
+class SharedCounter:
     """A prometheus_client counter. Its values are in a file of this process, which the other processes read."""
 
     def __init__(self, name: str, description: str, label: str) -> None:
-        from prometheus_client import Counter
+        import prometheus_client
 
-        self._counter = Counter(name, description, [label], registry=None)
+        self._counter = prometheus_client.Counter(name, description, [label], registry=None)
 
     def add(self, seconds: Mapping[str, float]) -> None:
         for value, more in seconds.items():
