@@ -116,7 +116,7 @@ def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise NoMarkers(f"{readme} holds no place for the figures: {BEGIN} ... {END}")
+        raise NoMarkers(f"{readme} does not have the markers {BEGIN} ... {END}")
     _write_text(plot, bars_of(ladder).svg())
     target = Path(os.path.relpath(plot, readme.parent)).as_posix()
     _write_text(readme, before + section(results, summary, target) + after)
