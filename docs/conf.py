@@ -14,7 +14,11 @@ sys.path.insert(0, str(ROOT))
 
 project = "wsgi_core"
 release = version = installed_version("wsgi_core")
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
+# A button copies the commands of a block without their prompt, and without what they print.
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
+copybutton_line_continuation_character = "\\"
 # Parts of the chapters, which include them.
 exclude_patterns = ["_build", "course/*.price.md", "course/*.exercises.md"]
 myst_enable_extensions = ["colon_fence", "deflist"]

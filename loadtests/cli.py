@@ -255,19 +255,19 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
     """
     from loadtests.instrument.results import Results
     from loadtests.report import analysis
-    from loadtests.report.readme import results_page, write
+    from loadtests.report.readme import write, write_results
 
     with _one_line_errors():
         found = Results.read(results)
         summary = analysis.summarise(found)
         write(found, summary, target, plot)
-        _write_page(page, results_page(found, summary))
+        write_results(found, summary, page)
         if published:
             found.write(published)
 
 
 def _page_command(name: str, text: str, page: str, help: str, validation: bool = False) -> None:
-    """Add a command that writes a page with the function ``render`` of the module ``text`` in ``report``."""
+    """Add a command that writes a page with ``render`` of the module ``text`` in ``report``, and its ``pictures``."""
 
     @overhead.command(name, help=help)
     @RESULTS
@@ -277,8 +277,10 @@ def _page_command(name: str, text: str, page: str, help: str, validation: bool =
         from loadtests.validate import Validation
 
         with _one_line_errors():
-            found = (Validation if validation else Results).read(results)
-            _write_page(target, importlib.import_module(f"loadtests.report.{text}").render(found))
+            found, module = (Validation if validation else Results).read(results), f"loadtests.report.{text}"
+            _write_page(target, (page_of := importlib.import_module(module)).render(found))
+            for file, svg in getattr(page_of, "pictures", lambda found: {})(found).items():
+                _write_page(target.with_name(file), svg)
 
 
 _page_command(

@@ -23,7 +23,8 @@ from loadtests.studies import APPS, VERSIONS
 from loadtests.validate import Validation
 
 KINDS = {noise.QUIET: "quiet", noise.LOUD: "noisy", noise.HOPELESS: "hopeless", noise.UNKNOWN: "noisy"}
-# The names of the facts about the machine.
+HEAT = "heat"
+# What the facts about the machine are called.
 FACTS = {
     "cpu": "CPU", "usable_threads": "usable threads", "governor": "frequency governor", "memory_mb": "memory, MiB",
     "system": "system", "python": "Python", "load_average": "load average before", "hash_seed": "hash seed here",
@@ -33,11 +34,11 @@ FACTS = {
 
 @dataclass
 class Section:
-    """A section of the page: ``words`` names the text in the template; pictures and tables follow it."""
+    """A part of the page: the template's text for ``key``, then the pictures with these keys, then tables."""
 
     key: str
     title: str
-    pictures: list[charts.Picture] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -48,12 +49,14 @@ def page(results: Results, summary: Summary, proof: Validation | None = None) ->
     """Return the whole page. ``proof`` is the validation that was found beside the results."""
     found = curve.summarise(results)
     said = findings_of(results, summary, found)
+    pictures = charts.pictures_of(summary, found) | _heat_picture(results)
     return render(
         "report.html",
         results=results,
         said=said,
         kind=KINDS[said.machine.verdict],
-        sections=[one for one in _sections(results, summary, found) if one],
+        sections=sections(results, summary, found),
+        pictures=pictures,
         sources=tutorials.sources(summary, found) if found and found.points and not said.machine.hopeless else [],
         warnings=warnings(results, summary),
         proof=_proof(proof) if proof else None,
@@ -64,11 +67,11 @@ def page(results: Results, summary: Summary, proof: Validation | None = None) ->
 
 
 class _Shelf:
-    """Tables and pictures that are not on the page yet. Each one is used once."""
+    """Tables and keys of pictures, each of which is taken once."""
 
     def __init__(self, results: Results, summary: Summary, found: curve.Curve | None) -> None:
         self.tables = of(results, summary)
-        self.pictures = charts.pictures_of(summary, found)
+        self.pictures = list(charts.charts_of(summary, found))
 
     def take(self, *titles: str) -> list[Table]:
         """Remove and return the tables whose titles begin with the given text."""
@@ -76,12 +79,15 @@ class _Shelf:
         self.tables = [table for table in self.tables if table not in taken]
         return taken
 
-    def draw(self, keys: Iterable[str]) -> list[charts.Picture]:
-        """Remove and return the pictures with these keys."""
-        return [self.pictures.pop(key) for key in keys if key in self.pictures]
+    def draw(self, keys: Iterable[str]) -> list[str]:
+        """Take the pictures with these keys, as far as there are any."""
+        taken = [key for key in keys if key in self.pictures]
+        self.pictures = [key for key in self.pictures if key not in taken]
+        return taken
 
 
-def _sections(results: Results, summary: Summary, found: curve.Curve | None) -> list[Section]:
+def sections(results: Results, summary: Summary, found: curve.Curve | None) -> list[Section]:
+    """Return the parts of a report for which there are samples, in the order in which they are read."""
     shelf = _Shelf(results, summary, found)
     titles = {one.key: one.title for one in summary.experiments}
     null, peers = titles.get("null", "\0"), titles.get("peers", "\0")
@@ -95,7 +101,7 @@ def _sections(results: Results, summary: Summary, found: curve.Curve | None) -> 
     versions = Section("versions", "Across versions")
     if results.study == VERSIONS:
         versions.tables = [versions_table(summary)]
-    sections = [
+    made = [
         versions,
         Section("ladder", "What each step costs", shelf.draw(["null"]), shelf.take(null)),
         matter,
@@ -105,17 +111,25 @@ def _sections(results: Results, summary: Summary, found: curve.Curve | None) -> 
         Section("served", "Behind a server", shelf.draw(rates), shelf.take(*{one.title for one in summary.loads})),
         _heat_section(results),
     ]  # fmt: skip
-    last = "The other measurements of this run" if any(sections) else "What was measured"
-    return [*sections, Section("more", last, shelf.draw(sorted(shelf.pictures)), shelf.tables)]
+    last = "The other measurements of this run" if any(made) else "What was measured"
+    more = Section("more", last, shelf.draw(sorted(shelf.pictures)), shelf.tables)
+    return [one for one in (*made, more) if one]
 
 
 def _heat_section(results: Results) -> Section:
-    section, found = Section("heat", "Hot and cold caches"), heat.summarise(results)
+    section, found = Section(HEAT, "Hot and cold caches"), heat.summarise(results)
     if found:
-        wide, narrow = (hot_and_cold.chart(found, layout) for layout in (charts.WIDE, charts.NARROW))
-        section.pictures = [charts.Picture(wide.svg(False, "wide"), narrow.svg(False, "narrow"))]
+        section.pictures = [HEAT]
         section.tables = [hot_and_cold.table(found), hot_and_cold.slope_table(found)]
     return section
+
+
+def _heat_picture(results: Results) -> dict[str, charts.Picture]:
+    found = heat.summarise(results)
+    if not found:
+        return {}
+    wide, narrow = (hot_and_cold.chart(found, layout) for layout in (charts.WIDE, charts.NARROW))
+    return {HEAT: charts.Picture(wide.svg(False, "wide"), narrow.svg(False, "narrow"))}
 
 
 def _proof(proof: Validation) -> dict[str, Any]:

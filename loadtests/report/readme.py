@@ -1,17 +1,19 @@
-"""The README's figures from a result file: a table between two markers, and a plot."""
+"""The published figures, out of a result file: a table for the README with its plot, and the page of all results."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from loadtests import curve
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report.analysis import Cost, ExperimentSummary, Summary
-from loadtests.report.charts import bars_of
+from loadtests.report.charts import bars_of, charts_of
 from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, machine, number, render, with_interval
-from loadtests.report.tables import experiment_table, load_table, warnings
-from loadtests.report.tutorials import crossing_table, share_table
+from loadtests.report.noise import QUIET
+from loadtests.report.page import sections
+from loadtests.report.tables import experiment_table, warnings
 
 BEGIN = "<!-- overhead: begin, written by `python -m loadtests readme` -->"
 END = "<!-- overhead: end -->"
@@ -27,10 +29,18 @@ class NoLadder(ResultError):
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:
-    """Return the text between the markers: the findings, three rungs of the ladder, the plot."""
-    said = findings_of(results, summary, curve.summarise(results)).headline
-    values = {"said": said, "ladder": three_rungs(summary), "plot": plot, "machine": machine(results)}
-    return render("readme.md", begin=BEGIN, end=END, **values).rstrip("\n")
+    """Return what stands between the markers: the finding, three rungs of the ladder, the plot."""
+    said = findings_of(results, summary, curve.summarise(results))
+    return render(
+        "readme.md",
+        begin=BEGIN,
+        end=END,
+        said=said.headline,
+        noise="" if said.machine.verdict == QUIET else said.machine.sentence,
+        ladder=three_rungs(summary),
+        plot=plot,
+        machine=machine(results),
+    ).rstrip("\n")
 
 
 def three_rungs(summary: Summary) -> Table:
@@ -51,20 +61,33 @@ def _ratio(cost: Cost, one: ExperimentSummary) -> str:
 
 
 def _alike(summary: Summary) -> list[ExperimentSummary]:
-    """Return the ladders that have the same rungs as the first one."""
-    first, *others = [one for one in summary.experiments if one.ladder]
-    rungs = [cost.name for cost in first.costs]
-    return [first, *(one for one in others if [cost.name for cost in one.costs] == rungs)]
+    """Return the ladders with the rungs of the one with the null model."""
+    rungs = [cost.name for cost in _ladder(summary).costs]
+    return [one for one in summary.experiments if one.ladder and [cost.name for cost in one.costs] == rungs]
 
 
-def results_page(results: Results, summary: Summary) -> str:
-    """Return the page with all figures of the result file."""
+def _ladder(summary: Summary) -> ExperimentSummary:
+    """Return the ladder with the null model; raises ``NoLadder``."""
+    one = summary.experiment("null")
+    if one is None or not set(SHOWN) <= {cost.name for cost in one.costs}:
+        raise NoLadder("no ladder from the bare callable to Flask was measured there: wsgi-core overhead has it")
+    return one
+
+
+def results_page(results: Results, summary: Summary, pictures: str) -> str:
+    """Return the page with all that was measured; its plots are in the folder ``pictures`` beside it."""
     found = curve.summarise(results)
-    peers = summary.experiment("peers")
-    tables = [*([experiment_table(peers)] if peers else []), *map(load_table, summary.loads)]
-    tables += [crossing_table(found), share_table(found)] if found and found.points else []
-    values = {"said": findings_of(results, summary, found).lines, "ladder": short_ladder(summary), "tables": tables}
-    return render("results.md", machine=machine(results), notes=warnings(results, summary), **values)
+    said = findings_of(results, summary, found)
+    return render(
+        "results.md",
+        said=said.lines,
+        ladder=short_ladder(summary),
+        sections=sections(results, summary, found),
+        charts=charts_of(summary, found),
+        folder=pictures,
+        machine=machine(results),
+        notes=warnings(results, summary),
+    )
 
 
 def short_ladder(summary: Summary) -> Table:
@@ -73,30 +96,43 @@ def short_ladder(summary: Summary) -> Table:
     full = [experiment_table(one) for one in ladders]
     heads = ["CPU time of one request, µs"]
     for one in ladders:
-        heads += [f"{one.key} model", "95 % interval", f"÷ {one.reference}"]
-    rows = [[cost.name, *_cells(ladders, full, position)] for position, cost in enumerate(ladders[0].costs)]
+        heads += [f"÷ {one.reference}, {one.key} model", "µs", "95 % interval"]
+    rows = [[cost.name, *_cells(full, position)] for position, cost in enumerate(ladders[0].costs)]
     return Table("", heads, rows)
 
 
-def _cells(ladders: list[ExperimentSummary], tables: list[Table], position: int) -> list[str]:
+def _cells(tables: list[Table], position: int) -> list[str]:
     cells: list[str] = []
-    for table in tables[: len(ladders)]:
+    for table in tables:
         row = table.rows[position]
-        cells += [row[1], row[2], row[-2]]
+        cells += [row[-2], row[1], row[2]]
     return cells
 
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
-    """Write the section into ``readme`` and the plot to ``plot``. Raises ``NoMarkers`` and ``NoLadder``."""
-    ladder = summary.experiment("null")
-    if ladder is None:
-        raise NoLadder("the results have no ladder; measure one with: wsgi-core overhead")
+    """Put the section into ``readme`` and the plot into ``plot``; raises ``NoMarkers``, ``NoLadder``."""
+    ladder = _ladder(summary)
     text = readme.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise NoMarkers(f"{readme} does not have the markers {BEGIN} ... {END}")
-    plot.parent.mkdir(parents=True, exist_ok=True)
-    plot.write_text(bars_of(ladder).svg(), encoding="utf-8", newline="\n")
-    target = Path(plot.resolve()).relative_to(readme.resolve().parent).as_posix()
-    readme.write_text(before + section(results, summary, target) + after, encoding="utf-8", newline="\n")
+    _write_text(plot, bars_of(ladder).svg())
+    target = Path(os.path.relpath(plot, readme.parent)).as_posix()
+    _write_text(readme, before + section(results, summary, target) + after)
+
+
+def write_results(results: Results, summary: Summary, page: Path) -> None:
+    """Write the page of all results, and its plots into the folder beside it that has the page's name."""
+    folder = page.with_suffix("")
+    text = results_page(results, summary, folder.name)
+    for old in folder.glob("*.svg"):
+        old.unlink()
+    for key, chart in charts_of(summary, curve.summarise(results)).items():
+        _write_text(folder / f"{key}.svg", chart.svg())
+    _write_text(page, text)
+
+
+def _write_text(target: Path, text: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8", newline="\n")

@@ -9,12 +9,18 @@ from loadtests.instrument.results import ResultError, Results
 from loadtests.instrument.stats import Estimate, estimate
 from loadtests.report import format as pages
 from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, matrices, ratio, summarise
+from loadtests.report.canvas import Chart
+from loadtests.report.charts import Bar, bar_chart
 from loadtests.report.format import Table, machine, with_interval
 from loadtests.report.phases import MADE_OF
 from loadtests.report.tables import goal_table, warnings
 from loadtests.studies import LIBRARY
 
-HEADS = ["phase", "Flask, µs", "wsgi_core, µs", "what costs time in Flask", "what the core does instead"]
+HEADS = ["phase", "Flask, µs", "wsgi_core, µs"]
+
+
+PICTURE = "where-the-time-goes.svg"
+"""The plot of the page, in the same folder."""
 
 
 def render(results: Results) -> str:
@@ -26,7 +32,10 @@ def render(results: Results) -> str:
         "where.md",
         machine=machine(results),
         notes=warnings(results, summary),
+        chart=chart(summary).description,
+        picture=PICTURE,
         phases=_phase_table(summary),
+        words=[(phase.name, *MADE_OF[phase.name]) for phase in summary.phases if phase.name in MADE_OF],
         whole=summary.phases[-1],
         terminated=_to_flask(summary, "peers"),
         plain=_to_flask(summary, "not_terminated"),
@@ -36,11 +45,21 @@ def render(results: Results) -> str:
     )
 
 
+def pictures(results: Results) -> dict[str, str]:
+    """Return the plot of the page as SVG, by its file."""
+    return {PICTURE: chart(summarise(results)).svg()}
+
+
+def chart(summary: Summary) -> Chart:
+    """Return two bars for each phase, Flask's above the core's."""
+    bars = []
+    for phase in summary.phases[:-1]:
+        bars += [Bar(f"{phase.name}: Flask", phase.flask, "other"), Bar("wsgi_core", phase.core, "own")]
+    return bar_chart("Where the time of a request goes", "µs of CPU time in each phase, 95 % interval", bars)
+
+
 def _phase_table(summary: Summary) -> Table:
-    rows = []
-    for phase in summary.phases:
-        words = MADE_OF.get(phase.name, ("", ""))
-        rows.append([phase.name, with_interval(phase.flask), with_interval(phase.core), *words])
+    rows = [[phase.name, with_interval(phase.flask), with_interval(phase.core)] for phase in summary.phases]
     return Table("", HEADS, rows)
 
 

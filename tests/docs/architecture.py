@@ -99,7 +99,7 @@ def loaded_by_name(file: Path) -> list[str]:
 
 # The picture
 
-WIDTH, LEFT, BOX, HEIGHT, GAP = 580, 1, 390, 58, 14
+WIDTH, LEFT, BOX, HEIGHT, GAP = 650, 1, 460, 58, 14
 # In a page its style holds for the whole page, hence the class before each name.
 STYLE = """
 .rooms .room { fill: var(--color-background-secondary, #f6f6f6); stroke: var(--color-foreground-border, #888); }

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 DOCS = Path(__file__).parents[2] / "docs"
+SCHEMES = {"", "data", "http", "https", "mailto"}
 # What a page can't do without: elements with the attribute that makes a browser fetch something.
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
 
@@ -57,10 +58,13 @@ def problems(site: Path) -> list[str]:
 
 
 def leads_somewhere(link: str, file: Path, pages: dict[Path, Page]) -> bool:
-    """Return whether a link leads to another site, or to an existing file and an anchor in it."""
+    """Whether a link is to another site, or to a file that is there and an anchor that is on it.
+
+    A scheme that is none of the web's is a slip: `<int:number>` outside of code becomes a link.
+    """
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
-        return True
+        return parts.scheme in SCHEMES
     target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
     anchor = unquote(parts.fragment)
     # A fragment with "=" is not an anchor: the playground takes its program from it.

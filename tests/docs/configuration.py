@@ -56,7 +56,7 @@ Secrets have no option, because other users of the machine can read a command li
 
 ## Every setting
 
-| setting | default, range | meaning |
+| setting | meaning | default, range |
 |---|---|---|
 """
 
@@ -73,7 +73,7 @@ def row(name: str, field: FieldInfo) -> str:
     extra = field.json_schema_extra
     response = extra.get("response") if isinstance(extra, dict) else None
     meaning = MARKUP.sub(r"\\\1", f"{field.description}{f' Otherwise: {response}.' if response else ''}")
-    return f"| {'<br>'.join(names)} | {values} | {meaning} |\n"
+    return f"| {'<br>'.join(names)} | {meaning} | {values} |\n"
 
 
 def flag(name: str, field: FieldInfo) -> str:

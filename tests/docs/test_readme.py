@@ -31,3 +31,11 @@ def test_links_lead_somewhere(file):
     links = re.findall(r"\]\(([^)#]+)", file.read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if not urlsplit(link).scheme and not (file.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda file: file.name)
+def test_a_chart_has_a_ground_of_its_own(file):
+    """An image follows the system's mode, not the page's: dark letters on a dark page would be lost."""
+    text = file.read_text(encoding="utf-8")
+    if 'class="chart' in text:
+        assert '<rect width="100%" height="100%" style="fill: var(--paper)"/>' in text

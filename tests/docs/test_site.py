@@ -10,6 +10,7 @@ GOOD = '<a href="b.html#there">b</a><a href="#here">here</a><a id="here" href="h
 BAD = (
     '<a href="c.html">no page</a><a href="b.html#gone">no anchor</a><a href="#gone">none here</a>'
     '<script src="https://example.org/x.js"></script><img src="gone.png">'
+    '<a href="int:number">a converter</a>'
 )
 
 
@@ -21,6 +22,7 @@ def test_what_leads_nowhere_is_found(tmp_path: Path):
         "a.html: c.html leads nowhere",
         "a.html: b.html#gone leads nowhere",
         "a.html: #gone leads nowhere",
+        "a.html: int:number leads nowhere",
         "a.html: https://example.org/x.js is fetched from the network",
         "a.html: gone.png is not there",
     ]

@@ -55,3 +55,10 @@ def test_a_mistake_would_be_found():
     assert len(SNIPPETS) >= 5
     assert mistakes("if ($x -eq 1 { 'a' }")
     assert mistakes("$a = @{ b = 1 ")
+
+
+def test_wsgi_core_is_put_on_the_path_before_it_is_called_by_its_name():
+    page = [snippet.text for snippet in SNIPPETS if "windows.md" in snippet.name]
+    lines = [line for text in page for line in text.splitlines()]
+    first = next(place for place, line in enumerate(lines) if line.startswith("wsgi-core "))
+    assert any(line.startswith("$env:Path = ") and "Scripts" in line for line in lines[:first])

@@ -28,7 +28,7 @@ from rich.console import Console
 from loadtests.instrument import environment
 from loadtests.instrument.progress import Step, run_steps
 from loadtests.load.window import percentiles
-from tests.pressure.overload_page import KEPT, OWN, report
+from tests.pressure.overload_page import KEPT, OWN, chart, report
 from tests.pressure.under_test import LoadClient, ServerUnderTest, load, running, serve_command
 from wsgi_core.shared.settings import Settings
 
@@ -208,6 +208,7 @@ def main(seconds: float, rows: int, framework: str, out: Path | None) -> None:
     if out is not None:
         out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         out.with_suffix(".md").write_text(report(results), encoding="utf-8")
+        out.with_suffix(".svg").write_text(chart(results).svg(), encoding="utf-8", newline="\n")
     sys.exit(1 if problems else 0)
 
 

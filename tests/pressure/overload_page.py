@@ -1,12 +1,16 @@
-"""Write docs/measure/overload.md from its result file."""
+"""Write docs/measure/overload.md and its chart from the result file."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from loadtests.report.canvas import Chart, Rect, Shape, Text, line
+from loadtests.report.charts import ticks
 from loadtests.report.format import Table, markdown, number
 
 KEPT, OWN = "kept", "new"
+WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 720, 190, 110, 76, 22, 12
+KINDS = (("answered", "own"), ("refused with 503", "step"), ("lost or other", "other"))
 
 
 def report(results: dict[str, Any]) -> str:
@@ -17,6 +21,7 @@ def report(results: dict[str, Any]) -> str:
             _HEAD.format(**values),
             markdown(_closed(results["closed"])),
             _OPEN.format(**values),
+            f"![{chart(results).description}](overload.svg)\n",
             markdown(_open(results["open"])),
             _WHY,
         ]
@@ -56,6 +61,47 @@ def _open(outcomes: list[dict[str, Any]]) -> Table:
         "client late, ms",
     ]  # fmt: skip
     return Table("", titles, rows)
+
+
+def chart(results: dict[str, Any]) -> Chart:
+    """Return what became of the requests at each rate: a bar a rate, in requests a second."""
+    outcomes = [_shares(outcome) for outcome in results["open"]]
+    scale = (WIDTH - LEFT - RIGHT) / max(sum(shares) for _, shares in outcomes)
+    height = TOP + len(outcomes) * (BAR + GAP) + 26
+    shapes: list[Shape] = [
+        Text(0, 18, "What becomes of the requests a second, at multiples of the capacity", size=14, bold=True),
+        *_legend(),
+    ]
+    for value in ticks((WIDTH - LEFT - RIGHT) / scale, 6):
+        x = LEFT + value * scale
+        shapes += [line(x, TOP - 8, x, height - 24, "grid"), Text(x, TOP - 12, f"{value:g}", "soft", "middle", 12)]
+    for place, (name, shares) in enumerate(outcomes):
+        y, x = TOP + place * (BAR + GAP), float(LEFT)
+        shapes.append(Text(LEFT - 10, y + BAR / 2 + 4, name, anchor="end"))
+        for share, (_, colour) in zip(shares, KINDS, strict=True):
+            shapes += [Rect(x, y, share * scale, BAR, colour)] if share else []
+            x += share * scale
+        shapes.append(Text(x + 8, y + BAR / 2 + 4, f"{shares[0] / sum(shares):.0%} answered"))
+    said = "; ".join(f"{name}: {number(shares[0])} answered, {number(shares[1])} refused" for name, shares in outcomes)
+    return Chart(
+        WIDTH, height, shapes, f"Requests a second, answered and refused, by the rate that was asked for. {said}"
+    )
+
+
+def _legend() -> list[Shape]:
+    shapes: list[Shape] = []
+    for place, (name, colour) in enumerate(KINDS):
+        shapes += [Rect(170 * place, 30, 14, 14, colour), Text(170 * place + 20, 42, name, size=12)]
+    return shapes
+
+
+def _shares(outcome: dict[str, Any]) -> tuple[str, list[float]]:
+    """Return the name of a rate, and the requests a second that were answered, refused, and neither."""
+    answers = outcome["answers"]
+    counts = [answers.get("200", 0), answers.get("503", 0), _others(outcome, "200", "503")]
+    per_second = outcome["rate"] / sum(counts)
+    connections = ", new connections" if outcome["connections"] == OWN else ""
+    return f"{outcome['times']:g} times{connections}", [count * per_second for count in counts]
 
 
 def _others(outcome: dict[str, Any], *expected: str) -> int:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tests.pressure import overload
 from tests.pressure.overload import Closed, Open, batch, main, measure_closed, measure_open
-from tests.pressure.overload_page import KEPT, OWN, report
+from tests.pressure.overload_page import KEPT, OWN, chart, report
 from tests.pressure.under_test import running, serve_command
 
 DOCS = Path(__file__).parents[2] / "docs" / "measure"
@@ -63,10 +63,12 @@ def test_the_command_writes_what_it_measured_and_a_page(tmp_path: Path, monkeypa
     problems = [problem for outcome in [*results["closed"], *results["open"]] for problem in outcome["problems"]]
     assert done.exit_code == (1 if problems else 0)
     assert out.with_suffix(".md").read_text(encoding="utf-8") == report(results)
+    assert "refused" in out.with_suffix(".svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(not DOCS.is_dir(), reason="only a checkout has the docs")
 def test_the_page_of_the_docs_is_that_of_its_result_file():
     results = json.loads((DOCS / "overload.json").read_text(encoding="utf-8"))
     assert (DOCS / "overload.md").read_text(encoding="utf-8") == report(results)
+    assert (DOCS / "overload.svg").read_text(encoding="utf-8") == chart(results).svg()
     assert all(outcome["lost"] == {} for outcome in [*results["closed"], *results["open"]])

@@ -158,7 +158,8 @@ class Output(CardModel):
     """The prediction, whose name is `name`. It is one column of the tensor, or the whole row if `column` is null.
 
     `labels` are the names of the classes. For a whole row, each column has a label. For one column there are two
-    labels: the class of a value below `threshold`, and the class of any other value.
+    labels: the class of a value below `threshold`, and the class of any other value. `sure_from` is the probability
+    below which the model is not sure: training took it from held-out data.
     """
 
     name: str
@@ -167,6 +168,7 @@ class Output(CardModel):
     description: str = ""
     labels: tuple[str, ...] = ()
     threshold: float = 0.5
+    sure_from: float = Field(default=0.0, ge=0, le=1)
 
     def label(self, answer: float | list[float]) -> str:
         """Return the class of one prediction that `Model.predict` returned. The card must have labels."""

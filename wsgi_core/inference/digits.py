@@ -56,29 +56,31 @@ def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
 def recognise(model: Model, payload: object) -> dict[str, Any]:
     """Recognise the digit in `{"drawing": [[0, 255, ...], ...]}`.
 
-    Returns the digit, the probabilities, the pixels that the model received, and the model's version. Raises
-    `InvalidInput` or `InvalidFeatures` if the payload is not a drawing. Raises `InvalidInput` if the model does not
-    take pictures of 8 by 8 pixels.
+    Returns the digit, whether the model is sure of it, the probabilities, the pixels that the model received, and the
+    model's version. The model is sure from the probability `sure_from` of its card. Raises `InvalidInput` or
+    `InvalidFeatures` if the payload is not a drawing. Raises `InvalidInput` if the model does not take pictures of 8
+    by 8 pixels.
     """
-    pixels = _pixels_of(model)
+    pixels, sure_from = _card_of(model)
     with timing.phase("validate"):
         seen = prepare_drawing(read_drawing(payload))[0].tolist()
     answer = model.predict({pixels.name: seen})
     (scores,) = (answer[name] for name in answer if name != "model_version")
     return {
         "digit": scores.index(max(scores)),
+        "sure": max(scores) >= sure_from,
         "probabilities": scores,
         "pixels": seen,
         "model_version": answer["model_version"],
     }
 
 
-def _pixels_of(model: Model) -> Pixels:
-    """Return the `pixels` of the model's card. Raises `InvalidInput` if the model does not take drawings."""
+def _card_of(model: Model) -> tuple[Pixels, float]:
+    """Return `pixels` and `sure_from` of the card. Raises `InvalidInput` if the model does not take drawings."""
     card = model.card
     side = SIDE // BLOCK
     if card and card.pixels and card.pixels.height == card.pixels.width == side and card.output.column is None:
-        return card.pixels
+        return card.pixels, card.output.sure_from
     raise InvalidInput(f"{model.id} does not map pictures of {side} by {side} pixels to a row of probabilities")
 
 
@@ -146,9 +148,11 @@ def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 
 def _centre(ink: Bitmap) -> Bitmap:
-    """Return a bitmap of 32 by 32 dots with the digit centred horizontally."""
+    """Return a bitmap of 32 by 32 dots with the ink's centre of mass in the middle column, as far as the digit fits."""
     bitmap = np.zeros((SIDE, SIDE), np.bool_)
-    left = (SIDE - ink.shape[1]) // 2
+    columns = ink.sum(axis=0)
+    middle = float(columns @ (np.arange(len(columns)) + 0.5)) / max(1, int(columns.sum()))
+    left = min(max(round(SIDE / 2 - middle), 0), SIDE - len(columns))
     bitmap[:, left : left + ink.shape[1]] = ink
     return bitmap
 

@@ -12,6 +12,7 @@ from werkzeug.datastructures import ContentSecurityPolicy
 
 from wsgi_core.inference import Model, ModelNotFound
 from wsgi_core.inference.digits import MAX_JSON_SIDE, WHITE, recognise
+from wsgi_core.shared.lifecycle import steps_of
 from wsgi_core.shared.openapi import describe, group_routes, list_routes, operations
 from wsgi_core.shared.openapi.inputs import VERSION
 from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, SHARE, Operation, array, errors, object_schema, ok
@@ -32,6 +33,7 @@ DIGITS = Operation(
             object_schema(
                 {
                     "digit": {"type": "integer"},
+                    "sure": {"type": "boolean", "description": "Whether the probability is high enough to rely on it"},
                     "probabilities": array(SHARE) | {"description": "The probability of each digit"},
                     "pixels": array(SHARE) | {"description": "The input of the model: 8 rows of 8 pixels"},
                     "model_version": VERSION,
@@ -51,7 +53,8 @@ def blueprint() -> Blueprint:
     pages = Blueprint("demo", "wsgi_core.service", static_folder="static", static_url_path="/demo/static")
     add_pages(pages)
     pages.after_request(forbid_sniffing)
-    pages.app_context_processor(lambda: {"demos": [name for name in DEMOS if has_demo(name)]})
+    framework = Blueprint.__module__.partition(".")[0]
+    pages.app_context_processor(lambda: {"demos": list(filter(has_demo, DEMOS)), "framework": framework})
 
     @pages.post("/digits")
     @describe(DIGITS)
@@ -72,7 +75,8 @@ def add_pages(pages: Blueprint) -> None:
         models = current_app.extensions["models"]
         routes = list_routes(current_app.url_map.iter_rules(), current_app.view_functions)
         groups = group_routes(routes, operations(routes, current_app.view_functions, models))
-        return page("index.html", groups=groups, models=models.models, waiting=models.pending)
+        steps = steps_of(current_app, request)
+        return page("index.html", groups=groups, models=models.models, waiting=models.pending, steps=steps)
 
     @pages.get("/demo/digits")
     @describe(page_operation(404))

@@ -9,7 +9,7 @@ import pytest
 from loadtests import curve, validate
 from loadtests.instrument.results import LoadResult
 from loadtests.instrument.stats import Estimate
-from loadtests.report import analysis, charts, claims, findings, noise, page, readme, tables
+from loadtests.report import analysis, charts, claims, findings, noise, page, tables
 from loadtests.report.analysis import LatencySummary, summarise
 from loadtests.report.canvas import COLOURS, Rect
 from tests.browser import headless
@@ -121,25 +121,6 @@ def test_a_difference_within_what_an_app_differs_from_itself_is_not_claimed():
 def test_one_app_alone_has_its_cost():
     given = results(experiment("a.http", {"mine": 20.0, "mine again": 20.0}, reference="mine"), study="apps")
     assert claims.sentences(given, summarise(given)) == ["A.Http: mine costs 20.0 µs of CPU time a request."]
-
-
-def test_a_file_without_a_ladder_is_refused_for_the_readme(tmp_path):
-    target = tmp_path / "README.md"
-    target.write_text("x", encoding="utf-8")
-    given = results()
-    with pytest.raises(readme.NoLadder, match="no ladder"):
-        readme.write(given, summarise(given), target, tmp_path / "plot.svg")
-
-
-def test_the_readme_gets_three_rungs_and_the_page_of_results_all(found):
-    text, page_text = readme.section(found, summarise(found), "plot.svg"), readme.results_page(found, summarise(found))
-    assert "\n\nFlask costs 4.33 times what wsgi_core does" in text
-    assert [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| ")][2:] == [
-        "| raw callable", "| wsgi_core", "| Flask",
-    ]  # fmt: skip
-    assert "| Bottle | 20.0 |" in page_text
-    assert "| Flask | 55.0 µs (55.0 µs to 55.0 µs) |" in page_text
-    assert "| + Response |" in page_text
 
 
 # Plots

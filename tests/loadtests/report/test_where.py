@@ -4,6 +4,7 @@ import gc
 import random
 import re
 from dataclasses import replace
+from html import escape
 
 import pytest
 
@@ -162,7 +163,9 @@ def test_the_page_holds_every_phase_with_both_costs_and_words(made_up):
     for number, phase in enumerate(PHASES, start=1):
         flask_words, core_words = MADE_OF[phase]
         cost = f"{number}.00 ({number}.00 to {number}.00)"
-        assert f"| {phase} | {cost} | 0.500 (0.500 to 0.500) | {flask_words} | {core_words} |" in page
+        assert f"| {phase} | {cost} | 0.500 (0.500 to 0.500) |" in page
+        assert f"**{phase}.** *Flask:* {flask_words} *The core:* {core_words}" in page
+    assert f"]({where.PICTURE})" in page
     assert "on a CPU, 2 threads" in page
 
 
@@ -200,6 +203,8 @@ def test_the_command_writes_the_page(made_up, tmp_path):
     outcome = CliRunner().invoke(overhead, ["where", str(tmp_path / "results.json"), "--page", str(target)])
     assert outcome.exit_code == 0, outcome.output
     assert target.read_text(encoding="utf-8").startswith("# Where the time goes\n")
+    svg = target.with_name(where.PICTURE).read_text(encoding="utf-8")
+    assert all(f"{phase}: Flask" in svg for phase in map(escape, PHASES))
 
 
 def test_results_without_phases_are_refused_in_one_line(made_up, tmp_path):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import flask_equiv.service
-from tests.drawings import ONE, ZERO
+from tests.drawings import DRAWN, ONE, SCRIBBLE, ZERO
 from tests.processes import Server
 from wsgi_core import service
 from wsgi_core.inference import default_models_dir
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     from tests.service.views.browser_page import Page
 
+# The canvas's side and how many pixels of the screen it takes; its grey pixels, and its black ones.
+PEN = """
+const pad = document.getElementById("pad"), box = pad.getBoundingClientRect();
+const { data } = pad.getContext("2d").getImageData(0, 0, pad.width, pad.height);
+let grey = 0, ink = 0;
+for (let dot = 0; dot < data.length; dot += 4) data[dot] < 40 ? ink++ : data[dot] < 250 && grey++;
+return [pad.width, Math.round(box.width * devicePixelRatio), grey, ink];
+"""
 PAGES = ["/", "/demo/digits", "/demo/sentiment", "/demo/churn"]
-# Digits as strokes, in shares of the sheet's side.
-STROKES = {
-    0: [(0.5, 0.15), (0.33, 0.3), (0.3, 0.5), (0.33, 0.7), (0.5, 0.85), (0.67, 0.7), (0.7, 0.5), (0.5, 0.15)],
-    1: [(0.4, 0.3), (0.52, 0.12), (0.52, 0.88)],
-    7: [(0.3, 0.2), (0.7, 0.2), (0.55, 0.5), (0.42, 0.85)],
-}  # fmt: skip
 
 
 @pytest.fixture(params=["wsgi_core", "flask"])
@@ -170,15 +172,31 @@ def assert_times_are_shown(page: Page) -> None:
     assert any(row.startswith("Run the model") for row in rows)
 
 
-def test_drawn_digits_are_recognised(page: Page):
+def test_clearly_drawn_digits_are_recognised(page: Page):
     page.open("/demo/digits")
-    for digit, points in STROKES.items():
-        page.stroke(points)
-        assert page.wait("#digit", other_than="?") == str(digit)
+    for digit, strokes in DRAWN:
+        for stroke in strokes:
+            page.stroke([(0.25 + 0.5 * x, 0.15 + 0.7 * y) for x, y in stroke])
+        page.wait_until(lambda _, drawn=digit: page.find("#digit").text == str(drawn))
         assert page.find("#scores .best th").text == str(digit)
         page.find("#clear").click()
         assert page.find("#digit").text == "?"
     assert_times_are_shown(page)
+    page.check()
+
+
+def test_the_pen_is_as_sharp_as_the_screen_and_its_edges_are_smooth(page: Page):
+    page.open("/demo/digits")
+    page.stroke([(0.2, 0.2), (0.4, 0.5), (0.6, 0.6), (0.8, 0.8)])
+    side, shown, grey, ink = page.driver.execute_script(PEN)
+    assert side == shown
+    assert grey > 0.02 * ink
+
+
+def test_of_a_scribble_the_page_is_not_sure(page: Page):
+    page.open("/demo/digits")
+    page.stroke(SCRIBBLE)
+    assert page.wait("#digit", other_than="?") == "not sure"
     page.check()
 
 

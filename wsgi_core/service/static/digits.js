@@ -9,7 +9,6 @@ const rows = [...document.querySelectorAll("#scores tr")];
 const pen = pad.getContext("2d", { willReadFrequently: true });
 const SENT_SIDE = 96; // pixels; the service makes 32 of them
 const WHITE = "#fff";
-const SURE = 0.8; // below this probability the page does not name a digit
 
 // As many pixels as the screen has, for a sharp line.
 pad.width = pad.height = Math.round(pad.getBoundingClientRect().width * devicePixelRatio) || pad.width;
@@ -103,9 +102,8 @@ function shades(source) {
 async function recognise(source) {
   const answer = await ask({ drawing: shades(source) });
   if (!answer) return;
-  const isSure = answer.probabilities[answer.digit] >= SURE;
-  digit.textContent = isSure ? answer.digit : "not sure";
-  digit.classList.toggle("unsure", !isSure);
+  digit.textContent = answer.sure ? answer.digit : "not sure";
+  digit.classList.toggle("unsure", !answer.sure);
   showScores(answer.probabilities, answer.digit);
   showPixels(answer.pixels);
 }
