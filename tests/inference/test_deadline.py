@@ -12,7 +12,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from wsgi_core.inference import Model
-from wsgi_core.inference.deadline import Cancelled, Deadline, DeadlineExceeded, _watcher
+from wsgi_core.inference.deadline import _watcher
+from wsgi_core.inference.work import Cancelled, DeadlineExceeded, Work
 
 FOREVER = 1 << 40
 
@@ -64,17 +65,17 @@ def test_without_a_deadline_it_just_runs(endless: Model):
 
 
 def test_within_its_time_it_just_runs(endless: Model):
-    with Deadline(soon(60), lambda: False):
+    with Work(soon(60), lambda: False):
         assert run(endless, 3) == [3]
 
 
 def test_after_its_time_it_is_stopped(endless: Model):
-    with pytest.raises(DeadlineExceeded, match="time"), Deadline(soon()):
+    with pytest.raises(DeadlineExceeded, match="time"), Work(soon()):
         run(endless, FOREVER)
 
 
 def test_when_its_time_is_over_already_it_does_not_begin(endless: Model):
-    with pytest.raises(DeadlineExceeded), Deadline(time.monotonic()):
+    with pytest.raises(DeadlineExceeded), Work(time.monotonic()):
         run(endless, 1)
     assert not _watcher.runs
 
@@ -82,12 +83,12 @@ def test_when_its_time_is_over_already_it_does_not_begin(endless: Model):
 def test_when_the_client_leaves_it_is_stopped(endless: Model):
     left = threading.Event()
     threading.Timer(0.03, left.set).start()
-    with pytest.raises(Cancelled, match="client"), Deadline(soon(60), left.is_set):
+    with pytest.raises(Cancelled, match="client"), Work(soon(60), left.is_set):
         run(endless, FOREVER)
 
 
 def test_the_model_is_as_good_as_before(endless: Model):
-    with pytest.raises(DeadlineExceeded), Deadline(soon()):
+    with pytest.raises(DeadlineExceeded), Work(soon()):
         run(endless, FOREVER)
     assert run(endless, 5) == [5]
 
@@ -97,7 +98,7 @@ def test_each_run_has_a_deadline_of_its_own(endless: Model):
 
     def one(turns: int, seconds: float) -> None:
         try:
-            with Deadline(soon(seconds)):
+            with Work(soon(seconds)):
                 results.append(run(endless, turns).item())
         except DeadlineExceeded:
             results.append("stopped")
@@ -112,20 +113,20 @@ def test_each_run_has_a_deadline_of_its_own(endless: Model):
 
 def test_runs_leave_nothing_behind(endless: Model):
     for _ in range(100):
-        with Deadline(soon(60)):
+        with Work(soon(60)):
             run(endless, 1)
     assert not _watcher.runs
     assert sum(thread.name == "deadlines" for thread in threading.enumerate()) == 1
 
 
 def test_what_the_model_says_against_the_input_is_still_told(endless: Model):
-    with Deadline(soon(60)), pytest.raises(ValueError, match="turns"):
+    with Work(soon(60)), pytest.raises(ValueError, match="turns"):
         endless.infer({"turns": np.zeros(3, np.float32)})
 
 
 def test_deadlines_nest_and_end(endless: Model):
-    with Deadline(soon(60)):
-        with pytest.raises(DeadlineExceeded), Deadline(time.monotonic()):
+    with Work(soon(60)):
+        with pytest.raises(DeadlineExceeded), Work(time.monotonic()):
             run(endless, 1)
         assert run(endless, 1) == [1]
     assert run(endless, 1) == [1]

@@ -21,8 +21,8 @@ from wsgi_core.inference import (
     bundled,
     default_models_dir,
 )
-from wsgi_core.inference.deadline import Deadline
 from wsgi_core.inference.folders import ModelOnDisk, find_models
+from wsgi_core.inference.work import Work
 
 
 def add(models: Path, source: str, name: str = "", version: str = "1") -> Path:
@@ -496,7 +496,7 @@ def test_what_is_new_in_the_folder_is_in_the_index(repository: ModelRepository, 
 
 def test_a_model_is_loaded_whoever_has_left_meanwhile(repository: ModelRepository, tmp_path: Path) -> None:
     add_card(add(tmp_path, "churn", version="2"), "churn")
-    with Deadline(0.0, lambda: True):
+    with Work(0.0, lambda: True):
         assert repository.load("churn").added == ["churn/2"]
 
 

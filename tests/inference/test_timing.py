@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from wsgi_core.inference import InputError, Model, ModelRepository, default_models_dir, timing
+from wsgi_core.inference.work import Times, Work, current
 
 
 @pytest.fixture
-def times() -> Iterator[timing.Times]:
-    times: timing.Times = {}
-    token = timing.current.set(times)
-    yield times
-    timing.current.reset(token)
+def times() -> Iterator[Times]:
+    times: Times = {}
+    with Work(times=times):
+        yield times
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def churn() -> Model:
     return ModelRepository(default_models_dir()).get("churn")
 
 
-def test_a_prediction_is_validation_and_inference(churn: Model, times: timing.Times):
+def test_a_prediction_is_validation_and_inference(churn: Model, times: Times):
     assert churn.card is not None
     churn.predict(churn.card.example)
     assert list(times) == ["validate", "infer"]
@@ -33,7 +33,7 @@ def test_a_prediction_is_validation_and_inference(churn: Model, times: timing.Ti
     assert all(times[name] > before[name] for name in before)
 
 
-def test_what_is_refused_was_validated_and_never_run(churn: Model, times: timing.Times):
+def test_what_is_refused_was_validated_and_never_run(churn: Model, times: Times):
     with pytest.raises(InputError):
         churn.infer({"nothing": np.ones(1, np.float32)})
     with pytest.raises(InputError):
@@ -55,4 +55,6 @@ def test_every_run_is_told_of_but_not_those_that_warm_up(monkeypatch: pytest.Mon
 
 def test_without_a_request_nothing_is_added():
     timing.add("parse", 1.0)
-    assert timing.current.get() is None
+    assert current.get() is None
+    with Work():
+        timing.add("parse", 1.0)

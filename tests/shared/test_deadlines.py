@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from wsgi_core.shared.deadlines import RECEIVED, allowed_seconds, request_deadline
+from wsgi_core.inference.work import Cancelled, Work
+from wsgi_core.shared.deadlines import RECEIVED, allowed_seconds, limit_work
 
 
 @given(st.floats(0.001, 1e6), st.decimals(min_value="0.001", max_value="99999", places=3))
@@ -23,10 +24,19 @@ def test_a_header_that_is_no_number_of_seconds_is_refused(header: str):
     with pytest.raises(ValueError, match="X-Request-Timeout"):
         allowed_seconds(header, 30)
     with pytest.raises(BadRequest, match="X-Request-Timeout"):
-        request_deadline({"HTTP_X_REQUEST_TIMEOUT": header}, 30)
+        limit_work(Work(), {"HTTP_X_REQUEST_TIMEOUT": header}, 30)
 
 
 def test_the_time_in_the_queue_counts():
-    deadline = request_deadline({RECEIVED: time.monotonic() - 31}, 30)
-    assert deadline.at <= time.monotonic()
-    assert request_deadline({}, 30).at > time.monotonic() + 29
+    late, early = Work(), Work()
+    limit_work(late, {RECEIVED: time.monotonic() - 31}, 30)
+    limit_work(early, {}, 30)
+    assert late.at <= time.monotonic()
+    assert early.at > time.monotonic() + 29
+
+
+def test_the_server_tells_whether_the_client_has_left():
+    work = Work()
+    limit_work(work, {"waitress.client_disconnected": lambda: True}, 30)
+    with pytest.raises(Cancelled):
+        work.check()

@@ -1,4 +1,4 @@
-"""A deadline for model runs. The code that handles a request sets the deadline, and every run inside it is limited.
+"""A deadline for model runs. Every model run of the current work ends when the deadline of the work has passed.
 
 A run cannot be stopped by its own thread, because this thread is inside onnxruntime. A watcher thread therefore checks
 the active runs. It tells onnxruntime to stop a run if the deadline has passed or if the client has disconnected.
@@ -8,72 +8,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar, Token
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from .work import RunStopped, Work, current
+
 # The interval of the watcher in seconds. A run may end this many seconds after its deadline.
-TICK = 0.01
-
-
-class RunStopped(Exception):
-    """A model run was stopped before it had a result."""
-
-
-class DeadlineExceeded(RunStopped):
-    """The deadline of the request has passed."""
-
-    def __init__(self) -> None:
-        super().__init__("the request has timed out")
-
-
-class Cancelled(RunStopped):
-    """The client closed the connection."""
-
-    def __init__(self) -> None:
-        super().__init__("the client closed the connection")
-
-
-class Deadline:
-    """A context manager that limits the model runs inside it.
-
-    at: the time of the deadline on the clock of `time.monotonic()`
-    is_cancelled: returns whether the client has disconnected. The watcher calls this function every `TICK` seconds
-        during a run, so the function must be fast.
-    """
-
-    __slots__ = ("_token", "at", "is_cancelled")
-
-    def __init__(self, at: float, is_cancelled: Callable[[], bool] | None = None) -> None:
-        self.at = at
-        self.is_cancelled = is_cancelled
-
-    def __enter__(self) -> None:
-        self._token: Token[Deadline | None] = current.set(self)
-
-    def __exit__(self, *exc: object) -> None:
-        current.reset(self._token)
-
-    def check(self) -> None:
-        """Raise `Cancelled` if the client has disconnected, or `DeadlineExceeded` if the deadline has passed."""
-        if self.is_cancelled is not None and self.is_cancelled():
-            raise Cancelled
-        if time.monotonic() >= self.at:
-            raise DeadlineExceeded
-
-
-current: ContextVar[Deadline | None] = ContextVar("wsgi_core.inference.deadline", default=None)
+# PERF: each time the watcher wakes up it takes the GIL from a worker thread, also if it has nothing to stop.
+TICK = 0.05
 
 
 class _Watcher:
     """The watcher, whose thread stops model runs. The thread sleeps while no run is active.
 
-    runs: maps the RunOptions of each active run, through which the run is stopped, to the deadline of the run
+    runs: maps the RunOptions of each active run, through which the run is stopped, to the work that the run is for
     """
 
     def __init__(self) -> None:
-        self.runs: dict[Any, Deadline] = {}
+        self.runs: dict[Any, Work] = {}
         self.awake = threading.Event()
         self._start = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -90,9 +43,9 @@ class _Watcher:
         while True:
             self.awake.wait()
             time.sleep(TICK)
-            for options, deadline in self.runs.copy().items():
+            for options, work in self.runs.copy().items():
                 try:
-                    deadline.check()
+                    work.check()
                 except RunStopped:
                     options.terminate = True
             if not self.runs:
@@ -113,21 +66,21 @@ def _options_class() -> Any:
 
 
 def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
-    """Call `session.run`, limited by the current deadline if there is one.
+    """Call `session.run`, limited by the deadline of the current work if there is one.
 
     Raises `RunStopped` if the run is stopped. Other errors of `session.run` are passed on.
     """
-    deadline = current.get()
-    if deadline is None:
+    work = current.get()
+    if work is None:
         results: list[Any] = session.run(outputs, feed)
         return results
-    return _run_until(deadline, session, outputs, feed)
+    return _run_until(work, session, outputs, feed)
 
 
-def _run_until(deadline: Deadline, session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
-    deadline.check()
+def _run_until(work: Work, session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
+    work.check()
     options = _options_class()()
-    _watcher.runs[options] = deadline
+    _watcher.runs[options] = work
     if not _watcher.awake.is_set():
         _watcher.wake()
     try:
@@ -135,7 +88,7 @@ def _run_until(deadline: Deadline, session: Any, outputs: Sequence[str], feed: M
         return results
     except Exception:
         if options.terminate:
-            deadline.check()
+            work.check()
         raise
     finally:
         del _watcher.runs[options]

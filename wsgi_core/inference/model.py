@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from . import timing
 from .card import Card
-from .deadline import Deadline, RunStopped, run_session
+from .deadline import run_session
 from .errors import InvalidInput, InvalidTensors, ModelError, OutOfMemory, first_line
 from .input_model import build_input_model, read_row
 from .runtime import BFloat16Session, first_choice, is_out_of_memory, nodes_by_provider, open_session, reason_of
 from .schema import MAX_ROWS, make_schema
 from .settings import DEFAULTS, RuntimeSettings
 from .tensors import TensorSpec, Unserved, check_feed, read_spec, zeros
+from .work import RunStopped, Work
 
 
 class Model:
@@ -276,7 +277,7 @@ class Model:
         The client whose request loads the model may have disconnected. The deadline of this request is ignored here,
         because a disconnected client does not mean that the model is broken.
         """
-        with Deadline(math.inf):
+        with Work():
             if self.card is None or self._from_maps:
                 self._try_zeros()
             if self.card is None:

@@ -1,19 +1,17 @@
 """The time that a request spends in each phase: `parse`, `validate`, `infer` and `encode`, in seconds.
 
-For each request the service sets `current` to a `Times`, and the functions here add to this `Times`. If `current` is
-None (in a job of a worker, or in a stream after the start of the response), only model runs are reported.
+The functions here add to the times of the current work. If there are none (in a job of a worker, or in a stream after
+the start of the response), only model runs are reported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from time import perf_counter
 
-Times = dict[str, float]
-RunObserver = Callable[[tuple[str, str], float], None]
+from .work import current
 
-current: ContextVar[Times | None] = ContextVar("wsgi_core.inference.times", default=None)
+RunObserver = Callable[[tuple[str, str], float], None]
 
 _observers: list[RunObserver] = []
 
@@ -25,17 +23,15 @@ def observe_runs(observer: RunObserver) -> None:
 
 
 def add(phase: str, seconds: float) -> None:
-    """Add the seconds to a phase of the current request. Do nothing if there is no current request."""
-    times = current.get()
-    if times is not None:
+    """Add the seconds to a phase of the current work. Do nothing if its times are not recorded."""
+    work = current.get()
+    if work is not None and (times := work.times) is not None:
         times[phase] = times.get(phase, 0.0) + seconds
 
 
 def ran(name: str, version: str, seconds: float) -> None:
     """Add a model run to the phase `infer` of the current request, and report the run to the observers."""
-    times = current.get()
-    if times is not None:
-        times["infer"] = times.get("infer", 0.0) + seconds
+    add("infer", seconds)
     for observer in _observers:
         observer((name, version), seconds)
 
@@ -52,6 +48,4 @@ class phase:
         self._start = perf_counter()
 
     def __exit__(self, *exc: object) -> None:
-        times = current.get()
-        if times is not None:
-            times[self._name] = times.get(self._name, 0.0) + perf_counter() - self._start
+        add(self._name, perf_counter() - self._start)

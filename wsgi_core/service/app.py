@@ -16,15 +16,14 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from wsgi_core import App as Application
 from wsgi_core import Request, Response, jsonify, request
 from wsgi_core.inference import InputError, InvalidFeatures, ModelNotFound, ModelRepository, OutOfMemory, strict_json
-from wsgi_core.inference.deadline import Cancelled, DeadlineExceeded
-from wsgi_core.inference.deadline import current as current_deadline
 from wsgi_core.inference.timing import add as add_phase
+from wsgi_core.inference.work import Cancelled, DeadlineExceeded
 from wsgi_core.json import DefaultJSONProvider
 from wsgi_core.shared.access import access_check
 from wsgi_core.shared.cache import built_models_dir
 from wsgi_core.shared.content_coding import DecodedBodies
 from wsgi_core.shared.cors import cross_origin
-from wsgi_core.shared.deadlines import request_deadline
+from wsgi_core.shared.deadlines import limit_work
 from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
 from wsgi_core.shared.head import HeadJudge
 from wsgi_core.shared.observability import begin_request, observed_request
@@ -87,10 +86,48 @@ class ServiceJSON(DefaultJSONProvider):
 
 
 class Service(Application):
-    """The application class of the service."""
+    """The application class of the service. It observes each request (id, phases, metrics, access log).
 
+    check_access: raises an HTTPException if the settings do not admit a request
+    """
+
+    # PERF: three methods around the lifecycle's own, instead of three hooks and a proxy of the request in each.
     request_class = ServiceRequest
     json_provider_class = ServiceJSON
+    check_access: t.Callable[[t.Mapping[str, t.Any]], None]
+
+    def wsgi_app(self, environ: t.Any, start_response: t.Any) -> t.Any:
+        """Observe the request while the lifecycle answers it."""
+        observed = begin_request(environ)
+        try:
+            return super().wsgi_app(environ, start_response)
+        finally:
+            self.extensions["decoded_bodies"].release(environ)
+            observed.leave()
+
+    def preprocess_request(self) -> t.Any:
+        """Check the access, and start the deadline, before the first hook.
+
+        Model runs are stopped when the request's deadline has passed or its client has disconnected.
+        """
+        observed = observed_request()
+        assert observed is not None, "A request to the service begins in wsgi_app()."
+        self.check_access(observed.environ)
+        limit_work(observed, observed.environ, self.extensions["settings"].request_timeout)
+        return super().preprocess_request()
+
+    def process_response(self, response: t.Any) -> t.Any:
+        """Add the headers that describe the observation, after the last hook."""
+        response = super().process_response(response)
+        if observed := observed_request():
+            rule = observed.environ["werkzeug.request"].url_rule
+            # PERF: appended directly, because Headers.add() would search each value for line breaks. There are none.
+            response.headers._list += observed.answered(response.status_code, rule.rule if rule else "")
+            # With direct_passthrough, close() is not called, so the end of the response cannot be observed.
+            observed.streamed = response.is_streamed and not response.direct_passthrough
+            if observed.streamed:
+                response.call_on_close(observed.end)
+        return response
 
 
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
@@ -115,9 +152,10 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     app.extensions["jobs"] = open_jobs(settings, repository) if settings.webhook_secrets else None
     app.extensions["decoded_bodies"] = DecodedBodies(settings.max_content_length, settings.request_timeout)
     app.extensions["readiness"] = Readiness()
+    app.check_access = access_check(settings)
+    app.extensions["judge_head"] = HeadJudge(app, app.check_access)
     add_views(app, repository)
     add_blueprints(app)
-    add_hooks(app)
     add_error_handlers(app)
     if settings.cors_origins:
         add_cors(app, settings.cors_origins)
@@ -165,43 +203,6 @@ def add_views(app: Service, repository: ModelRepository) -> None:
     def healthz() -> t.Any:
         """Return "ok" as soon as the models are loaded"""
         return Response("ok", mimetype="text/plain")
-
-
-def add_hooks(app: Service) -> None:
-    """Add the hooks that observe each request (id, phases, metrics, access log) and check its access.
-
-    Model runs are stopped when the request's deadline has passed or its client has disconnected.
-    """
-    settings = app.extensions["settings"]
-    timeout = settings.request_timeout
-    check_access = access_check(settings)
-    app.extensions["judge_head"] = HeadJudge(app, check_access)
-
-    @app.before_request
-    def begin() -> None:
-        environ = request.environ
-        begin_request(environ)
-        check_access(environ)
-        # The deadline holds until `end_observation` restores the previous one.
-        current_deadline.set(request_deadline(environ, timeout))
-
-    @app.after_request
-    def set_headers(response: t.Any) -> t.Any:
-        if observed := observed_request():
-            rule = request.url_rule
-            # PERF: appended directly, because Headers.add() would search each value for line breaks. There are none.
-            response.headers._list += observed.answered(response.status_code, rule.rule if rule else "")
-            # With direct_passthrough, close() is not called, so the end of the response cannot be observed.
-            observed.streamed = response.is_streamed and not response.direct_passthrough
-            if observed.streamed:
-                response.call_on_close(observed.end)
-        return response
-
-    @app.teardown_request
-    def end_observation(exc: BaseException | None) -> None:
-        app.extensions["decoded_bodies"].release(request.environ)
-        if observed := observed_request():
-            observed.leave()
 
 
 def add_cors(app: Service, origins: t.Sequence[str]) -> None:

@@ -51,8 +51,9 @@ def access_check(settings: Settings) -> Check:
             check_host(environ)
         if key is not None:
             check_api_key(environ, key)
-        check_coding(environ)
-        if environ["REQUEST_METHOD"] == "POST":
+        if "HTTP_CONTENT_ENCODING" in environ:
+            check_coding(environ)
+        if environ["REQUEST_METHOD"] == "POST" and environ.get("PATH_INFO", "").startswith(CONTROL):
             check_origin(environ, origins)
 
     return check

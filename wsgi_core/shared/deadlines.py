@@ -9,7 +9,7 @@ from typing import Any
 
 from werkzeug.exceptions import BadRequest
 
-from ..inference.deadline import Deadline
+from ..inference.work import Work
 
 # The environ key under which a server may store the time.monotonic() at which it had received the whole request.
 RECEIVED = "wsgi_core.received"
@@ -30,11 +30,11 @@ def allowed_seconds(header: str | None, limit: float) -> float:
     return min(seconds, limit)
 
 
-def request_deadline(environ: Mapping[str, Any], limit: float) -> Deadline:
-    """Return the deadline of a request, counted from the time at which the server received the request.
+def limit_work(work: Work, environ: Mapping[str, Any], limit: float) -> None:
+    """Set the deadline of the work for a request, counted from the time at which the server received the request.
 
-    The request may take `limit` seconds, or less if the client asks for less. Under waitress, the deadline can also
-    tell whether the client has disconnected. Raises BadRequest (400) if the header X-Request-Timeout is not valid.
+    The request may take `limit` seconds, or less if the client asks for less. Under waitress, the work can also tell
+    whether the client has disconnected. Raises BadRequest (400) if the header X-Request-Timeout is not valid.
     """
     header = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if header is not None:
@@ -42,5 +42,5 @@ def request_deadline(environ: Mapping[str, Any], limit: float) -> Deadline:
             limit = allowed_seconds(header, limit)
         except ValueError as error:
             raise BadRequest(str(error)) from None
-    received = environ.get(RECEIVED) or time.monotonic()
-    return Deadline(received + limit, environ.get("waitress.client_disconnected"))
+    work.at = (environ.get(RECEIVED) or time.monotonic()) + limit
+    work.is_cancelled = environ.get("waitress.client_disconnected")

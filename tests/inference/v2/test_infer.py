@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from wsgi_core.inference import Model, ModelRepository, timing
+from wsgi_core.inference import Model, ModelRepository
 from wsgi_core.inference.v2 import Statistics, infer
+from wsgi_core.inference.work import Times, Work
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +31,7 @@ def test_the_answer_is_what_the_model_says(model: Model) -> None:
 
 
 def test_the_phases_are_told(model: Model) -> None:
-    times: timing.Times = {}
-    token = timing.current.set(times)
-    try:
+    times: Times = {}
+    with Work(times=times):
         infer(model, body(), None, Statistics())
-    finally:
-        timing.current.reset(token)
     assert set(times) == {"parse", "validate", "infer", "encode"}

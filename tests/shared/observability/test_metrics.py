@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -55,6 +56,27 @@ def test_requests_are_counted_by_rule_method_and_status():
     assert found[COUNT, "POST", "/v2/models/<name>/infer", "200"] == 1
     assert found[COUNT, "GET", "", "404"] == 1
     assert "secret" not in str(found)
+
+
+def test_no_request_waits_for_others_to_be_counted():
+    metrics = Metrics(shared=False)
+    for number in range(1, 130):
+        count(metrics, ended("GET", "/", 200, parse=1.0))
+        if number in (1, 49, 50, 51, 129):
+            found = samples(metrics)
+            assert found[COUNT, "GET", "/", "200"] == number
+            assert found["http_server_request_phase_seconds_total", "parse"] == number
+
+
+def test_threads_count_each_request_once():
+    metrics = Metrics(shared=False)
+    one = ended("GET", "/", 200)
+    threads = [threading.Thread(target=lambda: [count(metrics, one) for _ in range(2000)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert samples(metrics)[COUNT, "GET", "/", "200"] == 8000
 
 
 def test_methods_that_a_client_invents_are_one_series():

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from wsgi_core.inference import deadline, timing
-from wsgi_core.shared.deadlines import request_deadline
+from wsgi_core.inference import timing
+from wsgi_core.inference.work import Work, current
+from wsgi_core.shared.deadlines import limit_work
 from wsgi_core.shared.observability import Observation, begin_request, observed_request
 from wsgi_core.shared.observability.observation import is_traceparent, server_timing
 
@@ -66,6 +67,7 @@ def test_an_id_of_other_characters_is_replaced(given: str):
 
 def test_server_timing_tells_the_phases_that_there_were_in_milliseconds():
     assert server_timing({"parse": 0.00002, "infer": 0.0015}) == "parse;dur=0.020, infer;dur=1.500"
+    assert server_timing({"parse": 0.0, "infer": 12.3456789}) == "parse;dur=0.000, infer;dur=12345.679"
     assert "Server-Timing" not in dict(Observation(environ()).answered(200, ""))
 
 
@@ -90,17 +92,26 @@ def test_what_goes_on_between_begin_and_leave_belongs_to_the_request():
 
 
 def test_a_deadline_ends_with_the_request_that_it_was_set_for():
-    begin_request(environ())
-    deadline.current.set(request_deadline(environ(), 10.0))
-    outer = deadline.current.get()
-    begin_request(environ())
-    deadline.current.set(request_deadline(environ(HTTP_X_REQUEST_TIMEOUT="1"), 10.0))
-    assert deadline.current.get() is not outer
-    for expected in (outer, None):
-        observed = observed_request()
-        assert observed is not None
-        observed.leave()
-        assert deadline.current.get() is expected
+    outer = begin_request(environ())
+    limit_work(outer, environ(), 10.0)
+    inner = begin_request(environ())
+    limit_work(inner, environ(HTTP_X_REQUEST_TIMEOUT="1"), 10.0)
+    assert current.get() is inner
+    assert inner.at < outer.at
+    inner.leave()
+    assert current.get() is outer
+    outer.leave()
+    assert current.get() is None
+
+
+def test_work_within_a_request_belongs_to_the_request():
+    observed = begin_request(environ())
+    with Work():  # as a model that is loaded by the request is warmed up
+        assert current.get() is not observed
+        assert observed_request() is observed
+    observed.leave()
+    with Work():
+        assert observed_request() is None
 
 
 # The log

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import math
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +14,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...inference import Model, ModelError, ModelRepository
-from ...inference.deadline import Cancelled, Deadline
 from ...inference.folders import find_models
 from ...inference.repository import load_model
+from ...inference.work import Cancelled, Work
 from ..cache import built_models_dir
 from .endpoint import Endpoint, UpstreamError
 from .passages import Passage, read_documentation
@@ -142,7 +141,7 @@ class Assistant:
             model = find_embedder(self._models) if library.passages else None
             if model is not None:
                 texts = [_text(passage) for passage in library.passages]
-                with Deadline(math.inf, self._ending.is_set):
+                with Work(is_cancelled=self._ending.is_set):
                     self._library = replace(library, index=Embeddings(model, texts, library.by_words))
         except Cancelled:
             log.info("the process ends before the passages are embedded")

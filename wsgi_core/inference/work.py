@@ -1,0 +1,72 @@
+"""The work for which models run: until when it may take, and how long its phases took.
+
+The code that handles a request makes its `Work` the current one. The modules `deadline` and `timing` use the current
+work: `deadline` limits the model runs, and `timing` records the phases.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+
+Times = dict[str, float]
+
+
+class RunStopped(Exception):
+    """A model run was stopped before it had a result."""
+
+
+class DeadlineExceeded(RunStopped):
+    """The deadline of the request has passed."""
+
+    def __init__(self) -> None:
+        super().__init__("the request has timed out")
+
+
+class Cancelled(RunStopped):
+    """The client closed the connection."""
+
+    def __init__(self) -> None:
+        super().__init__("the client closed the connection")
+
+
+class Work:
+    """A context manager that makes itself the current work, and at its end the outer work again.
+
+    at: the time of the deadline on the clock of `time.monotonic()`
+    is_cancelled: returns whether the client has disconnected. A thread calls this function many times during a model
+        run, so the function must be fast.
+    times: the seconds by phase, or None if they are not recorded
+    outer: the work that was the current one before
+    """
+
+    at: float = math.inf
+    is_cancelled: Callable[[], bool] | None = None
+    times: Times | None = None
+    outer: Work | None = None
+
+    def __init__(
+        self, at: float = math.inf, is_cancelled: Callable[[], bool] | None = None, times: Times | None = None
+    ) -> None:
+        self.at = at
+        self.is_cancelled = is_cancelled
+        self.times = times
+
+    def __enter__(self) -> None:
+        self.outer = current.get()
+        current.set(self)
+
+    def __exit__(self, *exc: object) -> None:
+        current.set(self.outer)
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the client has disconnected, or `DeadlineExceeded` if the deadline has passed."""
+        if self.is_cancelled is not None and self.is_cancelled():
+            raise Cancelled
+        if time.monotonic() >= self.at:
+            raise DeadlineExceeded
+
+
+current: ContextVar[Work | None] = ContextVar("wsgi_core.inference.work", default=None)
