@@ -53,8 +53,7 @@ def blueprint() -> Blueprint:
     pages = Blueprint("demo", "wsgi_core.service", static_folder="static", static_url_path="/demo/static")
     add_pages(pages)
     pages.after_request(forbid_sniffing)
-    framework = Blueprint.__module__.partition(".")[0]
-    pages.app_context_processor(lambda: {"demos": list(filter(has_demo, DEMOS)), "framework": framework})
+    pages.app_context_processor(lambda: {"demos": list(filter(has_demo, DEMOS))})
 
     @pages.post("/digits")
     @describe(DIGITS)
