@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -140,6 +141,7 @@ PLAIN = [
     "a", "a.example", "A.example:80", "127.0.0.1", "127.0.0.1:8080", "127.0.0.1:45555", "localhost:65535", "x-y",
     "a:443", "[::1]", "[::1]:8080", "[::1]:45555", "[::ffff:127.0.0.1]:443", "[2001:DB8::1]:80", "x" * 63,
 ]  # fmt: skip
+WERKZEUG = tuple(map(int, version("werkzeug").split(".")[:3]))
 OTHERS = [
     "", "a..b", ".a", "a b", "\xe9", "a:", "a:b", "a:0", "a:080", "a:65536", "a:123456", "a:1:2", "a/b", "a@b",
     "x" * 64, "a\n", "a_b", "*", "[", "[]", "[::1", "::1", "[::1]:", "[::1]x", "[g::1]", "[" + "a" * 63 + ":1]",
@@ -173,8 +175,9 @@ def test_plain_hosts_need_no_check(host: str):
 
 @pytest.mark.parametrize("host", OTHERS)
 def test_any_other_host_is_left_to_werkzeug(host: str):
-    assert not _is_plain_host(host)
-    assert not takes_as_it_is(host)
+    assert _is_plain_host(host) == takes_as_it_is(host)
+    # Werkzeug 3.1.8 and older take more of these.
+    assert not takes_as_it_is(host) or WERKZEUG < (3, 1, 9)
 
 
 @given(host=plain_hosts | st.sampled_from(OTHERS) | st.text("abcAZ09-.:_[]@/ \xe9", max_size=12) | latin1)

@@ -19,6 +19,7 @@ from tests.conformance.exporters.table import PAGE, PROVIDERS, RESULTS, with_tab
 CHEAP = ("sklearn_default", "sklearn_frame", "sklearn_regression", "xgboost")
 
 
+@pytest.mark.long
 def test_models_of_other_libraries_answer_as_their_library_does(tmp_path: Path) -> None:
     results = run(CHEAP, [sys.executable], tmp_path)
     assert [(result["name"], result["error"]) for result in results] == [(name, "") for name in CHEAP]

@@ -378,7 +378,10 @@ def test_further_folders_are_served_too_as_far_as_their_names_are_free(tmp_path:
     assert repository.reload() == Reload()
 
 
-def test_no_request_is_dropped_while_versions_come_and_go(repository: ModelRepository, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(10, marks=pytest.mark.long)])
+def test_no_request_is_dropped_while_versions_come_and_go(
+    repository: ModelRepository, tmp_path: Path, rounds: int
+) -> None:
     errors: list[BaseException] = []
     served: set[str] = set()
     stop = threading.Event()
@@ -395,7 +398,7 @@ def test_no_request_is_dropped_while_versions_come_and_go(repository: ModelRepos
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for _ in range(10):
+    for _ in range(rounds):
         add(tmp_path, "identity", version="2")
         assert repository.reload().added == ["identity/2"]
         (tmp_path / "identity" / "1" / "model.onnx").touch()

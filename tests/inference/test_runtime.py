@@ -26,6 +26,7 @@ from wsgi_core.inference import (
 from wsgi_core.inference.runtime import import_runtime, is_out_of_memory, providers, reason_of, without_paths
 from wsgi_core.inference.settings import DEFAULTS, RuntimeSettings
 
+ONNXRUNTIME = tuple(map(int, import_runtime().__version__.split(".")[:2]))
 CHURN = default_models_dir() / "churn" / "1" / "model.onnx"
 
 
@@ -199,7 +200,13 @@ def external(folder: Path, value: float, location: str = "data/weights.bin", siz
 X = {"x": np.zeros(1, np.float32)}
 
 
-@pytest.mark.parametrize("location", ["weights.bin", "data/weights.bin", "./weights.bin", "a/b/c.bin"])
+# Older ones look for "./weights.bin" among names without the dot, and refuse the model.
+takes_a_dot = pytest.mark.skipif(ONNXRUNTIME < (1, 31), reason="onnxruntime 1.30 and older cannot load these weights")
+
+
+@pytest.mark.parametrize(
+    "location", ["weights.bin", "data/weights.bin", pytest.param("./weights.bin", marks=takes_a_dot), "a/b/c.bin"]
+)
 def test_a_served_model_does_not_change_with_its_files(tmp_path: Path, location: str) -> None:
     """A mapped file would change the answers, and a cut one would end the process."""
     model = Model("demo", "1", external(tmp_path, 1, location), None)

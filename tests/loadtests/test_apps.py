@@ -340,6 +340,7 @@ def test_applications_of_each_framework_are_measured_as_they_are(here, framework
     assert Workers().measure([settled], TINY, 1)["GET /"].blocks
 
 
+@pytest.mark.long
 def test_their_apps_are_measured_behind_servers_too(here, monkeypatch):
     """One WSGI and one ASGI application: each on the servers that can serve it, at a rate and at saturation."""
     short = studies.Budget(TINY, pairs=2, other_pairs=1, load_seconds=0.2, load_warm_up=0.1, rate_seconds=0.3)

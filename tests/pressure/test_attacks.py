@@ -203,7 +203,7 @@ def test_a_response_that_is_read_too_slowly_is_aborted(settings: dict[str, float
         until(lambda: states(server))
         if "min_send_rate" in settings or "response_timeout" in settings:
             with contextlib.suppress(OSError):  # reads a few bytes at a time
-                until(lambda: not client.socket.recv(8192) or time.sleep(0.01))
+                until(lambda: not server.server._listener.channels or not client.socket.recv(8192) or time.sleep(0.01))
         until(lambda: not server.server._listener.channels)
         assert server.server.gauges()["unsent_bytes"] == 0
         until(lambda: server.server.admission.inside == 0)

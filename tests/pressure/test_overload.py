@@ -16,7 +16,7 @@ from tests.pressure.under_test import running, serve_command
 DOCS = Path(__file__).parents[2] / "docs" / "measure"
 
 
-@pytest.mark.parametrize("kind", [KEPT, OWN])
+@pytest.mark.parametrize("kind", [KEPT, pytest.param(OWN, marks=pytest.mark.long)])
 def test_under_overload_every_request_is_answered_or_refused(kind: str):
     with running(*serve_command(threads=1, max_wait=0.2)) as server:
         capacity = measure_closed(server, batch(1000), clients=4, seconds=1).rate
@@ -51,6 +51,7 @@ def test_passed_checks_give_no_problem():
     assert (closed.problems, outcome.problems) == ([], [])
 
 
+@pytest.mark.long
 def test_the_command_writes_what_it_measured_and_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(overload, "CLIENTS", (10,))
     monkeypatch.setattr(overload, "MULTIPLES", (1.0,))

@@ -31,7 +31,7 @@ def serving(framework: str, *args: str, **environ: str) -> Iterator[Server]:
         yield server.ready()
 
 
-@pytest.fixture(params=["wsgi_core", "flask"])
+@pytest.fixture(params=["wsgi_core", pytest.param("flask", marks=pytest.mark.long)])
 def framework(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

@@ -48,7 +48,8 @@ def test_a_function_has_one_name_however_many_lines_are_marked(file: Path) -> No
 def test_lines_are_escaped_dedented_and_without_secrets(file: Path) -> None:
     lines = lines_of(file, 2, 8)
     assert lines[2] == "def index(self):"
-    assert lines[8] == '    return "&lt;b&gt;" if password else None'
+    # Pygments 2.20 and older escape quotes as well.
+    assert lines[8].replace("&quot;", '"') == '    return "&lt;b&gt;" if password else None'
     assert lines[7].startswith("    password = ")
     assert "hidden-1" not in "".join(lines.values())
 

@@ -35,6 +35,7 @@ def test_every_server_answers_the_load_generator(key):
     assert found["failures"] == 0
 
 
+@pytest.mark.long
 def test_the_tutorials_app_may_differ_in_what_is_declared_and_in_nothing_else():
     load = LOADS["served_tutorial"]
     with served.serving(load.services) as servers:
