@@ -90,13 +90,16 @@ class Listener:
 
         If another process has fewer connections, it gets `_DEFER` seconds to accept a connection.
         """
-        if self._count is None:
-            self._accept(min(self._most, len(self.channels) + _ACCEPTED_IN_A_ROW))
-        elif self._count.too_high and time.monotonic() >= self._accepts_until:
-            self.deferring = True
-            self._deferred_at = time.monotonic()
-        else:
-            self._accept(min(self._most, len(self.channels) + 1))
+        now = time.monotonic()
+        for _ in range(_ACCEPTED_IN_A_ROW):
+            if self._count is not None and self._count.too_high and now >= self._accepts_until:
+                self.deferring = True
+                self._deferred_at = now
+                break
+            before = len(self.channels)
+            self._accept(min(self._most, before + 1))
+            if len(self.channels) <= before:
+                break
         self._watch()
 
     def end_deferral(self) -> None:
