@@ -18,7 +18,7 @@ MARGIN = 5
 PENS = (2.0, 8.0)
 """The thinnest and the thickest pen, in pixels."""
 PIECES = 6
-"""Into so many straight pieces the curve between two points is cut."""
+"""The number of straight segments that approximate the curve between two points."""
 TURN, SLANT, SHAKE, MOVE = 0.12, 0.12, 0.03, 0.02
 """How much a digit is turned (radians) and slanted, its points shake, and its strokes move: standard deviations."""
 

@@ -141,6 +141,7 @@ fills, and clients, health probes among them, wait for seconds. In this server t
 
 - keeps the GIL in socket calls that cannot block (`wsgi_core/serving/nonblocking.py`),
 - tells the system once what each connection waits for (`poller.py`),
+- keeps the bodies of queued requests in memory, because each operation on a temporary file releases the GIL,
 - discards the body of a request that it refuses (`body_buffer.py`), and
 - accepts a few more connections than the limit while it closes others (`listener.py`), so that a probe can connect.
 
