@@ -1,4 +1,4 @@
-"""The task dispatcher: worker threads, their queue, and two more threads for monitoring requests.
+"""The task dispatcher: worker threads, their queue, and threads for health checks and other monitoring requests.
 
 waitress has one unbounded queue in front of its threads. Here the I/O thread refuses a request at once if there is no
 slot for the request. Health checks never wait behind a model run.
@@ -10,10 +10,12 @@ import logging
 import threading
 import time
 from collections import deque
+from functools import partial
 
 from ..shared.settings import Settings
 from .admission import Admission, Permit, Refused
 from .body_buffer import ByteBudget
+from .leader import LoopThreads, QuickRequests
 from .protocols import Client, Queued
 
 logger = logging.getLogger("wsgi_core.serving")
@@ -30,6 +32,10 @@ _PATIENCE = 1.0
 
 # If the newest task has run for this many seconds, it is not expected to end soon, and another thread is woken.
 _SOON = 0.001
+# If a queued request waits for a running thread, the loop checks after this time whether to wake another thread.
+_TICK_STALLED = 0.001
+# Seconds after which the leader looks at its sockets again, even if more requests are queued.
+_TURN = 0.002
 
 
 class LargeBodies:
@@ -224,10 +230,11 @@ class WorkerPool:
             with self._lock:
                 self._woken -= woken
                 woken = False
-                if self._queue and not self._paused():
+                surplus = self.live > self._wanted()
+                if self._queue and not surplus and not self._paused():
                     task = self._queue.popleft()
                     self._began = time.monotonic()
-                elif self._stopping or self.live > self._wanted():
+                elif surplus or self._stopping:
                     self.live -= 1
                     self._threads.discard(threading.current_thread())
                     return
@@ -238,11 +245,14 @@ class WorkerPool:
                 lock.acquire()
                 woken = not self._stopping
                 continue
-            try:
-                self.serve(task)
-            except BaseException:
-                logger.exception("a request could not be answered")
+            self._answer(task)
             del task
+
+    def _answer(self, task: Queued) -> None:
+        try:
+            self.serve(task)
+        except BaseException:
+            logger.exception("a request could not be answered")
 
     def serve(self, task: Queued) -> None:
         """Answer a request."""
@@ -250,9 +260,14 @@ class WorkerPool:
 
 
 class TaskDispatcher(WorkerPool):
-    """Admits requests and passes them to worker threads. Separate threads answer monitoring requests."""
+    """Admits requests and passes them to worker threads. Separate threads answer monitoring requests.
+
+    Quick requests are not passed on while all worker threads are idle: the leader of `loop` answers them.
+    """
 
     def __init__(self, settings: Settings, admission: Admission, unsent: ByteBudget) -> None:
+        self.loop = LoopThreads()
+        self._quick = QuickRequests()
         self._settings = settings
         self.admission = admission
         self._large = LargeBodies(settings.max_content_length)
@@ -271,10 +286,54 @@ class TaskDispatcher(WorkerPool):
         self.add(task)
         return None
 
-    def stalled(self) -> bool:
-        """Wake threads of both pools, as `WorkerPool.stalled` does; return whether to look again soon."""
-        monitoring = self._monitor.stalled()
-        return super().stalled() or monitoring
+    def longest_wait(self, tick: float) -> float:
+        """Wake threads of all pools if requests wait for them. Return how long the loop may wait: at most `tick`."""
+        stalled = self.stalled() | self._monitor.stalled()
+        if self._leader_serves(time.monotonic()):
+            return 0.0
+        return _TICK_STALLED if stalled else tick
+
+    def serve_on_leader(self) -> None:
+        """Answer queued requests on the calling thread, the leader, while they are quick.
+
+        The calling thread may no longer be the leader when this method returns.
+        """
+        began = now = time.monotonic()
+        while self._queue and now - began < _TURN:
+            with self._lock:
+                if not self._leader_serves(now):
+                    return
+                task = self._queue.popleft()
+                self._began = now
+            leads = self.loop.serve(partial(self._answer, task))
+            before, now = now, time.monotonic()
+            self._quick.record(now - before, now)
+            if not leads:
+                self._forget_former_leader()
+                return
+
+    def add_former_leader(self) -> None:
+        """Count the thread that was the leader until now as a worker thread. It is still in `serve_on_leader`."""
+        with self._lock:
+            self.live += 1
+
+    def _forget_former_leader(self) -> None:
+        with self._lock:
+            self.live -= 1
+        self._fill()
+
+    def _leader_serves(self, now: float) -> bool:
+        """Return whether the next queued request is one for the leader."""
+        return bool(
+            self._queue
+            and len(self._idle) == self.live
+            and self._queue[0].body_size < LARGE
+            and self._quick.expected(now)
+            and not self._paused()
+        )
+
+    def _next_idle(self, now: float) -> threading.Lock | None:
+        return None if self._leader_serves(now) else super()._next_idle(now)
 
     def cancel(self, task: Queued) -> bool:
         """Release the slot of a request that still waits for a thread. Return whether the slot was released."""
@@ -295,7 +354,7 @@ class TaskDispatcher(WorkerPool):
         """End all threads. Return whether all threads have ended within `timeout` seconds."""
         until = time.monotonic() + timeout
         ended = self.shutdown(until)
-        return self._monitor.shutdown(until) and ended
+        return all([self._monitor.shutdown(until), self.loop.shutdown(until), ended])
 
     def serve(self, task: Queued) -> None:
         """Answer a request, unless it was cancelled. A request that has waited too long is answered with 503."""

@@ -37,8 +37,8 @@ logger = logging.getLogger("wsgi_core.serving")
 # Seconds after which the loop runs even without an event, to check timeouts and, on Windows, to handle signals.
 _TICK = 0.25
 _TICK_DURING_STOP = 0.02
-# If a queued request waits for a running thread, the loop checks after this time whether to wake another thread.
-_TICK_STALLED = 0.001
+# While another process may accept connections first, the loop checks after this time whether it has.
+_TICK_DURING_DEFERRAL = 0.001
 _SECONDS_BETWEEN_LOOKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
 # The limit of connections to the monitoring port.
@@ -79,7 +79,9 @@ class Server:
         self.app = app
         self.settings = settings
         self.port: int = sock.getsockname()[1]
-        self.site = Site(app, settings, monitoring=monitoring, body_limits=body_limits, judge_head=judge_head)
+        self.site = Site(
+            app, settings, monitoring=monitoring, body_limits=body_limits, judge_head=judge_head
+        )
         self.admission = self.site.admission
         extensions = getattr(app, "extensions", {})
         self.readiness: Readiness = extensions.get("readiness") or Readiness()
@@ -117,14 +119,7 @@ class Server:
         return_large_blocks()
         dispatcher = self.site.dispatcher
         try:
-            while not self._done():
-                tick = _TICK_DURING_STOP if self._stop_at else _TICK
-                if dispatcher.stalled() or self._listener.deferring:
-                    tick = _TICK_STALLED
-                self._poller.step(tick)
-                if self._listener.deferring:
-                    self._listener.end_deferral()
-                self._maintenance(time.monotonic())
+            dispatcher.loop.run(self._step, take_over=dispatcher.add_former_leader)
         finally:
             unanswered = sum(listener.unanswered() for listener in self._listeners)
             self._ended = True
@@ -159,6 +154,21 @@ class Server:
             for state, number in listener.states().items():
                 counted[state] += number
         return counted
+
+    def _step(self) -> bool:
+        """Handle what is ready. Return False when the server has stopped. The leader calls this method."""
+        if self._done():
+            return False
+        dispatcher = self.site.dispatcher
+        tick = _TICK_DURING_STOP if self._stop_at else _TICK
+        if self._listener.deferring:
+            tick = _TICK_DURING_DEFERRAL
+        self._poller.step(dispatcher.longest_wait(tick))
+        if self._listener.deferring:
+            self._listener.end_deferral()
+        self._maintenance(time.monotonic())
+        dispatcher.serve_on_leader()  # must be last: another thread may be the leader afterwards
+        return True
 
     def _done(self) -> bool:
         """Take the next step of a stop, if `stop` was called. Return whether the stop is complete."""

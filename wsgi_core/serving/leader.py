@@ -1,0 +1,166 @@
+"""Two threads take turns in running the event loop: the leader/followers pattern (Schmidt et al., POSA 2, 2000).
+
+The leader runs the event loop. If a request is expected to be quick, the leader also calls the application, because
+passing the request to another thread costs about a sixth of a quick request. If the leader is away from the loop for
+too long, the follower becomes the leader. The former leader completes its request and is then the follower.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+_TICK = 0.002
+"""Seconds between two checks of the follower. It becomes the leader after one to two ticks."""
+
+# After this number of checks without a request on the leader, the follower sleeps until the next one.
+_CHECKS_UNTIL_SLEEP = 50
+
+# Seconds in which `run` reacts to a signal on Windows, where waiting for an event is not interrupted by one.
+_WAIT = 0.25
+
+# The leader serves requests while they take less than `_QUICK` seconds on average, weighted towards the newest. If not,
+# it serves none for `_PAUSE` seconds. The pause doubles each time, up to `_LONGEST_PAUSE`.
+_QUICK = 0.001
+_WEIGHT = 1 / 8
+_PAUSE = 0.1
+_LONGEST_PAUSE = 3.2
+
+
+class QuickRequests:
+    """Decides from the duration of requests on the leader whether the leader serves the next request."""
+
+    def __init__(self) -> None:
+        self._mean = 0.0
+        self._pause = _PAUSE
+        self._paused_until = 0.0
+
+    def expected(self, now: float) -> bool:
+        """Return whether the next request is expected to be quick."""
+        return now >= self._paused_until
+
+    def record(self, seconds: float, now: float) -> None:
+        """Record that a request on the leader took this number of seconds until `now` (time.monotonic())."""
+        self._mean += _WEIGHT * (seconds - self._mean)
+        if self._mean < _QUICK:
+            self._pause = _PAUSE
+        else:
+            self._mean = 0.0
+            self._paused_until = now + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+class LoopThreads:
+    """The two threads of an event loop. The loop's functions are only ever called by the leader."""
+
+    def __init__(self) -> None:
+        self._leader = 0
+        self._working_since = 0.0
+        self._asleep = False
+        self._wake = threading.Lock()
+        self._wake.acquire()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._error: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+
+    def run(self, step: Callable[[], bool], take_over: Callable[[], None]) -> None:
+        """Call `step` again and again until it returns False. An exception of `step` is raised here.
+
+        `take_over` is called when a thread becomes the leader in place of one that is still in `serve`.
+        """
+        for number in range(2):
+            name = f"io-{number}"
+            thread = threading.Thread(target=self._work, args=(step, take_over), name=name, daemon=True)
+            self._threads.append(thread)
+        self._leader = -1
+        for thread in self._threads:
+            thread.start()
+        try:
+            while not self._ended.wait(_WAIT):
+                pass
+        except BaseException:  # Ctrl-C without a handler: the caller closes what the loop uses
+            self.shutdown(time.monotonic() + 1.0)
+            raise
+        if self._error is not None:
+            raise self._error
+
+    def serve(self, function: Callable[[], None]) -> bool:
+        """Call `function` on the leader. Return whether the calling thread is still the leader afterwards."""
+        self._working_since = time.monotonic()
+        if self._asleep:
+            self._wake_follower()
+        try:
+            function()
+        finally:
+            with self._lock:
+                leads = self._leader == threading.get_ident()
+                if leads:
+                    self._working_since = 0.0
+        return leads
+
+    def shutdown(self, until: float) -> bool:
+        """End both threads. Return whether both have ended by `until` (time.monotonic())."""
+        self._end()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _work(self, step: Callable[[], bool], take_over: Callable[[], None]) -> None:
+        me = threading.get_ident()
+        try:
+            while self._follow(me, take_over):
+                while self._leader == me:
+                    if self._ended.is_set() or not step():
+                        return
+        except BaseException as error:
+            self._error = error
+        finally:
+            if self._leader == me:
+                self._end()
+
+    def _follow(self, me: int, take_over: Callable[[], None]) -> bool:
+        """Wait until this thread is the leader. Return False if the loop has ended."""
+        with self._lock:
+            if self._leader == -1:
+                self._leader = me
+                return True
+        idle = 0
+        while not self._ended.is_set():
+            since = self._working_since
+            idle = 0 if since else idle + 1
+            if idle > _CHECKS_UNTIL_SLEEP:
+                self._sleep()
+                idle = 0
+                continue
+            time.sleep(_TICK)
+            if since and self._working_since == since:
+                with self._lock:
+                    if self._working_since != since:
+                        continue
+                    self._leader = me
+                    self._working_since = 0.0
+                take_over()
+                return True
+        return False
+
+    def _sleep(self) -> None:
+        """Wait until the leader serves a request, or until the end."""
+        with self._lock:
+            self._asleep = True  # before the check: the leader sets `_working_since` and then reads `_asleep`
+            if self._working_since or self._ended.is_set():
+                self._asleep = False
+                return
+        self._wake.acquire()
+
+    def _wake_follower(self) -> None:
+        with self._lock:
+            if self._asleep:
+                self._asleep = False
+                self._wake.release()
+
+    def _end(self) -> None:
+        self._ended.set()
+        self._wake_follower()
