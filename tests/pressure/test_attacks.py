@@ -10,6 +10,7 @@ import contextlib
 import select
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from tests.serving.running import Client, Running, request, running, until
 from wsgi_core.serving import dispatcher, listener
 from wsgi_core.serving.command import bind
+from wsgi_core.serving.parser import Parser
 
 MIB = 1 << 20
 SOON = 2.0
@@ -318,3 +320,129 @@ def test_a_stream_that_pauses_is_not_aborted():
 
     with running(paused, send_timeout=0.2) as server:
         assert server.connect().ask("/").body == b"firstlast"
+
+
+# What the server answers itself.
+
+
+class Refusal:
+    """An application that rejects a request. `threads` has the names of the threads that have called it."""
+
+    def __init__(self, seconds: float = 0) -> None:
+        self.seconds = seconds
+        self.threads: list[str] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self.threads.append(threading.current_thread().name)
+        time.sleep(self.seconds)
+        start_response("415 Unsupported Media Type", [("Content-Length", "0")])
+        return []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}])
+def test_a_slow_rejection_by_the_head_does_not_keep_others_waiting(headers: dict[str, str]):
+    refusal = Refusal(seconds=2 * SOON)
+    with running(told={"judge_head": lambda environ: refusal}) as server:
+        client = server.connect()
+        client.send(request("POST", "/a", Content_Length="1", **headers))
+        if not headers:
+            time.sleep(0.1)  # so that the head arrives alone
+            client.send(b"x")
+        until(lambda: refusal.threads)
+        begun = time.monotonic()
+        assert server.connect().ask("/healthz").status == 200
+        assert server.connect().ask("/quick").status == 200
+        assert time.monotonic() - begun < SOON
+        assert client.answer().status == 415
+        assert server.app.seen[-1]["PATH_INFO"] == "/quick"
+
+
+def test_pipelined_requests_that_are_refused_do_not_keep_others_waiting():
+    flood = request("GET", "/a") * 200
+    with running(threads=1, max_waiting=0) as server:
+        server.connect().get("/work")
+        server.app.wait_begun()
+        clients = [server.connect() for _ in range(100)]
+        over = threading.Event()
+
+        def attack(part: list[Client]) -> None:
+            for client in part:
+                client.socket.settimeout(0)
+            while not over.is_set():
+                for client in part:
+                    with contextlib.suppress(OSError):
+                        client.socket.send(flood)
+                    with contextlib.suppress(OSError):
+                        while client.socket.recv(1 << 16):
+                            pass
+
+        threads = [threading.Thread(target=attack, args=(clients[n::2],)) for n in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(5):
+                begun = time.monotonic()
+                assert server.connect().ask("/healthz").status == 200
+                assert time.monotonic() - begun < SOON
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        server.app.open()
+
+
+def test_every_pipelined_request_that_is_refused_gets_its_answer():
+    with running(threads=1, max_waiting=0) as server:
+        server.connect().get("/work")
+        server.app.wait_begun()
+        client = server.connect()
+        client.send(request("GET", "/a") * 50)
+        assert [client.answer().status for _ in range(50)] == [503] * 50
+        server.app.open()
+
+
+def test_many_requests_for_metrics_do_not_delay_health():
+    class Metrics(App):
+        def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+            if environ["PATH_INFO"] == "/metrics":
+                time.sleep(0.05)
+            return super().__call__(environ, start_response)
+
+    with running(Metrics()) as server:
+        clients = [server.connect() for _ in range(100)]
+        for client in clients:
+            client.get("/metrics")
+        begun = time.monotonic()
+        assert server.connect().ask("/healthz").status == 200
+        assert time.monotonic() - begun < SOON
+        for client in clients:
+            client.close()
+
+
+@pytest.mark.parametrize("first", [b"abc", b"a", b"abcd"])
+def test_an_application_that_exceeds_its_length_without_end_is_stopped(first: bytes, caplog: pytest.LogCaptureFixture):
+    def endless(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Length", "3")])
+        yield first
+        while True:
+            yield b"bc"
+
+    with running(endless, threads=1) as server:
+        client = server.connect()
+        assert client.ask("/").body == (first + b"bc")[:3]
+        until(lambda: server.server.admission.inside == 0)
+        assert len([one for one in caplog.records if "exceeded" in one.message]) == 1
+        assert client.ask("/").status == 200
+
+
+def test_a_connection_goes_on_if_the_body_of_its_request_cannot_be_closed(monkeypatch: pytest.MonkeyPatch):
+    def broken(self: Any) -> None:
+        raise OSError("no space left on device")
+
+    with running() as server:
+        client = server.connect()
+        with monkeypatch.context() as patched:
+            patched.setattr(Parser, "close", broken)
+            assert client.ask("/a").status == 200
+        assert client.ask("/a").status == 200
+        until(lambda: server.server.admission.inside == 0)

@@ -17,6 +17,7 @@ from typing import Any
 from wsgi_core.serving import Server
 from wsgi_core.serving.application import MONITORING, STREAM_PATH
 from wsgi_core.serving.command import bind
+from wsgi_core.shared.access import HEALTH
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.settings import Settings
 
@@ -72,8 +73,11 @@ class Running:
         self.app = app
         self.settings = Settings(**{"threads": 2, "max_waiting": 2, "max_wait": 60, **settings})
         told = {
-            "monitoring": MONITORING, "body_limits": {STREAM_PATH: self.settings.stream_max_content_length}, **told
-        }  # fmt: skip
+            "monitoring": MONITORING,
+            "health": HEALTH,
+            "body_limits": {STREAM_PATH: self.settings.stream_max_content_length},
+            **told,
+        }
         self.server = Server(app, bind("127.0.0.1", 0), self.settings, **told)
         self.address = ("127.0.0.1", self.server.port)
         self.result: bool | None = None

@@ -154,9 +154,11 @@ def _load_service(settings: Settings) -> t.Any:
 def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:
     """Return the keyword arguments of `Server` for an application: see docs/develop/server.md."""
     if settings.app:
-        return {"monitoring": {path for path in (settings.health_path, settings.metrics_path) if path}}
+        health, metrics = ({path} if path else set() for path in (settings.health_path, settings.metrics_path))
+        return {"monitoring": health | metrics, "health": health}
     return {
         "monitoring": MONITORING,
+        "health": HEALTH,
         "body_limits": {STREAM_PATH: settings.stream_max_content_length},
         "judge_head": app.extensions.get("judge_head"),
     }

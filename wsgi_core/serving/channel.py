@@ -1,6 +1,7 @@
 """One connection: reading requests, sending responses, and closing. docs/develop/server.md draws the states.
 
-All methods are called on the I/O thread, except for the methods in the section "A worker thread".
+All methods are called on the I/O thread, except for the methods in the section "A worker thread". A leader that answers
+a request is a worker thread meanwhile (`leader`).
 """
 
 from __future__ import annotations
@@ -145,10 +146,11 @@ class Channel:
             self.wish = -1
 
     def process(self) -> None:
-        """Parse the input until a request is complete and passed on, or until no input is left."""
+        """Parse the input until a request is passed on, or is answered by the server itself, or no input is left."""
         while self.task is None and not self.unsent and self.connected and not self.closing:
             if self.input:
-                self._parse()
+                if not self._parse():
+                    break  # `finish` has scheduled the rest of the input, so that other connections come first
             elif self.input_ended:
                 self._end_without_request()
             else:
@@ -195,7 +197,8 @@ class Channel:
             self.wish = wish
             self.listener.poller.watch(self, wish)
 
-    def _parse(self) -> None:
+    def _parse(self) -> bool:
+        """Parse the input up to the end of a request. Return False if the server itself has answered the request."""
         request = self.request
         if request is None:
             request = self.request = Parser(self.site.limits)
@@ -205,27 +208,33 @@ class Channel:
             self.input = data[consumed:]
         if request.completed:
             self.request = None
-            if not request.empty:
-                self._begin(request)
-        elif request.head_pending:
+            return request.empty or self._begin(request)
+        if request.head_pending:
             request.head_pending = False
-            self._judge(request)
+            return self._judge(request)
+        return True
 
-    def _begin(self, request: Parser) -> None:
-        """Pass a request to the dispatcher, or answer with an error if the request is rejected or refused."""
+    def _begin(self, request: Parser) -> bool:
+        """Pass a request to the dispatcher, or answer with an error if it is not valid or refused.
+
+        Return whether the request was passed on.
+        """
         self.used = True
         self.response_started = 0.0
         task = self.task = request.task or Task(self, request)
         task.complete()
         error = request.error
+        if error is not None and not isinstance(error, ErrorResponse):
+            task.rejection, task.body_size, error = error, 0, None
         if error is None and self.listener.monitoring_only and not task.monitoring:
             error = not_monitoring()
         if error is None:
             refused = self._crowded_out(task) or self.site.dispatcher.add_task(task)
             if refused is None:
-                return
+                return True
             error = refusal(refused)
         task.fail(error)
+        return False
 
     def _crowded_out(self, task: Task) -> Refused | None:
         """Refuse a request and close its connection, if too many connections are open and requests wait for long.
@@ -240,8 +249,10 @@ class Channel:
         task.close = True
         return self.site.admission.refuse()
 
-    def _judge(self, request: Parser) -> None:
+    def _judge(self, request: Parser) -> bool:
         """Reject a request with a complete head if there is no slot, or if `judge_head` rejects the request.
+
+        Return False if the server itself has answered the request.
 
         The body of a rejected request is discarded. If the client has sent `Expect: 100-continue`, the response is
         sent at once, before the body.
@@ -263,10 +274,11 @@ class Channel:
                 self.request = None
                 task.close = self.closing = True
                 request.error = rejection
-                self._begin(request)
+                return self._begin(request)
         elif request.expect_continue:
             request.expect_continue = False
             self._send_continue()
+        return True
 
     def _send_continue(self) -> None:
         try:
@@ -326,7 +338,9 @@ class Channel:
             return
         age = now - request.started
         if not request.headers_finished:
-            if age >= settings.header_timeout:
+            if age >= settings.header_timeout and not request.header_plus:
+                self.close()  # the client has sent only empty lines
+            elif age >= settings.header_timeout:
                 self.reject(too_slow("the headers took too long"))
         elif age >= settings.body_timeout:
             self.reject(too_slow("the body took too long"))

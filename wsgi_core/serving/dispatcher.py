@@ -271,13 +271,14 @@ class TaskDispatcher(WorkerPool):
         self._settings = settings
         self.admission = admission
         self._large = LargeBodies(settings.max_content_length)
-        self._monitor = WorkerPool(_MONITOR_THREADS, "monitor")
+        self._health = WorkerPool(_MONITOR_THREADS, "health")
+        self._monitor = WorkerPool(1, "monitor")
         super().__init__(settings.threads, "work", unsent)
 
     def add_task(self, task: Queued) -> Refused | None:
         """Queue a request, or return the reason why there is no free slot. Runs on the I/O thread."""
         if task.monitoring:
-            self._monitor.add(task)
+            (self._health if task.health else self._monitor).add(task)
             return None
         admitted = self.admission.acquire(task.client)
         if not isinstance(admitted, Permit):
@@ -288,7 +289,7 @@ class TaskDispatcher(WorkerPool):
 
     def longest_wait(self, tick: float) -> float:
         """Wake threads of all pools if requests wait for them. Return how long the loop may wait: at most `tick`."""
-        stalled = self.stalled() | self._monitor.stalled()
+        stalled = self.stalled() | self._health.stalled() | self._monitor.stalled()
         if self._leader_serves(time.monotonic()):
             return 0.0
         return _TICK_STALLED if stalled else tick
@@ -354,7 +355,7 @@ class TaskDispatcher(WorkerPool):
         """End all threads. Return whether all threads have ended within `timeout` seconds."""
         until = time.monotonic() + timeout
         ended = self.shutdown(until)
-        return all([self._monitor.shutdown(until), self.loop.shutdown(until), ended])
+        return all([self._health.shutdown(until), self._monitor.shutdown(until), self.loop.shutdown(until), ended])
 
     def serve(self, task: Queued) -> None:
         """Answer a request, unless it was cancelled. A request that has waited too long is answered with 503."""

@@ -83,6 +83,7 @@ class Queued(Protocol):
     client: str
     permit: Permit | None
     monitoring: bool
+    health: bool
     body_size: int
     received_at: float
 

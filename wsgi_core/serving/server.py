@@ -71,6 +71,7 @@ class Server:
         settings: Settings,
         *,
         monitoring: Collection[str] = (),
+        health: Collection[str] = (),
         body_limits: Mapping[str, int] | None = None,
         judge_head: HeadJudge | None = None,
         monitor_sock: socket.socket | None = None,
@@ -80,7 +81,7 @@ class Server:
         self.settings = settings
         self.port: int = sock.getsockname()[1]
         self.site = Site(
-            app, settings, monitoring=monitoring, body_limits=body_limits, judge_head=judge_head
+            app, settings, monitoring=monitoring, health=health, body_limits=body_limits, judge_head=judge_head
         )
         self.admission = self.site.admission
         extensions = getattr(app, "extensions", {})

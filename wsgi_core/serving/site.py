@@ -28,12 +28,14 @@ class Site:
         settings: Settings,
         *,
         monitoring: Collection[str] = (),
+        health: Collection[str] = (),
         body_limits: Mapping[str, int] | None = None,
         judge_head: HeadJudge | None = None,
     ) -> None:
         self.app = app
         self.settings = settings
         self.monitoring = frozenset(monitoring)
+        self.health = frozenset(health)
         self.judge_head = judge_head
         self.bodies = BodyBudget(settings.max_body_disk, body_buffer.MEMORY)
         self.unsent = ByteBudget(settings.max_unsent)

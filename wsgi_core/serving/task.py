@@ -1,7 +1,7 @@
 """The call of the application for one request, and the response. `Task` corresponds to waitress' WSGITask.
 
-A request gets here when it is complete. A worker thread calls the application. If the server answers the request
-itself, this happens on the I/O thread.
+A request gets here when it is complete. A worker thread calls the application, or the leader if requests are quick. If
+the server answers the request itself, this happens on the I/O thread.
 """
 
 from __future__ import annotations
@@ -54,16 +54,18 @@ class TooManyStreams(Exception):
 class Task:
     """One request and its response.
 
-    Request: `client` (the address used for limits per client), `monitoring`, `body_size` (0 if the application reads
-    the body in pieces).
+    Request: `client` (the address used for limits per client), `monitoring`, `health` (a monitoring request that is a
+    health check), `body_size` (0 if the application reads the body in pieces), `rejection` (the application that
+    `judge_head` has returned).
     Slot: `permit`, which this task holds until the response is complete.
-    Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after it).
+    Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after it),
+    `too_long` (the application has sent more than its Content-Length).
     """
 
     __slots__ = (
         "_environ", "_forwarded", "_has_date", "_via", "body_size", "channel", "chunked", "client", "close",
-        "content_length", "headers", "monitoring", "permit", "received_at", "request", "status", "streaming", "written",
-        "wrote_head",
+        "content_length", "headers", "health", "monitoring", "permit", "received_at", "rejection",
+        "request", "status", "streaming", "too_long", "written", "wrote_head",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, request: Parser) -> None:
@@ -79,11 +81,14 @@ class Task:
             self._read_forwarded()
         site = channel.site
         self.monitoring = request.path in site.monitoring and request.command in ("GET", "HEAD")
+        self.health = self.monitoring and request.path in site.health
+        self.rejection: WSGIApplication | None = None
         self.status = ""
         self.headers: Headers = []
         self.content_length: int | None = None
         self.written = 0
         self.wrote_head = self.close = self.chunked = self.streaming = self._has_date = self._via = False
+        self.too_long = False
 
     def complete(self) -> None:
         """Record that the request is complete."""
@@ -95,15 +100,14 @@ class Task:
     # Called by the dispatcher.
 
     def service(self) -> None:
-        """Call the application and send its response."""
-        self._run(self.channel.site.app)
+        """Call the application, or the application that rejects the request, and send its response."""
+        site, rejection = self.channel.site, self.rejection
+        app = site.app if rejection is None else site.early.observed(rejection)
+        self._guard(lambda: self._execute(app))
 
-    def fail(self, error: ErrorResponse | WSGIApplication) -> None:
-        """Answer with an error response of the server, or with the application that `judge_head` has returned."""
-        if isinstance(error, ErrorResponse):
-            self._guard(lambda: self._send_error(error))
-        else:
-            self._run(self.channel.site.early.observed(error))
+    def fail(self, error: ErrorResponse) -> None:
+        """Answer with an error response of the server."""
+        self._guard(lambda: self._send_error(error))
 
     def expire(self) -> None:
         """Answer with a 503, because the request has waited too long."""
@@ -171,9 +175,6 @@ class Task:
 
     # The response.
 
-    def _run(self, app: WSGIApplication) -> None:
-        self._guard(lambda: self._execute(app))
-
     def _guard(self, execute: Any) -> None:
         """Answer the request, with an error if `execute` fails. Then pass the connection back to the I/O thread."""
         try:
@@ -211,7 +212,7 @@ class Task:
                     self.write(piece)
                 elif not self.channel.connected:
                     raise ClientDisconnected
-                if self.wrote_head and not self._has_body():
+                if self.too_long or (self.wrote_head and not self._has_body()):
                     break  # the rest is not sent, and might never end
             self._end()
         finally:
@@ -256,6 +257,7 @@ class Task:
         if self.content_length is not None and len(data) > self.content_length - self.written:
             logger.warning("application-written content exceeded the declared Content-Length %s", self.content_length)
             data = data[: self.content_length - self.written]
+            self.too_long = True
         self.written += len(data)
         return data
 
@@ -352,8 +354,10 @@ class Task:
         if self.streaming:
             self.channel.site.dispatcher.end_stream()
         self._release()
-        self.request.close()
-        self.channel.finish(self)
+        try:
+            self.request.close()
+        finally:
+            self.channel.finish(self)
 
     def _read_forwarded(self) -> None:
         proxies = self.channel.site.proxies
