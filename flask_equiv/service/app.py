@@ -103,7 +103,7 @@ class Service(Application):
             return super().wsgi_app(environ, start_response)
         finally:
             self.extensions["decoded_bodies"].release(environ)
-            observed.leave()
+            observed.deactivate()
 
     def preprocess_request(self) -> t.Any:
         """Check the access, and start the deadline, before the first hook.
@@ -122,11 +122,11 @@ class Service(Application):
         if observed := observed_request():
             rule = observed.environ["werkzeug.request"].url_rule
             # PERF: appended directly, because Headers.add() would search each value for line breaks. There are none.
-            response.headers._list += observed.answered(response.status_code, rule.rule if rule else "")
+            response.headers._list += observed.set_response(response.status_code, rule.rule if rule else "")
             # With direct_passthrough, close() is not called, so the end of the response cannot be observed.
             observed.streamed = response.is_streamed and not response.direct_passthrough
             if observed.streamed:
-                response.call_on_close(observed.end)
+                response.call_on_close(observed.finish)
         return response
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.inference.test_repository import add, add_card
 from tests.inference.test_runtime import X, external
 from wsgi_core.inference import ModelError, ModelRepository, folders
-from wsgi_core.inference.folders import find_models, look_at_version, wait_until_written
+from wsgi_core.inference.folders import find_models, inspect_version, wait_until_written
 
 
 def fingerprint(directory: Path) -> folders.Fingerprint:
@@ -125,14 +125,14 @@ def test_a_file_that_is_written_for_too_long_is_refused(tmp_path: Path, monkeypa
     writer.start()
     time.sleep(0.1)
     with pytest.raises(ModelError, match="is still being written; reload the models when it is complete"):
-        wait_until_written(look_at_version(tmp_path / "identity", "1"))
+        wait_until_written(inspect_version(tmp_path / "identity", "1"))
     writer.join()
 
 
 def test_old_files_cost_no_waiting(tmp_path: Path) -> None:
     folder = add(tmp_path, "identity")
-    time.sleep(folders.SETTLED + 0.1)
-    found = look_at_version(folder, "1")
+    time.sleep(folders.STABLE_SECONDS + 0.1)
+    found = inspect_version(folder, "1")
     begun = time.monotonic()
     assert wait_until_written(found) is found
     assert time.monotonic() - begun < 0.1

@@ -111,7 +111,7 @@ def test_clients_that_have_left_are_forgotten():
 def test_a_steady_pace_is_found(interval: float, responses: int):
     pace = Pace()
     for number in range(responses):
-        pace.left(1 + number * interval, waiting=1)
+        pace.record(1 + number * interval, waiting=1)
     assert pace.interval == pytest.approx(interval)
 
 
@@ -122,24 +122,24 @@ def test_a_new_pace_is_found_within_seconds(before: float, after: float):
         end = now + 12
         while now < end:
             now += interval
-            pace.left(now, waiting=1)
+            pace.record(now, waiting=1)
     assert pace.interval == pytest.approx(after, rel=0.1, abs=0.001)
 
 
 def test_time_in_which_nothing_waits_says_nothing_of_the_pace():
     pace = Pace()
     for now in (1.0, 1.1, 1.2):
-        pace.left(now, waiting=1)
-    pace.left(1.3, waiting=0)
-    pace.left(100.0, waiting=1)
-    pace.left(100.1, waiting=1)
+        pace.record(now, waiting=1)
+    pace.record(1.3, waiting=0)
+    pace.record(100.0, waiting=1)
+    pace.record(100.1, waiting=1)
     assert pace.interval == pytest.approx(0.1)
 
 
 def with_pace(interval: float, **arguments: float) -> Admission:
     admission = make(**arguments)
     for number in range(3):
-        admission.pace.left(1 + number * interval, waiting=1)
+        admission.pace.record(1 + number * interval, waiting=1)
     return admission
 
 

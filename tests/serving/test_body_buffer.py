@@ -115,7 +115,7 @@ def test_beyond_the_sum_on_disk_a_body_is_refused_and_others_are_not(monkeypatch
         second = server.connect()
         second.send(request("POST", "/a", Content_Length="250000") + b"x" * 200_000)
         reply = second.answer()
-        assert (reply.status, reply.error) == (503, "no room for the body")
+        assert (reply.status, reply.error) == (503, "the body cannot be stored")
         assert "retry-after" in reply.headers
         until(lambda: server.server.site.bodies.disk.used == 200_000)
         first.send(b"x" * 50_000)

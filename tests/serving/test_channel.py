@@ -218,7 +218,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Log
         client = server.connect()
         client.send(request("POST", "/a", b"x" * size)[:200])
         reply = client.answer()
-        assert (reply.status, reply.error) == (503, "no room for the body")
+        assert (reply.status, reply.error) == (503, "the body cannot be stored")
         assert "could not be kept" in caplog.text
         assert server.connect().ask("/a").status == 200
 

@@ -15,7 +15,7 @@ from wsgi_core.serving.errors import ErrorResponse
 
 ALL = [
     errors.bad_request("x"), errors.too_slow("x"), errors.too_large(7), errors.header_too_large("x"),
-    errors.internal_error(), errors.not_implemented("x"), errors.version_not_supported(), errors.no_room(),
+    errors.internal_error(), errors.not_implemented("x"), errors.version_not_supported(), errors.body_not_stored(),
     errors.overloaded(3), errors.not_monitoring(),
 ]  # fmt: skip
 
@@ -49,5 +49,5 @@ def test_a_refusal_says_why_and_when_to_try_again(reason: str, code: int, said: 
 def test_the_connection_is_kept_only_where_the_request_was_read_whole():
     kept = {error.code for error in ALL if error.keep}
     assert kept == {503, 404}
-    assert not errors.no_room().keep
+    assert not errors.body_not_stored().keep
     assert errors.bad_request("x", keep=True).keep

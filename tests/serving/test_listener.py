@@ -170,7 +170,7 @@ def test_without_files_for_more_connections_it_waits(monkeypatch: pytest.MonkeyP
             raise OSError(24, "Too many open files")
         return accept(sock)
 
-    monkeypatch.setattr(listener, "_PAUSE", 0.1)
+    monkeypatch.setattr(listener, "_ACCEPT_BACKOFF", 0.1)
     monkeypatch.setattr(nonblocking, "accept", out_of_files)
     with running() as server:
         assert server.connect().ask("/a").status == 200

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_core.serving.worker_process import LOG, MODELS, MODELS_DONE, Parent, ParentHandler, SpreadModels
+from wsgi_core.serving.worker_process import LOG, MODELS, MODELS_DONE, Parent, ParentHandler, ReplicatedModels
 
 
 class Repository:
@@ -60,9 +60,9 @@ def answer_changes(pipe: Any, seen: list[Any], number: int) -> threading.Thread:
 def test_a_change_is_made_here_and_then_in_the_other_processes(ends: Any):
     ours, theirs = ends
     parent, repository, seen = Parent(theirs), Repository(), []
-    parent.obey(SimpleNamespace(stop=lambda: None), repository)  # type: ignore[arg-type]
+    parent.handle_messages(SimpleNamespace(stop=lambda: None), repository)  # type: ignore[arg-type]
     thread = answer_changes(ours, seen, 2)
-    models = SpreadModels(repository, parent)
+    models = ReplicatedModels(repository, parent)
     assert models.models == ("churn/1",)
     assert models.reload() == "reloaded"
     with pytest.raises(LookupError, match="other"):
@@ -74,7 +74,7 @@ def test_a_change_is_made_here_and_then_in_the_other_processes(ends: Any):
 def test_the_change_of_another_process_is_followed_even_if_it_fails_here(ends: Any):
     ours, theirs = ends
     repository = Repository()
-    Parent(theirs).obey(SimpleNamespace(stop=lambda: None), repository)  # type: ignore[arg-type]
+    Parent(theirs).handle_messages(SimpleNamespace(stop=lambda: None), repository)  # type: ignore[arg-type]
     ours.send((MODELS, (1, 7), "reload", ()))
     assert ours.recv() == (MODELS_DONE, (1, 7))
     ours.send((MODELS, (1, 8), "load", ("other",)))
@@ -86,7 +86,7 @@ def test_a_child_whose_parent_is_gone_stops(ends: Any):
     ours, theirs = ends
     stopped = threading.Event()
     parent = Parent(theirs)
-    parent.obey(SimpleNamespace(stop=stopped.set), None)  # type: ignore[arg-type]
+    parent.handle_messages(SimpleNamespace(stop=stopped.set), None)  # type: ignore[arg-type]
     ours.close()
     assert stopped.wait(10)
     assert parent.serve.wait(10)

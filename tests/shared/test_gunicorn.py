@@ -19,7 +19,7 @@ import pytest
 from tests.processes import Server
 from wsgi_core.serving.command import bind
 from wsgi_core.shared import gunicorn as module
-from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly, stop_in_order
+from wsgi_core.shared.gunicorn import handle_sigterm, stop_gunicorn_cleanly
 from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.settings import Settings
 
@@ -73,7 +73,7 @@ def end(worker: Worker) -> None:
 
 
 def test_a_signal_ends_readiness_and_then_the_worker(worker: Worker):
-    stop_in_order(worker, worker.wsgi)
+    handle_sigterm(worker, worker.wsgi)
     assert worker.wsgi.extensions["readiness"].ready
     signal.raise_signal(signal.SIGTERM)
     assert not worker.wsgi.extensions["readiness"].ready
@@ -82,7 +82,7 @@ def test_a_signal_ends_readiness_and_then_the_worker(worker: Worker):
 
 
 def test_a_worker_does_not_stop_while_somebody_waits_to_be_accepted(worker: Worker):
-    stop_in_order(worker, worker.wsgi)
+    handle_sigterm(worker, worker.wsgi)
     with socket.create_connection(worker.address) as client:
         signal.raise_signal(signal.SIGTERM)
         assert not worker.stopped.wait(0.3)
@@ -94,7 +94,7 @@ def test_a_worker_does_not_stop_while_somebody_waits_to_be_accepted(worker: Work
 
 
 def test_another_application_is_stopped_too(worker: Worker):
-    stop_in_order(worker, lambda environ, start_response: [])
+    handle_sigterm(worker, lambda environ, start_response: [])
     signal.raise_signal(signal.SIGTERM)
     end(worker)
 
@@ -107,7 +107,7 @@ def test_a_socket_that_the_master_keeps_stays_open_for_other_workers(
     worker.ppid = os.getpid() if master == "itself" else 2
     if master == "itself":
         monkeypatch.setattr(module, "_OPEN_FILES", "/proc/{pid}/fd")
-    stop_in_order(worker, worker.wsgi)
+    handle_sigterm(worker, worker.wsgi)
     signal.raise_signal(signal.SIGTERM)
     end(worker)
     with socket.create_connection(worker.address, timeout=PATIENCE):

@@ -25,10 +25,10 @@ from wsgi_core.inference import InvalidInput, Model, ModelRepository, default_mo
 from wsgi_core.inference.card import read_card
 from wsgi_core.shared import streaming
 from wsgi_core.shared.streaming import (
+    CHUNK,
     EVENTS,
     LINES,
     MAX_LINE,
-    PIECE,
     StreamLimits,
     check_type,
     read_lines,
@@ -106,7 +106,7 @@ def test_empty_lines_are_counted_and_left_out(model: Model):
     assert answers(model, b"") == []
 
 
-@pytest.mark.parametrize("length", [MAX_LINE, MAX_LINE + 1, MAX_LINE + PIECE, 10 * MAX_LINE])
+@pytest.mark.parametrize("length", [MAX_LINE, MAX_LINE + 1, MAX_LINE + CHUNK, 10 * MAX_LINE])
 def test_a_line_that_is_too_long_is_read_over(model: Model, length: int):
     long = line({**GOOD, "note": ""})[:-1]
     long = long[:-2] + b"x" * (length - len(long)) + b'"}\n'

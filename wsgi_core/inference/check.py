@@ -48,7 +48,7 @@ def check_repository(
     for folder in folders:
         misplaced = [] if is_hidden(folder) else list(_misplaced(folder))
         report.problems.extend(misplaced)
-        report.remarks.extend(_passed_over(folder, bool(misplaced)))
+        report.remarks.extend(_skipped(folder, bool(misplaced)))
     for model in report.models:
         report.remarks.extend(f"{model.path}: {warning}" for warning in model.warnings)
         if model.card is None:
@@ -68,7 +68,7 @@ def _misplaced(folder: Path) -> Iterator[str]:
             yield f"{models[0]}: must be called {MODEL}"
 
 
-def _passed_over(folder: Path, has_problem: bool) -> Iterator[str]:
+def _skipped(folder: Path, has_problem: bool) -> Iterator[str]:
     """Yield a line for each folder that is skipped and that no problem mentions."""
     if is_hidden(folder):
         yield f"{folder}: skipped, because its name begins with {folder.name[0]!r}"

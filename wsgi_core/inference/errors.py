@@ -19,7 +19,7 @@ class ModelError(Exception):
     """A model cannot be served. `reason` is one line that says what is wrong and what to do.
 
     `path` is the file or folder that causes the error. The text of the error begins with `path`. Clients receive
-    `ModelRepository.inside(error)` instead, because they must not see absolute paths of the server.
+    `ModelRepository.client_text(error)` instead, because they must not see absolute paths of the server.
     """
 
     def __init__(self, reason: str, path: Path | None = None) -> None:

@@ -16,7 +16,7 @@ from .errors import ModelError
 CARD = "card.json"
 MODEL = "model.onnx"
 
-SETTLED = 0.5
+STABLE_SECONDS = 0.5
 """A file that changed less than this many seconds ago may be incomplete, because another process may still write it."""
 MAX_WAIT = 5.0
 """The longest time in seconds to wait until the files stop changing."""
@@ -79,10 +79,10 @@ def _versions(folder: Path) -> Iterator[ModelOnDisk]:
         problem = ModelError(f"has a card but no version; expected {folder.name}/1/{MODEL}", folder)
         yield ModelOnDisk(folder.name, "", folder, folder / CARD, (), problem)
     for number in numbers:
-        yield look_at_version(folder, str(number))
+        yield inspect_version(folder, str(number))
 
 
-def look_at_version(folder: Path, version: str) -> ModelOnDisk:
+def inspect_version(folder: Path, version: str) -> ModelOnDisk:
     """Read the current state of one version from the folder of its model."""
     path = folder / version / MODEL
     try:
@@ -98,15 +98,15 @@ def look_at_version(folder: Path, version: str) -> ModelOnDisk:
 def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
     """Wait until the files of a version have stopped changing, and return the version in its latest state.
 
-    If all files are older than `SETTLED`, return at once. Raises `ModelError` if the files still change after
+    If all files are older than `STABLE_SECONDS`, return at once. Raises `ModelError` if the files still change after
     `MAX_WAIT`.
     """
     end = time.monotonic() + MAX_WAIT
     while _is_fresh(found.fingerprint):
         if time.monotonic() > end:
             raise ModelError("is still being written; reload the models when it is complete", found.path.parent)
-        time.sleep(SETTLED / 2)
-        again = look_at_version(found.path.parents[1], found.version)
+        time.sleep(STABLE_SECONDS / 2)
+        again = inspect_version(found.path.parents[1], found.version)
         if again.fingerprint == found.fingerprint:
             break
         found = again
@@ -114,12 +114,12 @@ def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
 
 
 def _is_fresh(fingerprint: Fingerprint) -> bool:
-    """Return whether any file changed less than `SETTLED` seconds ago.
+    """Return whether any file changed less than `STABLE_SECONDS` seconds ago.
 
     A time in the future is ignored, because it comes from the clock of another machine.
     """
     now = time.time_ns()
-    return any(0 <= now - max(changed, created) < SETTLED * 1e9 for _, _, changed, created, _ in fingerprint)
+    return any(0 <= now - max(changed, created) < STABLE_SECONDS * 1e9 for _, _, changed, created, _ in fingerprint)
 
 
 def _stamps(folder: Path) -> Iterator[Stamp]:

@@ -67,7 +67,7 @@ class Model:
             self._session = BFloat16Session(self._session)
         self.input_name, self.output_name = self._tensors()
         self._outputs = [self.output_name]
-        self._ran: Callable[[str, str, float], None] = _not_counted
+        self._ran: Callable[[str, str, float], None] = _ignore_run
         self._warm_up()
         self._ran = timing.ran
 
@@ -161,7 +161,7 @@ class Model:
         except RunStopped:
             raise
         except Exception as error:  # onnxruntime's exceptions have no narrower common base class
-            self._refuse_memory(error)
+            self._raise_out_of_memory(error)
             raise InvalidTensors(f"{self.id} cannot compute these inputs: {reason_of(error)}") from error
         return {name: result for name, result in zip(names, results, strict=True) if result is not None}
 
@@ -180,10 +180,10 @@ class Model:
         except RunStopped:
             raise
         except Exception as error:
-            self._refuse_memory(error)
+            self._raise_out_of_memory(error)
             raise InvalidInput(f"{self.id} cannot compute this input: {reason_of(error)}") from error
 
-    def _refuse_memory(self, error: Exception) -> None:
+    def _raise_out_of_memory(self, error: Exception) -> None:
         """Raise `OutOfMemory` if an error says that memory could not be allocated."""
         if is_out_of_memory(error):
             raise OutOfMemory(
@@ -302,5 +302,5 @@ def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
     return [spec for spec in specs if isinstance(spec, TensorSpec)]
 
 
-def _not_counted(name: str, version: str, seconds: float) -> None:
+def _ignore_run(name: str, version: str, seconds: float) -> None:
     """Ignore a run of the warm-up, so that metrics count only the runs for clients."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from .bundled import bundled_folder
 from .card import read_card
 from .errors import ModelError, ModelNotFound
-from .folders import MODEL, Fingerprint, ModelOnDisk, find_models, look_at_version, wait_until_written
+from .folders import MODEL, Fingerprint, ModelOnDisk, find_models, inspect_version, wait_until_written
 from .model import Model
 from .runtime import without_paths
 from .schema import MAX_ROWS
@@ -170,11 +170,11 @@ class ModelRepository:
         with self._change:
             served = self._table.by_id
             try:
-                found = self._look()
+                found = self._scan()
             except ModelError:
                 found = []
-            reasons = {each.id: self._why_not(each.name) for each in found if each.id not in served}
-            refused = {key: self.inside(error) for key, error in self._refused.items()}
+            reasons = {each.id: self._unserved_reason(each.name) for each in found if each.id not in served}
+            refused = {key: self.client_text(error) for key, error in self._refused.items()}
             reasons = {**dict.fromkeys(served, ""), **reasons, **refused}
         parts = sorted((key.partition("/")[::2] for key in reasons), key=lambda part: (part[0], int(part[1] or 0)))
         entries = [(name, version, f"{name}/{version}" if version else name) for name, version in parts]
@@ -183,7 +183,7 @@ class ModelRepository:
             for name, version, key in entries
         ]
 
-    def _why_not(self, name: str) -> str:
+    def _unserved_reason(self, name: str) -> str:
         """Return the reason why a version is in a folder but is not served."""
         if name in self._unloaded:
             return "unloaded"
@@ -201,7 +201,7 @@ class ModelRepository:
 
     def _reload(self, wait: bool = False) -> Reload:
         with self._change:
-            pending, found = self._part(self._look())
+            pending, found = self._part(self._scan())
             if not found:
                 raise ModelError(f"no model found; expected <name>/<version>/{MODEL}", self.directory)
             self._pending = {name: versions for name, versions in pending.items() if name not in self._unloaded}
@@ -218,9 +218,9 @@ class ModelRepository:
         """
         with self._change:
             try:
-                found = [each for each in self._look() if each.name == name]
+                found = [each for each in self._scan() if each.name == name]
             except ModelError as error:
-                raise ModelError(self.inside(error)) from error
+                raise ModelError(self.client_text(error)) from error
             if not found:
                 raise ModelNotFound(f"no model {name!r} in the repository")
             self._unloaded.discard(name)
@@ -228,7 +228,7 @@ class ModelRepository:
             done = self._take(found, {name}, wait=True)
         if done.refused:
             served = ", ".join(f"{name}/{version}" for version in self.versions(name)) or "none"
-            raise ModelError(f"{'; '.join(map(self.inside, done.refused.values()))} (still served: {served})")
+            raise ModelError(f"{'; '.join(map(self.client_text, done.refused.values()))} (still served: {served})")
         return done
 
     def unload(self, name: str) -> None:
@@ -242,7 +242,7 @@ class ModelRepository:
             self._unloaded.add(name)
             self._take([], {name})
 
-    def inside(self, error: ModelError) -> str:
+    def client_text(self, error: ModelError) -> str:
         """Return the text of an error for clients. A path in the text is relative to the repository, never absolute."""
         reason = without_paths(error.reason)
         if error.path is None or error.path in self._directories:
@@ -252,15 +252,15 @@ class ModelRepository:
                 return f"{error.path.relative_to(directory)}: {reason}"
         return f"{error.path.name}: {reason}"
 
-    def _look(self) -> list[ModelOnDisk]:
+    def _scan(self) -> list[ModelOnDisk]:
         """Read the folders. If two folders have a model of the same name, the first folder takes precedence."""
         found: list[ModelOnDisk] = []
         for directory in self._directories:
             taken = {each.name for each in found}
-            found += [each for each in self._look_into(directory) if each.name not in taken]
+            found += [each for each in self._scan_directory(directory) if each.name not in taken]
         return found
 
-    def _look_into(self, directory: Path) -> list[ModelOnDisk]:
+    def _scan_directory(self, directory: Path) -> list[ModelOnDisk]:
         """Read one of the folders. Only the first folder must exist.
 
         An on-demand folder that cannot be read is skipped, because a service often has no permission to read a home
@@ -338,6 +338,6 @@ def load_model(found: ModelOnDisk, max_rows: int = MAX_ROWS, settings: RuntimeSe
     if card and card.name != found.name:
         raise ModelError(f"the card of {card.name!r} in the folder of {found.name!r}", found.card)
     model = Model(found.name, found.version, found.path, card, max_rows, settings)
-    if look_at_version(found.path.parents[1], found.version).fingerprint != found.fingerprint:
+    if inspect_version(found.path.parents[1], found.version).fingerprint != found.fingerprint:
         raise ModelError("changed while it was loaded; reload the models when it is complete", found.path.parent)
     return model

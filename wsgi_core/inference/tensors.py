@@ -112,14 +112,14 @@ def read_spec(tensor: Any, side: str, *, has_default: bool = False) -> TensorSpe
     found = _TENSOR.fullmatch(tensor.type)
     datatype = found and _BY_ONNX_NAME.get(found["element"])
     if not found or not datatype:
-        return Unserved(side, tensor.name, tensor.type, _why_not(tensor.type))
+        return Unserved(side, tensor.name, tensor.type, _unserved_reason(tensor.type))
     shape = tuple(size if isinstance(size, int) and size >= 0 else -1 for size in tensor.shape)
     without_value = bool(found["optional"])
     optional = has_default or (without_value and side == "input")
     return TensorSpec(tensor.name, datatype, shape, NUMPY_TYPES[datatype], optional, without_value)
 
 
-def _why_not(onnx_type: str) -> str:
+def _unserved_reason(onnx_type: str) -> str:
     for kind, words in (("sparse", "sparse tensors"), ("seq", "sequences"), ("map", "maps")):
         if kind in onnx_type:
             return f"the protocol has no {words}"

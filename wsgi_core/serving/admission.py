@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 Reason = Literal["overloaded", "client", "expired"]
 
 # Time constant in seconds of the moving average in `Pace`.
-_MEMORY = 1.0
+_TIME_CONSTANT = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -42,11 +42,11 @@ class Pace:
         self.interval = 0.0
         self._last = self._seconds = self._responses = 0.0
 
-    def left(self, now: float, waiting: int) -> None:
+    def record(self, now: float, waiting: int) -> None:
         """Record that a response was completed at `now`, while `waiting` requests wait for a thread."""
         if self._last:
             passed = now - self._last
-            kept = math.exp(-passed / _MEMORY)
+            kept = math.exp(-passed / _TIME_CONSTANT)
             self._seconds = self._seconds * kept + passed
             self._responses = self._responses * kept + 1
             self.interval = self._seconds / self._responses
@@ -118,7 +118,7 @@ class Admission:
             if permit.state != "waiting":
                 return False
             self.waiting -= 1
-            self._forget(permit)
+            self._release_client(permit)
         return True
 
     def release(self, permit: Permit, now: float) -> None:
@@ -130,22 +130,22 @@ class Admission:
             if permit.state != "running":
                 raise RuntimeError(f"a slot in the state {permit.state!r} cannot be released")
             self.running -= 1
-            self._forget(permit)
-            self.pace.left(now, self.waiting)
+            self._release_client(permit)
+            self.pace.record(now, self.waiting)
 
     def refuse(self) -> Refused:
         """Count a refusal that the caller has decided. Return the refusal with the time after which to retry."""
         with self._lock:
             self.refused["overloaded"] += 1
-        return Refused("overloaded", self._seconds_to_wait())
+        return Refused("overloaded", self._retry_after_wait())
 
     def expire(self) -> Refused:
         """Count a request that has waited too long. Return the refusal with the time after which to retry."""
         with self._lock:
             self.refused["expired"] += 1
-        return Refused("expired", self._seconds_to_wait())
+        return Refused("expired", self._retry_after_wait())
 
-    def _forget(self, permit: Permit) -> None:
+    def _release_client(self, permit: Permit) -> None:
         permit.state = "released"
         if self.per_client:
             self._clients[permit.client] -= 1
@@ -161,8 +161,8 @@ class Admission:
         if reason is None:
             return None
         self.refused[reason] += 1
-        return Refused(reason, self._seconds_to_wait() if reason == "overloaded" else self.retry_after)
+        return Refused(reason, self._retry_after_wait() if reason == "overloaded" else self.retry_after)
 
-    def _seconds_to_wait(self) -> int:
+    def _retry_after_wait(self) -> int:
         """Return the expected wait in whole seconds, at least `retry_after`."""
         return max(self.retry_after, math.ceil(self.expected_wait))

@@ -56,8 +56,8 @@ class EarlyResponses:
             return headers  # the application has already observed the response
         observation = Observation(environ)
         process_metrics().active.add(observation)
-        headers = [*headers, *observation.answered(code, "")]
-        observation.end()
+        headers = [*headers, *observation.set_response(code, "")]
+        observation.finish()
         if self._add_cors is None:
             return headers
         changed = WerkzeugHeaders(headers)

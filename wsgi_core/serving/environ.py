@@ -52,7 +52,7 @@ def request_environ(connection: Environ, request: Parser, forwarded: Forwarded |
     if "HTTP_CONTENT_LENGTH" in environ:
         environ["CONTENT_LENGTH"] = environ.pop("HTTP_CONTENT_LENGTH")
     if request.forwarded:
-        remove_untrusted(environ, believed=forwarded is not None)
+        remove_untrusted(environ, trusted=forwarded is not None)
         if forwarded is not None:
             forwarded.apply(environ)
     if request.received_at:

@@ -72,9 +72,9 @@ def version_not_supported() -> ErrorResponse:
     return ErrorResponse(505, "HTTP Version Not Supported", "the server speaks HTTP/1.1 and HTTP/1.0")
 
 
-def no_room() -> ErrorResponse:
+def body_not_stored() -> ErrorResponse:
     """Return a 503, for a body that cannot be stored."""
-    return ErrorResponse(503, "Service Unavailable", "no room for the body", [("Retry-After", "1")])
+    return ErrorResponse(503, "Service Unavailable", "the body cannot be stored", [("Retry-After", "1")])
 
 
 def overloaded(retry_after: int, text: str = "too many requests at once") -> ErrorResponse:

@@ -26,14 +26,14 @@ _IDLE_ABOVE_LIMIT = 2.0
 # Above the limit, a connection with an incomplete request may be closed after this many seconds of silence.
 _SILENT_ABOVE_LIMIT = 0.1
 # Seconds of silence after the last response in which the client itself may close the connection, even above the limit.
-_HEARD_OUT = 0.05
+_LINGER_ABOVE_LIMIT = 0.05
 # If a client has read nothing of its response for this many seconds, its connection may be closed. The first number is
 # for too many unsent bytes, and the second is for a stop.
 _BLOCKED = 1.0
 _BLOCKED_DURING_STOP = 5.0
-_ACCEPTED_IN_A_ROW = 64
+_MAX_ACCEPTS = 64
 # Seconds without accepting after accept() has failed, for example because too many files are open.
-_PAUSE = 0.25
+_ACCEPT_BACKOFF = 0.25
 # Seconds in which another server process with fewer connections may accept first.
 _DEFER = 0.005
 # If no other process has accepted in time, this process accepts all connections for this many seconds.
@@ -77,7 +77,7 @@ class Listener:
         """Begin to accept connections."""
         self._socket.listen(_BACKLOG)
         self.accepting = True
-        self._tell()
+        self._publish_count()
         self.poller.handle_first(self)
         self.poller.watch(self, READ)
 
@@ -91,7 +91,7 @@ class Listener:
         If another process has fewer connections, it gets `_DEFER` seconds to accept a connection.
         """
         now = time.monotonic()
-        for _ in range(_ACCEPTED_IN_A_ROW):
+        for _ in range(_MAX_ACCEPTS):
             if self._count is not None and self._count.too_high and now >= self._accepts_until:
                 self.deferring = True
                 self._deferred_at = now
@@ -134,7 +134,7 @@ class Listener:
         """Remove a connection that is being closed."""
         self.poller.forget(channel)
         self.channels.discard(channel)
-        self._tell()
+        self._publish_count()
         self._by_client[channel.peer] -= 1
         if not self._by_client[channel.peer]:
             del self._by_client[channel.peer]
@@ -211,7 +211,7 @@ class Listener:
             ready = time.monotonic() >= self._paused_until and not self.deferring
             self.poller.watch(self, READ if ready and len(self.channels) < self._most else 0)
 
-    def _tell(self) -> None:
+    def _publish_count(self) -> None:
         """Tell the other server processes how many connections this process has."""
         if self._count is not None and self.accepting:
             self._count.set(len(self.channels))
@@ -227,7 +227,7 @@ class Listener:
                 continue
             except OSError as error:
                 logger.warning("no more connections can be accepted for now: %s", error)
-                self._paused_until = time.monotonic() + _PAUSE
+                self._paused_until = time.monotonic() + _ACCEPT_BACKOFF
                 return
             try:
                 if sys.platform != "linux":  # on Linux a connection inherits the option from the listening socket
@@ -243,7 +243,7 @@ class Listener:
             sock.close()
             return
         self.channels.add(channel)
-        self._tell()
+        self._publish_count()
         self._by_client[channel.peer] += 1
         try:
             channel.handle_read()
@@ -266,10 +266,10 @@ class Listener:
             return
         lingering = [channel for channel in self.channels if channel.linger_until]
         for channel in lingering:
-            if channel.last_activity <= now - _HEARD_OUT:
+            if channel.last_activity <= now - _LINGER_ABOVE_LIMIT:
                 channel.close()
-        going = sum(channel.connected for channel in lingering)
-        too_many = len(self.channels) - self.limit - going
+        closing = sum(channel.connected for channel in lingering)
+        too_many = len(self.channels) - self.limit - closing
         for channel in self._idle_since(now - _IDLE_ABOVE_LIMIT)[: max(0, too_many)]:
             channel.close_if_silent()
             too_many -= not channel.connected
@@ -279,7 +279,7 @@ class Listener:
             elif channel.has_unread():
                 continue
             elif channel.request is not None:
-                channel.reject(too_slow("other connections need this one's place"))
+                channel.reject(too_slow("too many connections are open"))
             else:
                 channel.close()
             too_many -= 1

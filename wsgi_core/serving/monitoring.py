@@ -42,7 +42,7 @@ class MonitoredApplication:
         observed.streamed = True
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> Callable[[bytes], object]:
-            extra = observed.answered(int(status[:3]), route(environ))
+            extra = observed.set_response(int(status[:3]), route(environ))
             given = {name.lower() for name, _ in headers}
             headers = [*headers, *(header for header in extra if header[0].lower() not in given)]
             return start_response(status, headers, exc_info)
@@ -50,15 +50,15 @@ class MonitoredApplication:
         try:
             body = self.app(environ, start)
         except BaseException:
-            observed.end()
+            observed.finish()
             raise
         finally:
-            observed.leave()
+            observed.deactivate()
         if isinstance(body, (list, tuple, environ.get("wsgi.file_wrapper", list))):
             # The server handles these types specially, so they must not be wrapped.
-            observed.end()
+            observed.finish()
             return body
-        return ClosingIterator(body, observed.end)
+        return ClosingIterator(body, observed.finish)
 
     def _health(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer 200 until the server begins to stop, and 503 afterwards."""

@@ -37,12 +37,12 @@ _shutdown = _function("shutdown", ctypes.c_int, _NUMBER, ctypes.c_int)
 _close = _function("closesocket" if _WINDOWS else "close", ctypes.c_int, _NUMBER)
 
 _error: Any = getattr(ctypes, "get_last_error", ctypes.get_errno)
-_NOT_NOW = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
+_WOULD_BLOCK = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
 
 MOST_AT_ONCE = 64 << 10
 """The largest number of bytes that one call reads."""
 # Each thread has its own receive buffer, so that no other thread overwrites the bytes before they are copied.
-_of_thread = threading.local()
+_thread_local = threading.local()
 
 
 class NonBlockingSocket(socket.socket):
@@ -101,8 +101,8 @@ def _last_error() -> OSError:
     The call is not repeated, because the operating system reports a connection reset only once.
     """
     number = _error()
-    if number in _NOT_NOW:
-        return BlockingIOError(number, "not now")
+    if number in _WOULD_BLOCK:
+        return BlockingIOError(number, "the call would block")
     if _WINDOWS:
         return OSError(0, ctypes.FormatError(number), None, number)  # type: ignore[attr-defined,unused-ignore]
     return OSError(number, os.strerror(number))
@@ -110,7 +110,7 @@ def _last_error() -> OSError:
 
 def _buffer() -> Any:
     try:
-        return _of_thread.buffer
+        return _thread_local.buffer
     except AttributeError:
-        _of_thread.buffer = ctypes.create_string_buffer(MOST_AT_ONCE)
-        return _of_thread.buffer
+        _thread_local.buffer = ctypes.create_string_buffer(MOST_AT_ONCE)
+        return _thread_local.buffer

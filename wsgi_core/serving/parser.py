@@ -22,8 +22,8 @@ from .body_buffer import MEMORY, BodyBudget, DiscardBuffer, SpooledBody
 from .errors import (
     ErrorResponse,
     bad_request,
+    body_not_stored,
     header_too_large,
-    no_room,
     not_implemented,
     too_large,
     version_not_supported,
@@ -279,7 +279,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             consumed: int = receiver.received(data)
         except OSError as error:  # the disk is full, or the limit for bodies on disk is reached
             logger.warning("a body could not be kept: %s", error)
-            self._fail(no_room())
+            self._fail(body_not_stored())
             return len(data)
         self.body_bytes_received += consumed
         if receiver.error is not None:

@@ -33,8 +33,8 @@ logger = logging.getLogger("wsgi_core.serving")
 _SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 # Seconds that the parent waits for messages before it checks for due restarts.
 _TICK = 0.25
-# Seconds before a child that died is restarted. The pause doubles after each death, and is reset after a long life.
-_FIRST_PAUSE, _LONGEST_PAUSE, _LONG_ENOUGH = 0.1, 30.0, 60.0
+# Seconds before a child that died is restarted. The backoff doubles after each death, and is reset after a long life.
+_FIRST_BACKOFF, _MAX_BACKOFF, _STABLE_UPTIME = 0.1, 30.0, 60.0
 # Seconds that a child may take to stop in addition to the time in the settings.
 _GRACE = 5.0
 
@@ -48,18 +48,18 @@ class Child:
         context = multiprocessing.get_context("spawn")
         self.number = number
         self.pipe: Connection
-        self.pipe, theirs = context.Pipe()
+        self.pipe, child_end = context.Pipe()
         self.process = context.Process(
             target=serve_in_child,
-            args=(number, socks, settings, log, theirs, balance.connections_of(number)),
+            args=(number, socks, settings, log, child_end, balance.connections_of(number)),
             name=f"wsgi-core-{number}",
         )
         self.process.start()
-        theirs.close()
+        child_end.close()
         self.started = time.monotonic()
         self.ready = False
 
-    def tell(self, *message: t.Any) -> None:
+    def send(self, *message: t.Any) -> None:
         """Send the child a message. Do nothing if the child has exited."""
         with contextlib.suppress(OSError):
             self.pipe.send(message)
@@ -85,7 +85,7 @@ class Processes:
         self._socks = socks
         self._log = log
         self._metrics = _shared_metrics()
-        self._restarts: dict[int, tuple[float, float]] = {}  # child number -> time of restart, pause before
+        self._restarts: dict[int, tuple[float, float]] = {}  # child number -> time of restart, backoff before
         self._changes: dict[tuple[int, int], set[int]] = {}  # change -> children that have not applied it
         self._stop_at = 0.0
         self._aborted = False
@@ -96,7 +96,7 @@ class Processes:
         try:
             self._wait_until_ready()
         except BaseException:
-            self._end_all()
+            self._kill_all()
             raise
 
     def stop(self) -> None:
@@ -116,7 +116,7 @@ class Processes:
                 self._step()
             self._stop_children()
         finally:
-            self._end_all()
+            self._kill_all()
         return not self._unanswered
 
     def _step(self) -> None:
@@ -144,13 +144,13 @@ class Processes:
         try:
             kind, *rest = child.pipe.recv()
         except (EOFError, OSError):
-            self._ended(child)
+            self._handle_exit(child)
             return
         if kind == READY:
             child.ready = True
             self.about = rest[0]
             if child.number in self._restarts:
-                child.tell("serve")
+                child.send("serve")
         elif kind == FAILED:
             message, code = rest
             if child.number not in self._restarts:
@@ -160,11 +160,11 @@ class Processes:
             level, text = rest
             logger.log(level, "server process %d: %s", child.number + 1, text)
         elif kind == MODELS:
-            self._pass_on(child, *rest)
+            self._forward_change(child, *rest)
         elif kind == MODELS_DONE:
-            self._followed(child, *rest)
+            self._record_applied(child, *rest)
 
-    def _pass_on(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
+    def _forward_change(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
         """Make the other children apply the same model change.
 
         When all of them have applied the change, the child that made it first is notified.
@@ -172,18 +172,18 @@ class Processes:
         others = [other for other in self._children.values() if other is not child and other.ready]
         self._changes[child.number, change] = {other.number for other in others}
         for other in others:
-            other.tell(MODELS, (child.number, change), action, args)
-        self._settle()
+            other.send(MODELS, (child.number, change), action, args)
+        self._confirm_changes()
 
-    def _followed(self, child: Child, change: tuple[int, int]) -> None:
+    def _record_applied(self, child: Child, change: tuple[int, int]) -> None:
         self._changes.get(change, set()).discard(child.number)
-        self._settle()
+        self._confirm_changes()
 
-    def _settle(self) -> None:
+    def _confirm_changes(self) -> None:
         for change in [change for change, missing in self._changes.items() if not missing]:
             del self._changes[change]
             if child := self._children.get(change[0]):
-                child.tell(MODELS_DONE, change[1])
+                child.send(MODELS_DONE, change[1])
 
     # The life of children
 
@@ -194,9 +194,9 @@ class Processes:
                 raise StartError("stopped while it was starting", 1)
             self._step()
         for child in self._children.values():
-            child.tell("serve")
+            child.send("serve")
 
-    def _ended(self, child: Child) -> None:
+    def _handle_exit(self, child: Child) -> None:
         """Record that a child process has exited. Schedule its restart, unless the server is stopping.
 
         Raises StartError if the child was starting for the first time.
@@ -210,7 +210,7 @@ class Processes:
         self._balance.connections_of(child.number).stop()
         for missing in self._changes.values():
             missing.discard(child.number)
-        self._settle()
+        self._confirm_changes()
         if self._stop_at:
             self._unanswered |= code != 0
             child.close()
@@ -218,20 +218,20 @@ class Processes:
         if not child.ready and child.number not in self._restarts:
             child.close()
             raise StartError(f"a server process ended while it was starting (exit code {code})", 1)
-        lived = time.monotonic() - child.started
+        uptime = time.monotonic() - child.started
         _, before = self._restarts.get(child.number, (0.0, 0.0))
-        pause = _FIRST_PAUSE if lived >= _LONG_ENOUGH or not before else min(before * 2, _LONGEST_PAUSE)
-        self._restarts[child.number] = time.monotonic() + pause, pause
+        backoff = _FIRST_BACKOFF if uptime >= _STABLE_UPTIME or not before else min(before * 2, _MAX_BACKOFF)
+        self._restarts[child.number] = time.monotonic() + backoff, backoff
         logger.error(
             "server process %d (pid %d) ended with exit code %s; it is started again in %.1f s",
-            child.number + 1, child.process.pid, code, pause,
+            child.number + 1, child.process.pid, code, backoff,
         )  # fmt: skip
         child.close()
 
     def _stop_children(self) -> None:
         """Tell every child to answer its accepted requests and exit. Wait as long as the settings allow."""
         for child in self._children.values():
-            child.tell("stop")
+            child.send("stop")
         # The children keep the socket open while connections wait in its backlog.
         for sock in self._socks:
             sock.close()
@@ -242,11 +242,11 @@ class Processes:
                 aborted = True
                 until = min(until, time.monotonic() + 1.0)
                 for child in self._children.values():
-                    child.tell("abort")
+                    child.send("abort")
             self._read_all()
         self._unanswered |= bool(self._children)
 
-    def _end_all(self) -> None:
+    def _kill_all(self) -> None:
         """Kill every child that still runs. Close the sockets and delete the shared metrics directory."""
         for child in self._children.values():
             if child.process.is_alive():

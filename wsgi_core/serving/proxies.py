@@ -18,7 +18,7 @@ from ..shared.settings.addresses import Network, parse_networks
 from .parser import FORWARDED, is_valid_host
 from .protocols import Environ
 
-_BELIEVED = frozenset({"X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO"})
+_PARSED = frozenset({"X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO"})
 # An IP address, or an identifier such as "unknown" in its place (RFC 7239, section 6).
 _CLIENT = re.compile(r"[A-Za-z0-9._:%-]+", re.ASCII)
 _WITH_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<v4>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
@@ -53,9 +53,9 @@ class TrustedProxies:
 
     def __init__(self, settings: Settings) -> None:
         self._count = settings.trusted_proxy_count
-        self._everybody = settings.trusted_proxy == "*"
+        self._trusts_all = settings.trusted_proxy == "*"
         trusted = settings.trusted_proxy
-        self._networks: list[Network] = [] if trusted is None or self._everybody else parse_networks(trusted)
+        self._networks: list[Network] = [] if trusted is None or self._trusts_all else parse_networks(trusted)
         self.trusts = lru_cache(maxsize=1024)(self._trusts)
 
     def read(self, headers: Mapping[str, str]) -> Forwarded:
@@ -71,7 +71,7 @@ class TrustedProxies:
 
     def _trusts(self, peer: str) -> bool:
         """Return whether `peer` is a trusted proxy."""
-        if self._everybody:
+        if self._trusts_all:
             return True
         if not self._networks:
             return False
@@ -80,9 +80,9 @@ class TrustedProxies:
         return any((mapped or address) in network for network in self._networks)
 
 
-def remove_untrusted(environ: Environ, believed: bool) -> None:
-    """Remove the forwarding headers from the environ. If `believed`, keep X-Forwarded-For, -Host and -Proto."""
-    for name in FORWARDED - _BELIEVED if believed else FORWARDED:
+def remove_untrusted(environ: Environ, trusted: bool) -> None:
+    """Remove the forwarding headers from the environ. If `trusted`, keep X-Forwarded-For, -Host and -Proto."""
+    for name in FORWARDED - _PARSED if trusted else FORWARDED:
         environ.pop(f"HTTP_{name}", None)
 
 

@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from .protocols import RunningServer
 
 # Only Windows has SIGBREAK. Other systems have SIGHUP, which a closed terminal sends.
-_AT_ONCE_THE_SECOND_TIME = [
-    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)
-]
+_STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
 _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 
 
@@ -27,24 +25,24 @@ def stop_on_signals(server: RunningServer) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked = False
+    stopping = False
 
     def handle(signum: int, frame: object) -> None:
-        nonlocal asked
-        if asked and signum != _HANG_UP:
+        nonlocal stopping
+        if stopping and signum != _HANG_UP:
             server.abort()
         else:
             server.stop()
-        asked = True
+        stopping = True
 
-    before = {number: signal.signal(number, handle) for number in _wanted()}
+    before = {number: signal.signal(number, handle) for number in _handled_signals()}
     ended = threading.Event()
-    forget = _on_closed_console(server, ended)
+    remove_handler = _on_closed_console(server, ended)
     try:
         yield
     finally:
         ended.set()
-        forget()
+        remove_handler()
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -53,19 +51,19 @@ def stop_on_signals(server: RunningServer) -> Iterator[None]:
 def stop_on_closed_console(server: RunningServer) -> Iterator[None]:
     """Stop ``server`` when the console window is closed (Windows), and on no signal."""
     ended = threading.Event()
-    forget = _on_closed_console(server, ended)
+    remove_handler = _on_closed_console(server, ended)
     try:
         yield
     finally:
         ended.set()
-        forget()
+        remove_handler()
 
 
-def _wanted() -> list[int]:
+def _handled_signals() -> list[int]:
     """Return the signals to handle. SIGHUP is left out if it is ignored, as it is under nohup."""
     if _HANG_UP is None or signal.getsignal(_HANG_UP) is signal.SIG_IGN:
-        return _AT_ONCE_THE_SECOND_TIME
-    return [*_AT_ONCE_THE_SECOND_TIME, _HANG_UP]
+        return _STOP_SIGNALS
+    return [*_STOP_SIGNALS, _HANG_UP]
 
 
 def _on_closed_console(server: RunningServer, ended: threading.Event) -> t.Callable[[], None]:

@@ -1,4 +1,4 @@
-"""A child process of `processes.Processes`: loads the application, serves on the parent's socket, and obeys the parent.
+"""A child process of `processes.Processes`: loads the application and serves on the parent's socket.
 
 Messages are tuples, and the first element is the kind of the message. The child sends READY with a description of the
 application, FAILED with a text and an exit code, LOG with a level and a text, MODELS with a model change, and
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
 READY, FAILED, LOG, MODELS, MODELS_DONE = "ready", "failed", "log", "models", "models done"
 
 # A request that changes the models waits at most this many seconds for the other processes.
-_FOLLOW_SECONDS = 60.0
+_APPLY_SECONDS = 60.0
 
 logger = logging.getLogger("wsgi_core.serving")
 
@@ -41,30 +41,30 @@ class Parent:
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
-        self._sending = threading.Lock()
+        self._send_lock = threading.Lock()
         self._waiting: dict[int, threading.Event] = {}
         self._server: Server | None = None
         self._models: t.Any = None
         self.serve = threading.Event()
 
-    def tell(self, *message: t.Any) -> None:
+    def send(self, *message: t.Any) -> None:
         """Send the parent a message. Do nothing if the parent has exited."""
-        with self._sending, contextlib.suppress(OSError):
+        with self._send_lock, contextlib.suppress(OSError):
             self._pipe.send(message)
 
-    def obey(self, server: Server, models: t.Any) -> None:
+    def handle_messages(self, server: Server, models: t.Any) -> None:
         """Start the thread that handles the parent's messages."""
         self._server, self._models = server, models
         threading.Thread(target=self._read, name="parent", daemon=True).start()
 
-    def spread(self, action: str, args: tuple[t.Any, ...]) -> None:
+    def broadcast(self, action: str, args: tuple[t.Any, ...]) -> None:
         """Make the other processes apply a model change too. Return when they have applied it, or after a minute."""
         done = threading.Event()
         change = id(done)
         self._waiting[change] = done
-        self.tell(MODELS, change, action, args)
-        if not done.wait(_FOLLOW_SECONDS):
-            logger.error("the other server processes have not followed a change of the models in time")
+        self.send(MODELS, change, action, args)
+        if not done.wait(_APPLY_SECONDS):
+            logger.error("the other server processes have not applied a change of the models in time")
         del self._waiting[change]
 
     def _read(self) -> None:
@@ -72,17 +72,17 @@ class Parent:
             try:
                 kind, *rest = self._pipe.recv()
             except (EOFError, OSError):  # the parent has exited
-                self._order("stop")
+                self._handle_command("stop")
                 return
             if kind == MODELS:
-                threading.Thread(target=self._follow, args=rest, name="models", daemon=True).start()
+                threading.Thread(target=self._apply_change, args=rest, name="models", daemon=True).start()
             elif kind == MODELS_DONE:
                 if done := self._waiting.get(rest[0]):
                     done.set()
             else:
-                self._order(kind)
+                self._handle_command(kind)
 
-    def _order(self, kind: str) -> None:
+    def _handle_command(self, kind: str) -> None:
         assert self._server is not None
         if kind == "stop":
             self._server.stop()
@@ -90,15 +90,15 @@ class Parent:
             self._server.abort()
         self.serve.set()
 
-    def _follow(self, change: tuple[int, int], action: str, args: tuple[t.Any, ...]) -> None:
+    def _apply_change(self, change: tuple[int, int], action: str, args: tuple[t.Any, ...]) -> None:
         try:
             getattr(self._models, action)(*args)
         except Exception as error:  # the process that got the request reports its own error to the client
             logger.warning("a change of the models did not succeed in this process: %s", error)
-        self.tell(MODELS_DONE, change)
+        self.send(MODELS_DONE, change)
 
 
-class SpreadModels:
+class ReplicatedModels:
     """A proxy for a model repository that applies each change in every server process."""
 
     def __init__(self, repository: t.Any, parent: Parent) -> None:
@@ -124,7 +124,7 @@ class SpreadModels:
         try:
             return getattr(self._repository, action)(*args)
         finally:
-            self._parent.spread(action, args)
+            self._parent.broadcast(action, args)
 
 
 class ParentHandler(logging.Handler):
@@ -136,7 +136,7 @@ class ParentHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send the level and the formatted text of a record."""
-        self._parent.tell(LOG, record.levelno, self.format(record))
+        self._parent.send(LOG, record.levelno, self.format(record))
 
 
 def serve_in_child(
@@ -158,15 +158,15 @@ def serve_in_child(
     try:
         app = load_application(settings)
     except StartError as error:
-        parent.tell(FAILED, str(error), error.code)
+        parent.send(FAILED, str(error), error.code)
         logging.shutdown()
         os._exit(error.code)  # a thread that the application has started would keep the process
-    models = _spread_changes(app, parent)
+    models = _replicate_changes(app, parent)
     server = serve_application(app, socks, settings, count)
     share_server_figures(server)
     freeze_gc()
-    parent.obey(server, models)
-    parent.tell(READY, describe(app, settings))
+    parent.handle_messages(server, models)
+    parent.send(READY, describe(app, settings))
     parent.serve.wait()
     with stop_on_closed_console(server):
         complete = server.run()
@@ -186,8 +186,8 @@ def _configure_log(number: int, log: str | None, settings: Settings, parent: Par
     log_to_handlers([ParentHandler(parent), *files], level, settings.log_format)
 
 
-def _spread_changes(app: t.Any, parent: Parent) -> t.Any:
+def _replicate_changes(app: t.Any, parent: Parent) -> t.Any:
     models = getattr(app, "extensions", {}).get("models")
     if models is not None:
-        app.extensions["models"] = SpreadModels(models, parent)
+        app.extensions["models"] = ReplicatedModels(models, parent)
     return models

@@ -26,10 +26,10 @@ SMALL_BODY = 64 << 10
 
 _ADMITTED = "wsgi_core.decoded_bytes"
 
-_PIECE = 64 << 10
+_CHUNK = 64 << 10
 
 _PLAIN = ("", "identity")
-_GZIP, _ZLIB, _BARE = 31, 15, -15
+_GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
 """zlib's wbits values for the three formats: gzip, zlib, and raw deflate."""
 
 
@@ -117,7 +117,7 @@ def decode_body(
     name = known_coding(coding)
     if not name:
         return data
-    wbits = _GZIP if name == "gzip" else _ZLIB if _has_zlib_header(data) else _BARE
+    wbits = _GZIP if name == "gzip" else _ZLIB if _has_zlib_header(data) else _RAW_DEFLATE
     admit(_measure(data, wbits, limit))
     return zlib.decompress(data, wbits)
 
@@ -145,10 +145,10 @@ def _measure(data: bytes, wbits: int, limit: int | None) -> int:
     """
     unpacker, size, start = zlib.decompressobj(wbits), 0, 0
     try:
-        for start in range(0, len(data), _PIECE):
-            rest = data[start : start + _PIECE]
+        for start in range(0, len(data), _CHUNK):
+            rest = data[start : start + _CHUNK]
             while rest and not unpacker.eof:
-                size += len(unpacker.decompress(rest, _PIECE))
+                size += len(unpacker.decompress(rest, _CHUNK))
                 rest = unpacker.unconsumed_tail
                 if limit is not None and size > limit:
                     raise RequestEntityTooLarge()
@@ -161,7 +161,7 @@ def _measure(data: bytes, wbits: int, limit: int | None) -> int:
         raise RequestEntityTooLarge()
     if not unpacker.eof:
         raise BadRequest("The compressed body ends too early")
-    if unpacker.unused_data or start + _PIECE < len(data):
+    if unpacker.unused_data or start + _CHUNK < len(data):
         raise BadRequest("There is data after the compressed body")
     return size
 

@@ -17,8 +17,8 @@ async def gather(sources: Mapping[str, Source]) -> dict[str, Any]:
 
     If a source raises InputError or ModelNotFound, its result is `{"error": ...}`. The other results are not affected.
     """
-    answers = await asyncio.gather(*(asyncio.to_thread(_ask, source) for source in sources.values()))
-    return dict(zip(sources, answers, strict=True))
+    results = await asyncio.gather(*(asyncio.to_thread(_ask, source) for source in sources.values()))
+    return dict(zip(sources, results, strict=True))
 
 
 def _ask(source: Source) -> Any:

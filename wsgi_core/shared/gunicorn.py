@@ -44,7 +44,7 @@ def stop_gunicorn_cleanly(app: Any) -> None:
         return
     worker = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     if isinstance(worker, base.Worker):
-        stop_in_order(worker, app)
+        handle_sigterm(worker, app)
 
 
 def post_worker_init(worker: Any) -> None:
@@ -52,7 +52,7 @@ def post_worker_init(worker: Any) -> None:
     settings = getattr(worker.wsgi, "extensions", {}).get("settings")
     if settings is not None:
         log_to_stderr(wanted_level(settings.access_log), settings.log_format)
-    stop_in_order(worker, worker.wsgi)
+    handle_sigterm(worker, worker.wsgi)
 
 
 def child_exit(server: Any, worker: Any) -> None:
@@ -60,7 +60,7 @@ def child_exit(server: Any, worker: Any) -> None:
     forget_process(worker.pid)
 
 
-def stop_in_order(worker: Any, app: Any) -> None:
+def handle_sigterm(worker: Any, app: Any) -> None:
     """Handle SIGTERM in the worker of ``app``: fail readiness, close the listening socket, drain, exit."""
 
     def begin(signum: int, frame: object) -> None:
@@ -77,7 +77,7 @@ def stop_in_order(worker: Any, app: Any) -> None:
 
 def _end(worker: Any, pause: float) -> None:
     time.sleep(pause)
-    if _everything_stops(worker):
+    if _master_stops(worker):
         for listener in worker.sockets:
             refuse_new(listener)
         time.sleep(BACKLOG_GRACE_SECONDS)
@@ -86,7 +86,7 @@ def _end(worker: Any, pause: float) -> None:
     os.write(worker.PIPE[1], b".")  # wakes the worker, as a signal does
 
 
-def _everything_stops(worker: Any) -> bool:
+def _master_stops(worker: Any) -> bool:
     """Return whether the master has closed the listening sockets, which means that all workers stop.
 
     If gunicorn reloads or reduces the number of workers, the master keeps the sockets open for the other workers. Then
@@ -94,15 +94,15 @@ def _everything_stops(worker: Any) -> bool:
     function returns False.
     """
     until = time.monotonic() + _MASTER_SECONDS
-    while (kept := _master_keeps(worker)) and time.monotonic() < until:
+    while (listens := _master_listens(worker)) and time.monotonic() < until:
         time.sleep(0.01)
-    return not kept
+    return not listens
 
 
-def _master_keeps(worker: Any) -> bool:
-    ours = {f"socket:[{os.fstat(listener.fileno()).st_ino}]" for listener in worker.sockets}
+def _master_listens(worker: Any) -> bool:
+    own_sockets = {f"socket:[{os.fstat(listener.fileno()).st_ino}]" for listener in worker.sockets}
     try:
-        return any(_target(file) in ours for file in Path(_OPEN_FILES.format(pid=worker.ppid)).iterdir())
+        return any(_target(file) in own_sockets for file in Path(_OPEN_FILES.format(pid=worker.ppid)).iterdir())
     except OSError:
         return True
 

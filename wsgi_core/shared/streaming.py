@@ -23,7 +23,7 @@ EVENTS = "text/event-stream"
 LINE_TYPES = frozenset({LINES, "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 """Content types that clients use for JSON Lines. None of them is registered."""
 
-PIECE = 16 << 10
+CHUNK = 16 << 10
 """Bytes that are read at once. One model run predicts the rows in these bytes."""
 
 MAX_LINE = 64 << 10
@@ -86,12 +86,12 @@ def _result_lines(model: Model, body: IO[bytes], mimetype: str, limits: StreamLi
     try:
         for lines in read_lines(body):
             begin = time.thread_time()
-            results = _until_too_many(predict_lines(model, lines, number + 1), limits.errors - wrong)
+            results = _until_limit(predict_lines(model, lines, number + 1), limits.errors - wrong)
             errors = sum("error" in result for result in results)
             predicted, wrong = predicted + len(results) - errors, wrong + errors
-            piece = b"".join(map(encode, results))
+            chunk = b"".join(map(encode, results))
             cpu += time.thread_time() - begin
-            yield piece
+            yield chunk
             number = results[-1]["line"] if wrong >= limits.errors else number + len(lines)
             _check(limits, wrong, cpu, until)
     except HTTPException as error:  # a limit, or the client has disconnected: the status has already been sent
@@ -101,7 +101,7 @@ def _result_lines(model: Model, body: IO[bytes], mimetype: str, limits: StreamLi
         yield _event("end", number, {"lines": number, "predictions": predicted, "errors": wrong})
 
 
-def _until_too_many(results: list[Result], errors_left: int) -> list[Result]:
+def _until_limit(results: list[Result], errors_left: int) -> list[Result]:
     """Return the results up to the error that reaches the limit of errors."""
     for place, result in enumerate(results):
         errors_left -= "error" in result
@@ -126,8 +126,8 @@ def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
     A line longer than `MAX_LINE` is None. The last line of the body needs no line break.
     """
     rest, skipping = b"", False
-    while piece := body.read(PIECE):
-        *lines, rest = (rest + piece).split(b"\n")
+    while chunk := body.read(CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
         ended: list[bytes | None] = [line if len(line) <= MAX_LINE else None for line in lines]
         if skipping and ended:
             ended[0], skipping = None, False

@@ -14,7 +14,7 @@ from .align import Row
 from .events import Event, Trace
 
 # Headers whose values are different in every response.
-_OF_THE_MOMENT = ("date", "server-timing", "x-request-id", "x-response-time-ms")
+_VOLATILE_HEADERS = ("date", "server-timing", "x-request-id", "x-response-time-ms")
 # The timestamp and the signature that itsdangerous appends to a signed value.
 _SIGNATURE = re.compile(r"\.[\w-]{6}\.[\w-]{27,}(?=;|$)")
 _EXPIRY = re.compile(r"; *expires=([^;]*)", re.IGNORECASE)
@@ -63,7 +63,7 @@ def _same_value(name: str, a: str | None, b: str | None) -> bool:
         return False
     if name == "set-cookie":
         return _same_cookie(a, b)
-    return a == b or name in _OF_THE_MOMENT
+    return a == b or name in _VOLATILE_HEADERS
 
 
 def _same_cookie(a: str, b: str) -> bool:

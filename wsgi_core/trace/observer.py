@@ -27,7 +27,7 @@ _DEEPEST_CALLS = 12
 _MOST_CONTEXTS = 8
 _LONGEST_BODY = 1000
 # Attributes of the request object that are not shown, because they say nothing about the request.
-_SILENT = ("environ", "shallow", "json_module")
+_OMITTED = ("environ", "shallow", "json_module")
 
 
 class Observer:
@@ -99,12 +99,12 @@ class Observer:
             code = frame.f_code
             if os.path.dirname(code.co_filename) == _OWN_FOLDER:
                 break
-            if self._is_told(code):
+            if self._is_reported(code):
                 found.append(_location(code, frame.f_lineno))
             frame = frame.f_back
         return found[::-1]
 
-    def _is_told(self, code: CodeType) -> bool:
+    def _is_reported(self, code: CodeType) -> bool:
         """Return whether a call is shown: code of the framework or of Werkzeug, or a watched function of the app."""
         package = short_path(code.co_filename).partition("/")[0]
         return package in (self._watch_list.package, "werkzeug") or id(code) in self._watch_list.codes
@@ -208,7 +208,7 @@ def _literal(text: str) -> str:
 
 
 def _request_shown(request: dict[str, t.Any]) -> Values:
-    values = format_attributes((name, value) for name, value in request.items() if name not in _SILENT)
+    values = format_attributes((name, value) for name, value in request.items() if name not in _OMITTED)
     return {**values, "environ": f"{len(request.get('environ', ()))} entries"}
 
 

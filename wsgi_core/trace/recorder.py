@@ -31,7 +31,7 @@ class Recorder:
         self.observer = observer
         self._watch_list = watch_list
         self._observing = 0
-        self._unsettled: tuple[Event, FrameType | None] | None = None
+        self._pending_snapshot: tuple[Event, FrameType | None] | None = None
         self._calls: list[Call] = []
         self._seen: WeakSet[t.Any] = WeakSet()
         self._began = perf_counter_ns()
@@ -47,7 +47,7 @@ class Recorder:
     def stop(self) -> None:
         """Stop recording. Raises RuntimeError if the recorder failed to follow the request."""
         self._watcher.stop()
-        self._settle()
+        self._complete_snapshot()
 
     def now(self) -> int:
         """Return `perf_counter_ns()` minus the time that the observer has spent on snapshots."""
@@ -87,12 +87,12 @@ class Recorder:
     # What the watcher reports
 
     def _started(self, code: CodeType, frame: FrameType) -> None:
-        self._settle()
+        self._complete_snapshot()
         parent = self._calls[-1] if self._calls else Call(None, _NOTHING, 0)
         role = self._find_role(code, frame, parent)
         phase = role if isinstance(role, Phase) else _NOTHING
         if phase.name != parent.phase.after:
-            self._fire(parent)
+            self._record_pending(parent)
         call = Call(code, phase, self.now(), frame=frame)
         if isinstance(role, Hook):
             call.event = self._hook_event(role, frame)
@@ -104,7 +104,7 @@ class Recorder:
         self._calls.append(call)
 
     def _ended(self, code: CodeType, value: t.Any, raised: bool) -> None:
-        self._settle()
+        self._complete_snapshot()
         if self.observer is not None:
             self.observer.see(value)
         depth = next((i for i in reversed(range(len(self._calls))) if self._calls[i].code is code), None)
@@ -120,7 +120,7 @@ class Recorder:
             # If the inner phase raised, a push fails and has no event. A pop continues.
             if raised and parent.phase.name.endswith(".push"):
                 parent.pending = None
-            self._fire(parent)
+            self._record_pending(parent)
 
     def _find_role(self, code: CodeType, frame: FrameType, parent: Call) -> Phase | Hook | None:
         """Return the phase or the hook that this call runs, or None if the call is neither.
@@ -154,7 +154,7 @@ class Recorder:
             call.event = event
             self._append(call, event)
 
-    def _fire(self, call: Call) -> None:
+    def _record_pending(self, call: Call) -> None:
         """Record the pending event of the call, if there is a pending event."""
         if call.pending is not None:
             call.event, call.pending = call.pending, None
@@ -163,7 +163,7 @@ class Recorder:
     def _end_call(self, call: Call) -> None:
         if call.raised and call.phase.name.endswith(".push"):
             call.pending = None
-        self._fire(call)
+        self._record_pending(call)
         if call.phase.at_end and call.arguments and not (call.raised and call.phase.name == "finalize_request"):
             self._end_phase(call)
         event = call.event
@@ -233,12 +233,12 @@ class Recorder:
             event.file, event.line = short_path(call.code.co_filename), call.code.co_firstlineno
         event.start_us = (call.began - self._began) / 1000
         event.depth = sum(1 for outer in self._calls if outer.event is not None and outer is not call)
-        self._settle()
+        self._complete_snapshot()
         self.events.append(event)
         if self.observer is not None:
             event.snapshot = self._take_snapshot(call.frame)
             if event.kind in _SETTLING:
-                self._unsettled = event, call.frame
+                self._pending_snapshot = event, call.frame
 
     def _take_snapshot(self, frame: FrameType | None) -> Snapshot:
         assert self.observer is not None
@@ -248,11 +248,11 @@ class Recorder:
         finally:
             self._observing += perf_counter_ns() - began
 
-    def _settle(self) -> None:
+    def _complete_snapshot(self) -> None:
         """Take the snapshot of the last event, if the snapshot had to wait until the event took effect."""
-        if self._unsettled is not None:
-            event, frame = self._unsettled
-            self._unsettled = None
+        if self._pending_snapshot is not None:
+            event, frame = self._pending_snapshot
+            self._pending_snapshot = None
             event.snapshot = self._take_snapshot(frame)
 
     def _set_duration(self, call: Call, event: Event) -> None:

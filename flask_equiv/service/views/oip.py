@@ -140,8 +140,8 @@ def add_repository_views(api: Blueprint) -> None:
         try:
             done = models().reload()
         except ModelError as error:
-            raise BadRequest(models().inside(error)) from error
-        refused = {key: models().inside(error) for key, error in done.refused.items()}
+            raise BadRequest(models().client_text(error)) from error
+        refused = {key: models().client_text(error) for key, error in done.refused.items()}
         return jsonify(added=done.added, changed=done.changed, removed=done.removed, refused=refused)
 
     @api.post("/repository/models/<name>/load")

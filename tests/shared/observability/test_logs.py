@@ -72,7 +72,7 @@ def test_json_names_the_request_that_a_record_belongs_to():
     try:
         record = json.loads(written(JSONFormatter(), "within"))
     finally:
-        observed.leave()
+        observed.deactivate()
     assert (record["request_id"], record["traceparent"]) == ("mine", trace)
     assert "request_id" not in json.loads(written(JSONFormatter(), "after"))
 
@@ -82,8 +82,8 @@ def test_json_tells_of_a_request_in_fields():
     observed = observed_request()
     assert observed is not None
     observed.times["infer"] = 0.0000123
-    observed.answered(200, "/predict")
-    observed.leave()
+    observed.set_response(200, "/predict")
+    observed.deactivate()
     record = json.loads(written(JSONFormatter(), "line", extra={"request": observed}))
     assert {name: record[name] for name in ("method", "path", "route", "status", "phases_ms")} == {
         "method": "POST",

@@ -23,7 +23,7 @@ COUNT = "http_server_request_duration_seconds_count"
 
 def ended(method: str, route: str, status: int, seconds: float = 0.001, **times: float) -> Observation:
     observation = Observation({"REQUEST_METHOD": method, "PATH_INFO": "/secret/path"})
-    observation.answered(status, route)
+    observation.set_response(status, route)
     observation.elapsed = seconds
     observation.times.update(times)
     return observation
@@ -31,7 +31,7 @@ def ended(method: str, route: str, status: int, seconds: float = 0.001, **times:
 
 def count(metrics: Metrics, one: Observation) -> None:
     """What the end of a request adds."""
-    metrics.ended(one.method, one.route, one.status, one.elapsed, one.times)
+    metrics.record(one.method, one.route, one.status, one.elapsed, one.times)
 
 
 def samples(metrics: Any) -> dict[tuple[str, ...], float]:
@@ -136,10 +136,10 @@ from wsgi_core.shared.observability.metrics import process_metrics
 process_metrics()
 for _ in range(int(sys.argv[1])):
     begin_request({"REQUEST_METHOD": "GET"})
-    observed_request().answered(200, "/healthz")
+    observed_request().set_response(200, "/healthz")
     timing.add("parse", 1.0)
     timing.ran("churn", "1", 0.001)
-    observed_request().leave()
+    observed_request().deactivate()
 begin_request({"REQUEST_METHOD": "GET"})
 if sys.argv[1] == "3":
     from wsgi_core.shared.observability.metrics import render

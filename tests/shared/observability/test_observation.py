@@ -30,7 +30,7 @@ def environ(**more: str) -> dict[str, Any]:
 def test_a_valid_traceparent_is_taken_and_comes_back(value: str):
     assert is_traceparent(value)
     observation = Observation(environ(HTTP_TRACEPARENT=value))
-    assert ("traceparent", value) in observation.answered(200, "/predict")
+    assert ("traceparent", value) in observation.set_response(200, "/predict")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_valid_traceparent_is_taken_and_comes_back(value: str):
 def test_a_bad_traceparent_is_ignored(value: str):
     observation = Observation(environ(HTTP_TRACEPARENT=value))
     assert observation.traceparent is None
-    assert "traceparent" not in dict(observation.answered(200, "/predict"))
+    assert "traceparent" not in dict(observation.set_response(200, "/predict"))
 
 
 # Ids
@@ -68,7 +68,7 @@ def test_an_id_of_other_characters_is_replaced(given: str):
 def test_server_timing_tells_the_phases_that_there_were_in_milliseconds():
     assert server_timing({"parse": 0.00002, "infer": 0.0015}) == "parse;dur=0.020, infer;dur=1.500"
     assert server_timing({"parse": 0.0, "infer": 12.3456789}) == "parse;dur=0.000, infer;dur=12345.679"
-    assert "Server-Timing" not in dict(Observation(environ()).answered(200, ""))
+    assert "Server-Timing" not in dict(Observation(environ()).set_response(200, ""))
 
 
 def test_what_goes_on_between_begin_and_leave_belongs_to_the_request():
@@ -81,10 +81,10 @@ def test_what_goes_on_between_begin_and_leave_belongs_to_the_request():
     assert inner is not None
     with timing.phase("parse"):
         pass
-    inner.leave()
+    inner.deactivate()
     timing.add("infer", 1.0)
     assert observed_request() is outer
-    outer.leave()
+    outer.deactivate()
     timing.add("infer", 1.0)
     assert observed_request() is None
     assert outer.times == {"infer": 2.0}
@@ -98,9 +98,9 @@ def test_a_deadline_ends_with_the_request_that_it_was_set_for():
     limit_work(inner, environ(HTTP_X_REQUEST_TIMEOUT="1"), 10.0)
     assert current.get() is inner
     assert inner.at < outer.at
-    inner.leave()
+    inner.deactivate()
     assert current.get() is outer
-    outer.leave()
+    outer.deactivate()
     assert current.get() is None
 
 
@@ -109,7 +109,7 @@ def test_work_within_a_request_belongs_to_the_request():
     with Work():  # as a model that is loaded by the request is warmed up
         assert current.get() is not observed
         assert observed_request() is observed
-    observed.leave()
+    observed.deactivate()
     with Work():
         assert observed_request() is None
 
@@ -122,8 +122,8 @@ def test_the_access_log_tells_of_the_end(caplog: pytest.LogCaptureFixture):
         begin_request(environ(PATH_INFO="/a b\r\n\xc3\xa9", HTTP_X_REQUEST_ID="mine"))
         observed = observed_request()
         assert observed is not None
-        observed.answered(404, "")
-        observed.leave()
+        observed.set_response(404, "")
+        observed.deactivate()
     (line,) = caplog.messages
     assert line.startswith("POST /a%20b%0D%0A%C3%A9 404 ")
     assert line.endswith(" ms id=mine")
@@ -134,12 +134,12 @@ def test_a_stream_is_logged_when_it_ends(caplog: pytest.LogCaptureFixture):
         begin_request(environ())
         observed = observed_request()
         assert observed is not None
-        observed.answered(200, "/predict")
+        observed.set_response(200, "/predict")
         told = observed.elapsed
         observed.streamed = True
-        observed.leave()
+        observed.deactivate()
         assert observed_request() is None
         assert caplog.messages == []
-        observed.end()
+        observed.finish()
     assert len(caplog.messages) == 1
     assert observed.elapsed > told

@@ -16,7 +16,7 @@ from tests.shared.retrieval.test_endpoint import ANSWER, chat_server, says, send
 from wsgi_core.inference import ModelRepository, default_models_dir
 from wsgi_core.inference.deadline import run_session
 from wsgi_core.shared.retrieval import Assistant, Endpoint, Passage, Question, read_documentation
-from wsgi_core.shared.retrieval.assistant import NOTHING, find_embedder, sentences
+from wsgi_core.shared.retrieval.assistant import NO_PASSAGE, find_embedder, sentences
 
 PASSAGES = [
     Passage(
@@ -62,11 +62,11 @@ def test_a_row_of_a_table_is_quoted_alone(models: ModelRepository):
 @pytest.mark.parametrize("query", ["bread and yeast", " ", "the", "☕", "\x00"])
 def test_what_is_not_there_is_said_to_be_not_there(models: ModelRepository, query: str):
     answer = assistant(models).ask(query)
-    assert (answer["answer"], answer["context_used"]) == (NOTHING, [])
+    assert (answer["answer"], answer["context_used"]) == (NO_PASSAGE, [])
 
 
 def test_without_any_documentation_there_is_still_an_answer(models: ModelRepository):
-    assert Assistant(models, None, list).ask("what?")["answer"] == NOTHING
+    assert Assistant(models, None, list).ask("what?")["answer"] == NO_PASSAGE
 
 
 def test_every_quote_stands_in_the_documentation(models: ModelRepository):
@@ -88,7 +88,7 @@ def test_an_endpoint_writes_the_answer(models: ModelRepository):
     assert answer["usage"] == {
         "retriever": "tf-idf", "generator": "small", **ANSWER["usage"], "fallback": None,  # type: ignore[dict-item]
     }  # fmt: skip
-    assert nothing["answer"] == NOTHING
+    assert nothing["answer"] == NO_PASSAGE
     assert len(got) == 1, "with nothing found there is nothing to write an answer from"
 
 

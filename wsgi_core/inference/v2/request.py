@@ -30,7 +30,7 @@ MAX_EMPTY = 1 << 20
 A request with an empty tensor is small, but the model could produce an output with these dimensions.
 """
 
-_NOT_OBEYED = ("classification", "shared_memory_region")
+_UNSUPPORTED = ("classification", "shared_memory_region")
 
 T = TypeVar("T")
 
@@ -169,7 +169,7 @@ def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> d
 
 def _read_output(output: Mapping[str, Any], as_bytes: bool, what: str) -> bool:
     parameters = _parameters(output, what)
-    for name in _NOT_OBEYED:
+    for name in _UNSUPPORTED:
         if name in parameters:
             raise InvalidRequest(f"{what}: the parameter {name} is not supported")
     return _flag(parameters, "binary_data", what, as_bytes)

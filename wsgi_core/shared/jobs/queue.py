@@ -66,7 +66,7 @@ class JobQueue:
         with self._lock:
             if self._threads or self._closed:
                 return
-            loops = {"jobs": self._work, "jobs due": self._look_after}
+            loops = {"jobs": self._work, "jobs due": self._maintain}
             self._threads = [threading.Thread(target=loop, name=name, daemon=True) for name, loop in loops.items()]
             for thread in self._threads:
                 thread.start()
@@ -183,7 +183,7 @@ class JobQueue:
             delay = min(MAX_DELAY_SECONDS, 2.0 ** (state.attempts - 1))
             self.store.set_state(job.key, State(DELAYED, time.time() + delay, state.attempts, error))
 
-    def _look_after(self) -> None:
+    def _maintain(self) -> None:
         """Renew the lease of the running job, requeue jobs that are due, and forget old finished jobs.
 
         Runs on a thread until the queue is closed.

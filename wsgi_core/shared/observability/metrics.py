@@ -62,22 +62,22 @@ class Metrics:
         # PERF: adding to a set and removing from it need no lock. The metric is the size of the set.
         self.active: set[object] = _SharedActive() if shared else set()
         self.server: SharedFigures | None = None
-        self._ended: deque[tuple[str, str, int, float, Times]] = deque()
+        self._finished: deque[tuple[str, str, int, float, Times]] = deque()
         # Other processes read what this process has counted, so nothing waits.
         self._batch = 1 if shared else _BATCH
 
-    def ended(self, method: str, route: str, status: int, seconds: float, phases: Times) -> None:
+    def record(self, method: str, route: str, status: int, seconds: float, phases: Times) -> None:
         """Count a finished request, now or with those that end after it, but before the metrics are read."""
         # PERF: one append for each request. After a model run, the code that counts is in no cache of the CPU. In a
         # batch it is, from the second request on.
-        self._ended.append((method, route, status, seconds, phases))
-        if len(self._ended) >= self._batch:
-            self._count_ended()
+        self._finished.append((method, route, status, seconds, phases))
+        if len(self._finished) >= self._batch:
+            self._count_finished()
 
-    def _count_ended(self) -> None:
-        for _ in range(len(self._ended)):
+    def _count_finished(self) -> None:
+        for _ in range(len(self._finished)):
             try:
-                method, route, status, seconds, phases = self._ended.popleft()
+                method, route, status, seconds, phases = self._finished.popleft()
             except IndexError:  # another thread counts too
                 return
             self.requests.observe((method if method in METHODS else "_OTHER", route, status), seconds)
@@ -87,7 +87,7 @@ class Metrics:
         """Yield the metrics of this process as prometheus_client metric families."""
         from prometheus_client.metrics_core import GaugeMetricFamily
 
-        self._count_ended()
+        self._count_finished()
         for counted in (self.requests, self.runs, self.phases):
             if isinstance(counted, LocalHistogram | LocalCounter):
                 yield from counted.collect()

@@ -29,7 +29,7 @@ _LENGTH_OF_VERSION_00 = 55
 
 
 class Observation(Work):
-    """The recorded data of one request, until `end`. Its phases and its deadline are those of the `Work`.
+    """The recorded data of one request, until `finish`. Its phases and its deadline are those of the `Work`.
 
     Identity: method, path (percent-encoded), request_id, traceparent (None if the client sent no valid traceparent).
     Times: started (of time.perf_counter()), times (seconds by phase), elapsed (in seconds).
@@ -63,7 +63,7 @@ class Observation(Work):
         raw = self.environ.get("PATH_INFO", "").encode("latin-1")
         return quote(raw or b"/", safe="/:@!$&'()*+,;=~")
 
-    def answered(self, status: int, route: str) -> list[tuple[str, str]]:
+    def set_response(self, status: int, route: str) -> list[tuple[str, str]]:
         """Record the response, and return the headers that describe the observation to the client."""
         self.elapsed = perf_counter() - self.started
         self.status = status
@@ -75,19 +75,19 @@ class Observation(Work):
             headers.append(("traceparent", self.traceparent))
         return headers
 
-    def leave(self) -> None:
-        """Leave the request's context. Unless the response is streamed, also end the observation."""
+    def deactivate(self) -> None:
+        """Restore the outer context. Unless the response is streamed, also end the observation."""
         current.set(self.outer)
         if not self.streamed:
-            self.end()
+            self.finish()
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Count the finished request, and write it to the access log."""
         if self.streamed or not self.elapsed:
             self.elapsed = perf_counter() - self.started
         metrics = process_metrics()
         metrics.active.discard(self)
-        metrics.ended(self.method, self.route, self.status, self.elapsed, self.times)
+        metrics.record(self.method, self.route, self.status, self.elapsed, self.times)
         if access_log.isEnabledFor(logging.INFO):
             self._log()
 
@@ -100,7 +100,7 @@ class Observation(Work):
 
 
 def begin_request(environ: Mapping[str, Any]) -> Observation:
-    """Start to observe a request. The observation is the current observation of this context until `leave`."""
+    """Start to observe a request. The observation is the current observation of this context until `deactivate`."""
     observation = Observation(environ)
     current.set(observation)
     process_metrics().active.add(observation)

@@ -30,15 +30,15 @@ EMBEDDERS = ("minilm-int8", "minilm")
 PASSAGES = 3
 SENTENCES = 3
 
-NOTHING = "The documentation says nothing about this."
+NO_PASSAGE = "The documentation says nothing about this."
 
-LEAST_WORDS = 2
+MIN_WORDS = 2
 """The minimum number of words in a quoted sentence. Shorter sentences say too little."""
 
 _CODE = re.compile(r"(?:(?<=\S)(:)\s*\n)?^(?:```|~~~)[^\n]*\n(.*?)^(?:```|~~~)[^\n]*$", re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-_KEPT = re.compile("\ue000([0-9]+)\ue001")
-_BREAK = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*\"(\ue000])|\n\s*(?:[-*]|\d+\.)\s+|\n\n+")
+_PLACEHOLDER = re.compile("\ue000([0-9]+)\ue001")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*\"(\ue000])|\n\s*(?:[-*]|\d+\.)\s+|\n\n+")
 _MARKER = re.compile(r"^\s*(?:(?:[-*>]|\d+\.)\s+)+")
 _MARKUP = re.compile(r"[`*]{1,2}|\[([^\]]*)\]\([^)]*\)")
 
@@ -56,7 +56,7 @@ class Question(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class _Library:
+class _Corpus:
     """The passages, and the indexes that search them."""
 
     passages: list[Passage]
@@ -81,10 +81,10 @@ class Assistant:
         self._models = models
         self._endpoint = endpoint
         self._read = read
-        self._first = threading.Lock()
-        self._library: _Library | None = None
+        self._lock = threading.Lock()
+        self._corpus: _Corpus | None = None
         self.embedded = threading.Event()
-        self._ending = threading.Event()
+        self._cancelled = threading.Event()
 
     def ask(self, query: str) -> dict[str, Any]:
         """Answer a question. Return a dict with the keys `query`, `context_used`, `answer` and `usage`.
@@ -94,9 +94,9 @@ class Assistant:
         numbers of words read and written. If the endpoint has failed, `fallback` in `usage` says why the answer is made
         of quotes.
         """
-        library = self._open()
-        found = _best(library, query)
-        answer, usage = self._answer(library, query, found)
+        corpus = self._open()
+        found = _best(corpus, query)
+        answer, usage = self._answer(corpus, query, found)
         context = [
             {"source": passage.source, "heading": passage.heading, "text": passage.text, "score": score}
             for passage, score in found
@@ -105,10 +105,10 @@ class Assistant:
             "query": query,
             "context_used": context,
             "answer": answer,
-            "usage": {"retriever": library.index.name, **usage},
+            "usage": {"retriever": corpus.index.name, **usage},
         }
 
-    def _answer(self, library: _Library, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
+    def _answer(self, corpus: _Corpus, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
         """Return the endpoint's answer. Return quotes if there is no endpoint, no passage, or no usable answer."""
         passages = [passage for passage, _ in found]
         fallback = None
@@ -119,30 +119,30 @@ class Assistant:
             except UpstreamError as error:
                 fallback = str(error)
                 log.warning("the answer is made of quotes: %s", error)
-        answer = quote(library.by_words, query, found)
+        answer = quote(corpus.by_words, query, found)
         read, written = sum(len(p.text.split()) for p in passages) + len(query.split()), len(answer.split())
         tokens = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
         return answer, {"generator": "quotes", **tokens, "fallback": fallback}
 
-    def _open(self) -> _Library:
-        """Return the library. The first call builds the library, and other threads wait until it is built."""
-        with self._first:
-            if self._library is None:
+    def _open(self) -> _Corpus:
+        """Return the corpus. The first call builds the corpus, and other threads wait until it is built."""
+        with self._lock:
+            if self._corpus is None:
                 passages = self._read()
                 by_words = TfIdf([_text(passage) for passage in passages])
-                self._library = _Library(passages, by_words, by_words)
+                self._corpus = _Corpus(passages, by_words, by_words)
                 # Embedding takes seconds. In a thread of its own, it delays no request and has no request's deadline.
                 atexit.register(self._end)
-                threading.Thread(target=self._embed, args=(self._library,), name="embed", daemon=True).start()
-            return self._library
+                threading.Thread(target=self._embed, args=(self._corpus,), name="embed", daemon=True).start()
+            return self._corpus
 
-    def _embed(self, library: _Library) -> None:
+    def _embed(self, corpus: _Corpus) -> None:
         try:
-            model = find_embedder(self._models) if library.passages else None
+            model = find_embedder(self._models) if corpus.passages else None
             if model is not None:
-                texts = [_text(passage) for passage in library.passages]
-                with Work(is_cancelled=self._ending.is_set):
-                    self._library = replace(library, index=Embeddings(model, texts, library.by_words))
+                texts = [_text(passage) for passage in corpus.passages]
+                with Work(is_cancelled=self._cancelled.is_set):
+                    self._corpus = replace(corpus, index=Embeddings(model, texts, corpus.by_words))
         except Cancelled:
             log.info("the process ends before the passages are embedded")
         except Exception:
@@ -156,7 +156,7 @@ class Assistant:
 
         If Python exits while a daemon thread runs a model, the process is aborted.
         """
-        self._ending.set()
+        self._cancelled.set()
         self.embedded.wait()
 
 
@@ -181,11 +181,11 @@ def find_embedder(models: ModelRepository) -> Model | None:
         return None
 
 
-def _best(library: _Library, query: str) -> list[Found]:
+def _best(corpus: _Corpus, query: str) -> list[Found]:
     """Return the best passages with their scores, at most `PASSAGES`. Passages with a score of 0 are left out."""
-    scores = library.index.scores(query)
+    scores = corpus.index.scores(query)
     order = np.argsort(-scores, kind="stable")[:PASSAGES]
-    return [(library.passages[place], round(float(scores[place]), 4)) for place in order if scores[place] > 0]
+    return [(corpus.passages[index], round(float(scores[index]), 4)) for index in order if scores[index] > 0]
 
 
 def quote(by_words: TfIdf, query: str, found: Sequence[Found]) -> str:
@@ -196,14 +196,14 @@ def quote(by_words: TfIdf, query: str, found: Sequence[Found]) -> str:
     """
     candidates = [(passage, sentence, score) for passage, score in found for sentence in sentences(passage.text)]
     if not candidates:
-        return NOTHING
+        return NO_PASSAGE
     scores = np.array([by_words.shared(query, sentence) * (1 + score) for _, sentence, score in candidates])
     best = np.argsort(-scores, kind="stable")[: SENTENCES if scores.any() else 1]
-    kept = [candidates[place] for place in best if scores[place] >= scores.max() / 2]
-    return "\n".join(f'"{sentence}" ({_place(passage)})' for passage, sentence, _ in kept)
+    kept = [candidates[index] for index in best if scores[index] >= scores.max() / 2]
+    return "\n".join(f'"{sentence}" ({_citation(passage)})' for passage, sentence, _ in kept)
 
 
-def _place(passage: Passage) -> str:
+def _citation(passage: Passage) -> str:
     return f"{passage.source}, {passage.heading}" if passage.heading else passage.source
 
 
@@ -223,10 +223,10 @@ def sentences(text: str) -> Iterator[str]:
         lambda block: ("\n\n" if block[1] is None else f"{block[1]} ") + keep(_one_line(block[2])) + "\n\n", text
     )
     text = _INLINE_CODE.sub(lambda found: keep(" ".join(found[2].split())), text)
-    for sentence in _BREAK.split(re.sub(r"\n(?=\|)", "\n\n", text)):
+    for sentence in _SENTENCE_END.split(re.sub(r"\n(?=\|)", "\n\n", text)):
         plain = " ".join(_MARKUP.sub(r"\1", _MARKER.sub("", sentence)).replace("|", " ").split())
-        plain = _KEPT.sub(lambda found: code[int(found[1])], plain)
-        if len(plain.split()) >= LEAST_WORDS:
+        plain = _PLACEHOLDER.sub(lambda found: code[int(found[1])], plain)
+        if len(plain.split()) >= MIN_WORDS:
             yield plain
 
 

@@ -17,7 +17,7 @@ from ..settings import Settings
 from ..upstream import BoundedCalls, TooManyCalls
 from .passages import Passage
 
-MAX_ANSWER = 1 << 20
+MAX_BODY = 1 << 20
 """The maximum size of a response body in bytes. A longer body is an error."""
 
 MAX_HEAD = 64 << 10
@@ -91,26 +91,26 @@ class Endpoint:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
-        with closing(_connect(url, self.timeout)) as connection, _cut_after(self.timeout, connection.sock):
+        with closing(_connect(url, self.timeout)) as connection, _shut_down_after(self.timeout, connection.sock):
             connection.request("POST", f"{url.path.rstrip('/')}/chat/completions", json.dumps(payload), headers)
             with connection.getresponse() as response:
                 return _read(response)
 
 
-class _Counted(io.RawIOBase):
-    """The bytes of a socket, of which at most `left` may be read. The limit stops a flood of interim responses."""
+class _LimitedReader(io.RawIOBase):
+    """The bytes of a socket, of which at most `remaining` may be read. The limit stops a flood of interim responses."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
-        self.left = MAX_HEAD
+        self.remaining = MAX_HEAD
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
         count: int | None = self._raw.readinto(buffer)
-        self.left -= count or 0
-        if self.left < 0:
+        self.remaining -= count or 0
+        if self.remaining < 0:
             raise http.client.HTTPException("the response is too long")
         return count
 
@@ -120,17 +120,17 @@ class _Counted(io.RawIOBase):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """A response whose head is limited to `MAX_HEAD` bytes. Its body adds at most `MAX_ANSWER` bytes."""
+    """A response whose head is limited to `MAX_HEAD` bytes. Its body adds at most `MAX_BODY` bytes."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._counted = _Counted(self.fp)
-        self.fp = io.BufferedReader(self._counted)
+        self._reader = _LimitedReader(self.fp)
+        self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
         """Read the head. Then raise the limit by the maximum size of a body."""
         super().begin()
-        self._counted.left += MAX_ANSWER
+        self._reader.remaining += MAX_BODY
 
 
 def chat_endpoint(settings: Settings) -> Endpoint | None:
@@ -151,38 +151,38 @@ def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
 
 
 @contextmanager
-def _cut_after(timeout: float, sock: socket.socket) -> Iterator[None]:
+def _shut_down_after(timeout: float, sock: socket.socket) -> Iterator[None]:
     """Shut the socket down when the time is over, so that a blocked read returns. Raises TimeoutError in that case."""
-    over = threading.Event()
+    expired = threading.Event()
 
-    def cut() -> None:
-        over.set()
+    def expire() -> None:
+        expired.set()
         try:
             # Not SSLSocket.shutdown, which also discards the TLS state that the reader still uses.
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
         except OSError:
             pass  # the connection has just closed
 
-    timer = threading.Timer(timeout, cut)
+    timer = threading.Timer(timeout, expire)
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
-        if over.is_set():  # even if the reader has returned or has raised another error
+        if expired.is_set():  # even if the reader has returned or has raised another error
             raise TimeoutError
 
 
 def _read(response: http.client.HTTPResponse) -> Any:
-    body = response.read(MAX_ANSWER + 1)
+    body = response.read(MAX_BODY + 1)
     if response.status != 200:
         raise UpstreamError(f"the endpoint responded with {response.status}")
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         answer = None
-    if len(body) > MAX_ANSWER or not isinstance(answer, dict):
+    if len(body) > MAX_BODY or not isinstance(answer, dict):
         raise UpstreamError("the endpoint's response is not the expected JSON")
     return answer
 
@@ -198,6 +198,6 @@ def _sendable(text: str) -> bool:
 
 def _count(usage: object) -> dict[str, int]:
     """Return the three token counts. A count that the endpoint has not sent is 0."""
-    told = usage if isinstance(usage, dict) else {}
+    counts = usage if isinstance(usage, dict) else {}
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    return {name: told[name] if type(told.get(name)) is int else 0 for name in names}
+    return {name: counts[name] if type(counts.get(name)) is int else 0 for name in names}

@@ -28,7 +28,7 @@ STOP_WORDS = frozenset(
 BATCH = 16
 """The number of texts that are embedded in one run. Larger batches only take more memory."""
 
-LEAST_ALIKE = 0.2
+MIN_SIMILARITY = 0.2
 """The minimum cosine that counts as a match. Sentence embeddings of unrelated texts often come close to it."""
 
 
@@ -109,6 +109,6 @@ class Embeddings:
     def scores(self, query: str) -> NDArray[np.float32]:
         """Return float32[number of texts], from 0 to 2."""
         scores: NDArray[np.float32] = self._vectors @ self._embed([query])[0]
-        scores[scores < LEAST_ALIKE] = 0
+        scores[scores < MIN_SIMILARITY] = 0
         scores += self._by_words.scores(query)
         return scores
