@@ -150,22 +150,18 @@ def summarise(results: Results) -> Curve | None:
     return Curve(sorted(points, key=lambda point: point.time.value), lines, dict(pieces))
 
 
-def _place(result: ExperimentResult, name: str) -> int:
-    return result.contenders.index(name) + 1
-
-
 def _line(floor: ExperimentResult, framework: str) -> Line:
-    raw, own = _place(floor, FLOOR), _place(floor, framework)
+    raw, own = floor.column(FLOOR), floor.column(framework)
     rest = net(raw)
     if ALONE in floor.contenders:
-        rest = difference(raw, _place(floor, ALONE))
+        rest = difference(raw, floor.column(ALONE))
     return Line(framework, *estimate(matrices(floor), [difference(own, raw), rest]))
 
 
 def _point(result: ExperimentResult) -> Point:
-    figures = [net(_place(result, ALONE))]
+    figures = [net(result.column(ALONE))]
     for framework in FRAMEWORKS:
-        figures += _price_and_share(_place(result, FLOOR), _place(result, framework))
+        figures += _price_and_share(result.column(FLOOR), result.column(framework))
     time, *found = estimate(matrices(result), figures)
     return _named(result.key.removeprefix(PREFIX), time, found)
 
@@ -194,9 +190,9 @@ def _points_of_ladder(results: Results) -> list[Point]:
         if key not in by_key or not {FLOOR, *FRAMEWORKS} <= set(by_key[key].contenders):
             continue
         one = by_key[key]
-        figures = [net(_place(one, FLOOR))]
+        figures = [net(one.column(FLOOR))]
         for framework in FRAMEWORKS:
-            figures += _price_and_share(_place(one, FLOOR), _place(one, framework))
+            figures += _price_and_share(one.column(FLOOR), one.column(framework))
         floor, *rest = estimate(matrices(one), figures)
         found.append((key, floor, rest))
     if not found:

@@ -20,8 +20,8 @@ import numpy as np
 from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.results import ExperimentResult, Results
-from loadtests.instrument.stats import Estimate, estimate, student_estimate
-from loadtests.report.analysis import difference, matrices, net, ratio
+from loadtests.instrument.stats import Estimate, estimate
+from loadtests.report.analysis import difference, matrices, net, ratio, summarise_load
 from loadtests.studies import AGAIN, MODERATE, Load, Study, served_rung
 from loadtests.studies import HEAT as KEY
 
@@ -112,12 +112,11 @@ def summarise(results: Results) -> Heat | None:
 
 
 def _state(result: ExperimentResult, eviction: str) -> State:
-    at = {name: index for index, name in enumerate(result.contenders, start=1)}
     names = (FLOOR, OWN, FLASK)
-    figures = [net(at[name]) for name in names]
-    figures += [difference(at[name], at[FLOOR]) for name in (OWN, FLASK)]
-    *found, own, flask, times = estimate(matrices(result), [*figures, ratio(at[FLASK], at[OWN])])
-    return State(eviction, dict(zip(names, found, strict=True)), {OWN: own, FLASK: flask}, times)
+    floor, own, flask = map(result.column, names)
+    figures = [net(floor), net(own), net(flask), difference(own, floor), difference(flask, floor), ratio(flask, own)]
+    *costs, own_price, flask_price, times = estimate(matrices(result), figures)
+    return State(eviction, dict(zip(names, costs, strict=True)), {OWN: own_price, FLASK: flask_price}, times)
 
 
 def _slope(result: ExperimentResult) -> Estimate:
@@ -126,12 +125,8 @@ def _slope(result: ExperimentResult) -> Estimate:
 
 def _served(results: Results) -> dict[str, Estimate]:
     """Return the extra cost of serving wsgi_core and Flask, compared with the bare callable, paired by run."""
-    runs = [run for load in results.loads if load.mode == "rate" and load.key == f"{KEY}_rate" for run in load.runs]
-    cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
-    pairs = sorted({pair for pair, _ in cpu})
-    if len(pairs) < 2:
-        return {}
-    return {name: student_estimate([cpu[pair, name] - cpu[pair, FLOOR] for pair in pairs]) for name in (OWN, FLASK)}
+    loads = [summarise_load(load) for load in results.loads if load.key == f"{KEY}_rate" and load.runs]
+    return {name: load.cpu_differences[name, FLOOR] for load in loads if load.pairs > 1 for name in (OWN, FLASK)}
 
 
 def _predicted(states: Sequence[State], served: dict[str, Estimate]) -> tuple[float, Estimate | None]:

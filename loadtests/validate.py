@@ -29,10 +29,10 @@ from loadtests.instrument.inprocess import Workers
 from loadtests.instrument.plan import Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
 from loadtests.instrument.request import Request
-from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, Run, empty_result
-from loadtests.instrument.stats import Estimate, FloatArray, estimate, student_estimate
+from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, empty_result
+from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
 from loadtests.load import served
-from loadtests.report.analysis import difference, matrix
+from loadtests.report.analysis import difference, matrices, matrix
 from loadtests.rows import churn_rows
 from loadtests.studies import MODERATE, NULL, Budget, Load, served_rung
 
@@ -274,38 +274,28 @@ def recovered(result: ExperimentResult) -> dict[int, Estimate]:
     """Return what the instrument measures for each delay above 0, in µs: the hook with the delay against the hook with
     0 µs.
     """
-    at = {name: index for index, name in enumerate(result.contenders, start=1)}
-    tables = [matrix(process, len(at)) for process in result.processes]
-    figures = [difference(at[delay_name(delay)], at[delay_name(0)]) for delay in DELAYS[1:]]
-    return dict(zip(DELAYS[1:], estimate(tables, figures), strict=True))
+    found = estimate(matrices(result), [_delay(result, delay) for delay in DELAYS[1:]])
+    return dict(zip(DELAYS[1:], found, strict=True))
+
+
+def _delay(result: ExperimentResult, delay: int) -> Figure:
+    return difference(result.column(delay_name(delay)), result.column(delay_name(0)))
 
 
 def slope(result: ExperimentResult) -> Estimate:
     """Return the slope of the line through 0 that best fits measured against injected delays (least squares)."""
-    at = {name: index for index, name in enumerate(result.contenders, start=1)}
-    tables = [matrix(process, len(at)) for process in result.processes]
     weights = {delay: delay / sum(d * d for d in DELAYS) for delay in DELAYS[1:]}
 
     def fitted(cost: FloatArray) -> FloatArray:
-        parts = [w * difference(at[delay_name(d)], at[delay_name(0)])(cost) for d, w in weights.items()]
-        total: FloatArray = np.sum(parts, axis=0)
+        total: FloatArray = np.sum([w * _delay(result, d)(cost) for d, w in weights.items()], axis=0)
         return total
 
-    return estimate(tables, [fitted])[0]
-
-
-def hook_cost(result: ExperimentResult) -> Estimate:
-    """Return the cost of a hook that does not spin, in µs."""
-    at = {name: index for index, name in enumerate(result.contenders, start=1)}
-    tables = [matrix(process, len(at)) for process in result.processes]
-    return estimate(tables, [difference(at[delay_name(0)], at[NO_HOOK])])[0]
+    return estimate(matrices(result), [fitted])[0]
 
 
 def price(result: ExperimentResult, one: str, other: str) -> Estimate:
     """Return the cost of ``one`` minus that of ``other``, in µs."""
-    at = {name: index for index, name in enumerate(result.contenders, start=1)}
-    tables = [matrix(process, len(at)) for process in result.processes]
-    return estimate(tables, [difference(at[one], at[other])])[0]
+    return estimate(matrices(result), [difference(result.column(one), result.column(other))])[0]
 
 
 def sum_of_steps(steps: Sequence[ExperimentResult]) -> tuple[Estimate, Estimate, Estimate]:
@@ -320,15 +310,3 @@ def sum_of_steps(steps: Sequence[ExperimentResult]) -> tuple[Estimate, Estimate,
 def _gap(process: Process) -> float:
     table = matrix(process, 2)
     return estimate([table], [difference(2, 1)])[0].value
-
-
-def served_cpu(runs: Sequence[Run], name: str) -> Estimate:
-    """Return the server's CPU time per request, in µs."""
-    return student_estimate([run.server_cpu_us for run in runs if run.service == name])
-
-
-def served_difference(runs: Sequence[Run], one: str, other: str) -> Estimate:
-    """Return the server's CPU time for ``one`` minus that for ``other``, paired, in µs."""
-    cpu = {(run.pair, run.service): run.server_cpu_us for run in runs}
-    pairs = sorted({pair for pair, _ in cpu})
-    return student_estimate([cpu[pair, one] - cpu[pair, other] for pair in pairs])

@@ -89,6 +89,10 @@ class ExperimentResult(Record):
     drivers: dict[str, str] = {}
     processes: list[Process] = []
 
+    def column(self, name: str) -> int:
+        """Return the column of the contender ``name`` in the samples. Column 0 is the driver."""
+        return self.contenders.index(name) + 1
+
 
 def empty_result(experiment: Experiment) -> ExperimentResult:
     """Return an entry for the samples of ``experiment``."""

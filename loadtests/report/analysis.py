@@ -274,8 +274,7 @@ def _put_together(
 
 def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
     """Return the price of each phase on both sides, and of the whole request as ``"the whole"``."""
-    at = {name: index for index, name in enumerate(result.contenders, start=1)}
-    flask, core = ([at[phase_name(side, phase)] for phase in PHASES] for side in ("Flask", "wsgi_core"))
+    flask, core = ([result.column(phase_name(side, phase)) for phase in PHASES] for side in ("Flask", "wsgi_core"))
     found = estimate(matrices(result), [*_steps(flask), *_steps(core)])
     half = len(PHASES) + 1
     return [PhaseCost(*parts) for parts in zip((*PHASES, "the whole"), found[:half], found[half:], strict=True)]
@@ -454,7 +453,7 @@ def _goals_of(study: str) -> tuple[Goal, ...]:
 def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | None:
     for result in results.experiments:
         if result.key == goal.experiment and result.processes:
-            top, bottom = (result.contenders.index(name) + 1 for name in (goal.top, goal.bottom))
+            top, bottom = map(result.column, (goal.top, goal.bottom))
             return estimate(matrices(result), [ratio(top, bottom)])[0]
     for load in loads:
         if load.key == goal.experiment and load.pairs:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from loadtests.instrument.results import ExperimentResult, LoadResult, Results
-from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_t_quantile
+from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
 from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net, summarise_experiment
 from loadtests.report.format import Table, interval, number
 
@@ -147,8 +147,8 @@ def _change(old: ExperimentResult, new: ExperimentResult, name: str, threshold: 
 
 def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, Estimate]:
     """Return the cost in µs, and the logarithm of the cost in units of the yardstick."""
-    own = net(one.contenders.index(name) + 1)
-    stick: Figure = net(one.contenders.index(YARDSTICK) + 1) if yardstick else lambda cost: cost[..., 0]
+    own = net(one.column(name))
+    stick: Figure = net(one.column(YARDSTICK)) if yardstick else lambda cost: cost[..., 0]
 
     def in_sticks(cost: FloatArray) -> FloatArray:
         # The cost of a part that costs nothing may be negative in some resamples.
@@ -187,7 +187,7 @@ def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
         for name in one.services:
             logs_old, logs_new = _logs(before[one.key], name), _logs(one, name)
             if name != YARDSTICK and min(len(logs_old), len(logs_new)) > 1:
-                ratio = _ratio(_of_logs(logs_old), _of_logs(logs_new))
+                ratio = _ratio(student_estimate(logs_old), student_estimate(logs_new))
                 costs = _mean_cpu(before[one.key], name), _mean_cpu(one, name)
                 found.append(Change(one.key, name, *costs, ratio, verdict(ratio, threshold), threshold))
     return found
@@ -199,12 +199,6 @@ def _logs(load: LoadResult, name: str) -> list[float]:
     if YARDSTICK in load.services:
         return [math.log(cpu[pair, name] / cpu[pair, YARDSTICK]) for pair in pairs if (pair, YARDSTICK) in cpu]
     return [math.log(cpu[pair, name]) for pair in pairs if cpu[pair, name] > 0]
-
-
-def _of_logs(logs: Sequence[float]) -> Estimate:
-    mean = float(np.mean(logs))
-    reach = student_t_quantile(0.975, len(logs) - 1) * float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
-    return Estimate(mean, mean - reach, mean + reach)
 
 
 def _mean_cpu(load: LoadResult, name: str) -> float:

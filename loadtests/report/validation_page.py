@@ -10,7 +10,7 @@ from loadtests import validate
 from loadtests.instrument.results import ExperimentResult, LoadResult
 from loadtests.instrument.stats import Estimate, student_estimate
 from loadtests.report import format as pages
-from loadtests.report.analysis import matrices
+from loadtests.report.analysis import matrices, summarise_load
 from loadtests.report.format import Table, interval, number
 
 FALSE_LIMIT = 0.05
@@ -150,14 +150,17 @@ def render(found: validate.Validation) -> str:
 
 
 def _delay_words(found: validate.Validation) -> dict[str, Estimate]:
-    return {"hook": validate.hook_cost(found.delays), "slope": validate.slope(found.delays)}
+    return {
+        "hook": validate.price(found.delays, validate.delay_name(0), validate.NO_HOOK),
+        "slope": validate.slope(found.delays),
+    }
 
 
 def _heat(found: validate.Validation) -> dict[str, object]:
     """Return Flask's extra cost over the bare callable, measured in three ways, and the table of it."""
     first, *_, last = validate.SERVED_NAMES
     hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
-    served = validate.served_difference(found.served_rate.runs, last, first)
+    served = summarise_load(found.served_rate).cpu_differences[last, first]
     return {"hot": hot, "cold": cold, "served": served, "memory": validate.COLD_BYTES >> 20,
             "rate": found.served_rate.rate, "table": _served_table(found)}  # fmt: skip
 
@@ -209,12 +212,11 @@ def _step_table(found: validate.Validation) -> Table:
 
 def _served_table(found: validate.Validation) -> Table:
     rows = []
-    for place, name in enumerate(validate.SERVED_NAMES, start=1):
+    for place, service in enumerate(summarise_load(found.served_rate).services, start=1):
         hot, cold = (
             student_estimate([float((table[:, place] - table[:, 0]).mean()) for table in matrices(one)])
             for one in (found.hot, found.cold)
         )
-        on_the_wire = validate.served_cpu(found.served_rate.runs, name)
-        rows.append([name, number(hot.value), number(cold.value), number(on_the_wire.value),
-                     number(on_the_wire.value - hot.value)])  # fmt: skip
+        served = service.server_cpu_us.value
+        rows.append([service.name, *map(number, (hot.value, cold.value, served, served - hot.value))])
     return Table("", ["", "in process", "cold caches", "served", "the server adds"], rows)

@@ -79,7 +79,7 @@ def _libraries(results: Results) -> list[str]:
     said = []
     for one in results.experiments:
         if one.key in words and one.processes:
-            library, core, flask = (one.contenders.index(name) + 1 for name in (LIBRARY, "wsgi_core", "Flask"))
+            library, core, flask = map(one.column, (LIBRARY, "wsgi_core", "Flask"))
             of_core, of_flask = estimate(matrices(one), [ratio(library, core), ratio(library, flask)])
             shares = f"{_share(of_core)} of what the core's request costs, {_share(of_flask)} of what Flask's does"
             said.append(f"- {words[one.key]}, cost {shares}.")

@@ -60,7 +60,7 @@ def delays(off=0.0, noise=0.0):
 def test_an_injected_delay_is_recovered_against_the_empty_hook():
     found = validate.recovered(delays())
     assert {delay: round(value.value, 3) for delay, value in found.items()} == {2: 2.0, 5: 5.0, 10: 10.0, 50: 50.0}
-    assert validate.hook_cost(delays()).value == pytest.approx(2.0)
+    assert validate.price(delays(), delay_name(0), NO_HOOK).value == pytest.approx(2.0)
     assert validate.slope(delays(0.1)).value == pytest.approx(1.1)
 
 
