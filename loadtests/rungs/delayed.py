@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
 
 from loadtests.rungs.flask_app import create_app as create_flask_app
 from loadtests.rungs.raw import create_app as create_bare_app
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def create_app(microseconds: float | None, model: str = "null") -> Flask:

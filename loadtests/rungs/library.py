@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from itsdangerous import URLSafeTimedSerializer
 
 from loadtests.rungs.work import SECRET_KEY, to_json
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # flask 3.1.3: Config's PERMANENT_SESSION_LIFETIME, 31 days, in seconds.
 LIFETIME = 31 * 24 * 60 * 60

@@ -7,12 +7,10 @@ prefixes send the same empty response, so that they differ only in the phases. R
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from loadtests.instrument.driver import resolve
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # In the order of a request. The last prefix is the application itself, called as a server calls it.
 PHASES = (

@@ -10,12 +10,10 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from loadtests.rungs.work import load_model, to_json
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def _doing(work: Callable[[], object]) -> WSGIApplication:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.routing import Map, Rule
@@ -16,9 +17,6 @@ from werkzeug.wrappers import Response
 
 from loadtests.rungs.with_contexts import RequestContext, request
 from loadtests.rungs.work import OTHER_ROUTES, load_model, to_json
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
