@@ -1,8 +1,8 @@
-"""Plots as a list of shapes, rendered as SVG that follows the reader's light or dark mode."""
+"""Shapes as elements of SVG, and plots made of them, which follow the reader's light or dark mode."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -20,56 +20,41 @@ COLOURS = {
 FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif'
 
 
-@dataclass(frozen=True)
-class Text:
-    """Text at a baseline. ``anchor`` is start, middle or end."""
-
-    x: float
-    y: float
-    text: str
-    colour: str = "ink"
-    anchor: str = "start"
-    size: int = 13
-    bold: bool = False
+def text(
+    x: float, y: float, content: str, colour: str = "ink", anchor: str = "start", size: int = 13, bold: bool = False
+) -> str:
+    """Return text at a baseline. ``anchor`` is start, middle or end."""
+    weight = ' font-weight="600"' if bold else ""
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {place} font-size="{size}"{weight} {_fill(colour)}>{escape(content)}</text>'
 
 
-@dataclass(frozen=True)
-class Rect:
-    """A filled rectangle."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    colour: str
+def rect(x: float, y: float, width: float, height: float, colour: str) -> str:
+    """Return a filled rectangle."""
+    size = f'width="{max(width, 0.0):.1f}" height="{height:.1f}"'
+    return f'<rect x="{x:.1f}" y="{y:.1f}" {size} rx="2" {_fill(colour)}/>'
 
 
-@dataclass(frozen=True)
-class Path:
-    """A polyline through the points."""
-
-    points: tuple[tuple[float, float], ...]
-    colour: str
-    width: float = 1.0
-    dashed: bool = False
+def dot(x: float, y: float, radius: float, colour: str) -> str:
+    """Return a filled circle."""
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" {_fill(colour)}/>'
 
 
-@dataclass(frozen=True)
-class Dot:
-    """A filled circle."""
-
-    x: float
-    y: float
-    radius: float
-    colour: str
+def path(points: Iterable[tuple[float, float]], colour: str, width: float = 1.0, dashed: bool = False) -> str:
+    """Return a polyline through the points."""
+    placed = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    dashes = ' stroke-dasharray="5 4"' if dashed else ""
+    stroke = f'style="fill: none; stroke: var(--{colour})" stroke-width="{width:g}"'
+    return f'<polyline points="{placed}" {stroke}{dashes}/>'
 
 
-Shape = Text | Rect | Path | Dot
-
-
-def line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1.0, dashed: bool = False) -> Path:
+def line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1.0, dashed: bool = False) -> str:
     """Return a straight line."""
-    return Path(((x1, y1), (x2, y2)), colour, width, dashed)
+    return path(((x1, y1), (x2, y2)), colour, width, dashed)
+
+
+def _fill(colour: str) -> str:
+    return f'style="fill: var(--{colour})"'
 
 
 @dataclass(frozen=True)
@@ -78,12 +63,12 @@ class Chart:
 
     width: int
     height: int
-    shapes: Sequence[Shape]
+    shapes: Sequence[str]
     description: str
 
     def svg(self, alone: bool = True, kind: str = "") -> str:
         """Return the SVG: a document with its own colours if ``alone``, otherwise an element for a page."""
-        body = "\n".join(_svg(shape) for shape in self.shapes)
+        body = "\n".join(self.shapes)
         # A separate file follows the system's mode, not the page's, so it needs a background of its own.
         ground = '<rect width="100%" height="100%" style="fill: var(--paper)"/>\n' if alone else ""
         return (
@@ -103,20 +88,3 @@ def _style() -> str:
 
 
 STYLE = _style()
-
-
-def _svg(shape: Shape) -> str:
-    fill = f'style="fill: var(--{shape.colour})"'
-    if isinstance(shape, Text):
-        weight = ' font-weight="600"' if shape.bold else ""
-        place = f'x="{shape.x:.1f}" y="{shape.y:.1f}" text-anchor="{shape.anchor}"'
-        return f'<text {place} font-size="{shape.size}"{weight} {fill}>{escape(shape.text)}</text>'
-    if isinstance(shape, Rect):
-        size = f'width="{max(shape.width, 0.0):.1f}" height="{shape.height:.1f}"'
-        return f'<rect x="{shape.x:.1f}" y="{shape.y:.1f}" {size} rx="2" {fill}/>'
-    if isinstance(shape, Dot):
-        return f'<circle cx="{shape.x:.1f}" cy="{shape.y:.1f}" r="{shape.radius:g}" {fill}/>'
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in shape.points)
-    dashes = ' stroke-dasharray="5 4"' if shape.dashed else ""
-    stroke = f'style="fill: none; stroke: var(--{shape.colour})" stroke-width="{shape.width:g}"'
-    return f'<polyline points="{points}" {stroke}{dashes}/>'

@@ -6,17 +6,16 @@ Each plot has two versions: for a wide page and, with the labels above the bars,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtests.curve import CROSSINGS, Curve, Line, Point
+from loadtests.heat import Heat
 from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import ExperimentSummary, LatencySummary, LoadSummary, Summary
-from loadtests.report.canvas import STYLE, Chart, Dot, Path, Rect, Shape, Text, line
+from loadtests.report.canvas import Chart, dot, line, path, rect, text
 from loadtests.report.format import number
 from loadtests.report.tables import is_step
-
-__all__ = ["STYLE", "Picture", "bars_of", "charts_of", "pictures_of"]
 
 BAR_HEIGHT = 22
 GAP = 12
@@ -38,22 +37,14 @@ class Layout:
         """The distance from one bar to the next."""
         return BAR_HEIGHT + GAP + (0 if self.labels else 16)
 
-    def label(self, y: float, text: str) -> Text:
+    def label(self, y: float, name: str) -> str:
         """Return the label of the bar at ``y``."""
         if self.labels:
-            return Text(self.labels - 10, y + BAR_HEIGHT / 2 + 4, text, anchor="end")
-        return Text(0, y - 4, text)
+            return text(self.labels - 10, y + BAR_HEIGHT / 2 + 4, name, anchor="end")
+        return text(0, y - 4, name)
 
 
 WIDE, NARROW = Layout(), Layout(350, 0, 62)
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A plot as two elements of a page: for a wide screen, and for a phone."""
-
-    wide: str
-    narrow: str
 
 
 @dataclass(frozen=True)
@@ -72,32 +63,32 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE)
     height = TOP + len(bars) * layout.pitch + 30
     top = max([*(bar.start + _far(bar.value) for bar in bars), *(bar.start for bar in bars), 1e-9])
     scale = (layout.width - layout.labels - layout.values) / top
-    shapes: list[Shape] = [*_heading(title, layout), *_grid(top, scale, height, layout)]
+    shapes: list[str] = [*_heading(title, layout), *_grid(top, scale, height, layout)]
     for position, bar in enumerate(bars):
         y = TOP + position * layout.pitch + (0 if layout.labels else 14)
         shapes += [layout.label(y, bar.label), *_bar(bar, y, scale, layout)]
-    shapes.append(Text(layout.labels, height - 4, unit, "soft", size=12))
+    shapes.append(text(layout.labels, height - 4, unit, "soft", size=12))
     described = "; ".join(f"{bar.label} {number(bar.value.value)}" for bar in bars)
     return Chart(layout.width, height, shapes, f"{title}: {described}")
 
 
-def _heading(title: str, layout: Layout) -> list[Shape]:
+def _heading(title: str, layout: Layout) -> list[str]:
     # The page has its own heading. On a phone, a long title would not fit into the picture.
     longest = round(layout.width / 8.6)
-    return [Text(0, 18, title if len(title) <= longest else title[: longest - 1] + "…", size=14, bold=True)]
+    return [text(0, 18, title if len(title) <= longest else title[: longest - 1] + "…", size=14, bold=True)]
 
 
 def _far(value: Estimate) -> float:
     return max(value.high, value.value) if value.high < HIGH else value.value
 
 
-def _grid(top: float, scale: float, height: int, layout: Layout) -> list[Shape]:
-    shapes: list[Shape] = []
+def _grid(top: float, scale: float, height: int, layout: Layout) -> list[str]:
+    shapes: list[str] = []
     for value in ticks(top, 8 if layout.labels else 5):
         x = layout.labels + value * scale
         shapes += [
             line(x, TOP - 8, x, height - 24, "grid"),
-            Text(x, TOP - 12, f"{value:g}", "soft", "middle" if x else "start", 12),
+            text(x, TOP - 12, f"{value:g}", "soft", "middle" if x else "start", 12),
         ]
     return shapes
 
@@ -112,19 +103,19 @@ def ticks(top: float, most: int = 8) -> list[float]:
     return [round(index * step, 12) for index in range(int(top / step) + 1)]
 
 
-def _bar(bar: Bar, y: float, scale: float, layout: Layout) -> list[Shape]:
+def _bar(bar: Bar, y: float, scale: float, layout: Layout) -> list[str]:
     middle, end = y + BAR_HEIGHT / 2, bar.start + bar.value.value
     left, right = (layout.labels + max(0.0, place) * scale for place in sorted((bar.start, end)))
-    shapes: list[Shape] = [Rect(left, y, max(right - left, 1.0), BAR_HEIGHT, bar.colour)]
+    shapes: list[str] = [rect(left, y, max(right - left, 1.0), BAR_HEIGHT, bar.colour)]
     furthest = right
     if bar.value.high < HIGH:
         low, high = (layout.labels + max(0.0, bar.start + part) * scale for part in (bar.value.low, bar.value.high))
         shapes += _whisker(low, high, middle)
         furthest = max(right, high)
-    return [*shapes, Text(furthest + 8, middle + 4, bar.text or number(bar.value.value))]
+    return [*shapes, text(furthest + 8, middle + 4, bar.text or number(bar.value.value))]
 
 
-def _whisker(low: float, high: float, middle: float) -> list[Shape]:
+def _whisker(low: float, high: float, middle: float) -> list[str]:
     return [
         line(low, middle, high, middle, "ink", 1.5),
         *(line(x, middle - 5, x, middle + 5, "ink", 1.5) for x in (low, high)),
@@ -161,102 +152,120 @@ def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:
     return bar_chart(load.title, "µs of server CPU time a request, 95 % interval", bars, layout)
 
 
-# The curve
+# Plots with two axes
 
-PLOT_HEIGHT = 420
 LEFT, RIGHT, BOTTOM = 64, 20, 52
-LEAST_SHARE, LEAST_US, MOST_US = 0.001, 1.0, 300_000.0
-SHARES = ((1.0, "100 %"), (0.5, "50 %"), (0.1, "10 %"), (0.01, "1 %"), (0.001, "0.1 %"))
-TIMES = ((1, "1 µs"), (10, "10 µs"), (100, "100 µs"), (1e3, "1 ms"), (1e4, "10 ms"), (1e5, "100 ms"))
 COLOUR = {"Flask": "other", OWN: "own"}
 
 
-class _CurvePlot:
-    """The framework's share of a request against the model's time, both on logarithmic scales."""
+@dataclass(frozen=True)
+class Axis:
+    """An axis: ``low`` is drawn at ``start`` and ``high`` at ``end``. It is logarithmic if ``low`` is above 0."""
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+    low: float
+    high: float
+    start: float
+    end: float
 
-    def x(self, us: float) -> float:
-        part = math.log(min(max(us, LEAST_US), MOST_US) / LEAST_US) / math.log(MOST_US / LEAST_US)
-        return LEFT + part * (self.layout.width - LEFT - RIGHT)
-
-    def y(self, share: float) -> float:
-        part = math.log(min(max(share, LEAST_SHARE), 1.0) / LEAST_SHARE) / -math.log(LEAST_SHARE)
-        return TOP + (1 - part) * (PLOT_HEIGHT - TOP - BOTTOM)
-
-    def axes(self) -> list[Shape]:
-        """Return the grid with its labels. On a phone, every second label of the time axis is omitted."""
-        bottom, shapes = PLOT_HEIGHT - BOTTOM, list[Shape]()
-        for share, name in SHARES:
-            y = self.y(share)
-            shapes += [
-                line(LEFT, y, self.layout.width - RIGHT, y, "grid"),
-                Text(LEFT - 8, y + 4, name, "soft", "end", 12),
-            ]
-        for us, name in TIMES if self.layout.labels else TIMES[::2]:
-            x = self.x(us)
-            shapes += [line(x, TOP, x, bottom, "grid"), Text(x, bottom + 18, name, "soft", "middle", 12)]
-        return shapes
-
-    def share_line(self, one: Line) -> list[Shape]:
-        """Return the curve of a framework."""
-        times = [LEAST_US * (MOST_US / LEAST_US) ** (index / 80) for index in range(81)]
-        points = tuple((self.x(us), self.y(one.share(us))) for us in times if one.share(us) >= LEAST_SHARE)
-        return [Path(points, COLOUR[one.framework], 2.0)] if len(points) > 1 else []
-
-    def points(self, points: Sequence[Point]) -> list[Shape]:
-        """Return a dot with its interval for each model and framework, and the names of the models."""
-        shapes: list[Shape] = []
-        for place, point in enumerate(points):
-            x = self.x(point.time.value)
-            for framework, share in point.shares.items():
-                if share.high < HIGH:
-                    shapes.append(line(x, self.y(share.low), x, self.y(share.high), COLOUR[framework], 1.5))
-                if share.value > LEAST_SHARE:
-                    shapes.append(Dot(x, self.y(share.value), 4, COLOUR[framework]))
-            # Fast models are close together, so their names are staggered, and no line crosses a name.
-            y = PLOT_HEIGHT - BOTTOM - 10 - 15 * (len(points) - 1 - place)
-            anchor, shift = ("end", -4) if x > self.layout.width - 120 else ("start", 4)
-            shapes += [
-                line(x, y, x, PLOT_HEIGHT - BOTTOM, "soft", 0.7),
-                Text(x + shift, y + 4, point.model, "soft", anchor, 12),
-            ]
-        return shapes
+    def at(self, value: float) -> float:
+        """Return the coordinate of ``value``, or of the nearer end if the value lies outside."""
+        value = min(max(value, self.low), self.high)
+        part = math.log(value / self.low) / math.log(self.high / self.low) if self.low else value / self.high
+        return self.start + part * (self.end - self.start)
 
 
-def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
-    """Return the framework's share of a request against the model's time."""
-    plot = _CurvePlot(layout)
-    shapes: list[Shape] = [*_heading("The framework's share of the request, by the model's time", layout), *plot.axes()]
-    for one in curve.lines:
-        shapes += plot.share_line(one)
-    shapes += plot.points(curve.points)
-    words = (
-        "CPU time of the model for one request, in process, warm caches" if layout.labels else "CPU time of the model"
-    )
-    shapes.append(Text(layout.width / 2, PLOT_HEIGHT - 8, words, "soft", "middle", 12))
-    shapes += _legend([(one.framework, COLOUR[one.framework], False) for one in curve.lines], layout)
-    described = "; ".join(_crossings_in_words(one) for one in curve.lines)
-    return Chart(layout.width, PLOT_HEIGHT, shapes, f"The framework's share against the model's time: {described}")
+def _rows(axis: Axis, marks: Mapping[float, str], layout: Layout) -> list[str]:
+    """Return a horizontal line for each mark of a vertical axis, with its label."""
+    shapes = []
+    for value, name in marks.items():
+        y = axis.at(value)
+        shapes += [line(LEFT, y, layout.width - RIGHT, y, "grid"), text(LEFT - 8, y + 4, name, "soft", "end", 12)]
+    return shapes
 
 
-def _crossings_in_words(one: Line) -> str:
-    found = [(share, one.crossing(share)) for share in CROSSINGS]
-    return f"{one.framework} " + ", ".join(f"{share:.0%} at {number(at.value)} µs" for share, at in found if at)
+def _dots(points: Iterable[tuple[float, Estimate]], axis: Axis, colour: str) -> list[str]:
+    """Return a dot for each value at its x, with its 95 % interval."""
+    shapes = []
+    for x, value in points:
+        if value.high < HIGH:
+            shapes.append(line(x, axis.at(value.low), x, axis.at(value.high), colour, 1.2))
+        shapes.append(dot(x, axis.at(value.value), 3, colour))
+    return shapes
 
 
-def _legend(entries: Sequence[tuple[str, str, bool]], layout: Layout) -> list[Shape]:
+def _joined(points: Sequence[tuple[float, Estimate]], axis: Axis, colour: str, dashed: bool = False) -> list[str]:
+    """Return a line through the values, and their dots."""
+    placed = [(x, axis.at(value.value)) for x, value in points]
+    return [path(placed, colour, 2.0, dashed), *_dots(points, axis, colour)]
+
+
+def _legend(entries: Sequence[tuple[str, str, bool]], layout: Layout) -> list[str]:
     """Return the names of the lines. On a phone, names that do not fit continue on a second row."""
-    shapes: list[Shape] = []
+    shapes: list[str] = []
     x, y = 0.0, 36.0
     for name, colour, dashed in entries:
         width = 42 + 6.6 * len(name)
         if x and x + width > layout.width:
             x, y = 0.0, y + 15
-        shapes += [line(x, y, x + 22, y, colour, 2.5, dashed), Text(x + 28, y + 4, name, size=12)]
+        shapes += [line(x, y, x + 22, y, colour, 2.5, dashed), text(x + 28, y + 4, name, size=12)]
         x += width
     return shapes
+
+
+# The curve
+
+PLOT_HEIGHT = 420
+LEAST_SHARE, LEAST_US, MOST_US = 0.001, 1.0, 300_000.0
+SHARES = {1.0: "100 %", 0.5: "50 %", 0.1: "10 %", 0.01: "1 %", 0.001: "0.1 %"}
+TIMES = ((1, "1 µs"), (10, "10 µs"), (100, "100 µs"), (1e3, "1 ms"), (1e4, "10 ms"), (1e5, "100 ms"))
+
+
+def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
+    """Return the framework's share of a request against the model's time, both on logarithmic scales."""
+    bottom = PLOT_HEIGHT - BOTTOM
+    times, shares = Axis(LEAST_US, MOST_US, LEFT, layout.width - RIGHT), Axis(LEAST_SHARE, 1.0, bottom, TOP)
+    title = "The framework's share of the request, by the model's time"
+    shapes = [*_heading(title, layout), *_rows(shares, SHARES, layout)]
+    # On a phone, every second label of the time axis is omitted.
+    for us, name in TIMES if layout.labels else TIMES[::2]:
+        x = times.at(us)
+        shapes += [line(x, TOP, x, bottom, "grid"), text(x, bottom + 18, name, "soft", "middle", 12)]
+    for one in curve.lines:
+        shapes += _share_line(one, times, shares)
+        found = [(times.at(point.time.value), point.shares[one.framework]) for point in curve.points]
+        shapes += _dots([(x, share) for x, share in found if share.value > LEAST_SHARE], shares, COLOUR[one.framework])
+    shapes += _model_names(curve.points, times, bottom, layout)
+    words = (
+        "CPU time of the model for one request, in process, warm caches" if layout.labels else "CPU time of the model"
+    )
+    shapes.append(text(layout.width / 2, PLOT_HEIGHT - 8, words, "soft", "middle", 12))
+    shapes += _legend([(one.framework, COLOUR[one.framework], False) for one in curve.lines], layout)
+    described = "; ".join(_crossings_in_words(one) for one in curve.lines)
+    return Chart(layout.width, PLOT_HEIGHT, shapes, f"The framework's share against the model's time: {described}")
+
+
+def _share_line(one: Line, times: Axis, shares: Axis) -> list[str]:
+    """Return the curve of a framework."""
+    steps = [LEAST_US * (MOST_US / LEAST_US) ** (index / 80) for index in range(81)]
+    points = [(times.at(us), shares.at(one.share(us))) for us in steps if one.share(us) >= LEAST_SHARE]
+    return [path(points, COLOUR[one.framework], 2.0)] if len(points) > 1 else []
+
+
+def _model_names(points: Sequence[Point], times: Axis, bottom: float, layout: Layout) -> list[str]:
+    """Return the names of the models. Fast models are close together, so the names are staggered, and no line crosses
+    a name.
+    """
+    shapes = []
+    for place, point in enumerate(points):
+        x, y = times.at(point.time.value), bottom - 10 - 15 * (len(points) - 1 - place)
+        anchor, shift = ("end", -4) if x > layout.width - 120 else ("start", 4)
+        shapes += [line(x, y, x, bottom, "soft", 0.7), text(x + shift, y + 4, point.model, "soft", anchor, 12)]
+    return shapes
+
+
+def _crossings_in_words(one: Line) -> str:
+    found = [(share, one.crossing(share)) for share in CROSSINGS]
+    return f"{one.framework} " + ", ".join(f"{share:.0%} at {number(at.value)} µs" for share, at in found if at)
 
 
 # Latencies
@@ -270,70 +279,69 @@ def latency_chart(found: Sequence[LatencySummary], layout: Layout = WIDE) -> Cha
     """Return the latencies of the services at one rate: percentiles with intervals, in an open and a closed loop."""
     names = list(dict.fromkeys(name for one in found for name in one.latencies_ms))
     values = [value.value for one in found for value in one.latencies_ms.values() if value.value > 0]
-    low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)) + 1e-9)
-    bottom = LATENCY_HEIGHT - BOTTOM
-
-    def y_of(ms: float) -> float:
-        part = math.log(min(max(ms, low), high) / low) / math.log(high / low)
-        return bottom - part * (bottom - LATENCY_TOP)
-
-    def x_of(name: str) -> float:
-        return LEFT + 30 + names.index(name) * (layout.width - LEFT - RIGHT - 60) / max(1, len(names) - 1)
-
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) + 1e-9)
+    bottom, step = LATENCY_HEIGHT - BOTTOM, (layout.width - LEFT - RIGHT - 60) / max(1, len(names) - 1)
+    axis = Axis(10.0**low, 10.0**high, bottom, LATENCY_TOP)
+    places = {name: LEFT + 30 + number * step for number, name in enumerate(names)}
+    marks = [*(part * 10.0**power for power in range(low, high) for part in (1, 2, 5)), 10.0**high]
     asked = f"at {number(found[0].asked)} requests a second ({found[0].share:.0%} of the slowest service's maximum)"
-    shapes: list[Shape] = [*_heading(f"Latency {asked}", layout), *_decades(low, high, y_of, layout)]
-    shapes += [Text(x_of(name), bottom + 18, name, "soft", "middle", 12) for name in names]
-    shapes.append(Text(LEFT, LATENCY_HEIGHT - 8, "ms, logarithmic scale; 95 % intervals", "soft", size=12))
+    shapes = [*_heading(f"Latency {asked}", layout), *_rows(axis, {ms: f"{ms:g}" for ms in marks}, layout)]
+    shapes += [text(x, bottom + 18, name, "soft", "middle", 12) for name, x in places.items()]
+    shapes.append(text(LEFT, LATENCY_HEIGHT - 8, "ms, logarithmic scale; 95 % intervals", "soft", size=12))
     services, entries = list(dict.fromkeys(one.service for one in found)), []
     for place, one in enumerate(found):
         colour = COLOUR.get(one.service, LEGEND_COLOURS[services.index(one.service) % len(LEGEND_COLOURS)])
         closed = one.generator != "open loop"
         # Side by side, so that no line hides another.
         shift = 5 * (place - (len(found) - 1) / 2)
-        shapes += _latency_line(one, colour, closed, _shifted(x_of, shift), y_of)
+        points = [(places[name] + shift, value) for name, value in one.latencies_ms.items()]
+        shapes += _joined(points, axis, colour, closed)
         entries.append((f"{one.service}, {'closed loop' if closed else 'open loop'}", colour, closed))
     described = "; ".join(f"{one.service}, {one.generator}: {_in_words(one)}" for one in found)
     return Chart(layout.width, LATENCY_HEIGHT, [*shapes, *_legend(entries, layout)], f"Latency {asked}: {described}")
-
-
-def _shifted(x_of: Callable[[str], float], by: float) -> Callable[[str], float]:
-    return lambda name: x_of(name) + by
-
-
-def _latency_line(
-    one: LatencySummary, colour: str, dashed: bool, x_of: Callable[[str], float], y_of: Callable[[float], float]
-) -> list[Shape]:
-    points = tuple((x_of(name), y_of(value.value)) for name, value in one.latencies_ms.items())
-    shapes: list[Shape] = [Path(points, colour, 2.0, dashed), *(Dot(x, y, 3, colour) for x, y in points)]
-    for name, value in one.latencies_ms.items():
-        if value.high < HIGH:
-            shapes.append(line(x_of(name), y_of(value.low), x_of(name), y_of(value.high), colour, 1.2))
-    return shapes
-
-
-def _decades(low: float, high: float, y_of: Callable[[float], float], layout: Layout) -> list[Shape]:
-    shapes: list[Shape] = []
-    for power in range(round(math.log10(low)), round(math.log10(high)) + 1):
-        for part in (1, 2, 5):
-            ms = part * 10.0**power
-            if ms <= high:
-                y = y_of(ms)
-                shapes += [
-                    line(LEFT, y, layout.width - RIGHT, y, "grid", 1.0 if part == 1 else 0.5),
-                    Text(LEFT - 8, y + 4, f"{ms:g}", "soft", "end", 12),
-                ]
-    return shapes
 
 
 def _in_words(one: LatencySummary) -> str:
     return ", ".join(f"{name} {number(value.value)} ms" for name, value in one.latencies_ms.items())
 
 
+# Hot and cold caches
+
+HEAT_HEIGHT = 340
+
+
+def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
+    """Return the frameworks' prices against the size of the eviction, and the served prices as dashed lines."""
+    right, bottom = layout.width - RIGHT, HEAT_HEIGHT - BOTTOM
+    prices = [price.high for state in heat.states for price in state.prices.values()]
+    axis = Axis(0.0, max([*prices, *(price.value for price in heat.served.values())]), bottom, TOP)
+    step = (right - LEFT) / max(1, len(heat.states) - 1)
+    marks = {value: f"{value:g}" for value in ticks(axis.high, 6)}
+    shapes = [*_heading("Price over the bare callable", layout), *_rows(axis, marks, layout)]
+    for place, state in enumerate(heat.states):
+        anchor = "start" if place == 0 else "end" if place == len(heat.states) - 1 else "middle"
+        if layout.labels or place % 2 == 0:
+            name = state.eviction.removesuffix(" of other data")
+            shapes.append(text(LEFT + place * step, bottom + 18, name, "soft", anchor, 12))
+    for framework, colour in COLOUR.items():
+        shapes += _joined([(LEFT + n * step, one.prices[framework]) for n, one in enumerate(heat.states)], axis, colour)
+        if framework in heat.served:
+            y = axis.at(heat.served[framework].value)
+            shapes.append(line(LEFT, y, right, y, colour, 1.5, dashed=True))
+    words = "evicted before each request; µs; dashed: served" if heat.served else "evicted before each request; µs"
+    shapes.append(text(LEFT, HEAT_HEIGHT - 10, words, "soft", size=12))
+    shapes += _legend([(framework, colour, False) for framework, colour in COLOUR.items()], layout)
+    described = "; ".join(f"{one.eviction}: Flask {number(one.prices['Flask'].value)} µs" for one in heat.states)
+    return Chart(layout.width, HEAT_HEIGHT, shapes, f"Price over the bare callable: {described}")
+
+
 # All of them
 
 
-def charts_of(summary: Summary, curve: Curve | None = None, layout: Layout = WIDE) -> dict[str, Chart]:
-    """Return every plot of a result file, by key: the experiments, the curve, the loads, the latencies."""
+def charts_of(
+    summary: Summary, curve: Curve | None = None, heat: Heat | None = None, layout: Layout = WIDE
+) -> dict[str, Chart]:
+    """Return every plot of a result file, by key: the experiments, the curve, the loads, the latencies, the caches."""
     charts: dict[str, Chart] = {}
     for one in summary.experiments:
         is_ladder = one.ladder and any(cost.step and is_step(cost, one) for cost in one.costs)
@@ -342,21 +350,15 @@ def charts_of(summary: Summary, curve: Curve | None = None, layout: Layout = WID
     if curve and curve.points:
         charts["curve"] = curve_chart(curve, layout)
     charts |= {load.key: load_bars(load, layout) for load in summary.loads}
-    return charts | _latency_charts(summary, layout)
+    rates: dict[str, list[LatencySummary]] = {}
+    for latency in summary.latencies:
+        if latency.latencies_ms:
+            rates.setdefault(f"{latency.key}-{latency.share * 100:.0f}", []).append(latency)
+    charts |= {key: latency_chart(group, layout) for key, group in rates.items()}
+    return charts | ({"heat": heat_chart(heat, layout)} if heat else {})
 
 
-def _latency_charts(summary: Summary, layout: Layout) -> dict[str, Chart]:
-    found: dict[str, list[LatencySummary]] = {}
-    for one in summary.latencies:
-        if one.latencies_ms:
-            found.setdefault(f"{one.key}-{one.share:.0%}".replace("%", ""), []).append(one)
-    return {key: latency_chart(group, layout) for key, group in found.items()}
-
-
-def pictures_of(summary: Summary, curve: Curve | None = None) -> dict[str, Picture]:
-    """Return every plot as elements of a page."""
-    wide, narrow = (charts_of(summary, curve, layout) for layout in (WIDE, NARROW))
-    return {
-        key: Picture(wide[key].svg(alone=False, kind="wide"), narrow[key].svg(alone=False, kind="narrow"))
-        for key in wide
-    }
+def pictures_of(summary: Summary, curve: Curve | None = None, heat: Heat | None = None) -> dict[str, tuple[str, str]]:
+    """Return every plot as two elements of a page: for a wide screen, and for a phone."""
+    wide, narrow = (charts_of(summary, curve, heat, layout) for layout in (WIDE, NARROW))
+    return {key: (wide[key].svg(alone=False, kind="wide"), narrow[key].svg(alone=False, kind="narrow")) for key in wide}

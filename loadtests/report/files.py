@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtests import curve, validate
+from loadtests import curve, heat, validate
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report import analysis, charts, page, terminal
 
@@ -35,7 +35,7 @@ def _proof(path: Path) -> validate.Validation | None:
 
 def write_plots(results: Results, summary: analysis.Summary, folder: Path) -> bool:
     """Write each plot as SVG; return whether there were any."""
-    drawn = charts.charts_of(summary, curve.summarise(results))
+    drawn = charts.charts_of(summary, curve.summarise(results), heat.summarise(results))
     for key, chart in drawn.items():
         folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w.-]+", "-", key)

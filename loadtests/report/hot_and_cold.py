@@ -1,4 +1,4 @@
-"""The report on the study of hot and cold caches: its table, its chart, and its page."""
+"""The report on the study of hot and cold caches: its tables and its page."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from loadtests.heat import FLASK, FLOOR, OWN, Heat, State, summarise
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report import format as pages
 from loadtests.report.analysis import summarise as summarise_all
-from loadtests.report.canvas import Chart, Dot, Path, Shape, Text, line
-from loadtests.report.charts import COLOUR, WIDE, Layout, ticks
-from loadtests.report.format import Table, machine, number, with_interval
+from loadtests.report.format import Table, machine, with_interval
 from loadtests.report.noise import judge
-
-HEIGHT, LEFT, TOP, BOTTOM = 340, 46, 60, 60
 
 
 def table(heat: Heat) -> Table:
@@ -41,36 +37,10 @@ def slope_table(heat: Heat) -> Table:
     return Table("What a µs of pause costs", ["a pause in", "evicted before each request", "µs"], rows)
 
 
-def chart(heat: Heat, layout: Layout = WIDE) -> Chart:
-    """Return the frameworks' prices against the size of the eviction, and the served prices as dashed lines."""
-    right, bottom = layout.width - 20, HEIGHT - BOTTOM
-    prices = [price.high for state in heat.states for price in state.prices.values()]
-    top = max([*prices, *(price.value for price in heat.served.values())])
-    step = (right - LEFT) / max(1, len(heat.states) - 1)
-
-    def y_of(us: float) -> float:
-        return bottom - us / top * (bottom - TOP)
-
-    shapes: list[Shape] = [Text(0, 18, "Price over the bare callable", size=14, bold=True)]
-    for value in ticks(top, 6):
-        shapes += [line(LEFT, y_of(value), right, y_of(value), "grid"),
-                   Text(LEFT - 8, y_of(value) + 4, f"{value:g}", "soft", "end", 12)]  # fmt: skip
-    for place, state in enumerate(heat.states):
-        name = state.eviction.removesuffix(" of other data")
-        anchor = "start" if place == 0 else "end" if place == len(heat.states) - 1 else "middle"
-        if layout.labels or place % 2 == 0:
-            shapes.append(Text(LEFT + place * step, bottom + 18, name, "soft", anchor, 12))
-    for framework in (OWN, FLASK):
-        points = tuple((LEFT + n * step, y_of(one.prices[framework].value)) for n, one in enumerate(heat.states))
-        shapes += [Path(points, COLOUR[framework], 2.0), *(Dot(x, y, 3, COLOUR[framework]) for x, y in points)]
-        if framework in heat.served:
-            y = y_of(heat.served[framework].value)
-            shapes += [line(LEFT, y, right, y, COLOUR[framework], 1.5, dashed=True)]
-        shapes.append(Text(LEFT + 6, points[0][1] - 8, framework, COLOUR[framework], size=12))
-    words = "evicted before each request; µs; dashed: served" if heat.served else "evicted before each request; µs"
-    shapes.append(Text(LEFT, HEIGHT - 10, words, "soft", size=12))
-    described = "; ".join(f"{one.eviction}: Flask {number(one.prices[FLASK].value)} µs" for one in heat.states)
-    return Chart(layout.width, HEIGHT, shapes, f"Price over the bare callable: {described}")
+def tables(results: Results) -> list[Table]:
+    """Return the tables of the study, or none for the results of another study."""
+    heat = summarise(results)
+    return [table(heat), slope_table(heat)] if heat else []
 
 
 def verdict(heat: Heat) -> str:

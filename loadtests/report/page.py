@@ -14,6 +14,7 @@ from loadtests import curve, heat
 from loadtests.instrument.results import Results
 from loadtests.report import charts, hot_and_cold, noise, tutorials
 from loadtests.report.analysis import Summary
+from loadtests.report.canvas import STYLE
 from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, render
 from loadtests.report.tables import of, warnings
@@ -23,7 +24,6 @@ from loadtests.studies import APPS, VERSIONS
 from loadtests.validate import Validation
 
 KINDS = {noise.QUIET: "quiet", noise.LOUD: "noisy", noise.HOPELESS: "hopeless", noise.UNKNOWN: "noisy"}
-HEAT = "heat"
 # What the facts about the machine are called.
 FACTS = {
     "cpu": "CPU", "usable_threads": "usable threads", "governor": "frequency governor", "memory_mb": "memory, MiB",
@@ -49,20 +49,19 @@ def page(results: Results, summary: Summary, proof: Validation | None = None) ->
     """Return the whole page. ``proof`` is the validation that was found beside the results."""
     found = curve.summarise(results)
     said = findings_of(results, summary, found)
-    pictures = charts.pictures_of(summary, found) | _heat_picture(results)
     return render(
         "report.html",
         results=results,
         said=said,
         kind=KINDS[said.machine.verdict],
         sections=sections(results, summary, found),
-        pictures=pictures,
+        pictures=charts.pictures_of(summary, found, heat.summarise(results)),
         sources=tutorials.sources(summary, found) if found and found.points and not said.machine.hopeless else [],
         warnings=warnings(results, summary),
         proof=_proof(proof) if proof else None,
         facts=_facts(results),
         apps=results.study == APPS,
-        colours=charts.STYLE,
+        colours=STYLE,
     )
 
 
@@ -71,7 +70,7 @@ class _Shelf:
 
     def __init__(self, results: Results, summary: Summary, found: curve.Curve | None) -> None:
         self.tables = of(results, summary)
-        self.pictures = list(charts.charts_of(summary, found))
+        self.pictures = list(charts.charts_of(summary, found, heat.summarise(results)))
 
     def take(self, *titles: str) -> list[Table]:
         """Remove and return the tables whose titles begin with the given text."""
@@ -109,27 +108,11 @@ def sections(results: Results, summary: Summary, found: curve.Curve | None) -> l
         Section("latency", "How long clients wait", shelf.draw(latencies),
                 shelf.take(*{f"{one.title}: latency" for one in summary.latencies})),
         Section("served", "Behind a server", shelf.draw(rates), shelf.take(*{one.title for one in summary.loads})),
-        _heat_section(results),
+        Section("heat", "Hot and cold caches", shelf.draw(["heat"]), hot_and_cold.tables(results)),
     ]  # fmt: skip
     last = "The other measurements of this run" if any(made) else "What was measured"
     more = Section("more", last, shelf.draw(sorted(shelf.pictures)), shelf.tables)
     return [one for one in (*made, more) if one]
-
-
-def _heat_section(results: Results) -> Section:
-    section, found = Section(HEAT, "Hot and cold caches"), heat.summarise(results)
-    if found:
-        section.pictures = [HEAT]
-        section.tables = [hot_and_cold.table(found), hot_and_cold.slope_table(found)]
-    return section
-
-
-def _heat_picture(results: Results) -> dict[str, charts.Picture]:
-    found = heat.summarise(results)
-    if not found:
-        return {}
-    wide, narrow = (hot_and_cold.chart(found, layout) for layout in (charts.WIDE, charts.NARROW))
-    return {HEAT: charts.Picture(wide.svg(False, "wide"), narrow.svg(False, "narrow"))}
 
 
 def _proof(proof: Validation) -> dict[str, Any]:

@@ -7,16 +7,16 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from loadtests import curve, heat
+from loadtests import curve
 from loadtests.instrument.results import Results
-from loadtests.report import hot_and_cold, noise, tutorials, versions
+from loadtests.report import noise
 from loadtests.report.analysis import Summary
 from loadtests.report.comparison import Comparison
 from loadtests.report.comparison import table as comparison_table
 from loadtests.report.findings import findings_of
 from loadtests.report.format import Table
-from loadtests.report.tables import of, warnings
-from loadtests.studies import VERSIONS
+from loadtests.report.page import sections
+from loadtests.report.tables import warnings
 
 COLOURS = {"reached": "green", "missed": "red", "open": "yellow"}
 MACHINE = {noise.QUIET: "green", noise.LOUD: "yellow", noise.HOPELESS: "bold red", noise.UNKNOWN: "yellow"}
@@ -30,7 +30,7 @@ def console() -> Console:
 
 
 def show(out: Console, results: Results, summary: Summary) -> None:
-    """Print the findings and the verdict on the machine, then all tables and the warnings."""
+    """Print the findings and the verdict on the machine, then the tables of the page and the warnings."""
     found = curve.summarise(results)
     said = findings_of(results, summary, found)
     out.print()
@@ -38,26 +38,13 @@ def show(out: Console, results: Results, summary: Summary) -> None:
     out.print(Text(said.machine.sentence, style=MACHINE[said.machine.verdict]))
     for line in said.others:
         out.print(Text(line))
-    for table in [*_special_tables(results, summary), *of(results, summary), *_curve_tables(summary, found)]:
-        out.print()
-        show_table(out, table)
+    for section in sections(results, summary, found):
+        for table in section.tables:
+            out.print()
+            show_table(out, table)
     out.print()
     for warning in warnings(results, summary):
         out.print(Text(f"Note: {warning}", style="yellow"))
-
-
-def _special_tables(results: Results, summary: Summary) -> list[Table]:
-    """Return the tables of the studies that vary the interpreter or the caches. They come before the ladders."""
-    if results.study == VERSIONS:
-        return [versions.table(summary)]
-    found = heat.summarise(results)
-    return [hot_and_cold.table(found), hot_and_cold.slope_table(found)] if found else []
-
-
-def _curve_tables(summary: Summary, found: curve.Curve | None) -> list[Table]:
-    if found is None or not found.points:
-        return []
-    return [tutorials.crossing_table(found), tutorials.share_table(found), tutorials.cost_table(summary, found)]
 
 
 def show_table(out: Console, table: Table) -> None:

@@ -65,7 +65,7 @@ def test_what_a_pause_costs_is_given_hot_and_cold():
 
 @pytest.mark.parametrize("layout", [charts.WIDE, charts.NARROW])
 def test_the_chart_says_what_it_shows(layout):
-    root = ElementTree.fromstring(hot_and_cold.chart(heat.summarise(made()), layout).svg())
+    root = ElementTree.fromstring(charts.heat_chart(heat.summarise(made()), layout).svg())
     assert "nothing: Flask 60.0 µs" in root.attrib["aria-label"]
 
 

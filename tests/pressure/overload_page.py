@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtests.report.canvas import Chart, Rect, Shape, Text, line
+from loadtests.report.canvas import Chart, line, rect, text
 from loadtests.report.charts import ticks
 from loadtests.report.format import Table, markdown, number
 
@@ -68,30 +68,30 @@ def chart(results: dict[str, Any]) -> Chart:
     outcomes = [_shares(outcome) for outcome in results["open"]]
     scale = (WIDTH - LEFT - RIGHT) / max(sum(shares) for _, shares in outcomes)
     height = TOP + len(outcomes) * (BAR + GAP) + 26
-    shapes: list[Shape] = [
-        Text(0, 18, "What becomes of the requests a second, at multiples of the capacity", size=14, bold=True),
+    shapes: list[str] = [
+        text(0, 18, "What becomes of the requests a second, at multiples of the capacity", size=14, bold=True),
         *_legend(),
     ]
     for value in ticks((WIDTH - LEFT - RIGHT) / scale, 6):
         x = LEFT + value * scale
-        shapes += [line(x, TOP - 8, x, height - 24, "grid"), Text(x, TOP - 12, f"{value:g}", "soft", "middle", 12)]
+        shapes += [line(x, TOP - 8, x, height - 24, "grid"), text(x, TOP - 12, f"{value:g}", "soft", "middle", 12)]
     for place, (name, shares) in enumerate(outcomes):
         y, x = TOP + place * (BAR + GAP), float(LEFT)
-        shapes.append(Text(LEFT - 10, y + BAR / 2 + 4, name, anchor="end"))
+        shapes.append(text(LEFT - 10, y + BAR / 2 + 4, name, anchor="end"))
         for share, (_, colour) in zip(shares, KINDS, strict=True):
-            shapes += [Rect(x, y, share * scale, BAR, colour)] if share else []
+            shapes += [rect(x, y, share * scale, BAR, colour)] if share else []
             x += share * scale
-        shapes.append(Text(x + 8, y + BAR / 2 + 4, f"{shares[0] / sum(shares):.0%} answered"))
+        shapes.append(text(x + 8, y + BAR / 2 + 4, f"{shares[0] / sum(shares):.0%} answered"))
     said = "; ".join(f"{name}: {number(shares[0])} answered, {number(shares[1])} refused" for name, shares in outcomes)
     return Chart(
         WIDTH, height, shapes, f"Requests a second, answered and refused, by the rate that was asked for. {said}"
     )
 
 
-def _legend() -> list[Shape]:
-    shapes: list[Shape] = []
+def _legend() -> list[str]:
+    shapes: list[str] = []
     for place, (name, colour) in enumerate(KINDS):
-        shapes += [Rect(170 * place, 30, 14, 14, colour), Text(170 * place + 20, 42, name, size=12)]
+        shapes += [rect(170 * place, 30, 14, 14, colour), text(170 * place + 20, 42, name, size=12)]
     return shapes
 
 
