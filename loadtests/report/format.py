@@ -83,5 +83,5 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    pages.filters |= {"markdown": markdown, "value": with_interval, "number": number}
+    pages.filters |= {"markdown": markdown, "value": with_interval, "number": number, "time": microseconds}
     return pages.get_template(template).render(**values)

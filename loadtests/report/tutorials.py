@@ -1,72 +1,23 @@
-"""Published claims about the cost of a request, with their sources, beside what was measured here."""
+"""When the framework matters: what its share is, and what costs more. Figures to hold against published claims."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from loadtests.curve import FRAME, READ_784, READ_LARGE, WRITE_LARGE, Curve, Point
 from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import Summary
 from loadtests.report.findings import crossings
-from loadtests.report.format import Table, interval, microseconds, number
+from loadtests.report.format import Table, interval, number
 
 
-@dataclass(frozen=True)
-class Source:
-    """A summary of a source's claim, and the source."""
-
-    said: str
-    name: str
-    url: str
-    found: str
-
-
-# Summaries in this project's words.
-_SOURCES = {
-    "framework": (
-        "A request took 340 ms, of which the model took 80 ms; the framework was slow",
-        "TildAlice, FastAPI vs Flask Async: Cut ML Inference Latency 48%",
-        "https://dev.to/tildalice/fastapi-vs-flask-async-cut-ml-inference-latency-48-5i3",
-    ),
-    "small": (
-        "Flask with a logistic regression takes 1.8 ms per request on average",
-        "Idowu and Omiyale, Comparative Evaluation of Flask and web2py for AI Microservices, 2026",
-        "https://journals.abuad.edu.ng/index.php/ajerd/article/view/1804",
-    ),
-    "library": (
-        "Libraries that are made for batches are slow for a single row",
-        "Halford, Speeding up scikit-learn for single predictions",
-        "https://maxhalford.github.io/blog/speeding-up-sklearn-single-predictions/",
-    ),
-}
-
-
-def sources(summary: Summary, curve: Curve) -> list[Source]:
-    """Return the published claims with the measured figures. Claims without a measurement are omitted."""
-    flask = curve.line("Flask").price
-    times = {point.model: point.time for point in curve.points}
-    found = {
-        "framework": f"Flask adds {microseconds(flask.value)} of CPU time to a bare callable, in process. A wait of"
-        " hundreds of ms is a queue, a database or the model: not the framework's own work.",
-        "small": f"loan, a scaler and a regression in onnxruntime, takes {microseconds(times['loan'].value)} alone,"
-        f" and Flask adds {microseconds(flask.value)}."
-        if "loan" in times
-        else "",
-        "library": _tutorial(summary),
-    }
-    return [Source(*_SOURCES[key], text) for key, text in found.items() if text]
-
-
-def _tutorial(summary: Summary) -> str:
-    one = summary.experiment("tutorial")
-    if one is None:
-        return ""
-    first, last = one.costs[0], one.costs[-1]
-    return (
-        f"The whole request, with the same trees: {microseconds(first.cost.value)} with onnxruntime,"
-        f" {microseconds(last.cost.value)} through scikit-learn and a DataFrame."
-    )
+def measured(summary: Summary, curve: Curve) -> dict[str, float]:
+    """Return the measured figures in µs that ``templates/report.html`` holds against published claims."""
+    found = {"flask": curve.line("Flask").price.value}
+    found |= {"loan": point.time.value for point in curve.points if point.model == "loan"}
+    if one := summary.experiment("tutorial"):
+        found |= {"onnx": one.costs[0].cost.value, "pipeline": one.costs[-1].cost.value}
+    return found
 
 
 def share_table(curve: Curve) -> Table:

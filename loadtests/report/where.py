@@ -1,6 +1,6 @@
 """Write ``docs/where-the-time-goes.md`` from the results of the study "core".
 
-The texts describe what each phase does; all figures come from the results.
+``templates/where.md`` says what each phase does in flask 3.1.3 and in the core; all figures come from the results.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, 
 from loadtests.report.canvas import Chart
 from loadtests.report.charts import Bar, bar_chart
 from loadtests.report.format import Table, machine, with_interval
-from loadtests.report.phases import MADE_OF
 from loadtests.report.tables import goal_table, warnings
+from loadtests.rungs.phases import PHASES
 from loadtests.studies import LIBRARY
 
 HEADS = ["phase", "Flask, µs", "wsgi_core, µs"]
@@ -35,7 +35,7 @@ def render(results: Results) -> str:
         chart=chart(summary).description,
         picture=PICTURE,
         phases=_phase_table(summary),
-        words=[(phase.name, *MADE_OF[phase.name]) for phase in summary.phases if phase.name in MADE_OF],
+        names=PHASES,
         whole=summary.phases[-1],
         terminated=_to_flask(summary, "peers"),
         plain=_to_flask(summary, "not_terminated"),
