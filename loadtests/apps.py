@@ -18,10 +18,20 @@ from loadtests.instrument.experiment import ANY, ASGI, WSGI, Contender, Experime
 from loadtests.instrument.inprocess import Answered, Workers
 from loadtests.instrument.request import Request
 from loadtests.report.analysis import AGAIN_SUFFIX
-from loadtests.studies import APPS, MODERATE, ON_DEMAND, POSIX_ONLY, SERVERS, Load, Service, Study, served_app
+from loadtests.studies import (
+    APPS,
+    ASGI_DRIVER,
+    MODERATE,
+    ON_DEMAND,
+    POSIX_ONLY,
+    SERVERS,
+    Load,
+    Service,
+    Study,
+    served_app,
+)
 
 FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:create_app()"
-ASGI_DRIVER = Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", protocol=ASGI, is_driver=True)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from loadtests.model_rows import rows_of
 from loadtests.report.analysis import difference, matrices, net
 from loadtests.rungs.work import load_model
 from loadtests.studies import MODELS as GROUP
+from loadtests.studies import rung
 from wsgi_core.inference import ModelError
 
 MODELS = ("identity", "churn", "loan", "sentiment", "digits", "minilm")
@@ -111,7 +112,7 @@ def experiments_of(models: Sequence[str]) -> list[Experiment]:
 def _model_experiment(model: str) -> Experiment:
     rows = rows_of(model)
     named = ((FLOOR, "raw"), ("wsgi_core", "core"), ("Flask", "flask_app"))
-    rungs = [Contender(name, f"loadtests.rungs.{module}:create_app", {"model": model}) for name, module in named]
+    rungs = [rung(name, module, model=model) for name, module in named]
     options = {"model": model, "rows": rows.rows}
     alone = Contender(ALONE, "loadtests.rungs.pieces:create_model_app", options, compared=False)
     requests = tuple(json_request("/predict", row) for row in rows.rows)

@@ -22,7 +22,7 @@ from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.results import ExperimentResult, Results
 from loadtests.instrument.stats import Estimate, estimate
 from loadtests.report.analysis import difference, matrices, net, ratio, summarise_load
-from loadtests.studies import AGAIN, MODERATE, Load, Study, served_rung
+from loadtests.studies import AGAIN, MODERATE, Load, Study, rung, served_rung
 from loadtests.studies import HEAT as KEY
 
 FLOOR, OWN, FLASK = "raw callable", "wsgi_core", "Flask"
@@ -70,7 +70,7 @@ class Heat:
 
 def study() -> Study:
     """Return the study."""
-    rungs = tuple(Contender(name, f"loadtests.rungs.{module}:create_app", {"model": "null"}) for name, module in RUNGS)
+    rungs = tuple(rung(name, module, model="null") for name, module in RUNGS)
     states = [
         Experiment(f"{KEY} {one}", f"Before each request: {one} evicted", "predict", rungs, group=KEY, evict=one)
         for one in (*DATA, *CODE)

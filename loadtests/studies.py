@@ -12,7 +12,7 @@ from typing import Any
 
 from loadtests.cases import requests_for
 from loadtests.child import command
-from loadtests.instrument.experiment import Contender, Experiment, Pace
+from loadtests.instrument.experiment import ASGI, Contender, Experiment, Pace
 from loadtests.instrument.request import Request, Row
 from loadtests.rungs.phases import PHASES
 
@@ -143,41 +143,45 @@ AGAIN = "wsgi_core again"
 LIBRARY = "the library alone"
 
 
-def _rung(name: str, module: str, **options: Any) -> Contender:
+def rung(name: str, module: str, **options: Any) -> Contender:
+    """Return the rung in ``module``, made with ``options``."""
     return Contender(name, f"loadtests.rungs.{module}:create_app", options)
 
 
 def _ladder(model: str) -> tuple[Contender, ...]:
     return (
-        _rung("raw callable", "raw", model=model),
-        _rung("+ Werkzeug's Request", "with_request", model=model),
-        _rung("+ Response", "werkzeug_objects", model=model),
-        _rung("+ routing", "with_routing", model=model),
-        _rung("+ contexts", "with_contexts", model=model),
-        _rung("+ hooks and error handling", "with_hooks", model=model),
-        _rung("wsgi_core", "core", model=model),
-        _rung(AGAIN, "core", model=model),
-        _rung("Flask", "flask_app", model=model),
+        rung("raw callable", "raw", model=model),
+        rung("+ Werkzeug's Request", "with_request", model=model),
+        rung("+ Response", "werkzeug_objects", model=model),
+        rung("+ routing", "with_routing", model=model),
+        rung("+ contexts", "with_contexts", model=model),
+        rung("+ hooks and error handling", "with_hooks", model=model),
+        rung("wsgi_core", "core", model=model),
+        rung(AGAIN, "core", model=model),
+        rung("Flask", "flask_app", model=model),
     )
 
 
 def _wsgi_peers() -> tuple[Contender, ...]:
     return (
-        _rung("raw callable", "raw"),
-        _rung("Falcon", "falcon_app"),
-        _rung("Bottle", "bottle_app"),
-        _rung("Werkzeug objects", "werkzeug_objects"),
-        _rung("wsgi_core", "core"),
-        _rung(AGAIN, "core"),
-        _rung("Flask", "flask_app"),
+        rung("raw callable", "raw"),
+        rung("Falcon", "falcon_app"),
+        rung("Bottle", "bottle_app"),
+        rung("Werkzeug objects", "werkzeug_objects"),
+        rung("wsgi_core", "core"),
+        rung(AGAIN, "core"),
+        rung("Flask", "flask_app"),
     )
+
+
+ASGI_DRIVER = Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", protocol=ASGI, is_driver=True)
 
 
 def _asgi_peers() -> tuple[Contender, ...]:
     return (
-        Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", protocol="asgi", is_driver=True),
-        Contender("Starlette (ASGI)", "loadtests.rungs.starlette_app:create_app", protocol="asgi"),
-        Contender("FastAPI (ASGI)", "loadtests.rungs.fastapi_app:create_app", protocol="asgi"),
+        ASGI_DRIVER,
+        Contender("Starlette (ASGI)", "loadtests.rungs.starlette_app:create_app", protocol=ASGI),
+        Contender("FastAPI (ASGI)", "loadtests.rungs.fastapi_app:create_app", protocol=ASGI),
     )
 
 
@@ -206,9 +210,9 @@ def phase_name(framework: str, phase: str) -> str:
 
 
 def _phases(framework: str, module: str) -> tuple[Contender, ...]:
-    rung = f"loadtests.rungs.{module}:create_app"
+    factory = f"loadtests.rungs.{module}:create_app"
     return tuple(
-        _rung(phase_name(framework, phase), "phases", framework=rung, phases=number)
+        rung(phase_name(framework, phase), "phases", framework=factory, phases=number)
         for number, phase in enumerate(PHASES, start=1)
     )
 
@@ -228,15 +232,15 @@ HOOKS = Experiment(
     "hooks",
     "The null model, with one before, one after and one teardown function",
     "predict",
-    (_rung("wsgi_core", "core", hooks=True), _rung("Flask", "flask_app", hooks=True)),
+    (rung("wsgi_core", "core", hooks=True), rung("Flask", "flask_app", hooks=True)),
 )
-HOOKLESS = (_rung("wsgi_core", "core"), _rung("Flask", "flask_app"))
+HOOKLESS = (rung("wsgi_core", "core"), rung("Flask", "flask_app"))
 PEERS = Experiment("peers", "Other frameworks, with a model that does nothing", "predict", _wsgi_peers())
 ALL_PEERS = Experiment(
     "peers",
     "Other frameworks, with a model that does nothing; the ASGI frameworks are called directly, without a server",
     "predict",
-    (*_wsgi_peers(), _rung("Django", "django_app"), *_asgi_peers()),
+    (*_wsgi_peers(), rung("Django", "django_app"), *_asgi_peers()),
     group="peers",
 )
 TUTORIAL = Experiment(
@@ -244,7 +248,7 @@ TUTORIAL = Experiment(
     "From Flask with churn to Flask as tutorials have it",
     "predict",
     (
-        _rung("Flask", "flask_app", model="churn"),
+        rung("Flask", "flask_app", model="churn"),
         _tutorial("+ flask-cors", "ONNX"),
         _tutorial("scikit-learn in place of ONNX", "array", *_PIPELINE),
         _tutorial("Flask as tutorials have it", "DataFrame", *_PIPELINE),

@@ -34,7 +34,7 @@ from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, s
 from loadtests.load import served
 from loadtests.report.analysis import difference, matrices, matrix
 from loadtests.rows import churn_rows
-from loadtests.studies import MODERATE, NULL, Budget, Load, served_rung
+from loadtests.studies import MODERATE, NULL, Budget, Load, rung, served_rung
 
 AGAIN = "again"
 SUBJECTS = (("raw callable", "raw"), ("Werkzeug objects", "werkzeug_objects"), ("wsgi_core", "core"),
@@ -102,10 +102,6 @@ class Validation(Record):
 # Measuring
 
 
-def _rung(name: str, module: str) -> Contender:
-    return Contender(name, f"loadtests.rungs.{module}:create_app", {"model": "null"})
-
-
 def _requests() -> tuple[Request, ...]:
     return requests_for("predict", churn_rows(100).rows)
 
@@ -117,9 +113,7 @@ def _experiment(key: str, title: str, contenders: Sequence[Contender], **options
 
 def same_experiments() -> list[Experiment]:
     """Return an experiment for each subject, measured against itself."""
-    return [
-        _experiment(name, name, (_rung(name, module), _rung(f"{name} {AGAIN}", module))) for name, module in SUBJECTS
-    ]
+    return [_experiment(name, name, (rung(name, module), rung(f"{name} {AGAIN}", module))) for name, module in SUBJECTS]
 
 
 def delay_experiment(bare: bool) -> Experiment:
@@ -146,7 +140,7 @@ def step_experiments() -> list[Experiment]:
 def heat_experiment(cold: bool) -> Experiment:
     """Return an experiment with the bare callable, the core and Flask, in hot and in cold caches."""
     key = "cold" if cold else "hot"
-    named = tuple(_rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
+    named = tuple(rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
     return _experiment(key, f"{key} caches", named, evict=Eviction(COLD_BYTES if cold else 0))
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from loadtests.load.closed_loop import Address, BadResponse, Connection, Message, run
-from loadtests.load.window import Window, mean, percentiles
+from loadtests.load.window import Window, counts, percentiles
 
 # How many seconds after the end of a window its requests may take. Then the server is too slow for the rate.
 DRAIN_SECONDS = 10.0
@@ -98,13 +98,7 @@ def _measure(loop: OpenLoop, window: Window, stage: dict[str, Any], rng: random.
     loop.run(stage["rate"], stage["warm_up"], rng)
     window.open()
     loop.run(stage["rate"], stage["seconds"], rng)
-    return {
-        **window.close(),
-        "requests": len(loop.latencies),
-        "latencies_ms": percentiles(loop.latencies),
-        "latency_mean_ms": mean(loop.latencies),
-        "lag_ms": percentiles(loop.lags),
-    }
+    return {**window.close(), **counts(loop.latencies), "lag_ms": percentiles(loop.lags)}
 
 
 if __name__ == "__main__":

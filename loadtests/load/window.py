@@ -54,12 +54,10 @@ class Window:
         server_cpu, own_cpu = process_cpu(self.server) - self.server_cpu, time.process_time() - self.own_cpu
         return {
             "seconds": seconds,
-            "requests": len(self.latencies),
             "failures": self.failures,
             "server_cpu_seconds": server_cpu,
             "generator_cpu_seconds": own_cpu,
-            "latencies_ms": percentiles(self.latencies),
-            "latency_mean_ms": mean(self.latencies),
+            **counts(self.latencies),
         }
 
 
@@ -68,11 +66,9 @@ def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
     latencies = [value for part in counted for value in part["latencies"]]
     return {
         "seconds": sum(part["seconds"] for part in counted) / len(counted),
-        "requests": len(latencies),
         "failures": sum(part["failures"] for part in counted),
         "generator_cpu_seconds": max(own_cpu, *(part["generator_cpu_seconds"] for part in counted)),
-        "latencies_ms": percentiles(latencies),
-        "latency_mean_ms": mean(latencies),
+        **counts(latencies),
     }
 
 
@@ -100,9 +96,10 @@ def percentiles(latencies: Sequence[float]) -> dict[str, float]:
     return {f"p{share:g}": round(ordered[min(last, int(len(ordered) * share / 100))], 4) for share in PERCENTILES}
 
 
-def mean(latencies: Sequence[float]) -> float:
-    """Return the mean, or 0 for an empty list."""
-    return sum(latencies) / len(latencies) if latencies else 0.0
+def counts(latencies: Sequence[float]) -> dict[str, Any]:
+    """Return the fields of a ``results.Run`` that depend on the latencies alone. The mean of none is 0."""
+    mean = sum(latencies) / len(latencies) if latencies else 0.0
+    return {"requests": len(latencies), "latencies_ms": percentiles(latencies), "latency_mean_ms": mean}
 
 
 def install(set_pace: Callable[[float], None]) -> None:

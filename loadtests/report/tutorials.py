@@ -13,8 +13,7 @@ from loadtests.report.format import Table, interval, number
 
 def measured(summary: Summary, curve: Curve) -> dict[str, float]:
     """Return the measured figures in µs that ``templates/report.html`` holds against published claims."""
-    found = {"flask": curve.line("Flask").price.value}
-    found |= {"loan": point.time.value for point in curve.points if point.model == "loan"}
+    found = {point.model: point.time.value for point in curve.points} | {"flask": curve.line("Flask").price.value}
     if one := summary.experiment("tutorial"):
         found |= {"onnx": one.costs[0].cost.value, "pipeline": one.costs[-1].cost.value}
     return found

@@ -5,17 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 
-from loadtests.rungs.work import load_model, other_routes, to_json
-
-
-class SameJSONResponse(JSONResponse):
-    """A JSON response with the same bytes as on the other rungs."""
-
-    def render(self, content: Any) -> bytes:
-        """Return the bytes of the body (overrides Starlette's method)."""
-        return to_json(content)
+from loadtests.rungs.starlette_app import SameJSONResponse
+from loadtests.rungs.work import load_model, other_routes
 
 
 def create_app(model: str = "null") -> FastAPI:
