@@ -102,20 +102,12 @@ class Served:
 class LoadSummary:
     """Services loaded in turn. ``rates`` and ``cpu`` are the paired ratios of each service to each other service."""
 
-    key: str
-    title: str
-    generator: str
-    users: int
-    server_threads: int
+    result: LoadResult
     pairs: int
     services: list[Served]
     rates: dict[tuple[str, str], Estimate]
     cpu: dict[tuple[str, str], Estimate]
     cpu_differences: dict[tuple[str, str], Estimate]
-    mode: str = "saturation"
-    server: str = "waitress"
-    rate: float = 0.0
-    generator_processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -127,9 +119,7 @@ class LatencySummary:
     requests a second.
     """
 
-    key: str
-    title: str
-    server: str
+    result: LatencyResult
     service: str
     generator: str
     share: float
@@ -294,20 +284,12 @@ def summarise_load(result: LoadResult) -> LoadSummary:
     pairs = _complete_pairs(result)
     ordered = [(one, other) for one in result.services for other in result.services if one != other]
     return LoadSummary(
-        key=result.key,
-        title=result.title,
-        generator=result.generator,
-        users=result.users,
-        server_threads=result.server_threads,
+        result=result,
         pairs=len(pairs),
         services=[_served(result, name) for name in result.services],
         rates={(a, b): _paired_ratio(pairs, a, b, "requests_per_second") for a, b in ordered},
         cpu={(a, b): _paired_ratio(pairs, a, b, "server_cpu_us") for a, b in ordered},
         cpu_differences={(a, b): _paired_difference(pairs, a, b) for a, b in ordered},
-        mode=result.mode,
-        server=result.server,
-        rate=result.rate,
-        generator_processes=result.generator_processes,
     )
 
 
@@ -382,9 +364,7 @@ def _summarise_latency(result: LatencyResult, share: float, runs: Sequence[Laten
     fewest = min(run.requests for run in runs)
     carried = [name for name in runs[0].latencies_ms if fewest * (1 - float(name[1:]) / 100) >= 1]
     return LatencySummary(
-        key=result.key,
-        title=result.title,
-        server=result.server,
+        result=result,
         service=runs[0].service,
         generator=runs[0].generator,
         share=share,
@@ -456,7 +436,7 @@ def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | 
             top, bottom = map(result.column, (goal.top, goal.bottom))
             return estimate(matrices(result), [ratio(top, bottom)])[0]
     for load in loads:
-        if load.key == goal.experiment and load.pairs:
+        if load.result.key == goal.experiment and load.pairs:
             return load.rates[goal.top, goal.bottom]
     attribute = {"import_wall": "wall_ms", "import_memory": "memory_kb"}.get(goal.experiment)
     measured = attribute and _import_rounds(results.imports)

@@ -149,7 +149,7 @@ def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
 def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:
     """Return a bar for each service: the server's CPU time per request."""
     bars = [Bar(service.name, service.server_cpu_us, _colour(service.name)) for service in load.services]
-    return bar_chart(load.title, "µs of server CPU time a request, 95 % interval", bars, layout)
+    return bar_chart(load.result.title, "µs of server CPU time a request, 95 % interval", bars, layout)
 
 
 # Plots with two axes
@@ -349,11 +349,11 @@ def charts_of(
             charts[one.key] = waterfall(one, layout) if is_ladder else bars_of(one, layout)
     if curve and curve.points:
         charts["curve"] = curve_chart(curve, layout)
-    charts |= {load.key: load_bars(load, layout) for load in summary.loads}
+    charts |= {load.result.key: load_bars(load, layout) for load in summary.loads}
     rates: dict[str, list[LatencySummary]] = {}
     for latency in summary.latencies:
         if latency.latencies_ms:
-            rates.setdefault(f"{latency.key}-{latency.share * 100:.0f}", []).append(latency)
+            rates.setdefault(f"{latency.result.key}-{latency.share * 100:.0f}", []).append(latency)
     charts |= {key: latency_chart(group, layout) for key, group in rates.items()}
     return charts | ({"heat": heat_chart(heat, layout)} if heat else {})
 

@@ -54,9 +54,11 @@ def sentences(results: Results, summary: Summary) -> list[str]:
         said = [text for one in summary.experiments for text in _about_apps(one)]
     else:
         said = [f"{one.title}: {claim(*pair_of(one), one.reach)}." for one in summary.experiments if one.ladder]
-    rates = {load.title for load in summary.loads if load.mode == "rate"}
-    chosen = [load for load in summary.loads if load.mode == "rate" or load.title not in rates]
-    return said + [f"{load.title}: {text}." for load in chosen for text in _about_load(load, results.study == APPS)]
+    rates = {load.result.title for load in summary.loads if load.result.mode == "rate"}
+    chosen = [load for load in summary.loads if load.result.mode == "rate" or load.result.title not in rates]
+    return said + [
+        f"{load.result.title}: {text}." for load in chosen for text in _about_load(load, results.study == APPS)
+    ]
 
 
 def _about_apps(one: ExperimentSummary) -> list[str]:

@@ -16,13 +16,14 @@ from loadtests.instrument.stats import Estimate
 
 @dataclass(frozen=True)
 class Table:
-    """A table: title, column heads, rows of text, and a note below it."""
+    """A table: title, column heads, rows of text, a note below it, and the key of its section on the page."""
 
     title: str
     heads: list[str]
     rows: list[list[str]]
     note: str = ""
     marks: list[str] = field(default_factory=list)
+    section: str = "more"
 
     def marked(self) -> list[tuple[str, list[str]]]:
         """Return each row with its mark."""

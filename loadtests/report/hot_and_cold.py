@@ -23,7 +23,7 @@ def table(heat: Heat) -> Table:
     if heat.served:
         rows.append(["served by waitress", "", "", *(with_interval(heat.served[name]) for name in (OWN, FLASK))])
     note = "CPU time per request, without the eviction and the driver. Served: of the server process."
-    return Table("The cost of a framework, by size of the eviction", heads, rows, note)
+    return Table("The cost of a framework, by size of the eviction", heads, rows, note, section="heat")
 
 
 def _row(state: State) -> list[str]:
@@ -34,7 +34,8 @@ def _row(state: State) -> list[str]:
 def slope_table(heat: Heat) -> Table:
     """Return a table of the cost of a µs of pause, in Flask and in the bare callable, hot and cold."""
     rows = [[one.place, one.eviction, with_interval(one.slope, 4)] for one in heat.slopes]
-    return Table("What a µs of pause costs", ["a pause in", "evicted before each request", "µs"], rows)
+    heads = ["a pause in", "evicted before each request", "µs"]
+    return Table("What a µs of pause costs", heads, rows, section="heat")
 
 
 def tables(results: Results) -> list[Table]:

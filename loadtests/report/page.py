@@ -6,7 +6,6 @@ an interrupted run or in an older file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +16,18 @@ from loadtests.report.analysis import Summary
 from loadtests.report.canvas import STYLE
 from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, render
-from loadtests.report.tables import of, warnings
+from loadtests.report.tables import SECTIONS, of, warnings
 from loadtests.report.validation_page import checks
 from loadtests.report.versions import table as versions_table
 from loadtests.studies import APPS, VERSIONS
 from loadtests.validate import Validation
 
 KINDS = {noise.QUIET: "quiet", noise.LOUD: "noisy", noise.HOPELESS: "hopeless", noise.UNKNOWN: "noisy"}
+TITLES = {
+    "versions": "Across versions", "ladder": "What each step costs", "matter": "When does it matter?",
+    "peers": "Other frameworks", "latency": "How long clients wait", "served": "Behind a server",
+    "heat": "Hot and cold caches", "more": "The other measurements of this run",
+}  # fmt: skip
 # What the facts about the machine are called.
 FACTS = {
     "cpu": "CPU", "usable_threads": "usable threads", "governor": "frequency governor", "memory_mb": "memory, MiB",
@@ -65,54 +69,29 @@ def page(results: Results, summary: Summary, proof: Validation | None = None) ->
     )
 
 
-class _Shelf:
-    """Tables and keys of pictures, each of which is taken once."""
-
-    def __init__(self, results: Results, summary: Summary, found: curve.Curve | None) -> None:
-        self.tables = of(results, summary)
-        self.pictures = list(charts.charts_of(summary, found, heat.summarise(results)))
-
-    def take(self, *titles: str) -> list[Table]:
-        """Remove and return the tables whose titles begin with the given text."""
-        taken = [table for table in self.tables if titles and table.title.startswith(titles)]
-        self.tables = [table for table in self.tables if table not in taken]
-        return taken
-
-    def draw(self, keys: Iterable[str]) -> list[str]:
-        """Take the pictures with these keys, as far as there are any."""
-        taken = [key for key in keys if key in self.pictures]
-        self.pictures = [key for key in self.pictures if key not in taken]
-        return taken
-
-
 def sections(results: Results, summary: Summary, found: curve.Curve | None) -> list[Section]:
     """Return the parts of a report for which there are samples, in the order in which they are read."""
-    shelf = _Shelf(results, summary, found)
-    titles = {one.key: one.title for one in summary.experiments}
-    null, peers = titles.get("null", "\0"), titles.get("peers", "\0")
-    rates = [one.key for one in summary.loads if one.mode == "rate"]
-    latencies = [key for key in shelf.pictures if key.startswith(tuple(one.key for one in summary.latencies) or "\0")]
-    matter = Section("matter", "When does it matter?")
+    tables = of(results, summary) + hot_and_cold.tables(results)
     if found and found.points:
-        matter.pictures = shelf.draw(["curve"])
-        matter.tables = [tutorials.crossing_table(found), tutorials.share_table(found)]
-        matter.tables.append(tutorials.cost_table(summary, found))
-    versions = Section("versions", "Across versions")
+        tables += tutorials.tables(summary, found)
     if results.study == VERSIONS:
-        versions.tables = [versions_table(summary)]
-    made = [
-        versions,
-        Section("ladder", "What each step costs", shelf.draw(["null"]), shelf.take(null)),
-        matter,
-        Section("peers", "Other frameworks", shelf.draw(["peers"]), shelf.take(peers)),
-        Section("latency", "How long clients wait", shelf.draw(latencies),
-                shelf.take(*{f"{one.title}: latency" for one in summary.latencies})),
-        Section("served", "Behind a server", shelf.draw(rates), shelf.take(*{one.title for one in summary.loads})),
-        Section("heat", "Hot and cold caches", shelf.draw(["heat"]), hot_and_cold.tables(results)),
-    ]  # fmt: skip
-    last = "The other measurements of this run" if any(made) else "What was measured"
-    more = Section("more", last, shelf.draw(sorted(shelf.pictures)), shelf.tables)
-    return [one for one in (*made, more) if one]
+        tables.append(versions_table(summary))
+    made = {key: Section(key, title) for key, title in TITLES.items()}
+    for table in tables:
+        made[table.section].tables.append(table)
+    for key in charts.charts_of(summary, found, heat.summarise(results)):
+        made[_section_of(key)].pictures.append(key)
+    made["more"].pictures.sort()
+    if [key for key, one in made.items() if one] == ["more"]:
+        made["more"].title = "What was measured"
+    return [one for one in made.values() if one]
+
+
+def _section_of(picture: str) -> str:
+    """Return the section of the picture with this key. A load's pictures have the keys of its results."""
+    if "_latency-" in picture:
+        return "latency"
+    return "served" if picture.endswith("_rate") else SECTIONS.get(picture, "more")
 
 
 def _proof(proof: Validation) -> dict[str, Any]:

@@ -33,6 +33,10 @@ UNCLAIMED = "(≈)"
 GENERATORS = {"locust": "Locust", "closed loop": "an open loop"}
 
 
+# The sections of the experiments and pictures that do not belong to the other measurements.
+SECTIONS = {"null": "ladder", "peers": "peers", "curve": "matter", "heat": "heat"}
+
+
 def of(results: Results, summary: Summary) -> list[Table]:
     """Return all tables of a result file, in the order in which they are shown."""
     tables = [experiment_table(one) for one in summary.experiments if not _is_case(one)]
@@ -67,7 +71,8 @@ def experiment_table(one: ExperimentSummary) -> Table:
         note += f" An application that took part twice: {number(one.itself.value, 4)} ({interval(one.itself, 4)})."
     if any(not _is_claimed(cost, one) for cost in one.costs):
         note += f" {UNCLAIMED}: no difference from {one.reference} is claimed, by the rule of the first sentence."
-    return Table(one.title, heads, [_cost_row(cost, one) for cost in one.costs], note)
+    rows = [_cost_row(cost, one) for cost in one.costs]
+    return Table(one.title, heads, rows, note, section=SECTIONS.get(one.key, "more"))
 
 
 def _is_claimed(cost: Cost, one: ExperimentSummary) -> bool:
@@ -117,7 +122,7 @@ def phase_table(phases: list[PhaseCost]) -> Table:
 
 def load_table(one: LoadSummary) -> Table:
     """Return the table of a load: CPU time at a fixed rate, or the rate at saturation and what limited it."""
-    return rate_table(one) if one.mode == "rate" else saturation_table(one)
+    return rate_table(one) if one.result.mode == "rate" else saturation_table(one)
 
 
 def rate_table(one: LoadSummary) -> Table:
@@ -138,8 +143,9 @@ def rate_table(one: LoadSummary) -> Table:
         row = [service.name, number(cpu.value), interval(cpu), _ratio(one.cpu.get((service.name, reference)))]
         row += [number(service.requests_per_second.value), f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}"])
-    title = f"{one.title}: CPU time at {number(one.rate)} requests a second"
-    return Table(title, heads, rows, f"{_pairs(one)}. Paced by {GENERATORS[one.generator]}. Shares of one core.")
+    title = f"{one.result.title}: CPU time at {number(one.result.rate)} requests a second"
+    note = f"{_pairs(one)}. Paced by {GENERATORS[one.result.generator]}. Shares of one core."
+    return Table(title, heads, rows, note, section="served")
 
 
 def saturation_table(one: LoadSummary) -> Table:
@@ -154,20 +160,20 @@ def saturation_table(one: LoadSummary) -> Table:
         row = [service.name, number(service.requests_per_second.value), _ratio(rate)]
         row += [number(service.server_cpu_us.value), _ratio(cpu)]
         row += [number(service.latencies_ms[key]) for key in percentiles]
-        row += [f"{service.in_flight:.1f} of {one.users}", f"{service.server_share:.0%}"]
+        row += [f"{service.in_flight:.1f} of {one.result.users}", f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}", service.bound_by])
     note = (
-        f"{_pairs(one)}; {one.users} clients without a pause. In flight: rate times mean latency (Little's law),"
+        f"{_pairs(one)}; {one.result.users} clients without a pause. In flight: rate times mean latency (Little's law),"
         " nearly the number of clients, because each client always waits for a response. Latencies are those of a"
         " closed loop. A failed request ends the run, so none failed. Shares of one core."
     )
-    return Table(f"{one.title}: saturation", heads, rows, note)
+    return Table(f"{one.result.title}: saturation", heads, rows, note, section="served")
 
 
 def _pairs(one: LoadSummary) -> str:
-    generator = f"; {one.generator_processes} generator processes" if one.generator_processes > 1 else ""
+    generator = f"; {one.result.generator_processes} generator processes" if one.result.generator_processes > 1 else ""
     return (
-        f"{one.pairs} pairs of runs in turn, each with new server processes, {one.server_threads} server threads"
+        f"{one.pairs} pairs of runs in turn, each with new server processes, {one.result.server_threads} server threads"
         f"{generator}"
     )
 
@@ -189,12 +195,12 @@ def latency_table(found: list[LatencySummary]) -> Table:
         " starts each request at its time, whether or not the server has answered earlier ones. A closed loop waits for"
         " the response, and sends nothing meanwhile. Lag: how late the open-loop generator itself was, at p99."
     )
-    return Table(f"{found[0].title}: latency", heads, rows, note)
+    return Table(f"{found[0].result.title}: latency", heads, rows, note, section="latency")
 
 
 def _latency_tables(summary: Summary) -> list[Table]:
-    keys = dict.fromkeys(one.key for one in summary.latencies)
-    return [latency_table([one for one in summary.latencies if one.key == key]) for key in keys]
+    keys = dict.fromkeys(one.result.key for one in summary.latencies)
+    return [latency_table([one for one in summary.latencies if one.result.key == key]) for key in keys]
 
 
 def _ratio(value: Estimate | None) -> str:
@@ -263,8 +269,8 @@ def _not_claimed(reach: float) -> str:
 def _about_lags(summary: Summary) -> list[str]:
     """Return warnings about latencies to which the generator's own delay contributed much."""
     return [
-        f"{one.title}, {one.service} at {number(one.asked)} requests a second: the load generator itself was up to"
-        f" {number(one.lag_ms)} ms late (p99), which is part of the latency"
+        f"{one.result.title}, {one.service} at {number(one.asked)} requests a second: the load generator itself was up"
+        f" to {number(one.lag_ms)} ms late (p99), which is part of the latency"
         for one in summary.latencies
         if "p99" in one.latencies_ms and one.lag_ms > LATE * one.latencies_ms["p99"].value
     ]
@@ -275,11 +281,13 @@ def _about_loads(summary: Summary) -> list[str]:
     said = []
     for load in summary.loads:
         for one in load.services:
-            where = f"{load.title}, {one.name}"
+            where = f"{load.result.title}, {one.name}"
             if one.bound_by == "generator":
                 said.append(
                     f"{where}: the load generator used {one.generator_share:.0%} of a core, and so limited the run"
                 )
-            if load.mode == "saturation" and not law_holds(one, load.users):
-                said.append(f"{where}: {one.in_flight:.1f} requests in flight for {load.users} clients (Little's law)")
+            if load.result.mode == "saturation" and not law_holds(one, load.result.users):
+                said.append(
+                    f"{where}: {one.in_flight:.1f} requests in flight for {load.result.users} clients (Little's law)"
+                )
     return said

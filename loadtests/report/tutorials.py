@@ -19,6 +19,11 @@ def measured(summary: Summary, curve: Curve) -> dict[str, float]:
     return found
 
 
+def tables(summary: Summary, curve: Curve) -> list[Table]:
+    """Return the tables about the curve."""
+    return [crossing_table(curve), share_table(curve), cost_table(summary, curve)]
+
+
 def share_table(curve: Curve) -> Table:
     """Return one row for each model: its time, the frameworks' prices, and their shares of the whole request."""
     heads = ["model", "alone, µs", "Flask adds, µs", "Flask's share", "wsgi_core adds, µs", "wsgi_core's share"]
@@ -30,7 +35,7 @@ def share_table(curve: Curve) -> Table:
         "CPU time in process, with warm caches and without a server: a server makes every share smaller."
         ' "Below" means that the framework is lost in the model\'s own scatter, and only a limit can be given.'
     )
-    return Table("Model by model", heads, rows, note)
+    return Table("Model by model", heads, rows, note, section="matter")
 
 
 def _pair(point: Point, framework: str) -> list[str]:
@@ -45,7 +50,7 @@ def crossing_table(curve: Curve) -> Table:
     rows = [[line.framework, *crossings(line)] for line in curve.lines]
     heads = ["", "less than 50 %", "less than 10 %", "less than 1 %"]
     note = "The time of the model, in process, from which on the framework is less of the request than the head says."
-    return Table("How slow must the model be?", heads, rows, note)
+    return Table("How slow must the model be?", heads, rows, note, section="matter")
 
 
 def cost_table(summary: Summary, curve: Curve) -> Table:
@@ -54,7 +59,7 @@ def cost_table(summary: Summary, curve: Curve) -> Table:
     rows = [[name, number(value.value), interval(value), f"{value.value / price:.1f}"]
             for name, value in _costs(summary, curve)]  # fmt: skip
     note = "µs of CPU time. The last column: as a multiple of what Flask adds to a bare callable."
-    return Table("What costs more", ["a step", "µs", "95 % interval", "÷ Flask's price"], rows, note)
+    return Table("What costs more", ["a step", "µs", "95 % interval", "÷ Flask's price"], rows, note, section="matter")
 
 
 def _costs(summary: Summary, curve: Curve) -> Iterable[tuple[str, Estimate]]:

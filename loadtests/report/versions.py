@@ -23,7 +23,7 @@ def table(summary: Summary) -> Table:
         for one in summary.experiments
     ]  # fmt: skip
     note = "CPU time in process, with a model that does no work. The processes of all variants ran in turn."
-    return Table("Across versions", heads, rows, note)
+    return Table("Across versions", heads, rows, note, section="versions")
 
 
 def sentences(summary: Summary) -> list[str]:

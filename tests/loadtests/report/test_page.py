@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from loadtests import curve, validate
-from loadtests.instrument.results import LoadResult
+from loadtests.instrument.results import LatencyResult, LoadResult
 from loadtests.instrument.stats import Estimate
 from loadtests.report import analysis, charts, claims, findings, noise, page, tables
 from loadtests.report.analysis import LatencySummary, summarise
@@ -129,9 +129,11 @@ def test_one_app_alone_has_its_cost():
 def latency(service, generator):
     values = {name: Estimate(ms, ms, ms) for name, ms in (("p50", 1.0), ("p99", 8.0), ("p99.9", 40.0))}
     flat = Estimate(100.0, 100.0, 100.0)
-    return LatencySummary(
-        "services_latency", "t", "waitress", service, generator, 0.4, 100.0, flat, values, 0.1, 0.1, 3, 300
-    )
+    result = LatencyResult(
+        key="services_latency", title="t", server="waitress", services=["wsgi_core", "Flask"], server_threads=4,
+        users=4, connections=16, shares=[0.4],
+    )  # fmt: skip
+    return LatencySummary(result, service, generator, 0.4, 100.0, flat, values, 0.1, 0.1, 3, 300)
 
 
 @pytest.fixture(params=["wide", "narrow"])
