@@ -274,13 +274,14 @@ def _page_command(name: str, text: str, page: str, help: str, validation: bool =
     @click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=page)
     def write_page(results: Path, target: Path) -> None:
         from loadtests.instrument.results import Results
+        from loadtests.report.format import write_text
         from loadtests.validate import Validation
 
         with _one_line_errors():
             found, module = (Validation if validation else Results).read(results), f"loadtests.report.{text}"
-            _write_page(target, (page_of := importlib.import_module(module)).render(found))
+            write_text(target, (page_of := importlib.import_module(module)).render(found))
             for file, svg in getattr(page_of, "pictures", lambda found: {})(found).items():
-                _write_page(target.with_name(file), svg)
+                write_text(target.with_name(file), svg)
 
 
 _page_command(
@@ -309,11 +310,6 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except ResultError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _write_page(target: Path, text: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8", newline="\n")
 
 
 @overhead.command()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import click
+from rich.console import Console
 
 from loadtests import validate
 from loadtests.instrument import environment
@@ -15,6 +15,7 @@ from loadtests.instrument.progress import duration
 from loadtests.instrument.results import Record, ResultError, Results
 from loadtests.report import terminal, validation_page
 from loadtests.report.files import write
+from loadtests.report.format import write_text
 from loadtests.run import Run
 
 # The exit codes.
@@ -25,29 +26,27 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 def measure(run: Run) -> int:
     """Carry out a study and write its report; return the exit code."""
     console = terminal.console()
-    run.path.parent.mkdir(parents=True, exist_ok=True)
-    if run.plan.finished:
-        click.echo(f"{run.path} is complete: there is nothing left to measure")
-        return 0
-    planned = duration(run.plan.seconds)
-    console.print(
-        f"{run.study.title}: about {planned}. Do not use the machine for anything else meanwhile.", markup=False
-    )
-    code = _finish(lambda: run.carry_out(console), run.path)
+    code = _carry_out(console, run.study.title, run)
     if code in (0, INTERRUPTED) and run.path.exists():
         write(console, run.path)
     return code
 
 
-def _finish(carry_out: Callable[[], None], out: Path) -> int:
-    """Carry out a plan and return the exit code. After an interruption, the result file has the samples so far."""
+def _carry_out(console: Console, title: str, run: Run | validate.Validating) -> int:
+    """Carry out a run and return the exit code. After an interruption, the result file has the samples so far."""
+    run.path.parent.mkdir(parents=True, exist_ok=True)
+    if run.plan.finished:
+        click.echo(f"{run.path} is complete: there is nothing left to measure")
+        return 0
+    planned = duration(run.plan.seconds)
+    console.print(f"{title}: about {planned}. Do not use the machine for anything else meanwhile.", markup=False)
     try:
-        carry_out()
+        run.carry_out(console)
     except RunFailed as error:
         click.echo(str(error), err=True)
         return error.code
     except KeyboardInterrupt:
-        click.echo(f"interrupted; the samples so far are in {out}, and --resume continues from there", err=True)
+        click.echo(f"interrupted; the samples so far are in {run.path}, and --resume continues from there", err=True)
         return INTERRUPTED
     return 0
 
@@ -85,20 +84,12 @@ def measure_validation(quick: bool, out: Path, resume: bool) -> int:
     found = _unfinished(validate.Validation, path) if resume else None
     if found:
         _check_place(path, found.environment)
-    out.mkdir(parents=True, exist_ok=True)
     run = validate.Validating(out, validate.QUICK_SCALE if quick else 1.0, found)
-    if run.plan.finished:
-        click.echo(f"{path} is complete: there is nothing left to measure")
-    planned = duration(run.plan.seconds)
-    console.print(
-        f"The validation of the instrument: about {planned}. Do not use the machine for anything else meanwhile.",
-        markup=False,
-    )
-    code = _finish(lambda: run.carry_out(console), path)
+    code = _carry_out(console, "The validation of the instrument", run)
     if path.exists():
         found = validate.Validation.read(path)
         target = path.with_name("VALIDATION.md")
-        target.write_text(validation_page.render(found), encoding="utf-8")
+        write_text(target, validation_page.render(found))
         for check in validation_page.checks(found):
             console.print(f"{check.verdict:>8}  {check.text}: {check.found}", markup=False)
         console.print(f"\n{found.seconds:.0f} s. Written: {path}, {target}", markup=False)

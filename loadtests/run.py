@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from loadtests.instrument.experiment import MAIN
 from loadtests.instrument.inprocess import START_SECONDS, Workers
 from loadtests.instrument.plan import Placed, Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
-from loadtests.instrument.results import Results, empty_result
+from loadtests.instrument.results import Results, RunRecord, empty_result
 from loadtests.load import served
 from loadtests.load.served import Spread
 from loadtests.rows import Rows, churn_rows
@@ -25,6 +26,25 @@ from loadtests.studies import APPS, Study, budget_of, chosen, runnable, with_req
 
 # The responses of a group of experiments to all requests.
 COMPARE_SECONDS = 1.3
+
+
+def beginning() -> dict[str, Any]:
+    """Return the fields of a new file that tell when and where the run begins."""
+    now = datetime.datetime.now(datetime.UTC)
+    return {"started": now.isoformat(timespec="seconds"), "environment": environment.describe()}
+
+
+def carry_out(plan: Plan, file: RunRecord, path: Path, console: Console, deadline: float | None = None) -> None:
+    """Run the remaining steps of ``plan``, and write ``file`` after each of them and at the end."""
+    before, started = file.seconds, time.monotonic()
+
+    def keep() -> None:
+        file.seconds = round(before + time.monotonic() - started, 1)
+        file.write(path)
+
+    file.left_out = plan.carry_out(console, keep, deadline)
+    file.partial, file.environment_after = False, environment.load()
+    keep()
 
 
 class Run:
@@ -47,7 +67,6 @@ class Run:
         self.by_group = by_group or {}
         self.budget = budget_of(study, quick)
         self.path = out / "results.json"
-        self.started = time.monotonic()
         # Each run of a study draws new hash seeds and orders. The results record them.
         self.rng = random.Random()
         rows = churn_rows() if study.key != APPS else Rows([], study.title)
@@ -62,7 +81,6 @@ class Run:
         self.steps = [*self._first_steps(), *self._measuring_steps()]
         self.results.planned_seconds = sum(step.seconds for step in self.steps)
         self.plan = Plan(self.steps, self.results.done)
-        self.seconds_before = self.results.seconds
 
     def _empty(self, command: str, rows: str, skipped: list[str]) -> Results:
         entries = [served.new_entries(load, self.spread) for load in self.study.loads]
@@ -70,11 +88,9 @@ class Run:
             study=self.study.key,
             title=self.study.title,
             quick=self.quick,
-            started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            planned_seconds=0.0,
+            **beginning(),
             command=command,
             rows=rows,
-            environment=environment.describe(),
             experiments=[empty_result(one) for one in self.study.experiments],
             loads=[one for each in entries for one in (each.rate, each.saturation) if one],
             latencies=[each.latency for each in entries if each.latency],
@@ -127,11 +143,4 @@ class Run:
 
     def carry_out(self, console: Console) -> None:
         """Run every step. After an exception, the file has what was measured so far, and is marked as partial."""
-        self.results.left_out = self.plan.carry_out(console, self._keep, self.budget.deadline)
-        self.results.partial = False
-        self.results.environment_after = environment.load()
-        self._keep()
-
-    def _keep(self) -> None:
-        self.results.seconds = round(self.seconds_before + time.monotonic() - self.started, 1)
-        self.results.write(self.path)
+        carry_out(self.plan, self.results, self.path, console, self.budget.deadline)

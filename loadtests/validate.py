@@ -8,10 +8,8 @@ what the server adds. ``validation.json`` has the results; ``validation_page.py`
 
 from __future__ import annotations
 
-import datetime
 import math
 import random
-import time
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
@@ -22,18 +20,18 @@ import numpy as np
 from rich.console import Console
 
 from loadtests.cases import requests_for
-from loadtests.instrument import environment
 from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.experiment import Contender, Experiment, Pace
 from loadtests.instrument.inprocess import Workers
 from loadtests.instrument.plan import Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
 from loadtests.instrument.request import Request
-from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, empty_result
+from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, RunRecord, empty_result
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
 from loadtests.load import served
 from loadtests.report.analysis import difference, matrices, matrix
 from loadtests.rows import churn_rows
+from loadtests.run import beginning, carry_out
 from loadtests.studies import MODERATE, NULL, Budget, Load, rung, served_rung
 
 AGAIN = "again"
@@ -77,16 +75,10 @@ class Same(Record):
         return not self.low <= 0 <= self.high
 
 
-class Validation(Record):
+class Validation(RunRecord):
     """The whole file."""
 
     format: int = 1
-    partial: bool = True
-    started: str
-    seconds: float = 0.0
-    planned_seconds: float = 0.0
-    environment: dict[str, Any]
-    environment_after: dict[str, Any] = {}
     same_processes: int
     same: list[Same] = []
     delays: ExperimentResult
@@ -96,7 +88,6 @@ class Validation(Record):
     cold: ExperimentResult
     served_rate: LoadResult
     served_saturation: LoadResult
-    done: list[str] = []
 
 
 # Measuring
@@ -171,8 +162,7 @@ class Validating:
         if entries.rate is None:
             raise ValueError("the load has no moderate rate")
         return Validation(
-            started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            environment=environment.describe(),
+            **beginning(),
             same_processes=AA_PACE.processes,
             delays=empty_result(self.delays),
             bare_delays=empty_result(self.bare_delays),
@@ -224,16 +214,7 @@ class Validating:
 
     def carry_out(self, console: Console) -> None:
         """Run the remaining steps of the plan."""
-        before, started = self.found.seconds, time.monotonic()
-
-        def keep() -> None:
-            self.found.seconds = round(before + time.monotonic() - started, 1)
-            self.found.write(self.path)
-
-        self.plan.carry_out(console, keep)
-        self.found.partial = False
-        self.found.environment_after = environment.load()
-        keep()
+        carry_out(self.plan, self.found, self.path, console)
 
 
 # Results

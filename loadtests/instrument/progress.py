@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
-
-REFRESH_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -40,6 +35,22 @@ class TimeLeft(ProgressColumn):
         return Text(f"{duration(left)} left")
 
 
+class StepProgress(Progress):
+    """A progress bar that moves with the clock, because a step does not tell how far it is."""
+
+    _planned = _seconds = _began = 0.0
+
+    def begin(self, planned: float, seconds: float) -> None:
+        """Begin a step that is planned to take ``seconds``, after steps that were planned to take ``planned``."""
+        self._planned, self._seconds, self._began = planned, seconds, time.monotonic()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bar with the present state (overrides Rich's method, which is called at each refresh)."""
+        for task in self.tasks:
+            task.completed = self._planned + min(time.monotonic() - self._began, self._seconds)
+        return super().get_renderables()
+
+
 def duration(seconds: float) -> str:
     """Return ``"75 s"``, or from two minutes on ``"4 min"``."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
@@ -55,11 +66,13 @@ def run_steps(
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TimeLeft())
     hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, refresh_per_second=4, disable=hidden) as progress:
+    with StepProgress(*columns, console=console, transient=True, refresh_per_second=4, disable=hidden) as progress:
         return _run_with_bar(steps, progress, after_each, deadline or math.inf)
 
 
-def _run_with_bar(steps: Sequence[Step], progress: Progress, after_each: Callable[[], None], deadline: float) -> int:
+def _run_with_bar(
+    steps: Sequence[Step], progress: StepProgress, after_each: Callable[[], None], deadline: float
+) -> int:
     bar = progress.add_task("", total=sum(step.seconds for step in steps), stretch=1.0)
     planned, left_out, started = 0.0, 0, time.monotonic()
     for number, step in enumerate(steps, start=1):
@@ -68,34 +81,11 @@ def _run_with_bar(steps: Sequence[Step], progress: Progress, after_each: Callabl
         if step.may_be_left_out and elapsed + step.seconds * stretch > deadline:
             left_out += 1
             continue
-        progress.update(bar, description=step.label, completed=planned, stretch=stretch)
+        progress.update(bar, description=step.label, stretch=stretch)
         if progress.disable:
             progress.console.print(f"[{number}/{len(steps)}] {step.label}", markup=False)
-        with _ticking(partial(_move, progress, bar, planned, step.seconds)):
-            step.run()
+        progress.begin(planned, step.seconds)
+        step.run()
         after_each()
         planned += step.seconds
     return left_out
-
-
-def _move(progress: Progress, bar: TaskID, base: float, most: float, elapsed: float) -> None:
-    progress.update(bar, completed=base + min(elapsed, most))
-
-
-@contextmanager
-def _ticking(tick: Callable[[float], object]) -> Iterator[None]:
-    """Call ``tick`` with the elapsed seconds, a few times a second, while the body runs."""
-    done = threading.Event()
-    started = time.monotonic()
-
-    def run() -> None:
-        while not done.wait(REFRESH_SECONDS):
-            tick(time.monotonic() - started)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

@@ -199,26 +199,32 @@ class Import(Record):
     memory_kb: float
 
 
-class Results(Record):
+class RunRecord(Record):
+    """What the files of all runs have: when and where it was measured, and the steps that are done."""
+
+    format: int
+    partial: bool = True
+    started: str
+    seconds: float = 0.0
+    planned_seconds: float = 0.0
+    left_out: int = 0
+    environment: dict[str, Any]
+    environment_after: dict[str, Any] = {}
+    done: list[str] = []
+
+
+class Results(RunRecord):
     """The whole file."""
 
     format: int = FORMAT
     study: str
     title: str
     quick: bool
-    partial: bool = True
-    started: str
-    seconds: float = 0.0
-    planned_seconds: float
-    left_out: int = 0
     command: str
     rows: str
-    environment: dict[str, Any]
-    environment_after: dict[str, Any] = {}
     experiments: list[ExperimentResult] = []
     loads: list[LoadResult] = []
     latencies: list[LatencyResult] = []
     skipped: list[str] = []
     imports: list[Import] = []
     notes: list[str] = []
-    done: list[str] = []

@@ -10,6 +10,7 @@ from rich.console import Console
 from loadtests import curve, heat, validate
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report import analysis, charts, page, terminal
+from loadtests.report.format import write_text
 
 
 def write(console: Console, path: Path) -> None:
@@ -19,7 +20,7 @@ def write(console: Console, path: Path) -> None:
     proof = _proof(path.with_name("validation.json"))
     terminal.show(console, results, summary)
     target = path.with_name("index.html")
-    target.write_text(page.page(results, summary, proof), encoding="utf-8")
+    write_text(target, page.page(results, summary, proof))
     folder = path.with_name("plots")
     console.print(f"\n{results.seconds:.0f} s. Written: {path}, {target}", markup=False)
     if write_plots(results, summary, folder):
@@ -37,7 +38,6 @@ def write_plots(results: Results, summary: analysis.Summary, folder: Path) -> bo
     """Write each plot as SVG; return whether there were any."""
     drawn = charts.charts_of(summary, curve.summarise(results), heat.summarise(results))
     for key, chart in drawn.items():
-        folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w.-]+", "-", key)
-        (folder / f"{name}.svg").write_text(chart.svg(), encoding="utf-8")
+        write_text(folder / f"{name}.svg", chart.svg())
     return bool(drawn)

@@ -86,3 +86,9 @@ def render(template: str, **values: Any) -> str:
     )
     pages.filters |= {"markdown": markdown, "value": with_interval, "number": number, "time": microseconds}
     return pages.get_template(template).render(**values)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a page or a picture, with the same line endings on every system."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8", newline="\n")

@@ -10,7 +10,7 @@ from loadtests.instrument.results import ResultError, Results
 from loadtests.report.analysis import Cost, ExperimentSummary, Summary
 from loadtests.report.charts import bars_of, charts_of
 from loadtests.report.findings import findings_of
-from loadtests.report.format import Table, machine, number, render, with_interval
+from loadtests.report.format import Table, machine, number, render, with_interval, write_text
 from loadtests.report.noise import QUIET
 from loadtests.report.page import sections
 from loadtests.report.tables import experiment_table, warnings
@@ -117,9 +117,9 @@ def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise NoMarkers(f"{readme} does not have the markers {BEGIN} ... {END}")
-    _write_text(plot, bars_of(ladder).svg())
+    write_text(plot, bars_of(ladder).svg())
     target = Path(os.path.relpath(plot, readme.parent)).as_posix()
-    _write_text(readme, before + section(results, summary, target) + after)
+    write_text(readme, before + section(results, summary, target) + after)
 
 
 def write_results(results: Results, summary: Summary, page: Path) -> None:
@@ -129,10 +129,5 @@ def write_results(results: Results, summary: Summary, page: Path) -> None:
     for old in folder.glob("*.svg"):
         old.unlink()
     for key, chart in charts_of(summary, curve.summarise(results)).items():
-        _write_text(folder / f"{key}.svg", chart.svg())
-    _write_text(page, text)
-
-
-def _write_text(target: Path, text: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8", newline="\n")
+        write_text(folder / f"{key}.svg", chart.svg())
+    write_text(page, text)
