@@ -50,10 +50,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class ExperimentSummary:
-    """One experiment: its contenders, the driver's cost, and the ratio of an app to itself.
-
-    ``whole`` is the cost of a ladder's last rung minus that of the first.
-    """
+    """One experiment: its contenders, the driver's cost, and the ratio of an app to itself."""
 
     key: str
     title: str
@@ -65,7 +62,6 @@ class ExperimentSummary:
     driver: Estimate
     costs: list[Cost]
     itself: Estimate | None
-    whole: Estimate | None = None
 
     @property
     def reach(self) -> float:
@@ -92,8 +88,6 @@ class Served:
     latencies_ms: dict[str, float]
     generator_share: float
     bound_by: str
-    requests: int
-    failures: int
     server_share: float = 0.0
     in_flight: float = 0.0
 
@@ -129,7 +123,6 @@ class LatencySummary:
     generator_share: float
     lag_ms: float
     runs: int
-    requests: int
 
 
 @dataclass(frozen=True)
@@ -227,26 +220,16 @@ def quotient(top: Figure, bottom: Figure) -> Figure:
 def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
     """Return costs, prices and ratios of one experiment with their intervals, all from the same resamples."""
     tables = matrices(result)
-    at = {name: index for index, name in enumerate(result.contenders, start=1)}
-    nets = {name: net(index, at.get(result.drivers.get(name, ""), 0)) for name, index in at.items()}
-    again = [name for name in at if name.endswith(AGAIN_SUFFIX)]
-    shown = [name for name in at if name not in again and name not in result.drivers.values()]
-    figures: list[Figure] = [lambda cost: cost[..., 0]]
-    figures += [nets[name] for name in shown]
-    figures += [quotient(nets[name], nets[result.reference]) for name in shown]
-    figures += [difference(at[one], at[other]) for one, other in zip(shown[1:], shown, strict=False)]
-    figures.append(difference(at[shown[-1]], at[shown[0]]))
-    figures += [quotient(nets[name], nets[name.removesuffix(AGAIN_SUFFIX)]) for name in again]
-    driver, *found = estimate(tables, figures)
-    return _put_together(result, shown, driver, found, min(map(len, tables)))
-
-
-def _put_together(
-    result: ExperimentResult, shown: list[str], driver: Estimate, found: list[Estimate], rounds: int
-) -> ExperimentSummary:
-    count = len(shown)
-    costs, ratios, (*steps, whole) = found[:count], found[count : 2 * count], found[2 * count : 3 * count]
-    prices: list[Estimate | None] = [None, *steps] if result.ladder else [None] * count
+    nets = {name: net(result.column(name), _driver_of(result, name)) for name in result.contenders}
+    again = [name for name in nets if name.endswith(AGAIN_SUFFIX)]
+    shown = [name for name in nets if name not in again and name not in result.drivers.values()]
+    steps = zip(shown[1:], shown, strict=False) if result.ladder else ()
+    figures: dict[tuple[str, str], Figure] = {("driver", ""): lambda cost: cost[..., 0]}
+    figures |= {("cost", name): nets[name] for name in shown}
+    figures |= {("ratio", name): quotient(nets[name], nets[result.reference]) for name in shown}
+    figures |= {("step", one): difference(result.column(one), result.column(other)) for one, other in steps}
+    figures |= {("again", name): quotient(nets[name], nets[name.removesuffix(AGAIN_SUFFIX)]) for name in again}
+    found = dict(zip(figures, estimate(tables, list(figures.values())), strict=True))
     return ExperimentSummary(
         key=result.key,
         title=result.title,
@@ -254,12 +237,15 @@ def _put_together(
         ladder=result.ladder,
         clock=result.processes[0].clock,
         processes=len(result.processes),
-        rounds=rounds,
-        driver=driver,
-        costs=[Cost(*parts) for parts in zip(shown, costs, ratios, prices, strict=True)],
-        itself=found[-1] if len(found) > 3 * count else None,
-        whole=whole if result.ladder else None,
+        rounds=min(map(len, tables)),
+        driver=found["driver", ""],
+        costs=[Cost(name, found["cost", name], found["ratio", name], found.get(("step", name))) for name in shown],
+        itself=found["again", again[-1]] if again else None,
     )
+
+
+def _driver_of(result: ExperimentResult, name: str) -> int:
+    return result.column(result.drivers[name]) if name in result.drivers else 0
 
 
 def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
@@ -322,8 +308,6 @@ def _served(result: LoadResult, name: str) -> Served:
         latencies_ms=latencies,
         generator_share=generator,
         bound_by=bound_by(server, generator),
-        requests=sum(run.requests for run in runs),
-        failures=sum(run.failures for run in runs),
         server_share=server,
         in_flight=in_flight,
     )
@@ -374,7 +358,6 @@ def _summarise_latency(result: LatencyResult, share: float, runs: Sequence[Laten
         generator_share=_mean([run.generator_share for run in runs]),
         lag_ms=_mean([run.lag_ms.get("p99", 0.0) for run in runs]),
         runs=len(runs),
-        requests=sum(run.requests for run in runs),
     )
 
 

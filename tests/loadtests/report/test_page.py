@@ -133,7 +133,7 @@ def latency(service, generator):
         key="services_latency", title="t", server="waitress", services=["wsgi_core", "Flask"], server_threads=4,
         users=4, connections=16, shares=[0.4],
     )  # fmt: skip
-    return LatencySummary(result, service, generator, 0.4, 100.0, flat, values, 0.1, 0.1, 3, 300)
+    return LatencySummary(result, service, generator, 0.4, 100.0, flat, values, 0.1, 0.1, 3)
 
 
 @pytest.fixture(params=["wide", "narrow"])
