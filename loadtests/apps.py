@@ -9,7 +9,7 @@ difference is reported as real.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from loadtests.http_file import read_requests
@@ -31,29 +31,22 @@ from loadtests.studies import (
     served_app,
 )
 
+LOADER = "loadtests.instrument.app_loader:load_app"
 FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:create_app()"
 
 
-@dataclass(frozen=True)
-class App:
-    """An application: its name in the report, and where to import it from."""
-
-    name: str
-    target: str
-
-
-def parse(text: str) -> App:
-    """Parse ``"mine=module:app"``. Raises ``AppError``, whose message shows the expected form."""
+def parse(text: str) -> Contender:
+    """Return the contender ``"mine=module:app"``. Raises ``AppError``, whose message shows the expected form."""
     name, equals, target = text.partition("=")
     module, colon, attribute = target.partition(":")
     if not (name.strip() and equals and module and colon and attribute):
         raise AppError(f"{text!r}: expected {FORM}")
     if name.endswith(AGAIN_SUFFIX):
         raise AppError(f"{name!r}: names must not end in {AGAIN_SUFFIX!r}")
-    return App(name.strip(), target.strip())
+    return Contender(name.strip(), LOADER, {"target": target.strip()}, protocol=ANY)
 
 
-def parse_all(texts: Sequence[str]) -> list[App]:
+def parse_all(texts: Sequence[str]) -> list[Contender]:
     """Parse all specifications. Raises ``AppError``, also if two have the same name."""
     apps = [parse(text) for text in texts]
     names = [app.name for app in apps]
@@ -62,7 +55,7 @@ def parse_all(texts: Sequence[str]) -> list[App]:
     return apps
 
 
-def study_of(apps: Sequence[App], request_files: Sequence[Path], expected: int = 0) -> Study:
+def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected: int = 0) -> Study:
     """Return the study of the applications: one experiment for each file of requests, or one with ``GET /`` if there
     are no files.
 
@@ -75,12 +68,11 @@ def study_of(apps: Sequence[App], request_files: Sequence[Path], expected: int =
     return Study(APPS, " and ".join(app.name for app in apps), tuple(experiments), ())
 
 
-def experiment_of(apps: Sequence[App], key: str, requests: Sequence[Request]) -> Experiment:
+def experiment_of(apps: Sequence[Contender], key: str, requests: Sequence[Request]) -> Experiment:
     """Return the experiment that sends ``requests`` to all applications. The first application is a contender twice."""
-    contenders = [_contender(app.name, app) for app in apps]
-    contenders.insert(1, _contender(apps[0].name + AGAIN_SUFFIX, apps[0]))
-    title = _title(key, requests)
-    return Experiment(key, title, "", tuple(contenders), apps[0].name, requests=tuple(requests), alike=False)
+    first, *others = apps
+    contenders = (first, replace(first, name=first.name + AGAIN_SUFFIX), *others)
+    return Experiment(key, _title(key, requests), "", contenders, first.name, requests=tuple(requests), alike=False)
 
 
 def settled(experiment: Experiment, answers: dict[str, Answered]) -> Experiment:
@@ -100,10 +92,6 @@ def _settled(contender: Contender, found: Answered) -> Contender:
         return replace(contender, protocol=found.protocol)
     name, again, _ = contender.name.partition(AGAIN_SUFFIX)
     return replace(contender, protocol=ASGI, name=f"{name} (ASGI){again}")
-
-
-def _contender(name: str, app: App) -> Contender:
-    return Contender(name, "loadtests.instrument.app_loader:load_app", {"target": app.target}, protocol=ANY)
 
 
 def _title(key: str, requests: Sequence[Request]) -> str:

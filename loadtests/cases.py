@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable, Sequence
 
 from loadtests.instrument.request import CLIENT_HEADERS, Request, Row, json_request
-from loadtests.rungs.work import SECRET_KEY
 
 # waitress and gunicorn set it, wsgiref's server does not. Without it, Werkzeug wraps the body's stream.
 TERMINATED = "wsgi.input_terminated"
@@ -43,13 +41,10 @@ def _large_body() -> Request:
 
 def _session() -> Request:
     """Return a request with a session cookie that is signed as Flask signs it (flask 3.1.3 sessions.py)."""
-    from itsdangerous import URLSafeTimedSerializer
+    from loadtests.rungs.library import session_serializer
 
-    signer = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
-    serializer = URLSafeTimedSerializer(SECRET_KEY, salt="cookie-session", signer_kwargs=signer)
-    cookie = serializer.dumps({"visits": 1})
-    text = cookie if isinstance(cookie, str) else cookie.decode()
-    return Request("GET", "/session", (*CLIENT_HEADERS, ("Cookie", f"session={text}")))
+    cookie = session_serializer().dumps({"visits": 1})
+    return Request("GET", "/session", (*CLIENT_HEADERS, ("Cookie", f"session={cookie!s}")))
 
 
 _SINGLE_CASES: dict[str, Callable[[], Request]] = {

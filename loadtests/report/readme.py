@@ -20,14 +20,6 @@ END = "<!-- overhead: end -->"
 SHOWN = ("raw callable", "wsgi_core", "Flask")
 
 
-class NoMarkers(ResultError):
-    """The README does not have the two markers."""
-
-
-class NoLadder(ResultError):
-    """The result file has no ladder, so it has no figures for the README."""
-
-
 def section(results: Results, summary: Summary, plot: str) -> str:
     """Return what stands between the markers: the finding, three rungs of the ladder, the plot."""
     said = findings_of(results, summary, curve.summarise(results))
@@ -67,10 +59,10 @@ def _alike(summary: Summary) -> list[ExperimentSummary]:
 
 
 def _ladder(summary: Summary) -> ExperimentSummary:
-    """Return the ladder with the null model; raises ``NoLadder``."""
+    """Return the ladder with the null model; raises ``ResultError``."""
     one = summary.experiment("null")
     if one is None or not set(SHOWN) <= {cost.name for cost in one.costs}:
-        raise NoLadder("no ladder from the bare callable to Flask was measured there: wsgi-core overhead has it")
+        raise ResultError("no ladder from the bare callable to Flask was measured there: wsgi-core overhead has it")
     return one
 
 
@@ -110,13 +102,13 @@ def _cells(tables: list[Table], position: int) -> list[str]:
 
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
-    """Put the section into ``readme`` and the plot into ``plot``; raises ``NoMarkers``, ``NoLadder``."""
+    """Put the section into ``readme`` and the plot into ``plot``; raises ``ResultError``."""
     ladder = _ladder(summary)
     text = readme.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise NoMarkers(f"{readme} does not have the markers {BEGIN} ... {END}")
+        raise ResultError(f"{readme} does not have the markers {BEGIN} ... {END}")
     write_text(plot, bars_of(ladder).svg())
     target = Path(os.path.relpath(plot, readme.parent)).as_posix()
     write_text(readme, before + section(results, summary, target) + after)

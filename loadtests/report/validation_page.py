@@ -11,7 +11,7 @@ from loadtests.instrument.results import ExperimentResult, LoadResult
 from loadtests.instrument.stats import Estimate, student_estimate
 from loadtests.report import format as pages
 from loadtests.report.analysis import matrices, summarise_load
-from loadtests.report.format import Table, interval, number
+from loadtests.report.format import Table, interval, machine_of, number
 
 FALSE_LIMIT = 0.05
 # The minimum number of comparisons of an app with itself; with fewer, the share is too uncertain.
@@ -166,12 +166,7 @@ def _heat(found: validate.Validation) -> dict[str, object]:
 
 
 def _about(found: validate.Validation) -> str:
-    environment = found.environment
-    return (
-        f"Measured {found.started[:10]} in {found.seconds / 60:.0f} minutes on {environment.get('cpu', 'a machine')},"
-        f" {environment.get('usable_threads') or environment.get('threads')} threads,"
-        f" {str(environment.get('python', '')).partition(' (')[0]}."
-    )
+    return f"Measured {found.started[:10]} in {found.seconds / 60:.0f} minutes on {machine_of(found.environment)}."
 
 
 def _check_table(found: validate.Validation) -> Table:

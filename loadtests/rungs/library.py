@@ -25,14 +25,19 @@ def create_body_app() -> WSGIApplication:
     return application
 
 
+def session_serializer() -> URLSafeTimedSerializer:
+    """Return the serializer with which Flask signs session cookies (flask 3.1.3 sessions.py)."""
+    signer = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
+    return URLSafeTimedSerializer(SECRET_KEY, salt="cookie-session", signer_kwargs=signer)
+
+
 def create_session_app() -> WSGIApplication:
     """Make an application that verifies the cookie with ``itsdangerous``, changes the session and signs it again.
 
     If the digest is ``hashlib.sha1`` itself, ``hmac`` runs in C. If it is a function around it, as in Flask, ``hmac``
     partly runs in Python.
     """
-    signer = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
-    serializer = URLSafeTimedSerializer(SECRET_KEY, salt="cookie-session", signer_kwargs=signer)
+    serializer = session_serializer()
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         session = serializer.loads(environ["HTTP_COOKIE"].partition("=")[2], max_age=LIFETIME)

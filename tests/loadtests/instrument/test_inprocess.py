@@ -51,7 +51,7 @@ def experiment(folder, monkeypatch, at_import, work):
     (folder / "their_app.py").write_text(at_import + "\n" + ANSWER.format(work=work), encoding="utf-8")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("NEEDED", "there")
-    (found,) = apps.study_of([apps.App("a", "their_app:app")], []).experiments
+    (found,) = apps.study_of([apps.parse("a=their_app:app")], []).experiments
     return found
 
 
@@ -88,6 +88,6 @@ def test_packages_may_have_the_names_of_the_instruments(name, tmp_path, monkeypa
     (package / "__init__.py").write_text("OWN = b'theirs'\n", encoding="utf-8")
     (package / "late.py").write_text("LATE = True\n", encoding="utf-8")
     one = experiment(tmp_path, monkeypatch, f"import {name}", f"assert {name}.OWN; from {name}.late import LATE")
-    other = apps.study_of([apps.App("a", "their_app:app"), apps.App("b", "their_app:app")], []).experiments[0]
+    other = apps.study_of([apps.parse("a=their_app:app"), apps.parse("b=their_app:app")], []).experiments[0]
     assert Workers(timeout=30).measure([one], PACE, 1)
     assert Workers(timeout=30).measure([other], PACE, 1)
