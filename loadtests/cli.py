@@ -14,6 +14,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +31,8 @@ NEEDED = (
     "sklearn", "joblib", "pandas", *(() if sys.platform == "win32" else ("gunicorn",)),
 )  # fmt: skip
 NEEDED_FOR_APPS = ("psutil",)
+# The options that need --apps.
+FOR_APPS = ("requests", "expect", "served", "setup", "reset")
 
 
 class Overhead(click.Group):
@@ -104,12 +107,8 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
     help=f"Measure only loads on these servers, even if --quick would skip them: {', '.join(SERVERS)}.",
 )  # fmt: skip
 @click.option(
-    "--workers",
-    "workers_of_locust",
-    type=click.IntRange(0),
-    default=0,
-    help="Run Locust as a master with this number of worker processes.",
-)
+    "--workers", type=click.IntRange(0), default=0, help="Run Locust as a master with this number of worker processes."
+)  # fmt: skip
 @click.option("--remote", is_flag=True, help="Wait for workers on other machines (see loadtests/distributed.md).")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address on which the servers listen.")
 @click.option(
@@ -117,27 +116,7 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
     help="The folder for results.json and index.html.",
 )  # fmt: skip
 @click.pass_context
-def overhead(
-    context: click.Context,
-    quick: bool,
-    study: str,
-    servers: tuple[str, ...],
-    workers_of_locust: int,
-    remote: bool,
-    host: str,
-    out: Path,
-    apps: tuple[str, ...],
-    requests: tuple[Path, ...],
-    expect: int | None,
-    served: bool,
-    setup: str,
-    reset: str,
-    timeout: float,
-    pythons: tuple[str, ...],
-    packages: tuple[str, ...],
-    validate: bool,
-    resume: bool,
-) -> None:
+def overhead(context: click.Context, **options: Any) -> None:
     """Measure what the framework costs: in process, and served under Locust's load.
 
     \b
@@ -147,42 +126,47 @@ def overhead(
     """
     if context.invoked_subcommand:
         return
-    _check_usage(
-        apps, {"request": requests, "expect": expect, "served": served, "setup": setup, "reset": reset}, validate
-    )
-    _need(NEEDED_FOR_APPS if apps else NEEDED)
-    if remote and not workers_of_locust:
-        raise click.UsageError("--remote needs --workers, the number of workers to wait for")
+    given = SimpleNamespace(**options)
+    _check_usage(context, given)
+    _need(NEEDED_FOR_APPS if given.apps else NEEDED)
     from loadtests import commands, heat, variants
     from loadtests.instrument.experiment import Hooks
     from loadtests.instrument.inprocess import RunFailed, Workers
     from loadtests.load.served import Spread
     from loadtests.run import Run
 
-    if validate:
-        sys.exit(commands.measure_validation(quick, out, resume))
-    workers = Workers(Hooks(setup, reset), timeout)
-    wanted, notes, by_group = heat.study() if study == HEAT else STUDIES[study], list[str](), dict[str, Workers]()
+    if given.validate:
+        sys.exit(commands.measure_validation(given.quick, given.out, given.resume))
+    workers, by_group = Workers(Hooks(given.setup, given.reset), given.timeout), dict[str, Workers]()
+    study, notes = heat.study() if given.study == HEAT else STUDIES[given.study], list[str]()
     try:
-        if apps:
-            wanted, notes = _apps_study(apps, requests, expect, workers, served or bool(servers))
-        elif pythons or packages:
+        if given.apps:
+            study, notes = _apps_study(given, workers)
+        elif given.pythons or given.packages:
             click.echo("Creating a virtual environment for each variant.")
-            wanted, by_group = variants.study_of(pythons, packages, timeout)
+            study, by_group = variants.study_of(given.pythons, given.packages, given.timeout)
     except RunFailed as error:
         click.echo(str(error), err=True)
         sys.exit(error.code)
-    resumed = commands.resumable(out / "results.json", _command()) if resume else None
-    spread = Spread(workers_of_locust, remote, host)
-    sys.exit(commands.measure(Run(wanted, quick, _command(), out, servers, spread, resumed, workers, notes, by_group)))
+    resumed = commands.resumable(given.out / "results.json", _command()) if given.resume else None
+    spread = Spread(given.workers, given.remote, given.host)
+    run = Run(study, given.quick, _command(), given.out, given.servers, spread, resumed, workers, notes, by_group)
+    sys.exit(commands.measure(run))
 
 
-def _check_usage(apps: tuple[str, ...], for_apps: dict[str, Any], validate: bool) -> None:
-    for name, given in for_apps.items():
-        if given and not apps:
-            raise click.UsageError(f"--{name} can only be used with --apps")
-    if apps and validate:
+def _check_usage(context: click.Context, given: SimpleNamespace) -> None:
+    for name in FOR_APPS:
+        if getattr(given, name) and not given.apps:
+            raise click.UsageError(f"{_options(context)[name]} can only be used with --apps")
+    if given.apps and given.validate:
         raise click.UsageError("--apps and --validate cannot be used together")
+    if given.remote and not given.workers:
+        raise click.UsageError("--remote needs --workers, the number of workers to wait for")
+
+
+def _options(context: click.Context) -> dict[str | None, str]:
+    """Return the options of the command, by the names of their parameters."""
+    return {parameter.name: parameter.opts[0] for parameter in context.command.params}
 
 
 def _need(names: tuple[str, ...]) -> None:
@@ -191,19 +175,17 @@ def _need(names: tuple[str, ...]) -> None:
         raise click.UsageError(f"not installed: {', '.join(missing)}. Install them with: {install_command('overhead')}")
 
 
-def _apps_study(
-    apps: tuple[str, ...], requests: tuple[Path, ...], expect: int | None, workers: Workers, served: bool
-) -> tuple[Study, list[str]]:
+def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[str]]:
     """Send each of the user's applications its requests once; return their study, and notes about the responses."""
     from loadtests.apps import parse_all, prepared, study_of
     from loadtests.http_file import HttpFileError
     from loadtests.instrument.app_loader import AppError
 
     try:
-        study = study_of(parse_all(apps), requests, expect or 0)
+        study = study_of(parse_all(given.apps), given.requests, given.expect or 0)
     except (AppError, HttpFileError) as error:
         raise click.UsageError(str(error)) from error
-    study, notes = prepared(study, workers, served)
+    study, notes = prepared(study, workers, given.served or bool(given.servers))
     for note in notes:
         click.echo(f"Note: {note}")
     return study, notes
@@ -215,7 +197,7 @@ def _command() -> str:
 
 
 def _arguments(context: click.Context) -> Iterator[str]:
-    options = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    options = _options(context)
     for name, value in context.params.items():
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or name in ("out", "resume"):
             continue

@@ -18,7 +18,7 @@ import numpy as np
 from loadtests.instrument.results import ExperimentResult, LoadResult, Results
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
 from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net, summarise_experiment
-from loadtests.report.format import Table, interval, number
+from loadtests.report.format import Table, cells, number
 
 SAME, DEARER, UNKNOWN = 0, 1, 3
 # The results from which the README's figures are made.
@@ -209,7 +209,7 @@ def table(found: Comparison) -> Table:
     """Return a table of all changes, the largest increase first."""
     heads = ["", "measured in", "old µs", "new µs", "new ÷ old", "95 % interval", ""]
     rows = [
-        [one.name, one.where, number(one.old), number(one.new), number(one.ratio.value), interval(one.ratio),
+        [one.name, one.where, number(one.old), number(one.new), *cells(one.ratio),
          WORDS[one.verdict].format(threshold=one.threshold)]
         for one in sorted(found.changes, key=lambda one: -one.ratio.value)
     ]  # fmt: skip

@@ -47,6 +47,11 @@ def interval(value: Estimate, digits: int = 3) -> str:
     return f"{number(value.low, digits)} to {number(value.high, digits)}"
 
 
+def cells(value: Estimate) -> list[str]:
+    """Return the value and its interval, as two cells of a table."""
+    return [number(value.value), interval(value)]
+
+
 def with_interval(value: Estimate, digits: int = 3) -> str:
     """Return the value with its interval in parentheses."""
     return f"{number(value.value, digits)} ({interval(value, digits)})"

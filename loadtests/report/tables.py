@@ -17,7 +17,7 @@ from loadtests.report.analysis import (
     law_holds,
 )  # fmt: skip
 from loadtests.report.claims import differs
-from loadtests.report.format import Table, interval, number
+from loadtests.report.format import Table, cells, interval, number
 from loadtests.studies import LIBRARY, WHERE
 
 # From these shares on, the report says that the machine was busy with other work.
@@ -80,13 +80,14 @@ def _is_claimed(cost: Cost, one: ExperimentSummary) -> bool:
 
 
 def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
-    row = [cost.name, number(cost.cost.value), interval(cost.cost)]
+    row = [cost.name, *cells(cost.cost)]
     if one.ladder:
-        row += [number(cost.step.value), interval(cost.step)] if cost.step and is_step(cost, one) else ["", ""]
+        row += cells(cost.step) if cost.step and is_step(cost, one) else ["", ""]
     if cost.name == one.reference:
         return [*row, "1", ""]
     mark = "" if _is_claimed(cost, one) else f" {UNCLAIMED}"
-    return [*row, number(cost.to_reference.value), interval(cost.to_reference) + mark]
+    value, limits = cells(cost.to_reference)
+    return [*row, value, limits + mark]
 
 
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
@@ -103,17 +104,14 @@ def case_table(cases: list[ExperimentSummary]) -> Table:
         costs = [number(one.cost(name).cost.value) for name in names]
         share = one.cost(names[0]).to_reference
         library = [number(cost.cost.value) for cost in one.costs if cost.name == LIBRARY]
-        rows.append([one.title, *costs, number(share.value), interval(share), *(library or [""])])
+        rows.append([one.title, *costs, *cells(share), *(library or [""])])
     return Table("Case by case", heads, rows, "CPU time in process, without the driver's own.")
 
 
 def phase_table(phases: list[PhaseCost]) -> Table:
     """Return the cost of each phase of a request, on both sides."""
     heads = ["", "Flask, µs", "95 % interval", "wsgi_core, µs", "95 % interval"]
-    rows = [
-        [one.name, number(one.flask.value), interval(one.flask), number(one.core.value), interval(one.core)]
-        for one in phases
-    ]
+    rows = [[one.name, *cells(one.flask), *cells(one.core)] for one in phases]
     note = (
         "CPU time in process of each phase: the cost of the request up to its end minus the cost up to its beginning."
     )
@@ -140,7 +138,7 @@ def rate_table(one: LoadSummary) -> Table:
     rows = []
     for service in one.services:
         cpu = service.server_cpu_us
-        row = [service.name, number(cpu.value), interval(cpu), _ratio(one.cpu.get((service.name, reference)))]
+        row = [service.name, *cells(cpu), _ratio(one.cpu.get((service.name, reference)))]
         row += [number(service.requests_per_second.value), f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}"])
     title = f"{one.result.title}: CPU time at {number(one.result.rate)} requests a second"
@@ -212,19 +210,17 @@ def _ratio(value: Estimate | None) -> str:
 def import_table(summary: Summary) -> Table:
     """Return the costs of the imports."""
     heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MB", "95 % interval"]
-    rows = []
-    for module, parts in summary.imports.items():
-        row = [f"import {module}"]
-        for value in parts.values():
-            row += [number(value.value), interval(value)]
-        rows.append(row)
+    rows = [
+        [f"import {module}", *(cell for value in parts.values() for cell in cells(value))]
+        for module, parts in summary.imports.items()
+    ]
     return Table("Imports", heads, rows, "Fresh interpreters in turn, over what a bare one needs.")
 
 
 def goal_table(goals: list[GoalSummary]) -> Table:
     """Return the goals of the study with the measured ratios."""
     heads = ["figure", "found", "95 % interval", "goal", ""]
-    rows = [[one.goal.text, number(one.found.value), interval(one.found), _limit(one), one.verdict] for one in goals]
+    rows = [[one.goal.text, *cells(one.found), _limit(one), one.verdict] for one in goals]
     note = "reached, missed: the whole interval is on that side of the goal; open: it is on both."
     return Table("Goals", heads, rows, note, [one.verdict for one in goals])
 

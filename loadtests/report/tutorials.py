@@ -8,7 +8,7 @@ from loadtests.curve import FRAME, READ_784, READ_LARGE, WRITE_LARGE, Curve, Poi
 from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import Summary
 from loadtests.report.findings import crossings
-from loadtests.report.format import Table, interval, number
+from loadtests.report.format import Table, cells, number
 
 
 def measured(summary: Summary, curve: Curve) -> dict[str, float]:
@@ -56,8 +56,7 @@ def crossing_table(curve: Curve) -> Table:
 def cost_table(summary: Summary, curve: Curve) -> Table:
     """Return the parts of a request that cost more than any framework here."""
     price = curve.line("Flask").price.value
-    rows = [[name, number(value.value), interval(value), f"{value.value / price:.1f}"]
-            for name, value in _costs(summary, curve)]  # fmt: skip
+    rows = [[name, *cells(value), f"{value.value / price:.1f}"] for name, value in _costs(summary, curve)]
     note = "µs of CPU time. The last column: as a multiple of what Flask adds to a bare callable."
     return Table("What costs more", ["a step", "µs", "95 % interval", "÷ Flask's price"], rows, note, section="matter")
 

@@ -11,7 +11,7 @@ from loadtests.instrument.results import ExperimentResult, LoadResult
 from loadtests.instrument.stats import Estimate, student_estimate
 from loadtests.report import format as pages
 from loadtests.report.analysis import matrices, summarise_load
-from loadtests.report.format import Table, interval, machine_of, number
+from loadtests.report.format import Table, cells, interval, machine_of, number
 
 FALSE_LIMIT = 0.05
 # The minimum number of comparisons of an app with itself; with fewer, the share is too uncertain.
@@ -189,7 +189,7 @@ def _delay_table(found: validate.Validation) -> Table:
     for result, place in _delays(found):
         heads += [f"measured {place}, µs", "95 % interval"]
         for row, value in zip(rows, validate.recovered(result).values(), strict=True):
-            row += [number(value.value), interval(value)]
+            row += cells(value)
     return Table("", heads, rows)
 
 
@@ -198,9 +198,9 @@ def _step_table(found: validate.Validation) -> Table:
     for one in found.steps:
         value = validate.price(one, one.contenders[1], one.contenders[0])
         name = f"the whole: {one.contenders[0]} → {one.contenders[1]}" if one.key == validate.WHOLE else one.key
-        rows.append([name, number(value.value), interval(value)])
+        rows.append([name, *cells(value)])
     total, _, between = validate.sum_of_steps(found.steps)
-    rows.append(["the sum of the steps", number(total.value), interval(total)])
+    rows.append(["the sum of the steps", *cells(total)])
     rows.append(["the whole less the sum", f"{between.value:+.2f}", f"{between.low:+.2f} to {between.high:+.2f}"])
     return Table("", ["", "µs", "95 % interval"], rows)
 
