@@ -18,7 +18,7 @@ from loadtests.studies import NULL, VERSIONS, Study
 # The packages other than Flask that the ladder's rungs import.
 NEEDED = ("asgiref", "blinker", "click", "itsdangerous", "jinja2", "waitress", "werkzeug")
 FLASK = "flask==3.1.3"
-TOLD = ("flask", "werkzeug")
+REPORTED = ("flask", "werkzeug")
 
 
 def study_of(pythons: Sequence[str], packages: Sequence[str], timeout: float) -> tuple[Study, dict[str, Workers]]:
@@ -36,6 +36,6 @@ def _variant(python: str, package: str, timeout: float) -> tuple[str, Workers]:
     names = re.match(r"[\w.-]*", package)
     flask = () if names and names[0].lower() == "flask" else (FLASK,)
     found = interpreter([package, *flask, *NEEDED], python, runtime=False)
-    about = versions(found, TOLD)
+    about = versions(found, REPORTED)
     name = f"Python {about['Python']}, Flask {about['flask']}, Werkzeug {about['werkzeug']}"
     return name, Workers(timeout=timeout, python=found, root=own_packages(found))

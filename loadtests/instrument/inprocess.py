@@ -88,11 +88,11 @@ class Workers:
             (folder / "job.json").write_text(json.dumps({**wanted, "limit": limit}), encoding="utf-8")
             environ = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
             arguments = command("loadtests.instrument.worker", name, python=self.python, root=self.root)
-            code = _ended(folder, arguments, environ, limit)
-            return _found(folder, code, limit)
+            code = _run_worker(folder, arguments, environ, limit)
+            return _read_result(folder, code, limit)
 
 
-def _ended(folder: Path, arguments: list[str], environ: Mapping[str, str], limit: float) -> int:
+def _run_worker(folder: Path, arguments: list[str], environ: Mapping[str, str], limit: float) -> int:
     """Run a worker until it ends or the timeout kills it and its child processes; return its exit code.
 
     The application's output goes to a file. A pipe would stay open as long as any child process of the application.
@@ -107,10 +107,10 @@ def _ended(folder: Path, arguments: list[str], environ: Mapping[str, str], limit
         except subprocess.TimeoutExpired:
             return -1
         finally:
-            _end_family(worker)
+            _kill_process_group(worker)
 
 
-def _end_family(worker: subprocess.Popen[bytes]) -> None:
+def _kill_process_group(worker: subprocess.Popen[bytes]) -> None:
     if sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.pid, signal.SIGKILL)
@@ -118,7 +118,7 @@ def _end_family(worker: subprocess.Popen[bytes]) -> None:
     worker.wait()
 
 
-def _found(folder: Path, code: int, limit: float) -> dict[str, Any]:
+def _read_result(folder: Path, code: int, limit: float) -> dict[str, Any]:
     """Return the result that a worker has written. Raises ``RunFailed`` with the known reason if there is none."""
     path = folder / "result.json"
     if not path.exists():

@@ -22,7 +22,7 @@ class Step:
     label: str
     seconds: float
     run: Callable[[], None]
-    may_be_left_out: bool = False
+    may_be_skipped: bool = False
     always: bool = False
 
 
@@ -78,7 +78,7 @@ def _run_with_bar(
     for number, step in enumerate(steps, start=1):
         elapsed = time.monotonic() - started
         stretch = max(1.0, elapsed / planned) if planned else 1.0
-        if step.may_be_left_out and elapsed + step.seconds * stretch > deadline:
+        if step.may_be_skipped and elapsed + step.seconds * stretch > deadline:
             left_out += 1
             continue
         progress.update(bar, description=step.label, stretch=stretch)

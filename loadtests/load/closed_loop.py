@@ -78,7 +78,7 @@ class Connection:
             self._connect()
         self.socket.sendall(message.data)
 
-    def answered(self) -> bool:
+    def receive(self) -> bool:
         """Receive what has arrived. Return whether the response is complete. Raises ``BadResponse``."""
         data = self.socket.recv(65536)
         self.received += data
@@ -152,17 +152,17 @@ def drive(
         for _ in range(users):
             connection = connections.enter_context(Connection(address, selector))
             connection.send(next(messages), time.perf_counter())
-        _turn_over(selector, window, messages, time.perf_counter() + warm_up)
+        _drive_until(selector, window, messages, time.perf_counter() + warm_up)
         window.open()
-        _turn_over(selector, window, messages, time.perf_counter() + seconds)
+        _drive_until(selector, window, messages, time.perf_counter() + seconds)
         return window.close()
 
 
-def _turn_over(selector: selectors.BaseSelector, window: Window, messages: Iterator[Message], ends: float) -> None:
+def _drive_until(selector: selectors.BaseSelector, window: Window, messages: Iterator[Message], ends: float) -> None:
     while time.perf_counter() < ends:
         for key, _ in selector.select(timeout=1.0):
             connection: Connection = key.data
-            if connection.answered():
+            if connection.receive():
                 now = time.perf_counter()
                 window.count((now - connection.since) * 1000, None)
                 connection.send(next(messages), now)

@@ -64,7 +64,7 @@ class OpenLoop:
                 due = next(schedule, None)
             if now > began + seconds + DRAIN_SECONDS:
                 raise BadResponse(f"the server is too slow for {rate:.0f} requests a second")
-            self._answers(min(LONGEST_WAIT, max(0.0, due - now) if due is not None else LONGEST_WAIT))
+            self._receive_ready(min(LONGEST_WAIT, max(0.0, due - now) if due is not None else LONGEST_WAIT))
 
     def _start(self, due: float, now: float) -> None:
         if self.waiting or not self.free:
@@ -73,10 +73,10 @@ class OpenLoop:
             self.lags.append((now - due) * 1000)
             self.free.pop().send(next(self.messages), due)
 
-    def _answers(self, timeout: float) -> None:
+    def _receive_ready(self, timeout: float) -> None:
         for key, _ in self.selector.select(timeout):
             connection: Connection = key.data
-            if connection.answered():
+            if connection.receive():
                 self.latencies.append((time.perf_counter() - connection.since) * 1000)
                 if self.waiting:
                     connection.send(next(self.messages), self.waiting.popleft())

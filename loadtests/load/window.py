@@ -21,9 +21,9 @@ import psutil
 VARIABLE = "LOADTESTS_WINDOW"
 PERCENTILES = (50, 90, 95, 99, 99.9)
 # The master's messages to its workers, and the workers' replies.
-PACE, OPEN, CLOSE, ANSWER = "loadtests_pace", "loadtests_open", "loadtests_close", "loadtests_answer"
+PACE, OPEN, CLOSE, REPLY = "loadtests_pace", "loadtests_open", "loadtests_close", "loadtests_reply"
 # How many seconds a master waits for the replies.
-ANSWER_SECONDS = 20.0
+REPLY_SECONDS = 20.0
 
 
 class Window:
@@ -134,11 +134,11 @@ def _count(runner: Any, set_pace: Callable[[float], None]) -> None:
         return {**kept, "latencies": [round(value, 4) for value in window.latencies]}
 
     for message, does in ((PACE, set_pace), (OPEN, opened), (CLOSE, closed)):
-        runner.register_message(message, partial(_answer, runner, does))
+        runner.register_message(message, partial(_reply, runner, does))
 
 
-def _answer(runner: Any, does: Callable[[Any], Any], environment: Any, msg: Any, **_: Any) -> None:
-    runner.send_message(ANSWER, does(msg.data))
+def _reply(runner: Any, does: Callable[[Any], Any], environment: Any, msg: Any, **_: Any) -> None:
+    runner.send_message(REPLY, does(msg.data))
 
 
 def _measure_when_started(runner: Any, wanted: dict[str, Any]) -> None:
@@ -164,21 +164,21 @@ class Generators:
 
     def __init__(self, runner: Any, count: int) -> None:
         self.runner, self.count = runner, count
-        self.answers: list[Any] = []
-        runner.register_message(ANSWER, lambda environment, msg, **_: self.answers.append(msg.data))
+        self.replies: list[Any] = []
+        runner.register_message(REPLY, lambda environment, msg, **_: self.replies.append(msg.data))
 
-    def tell(self, message: str, data: Any = None) -> list[Any]:
+    def send(self, message: str, data: Any = None) -> list[Any]:
         """Send a message to all generators and wait for their replies. Raises ``TimeoutError``."""
         import gevent
 
-        self.answers.clear()
+        self.replies.clear()
         self.runner.send_message(message, data)
-        ends = time.monotonic() + ANSWER_SECONDS
-        while len(self.answers) < self.count:
+        ends = time.monotonic() + REPLY_SECONDS
+        while len(self.replies) < self.count:
             if time.monotonic() > ends:
-                raise TimeoutError(f"{len(self.answers)} of {self.count} load generators have replied")
+                raise TimeoutError(f"{len(self.replies)} of {self.count} load generators have replied")
             gevent.sleep(0.005)
-        return list(self.answers)
+        return list(self.replies)
 
 
 def _measure(generators: Generators, wanted: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
@@ -186,11 +186,11 @@ def _measure(generators: Generators, wanted: dict[str, Any], stage: dict[str, An
     import gevent
 
     whole = Window(wanted["server_pid"])
-    generators.tell(PACE, stage["rate"] / wanted["users"])
+    generators.send(PACE, stage["rate"] / wanted["users"])
     gevent.sleep(stage["warm_up"])
-    generators.tell(OPEN)
+    generators.send(OPEN)
     whole.open()
     gevent.sleep(stage["seconds"])
     measured = whole.close()
-    counted = generators.tell(CLOSE)
+    counted = generators.send(CLOSE)
     return {**measured, **merged(counted, measured["generator_cpu_seconds"])}

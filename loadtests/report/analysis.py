@@ -27,7 +27,7 @@ from loadtests.rungs.phases import PHASES
 from loadtests.studies import MODELS, STUDIES, WHERE, Goal, phase_name
 
 # The report calls a run noisy if an app appears to differ from itself by more than this.
-NOISY = 0.03
+NOISE_LIMIT = 0.03
 # A load generator above this share of a core may limit the run.
 GENERATOR_LIMIT = 0.7
 SERVER_LIMIT = 0.85
@@ -71,7 +71,7 @@ class ExperimentSummary:
     @property
     def noisy(self) -> bool:
         """Whether the noise is so large that the report must say so."""
-        return self.reach > NOISY
+        return self.reach > NOISE_LIMIT
 
     def cost(self, name: str) -> Cost:
         """Return the contender called ``name``. Raises KeyError."""

@@ -20,7 +20,7 @@ from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, s
 from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net, summarise_experiment
 from loadtests.report.format import Table, cells, number
 
-SAME, DEARER, UNKNOWN = 0, 1, 3
+SAME, SLOWER, UNKNOWN = 0, 1, 3
 # The results from which the README's figures are made.
 PUBLISHED = Path(__file__).resolve().parents[1] / "published.json"
 YARDSTICK = "raw callable"
@@ -57,7 +57,7 @@ class Comparison:
             return UNKNOWN
         verdicts = {change.verdict for change in self.changes}
         if "slower" in verdicts:
-            return DEARER
+            return SLOWER
         return UNKNOWN if "open" in verdicts else SAME
 
     @property
@@ -69,7 +69,7 @@ class Comparison:
         }
         if self.obstacle:
             return f"No verdict: {self.obstacle}."
-        if self.code == DEARER:
+        if self.code == SLOWER:
             return f"Slower by more than {self.threshold:.0%}: {named['slower']}."
         if self.code == UNKNOWN:
             return f"No verdict whether these became slower by {self.threshold:.0%}: {named['open']}."

@@ -17,17 +17,17 @@ def write(console: Console, path: Path) -> None:
     """Print the summary of a result file, and write the page and the plots beside it. Raises ``ResultError``."""
     results = Results.read(path)
     summary = analysis.summarise(results)
-    proof = _proof(path.with_name("validation.json"))
+    validation = _validation(path.with_name("validation.json"))
     terminal.show(console, results, summary)
     target = path.with_name("index.html")
-    write_text(target, page.page(results, summary, proof))
+    write_text(target, page.page(results, summary, validation))
     folder = path.with_name("plots")
     console.print(f"\n{results.seconds:.0f} s. Written: {path}, {target}", markup=False)
     if write_plots(results, summary, folder):
         console.print(f"Plots: {folder}", markup=False)
 
 
-def _proof(path: Path) -> validate.Validation | None:
+def _validation(path: Path) -> validate.Validation | None:
     try:
         return validate.Validation.read(path)
     except ResultError:

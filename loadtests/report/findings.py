@@ -30,7 +30,7 @@ class Findings:
 def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Findings:
     """Return the findings, or only the verdict on the machine if the run was too noisy."""
     machine = noise.judge(results, summary)
-    if machine.hopeless:
+    if machine.unusable:
         return Findings("This run has no result: the machine was too noisy.", machine, [])
     said = versions.sentences(summary) if results.study == VERSIONS else claims.sentences(results, summary)
     first = _ratio(summary) if results.study != APPS else ""

@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 
 from loadtests.instrument.results import Results
-from loadtests.report.analysis import NOISY, Summary
+from loadtests.report.analysis import NOISE_LIMIT, Summary
 
-QUIET, LOUD, HOPELESS, UNKNOWN = "quiet", "noisy", "too noisy", "not known"
+QUIET, NOISY, UNUSABLE, UNKNOWN = "quiet", "noisy", "too noisy", "not known"
 # At these shares nothing is claimed: how much an app appears to differ from itself, how long the processes waited for a
 # CPU, and how much CPU time the host took.
-FAR_OFF = 0.15
-CROWDED = 0.25
-STOLEN = 0.05
+MAX_REACH = 0.15
+MAX_WAITED = 0.25
+MAX_STOLEN = 0.05
 WAITED = 0.05
 
 
@@ -25,9 +25,9 @@ class Noise:
     reasons: list[str]
 
     @property
-    def hopeless(self) -> bool:
+    def unusable(self) -> bool:
         """Whether the run is so noisy that no difference may be claimed."""
-        return self.verdict == HOPELESS
+        return self.verdict == UNUSABLE
 
     @property
     def sentence(self) -> str:
@@ -37,7 +37,7 @@ class Noise:
             return "The noise is unknown: no app was measured against itself in this run."
         if self.verdict == QUIET:
             return f"The machine was quiet: {why}."
-        if self.hopeless:
+        if self.unusable:
             return f"The machine was too noisy, so no difference is claimed: {why}."
         return f"The machine was noisy: {why}. Smaller differences are not claimed."
 
@@ -51,13 +51,13 @@ def judge(results: Results, summary: Summary) -> Noise:
         reasons.append(f"an application measured against itself appeared to differ {differs}")
     if waited > WAITED:
         reasons.append(f"the measuring processes waited {waited:.0%} of their time for a CPU")
-    if stolen > STOLEN / 5:
+    if stolen > MAX_STOLEN / 5:
         reasons.append(f"the host took {stolen:.0%} of the CPU time")
     known = reach or 0.0
-    if known > FAR_OFF or waited > CROWDED or stolen > STOLEN:
-        return Noise(HOPELESS, reasons)
-    if known > NOISY or waited > WAITED:
-        return Noise(LOUD, reasons)
+    if known > MAX_REACH or waited > MAX_WAITED or stolen > MAX_STOLEN:
+        return Noise(UNUSABLE, reasons)
+    if known > NOISE_LIMIT or waited > WAITED:
+        return Noise(NOISY, reasons)
     return Noise(UNKNOWN if reach is None else QUIET, reasons)
 
 

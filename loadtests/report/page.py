@@ -22,7 +22,7 @@ from loadtests.report.versions import table as versions_table
 from loadtests.studies import APPS, VERSIONS
 from loadtests.validate import Validation
 
-KINDS = {noise.QUIET: "quiet", noise.LOUD: "noisy", noise.HOPELESS: "hopeless", noise.UNKNOWN: "noisy"}
+KINDS = {noise.QUIET: "quiet", noise.NOISY: "noisy", noise.UNUSABLE: "unusable", noise.UNKNOWN: "noisy"}
 TITLES = {
     "versions": "Across versions", "ladder": "What each step costs", "matter": "When does it matter?",
     "peers": "Other frameworks", "latency": "How long clients wait", "served": "Behind a server",
@@ -49,8 +49,8 @@ class Section:
         return bool(self.pictures or self.tables)
 
 
-def page(results: Results, summary: Summary, proof: Validation | None = None) -> str:
-    """Return the whole page. ``proof`` is the validation that was found beside the results."""
+def page(results: Results, summary: Summary, validation: Validation | None = None) -> str:
+    """Return the whole page. ``validation`` is the validation that was found beside the results."""
     found = curve.summarise(results)
     said = findings_of(results, summary, found)
     return render(
@@ -60,9 +60,9 @@ def page(results: Results, summary: Summary, proof: Validation | None = None) ->
         kind=KINDS[said.machine.verdict],
         sections=sections(results, summary, found),
         pictures=charts.pictures_of(summary, found, heat.summarise(results)),
-        measured=tutorials.measured(summary, found) if found and found.points and not said.machine.hopeless else {},
+        measured=tutorials.measured(summary, found) if found and found.points and not said.machine.unusable else {},
         warnings=warnings(results, summary),
-        proof=_proof(proof) if proof else None,
+        validation=_validation(validation) if validation else None,
         facts=_facts(results),
         apps=results.study == APPS,
         colours=STYLE,
@@ -94,11 +94,11 @@ def _section_of(picture: str) -> str:
     return "served" if picture.endswith("_rate") else SECTIONS.get(picture, "more")
 
 
-def _proof(proof: Validation) -> dict[str, Any]:
-    made = checks(proof)
+def _validation(validation: Validation) -> dict[str, Any]:
+    made = checks(validation)
     rows = [[one.text, one.found, one.verdict] for one in made]
     table = Table("", ["the instrument", "found", ""], rows, marks=[one.verdict for one in made])
-    return {"table": table, "when": proof.started[:10], "cpu": proof.environment.get("cpu", "a machine")}
+    return {"table": table, "when": validation.started[:10], "cpu": validation.environment.get("cpu", "a machine")}
 
 
 def _facts(results: Results) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from loadtests.report.page import sections
 from loadtests.report.tables import warnings
 
 COLOURS = {"reached": "green", "missed": "red", "open": "yellow"}
-MACHINE = {noise.QUIET: "green", noise.LOUD: "yellow", noise.HOPELESS: "bold red", noise.UNKNOWN: "yellow"}
+MACHINE = {noise.QUIET: "green", noise.NOISY: "yellow", noise.UNUSABLE: "bold red", noise.UNKNOWN: "yellow"}
 PIPE_WIDTH = 160
 
 

@@ -50,7 +50,7 @@ def render(results: Results) -> str:
         raise ResultError("the results have no interpreters or versions; measure them with --python or --with")
     summary = summarise(results)
     noise = judge(results, summary)
-    said = [] if noise.hopeless else sentences(summary)
+    said = [] if noise.unusable else sentences(summary)
     return pages.render(
         "versions.md", table=table(summary), said=said, noise=noise.sentence, machine=machine(results),
         command=results.command,

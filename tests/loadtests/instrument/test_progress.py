@@ -15,7 +15,7 @@ def test_durations_are_given_in_seconds_or_minutes(seconds, text):
 
 def test_steps_beyond_the_deadline_are_left_out_if_they_may_be():
     done = []
-    steps = [progress.Step(str(n), 100.0, lambda n=n: done.append(n), may_be_left_out=n != 1) for n in range(4)]
+    steps = [progress.Step(str(n), 100.0, lambda n=n: done.append(n), may_be_skipped=n != 1) for n in range(4)]
     left_out = progress.run_steps(steps, Console(quiet=True), lambda: None, deadline=150.0)
     assert (done, left_out) == ([0, 1, 2, 3], 0)
     done.clear()

@@ -37,7 +37,7 @@ class Connection:
         self.since = since
         self.done = False
 
-    def answered(self):
+    def receive(self):
         self.done = True
         return True
 

@@ -5,7 +5,7 @@ import pytest
 from loadtests.cli import overhead
 from loadtests.instrument.stats import Estimate
 from loadtests.report import comparison
-from loadtests.report.comparison import DEARER, SAME, UNKNOWN, compare, verdict
+from loadtests.report.comparison import SAME, SLOWER, UNKNOWN, compare, verdict
 from tests.loadtests.synthetic import ENVIRONMENT, experiment, results
 from tests.runner import CliRunner
 
@@ -31,7 +31,7 @@ def test_the_same_code_is_the_same():
 def test_what_became_slower_is_named():
     found = compare(file(), file(1.2, seed=2), 0.05)
     assert verdicts(found) == {"wsgi_core": "slower", "Flask": "same"}
-    assert found.code == DEARER
+    assert found.code == SLOWER
     assert found.sentence == "Slower by more than 5%: wsgi_core (null)."
 
 
@@ -107,7 +107,7 @@ def test_a_verdict_needs_the_whole_interval(ratio, expected):
     assert verdict(Estimate(*ratio), 0.05) == expected
 
 
-@pytest.mark.parametrize(("factor", "code"), [(1.0, SAME), (1.3, DEARER)])
+@pytest.mark.parametrize(("factor", "code"), [(1.0, SAME), (1.3, SLOWER)])
 def test_the_command_gives_a_code_that_scripts_can_use(tmp_path, factor, code):
     file().write(tmp_path / "old.json")
     file(factor, seed=2).write(tmp_path / "new.json")
@@ -142,4 +142,4 @@ def test_the_published_results_may_be_the_older_ones(tmp_path, monkeypatch):
     file(1.3, seed=2, environment={**ENVIRONMENT, "cpu": "another"}).write(tmp_path / "new.json")
     monkeypatch.setattr(comparison, "PUBLISHED", tmp_path / "published.json")
     outcome = CliRunner().invoke(overhead, ["compare", "published", str(tmp_path / "new.json")])
-    assert outcome.exit_code == DEARER, outcome.output
+    assert outcome.exit_code == SLOWER, outcome.output

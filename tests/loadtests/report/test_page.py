@@ -65,13 +65,13 @@ def test_the_machine_that_was_quiet_is_said_to_be(found):
 
 def test_a_machine_that_is_too_noisy_leads_to_no_claim():
     given = results(experiment("null", {**COSTS, "wsgi_core again": 20.0}, ladder=True))
-    assert noise.judge(given, summarise(given)).hopeless
+    assert noise.judge(given, summarise(given)).unusable
     said = findings.findings_of(given, summarise(given), curve.summarise(given))
     assert said.others == []
     assert said.machine.sentence.startswith(
         "The machine was too noisy, so no difference is claimed: an application measured"
     )
-    assert 'class="machine hopeless"' in render(given)
+    assert 'class="machine unusable"' in render(given)
     assert "times" not in re.search(r'<p class="answer">(.*?)</p>', render(given))[1]
 
 
@@ -80,7 +80,7 @@ def test_time_that_the_host_took_is_part_of_the_verdict(found):
     found.environment = {**ENVIRONMENT, "revision": "r", "stolen_seconds": 1.0}
     found.environment_after = {"revision": "r", "stolen_seconds": 9.0}
     verdict = noise.judge(found, summarise(found))
-    assert verdict.hopeless
+    assert verdict.unusable
     assert "the host took 8% of the CPU time" in verdict.sentence
 
 
