@@ -129,7 +129,7 @@ def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
                 latencies=True,
                 both_runs=server in ("waitress", "uvicorn"),
                 requests=experiment.requests,
-                compared=False,
+                compared="nothing",
             )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from loadtests.cases import requests_for
 from loadtests.child import command
@@ -55,8 +55,8 @@ class Load:
     Each is loaded to saturation and, if there are ``shares``, at these shares of the slowest service's maximum rate.
     The first share is the fixed moderate rate at which CPU time is measured. If ``latencies``, they are measured at
     each share, in an open loop too. ``both_runs`` makes the load a part of ``--quick``, with its first share. The
-    requests are those of a ``case``, or ``requests``. With ``alike``, the responses must be the same bytes. Otherwise
-    only the probabilities in them must be equal, or nothing if ``compared`` is false.
+    requests are those of a ``case``, or ``requests``. ``compared`` is what must be equal in all responses: the
+    ``"bytes"``, the ``"probability"`` or ``"nothing"``.
     """
 
     key: str
@@ -69,8 +69,7 @@ class Load:
     both_runs: bool = False
     case: str = "predict"
     requests: tuple[Request, ...] = ()
-    alike: bool = True
-    compared: bool = True
+    compared: Literal["bytes", "probability", "nothing"] = "bytes"
 
 
 @dataclass(frozen=True)
@@ -385,7 +384,9 @@ def _mlserver(name: str, workers: int) -> Service:
 def _model_server(server: str, title: str, case: str, *services: Service) -> Load:
     """Return a load of a model server beside the service and its twin, with the same model file and rows."""
     together = (*services, *SERVICES.services[::-1])
-    return Load(f"on_{server}", title, "closed loop", together, server, (MODERATE,), True, case=case, alike=False)
+    return Load(
+        f"on_{server}", title, "closed loop", together, server, (MODERATE,), True, case=case, compared="probability"
+    )
 
 
 _LITSERVE = Service(

@@ -230,10 +230,10 @@ def check(servers: Sequence[Server], load: Load) -> None:
     requests = load.requests[:COMPARED]
     try:
         found = {server.service.name: _ask_all(server, requests) for server in servers}
-        if load.compared and load.alike:
+        if load.compared == "bytes":
             services = [server.service for server in servers]
             compare(found, requests, {one.name: Allowed(one.own_headers, one.own_fields) for one in services})
-        elif load.compared:
+        elif load.compared == "probability":
             _compare_probabilities(found)
     except WrongResponse as error:
         raise Mismatch(str(error)) from error

@@ -20,10 +20,8 @@ from loadtests.report.claims import differs
 from loadtests.report.format import Table, cells, interval, number
 from loadtests.studies import LIBRARY, WHERE
 
-# From these shares on, the report says that the machine was busy with other work.
+# From this load on, the report says that the machine was busy with other work.
 BUSY_PERCENT = 20
-WAITED = 0.05
-STOLEN = 0.01
 # The report warns if the load generator's lag is above this share of a latency.
 LATE = 0.2
 
@@ -230,7 +228,7 @@ def _limit(one: GoalSummary) -> str:
 
 
 def warnings(results: Results, summary: Summary) -> list[str]:
-    """Return what a reader needs to know before trusting the figures."""
+    """Return what a reader needs to know before trusting the figures, beside the noise of the machine."""
     noisy = [one for one in summary.experiments if one.noisy]
     said = [f"noisy: {one.title}: {_not_claimed(one.reach)}" for one in noisy]
     if results.left_out:
@@ -241,14 +239,7 @@ def warnings(results: Results, summary: Summary) -> list[str]:
         said.append("partial: the run was interrupted; the figures use the samples so far")
     if (busy := results.environment.get("cpu_percent", 0)) > BUSY_PERCENT:
         said.append(f"the machine was {busy:.0f} % busy before the run")
-    stolen = results.environment_after.get("stolen_seconds", 0) - results.environment.get("stolen_seconds", 0)
-    if stolen > STOLEN * results.seconds:
-        said.append(f"the host took {stolen:.1f} s of CPU time from this machine during the run")
     said += _about_lags(summary)
-    if summary.waited > WAITED:
-        said.append(
-            f"the measuring processes waited {summary.waited:.0%} of their time for a CPU, which other programs used"
-        )
     if results.environment_after and results.environment_after["revision"] != results.environment["revision"]:
         said.append("the code changed during the run")
     if any(one.clock == "wall" for one in summary.experiments):

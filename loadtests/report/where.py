@@ -12,6 +12,7 @@ from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, 
 from loadtests.report.canvas import Chart
 from loadtests.report.charts import Bar, bar_chart
 from loadtests.report.format import Table, machine, with_interval
+from loadtests.report.noise import judge
 from loadtests.report.tables import goal_table, warnings
 from loadtests.rungs.phases import PHASES
 from loadtests.studies import LIBRARY
@@ -31,6 +32,7 @@ def render(results: Results) -> str:
     return pages.render(
         "where.md",
         machine=machine(results),
+        noise=judge(results, summary).sentence,
         notes=warnings(results, summary),
         chart=chart(summary).description,
         picture=PICTURE,
