@@ -34,7 +34,7 @@ class Noise:
         """The verdict as a sentence for the reader."""
         why = "; ".join(self.reasons)
         if self.verdict == UNKNOWN:
-            return "The noise is unknown: no app was measured against itself in this run."
+            return f"The noise is unknown: {why}."
         if self.verdict == QUIET:
             return f"The machine was quiet: {why}."
         if self.unusable:
@@ -45,10 +45,10 @@ class Noise:
 def judge(results: Results, summary: Summary) -> Noise:
     """Return the verdict on one run."""
     reach, waited, stolen = _reach(summary), summary.waited, _stolen(results)
-    reasons = []
+    reasons = ["no app was measured against itself in this run"]
     if reach is not None:
         differs = f"by up to {reach:.1%}" if math.isfinite(reach) else "by an unknown amount"
-        reasons.append(f"an application measured against itself appeared to differ {differs}")
+        reasons = [f"an application measured against itself appeared to differ {differs}"]
     if waited > WAITED:
         reasons.append(f"the measuring processes waited {waited:.0%} of their time for a CPU")
     if stolen > MAX_STOLEN / 5:
