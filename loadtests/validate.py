@@ -179,19 +179,17 @@ class Validating:
     def _plan(self) -> list[Step]:
         pair_seconds = served.planned_seconds(served_load(), SERVED_BUDGET)
         same_seconds = AA_PACE.processes * AA_PACE.process_seconds(self.same)
-        kinds = [
-            repeated("the same against itself", self._times(SETS), same_seconds, self._measure_same),
-            repeated("an injected delay", self._times(DELAY_PACE.processes), DELAY_PACE.process_seconds([self.delays]),
-                     partial(self._measure, [self.delays], [self.found.delays], DELAY_PACE)),
-            repeated("a delay in the bare callable", self._times(BARE_PACE.processes),
-                     BARE_PACE.process_seconds([self.bare_delays]),
-                     partial(self._measure, [self.bare_delays], [self.found.bare_delays], BARE_PACE)),
-            repeated("step by step", self._times(SUM_PACE.processes), SUM_PACE.process_seconds(self.steps),
-                     partial(self._measure, self.steps, self.found.steps, SUM_PACE)),
-            repeated("warm and cold caches", self._times(COLD_PACE.processes), COLD_PACE.process_seconds(self.heat),
-                     partial(self._measure, self.heat, [self.found.hot, self.found.cold], COLD_PACE)),
-            repeated("served", self._times(SERVED_PAIRS), pair_seconds, self._serve),
-        ]  # fmt: skip
+        measured = (
+            ("an injected delay", [self.delays], [self.found.delays], DELAY_PACE),
+            ("a delay in the bare callable", [self.bare_delays], [self.found.bare_delays], BARE_PACE),
+            ("step by step", self.steps, self.found.steps, SUM_PACE),
+            ("warm and cold caches", self.heat, [self.found.hot, self.found.cold], COLD_PACE),
+        )
+        kinds = [repeated("the same against itself", self._times(SETS), same_seconds, self._measure_same)]
+        for label, what, into, pace in measured:
+            run = partial(self._measure, what, into, pace)
+            kinds.append(repeated(label, self._times(pace.processes), pace.process_seconds(what), run))
+        kinds.append(repeated("served", self._times(SERVED_PAIRS), pair_seconds, self._serve))
         return spread_out(kinds)
 
     def _seed(self) -> int:

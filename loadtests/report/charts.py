@@ -176,7 +176,7 @@ class Axis:
 
 def _rows(axis: Axis, marks: Mapping[float, str], layout: Layout) -> list[str]:
     """Return a horizontal line for each mark of a vertical axis, with its label."""
-    shapes = []
+    shapes: list[str] = []
     for value, name in marks.items():
         y = axis.at(value)
         shapes += [line(LEFT, y, layout.width - RIGHT, y, "grid"), text(LEFT - 8, y + 4, name, "soft", "end", 12)]
@@ -185,7 +185,7 @@ def _rows(axis: Axis, marks: Mapping[float, str], layout: Layout) -> list[str]:
 
 def _dots(points: Iterable[tuple[float, Estimate]], axis: Axis, colour: str) -> list[str]:
     """Return a dot for each value at its x, with its 95 % interval."""
-    shapes = []
+    shapes: list[str] = []
     for x, value in points:
         if value.high < HIGH:
             shapes.append(line(x, axis.at(value.low), x, axis.at(value.high), colour, 1.2))
@@ -255,7 +255,7 @@ def _model_names(points: Sequence[Point], times: Axis, bottom: float, layout: La
     """Return the names of the models. Fast models are close together, so the names are staggered, and no line crosses
     a name.
     """
-    shapes = []
+    shapes: list[str] = []
     for place, point in enumerate(points):
         x, y = times.at(point.time.value), bottom - 10 - 15 * (len(points) - 1 - place)
         anchor, shift = ("end", -4) if x > layout.width - 120 else ("start", 4)

@@ -10,10 +10,10 @@ from loadtests.instrument.results import ResultError, Results
 from loadtests.report.analysis import Cost, ExperimentSummary, Summary
 from loadtests.report.charts import bars_of, charts_of
 from loadtests.report.findings import findings_of
-from loadtests.report.format import Table, machine, number, render, with_interval, write_text
+from loadtests.report.format import Table, cells, machine, number, render, with_interval, write_text
 from loadtests.report.noise import QUIET
 from loadtests.report.page import sections
-from loadtests.report.tables import experiment_table, warnings
+from loadtests.report.tables import warnings
 
 BEGIN = "<!-- overhead: begin, written by `python -m loadtests readme` -->"
 END = "<!-- overhead: end -->"
@@ -85,20 +85,14 @@ def results_page(results: Results, summary: Summary, pictures: str) -> str:
 def short_ladder(summary: Summary) -> Table:
     """Return one row for each rung: its cost with the null model and with churn, and its share of Flask's."""
     ladders = _alike(summary)
-    full = [experiment_table(one) for one in ladders]
     heads = ["CPU time of one request, µs"]
     for one in ladders:
         heads += [f"÷ {one.reference}, {one.key} model", "µs", "95 % interval"]
-    rows = [[cost.name, *_cells(full, position)] for position, cost in enumerate(ladders[0].costs)]
+    rows = [
+        [name, *(cell for one in ladders for cell in (_ratio(one.cost(name), one), *cells(one.cost(name).cost)))]
+        for name in (cost.name for cost in ladders[0].costs)
+    ]
     return Table("", heads, rows)
-
-
-def _cells(tables: list[Table], position: int) -> list[str]:
-    cells: list[str] = []
-    for table in tables:
-        row = table.rows[position]
-        cells += [row[-2], row[1], row[2]]
-    return cells
 
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
