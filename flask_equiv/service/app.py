@@ -244,8 +244,8 @@ def add_error_handlers(app: Service) -> None:
     @app.errorhandler(MemoryError)
     def out_of_memory(error: MemoryError) -> t.Any:
         retry_after = str(app.extensions["settings"].retry_after)
-        said = str(error) if isinstance(error, OutOfMemory) else "out of memory"
-        return jsonify(error=said), 503, {"Retry-After": retry_after}
+        message = str(error) if isinstance(error, OutOfMemory) else "out of memory"
+        return jsonify(error=message), 503, {"Retry-After": retry_after}
 
     @app.errorhandler(ModelNotFound)
     def model_not_found(error: ModelNotFound) -> t.Any:

@@ -125,19 +125,19 @@ def test_bodies_wait_until_the_sum_of_those_at_work_has_space_for_them():
     bodies = DecodedBodies(4 << 20, 0.05)
     first: dict[str, Any] = {}
     second: dict[str, Any] = {}
-    bodies.admit(first, 3 << 20)
-    bodies.admit(second, 1000)  # a small one is not counted
+    bodies.reserve(first, 3 << 20)
+    bodies.reserve(second, 1000)  # a small one is not counted
     with pytest.raises(ServiceUnavailable) as refused:
-        bodies.admit(second, 2 << 20)
+        bodies.reserve(second, 2 << 20)
     assert refused.value.retry_after == 1
     bodies.release(second)
     patient = DecodedBodies(4 << 20, 10)
-    patient.admit(first, 3 << 20)
+    patient.reserve(first, 3 << 20)
     thread = threading.Timer(0.05, patient.release, [first])
     thread.start()
-    patient.admit(second, 4 << 20)
+    patient.reserve(second, 4 << 20)
     thread.join()
 
 
 def test_one_body_alone_is_admitted_whatever_its_size():
-    DecodedBodies(1 << 20, 0.01).admit({}, 5 << 20)
+    DecodedBodies(1 << 20, 0.01).reserve({}, 5 << 20)

@@ -57,7 +57,7 @@ def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
     the outcome may be recorded twice.
     """
     for key in _or_exit(lambda: _chosen(store.dead(), keys, every)):
-        _or_exit(lambda key=key: store.revive(key))  # type: ignore[misc]
+        _or_exit(lambda key=key: store.requeue(key))  # type: ignore[misc]
         click.echo(f"queued  {key[:12]}")
 
 

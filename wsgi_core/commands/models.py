@@ -106,8 +106,8 @@ def _check_address(loaded: Loaded) -> None:
     A settings file found in the current folder must not choose the host for a key from another source.
     """
     file = str(loaded.file)
-    elsewhere = not is_loopback(loaded.settings.host) and loaded.settings.host not in ("0.0.0.0", "::")
-    if loaded.found and elsewhere and loaded.source("host") == file != loaded.source("api_key") != "default":
+    is_remote = not is_loopback(loaded.settings.host) and loaded.settings.host not in ("0.0.0.0", "::")
+    if loaded.found and is_remote and loaded.source("host") == file != loaded.source("api_key") != "default":
         raise click.ClickException(
             f"the API key would be sent to {loaded.settings.host}, the host of {file}, which was found in this folder;"
             " give --url, or name the file with --config if you trust it"

@@ -214,8 +214,8 @@ class Card(CardModel):
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
-        there = [part for part in ("features", "text", "pixels") if getattr(self, part)]
-        if there != [_PARTS[self.kind]]:
+        present = [part for part in ("features", "text", "pixels") if getattr(self, part)]
+        if present != [_PARTS[self.kind]]:
             raise ValueError(f"a card of the kind {self.kind!r} must have {_PARTS[self.kind]!r}, and no other part")
         if len({source.name for source in self.sources}) != len(self.sources):
             raise ValueError("two features have the same name")

@@ -86,5 +86,5 @@ def first_line(error: Exception) -> str:
         return "; ".join(
             ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]])) for problem in problems
         )
-    said = error.strerror if isinstance(error, OSError) else None
-    return " ".join(f"{said or error}".split())[:_LONGEST] or type(error).__name__
+    text = error.strerror if isinstance(error, OSError) else None
+    return " ".join(f"{text or error}".split())[:_LONGEST] or type(error).__name__

@@ -80,7 +80,7 @@ class TensorSpec:
         if not self.shape:
             return len(shape) <= MAX_DIMENSIONS
         return len(shape) == len(self.shape) and all(
-            mine in (-1, theirs) for mine, theirs in zip(self.shape, shape, strict=True)
+            own in (-1, given) for own, given in zip(self.shape, shape, strict=True)
         )
 
     @property

@@ -1,7 +1,7 @@
 """Compressed bodies: `Content-Encoding` of requests and `Accept-Encoding` of responses, with bounded memory.
 
 Limits apply to the size of a body after decompression. That size is measured first, 64 KiB at a time. Then
-`DecodedBodies` must admit the body before the body is decompressed.
+`DecodedBodies` must reserve the memory for a body before the body is decompressed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNPACKED = "/v2/"
 SMALL_BODY = 64 << 10
 """A body with fewer bytes after decompression is not counted."""
 
-_ADMITTED = "wsgi_core.decoded_bytes"
+_RESERVED = "wsgi_core.decoded_bytes"
 
 _CHUNK = 64 << 10
 
@@ -60,8 +60,8 @@ def check_coding(environ: t.Mapping[str, t.Any]) -> None:
 class DecodedBodies:
     """A limit on the memory of decompressed request bodies. All active requests together may hold `size` bytes.
 
-    `admit` waits until the body fits, for at most `timeout` seconds. `release` must be called when the request ends.
-    A body larger than `size` is admitted if no other body is counted. Bodies smaller than `SMALL_BODY` are not counted.
+    `reserve` waits until the body fits, for at most `timeout` seconds. `release` must be called when the request ends.
+    A body larger than `size` is accepted if no other body is counted. Bodies smaller than `SMALL_BODY` are not counted.
     """
 
     def __init__(self, size: int, timeout: float) -> None:
@@ -70,7 +70,7 @@ class DecodedBodies:
         self._used = 0
         self._changed = threading.Condition()
 
-    def admit(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
+    def reserve(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
         """Reserve `size` bytes of the memory budget for the request.
 
         Raises ServiceUnavailable (503) if they stay taken.
@@ -82,11 +82,11 @@ class DecodedBodies:
             if not fits:
                 raise ServiceUnavailable("Too many large bodies are being processed", retry_after=1)
             self._used += size
-            environ[_ADMITTED] = environ.get(_ADMITTED, 0) + size
+            environ[_RESERVED] = environ.get(_RESERVED, 0) + size
 
     def release(self, environ: t.MutableMapping[str, t.Any]) -> None:
         """Stop counting the bytes of the request."""
-        if size := environ.pop(_ADMITTED, 0):
+        if size := environ.pop(_RESERVED, 0):
             with self._changed:
                 self._used -= size
                 self._changed.notify_all()
@@ -106,19 +106,21 @@ def known_coding(coding: str) -> str:
 
 
 def decode_body(
-    data: bytes, coding: str, limit: int | None, admit: t.Callable[[int], object] = lambda size: None
+    data: bytes, coding: str, limit: int | None, reserve: t.Callable[[int], object] = lambda size: None
 ) -> bytes:
     """Return the decompressed body. `coding` is the value of Content-Encoding (RFC 9110, 8.4).
 
-    `admit` is called with the decompressed size before that much memory is allocated. Raises `UnsupportedCoding` (415).
-    Raises `BadRequest` (400) if the compressed data is corrupt, truncated or followed by other data. Raises
-    `RequestEntityTooLarge` (413) if the body has more than `limit` bytes. Exceptions of `admit` are passed on.
+    `reserve` is called with the decompressed size before that much memory is allocated.
+
+    Raises `UnsupportedCoding` (415). Raises `BadRequest` (400) if the compressed data is corrupt, truncated or followed
+    by other data. Raises `RequestEntityTooLarge` (413) if the body has more than `limit` bytes. Exceptions of `reserve`
+    are passed on.
     """
     name = known_coding(coding)
     if not name:
         return data
     wbits = _GZIP if name == "gzip" else _ZLIB if _has_zlib_header(data) else _RAW_DEFLATE
-    admit(_measure(data, wbits, limit))
+    reserve(_measure(data, wbits, limit))
     return zlib.decompress(data, wbits)
 
 

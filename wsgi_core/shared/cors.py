@@ -47,6 +47,6 @@ def _answer_preflight(environ: Mapping[str, Any], headers: Headers) -> None:
     """Allow the methods of the route and every request header, because no header grants additional access."""
     headers["Access-Control-Allow-Methods"] = ", ".join(sorted(headers.get("Allow", "GET").split(", ")))
     headers["Access-Control-Max-Age"] = MAX_AGE
-    asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
-    if len(asked) <= 1000 and _NAMES.fullmatch(asked):
-        headers["Access-Control-Allow-Headers"] = asked
+    requested = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    if len(requested) <= 1000 and _NAMES.fullmatch(requested):
+        headers["Access-Control-Allow-Headers"] = requested

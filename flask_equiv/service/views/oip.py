@@ -193,8 +193,8 @@ def read_body() -> bytes:
     if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
         raise UnsupportedMediaType(f"Content-Type must be application/json or {OCTETS}")
     coding = environ.get("HTTP_CONTENT_ENCODING", "")
-    admit = partial(current_app.extensions["decoded_bodies"].admit, environ)
-    return decode_body(request.get_data(), coding, request.max_content_length, admit)
+    reserve = partial(current_app.extensions["decoded_bodies"].reserve, environ)
+    return decode_body(request.get_data(), coding, request.max_content_length, reserve)
 
 
 def read_object() -> dict[str, t.Any]:

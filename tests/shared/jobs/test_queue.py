@@ -162,10 +162,10 @@ def test_a_job_that_always_fails_is_a_dead_letter_until_it_is_revived(
     assert made.store.waiting() == 0, "a dead letter takes no slot"
     assert not made.accept(job(1)), "a dead letter is known"
     broken = False
-    assert made.store.revive("crm-1")
+    assert made.store.requeue("crm-1")
     wait_for(lambda: not made.store.states() and not made.store.dead())
     assert len(tries) == queue.MAX_ATTEMPTS + 1
-    assert not made.store.revive("crm-1")
+    assert not made.store.requeue("crm-1")
 
 
 def test_the_lease_of_a_long_job_is_renewed(start: Callable[..., JobQueue], monkeypatch: pytest.MonkeyPatch):

@@ -41,7 +41,7 @@ def test_a_job_that_is_done_is_known_as_a_duplicate_until_it_is_forgotten(jobs: 
     assert jobs.mark_done(done, "first") is None
     assert jobs.mark_done(done, "second") == "first"
     jobs.remove(done.key)
-    jobs.forget_old()
+    jobs.delete_old()
     assert not jobs.add(done)
     assert jobs.waiting() == 0
 
@@ -84,7 +84,7 @@ def test_a_dead_letter_is_kept_and_can_be_revived(jobs: JobStore):
     jobs.bury("crm-1", taken[1], "it is broken")
     (dead,) = jobs.dead().values()
     assert (dead.phase, dead.error, jobs.waiting()) == (DEAD, "it is broken", 0)
-    assert jobs.revive("crm-1")
+    assert jobs.requeue("crm-1")
     assert (jobs.dead(), jobs.waiting()) == ({}, 1)
     assert jobs.take(9) is not None
 

@@ -10,7 +10,7 @@ import click
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
-def _of(pattern: str, fits: str) -> AfterValidator:
+def _matching(pattern: str, fits: str) -> AfterValidator:
     """Return a validator that refuses a text that does not match the pattern. The message says what ``fits``."""
 
     def check(value: str) -> str:
@@ -23,7 +23,7 @@ def _of(pattern: str, fits: str) -> AfterValidator:
 
 Label = t.Annotated[
     str,
-    _of(
+    _matching(
         r"[a-z]([a-z0-9-]{0,48}[a-z0-9])?", "at most 50 lower-case letters, digits and hyphens, beginning with a letter"
     ),
 ]
@@ -31,20 +31,23 @@ Label = t.Annotated[
 
 Image = t.Annotated[
     str,
-    _of(
+    _matching(
         r"[a-z0-9][a-z0-9._/:-]*(:[A-Za-z0-9._-]+)?(@sha256:[0-9a-f]{64})?",
         "an image such as registry.example.org/name:1.0",
     ),
 ]
 Server = t.Annotated[
-    str, _of(r"_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name, *.example.org, or _ for every name")
+    str,
+    _matching(r"_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", "a host name, *.example.org, or _ for every name"),
 ]
-User = t.Annotated[str, _of(r"[a-z_][a-z0-9_-]{0,30}", "a user name: at most 31 lower-case letters, digits, _ and -")]
+User = t.Annotated[
+    str, _matching(r"[a-z_][a-z0-9_-]{0,30}", "a user name: at most 31 lower-case letters, digits, _ and -")
+]
 CPU = t.Annotated[
-    str, _of(r"[1-9][0-9]*(m|\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]", "a number of CPUs such as 2, 0.5 or 500m")
+    str, _matching(r"[1-9][0-9]*(m|\.[0-9]{1,3})?|0\.[0-9]{0,2}[1-9]", "a number of CPUs such as 2, 0.5 or 500m")
 ]
-Memory = t.Annotated[str, _of(r"[1-9][0-9]*(\.[0-9]+)?(k|M|G|Ki|Mi|Gi)?", "a size such as 512Mi or 2Gi")]
-Path = t.Annotated[str, _of(r".+", "a path")]
+Memory = t.Annotated[str, _matching(r"[1-9][0-9]*(\.[0-9]+)?(k|M|G|Ki|Mi|Gi)?", "a size such as 512Mi or 2Gi")]
+Path = t.Annotated[str, _matching(r".+", "a path")]
 
 
 class Deployment(BaseModel):
@@ -69,7 +72,7 @@ class Deployment(BaseModel):
 
     @field_validator("max_replicas")
     @classmethod
-    def _not_below_the_least(cls, value: int, info: ValidationInfo) -> int:
+    def _check_replicas(cls, value: int, info: ValidationInfo) -> int:
         if value < info.data.get("min_replicas", value):
             raise ValueError("should not be less than --min-replicas")
         return value

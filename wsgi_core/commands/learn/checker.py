@@ -54,11 +54,11 @@ def check(file: Path, exercise: Exercise, seconds: float | None = None) -> Verdi
         out = Path(folder) / "verdict"
         out.touch()
         has_ended = _run_checker([str(file.resolve()), exercise.name, str(out)], seconds)
-        said = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
-    if said and "verdict" in said[-1]:
-        return Verdict(**said[-1]["verdict"])
+        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    if lines and "verdict" in lines[-1]:
+        return Verdict(**lines[-1]["verdict"])
     return Verdict(
-        False, _without_verdict(has_ended, file, bool(said), seconds), None, said[-1]["asked"] if said else ""
+        False, _without_verdict(has_ended, file, bool(lines), seconds), None, lines[-1]["asked"] if lines else ""
     )
 
 
@@ -92,9 +92,9 @@ def _without_verdict(has_ended: bool, file: Path, has_asked: bool, seconds: floa
 def main(file: str, name: str, out: str) -> None:
     """Check the program. Write the requests and the verdict to the file ``out``."""
 
-    def write(said: dict[str, t.Any]) -> None:
+    def write(value: dict[str, t.Any]) -> None:
         with open(out, "a", encoding="utf-8") as opened:
-            opened.write(json.dumps(said) + "\n")
+            opened.write(json.dumps(value) + "\n")
 
     verdict = check_here(Path(file), exercise_named(name), lambda asked: write({"asked": asked}))
     write({"verdict": asdict(verdict)})

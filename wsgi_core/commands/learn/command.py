@@ -143,7 +143,7 @@ def check_command(chapter: int | None, folder: Path, everything: bool) -> None:
     Each program runs in a separate process, for at most 10 seconds. Exit code 0: all exercises are solved; 1: not yet.
     """
     if everything:
-        sys.exit(0 if _check_room(folder) else 1)
+        sys.exit(0 if _check_learners(folder) else 1)
     if chapter is None:
         raise click.UsageError("Which chapter? Write wsgi-core learn check 0, or wsgi-core learn check --all.")
     file = step_file(folder, chapter)
@@ -206,7 +206,7 @@ def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
     return int(tries[exercise.name])
 
 
-def _check_room(folder: Path) -> bool:
+def _check_learners(folder: Path) -> bool:
     """Check every learner's folder and print one line for each. Return whether all exercises are solved."""
     learners = [each for each in sorted(folder.iterdir()) if each.is_dir() and _chapters_in(each)] or [folder]
     if not any(map(_chapters_in, learners)):

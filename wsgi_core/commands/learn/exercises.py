@@ -268,14 +268,14 @@ def _(program: Program) -> None:
     "wsgi_core/app.py: App.full_dispatch_request; flask/app.py: Flask.full_dispatch_request",
 )  # fmt: skip
 def _(program: Program) -> None:
-    heard: list[t.Any] = []
+    received: list[t.Any] = []
 
     def listen(sender: t.Any, **kwargs: t.Any) -> None:
-        heard.append((sender, program.request.path))
+        received.append((sender, program.request.path))
 
     with program.request_started.connected_to(listen):
         expect_answer(program, "GET", "/nope", 404)
-    expect("what a receiver heard", heard, [(program.application, "/nope")])
+    expect("what a receiver got", received, [(program.application, "/nope")])
 
 
 @exercise(

@@ -63,9 +63,9 @@ class Worker:
             return self._refused(error, 1)
         running()
         self._events.info(f"{self._name} serves on port {server.port}")
-        everybody = server.run()
+        complete = server.run()
         self._events.info(f"{self._name} has stopped")
-        return 0 if everybody else 1
+        return 0 if complete else 1
 
     def stop(self) -> None:
         """Begin to stop, even if the server does not exist yet. Thread-safe."""
@@ -111,7 +111,7 @@ class EventHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Pass one record to the events, as an error or as a warning."""
         try:
-            hand_on = self._events.error if record.levelno >= logging.ERROR else self._events.warning
-            hand_on(self.format(record))
+            log = self._events.error if record.levelno >= logging.ERROR else self._events.warning
+            log(self.format(record))
         except Exception:
             self.handleError(record)

@@ -19,27 +19,27 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
     """
     start = time.perf_counter_ns()
     try:
-        asked = read_infer_request(body, header_length, model)
+        request = read_infer_request(body, header_length, model)
         read = time.perf_counter_ns()
-        results = model.infer(asked.feed, list(asked.outputs))
+        results = model.infer(request.feed, list(request.outputs))
         inferred = time.perf_counter_ns()
-        response = write_response(model, asked, results)
+        response = write_response(model, request, results)
     except Exception:
         statistics.failure(model, time.perf_counter_ns() - start)
         raise
     written = time.perf_counter_ns()
     timing.add("parse", (read - start) / 1e9)
     timing.add("encode", (written - inferred) / 1e9)
-    statistics.success(model, _rows(model, asked), read - start, inferred - read, written - inferred)
+    statistics.success(model, _rows(model, request), read - start, inferred - read, written - inferred)
     return response
 
 
-def _rows(model: Model, asked: InferRequest) -> int:
+def _rows(model: Model, request: InferRequest) -> int:
     """Return the number of rows in a request.
 
     The number is the size of the first dimension, if the signature declares this dimension as dynamic. If the request
     has no input with such a dimension, it counts as one row.
     """
-    open_ended = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in asked.feed)
+    open_ended = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in request.feed)
     name = next(open_ended, None)
-    return 1 if name is None else asked.feed[name].shape[0]
+    return 1 if name is None else request.feed[name].shape[0]

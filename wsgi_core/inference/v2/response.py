@@ -25,20 +25,20 @@ class Response:
     json_length: int | None
 
 
-def write_response(model: Model, asked: InferRequest, results: Mapping[str, NDArray[Any]]) -> Response:
+def write_response(model: Model, request: InferRequest, results: Mapping[str, NDArray[Any]]) -> Response:
     """Write the outputs to a response, in the order of the request.
 
     Raises `InvalidRequest` if the client wants an output as JSON and the output has NaN or infinity or is BF16.
     """
     tail: list[bytes] = []
     outputs = [
-        _output(name, results[name], as_bytes, tail) for name, as_bytes in asked.outputs.items() if name in results
+        _output(name, results[name], as_bytes, tail) for name, as_bytes in request.outputs.items() if name in results
     ]
     head: dict[str, Any] = {"model_name": model.name, "model_version": model.version, "outputs": outputs}
-    if asked.id is not None:
-        head["id"] = asked.id
+    if request.id is not None:
+        head["id"] = request.id
     text = orjson.dumps(head, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(b"".join([text, *tail]), len(text)) if any(asked.outputs.values()) else Response(text, None)
+    return Response(b"".join([text, *tail]), len(text)) if any(request.outputs.values()) else Response(text, None)
 
 
 def _output(name: str, result: Any, as_bytes: bool, tail: list[bytes]) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class JobQueue:
                 self.store.replace_state(job.key, waits)
             return
         if self._results:
-            self._results.append(job.key, outcome, sole_until=0 if marked_by else state.due)
+            self._results.append(job.key, outcome, exclusive_until=0 if marked_by else state.due)
         with self._lock:
             self._running = None
             self.store.remove(job.key)
@@ -197,7 +197,7 @@ class JobQueue:
                 if self.store.requeue_due():
                     self._wake.set()
                 if month != (month := time.gmtime()[:2]):
-                    self.store.forget_old()
+                    self.store.delete_old()
             except StoreUnavailable as error:
                 log.error("the job store: %s", error)
             self._stop.wait(POLL_SECONDS)

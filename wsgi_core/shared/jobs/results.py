@@ -24,16 +24,17 @@ class ResultsFile:
         self.path = path
         self.recorder = f"{socket.gethostname()}:{path.resolve()}"
 
-    def append(self, key: str, outcome: Mapping[str, object], sole_until: float) -> None:
+    def append(self, key: str, outcome: Mapping[str, object], exclusive_until: float) -> None:
         """Append the outcome of the job `key` unless the file contains it, and call fsync().
 
-        Until the Unix time `sole_until`, no other process can have written the outcome, so the file is not searched.
-        Raises OSError. Raises filelock.Timeout, a subclass of OSError, if the lock is not free within 30 seconds.
+        Until the Unix time `exclusive_until`, no other process can have written the outcome, so the file is not
+        searched. Raises OSError. Raises filelock.Timeout, a subclass of OSError, if the lock is not free within 30
+        seconds.
         """
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
         with FileLock(f"{self.path}.lock", timeout=30), open(self.path, "a+b") as file:
             _cut_unfinished_line(file.fileno(), self.path)
-            if time.time() >= sole_until and self._has(key):
+            if time.time() >= exclusive_until and self._has(key):
                 return
             file.write(line)
             file.flush()

@@ -224,7 +224,7 @@ class JobStore:
             self._table("states").delete_data(key)
         log.error("job %.12s is a dead letter after %d attempts: %s", key, state.attempts, error)
 
-    def revive(self, key: str) -> bool:
+    def requeue(self, key: str) -> bool:
         """Queue a dead letter as if it were a new job. Return False if no dead letter has this key."""
         with self._errors():
             job = self.job(key)
@@ -236,7 +236,7 @@ class JobStore:
             self._table("queue").enqueue(key.encode())
             return True
 
-    def forget_old(self) -> None:
+    def delete_old(self) -> None:
         """Delete the records of finished jobs that were accepted before the last `REMEMBERED_MONTHS` months."""
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):

@@ -41,10 +41,10 @@ def prediction_schema(card: Card | None) -> Schema:
         return {}
     output = card.output
     one: Schema = {"type": "number"} if output.column is not None else array({"type": "number"})
-    said = one | {"description": output.description}
+    described = one | {"description": output.description}
     return {
         "anyOf": [
-            object_schema({output.name: said, "model_version": VERSION}),
+            object_schema({output.name: described, "model_version": VERSION}),
             object_schema({"predictions": array(one), "model_version": VERSION}),
         ]
     }
