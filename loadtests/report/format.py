@@ -62,6 +62,15 @@ def microseconds(value: float) -> str:
     return f"{number(value)} µs" if value < 1000 else f"{number(value / 1000)} ms"
 
 
+def percent(value: Estimate) -> str:
+    """Return a share with its interval, in percent."""
+    return (
+        f"{value.value:.0%} ({value.low:.0%} to {value.high:.0%})"
+        if math.isfinite(value.high)
+        else f"{value.value:.0%}"
+    )
+
+
 def machine(results: Results) -> str:
     """Return one line with the date, the machine, the Python and the rows of a measurement."""
     return f"Measured {results.started[:10]} on {machine_of(results.environment)}; {results.rows}."
@@ -91,7 +100,13 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    pages.filters |= {"markdown": markdown, "value": with_interval, "number": number, "time": microseconds}
+    pages.filters |= {
+        "markdown": markdown,
+        "value": with_interval,
+        "number": number,
+        "time": microseconds,
+        "share": percent,
+    }
     return pages.get_template(template).render(**values)
 
 

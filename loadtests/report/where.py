@@ -70,34 +70,18 @@ def _to_flask(summary: Summary, key: str) -> Estimate | None:
     return found.cost("wsgi_core").to_reference if found else None
 
 
-def _libraries(results: Results) -> list[str]:
-    """Return a sentence for each case that uses a library: how much of both requests is the library's work."""
-    words = {
-        "body_64k": "A JSON body of 64 KB is parsed by the same `json` on both sides. The library alone, in an"
-        " application written by hand",
-        "session": "A session is verified, read and signed by the same `itsdangerous` and `hmac` on both sides. These"
-        " libraries alone, in an application written by hand that gives `hmac` the digest by which it works fastest",
+def _libraries(results: Results) -> dict[str, list[Estimate]]:
+    """Return how much of both requests is a library's work, by case: the shares of the core's and of Flask's cost."""
+    return {
+        one.key: estimate(
+            matrices(one), [ratio(one.column(LIBRARY), one.column(name)) for name in ("wsgi_core", "Flask")]
+        )
+        for one in results.experiments
+        if LIBRARY in one.contenders and one.processes
     }
-    said = []
-    for one in results.experiments:
-        if one.key in words and one.processes:
-            library, core, flask = map(one.column, (LIBRARY, "wsgi_core", "Flask"))
-            of_core, of_flask = estimate(matrices(one), [ratio(library, core), ratio(library, flask)])
-            shares = f"{_share(of_core)} of what the core's request costs, {_share(of_flask)} of what Flask's does"
-            said.append(f"- {words[one.key]}, cost {shares}.")
-    return said
 
 
-def _imports(results: Results) -> list[str]:
-    if not results.imports:
-        return []
-    wall, memory = (import_ratio(results.imports, "werkzeug", "wsgi_core", what) for what in ("wall_ms", "memory_kb"))
-    return [
-        "- An import of any part of Werkzeug runs its package's own `__init__`, which imports `werkzeug.serving` and"
-        f" `werkzeug.test`: `import werkzeug` alone takes {_share(wall)} of the time and {_share(memory)} of the memory"
-        " that `import wsgi_core` takes."
-    ]
-
-
-def _share(value: Estimate) -> str:
-    return f"{value.value:.0%} ({value.low:.0%} to {value.high:.0%})" if value.high < 1e300 else f"{value.value:.0%}"
+def _imports(results: Results) -> list[Estimate]:
+    """Return Werkzeug's part of the core's import: of its time, and of its memory."""
+    parts = ("wall_ms", "memory_kb") if results.imports else ()
+    return [import_ratio(results.imports, "werkzeug", "wsgi_core", part) for part in parts]
