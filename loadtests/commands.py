@@ -12,7 +12,7 @@ from loadtests import validate
 from loadtests.instrument import environment
 from loadtests.instrument.inprocess import RunFailed
 from loadtests.instrument.progress import duration
-from loadtests.instrument.results import Record, ResultError, Results
+from loadtests.instrument.results import ResultError, Results, RunRecord
 from loadtests.report import terminal, validation_page
 from loadtests.report.files import write
 from loadtests.report.format import write_text
@@ -20,7 +20,7 @@ from loadtests.run import Run
 
 # The exit codes.
 INTERRUPTED = 130
-AnyRecord = TypeVar("AnyRecord", bound=Record)
+AnyRun = TypeVar("AnyRun", bound=RunRecord)
 
 
 def measure(run: Run) -> int:
@@ -56,25 +56,22 @@ def resumable(path: Path, command: str) -> Results:
     results = _unfinished(Results, path)
     if results.command != command:
         raise click.ClickException(f"{path} is from another command: {results.command}")
-    _check_place(path, results.environment)
     return results
 
 
-def _unfinished(kind: type[AnyRecord], path: Path) -> AnyRecord:
+def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
+    """Return the file of an interrupted run. Raises ``ClickException`` if the code or the machine has changed since."""
     try:
-        return kind.read(path)
+        found = kind.read(path)
     except ResultError as error:
         raise click.ClickException(f"nothing to resume: {error}") from error
-
-
-def _check_place(path: Path, before: dict[str, object]) -> None:
-    """Raise ``ClickException`` if the code or the machine has changed since the first part of the run."""
-    now = environment.describe()
+    before, now = found.environment, environment.describe()
     for name, word in (("revision", "code"), ("cpu", "machine"), ("python", "Python")):
         if before.get(name) != now[name]:
             raise click.ClickException(
                 f"{path} cannot be resumed: the {word} has changed from {before.get(name)} to {now[name]}"
             )
+    return found
 
 
 def measure_validation(quick: bool, out: Path, resume: bool) -> int:
@@ -82,8 +79,6 @@ def measure_validation(quick: bool, out: Path, resume: bool) -> int:
     console = terminal.console()
     path = out / "validation.json"
     found = _unfinished(validate.Validation, path) if resume else None
-    if found:
-        _check_place(path, found.environment)
     run = validate.Validating(out, validate.QUICK_SCALE if quick else 1.0, found)
     code = _carry_out(console, "The validation of the instrument", run)
     if path.exists():
