@@ -52,15 +52,15 @@ class Section:
 def page(results: Results, summary: Summary, validation: Validation | None = None) -> str:
     """Return the whole page. ``validation`` is the validation that was found beside the results."""
     found = curve.summarise(results)
-    said = findings_of(results, summary, found)
+    findings = findings_of(results, summary, found)
     return render(
         "report.html",
         results=results,
-        said=said,
-        kind=KINDS[said.machine.verdict],
+        findings=findings,
+        kind=KINDS[findings.machine.verdict],
         sections=sections(results, summary, found),
         pictures=charts.pictures_of(summary, found, heat.summarise(results)),
-        measured=tutorials.measured(summary, found) if found and found.points and not said.machine.unusable else {},
+        measured=tutorials.measured(summary, found) if found and found.points and not findings.machine.unusable else {},
         warnings=warnings(results, summary),
         validation=_validation(validation) if validation else None,
         facts=_facts(results),

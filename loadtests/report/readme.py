@@ -22,13 +22,13 @@ SHOWN = ("raw callable", "wsgi_core", "Flask")
 
 def section(results: Results, summary: Summary, plot: str) -> str:
     """Return what stands between the markers: the finding, three rungs of the ladder, the plot."""
-    said = findings_of(results, summary, curve.summarise(results))
+    findings = findings_of(results, summary, curve.summarise(results))
     return render(
         "readme.md",
         begin=BEGIN,
         end=END,
-        said=said.headline,
-        noise="" if said.machine.verdict == QUIET else said.machine.sentence,
+        findings=findings.headline,
+        noise="" if findings.machine.verdict == QUIET else findings.machine.sentence,
         ladder=three_rungs(summary),
         plot=plot,
         machine=machine(results),
@@ -69,10 +69,10 @@ def _ladder(summary: Summary) -> ExperimentSummary:
 def results_page(results: Results, summary: Summary, pictures: str) -> str:
     """Return the page with all that was measured; its plots are in the folder ``pictures`` beside it."""
     found = curve.summarise(results)
-    said = findings_of(results, summary, found)
+    findings = findings_of(results, summary, found)
     return render(
         "results.md",
-        said=said.lines,
+        findings=findings.lines,
         ladder=short_ladder(summary),
         sections=sections(results, summary, found),
         charts=charts_of(summary, found),

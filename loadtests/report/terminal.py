@@ -32,11 +32,11 @@ def console() -> Console:
 def show(out: Console, results: Results, summary: Summary) -> None:
     """Print the findings and the verdict on the machine, then the tables of the page and the warnings."""
     found = curve.summarise(results)
-    said = findings_of(results, summary, found)
+    findings = findings_of(results, summary, found)
     out.print()
-    out.print(Text(said.headline, style="bold"))
-    out.print(Text(said.machine.sentence, style=MACHINE[said.machine.verdict]))
-    for line in said.others:
+    out.print(Text(findings.headline, style="bold"))
+    out.print(Text(findings.machine.sentence, style=MACHINE[findings.machine.verdict]))
+    for line in findings.others:
         out.print(Text(line))
     for section in sections(results, summary, found):
         for table in section.tables:
