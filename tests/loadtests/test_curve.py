@@ -6,9 +6,9 @@ from loadtests import curve
 from loadtests.curve import ALONE, FLOOR
 from loadtests.instrument.driver import ask
 from loadtests.instrument.request import Request
-from loadtests.model_rows import rows_of
 from loadtests.report import page, tutorials
 from loadtests.report.analysis import Summary, summarise
+from loadtests.rows import rows_of
 from loadtests.rungs import pieces
 from tests.loadtests.jobs import bench
 from tests.loadtests.synthetic import experiment, results
