@@ -17,7 +17,7 @@ from loadtests.report.analysis import (
     law_holds,
 )  # fmt: skip
 from loadtests.report.claims import differs
-from loadtests.report.format import Table, cells, interval, number
+from loadtests.report.format import Table, cells, interval, number, with_interval
 from loadtests.studies import LIBRARY, WHERE
 
 # From this load on, the report says that the machine was busy with other work.
@@ -108,12 +108,11 @@ def case_table(cases: list[ExperimentSummary]) -> Table:
 
 def phase_table(phases: list[PhaseCost]) -> Table:
     """Return the cost of each phase of a request, on both sides."""
-    heads = ["", "Flask, µs", "95 % interval", "wsgi_core, µs", "95 % interval"]
-    rows = [[one.name, *cells(one.flask), *cells(one.core)] for one in phases]
+    rows = [[one.name, with_interval(one.flask), with_interval(one.core)] for one in phases]
     note = (
         "CPU time in process of each phase: the cost of the request up to its end minus the cost up to its beginning."
     )
-    return Table(WHERE.title, heads, rows, note)
+    return Table(WHERE.title, ["phase", "Flask, µs", "wsgi_core, µs"], rows, note)
 
 
 def load_table(one: LoadSummary) -> Table:

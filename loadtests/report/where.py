@@ -11,14 +11,11 @@ from loadtests.report import format as pages
 from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, matrices, ratio, summarise
 from loadtests.report.canvas import Chart
 from loadtests.report.charts import Bar, bar_chart
-from loadtests.report.format import Table, machine, with_interval
+from loadtests.report.format import machine
 from loadtests.report.noise import judge
-from loadtests.report.tables import goal_table, warnings
+from loadtests.report.tables import goal_table, phase_table, warnings
 from loadtests.rungs.phases import PHASES
 from loadtests.studies import LIBRARY
-
-HEADS = ["phase", "Flask, µs", "wsgi_core, µs"]
-
 
 PICTURE = "where-the-time-goes.svg"
 """The plot of the page, in the same folder."""
@@ -36,7 +33,7 @@ def render(results: Results) -> str:
         notes=warnings(results, summary),
         chart=chart(summary).description,
         picture=PICTURE,
-        phases=_phase_table(summary),
+        phases=phase_table(summary.phases),
         names=PHASES,
         whole=summary.phases[-1],
         terminated=_to_flask(summary, "peers"),
@@ -58,11 +55,6 @@ def chart(summary: Summary) -> Chart:
     for phase in summary.phases[:-1]:
         bars += [Bar(f"{phase.name}: Flask", phase.flask, "other"), Bar("wsgi_core", phase.core, "own")]
     return bar_chart("Where the time of a request goes", "µs of CPU time in each phase, 95 % interval", bars)
-
-
-def _phase_table(summary: Summary) -> Table:
-    rows = [[phase.name, with_interval(phase.flask), with_interval(phase.core)] for phase in summary.phases]
-    return Table("", HEADS, rows)
 
 
 def _to_flask(summary: Summary, key: str) -> Estimate | None:
