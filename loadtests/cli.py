@@ -116,7 +116,7 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
     help="The folder for results.json and index.html.",
 )  # fmt: skip
 @click.pass_context
-def overhead(context: click.Context, **options: Any) -> None:
+def overhead(context: click.Context, /, **options: Any) -> None:
     """Measure what the framework costs: in process, and served under Locust's load.
 
     \b
