@@ -331,6 +331,24 @@ def test_load_says_which_versions_are_refused_and_takes_the_others(repository: M
     assert repository.get("identity").id == "identity/3"
 
 
+def test_clients_see_no_folder_of_the_server_whatever_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "John Smith's models (x86)"
+    add(folder, "churn")
+    add(folder, "identity")
+    repository = ModelRepository(folder)
+    (folder / "identity" / "1" / "model.onnx").write_bytes(b"half a fi")
+    with pytest.raises(ModelError) as refused:
+        repository.load("identity")
+    for text in (str(refused.value), repository.index()[1].reason):
+        assert text.startswith(os.path.join("identity", "1", "model.onnx") + ": cannot be loaded as a model")
+        assert not any(part in text for part in (str(tmp_path), "John", "Smith", "x86"))
+    shutil.rmtree(folder / "churn")
+    shutil.rmtree(folder / "identity")
+    with pytest.raises(ModelError) as empty:
+        repository.reload()
+    assert repository.inside(empty.value) == "no model found; expected <name>/<version>/model.onnx"
+
+
 def test_the_index_tells_what_is_served_while_the_folder_is_away(repository: ModelRepository, tmp_path: Path) -> None:
     repository.unload("identity")
     away = tmp_path.rename(tmp_path.with_name("away"))

@@ -232,7 +232,13 @@ _FRAME = re.compile(
 )
 _CONDITION = re.compile(r"^.*? was false\. ?")
 _CPLUSPLUS = re.compile(r"\S*::\S*")
-_PATH = re.compile(r"(?:[A-Za-z]:\\|\\\\|(?<![\w.])/)[^\s:'\";,)]*[\\/][^\s:'\";,)]*")
+# An absolute path without its last component: a drive, two backslashes or a slash, then folders. The name of a folder
+# may contain spaces and apostrophes but cannot end with one: otherwise two paths in a text would be read as one.
+_FOLDERS = re.compile(
+    r"(?:(?<![A-Za-z])[A-Za-z]:[\\/]|\\\\|(?<![\w.<>)\]}~])/)[\\/]*"
+    r"(?:(?:[^\\/:\"]|:(?![\\/\s]))*[^\\/:\"'\s(\[<=,;][\\/]+)*"
+    r"(?=[^\\/\s:\"';,)])"
+)
 
 
 def reason_of(error: Exception) -> str:
@@ -252,8 +258,11 @@ def reason_of(error: Exception) -> str:
 
 
 def without_paths(text: str) -> str:
-    """Replace every absolute path in a text with the last component of the path."""
-    return _PATH.sub(lambda found: re.split(r"[\\/]", found[0].rstrip("\\/"))[-1], text)
+    """Replace the absolute paths in a text with their last components.
+
+    The end of a path in a text is not always certain. In doubt, words after the path are removed too.
+    """
+    return _FOLDERS.sub("", text)
 
 
 def is_out_of_memory(error: Exception) -> bool:
