@@ -1,7 +1,8 @@
 """The conversion of the body of an infer request to the input tensors of a model.
 
 The body is JSON, which may be followed by binary tensors. Keys that are not part of the protocol are ignored. Invalid
-values are refused. Parameters of the protocol that are not supported are refused too, not silently ignored.
+values are refused. So are the parameters `classification` and `shared_memory_region` of a tensor, which are not
+supported. Other parameters of the protocol, such as `priority` and `timeout`, are ignored.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ MAX_EMPTY = 1 << 20
 A request with an empty tensor is small, but the model could produce an output with these dimensions.
 """
 
-_NOT_OBEYED = ("classification", "shared_memory_region")
+_UNSUPPORTED = ("classification", "shared_memory_region")
 
 T = TypeVar("T")
 
@@ -128,7 +129,7 @@ def _read_tensor(tensor: Mapping[str, Any], rest: _Rest, spec: TensorSpec) -> ND
     shape = _shape(tensor.get("shape"), what)
     if datatype != spec.datatype or not spec.fits(shape):
         raise InvalidRequest(f"{what} {mismatch(spec, datatype, shape)}")
-    parameters = _parameters(tensor, what)
+    parameters = _tensor_parameters(tensor, what)
     has_size, has_data = "binary_data_size" in parameters, "data" in tensor
     if has_size == has_data:
         raise InvalidRequest(f"{what}: needs either data or the parameter binary_data_size, and not both")
@@ -163,16 +164,18 @@ def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> d
             raise InvalidRequest(f"{quoted(name)} is not an output of {model.id}; it has {known}")
         if name in wanted:
             raise InvalidRequest(f"output {quoted(name)} occurs twice")
-        wanted[name] = _read_output(output, as_bytes, f"output {quoted(name)}")
+        what = f"output {quoted(name)}"
+        wanted[name] = _flag(_tensor_parameters(output, what), "binary_data", what, as_bytes)
     return wanted or dict.fromkeys(known, as_bytes)
 
 
-def _read_output(output: Mapping[str, Any], as_bytes: bool, what: str) -> bool:
-    parameters = _parameters(output, what)
-    for name in _NOT_OBEYED:
+def _tensor_parameters(tensor: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return the parameters of an input or output. Raises `InvalidRequest` if a parameter is not supported."""
+    parameters = _parameters(tensor, what)
+    for name in _UNSUPPORTED:
         if name in parameters:
             raise InvalidRequest(f"{what}: the parameter {name} is not supported")
-    return _flag(parameters, "binary_data", what, as_bytes)
+    return parameters
 
 
 def _read_raw(body: bytes, model: Model) -> InferRequest:
