@@ -87,7 +87,7 @@ def test_a_model_that_falls_back_says_so(caplog: pytest.LogCaptureFixture, tmp_p
     model = ModelRepository(tmp_path, settings=settings).get("churn")
     assert model.nodes == {"CPUExecutionProvider": 1}
     (warning,) = model.warnings
-    assert warning == f"{OTHERS[0]} runs no part of the model, which fell back to CPUExecutionProvider"
+    assert warning == f"{OTHERS[0]} runs no node of the model; the model runs on CPUExecutionProvider"
     assert [record.getMessage() for record in caplog.records] == [f"churn/1: {warning}"]
     assert model.run(np.zeros((2, 5), np.float32)).shape == (2,)
 
@@ -243,7 +243,7 @@ def test_missing_or_cut_weights_are_refused(tmp_path: Path) -> None:
 def error_of(model: Model, feed: dict[str, Any]) -> str:
     with pytest.raises(InputError) as error:
         model.infer(feed)
-    return error.value.message.removeprefix(f"{model.id} cannot compute these inputs: ")
+    return error.value.message.removeprefix(f"{model.id} cannot process these inputs: ")
 
 
 FLOATS = np.zeros(3, np.float32)
