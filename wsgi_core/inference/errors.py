@@ -67,7 +67,7 @@ class InvalidFeatures(InputError):
 
 
 class InvalidTensors(InputError):
-    """The tensors do not match the model's signature, have too many rows, or cannot be computed by onnxruntime."""
+    """The tensors do not match the model's signature, have too many rows, or cause an error in onnxruntime."""
 
 
 class InvalidRequest(InputError):

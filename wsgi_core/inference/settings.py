@@ -22,7 +22,7 @@ class RuntimeSettings(BaseModel):
     execution_providers: tuple[Name, ...] = Field(
         default=("cpu",), min_length=1,
         description="onnxruntime's execution providers in order of preference (cuda, tensorrt, directml, openvino,"
-        " coreml, cpu ...). Without cpu at the end, a model that needs the CPU for some operators is refused.",
+        " coreml, cpu ...). Without cpu in the list, a model that needs the CPU for some operators is refused.",
     )  # fmt: skip
     provider_options: dict[Name, Options] = Field(
         default={}, description="Options for each execution provider, with onnxruntime's names."
