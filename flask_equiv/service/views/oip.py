@@ -152,7 +152,7 @@ def add_repository_views(api: Blueprint) -> None:
         """Load a model, or reload a changed model (only with the setting model_control)"""
         check_control()
         if read_object().get("parameters"):
-            raise BadRequest("Parameters are not supported: a model is loaded unchanged from the repository")
+            raise BadRequest("Load parameters are not supported: a model is loaded unchanged from the repository")
         try:
             models().load(name)
         except ModelError as error:
