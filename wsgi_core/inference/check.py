@@ -21,7 +21,7 @@ class Report:
     """The result of a check.
 
     models: the models that can be served
-    problems: one line for each reason why something is not served
+    problems: one line for each model or file that cannot be served, with the reason
     remarks: one line for each other fact that the operator should know, for example that a folder is skipped
     """
 

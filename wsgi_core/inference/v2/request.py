@@ -79,7 +79,7 @@ def read_object(body: bytes, what: str) -> dict[str, Any]:
 
 
 class _Rest:
-    """The bytes after the JSON that no input has taken yet. Each binary input takes its bytes from their start."""
+    """The bytes after the JSON that no input has taken yet. Each binary input takes the first of these bytes."""
 
     def __init__(self, raw: memoryview) -> None:
         self._raw = raw
