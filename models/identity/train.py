@@ -2,8 +2,8 @@
 
     python models/identity/train.py [--out DIR]
 
-It costs what the runtime itself costs, so what remains of a request is everything but the model.
-Needs the package `onnx` (extra `.[train]`).
+A run of this model costs only what onnxruntime itself costs. The cost of a request for this model is therefore the cost
+of everything except a model. Needs the package `onnx` (extra `.[train]`).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from onnx import ModelProto, TensorProto, checker, helper
 HERE = Path(__file__).resolve().parent
 VERSION = "1"
 OPSET = 15
-IR_VERSION = 8  # the oldest that goes with this opset: older runtimes can read it too
-WIDTH = 5  # as many inputs as the churn model has, so that both can be sent bodies of one size
+IR_VERSION = 8  # the oldest version for this opset, so that older runtimes can read the file
+WIDTH = 5  # the number of features of the churn model, so that requests for both models have the same size
 
 
 def make_graph() -> ModelProto:
-    """`x` float[N, M] through one Identity node to `y` float[N, M]."""
+    """Return the graph: the input `x` float[N, M], one Identity node, and the output `y` float[N, M]."""
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", "M"])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", "M"])
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", [x], [y])
@@ -33,10 +33,10 @@ def make_graph() -> ModelProto:
 
 
 def make_card() -> dict[str, Any]:
-    """The card, as `wsgi_core.inference` reads it: five numbers of any size, given back as they are."""
+    """Return the card: a row of five numbers without limits, which the model returns unchanged."""
     return {
         "name": "identity",
-        "description": "The null model: answers what it was given. The graph itself takes rows of any width.",
+        "description": "The null model: returns its input. The graph itself accepts rows of any width.",
         "input": {"tensor": "x"},
         "features": [
             {
@@ -51,15 +51,15 @@ def make_card() -> dict[str, Any]:
             }
             for number in range(1, WIDTH + 1)
         ],
-        "output": {"name": "echo", "tensor": "y", "column": None, "description": "The row itself, in float32"},
+        "output": {"name": "echo", "tensor": "y", "column": None, "description": "The input row, in float32"},
         "data": {"source": "none", "licence": "BSD-3-Clause, as the project"},
         "training": {"algorithm": "one Identity node", "script": "models/identity/train.py", "opset": OPSET},
-        "limits": ["There is nothing to predict: it is the floor that other models are measured against."],
+        "limits": ["The model predicts nothing. It measures what a request costs without the work of a model."],
     }
 
 
 def write_model(out: Path) -> None:
-    """Write OUT/1/model.onnx and OUT/card.json; the folders are made if missing."""
+    """Write OUT/1/model.onnx and OUT/card.json. Missing folders are created."""
     graph = make_graph()
     checker.check_model(graph, full_check=True)
     path = out / VERSION / "model.onnx"
@@ -67,11 +67,12 @@ def write_model(out: Path) -> None:
     path.write_bytes(graph.SerializeToString(deterministic=True))
     text = json.dumps(make_card(), indent=2, ensure_ascii=False) + "\n"
     (out / "card.json").write_text(text, encoding="utf-8", newline="\n")
-    print(f"wrote     {path} ({path.stat().st_size:,} bytes) and card.json beside its folder")
+    print(f"wrote     {path} ({path.stat().st_size:,} bytes)")
+    print(f"          {out / 'card.json'}")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description="Build the null model and write model.onnx and card.json.")
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: beside this script)")
     write_model(parser.parse_args(arguments).out)

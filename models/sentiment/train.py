@@ -1,13 +1,13 @@
-"""Train the sentiment model: human-rated sentences in, `1/model.onnx`, its vocabulary and `card.json` out.
+"""Train the sentiment model on rated sentences, and write `1/model.onnx`, its vocabulary and `card.json`.
 
     python models/sentiment/train.py [--out DIR] [--data FILE]
 
-TF-IDF over words and pairs of words, and a logistic regression, on sentences from film reviews, product reviews and
-tweets that C. J. Hutto had rated by people. They come in the source distribution of the PyPI package
-`vaderSentiment`, which pip fetches once into the user's cache folder. A scikit-learn vectorizer does not convert well
-to ONNX, so the graph is built here by hand, on token ids; `wsgi_core.inference.text` makes these of a text. Every
-figure in the card is computed here, and all files come out byte for byte again with the versions that the card
-names. Needs the extra `.[train]`.
+The model is a logistic regression on the TF-IDF values of words and pairs of words. The sentences come from film
+reviews, product reviews and tweets, and C. J. Hutto had people rate them. They are in the source distribution of the
+PyPI package `vaderSentiment`, which pip downloads once to the user's cache folder. The vectorizer of scikit-learn does
+not convert well to ONNX, so this script builds a graph whose input is token ids. `wsgi_core.inference.text` converts a
+text to token ids. This script computes every figure in the card. All files are byte for byte reproducible with the
+versions that the card names. Needs the extra `.[train]`.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ from wsgi_core.shared.cache import cache_dir
 HERE = Path(__file__).resolve().parent
 SEED = 20140601
 HELD_OUT = 0.2
-CLEAR = 0.5  # mean ratings from -0.5 to 0.5, of -4 to 4, are no clear case
+CLEAR = 0.5  # sentences with a mean rating between -0.5 and 0.5, on the scale from -4 to 4, are left out
 NGRAMS = 20_000
 STRENGTH = 3.0
 MAX_CHARACTERS = 5_000
 MAX_TOKENS = 2_048
 MAX_ROWS = 1_000
 OPSET = 18
-IR_VERSION = 8  # the oldest that goes with this opset: older runtimes can read it too
+IR_VERSION = 8  # the oldest version for this opset, so that older runtimes can read the file
 TOOLS = ("numpy", "onnx", "scikit-learn")
 
 PACKAGE = "vaderSentiment==3.3.2"
@@ -63,7 +63,7 @@ SOURCES = {"films": "movieReviewSnippets", "products": "amazonReviewSnippets", "
 
 
 class Sentence(NamedTuple):
-    """A sentence: where it is from, which review it is part of, the mean rating from -4 to 4, the text."""
+    """A sentence: its source (a key of `SOURCES`), the id of its review, its mean rating from -4 to 4, and its text."""
 
     source: str
     review: str
@@ -72,19 +72,19 @@ class Sentence(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Sentences for training and held out; `positive` of a side is int[N]."""
+    """The sentences for training and the held-out sentences."""
 
     train: list[Sentence]
     test: list[Sentence]
 
     @staticmethod
     def positive(sentences: list[Sentence]) -> np.ndarray:
-        """1 for a sentence that people rated positive, 0 for negative."""
+        """Return int[N]: 1 for a sentence with a positive mean rating, 0 for any other sentence."""
         return np.array([sentence.rating > 0 for sentence in sentences], np.int64)
 
 
 def fetch() -> Path:
-    """The source distribution, from the cache folder or by pip; its SHA-256 is checked."""
+    """Return the path of the source distribution in the cache folder. A missing file is downloaded with pip."""
     path = cache_dir() / "data" / ARCHIVE
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,10 +96,10 @@ def fetch() -> Path:
 
 
 def read_archive(path: Path) -> tarfile.TarFile:
-    """The archive of ratings inside the source distribution."""
+    """Return the archive of ratings inside the source distribution. Raises SystemExit if the SHA-256 is wrong."""
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
-        raise SystemExit(f"{path}: not the file that this script was written for; remove it and try again")
+        raise SystemExit(f"{path}: not the expected file (its SHA-256 differs); remove it and try again")
     with tarfile.open(fileobj=io.BytesIO(data)) as outer:
         return tarfile.open(fileobj=io.BytesIO(_read(outer, INNER)))
 
@@ -112,7 +112,7 @@ def _read(archive: tarfile.TarFile, name: str) -> bytes:
 
 
 def load_rows(path: Path) -> list[Sentence]:
-    """All sentences with a clear rating, each text once."""
+    """Return the sentences whose mean rating is at least `CLEAR` from 0. If a text occurs twice, return the first."""
     sentences: dict[str, Sentence] = {}
     with read_archive(path) as archive:
         for source, name in SOURCES.items():
@@ -126,7 +126,7 @@ def load_rows(path: Path) -> list[Sentence]:
 
 
 def split_rows(path: Path) -> Split:
-    """The fixed split; sentences of one review stay on one side."""
+    """Return the fixed split of the sentences. All sentences of a review are in the same part."""
     rows = load_rows(path)
     chooser = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=SEED)
     train, test = next(chooser.split(rows, groups=[row.review for row in rows]))
@@ -134,14 +134,14 @@ def split_rows(path: Path) -> Split:
 
 
 def fit(rows: Split) -> Pipeline:
-    """Vectorizer and regression, fitted on the training sentences."""
+    """Return the vectorizer and the regression, fitted on the training sentences."""
     vectorizer = TfidfVectorizer(token_pattern=TOKEN_PATTERN, ngram_range=(1, 2), max_features=NGRAMS, binary=True)
     model = make_pipeline(vectorizer, LogisticRegression(C=STRENGTH, max_iter=1000))
     return model.fit([row.text for row in rows.train], rows.positive(rows.train))
 
 
 def vocabulary(model: Pipeline) -> list[str]:
-    """The n-grams; the place in this list, counted from 1, is the token id."""
+    """Return the n-grams. The token id of an n-gram is its position in the list, counted from 1."""
     return [str(ngram) for ngram in model[0].get_feature_names_out()]
 
 
@@ -158,13 +158,19 @@ NODES = [
     ("Sub", ["one", "positive"], "negative"),
     ("Concat", ["negative", "positive"], "probabilities"),
 ]
-"""Operator, inputs, output. With each n-gram counted once, a text's TF-IDF vector is idf[tokens] over its length."""
+"""Operator, inputs and output of each node.
+
+Each n-gram counts once, so the TF-IDF vector of a text is idf[tokens], divided by the length of this vector.
+"""
 
 ATTRIBUTES = {"Concat": {"axis": 1}, "ReduceSum": {"keepdims": 1}}
 
 
 def to_onnx(model: Pipeline) -> bytes:
-    """`tokens` int64[N, L], each id once, filled up with 0, in; float[N, 2] (negative, positive) out."""
+    """Return the model as ONNX: input `tokens` int64[N, L], output `probabilities` float[N, 2] (negative, positive).
+
+    A row of `tokens` has each id at most once, and is padded with 0.
+    """
     idf, weight = model[0].idf_, model[1].coef_[0]
     constants = {
         "gain": np.concatenate([[0], idf * weight]), "square": np.concatenate([[0], idf**2]),
@@ -185,7 +191,7 @@ def to_onnx(model: Pipeline) -> bytes:
 
 
 def lexicon_scores(path: Path, test: list[Sentence]) -> dict[str, float]:
-    """The rules and the lexicon of VADER itself on the same sentences, out of the same archive."""
+    """Return the scores of VADER's own lexicon and rules on the held-out sentences. VADER's code is in the archive."""
     with tempfile.TemporaryDirectory() as folder, tarfile.open(path) as archive:
         archive.extractall(folder, filter="data")
         spec = importlib.util.spec_from_file_location("vader", f"{folder}/{INNER.partition('/')[0]}/{LEXICON}")
@@ -206,7 +212,7 @@ LEXICON = "vaderSentiment/vaderSentiment.py"
 
 
 def evaluate(model: Pipeline, rows: Split, path: Path) -> dict[str, Any]:
-    """Scores on the held-out sentences: the model, one answer for all, VADER's lexicon; and by source."""
+    """Return the scores of the model (also by source), of a constant and of VADER on the held-out sentences."""
     y = rows.positive(rows.test)
     probability = model.predict_proba([row.text for row in rows.test])[:, 1]
     of = {source: np.array([row.source == source for row in rows.test]) for source in SOURCES}
@@ -222,17 +228,17 @@ def evaluate(model: Pipeline, rows: Split, path: Path) -> dict[str, Any]:
 
 
 def describe_data(rows: Split) -> dict[str, Any]:
-    """Where the sentences come from, under which terms, and how they were split."""
+    """Return the source of the sentences, the licence, and how the sentences were split."""
     y = rows.positive(rows.train + rows.test)
     return {
-        "source": "Sentences from film reviews, product reviews and tweets, each rated by 20 people, of C. J. Hutto "
-        "and E. Gilbert: VADER, ICWSM 2014; in the source distribution of the PyPI package vaderSentiment 3.3.2",
+        "source": "Sentences from film reviews, product reviews and tweets, each rated by 20 people (C. J. Hutto and "
+        "E. Gilbert: VADER, ICWSM 2014), in the source distribution of the PyPI package vaderSentiment 3.3.2",
         "licence": "MIT (copyright 2016 C. J. Hutto). The sentences are not part of this project; the "
-        "vocabulary has their words.",
+        "vocabulary contains their words.",
         "rows": len(y),
         "positive": round(float(y.mean()), 4),
-        "cleaning": f"mean ratings within {CLEAR} of neutral are left out, of equal texts the first is kept; the "
-        "newspaper editorials in the archive are not used",
+        "cleaning": f"sentences with a mean rating within {CLEAR} of neutral are left out; if texts are equal, the "
+        "first is kept; the newspaper editorials in the archive are not used",
         "split": f"{len(rows.train)} sentences for training, {len(rows.test)} held out; sentences of one product "
         "review stay together",
         "seed": SEED,
@@ -245,21 +251,21 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """The settings, and the versions and machine on which the same bytes come out again."""
+    """Return the settings, and the versions and the machine that give the same bytes again."""
     return {
         "algorithm": "logistic regression on TF-IDF of words and pairs of words, each counted once",
         "ngrams": NGRAMS,
         "C": STRENGTH,
-        "chosen": "C and the token pattern on another split of the same sentences, a few values of each",
+        "chosen": "C and the token pattern, from a few values of each, on another split of the same sentences",
         **provenance("sentiment", OPSET, tool_versions()),
     }
 
 
 def make_card(model: Pipeline, rows: Split, path: Path) -> dict[str, Any]:
-    """The whole card, as `wsgi_core.inference` reads it."""
+    """Return the whole card, as `wsgi_core.inference` reads it."""
     return {
         "name": "sentiment",
-        "description": "How likely an English sentence is meant positively",
+        "description": "The probability that an English sentence is positive",
         "kind": "text",
         "input": {"tensor": "tokens"},
         "text": {
@@ -284,18 +290,19 @@ def make_card(model: Pipeline, rows: Split, path: Path) -> dict[str, Any]:
         "data": describe_data(rows),
         "training": describe_training(),
         "limits": [
-            "English of film reviews, product reviews and tweets before 2014; of other kinds of text nothing is known.",
-            "It was trained and measured without the sentences that people found neutral, and has no answer for them: "
-            "around 0.5 it only says that it cannot tell.",
-            "Words and pairs of words alone: irony, comparisons and long negations escape it. A text "
-            "without any known word gets the same answer always.",
-            f"Of a text the first {MAX_TOKENS} known words and pairs count.",
+            "The model was trained and tested on English film reviews, product reviews and tweets before 2014, and on "
+            "no other kinds of text.",
+            "It was trained and tested without neutral sentences. A probability near 0.5 means that the model cannot "
+            "tell.",
+            "The model sees only words and pairs of words: it does not recognise irony, comparisons or long negations. "
+            "All texts without a known word get the same prediction.",
+            f"Only the first {MAX_TOKENS} known words and pairs of a text count.",
         ],
     }
 
 
 def write_model(out: Path, graph: bytes, words: list[str], card: dict[str, Any]) -> None:
-    """Write OUT/1/model.onnx, OUT/1/vocabulary.txt and OUT/card.json; the folders are made if missing."""
+    """Write OUT/1/model.onnx, OUT/1/vocabulary.txt and OUT/card.json. Missing folders are created."""
     folder = write_files(out, graph, card)
     lines = "".join(f"{word}\n" for word in words)
     (folder / card["text"]["file"]).write_text(lines, encoding="utf-8", newline="\n")
@@ -303,7 +310,7 @@ def write_model(out: Path, graph: bytes, words: list[str], card: dict[str, Any])
 
 
 def train(out: Path, data: Path) -> None:
-    """Read, fit, compare, write; prints what it does."""
+    """Train the model, compare it with the baselines, and write the files to `out`. Print each step."""
     rows = split_rows(data)
     print(f"read      {len(rows.train):,} sentences for training, {len(rows.test):,} held out (seed {SEED})")
     model = fit(rows)
@@ -316,10 +323,12 @@ def train(out: Path, data: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description="Train the sentiment model and write its three files.")
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: beside this script)")
-    parser.add_argument("--data", type=Path, help=f"{ARCHIVE} (default: fetched with pip, and kept)")
+    parser.add_argument(
+        "--data", type=Path, help=f"path of {ARCHIVE} (default: the file in the cache folder, downloaded with pip)"
+    )
     options = parser.parse_args(arguments)
     train(options.out, options.data or fetch())
     return 0

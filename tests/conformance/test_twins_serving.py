@@ -95,7 +95,7 @@ def test_readiness_ends_with_the_stop_and_health_does_not():
     answer = ask(apps, "GET", "/readyz")
     assert answer.code == 503
     assert answer.header("Retry-After") == "1"
-    assert json.loads(answer.body) == {"error": "stopping"}
+    assert json.loads(answer.body) == {"error": "The server is stopping"}
     assert ask(apps, "GET", "/healthz").code == 200
 
 

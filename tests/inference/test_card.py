@@ -40,10 +40,10 @@ def test_reads_a_card(tmp_path: Path) -> None:
         (["features", 0, "max"], "9", "features.0.max: Input should be a valid number"),
         (["features", 0, "maximum"], 9, "features.0.maximum: Extra inputs are not permitted"),
         (["features", 0, "max"], 1e39, "features.0.max"),
-        (["features", 0, "example"], 10, "the example is not within the limits"),
+        (["features", 0, "example"], 10, "the example must be a number"),
         (["features", 0, "example"], True, "features.0.example"),
-        (["features", 0, "kind"], "choice", "the kind 'choice' must have 'allowed'"),
-        (["features", 0, "allowed"], [1], "the kind 'choice' must have 'allowed'"),
+        (["features", 0, "kind"], "choice", "'allowed' must be set if the kind is 'choice'"),
+        (["features", 0, "allowed"], [1], "'allowed' must be set if the kind is 'choice'"),
         (["features", 0, "dtype"], "int64", "features.0.dtype"),
         (["features", 0, "name"], "instances", "cannot be named 'instances'"),
         (["features"], [NUMBER, NUMBER], "two features have the same name"),
@@ -117,7 +117,7 @@ def test_each_kind_has_its_part_and_no_other(tmp_path: Path, kind: str, part: st
     assert read_card(write(tmp_path, without_parts(kind=kind, **{part: PARTS[part]}))).example == example
     wrong = [{}, PARTS, *({other: PARTS[other]} for other in PARTS if other != part)]
     for parts in wrong:
-        with pytest.raises(ModelError, match=f"a card of the kind '{kind}' must have '{part}', and no other part"):
+        with pytest.raises(ModelError, match=f"a card of the kind '{kind}' must have '{part}', and must not have '"):
             read_card(write(tmp_path, without_parts(kind=kind, **parts)))
 
 
@@ -135,5 +135,5 @@ def test_labels_name_the_answer(tmp_path: Path) -> None:
     assert [label(answer) for answer in (0.0, 0.49, 0.5, 1.0)] == ["no", "no", "yes", "yes"]
     assert label(0.5, threshold=0.7) == "no"
     assert label([0.2, 0.1, 0.7], column=None, labels=["a", "b", "c"]) == "c"
-    with pytest.raises(ModelError, match="a single column must have two labels, or none"):
+    with pytest.raises(ModelError, match="an output with a 'column' must have two labels or none"):
         label(0.5, labels=["only"])

@@ -38,12 +38,12 @@ def test_all_that_is_wrong_is_named(tmp_path: Path) -> None:
     for name, said in {
         "broken": "cannot be loaded as a model",
         "bad_card": "not a valid model card",
-        "foreign": "the card of 'churn' in the folder of 'foreign'",
+        "foreign": "the card has the name 'churn', but the folder of the model has the name 'foreign'",
         "no_file": "no such file",
         "no_version": "a card but no version",
         "named": "'v2' is not a version; expected a whole number from 1",
-        "other_name": "must be called model.onnx",
-        "loose": "not inside a version; move it to loose/1/model.onnx",
+        "other_name": "must be named model.onnx",
+        "loose": "not in the folder of a version; move it to loose/1/model.onnx",
     }.items():
         assert any(said in line and str(tmp_path / name) in line for line in report.problems), name
     assert not any("\n" in line for line in report.problems)

@@ -124,7 +124,7 @@ def test_a_file_that_is_written_for_too_long_is_refused(tmp_path: Path, monkeypa
     writer = Writer(path, bytes(range(200)) * 5, 2.0)
     writer.start()
     time.sleep(0.1)
-    with pytest.raises(ModelError, match="is still being written; reload the models when it is complete"):
+    with pytest.raises(ModelError, match="is still being written; reload the models when all files are complete"):
         wait_until_written(inspect_version(tmp_path / "identity", "1"))
     writer.join()
 

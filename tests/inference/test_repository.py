@@ -144,7 +144,7 @@ def test_a_broken_card_is_one_line(tmp_path: Path) -> None:
 
 def test_another_models_card_is_one_line(tmp_path: Path) -> None:
     add_card(add(tmp_path, "churn"), "identity")
-    assert "the card of 'identity' in the folder of 'churn'" in refusal(tmp_path)
+    assert "the card has the name 'identity', but the folder of the model has the name 'churn'" in refusal(tmp_path)
     add_card(tmp_path / "churn", "identity", name="churn")
     assert "the card does not match the file" in refusal(tmp_path)
 
@@ -154,12 +154,12 @@ def test_a_card_with_too_few_features_is_one_line(tmp_path: Path) -> None:
     add_card(folder, "churn")
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     add_card(folder, "churn", features=card["features"][:4])
-    assert "does not run with its card" in refusal(tmp_path)
+    assert "the model fails for the example in its card" in refusal(tmp_path)
 
 
 def test_a_card_that_names_a_column_too_far_is_one_line(tmp_path: Path) -> None:
     add_card(add(tmp_path, "churn"), "churn", output={"name": "p", "tensor": "probabilities", "column": 2})
-    assert "does not run with its card" in refusal(tmp_path)
+    assert "the model fails for the example in its card" in refusal(tmp_path)
 
 
 # Versions come and go while requests run.
@@ -331,6 +331,24 @@ def test_load_says_which_versions_are_refused_and_takes_the_others(repository: M
     assert repository.get("identity").id == "identity/3"
 
 
+def test_clients_see_no_folder_of_the_server_whatever_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "John Smith's models (x86)"
+    add(folder, "churn")
+    add(folder, "identity")
+    repository = ModelRepository(folder)
+    (folder / "identity" / "1" / "model.onnx").write_bytes(b"half a fi")
+    with pytest.raises(ModelError) as refused:
+        repository.load("identity")
+    for text in (str(refused.value), repository.index()[1].reason):
+        assert text.startswith(os.path.join("identity", "1", "model.onnx") + ": cannot be loaded as a model")
+        assert not any(part in text for part in (str(tmp_path), "John", "Smith", "x86"))
+    shutil.rmtree(folder / "churn")
+    shutil.rmtree(folder / "identity")
+    with pytest.raises(ModelError) as empty:
+        repository.reload()
+    assert repository.inside(empty.value) == "no model found; expected <name>/<version>/model.onnx"
+
+
 def test_the_index_tells_what_is_served_while_the_folder_is_away(repository: ModelRepository, tmp_path: Path) -> None:
     repository.unload("identity")
     away = tmp_path.rename(tmp_path.with_name("away"))
@@ -427,7 +445,7 @@ def lazy(tmp_path: Path) -> ModelRepository:
 def test_a_model_on_demand_is_loaded_when_it_is_asked_for(lazy: ModelRepository, tmp_path: Path) -> None:
     assert (ids(lazy), lazy.pending) == (["churn/1"], ["big", "identity"])
     assert lazy.get("churn").path.is_relative_to(tmp_path / "now")
-    assert lazy.index()[0] == IndexEntry("big", "1", "UNAVAILABLE", "loaded with its first request")
+    assert lazy.index()[0] == IndexEntry("big", "1", "UNAVAILABLE", "loaded at its first request")
     assert lazy.reload() == Reload()
     assert ids(lazy) == ["churn/1"]
     assert lazy.get("big").id == "big/1"
@@ -464,7 +482,7 @@ def test_a_broken_model_on_demand_is_refused_when_it_is_asked_for(
     for _ in range(2):
         with pytest.raises(ModelNotFound):
             lazy.get("big")
-    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["refused"]
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["model not loaded"]
     entry = lazy.index()[0]
     assert entry.state == "UNAVAILABLE"
     assert entry.reason.startswith(os.path.join("big", "1", "model.onnx: cannot be loaded as a model"))

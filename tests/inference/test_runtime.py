@@ -87,7 +87,7 @@ def test_a_model_that_falls_back_says_so(caplog: pytest.LogCaptureFixture, tmp_p
     model = ModelRepository(tmp_path, settings=settings).get("churn")
     assert model.nodes == {"CPUExecutionProvider": 1}
     (warning,) = model.warnings
-    assert warning == f"{OTHERS[0]} runs no part of the model, which fell back to CPUExecutionProvider"
+    assert warning == f"{OTHERS[0]} runs no node of the model; the model runs on CPUExecutionProvider"
     assert [record.getMessage() for record in caplog.records] == [f"churn/1: {warning}"]
     assert model.run(np.zeros((2, 5), np.float32)).shape == (2,)
 
@@ -243,7 +243,7 @@ def test_missing_or_cut_weights_are_refused(tmp_path: Path) -> None:
 def error_of(model: Model, feed: dict[str, Any]) -> str:
     with pytest.raises(InputError) as error:
         model.infer(feed)
-    return error.value.message.removeprefix(f"{model.id} cannot compute these inputs: ")
+    return error.value.message.removeprefix(f"{model.id} cannot process these inputs: ")
 
 
 FLOATS = np.zeros(3, np.float32)
@@ -317,11 +317,26 @@ def test_a_message_that_is_only_a_frame_leaves_no_reason() -> None:
         ("Load model from /home/me/x/1/model.onnx failed:Protobuf", "Load model from model.onnx failed:Protobuf"),
         (r"cannot open C:\Users\me\weights.bin: no such file", "cannot open weights.bin: no such file"),
         (r"cannot open \\server\share\weights.bin", "cannot open weights.bin"),
-        ("open file '/srv/a b/weights.bin' fail", "open file 'a b/weights.bin' fail"),
+        ("open file '/srv/a b/weights.bin' fail", "open file 'weights.bin' fail"),
+        ("Load model from /home/John Smith/x/1/model.onnx failed:x", "Load model from model.onnx failed:x"),
+        ("cannot open /home/O'Brien/my models/w.bin", "cannot open w.bin"),
+        ("cannot open \"/home/O'Brien/a b.bin\"", 'cannot open "a b.bin"'),
+        (r"open C:\Program Files (x86)\me\w.bin: no such file", "open w.bin: no such file"),
+        (r"open 'C:\\Users\\John Smith\\w.bin'", "open 'w.bin'"),
+        ("open C:/Users/John Smith/w.bin", "open w.bin"),
+        (r"open \\server\the models\w.bin", "open w.bin"),
+        (r"open \\?\C:\Users\John Smith\w.bin", "open w.bin"),
+        ("open '/a/b.bin' or '/c d/e.bin'", "open 'b.bin' or 'e.bin'"),
+        ("open /a b/c.bin or /d e/f.bin, and (/g/h)", "open c.bin or f.bin, and (h)"),
+        ("from /a:b/c.bin:/d/e.bin", "from c.bin:e.bin"),
+        ("the folder /home/John Smith/models/", "the folder models/"),
+        ("cannot open /model.onnx", "cannot open model.onnx"),
+        ("expected <name>/<version>/model.onnx", "expected <name>/<version>/model.onnx"),
+        ("[3, 4] / 2 and 'a' / 'b'", "[3, 4] / 2 and 'a' / 'b'"),
         ("10 rows/s and a/b are not paths, 1/2 neither", "10 rows/s and a/b are not paths, 1/2 neither"),
     ],
 )  # fmt: skip
-def test_paths_of_the_machine_are_cut_to_their_last_part(text: str, clean: str) -> None:
+def test_paths_of_the_machine_are_cut_to_their_last_component(text: str, clean: str) -> None:
     assert without_paths(text) == clean
 
 

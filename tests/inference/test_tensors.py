@@ -105,7 +105,7 @@ def test_strings_may_come_as_bytes_and_come_back_as_text(tmp_path: Path) -> None
     model = build(tmp_path / "model.onnx", [helper.make_node("Identity", ["a"], ["b"])], *sides)
     assert model.infer({"a": np.array(["é".encode(), "x"], object)})["b"].tolist() == ["é", "x"]
     for bad in (b"\xff", "\ud800"):
-        with pytest.raises(InvalidTensors, match="input 'a' holds bytes that are not UTF-8"):
+        with pytest.raises(InvalidTensors, match="input 'a' contains bytes that are not UTF-8"):
             model.infer({"a": np.array([bad], object)})
 
 

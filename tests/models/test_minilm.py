@@ -98,7 +98,7 @@ def test_a_row_of_padding_is_all_zeros(small: Model) -> None:
 
 @pytest.mark.parametrize("tokens", [[[WORDS]], [[1] * (POSITIONS + 1)]])
 def test_too_many_tokens_or_an_unknown_one_are_the_clients_fault(small: Model, tokens: list[list[int]]) -> None:
-    with pytest.raises(InvalidTensors, match="small/1 cannot compute these inputs"):
+    with pytest.raises(InvalidTensors, match="small/1 cannot process these inputs"):
         small.infer({"tokens": np.array(tokens)})
 
 

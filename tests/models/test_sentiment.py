@@ -116,7 +116,7 @@ def test_training_again_gives_the_same_bytes(script: ModuleType, rows: Any, tmp_
 
 def test_a_wrong_archive_is_not_read(script: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"else")
-    with pytest.raises(SystemExit, match="not the file"):
+    with pytest.raises(SystemExit, match="not the expected file"):
         script.read_archive(tmp_path / "x.tar.gz")
 
 

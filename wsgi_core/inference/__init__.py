@@ -1,7 +1,7 @@
-"""ONNX models as plain Python objects, which load a model, check input against its card, and run the model.
+"""ONNX models as Python objects: load a model, check input against the model's card, and run the model.
 
-Nothing here knows HTTP or the core. The service calls this package when the body of a request has been read.
-`strict_json.loads(body)` returns the payload. `ModelRepository(...).get("churn").predict(payload)` returns the
+This package does not depend on HTTP or on the core. The service calls it when the body of a request has been read:
+`strict_json.loads(body)` returns the payload, and `ModelRepository(...).get("churn").predict(payload)` returns the
 prediction.
 """
 

@@ -1,4 +1,7 @@
-"""The folders that come with the project. A wheel has them inside the package, a checkout has them beside it."""
+"""The folders that come with the project, such as the models.
+
+In an installation, the folders are inside the package. In a checkout, they are beside the package.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def bundled_folder(*parts: str) -> Path:
-    """Return the path of a folder of the project: `bundled_folder("docs", "course")` is docs/course in a checkout."""
+    """Return the path of a folder that comes with the project.
+
+    `bundled_folder("docs", "course")` is docs/course in a checkout, and wsgi_core/_course in an installation.
+    """
     installed = PACKAGE / f"_{parts[-1]}"
     return installed if installed.is_dir() else PACKAGE.parent.joinpath(*parts)

@@ -1,8 +1,8 @@
 """The model card, `models/<name>/card.json`. The card is checked once, when the model is loaded.
 
-The card describes a model for people. For the service it names the input of the model (a row of features, a text, or a
-small picture), the limits of the input, and the output that is the prediction. An unknown key is an error, because
-otherwise a misspelt `max` would silently set no limit.
+For people, the card describes the model. For the service, the card names the input of the model (a row of features, a
+text, or a small picture), the limits of the input, and the output that is the prediction. An unknown key is an error,
+because otherwise a misspelt `max` would silently set no limit.
 """
 
 from __future__ import annotations
@@ -22,16 +22,20 @@ RESERVED = "instances"
 
 
 class CardModel(BaseModel):
-    """A part of a card. Unknown keys, values of another type, NaN and later changes are errors."""
+    """The base class of a card and its parts, which are immutable.
+
+    Unknown keys, values of the wrong type, NaN and infinity are errors.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Feature(CardModel):
-    """One number in the input of the model.
+    """One number in a row of input.
 
-    The number is from `min` to `max` inclusive, in the unit `unit`, or is one of `allowed`. If the name of the feature
-    is misleading, `use` says how the model uses the number.
+    If `kind` is "number", the value is from `min` to `max` inclusive, in the unit `unit`. If `kind` is "choice", the
+    value is one of `allowed`. `use` is for people and says how the model uses the value. `seen_min` and `seen_max` are
+    the smallest and the largest value in the training data.
     """
 
     name: str = Field(min_length=1)
@@ -49,12 +53,12 @@ class Feature(CardModel):
 
     @property
     def low(self) -> float:
-        """The smallest value that is accepted."""
+        """The lower limit: `min`, or the lowest float32 if the card sets no `min`."""
         return -FLOAT32_MAX if self.min is None else self.min
 
     @property
     def high(self) -> float:
-        """The largest value that is accepted."""
+        """The upper limit: `max`, or the largest float32 if the card sets no `max`."""
         return FLOAT32_MAX if self.max is None else self.max
 
     @property
@@ -68,23 +72,26 @@ class Feature(CardModel):
         return f"a number{low}{high}".replace(" up to", " to" if low else " up to") + unit
 
     def accepts(self, value: object) -> bool:
-        """Return whether a JSON value is accepted: an int or a float, but not a bool, within the limits."""
+        """Return whether a JSON value is accepted: an int or a float, not a bool, within the limits.
+
+        If `allowed` is set, the value must also be in `allowed`.
+        """
         if type(value) is not float and type(value) is not int:
             return False
         return self.low <= value <= self.high and (not self.allowed or value in self.allowed)
 
     def describe_rejected(self, value: object) -> str:
-        """Describe the rejected value for the error message."""
+        """Return a description of a rejected value, for the error message."""
         return describe(value)
 
     @model_validator(mode="after")
     def _check_limits(self) -> Self:
         if (self.kind == "choice") != bool(self.allowed):
-            raise ValueError("the kind 'choice' must have 'allowed', and no other kind may have it")
+            raise ValueError("'allowed' must be set if the kind is 'choice', and only then")
         if self.name == RESERVED:
             raise ValueError(f"a feature cannot be named {RESERVED!r}, because that key marks a batch")
         if not self.accepts(self.example):
-            raise ValueError("the example is not within the limits")
+            raise ValueError(f"the example must be {self.expected}")
         return self
 
 
@@ -109,11 +116,15 @@ class Text(CardModel):
         return f"a string of 1 to {self.max_characters} characters"
 
     def accepts(self, value: object) -> bool:
-        """Return whether a JSON value is accepted: a string that is neither empty nor too long."""
+        """Return whether a JSON value is a string of 1 to `max_characters` characters."""
         return type(value) is str and 1 <= len(value) <= self.max_characters
 
     def describe_rejected(self, value: object) -> str:
-        """Describe the rejected value for the error message. For a string, give only its length."""
+        """Return a description of a rejected value, for the error message.
+
+        A string of 6000 characters is `one of 6000`, because the message is "must be a string of 1 to 5000 characters,
+        got one of 6000".
+        """
         return f"one of {len(value)}" if isinstance(value, str) else describe(value)
 
 
@@ -134,7 +145,7 @@ class Pixels(CardModel):
         return f"a list of {self.height * self.width} numbers from {self.min:.10g} to {self.max:.10g}"
 
     def accepts(self, value: object) -> bool:
-        """Return whether a JSON value is accepted: a list of `height` times `width` numbers within the limits."""
+        """Return whether a JSON value is a list of `height` times `width` numbers within the limits."""
         return (
             isinstance(value, list)
             and len(value) == self.height * self.width
@@ -144,22 +155,23 @@ class Pixels(CardModel):
         )
 
     def describe_rejected(self, value: object) -> str:
-        """Describe the rejected value for the error message."""
+        """Return a description of a rejected value, for the error message."""
         return f"a list of {len(value)} values" if isinstance(value, list) else describe(value)
 
 
 class Input(CardModel):
-    """The input tensor of the model: float32[N, features or pixels], or int64[N, tokens]."""
+    """The name of the model's input tensor, which is float32[N, features or pixels] or int64[N, tokens]."""
 
     tensor: str
 
 
 class Output(CardModel):
-    """The prediction, whose name is `name`. It is one column of the tensor, or the whole row if `column` is null.
+    """The prediction: the column `column` of the output tensor, or the whole row if `column` is null.
 
-    `labels` are the names of the classes. For a whole row, each column has a label. For one column there are two
-    labels: the class of a value below `threshold`, and the class of any other value. `sure_from` is the probability
-    below which the model is not sure: training took it from held-out data.
+    `name` is the key of the prediction in the response to a single row. `labels` are the names of the classes: for a
+    whole row, the class of each column; for one column, the class of a value below `threshold` and the class of any
+    other value. If the highest probability is below `sure_from`, `digits.recognise` reports that the model is not
+    sure.
     """
 
     name: str
@@ -179,7 +191,7 @@ class Output(CardModel):
     @model_validator(mode="after")
     def _check_labels(self) -> Self:
         if self.column is not None and len(self.labels) not in (0, 2):
-            raise ValueError("a single column must have two labels, or none")
+            raise ValueError("an output with a 'column' must have two labels or none")
         return self
 
 
@@ -194,8 +206,8 @@ _PARTS = {"tabular": "features", "text": "text", "image": "pixels", "embedding":
 class Card(CardModel):
     """A model card.
 
-    `kind` decides which of `features`, `text` and `pixels` the card must have. `max_rows` lowers the limit for the rows
-    of a batch. `evaluation`, `data`, `training` and `limits` are for people, and the service does not interpret them.
+    `kind` decides which of `features`, `text` and `pixels` the card must have. `max_rows` lowers the limit for the
+    number of rows in a batch. `evaluation`, `data`, `training` and `limits` are only for people to read.
     """
 
     name: str
@@ -214,9 +226,10 @@ class Card(CardModel):
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
-        present = [part for part in ("features", "text", "pixels") if getattr(self, part)]
-        if present != [_PARTS[self.kind]]:
-            raise ValueError(f"a card of the kind {self.kind!r} must have {_PARTS[self.kind]!r}, and no other part")
+        parts, needed = ("features", "text", "pixels"), _PARTS[self.kind]
+        if [part for part in parts if getattr(self, part)] != [needed]:
+            others = " or ".join(repr(part) for part in parts if part != needed)
+            raise ValueError(f"a card of the kind {self.kind!r} must have {needed!r}, and must not have {others}")
         if len({source.name for source in self.sources}) != len(self.sources):
             raise ValueError("two features have the same name")
         return self
@@ -236,7 +249,7 @@ class Card(CardModel):
 
 
 def read_card(path: Path) -> Card:
-    """Read a card from a file. Raises `ModelError` with one line that names every problem of the card."""
+    """Read a card from a file. Raises `ModelError` if the file cannot be read or is not a valid card."""
     try:
         return Card.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -246,7 +259,7 @@ def read_card(path: Path) -> Card:
 
 
 def describe(value: object) -> str:
-    """Describe a JSON value in a few words. A string is never quoted, because a client can put any text into it."""
+    """Return a short description of a JSON value. The text of a string is left out: a client can send any text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

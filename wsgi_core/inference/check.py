@@ -1,4 +1,7 @@
-"""A check of a model repository. The check reports every problem, not only the first."""
+"""A check of a model repository.
+
+`ModelRepository` raises the first error. The check goes on and reports the problems of all folders and models.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,8 @@ class Report:
     """The result of a check.
 
     models: the models that can be served
-    problems: one line for each problem, which says what is wrong, where, and what to do
-    remarks: one line for anything else that the operator should know
+    problems: one line for each model or file that cannot be served, with the reason
+    remarks: one line for each other fact that the operator should know, for example that a folder is skipped
     """
 
     models: list[Model]
@@ -30,7 +33,10 @@ class Report:
 def check_repository(
     directory: Path, settings: RuntimeSettings = DEFAULTS, own_settings: Mapping[str, RuntimeSettings] | None = None
 ) -> Report:
-    """Load every version of every model below a folder, and report subfolders and models that are not loaded."""
+    """Load every version of every model in a folder, and return the models, the problems and the remarks.
+
+    `own_settings` maps the names of single models to settings, which override `settings`.
+    """
     own = own_settings or {}
     report = Report([], [], [])
     try:
@@ -52,24 +58,31 @@ def check_repository(
     for model in report.models:
         report.remarks.extend(f"{model.path}: {warning}" for warning in model.warnings)
         if model.card is None:
-            report.remarks.append(f"{model.path}: no {CARD}, so it accepts only tensors")
+            report.remarks.append(f"{model.path}: no {CARD}, so the model accepts only tensors")
     return report
 
 
 def _misplaced(folder: Path) -> Iterator[str]:
-    """Yield a line for each ONNX file that is never loaded because of its place or its name."""
+    """Yield a line for each ONNX file directly in a model's folder, which is never loaded.
+
+    Also yield a line for each subfolder whose ONNX files are not loaded, because the name of the subfolder is not a
+    version or the file is not named model.onnx.
+    """
     for path in sorted(folder.glob("*.onnx")):
-        yield f"{path}: not inside a version; move it to {folder.name}/1/{MODEL}"
+        yield f"{path}: not in the folder of a version; move it to {folder.name}/1/{MODEL}"
     for inner in subfolders(folder):
         models = sorted(inner.glob("*.onnx"))
         if models and not is_version(inner.name):
             yield f"{inner}: {inner.name!r} is not a version; expected a whole number from 1, such as {folder.name}/1"
         elif models and not (inner / MODEL).exists():
-            yield f"{models[0]}: must be called {MODEL}"
+            yield f"{models[0]}: must be named {MODEL}"
 
 
 def _skipped(folder: Path, has_problem: bool) -> Iterator[str]:
-    """Yield a line for each folder that is skipped and that no problem mentions."""
+    """Yield a line for each skipped folder in which no problem was found.
+
+    `has_problem` says whether `_misplaced` has found a problem in `folder`.
+    """
     if is_hidden(folder):
         yield f"{folder}: skipped, because its name begins with {folder.name[0]!r}"
         return

@@ -1,7 +1,7 @@
-"""A deadline for model runs. Every model run of the current work ends when the deadline of the work has passed.
+"""A deadline for model runs. A run is stopped if the deadline of its work has passed or the client has disconnected.
 
 A run cannot be stopped by its own thread, because this thread is inside onnxruntime. A watcher thread therefore checks
-the active runs. It tells onnxruntime to stop a run if the deadline has passed or if the client has disconnected.
+the active runs, and tells onnxruntime to stop. onnxruntime then finishes only the current node of the model's graph.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 
 from .work import RunStopped, Work, current
 
-# The interval of the watcher in seconds. A run may end this many seconds after its deadline.
-# PERF: each time the watcher wakes up it takes the GIL from a worker thread, also if it has nothing to stop.
+# The interval of the watcher in seconds. A run is told to stop up to this many seconds after its deadline.
+# PERF: each time the watcher wakes up, it takes the GIL from a worker thread, even if there is nothing to stop.
 TICK = 0.05
 
 
 class _Watcher:
-    """The watcher, whose thread stops model runs. The thread sleeps while no run is active.
+    """The thread that stops model runs, and the runs that it checks. The thread sleeps while no run is active.
 
-    runs: maps the RunOptions of each active run, through which the run is stopped, to the work that the run is for
+    runs: maps the RunOptions of each active run to the work of the run; `terminate` of the RunOptions stops the run
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class _Watcher:
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Make the thread check the runs. Start the thread if it does not run, as in a child process after a fork."""
+        """Make the thread check the runs. Start the thread if it is not running, for example after a fork."""
         self.awake.set()
         with self._start:
             if self._thread is None or not self._thread.is_alive():
@@ -59,16 +59,17 @@ _watcher = _Watcher()
 
 @cache
 def _options_class() -> Any:
-    # Imported on first use, because a server without models uses this module but needs neither onnxruntime nor NumPy.
+    # runtime is imported on first use: a server without models uses this module, but needs no onnxruntime or NumPy.
     from .runtime import import_runtime
 
     return import_runtime().RunOptions
 
 
 def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
-    """Call `session.run`, limited by the deadline of the current work if there is one.
+    """Return `session.run(outputs, feed)`. If there is a current work, the watcher checks the run.
 
-    Raises `RunStopped` if the run is stopped. Other errors of `session.run` are passed on.
+    Raises `RunStopped` if the deadline of the work has passed or the client has disconnected. If the run fails for
+    another reason, the exception of `session.run` is raised.
     """
     work = current.get()
     if work is None:

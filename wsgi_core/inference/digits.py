@@ -1,8 +1,8 @@
-"""The conversion of a drawn or uploaded picture to the 8 by 8 pixels that the digits model was trained on.
+"""The conversion of a drawn or uploaded picture to 8 by 8 pixels like those that the digits model was trained on.
 
-The training data was made in these steps. A digit on a form was scanned as a bitmap of 32 by 32 dots, cropped so that
-the digit fills the height. The strokes are about equally wide on every form. Then the black dots in each block of 4 by
-4 dots were counted. A drawing is converted in the same way, because the model was trained on no other pictures.
+The training data was made from handwritten forms. Each digit was scanned as a bitmap of 32 by 32 dots, cropped so that
+the digit fills the height. The strokes of all digits are about equally wide. The pixels are the numbers of black dots
+in blocks of 4 by 4 dots. A drawing is converted by the same steps, because the model knows only such pictures.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .model import Model
 
 SIDE = 32
+"""The height and width of the bitmap, in dots."""
 BLOCK = 4
+"""The height and width of the block of dots that becomes one pixel."""
 MAX_SIDE = 4096
 """The largest height and width of a drawing, in pixels."""
 MAX_JSON_SIDE = 256
@@ -29,13 +31,13 @@ WHITE = 255
 """The lightest shade of a drawing in JSON. The darkest shade is 0."""
 
 USUAL_INK = 0.3
-"""The usual share of black dots in a training digit. Half of the digits have 0.28 to 0.33, nearly all 0.25 to 0.36."""
+"""The usual share of black dots in a training digit. It is 0.28 to 0.33 in half of the digits, 0.25 to 0.36 in most."""
 
 CONTRAST = 0.35
 """A pixel is ink if it differs from the paper by more than this share of the picture's whole contrast."""
 
 MAX_WIDTH = 24
-"""The largest width of a scaled digit, because digits in the training data leave the outermost columns empty."""
+"""The largest width of a scaled digit, in dots. The outermost columns are empty in the digits of the training data."""
 
 Bitmap = NDArray[np.bool_]
 
@@ -43,8 +45,9 @@ Bitmap = NDArray[np.bool_]
 def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
     """Convert a picture, numbers[H, W], to the model's input, float32[1, 64] with values from 0 to 1.
 
-    The picture may be dark on light or light on dark. It may have any size up to `MAX_SIDE` and any range of numbers.
-    The digit may be anywhere in it. Raises `InvalidFeatures` if the array is not a picture or has no ink.
+    The digit may be dark on light or light on dark, and anywhere in the picture. The numbers may have any range. Raises
+    `InvalidFeatures` if the array does not have two dimensions of 1 to `MAX_SIDE`, if its values are not finite
+    numbers, or if all pixels have the same shade.
     """
     ink = _find_ink(drawing)
     bitmap = _thicken(_centre(_scale(_crop(ink))))
@@ -56,10 +59,10 @@ def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
 def recognise(model: Model, payload: object) -> dict[str, Any]:
     """Recognise the digit in `{"drawing": [[0, 255, ...], ...]}`.
 
-    Returns the digit, whether the model is sure of it, the probabilities, the pixels that the model received, and the
-    model's version. The model is sure from the probability `sure_from` of its card. Raises `InvalidInput` or
-    `InvalidFeatures` if the payload is not a drawing. Raises `InvalidInput` if the model does not take pictures of 8
-    by 8 pixels.
+    Returns a dict with the digit, whether the model is sure of the digit, the probabilities, the pixels that the model
+    received, and the model's version. The model is sure if the highest probability is at least `sure_from` of the card.
+    Raises `InvalidInput` or `InvalidFeatures` if the payload is not a drawing. Raises `InvalidInput` if the model does
+    not map pictures of 8 by 8 pixels to a row of probabilities.
     """
     pixels, sure_from = _card_of(model)
     with timing.phase("validate"):
@@ -76,7 +79,10 @@ def recognise(model: Model, payload: object) -> dict[str, Any]:
 
 
 def _card_of(model: Model) -> tuple[Pixels, float]:
-    """Return `pixels` and `sure_from` of the card. Raises `InvalidInput` if the model does not take drawings."""
+    """Return `pixels` and `sure_from` of the card.
+
+    Raises `InvalidInput` if the model does not map pictures of 8 by 8 pixels to a row of probabilities.
+    """
     card = model.card
     side = SIDE // BLOCK
     if card and card.pixels and card.pixels.height == card.pixels.width == side and card.output.column is None:
@@ -85,16 +91,17 @@ def _card_of(model: Model) -> tuple[Pixels, float]:
 
 
 def read_drawing(payload: object) -> NDArray[np.generic]:
-    """Return the drawing in `{"drawing": [[0, 255, ...], ...]}` as an array of shades, numbers[H, W].
+    """Return the drawing in `{"drawing": [[0, 255, ...], ...]}` as an array of shades, float32[H, W].
 
-    Raises `InvalidInput` if there is no drawing. Raises `InvalidFeatures` if a value is not a number from 0 to `WHITE`,
-    if the rows differ in length, or if a side is longer than `MAX_JSON_SIDE`.
+    Raises `InvalidInput` if the payload has no key "drawing". Raises `InvalidFeatures` if a value is not a number from
+    0 to `WHITE`, if the rows differ in length, or if the height or the width is 0 or above `MAX_JSON_SIDE`.
     """
     if not isinstance(payload, dict) or "drawing" not in payload:
         raise InvalidInput('expected an object with a "drawing"')
     rows = payload["drawing"]
     if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_JSON_SIDE:
-        raise _refusal(f"must be a list of 1 to {MAX_JSON_SIDE} rows, got {describe(rows)}")
+        got = f"{len(rows)} rows" if isinstance(rows, list) else describe(rows)
+        raise _refusal(f"must be a list of 1 to {MAX_JSON_SIDE} rows, got {got}")
     if not all(isinstance(row, list) and 1 <= len(row) == len(rows[0]) <= MAX_JSON_SIDE for row in rows):
         raise _refusal(f"must have rows of 1 to {MAX_JSON_SIDE} numbers, all of the same length")
     if not {type(shade) for row in rows for shade in row} <= {int, float}:
@@ -105,13 +112,16 @@ def read_drawing(payload: object) -> NDArray[np.generic]:
 
 
 def _find_ink(drawing: NDArray[np.generic]) -> Bitmap:
-    """Return a mask of the ink pixels. The median decides whether the lightest or the darkest shade is the paper."""
+    """Return a mask of the ink pixels. The paper is the lightest or the darkest shade, whichever is nearer the median.
+
+    Raises `InvalidFeatures` as `prepare_drawing` does.
+    """
     if drawing.ndim != 2 or not drawing.size > 0 or max(drawing.shape) > MAX_SIDE or drawing.dtype.kind not in "biuf":
-        raise _refusal(f"must be rows of numbers, at most {MAX_SIDE} pixels a side")
+        raise _refusal(f"must be rows of numbers, at most {MAX_SIDE} pixels high and wide")
     numbers = drawing.astype(np.float32)
     low, high = float(numbers.min()), float(numbers.max())
     if not np.isfinite([low, high]).all() or low == high:
-        raise _refusal("is empty: all pixels are the same")
+        raise _refusal("is empty: all pixels have the same shade")
     paper = low if np.median(numbers) <= (low + high) / 2 else high
     ink: Bitmap = np.abs(numbers - paper) > CONTRAST * (high - low)
     return ink
@@ -122,15 +132,15 @@ def _refusal(message: str) -> InvalidFeatures:
 
 
 def _crop(ink: Bitmap) -> Bitmap:
-    """Crop the picture to the smallest rectangle that contains all ink."""
+    """Return the smallest rectangle of the picture that contains all ink."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _scale(ink: Bitmap) -> Bitmap:
-    """Scale the digit to the height of the bitmap. Keep the proportions, but limit the width to `MAX_WIDTH`.
+    """Scale the digit to the height `SIDE`. Keep the proportions, but limit the width to `MAX_WIDTH`.
 
-    A dot is ink if more than a third of the area that it covers is ink, so that thin strokes are kept.
+    A dot becomes ink if more than a third of its area in the picture is ink. This keeps thin strokes.
     """
     height, width = ink.shape
     wide = min(MAX_WIDTH, max(1, round(SIDE * width / height)))
@@ -148,7 +158,10 @@ def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 
 def _centre(ink: Bitmap) -> Bitmap:
-    """Return a bitmap of 32 by 32 dots with the ink's centre of mass in the middle column, as far as the digit fits."""
+    """Return a bitmap of 32 by 32 dots that contains the digit.
+
+    The ink's centre of mass is in the middle column, or as near to it as the width of the digit allows.
+    """
     bitmap = np.zeros((SIDE, SIDE), np.bool_)
     columns = ink.sum(axis=0)
     middle = float(columns @ (np.arange(len(columns)) + 0.5)) / max(1, int(columns.sum()))
@@ -158,7 +171,7 @@ def _centre(ink: Bitmap) -> Bitmap:
 
 
 def _thicken(bitmap: Bitmap) -> Bitmap:
-    """Widen the strokes by one dot on all sides, as often as it brings the share of ink closer to `USUAL_INK`."""
+    """Widen the strokes by one dot on all sides. Repeat this while it brings the share of ink closer to `USUAL_INK`."""
     while bitmap.any():
         wider = bitmap.copy()
         wider[1:] |= bitmap[:-1]

@@ -1,7 +1,7 @@
 """The errors of the models, with messages for a client or an operator.
 
 `ModelError` and `ModelNotFound` are about the models on the disk. `InputError` is about the data that a client sent.
-`OutOfMemory` is about the machine. The errors do not know HTTP: the service chooses the status code.
+`OutOfMemory` is about the machine. The errors have no status code of HTTP: the service chooses the code.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _LONGEST_NAME = 100
 
 
 class ModelError(Exception):
-    """A model cannot be served. `reason` is one line that says what is wrong and what to do.
+    """A model cannot be served. `reason` is one line that says what is wrong and, if known, what to do.
 
-    `path` is the file or folder that causes the error. The text of the error begins with `path`. Clients receive
-    `ModelRepository.client_text(error)` instead, because they must not see absolute paths of the server.
+    `path` is the file or folder that causes the error, or None. The text of the error begins with `path`. Clients
+    receive `ModelRepository.client_text(error)` instead, because they must not see the server's absolute paths.
     """
 
     def __init__(self, reason: str, path: Path | None = None) -> None:
@@ -37,11 +37,11 @@ class OutOfMemory(MemoryError):
 
 
 class InputError(ValueError):
-    """The input does not fit the model.
+    """The input is not valid for the model.
 
-    `message` is one line for people. `fields` is the same error for programs, a list of
-    `{"field": "tenure_months", "message": "..."}`. In a batch, the name of the field contains the row
-    (`instances[3].tenure_months`). The list is empty if the error does not concern a single field.
+    `message` is one line for people. `fields` is for programs: a list with
+    `{"field": "tenure_months", "message": "..."}` for each field that is not valid. In a batch, the name of a field
+    begins with its row (`instances[3].tenure_months`). The list is empty if the error is not about fields.
     """
 
     def __init__(self, message: str, fields: Sequence[dict[str, str]] = ()) -> None:
@@ -51,35 +51,39 @@ class InputError(ValueError):
 
 
 class InvalidInput(InputError):
-    """The payload is not an object or a list of objects, has too many rows, or cannot be computed by the model."""
+    """The payload has the wrong structure or number of rows, or the model cannot compute its prediction."""
 
 
 class MissingFeatures(InputError):
-    """At least one feature is missing. The message names every missing feature."""
+    """At least one feature is missing. The message names the missing features, up to `schema.MAX_NAMED`."""
 
 
 class InvalidFeatures(InputError):
-    """At least one value does not have the type or the limits of the card. The message names every such value."""
+    """At least one value has the wrong type or is outside the limits.
+
+    The message names such values, in a batch up to `schema.MAX_NAMED`. From a function that checks a single row
+    (`Model.read_row`, `read_as`), the message also names missing values.
+    """
 
 
 class InvalidTensors(InputError):
-    """The tensors do not fit the signature, or the model cannot compute them. The message names every problem."""
+    """The tensors do not match the model's signature, have too many rows, or cause an error in onnxruntime."""
 
 
 class InvalidRequest(InputError):
-    """The request, or a part of it, breaks the rules of the Open Inference Protocol."""
+    """The request breaks the rules of the Open Inference Protocol, or uses a part of it that is not supported."""
 
 
 def quoted(text: str) -> str:
-    """Quote and shorten a string that a client sent, so that it fits in one line of a message."""
+    """Return a client's string in quotes, cut after 100 characters, for one line of a message."""
     return repr(text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}...")
 
 
 def first_line(error: Exception) -> str:
-    """Return the message of an error as one line. The message of an OSError does not contain its path.
+    """Return the message of an error as one line. For an OSError, the line does not contain the path.
 
-    A ValidationError becomes `features.0.max: Input should be a valid number; ...` and is not shortened. The message of
-    any other error is cut after 200 characters.
+    A ValidationError becomes `features.0.max: Input should be a valid number; ...` and is not shortened. Any other
+    message is cut after 200 characters. If the message is empty, return the name of the error's class.
     """
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_context=False, include_input=False)

@@ -1,6 +1,6 @@
-"""The folders of a model repository: the models, versions, cards and fingerprints in them.
+"""The folders of a model repository. This module finds the models, versions and cards, and loads none of them.
 
-This module reads the folders and does not load a model.
+Each version has a fingerprint, which changes if a file of the version or its card changes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CARD = "card.json"
 MODEL = "model.onnx"
 
 STABLE_SECONDS = 0.5
-"""A file that changed less than this many seconds ago may be incomplete, because another process may still write it."""
+"""A file that changed less than this many seconds ago may be incomplete: another process may still be writing it."""
 MAX_WAIT = 5.0
 """The longest time in seconds to wait until the files stop changing."""
 
@@ -29,8 +29,9 @@ Fingerprint = tuple[Stamp, ...]
 class ModelOnDisk:
     """One version of a model on the disk.
 
-    `problem` is the reason why the version cannot be served, if the reason is known before the version is loaded.
-    `version` is empty if the model has a card but no version.
+    `path` is the path of model.onnx, and `card` that of the card, or None if there is no card. `problem` is the reason
+    why the version cannot be served, if the reason is known before the version is loaded. If the model has a card but
+    no version, `version` is empty and `path` is the folder of the model.
     """
 
     name: str
@@ -47,9 +48,11 @@ class ModelOnDisk:
 
 
 def find_models(directory: Path) -> list[ModelOnDisk]:
-    """Return every version of every model below a folder, sorted by name and then by version number.
+    """Return the versions of all models in a folder, sorted by name and then by version number.
 
-    A version is a whole number from 1, as in Triton. Raises `ModelError` if the folder cannot be listed.
+    The name of a version's folder is a whole number from 1, as in Triton. Folders whose name begins with a dot or an
+    underscore are skipped. For a model with a card but no version, the list has one entry that states this problem.
+    Raises `ModelError` if the folder or one of its subfolders cannot be listed.
     """
     folders = [folder for folder in subfolders(directory) if not is_hidden(folder)]
     return [found for folder in folders for found in _versions(folder)]
@@ -64,7 +67,7 @@ def subfolders(directory: Path) -> list[Path]:
 
 
 def is_hidden(folder: Path) -> bool:
-    """Return whether a folder is skipped because its name begins with a dot or an underscore."""
+    """Return whether the name of a folder begins with a dot or an underscore. Such folders are skipped."""
     return folder.name[0] in "._"
 
 
@@ -83,7 +86,7 @@ def _versions(folder: Path) -> Iterator[ModelOnDisk]:
 
 
 def inspect_version(folder: Path, version: str) -> ModelOnDisk:
-    """Read the current state of one version from the folder of its model."""
+    """Return the current state of one version. `folder` is the folder of the model."""
     path = folder / version / MODEL
     try:
         card = next((card for card in (path.parent / CARD, folder / CARD) if card.exists()), None)
@@ -96,15 +99,15 @@ def inspect_version(folder: Path, version: str) -> ModelOnDisk:
 
 
 def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
-    """Wait until the files of a version have stopped changing, and return the version in its latest state.
+    """Wait until the files of a version have stopped changing, and return the current state of the version.
 
-    If all files are older than `STABLE_SECONDS`, return at once. Raises `ModelError` if the files still change after
-    `MAX_WAIT`.
+    If no file has changed in the last `STABLE_SECONDS`, return at once. Raises `ModelError` if the files still change
+    after `MAX_WAIT` seconds.
     """
     end = time.monotonic() + MAX_WAIT
     while _is_fresh(found.fingerprint):
         if time.monotonic() > end:
-            raise ModelError("is still being written; reload the models when it is complete", found.path.parent)
+            raise ModelError("is still being written; reload the models when all files are complete", found.path.parent)
         time.sleep(STABLE_SECONDS / 2)
         again = inspect_version(found.path.parents[1], found.version)
         if again.fingerprint == found.fingerprint:
@@ -116,14 +119,17 @@ def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
 def _is_fresh(fingerprint: Fingerprint) -> bool:
     """Return whether any file changed less than `STABLE_SECONDS` seconds ago.
 
-    A time in the future is ignored, because it comes from the clock of another machine.
+    A time in the future is ignored, because it was set by another machine, whose clock is ahead.
     """
     now = time.time_ns()
     return any(0 <= now - max(changed, created) < STABLE_SECONDS * 1e9 for _, _, changed, created, _ in fingerprint)
 
 
 def _stamps(folder: Path) -> Iterator[Stamp]:
-    """Yield the stamp of every file below a folder, in a fixed order. Symbolic links to folders are followed."""
+    """Yield the stamp of every file below a folder, in a fixed order.
+
+    Symbolic links to folders are followed, but each folder is read only once. Raises OSError if a folder is unreadable.
+    """
     seen: set[str] = set()
     for parent, names, files in os.walk(folder, followlinks=True, onerror=_raise):
         real = os.path.realpath(parent)
@@ -141,7 +147,10 @@ def _raise(error: OSError) -> None:
 
 
 def _stamp(path: Path, folder: Path) -> Stamp:
-    """Return the name, size, times and inode of a file, which change if the file is written again or replaced."""
+    """Return the name, size, times and inode of a file. A file that is written again or replaced has another stamp.
+
+    If the file no longer exists, all numbers are 0.
+    """
     name = os.path.relpath(path, folder)
     try:
         stat = path.stat()

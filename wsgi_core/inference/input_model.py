@@ -1,7 +1,8 @@
 """The input of a model as a pydantic type, which is built from the model's card.
 
-The API uses the type to describe the input (`Model.input_type.model_json_schema()`) and to report every problem in a
-row. `InputSchema` checks rows against the same card and is faster for valid rows. A test compares both checks.
+The service uses the type to describe the input in OpenAPI (`Model.input_type.model_json_schema()`), and to report all
+problems of a single row. `InputSchema` also checks rows against the card, and is faster for valid rows. A test holds
+that both checks accept the same rows.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from .errors import InvalidFeatures
 Input = TypeVar("Input", bound=BaseModel)
 
 WHOLE = "body"
-"""The name of the field in an error about the whole row."""
+"""The value of `field` in an error that is about the whole payload."""
 
 
 class RowInput(BaseModel):
-    """The base class of all input types. Values are not converted. Keys that the card does not name are ignored."""
+    """The base class of all input types. Strings are not converted to numbers. Keys that are not fields are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
 
 def build_input_model(card: Card) -> type[RowInput]:
-    """Return the pydantic type of one row. The type has a field for each feature, or one for the text or picture.
+    """Return the pydantic type of one row, with a field for each feature, or a single field for the text or picture.
 
     The names in the card become aliases of the fields, because a name in the card may not be a valid Python identifier.
     """
@@ -44,7 +45,8 @@ def build_input_model(card: Card) -> type[RowInput]:
 def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[str, Any]:
     """Check a JSON payload that is one row, and return the row without keys that the card does not name.
 
-    Raises `InvalidFeatures`, whose `fields` name every missing or invalid value in the order of the card.
+    Raises `InvalidFeatures` if the payload is not an object, or if values are missing or invalid. `fields` of the error
+    then names all these values, in the order of the card.
     """
     if type(payload) is not dict:
         fields = [{"field": WHOLE, "message": f"must be an object, got {describe(payload)}"}]
@@ -58,7 +60,10 @@ def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[st
 
 
 def read_as(input_type: type[Input], payload: object) -> Input:
-    """Validate a JSON payload as a pydantic type. Raises `InvalidFeatures` with the messages of pydantic."""
+    """Return a JSON payload as an instance of a pydantic type.
+
+    Raises `InvalidFeatures` with pydantic's messages if the payload is not valid.
+    """
     try:
         return input_type.model_validate(payload)
     except ValidationError as error:
@@ -78,7 +83,7 @@ def _invalid(fields: list[dict[str, str]]) -> InvalidFeatures:
 
 
 def _problem(source: Source, payload: dict[str, Any]) -> dict[str, str]:
-    """Return the problem of one field, with a message that is made from the card."""
+    """Return the entry of an error's `fields` for one value, with a message made from the card."""
     if source.name not in payload:
         return {"field": source.name, "message": "is missing"}
     rejected = source.describe_rejected(payload[source.name])
@@ -86,7 +91,7 @@ def _problem(source: Source, payload: dict[str, Any]) -> dict[str, str]:
 
 
 def _type(source: Source) -> Any:
-    """Return the type of a field as a pydantic annotation that includes the limits."""
+    """Return the pydantic annotation of a field: the type and the limits."""
     match source:
         case Text():
             return Annotated[str, Field(min_length=1, max_length=source.max_characters)]

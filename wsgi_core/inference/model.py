@@ -1,8 +1,8 @@
 """One model: its onnxruntime session, its signature, its card, and the methods that run it.
 
-A session is created once and shared by all threads. A run releases the GIL and does not change the session. By default
-a run computes in the thread that calls it, because in a small model passing work to other threads costs more than the
-work itself.
+A session is created once and shared by all threads. A run releases the GIL and does not change the session. By default,
+a run computes only in the thread that calls it: in a small model, it costs more to pass work to other threads than to
+do the work.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Model:
 
     Model: name, version, id, path, card, settings
     Format of a row, from the card: schema, input_type (a pydantic type). Both are None if there is no card.
-    Signature: inputs (including inputs with a default), outputs, unserved (tensors that the protocol cannot carry)
+    Signature: inputs (including inputs with a default), outputs, unserved (tensors that the V2 protocol cannot carry)
     Tensors that the card names, or the first input and output if there is no card: input_name, output_name
-    Execution providers: nodes (how many nodes of the graph each execution provider runs)
+    Execution providers: nodes (maps each execution provider to the number of graph nodes that it runs)
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Model:
         max_rows: int = MAX_ROWS,
         settings: RuntimeSettings = DEFAULTS,
     ) -> None:
-        """Load and warm up the model. Raises `ModelError` if the file is not a model or does not match the card."""
+        """Load and warm up the model. Raises `ModelError` if the file cannot be loaded or does not match the card."""
         self.name = name
         self.version = version
         self.id = f"{name}/{version}"
@@ -76,24 +76,24 @@ class Model:
 
     @property
     def is_classifier(self) -> bool:
-        """Whether `classify` works: the prediction is one column, and the card names two classes for it."""
+        """Whether `classify` works: the prediction is one column, and the card names its two classes."""
         output = self.card.output if self.card else None
         return bool(output and output.labels and output.column is not None)
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings for the operator: tensors that are not served, and a fallback to another execution provider."""
+        """Warnings for the operator: each tensor that is not served, and a fallback to another execution provider."""
         lines = [str(each) for each in self.unserved]
         wanted = first_choice(self.settings)
         if wanted not in self.nodes:
-            lines.append(f"{wanted} runs no part of the model, which fell back to {', '.join(self.nodes)}")
+            lines.append(f"{wanted} runs no node of the model; the model runs on {', '.join(self.nodes)}")
         return lines
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the output tensor `output_name` for a batch, float32[N, M].
+        """Run the model on a batch of N rows and return the output tensor `output_name`.
 
-        A text model takes token ids, int64[N, M], instead. If the batch has another type or width, onnxruntime raises
-        `InvalidArgument`. Use `infer` for tensors that have not been checked yet.
+        The batch is float32[N, M], or int64[N, L] (token ids) for a text model. It is not checked: if its type or shape
+        is wrong, onnxruntime raises `InvalidArgument`. Use `infer` for tensors that have not been checked.
         """
         output: NDArray[np.float32] = self._run(self._outputs, {self.input_name: batch})[0]
         return output
@@ -104,9 +104,9 @@ class Model:
         One row is an object of features. Its result is `{"churn_probability": 0.64, "model_version": "churn/1"}`.
         A batch is a list of rows, or an object with such a list under `instances`. Its result is
         `{"predictions": [0.64, ...], "model_version": "churn/1"}`, in the order of the rows, computed in one run.
-        Raises an `InputError` that says what is wrong with the payload. Raises `InvalidInput` with the first row for
-        which the output has NaN or infinity, because JSON cannot hold these values. Raises `OutOfMemory` if the run
-        needs more memory than the machine has left.
+        Raises an `InputError` if the payload is not valid. Raises `InvalidInput` if the output has NaN or infinity,
+        which JSON cannot represent. Raises `OutOfMemory` if the run needs more memory than the machine has left.
+        Raises `RunStopped` if the deadline of the work has passed or the client has disconnected.
         """
         if self.schema is None or self.card is None:
             raise InvalidInput(f"{self.id} has no card, so its features are unknown")
@@ -127,7 +127,10 @@ class Model:
         return {"predictions": answers, "model_version": self.id}
 
     def classify(self, row: dict[str, Any]) -> tuple[str, float]:
-        """Return the predicted class of a valid row, and the probability of the second class (approved, positive)."""
+        """Return the predicted class of a valid row, and the probability of the second class (approved, positive).
+
+        The model must be a classifier (see `is_classifier`).
+        """
         assert self.card is not None
         probability: float = self.predict(row)[self.card.output.name]
         return self.card.output.label(probability), probability
@@ -135,8 +138,8 @@ class Model:
     def read_row(self, payload: object) -> dict[str, Any]:
         """Check a JSON payload that is one row, and return the row without keys that the card does not name.
 
-        Raises `InvalidFeatures` that names every missing or invalid value. Raises `InvalidInput` if the model has no
-        card.
+        Raises `InvalidFeatures` if values are missing or invalid, with all these values in `fields`. Raises
+        `InvalidInput` if the model has no card.
         """
         if self.card is None or self.input_type is None:
             raise InvalidInput(f"{self.id} has no card, so its features are unknown")
@@ -146,11 +149,11 @@ class Model:
     def infer(self, feed: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
         """Check tensors against the signature, run the model, and return the named outputs (by default all outputs).
 
-        If an output is an ONNX `optional` without a value, the result does not contain it.
-        Raises `InvalidTensors` that names every input that is unknown, missing, or of another type or shape. Raises
-        `InvalidTensors` too if the model does not have a named output, if the batch is larger than the card allows,
-        or if onnxruntime rejects the values. Raises `OutOfMemory` if the run needs more memory than the machine has
-        left.
+        If an output is an ONNX `optional` without a value, the result does not contain the output.
+        Raises `InvalidTensors` if an input is unknown, missing, or of the wrong type or shape, if a named output does
+        not exist, if the batch is larger than the card allows, or if onnxruntime rejects the values. Raises
+        `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the deadline of
+        the work has passed or the client has disconnected.
         """
         with timing.phase("validate"):
             names = self._wanted(outputs)
@@ -162,7 +165,7 @@ class Model:
             raise
         except Exception as error:  # onnxruntime's exceptions have no narrower common base class
             self._raise_out_of_memory(error)
-            raise InvalidTensors(f"{self.id} cannot compute these inputs: {reason_of(error)}") from error
+            raise InvalidTensors(f"{self.id} cannot process these inputs: {reason_of(error)}") from error
         return {name: result for name, result in zip(names, results, strict=True) if result is not None}
 
     def _run(self, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
@@ -174,14 +177,14 @@ class Model:
         return results
 
     def _run_batch(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Return `run(batch)`. Convert an error of onnxruntime to `OutOfMemory` or `InvalidInput`."""
+        """Return `run(batch)`. Raises `OutOfMemory` or `InvalidInput` if onnxruntime raises an error."""
         try:
             return self.run(batch)
         except RunStopped:
             raise
         except Exception as error:
             self._raise_out_of_memory(error)
-            raise InvalidInput(f"{self.id} cannot compute this input: {reason_of(error)}") from error
+            raise InvalidInput(f"{self.id} cannot process this input: {reason_of(error)}") from error
 
     def _raise_out_of_memory(self, error: Exception) -> None:
         """Raise `OutOfMemory` if an error says that memory could not be allocated."""
@@ -191,16 +194,16 @@ class Model:
             ) from error
 
     def _check_finite(self, output: NDArray[np.float32]) -> None:
-        """Raise `InvalidInput` if the output has NaN or infinity. The error names the first such row."""
+        """Raise `InvalidInput` if the output has NaN or infinity. The message names the first row with such a value."""
         if np.isfinite(output).all():
             return
         row = int(np.flatnonzero(~np.isfinite(output.reshape(len(output), -1)).all(axis=1))[0])
         raise InvalidInput(f"{self.id} returned NaN or infinity for row {row}, which JSON cannot represent")
 
     def _from_map(self, name: str, result: Any) -> Any:
-        """Convert the output of a ZipMap, one map from class to probability for each row, to float32[N, K].
+        """Convert the output of a ZipMap (a map from class to probability for each row) to float32[N, K].
 
-        Any other output is returned unchanged. The classes in the first result become the labels of the output.
+        Return any other output unchanged. The classes in the first result become the labels of the output.
         """
         if name not in self._from_maps:
             return result
@@ -213,7 +216,10 @@ class Model:
         return np.array([list(row.values()) for row in result], np.float32).reshape(len(result), len(spec.labels))
 
     def _wanted(self, outputs: Sequence[str] | None) -> list[str]:
-        """Return the names of the outputs to compute: all outputs if the caller names none."""
+        """Return `outputs` as a list, or the names of all outputs if `outputs` is empty or None.
+
+        Raises `InvalidTensors` if the model does not have one of the outputs.
+        """
         known = [spec.name for spec in self.outputs]
         unknown = [name for name in outputs or () if name not in known]
         if unknown:
@@ -224,7 +230,7 @@ class Model:
     def _check_rows(self, feed: Mapping[str, NDArray[Any]]) -> None:
         """Raise `InvalidTensors` if the batch has more rows than the card's `max_rows`.
 
-        A card sets `max_rows` when the model needs much memory for each row.
+        A card sets `max_rows` if the model needs much memory for each row.
         """
         limit = self.card.max_rows if self.card else None
         if limit:
@@ -236,7 +242,7 @@ class Model:
         """Return the inputs, the outputs, and the tensors that the protocol cannot carry.
 
         Raises `ModelError` if the model has no input, if the protocol cannot carry a required input, or if the
-        protocol can carry no output.
+        protocol can carry none of the outputs.
         """
         inputs = [read_spec(tensor, "input") for tensor in self._session.get_inputs()]
         defaults = [
@@ -247,7 +253,7 @@ class Model:
             raise ModelError("the model has no input", self.path)
         for spec in inputs:
             if isinstance(spec, Unserved):
-                raise ModelError(f"{spec}, and the model does not run without it", self.path)
+                raise ModelError(f"{spec}, but the model requires this input", self.path)
         if not (served := _served(outputs)):
             raise ModelError("; ".join(map(str, outputs)) or "the model has no output", self.path)
         unserved = [each for each in [*defaults, *outputs] if isinstance(each, Unserved)]
@@ -265,8 +271,8 @@ class Model:
         wanted = self.card.input.tensor, self.card.output.tensor
         if needed != [wanted[0]] or wanted[1] not in outputs:
             raise ModelError(
-                f"the card wants input {wanted[0]!r} and output {wanted[1]!r}, "
-                f"the file has {needed} and {outputs}; the card does not match the file",
+                f"the card does not match the file: the card names input {wanted[0]!r} and output {wanted[1]!r}, "
+                f"the file has the required inputs {needed} and the outputs {outputs}",
                 self.path,
             )
         return wanted
@@ -274,8 +280,8 @@ class Model:
     def _warm_up(self) -> None:
         """Run the model, so that the first client does not wait for work that onnxruntime defers to the first run.
 
-        The client whose request loads the model may have disconnected. The deadline of this request is ignored here,
-        because a disconnected client does not mean that the model is broken.
+        Raises `ModelError` if the model does not run with the example of its card. A request can load a model: its
+        deadline and the disconnection of its client are ignored here, because they say nothing about the model.
         """
         with Work():
             if self.card is None or self._from_maps:
@@ -287,15 +293,15 @@ class Model:
                 self.predict([self.card.example] * 2)
             except Exception as error:
                 reason = first_line(error) if isinstance(error, InvalidInput) else reason_of(error)
-                raise ModelError(f"does not run with its card: {reason}", self.path) from error
+                raise ModelError(f"the model fails for the example in its card: {reason}", self.path) from error
 
     def _try_zeros(self) -> None:
-        """Run the model with zeros, because valid input is not known without a card. An error is ignored."""
+        """Run the model on zeros and compute all outputs. Ignore any error."""
         feed = {spec.name: zeros(spec) for spec in self.inputs if not spec.optional}
         try:
             self._run([spec.name for spec in self.outputs], {**self._without_value, **feed})
         except Exception:
-            return  # zeros are not valid input for every model; only the first request is slower then
+            return  # zeros are not valid input for every model; then only the first request is slower
 
 
 def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
@@ -303,4 +309,4 @@ def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
 
 
 def _ignore_run(name: str, version: str, seconds: float) -> None:
-    """Ignore a run of the warm-up, so that metrics count only the runs for clients."""
+    """Do nothing. During the warm-up this replaces `timing.ran`, so that metrics count only the runs for clients."""

@@ -1,10 +1,10 @@
 """The model repository: the models of a service, in the same folders as in Triton, `<name>/<version>/model.onnx`.
 
 A model may have a card, `<name>/card.json`, which describes the model and its input. A version that needs a
-different card has its own, `<name>/<version>/card.json`. Other files are ignored.
+different card has a card of its own, `<name>/<version>/card.json`.
 
 The loaded models are held in an immutable table. A request looks up a model without a lock, and uses this model until
-the response is complete. `reload`, `load` and `unload` build a new table and replace the old table with it.
+the response is complete. `reload`, `load` and `unload` replace the table with a new table.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def default_models_dir() -> Path:
 class IndexEntry:
     """One version in the index. `state` is `READY` or `UNAVAILABLE`. `reason` says why a version is unavailable.
 
-    A `READY` version with a reason is served as it was loaded before, because its files have changed and the new files
-    were refused.
+    If a `READY` version has a reason, its files have changed and the new files were refused. The version is then served
+    as it was loaded before.
     """
 
     name: str
@@ -49,9 +49,9 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """The result of a reload, with the ids of versions (`churn/2`).
+    """The result of a reload: the ids of versions (`churn/2`) by what happened to the versions.
 
-    `refused` maps the id of each version that could not be loaded to its error.
+    `refused` maps the id of each version that could not be loaded to the error.
     """
 
     added: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Reload:
 
 
 class _Table:
-    """The loaded models by name and by id, in the order of the index. A table is immutable."""
+    """The loaded models by name and by id, sorted by name and then by version number. A table is immutable."""
 
     def __init__(self, models: Iterable[Model]) -> None:
         self.models = sorted(models, key=lambda model: (model.name, int(model.version)))
@@ -71,17 +71,17 @@ class _Table:
 
 
 class ModelRepository:
-    """All models below a folder. The constructor loads and warms up every model that is not on demand.
+    """The models in one or more folders. The constructor loads and warms up the models, except on-demand models.
 
     directory: the folder with the models; by default `default_models_dir()`
     also: further folders; if two folders have a model of the same name, the first folder takes precedence
-    on_demand: further folders, whose models are loaded on the first request for each model
-    max_rows: the largest number of rows in a batch, for each model
+    on_demand: further folders, whose models are loaded at the first request for each model
+    max_rows: the largest number of rows in a batch; a smaller `max_rows` of a card takes precedence
     settings: the runtime settings of all models
     own_settings: the runtime settings of single models by name, which override `settings`
 
-    Raises `ModelError` if the folder has no model, a file is broken, or a card does not fit its model. A service that
-    started with only some of its models would fail later, when a client asks for a missing model.
+    Raises `ModelError` if no model is found, a model cannot be loaded, or `own_settings` names a model that does not
+    exist. A service that started with only some of its models would fail later, when a client requests a missing model.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class ModelRepository:
 
     @property
     def models(self) -> list[Model]:
-        """The models that are served, sorted by name and then by version number."""
+        """All versions that are served, sorted by name and then by version number."""
         return self._table.models
 
     @property
@@ -125,10 +125,10 @@ class ModelRepository:
         return sorted(self._pending)
 
     def get(self, name: str, version: str | int | None = None) -> Model:
-        """Return a model by name and version. If `version` is None, return the newest version.
+        """Return a model by name and version. If `version` is None, return the version with the highest number.
 
-        The first request for an on-demand model loads the model. Other requests for the model wait until it is loaded.
-        Raises `ModelNotFound` if there is no such model.
+        The first call for an on-demand model loads the model. Calls from other threads for this model wait until the
+        model is loaded. Raises `ModelNotFound` if the model does not exist or could not be loaded.
         """
         model = self.find(name, version)
         if model is None:
@@ -137,7 +137,7 @@ class ModelRepository:
         return model
 
     def find(self, name: str, version: str | int | None = None) -> Model | None:
-        """Return the same model as `get`, or None if there is no such model."""
+        """Return the model that `get` returns, or None if `get` would raise `ModelNotFound`."""
         model = self._served(name, version)
         if model is None and name in self._on_demand:
             self._load_pending(name)
@@ -149,20 +149,20 @@ class ModelRepository:
         return table.newest.get(name) if version is None else table.by_id.get(f"{name}/{version}")
 
     def _load_pending(self, name: str) -> None:
-        """Load an on-demand model, unless another request has tried to load it in the meantime."""
+        """Load an on-demand model, unless another thread has loaded or refused the model in the meantime."""
         with self._change:
             found = self._pending.pop(name, None)
             if found:
                 done = self._take(found, {name})
                 for error in done.refused.values():
-                    log.warning("refused: %s", error)
+                    log.warning("model not loaded: %s", error)
 
     def versions(self, name: str) -> list[str]:
         """Return the served versions of a model in ascending order. The list is empty if the name is unknown."""
         return [model.version for model in self._table.models if model.name == name]
 
     def index(self) -> list[IndexEntry]:
-        """Return all versions that are served, that were refused, or that are in a folder but not loaded.
+        """Return an entry for each version that is served, was refused, or is in a folder but not loaded.
 
         The entries are sorted by name and then by version number. Clients can read the index, so it contains no
         absolute path. If a folder cannot be read, the index contains only the versions that are served or were refused.
@@ -184,18 +184,18 @@ class ModelRepository:
         ]
 
     def _unserved_reason(self, name: str) -> str:
-        """Return the reason why a version is in a folder but is not served."""
+        """Return the reason why a version of the model that is in a folder is not served."""
         if name in self._unloaded:
             return "unloaded"
-        return "loaded with its first request" if name in self._pending else "new, not loaded yet"
+        return "loaded at its first request" if name in self._pending else "new, not loaded yet"
 
     def reload(self) -> Reload:
         """Read the folders again. Load new and changed versions, and stop serving versions that were removed.
 
-        If the new files of a version are broken, they are refused, and the version is served as it was loaded before.
+        A version that cannot be loaded is refused. If it was served before, it is still served as it was loaded then.
         Models that were unloaded stay unloaded. On-demand models that no client has requested stay pending. Requests in
-        progress keep using the old model. Raises `ModelError` and changes nothing if there is no
-        model, or if a folder cannot be read that is not an on-demand folder.
+        progress keep using the old model. Raises `ModelError` and changes nothing if no model is found, or if a folder
+        other than an on-demand folder cannot be read.
         """
         return self._reload(wait=True)
 
@@ -212,9 +212,9 @@ class ModelRepository:
     def load(self, name: str) -> Reload:
         """Load or reload all versions of one model, even if the model was unloaded before.
 
-        Raises `ModelNotFound` if the model has no folder. Raises `ModelError` with the reasons if any version cannot be
-        loaded. Even then the other versions are loaded, and a version that was served before is still served. Clients
-        can call this method, so the error contains no absolute path.
+        Raises `ModelNotFound` if no folder contains the model. Raises `ModelError` with the reasons if a version cannot
+        be loaded. Even then, the other versions are loaded, and a version that was served before is still served. The
+        service sends the text of the error to clients, so it contains no absolute path.
         """
         with self._change:
             try:
@@ -243,7 +243,10 @@ class ModelRepository:
             self._take([], {name})
 
     def client_text(self, error: ModelError) -> str:
-        """Return the text of an error for clients. A path in the text is relative to the repository, never absolute."""
+        """Return the text of an error for clients, without absolute paths.
+
+        The path of the error is relative to the folder of the models. Other paths are cut to their last components.
+        """
         reason = without_paths(error.reason)
         if error.path is None or error.path in self._directories:
             return reason
@@ -261,7 +264,7 @@ class ModelRepository:
         return found
 
     def _scan_directory(self, directory: Path) -> list[ModelOnDisk]:
-        """Read one of the folders. Only the first folder must exist.
+        """Return the versions in one of the folders. A folder other than the first need not exist.
 
         An on-demand folder that cannot be read is skipped, because a service often has no permission to read a home
         folder.
@@ -273,11 +276,14 @@ class ModelRepository:
         except (ModelError, OSError) as error:
             if directory not in self._lazy:
                 raise
-            log.warning("skipped: %s", error)
+            log.warning("models folder skipped: %s", error)
             return []
 
     def _part(self, found: list[ModelOnDisk]) -> tuple[dict[str, list[ModelOnDisk]], list[ModelOnDisk]]:
-        """Split the versions: on-demand versions that are not loaded, keyed by model name, and all other versions."""
+        """Return the pending versions by model name, and a list of all other versions.
+
+        A version is pending if it is in an on-demand folder and no version of its model is loaded.
+        """
         served = self._table.newest
         pending: dict[str, list[ModelOnDisk]] = {}
         for each in found:
@@ -307,7 +313,8 @@ class ModelRepository:
     def _choose(self, found: ModelOnDisk, old: Model | None, done: Reload, wait: bool) -> Model | None:
         """Return the model to serve for one version.
 
-        Return the old model if the files have not changed, or if the new files are refused. Otherwise load the model.
+        Return `old` if the files have not changed or the new files cannot be loaded. Otherwise load the model. A loaded
+        or refused version is added to `done`.
         """
         if old is not None and self._fingerprints[found.id] == found.fingerprint:
             return old
@@ -336,8 +343,12 @@ def load_model(found: ModelOnDisk, max_rows: int = MAX_ROWS, settings: RuntimeSe
         raise found.problem
     card = read_card(found.card) if found.card else None
     if card and card.name != found.name:
-        raise ModelError(f"the card of {card.name!r} in the folder of {found.name!r}", found.card)
+        raise ModelError(
+            f"the card has the name {card.name!r}, but the folder of the model has the name {found.name!r}", found.card
+        )
     model = Model(found.name, found.version, found.path, card, max_rows, settings)
     if inspect_version(found.path.parents[1], found.version).fingerprint != found.fingerprint:
-        raise ModelError("changed while it was loaded; reload the models when it is complete", found.path.parent)
+        raise ModelError(
+            "changed while it was loaded; reload the models when all files are complete", found.path.parent
+        )
     return model

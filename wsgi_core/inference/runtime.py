@@ -1,6 +1,6 @@
 """onnxruntime: its execution providers, its sessions, and its error messages.
 
-onnxruntime takes long to import, so it is imported when it is first used.
+The import of onnxruntime takes long, so onnxruntime is imported on first use.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PACKAGES = {
     "CANN": "onnxruntime-cann",
     "WebGpu": "onnxruntime-webgpu",
 }
-"""The PyPI package that contains each execution provider."""
+"""The PyPI package that contains each execution provider, by the short name of the provider."""
 
 _OTHER_NAMES = {"directml": "dml", "trt": "tensorrt"}
 
@@ -53,7 +53,11 @@ _LEVELS = {
 
 
 class Provider(NamedTuple):
-    """An execution provider that onnxruntime knows, whether it is installed, and the package that contains it."""
+    """An execution provider that onnxruntime knows.
+
+    `installed` says whether the installed onnxruntime contains the provider. `package` is the PyPI package with the
+    provider, or empty if the package is not known.
+    """
 
     name: str
     installed: bool
@@ -71,8 +75,8 @@ def providers() -> list[Provider]:
 def open_session(path: Path, settings: RuntimeSettings = DEFAULTS) -> Any:
     """Open an onnxruntime session for the model in a file.
 
-    If the preferred execution provider fails and the settings include the CPU, open the session on the CPU. Raises
-    `ModelError` if the session cannot be opened with these settings.
+    If the session cannot be opened with the settings' execution providers, and the CPU is one of them but not the
+    first, open the session on the CPU alone. Raises `ModelError` if the session cannot be opened.
     """
     runtime = import_runtime()
     names = [_full_name(name, path) for name in settings.execution_providers]
@@ -97,7 +101,7 @@ def open_session(path: Path, settings: RuntimeSettings = DEFAULTS) -> Any:
 
 
 def _create(runtime: Any, path: Path, options: Any, wanted: Sequence[tuple[str, Mapping[str, str]]]) -> Any:
-    """Create a session without onnxruntime's own fallback to other providers, because the fallback prints to stdout."""
+    """Create a session. onnxruntime's own fallback to other providers is disabled, because it prints to stdout."""
     session = runtime.InferenceSession(path, options, providers=wanted, enable_fallback=0)
     session.disable_fallback()
     return session
@@ -133,7 +137,7 @@ def _external_data(path: Path) -> dict[str, bytes]:
 
 
 def nodes_by_provider(session: Any) -> dict[str, int]:
-    """Return the number of graph nodes that each execution provider runs, in descending order."""
+    """Return the number of graph nodes that each execution provider runs, the largest number first."""
     counts: dict[str, int] = {}
     for part in session.get_provider_graph_assignment_info():
         counts[part.ep_name] = counts.get(part.ep_name, 0) + len(part.get_nodes())
@@ -158,8 +162,8 @@ def import_runtime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise ModelError(
-            f"onnxruntime cannot be imported: {first_line(error)}; install it with pip "
-            "(Windows: a recent Visual C++ runtime too, as in pip's msvc-runtime)"
+            f"onnxruntime cannot be imported: {first_line(error)}; install onnxruntime with pip, "
+            "and on Windows also a recent Visual C++ runtime, for example with pip install msvc-runtime"
         ) from error
     onnxruntime.set_default_logger_severity(_FATAL_ONLY)
     return onnxruntime
@@ -232,11 +236,17 @@ _FRAME = re.compile(
 )
 _CONDITION = re.compile(r"^.*? was false\. ?")
 _CPLUSPLUS = re.compile(r"\S*::\S*")
-_PATH = re.compile(r"(?:[A-Za-z]:\\|\\\\|(?<![\w.])/)[^\s:'\";,)]*[\\/][^\s:'\";,)]*")
+# An absolute path without its last component: a drive, two backslashes or a slash, then folders. The name of a folder
+# may contain spaces and apostrophes but cannot end with one: otherwise two paths in a text would be read as one.
+_FOLDERS = re.compile(
+    r"(?:(?<![A-Za-z])[A-Za-z]:[\\/]|\\\\|(?<![\w.<>)\]}~])/)[\\/]*"
+    r"(?:(?:[^\\/:\"]|:(?![\\/\s]))*[^\\/:\"'\s(\[<=,;][\\/]+)*"
+    r"(?=[^\\/\s:\"';,)])"
+)
 
 
 def reason_of(error: Exception) -> str:
-    """Return the message of an onnxruntime error without log codes, C++ stack frames and absolute paths."""
+    """Return the message of an onnxruntime error in one line, without log codes, C++ stack frames or absolute paths."""
     if isinstance(error, OSError):
         return first_line(error)
     text = _CODE.sub("", " ".join(f"{error}".split()))
@@ -252,8 +262,11 @@ def reason_of(error: Exception) -> str:
 
 
 def without_paths(text: str) -> str:
-    """Replace every absolute path in a text with the last component of the path."""
-    return _PATH.sub(lambda found: re.split(r"[\\/]", found[0].rstrip("\\/"))[-1], text)
+    """Replace the absolute paths in a text with their last components.
+
+    The end of a path in a text is not always certain. In doubt, words after the path are removed too.
+    """
+    return _FOLDERS.sub("", text)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -1,7 +1,8 @@
 """The conversion of a JSON payload to the input tensor of a model. The values are checked against the model's card.
 
-A valid row is checked fast: each value is looked up once and compared with its type and its limits. If a value is
-invalid, all rows are read a second time, so that the error names every problem and not only the first.
+A valid row is checked fast: each value is looked up once and compared with its type and its limits. If a row is not
+valid, all rows are read a second time, so that the error names all missing features or, if none is missing, all invalid
+features, up to `MAX_NAMED`.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ Problem = tuple[int, Source]
 class InputSchema:
     """The schema of a model's rows, made from the card. `read()` checks a payload and converts it to a tensor.
 
-    Keys that the card does not name are ignored, so that a client may send its whole record. `max_rows` is the largest
-    number of rows in a batch.
+    Keys that the card does not name are ignored, so that a client can send a record that has more fields. `max_rows` is
+    the largest number of rows in a batch. A smaller `max_rows` of the card takes precedence.
     """
 
     def __init__(self, card: Card, max_rows: int = MAX_ROWS) -> None:
@@ -41,11 +42,12 @@ class InputSchema:
         self._checks = tuple((f.name, f.low, f.high, frozenset(f.allowed) or None) for f in card.features)
 
     def read(self, payload: object) -> tuple[NDArray[Any], bool]:
-        """Convert the payload to the model's input tensor with N rows. Return the tensor and whether it is a batch.
+        """Convert the payload to the model's input tensor. Return the tensor and whether the payload is a batch.
 
         An object of features is a single row. A list of such objects, or an object with this list under `instances`,
-        is a batch. Raises `InvalidInput`, `MissingFeatures` or `InvalidFeatures`. If features are missing, the error
-        does not name invalid features.
+        is a batch. Raises `InvalidInput` if the payload is neither of these, or if the batch has no rows or too many.
+        Raises `MissingFeatures` if a feature is missing. Raises `InvalidFeatures` if no feature is missing, but a value
+        is invalid.
         """
         if type(payload) is dict and RESERVED not in payload:
             return self._convert([payload], ""), False
@@ -53,6 +55,8 @@ class InputSchema:
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
         """Check the rows and convert them to float32[N, number of features].
+
+        `label` is put before the name of a feature in error messages, with the number of the row.
 
         PERF: one flat list and one reshape are faster than a list of lists.
         """
@@ -73,7 +77,8 @@ class InputSchema:
     def _batch(self, payload: object) -> tuple[list[Row], str]:
         """Return the rows of a batch, and the label of a row for error messages.
 
-        The label is `instances[{}].`, or `[{}].` if the payload is a list.
+        The label is `instances[{}].`, or `[{}].` if the payload is a list. Raises `InvalidInput` if the rows are not a
+        list of 1 to `max_rows` objects.
         """
         prefix = RESERVED if isinstance(payload, dict) else ""
         rows = payload[RESERVED] if isinstance(payload, dict) else payload
@@ -88,7 +93,7 @@ class InputSchema:
         return rows, prefix + "[{}]."
 
     def _refuse(self, rows: list[Row], label: str) -> NoReturn:
-        """Raise the error that names the missing features, or else the invalid features, of all rows."""
+        """Raise `MissingFeatures` with the missing features of all rows. If there are none, raise `InvalidFeatures`."""
         each = [(number, row, source) for number, row in enumerate(rows) for source in self.sources]
         missing = [(number, source) for number, row, source in each if source.name not in row]
         if missing:
@@ -97,7 +102,7 @@ class InputSchema:
 
 
 class PixelSchema(InputSchema):
-    """The schema for small pictures. Each row has one list of numbers, the pixels."""
+    """The schema for small pictures. A row has a single value: a list of numbers, the pixels."""
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
         """Check the rows and convert them to float32[N, height * width]."""
@@ -116,7 +121,7 @@ class TextSchema(InputSchema):
         self.encoder = encoder
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
-        """Check the rows and convert them to int64[N, L], padded with 0. L is the token count of the longest text."""
+        """Check the rows and convert them to token ids, int64[N, L], as `Encoder.encode` does."""
         source = self.sources[0]
         texts: list[Any] = [row.get(source.name) for row in rows]
         if not all(map(source.accepts, texts)):
@@ -127,7 +132,7 @@ class TextSchema(InputSchema):
 def make_schema(card: Card, folder: Path, max_rows: int = MAX_ROWS) -> InputSchema:
     """Return the schema for a card. `folder` is the folder of the version, which contains the encoder's file.
 
-    Raises `ModelError` if the encoder's file is missing or broken.
+    Raises `ModelError` if the encoder's file or package is missing or broken.
     """
     if card.text:
         return TextSchema(card, open_encoder(card.text, folder), max_rows)
@@ -155,10 +160,10 @@ def _invalid(problems: list[Problem], rows: list[Row], label: str) -> InvalidFea
 
 
 def _s(problems: list[Problem]) -> str:
-    """Return the plural ending if there is more than one problem."""
+    """Return "s", the plural ending, if there is more than one problem."""
     return "s" if len(problems) > 1 else ""
 
 
 def _rest(problems: list[Problem]) -> str:
-    """Return the end of an error message, which says how many further problems the message does not name."""
+    """Return the end of a message: the number of problems that the message does not name, if there are any."""
     return f", and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""

@@ -1,6 +1,6 @@
 """The runtime settings of a model.
 
-The settings of the service inherit from them, so this module must be fast to import.
+The class of the service's settings inherits from `RuntimeSettings`, so this module must be fast to import.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class RuntimeSettings(BaseModel):
-    """The runtime settings of a model. The settings of the service have the same fields for all models."""
+    """The runtime settings of a model. The settings of the service have these fields too, for all models."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     execution_providers: tuple[Name, ...] = Field(
         default=("cpu",), min_length=1,
         description="onnxruntime's execution providers in order of preference (cuda, tensorrt, directml, openvino,"
-        " coreml, cpu ...). Without cpu at the end, a model that needs the CPU for some operators is refused.",
+        " coreml, cpu ...). Without cpu in the list, a model that needs the CPU for some operators is refused.",
     )  # fmt: skip
     provider_options: dict[Name, Options] = Field(
         default={}, description="Options for each execution provider, with onnxruntime's names."
@@ -43,14 +43,14 @@ class RuntimeSettings(BaseModel):
         default="all", description="How much onnxruntime optimizes the graph of a model when it loads the model."
     )
     session_options: Options = Field(
-        default={}, description="Other session options of onnxruntime (session.intra_op.allow_spinning=0)."
+        default={}, description="Other session options of onnxruntime, for example session.intra_op.allow_spinning=0."
     )
     custom_op_libraries: tuple[Path, ...] = Field(
         default=(), description="Libraries with custom operators, which are loaded with each model."
     )
 
     def overridden(self, own: RuntimeSettings | None) -> RuntimeSettings:
-        """Return a copy of these settings. A value that is set in the settings of a single model takes precedence."""
+        """Return a copy of these settings with the values that are set in `own`, the settings of a single model."""
         given = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
         return self.model_copy(update=given)
 

@@ -1,9 +1,9 @@
 """A strict JSON parser, which accepts only the JSON of RFC 8259.
 
 The parser is orjson, which is strict and five to ten times faster than the standard library. If orjson refuses a text,
-the standard library parses the text again, because its errors say what is wrong and where. The standard library also
-accepts input that is not valid here: NaN, Infinity, UTF-16, lone surrogates and any depth of nesting. This module
-refuses such input before or after the standard library parses it.
+the standard library parses the text again. Its errors say what is wrong and where, and it accepts numbers beyond the
+range of a float. The standard library also accepts NaN, Infinity, UTF-16, lone surrogates and deeper nesting, which are
+not valid here. This module refuses them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ MAX_CONTAINERS = 200_000
 """The most lists and objects that a text may have. In memory an object may need a hundred times its bytes in JSON."""
 
 MAX_STRINGS = 500_000
-"""The most strings that a text may have, not counting names. In memory a short string needs many times its bytes."""
+"""The most strings that a text may have, without the names in objects. In memory a short string needs many times its
+bytes. The number is estimated from the quotation marks."""
 
 
 class JSONError(ValueError):
-    """The text is not accepted as JSON. `message` is one line with the reason and, if it is known, the position."""
+    """The text is not accepted as JSON. `message` is one line with the reason and, if known, the position."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -35,11 +36,11 @@ class JSONError(ValueError):
 def loads(data: bytes | str) -> object:
     """Parse a JSON text and return its value.
 
-    Raises `JSONError` if the text is not valid JSON by RFC 8259. Examples are an encoding other than UTF-8, a byte
-    order mark, NaN, Infinity, and a lone surrogate. Raises `JSONError` too if the text exceeds `MAX_DEPTH`,
+    Raises `JSONError` if the text is not valid JSON by RFC 8259. For example, it has an encoding other than UTF-8, a
+    byte order mark, NaN, Infinity, or a lone surrogate. Raises `JSONError` too if the text exceeds `MAX_DEPTH`,
     `MAX_CONTAINERS` or `MAX_STRINGS`, or if an integer has more than 4,300 digits.
-    If an object has the same name twice, the last value is used. An integer that does not fit in 64 bits becomes the
-    nearest float. A number beyond the range of a float is valid JSON and becomes infinity, which the schema refuses.
+    If an object has a name twice, the last value is used. An integer that does not fit in 64 bits becomes the nearest
+    float. A number beyond the range of a float is valid JSON and becomes infinity, which the schema refuses.
     """
     raw = data if isinstance(data, bytes) else _encode(data)
     if len(raw) > MAX_DEPTH and _openings(raw) > MAX_DEPTH:
@@ -53,7 +54,7 @@ def loads(data: bytes | str) -> object:
 
 
 def _read_slowly(raw: bytes) -> object:
-    """Parse a text with the standard library, which returns the same values as `loads` and better errors."""
+    """Parse a text that orjson has refused. Return the value, or raise `JSONError` with the reason."""
     text = _decode(raw)
     try:
         value: object = _decoder.decode(text)
@@ -101,7 +102,7 @@ def _openings(raw: bytes) -> int:
 
 
 def _strings(raw: bytes) -> int:
-    """Estimate the number of strings from the quotation marks, without the names of object members."""
+    """Estimate the number of strings from the quotation marks, without the names in objects."""
     quotes = int(np.count_nonzero(np.frombuffer(raw, np.uint8) == ord('"')))
     return quotes // 2 - raw.count(b'":')
 
@@ -147,19 +148,19 @@ def _refuse_lone_surrogates(text: str) -> None:
     """Raise `JSONError` if an escape is a lone surrogate, which UTF-8 cannot encode."""
     for match in _SURROGATES.finditer(text):
         if match["lone"]:
-            raise JSONError(f"half a surrogate pair: \\{match['lone']} (at character {match.start()})")
+            raise JSONError(f"a lone surrogate: \\{match['lone']} (at character {match.start()})")
 
 
 def _from_value_error(error: ValueError) -> JSONError:
-    """Convert a ValueError of the parser to a `JSONError`.
+    """Return the `JSONError` for a ValueError of the parser.
 
-    `_refuse_constant` raises a `JSONError` already. Any other ValueError comes from int(), for too many digits.
+    An error of `_refuse_constant` is a `JSONError` already. Any other ValueError comes from int(): too many digits.
     """
     return error if isinstance(error, JSONError) else JSONError("an integer has too many digits")
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    """Refuse NaN, Infinity and -Infinity. The parser calls this hook for these names."""
+    """Raise `JSONError`. The parser calls this hook for NaN, Infinity and -Infinity."""
     raise JSONError(f"{name} is not JSON")
 
 

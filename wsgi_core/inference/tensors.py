@@ -53,11 +53,11 @@ MAX_DIMENSIONS = 32
 class TensorSpec:
     """One input or output: its name, the protocol's name of its datatype, and its shape.
 
-    A dynamic dimension is -1 in the shape. If the shape is empty, any shape is accepted, because the file may not
-    declare a shape.
+    A dynamic dimension is -1 in the shape. If the shape is empty, any shape is accepted, because onnxruntime also
+    reports an empty shape if the file does not declare the shape.
 
     optional: whether an input may be left out, because it has a default (an initializer) or its ONNX type is `optional`
-    without_value: whether the ONNX type is `optional`; if such an input is not sent, onnxruntime must receive None
+    without_value: whether the ONNX type is `optional`; if such an input is left out, onnxruntime must receive None
     from_maps: whether onnxruntime returns the output as a map from class to probability for each row (ZipMap)
     labels: the classes of a ZipMap output, in the order of the columns; empty until the first run
     """
@@ -72,11 +72,11 @@ class TensorSpec:
     labels: tuple[int | str, ...] = ()
 
     def accepts(self, array: NDArray[Any]) -> bool:
-        """Return whether an array has the datatype of this tensor and a shape that fits."""
+        """Return whether the datatype and the shape of an array match this tensor."""
         return array.dtype == self.dtype and self.fits(array.shape)
 
     def fits(self, shape: Sequence[int]) -> bool:
-        """Return whether the model accepts this shape."""
+        """Return whether a shape matches. A dynamic dimension can have any size."""
         if not self.shape:
             return len(shape) <= MAX_DIMENSIONS
         return len(shape) == len(self.shape) and all(
@@ -90,7 +90,7 @@ class TensorSpec:
 
 
 class Unserved(NamedTuple):
-    """A tensor that the protocol cannot carry. `side` is `input` or `output`. `type` is the name of the ONNX type."""
+    """A tensor that the protocol cannot carry. `side` is `input` or `output`. `type` is the ONNX type as text."""
 
     side: str
     name: str
@@ -104,7 +104,7 @@ class Unserved(NamedTuple):
 def read_spec(tensor: Any, side: str, *, has_default: bool = False) -> TensorSpec | Unserved:
     """Return the spec of a tensor, or an `Unserved` that says why the protocol cannot carry the tensor.
 
-    `tensor` is a NodeArg of onnxruntime. `side` is `input` or `output`. `has_default` says that the graph has an
+    `tensor` is a NodeArg of onnxruntime. `side` is `input` or `output`. `has_default` says whether the graph has an
     initializer for the input.
     """
     if side == "output" and _CLASS_PROBABILITIES.fullmatch(tensor.type):
@@ -133,7 +133,11 @@ def zeros(spec: TensorSpec) -> NDArray[Any]:
 
 
 def check_feed(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Check tensors and return them in the form that the session takes. Raises `InvalidTensors` with every problem."""
+    """Check input tensors and return them in the form that the session takes.
+
+    Raises `InvalidTensors` that names all inputs that are unknown, missing, or of the wrong datatype or shape. If there
+    are none, raises `InvalidTensors` for the first input with bytes that are not UTF-8.
+    """
     for name, array in feed.items():
         spec = specs.get(name)
         if spec is None or not spec.accepts(array):
@@ -144,7 +148,7 @@ def check_feed(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]
 
 
 def _invalid(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> InvalidTensors:
-    """Return the error that names every input that is unknown, missing, or of another type or shape."""
+    """Return the error that names all inputs that are unknown, missing, or of the wrong datatype or shape."""
     missing = [name for name, spec in specs.items() if name not in feed and not spec.optional]
     fields = [
         *({"field": name, "message": "is not an input of this model"} for name in feed if name not in specs),
@@ -171,13 +175,13 @@ def _as_text(name: str, array: NDArray[Any]) -> NDArray[Any]:
     try:
         texts = [item.decode() if isinstance(item, bytes) else _as_utf8(item) for item in array.flat]
     except UnicodeError:
-        fields = [{"field": name, "message": "holds bytes that are not UTF-8"}]
-        raise InvalidTensors(f"input {name!r} holds bytes that are not UTF-8", fields) from None
+        fields = [{"field": name, "message": "contains bytes that are not UTF-8"}]
+        raise InvalidTensors(f"input {name!r} contains bytes that are not UTF-8", fields) from None
     return np.array(texts, object).reshape(array.shape)
 
 
 def _as_utf8(item: object) -> str:
-    """Return the item as str. Raises UnicodeError if UTF-8 cannot encode the string."""
+    """Return the item as str. Raises UnicodeError if UTF-8 cannot encode the str."""
     text = str(item)
     text.encode()
     return text

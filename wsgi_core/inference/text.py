@@ -1,8 +1,8 @@
 """Encoders that convert texts to the token ids that a model takes.
 
-The tokens are words and pairs of words from a vocabulary, or word pieces. Both encoders return int64[N, L], one row for
-each text. L is the length of the longest row, and shorter rows are padded with 0. An encoder reads a file, which is in
-the same folder as model.onnx, because the model was trained with this file.
+The tokens are words and pairs of words from a vocabulary (`NgramEncoder`), or word pieces (`WordpieceEncoder`). Both
+encoders return int64[N, L], one row for each text. L is the length of the longest row, and shorter rows are padded with
+0. The file of an encoder is in the same folder as model.onnx, because the model was trained with this file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .errors import ModelError, first_line
 from .runtime import without_paths
 
 TOKEN_PATTERN = r"\w+(?:'\w+)?|[!?]+|[:;=]-?[()dp/]"
-"""The tokens of a text in lower case: words (also with an apostrophe inside), runs of ! and ?, common emoticons."""
+"""A token of a text in lower case: a word (also with an apostrophe inside), a run of ! and ?, or a common emoticon."""
 
 _tokens = re.compile(TOKEN_PATTERN).findall
 
@@ -47,7 +47,7 @@ class NgramEncoder:
         self._id_of = {ngram: number for number, ngram in enumerate(vocabulary, 1)}
 
     def ids(self, text: str) -> list[int]:
-        """Return the ids of the words in a text and then the ids of its pairs, in order of first appearance.
+        """Return the ids of the words in a text, then those of its pairs of words, each in order of first appearance.
 
         PERF: the loops run in C; a sentence of 20 words takes about 6 µs.
         """
@@ -88,7 +88,7 @@ def pad(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
 
 
 def open_encoder(text: Text, folder: Path) -> Encoder:
-    """Open the encoder that a card names. Raises `ModelError` if its file or its package is missing or broken."""
+    """Open the encoder of a card. Raises `ModelError` if the encoder's file or package is missing or broken."""
     path = folder / text.file
     if text.encoder == "wordpiece":
         return WordpieceEncoder(path, text.max_tokens)

@@ -1,7 +1,7 @@
 """The time that a request spends in each phase: `parse`, `validate`, `infer` and `encode`, in seconds.
 
-The functions here add to the times of the current work. If there are none (in a job of a worker, or in a stream after
-the start of the response), only model runs are reported.
+The functions here add to the times of the current work. If no times are recorded (in a background job, or in a stream
+after the start of the response), model runs are still reported to the observers.
 """
 
 from __future__ import annotations
@@ -17,27 +17,30 @@ _observers: list[RunObserver] = []
 
 
 def observe_runs(observer: RunObserver) -> None:
-    """Call `observer` after every model run with the name and version of the model and the duration in seconds."""
+    """Call `observer` after every model run except those of the warm-up.
+
+    The arguments are the name and version of the model, and the duration in seconds.
+    """
     if observer not in _observers:
         _observers.append(observer)
 
 
 def add(phase: str, seconds: float) -> None:
-    """Add the seconds to a phase of the current work. Do nothing if its times are not recorded."""
+    """Add seconds to a phase of the current work. Do nothing if no times are recorded."""
     work = current.get()
     if work is not None and (times := work.times) is not None:
         times[phase] = times.get(phase, 0.0) + seconds
 
 
 def ran(name: str, version: str, seconds: float) -> None:
-    """Add a model run to the phase `infer` of the current request, and report the run to the observers."""
+    """Add a model run to the phase `infer` of the current work, and report the run to the observers."""
     add("infer", seconds)
     for observer in _observers:
         observer((name, version), seconds)
 
 
 class phase:
-    """A context manager that adds the duration of its block to the phase with this name."""
+    """A context manager that adds the duration of its block to the phase `name` of the current work."""
 
     __slots__ = ("_name", "_start")
 

@@ -1,7 +1,7 @@
-"""The work for which models run: until when it may take, and how long its phases took.
+"""The current work: the deadline of the model runs for a request, and the durations of the request's phases.
 
-The code that handles a request makes its `Work` the current one. The modules `deadline` and `timing` use the current
-work: `deadline` limits the model runs, and `timing` records the phases.
+The code that handles a request makes a `Work` the current work. The modules `deadline` and `timing` use the current
+work: `deadline` stops model runs, and `timing` records the phases.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class RunStopped(Exception):
 
 
 class DeadlineExceeded(RunStopped):
-    """The deadline of the request has passed."""
+    """The deadline of the work has passed."""
 
     def __init__(self) -> None:
         super().__init__("the request has timed out")
@@ -33,13 +33,13 @@ class Cancelled(RunStopped):
 
 
 class Work:
-    """A context manager that makes itself the current work, and at its end the outer work again.
+    """A context manager: within its block it is the current work. After the block, `outer` is the current work again.
 
     at: the time of the deadline on the clock of `time.monotonic()`
     is_cancelled: returns whether the client has disconnected. A thread calls this function many times during a model
         run, so the function must be fast.
-    times: the seconds by phase, or None if they are not recorded
-    outer: the work that was the current one before
+    times: the seconds by phase, or None if no times are recorded
+    outer: the current work outside the block, or None
     """
 
     at: float = math.inf

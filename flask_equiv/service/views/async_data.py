@@ -1,4 +1,4 @@
-"""The async view of the tutorials."""
+"""The route /async-data: an async view that calls several functions concurrently, as in tutorials on async views."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def blueprint() -> Blueprint:
     api = Blueprint("async_data", __name__)
 
     @api.get("/async-data")
-    @describe(Operation("Predictions", {200: ok({"type": "object"}, "The result of each source, by name")}))
+    @describe(Operation("Predictions", {200: ok({"type": "object"}, "The index, and the result of each model")}))
     async def async_data() -> t.Any:
-        """Query the repository's index and each model's prediction for its example, all concurrently"""
+        """Read the index of the models and predict the example of each model, all concurrently"""
         return jsonify(await gather(example_sources(current_app.extensions["models"])))
 
     return api

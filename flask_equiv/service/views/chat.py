@@ -1,4 +1,7 @@
-"""The tutorials' chat with retrieval: it answers questions about this project from its documentation."""
+"""The route /rag-chat: it answers questions about this project from the documentation, as in tutorials on RAG.
+
+RAG is retrieval-augmented generation: passages that match a question are retrieved, and the answer is made from them.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def blueprint() -> Blueprint:
     @api.post("/rag-chat")
     @describe(OPERATION)
     def rag_chat() -> t.Any:
-        """Answer a question about this project from the passages of its documentation that fit"""
+        """Answer a question about this project from the passages of its documentation that match the question best"""
         question = read_as(Question, request.get_json())
         return jsonify(current_app.extensions["assistant"].ask(question.query))
 

@@ -1,6 +1,6 @@
 """Pages for people: the start page, and demo pages for some of the models.
 
-The server renders the pages. A script on each page calls the same routes as any other client.
+The server renders the pages. The script of a demo page calls a route of the API, as other clients do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from wsgi_core.shared.openapi.inputs import VERSION
 from wsgi_core.shared.openapi.operations import BODY_ERRORS, JSON, SHARE, Operation, array, errors, object_schema, ok
 from wsgi_core.shared.openapi.operations import page as page_operation
 
-# The models that have a demo, each with the kind that its card must have.
+# The names of the models that have a demo, and the kind that the card of each model must have.
 DEMOS = {"digits": "image", "sentiment": "text", "churn": "tabular"}
 
 OWN_FILES_ONLY = ContentSecurityPolicy({"default-src": "'self'", "frame-ancestors": "'none'"})
@@ -33,7 +33,10 @@ DIGITS = Operation(
             object_schema(
                 {
                     "digit": {"type": "integer"},
-                    "sure": {"type": "boolean", "description": "Whether the probability is high enough to rely on it"},
+                    "sure": {
+                        "type": "boolean",
+                        "description": "Whether the probability is at least the card's `sure_from`",
+                    },
                     "probabilities": array(SHARE) | {"description": "The probability of each digit"},
                     "pixels": array(SHARE) | {"description": "The input of the model: 8 rows of 8 pixels"},
                     "model_version": VERSION,
@@ -43,13 +46,14 @@ DIGITS = Operation(
         **errors(*BODY_ERRORS),
     },
     body={JSON: object_schema({"drawing": array(array(_SHADE, **_ROWS), **_ROWS)})},
-    description="Rows of shades of equal length that contain one digit, light on dark or dark on light.",
+    description="The drawing is a list of rows of equal length. A row is a list of shades from 0 (black) to 255"
+    " (white). The digit may be light on dark or dark on light.",
 )
 
 
 def blueprint() -> Blueprint:
     """Return the blueprint of the start page, the demos with their files, and POST /digits."""
-    # The import name sets the folder: on both frameworks wsgi_core/service, which has the pages and their files.
+    # The import name determines the folder of the templates and static files: wsgi_core/service on both frameworks.
     pages = Blueprint("demo", "wsgi_core.service", static_folder="static", static_url_path="/demo/static")
     add_pages(pages)
     pages.after_request(forbid_sniffing)
@@ -65,7 +69,7 @@ def blueprint() -> Blueprint:
 
 
 def add_pages(pages: Blueprint) -> None:
-    """Add the routes that answer with a page."""
+    """Add the routes that respond with an HTML page."""
 
     @pages.get("/")
     @describe(page_operation())
@@ -80,31 +84,31 @@ def add_pages(pages: Blueprint) -> None:
     @pages.get("/demo/digits")
     @describe(page_operation(404))
     def digits() -> t.Any:
-        """Draw or upload a digit"""
+        """Show the digits demo: draw or upload a digit, and see which digit the model recognises"""
         return page("digits.html", model=find("digits"))
 
     @pages.get("/demo/sentiment")
     @describe(page_operation(404))
     def sentiment() -> t.Any:
-        """Type a sentence"""
+        """Show the sentiment demo: type a sentence, and see whether it is positive or negative"""
         return page("sentiment.html", model=find("sentiment"))
 
     @pages.get("/demo/churn")
     @describe(page_operation(404))
     def churn() -> t.Any:
-        """Move the sliders of a customer"""
+        """Show the churn demo: set the features of a customer, and see the churn probability"""
         return page("churn.html", model=find("churn"))
 
 
 def page(template: str, **context: t.Any) -> t.Any:
-    """Return the response with a page. Its content security policy allows only the service's own files."""
+    """Return a response with a rendered template. Its content security policy allows only files of the service."""
     response = make_response(render_template(template, **context))
     response.content_security_policy = OWN_FILES_ONLY
     return response
 
 
 def forbid_sniffing(response: t.Any) -> t.Any:
-    """Add the header that forbids browsers to guess a file's type instead of using its content type."""
+    """Add the header that tells browsers to rely on the content type, and not to guess the type of a file."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
@@ -116,8 +120,11 @@ def has_demo(name: str) -> bool:
 
 
 def find(name: str) -> Model:
-    """Return the model of a demo. Raises ModelNotFound (404) if it is not served or takes another input."""
+    """Return the model of a demo page.
+
+    Raises ModelNotFound (404) if the model is not served, or does not take the input that the page sends.
+    """
     model = t.cast(Model, current_app.extensions["models"].get(name))
     if not has_demo(name):
-        raise ModelNotFound(f"this page cannot use the model {name!r}: its card is not of the kind {DEMOS[name]!r}")
+        raise ModelNotFound(f"this page cannot use the model {name!r}: it has no card of the kind {DEMOS[name]!r}")
     return model

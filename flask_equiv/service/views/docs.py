@@ -17,7 +17,7 @@ from wsgi_core.shared.openapi.ui import FILES, ui_folder
 
 from .demo import forbid_sniffing
 
-# Swagger UI writes style attributes, and loads its pictures from data: URLs.
+# Swagger UI sets style attributes, and loads its pictures from data: URLs.
 SWAGGER_UI = ContentSecurityPolicy(
     {
         "default-src": "'self'",
@@ -39,16 +39,16 @@ def blueprint() -> Blueprint:
     @pages.get("/openapi.json")
     @describe(Operation("Pages", {200: ok({"type": "object"}, "OpenAPI 3.1")}))
     def openapi() -> t.Any:
-        """This description, as OpenAPI 3.1"""
+        """Return this description of the API, as OpenAPI 3.1"""
         routes = list_routes(current_app.url_map.iter_rules(), current_app.view_functions)
         table = operations(routes, current_app.view_functions, current_app.extensions["models"])
         open_to_all = HEALTH if current_app.extensions["settings"].api_key else None
         return jsonify(describe_api(routes, table, root=request.script_root, open_to_all=open_to_all))
 
     @pages.get("/docs")
-    @describe(page(description="Works offline. Needs the extra `ui`."))
+    @describe(page(description="The page works offline. It needs the extra `ui`."))
     def docs() -> t.Any:
-        """Read the description and try it out"""
+        """Show this description as a page from which requests can be sent"""
         response = make_response(
             render_template("docs.html", has_ui=ui_folder() is not None, install=install_command("ui"))
         )
@@ -58,7 +58,7 @@ def blueprint() -> Blueprint:
     @pages.get("/docs/<path:filename>")
     @describe(replace(FILE, summary=""))
     def docs_file(filename: str) -> t.Any:
-        """A file of Swagger UI"""
+        """Send a file of Swagger UI"""
         folder = ui_folder()
         if folder is None or filename not in FILES:
             raise NotFound()

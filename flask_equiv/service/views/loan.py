@@ -1,4 +1,4 @@
-"""The loan API of the tutorials: it approves or denies a loan, and reports whether its model is loaded."""
+"""The routes below /api/v1: a decision on a loan, and a health check, as in tutorials on serving models with Flask."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def predict_operation(models: ModelRepository) -> Operation:
     decision = object_schema(
         {
             "prediction": {"enum": ["approved", "denied"]},
-            "probability": SHARE | {"description": "Of approval"},
+            "probability": SHARE | {"description": "The probability of approval"},
             "model_version": {"type": "string", "examples": ["loan/1"]},
-            "timestamp": {"type": "string", "format": "date-time", "description": "UTC"},
+            "timestamp": {"type": "string", "format": "date-time", "description": "The time of the prediction, in UTC"},
         }
     )
     return Operation(
@@ -46,18 +46,18 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the routes below /api/v1. They return ``{"errors": [...]}`` for an invalid input."""
+    """Return the blueprint of the routes below /api/v1. Invalid features give ``{"errors": [...]}`` with status 422."""
     api = Blueprint("loan", __name__, url_prefix="/api/v1")
 
     @api.post("/predict")
     @describe(predict_operation)
     def predict() -> t.Any:
-        """Approve or deny a loan, with the probability of approval"""
+        """Approve or deny a loan, and return the probability of approval"""
         model = find_classifier()
         if model is None:
             raise ServiceUnavailable("The model 'loan' is not loaded")
         if not request.is_json:
-            raise BadRequest("Send JSON, as application/json")
+            raise BadRequest("The content type of the body must be application/json")
         prediction, probability = model.classify(model.read_row(request.get_json()))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return jsonify(prediction=prediction, probability=probability, model_version=model.id, timestamp=now)
@@ -65,7 +65,7 @@ def blueprint() -> Blueprint:
     @api.get("/health")
     @describe(HEALTH)
     def health() -> t.Any:
-        """Tell whether the loan model is loaded"""
+        """Tell whether the loan model is loaded and can decide"""
         model = find_classifier()
         return jsonify(
             status="degraded" if model is None else "healthy",

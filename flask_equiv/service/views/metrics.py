@@ -15,9 +15,9 @@ def blueprint() -> Blueprint:
     api = Blueprint("metrics", __name__)
 
     @api.get("/metrics")
-    @describe(Operation("Operation", {200: ok(STRING, "Metrics in a Prometheus format", TEXT)}))
+    @describe(Operation("Operation", {200: ok(STRING, "Metrics in the format that the header Accept selects", TEXT)}))
     def metrics() -> t.Any:
-        """Return metrics of requests, refusals and model runs, for Prometheus"""
+        """Return metrics of requests, refused requests and model runs, for Prometheus"""
         server, models = current_app.extensions.get("server"), current_app.extensions["models"].models
         body, content_type = render(request.headers.get("Accept", ""), server, models)
         return Response(body, content_type=content_type)

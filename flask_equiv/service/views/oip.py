@@ -1,6 +1,6 @@
 """The Open Inference Protocol, version 2, over REST, for tritonclient and KServe's client.
 
-`inference.v2` implements the requests. This module has the routes, the headers and the content codings.
+`inference.v2` implements the protocol. This module has the routes, the headers and the content codings.
 """
 
 from __future__ import annotations
@@ -59,16 +59,18 @@ def add_server_views(api: Blueprint) -> None:
     @api.get("/health/ready")
     @describe(about_server(object_schema({"ready": {"const": True}})))
     def ready() -> t.Any:
-        """Tell whether the server accepts requests; 503 during shutdown"""
+        """Tell whether the server accepts requests. If the server is stopping, the status is 503"""
         if not current_app.extensions["readiness"].ready:
-            raise ServiceUnavailable("stopping", retry_after=current_app.extensions["settings"].retry_after)
+            raise ServiceUnavailable(
+                "The server is stopping", retry_after=current_app.extensions["settings"].retry_after
+            )
         return jsonify(ready=True)
 
 
 def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     """Add the routes about a model and its inferences.
 
-    If a request names no version, the newest version is used, and statistics include all versions.
+    If a path contains no version, the route uses the newest version. The statistics then include all versions.
     """
 
     @api.get("/models/<name>")
@@ -95,14 +97,14 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @api.get("/models/stats")
     @describe(about_server(ref("Statistics")))
     def all_statistics() -> t.Any:
-        """Return the number and the duration of each model's inferences"""
+        """Return the number and duration of each model's inferences"""
         return jsonify(statistics.as_json(models().models))
 
     @api.get("/models/<name>/stats")
     @api.get("/models/<name>/versions/<version>/stats")
     @describe(about_model(ref("Statistics")))
     def model_statistics(name: str, version: str | None = None) -> t.Any:
-        """Return the number and the duration of a model's inferences, of all versions unless one is named"""
+        """Return the number and duration of a model's inferences, for one version or for all versions"""
         find(name, version)
         versions = models().versions(name) if version is None else [version]
         return jsonify(statistics.as_json(find(name, each) for each in versions))
@@ -111,7 +113,7 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @api.post("/models/<name>/versions/<version>/infer")
     @describe(infer_operation)
     def infer(name: str, version: str | None = None) -> t.Any:
-        """Run an inference, with tensors as JSON or as binary data"""
+        """Run a model on tensors, which can be JSON or binary data"""
         model = find(name, version)
         return respond(v2.infer(model, read_body(), request.environ.get(HEADER_LENGTH_KEY), statistics))
 
@@ -119,13 +121,13 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
 def add_repository_views(api: Blueprint) -> None:
     """Add the route that lists the repository, and the routes that load and unload models.
 
-    Models are loaded and unloaded only if the operator allows it.
+    Clients can load and unload models only if the setting model_control allows it.
     """
 
     @api.post("/repository/index")
     @describe(INDEX)
     def index() -> t.Any:
-        """List every version in the repository, and whether it is served"""
+        """List all versions in the repository, and whether each version is served"""
         ready = read_object().get("ready", False)
         if type(ready) is not bool:
             raise BadRequest("ready must be true or false")
@@ -134,7 +136,7 @@ def add_repository_views(api: Blueprint) -> None:
     @api.post("/repository/reload")
     @describe(RELOAD)
     def reload() -> t.Any:
-        """Load all new and changed models, if the operator allows it"""
+        """Load new and changed models, and stop serving removed models (only with the setting model_control)"""
         check_control()
         read_object()
         try:
@@ -147,10 +149,10 @@ def add_repository_views(api: Blueprint) -> None:
     @api.post("/repository/models/<name>/load")
     @describe(change_operation)
     def load(name: str) -> t.Any:
-        """Load a model, or reload it if it has changed, if the operator allows it"""
+        """Load a model, or reload a changed model (only with the setting model_control)"""
         check_control()
         if read_object().get("parameters"):
-            raise BadRequest("Load parameters are not supported; a model is loaded unchanged from the repository")
+            raise BadRequest("Load parameters are not supported: a model is loaded unchanged from the repository")
         try:
             models().load(name)
         except ModelError as error:
@@ -160,7 +162,7 @@ def add_repository_views(api: Blueprint) -> None:
     @api.post("/repository/models/<name>/unload")
     @describe(change_operation)
     def unload(name: str) -> t.Any:
-        """Stop serving a model, if the operator allows it"""
+        """Stop serving a model (only with the setting model_control)"""
         check_control()
         read_object()
         models().unload(name)
@@ -173,21 +175,21 @@ def models() -> ModelRepository:
 
 
 def find(name: str, version: str | None) -> Model:
-    """Return a model. If ``version`` is None, return its newest version. Raises ModelNotFound (404)."""
+    """Return a model, in its newest version if ``version`` is None. Raises ModelNotFound (404) if it does not exist."""
     return models().get(name, version)
 
 
 def check_control() -> None:
-    """Raise Forbidden (403) unless clients may load and unload models."""
+    """Raise Forbidden (403) if the setting model_control does not allow clients to load and unload models."""
     if not current_app.extensions["settings"].model_control:
-        raise Forbidden("Loading and unloading models is not allowed; the setting model_control allows it")
+        raise Forbidden("Clients may not load and unload models on this server; the setting model_control allows it")
 
 
 def read_body() -> bytes:
     """Return the decompressed body. Raises UnsupportedMediaType (415) for an unknown content coding or content type.
 
-    The content type must be JSON, application/octet-stream or missing. Some clients send no content type, and some send
-    JSON as application/octet-stream.
+    The content type must be that of JSON or application/octet-stream, or be missing: some clients send no content type,
+    and some send JSON as application/octet-stream.
     """
     environ = request.environ
     if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
@@ -198,12 +200,12 @@ def read_body() -> bytes:
 
 
 def read_object() -> dict[str, t.Any]:
-    """Return the body's JSON object. An empty body counts as an empty object."""
+    """Return the JSON object in the body, or an empty object if the body is empty."""
     return v2.read_object(read_body() or b"{}", "the request")
 
 
 def respond(result: v2.Response) -> Response:
-    """Return the response. The body is compressed if the client accepts a coding and the body is large enough."""
+    """Return the HTTP response for an inference. A large body is compressed if the client accepts a content coding."""
     coding = choose_coding(request.environ.get("HTTP_ACCEPT_ENCODING"), len(result.body))
     body = encode_body(result.body, coding) if coding else result.body
     response = Response(body, mimetype="application/json" if result.json_length is None else OCTETS)

@@ -1,8 +1,8 @@
 """The binary format of tensors, from the binary tensor data extension of the protocol.
 
 Numbers are little-endian, in row-major order, without separators. A BOOL is one byte. An element of BYTES is its length
-as a little-endian 32-bit integer, followed by its bytes. Memory is allocated only for bytes that were received, never
-for a size that a request merely declares.
+as a little-endian 32-bit integer, followed by its bytes. The size that a request declares is compared with the number
+of received bytes before memory is allocated for a tensor.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _LENGTH = struct.Struct("<I")
 def decode(raw: memoryview, datatype: str, shape: tuple[int, ...], what: str) -> NDArray[Any]:
     """Decode `raw` to a tensor of this datatype and shape. `what` names the tensor in error messages.
 
-    Raises `InvalidRequest` if `raw` is not exactly as long as the tensor requires. Numbers are not copied if `raw` is
-    aligned and this machine is little-endian.
+    Raises `InvalidRequest` if `raw` is shorter or longer than the tensor. Numbers are not copied if `raw` is aligned
+    and this machine is little-endian.
     """
     if datatype == "BYTES":
         return _decode_bytes(raw, shape, what)
@@ -49,7 +49,7 @@ def encode(array: NDArray[Any]) -> bytes:
 
 
 def _decode_bytes(raw: memoryview, shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """Decode a BYTES tensor to an array of bytes objects. Raises `InvalidRequest` if `raw` does not fit the shape."""
+    """Decode a BYTES tensor to an array of bytes objects. Raises `InvalidRequest` if `raw` does not match the shape."""
     items: list[bytes] = []
     wanted = math.prod(shape)
     start = 0
@@ -57,7 +57,7 @@ def _decode_bytes(raw: memoryview, shape: tuple[int, ...], what: str) -> NDArray
         if len(items) == wanted:
             raise InvalidRequest(f"{what}: the shape {list(shape)} has {wanted} elements, got more")
         if start + 4 > len(raw):
-            raise InvalidRequest(f"{what}: ends within the length of element {len(items)}")
+            raise InvalidRequest(f"{what}: the data ends within the length of element {len(items)}")
         (length,) = _LENGTH.unpack_from(raw, start)
         start += 4 + length
         if start > len(raw):

@@ -1,4 +1,4 @@
-"""One inference: the request is read, the model is run, the response is written, and each step is timed."""
+"""One inference: read the request, run the model, write the response, and record the time of each step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
     """Handle the body of an infer request and return the response.
 
     `header_length` is the value of the header that says how many bytes of the body are JSON. Raises an `InputError` if
-    the request is invalid. Raises `OutOfMemory` if the run needs more memory than the machine has left.
+    the request is invalid, or if an output cannot be sent as JSON. Raises `OutOfMemory` if the run needs more memory
+    than the machine has left. Raises `RunStopped` if the deadline of the work has passed or the client has
+    disconnected.
     """
     start = time.perf_counter_ns()
     try:
@@ -35,11 +37,11 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
 
 
 def _rows(model: Model, request: InferRequest) -> int:
-    """Return the number of rows in a request.
+    """Return the number of rows in a request: the size of the first dimension of an input.
 
-    The number is the size of the first dimension, if the signature declares this dimension as dynamic. If the request
-    has no input with such a dimension, it counts as one row.
+    The input is the first whose first dimension is dynamic in the signature. If there is no such input, the request
+    counts as one row.
     """
-    open_ended = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in request.feed)
-    name = next(open_ended, None)
+    with_rows = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in request.feed)
+    name = next(with_rows, None)
     return 1 if name is None else request.feed[name].shape[0]

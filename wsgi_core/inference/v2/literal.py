@@ -1,7 +1,7 @@
 """The JSON format of tensors: a list of values, which is flat or nested like the shape.
 
-Values are not converted: a string is not a number, 1.0 is not an integer, and 1 is not a bool. A long list is checked
-in two or three passes in C.
+Values are not converted: a string is not a number, 1.0 is not an integer, and 1 is not a bool. A long flat list is
+checked by two or three calls of built-in functions.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,)
 def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> NDArray[Any]:
     """Decode a JSON list to a tensor of this datatype and shape. `what` names the tensor in error messages.
 
-    Raises `InvalidRequest` if the number of values or the nesting does not match the shape, if a value has the wrong
-    type, or if a number is out of range for the datatype.
+    Raises `InvalidRequest` if `data` is not a list, if the number of values or the nesting does not match the shape, if
+    a value has the wrong type, if a number is out of range for the datatype, or if the datatype is BF16.
     """
     if datatype == "BF16":
         raise InvalidRequest(f"{what}: {NO_BF16}; send it as bytes, with binary_data_size")
@@ -49,9 +49,9 @@ def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> ND
 
 
 def _packed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
-    """Return the values as an array, or None if any value is out of range for the type.
+    """Return the values as an array, or None if struct reports that a value is out of range for the type.
 
-    PERF: struct takes half the time of numpy.array, which reads each value twice. struct also reports every overflow.
+    PERF: struct takes half the time of numpy.array, which reads each value twice.
     """
     try:
         return np.frombuffer(struct.pack(f"{len(values)}{dtype.char}", *values), dtype)
@@ -62,8 +62,7 @@ def _packed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
 def encode(array: NDArray[Any], what: str) -> Any:
     """Return the values in row-major order in a form that orjson can write: a flat array, or a list of strings.
 
-    Raises `InvalidRequest` if a value is NaN or infinity, because JSON cannot hold these values, or if the datatype is
-    BF16.
+    Raises `InvalidRequest` if a value is NaN or infinity, which JSON cannot represent, or if the datatype is BF16.
     """
     if array.dtype == NUMPY_TYPES["BF16"]:
         raise InvalidRequest(f"{what}: {NO_BF16}; request it with binary_data")
@@ -77,7 +76,10 @@ def encode(array: NDArray[Any], what: str) -> Any:
 
 
 def _flat(data: object, shape: tuple[int, ...], what: str) -> list[Any]:
-    """Return the values as a flat list. Raises `InvalidRequest` if the number of values does not match the shape."""
+    """Return the values as a flat list.
+
+    Raises `InvalidRequest` if `data` is not a list, or if the number of values or the nesting does not match the shape.
+    """
     if not isinstance(data, list):
         raise InvalidRequest(f"{what}: data must be a list, got {describe(data)}")
     values = _unnested(data, shape, what) if data and type(data[0]) is list else data
@@ -91,6 +93,6 @@ def _unnested(data: list[Any], shape: tuple[int, ...], what: str) -> list[Any]:
     level: list[Any] = [data]
     for size in shape:
         if not all(type(part) is list and len(part) == size for part in level):
-            raise InvalidRequest(f"{what}: data is not nested as the shape {list(shape)}")
+            raise InvalidRequest(f"{what}: the nesting of data does not match the shape {list(shape)}")
         level = level[0] if len(level) == 1 else list(chain.from_iterable(level))
     return level

@@ -27,8 +27,8 @@ def server_metadata() -> dict[str, Any]:
 def model_metadata(model: Model, versions: Sequence[str]) -> dict[str, Any]:
     """Return the model metadata, `{"name", "versions", "platform", "inputs", "outputs", "parameters"}`.
 
-    A dynamic dimension is -1 in a shape. The parameters contain the execution providers that run the model, and the
-    inputs and outputs that are not served.
+    A dynamic dimension is -1 in a shape. `versions` are the served versions of the model. The parameters contain the
+    execution providers that run the model and, if there are any, the inputs and outputs that are not served.
     """
     unserved = [each._asdict() for each in model.unserved]
     return {

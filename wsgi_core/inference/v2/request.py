@@ -1,7 +1,8 @@
 """The conversion of the body of an infer request to the input tensors of a model.
 
-The body is JSON, which may be followed by binary tensors. Keys that are not part of the protocol are ignored. Invalid
-values are refused. Parameters of the protocol that are not supported are refused too, not silently ignored.
+The body is JSON, which may be followed by binary tensors. Invalid values are refused. So are the parameters
+`classification` and `shared_memory_region` of a tensor, which are not supported. Other parameters of the protocol, such
+as `priority` and `timeout`, and unknown keys are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 MAX_EMPTY = 1 << 20
 """The largest product of the nonzero dimensions of an empty tensor.
 
-A request with an empty tensor is small, but the model could produce an output with these dimensions.
+A request with an empty tensor is small, but the model could compute a large output from the other dimensions.
 """
 
 _UNSUPPORTED = ("classification", "shared_memory_region")
@@ -53,9 +54,9 @@ def read_infer_request(body: bytes, header_length: str | None, model: Model) -> 
     """Read a request for `model` from a body.
 
     `header_length` is the value of the header that says how many bytes of the body are JSON. If the value is 0, the
-    whole body is the only input in the binary format. Raises `InvalidRequest` if the request violates the protocol. The
-    name, datatype and shape of a tensor are compared with the model's signature before any value is decoded. This
-    function does not check whether an input is missing, because `Model.infer` checks that.
+    whole body is the model's only input, in the binary format. Raises `InvalidRequest` if the request violates the
+    protocol. The name, datatype and shape of a tensor are compared with the model's signature before the values of the
+    tensor are decoded. `Model.infer` checks whether an input is missing; this function does not.
     """
     length = _json_length(header_length, len(body))
     if length == 0 and header_length is not None:
@@ -70,7 +71,7 @@ def read_infer_request(body: bytes, header_length: str | None, model: Model) -> 
 
 
 def read_object(body: bytes, what: str) -> dict[str, Any]:
-    """Parse a body that is a JSON object. Raises `InvalidRequest` if the body is not a JSON object."""
+    """Return the JSON object in a body. Raises `InvalidRequest` if the body is not a JSON object."""
     try:
         return _as(dict, loads(body), what)
     except JSONError as error:
@@ -78,7 +79,7 @@ def read_object(body: bytes, what: str) -> dict[str, Any]:
 
 
 class _Rest:
-    """The bytes after the JSON. Each binary input takes its bytes from the start of the remaining bytes."""
+    """The bytes after the JSON that no input has taken yet. Each binary input takes the first of these bytes."""
 
     def __init__(self, raw: memoryview) -> None:
         self._raw = raw
@@ -128,7 +129,7 @@ def _read_tensor(tensor: Mapping[str, Any], rest: _Rest, spec: TensorSpec) -> ND
     shape = _shape(tensor.get("shape"), what)
     if datatype != spec.datatype or not spec.fits(shape):
         raise InvalidRequest(f"{what} {mismatch(spec, datatype, shape)}")
-    parameters = _parameters(tensor, what)
+    parameters = _tensor_parameters(tensor, what)
     has_size, has_data = "binary_data_size" in parameters, "data" in tensor
     if has_size == has_data:
         raise InvalidRequest(f"{what}: needs either data or the parameter binary_data_size, and not both")
@@ -150,9 +151,10 @@ def _shape(given: object, what: str) -> tuple[int, ...]:
 
 
 def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> dict[str, bool]:
-    """Return the requested outputs, by default all outputs of the model.
+    """Return the requested outputs by name. If the request names no output, return all outputs of the model.
 
-    The value of an output is True if the client wants the output in the binary format.
+    The value of an output is True if the client wants the output in the binary format. `as_bytes` is the value for an
+    output without the parameter `binary_data`.
     """
     known = [spec.name for spec in model.outputs]
     wanted: dict[str, bool] = {}
@@ -163,20 +165,25 @@ def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> d
             raise InvalidRequest(f"{quoted(name)} is not an output of {model.id}; it has {known}")
         if name in wanted:
             raise InvalidRequest(f"output {quoted(name)} occurs twice")
-        wanted[name] = _read_output(output, as_bytes, f"output {quoted(name)}")
+        what = f"output {quoted(name)}"
+        wanted[name] = _flag(_tensor_parameters(output, what), "binary_data", what, as_bytes)
     return wanted or dict.fromkeys(known, as_bytes)
 
 
-def _read_output(output: Mapping[str, Any], as_bytes: bool, what: str) -> bool:
-    parameters = _parameters(output, what)
+def _tensor_parameters(tensor: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return the parameters of an input or output. Raises `InvalidRequest` if a parameter is not supported."""
+    parameters = _parameters(tensor, what)
     for name in _UNSUPPORTED:
         if name in parameters:
             raise InvalidRequest(f"{what}: the parameter {name} is not supported")
-    return _flag(parameters, "binary_data", what, as_bytes)
+    return parameters
 
 
 def _read_raw(body: bytes, model: Model) -> InferRequest:
-    """Read a request whose body is a single input in the binary format. The body's length determines the shape."""
+    """Read a request whose body is a single input in the binary format.
+
+    The body's length determines the size of the dynamic dimension. A BYTES input is a single string.
+    """
     needed = [spec for spec in model.inputs if not spec.optional] or model.inputs
     if len(needed) != 1:
         raise InvalidRequest(
@@ -194,7 +201,7 @@ def _read_raw(body: bytes, model: Model) -> InferRequest:
 def _raw_shape(spec: TensorSpec, size: int, what: str) -> tuple[int, ...]:
     """Return the shape of an input that has `size` bytes.
 
-    If the first dimension and another dimension are dynamic, the first dimension is the batch, whose size is 1. Raises
+    If the first dimension and another dimension are dynamic, the first dimension gets the size 1. Raises
     `InvalidRequest` if more than one dynamic dimension remains.
     """
     shape = list(spec.shape or (-1,))
@@ -229,7 +236,7 @@ _KINDS = {str: "a string", list: "a list", dict: "an object", int: "a whole numb
 
 
 def _as(kind: type[T], value: object, what: str) -> T:
-    """Return the value. Raises `InvalidRequest` if its type is not exactly `kind`, so true is not an integer."""
+    """Return the value. Raises `InvalidRequest` if its type is not exactly `kind`, so that true is not an integer."""
     if type(value) is not kind:
         raise InvalidRequest(f"{what} must be {_KINDS[kind]}, got {describe(value)}")
     return value

@@ -26,9 +26,9 @@ class Response:
 
 
 def write_response(model: Model, request: InferRequest, results: Mapping[str, NDArray[Any]]) -> Response:
-    """Write the outputs to a response, in the order of the request.
+    """Return the response with the requested outputs, in the order of the request.
 
-    Raises `InvalidRequest` if the client wants an output as JSON and the output has NaN or infinity or is BF16.
+    Raises `InvalidRequest` if the client wants an output as JSON that has NaN or infinity, or whose datatype is BF16.
     """
     tail: list[bytes] = []
     outputs = [
@@ -42,7 +42,7 @@ def write_response(model: Model, request: InferRequest, results: Mapping[str, ND
 
 
 def _output(name: str, result: Any, as_bytes: bool, tail: list[bytes]) -> dict[str, Any]:
-    """Return the JSON of one output. If the client wants the binary format, append the output's bytes to `tail`."""
+    """Return the JSON object of one output. If `as_bytes`, append the values to `tail` in the binary format."""
     array = np.asarray(result)
     output = {"name": name, "shape": array.shape, "datatype": DATATYPES[array.dtype]}
     if not as_bytes:

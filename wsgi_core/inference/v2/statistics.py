@@ -1,4 +1,4 @@
-"""The number and the duration of the inferences of each model, in the format of Triton's statistics extension."""
+"""The number and duration of each model's inferences, in the format of Triton's statistics extension."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ _STEPS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute
 
 @dataclass(slots=True)
 class _Totals:
-    """The totals of one version of a model. `times` are in ns. `last` is the last success, in ms since 1970."""
+    """The totals of one version of a model.
+
+    last: the time of the last successful request, in ms since 1970
+    rows: the number of rows in successful requests
+    counts, times: how often each step was done, and how many ns it took in total
+    """
 
     last: int = 0
     rows: int = 0

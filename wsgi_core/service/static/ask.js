@@ -7,7 +7,7 @@ const MAX_SHOWN = 1500;
 
 let last = 0;
 
-/** Send `payload` as JSON and give the answer, or null if it is an error (which is shown) or no longer the newest. */
+/** Send `payload` as JSON. Return the answer, or null for an error (which is shown) or if a newer request was sent. */
 export async function ask(payload) {
   const body = JSON.stringify(payload);
   const mine = ++last;
@@ -33,7 +33,7 @@ export function percent(share) {
   return (100 * share).toFixed(1) + " %";
 }
 
-/** Forget the answer that is under way, if there is one. */
+/** Ignore the response to the current request, if there is one. */
 export function forget() {
   last++;
   show("");
@@ -54,7 +54,7 @@ function showTexts(body, answer) {
   document.getElementById("received").textContent = cut(JSON.stringify(answer, null, 2));
 }
 
-/** [[name, milliseconds], ...] of a Server-Timing header, then what is left of the service. */
+/** Return [[name, milliseconds], ...]: the phases in Server-Timing, then the remaining time of the service. */
 function parts(headers) {
   const timed = (headers.get("Server-Timing") || "").split(",").map((entry) => {
     const [name, ...rest] = entry.trim().split(";");
@@ -68,7 +68,7 @@ function parts(headers) {
   return inside;
 }
 
-/** The bar is the service's time alone: network and browser take many times as long, and would hide it. */
+/** Show the times. The bar shows only the service, because network and browser take many times as long. */
 function showTimes(found, whole) {
   const rows = found.map(([name, ms], index) => row(name, ms, colour(index, found.length)));
   const service = found.reduce((sum, [, ms]) => sum + ms, 0);
@@ -85,7 +85,7 @@ function showTimes(found, whole) {
   );
 }
 
-/** The rest of the service is always the palest. */
+/** Return the CSS class of a part. The last part, the rest of the service, has the palest colour. */
 function colour(index, count) {
   return "part-" + (index < count - 1 ? index + 1 : 6);
 }

@@ -7,14 +7,14 @@ const seen = document.getElementById("seen");
 const digit = document.getElementById("digit");
 const rows = [...document.querySelectorAll("#scores tr")];
 const pen = pad.getContext("2d", { willReadFrequently: true });
-const SENT_SIDE = 96; // pixels; the service makes 32 of them
+const SENT_SIDE = 96; // pixels; the service scales them to 32 dots
 const WHITE = "#fff";
 
-// As many pixels as the screen has, for a sharp line.
+// The canvas has as many pixels as its area on the screen, so that lines are sharp.
 pad.width = pad.height = Math.round(pad.getBoundingClientRect().width * devicePixelRatio) || pad.width;
 
 let drawing = null; // the id of the pointer that draws
-let last = null; // where it was
+let last = null; // the last position of this pointer
 
 function clear() {
   forget();
@@ -40,7 +40,7 @@ pad.addEventListener("pointerdown", (event) => {
   lineTo(last); // a dot, if nothing follows
 });
 
-/** Draw from where the pen was. Each piece is drawn once: an edge that is drawn again and again loses its smoothness. */
+/** Draw a line from the last position. No line is drawn twice, because its edge would become less smooth. */
 function lineTo(point) {
   pen.beginPath();
   pen.moveTo(...last);
@@ -82,10 +82,10 @@ document.getElementById("upload").addEventListener("change", async (event) => {
   const scale = Math.min(pad.width / picture.width, pad.height / picture.height);
   const [width, height] = [picture.width * scale, picture.height * scale];
   pen.drawImage(picture, (pad.width - width) / 2, (pad.height - height) / 2, width, height);
-  await recognise(picture); // not the pad, whose margins would count as paper or ink
+  await recognise(picture); // not the pad: its margins would count as paper or ink
 });
 
-/** The picture's shades from 0 to 255, row by row, its longer side `SENT_SIDE` pixels. */
+/** Return the picture's shades from 0 to 255, row by row. The longer side has `SENT_SIDE` pixels. */
 function shades(source) {
   const scale = SENT_SIDE / Math.max(source.width, source.height);
   const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale)));

@@ -11,15 +11,17 @@ from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, ok
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the route /readyz. The route /healthz only says that the process is alive."""
+    """Return the blueprint of the route /readyz. (The route /healthz only says whether the process is alive.)"""
     api = Blueprint("health", __name__)
 
     @api.get("/readyz")
     @describe(Operation("Operation", {200: ok({"const": "ready"}, "Requests are accepted", TEXT)}))
     def readyz() -> t.Any:
-        """Return "ready", or 503 once the server begins to stop"""
+        """Return "ready", or status 503 if the server is stopping"""
         if not current_app.extensions["readiness"].ready:
-            raise ServiceUnavailable("stopping", retry_after=current_app.extensions["settings"].retry_after)
+            raise ServiceUnavailable(
+                "The server is stopping", retry_after=current_app.extensions["settings"].retry_after
+            )
         return Response("ready", mimetype="text/plain")
 
     return api

@@ -1,4 +1,4 @@
-"""The sentiment API of the tutorials."""
+"""The route /sentiment: it classifies a text as positive or negative, as in tutorials on serving models with Flask."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def blueprint() -> Blueprint:
     @api.post("/sentiment")
     @describe(operation)
     def sentiment() -> t.Any:
-        """Tell whether a text is positive or negative, with the probability"""
+        """Classify a text as positive or negative, and return the probability of that class"""
         model = current_app.extensions["models"].find("sentiment")
         if model is None or not model.is_classifier:
-            raise NotFound("There is no model 'sentiment'")
+            raise NotFound("There is no model 'sentiment' that classifies")
         row = model.read_row(request.get_json())
         prediction, probability = model.classify(row)
         return jsonify(

@@ -1,4 +1,4 @@
-"""Predictions for any number of rows, in one request and in bounded memory."""
+"""Predictions for a stream of rows, in one request and in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ OPERATION = Operation(
     "Predictions",
     {
         200: ResponseObject(
-            "A prediction or an error for each line, sent as soon as it is made", {LINES: STRING, EVENTS: STRING}
+            "A prediction or an error for each line, sent while further lines arrive", {LINES: STRING, EVENTS: STRING}
         ),
         **errors(400, 404, 413, 415),
     },
-    body={LINES: {"description": "One JSON object per line, as for /predict"}},
-    description=f"The header Accept selects `{LINES}` or `{EVENTS}`.",
+    body={LINES: {"description": "One row per line: a JSON object, as for /predict"}},
+    description=f"The header Accept selects the format of the response: `{LINES}` or `{EVENTS}`.",
 )
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the route /predict/stream, which has its own limit for the size of the body."""
+    """Return the blueprint of the route /predict/stream, which has a body limit of its own."""
     api = Blueprint("stream", __name__)
 
     @api.post("/predict/stream")
     @describe(OPERATION)
     def predict_stream() -> t.Any:
-        """Predict rows of JSON Lines, and return each prediction when it is made, as lines or server-sent events"""
+        """Predict the rows of JSON Lines while they arrive, and send the predictions as lines or server-sent events"""
         check_type(request.mimetype)
         settings = current_app.extensions["settings"]
         request.max_content_length = settings.stream_max_content_length
         limits = StreamLimits(settings.stream_max_errors, settings.stream_timeout, settings.stream_cpu_timeout)
         mimetype = request.accept_mimetypes.best_match([LINES, EVENTS], LINES)
-        # NOTE: the generator needs no context. stream_with_context would run the teardown functions twice.
+        # NOTE: the generator needs no request context. stream_with_context would run the teardown functions twice.
         model = current_app.extensions["models"].get("churn")
         answer = stream_predictions(model, request.stream, mimetype, limits)
         return Response(answer, mimetype=mimetype, headers=HEADERS)

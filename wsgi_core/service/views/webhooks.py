@@ -1,4 +1,4 @@
-"""Webhooks: signed deliveries, which are accepted at once and processed later as jobs."""
+"""Webhooks: signed requests, which are stored as jobs at once and processed later."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def operation(models: ModelRepository) -> Operation:
     accepted = object_schema({"status": {"enum": ["accepted", "duplicate"]}, "delivery": STRING})
     model = models.find("churn")
     signature = {"in": "header", "description": "`sha256=` and the hexadecimal HMAC-SHA256 of the body"}
-    delivery = {"in": "header", "description": "The sender's id of the delivery"}
+    delivery = {"in": "header", "description": "The id that the sender has given to the delivery"}
     return Operation(
         "Predictions",
         {
-            202: ResponseObject("Committed to disk; the prediction is made later", {JSON: accepted}),
+            202: ResponseObject("The payload is stored as a job, which is processed later", {JSON: accepted}),
             **errors(400, 401, 404, 413, 415, 503),
         },
         body={JSON: {"examples": [model.card.example]} if model and model.card else {}},
-        description="The body is as for /predict; it is validated later. The signature may also be"
-        f" Stripe's, in `{STRIPE}`, or that of Standard Webhooks, in `{STANDARD}`.",
+        description="The body has the format of /predict, and is validated later. The signature can also be that of"
+        f" Stripe, in the header `{STRIPE}`, or that of Standard Webhooks, in the header `{STANDARD}`.",
         parameters=(
             {"name": SIGNATURE, "required": True, "schema": STRING, **signature},
             {"name": DELIVERY[0], "schema": STRING, **delivery},
@@ -43,7 +43,7 @@ def blueprint() -> Blueprint:
     @api.post("/webhooks/<source>")
     @describe(operation)
     def receive(source: str) -> t.Any:
-        """Accept a signed delivery for /predict, commit it to disk, and predict later"""
+        """Accept a signed webhook, store its payload as a job, and make the prediction later"""
         settings = current_app.extensions["settings"]
         read = partial(request.get_json, force=True)
         job = read_delivery(
