@@ -31,6 +31,8 @@ _HEARD_OUT = 0.05
 # for too many unsent bytes, and the second is for a stop.
 _BLOCKED = 1.0
 _BLOCKED_DURING_STOP = 5.0
+# With too many unsent bytes, a connection may also be closed if its client would need longer than this for the rest.
+_LONG_TO_READ = 5.0
 _ACCEPTED_IN_A_ROW = 64
 # Seconds without accepting after accept() has failed, for example because too many files are open.
 _PAUSE = 0.25
@@ -286,12 +288,19 @@ class Listener:
         self._closes_pending = too_many
 
     def _shed_unsent(self, now: float) -> None:
-        """Close connections whose clients do not read, until the total of unsent bytes is within its limit."""
-        blocked = [channel for channel in self.channels if channel.unsent and channel.last_activity <= now - _BLOCKED]
-        for channel in sorted(blocked, key=lambda channel: channel.last_activity):
+        """Close connections whose clients read nothing or slowly, until the total of unsent bytes is within its limit.
+
+        The client that needs longest for the rest of its response goes first. No request begins above the limit, so
+        a few clients that read a little at a time would otherwise stop the service.
+        """
+        needed = {channel: _seconds_to_read(channel, now) for channel in self.channels if channel.unsent}
+        for channel in sorted(needed, key=needed.__getitem__, reverse=True):
             if not self.site.unsent.exceeded:
                 return
-            channel.close()
+            blocked = channel.last_activity <= now - _BLOCKED
+            slow = channel.sending_since <= now - _BLOCKED and needed[channel] > _LONG_TO_READ
+            if blocked or slow:
+                channel.close()
 
     def _idle_since(self, moment: float) -> list[Channel]:
         """Return the connections that have been idle since `moment`, sorted with the longest idle first."""
@@ -313,3 +322,8 @@ class Listener:
             or (channel.unsent and channel.last_activity <= now - _IDLE_ABOVE_LIMIT)
         ]
         return sorted(silent, key=lambda channel: (-self._by_client[channel.peer], channel.last_activity))
+
+
+def _seconds_to_read(channel: Channel, now: float) -> float:
+    """Return how many seconds the client needs to read the unsent bytes, at the pace so far."""
+    return channel.unsent * (now - channel.sending_since) / max(1, channel.sent)
