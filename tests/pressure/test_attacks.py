@@ -280,6 +280,45 @@ def test_many_idle_connections_do_not_block_other_clients(part: bytes):
         until(lambda: len(server.server._listener.channels) <= 101)
 
 
+@needs_many_files
+@pytest.mark.parametrize(
+    "part", [b"POST / HTTP/1.1\r\nHost: x\r\nX: ", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"]
+)
+def test_connections_that_are_fed_slowly_do_not_block_other_clients(monkeypatch: pytest.MonkeyPatch, part: bytes):
+    """A byte every 40 ms is never silence. The attacker connects again whenever a connection is closed."""
+    monkeypatch.setattr(listener, "_OLD_HEAD_ABOVE_LIMIT", 0.5)
+    monkeypatch.setattr(listener, "_OLD_BODY_ABOVE_LIMIT", 0.5)
+    with attacked(max_connections=40) as server:
+        over = threading.Event()
+
+        def feed() -> None:
+            clients: list[socket.socket | None] = [None] * 60
+            while not over.wait(0.04):
+                for place, client in enumerate(clients):
+                    try:
+                        if client is None:
+                            client = clients[place] = socket.create_connection(server.address, timeout=0.1)
+                            client.sendall(part)
+                        client.sendall(b"a")
+                    except OSError:
+                        if client is not None:
+                            client.close()
+                        clients[place] = None
+            for client in filter(None, clients):
+                client.close()
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        try:
+            time.sleep(1)
+            for _ in range(5):
+                answered_soon(server)
+                answered_soon(server, "/healthz")
+        finally:
+            over.set()
+            feeder.join()
+
+
 def test_health_is_answered_while_every_connection_has_a_waiting_request():
     with running(threads=1, max_waiting=1000, max_connections=20) as server:
         clients = []

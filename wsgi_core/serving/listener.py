@@ -23,10 +23,15 @@ logger = logging.getLogger("wsgi_core.serving")
 # Seconds after which an idle connection may be closed, during a stop and above the limit.
 _IDLE_DURING_STOP = 1.0
 _IDLE_ABOVE_LIMIT = 2.0
-# Above the limit, a connection with an incomplete request may be closed after this many seconds of silence.
+# Above the limit, a connection with an incomplete request may be closed after this many seconds of silence. If its
+# client sends a little all the time, it may be closed when the head, or the body, is incomplete for this long.
 _SILENT_ABOVE_LIMIT = 0.1
+_OLD_HEAD_ABOVE_LIMIT = 1.0
+_OLD_BODY_ABOVE_LIMIT = 5.0
 # Seconds of silence after the last response in which the client itself may close the connection, even above the limit.
 _HEARD_OUT = 0.05
+# If the client still sends, its connection may be closed when so many of the seconds in `linger_until` are left.
+_LEFT_ABOVE_LIMIT = 1.75
 # If a client has read nothing of its response for this many seconds, its connection may be closed. The first number is
 # for too many unsent bytes, and the second is for a stop.
 _BLOCKED = 1.0
@@ -259,16 +264,16 @@ class Listener:
         Up to a quarter more connections than the limit are accepted, so that a health probe can always connect.
         Connections are closed in this order: connections that have had their last response, idle connections, and
         silent connections. A silent connection has never had a request, has an incomplete request (answered with 408),
-        or has a response that the client does not read. Silent connections of the client address with the most
-        connections are closed first. If too many connections are still open, the next responses close their
-        connections.
+        or has a response that the client does not read. A request that is incomplete for long counts as silent, even
+        if a byte arrives now and then. Silent connections of the client address with the most connections are closed
+        first. If too many connections are still open, the next responses close their connections.
         """
         self._closes_pending = 0
         if len(self.channels) <= self.limit:
             return
         lingering = [channel for channel in self.channels if channel.linger_until]
         for channel in lingering:
-            if channel.last_activity <= now - _HEARD_OUT:
+            if channel.last_activity <= now - _HEARD_OUT or channel.linger_until <= now + _LEFT_ABOVE_LIMIT:
                 channel.close()
         going = sum(channel.connected for channel in lingering)
         too_many = len(self.channels) - self.limit - going
@@ -278,7 +283,7 @@ class Listener:
         for channel in self._silent_since(now)[: max(0, too_many)]:
             if channel.unsent:
                 channel.close()
-            elif channel.has_unread():
+            elif channel.has_unread() and not _is_old(channel, now):
                 continue
             elif channel.request is not None:
                 channel.reject(too_slow("other connections need this one's place"))
@@ -317,7 +322,7 @@ class Listener:
             for channel in self.channels
             if (
                 (channel.request is not None or (channel.idle and not channel.used))
-                and channel.last_activity <= now - _SILENT_ABOVE_LIMIT
+                and (channel.last_activity <= now - _SILENT_ABOVE_LIMIT or _is_old(channel, now))
             )
             or (channel.unsent and channel.last_activity <= now - _IDLE_ABOVE_LIMIT)
         ]
@@ -327,3 +332,11 @@ class Listener:
 def _seconds_to_read(channel: Channel, now: float) -> float:
     """Return how many seconds the client needs to read the unsent bytes, at the pace so far."""
     return channel.unsent * (now - channel.sending_since) / max(1, channel.sent)
+
+
+def _is_old(channel: Channel, now: float) -> bool:
+    """Return whether the request of the connection has been incomplete for so long that it may be given up."""
+    request = channel.request
+    if request is None:
+        return False
+    return now - request.started >= (_OLD_BODY_ABOVE_LIMIT if request.headers_finished else _OLD_HEAD_ABOVE_LIMIT)

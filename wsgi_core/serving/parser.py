@@ -133,6 +133,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
                 raise ParsingError("HTTP/0.9 is not supported")
             self._fail(version_not_supported())
             return
+        if not header_plus.startswith(b" HTTP/", len(method) + 1 + len(self._target)):
+            raise ParsingError("the parts of the request line must be separated by one blank")
         self.command = method
         headers = self.headers
         host = headers.get("HOST")
