@@ -76,3 +76,16 @@ def test_an_empty_store_says_so_and_a_store_out_of_reach_is_an_error(tmp_path: P
     assert jobs("--job-store", str(tmp_path / "new"), "list").output == "no jobs\n"
     for place in (str(tmp_path / "none" / "jobs"), "redis://127.0.0.1:1/0"):
         assert "Error" in jobs("--job-store", place, "list", code=1).output
+
+
+def test_what_others_have_written_into_the_store_is_shown_without_control_characters(store: JobStore):
+    evil = "\x1b]0;evil\x07\x9b31m\n\u202eevil"
+    store.add(Job("dd1", evil, evil, {}, time.time()))
+    store.bury("dd1", State(DELAYED, 0, 8), evil)
+    store._table("dead").put_data(f"ee{evil}", b"no JSON")
+    store._table("states").put_data("ff1", b"[]")
+    output = jobs("list").output
+    assert len(output.splitlines()) == 5
+    assert all(letter.isprintable() or letter == "\n" for letter in output)
+    jobs("purge", "dd1")
+    assert len(jobs("list").output.splitlines()) == 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shutil
 import threading
@@ -147,3 +149,62 @@ def test_reload_says_what_is_in_the_way(tmp_path: Path) -> None:
 )
 def test_a_server_on_all_addresses_is_reached_on_this_machine(host: str, address: str) -> None:
     assert models._address(Settings(host=host, port=80)) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("port = 9", "its port is from "), ("host = 'evil.example'", "its host is from "), ("threads = 2", "refused")],
+)
+def test_a_file_that_was_only_found_does_not_choose_who_gets_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    """Not even by the port: any user of the machine can listen on a free one."""
+    (tmp_path / "wsgi-core.toml").write_text(f"{text}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(models.urllib.request, "urlopen", sent := Asked())
+    result = call("reload", WSGI_CORE_API_KEY=KEY)
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert KEY not in result.output
+    assert len(sent.urls) == (text == "threads = 2")
+    given = {"WSGI_CORE_API_KEY": KEY}
+    for arguments, environ in (
+        (("--config", "wsgi-core.toml"), given),
+        (("--url", "http://a"), given),
+        ((), {}),
+        ((), {**given, "WSGI_CORE_PORT": "1", "WSGI_CORE_HOST": "127.0.0.1"}),
+    ):
+        before = len(sent.urls)
+        call("reload", *arguments, **environ)
+        assert len(sent.urls) == before + 1
+
+
+class Asked:
+    """In place of urlopen: remembers the URLs, and refuses."""
+
+    def __init__(self) -> None:
+        self.urls: list[str] = []
+
+    def __call__(self, request: Request, timeout: float) -> None:
+        self.urls.append(request.full_url)
+        raise OSError("refused")
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"{}", b'{"added": 1}', b"5", b"nonsense"])
+def test_another_server_than_ours_is_an_error_of_one_line(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.urllib.request, "urlopen", lambda request, timeout: io.BytesIO(answer))
+    result = call("reload", "--url", "http://x")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+
+
+def test_what_a_server_says_is_printed_without_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = "\x1b]0;evil\x07\n"
+    answer = {"added": [evil], "changed": [], "removed": [], "refused": {evil: evil}}
+    monkeypatch.setattr(
+        models.urllib.request, "urlopen", lambda *args, **kwargs: io.BytesIO(json.dumps(answer).encode())
+    )
+    result = call("reload", "--url", "http://x")
+    assert "evil" in result.output
+    assert "\x1b" not in result.output
+    assert result.output.count("\n") == 2

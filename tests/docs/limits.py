@@ -9,9 +9,10 @@ from pydantic.fields import FieldInfo
 from wsgi_core.inference.schema import MAX_ROWS
 from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH, MAX_STRINGS
 from wsgi_core.inference.tensors import MAX_DIMENSIONS
-from wsgi_core.serving.body_buffer import MEMORY
+from wsgi_core.serving.body_buffer import ALWAYS, MEMORY
+from wsgi_core.serving.chunked_body import MAX_CHUNK_LINE, MAX_TRAILERS
 from wsgi_core.serving.dispatcher import LARGE, MAX_WAITING_STREAMS
-from wsgi_core.serving.parser import MAX_CHUNK_OVERHEAD
+from wsgi_core.serving.parser import MAX_BLANK, MAX_CHUNK_OVERHEAD
 from wsgi_core.shared.content_coding import SMALL_BODY
 from wsgi_core.shared.jobs.queue import MAX_ATTEMPTS
 from wsgi_core.shared.retrieval.endpoint import MAX_ANSWER, MAX_CALLS, MAX_HEAD
@@ -70,8 +71,12 @@ an answer made of quotes |
 | Requests of one connection that are processed at the same time | 1 | the next request waits, unread |
 | Streams that wait for their clients, in addition to all threads but one | {MAX_WAITING_STREAMS} | \
 503; the longest waiting stream is closed |
-| Maximum size of all bodies that are kept in memory | {size(MEMORY)} | further bodies are stored on disk |
+| Maximum size of all bodies that are kept in memory | {size(MEMORY)} | further bodies of more than {size(ALWAYS)} \
+are stored on disk |
 | Bytes on the wire per byte of a chunked body | {MAX_CHUNK_OVERHEAD} | 400, connection closed |
+| Maximum size of the line with a chunk's size and extensions | {size(MAX_CHUNK_LINE)} | 400, connection closed |
+| Maximum size of all trailers of a chunked body | {size(MAX_TRAILERS)} | 400, connection closed |
+| Maximum size of the empty lines before a request | {size(MAX_BLANK)} | 400, connection closed |
 | A Host that is missing in HTTP/1.1, repeated, or not a valid host | not allowed | 400, connection closed |
 | Transfer-Encoding together with Content-Length, or other than chunked | not allowed | 400, connection closed |
 """

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.serving.running import Client, Running, request, running, until
-from wsgi_core.serving import dispatcher, listener
+from wsgi_core.serving import body_buffer, dispatcher, listener
 from wsgi_core.serving.command import bind
 from wsgi_core.serving.parser import Parser
 
@@ -223,7 +223,48 @@ def test_a_stop_does_not_wait_for_clients_that_read_nothing(monkeypatch: pytest.
         assert time.monotonic() - began < 5
 
 
+def test_clients_that_read_a_little_do_not_stop_the_service(monkeypatch: pytest.MonkeyPatch):
+    """Above `max_unsent` no request begins. The clients read all the time, but would need minutes for the rest."""
+    monkeypatch.setattr(listener, "_BLOCKED", 0.3)
+    with attacked(max_unsent=40 * MIB, max_wait=1.5) as server:
+        clients = [deaf(server) for _ in range(12)]
+        for client in clients:
+            client.get("/large")
+        until(lambda: server.server.site.unsent.exceeded)
+        over = threading.Event()
+
+        def read_slowly() -> None:
+            while not over.wait(0.05):
+                for client in clients:
+                    with contextlib.suppress(OSError):
+                        client.socket.settimeout(0)
+                        client.socket.recv(2048)
+
+        reader = threading.Thread(target=read_slowly)
+        reader.start()
+        try:
+            for _ in range(5):
+                answered_soon(server)
+        finally:
+            over.set()
+            reader.join()
+
+
 # Clients that send little.
+
+
+def test_empty_lines_do_not_hold_a_connection():
+    with attacked(header_timeout=0.3, idle_timeout=0.6) as server:
+        slow, quick = server.connect(), server.connect()
+        quick.send(b"\r\n" * 1000)
+        assert quick.answer().status == 400
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            while server.server._listener.channels and time.monotonic() < began + 10:
+                slow.send(b"\r\n")
+                time.sleep(0.05)
+        assert time.monotonic() - began < 5
+        answered_soon(server)
 
 
 @needs_many_files
@@ -238,6 +279,45 @@ def test_many_idle_connections_do_not_block_other_clients(part: bytes):
             answered_soon(server)
             answered_soon(server, "/healthz")
         until(lambda: len(server.server._listener.channels) <= 101)
+
+
+@needs_many_files
+@pytest.mark.parametrize(
+    "part", [b"POST / HTTP/1.1\r\nHost: x\r\nX: ", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"]
+)
+def test_connections_that_are_fed_slowly_do_not_block_other_clients(monkeypatch: pytest.MonkeyPatch, part: bytes):
+    """A byte every 40 ms is never silence. The attacker connects again whenever a connection is closed."""
+    monkeypatch.setattr(listener, "_OLD_HEAD_ABOVE_LIMIT", 0.5)
+    monkeypatch.setattr(listener, "_OLD_BODY_ABOVE_LIMIT", 0.5)
+    with attacked(max_connections=40) as server:
+        over = threading.Event()
+
+        def feed() -> None:
+            clients: list[socket.socket | None] = [None] * 60
+            while not over.wait(0.04):
+                for place, client in enumerate(clients):
+                    try:
+                        if client is None:
+                            client = clients[place] = socket.create_connection(server.address, timeout=0.1)
+                            client.sendall(part)
+                        client.sendall(b"a")
+                    except OSError:
+                        if client is not None:
+                            client.close()
+                        clients[place] = None
+            for client in filter(None, clients):
+                client.close()
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        try:
+            time.sleep(1)
+            for _ in range(5):
+                answered_soon(server)
+                answered_soon(server, "/healthz")
+        finally:
+            over.set()
+            feeder.join()
 
 
 def test_health_is_answered_while_every_connection_has_a_waiting_request():
@@ -307,6 +387,20 @@ def test_a_refused_upload_leaves_nothing_on_disk():
                 assert server.server.site.bodies.disk.used == 0
         assert [client.answer().status for client in clients] == [401] * 6
         assert server.app.seen == []
+
+
+def test_small_bodies_are_accepted_while_large_ones_fill_memory_and_disk(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(body_buffer, "MEMORY", 2 * MIB)
+    with attacked(max_body_disk=4 * MIB) as server:
+        clients = [server.connect() for _ in range(9)]
+        for client in clients:
+            client.send(request("POST", "/", Content_Length=str(MIB)) + b"x" * (MIB - 1))  # never the last byte
+        bodies = server.server.site.bodies
+        until(lambda: bodies.disk.used + bodies.memory.used >= 4 * MIB)
+        for _ in range(5):
+            client = server.connect()
+            client.send(request("POST", "/", b"x" * 10_000))
+            assert client.answer().status == 200
 
 
 def test_a_stream_that_pauses_is_not_aborted():

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import io
+from typing import Any
+
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.serving.running import request, running, until
 from wsgi_core.serving import body_buffer
-from wsgi_core.serving.body_buffer import SMALL, BodyBudget, DiscardBuffer, NoSpace, SpooledBody
+from wsgi_core.serving.body_buffer import ALWAYS, SMALL, BodyBudget, DiscardBuffer, NoSpace, SpooledBody
 
 
+@pytest.fixture
+def nothing_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No body is so small that it is kept in memory in any case."""
+    monkeypatch.setattr(body_buffer, "ALWAYS", 0)
+
+
+@pytest.mark.usefixtures("nothing_always")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=30), max_size=12), st.integers(0, 200))
 def test_what_went_in_comes_out_and_nothing_stays_counted(pieces: list[bytes], memory: int):
     budget = BodyBudget(1000, memory)
@@ -26,6 +38,8 @@ def test_what_went_in_comes_out_and_nothing_stays_counted(pieces: list[bytes], m
     assert (budget.memory.used, budget.disk.used) == (0, 0)
 
 
+@pytest.mark.usefixtures("nothing_always")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.binary(max_size=30)), max_size=30), st.integers(0, 60), st.integers(0, 60)
 )
@@ -45,6 +59,7 @@ def test_the_sums_of_all_bodies_are_never_exceeded(pieces: list[tuple[int, bytes
     assert (budget.memory.used, budget.disk.used) == (0, 0)
 
 
+@pytest.mark.usefixtures("nothing_always")
 def test_the_memory_is_for_all_of_them_together():
     budget = BodyBudget(100, 10)
     first, second = SpooledBody(budget), SpooledBody(budget)
@@ -69,6 +84,39 @@ def test_a_large_body_takes_no_memory():
     assert found_out.getfile().read() == b"x" * (SMALL + 1)
     known.close()
     found_out.close()
+
+
+def test_a_small_body_is_kept_although_every_limit_is_reached():
+    budget = BodyBudget(0, 10)
+    body = SpooledBody(budget)
+    for _ in range(ALWAYS // 1024):
+        body.append(b"x" * 1024)
+    assert body.getfile().read() == b"x" * ALWAYS
+    assert (budget.memory.used, budget.disk.used) == (ALWAYS, 0)
+    with pytest.raises(NoSpace):
+        body.append(b"x")
+    body.close()
+    assert (budget.memory.used, budget.disk.used) == (0, 0)
+
+
+def test_a_full_disk_leaves_nothing_counted(monkeypatch: pytest.MonkeyPatch):
+    class Full(io.BytesIO):
+        """A file on a full disk. Python tries once more to write what is left in its buffer when it closes the file."""
+
+        def write(self, data: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self) -> None:
+            super().close()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(body_buffer.tempfile, "TemporaryFile", Full)
+    budget = BodyBudget(10 * SMALL, 10 * SMALL)
+    body = SpooledBody(budget, 2 * SMALL)
+    with pytest.raises(OSError, match="No space"):
+        body.append(b"x" * SMALL)
+    body.close()
+    assert (budget.memory.used, budget.disk.used) == (0, 0)
 
 
 def test_a_discarded_body_is_counted():

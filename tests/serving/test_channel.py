@@ -207,7 +207,7 @@ def test_a_piece_that_fills_what_is_read_at_once_is_followed_by_the_rest(size: i
         assert b'"length": 200000' in client.answer().body
 
 
-@pytest.mark.parametrize("size", [100, body_buffer.SMALL + 1])
+@pytest.mark.parametrize("size", [body_buffer.ALWAYS + 1, body_buffer.SMALL + 1])
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int):
     def full_disk() -> None:
         raise OSError(28, "No space left on device")
@@ -216,7 +216,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Log
     monkeypatch.setattr(body_buffer, "MEMORY", 0)
     with running() as server:
         client = server.connect()
-        client.send(request("POST", "/a", b"x" * size)[:200])
+        client.send(request("POST", "/a", b"x" * size)[: body_buffer.ALWAYS + 1000])
         reply = client.answer()
         assert (reply.status, reply.error) == (503, "the body cannot be stored")
         assert "could not be kept" in caplog.text

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import bottle
 import falcon
 import flask
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, EnvironBuilder
 from werkzeug.wsgi import wrap_file
 
 from wsgi_core.serving.monitoring import ROUTE, MonitoredApplication
@@ -75,6 +75,29 @@ def test_a_header_of_the_application_is_kept():
 
     _, client = monitored(app)
     assert client.get("/").headers.get_all("X-Request-ID") == ["its own"]
+
+
+class Broken:
+    """A body whose close() fails."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"x"])
+
+    def close(self) -> None:
+        raise RuntimeError("close")
+
+
+@pytest.mark.parametrize("body", [Broken(), None, 5])
+def test_a_request_is_no_longer_active_whatever_the_application_returns(body: Any):
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return body
+
+    made, _ = monitored(app)
+    before = len(process_metrics().active)
+    with pytest.raises((RuntimeError, TypeError)):
+        made(EnvironBuilder().get_environ(), lambda *args: None).close()  # type: ignore[attr-defined]
+    assert len(process_metrics().active) == before
 
 
 def test_a_stream_counts_as_active_until_it_is_closed():

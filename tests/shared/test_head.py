@@ -62,3 +62,32 @@ def test_the_judgement_is_the_response_that_the_whole_request_would_get(app: Any
         assert wire.call(judged, {**environ, "wsgi.input": Unread()}).comparable() == whole
         assert whole.code in (308, 400, 401, 403, 404, 405, 415)
     assert refused
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/v2/models/later", {"Content-Type": "text/plain"}),
+        ("GET", "/v2/models/later/ready", {"Content-Encoding": "br"}),
+        ("POST", "/v2/models/later/infer", {"Content-Type": "text/plain"}),
+        ("POST", "/v2/models/later/infer", {**JSON, "Content-Encoding": "br"}),
+        ("POST", "/v2/models/later/versions/1/infer", {"Content-Type": "text/plain"}),
+    ],
+)
+def test_a_refusal_loads_no_model(
+    app: Any, monkeypatch: pytest.MonkeyPatch, method: str, path: str, headers: dict[str, str]
+):
+    """The server answers what the judgement refuses on its I/O thread, and loading a model takes seconds."""
+    models = app.extensions["models"]
+    monkeypatch.setattr(models, "_on_demand", frozenset({"later"}))
+
+    def load(name: str) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(models, "_load_pending", load)
+    environ = wire.environ(method, path, {"Host": "localhost", **KEY, **headers}, b"{}")
+    judged = app.extensions["judge_head"]({**environ, "wsgi.input": Unread()})
+    if method == "GET":
+        assert judged is None, "a view for GET reads no body, so there is nothing to refuse"
+    else:
+        assert wire.call(judged, {**environ, "wsgi.input": Unread()}).code == 415

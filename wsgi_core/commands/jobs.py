@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ..shared.jobs import JobStore, StoreUnavailable, open_store
+from ..shared.observability.logs import one_line
 from ..shared.settings.options import load_for_command
 
 FILE = click.Path(path_type=Path)
@@ -58,7 +59,7 @@ def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
     """
     for key in _or_exit(lambda: _chosen(store.dead(), keys, every)):
         _or_exit(lambda key=key: store.requeue(key))  # type: ignore[misc]
-        click.echo(f"queued  {key[:12]}")
+        click.echo(f"queued  {one_line(key[:12])}")
 
 
 @jobs_command.command("purge")
@@ -69,7 +70,7 @@ def purge_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
     """Delete jobs without processing them: the jobs with the KEYs in any state, or every dead letter."""
     for key in _or_exit(lambda: _chosen(store.dead() if every else {**store.states(), **store.dead()}, keys, every)):
         _or_exit(lambda key=key: store.remove(key))  # type: ignore[misc]
-        click.echo(f"purged  {key[:12]}")
+        click.echo(f"purged  {one_line(key[:12])}")
 
 
 def _read(store: JobStore) -> list[dict[str, t.Any]]:
@@ -89,7 +90,7 @@ def _line(job: t.Mapping[str, t.Any]) -> str:
     accepted = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(job["accepted"]))
     tried = f"{job['attempts']} attempts" if job["attempts"] else ""
     parts = [job["key"][:12], f"{job['state']:<8}", accepted, job["source"], job["delivery"], tried, job["error"]]
-    return "  ".join(filter(None, parts))
+    return one_line("  ".join(filter(None, parts)))  # a sender or another program may have written control characters
 
 
 def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> list[str]:

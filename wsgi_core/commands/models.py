@@ -19,6 +19,7 @@ from ..inference import ModelError, ModelRepository, RuntimeSettings, check_repo
 from ..inference.runtime import providers
 from ..shared.cache import built_models_dir
 from ..shared.installation import install_command
+from ..shared.observability.logs import one_line
 from ..shared.settings import Settings
 from ..shared.settings.addresses import local_host
 from ..shared.settings.names import is_loopback
@@ -91,11 +92,11 @@ def reload_command(url: str | None, config: Path | None) -> None:
     done = _ask_to_reload(url or _address(settings), settings)
     for what in ("added", "changed", "removed"):
         for model in done[what]:
-            click.echo(f"{what:<8} {model}")
+            click.echo(one_line(f"{what:<8} {model}"))
     if not any(done.values()):
         click.echo("nothing has changed")
     for model, reason in done["refused"].items():
-        click.echo(f"refused  {model}: {reason}", err=True)
+        click.echo(one_line(f"refused  {model}: {reason}"), err=True)
     if done["refused"]:
         raise click.exceptions.Exit(1)
 
@@ -103,14 +104,16 @@ def reload_command(url: str | None, config: Path | None) -> None:
 def _check_address(loaded: Loaded) -> None:
     """Raise click.ClickException if a settings file that the user has not named would receive the API key.
 
-    A settings file found in the current folder must not choose the host for a key from another source.
+    A settings file found in the current folder must not choose the server for a key from another source.
     """
-    file = str(loaded.file)
-    is_remote = not is_loopback(loaded.settings.host) and loaded.settings.host not in ("0.0.0.0", "::")
-    if loaded.found and is_remote and loaded.source("host") == file != loaded.source("api_key") != "default":
+    settings, file = loaded.settings, str(loaded.file)
+    is_remote = not is_loopback(settings.host) and settings.host not in ("0.0.0.0", "::")
+    # The port matters on this machine, too: any user can listen on a free one.
+    named = [name for name in ("host", "port") if loaded.source(name) == file and (name == "port" or is_remote)]
+    if loaded.found and named and loaded.source("api_key") not in ("default", file):
         raise click.ClickException(
-            f"the API key would be sent to {loaded.settings.host}, the host of {file}, which was found in this folder;"
-            " give --url, or name the file with --config if you trust it"
+            f"the API key would be sent to {_address(settings)}: its {named[0]} is from {file}, which was found in this"
+            " folder; give --url, or name the file with --config if you trust it"
         )
 
 
@@ -131,13 +134,17 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
         request = urllib.request.Request(f"{url.rstrip('/')}/v2/repository/reload", b"{}", headers)
         # Loading a large model takes as long as a start of the server.
         with urllib.request.urlopen(request, timeout=300) as response:
-            return json.load(response)
+            done = json.load(response)
     except urllib.error.HTTPError as e:
         with e:
             text = e.read(1000).decode("utf-8", "replace").strip()
-        raise click.ClickException(f"{url}: {e.code} {text}") from e
+        raise click.ClickException(one_line(f"{url}: {e.code} {text}")) from e
     except (OSError, ValueError) as e:
         raise click.ClickException(f"{url}: {getattr(e, 'reason', None) or e}") from e
+    kinds = {"added": list, "changed": list, "removed": list, "refused": dict}
+    if not isinstance(done, dict) or not all(isinstance(done.get(key), kind) for key, kind in kinds.items()):
+        raise click.ClickException(f"{url}: the response is not that of this service")
+    return done
 
 
 @models_command.command("build")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 from io import BytesIO
@@ -15,6 +16,13 @@ MEMORY = 64 << 20
 
 The limit is above what arrives within `max_wait` on a busy server (about 30 MB a second of JSON). CPython releases the
 GIL for each operation on a file, so under load each body in a temporary file delays the I/O thread by tens of ms.
+"""
+
+ALWAYS = 16 << 10
+"""The largest size in bytes of a body that is kept in memory even if a limit is reached.
+
+Otherwise clients that hold many large bodies could keep out every request that has a body. The number of connections
+limits the memory that these bodies take.
 """
 
 
@@ -73,7 +81,7 @@ class SpooledBody:
 
     def append(self, data: bytes) -> None:
         """Append `data`. Raises NoSpace if the limit on disk is reached, and OSError if the disk is full."""
-        if self._in_memory and not (self._size + len(data) <= self._memory and self._held.take(len(data))):
+        if self._in_memory and not self._take_memory(len(data)):
             self._move_to_disk()
         if not self._in_memory and not self._disk.take(len(data)):
             raise NoSpace("the bodies on disk have as many bytes as they may have")
@@ -87,12 +95,22 @@ class SpooledBody:
 
     def close(self) -> None:
         """Discard the body."""
-        self._file.close()
         self._held.add(-self._size)
         self._size = 0
+        # If the disk is full, close() tries to write the rest of the file's buffer again.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def __len__(self) -> int:
         return self._size
+
+    def _take_memory(self, more: int) -> bool:
+        """Reserve memory for `more` bytes. Return False if the body must move to disk."""
+        size = self._size + more
+        if size <= min(self._memory, ALWAYS):
+            self._held.add(more)
+            return True
+        return size <= self._memory and self._held.take(more)
 
     def _move_to_disk(self) -> None:
         if not self._disk.take(self._size):

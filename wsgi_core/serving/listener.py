@@ -23,14 +23,21 @@ logger = logging.getLogger("wsgi_core.serving")
 # Seconds after which an idle connection may be closed, during a stop and above the limit.
 _IDLE_DURING_STOP = 1.0
 _IDLE_ABOVE_LIMIT = 2.0
-# Above the limit, a connection with an incomplete request may be closed after this many seconds of silence.
+# Above the limit, a connection with an incomplete request may be closed after this many seconds of silence. If its
+# client sends a little all the time, it may be closed when the head, or the body, is incomplete for this long.
 _SILENT_ABOVE_LIMIT = 0.1
+_OLD_HEAD_ABOVE_LIMIT = 1.0
+_OLD_BODY_ABOVE_LIMIT = 5.0
 # Seconds of silence after the last response in which the client itself may close the connection, even above the limit.
 _LINGER_ABOVE_LIMIT = 0.05
+# If the client still sends, its connection may be closed when so many of the seconds in `linger_until` are left.
+_LEFT_ABOVE_LIMIT = 1.75
 # If a client has read nothing of its response for this many seconds, its connection may be closed. The first number is
 # for too many unsent bytes, and the second is for a stop.
 _BLOCKED = 1.0
 _BLOCKED_DURING_STOP = 5.0
+# With too many unsent bytes, a connection may also be closed if its client would need longer than this for the rest.
+_LONG_TO_READ = 5.0
 _MAX_ACCEPTS = 64
 # Seconds without accepting after accept() has failed, for example because too many files are open.
 _ACCEPT_BACKOFF = 0.25
@@ -257,16 +264,16 @@ class Listener:
         Up to a quarter more connections than the limit are accepted, so that a health probe can always connect.
         Connections are closed in this order: connections that have had their last response, idle connections, and
         silent connections. A silent connection has never had a request, has an incomplete request (answered with 408),
-        or has a response that the client does not read. Silent connections of the client address with the most
-        connections are closed first. If too many connections are still open, the next responses close their
-        connections.
+        or has a response that the client does not read. A request that is incomplete for long counts as silent, even
+        if a byte arrives now and then. Silent connections of the client address with the most connections are closed
+        first. If too many connections are still open, the next responses close their connections.
         """
         self._closes_pending = 0
         if len(self.channels) <= self.limit:
             return
         lingering = [channel for channel in self.channels if channel.linger_until]
         for channel in lingering:
-            if channel.last_activity <= now - _LINGER_ABOVE_LIMIT:
+            if channel.last_activity <= now - _LINGER_ABOVE_LIMIT or channel.linger_until <= now + _LEFT_ABOVE_LIMIT:
                 channel.close()
         closing = sum(channel.connected for channel in lingering)
         too_many = len(self.channels) - self.limit - closing
@@ -276,7 +283,7 @@ class Listener:
         for channel in self._silent_since(now)[: max(0, too_many)]:
             if channel.unsent:
                 channel.close()
-            elif channel.has_unread():
+            elif channel.has_unread() and not _is_old(channel, now):
                 continue
             elif channel.request is not None:
                 channel.reject(too_slow("too many connections are open"))
@@ -286,12 +293,19 @@ class Listener:
         self._closes_pending = too_many
 
     def _shed_unsent(self, now: float) -> None:
-        """Close connections whose clients do not read, until the total of unsent bytes is within its limit."""
-        blocked = [channel for channel in self.channels if channel.unsent and channel.last_activity <= now - _BLOCKED]
-        for channel in sorted(blocked, key=lambda channel: channel.last_activity):
+        """Close connections whose clients read nothing or slowly, until the total of unsent bytes is within its limit.
+
+        The client that needs longest for the rest of its response goes first. No request begins above the limit, so
+        a few clients that read a little at a time would otherwise stop the service.
+        """
+        needed = {channel: _seconds_to_read(channel, now) for channel in self.channels if channel.unsent}
+        for channel in sorted(needed, key=needed.__getitem__, reverse=True):
             if not self.site.unsent.exceeded:
                 return
-            channel.close()
+            blocked = channel.last_activity <= now - _BLOCKED
+            slow = channel.sending_since <= now - _BLOCKED and needed[channel] > _LONG_TO_READ
+            if blocked or slow:
+                channel.close()
 
     def _idle_since(self, moment: float) -> list[Channel]:
         """Return the connections that have been idle since `moment`, sorted with the longest idle first."""
@@ -308,8 +322,21 @@ class Listener:
             for channel in self.channels
             if (
                 (channel.request is not None or (channel.idle and not channel.used))
-                and channel.last_activity <= now - _SILENT_ABOVE_LIMIT
+                and (channel.last_activity <= now - _SILENT_ABOVE_LIMIT or _is_old(channel, now))
             )
             or (channel.unsent and channel.last_activity <= now - _IDLE_ABOVE_LIMIT)
         ]
         return sorted(silent, key=lambda channel: (-self._by_client[channel.peer], channel.last_activity))
+
+
+def _seconds_to_read(channel: Channel, now: float) -> float:
+    """Return how many seconds the client needs to read the unsent bytes, at the pace so far."""
+    return channel.unsent * (now - channel.sending_since) / max(1, channel.sent)
+
+
+def _is_old(channel: Channel, now: float) -> bool:
+    """Return whether the request of the connection has been incomplete for so long that it may be given up."""
+    request = channel.request
+    if request is None:
+        return False
+    return now - request.started >= (_OLD_BODY_ABOVE_LIMIT if request.headers_finished else _OLD_HEAD_ABOVE_LIMIT)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable, Iterable
-
-from werkzeug.wsgi import ClosingIterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ..shared.observability import begin_request, observed_request
 from ..shared.observability.metrics import render
+from ..shared.observability.observation import Observation
 from ..shared.readiness import Readiness
 from ..shared.settings import Settings
 
@@ -49,16 +48,16 @@ class MonitoredApplication:
 
         try:
             body = self.app(environ, start)
+            # The server handles these types specially, so they must not be wrapped.
+            if not isinstance(body, (list, tuple, environ.get("wsgi.file_wrapper", list))):
+                return _ObservedBody(body, observed)
         except BaseException:
             observed.finish()
             raise
         finally:
             observed.deactivate()
-        if isinstance(body, (list, tuple, environ.get("wsgi.file_wrapper", list))):
-            # The server handles these types specially, so they must not be wrapped.
-            observed.finish()
-            return body
-        return ClosingIterator(body, observed.finish)
+        observed.finish()
+        return body
 
     def _health(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer 200 until the server begins to stop, and 503 afterwards."""
@@ -69,6 +68,29 @@ class MonitoredApplication:
     def _metrics(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body, content_type = render(environ.get("HTTP_ACCEPT", ""), self.extensions.get("server"))
         return _respond(environ, start_response, "200 OK", body, content_type)
+
+
+class _ObservedBody:
+    """A body that ends the observation of its request when it is closed, even if the close of the application fails."""
+
+    def __init__(self, body: Iterable[bytes], observed: Observation) -> None:
+        self._body = body
+        self._pieces = iter(body)
+        self._observed = observed
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        """Close the application's body, and end the observation."""
+        try:
+            if hasattr(self._body, "close"):
+                self._body.close()
+        finally:
+            self._observed.finish()
 
 
 def route(environ: WSGIEnvironment) -> str:

@@ -16,9 +16,10 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 from waitress.parser import HTTPRequestParser, ParsingError, split_uri
-from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
+from waitress.receiver import FixedStreamReceiver
 
 from .body_buffer import MEMORY, BodyBudget, DiscardBuffer, SpooledBody
+from .chunked_body import ChunkedBody
 from .errors import (
     ErrorResponse,
     bad_request,
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Limits in bytes for a chunk-size line with its extensions, and for all trailers. waitress limits neither.
-_MAX_CHUNK_LINE = 1024
-_MAX_TRAILERS = 8192
+MAX_BLANK = 64
+"""Maximum number of bytes in the empty lines before a request."""
+
 MAX_CHUNK_OVERHEAD = 4
 """A chunked body may take at most this many times its length on the wire, after the first `_FREE_OVERHEAD` bytes.
 
@@ -49,9 +50,11 @@ _END = b"\r\n\r\n"
 _METHOD = re.compile(rb"[A-Z0-9!#$%&'*+.^_`|~-]+(?= )")
 # RFC 9110, section 7.2: uri-host, a colon and a port. A comma is not allowed, because it joins two Host headers.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?", re.ASCII)
-# Cache of header names (`Content-Type`) and their names in the environ (`CONTENT_TYPE`).
+# Cache of header names (`Content-Type`) and their names in the environ (`CONTENT_TYPE`). Clients can fill it, so its
+# size is limited: the number of names, and the bytes in a name.
 _KEYS: dict[bytes, str] = {}
 _MAX_KEYS = 1000
+_LONGEST_KEY = 64
 
 
 @dataclass(slots=True)
@@ -87,6 +90,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     task: Task | None = None
     _rejection: ErrorResponse | WSGIApplication | None = None
     _lines = 0
+    _blank = 0
     _target = b""
 
     def __init__(self, limits: Limits) -> None:
@@ -97,7 +101,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     @property
     def plain_rest(self) -> int:
         """The number of bytes missing from a body with a Content-Length, or 0 for any other request."""
-        return 0 if self.body_rcv is None or self.chunked else int(self.body_rcv.remain)
+        return int(self.body_rcv.remain) if isinstance(self.body_rcv, FixedStreamReceiver) else 0
 
     @property
     def limit(self) -> int:
@@ -129,6 +133,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
                 raise ParsingError("HTTP/0.9 is not supported")
             self._fail(version_not_supported())
             return
+        if not header_plus.startswith(b" HTTP/", len(method) + 1 + len(self._target)):
+            raise ParsingError("the parts of the request line must be separated by one blank")
         self.command = method
         headers = self.headers
         host = headers.get("HOST")
@@ -154,6 +160,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store a header line. A name with `_` is dropped, because the environ also writes `-` as `_`."""
         self._lines += 1
+        if self._lines > self.adj.max_headers:
+            return  # the request is refused; many lines of one name would take quadratic time
         key = _KEYS.get(name)
         if key is None:
             key = _make_key(name)
@@ -228,7 +236,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             if encoding.lower() != "chunked" or self.version != "1.1" or "CONTENT_LENGTH" in self.headers:
                 raise ParsingError("Transfer-Encoding must be chunked, once, in HTTP/1.1, without Content-Length")
             self.chunked = True
-            self.body_rcv = ChunkedReceiver(SpooledBody(self.adj.bodies))
+            self.body_rcv = ChunkedBody(SpooledBody(self.adj.bodies))
             return
         self.content_length = int(self.headers["CONTENT_LENGTH"])
         if self.content_length > self.limit:
@@ -244,8 +252,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             data = self.header_plus + data
         if data[:1] in (b"\r", b"\n"):  # RFC 9112, section 2.2: empty lines before a request are ignored
             rest = data.lstrip(b"\r\n")
+            self._blank += len(data) - len(rest)
+            if self._blank > MAX_BLANK:
+                self._fail(bad_request("too many empty lines before the request"))
+                return size
             if not rest:
-                self.empty = self.completed = True
                 return size
             before -= len(data) - len(rest)
             data = rest
@@ -283,7 +294,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             return len(data)
         self.body_bytes_received += consumed
         if receiver.error is not None:
-            self._fail(bad_request(receiver.error.body))
+            self._fail(bad_request(receiver.error))
         elif self.chunked:
             self._limit_chunks(receiver)
         if receiver.completed and not self.completed:
@@ -295,8 +306,6 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def _limit_chunks(self, receiver: Any) -> None:
         if len(receiver) > self.limit:
             self._fail(too_large(self.limit))
-        elif len(receiver.control_line) > _MAX_CHUNK_LINE or len(receiver.trailer) > _MAX_TRAILERS:
-            self._fail(bad_request("a chunk's size or the trailers are too long"))
         elif self.body_bytes_received > MAX_CHUNK_OVERHEAD * len(receiver) + _FREE_OVERHEAD:
             self._fail(bad_request("the chunks are too small for what is in them"))
 
@@ -312,9 +321,9 @@ FORWARDED = frozenset(
 
 
 def _make_key(name: bytes) -> str:
-    """Return a header's name in CGI form, or an empty string if it has an underscore. Cache the first 1000 names."""
+    """Return a header's name in CGI form, or an empty string if it has an underscore. Cache the first short names."""
     key = "" if b"_" in name else name.decode("latin-1").upper().replace("-", "_")
-    if len(_KEYS) < _MAX_KEYS:
+    if len(_KEYS) < _MAX_KEYS and len(name) <= _LONGEST_KEY:
         _KEYS[name] = key
     return key
 

@@ -63,7 +63,7 @@ class HeadJudge:
 
 
 def check_body(rule: str, environ: Mapping[str, Any]) -> None:
-    """Check that the view of the rule can read the body.
+    """Check that the view of the rule can read the body. A view for another method than POST reads no body.
 
     Raises UnsupportedMediaType (415) if the view does not accept the content type or the content coding. Raises
     Unauthorized (401) if a webhook is not signed.
@@ -74,7 +74,7 @@ def check_body(rule: str, environ: Mapping[str, Any]) -> None:
         raise UnsupportedMediaType()
     if rule == STREAM_RULE and mimetype not in LINE_TYPES:
         raise UnsupportedMediaType()
-    if rule.startswith("/v2/"):
+    if rule.startswith("/v2/") and environ["REQUEST_METHOD"] == "POST":
         if not is_json and mimetype not in _BODY_TYPES:
             raise UnsupportedMediaType()
         known_coding(environ.get("HTTP_CONTENT_ENCODING", ""))

@@ -114,8 +114,9 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @describe(infer_operation)
     def infer(name: str, version: str | None = None) -> t.Any:
         """Run a model on tensors, which can be JSON or binary data"""
+        body = read_body()  # first: a request that is refused must not load a model that is loaded on demand
         model = find(name, version)
-        return respond(v2.infer(model, read_body(), request.environ.get(HEADER_LENGTH_KEY), statistics))
+        return respond(v2.infer(model, body, request.environ.get(HEADER_LENGTH_KEY), statistics))
 
 
 def add_repository_views(api: Blueprint) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,21 @@ def test_the_default_folder_is_the_targets_own(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     assert deploy("gunicorn").exit_code == 0
     assert (tmp_path / "deploy" / "gunicorn" / "gunicorn.conf.py").is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+@pytest.mark.parametrize("link", ["deploy", "deploy/gunicorn"])
+def test_the_default_folder_is_not_a_link(link: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    (here / link).parent.mkdir(parents=True)
+    elsewhere.mkdir()
+    (here / link).symlink_to(elsewhere)
+    monkeypatch.chdir(here)
+    refused = deploy("gunicorn")
+    assert refused.exit_code == 1
+    assert "name the folder with --out" in refused.stderr
+    assert list(elsewhere.iterdir()) == []
+    assert deploy("gunicorn", "--out", link).exit_code == 0, "a folder that is named may be a link"
 
 
 def test_a_file_that_was_changed_is_replaced_only_by_force(tmp_path: Path):

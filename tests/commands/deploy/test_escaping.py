@@ -62,6 +62,21 @@ def test_systemd_quotes_and_doubles():
     assert escaping.systemd_command(["/p y", "$HOME"]) == '"/p y" "$$HOME"'
 
 
+@pytest.mark.parametrize("prefix", [*"@-:+!|", "+!", "!!"])
+def test_a_prefix_by_which_systemd_runs_a_program_differently_is_refused(prefix: str):
+    with pytest.raises(EscapeError, match="has a meaning in a unit file"):
+        escaping.systemd_command([f"{prefix}/usr/bin/python3", "-m", "wsgi_core"])
+    with pytest.raises(EscapeError):
+        render(TARGET["systemd"], Deployment(python=f"{prefix}/usr/bin/python3"), Loaded(Settings(), {}, None))
+
+
+@pytest.mark.parametrize("models", ["*", ".", "a?", "[ab]", "!a", "a\\b", "#a"])
+def test_a_pattern_or_the_whole_folder_is_not_copied_into_an_image(models: str):
+    made = Settings(models=Path(models))
+    with pytest.raises(EscapeError, match="--models"):
+        render(TARGET["docker"], Deployment(), Loaded(made, {"models": "--models"}, None))
+
+
 def test_dockerfile_puts_nothing_in():
     assert escaping.dockerfile("a/b") == "a/b"
     assert escaping.dockerfile('$A "b" \\') == '"\\$A \\"b\\" \\\\"'

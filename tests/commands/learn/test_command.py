@@ -33,6 +33,17 @@ def test_a_spoilt_file_of_tries_counts_as_none(text: str, tmp_path: Path) -> Non
     assert command.count_try(tmp_path, exercise_named("0a"), False) == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_the_file_of_tries_is_not_written_through_a_link(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious", encoding="utf-8")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / ".wsgi-core-learn.json").symlink_to(precious)
+    assert command.count_try(tmp_path / "mine", exercise_named("0a"), False) == 1
+    assert command.count_try(tmp_path / "mine", exercise_named("0a"), False) == 2
+    assert precious.read_text(encoding="utf-8") == "precious"
+
+
 def test_hint_and_solution(file: Path) -> None:
     code, said = learn("hint", "0a")
     assert code == 0

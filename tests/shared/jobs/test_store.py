@@ -125,3 +125,38 @@ def test_without_a_location_the_file_is_where_the_system_keeps_states(
     monkeypatch.setattr(sys, "platform", platform)
     assert default_store() == tmp_path / place / "jobs.sqlite3"
     assert list(tmp_path.iterdir()) == []
+
+
+NOT_RECORDS = [
+    b"", b"no JSON", b"\xff", b"[]", b"{}", b"null", b"[" * 100_000, b'{"key": "crm-2"}',
+    b'{"key": "crm-1", "source": 1, "id": "1", "payload": 1, "accepted": 1}',
+    b'{"key": "crm-1", "source": "crm", "id": "1", "payload": 1, "accepted": "now"}',
+    b'{"key": "crm-1", "source": "crm", "id": "1", "payload": 1, "accepted": 1e300}',
+    b'{"key": "other", "source": "crm", "id": "1", "payload": 1, "accepted": 1}',
+    b'{"phase": "queued", "due": Infinity}', b'{"phase": "queued", "due": -1}', b'{"phase": 1, "due": 1}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", NOT_RECORDS)
+@pytest.mark.parametrize("table", ["jobs", "states", "dead", "queue"])
+def test_records_that_are_not_valid_stop_nothing(
+    jobs: JobStore, caplog: pytest.LogCaptureFixture, table: str, data: bytes
+):
+    jobs.add(job(1))
+    jobs.add(job(2))
+    if table == "queue":
+        jobs._table("queue").enqueue(data)
+    else:
+        jobs._table(table).put_data("crm-1", data)
+    taken = []
+    for _ in range(4):
+        try:
+            taken.append(jobs.take(9))
+        except UnicodeError:
+            assert table == "queue"
+    assert any(each is not None and each[0].id == "2" for each in taken)
+    jobs.requeue_due()
+    assert "crm-2" in jobs.states()
+    assert "crm-1" not in jobs.dead()
+    assert jobs.add(job(3))
+    assert table == "queue" or "is not valid" in caplog.text or data.startswith(b'{"phase"')

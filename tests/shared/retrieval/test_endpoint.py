@@ -212,3 +212,26 @@ def test_the_calls_never_take_all_threads(threads: int, calls: int):
     endpoint = chat_endpoint(Settings(chat_url="http://127.0.0.1:1/v1", threads=threads))
     assert endpoint is not None
     assert endpoint.calls == calls
+
+
+def test_a_handshake_that_never_ends_gives_its_slot_back():
+    """A socket's timeout starts anew with every byte, and a TLS record of 16 KiB has many."""
+    over = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        with contextlib.suppress(OSError), server.accept()[0] as connection:
+            connection.sendall(b"\x16\x03\x03\x40\x00")
+            while not over.wait(0.05):
+                connection.sendall(b"\x02")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        endpoint = Endpoint(f"https://127.0.0.1:{server.getsockname()[1]}/v1", "small", timeout=0.4, calls=1)
+        with pytest.raises(UpstreamError, match="did not answer within"):
+            endpoint.generate("Why?", PASSAGES)
+        try:
+            assert endpoint._calls._slots.acquire(timeout=5), "the call has not ended"
+        finally:
+            over.set()
+            thread.join()

@@ -246,3 +246,25 @@ def test_a_secret_of_the_environment_is_not_sent_where_a_found_file_says(secret:
     assert load({**environ, variable(place): value}).found
     write(f"{place} = '{value}'\n{secret} = '0123456789abcdef'\n")
     assert load({}).found, "a secret of the file itself is sent where the file says"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "app = 'evil:app'",
+        "custom_op_libraries = ['evil.so']",
+        "provider_options = {qnn = {backend_path = 'evil.so'}}",
+        "model_settings = {churn = {custom_op_libraries = ['evil.so']}}",
+    ],
+)
+@pytest.mark.parametrize("secret", ["api_key", "chat_key", "job_store_password", "webhook_secrets"])
+def test_a_secret_of_the_environment_is_not_given_to_code_that_a_found_file_names(text: str, secret: str):
+    file = write(text + "\n")
+    environ = {variable(secret): "crm=0123456789abcdef" if secret == "webhook_secrets" else "0123456789abcdef"}
+    (problem,) = problems(environ)
+    assert problem.startswith(f"{variable(secret)}: could be read by the code that {text.split()[0]} names in ")
+    assert "0123456789abcdef" not in problem
+    assert not load(environ, file).found, "a file that is named is trusted"
+    assert load({}).found
+    write("model_settings = {churn = {intra_op_threads = 2}}\napp = ''\n".replace("app = ''\n", ""))
+    assert load(environ).found

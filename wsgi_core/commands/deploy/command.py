@@ -37,7 +37,7 @@ def _add(target: Target) -> None:
         if show:
             _print(files)
             return
-        folder = out or Path("deploy") / target.name
+        folder = out or _own_folder(target)
         _write(folder, files, force)
         click.echo("\n" + next_steps(target, deployment, loaded, str(folder)), nl=False)
 
@@ -51,6 +51,18 @@ def _add(target: Target) -> None:
         help=f"The folder to write into. [default: deploy/{target.name}]",
     )(command)  # fmt: skip
     deploy_command.command(target.name, help=target.help)(command)
+
+
+def _own_folder(target: Target) -> Path:
+    """Return the folder to write into by default. Raises click.ClickException if a part of its path is a link.
+
+    APPSEC: otherwise another user who can write to the current folder could redirect the files.
+    """
+    folder = Path("deploy") / target.name
+    for path in (folder.parent, folder):
+        if path.is_symlink():
+            raise click.ClickException(f"{path} is a symbolic link; name the folder with --out")
+    return folder
 
 
 def _read(target: Target, config: Path | None, options: dict[str, object]) -> tuple[Deployment, Loaded]:

@@ -57,7 +57,13 @@ def systemd(value: object) -> str:
 
 
 def systemd_command(words: Sequence[object]) -> Ready:
-    """Return a command line for a unit file, where $ also begins a variable (systemd.service(5), "Command lines")."""
+    """Return a command line for a unit file, where $ also begins a variable (systemd.service(5), "Command lines").
+
+    Raises EscapeError if the path of the program begins with a character by which systemd changes how it is run: for
+    example, + runs it as root.
+    """
+    if str(words[0])[:1] in tuple("@-:+!|"):
+        raise EscapeError(f"{words[0]!s:.100} begins with {str(words[0])[0]!r}, which has a meaning in a unit file")
     return Ready(" ".join(systemd(str(checked(word)).replace("$", "$$")) for word in words))
 
 

@@ -134,10 +134,14 @@ def _refuse_models(target: Target, models: Path | None) -> None:
     absolute = PurePosixPath(models.as_posix()).is_absolute()
     if target.name in ("kubernetes", "kserve") and not absolute:
         raise EscapeError(f"--models {models}: give the path inside the image, such as /models")
-    if target.name == "docker" and (absolute or ".." in models.parts or ":" in str(models)):
+    if target.name != "docker":
+        return
+    if absolute or not models.parts or ".." in models.parts or ":" in str(models):
         raise EscapeError(
             f"--models {models}: give a path below the folder in which the image is built, relative to it"
         )
+    if set("*?[]!#\\") & set(models.as_posix()):  # patterns would copy other files into the image, too
+        raise EscapeError(f"--models {models}: Docker would read *, ?, [, ], !, # or \\ as part of a pattern")
 
 
 def _refuse_app(target: Target, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from ...shared.files import replace_file
 from .checker import Verdict, check
 from .exercises import EXERCISES, Exercise, exercise_named, exercises_of
 from .solutions import solved
@@ -200,7 +201,7 @@ def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
     before = tries.get(exercise.name, 0)
     tries[exercise.name] = 0 if is_solved else (before if isinstance(before, int) else 0) + 1
     try:
-        file.write_text(json.dumps(tries), encoding="utf-8")
+        replace_file(file, json.dumps(tries).encode())  # never through a link that another user has planted
     except OSError:
         pass  # the folder is not writable: every check counts as the first
     return int(tries[exercise.name])

@@ -138,6 +138,8 @@ class JobQueue:
                     continue
             except StoreUnavailable as error:
                 log.error("the job store: %s", error)
+            except Exception:  # this thread must never end, because then no accepted job would be done
+                log.exception("the worker of the jobs")
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
 
@@ -200,6 +202,8 @@ class JobQueue:
                     self.store.delete_old()
             except StoreUnavailable as error:
                 log.error("the job store: %s", error)
+            except Exception:
+                log.exception("the jobs that are due")
             self._stop.wait(POLL_SECONDS)
 
 

@@ -18,10 +18,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from huey.constants import EmptyData
 from huey.storage import RedisStorage, SqliteStorage
+from pydantic import TypeAdapter
 
 from ..installation import install_command
 
@@ -245,16 +246,19 @@ class JobStore:
     # Looking
 
     def job(self, key: str) -> Job | None:
-        """Return the job with this key, or None if there is no such job."""
+        """Return the job with this key, or None if there is no such job, or if its record is not valid."""
         with self._errors():
             data = self._table("jobs").peek_data(key)
-        return None if data is EmptyData else Job(**json.loads(bytes(data)))
+        return None if data is EmptyData else _read(Job, key, data)
 
     def state(self, key: str) -> State | None:
-        """Return the state of a job, or None if the job is done, is a dead letter, or does not exist."""
+        """Return the state of a job, or None if the job is done, is a dead letter, or does not exist.
+
+        The result is also None if the record of the state is not valid.
+        """
         with self._errors():
             data = self._table("states").peek_data(key)
-        return None if data is EmptyData else State(**json.loads(bytes(data)))
+        return None if data is EmptyData else _read(State, key, data)
 
     def set_state(self, key: str, state: State) -> None:
         """Write the state of a job."""
@@ -292,7 +296,8 @@ class JobStore:
     def _read_states(self, name: str) -> dict[str, State]:
         with self._errors():
             items = self._table(name).result_items()
-        return {key: State(**json.loads(bytes(value))) for key, value in items.items()}
+        states = {key: _read(State, key, value) for key, value in items.items()}
+        return {key: state for key, state in states.items() if state is not None}
 
     def _done(self, accepted: float, months_back: int = 0) -> Any:
         """Return the table of finished jobs for a month: the month of `accepted`, or `months_back` months earlier."""
@@ -349,3 +354,25 @@ class JobStore:
 
 def _dump(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
+
+
+Record = TypeVar("Record", Job, State)
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Job, State)}
+_YEAR_10000 = 253_402_300_800
+
+
+def _read(kind: type[Record], key: str, data: Any) -> Record | None:
+    """Return a record, or None if it is not valid. Then an error is logged, so that an operator can look for the cause.
+
+    Other programs may have written to the store. A record that is not valid must not stop the worker.
+    """
+    try:
+        record: Record = _ADAPTERS[kind].validate_json(bytes(data), strict=True)
+        seconds = record.accepted if isinstance(record, Job) else record.due
+        if not 0 <= seconds < _YEAR_10000 or (isinstance(record, Job) and record.key != key):
+            raise ValueError("the time or the key is wrong")
+    except (ValueError, TypeError) as error:
+        log.error("the record of the job %.100a is not valid: %.200s", key, " ".join(f"{error}".split()))
+        return None
+    return record

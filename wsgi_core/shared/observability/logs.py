@@ -15,8 +15,9 @@ from typing import Any
 
 from .observation import Observation, observed_request
 
-# Characters that could end a line or control a terminal: control characters, and Unicode's line separators.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Characters that could end a line, control a terminal, or change the order in which a line is shown: control
+# characters, Unicode's line separators, and its bidirectional controls.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def one_line(text: str) -> str:

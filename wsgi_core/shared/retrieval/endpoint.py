@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -92,6 +93,8 @@ class Endpoint:
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         with closing(_connect(url, self.timeout)) as connection, _shut_down_after(self.timeout, connection.sock):
+            if isinstance(connection.sock, ssl.SSLSocket):
+                connection.sock.do_handshake()
             connection.request("POST", f"{url.path.rstrip('/')}/chat/completions", json.dumps(payload), headers)
             with connection.getresponse() as response:
                 return _read(response)
@@ -143,10 +146,18 @@ def chat_endpoint(settings: Settings) -> Endpoint | None:
 
 
 def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
-    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    """Return a connection. If it uses TLS, the handshake is still to come, because it has no deadline of its own."""
+    is_secure = url.scheme == "https"
+    kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=timeout)
     connection.response_class = _BoundedResponse
-    connection.connect()
+    http.client.HTTPConnection.connect(connection)
+    if is_secure:
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        connection.sock = context.wrap_socket(
+            connection.sock, server_hostname=url.hostname, do_handshake_on_connect=False
+        )
     return connection
 
 

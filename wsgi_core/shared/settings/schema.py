@@ -162,7 +162,7 @@ class Settings(RuntimeSettings):
     max_unsent: int = limit(
         "request waits for a thread; connection closed", default=64 << 20, ge=1 << 20,
         description="Maximum size of all responses that clients have not read yet, in bytes. Above it, requests wait,"
-        " and connections that read nothing are closed.",
+        " and the connections that read slowest are closed.",
     )  # fmt: skip
     idle_timeout: float = limit(
         "connection closed", default=75, gt=0,

@@ -252,18 +252,33 @@ def _from_text(name: str, text: str) -> object:
 # For each secret that is sent to another server, the setting with the server's location.
 _SENT_TO = {"chat_key": "chat_url", "job_store_password": "job_store"}
 
+# The settings that name code, which runs in the server's process and can read all of its secrets.
+_CODE = ("app", "custom_op_libraries", "provider_options", "model_settings")
+
 
 def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
-    """Yield a problem for each secret that is not in the file, but would be sent to a server that the file names.
+    """Yield a problem for each secret that is not in the file, but would be sent to a server or code of the file.
 
     APPSEC: otherwise a user who can write to the folder could steal the secrets of any user who starts a server there.
     """
-    for secret, place in _SENT_TO.items():
-        if secret in values and place in values and values[place].source == file != values[secret].source:
-            yield (
-                f"{values[secret].source}: would be sent to the {place} of {file}, which was found in this folder;"
-                f" name the file with --config or {PREFIX}CONFIG if you trust it"
-            )
+    named = [place for place in (*_SENT_TO.values(), *_CODE) if place in values and values[place].source == file]
+    code = [place for place in named if place in _CODE and _names_code(place, values[place].value)]
+    for secret, value in values.items():
+        if not is_secret(secret) or value.source == file:
+            continue
+        end = f"{file}, which was found in this folder; name the file with --config or {PREFIX}CONFIG if you trust it"
+        if _SENT_TO.get(secret) in named:
+            yield f"{value.source}: would be sent to the {_SENT_TO[secret]} of {end}"
+        elif code:
+            yield f"{value.source}: could be read by the code that {code[0]} names in {end}"
+
+
+def _names_code(name: str, value: object) -> bool:
+    """Return whether the value of a setting in `_CODE` names code. Of single models, only some settings do."""
+    if name != "model_settings":
+        return bool(value)
+    tables = value.values() if isinstance(value, Mapping) else ()
+    return any(isinstance(table, Mapping) and table.get(code) for table in tables for code in _CODE)
 
 
 def _validate(values: Mapping[str, _Value], problems: list[str]) -> Settings | None:
