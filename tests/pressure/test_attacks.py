@@ -540,3 +540,11 @@ def test_a_connection_goes_on_if_the_body_of_its_request_cannot_be_closed(monkey
             assert client.ask("/a").status == 200
         assert client.ask("/a").status == 200
         until(lambda: server.server.admission.inside == 0)
+
+
+def test_a_client_that_sends_only_an_empty_line_is_closed_without_an_answer():
+    with running(header_timeout=0.2) as server:
+        client = server.connect()
+        assert client.ask("/a").status == 200
+        client.send(b"\r\n")
+        assert client.ended()

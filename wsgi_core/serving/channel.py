@@ -208,7 +208,7 @@ class Channel:
             self.input = data[consumed:]
         if request.completed:
             self.request = None
-            return request.empty or self._begin(request)
+            return self._begin(request)
         if request.head_pending:
             request.head_pending = False
             return self._judge(request)

@@ -79,7 +79,6 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     adj: Limits
     completed: bool
     header_plus: bytes
-    empty: bool
     error: ErrorResponse | WSGIApplication | None
     path = query = request_uri = command = ""  # until the request line is parsed
     url_scheme = "http"
