@@ -25,7 +25,7 @@ from wsgi_core.shared.content_coding import DecodedBodies
 from wsgi_core.shared.cors import cross_origin
 from wsgi_core.shared.deadlines import limit_work
 from wsgi_core.shared.gunicorn import stop_gunicorn_cleanly
-from wsgi_core.shared.head import HeadJudge
+from wsgi_core.shared.head import HeadCheck
 from wsgi_core.shared.observability import begin_request, observed_request
 from wsgi_core.shared.openapi import describe
 from wsgi_core.shared.openapi.inputs import payload_schema, prediction_schema
@@ -154,7 +154,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     app.extensions["decoded_bodies"] = DecodedBodies(settings.max_content_length, settings.request_timeout)
     app.extensions["readiness"] = Readiness()
     app.check_access = access_check(settings)
-    app.extensions["judge_head"] = HeadJudge(app, app.check_access)
+    app.extensions["check_head"] = HeadCheck(app, app.check_access)
     add_views(app, repository)
     add_blueprints(app)
     add_error_handlers(app)

@@ -120,7 +120,7 @@ def test_a_slot_is_kept_while_much_of_the_response_is_unsent():
         assert len(clients[0].answer().body) == 16 * MIB
         answered_soon(server)
         clients[1].reset()
-        until(lambda: server.server.admission.inside == 0)
+        until(lambda: server.server.admission.admitted == 0)
 
 
 @pytest.mark.parametrize("streams", [4, 12])
@@ -153,7 +153,7 @@ def test_the_threads_of_streams_end_with_them():
         until(lambda: len(pool.blocked) == 6 and pool.live == 8)
         for client in clients:
             client.reset()
-        until(lambda: (pool.streams, len(pool.blocked), server.server.admission.inside) == (0, 0, 0))
+        until(lambda: (pool.streams, len(pool.blocked), server.server.admission.admitted) == (0, 0, 0))
         for _ in range(20):
             answered_soon(server)
         until(lambda: pool.live == 2)
@@ -169,7 +169,7 @@ def test_above_the_limit_of_streams_the_longest_blocked_one_is_closed(monkeypatc
         refused = server.connect()
         refused.get("/stream")
         assert refused.answer().status == 503  # no stream has been blocked for long enough to be closed
-        monkeypatch.setattr(dispatcher, "_PATIENCE", 0.0)
+        monkeypatch.setattr(dispatcher, "_BLOCKED_SECONDS", 0.0)
         last = deaf(server)
         last.get("/stream")
         until(lambda: len(server.server._listener.channels) == 5 and states(server).get("blocked") == 4)
@@ -208,7 +208,7 @@ def test_a_response_that_is_read_too_slowly_is_aborted(settings: dict[str, float
                 until(lambda: not server.server._listener.channels or not client.socket.recv(8192) or time.sleep(0.01))
         until(lambda: not server.server._listener.channels)
         assert server.server.gauges()["unsent_bytes"] == 0
-        until(lambda: server.server.admission.inside == 0)
+        until(lambda: server.server.admission.admitted == 0)
 
 
 def test_a_stop_does_not_wait_for_clients_that_read_nothing(monkeypatch: pytest.MonkeyPatch):
@@ -378,7 +378,7 @@ def test_a_refused_upload_leaves_nothing_on_disk():
         start_response("401 Unauthorized", [("Content-Length", "0")])
         return []
 
-    with running(told={"judge_head": lambda environ: unauthorized}, max_content_length=100 * MIB) as server:
+    with running(told={"check_head": lambda environ: unauthorized}, max_content_length=100 * MIB) as server:
         clients = [server.connect() for _ in range(6)]
         for client in clients:
             client.send(request("POST", "/a", Content_Length=str(8 * MIB)))
@@ -436,7 +436,7 @@ class Refusal:
 @pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}])
 def test_a_slow_rejection_by_the_head_does_not_keep_others_waiting(headers: dict[str, str]):
     refusal = Refusal(seconds=2 * SOON)
-    with running(told={"judge_head": lambda environ: refusal}) as server:
+    with running(told={"check_head": lambda environ: refusal}) as server:
         client = server.connect()
         client.send(request("POST", "/a", Content_Length="1", **headers))
         if not headers:
@@ -524,7 +524,7 @@ def test_an_application_that_exceeds_its_length_without_end_is_stopped(first: by
     with running(endless, threads=1) as server:
         client = server.connect()
         assert client.ask("/").body == (first + b"bc")[:3]
-        until(lambda: server.server.admission.inside == 0)
+        until(lambda: server.server.admission.admitted == 0)
         assert len([one for one in caplog.records if "exceeded" in one.message]) == 1
         assert client.ask("/").status == 200
 
@@ -539,7 +539,7 @@ def test_a_connection_goes_on_if_the_body_of_its_request_cannot_be_closed(monkey
             patched.setattr(Parser, "close", broken)
             assert client.ask("/a").status == 200
         assert client.ask("/a").status == 200
-        until(lambda: server.server.admission.inside == 0)
+        until(lambda: server.server.admission.admitted == 0)
 
 
 def test_a_client_that_sends_only_an_empty_line_is_closed_without_an_answer():

@@ -50,12 +50,12 @@ def test_a_slot_is_released_once(end: str):
         admission.release(permit, 1.0)
     else:
         assert admission.cancel(permit)
-    assert admission.inside == 0
+    assert admission.admitted == 0
     with pytest.raises(RuntimeError):
         admission.release(permit, 1.0)
     assert not admission.cancel(permit)
     assert not admission.begin(permit)
-    assert admission.inside == 0
+    assert admission.admitted == 0
 
 
 def test_a_request_that_runs_cannot_be_cancelled():
@@ -180,12 +180,12 @@ def fill(server: Running, count: int = 4) -> list[Client]:
 def wait_inside(server: Running, count: int) -> None:
     """Wait until so many places are taken. Asking for health takes none, and lets the I/O thread go on."""
     for _ in range(1000):
-        if server.server.admission.inside == count:
+        if server.server.admission.admitted == count:
             return
         probe = server.connect()
         probe.ask("/healthz")
         probe.close()
-    raise AssertionError(f"{server.server.admission.inside} inside, not {count}")
+    raise AssertionError(f"{server.server.admission.admitted} inside, not {count}")
 
 
 def test_who_finds_no_place_is_told_so_at_once_and_may_stay():
@@ -262,7 +262,7 @@ def test_of_pipelined_requests_one_is_worked_on_and_the_others_are_not_read():
         until(lambda: channel.input)
         assert server.connect().ask("/a").status == 200
         assert len(channel.input) <= 64 << 10
-        assert server.server.admission.inside == 1
+        assert server.server.admission.admitted == 1
         server.app.open()
         assert [client.answer().status for _ in range(3000)] == [200] * 3000
 

@@ -47,7 +47,7 @@ def test_the_connection_is_good_for_the_next_request(full: Running):
     client.send(b"x" * 100_000 + request("GET", "/next"))
     assert [client.answer().status, client.answer().status] == [503, 503]
     full.app.open()
-    until(lambda: not full.server.admission.inside)
+    until(lambda: not full.server.admission.admitted)
     assert client.ask("/after").status == 200
 
 

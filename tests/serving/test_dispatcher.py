@@ -15,7 +15,7 @@ def send_large(server: Running, count: int) -> list[Client]:
     clients = [server.connect() for _ in range(count)]
     for number, client in enumerate(clients, 1):
         client.send(LARGE)
-        while server.server.admission.inside < number:
+        while server.server.admission.admitted < number:
             server.connect().ask("/healthz")
     server.app.wait_begun()
     return clients
@@ -62,7 +62,7 @@ def test_one_that_stands_aside_and_leaves_makes_no_difference(left: int):
     with running(threads=2, max_waiting=4, max_content_length=LIMIT) as server:
         clients = send_large(server, 3)
         clients[1 + left].reset()
-        while server.server.admission.inside > 2:
+        while server.server.admission.admitted > 2:
             server.connect().ask("/healthz")
         server.app.open()
         assert [client.answer().status for client in (clients[0], clients[2 - left])] == [200] * 2
@@ -77,4 +77,4 @@ def test_a_large_body_that_waits_too_long_is_answered_503_while_another_one_runs
             assert (answer.status, answer.headers["retry-after"]) == (503, "1")
         server.app.open()
         assert clients[0].answer().status == 200
-        assert server.server.admission.inside == 0
+        assert server.server.admission.admitted == 0

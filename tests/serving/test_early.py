@@ -116,7 +116,7 @@ def judge(environ: dict[str, object]) -> object:
 
 
 def test_a_chunked_upload_is_refused_before_it_is_sent_too():
-    with running(told={"judge_head": judge}) as server:
+    with running(told={"check_head": judge}) as server:
         client = server.connect()
         client.send(request("POST", "/a", Transfer_Encoding="chunked", Expect="100-continue"))
         assert client.answer().status == 401
@@ -130,7 +130,7 @@ def begin(server: Running, path: str = "/a", **headers: str) -> Client:
 
 
 def test_a_request_is_judged_before_its_body_is_kept():
-    with running(told={"judge_head": judge}) as server:
+    with running(told={"check_head": judge}) as server:
         client = begin(server)
         client.send(b"x" * 90_000)
         assert server.connect().ask("/a").status == 200
@@ -144,7 +144,7 @@ def test_a_request_is_judged_before_its_body_is_kept():
 
 
 def test_a_client_that_asks_first_is_refused_before_it_sends():
-    with running(told={"judge_head": judge}) as server:
+    with running(told={"check_head": judge}) as server:
         client = begin(server, Expect="100-continue")
         reply = client.answer()
         assert (reply.status, reply.headers["connection"]) == (401, "close")
@@ -153,7 +153,7 @@ def test_a_client_that_asks_first_is_refused_before_it_sends():
 @pytest.mark.parametrize(("path", "headers"), [("/a", {"X_API_Key": "k"}), ("/boom", {})])
 def test_what_the_judge_lets_pass_is_read(path: str, headers: dict[str, str], caplog: pytest.LogCaptureFixture):
     """Also if the judge itself fails: the application decides then."""
-    with running(told={"judge_head": judge}) as server:
+    with running(told={"check_head": judge}) as server:
         client = begin(server, path, **headers)
         client.send(b"x" * 99_000)
         assert client.answer().status == (500 if path == "/boom" else 200)

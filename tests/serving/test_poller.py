@@ -36,7 +36,7 @@ class Watches:
         self.calls.append("hangup")
 
     def close(self) -> None:
-        self.poller.forget(self)
+        self.poller.unregister(self)
         self.socket.close()
 
 
@@ -94,7 +94,7 @@ def test_a_forgotten_socket_is_not_handled(pairs: Pairs):
     watches, other = pairs.make()
     other.send(b"x")
     watches.close()
-    pairs.poller.forget(watches)
+    pairs.poller.unregister(watches)
     began = time.monotonic()
     pairs.poller.step(0.05)
     assert watches.calls == []
@@ -122,7 +122,7 @@ def test_a_handler_that_raises_closes_its_socket_alone(pairs: Pairs):
 
 
 def test_many_busy_sockets_are_handled_in_turns(pairs: Pairs, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "_IN_A_TURN", 4)
+    monkeypatch.setattr(module, "_MAX_EVENTS", 4)
     for _ in range(10):
         pairs.make()[1].send(b"x")
     for _ in range(5):
@@ -131,7 +131,7 @@ def test_many_busy_sockets_are_handled_in_turns(pairs: Pairs, monkeypatch: pytes
 
 
 def test_a_listening_socket_is_handled_before_many_busy_ones(pairs: Pairs, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "_IN_A_TURN", 2)
+    monkeypatch.setattr(module, "_MAX_EVENTS", 2)
     for _ in range(10):
         pairs.make()[1].send(b"x")
     pairs.poller.handle_first(pairs.made[9])

@@ -38,7 +38,7 @@ def test_two_servers_in_a_process_share_no_counts():
     first, second = (Site(app, Settings(max_per_client=1)) for _ in range(2))
     first.admission.acquire("192.0.2.7")
     first.limits.body_limits["/a"] = 1
-    assert (first.admission.inside, second.admission.inside) == (1, 0)
+    assert (first.admission.admitted, second.admission.admitted) == (1, 0)
     assert second.limits.body_limits == {}
     assert isinstance(second.admission.acquire("192.0.2.7"), Permit)
 

@@ -52,7 +52,7 @@ def test_the_judgement_is_the_response_that_the_whole_request_would_get(app: Any
     for head in HEADS:
         headers = {"Host": "localhost", **head}
         environ = wire.environ(method, path, headers, b"{}")
-        judged = app.extensions["judge_head"]({**environ, "wsgi.input": Unread()})
+        judged = app.extensions["check_head"]({**environ, "wsgi.input": Unread()})
         whole = wire.call(app.wsgi_app, wire.environ(method, path, headers, b"{}")).comparable()
         if judged is None:
             # Only the body can show whether a signature is right.
@@ -86,7 +86,7 @@ def test_a_refusal_loads_no_model(
 
     monkeypatch.setattr(models, "_load_pending", load)
     environ = wire.environ(method, path, {"Host": "localhost", **KEY, **headers}, b"{}")
-    judged = app.extensions["judge_head"]({**environ, "wsgi.input": Unread()})
+    judged = app.extensions["check_head"]({**environ, "wsgi.input": Unread()})
     if method == "GET":
         assert judged is None, "a view for GET reads no body, so there is nothing to refuse"
     else:

@@ -74,7 +74,7 @@ class Admission:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
-    def inside(self) -> int:
+    def admitted(self) -> int:
         """The number of requests that have a slot."""
         return self.waiting + self.running
 
@@ -82,7 +82,7 @@ class Admission:
     def expected_wait(self) -> float:
         """The expected wait for a worker thread, in seconds, of a request that arrives now."""
         # A request that a free thread is about to take does not wait.
-        return min(self.waiting, max(0, self.inside - self.threads)) * self.pace.interval
+        return min(self.waiting, max(0, self.admitted - self.threads)) * self.pace.interval
 
     def acquire(self, client: str) -> Permit | Refused:
         """Return a slot for a request of `client`, or the reason why the request is refused."""
@@ -156,7 +156,7 @@ class Admission:
         reason: Reason | None = None
         if self.per_client and self._clients[client] >= self.per_client:
             reason = "client"
-        elif self.inside >= self.threads + self.max_waiting or self.expected_wait > self.max_wait:
+        elif self.admitted >= self.threads + self.max_waiting or self.expected_wait > self.max_wait:
             reason = "overloaded"
         if reason is None:
             return None

@@ -160,7 +160,7 @@ def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:
         "monitoring": MONITORING,
         "health": HEALTH,
         "body_limits": {STREAM_PATH: settings.stream_max_content_length},
-        "judge_head": app.extensions.get("judge_head"),
+        "check_head": app.extensions.get("check_head"),
     }
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from .admission import Permit, Refused
 from .environ import connection_environ
 from .errors import ErrorResponse, bad_request, not_monitoring, refusal, too_slow
-from .nonblocking import MOST_AT_ONCE, NonBlockingSocket
+from .nonblocking import MAX_RECEIVED, NonBlockingSocket
 from .parser import Parser
 from .poller import READ, WRITE
 from .protocols import ChannelOwner
@@ -29,13 +29,13 @@ logger = logging.getLogger("wsgi_core.serving")
 _LINGER = 2.0
 # Bytes to read in one call. The number is small because these bytes may be many tiny chunks. A body with a
 # Content-Length is read in larger pieces.
-_PIECE = 8 << 10
-_READS_IN_A_TURN = 16
+_CHUNK = 8 << 10
+_MAX_READS = 16
 _SEND_AT_ONCE = 256 << 10
 # A stream that waits for its client continues when at most this many bytes are unsent.
 _LOW_WATERMARK = WATERMARK // 4
 # If the oldest request has waited for this many seconds, requests are refused while too many connections are open.
-_LONG_WAIT = 0.1
+_OVERLOAD_WAIT = 0.1
 
 State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering"]
 
@@ -52,9 +52,31 @@ class Channel:
     """
 
     __slots__ = (
-        "_drained", "_number", "blocked_since", "closing", "connected", "environ", "input", "input_ended",
-        "last_activity", "linger_until", "listener", "out_lock", "output", "peer", "permit", "request",
-        "response_started", "sending_since", "sent", "site", "socket", "task", "unsent", "used", "wish",
+        "_drained",
+        "_number",
+        "blocked_since",
+        "closing",
+        "connected",
+        "environ",
+        "input",
+        "input_ended",
+        "interest",
+        "last_activity",
+        "linger_until",
+        "listener",
+        "out_lock",
+        "output",
+        "peer",
+        "permit",
+        "request",
+        "response_started",
+        "sending_since",
+        "sent",
+        "site",
+        "socket",
+        "task",
+        "unsent",
+        "used",
     )  # fmt: skip
 
     def __init__(self, listener: ChannelOwner, sock: NonBlockingSocket, address: Any) -> None:
@@ -79,7 +101,7 @@ class Channel:
         self.closing = False
         self.linger_until = 0.0
         self.connected = True
-        self.wish = 0
+        self.interest = 0
         self.used = False
 
     def fileno(self) -> int:
@@ -112,9 +134,9 @@ class Channel:
 
     def handle_read(self) -> None:
         """Read and parse the available bytes. Bytes that arrive after the last response are discarded."""
-        for _ in range(_READS_IN_A_TURN):
+        for _ in range(_MAX_READS):
             rest = self.request.plain_rest if self.request is not None else 0
-            size = min(MOST_AT_ONCE, max(_PIECE, rest))
+            size = min(MAX_RECEIVED, max(_CHUNK, rest))
             try:
                 data = self.socket.recv(size)
             except BlockingIOError:
@@ -136,14 +158,14 @@ class Channel:
 
     def handle_hangup(self) -> None:
         """Close a connection that was reset. Some systems also report a half-closed connection here, which is kept."""
-        if self.linger_until or self.wish & WRITE or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if self.linger_until or self.interest & WRITE or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.close()
-        elif self.wish:
+        elif self.interest:
             self.handle_read()
         else:
             # The poller would report this connection again and again. The next call of `watch` adds it again.
-            self.listener.poller.forget(self)
-            self.wish = -1
+            self.listener.poller.unregister(self)
+            self.interest = -1
 
     def process(self) -> None:
         """Parse the input until a request is passed on, or is answered by the server itself, or no input is left."""
@@ -190,12 +212,12 @@ class Channel:
         """Tell the poller which events the connection waits for."""
         if not self.connected:
             return
-        wish = WRITE if self.unsent else 0
+        interest = WRITE if self.unsent else 0
         if self.linger_until or not (self.input_ended or self.input or self.closing):
-            wish |= READ
-        if wish != self.wish:
-            self.wish = wish
-            self.listener.poller.watch(self, wish)
+            interest |= READ
+        if interest != self.interest:
+            self.interest = interest
+            self.listener.poller.watch(self, interest)
 
     def _parse(self) -> bool:
         """Parse the input up to the end of a request. Return False if the server itself has answered the request."""
@@ -211,7 +233,7 @@ class Channel:
             return self._begin(request)
         if request.head_pending:
             request.head_pending = False
-            return self._judge(request)
+            return self._reject_early(request)
         return True
 
     def _begin(self, request: Parser) -> bool:
@@ -229,28 +251,28 @@ class Channel:
         if error is None and self.listener.monitoring_only and not task.monitoring:
             error = not_monitoring()
         if error is None:
-            refused = self._crowded_out(task) or self.site.dispatcher.add_task(task)
+            refused = self._refuse_above_limit(task) or self.site.dispatcher.add_task(task)
             if refused is None:
                 return True
             error = refusal(refused)
         task.fail(error)
         return False
 
-    def _crowded_out(self, task: Task) -> Refused | None:
+    def _refuse_above_limit(self, task: Task) -> Refused | None:
         """Refuse a request and close its connection, if too many connections are open and requests wait for long.
 
         While a request waits, its connection cannot be closed to make room for other connections, such as the
         connection of a health probe.
         """
-        if task.monitoring or not self.listener.crowded():
+        if task.monitoring or not self.listener.above_limit():
             return None
-        if self.site.dispatcher.oldest_wait(time.monotonic()) < _LONG_WAIT:
+        if self.site.dispatcher.oldest_wait(time.monotonic()) < _OVERLOAD_WAIT:
             return None
         task.close = True
         return self.site.admission.refuse()
 
-    def _judge(self, request: Parser) -> bool:
-        """Reject a request with a complete head if there is no slot, or if `judge_head` rejects the request.
+    def _reject_early(self, request: Parser) -> bool:
+        """Reject a request with a complete head if there is no slot, or if `check_head` rejects the request.
 
         Return False if the server itself has answered the request.
 
@@ -259,15 +281,15 @@ class Channel:
         """
         task = request.task = Task(self, request)
         rejection: Any = request.error
-        # PERF: under overload most requests are refused here, and `judge_head` costs more than the admission check.
+        # PERF: under overload most requests are refused here, and `check_head` costs more than the admission check.
         if rejection is None and not task.monitoring:
-            refused = self._crowded_out(task) or self.site.admission.check(task.client)
+            refused = self._refuse_above_limit(task) or self.site.admission.check(task.client)
             rejection = refusal(refused) if refused else None
-        if rejection is None and self.site.judge_head is not None:
+        if rejection is None and self.site.check_head is not None:
             try:
-                rejection = self.site.judge_head(task.environ().copy())
+                rejection = self.site.check_head(task.environ().copy())
             except Exception:
-                logger.exception("a request could not be judged by its head")
+                logger.exception("a request could not be checked by its head")
         if rejection is not None:
             request.reject(rejection)
             if request.expect_continue:
@@ -360,7 +382,7 @@ class Channel:
         """Close the connection. A second call does nothing."""
         if not self.connected:
             return
-        self.listener.forget(self)
+        self.listener.remove(self)
         with self.out_lock:  # the file descriptor must stay open while a worker thread sends
             self.connected = False
             self.output.clear()
@@ -467,7 +489,7 @@ class Channel:
             self.closing = True
         self.last_activity = time.monotonic()
         self.task = None
-        if self.unsent or self.input or self.input_ended or not self.wish & READ:
+        if self.unsent or self.input or self.input_ended or not self.interest & READ:
             self.listener.poller.call(self.resume)
         elif self.closing:
             self._close_sending_side()

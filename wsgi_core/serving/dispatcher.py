@@ -28,10 +28,10 @@ LARGE = 512 << 10
 MAX_WAITING_STREAMS = 64
 """The pool runs at most this many streams in addition to `threads` - 1."""
 # Seconds that a stream may wait for its client before a new stream may displace it.
-_PATIENCE = 1.0
+_BLOCKED_SECONDS = 1.0
 
 # If the newest task has run for this many seconds, it is not expected to end soon, and another thread is woken.
-_SOON = 0.001
+_WAKE_AFTER_SECONDS = 0.001
 # If a queued request waits for a running thread, the loop checks after this time whether to wake another thread.
 _TICK_STALLED = 0.001
 # Seconds after which the leader looks at its sockets again, even if more requests are queued.
@@ -49,13 +49,13 @@ class LargeBodies:
         self._limit = limit
         self._used = 0
         self._parked: deque[Queued] = deque()
-        self._entered: set[Queued] = set()
+        self._acquired: set[Queued] = set()
         self._lock = threading.Lock()
 
-    def enter(self, task: Queued) -> bool:
-        """Return whether the request may begin. If not, park the request until `leave` returns the request."""
+    def acquire(self, task: Queued) -> bool:
+        """Return whether the request may begin. If not, park the request until `release` returns the request."""
         with self._lock:
-            if task in self._entered:
+            if task in self._acquired:
                 return True
             if self._parked or not self._fits(task):
                 self._parked.append(task)
@@ -63,16 +63,16 @@ class LargeBodies:
             self._used += task.body_size
         return True
 
-    def leave(self, task: Queued) -> list[Queued]:
-        """Record that a request is done. Return the parked requests that `enter` accepts from now on."""
+    def release(self, task: Queued) -> list[Queued]:
+        """Record that a request is done. Return the parked requests that `acquire` accepts from now on."""
         following: list[Queued] = []
         with self._lock:
             self._used -= task.body_size
-            self._entered.discard(task)
+            self._acquired.discard(task)
             while self._parked and self._fits(self._parked[0]):
                 following.append(self._parked.popleft())
                 self._used += following[-1].body_size
-            self._entered.update(following)
+            self._acquired.update(following)
         return following
 
     def pop_expired(self, now: float, limit: float) -> Queued | None:
@@ -147,13 +147,13 @@ class WorkerPool:
     def begin_stream(self) -> bool:
         """Record that the calling thread begins a stream. Return False if there are too many streams.
 
-        If the limit is reached, a stream that has waited for its client for `_PATIENCE` seconds makes room: the
+        If the limit is reached, a stream that has waited for its client for `_BLOCKED_SECONDS` seconds is ended: the
         connection of the stream that has waited longest is closed.
         """
         with self._lock:
             full = self.streams >= self.threads - 1 + MAX_WAITING_STREAMS
             longest = min(self.blocked.items(), key=lambda one: one[1], default=None) if full else None
-            if full and (longest is None or time.monotonic() - longest[1] < _PATIENCE):
+            if full and (longest is None or time.monotonic() - longest[1] < _BLOCKED_SECONDS):
                 return False
             self.streams += 1
             if longest is not None:
@@ -195,7 +195,7 @@ class WorkerPool:
         """Return the lock of the thread to wake, or None. The thread that became idle last is woken first."""
         if not self._idle or self._woken or self._paused():
             return None
-        if len(self._idle) < self.live and now - self._began < _SOON:
+        if len(self._idle) < self.live and now - self._began < _WAKE_AFTER_SECONDS:
             return None
         self._woken += 1
         return self._idle.pop()
@@ -361,11 +361,11 @@ class TaskDispatcher(WorkerPool):
         """Answer a request, unless it was cancelled. A request that has waited too long is answered with 503."""
         if task.body_size < LARGE:
             self._begin(task)
-        elif self._large.enter(task):
+        elif self._large.acquire(task):
             try:
                 self._begin(task)
             finally:
-                for following in self._large.leave(task):
+                for following in self._large.release(task):
                     self.add(following, first=True)
 
     def _begin(self, task: Queued) -> None:

@@ -133,13 +133,13 @@ class Listener:
         self._closes_pending -= 1
         return True
 
-    def crowded(self) -> bool:
+    def above_limit(self) -> bool:
         """Return whether more connections are open than `limit`."""
         return len(self.channels) > self.limit
 
-    def forget(self, channel: Channel) -> None:
+    def remove(self, channel: Channel) -> None:
         """Remove a connection that is being closed."""
-        self.poller.forget(channel)
+        self.poller.unregister(channel)
         self.channels.discard(channel)
         self._publish_count()
         self._by_client[channel.peer] -= 1
@@ -162,7 +162,7 @@ class Listener:
             self.accepting = False
             if self._count is not None:
                 self._count.stop()
-            self.poller.forget(self)
+            self.poller.unregister(self)
         self._socket.close()
 
     def maintenance(self, now: float) -> None:

@@ -39,7 +39,7 @@ _close = _function("closesocket" if _WINDOWS else "close", ctypes.c_int, _NUMBER
 _error: Any = getattr(ctypes, "get_last_error", ctypes.get_errno)
 _WOULD_BLOCK = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
 
-MOST_AT_ONCE = 64 << 10
+MAX_RECEIVED = 64 << 10
 """The largest number of bytes that one call reads."""
 # Each thread has its own receive buffer, so that no other thread overwrites the bytes before they are copied.
 _thread_local = threading.local()
@@ -49,9 +49,9 @@ class NonBlockingSocket(socket.socket):
     """A connected socket that never blocks: a call that would block raises BlockingIOError."""
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Return the bytes received, at most `bufsize` or `MOST_AT_ONCE`; empty at end of file. Raises OSError."""
+        """Return the bytes received, at most `bufsize` or `MAX_RECEIVED`; empty at end of file. Raises OSError."""
         buffer = _buffer()
-        received: int = _recv(self.fileno(), buffer, min(bufsize, MOST_AT_ONCE), flags)
+        received: int = _recv(self.fileno(), buffer, min(bufsize, MAX_RECEIVED), flags)
         if received >= 0:
             return ctypes.string_at(buffer, received)
         raise _last_error()
@@ -112,5 +112,5 @@ def _buffer() -> Any:
     try:
         return _thread_local.buffer
     except AttributeError:
-        _thread_local.buffer = ctypes.create_string_buffer(MOST_AT_ONCE)
+        _thread_local.buffer = ctypes.create_string_buffer(MAX_RECEIVED)
         return _thread_local.buffer

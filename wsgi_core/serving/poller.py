@@ -22,7 +22,7 @@ logger = logging.getLogger("wsgi_core.serving")
 READ, WRITE, HANGUP = 1, 2, 4
 
 # At most this many sockets are handled in one iteration, so that new connections do not wait for many busy sockets.
-_IN_A_TURN = 64
+_MAX_EVENTS = 64
 
 
 class _Poll:
@@ -30,14 +30,15 @@ class _Poll:
 
     def __init__(self) -> None:
         self._poll = select.poll()
-        self._wishes = [
-            (select.POLLIN if wish & READ else 0) | (select.POLLOUT if wish & WRITE else 0) for wish in range(4)
+        self._interests = [
+            (select.POLLIN if interest & READ else 0) | (select.POLLOUT if interest & WRITE else 0)
+            for interest in range(4)
         ]
 
-    def watch(self, number: int, wish: int) -> None:
-        self._poll.register(number, self._wishes[wish])
+    def watch(self, number: int, interest: int) -> None:
+        self._poll.register(number, self._interests[interest])
 
-    def forget(self, number: int) -> None:
+    def unregister(self, number: int) -> None:
         self._poll.unregister(number)
 
     def wait(self, timeout: float) -> list[tuple[int, int]]:
@@ -55,18 +56,18 @@ class _Poll:
 class _Select:
     """select(), for Windows.
 
-    It handles at most 512 sockets. It does not report a reset of a socket whose `wish` is 0.
+    It handles at most 512 sockets. It does not report a reset of a socket whose `interest` is 0.
     """
 
     def __init__(self) -> None:
         self._read: set[int] = set()
         self._write: set[int] = set()
 
-    def watch(self, number: int, wish: int) -> None:
-        (self._read.add if wish & READ else self._read.discard)(number)
-        (self._write.add if wish & WRITE else self._write.discard)(number)
+    def watch(self, number: int, interest: int) -> None:
+        (self._read.add if interest & READ else self._read.discard)(number)
+        (self._write.add if interest & WRITE else self._write.discard)(number)
 
-    def forget(self, number: int) -> None:
+    def unregister(self, number: int) -> None:
         self._read.discard(number)
         self._write.discard(number)
 
@@ -99,17 +100,17 @@ class Poller:
         """Handle this socket before all others, so that a health probe does not wait for many busy connections."""
         self._first.add(watched.fileno())
 
-    def watch(self, watched: Watched, wish: int) -> None:
-        """Watch a socket for READ, WRITE or both. If `wish` is 0, watch the socket only for a reset."""
+    def watch(self, watched: Watched, interest: int) -> None:
+        """Watch a socket for READ, WRITE or both. If `interest` is 0, watch the socket only for a reset."""
         self._watched[watched.fileno()] = watched
-        self._system.watch(watched.fileno(), wish)
+        self._system.watch(watched.fileno(), interest)
 
-    def forget(self, watched: Watched) -> None:
+    def unregister(self, watched: Watched) -> None:
         """Stop watching a socket. Its file descriptor must still be open."""
         self._first.discard(watched.fileno())
         if self._watched.pop(watched.fileno(), None) is not None:
             with contextlib.suppress(KeyError):
-                self._system.forget(watched.fileno())
+                self._system.unregister(watched.fileno())
 
     def call(self, function: Callable[[], None]) -> None:
         """Make the I/O thread call `function` soon. Thread-safe."""
@@ -129,10 +130,10 @@ class Poller:
         self._thread = threading.get_ident()
         self._make_calls()
         ready = self._system.wait(0.0 if self._calls else timeout)
-        if len(ready) > _IN_A_TURN:
+        if len(ready) > _MAX_EVENTS:
             # The listening sockets come first, then the sockets that were not reached in the last iteration.
             ready.sort(key=lambda one: (one[0] not in self._first, one[0] <= self._last, one[0]))
-            del ready[_IN_A_TURN:]
+            del ready[_MAX_EVENTS:]
             self._last = ready[-1][0]
         for number, events in ready:
             watched = self._watched.get(number)

@@ -18,7 +18,7 @@ StartResponse = Callable[..., Any]
 
 WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-HeadJudge = Callable[[Environ], WSGIApplication | None]
+HeadCheck = Callable[[Environ], WSGIApplication | None]
 """A function that decides whether to reject a request. It sees only the head, before the body is read.
 
 The function is called on the I/O thread and must not block. The environ is complete except for `wsgi.input`. To reject
@@ -57,10 +57,10 @@ class ChannelOwner(Protocol):
     def should_close(self) -> bool:
         """Return whether a response that begins now must close its connection. Any thread may call it."""
 
-    def crowded(self) -> bool:
+    def above_limit(self) -> bool:
         """Return whether more connections are open than the limit."""
 
-    def forget(self, channel: Channel) -> None:
+    def remove(self, channel: Channel) -> None:
         """Remove a connection that is being closed."""
 
 

@@ -29,7 +29,7 @@ from .balance import ConnectionCount
 from .limits import connection_limit, return_large_blocks
 from .listener import Listener
 from .poller import Poller
-from .protocols import HeadJudge
+from .protocols import HeadCheck
 from .site import Site
 
 logger = logging.getLogger("wsgi_core.serving")
@@ -39,7 +39,7 @@ _TICK = 0.25
 _TICK_DURING_STOP = 0.02
 # While another process may accept connections first, the loop checks after this time whether it has.
 _TICK_DURING_DEFERRAL = 0.001
-_SECONDS_BETWEEN_LOOKS = 0.02
+_SECONDS_BETWEEN_CHECKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
 # The limit of connections to the monitoring port.
 _MONITOR_CONNECTIONS = 64
@@ -53,8 +53,8 @@ def serve_application(
     If two sockets are given, the second one is the monitoring port's.
     """
     sock, *monitor = socks
-    told = server_arguments(app, settings)
-    return Server(app, sock, settings, monitor_sock=monitor[0] if monitor else None, count=count, **told)
+    arguments = server_arguments(app, settings)
+    return Server(app, sock, settings, monitor_sock=monitor[0] if monitor else None, count=count, **arguments)
 
 
 class Server:
@@ -73,7 +73,7 @@ class Server:
         monitoring: Collection[str] = (),
         health: Collection[str] = (),
         body_limits: Mapping[str, int] | None = None,
-        judge_head: HeadJudge | None = None,
+        check_head: HeadCheck | None = None,
         monitor_sock: socket.socket | None = None,
         count: ConnectionCount | None = None,
     ) -> None:
@@ -81,7 +81,7 @@ class Server:
         self.settings = settings
         self.port: int = sock.getsockname()[1]
         self.site = Site(
-            app, settings, monitoring=monitoring, health=health, body_limits=body_limits, judge_head=judge_head
+            app, settings, monitoring=monitoring, health=health, body_limits=body_limits, check_head=check_head
         )
         self.admission = self.site.admission
         extensions = getattr(app, "extensions", {})
@@ -94,7 +94,7 @@ class Server:
             self._listeners.append(
                 Listener(self.site, monitor_sock, self._poller, _MONITOR_CONNECTIONS, monitoring_only=True)
             )
-        self._stop_at = self._looked_at = self._reported_at = 0.0
+        self._stop_at = self._checked_at = self._reported_at = 0.0
         self._refusing = self._aborted = self._ended = False
         self._reported = 0
         for listener in self._listeners:
@@ -186,12 +186,12 @@ class Server:
         if self._listener.accepting:
             self._listener.stop_listening()
         self._listener.close_idle()
-        nobody = not (self._listener.channels or self.admission.inside)
-        return nobody or self._aborted or waited >= self.settings.stop_timeout
+        idle = not (self._listener.channels or self.admission.admitted)
+        return idle or self._aborted or waited >= self.settings.stop_timeout
 
     def _maintenance(self, now: float) -> None:
-        if now - self._looked_at >= _SECONDS_BETWEEN_LOOKS:
-            self._looked_at = now
+        if now - self._checked_at >= _SECONDS_BETWEEN_CHECKS:
+            self._checked_at = now
             self.site.dispatcher.expire(now)
             for listener in self._listeners:
                 listener.maintenance(now)

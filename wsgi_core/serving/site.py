@@ -11,7 +11,7 @@ from .body_buffer import BodyBudget, ByteBudget
 from .dispatcher import TaskDispatcher
 from .early import EarlyResponses
 from .parser import Limits
-from .protocols import HeadJudge, WSGIApplication
+from .protocols import HeadCheck, WSGIApplication
 from .proxies import TrustedProxies
 from .task import Dates
 
@@ -30,13 +30,13 @@ class Site:
         monitoring: Collection[str] = (),
         health: Collection[str] = (),
         body_limits: Mapping[str, int] | None = None,
-        judge_head: HeadJudge | None = None,
+        check_head: HeadCheck | None = None,
     ) -> None:
         self.app = app
         self.settings = settings
         self.monitoring = frozenset(monitoring)
         self.health = frozenset(health)
-        self.judge_head = judge_head
+        self.check_head = check_head
         self.bodies = BodyBudget(settings.max_body_disk, body_buffer.MEMORY)
         self.unsent = ByteBudget(settings.max_unsent)
         self.limits = Limits(

@@ -56,7 +56,7 @@ class Task:
 
     Request: `client` (the address used for limits per client), `monitoring`, `health` (a monitoring request that is a
     health check), `body_size` (0 if the application reads the body in pieces), `rejection` (the application that
-    `judge_head` has returned).
+    `check_head` has returned).
     Slot: `permit`, which this task holds until the response is complete.
     Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after it),
     `too_long` (the application has sent more than its Content-Length).

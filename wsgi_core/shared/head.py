@@ -26,7 +26,7 @@ WSGIApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Application(Protocol):
-    """The part of an application that `HeadJudge` uses."""
+    """The part of an application that `HeadCheck` uses."""
 
     url_map: Map
 
@@ -34,7 +34,7 @@ class Application(Protocol):
         """Answer a request (PEP 3333)."""
 
 
-class HeadJudge:
+class HeadCheck:
     """Checks a request by its head: host, API key, origin, route, method, content type, content coding, signature.
 
     The environ needs no `wsgi.input`. The result is None if the server must read the body. Otherwise the result is a
