@@ -40,7 +40,7 @@ cors_origins = ["https://app.example.org"]
 ```
 
 If a setting is not valid, the server does not start. The error lists every invalid setting, and suggests the nearest
-name for a misspelt one. `wsgi-core config` shows the effective settings and the source of each:
+name for a misspelt name. `wsgi-core config` shows the effective settings and the source of each setting:
 
 ```console
 $ wsgi-core config --threads 8 --json
@@ -52,7 +52,7 @@ $ wsgi-core config --threads 8 --json
 ...
 ```
 
-Secrets have no option, because other users of the machine can read a command line. They are masked when shown.
+Secrets have no option, because other users of the machine can read a command line. Commands show secrets masked.
 
 ## Every setting
 
@@ -72,7 +72,8 @@ def row(name: str, field: FieldInfo) -> str:
     values = "<br>".join(filter(None, [default(name), span(field)]))
     extra = field.json_schema_extra
     response = extra.get("response") if isinstance(extra, dict) else None
-    meaning = MARKUP.sub(r"\\\1", f"{field.description}{f' Otherwise: {response}.' if response else ''}")
+    case = {"Maximum": "Above the limit", "Minimum": "Below the limit"}.get(f"{field.description}"[:7], "Otherwise")
+    meaning = MARKUP.sub(r"\\\1", f"{field.description}{f' {case}: {response}.' if response else ''}")
     return f"| {'<br>'.join(names)} | {meaning} | {values} |\n"
 
 

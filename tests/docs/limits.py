@@ -15,7 +15,7 @@ from wsgi_core.serving.dispatcher import LARGE, MAX_WAITING_STREAMS
 from wsgi_core.serving.parser import MAX_BLANK, MAX_CHUNK_OVERHEAD
 from wsgi_core.shared.content_coding import SMALL_BODY
 from wsgi_core.shared.jobs.queue import MAX_ATTEMPTS
-from wsgi_core.shared.retrieval.endpoint import MAX_ANSWER, MAX_CALLS, MAX_HEAD
+from wsgi_core.shared.retrieval.endpoint import MAX_BODY, MAX_CALLS, MAX_HEAD
 from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.settings.sources import is_secret, option, variable
 from wsgi_core.shared.streaming import MAX_FIELDS, MAX_LINE
@@ -63,7 +63,7 @@ request waits; 503 |
 | Invalid fields that the response to a line of `/predict/stream` lists | {MAX_FIELDS} | further fields are omitted |
 | Questions that wait for a language model at the same time, always fewer than the threads | {MAX_CALLS} | \
 an answer made of quotes |
-| Maximum size of a language model's response | {size(MAX_ANSWER)} | an answer made of quotes |
+| Maximum size of a language model's response | {size(MAX_BODY)} | an answer made of quotes |
 | Maximum size of its headers and interim responses | {size(MAX_HEAD)} | an answer made of quotes |
 | Maximum number of attempts to process a webhook | {MAX_ATTEMPTS} | a dead letter (`wsgi-core jobs`) |
 | Maximum number of signatures in a webhook's header | {MAX_SIGNATURES} | further signatures are ignored |

@@ -1,4 +1,4 @@
-"""Access checks: trusted hosts, the API key, and cross-origin requests.
+"""Access checks: trusted hosts, API key, content coding, and the origin of requests that load or unload models.
 
 Each check uses only the request head, so the server can refuse a request before it reads the body.
 """
@@ -19,10 +19,11 @@ from .content_coding import check_coding
 from .settings import Settings
 
 HEALTH = frozenset({"/healthz", "/readyz", "/api/v1/health", "/v2/health/live", "/v2/health/ready"})
-"""Paths of health checks. They need no API key, because load balancers do not send one."""
+"""Paths of health checks. They need no API key, because load balancers do not send a key."""
 
 MONITORING = HEALTH | {"/metrics"}
-"""Paths that probes and Prometheus request. These clients often cannot set the Host header that they send."""
+"""Paths that health checks and Prometheus request. By default their Host header is not checked, because these clients
+often cannot set it."""
 
 WEBHOOKS = "/webhooks/"
 
@@ -39,7 +40,7 @@ Check = Callable[[Mapping[str, Any]], None]
 
 
 def access_check(settings: Settings) -> Check:
-    """Return a function that raises an HTTPException if the settings do not admit a request.
+    """Return a function that raises an HTTPException if a request is not allowed under these settings.
 
     The function takes the environ, uses only the request head, and does not block.
     """
@@ -78,9 +79,9 @@ def _host_check(settings: Settings) -> Check:
 
 
 def host_name(host: str) -> str:
-    """Return the host name of a Host header, written as in the settings: lower case, without port or brackets.
+    """Return the host name in a Host header, in the form that the settings use.
 
-    The result is in lower case, and has no port, no brackets and no trailing dot.
+    The form is lower case, without port, brackets and trailing dot.
     """
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
@@ -88,10 +89,11 @@ def host_name(host: str) -> str:
 
 
 def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset()) -> None:
-    """Raise an error if a page of another origin could have sent a request that changes which models are served.
+    """Raise an error if a request loads or unloads a model, and a page of another origin could have sent the request.
 
     Raises Forbidden (403) if Origin or Sec-Fetch-Site names another site, and `allowed` does not contain the origin.
-    Raises UnsupportedMediaType (415) if a form can send the content type, or if a browser sent no content type.
+    Raises UnsupportedMediaType (415) if an HTML form can send the content type, or if a browser sent the request
+    without a content type.
     """
     path = environ.get("PATH_INFO", "")
     if environ["REQUEST_METHOD"] != "POST" or not path.startswith(CONTROL) or path == f"{CONTROL}index":
@@ -99,7 +101,7 @@ def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset
     origin = environ.get("HTTP_ORIGIN")
     is_foreign = _is_foreign(environ) or environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin")
     if is_foreign and origin not in allowed:
-        raise Forbidden("Pages of other origins may not change which models are served")
+        raise Forbidden("Pages of other origins may not load or unload models")
     mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     # Clients of the Open Inference Protocol send no content type. A browser request without a content type does not
     # come from a form, but it needs no preflight.
@@ -112,7 +114,7 @@ def _is_browser(environ: Mapping[str, Any]) -> bool:
 
 
 def check_api_key(environ: Mapping[str, Any], key: bytes) -> None:
-    """Raise Unauthorized (401) unless the request carries ``key``, or its path or method needs no key.
+    """Raise Unauthorized (401) if the request needs an API key and does not carry ``key``.
 
     The comparison takes constant time. Health checks need no key. A preflight never carries a key (Fetch standard), and
     its response reveals no data. A webhook is authenticated by its signature. A browser asks its user for the key as a
@@ -127,7 +129,7 @@ def check_api_key(environ: Mapping[str, Any], key: bytes) -> None:
 
 _SCHEMES = (
     WWWAuthenticate("bearer"),
-    WWWAuthenticate("basic", {"realm": "wsgi_core, the API key as password", "charset": "UTF-8"}),
+    WWWAuthenticate("basic", {"realm": "wsgi_core: enter the API key as the password", "charset": "UTF-8"}),
 )
 
 
@@ -136,7 +138,10 @@ def _is_preflight(environ: Mapping[str, Any]) -> bool:
 
 
 def _given(environ: Mapping[str, Any]) -> bytes:
-    """Return the API key that the request carries, or an empty value if the request carries no key."""
+    """Return the API key that the request carries, or an empty value if the request carries no key.
+
+    A key that a browser sends as a stored password is ignored if a page of another origin made the request.
+    """
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     given = environ.get("HTTP_X_API_KEY") or (token.strip() if scheme.lower() == "bearer" else "")
     if not given and scheme.lower() == "basic" and not _is_foreign(environ):
@@ -152,10 +157,10 @@ def _password(token: str) -> bytes:
 
 
 def _is_foreign(environ: Mapping[str, Any]) -> bool:
-    """Return whether a page of another origin sent the request.
+    """Return whether the request has an Origin header, and the host in that header is not the requested host.
 
-    APPSEC: a browser adds a stored password to every request. Without this check, any page could unload the models of
-    its visitors (CSRF).
+    APPSEC: a browser adds the stored password to each request to the service. Without this check, a page of another
+    origin could use its visitor's password, for example to unload models (CSRF).
     """
     origin = environ.get("HTTP_ORIGIN")
     return origin is not None and origin.partition("://")[2] != environ.get("HTTP_HOST")

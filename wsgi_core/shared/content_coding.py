@@ -1,4 +1,4 @@
-"""Compressed bodies: `Content-Encoding` of requests and `Accept-Encoding` of responses, with bounded memory.
+"""Compressed request bodies (`Content-Encoding`) and response bodies (`Accept-Encoding`), with bounded memory.
 
 Limits apply to the size of a body after decompression. That size is measured first, 64 KiB at a time. Then
 `DecodedBodies` must reserve the memory for a body before the body is decompressed.
@@ -22,7 +22,7 @@ UNPACKED = "/v2/"
 """Prefix of the paths that accept compressed request bodies."""
 
 SMALL_BODY = 64 << 10
-"""A body with fewer bytes after decompression is not counted."""
+"""`DecodedBodies` does not count a body with fewer bytes after decompression."""
 
 _RESERVED = "wsgi_core.decoded_bytes"
 
@@ -73,7 +73,7 @@ class DecodedBodies:
     def reserve(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
         """Reserve `size` bytes of the memory budget for the request.
 
-        Raises ServiceUnavailable (503) if they stay taken.
+        Raises ServiceUnavailable (503) if the budget does not have these bytes within the timeout.
         """
         if size < SMALL_BODY:
             return
@@ -85,7 +85,7 @@ class DecodedBodies:
             environ[_RESERVED] = environ.get(_RESERVED, 0) + size
 
     def release(self, environ: t.MutableMapping[str, t.Any]) -> None:
-        """Stop counting the bytes of the request."""
+        """Release the bytes that `reserve` has reserved for the request."""
         if size := environ.pop(_RESERVED, 0):
             with self._changed:
                 self._used -= size
@@ -95,7 +95,7 @@ class DecodedBodies:
 def known_coding(coding: str) -> str:
     """Return the coding that a Content-Encoding value names, or "" if the body is not compressed.
 
-    Raises `UnsupportedCoding` (415).
+    Raises `UnsupportedCoding` (415) if the coding is not one of `CODINGS`.
     """
     name = coding.strip(" \t").lower().removeprefix("x-")
     if name in _PLAIN:
@@ -110,11 +110,10 @@ def decode_body(
 ) -> bytes:
     """Return the decompressed body. `coding` is the value of Content-Encoding (RFC 9110, 8.4).
 
-    `reserve` is called with the decompressed size before that much memory is allocated.
-
-    Raises `UnsupportedCoding` (415). Raises `BadRequest` (400) if the compressed data is corrupt, truncated or followed
-    by other data. Raises `RequestEntityTooLarge` (413) if the body has more than `limit` bytes. Exceptions of `reserve`
-    are passed on.
+    `reserve` is called with the decompressed size before that much memory is allocated. An exception of `reserve` is
+    passed on. Raises `UnsupportedCoding` (415) if the coding is not one of `CODINGS`. Raises `BadRequest` (400) if the
+    compressed data is corrupt, truncated or followed by other data. Raises `RequestEntityTooLarge` (413) if the
+    decompressed body has more than `limit` bytes.
     """
     name = known_coding(coding)
     if not name:
@@ -125,7 +124,7 @@ def decode_body(
 
 
 def choose_coding(accepted: str | None, size: int) -> str | None:
-    """Return the coding for a response of `size` bytes, or None if the response must not be compressed.
+    """Return the coding for a response of `size` bytes, or None if the response is sent without compression.
 
     `accepted` is the value of Accept-Encoding.
     """

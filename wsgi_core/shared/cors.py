@@ -1,7 +1,7 @@
 """CORS: which pages of other origins may call the service from a browser (Fetch standard).
 
 The route's automatic OPTIONS response answers a preflight, and this module adds the CORS headers to the response.
-Requests with credentials are never allowed.
+Access-Control-Allow-Credentials is not sent, so a page cannot read a response to a request with cookies or a password.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from werkzeug.datastructures import Headers
 
 EXPOSED = "Retry-After, Server-Timing, X-Request-ID, X-Response-Time-ms"
-"""Response headers that a page may read in addition to the headers that every page may read."""
+"""Response headers that a page of another origin may read, in addition to those that the Fetch standard safelists."""
 
 MAX_AGE = "600"
 """Seconds for which a browser may cache the response to a preflight."""
@@ -30,7 +30,7 @@ def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Heade
 
     def add_headers(environ: Mapping[str, Any], headers: Headers) -> None:
         if not any_origin:
-            headers.add("Vary", "Origin")  # also if the origin is not allowed, or a cache could reuse the response
+            headers.add("Vary", "Origin")  # also if the origin is not allowed: a cache must not reuse the response
         origin = environ.get("HTTP_ORIGIN")
         if origin is None or not (any_origin or origin in origins):
             return
@@ -44,7 +44,11 @@ def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Heade
 
 
 def _answer_preflight(environ: Mapping[str, Any], headers: Headers) -> None:
-    """Allow the methods of the route and every request header, because no header grants additional access."""
+    """Allow the methods of the route, and the request headers that the preflight names.
+
+    Any header may be allowed, because no header grants additional access. A list of headers that is longer than 1000
+    characters or has an invalid name is ignored.
+    """
     headers["Access-Control-Allow-Methods"] = ", ".join(sorted(headers.get("Allow", "GET").split(", ")))
     headers["Access-Control-Max-Age"] = MAX_AGE
     requested = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")

@@ -1,4 +1,4 @@
-"""The deadline of a request: the setting's limit, or less if the client sends X-Request-Timeout."""
+"""The deadline of a request: the setting `request_timeout`, or the client's X-Request-Timeout if that is shorter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.exceptions import BadRequest
 
 from ..inference.work import Work
 
-# The environ key under which a server may store the time.monotonic() at which it had received the whole request.
+# The environ key under which a server may store when it had received the whole request, as a time.monotonic() value.
 RECEIVED = "wsgi_core.received"
 
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
@@ -20,7 +20,7 @@ _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 def allowed_seconds(header: str | None, limit: float) -> float:
     """Return the seconds that a request may take: the header's value, but at most ``limit``.
 
-    Raises ValueError if the header is not a positive number.
+    Raises ValueError if the header is not a decimal number above 0.
     """
     if header is None:
         return limit
@@ -31,10 +31,11 @@ def allowed_seconds(header: str | None, limit: float) -> float:
 
 
 def limit_work(work: Work, environ: Mapping[str, Any], limit: float) -> None:
-    """Set the deadline of the work for a request, counted from the time at which the server received the request.
+    """Set the deadline of the work for a request: `limit` seconds after the server has received the request.
 
-    The request may take `limit` seconds, or less if the client asks for less. Under waitress, the work can also tell
-    whether the client has disconnected. Raises BadRequest (400) if the header X-Request-Timeout is not valid.
+    If the server does not tell when it received the request, the seconds count from now. The deadline is earlier if the
+    header X-Request-Timeout asks for fewer seconds. Under waitress, the work can also tell whether the client has
+    disconnected. Raises BadRequest (400) if the header is not valid.
     """
     header = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if header is not None:

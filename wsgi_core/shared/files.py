@@ -1,4 +1,7 @@
-"""Safe file writes in folders that other users can write to: never through a symbolic link, never partially."""
+"""Safe file writes in folders that other users can write to: a symbolic link at the path is not followed.
+
+`replace_file` is atomic. `create_file` is not, but removes the file if the write fails.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from pathlib import Path
 
 
 def create_file(path: Path, content: bytes) -> None:
-    """Write a new file. Raises FileExistsError if the path exists, even as a dangling symbolic link.
+    """Write a new file. Raises FileExistsError if the path exists, even if it is a dangling symbolic link.
 
-    Otherwise another user could plant a symbolic link and redirect the write.
+    If links were followed, another user could create a link at the path, and so redirect the write to another file.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:

@@ -15,7 +15,7 @@ Source = Callable[[], Any]
 async def gather(sources: Mapping[str, Source]) -> dict[str, Any]:
     """Call all sources concurrently, and return their results by name.
 
-    If a source raises InputError or ModelNotFound, its result is `{"error": ...}`. The other results are not affected.
+    If a source raises InputError or ModelNotFound, its result is `{"error": ...}`. Any other exception is passed on.
     """
     results = await asyncio.gather(*(asyncio.to_thread(_ask, source) for source in sources.values()))
     return dict(zip(sources, results, strict=True))
@@ -29,7 +29,7 @@ def _ask(source: Source) -> Any:
 
 
 def example_sources(models: ModelRepository) -> dict[str, Source]:
-    """Return the service's sources: the repository index, and for each model the prediction for its card's example."""
+    """Return the service's sources: the repository index, and the prediction for the example in each model's card."""
     sources: dict[str, Source] = {"index": partial(_index, models)}
     for model in models.models:
         if model.card is not None:

@@ -1,14 +1,16 @@
 """Run under gunicorn: shut a worker down gracefully, and configure logs and metrics.
 
 On its own, gunicorn answers the requests that its workers have accepted. But the listening socket stays open until the
-workers exit, and the kernel keeps completing handshakes. When the socket closes, the kernel resets these connections.
-So a worker first fails its readiness check. Then it makes the listening socket refuse new connections. Then it accepts
-and answers the connections that are still in the backlog.
+workers exit, and the kernel keeps completing handshakes for new connections. When the socket closes, the kernel resets
+the connections that no worker has accepted. So a worker first fails its readiness check. If all workers stop, the
+worker then makes the listening socket refuse new connections, and answers the connections that are still in the
+backlog. Without /proc (Linux), the worker cannot know whether all workers stop, and omits these two steps.
 
-This module is also a gunicorn configuration: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. The
-service installs the graceful shutdown itself if a worker loads the service. The configuration is needed for any other
-application, and for the service if gunicorn's master loads it (``preload_app``). Your own configuration file can import
-the two hooks, `post_worker_init` and `child_exit`, which have the names that gunicorn expects.
+This module is also a gunicorn configuration: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. It
+installs the graceful shutdown in each worker, configures the service's log, and corrects the gauge of active requests
+when a worker exits. Without the configuration, the service installs only the graceful shutdown, and only if a worker
+loads the service (not with ``preload_app``). Your own configuration file can import the two hooks, `post_worker_init`
+and `child_exit`, which have the names that gunicorn expects.
 """
 
 from __future__ import annotations
@@ -48,7 +50,10 @@ def stop_gunicorn_cleanly(app: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Configure the service's log, and install the graceful shutdown. gunicorn calls this in each new worker."""
+    """Install the graceful shutdown, and configure the log if the application is the service.
+
+    gunicorn calls this function in each new worker.
+    """
     settings = getattr(worker.wsgi, "extensions", {}).get("settings")
     if settings is not None:
         log_to_stderr(wanted_level(settings.access_log), settings.log_format)
@@ -56,15 +61,18 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Subtract an exited worker's requests from the gauge of active requests."""
+    """Subtract an exited worker's requests from the gauge of active requests. gunicorn's master calls this function."""
     forget_process(worker.pid)
 
 
 def handle_sigterm(worker: Any, app: Any) -> None:
-    """Handle SIGTERM in the worker of ``app``: fail readiness, close the listening socket, drain, exit."""
+    """Handle SIGTERM in the worker of ``app``: fail the readiness check, wait, empty the backlog, then stop the worker.
+
+    The backlog is emptied only if all workers stop.
+    """
 
     def begin(signum: int, frame: object) -> None:
-        # systemd signals every process of a unit, and gunicorn's master signals its workers again.
+        # A worker may get SIGTERM twice: systemd signals each process of a unit, and gunicorn's master its workers.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         extensions = getattr(app, "extensions", {})
         if "readiness" in extensions:
@@ -89,9 +97,9 @@ def _end(worker: Any, pause: float) -> None:
 def _master_stops(worker: Any) -> bool:
     """Return whether the master has closed the listening sockets, which means that all workers stop.
 
-    If gunicorn reloads or reduces the number of workers, the master keeps the sockets open for the other workers. Then
-    this worker must not close the sockets, and no connection in their backlog is lost. On a system without /proc, the
-    function returns False.
+    If gunicorn reloads or reduces the number of workers, the master keeps the sockets open, and other workers accept
+    the connections in the backlog. Then this worker must not make the sockets refuse connections. The function waits at
+    most `_MASTER_SECONDS` for the master. On a system without /proc, the function returns False.
     """
     until = time.monotonic() + _MASTER_SECONDS
     while (listens := _master_listens(worker)) and time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""Checks that need only the request head. The server runs them before it reads the first byte of the body."""
+"""Checks that need only the request head. The server runs these checks before it reads the body."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class HeadCheck:
     """Checks a request by its head: host, API key, origin, route, method, content type, content coding, signature.
 
     The environ needs no `wsgi.input`. The result is None if the server must read the body. Otherwise the result is a
-    WSGI application that refuses the request. It calls the service with an empty body, so the response, the log and the
-    metrics are the same as if the body had been read. Neither the check nor the refusal blocks.
+    WSGI application that refuses the request. This application calls the service with an empty body, so the response,
+    the log and the metrics are the same as if the body had been read. The check does not block.
     """
 
     def __init__(self, app: Application, check: Check) -> None:
@@ -66,7 +66,7 @@ def check_body(rule: str, environ: Mapping[str, Any]) -> None:
     """Check that the view of the rule can read the body. A view for another method than POST reads no body.
 
     Raises UnsupportedMediaType (415) if the view does not accept the content type or the content coding. Raises
-    Unauthorized (401) if a webhook is not signed.
+    Unauthorized (401) if a webhook has no signature.
     """
     mimetype = parse_options_header(environ.get("CONTENT_TYPE", ""))[0].lower()
     is_json = mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json"))

@@ -7,7 +7,7 @@ PUBLISHED = False
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs ``extra`` from PyPI. Until the package is published, install from a checkout."""
+    """Return the command that installs the package with ``extra``: from PyPI if `PUBLISHED`, or from a checkout."""
     if PUBLISHED:
         return f'python -m pip install "wsgi_core[{extra}]"'
     return f'python -m pip install ".[{extra}]" (in a checkout of wsgi_core)'

@@ -1,7 +1,8 @@
-"""System calls that only Linux has. On other systems each function returns None or False, and the caller falls back.
+"""Features of Linux that Python does not offer.
 
-Python does not expose these calls, so the module uses ctypes. CPython holds the GIL during the calls, because none of
-them blocks.
+On another system, `accept4` returns None, and `drop_new_connections` and `set_mmap_threshold` return False. Then the
+caller does without the feature. The module calls the C library with ctypes. CPython holds the GIL during the calls,
+because no call blocks.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _C = _c_library()
 def accept4(listener: socket.socket) -> tuple[int, tuple[Any, ...]] | None:
     """Accept a connection, and return its file descriptor and the client's address.
 
-    The descriptor is non-blocking and not inheritable. The result is None if the system has no accept4() or if the call
+    The descriptor is non-blocking and not inheritable. The result is None if the system is not Linux, or if the call
     failed. Then the caller must call Python's accept(), which raises the error. Raises BlockingIOError if no connection
     is in the backlog.
     """
@@ -58,7 +59,7 @@ def accept4(listener: socket.socket) -> tuple[int, tuple[Any, ...]] | None:
         return descriptor, parse_address(listener.family, address.raw)
     error = ctypes.get_errno()
     if error in (errno.EAGAIN, errno.EWOULDBLOCK):
-        raise BlockingIOError(error, "no connection waits")
+        raise BlockingIOError(error, "no connection is waiting")
     return None
 
 
@@ -75,7 +76,7 @@ def parse_address(family: int, address: bytes) -> tuple[Any, ...]:
 def drop_new_connections(sock: socket.socket) -> bool:
     """Make the kernel drop the SYN packets of new connections. Connections in the backlog are not affected.
 
-    A client repeats its SYN after a second. Return False if the filter cannot be attached, as in some sandboxes.
+    A client repeats its SYN after a second. Return whether the filter could be attached: some sandboxes refuse it.
     """
     if not IS_LINUX:
         return False

@@ -1,4 +1,4 @@
-"""The readiness of this process. The server sets it, and the readiness routes report it to load balancers."""
+"""Whether an application is ready for new requests. The server sets this state, and the readiness routes report it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 class Readiness:
     """The readiness of one application, stored as ``app.extensions["readiness"]``.
 
-    An application is ready from the start, because its models are loaded and warmed up before it is made available.
+    An application is ready from the start: the service is available only after its models are loaded and warmed up.
     """
 
     def __init__(self) -> None:

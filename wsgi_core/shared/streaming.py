@@ -1,7 +1,7 @@
-"""Streamed predictions: the request body is JSON Lines with rows, and each prediction is sent as soon as it is made.
+"""Streamed predictions: each line of the request body is a row in JSON, and predictions are sent while lines arrive.
 
-The body has not been read when a request gets here. One chunk of the body is in memory at a time. A line that is not
-valid is answered with its number and an error, and the next lines are answered as usual, until a limit of
+The body has not been read when a request gets here. One chunk of the body is in memory at a time. The result of a line
+that is not valid is an error with the number of the line. The stream continues with the next line, until a limit of
 `StreamLimits` is reached.
 """
 
@@ -24,7 +24,7 @@ LINE_TYPES = frozenset({LINES, "application/ndjson", "application/jsonl", "appli
 """Content types that clients use for JSON Lines. None of them is registered."""
 
 CHUNK = 16 << 10
-"""Bytes that are read at once. One model run predicts the rows in these bytes."""
+"""The number of bytes that are read at a time. The rows in these bytes are predicted together."""
 
 MAX_LINE = 64 << 10
 """The largest number of bytes in a line. A longer line is discarded while it is read."""
@@ -52,7 +52,7 @@ def check_type(mimetype: str) -> None:
 class StreamLimits:
     """The limits of a stream: invalid lines, elapsed seconds, and seconds of CPU time.
 
-    If a limit is reached, the stream ends with an error as its last line.
+    If a limit is reached, no more lines are read, and the last result is an error.
     """
 
     errors: int = 1000
@@ -61,7 +61,7 @@ class StreamLimits:
 
 
 class StreamEnded(HTTPException):
-    """Raised if a limit of the stream is reached. The error is sent as a line, because the status has been sent."""
+    """Raised if a limit of the stream is reached. The error becomes a result, because the status is already sent."""
 
 
 def stream_predictions(
@@ -102,7 +102,7 @@ def _result_lines(model: Model, body: IO[bytes], mimetype: str, limits: StreamLi
 
 
 def _until_limit(results: list[Result], errors_left: int) -> list[Result]:
-    """Return the results up to the error that reaches the limit of errors."""
+    """Return the results up to the error with which `errors_left` errors are reached, or all results."""
     for place, result in enumerate(results):
         errors_left -= "error" in result
         if errors_left <= 0:
@@ -121,7 +121,7 @@ def _check(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
 
 
 def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
-    """Yield a list of the lines that each chunk of the body completes.
+    """Yield the lines of the body in lists. Each list has the lines that end in one chunk of the body.
 
     A line longer than `MAX_LINE` is None. The last line of the body needs no line break.
     """

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class TooManyCalls(Exception):
-    """Raised if the allowed number of calls is already running."""
+    """Raised if the maximum number of calls is already running."""
 
 
 class BoundedCalls:
@@ -29,8 +29,8 @@ class BoundedCalls:
     def run(self, call: Callable[[], T]) -> T:
         """Run `call` on a new thread. Return its result, or raise its exception.
 
-        Raises TooManyCalls at once if no slot is free. Raises TimeoutError at the deadline. A call that exceeds the
-        deadline keeps its slot until it ends.
+        Raises TooManyCalls at once if no slot is free. Raises TimeoutError if the call takes longer than `seconds`.
+        Such a call keeps its slot until it ends.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyCalls

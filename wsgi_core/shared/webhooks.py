@@ -1,7 +1,7 @@
 """Webhooks: a signature authenticates the sender of a delivery, and the delivery is processed later as a job.
 
-Three signature schemes are supported: GitHub, Stripe, and Standard Webhooks. A delivery is a duplicate if the same
-content was signed before. The delivery id is part of that content only if the signature covers the id.
+Three signature schemes are supported: GitHub, Stripe, and Standard Webhooks. Two deliveries of a source are duplicates
+if they have the same body and, with Standard Webhooks, the same id. The other schemes do not sign the id.
 """
 
 from __future__ import annotations
@@ -59,9 +59,10 @@ _NO_SECRET = random.token_bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """The parts of a delivery that verify it: at least one of `signatures` must sign the bytes in `signed`.
+    """The signatures of a delivery. At least one of `signatures` must sign the bytes in `signed`.
 
-    Two deliveries with the same `identity` are duplicates.
+    Two deliveries of a source with the same `identity` are duplicates. `timestamp` is the signed Unix time, or None if
+    the scheme signs no time. If `base64_secret` is true, the secret may have the form `whsec_BASE64`.
     """
 
     signatures: tuple[bytes, ...]
@@ -191,7 +192,8 @@ def _decoded(secret: bytes) -> bytes:
 class PredictJob:
     """The work of the service's jobs: a prediction of the model `name`. The payload has the format of `/predict`.
 
-    If the payload is not valid, the outcome is `{"error": ...}`. The payload is never logged.
+    If the payload is not valid or the model is not served, the outcome is `{"error": ...}`. The log line names the
+    delivery, but does not contain the payload.
     """
 
     def __init__(self, models: ModelRepository, name: str = "churn") -> None:

@@ -1,7 +1,7 @@
-"""Durable jobs: an accepted job is committed to disk, executed at least once, and recorded exactly once.
+"""Durable jobs: an accepted job is stored, and is executed at least once, even if its process is killed.
 
-A delivery becomes a job after its signature is verified. The job ends when its outcome is recorded, or when it becomes
-a dead letter.
+A delivery becomes a job after its signature is verified. A job ends when its outcome is recorded, which happens once.
+A job that fails too often becomes a dead letter.
 """
 
 from .queue import JobQueue as JobQueue

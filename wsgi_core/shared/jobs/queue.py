@@ -1,4 +1,4 @@
-"""The job queue, with one worker thread in each process. A worker runs jobs that any process has accepted."""
+"""The job queue, with one worker thread in each process. The worker also runs jobs that other processes accepted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.5
 """Seconds between two polls of the store, for jobs that other processes have accepted and for jobs that are due."""
 
 RECORDER_SECONDS = 60.0
-"""Seconds until a job is tried again whose outcome another machine is recording."""
+"""If another machine is recording the outcome of a job, the job is tried again after these seconds."""
 
 EXIT_SECONDS = 10.0
 """Seconds for which the interpreter waits for queued jobs before it exits. Unfinished jobs stay in the store."""
@@ -39,8 +39,8 @@ class JobQueue:
     """A queue of at most `size` waiting jobs in a store, and one worker thread in this process that runs them.
 
     `work` returns the outcome of a job. If `work` raises an exception, the job is retried with exponential backoff.
-    After `MAX_ATTEMPTS` attempts the job becomes a dead letter. If `results` is given, each outcome is appended to it
-    once.
+    After `MAX_ATTEMPTS` attempts the job becomes a dead letter. If `results` is given, each outcome is appended once to
+    this file.
     """
 
     def __init__(
@@ -62,7 +62,10 @@ class JobQueue:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start the worker, which also runs unfinished jobs of earlier processes. A second call does nothing."""
+        """Start the worker, which also runs unfinished jobs of earlier processes.
+
+        Do nothing if the worker is already running, or if the queue is closed.
+        """
         with self._lock:
             if self._threads or self._closed:
                 return
@@ -73,7 +76,10 @@ class JobQueue:
         atexit.register(self._close_at_exit)
 
     def accept(self, job: Job) -> bool:
-        """Commit a job to the store. Return False if the job is a duplicate. Raises `QueueFull`."""
+        """Commit a job to the store. Return False if the job is a duplicate.
+
+        Raises `QueueFull` if too many jobs wait, the queue is closed, or the store has failed.
+        """
         try:
             if self._closed:
                 raise QueueFull("the process is shutting down")
@@ -90,7 +96,10 @@ class JobQueue:
         return is_new
 
     def drain(self, timeout: float) -> bool:
-        """Wait until no job is queued or running. Return False if jobs are left after `timeout` seconds."""
+        """Wait until no job is queued or running. Return False if jobs are left after `timeout` seconds.
+
+        Jobs that are delayed for a retry do not count.
+        """
         until = time.monotonic() + timeout
         while self._busy():
             if time.monotonic() > until:
@@ -99,9 +108,9 @@ class JobQueue:
         return True
 
     def close(self, timeout: float) -> bool:
-        """Accept no more jobs, call `drain`, and stop the worker. Unfinished jobs stay in the store.
+        """Accept no more jobs, drain the queue, and stop the threads. Each step waits at most `timeout` seconds.
 
-        Return the result of `drain`.
+        Return the result of `drain`, or True if the worker was not running. Unfinished jobs stay in the store.
         """
         self._closed = True
         atexit.unregister(self._close_at_exit)
@@ -137,7 +146,7 @@ class JobQueue:
                     self._do(*taken)
                     continue
             except StoreUnavailable as error:
-                log.error("the job store: %s", error)
+                log.error("the job store has failed: %s", error)
             except Exception:  # this thread must never end, because then no accepted job would be done
                 log.exception("the worker of the jobs")
             self._wake.wait(POLL_SECONDS)
@@ -158,7 +167,7 @@ class JobQueue:
                 self._running = None
 
     def _finish(self, job: Job, state: State) -> None:
-        """Run a job, and record its outcome unless another process records the outcome."""
+        """Run a job, and record its outcome, unless another machine has already marked the job as done."""
         outcome = self._work_on(job)
         recorder = self._results.recorder if self._results else ""
         marked_by = self.store.mark_done(job, recorder)
@@ -186,9 +195,9 @@ class JobQueue:
             self.store.set_state(job.key, State(DELAYED, time.time() + delay, state.attempts, error))
 
     def _maintain(self) -> None:
-        """Renew the lease of the running job, requeue jobs that are due, and forget old finished jobs.
+        """Repeat until the queue is closed: renew the lease of the running job, and requeue jobs that are due.
 
-        Runs on a thread until the queue is closed.
+        Once a month, delete the records of old finished jobs.
         """
         month = None
         while not self._stop.is_set():
@@ -201,7 +210,7 @@ class JobQueue:
                 if month != (month := time.gmtime()[:2]):
                     self.store.delete_old()
             except StoreUnavailable as error:
-                log.error("the job store: %s", error)
+                log.error("the job store has failed: %s", error)
             except Exception:
                 log.exception("the jobs that are due")
             self._stop.wait(POLL_SECONDS)
@@ -225,7 +234,10 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Start a worker thread in the child process, because only the thread that calls fork() exists in the child."""
+    """Reset the queues in the child process, and start a worker for each queue whose worker ran in the parent.
+
+    Of the parent's threads, only the thread that calls fork() exists in the child.
+    """
     while _closed_for_fork:
         _closed_for_fork.pop().after_fork_in_child()
     for queue in list(_queues):

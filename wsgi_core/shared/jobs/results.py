@@ -13,11 +13,11 @@ from filelock import FileLock
 
 
 class ResultsFile:
-    """A JSON Lines file to which several processes of one machine append. A lock file serializes them.
+    """A JSON Lines file to which several processes of one machine append. A lock file serializes their writes.
 
     If a process is killed, the file may end with an incomplete line. `append` removes the incomplete line. A process
     may also be killed after it has written a line but before it has removed the job. `append` finds that line, and does
-    not write a second one.
+    not write a second line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,8 +28,8 @@ class ResultsFile:
         """Append the outcome of the job `key` unless the file contains it, and call fsync().
 
         Until the Unix time `exclusive_until`, no other process can have written the outcome, so the file is not
-        searched. Raises OSError. Raises filelock.Timeout, a subclass of OSError, if the lock is not free within 30
-        seconds.
+        searched. Raises OSError if the file cannot be read or written, and filelock.Timeout, a subclass of OSError, if
+        the lock is not free within 30 seconds.
         """
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
         with FileLock(f"{self.path}.lock", timeout=30), open(self.path, "a+b") as file:

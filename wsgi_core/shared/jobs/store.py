@@ -1,8 +1,8 @@
 """The job store: an SQLite file, or Redis if several machines share the jobs.
 
-The tables are storages of huey. huey's consumer is not used, because it deletes a task from the queue before it runs
-the task, so a killed process loses the task. Here a job is deleted only after it is done, and `requeue_due` requeues
-the jobs of killed processes.
+Each table is a storage of the library huey. huey's consumer is not used, because it deletes a task from the queue
+before it runs the task, so a killed process loses the task. The worker here deletes a job after the job is done, and
+`requeue_due` requeues the jobs of killed processes.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def open_store(location: str | None, password: str | None = None, beside: Path |
     """Open the store at `location`: a path, or `redis://HOST:PORT/DB`.
 
     If `location` is not given, the store is a file in the same folder as `beside`, the results file. If `beside` is not
-    given either, the store is `default_store()`. Raises StoreUnavailable.
+    given either, the store is `default_store()`. Raises StoreUnavailable if the file cannot be written, or if the
+    Python client of Redis is not installed.
     """
     if location and location.startswith(("redis://", "rediss://")):
         return JobStore(location, _redis_tables(location, password), durable=_wait_for_disk)
@@ -101,14 +102,17 @@ def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
     try:
         from redis import ConnectionPool
     except ImportError as error:
-        raise StoreUnavailable(f"jobs in Redis need its client: {install_command('redis')}") from error
+        raise StoreUnavailable(f"the Python client of Redis is not installed: {install_command('redis')}") from error
     options = {"password": password} if password else {}
     pool = ConnectionPool.from_url(url, socket_timeout=5, socket_connect_timeout=5, **options)
     return lambda name: RedisStorage(f"wsgi_core_{name}", blocking=False, connection_pool=pool, clean_name=False)
 
 
 def _wait_for_disk(table: Any) -> None:
-    """Wait until Redis has synced its append-only file to disk, if Redis keeps such a file (Redis 7.2)."""
+    """Wait until Redis has synced its append-only file to disk, if Redis keeps such a file (Redis 7.2 or newer).
+
+    Raises StoreUnavailable if Redis has not done so within 5 seconds.
+    """
     from redis.exceptions import ResponseError
 
     # Before 7.2, Redis does not know WAITAOF, and its setting appendfsync decides. If Redis has no append-only file,
@@ -121,7 +125,7 @@ def _wait_for_disk(table: Any) -> None:
 class JobStore:
     """Jobs and their states, in tables that each process opens separately. All methods are thread-safe.
 
-    Every method raises StoreUnavailable if the store cannot be read or written.
+    A method that reads or writes the store raises StoreUnavailable if that fails.
     """
 
     def __init__(
@@ -136,7 +140,7 @@ class JobStore:
     # Adding
 
     def add(self, job: Job) -> bool:
-        """Commit a job to disk. Return False if the store already has the job, or if the job is already finished."""
+        """Commit a job to the store. Return False if the store already has the job, or the job is already finished."""
         with self._errors():
             if self.is_done(job):
                 return False
@@ -190,7 +194,7 @@ class JobStore:
         self.replace_state(key, replace(state, due=time.time() + LEASE_SECONDS))
 
     def requeue_due(self) -> int:
-        """Queue each job that is due, either for a retry or because its process was killed. Return their number."""
+        """Queue the jobs that are due: for a retry, or because their process was killed. Return the number of jobs."""
         with self._errors():
             now = time.time()
             due = {key: state for key, state in self.states().items() if state.due <= now}
@@ -203,7 +207,10 @@ class JobStore:
             return len(due)
 
     def mark_done(self, job: Job, recorder: str) -> str | None:
-        """Mark a job as done by `recorder`. Return None, or the earlier recorder if the job was already marked."""
+        """Mark a job as done. Return None, or the earlier recorder if the job was already marked.
+
+        `recorder` consists of the host name and the path of the results file that gets the outcome.
+        """
         with self._errors():
             table = self._done(job.accepted)
             if table.put_if_empty(job.key, recorder.encode()):
@@ -238,7 +245,7 @@ class JobStore:
             return True
 
     def delete_old(self) -> None:
-        """Delete the records of finished jobs that were accepted before the last `REMEMBERED_MONTHS` months."""
+        """Delete the records of jobs that were accepted in the 12 months before the last `REMEMBERED_MONTHS` months."""
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):
                 self._done(time.time(), back).flush_results()
@@ -279,7 +286,10 @@ class JobStore:
         return self._read_states("dead")
 
     def is_done(self, job: Job) -> bool:
-        """Return whether a job with this key is finished and was accepted in the last `REMEMBERED_MONTHS` months."""
+        """Return whether a job with this key is finished.
+
+        Only jobs that were accepted in the last `REMEMBERED_MONTHS` months are known.
+        """
         with self._errors():
             return any(self._done(job.accepted, back).has_data_for_key(job.key) for back in range(REMEMBERED_MONTHS))
 
@@ -289,7 +299,9 @@ class JobStore:
             table = self._table("states")
             table.result_store_size()
             if self._wait_until_durable and not table.conn.info("persistence").get("aof_enabled"):
-                log.warning("%s has no append-only file (appendonly yes): jobs are lost if Redis ends", self.location)
+                log.warning(
+                    "%s has no append-only file: set appendonly yes, or jobs are lost if Redis ends", self.location
+                )
 
     # Inside
 

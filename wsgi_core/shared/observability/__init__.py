@@ -1,7 +1,7 @@
 """Observability of the service: metrics, structured logs, and the time that each phase of a request takes.
 
-This package does not depend on a framework. The service's hooks pass the environ at the start of a request, and the
-status at its end.
+This package does not depend on a framework. The service passes the environ at the start of a request, and the status
+at the end.
 """
 
 from .observation import Observation as Observation

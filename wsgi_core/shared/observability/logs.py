@@ -26,7 +26,7 @@ def one_line(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """Formatter that writes each record on one line.
+    """Formatter that writes each record on one line, and the lines of its traceback below.
 
     Traceback lines are indented, so that they cannot be mistaken for records.
     """
@@ -47,8 +47,8 @@ class TextFormatter(logging.Formatter):
 class JSONFormatter(logging.Formatter):
     """Formatter that writes each record as a JSON object in ASCII, on one line.
 
-    Each object has the fields time, level, logger and message. Within a request, it also has request_id, and
-    traceparent if the client sent a valid one. Records of the access log also have method, path, route, status,
+    Each object has the fields time, level, logger and message. Within a request, the object also has request_id, and
+    traceparent if the client sent a valid traceparent. Records of the access log also have method, path, route, status,
     duration_ms and phases_ms. Records with a traceback also have exception.
     """
 
@@ -73,7 +73,7 @@ class JSONFormatter(logging.Formatter):
 
 
 def wanted_level(access_log: bool) -> int:
-    """Return the level from which records are logged. Records of the access log have the level INFO."""
+    """Return INFO, the level of the access log's records, if the access log is on. Otherwise return WARNING."""
     return logging.INFO if access_log else logging.WARNING
 
 

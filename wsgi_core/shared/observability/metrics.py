@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
-"""Bucket bounds for requests, in seconds. They start below the usual 5 ms, because a small model is faster."""
+"""Bucket bounds for requests, in seconds. The lowest is below the usual 5 ms, because a small model takes less time."""
 
 RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
 """Bucket bounds for model runs, in seconds."""
@@ -63,13 +63,13 @@ class Metrics:
         self.active: set[object] = _SharedActive() if shared else set()
         self.server: SharedFigures | None = None
         self._finished: deque[tuple[str, str, int, float, Times]] = deque()
-        # Other processes read what this process has counted, so nothing waits.
+        # Other processes read the shared counts, so each request is counted at once.
         self._batch = 1 if shared else _BATCH
 
     def record(self, method: str, route: str, status: int, seconds: float, phases: Times) -> None:
-        """Count a finished request, now or with those that end after it, but before the metrics are read."""
-        # PERF: one append for each request. After a model run, the code that counts is in no cache of the CPU. In a
-        # batch it is, from the second request on.
+        """Record a finished request. Requests are counted in batches, and at the latest when the metrics are read."""
+        # PERF: one append for each request. After a model run, the code that counts is not in the CPU's caches. In a
+        # batch, only the first request has these cache misses.
         self._finished.append((method, route, status, seconds, phases))
         if len(self._finished) >= self._batch:
             self._count_finished()
@@ -78,7 +78,7 @@ class Metrics:
         for _ in range(len(self._finished)):
             try:
                 method, route, status, seconds, phases = self._finished.popleft()
-            except IndexError:  # another thread counts too
+            except IndexError:  # another thread is counting, too
                 return
             self.requests.observe((method if method in METHODS else "_OTHER", route, status), seconds)
             self.phases.add(phases)
@@ -106,7 +106,10 @@ def process_metrics() -> Metrics:
 
 
 def share_server_figures(server: ServerFigures) -> None:
-    """Report the figures of this process' server together with those of the other processes."""
+    """Report the figures of this process' server together with the figures of other processes.
+
+    Do nothing if the processes do not share `PROMETHEUS_MULTIPROC_DIR`.
+    """
     metrics = process_metrics()
     if metrics.shared:
         metrics.server = SharedFigures(server)

@@ -29,10 +29,10 @@ _LENGTH_OF_VERSION_00 = 55
 
 
 class Observation(Work):
-    """The recorded data of one request, until `finish`. Its phases and its deadline are those of the `Work`.
+    """The recorded data of one request. As a `Work`, it also has the request's deadline.
 
     Identity: method, path (percent-encoded), request_id, traceparent (None if the client sent no valid traceparent).
-    Times: started (of time.perf_counter()), times (seconds by phase), elapsed (in seconds).
+    Times: started (a value of time.perf_counter()), times (seconds by phase), elapsed (in seconds).
     Result: route (the matched rule, or empty if no rule matched), status, streamed (whether the response continues
     after the request lifecycle has ended).
     """
@@ -64,7 +64,7 @@ class Observation(Work):
         return quote(raw or b"/", safe="/:@!$&'()*+,;=~")
 
     def set_response(self, status: int, route: str) -> list[tuple[str, str]]:
-        """Record the response, and return the headers that describe the observation to the client."""
+        """Record the response, and return its headers with the request id, the times, and the traceparent."""
         self.elapsed = perf_counter() - self.started
         self.status = status
         self.route = route
@@ -76,7 +76,7 @@ class Observation(Work):
         return headers
 
     def deactivate(self) -> None:
-        """Restore the outer context. Unless the response is streamed, also end the observation."""
+        """Make the outer work current again. Unless the response is streamed, also end the observation."""
         current.set(self.outer)
         if not self.streamed:
             self.finish()
@@ -100,7 +100,7 @@ class Observation(Work):
 
 
 def begin_request(environ: Mapping[str, Any]) -> Observation:
-    """Start to observe a request. The observation is the current observation of this context until `deactivate`."""
+    """Start to observe a request. The observation is the current work of this context until `deactivate` is called."""
     observation = Observation(environ)
     current.set(observation)
     process_metrics().active.add(observation)
@@ -108,7 +108,7 @@ def begin_request(environ: Mapping[str, Any]) -> Observation:
 
 
 def observed_request() -> Observation | None:
-    """Return the current observation, or None."""
+    """Return the observation of the current request, or None outside a request."""
     work = current.get()
     while not (work is None or isinstance(work, Observation)):
         work = work.outer
@@ -125,7 +125,7 @@ def server_timing(times: Times) -> str:
     return ", ".join([f"{name};dur={_milliseconds(round(seconds * 1e6))}" for name, seconds in times.items()])
 
 
-# PERF: the phases of most requests take a few microseconds, and formatting a float takes longer than to find its text.
+# PERF: the phases of most requests take a few microseconds, and a look-up is faster than formatting a float.
 @functools.lru_cache(maxsize=2048)
 def _milliseconds(microseconds: int) -> str:
     return f"{microseconds / 1000:.3f}"

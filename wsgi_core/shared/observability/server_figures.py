@@ -10,7 +10,7 @@ from typing import Any, Protocol
 _REJECTED = ("http_server_rejected_requests", "Requests that the server has refused.")
 _CONNECTIONS = (
     "http_server_connections",
-    "Open connections by state; blocked: a stream waits for its client, sending: a complete response waits for it.",
+    "Open connections by state; blocked: a stream waits for its client; sending: the client reads a complete response.",
 )
 _STATES = ("idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering")
 _GAUGES = {
@@ -21,7 +21,7 @@ _GAUGES = {
     "body_disk_bytes": "Bytes of request bodies in temporary files.",
 }
 _REASONS = ("overloaded", "client", "expired")
-# How often a process writes its figures for the others, in seconds.
+# Seconds after which a process writes its figures again, for the other processes.
 _INTERVAL = 1.0
 
 
@@ -64,7 +64,7 @@ class ServerCollector:
 class SharedFigures:
     """The figures of this process' server, in files that the other server processes read.
 
-    Counts and bytes are summed over all processes. The expected wait is that of the process with the longest wait.
+    Counts and bytes are summed over all processes. The expected wait is the longest of all processes.
     """
 
     def __init__(self, server: ServerFigures) -> None:

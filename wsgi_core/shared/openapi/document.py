@@ -21,11 +21,11 @@ _ALWAYS = errors(400, 429, 503, 504)
 
 _HEADERS: dict[str, Schema] = {
     "X-Request-ID": {
-        "description": "The request's own id, or a new one; the log has the same id",
+        "description": "The X-Request-ID of the request, or a new id; the log has the same id",
         "schema": {"type": "string"},
     },
     "X-Response-Time-ms": {"description": "Time in the service, in milliseconds", "schema": {"type": "string"}},
-    "Server-Timing": {"description": "Parse, validate, infer, encode, in milliseconds", "schema": {"type": "string"}},
+    "Server-Timing": {"description": "The duration of each phase, in milliseconds", "schema": {"type": "string"}},
 }
 
 _KEYS: dict[str, Schema] = {

@@ -30,7 +30,10 @@ OCTETS = "application/octet-stream"
 
 @dataclass(frozen=True, slots=True)
 class ResponseObject:
-    """One response of a route: its meaning, and the schema of its body by content type. No content means no body."""
+    """One response of a route: its meaning, and the schema of its body by content type.
+
+    If `content` is empty, the response has no body. `headers` has a description for each header.
+    """
 
     description: str
     content: Mapping[str, Schema] = field(default_factory=dict)
@@ -43,7 +46,7 @@ class Operation:
 
     `group` is a key of `GROUPS`. `body` maps content types to schemas. If `body` is empty, the route takes no body.
     `parameters` are OpenAPI parameter objects. Path variables that are not in `parameters` are described by their
-    converters. `summary` replaces the docstring's first line, for views that are not written in this project.
+    converters. `summary` replaces the first line of the view's docstring, for views from outside this project.
     """
 
     group: str
@@ -56,8 +59,8 @@ class Operation:
 
 
 GROUPS = {
-    "Predictions": "The routes of the tutorials: JSON in, JSON out.",
-    "Open Inference Protocol": "Version 2 over REST, for clients such as tritonclient and KServe's.",
+    "Predictions": "The routes of the tutorials. Requests and responses are JSON.",
+    "Open Inference Protocol": "Version 2 over REST, for clients such as tritonclient and the KServe client.",
     "Operation": "Health checks and metrics.",
     "Pages": "For people: a start page, demos, and this description.",
 }
@@ -87,8 +90,8 @@ def ok(schema: Schema, description: str = "The result", content_type: str = JSON
 
 _ERRORS = {
     400: "The request is malformed: it is not JSON, has the wrong structure, or a part is missing",
-    401: "The signature is missing or wrong",
-    403: "The operator has not allowed this",
+    401: "The API key or the signature is missing or wrong",
+    403: "The service is not configured to allow this request",
     404: "There is no such model, version or path",
     409: "The state of the service does not allow this now",
     411: "The length of the body is not declared",
@@ -96,18 +99,21 @@ _ERRORS = {
     415: "The content type or content coding is not supported",
     422: "The request is complete, but a value is not valid",
     429: "Too many requests; try again after the time in Retry-After",
-    503: "The service is overloaded, is shutting down, or does not have what the request needs",
+    503: "The service is overloaded, is shutting down, or lacks a model or a store that the request needs",
     504: "The request has timed out",
 }
 
 
 def errors(*codes: int) -> dict[int, ResponseObject]:
-    """Return the error responses for these status codes. Their body is `{"error": ...}`."""
+    """Return the error response for each of these status codes, as `error` makes it."""
     return {code: error(code) for code in codes}
 
 
 def error(code: int, schema: str = "") -> ResponseObject:
-    """Return one error response. By default, the body of a 422 also lists the invalid fields."""
+    """Return the error response for a status code. `schema` is the name of the schema of its body.
+
+    The default is `Error`, or for 422 `InvalidFields`, which also lists the invalid fields.
+    """
     name = schema or ("InvalidFields" if code == 422 else "Error")
     headers = {"Retry-After": "Seconds to wait before the next attempt"} if code in {429, 503} else {}
     return ResponseObject(_ERRORS[code], {JSON: ref(name)}, headers)
@@ -124,7 +130,7 @@ COMPONENTS: dict[str, Schema] = {
     "LoanErrors": object_schema({"errors": array(ref("FieldProblem"))}),
     "InvalidFields": object_schema({"error": {"type": "string"}, "fields": array(ref("FieldProblem"))}),
 }
-"""The schemas that several responses share."""
+"""Schemas of responses, by the name that `ref` takes."""
 
 FILE = Operation(
     "Pages",
@@ -147,7 +153,7 @@ def page(*codes: int, description: str = "") -> Operation:
 
 
 def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> Callable[[View], View]:
-    """Attach an operation to a view. Use it as the decorator `@describe(...)` below the route.
+    """Attach an operation to a view. Use `@describe(...)` as a decorator, below the decorator of the route.
 
     If the operation depends on the models, pass a function instead. The function is called with the repository.
     """
@@ -162,7 +168,7 @@ def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> C
 def operations(
     routes: Iterable[Route], views: Mapping[str, Callable[..., Any]], models: ModelRepository
 ) -> dict[str, Operation]:
-    """Return the operations of all routes whose views have one, keyed by `Route.key`.
+    """Return the operations of the routes by `Route.key`. Routes whose views have no operation are omitted.
 
     Operations that depend on the models describe the models that are served at the time of the call.
     """

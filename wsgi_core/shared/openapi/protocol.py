@@ -20,7 +20,7 @@ _TENSOR = object_schema(
         "shape": _SIZE,
         "parameters": {
             "type": "object",
-            "description": "labels: the class of each column; optional: the input has a default",
+            "description": "labels: the class that each column stands for; optional: whether the input has a default",
         },
     },
     "parameters",
@@ -35,14 +35,14 @@ COMPONENTS: dict[str, Schema] = {
             "name": STRING,
             "datatype": {"enum": list(NUMPY_TYPES)},
             "shape": array(COUNT, maxItems=MAX_DIMENSIONS),
-            "data": {"type": "array", "description": "Row-major, flat or nested; not with binary_data_size"},
+            "data": {"type": "array", "description": "In row-major order, flat or nested; not with binary_data_size"},
             "parameters": _PARAMETERS | {"properties": {"binary_data_size": COUNT}},
         },
         "data", "parameters",
     ),
     "InferRequest": object_schema(
         {
-            "id": {"type": ["string", "null"], "description": "Repeated in the response"},
+            "id": {"type": ["string", "null"], "description": "Returned in the response"},
             "parameters": _PARAMETERS | {"properties": {"binary_data_output": _FLAG}},
             "inputs": array(ref("Tensor"), minItems=1),
             "outputs": {"anyOf": [array(ref("RequestedOutput")), {"type": "null"}], "description": "Default: all"},
@@ -68,7 +68,7 @@ COMPONENTS: dict[str, Schema] = {
     "Reload": object_schema(
         {
             "added": _IDS, "changed": _IDS, "removed": _IDS,
-            "refused": {"type": "object", "additionalProperties": STRING, "description": "The reason for each refusal"},
+            "refused": {"type": "object", "additionalProperties": STRING, "description": "The reasons, by version"},
         }
     ),
 }  # fmt: skip
@@ -84,7 +84,7 @@ def about_server(schema: Schema) -> Operation:
 def about_model(schema: Schema) -> Callable[[ModelRepository], Operation]:
     """Return a function that makes the operation of a route about a model. The response has this schema.
 
-    The function takes the repository. The names of its models become examples.
+    The function takes the repository. The names of the served models become examples.
     """
     return lambda models: Operation(GROUP, {200: ok(schema), **errors(404)}, parameters=_parameters(models))
 
@@ -117,7 +117,7 @@ RELOAD = Operation(
     {200: ok(ref("Reload")), **errors(403, *_BODY)},
     body={JSON: {"type": "object"}},
     body_required=False,
-    description="Not part of the protocol. A refused version is still served as it was loaded before.",
+    description="Not part of the protocol. If a changed version is refused, the version loaded before is still served.",
 )
 
 
@@ -139,7 +139,7 @@ def _infer(parameters: tuple[Schema, ...]) -> Operation:
     length = {
         "name": HEADER_LENGTH,
         "in": "header",
-        "description": "The number of JSON bytes, which binary tensors follow. By default the whole body is JSON",
+        "description": "The number of JSON bytes. Binary tensors follow them. By default the whole body is JSON",
         "schema": COUNT,
     }
     tensors = {"type": "string", "format": "binary"}

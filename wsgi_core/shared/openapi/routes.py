@@ -33,7 +33,7 @@ class Route:
 
     @property
     def key(self) -> str:
-        """The method and the rule, as in the keys of the table of operations."""
+        """The key of the route in the table of operations: its method and rule, such as `POST /predict`."""
         return f"{self.method} {self.rule}"
 
     @property
@@ -49,7 +49,10 @@ class Route:
 
 
 def list_routes(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) -> list[Route]:
-    """Return every method of every rule, sorted by path. HEAD and OPTIONS are omitted, because they are automatic."""
+    """Return a route for each method of each rule, sorted by rule.
+
+    HEAD and OPTIONS are omitted, because the frameworks add them automatically.
+    """
     routes = [
         Route(method, rule.rule, rule.endpoint, _first_sentence(views[rule.endpoint].__doc__))
         for rule in rules

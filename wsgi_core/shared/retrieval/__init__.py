@@ -1,7 +1,8 @@
 """Answers to questions about this project, taken from its documentation, with their sources.
 
-The input is a question as a string. The passages that match the question best are retrieved. The answer quotes them. If
-an OpenAI-compatible endpoint is configured, its language model writes the answer from the passages instead.
+The input is a question as a string. The passages that match the question best are retrieved, and the answer quotes
+these passages. If an OpenAI-compatible endpoint is configured, its language model writes the answer from the passages
+instead.
 """
 
 from .assistant import Assistant as Assistant

@@ -69,7 +69,7 @@ class Assistant:
 
     The first question calls `read`, which returns the passages. A background thread then embeds the passages, if an
     embedding model is available. Until the passages are embedded, they are found by their words. `embedded` is set when
-    the background thread has finished. If `endpoint` is None, all answers are quotes.
+    the background thread has finished. If `endpoint` is None, all answers consist of quotes.
     """
 
     def __init__(
@@ -90,9 +90,9 @@ class Assistant:
         """Answer a question. Return a dict with the keys `query`, `context_used`, `answer` and `usage`.
 
         `context_used` is a list of passages, best first, each with `source`, `heading`, `text` and `score`. `usage` has
-        the names of the `retriever` and the `generator`, and the token counts. For quotes, the token counts are the
-        numbers of words read and written. If the endpoint has failed, `fallback` in `usage` says why the answer is made
-        of quotes.
+        the names of the `retriever` and the `generator`, and the token counts. If the answer consists of quotes, the
+        token counts are the numbers of words in the question and the passages, and in the answer. If the endpoint has
+        failed, `fallback` in `usage` says why.
         """
         corpus = self._open()
         found = _best(corpus, query)
@@ -118,7 +118,7 @@ class Assistant:
                 return answer, {"generator": self._endpoint.model, **tokens, "fallback": None}
             except UpstreamError as error:
                 fallback = str(error)
-                log.warning("the answer is made of quotes: %s", error)
+                log.warning("the answer consists of quotes, because the endpoint failed: %s", error)
         answer = quote(corpus.by_words, query, found)
         read, written = sum(len(p.text.split()) for p in passages) + len(query.split()), len(answer.split())
         tokens = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
@@ -131,7 +131,7 @@ class Assistant:
                 passages = self._read()
                 by_words = TfIdf([_text(passage) for passage in passages])
                 self._corpus = _Corpus(passages, by_words, by_words)
-                # Embedding takes seconds. In a thread of its own, it delays no request and has no request's deadline.
+                # Embedding takes seconds. On its own thread, it delays no request, and no request's deadline stops it.
                 atexit.register(self._end)
                 threading.Thread(target=self._embed, args=(self._corpus,), name="embed", daemon=True).start()
             return self._corpus
@@ -152,7 +152,7 @@ class Assistant:
             atexit.unregister(self._end)
 
     def _end(self) -> None:
-        """Stop embedding, and wait until it has stopped.
+        """Stop embedding, and wait until the background thread has finished.
 
         If Python exits while a daemon thread runs a model, the process is aborted.
         """
@@ -165,7 +165,7 @@ def _text(passage: Passage) -> str:
 
 
 def find_embedder(models: ModelRepository) -> Model | None:
-    """Return a model that embeds sentences, or None if there is none.
+    """Return a model that embeds sentences, or None if no such model is available.
 
     Served models are preferred to the models that `wsgi-core models build` has built.
     """
@@ -189,10 +189,10 @@ def _best(corpus: _Corpus, query: str) -> list[Found]:
 
 
 def quote(by_words: TfIdf, query: str, found: Sequence[Found]) -> str:
-    """Return the sentences that share most with the question, as quotes with their sources.
+    """Return the sentences that match the question best, at most `SENTENCES`, as quotes with their sources.
 
-    A sentence's score is the weight of the shared words, multiplied by 1 plus the score of its passage. Sentences with
-    less than half of the best score are omitted.
+    A sentence's score is the weight of the words that it shares with the question, multiplied by 1 plus the score of
+    its passage. Sentences with less than half of the best score are omitted.
     """
     candidates = [(passage, sentence, score) for passage, score in found for sentence in sentences(passage.text)]
     if not candidates:

@@ -28,18 +28,18 @@ MAX_CALLS = 2
 """The maximum number of concurrent calls. Further questions are answered with quotes at once."""
 
 INSTRUCTION = (
-    "Answer the question from the numbered passages alone, briefly, and name the numbers of those you used in square"
-    " brackets. If they do not answer it, say so."
+    "Answer the question briefly, from the numbered passages alone. Give the numbers of the passages that you used in"
+    " square brackets. If the passages do not answer the question, say so."
 )
 
 
 class UpstreamError(Exception):
-    """The endpoint returned no usable answer. The message says why, and may be shown to a client."""
+    """Raised if the endpoint returned no usable answer. The message says why, and may be shown to a client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An OpenAI-compatible endpoint: its URL (`http://127.0.0.1:11434/v1`), its model, and its API key if it needs one.
+    """An OpenAI-compatible endpoint: its URL (`http://127.0.0.1:11434/v1`), its model, and its API key or None.
 
     `timeout` in seconds covers the DNS lookup, the connection and the whole response together. `calls` is the maximum
     number of concurrent calls.
@@ -56,7 +56,10 @@ class Endpoint:
         object.__setattr__(self, "_calls", BoundedCalls(self.calls, self.timeout))
 
     def generate(self, query: str, passages: Sequence[Passage]) -> tuple[str, dict[str, int]]:
-        """Return the answer and its token counts. Raises `UpstreamError`, at the latest after the timeout."""
+        """Return the answer and its token counts.
+
+        Raises `UpstreamError` if the endpoint does not send a usable answer within the timeout.
+        """
         context = "\n\n".join(
             f"[{number}] {passage.source}, {passage.heading}:\n{passage.text}"
             for number, passage in enumerate(passages, 1)
@@ -73,15 +76,18 @@ class Endpoint:
         return text.strip(), _count(answer.get("usage"))
 
     def _post(self, payload: dict[str, Any]) -> Any:
-        """Send a JSON request, and return the JSON of the response. Raises `UpstreamError`."""
+        """Send a JSON request, and return the parsed JSON of the response.
+
+        Raises `UpstreamError` if too many calls are running, if the time is over, or if the response is not usable.
+        """
         try:
             return self._calls.run(lambda: self._exchange(payload))
         except TooManyCalls as error:
-            raise UpstreamError("the endpoint is busy with other questions") from error
+            raise UpstreamError("too many calls to the endpoint are in progress") from error
         except TimeoutError as error:
             raise UpstreamError(f"the endpoint did not answer within {self.timeout:g} s") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise UpstreamError("the endpoint cannot be reached") from error
+            raise UpstreamError("the endpoint cannot be reached, or its response is not valid HTTP") from error
 
     def _exchange(self, payload: dict[str, Any]) -> Any:
         """Send the request and read the response under one deadline.
@@ -101,7 +107,10 @@ class Endpoint:
 
 
 class _LimitedReader(io.RawIOBase):
-    """The bytes of a socket, of which at most `remaining` may be read. The limit stops a flood of interim responses."""
+    """A socket's byte stream. Raises HTTPException if more than `remaining` bytes are read.
+
+    Without this limit, a server could send interim responses without end.
+    """
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -137,7 +146,7 @@ class _BoundedResponse(http.client.HTTPResponse):
 
 
 def chat_endpoint(settings: Settings) -> Endpoint | None:
-    """Return the endpoint that the settings configure, or None if they configure none."""
+    """Return the endpoint that the settings configure, or None if `chat_url` is not set."""
     if settings.chat_url is None:
         return None
     key = settings.chat_key.get_secret_value() if settings.chat_key else None
@@ -163,7 +172,7 @@ def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
 
 @contextmanager
 def _shut_down_after(timeout: float, sock: socket.socket) -> Iterator[None]:
-    """Shut the socket down when the time is over, so that a blocked read returns. Raises TimeoutError in that case."""
+    """Shut the socket down after `timeout` seconds, so that a blocked read returns, and then raise TimeoutError."""
     expired = threading.Event()
 
     def expire() -> None:
@@ -199,7 +208,7 @@ def _read(response: http.client.HTTPResponse) -> Any:
 
 
 def _sendable(text: str) -> bool:
-    """Return whether a text from JSON can be encoded as UTF-8. A lone surrogate cannot."""
+    """Return whether a text from JSON can be encoded as UTF-8. A text with a lone surrogate cannot be encoded."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -62,7 +62,10 @@ def split(markdown: str, source: str) -> Iterator[Passage]:
 
 
 def _sections(markdown: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each heading with the paragraphs below it. Inside a code fence, # and empty lines have no meaning."""
+    """Yield each heading with the paragraphs below it.
+
+    In a fenced code block, a line with # is not a heading, and an empty line does not end the paragraph.
+    """
     heading, fenced = "", False
     paragraphs = [""]
     for line in markdown.splitlines():

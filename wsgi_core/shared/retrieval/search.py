@@ -1,4 +1,4 @@
-"""Scores for how well texts match a question: by shared words, or by meaning.
+"""Scores for how well texts match a question: by shared words, or by meaning and shared words.
 
 Each index returns one score per text. A score of 0 means that the text does not match.
 """
@@ -29,7 +29,7 @@ BATCH = 16
 """The number of texts that are embedded in one run. Larger batches only take more memory."""
 
 MIN_SIMILARITY = 0.2
-"""The minimum cosine that counts as a match. Sentence embeddings of unrelated texts often come close to it."""
+"""The minimum cosine that counts as a match. The cosine of unrelated texts is often only a little lower."""
 
 
 class Index(Protocol):
@@ -38,7 +38,7 @@ class Index(Protocol):
     name: str
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """Return float32[number of texts]: how well each text matches. A score of 0 means no match."""
+        """Return float32[number of texts]: how well each text matches the query. A score of 0 means no match."""
 
 
 def words(text: str) -> list[str]:
@@ -47,7 +47,10 @@ def words(text: str) -> list[str]:
 
 
 class TfIdf:
-    """The cosine between weighted word counts (TF-IDF). Rare words weigh more (Spärck Jones, 1972)."""
+    """An index by words. A score is the cosine between weighted word counts (TF-IDF, Spärck Jones, 1972).
+
+    Rare words have a higher weight.
+    """
 
     name = "tf-idf"
 
@@ -79,15 +82,16 @@ class TfIdf:
         return scores
 
     def shared(self, query: str, text: str) -> float:
-        """Return the total weight of the words that a text shares with the question. Its other words have no effect."""
+        """Return the total weight of the words that a text shares with the question."""
         places = (self._place.get(word) for word in {*words(query)} & {*words(text)})
         return float(sum(self._weight[place] for place in places if place is not None))
 
 
 class Embeddings:
-    """The cosine between a model's embeddings, which also finds texts that use other words for the same thing.
+    """An index by meaning. A score is the cosine between a model's embeddings, plus the TF-IDF score.
 
-    The TF-IDF score is added, because names and commands mean nothing to an embedding model.
+    Embeddings also match texts that use other words than the question. TF-IDF matches names and commands, which an
+    embedding model does not know.
     """
 
     def __init__(self, model: Model, texts: Sequence[str], by_words: TfIdf) -> None:

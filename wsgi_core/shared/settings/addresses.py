@@ -8,7 +8,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def parse_networks(text: str) -> list[Network]:
-    """Parse addresses and networks that are separated by commas, such as `10.0.0.0/8,192.0.2.7`. Raises ValueError."""
+    """Parse addresses and networks that are separated by commas, such as `10.0.0.0/8,192.0.2.7`.
+
+    Raises ValueError if one of them is not valid.
+    """
     return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",")]
 
 

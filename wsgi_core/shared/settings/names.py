@@ -2,7 +2,7 @@
 otherwise it never matches.
 
 Each validator returns its value unchanged. If the value is not valid, the validator raises ValueError with the reason
-and the nearest valid form.
+and, if possible, the nearest valid value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether `host` is a loopback address, which only clients on this machine can reach."""
+    """Return whether `host` is `localhost` or a loopback address, which only clients on this machine can reach."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -74,7 +74,7 @@ def listen_host(value: str) -> str:
 def header_value(value: str) -> str:
     """Validate a key that clients send in a header. HTTP strips blanks around a header's value."""
     if value != value.strip() or not all(" " <= letter != "\x7f" for letter in value):
-        raise ValueError("must not begin or end with a blank or have control characters, which no header can carry")
+        raise ValueError("must not begin or end with a blank, or have control characters: no header can carry them")
     return value
 
 

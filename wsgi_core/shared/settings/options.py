@@ -1,4 +1,4 @@
-"""Every setting as an option of a command."""
+"""The settings, except secrets, as options of a command."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _LIMITS = {"ge": "at least {:.10g}", "gt": "more than {:.10g}", "le": "at most {
 
 
 def settings_options(command: F) -> F:
-    """Add the option ``--config`` and an option for each setting to a click command.
+    """Add the option ``--config``, and an option for each setting that is not a secret, to a click command.
 
-    The command is called with ``config`` and each setting as keyword arguments. An option that is not given is None.
-    Secrets have no option, because other users of the machine can read the command line.
+    The command is called with these options as keyword arguments. An option that is not given is None. Secrets have no
+    option, because other users of the machine can read the command line.
     """
     for name, field in reversed(Settings.model_fields.items()):
         if not is_secret(name):
@@ -33,7 +33,10 @@ def settings_options(command: F) -> F:
 
 
 def load_for_command(config: Path | None, options: t.Mapping[str, object]) -> Loaded:
-    """Load the settings for a command with `settings_options`. Raises click.UsageError, which means exit code 2."""
+    """Load the settings for a command with `settings_options`.
+
+    Raises click.UsageError, which means exit code 2, if a setting is not valid.
+    """
     try:
         return load_settings(options, config)
     except ConfigurationError as error:

@@ -41,7 +41,7 @@ SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 
 
 def limit(response: str, **field: t.Any) -> t.Any:
-    """Return the field of a setting that limits clients. `response` is what a client that exceeds the limit gets."""
+    """Return the field of a setting that limits clients. `response` says what happens above the limit."""
     return Field(json_schema_extra={"response": response}, **field)
 
 
@@ -57,7 +57,7 @@ class Settings(RuntimeSettings):
         default=None, description="The folder of the model repository; by default the bundled models."
     )
     model_settings: dict[ModelName, RuntimeSettings] = Field(
-        default={}, description="Settings for single models, by model name: execution_providers, threads, options ..."
+        default={}, description="Settings for single models, by model name: execution_providers, intra_op_threads ..."
     )
 
     # The address, the framework, and the processes.
@@ -94,8 +94,8 @@ class Settings(RuntimeSettings):
     threads: int = Field(
         default=max(2, min(4, os.cpu_count() or 1)), ge=1, le=256,
         description="Worker threads: the number of requests processed at the same time. By default one for each CPU"
-        " core, from 2 to 4. More threads wait for the GIL, unless the application waits for something else, such as a"
-        " database.",
+        " core, from 2 to 4. More threads are slower, because they wait for the GIL. They help if the application waits"
+        " for a database or another service.",
     )  # fmt: skip
     max_waiting: int = limit(
         "503, Retry-After", default=10_000, ge=0, le=1_000_000,
@@ -103,11 +103,12 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
     max_wait: float = limit(
         "503, Retry-After", default=2, gt=0, le=86_400,
-        description="Maximum seconds that a request waits for a thread, estimated from the recent response rate.",
+        description="Maximum seconds that a request may wait for a thread. A request with a longer expected wait is"
+        " refused at once. The expected wait follows from the recent response rate.",
     )  # fmt: skip
     max_per_client: int = limit(
         "429, Retry-After", default=0, ge=0,
-        description="Maximum number of running and waiting requests of one address; 0: no limit.",
+        description="Maximum number of running and waiting requests from one client address; 0: no limit.",
     )  # fmt: skip
     retry_after: int = Field(default=1, ge=0, le=86_400, description="Minimum number of seconds in Retry-After.")
     request_timeout: float = limit(
@@ -129,13 +130,14 @@ class Settings(RuntimeSettings):
         "431", default=100, ge=1, le=10_000, description="Maximum number of headers in a request.",
     )  # fmt: skip
     max_connections: int = limit(
-        "408, or connection closed; above 125 %, connections wait to be accepted", default=1000, ge=1, le=100_000,
+        "408, or connection closed; above 125 %, new connections wait", default=1000, ge=1, le=100_000,
         description="Maximum number of open connections (on Windows at most 400). Up to 25 % more are accepted while"
-        " the server closes idle connections and those with the oldest incomplete requests.",
+        " the server closes idle connections and connections with incomplete requests.",
     )  # fmt: skip
     max_connections_per_client: int = limit(
         "connection closed", default=0, ge=0,
-        description="Maximum number of open connections of one address, except a trusted proxy; 0: no limit.",
+        description="Maximum number of open connections from one client address; 0: no limit. Trusted proxies are not"
+        " limited.",
     )  # fmt: skip
     max_body_disk: int = limit(
         "503", default=1 << 30, ge=0,
@@ -160,9 +162,8 @@ class Settings(RuntimeSettings):
         description="Maximum seconds from the first byte of a response to its last.",
     )  # fmt: skip
     max_unsent: int = limit(
-        "request waits for a thread; connection closed", default=64 << 20, ge=1 << 20,
-        description="Maximum size of all responses that clients have not read yet, in bytes. Above it, requests wait,"
-        " and the connections that read slowest are closed.",
+        "requests wait for a thread; connections whose clients read slowest are closed", default=64 << 20, ge=1 << 20,
+        description="Maximum size of all responses that clients have not read yet, in bytes.",
     )  # fmt: skip
     idle_timeout: float = limit(
         "connection closed", default=75, gt=0,
@@ -173,7 +174,8 @@ class Settings(RuntimeSettings):
     stop_pause: float = Field(
         default=0,
         ge=0,
-        description="Seconds between failing the readiness check and refusing new connections, for load balancers.",
+        description="At a shutdown: seconds in which the readiness check already fails, but connections are still"
+        " accepted. Load balancers notice the shutdown in this time.",
     )
     stop_timeout: float = limit(
         "connection closed, exit code 1", default=30, gt=0,
@@ -183,8 +185,8 @@ class Settings(RuntimeSettings):
     # Access.
     trusted_hosts: tuple[HostName, ...] = limit(
         "400", default=(),
-        description="Accepted host names (.example.org: including subdomains). By default every name; on 127.0.0.1"
-        " only local names.",
+        description="Accepted host names (.example.org: including subdomains). By default all names, but only local"
+        " names if the server listens on a loopback address.",
     )  # fmt: skip
     any_host: bool = Field(default=False, description="Accept every host name, even on a loopback address.")
     check_monitoring_host: bool = Field(
@@ -195,10 +197,13 @@ class Settings(RuntimeSettings):
         description="Comma-separated addresses or networks (10.0.0.0/8) of proxies whose X-Forwarded-* headers are"
         " trusted; *: any client.",
     )
-    trusted_proxy_count: int = Field(default=1, ge=1, le=16, description="The number of trusted proxies in a row.")
+    trusted_proxy_count: int = Field(
+        default=1, ge=1, le=16, description="The number of trusted proxies that a request passes."
+    )
     api_key: HeaderSecret | None = limit(
         "401", default=None, min_length=16,
-        description="The key that clients must send as X-API-Key or as Authorization: Bearer, except for health.",
+        description="The key that clients must send as X-API-Key or as Authorization: Bearer. Health checks need no"
+        " key.",
     )  # fmt: skip
     cors_origins: tuple[Origin, ...] = Field(
         default=(), description="Origins whose pages may call the service (https://app.example.org); *: all origins."
@@ -215,14 +220,15 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
     stream_max_errors: int = limit(
         "an error as the last line", default=1000, ge=1,
-        description="Maximum number of invalid lines in a /predict/stream, after which it ends.",
+        description="Maximum number of invalid lines in a request to /predict/stream. At this number, it is ended.",
     )  # fmt: skip
     stream_timeout: float = limit(
-        "an error as the last line", default=600, gt=0, description="Maximum seconds that a /predict/stream takes.",
+        "an error as the last line", default=600, gt=0,
+        description="Maximum seconds that a request to /predict/stream takes.",
     )  # fmt: skip
     stream_cpu_timeout: float = limit(
         "an error as the last line", default=60, gt=0,
-        description="Maximum seconds of CPU time that a /predict/stream takes.",
+        description="Maximum seconds of CPU time that a request to /predict/stream takes.",
     )  # fmt: skip
     webhook_secrets: dict[SourceName, Secret] = limit(
         "401", default={}, description="The signing secret of each webhook source.",
@@ -232,7 +238,7 @@ class Settings(RuntimeSettings):
         description="Maximum number of accepted webhooks that wait to be processed.",
     )  # fmt: skip
     webhook_results: Path | None = Field(
-        default=None, description="A file to which the outcome of each webhook is appended, as JSON Lines."
+        default=None, description="The JSON Lines file to which the outcome of each webhook is appended."
     )
     webhook_tolerance: float = limit(
         "401", default=300, gt=0, le=86_400,
@@ -241,7 +247,7 @@ class Settings(RuntimeSettings):
     job_store: JobStorePlace | None = Field(
         default=None,
         description="The store for accepted webhooks: an SQLite file, or redis://HOST:PORT/DB. By default a file beside"
-        " webhook_results.",
+        " webhook_results, or a file in the user's data folder.",
     )
     job_store_password: SecretStr | None = Field(
         default=None, min_length=1, description="The password of the Redis server in job_store."
@@ -249,7 +255,7 @@ class Settings(RuntimeSettings):
     chat_url: EndpointURL | None = Field(
         default=None,
         description="An OpenAI-compatible endpoint (http://127.0.0.1:11434/v1) that writes the answers of /rag-chat."
-        " By default the answers are quotes.",
+        " By default the answers consist of quotes.",
     )
     chat_model: str = Field(default="default", min_length=1, description="The name of the model at chat_url.")
     chat_key: SecretStr | None = Field(default=None, min_length=1, description="The API key for chat_url.")
@@ -257,7 +263,7 @@ class Settings(RuntimeSettings):
         default=20,
         gt=0,
         le=86_400,
-        description="Seconds to wait for chat_url; after that, the answer is made of quotes.",
+        description="Seconds to wait for chat_url. After this time, the answer consists of quotes.",
     )
 
     def with_loopback_hosts(self) -> Settings:

@@ -41,7 +41,7 @@ _USER = re.compile(r"//.*@")
 
 
 class ConfigurationError(Exception):
-    """Some settings are not valid. `problems` has one line for each, which begins with the source of the value."""
+    """Raised if settings are not valid. `problems` has one line for each problem, with the source of the value."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
@@ -100,12 +100,12 @@ def load_settings(
 
 
 def variable(name: str) -> str:
-    """Return the environment variable of a setting."""
+    """Return the name of the environment variable for a setting."""
     return PREFIX + name.upper()
 
 
 def option(name: str) -> str:
-    """Return the command-line option of a setting."""
+    """Return the name of the command-line option for a setting."""
     return "--" + name.replace("_", "-")
 
 
@@ -328,10 +328,7 @@ def _unknown(message: str, name: str, known: Iterable[str]) -> str:
 
 
 def _mentions(annotation: object, *types: type) -> bool:
-    """Return whether an annotation is one of the types, or contains one of them.
-
-    Examples of the latter are `Path | None` and `dict[str, SecretStr]`.
-    """
+    """Return whether an annotation is one of the types, or contains one of them, as `Path | None` contains `Path`."""
     if annotation in types or t.get_origin(annotation) in types:
         return True
     return any(_mentions(part, *types) for part in t.get_args(annotation))

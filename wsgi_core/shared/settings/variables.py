@@ -14,9 +14,9 @@ class SecretGiven(ValueError):
 def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
     """Return the loaded settings as environment variables.
 
-    If ``has_files``, the variables are the command-line options and the path of the settings file. Otherwise the server
-    cannot read the file, and the variables are all settings that are not defaults. Raises SecretGiven if one of these
-    settings is a secret.
+    If ``has_files`` is true, the variables are the settings from command-line options, and the path of the settings
+    file. Otherwise the server cannot read the file, and the variables are all settings that are not defaults. Raises
+    SecretGiven if one of these settings is a secret.
     """
     values = shown(loaded.settings)
     variables = {}
