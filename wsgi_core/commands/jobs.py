@@ -19,12 +19,12 @@ FILE = click.Path(path_type=Path)
 @click.group("jobs", short_help="List, retry and purge webhooks' jobs.")
 @click.option("--config", type=FILE, metavar="FILE", help="The TOML file with the settings.")
 @click.option("--job-store", metavar="TEXT", help="The SQLite file or redis:// URL. [default: from the settings]")
-@click.option("--webhook-results", metavar="PATH", help="The results file. By default, the store is beside it.")
+@click.option("--webhook-results", metavar="PATH", help="The results file. The default store is in its folder.")
 @click.pass_context
 def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | None) -> None:
-    """List accepted webhooks that are not done, retry those that have failed permanently, or purge jobs.
+    """List the jobs of webhooks that are not done, retry dead letters (jobs that failed permanently), or purge jobs.
 
-    The server may be running. The settings that name the store are those of the server.
+    The server may be running. The command reads the same settings as the server to find the job store.
     """
     settings = load_for_command(config, options).settings
     password = settings.job_store_password.get_secret_value() if settings.job_store_password else None
@@ -96,7 +96,8 @@ def _line(job: t.Mapping[str, t.Any]) -> str:
 def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> list[str]:
     """Return the keys that begin with the given prefixes, or all keys if ``every`` is true.
 
-    Raises click.UsageError if neither or both are given. Raises ClickException unless a prefix matches exactly one key.
+    Raises click.UsageError unless there are either prefixes or ``every``. Raises ClickException if a prefix does not
+    match exactly one key.
     """
     if every == bool(keys):
         raise click.UsageError("expected the keys of jobs (see `wsgi-core jobs list`), or --all")
@@ -106,7 +107,9 @@ def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> lis
     for given in keys:
         found = [key for key in known if key.startswith(given)]
         if len(found) != 1:
-            raise click.ClickException(f"{len(found) or 'no'} jobs have a key that begins with {given}")
+            raise click.ClickException(
+                f"KEY {given} matches {len(found)} jobs: it must match one (retry: a dead letter)"
+            )
         chosen += found
     return chosen
 

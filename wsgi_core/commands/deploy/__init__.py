@@ -1,1 +1,1 @@
-"""The files that put the service into production. ``wsgi-core deploy`` fills in each target's templates."""
+"""``wsgi-core deploy``: writes the files that put the service into production, from templates for each target."""

@@ -22,8 +22,8 @@ from .targets import TARGETS, Target, next_steps, render
 def deploy_command() -> None:
     """Write files that put the service into production.
 
-    Every setting of `wsgi-core serve` is also an option here. The files contain the settings that you give. Exit code
-    1: a file exists already, or cannot be written; 2: an option is invalid.
+    Each command below also takes the options of `wsgi-core serve`. The files contain the settings that you give. Exit
+    code 1: a file exists with other content, or cannot be written; 2: an option is not valid.
     """
 
 
@@ -66,7 +66,7 @@ def _own_folder(target: Target) -> Path:
 
 
 def _read(target: Target, config: Path | None, options: dict[str, object]) -> tuple[Deployment, Loaded]:
-    """Read the deployment and the settings from a command's options. Raises click.UsageError."""
+    """Read the deployment and the settings from a command's options. Raises click.UsageError if one is not valid."""
     own = {name: options.pop(name) for name in target.options}
     try:
         deployment = Deployment.model_validate({name: value for name, value in own.items() if value is not None})
@@ -74,10 +74,10 @@ def _read(target: Target, config: Path | None, options: dict[str, object]) -> tu
         raise click.UsageError(_problem(error)) from error
     for name, value in target.defaults.items():
         options[name] = value if options.get(name) is None else options[name]
-    if target.has_files:  # The server is started in another folder.
+    if target.has_files:  # The server is started in another folder, so relative paths would not be found.
         options.update({name: _absolute(options[name]) for name in ("models", "webhook_results", "job_store")})
     try:
-        # This process's environment is ignored, because the files are for another place.
+        # This process's environment is ignored, because the server is started in another environment.
         return deployment, load_settings(options, config, {})
     except ConfigurationError as error:
         raise click.UsageError(str(error)) from error

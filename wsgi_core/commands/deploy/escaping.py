@@ -1,6 +1,7 @@
 """Escaping for each file format, so that a program that reads the file gets the original value.
 
-Every expression of a template passes through `checked` and then through the escape function of its file.
+The value of a template's expression passes through `checked` and then through the target's escape function, unless the
+value is `Ready`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _NGINX_WORD = re.compile(r"[A-Za-z0-9._:/*\[\]-]+", re.ASCII)
 
 
 class EscapeError(ValueError):
-    """A value that this file format cannot hold. The message is for the user."""
+    """Raised if a value cannot be written into a target's files. The message is for the user."""
 
 
 def checked(value: object) -> object:
@@ -34,7 +35,7 @@ def checked(value: object) -> object:
 
 
 class Ready(str):
-    """Text that is written into a file unchanged, because a function of this module has escaped it already."""
+    """Text that is written into a file unchanged, because it is already escaped or needs no escape."""
 
 
 def xml(value: object) -> str:
@@ -78,7 +79,7 @@ def nginx(value: object) -> str:
 
 
 def yaml(value: object) -> str:
-    """Return a value as YAML: as JSON, but with one escape for a character above U+FFFF instead of a surrogate pair."""
+    """Return a value as JSON, which is also YAML. YAML has no surrogate pairs, so each character has one escape."""
 
     def escaped(found: re.Match[str]) -> str:
         code = ord(found[0])

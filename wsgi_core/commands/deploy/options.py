@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 
 def _matching(pattern: str, fits: str) -> AfterValidator:
-    """Return a validator that refuses a text that does not match the pattern. The message says what ``fits``."""
+    """Return a validator that refuses a text that does not match the pattern. The message is "should be {fits}"."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value, re.ASCII):
@@ -51,12 +51,15 @@ Path = t.Annotated[str, _matching(r".+", "a path")]
 
 
 class Deployment(BaseModel):
-    """The options of all targets. Each target uses some of them. Raises pydantic.ValidationError."""
+    """The options of all targets. Each target uses some of them.
+
+    Raises pydantic.ValidationError if an option is not valid.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Label = Field(default="wsgi-core", description="The name of the service.")
-    python: Path = Field(default=sys.executable, description="The Python on the target machine that has wsgi_core.")
+    python: Path = Field(default=sys.executable, description="A Python with wsgi_core on the target machine.")
     user: User = Field(default="wsgi-core", description="The user to run as.")
     servers: int = Field(default=2, ge=1, le=64, description="The number of servers, on ports from --port upward.")
     server_name: Server = Field(default="_", description="The accepted host name; _: every name.")
@@ -82,7 +85,7 @@ def deployment_option(name: str) -> t.Callable[[t.Callable[..., t.Any]], t.Calla
     """Return the click option for one field of `Deployment`."""
     field = Deployment.model_fields[name]
     metavar = "INTEGER" if field.annotation is int else "TEXT"
-    default = "this one" if name == "python" else field.default
+    default = "this Python" if name == "python" else field.default
     return click.option(
         f"--{name.replace('_', '-')}", name, metavar=metavar, help=f"{field.description} [default: {default}]"
     )

@@ -1,4 +1,4 @@
-"""The deployment targets: the templates and options of each, and how its files escape values."""
+"""The deployment targets. Each has templates, options, and a function that escapes the values in its files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ _GRACE = 5
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target. `files` maps each template to its output file's name, with `{name}` for the deployment's name."""
+    """One target. `files` maps each template to its output file's name, with `{name}` for the deployment's name.
+
+    `options` are fields of `Deployment`. `escape` escapes the values in the files. `defaults` replace defaults of the
+    server's settings.
+    """
 
     name: str
     help: str
@@ -45,7 +49,7 @@ TARGETS = (
         {"service": "{name}.service", "instance": "{name}@.service"}, ("name", "python", "user"), escaping.systemd,
     ),
     Target(
-        "nginx", "nginx in front of several servers, in case one fails.",
+        "nginx", "nginx in front of several servers, so that one may fail.",
         {"nginx.conf": "{name}.conf"}, ("name", "servers", "server_name", "listen"), escaping.nginx,
     ),
     Target(
@@ -84,7 +88,7 @@ TARGETS = (
 
 
 def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, str]:
-    """Return the text of each file of ``target``, by file name. Raises EscapeError if a file cannot hold a value."""
+    """Return the text of each file of ``target``, by file name. Raises EscapeError if the target cannot use a value."""
     environment = _environment(target.escape)
     environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready, plain=_plain)
     values = _values(target, deployment, loaded)

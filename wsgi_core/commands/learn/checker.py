@@ -47,7 +47,10 @@ def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] =
 
 
 def check(file: Path, exercise: Exercise, seconds: float | None = None) -> Verdict:
-    """Check the program in a separate process, which is killed after ``seconds``."""
+    """Check the program in a separate process, which is killed after ``seconds``.
+
+    The default is `SECONDS`, or `SECONDS_WITH_MODELS` for chapters whose programs load models.
+    """
     if seconds is None:
         seconds = SECONDS_WITH_MODELS if exercise.chapter >= _FIRST_WITH_MODELS else SECONDS
     with tempfile.TemporaryDirectory() as folder:

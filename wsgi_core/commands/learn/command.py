@@ -67,7 +67,7 @@ def list_command() -> None:
 @learn_command.command("start")
 @chapter_argument
 @click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Your folder.")
-@click.option("--reset", is_flag=True, help="Start again with the chapter's program; yours is kept as .mine.")
+@click.option("--reset", is_flag=True, help="Start again; your program is kept as a file ending in .mine.")
 def start_command(chapter: int, folder: Path, reset: bool) -> None:
     """Copy the programs up to chapter N into a folder, so that you can change them, and show the exercises.
 
@@ -119,7 +119,7 @@ def run_command(chapter: int, folder: Path) -> None:
 def hint_command(name: str) -> None:
     """Show a hint for an exercise, such as 0a."""
     exercise = exercise_named(name)
-    click.echo(f"{exercise.hint}\nThe same idea: {exercise.look}.")
+    click.echo(f"{exercise.hint}\nSimilar code: {exercise.look}.")
 
 
 @learn_command.command("solution")
@@ -137,11 +137,12 @@ def solution_command(name: str) -> None:
 @learn_command.command("check")
 @click.argument("chapter", type=click.IntRange(0, len(CHAPTERS) - 1), metavar="[N]", required=False)
 @folder_option
-@click.option("--all", "everything", is_flag=True, help="Check all chapters, in each subfolder if there are any.")
+@click.option("--all", "everything", is_flag=True, help="Check all chapters, in each subfolder with programs.")
 def check_command(chapter: int | None, folder: Path, everything: bool) -> None:
     """Check your program for chapter N, in the current folder.
 
-    Each program runs in a separate process, for at most 10 seconds. Exit code 0: all exercises are solved; 1: not yet.
+    Each check runs in a separate process, for at most 10 seconds, or 40 seconds from chapter 8 on. Exit code 0: all
+    exercises are solved; 1: not yet.
     """
     if everything:
         sys.exit(0 if _check_learners(folder) else 1)
@@ -177,7 +178,7 @@ def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
         lines.append(f"The request: {verdict.asked}")
     lines.append(f"Hint: {exercise.hint}")
     if tries > 1:
-        lines.append(f"The same idea: {exercise.look}.")
+        lines.append(f"Similar code: {exercise.look}.")
     return [*lines, f"To see a solution: wsgi-core learn solution {exercise.name}"] if tries > 2 else lines
 
 
@@ -208,7 +209,10 @@ def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
 
 
 def _check_learners(folder: Path) -> bool:
-    """Check every learner's folder and print one line for each. Return whether all exercises are solved."""
+    """Check each subfolder that has programs, or the folder itself, and print one line for each learner.
+
+    Return whether all exercises are solved.
+    """
     learners = [each for each in sorted(folder.iterdir()) if each.is_dir() and _chapters_in(each)] or [folder]
     if not any(map(_chapters_in, learners)):
         raise click.ClickException(f"{folder} has no programs of the course. Begin with: wsgi-core learn start 0")

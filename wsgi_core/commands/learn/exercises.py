@@ -15,7 +15,7 @@ NUMBERS: t.Any = [1, 2, 3]
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of a chapter. ``hint`` helps to solve it. ``look`` says where wsgi_core and Flask do the same."""
+    """One exercise of a chapter. ``hint`` helps to solve it. ``look`` names code that solves the same problem."""
 
     chapter: int
     letter: str
@@ -39,7 +39,7 @@ def exercises_of(chapter: int) -> list[Exercise]:
 
 
 def exercise_named(name: str) -> Exercise:
-    """Return the exercise with this name, such as ``0a``. Raises KeyError if there is none."""
+    """Return the exercise with this name, such as ``0a``. Raises KeyError if there is no such exercise."""
     for each in EXERCISES:
         if each.name == name:
             return each
@@ -57,8 +57,8 @@ def exercise(chapter: int, letter: str, task: str, hint: str, look: str) -> Call
 
 
 @exercise(
-    0, "a", "Answer every method but POST with 405 and the header `Allow: POST`.",
-    'environ["REQUEST_METHOD"] has the method. Decide before the body is read; a response needs start_response'
+    0, "a", "If the method is not POST, respond with 405 and the header `Allow: POST`.",
+    'environ["REQUEST_METHOD"] has the method. Check it before you read the body. A response needs start_response'
     ' and a list of bytes.',
     "Werkzeug's MethodNotAllowed (werkzeug/exceptions.py)",
 )  # fmt: skip
@@ -69,7 +69,7 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    0, "b", 'Answer a body that is not JSON with 400 and `{"error": "not JSON"}` instead of raising.',
+    0, "b", 'If the body is not JSON, respond with 400 and `{"error": "not JSON"}`. Do not raise an exception.',
     "json.loads raises ValueError for text that is not JSON. Catch it, and call start_response with another status.",
     "wsgi_core/wrappers.py: Request.on_json_loading_failed; flask/wrappers.py, the same name",
 )  # fmt: skip
@@ -79,8 +79,8 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    1, "a", "Let `POST /sum?times=2` multiply the sum. Without it, or if it is not a whole number, it counts as 1.",
-    "request.args holds what stands behind the ? in the URL. Its get() takes a default and a type.",
+    1, "a", "Let `POST /sum?times=2` multiply the sum by `times`. If `times` is missing or not a whole number, use 1.",
+    "request.args has the parameters after the ? in the URL. Its get() takes a default and a type.",
     "Werkzeug's Request.args and MultiDict.get(type=...)",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -89,9 +89,10 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    1, "b", "Take a form too: `number=1&number=2` (application/x-www-form-urlencoded) is added up as JSON is.",
-    "request.mimetype says what the client sent. A form's values are in request.form; getlist() returns all of"
-    " one name.",
+    1, "b", "Accept a form, too: add the numbers in `number=1&number=2` (application/x-www-form-urlencoded), as you"
+    " add the numbers in JSON.",
+    "request.mimetype is the type of the body. A form's values are in request.form; its getlist() returns all values"
+    " of one name.",
     "Werkzeug's Request.form, Request.mimetype and MultiDict.getlist",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -100,26 +101,26 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    2, "a", "Send an ETag. Answer a `GET /sum` with the same JSON body with 304 and no body if its"
-    " `If-None-Match` has the ETag.",
-    "A response can compute its ETag, and can compare itself with the request's If-None-Match. Do both before it"
-    " is sent.",
+    2, "a", "Send an ETag. If a `GET /sum` with the same JSON body has this ETag in `If-None-Match`, respond with 304"
+    " and no body.",
+    "A response can compute its ETag, and can compare the ETag with the request's If-None-Match. Do both before the"
+    " response is sent.",
     "Werkzeug's Response.add_etag and make_conditional; wsgi_core/helpers.py: send_file",
 )  # fmt: skip
 def _(program: Program) -> None:
     etag = expect_answer(program, "POST", "/sum", 200, {"sum": 6}, json=NUMBERS).headers.get("ETag")
     if not etag:
-        raise NotYet("POST /sum: the answer has no ETag.")
+        raise NotYet("POST /sum: the response has no ETag.")
     other = expect_answer(program, "POST", "/sum", 200, {"sum": 7}, json=[7], headers={"If-None-Match": etag})
-    expect("the ETag of another answer is another one", other.headers.get("ETag") != etag, True)
+    expect("the ETag of another response differs", other.headers.get("ETag") != etag, True)
     # Only GET and HEAD requests can be conditional, so the same body is sent with GET.
     again = program.send("GET", "/sum", json=NUMBERS, headers={"If-None-Match": etag})
     expect("GET /sum with its ETag: status and body", (again.status_code, again.get_data()), (304, b""))
 
 
 @exercise(
-    2, "b", "Answer in plain text, `6`, if the request's `Accept` prefers text/plain to JSON.",
-    "request.accept_mimetypes knows what the client prefers. Give its best_match() the types that you can make.",
+    2, "b", "If the request's `Accept` prefers text/plain to JSON, respond in plain text: `6`.",
+    "request.accept_mimetypes has the client's preferences. Pass the types that you can send to its best_match().",
     "Werkzeug's Request.accept_mimetypes.best_match",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -131,7 +132,7 @@ def _(program: Program) -> None:
 
 @exercise(
     3, "a", 'Add `GET /power/<int:base>/<int:exponent>`: `/power/2/10` gives `{"power": 1024}`.',
-    "A rule may have two variables: /power/<int:base>/<int:exponent>. The view gets both by name.",
+    "A rule may have two variables: /power/<int:base>/<int:exponent>. The view gets both as keyword arguments.",
     "wsgi_core/routing.py: add_url_rule; flask/sansio/app.py: App.add_url_rule",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -153,8 +154,9 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    4, "a", "Add the proxy `current_app`, and `GET /rules`, which answers the number of the app's rules by it.",
-    "request and g are proxies for attributes of the context. The context has the app as an attribute too.",
+    4, "a", "Add the proxy `current_app`. Add `GET /rules`, which uses the proxy to return the number of the app's"
+    ' rules: `{"rules": 3}`.',
+    "request and g are proxies for attributes of the context. The context has the app as an attribute, too.",
     "wsgi_core/context.py: current_app; flask/globals.py: current_app",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -164,13 +166,14 @@ def _(program: Program) -> None:
         program.current_app.url_map  # noqa: B018  the access is the check
     except RuntimeError:
         return
-    raise NotYet("Outside a request current_app must raise RuntimeError.")
+    raise NotYet("Outside a request, current_app must raise RuntimeError.")
 
 
 @exercise(
-    4, "b", "Write `copy_current_context(func)`: the function that it gives runs `func` in another thread with this"
-    " request's context. `GET /thread` answers the path that `request` has there.",
-    "Get the current context where copy_current_context is called, and make it current where the function runs."
+    4, "b", "Write `copy_current_context(func)`. It returns a function that runs `func` with this request's context,"
+    ' also in another thread. Add `GET /thread`, which returns the `request.path` of such a thread:'
+    ' `{"path": "/thread"}`.',
+    "Get the current context when copy_current_context is called, and make it current when the returned function runs."
     " Reset it afterwards.",
     "wsgi_core/context.py: copy_current_request_context; flask/ctx.py, the same name",
 )  # fmt: skip
@@ -188,21 +191,21 @@ def _(program: Program) -> None:
 
 @exercise(
     5, "a", "Write `after_this_request(func)`, and `GET /once`, whose view uses it to set the header `X-Once` on its"
-    " own response and no other.",
-    "The functions must be kept with the request: g is there for that. finalize_request is where they are called.",
+    " own response and on no other response.",
+    "Keep the functions in g, which belongs to one request. Call the functions in finalize_request.",
     "wsgi_core/context.py: after_this_request; flask/ctx.py, the same name",
 )  # fmt: skip
 def _(program: Program) -> None:
     if "X-Once" not in expect_answer(program, "GET", "/once", 200).headers:
-        raise NotYet("GET /once: the answer has no header X-Once.")
+        raise NotYet("GET /once: the response has no header X-Once.")
     if "X-Once" in expect_answer(program, "GET", "/square/2", 200).headers:
-        raise NotYet("GET /square/2: X-Once is there too: it must be set for one request alone.")
+        raise NotYet("GET /square/2: the response has X-Once, too. Set it for one request only.")
 
 
 @exercise(
-    5, "b", 'Answer requests with the header `X-Maintenance` with 503 and `{"error": "maintenance"}`, before the URL'
-    " is matched. The time still stands in the answer's header.",
-    "A before function that returns a response skips the view and the match.",
+    5, "b", 'If a request has the header `X-Maintenance`, respond with 503 and `{"error": "maintenance"}` before the'
+    " URL is matched. The response still has the header `X-Response-Time-ms`.",
+    "If a before_request function returns a response, the URL is not matched and the view is not called.",
     "wsgi_core/app.py: App.preprocess_request; flask/app.py: Flask.preprocess_request",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -213,8 +216,8 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    6, "a", 'Register a handler for the code 404, which answers `{"error": "nothing at /nope"}` with the path.',
-    "errorhandler takes a code. A handler may ask for request.path, because the request's context is still there.",
+    6, "a", 'Register a handler for 404. Respond with `{"error": "nothing at /nope"}`, where `/nope` is the path.',
+    "errorhandler takes a status code. A handler can use request.path, because the request's context is still current.",
     "wsgi_core/errors.py; flask/sansio/app.py: App._find_error_handler",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -223,10 +226,10 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    6, "b", "Give the app an attribute `propagate_exceptions`, False at first: where it is true, what nobody handled"
-    " is raised on to the server instead of answered with a 500.",
-    "handle_exception decides what happens to an exception that no handler took. Raise it again there, and before"
-    " the log gets it.",
+    6, "b", "Give the app an attribute `propagate_exceptions`, False at first. If it is true, an exception without a"
+    " handler is raised to the server, and no 500 is sent.",
+    "handle_exception is called for an exception that has no handler. Raise the exception again there, before it is"
+    " logged.",
     "wsgi_core/errors.py: handle_exception; flask/app.py: Flask.handle_exception",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -241,12 +244,13 @@ def _(program: Program) -> None:
         program.client.get("/fails")
     except ZeroDivisionError:
         return
-    raise NotYet("GET /fails: with propagate_exceptions the ZeroDivisionError must reach the caller.")
+    raise NotYet("GET /fails: with propagate_exceptions, the ZeroDivisionError must reach the caller.")
 
 
 @exercise(
-    7, "a", "Give Blueprint a decorator `before_request`: its functions run for the blueprint's own routes alone.",
-    "A blueprint keeps its functions until the app registers it. Then each of its views can be wrapped.",
+    7, "a", "Give Blueprint a decorator `before_request`. The decorated functions run only before the blueprint's own"
+    " views.",
+    "Keep the functions in the blueprint. When the app registers the blueprint, wrap each of the blueprint's views.",
     "wsgi_core/blueprints.py; flask/sansio/blueprints.py: Blueprint.before_request",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -263,8 +267,8 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    7, "b", "Add the signal `request_started`, sent before the hooks with the app as its sender, if anybody listens.",
-    "It is made as request_finished is, and sent at the beginning of dispatch_request, if it has receivers.",
+    7, "b", "Add the signal `request_started`. If it has receivers, send it before the hooks, with the app as sender.",
+    "Create it in the same way as request_finished, and send it at the beginning of dispatch_request.",
     "wsgi_core/app.py: App.full_dispatch_request; flask/app.py: Flask.full_dispatch_request",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -289,9 +293,9 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    8, "b", 'Answer more than 100 rows at once with 413 and `{"error": "at most 100 rows"}`; 100 are still'
-    ' predicted.',
-    "Look at what request.get_json() returns before it goes to the model. A view may return a dict and a status.",
+    8, "b", 'If a request has more than 100 rows, respond with 413 and `{"error": "at most 100 rows"}`. 100 rows are'
+    ' still predicted.',
+    "Check the result of request.get_json() before you pass it to the model. A view may return a dict and a status.",
     "wsgi_core/inference/model.py: Model.predict",
 )  # fmt: skip
 def _(program: Program) -> None:
@@ -303,8 +307,8 @@ def _(program: Program) -> None:
 
 
 @exercise(
-    9, "a", "Add `GET /hello/<name>`, a template that greets: `<p>Hello, Ada!</p>`. Markup in a name is escaped.",
-    "render_template_string takes the template and its variables. It escapes a name that has markup in it.",
+    9, "a", "Add `GET /hello/<name>`, which renders a template: `<p>Hello, Ada!</p>`. Markup in the name is escaped.",
+    "render_template_string takes the template and its variables. It escapes markup in the variables.",
     "flask/templating.py: render_template_string; wsgi_core/templating.py, the same name",
 )  # fmt: skip
 def _(program: Program) -> None:

@@ -20,9 +20,9 @@ _SIGNATURE = "The server calls application(environ, start_response)."
 
 
 class NotYet(Exception):
-    """A failed check. The message says what was expected and what came.
+    """Raised if a check fails. The message says what was expected and what was found.
 
-    ``line`` is the line of the program where it failed, or None if the line is not known.
+    ``line`` is the number of the program's line that failed, or None if the line is not known.
     """
 
     def __init__(self, message: str, line: int | None = None) -> None:
@@ -31,7 +31,7 @@ class NotYet(Exception):
 
 
 class Program:
-    """The module in ``file``, and a test client of its ``application``.
+    """The module in ``file``, and a test client for its ``application``.
 
     ``asked`` is the last request as a curl command. ``report`` is called with each curl command before the request is
     sent. Raises NotYet if the file cannot be imported or has no ``application``.
@@ -57,14 +57,14 @@ class Program:
         self.client = Client(self.server)
 
     def __getattr__(self, name: str) -> t.Any:
-        """Return the object that the program defines under this name. Raises NotYet if there is none."""
+        """Return the object that the program defines under this name. Raises NotYet if there is no such object."""
         try:
             return getattr(self.module, name)
         except AttributeError:
             raise NotYet(f"The program does not define {name!r}.") from None
 
     def send(self, method: str, path: str, **options: t.Any) -> TestResponse:
-        """Send one request and return the response. ``options`` are those of Werkzeug's test client.
+        """Send one request and return the response. ``options`` are passed to Werkzeug's test client.
 
         Raises NotYet if the application raises an exception, or violates PEP 3333.
         """
@@ -115,7 +115,7 @@ class Program:
         return Path(frames[-1].filename).name if (frames := self._frames(error)) else self.file.name
 
     def _line_of(self, error: BaseException) -> int | None:
-        """Return the last line of the learner's files in the error's traceback, or None if there is none."""
+        """Return the number of the last line of the learner's files in the error's traceback, or None."""
         if isinstance(error, SyntaxError):
             return error.lineno
         return frames[-1].lineno if (frames := self._frames(error)) else None
@@ -123,7 +123,7 @@ class Program:
 
 @contextlib.contextmanager
 def importing_from(folder: Path) -> Iterator[None]:
-    """Let the program import the other steps from this folder, and from no other folder."""
+    """Put `folder` first on `sys.path` within the context, and forget steps that another folder's program imported."""
     for name in [name for name in sys.modules if name.startswith("step_")]:
         del sys.modules[name]
     sys.path.insert(0, str(folder))

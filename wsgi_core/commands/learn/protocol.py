@@ -1,4 +1,4 @@
-"""A strict WSGI server for the checks. It finds violations of PEP 3333 before the learner's real server does."""
+"""WSGI middleware for the checks of the exercises. It reports violations of PEP 3333 that a server may not report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_TYPE = "application/x-none"
 
 
 class Input:
-    """`wsgi.input` as on a server: no data follows the declared body, so reading beyond it waits forever."""
+    """A `wsgi.input` that records each read beyond the declared body. On a real server, such a read waits forever."""
 
     def __init__(self, stream: t.Any, length: int, broken: list[str]) -> None:
         self._stream = stream
@@ -42,11 +42,11 @@ class Input:
         return t.cast(bytes, self._stream.read(size))
 
     def readline(self, size: int = -1) -> bytes:
-        """Return the same as `read`, because no program of the course reads lines."""
+        """Call `read`. No program of the course reads lines."""
         return self.read(size)
 
     def readlines(self, hint: int = -1) -> list[bytes]:
-        """Return the rest of the body as one line."""
+        """Return the result of `read` as one line."""
         return [self.read(hint)]
 
     def __iter__(self) -> t.Iterator[bytes]:
@@ -54,7 +54,7 @@ class Input:
 
 
 class StrictServer:
-    """A WSGI application that wraps another one and checks it against PEP 3333. `broken` lists the violations found."""
+    """A WSGI application that wraps `application` and checks it against PEP 3333. `broken` lists violations."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self.broken: list[str] = []

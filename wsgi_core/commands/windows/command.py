@@ -26,7 +26,7 @@ def service_command() -> None:
     """Run the server as a Windows service, which starts with Windows and is restarted if it fails.
 
     All commands need an administrator's command prompt. Exit code 1: the command failed, or status finds that the
-    service does not run; 2: an option is invalid.
+    service is not running; 2: an option is invalid.
     """
 
 
@@ -38,7 +38,7 @@ def service_command() -> None:
               help="A log file. Warnings and errors are also in the event log.")  # fmt: skip
 @settings_options
 def install_command(name: str, account: str, log: Path | None, config: Path | None, **options: object) -> None:
-    """Install the service. Every setting of `wsgi-core serve` is also an option here."""
+    """Install the service. Every option of `wsgi-core serve` is also an option here."""
     windows = _windows()
     for path in ("models", "webhook_results", "job_store"):  # The service starts in another folder.
         if options[path] is not None:
@@ -63,7 +63,7 @@ def start_command(name: str) -> None:
 @service_command.command("stop")
 @NAME
 def stop_command(name: str) -> None:
-    """Stop the service, and wait until every accepted request is answered."""
+    """Stop the service, and wait until it has stopped. It first answers the accepted requests."""
     _do(_windows().stop, name)
     click.echo(f"{name} has stopped.")
 
@@ -71,7 +71,7 @@ def stop_command(name: str) -> None:
 @service_command.command("status")
 @NAME
 def status_command(name: str) -> None:
-    """Show whether the service runs. Exit code 1 if it does not."""
+    """Show whether the service is running. Exit code 1: it is not running."""
     windows = _windows()
     found = _do(windows.status, name)
     process = f", process {found.process}" if found.process else ""
@@ -86,7 +86,7 @@ def status_command(name: str) -> None:
 @service_command.command("remove")
 @NAME
 def remove_command(name: str) -> None:
-    """Stop the service if it runs, and remove it."""
+    """Stop the service if it is running, and remove it."""
     _do(_windows().remove, name)
     click.echo(f"Removed {name}.")
 

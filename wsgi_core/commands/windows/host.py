@@ -1,7 +1,7 @@
 """The process that the service manager of Windows starts. It serves until the manager stops it.
 
 Here and in `manager`, functions import pywin32, because pywin32 exists only on Windows. The worker is also imported in
-a function: its import takes seconds, and the manager gives up on a process that does not connect in time.
+a function: its import takes seconds, and the start fails if the process does not connect to the manager in time.
 """
 
 from __future__ import annotations

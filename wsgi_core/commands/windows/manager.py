@@ -1,6 +1,7 @@
 """Functions that install, start, stop and remove the service through the service manager of Windows, with pywin32.
 
-Every error is a ServiceError. Its message is one line: what is wrong, and what to do.
+If Windows refuses an action, the function raises ServiceError. The message is one line, which says what is wrong and,
+for common errors, what to do.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ DESCRIPTION = "wsgi_core: inference over HTTP"
 _RESTARTS = (1_000, 10_000, 60_000)
 _RESET_SECONDS = 3600
 
-# NOTE: not sys.executable: in a virtual environment it is a launcher, which starts the real Python as a separate
-# process. The manager communicates only with the process that it started itself.
+# NOTE: sys.executable cannot be used: in a virtual environment it is a launcher, which starts the real Python as a
+# separate process. The manager communicates only with the process that it started itself.
 _BOOT = (
     "import site,sys;site.addsitedir(sys.argv[1]);from wsgi_core.commands.windows.host import main;main(sys.argv[2:])"
 )
@@ -52,11 +53,14 @@ _CODES = {1: "an error occurred", 2: "a setting is invalid, or the port is taken
 
 
 class ServiceError(Exception):
-    """The service manager could not carry out a command."""
+    """Raised if the service manager could not carry out a command."""
 
 
 class Status(t.NamedTuple):
-    """What the service manager reports. `state` is stopped, starting, stopping or running."""
+    """What the service manager reports. `state` is stopped, starting, stopping or running, or else Windows's number.
+
+    `process` is the process id, `code` the exit code of the service, and `command` its command line.
+    """
 
     state: str
     process: int
@@ -78,7 +82,10 @@ def explained(code: int) -> str:
 
 
 def install(name: str, command: str, account: str, stop_milliseconds: int) -> None:
-    """Create a service that starts with Windows and is restarted after a failure. Raises ServiceError."""
+    """Create a service that starts with Windows and is restarted after a failure.
+
+    Raises ServiceError if the service exists, or if Windows refuses to create it.
+    """
     import servicemanager
     import win32evtlogutil
     import win32service as scm
@@ -105,7 +112,8 @@ def install(name: str, command: str, account: str, stop_milliseconds: int) -> No
 def start(name: str) -> None:
     """Start the service and wait until it serves.
 
-    Raises ServiceError, with the service's exit code if the service ends instead.
+    Raises ServiceError if Windows refuses the start, or if the service ends instead. In this case the message has the
+    service's exit code.
     """
     import win32service as scm
 
@@ -117,7 +125,10 @@ def start(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Stop the service and wait until every accepted request is answered. Raises ServiceError."""
+    """Stop the service, and wait until it has stopped. It first answers the accepted requests.
+
+    Raises ServiceError if Windows refuses the stop, or if the service makes no more progress.
+    """
     import win32service as scm
 
     with _service(name) as service:
@@ -128,7 +139,10 @@ def stop(name: str) -> None:
 
 
 def status(name: str) -> Status:
-    """Return what the service manager reports about the service. Raises ServiceError."""
+    """Return what the service manager reports about the service.
+
+    Raises ServiceError if the service does not exist, or if Windows denies access.
+    """
     import win32service as scm
 
     with _service(name) as service:
@@ -139,7 +153,10 @@ def status(name: str) -> Status:
 
 
 def remove(name: str) -> None:
-    """Remove the service. If the service runs, stop it first. Raises ServiceError."""
+    """Remove the service. If the service is running, stop it first.
+
+    Raises ServiceError if the service does not exist, does not stop, or if Windows denies access.
+    """
     import win32evtlogutil
     import win32service as scm
 
@@ -200,7 +217,7 @@ def _manager(name: str) -> Iterator[t.Any]:
 
 @contextmanager
 def _service(name: str) -> Iterator[t.Any]:
-    """Yield a handle of the service. Windows errors are raised as ServiceError."""
+    """Yield a handle of the service. Inside the block, Windows errors are raised as ServiceError."""
     import win32service as scm
 
     with _manager(name) as manager:

@@ -91,12 +91,12 @@ class Worker:
 
 
 def stop_milliseconds(settings: Settings) -> int:
-    """Return how long a stop can take, which is how long the service manager must wait."""
+    """Return how long a stop can take, in milliseconds. The service manager must wait for this time."""
     return int((settings.stop_pause + settings.stop_timeout + 5) * 1000)
 
 
 def log_to(log: str, settings: Settings, events: Events) -> None:
-    """Log warnings and errors to ``events``. Log all records to the file ``log`` too, unless its name is empty."""
+    """Log warnings and errors to ``events``. If ``log`` is not empty, also write the log to this file."""
     handlers = [EventHandler(events), *([rotating_file(log)] if log else [])]
     log_to_handlers(handlers, wanted_level(settings.access_log), settings.log_format)
 
