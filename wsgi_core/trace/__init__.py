@@ -11,19 +11,19 @@
 >>> [event.name for event in seen.events if event.kind == "view"]
 ['index']
 
-`trace` sends one request. `recording` records every request that a test client sends. `compare` aligns two lists
+`trace` sends one request. `recording` records the requests inside its ``with`` block. `compare` aligns two lists
 of events. Two events are equal if their kind, name and detail are equal. Their file, line, time and note are not
 compared (`Event`). `compare_answers` compares the responses: status, headers and body.
 
-In some places the two frameworks do the same thing in different ways. There, these rules say what is an event:
+In some places the two frameworks do the same thing in different ways. For these places, rules say what is an event:
 
-- *signal sent* is recorded only if the signal has a receiver. Flask calls ``send`` in any case, and the core only
-  with a receiver. An application cannot see the difference. With ``signals=True`` every signal of the lifecycle has
-  a receiver.
+- *signal sent* is recorded only if the signal has a receiver. Flask always calls ``send``, and the core calls ``send``
+  only if there is a receiver. An application cannot see the difference. With ``signals=True`` every signal of the
+  lifecycle has a receiver.
 - *session opened* is recorded when the session becomes usable, at the first push of the request context. The core
   may defer the opening, if the request has no cookie and the session has not been used yet. Then the event has a note.
 - *session saved* is recorded if saving changed the response's headers, or if the app's own session interface saved.
-  Flask also calls the method for unmodified sessions, and the call does nothing.
+  Flask also calls ``save_session`` for an unmodified session. If the call changes no header, it is not recorded.
 - *request context pushed* comes after the events of the application context, when the request context becomes
   current. *request context popped* comes after the teardown functions, when the request context is no longer current.
 - *view*: if the view is a generator function, its call only creates the generator. Then the event has a note.

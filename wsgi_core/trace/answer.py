@@ -13,7 +13,7 @@ from itertools import zip_longest
 from .align import Row
 from .events import Event, Trace
 
-# Headers whose values are different in every response.
+# Headers whose values may differ between any two responses.
 _VOLATILE_HEADERS = ("date", "server-timing", "x-request-id", "x-response-time-ms")
 # The timestamp and the signature that itsdangerous appends to a signed value.
 _SIGNATURE = re.compile(r"\.[\w-]{6}\.[\w-]{27,}(?=;|$)")

@@ -35,7 +35,7 @@ _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # RFC 9110, 5.6.2
 
 
 class TraceError(click.ClickException):
-    """The request cannot be traced. The exit code is 2, as for wrong usage."""
+    """Raised if the request cannot be traced. The exit code is 2, as for an option that is not valid."""
 
     exit_code = 2
 
@@ -114,7 +114,7 @@ def _parse_path(ctx: click.Context, param: click.Parameter, value: str) -> str:
         raise click.BadParameter(f"{e}.", ctx, param) from e
     if not value.startswith(("/", "http://", "https://")) or not value.isprintable():
         raise click.BadParameter(
-            f"{value!r} is not a path: write a path that begins with '/', or a URL with 'http'.", ctx, param
+            f"{value!r} is not a path: write a path that begins with '/', or an http URL.", ctx, param
         )
     return value
 
@@ -143,7 +143,7 @@ def _run(app: t.Any, label: str, request: dict[str, t.Any], warm_up: int, **opti
 @click.option(
     "--flask-app", "flask_spec", metavar="MODULE[:FACTORY]", help="The app on Flask. [default: the service's twin]"
 )
-@click.option("--signals", is_flag=True, help="Connect a receiver to every signal, so that it is sent and shown.")
+@click.option("--signals", is_flag=True, help="Connect a receiver to every signal, so that all signals are shown.")
 @click.option(
     "--warm-up", type=click.IntRange(0), default=3, show_default=True, metavar="N",
     help="Send the request N times before tracing, so that both frameworks have filled their caches.",
@@ -170,8 +170,8 @@ def trace_command(
 
     By default, the apps are the service and its twin. With only one of --app and --flask-app, only that app gets the
     request. Each row is an event; the rows 'answer' show differences between the responses. Marks: '<' only left, '>'
-    only right, '!' different. Exit code 0 if everything is equal, 1 if there is a difference, 2 if the request cannot
-    be sent.
+    only right, '!' different. Exit code 0: all rows are equal; 1: there is a difference; 2: the request cannot be
+    traced.
     """
     core_spec = core_spec or ctx.ensure_object(ScriptInfo).app_import_path
     if core_spec is None and flask_spec is None:

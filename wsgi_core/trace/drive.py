@@ -105,7 +105,7 @@ class Recording:
         return build_environ(self._app, *args, **kwargs)
 
     def send(self, environ: WSGIEnvironment, close_after: int | None = None) -> Trace:
-        """Send one request as a server does. Read `close_after` chunks of the body, or all chunks if it is None.
+        """Send one request as a server does. Read `close_after` chunks of the body. The default is to read all chunks.
 
         An exception that the app raises is stored in `Trace.raised`. Only KeyboardInterrupt is raised again.
         """

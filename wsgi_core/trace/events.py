@@ -140,7 +140,7 @@ class Trace:
     def duration_us(self) -> float:
         """Microseconds from the start of the recording to the end of the last event.
 
-        The time that the tracer itself takes is included. The time that snapshots take is not.
+        The time that the tracer itself takes is included. The time that snapshots take is not included.
         """
         return max((event.start_us + event.duration_us for event in self.events), default=0.0)
 

@@ -1,4 +1,4 @@
-"""One sentence for each kind of event, and the chapter of the course that explains the subject."""
+"""One sentence for each kind of event, and the chapter of the course that explains this kind of event."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Explanation:
 
     @property
     def page(self) -> str:
-        """The path of the chapter's page in the documentation site."""
+        """The path of the chapter's page on the documentation site."""
         return f"course/{CHAPTERS[self.subject]}.html"
 
 
@@ -42,11 +42,11 @@ EXPLANATIONS = _table(
     ("url value preprocessor", "hooks", "This function may change the values in the URL before the hooks run."),
     (
         "before_request", "hooks",
-        "A before_request function runs before the view. If it returns a value, that is the response, and the view is"
-        " skipped.",
+        "A before_request function runs before the view. If it returns a value, the value becomes the response, and"
+        " the view is not called.",
     ),
     ("view", "routing", "The view function runs. Its return value becomes the response."),
-    ("error caught", "endings", "An exception was raised. The application looks for an error handler for it."),
+    ("error caught", "endings", "An exception was raised. The application looks for its error handler."),
     ("error handler", "endings", "The most specific error handler runs. Its return value becomes the response."),
     ("error unhandled", "endings", "There is no error handler for the exception: the client gets a 500."),
     ("error logged", "endings", "The traceback is written to the log; the client does not see it."),
@@ -54,21 +54,21 @@ EXPLANATIONS = _table(
     ("after_this_request", "hooks", "A function that was registered during this request gets the response."),
     (
         "after_request", "hooks",
-        "An after_request function gets the response and returns one. The one registered last runs first.",
+        "An after_request function gets the response and returns a response. The last registered function runs first.",
     ),
     ("session saved", "signals and sessions", "The session is written into a cookie of the response."),
     ("response finalized", "hooks", "All after_request functions have run: the response is complete."),
     ("response started", "protocol", "The response gives its status and its headers to the server."),
-    ("request teardown", "endings", "The request's teardown functions run now, whatever happened before."),
+    ("request teardown", "endings", "The request's teardown functions run now, even after an exception."),
     ("teardown_request", "endings", "A teardown function receives the unhandled exception, or None."),
     ("request context popped", "contexts", "From here on, request and session raise RuntimeError."),
-    ("app teardown", "endings", "The application context's teardown functions run now, whatever happened before."),
+    ("app teardown", "endings", "The application context's teardown functions run now, even after an exception."),
     ("teardown_appcontext", "endings", "A teardown function receives the unhandled exception, or None."),
     ("app context popped", "contexts", "From here on, current_app and g raise RuntimeError."),
     ("body chunk", "protocol", "The server takes one part of the body from the response and sends it."),
     ("body exhausted", "protocol", "The server asks for another part of the body, but the body has ended."),
-    ("close", "protocol", "The server calls close() on the body: at its end, and also if the client has disconnected."),
+    ("close", "protocol", "The server calls close() after the last part of the body, or after a disconnect."),
     ("close callback", "endings", "A function that was registered with call_on_close runs."),
-    ("caller saw raised", "endings", "The exception reached the server: the application has no response to it."),
-    ("answer", "response", "The client gets something different from the two frameworks."),
+    ("caller saw raised", "endings", "The exception reached the server, because the application did not handle it."),
+    ("answer", "response", "The responses of the two frameworks are different."),
 )  # fmt: skip

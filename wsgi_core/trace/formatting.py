@@ -126,7 +126,7 @@ def format_attributes(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]
 
 
 def format_body(body: bytes, length: int) -> str:
-    """Return the beginning of a body if the body is text. Otherwise return its length.
+    """Return the beginning of a body if the body is text. Otherwise return the body's length as text.
 
     `body` may be truncated. `length` is the full length in bytes, before truncation.
     """

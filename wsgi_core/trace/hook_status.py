@@ -18,7 +18,7 @@ class HookStatus:
 
 
 def hooks_at(events: Sequence[Event], index: int) -> list[HookStatus]:
-    """Return the status of every hook at one event, in the order of execution. The event needs a snapshot."""
+    """Return the status of every hook at one event, in the order of execution. Without a snapshot, return []."""
     snapshot = events[index].snapshot
     if snapshot is None:
         return []

@@ -1,7 +1,7 @@
 """The functions that an app registered (hooks): find all hooks, and find the hook that a frame runs.
 
-The interpreter reports code objects. Functions from the same ``def`` statement share a code object. To tell these
-functions apart, the frame is compared with each: the variables of its callers, its closure, its ``self``, its defaults.
+The interpreter reports code objects. Functions from the same ``def`` statement share a code object. To find the right
+function, `choose` looks at the frame's callers, closure, ``self`` and default values.
 """
 
 from __future__ import annotations

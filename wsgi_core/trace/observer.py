@@ -156,7 +156,7 @@ def _head_shown(status: str, headers: list[tuple[str, str]]) -> Values:
 
 
 def _body_of(response: dict[str, t.Any]) -> str:
-    """Return the body as text if it is a list of bytes. Do not iterate any other body."""
+    """Return the body as text if the body is a list of bytes. Do not iterate over any other body."""
     body = response.get("response")
     if type(body) is not list or not all(type(chunk) is bytes for chunk in body):
         return "still to be generated" if body is not None else ""

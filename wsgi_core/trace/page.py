@@ -36,7 +36,7 @@ def render_page(
     site: str = "",
     times: bool = False,
 ) -> str:
-    """Return the page as HTML. The traces may have snapshots, but need not.
+    """Return the page as HTML. If the traces have snapshots, the page also shows the state at each event.
 
     right: the second trace, or None if there is only one trace. title: the heading; if it is empty, the method and
     the path of the request. lead: a sentence below the heading. site: the URL of the project's site with a final

@@ -25,7 +25,8 @@ class Phase:
 
     If `kind` is empty, the call is not an event. Such a phase only tells in which phase a hook is called.
     By default the event is recorded when the function starts. With `at_end`, the event is recorded when the function
-    ends. With `after`, the event is recorded when the inner phase with that name ends, because then it takes effect.
+    ends. With `after`, the event is recorded when the inner phase with that name ends, because the event takes effect
+    at that moment. describe: return the name and the detail of the event, or None if the call is not an event.
     inside: only calls from the phase with this name are events. once: record the event once for each context.
     """
 
@@ -41,7 +42,11 @@ class Phase:
 
 @dataclass(slots=True)
 class Call:
-    """A call of a watched function that has not returned yet."""
+    """A call of a watched function that has not returned yet.
+
+    began: a value of `Recorder.now`. event: the recorded event of the call. pending: the event that waits for an inner
+    phase. before: the response's headers at the start. value, raised: how the function ended.
+    """
 
     code: CodeType | None
     phase: Phase
@@ -95,7 +100,7 @@ def describe_response(call: Call) -> tuple[str, str]:
 
 
 def describe_waiting_session(call: Call) -> tuple[str, str] | None:
-    """Return an empty description if the opening of the session is deferred, because a deferred opening is an event."""
+    """Return an empty description if the opening of the session is deferred, or None, which means no event."""
     return ("", "") if call.value else None
 
 

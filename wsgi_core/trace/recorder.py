@@ -77,7 +77,7 @@ class Recorder:
     ) -> None:
         """Record an event that has just ended.
 
-        `began` is the start time that `now()` returned. `frame` is the frame that caused it.
+        `began` is the start time that `now()` returned. `frame` is the frame that caused the event.
         """
         call = Call(None, _NOTHING, began or self.now(), frame=frame)
         event = Event(kind, name, detail)
@@ -222,7 +222,7 @@ class Recorder:
         for role in self._watch_list.roles.get(id(code), ()):
             if isinstance(role, Hook) and call.phase.name in role.phases:
                 made = Call(code, _NOTHING, self.now())
-                event = Event(role.kind, role.name, note="a generator: it runs with the body")
+                event = Event(role.kind, role.name, note="a generator, which runs while the body is sent")
                 self._append(made, event)
                 return
 

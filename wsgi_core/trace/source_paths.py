@@ -1,4 +1,4 @@
-"""Short paths of source files."""
+"""Short paths of source files, as the trace shows them."""
 
 from __future__ import annotations
 

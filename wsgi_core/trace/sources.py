@@ -45,7 +45,11 @@ class Sources:
             yield {"id": name, "location": location, "lines": list(self._lines(name, location))}
 
     def _lines(self, name: str, location: SourceLocation) -> Iterator[tuple[int, Markup]]:
-        """Yield the number and the HTML of each line. Of a docstring, yield only the first line and marked lines."""
+        """Yield the number and the HTML of each line to show.
+
+        Of a docstring, only the first line and marked lines are shown. Of a function with more than `_LONGEST` lines,
+        only the beginning and the lines near a marked line are shown.
+        """
         docstrings = _docstring_rests(location.filename) - self._marked[name]
         for number, line in enumerate(_coloured(location.filename, location.first, location.last), location.first):
             near = any(abs(number - marked) <= _AROUND for marked in self._marked[name])

@@ -1,4 +1,4 @@
-"""A comparison as a text table: one row for each event, with the time and the location on each side."""
+"""A comparison as a text table: one row for each event, with its location and, if wanted, its time in each trace."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _is_cut(row: Row, cells: Sequence[str], widths: Sequence[int]) -> bool:
 
 
 def _cells(row: Row, sides: int) -> list[str]:
-    """Return the cells of a row: the mark, the event, and the time and the location of each side."""
+    """Return the cells of a row: the mark, the event, and the time and the location in each trace."""
     text = _both(row) if row.mark == "!" else printable(str(row.event))
     cells = [row.mark, f"{'  ' * row.event.depth}{text}"]
     for event in (row.left, row.right)[:sides]:

@@ -12,7 +12,7 @@
 
   const button = (name) => player.querySelector(`[data-go=${name}]`);
 
-  // A function's lines, the current one marked and in the middle of what is seen.
+  // Show the lines of a function. The current line is marked and scrolled to the middle.
   function fill(pane, source, line) {
     const code = document.getElementById(source).cloneNode(true);
     code.removeAttribute("id");
@@ -41,7 +41,7 @@
     output.value = `${now + 1} / ${steps.length}`;
     for (const name of ["first", "back"]) button(name).disabled = now === 0;
     for (const name of ["forward", "last"]) button(name).disabled = now === steps.length - 1;
-    // In a frame the browser would scroll the page around it to the step.
+    // In a frame, the browser would scroll the outer page to the step.
     if (self === top) history.replaceState(null, "", `#step-${now + 1}`);
   }
 
@@ -97,7 +97,7 @@
     }
   });
 
-  // A call further out, in the place of the caller's code.
+  // Show the code of an outer call in place of the caller's code.
   document.getElementById("steps").addEventListener("click", (event) => {
     const crumb = event.target.closest(".crumbs a");
     if (!crumb) return;
@@ -105,7 +105,7 @@
     fill(crumb.closest(".side").querySelector(".pane"), crumb.dataset.source, crumb.dataset.line);
   });
 
-  // A finger's swipe, unless what lies under it scrolls sideways itself.
+  // A swipe changes the step, unless the touched code scrolls sideways.
   let begin = null;
   const main = document.querySelector("main");
   main.addEventListener("touchstart", (event) => {
