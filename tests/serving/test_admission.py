@@ -297,6 +297,6 @@ def test_a_request_whose_time_went_by_while_it_waited_is_not_begun():
         assert working.answer().status == 200
         reply = waiting.answer()
         assert reply.status == 503
-        assert "before it began" in reply.error
+        assert "waited too long" in reply.error
         assert server.server.admission.refused["expired"] == 1
         assert waiting.ask("/quick").status == 200

@@ -219,7 +219,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Log
         client.send(request("POST", "/a", b"x" * size)[: body_buffer.ALWAYS + 1000])
         reply = client.answer()
         assert (reply.status, reply.error) == (503, "the body cannot be stored")
-        assert "could not be kept" in caplog.text
+        assert "could not be stored" in caplog.text
         assert server.connect().ask("/a").status == 200
 
 

@@ -37,7 +37,7 @@ def test_any_text_is_one_line_of_json(text: str):
 
 @pytest.mark.parametrize(
     ("reason", "code", "said"),
-    [("client", 429, "of this client"), ("expired", 503, "was over before it began"), ("overloaded", 503, "too many")],
+    [("client", 429, "from this client"), ("expired", 503, "waited too long"), ("overloaded", 503, "too many")],
 )
 def test_a_refusal_says_why_and_when_to_try_again(reason: str, code: int, said: str):
     error = errors.refusal(Refused(reason, 5))

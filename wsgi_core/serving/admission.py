@@ -134,13 +134,19 @@ class Admission:
             self.pace.record(now, self.waiting)
 
     def refuse(self) -> Refused:
-        """Count a refusal that the caller has decided. Return the refusal with the time after which to retry."""
+        """Count a refusal for which the caller has its own reason, as `overloaded`.
+
+        Return the refusal with the number of seconds after which the client may retry.
+        """
         with self._lock:
             self.refused["overloaded"] += 1
         return Refused("overloaded", self._retry_after_wait())
 
     def expire(self) -> Refused:
-        """Count a request that has waited too long. Return the refusal with the time after which to retry."""
+        """Count a request that has waited too long, as `expired`.
+
+        Return the refusal with the number of seconds after which the client may retry.
+        """
         with self._lock:
             self.refused["expired"] += 1
         return Refused("expired", self._retry_after_wait())

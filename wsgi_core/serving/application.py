@@ -34,7 +34,7 @@ _FACTORIES = ("create_app", "make_app")
 
 
 class StartError(Exception):
-    """Raised if the server cannot start. The message is one line: what is wrong and what to do. `code`: exit code."""
+    """Raised if the server cannot start. The message says in one line what is wrong. `code` is the exit code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class StartError(Exception):
 def load_application(settings: Settings) -> t.Any:
     """Return the application `settings.app`. If `app` is not set, return the inference service on `settings.framework`.
 
-    Raises StartError.
+    Raises StartError if the application or a model cannot be loaded, or if a setting is not valid for the application.
     """
     if settings.app:
         _refuse_settings_of_the_service(settings)
@@ -56,10 +56,10 @@ def load_application(settings: Settings) -> t.Any:
 
 
 def _refuse_settings_of_the_service(settings: Settings) -> None:
-    """Raise StartError if a setting promises a protection that only the service has."""
+    """Raise StartError if the settings ask for a check that only the service makes: API key or host names."""
     given = [name for name in ("api_key", "trusted_hosts") if getattr(settings, name)]
     if given:
-        message = f"{given[0]} protects the service, not an application of your own (--app): check this there"
+        message = f"{given[0]} has no effect with --app: remove the setting, and make this check in your application"
         raise StartError(message, EXIT_SETTINGS)
 
 
@@ -68,7 +68,8 @@ def load_wsgi_application(import_path: str) -> t.Any:
 
     Without a name, the module's `app` or `application` is used, or the result of its `create_app` or `make_app`, as
     with ``flask --app``. A named function is a factory if it can be called without arguments, because a WSGI
-    application takes two arguments (PEP 3333). Raises StartError.
+    application takes two arguments (PEP 3333). Raises StartError if the module cannot be imported, if it has no such
+    name, or if the result is not a WSGI application.
     """
     # Split at the colon before the name, not at the colon of a Windows drive.
     path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
@@ -81,7 +82,7 @@ def load_wsgi_application(import_path: str) -> t.Any:
         kind = type(found).__name__
         raise StartError(f"--app {import_path} is a {kind}, not a WSGI application", EXIT_APPLICATION)
     if inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__):
-        message = f"--app {import_path} is an ASGI application; this server speaks WSGI. Wrap it in an adapter."
+        message = f"--app {import_path} is an ASGI application, but the server needs a WSGI application: use an adapter"
         raise StartError(message, EXIT_APPLICATION)
     return found
 

@@ -1,8 +1,8 @@
 """Balances connections between server processes that accept from one listening socket.
 
-The system wakes all processes for a new connection. The process that is fastest gets the connection, which is often a
-process that is awake because it has many connections. So a process with too many connections lets the others accept
-first.
+The system wakes all processes for a new connection. The fastest process accepts the connection, and this is often a
+process that is awake because it has many connections. So a process with too many connections waits for a moment, in
+which another process can accept first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NOT_SERVING = sys.maxsize >> 33
 class Balance:
     """The number of connections of each server process, in memory that the processes share.
 
-    No lock is needed: each process writes its own number only, and a number that is out of date does no harm.
+    No lock is needed: each process writes only its own number, and an outdated number only makes the balance worse.
     """
 
     def __init__(self, processes: int) -> None:

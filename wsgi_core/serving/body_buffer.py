@@ -47,7 +47,7 @@ class ByteBudget:
         return True
 
     def add(self, size: int) -> None:
-        """Add `size` bytes to the count, or subtract them if negative. The limit is not checked."""
+        """Add `size`, which may be negative, to the count. The limit is not checked."""
         with self._lock:
             self.used += size
 
@@ -84,12 +84,12 @@ class SpooledBody:
         if self._in_memory and not self._take_memory(len(data)):
             self._move_to_disk()
         if not self._in_memory and not self._disk.take(len(data)):
-            raise NoSpace("the bodies on disk have as many bytes as they may have")
+            raise NoSpace("the request bodies on disk would exceed max_body_disk")
         self._size += len(data)
         self._file.write(data)
 
     def getfile(self) -> Any:
-        """Return a file object to read the body from, at its start."""
+        """Return a file object that is positioned at the start of the body."""
         self._file.seek(0)
         return self._file
 
@@ -114,7 +114,7 @@ class SpooledBody:
 
     def _move_to_disk(self) -> None:
         if not self._disk.take(self._size):
-            raise NoSpace("the bodies on disk have as many bytes as they may have")
+            raise NoSpace("the request bodies on disk would exceed max_body_disk")
         self._held.add(-self._size)
         self._held, self._in_memory = self._disk, False
         kept, self._file = self._file, tempfile.TemporaryFile()  # noqa: SIM115 (see `close`)

@@ -32,7 +32,7 @@ def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket on a port that no other process can bind.
 
     If the port is 0, the system chooses a free port. Raises OSError if the port is not available. On Windows,
-    SO_REUSEADDR as waitress sets it would let a second server take the port silently.
+    SO_REUSEADDR, which waitress sets, would let a second server bind the same port without an error.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -53,7 +53,8 @@ def make_server(settings: Settings, log: str | None = None) -> RunningServer:
     """Return a server that already listens. `run` serves until `stop` is called from any thread.
 
     If there are several processes and a `log`, each process writes its own log file with its number in the name, and
-    sends warnings to this process. Without a `log`, all processes write to stderr. Raises StartError.
+    sends warnings to this process. Without a `log`, all processes write to stderr. Raises StartError if the server
+    cannot listen, or if the application cannot be loaded.
     """
     return _make_server(settings, log)[0]
 
@@ -86,13 +87,14 @@ def _bind_or_refuse(host: str, port: int, option: str) -> socket.socket:
         raise StartError(message, EXIT_PORT) from e
 
 
-@click.command("serve", short_help="Serve the models, or any WSGI application, with waitress.")
+@click.command("serve", short_help="Serve the models, or any WSGI application.")
 @settings_options
 @click.pass_context
 def serve_command(ctx: click.Context, /, config: Path | None, **options: object) -> None:
-    """Serve the models over HTTP with waitress, or with --app any WSGI application.
+    """Serve the models over HTTP. With --app, serve any WSGI application instead.
 
-    The first signal to stop (Ctrl-C, SIGTERM) lets every accepted request finish. The second ends the server at once.
+    After the first signal to stop (Ctrl-C, SIGTERM), the server answers the accepted requests, for at most
+    --stop-timeout seconds. A second signal ends the server at once.
 
     Exit code 1: the server ended with requests unanswered; 2: it cannot listen on the address, or a setting is invalid;
     3: a model or the application cannot be loaded.

@@ -1,7 +1,7 @@
-"""Completes the responses that the server sends without calling the application.
+"""Completes the error responses of the server, and the responses of applications that reject a request by its head.
 
 These responses carry X-Request-ID and, if configured, CORS headers. They appear in the access log and in the metrics.
-Without the CORS headers, a browser shows "failed to fetch" instead of a 413.
+Without the CORS headers, a page in a browser gets "failed to fetch" instead of a 413.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ..shared.settings import Settings
 from .errors import ErrorResponse, Headers
 from .protocols import Environ, StartResponse, WSGIApplication
 
-# The methods that a preflight response allows if the server does not call the application. The route still answers
-# the actual request.
+# The methods that a preflight response allows if the server does not call the application. The application still
+# checks the method of the actual request.
 _METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _REFUSED = (429, 503)
 
 
 class EarlyResponses:
-    """Adds headers, metrics and log lines to the responses that the server makes itself."""
+    """Adds X-Request-ID and CORS headers to error responses and rejections, counts them and logs them."""
 
     def __init__(self, settings: Settings) -> None:
         self._add_cors = cross_origin(settings.cors_origins) if settings.cors_origins else None
@@ -35,12 +35,12 @@ class EarlyResponses:
         body = error.body
         headers = [*error.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         if error.code in _REFUSED and self._add_cors is not None and _is_preflight(environ):
-            # A failed preflight hides the reason from the page. So it succeeds, and the actual request gets the 503.
+            # If a preflight fails, the page cannot read the reason. So it succeeds, and the actual request is refused.
             return "204 No Content", self.observe(204, [("Allow", _METHODS)], environ), b""
         return error.status, self.observe(error.code, headers, environ), body
 
     def observed(self, app: WSGIApplication) -> WSGIApplication:
-        """Return a WSGI application that calls `app`, and logs and counts the response as the server's own."""
+        """Return a WSGI application that calls `app`, and adds headers to its response as `observe` does."""
 
         def observed_app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             def start(status: str, headers: Headers, exc_info: Any = None) -> Any:

@@ -36,7 +36,7 @@ def connection_environ(server: Environ, host: str, port: int) -> Environ:
 
 
 def request_environ(connection: Environ, request: Parser, forwarded: Forwarded | None) -> Environ:
-    """Return the environ of a request, without `wsgi.input`. `forwarded` has the headers of a trusted proxy, if any."""
+    """Return the environ of a request, without `wsgi.input`. `forwarded` has a trusted proxy's headers, or is None."""
     environ = connection.copy()
     path = request.path
     environ["REQUEST_METHOD"] = request.command

@@ -38,12 +38,12 @@ def _json(text: str) -> bytes:
 
 
 def bad_request(text: str, keep: bool = False) -> ErrorResponse:
-    """Return a 400."""
+    """Return a 400, for a request that is malformed."""
     return ErrorResponse(400, "Bad Request", text, keep=keep)
 
 
 def too_slow(text: str) -> ErrorResponse:
-    """Return a 408 (RFC 9110, section 15.5.9)."""
+    """Return a 408, for a request that is incomplete for too long (RFC 9110, section 15.5.9)."""
     return ErrorResponse(408, "Request Timeout", text)
 
 
@@ -53,7 +53,7 @@ def too_large(limit: int) -> ErrorResponse:
 
 
 def header_too_large(text: str) -> ErrorResponse:
-    """Return a 431 (RFC 6585, section 5)."""
+    """Return a 431, for a head that is too large (RFC 6585, section 5)."""
     return ErrorResponse(431, "Request Header Fields Too Large", text)
 
 
@@ -63,12 +63,12 @@ def internal_error() -> ErrorResponse:
 
 
 def not_implemented(text: str) -> ErrorResponse:
-    """Return a 501."""
+    """Return a 501, for a method that the server does not support."""
     return ErrorResponse(501, "Not Implemented", text)
 
 
 def version_not_supported() -> ErrorResponse:
-    """Return a 505 (RFC 9110, section 15.6.6)."""
+    """Return a 505, for an HTTP version that the server does not support (RFC 9110, section 15.6.6)."""
     return ErrorResponse(505, "HTTP Version Not Supported", "the server speaks HTTP/1.1 and HTTP/1.0")
 
 
@@ -84,14 +84,14 @@ def overloaded(retry_after: int, text: str = "too many requests at once") -> Err
 
 def not_monitoring() -> ErrorResponse:
     """Return a 404, for a request to the monitoring port that is neither for health nor for metrics."""
-    return ErrorResponse(404, "Not Found", "only health and metrics are answered on this port", keep=True)
+    return ErrorResponse(404, "Not Found", "this port answers only requests for health and metrics", keep=True)
 
 
 def refusal(refused: Refused) -> ErrorResponse:
     """Return the response to a refused request: 429 if its client has too many requests (RFC 6585), otherwise 503."""
     if refused.reason == "client":
-        text = "too many requests of this client at once"
+        text = "too many requests from this client at once"
         return ErrorResponse(429, "Too Many Requests", text, [("Retry-After", str(refused.retry_after))], keep=True)
     if refused.reason == "expired":
-        return overloaded(refused.retry_after, "the time for this request was over before it began")
+        return overloaded(refused.retry_after, "the request has waited too long for a worker thread")
     return overloaded(refused.retry_after)

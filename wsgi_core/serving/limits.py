@@ -15,7 +15,7 @@ except ImportError:  # Windows has no such limits
 
 # select() on Windows takes 512 sockets. The other 112 are for headroom, the listening sockets and the wake-up socket.
 _WINDOWS_CONNECTIONS = 400
-# With a monitoring port, whose connections are watched by the same select().
+# The limit with a monitoring port, because the same select() watches the connections of this port.
 _WINDOWS_CONNECTIONS_BESIDE_MONITORING = 320
 # One file descriptor for the socket, and one for the temporary file of a body that does not fit into memory.
 _FILES_A_CONNECTION = 2
@@ -38,7 +38,10 @@ def return_large_blocks() -> bool:
 
 
 def connection_limit(settings: Settings, platform: str) -> int:
-    """Raise the limit of open files, and return how many connections `platform` (see `sys.platform`) then allows."""
+    """Return how many connections `platform` (see `sys.platform`) allows, at most `max_connections`.
+
+    Except on Windows, the process' limit of open files is raised first.
+    """
     if platform == "win32":
         most = _WINDOWS_CONNECTIONS if settings.monitor_port is None else _WINDOWS_CONNECTIONS_BESIDE_MONITORING
         return min(settings.max_connections, most)
@@ -54,7 +57,7 @@ def with_headroom(connections: int) -> int:
 
 
 def raise_open_files(wanted: int) -> int:
-    """Raise the process' limit of open files to `wanted`, or as far as allowed. Return how many may then be open."""
+    """Raise the process' limit of open files to `wanted`, or as far as allowed. Return how many files may be open."""
     if resource is None:
         return wanted
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -73,5 +76,8 @@ def _at_least(limit: int, wanted: int) -> bool:
 
 
 def select_limit() -> int:
-    """Return how many connections may be open during a stop. On Windows select() takes at most 512 sockets."""
+    """Return how many connections may be open during a stop.
+
+    Only Windows has a limit, because its select() takes at most 512 sockets.
+    """
     return with_headroom(_WINDOWS_CONNECTIONS_BESIDE_MONITORING) if sys.platform == "win32" else sys.maxsize

@@ -95,7 +95,8 @@ class Listener:
     def handle_read(self) -> None:
         """Accept waiting connections, up to the limit and its headroom.
 
-        If another process has fewer connections, it gets `_DEFER` seconds to accept a connection.
+        If this process has too many connections compared with another process, wait `_DEFER` seconds, in which the
+        other process can accept first.
         """
         now = time.monotonic()
         for _ in range(_MAX_ACCEPTS):
@@ -110,7 +111,7 @@ class Listener:
         self._watch()
 
     def end_deferral(self) -> None:
-        """Watch for new connections again, if another process has accepted enough of them, or none in time."""
+        """Watch for new connections again, if this process no longer has too many or `_DEFER` seconds have passed."""
         now = time.monotonic()
         timeout = now - self._deferred_at >= _DEFER
         if timeout:
@@ -127,7 +128,10 @@ class Listener:
         self.close()
 
     def should_close(self) -> bool:
-        """Return whether a response that begins now must close its connection, during a stop or above the limit."""
+        """Return whether a response that begins now must close its connection.
+
+        During a stop, every response closes its connection. Above the limit, as many responses do as necessary.
+        """
         if self._closes_pending <= 0:
             return self.stopping
         self._closes_pending -= 1
@@ -151,7 +155,7 @@ class Listener:
         refuse_new(self._socket)
 
     def stop_listening(self) -> None:
-        """Accept the connections in the backlog and close the socket. An open connection may send one more request."""
+        """Accept the connections in the backlog and close the socket. Later responses close their connections."""
         self._accept(select_limit())
         self.stopping = True
         self.close()
@@ -213,7 +217,11 @@ class Listener:
             channel.close_if_silent()
 
     def _watch(self) -> None:
-        """Watch for new connections, unless the limit with its headroom is reached or accept() has just failed."""
+        """Watch for new connections.
+
+        Pause if the limit with its headroom is reached, if accept() has just failed, or if another process may accept
+        first.
+        """
         if self.accepting:
             ready = time.monotonic() >= self._paused_until and not self.deferring
             self.poller.watch(self, READ if ready and len(self.channels) < self._most else 0)
@@ -230,7 +238,7 @@ class Listener:
                 sock, address = nonblocking.accept(self._socket)
             except BlockingIOError:
                 return
-            except ConnectionError:  # the client has gone again
+            except ConnectionError:  # the client has already disconnected
                 continue
             except OSError as error:
                 logger.warning("no more connections can be accepted for now: %s", error)
@@ -255,7 +263,7 @@ class Listener:
         try:
             channel.handle_read()
         except Exception:
-            logger.exception("a connection is closed")
+            logger.exception("a connection is closed because of an unexpected error")
             channel.close()
 
     def _shed_connections(self, now: float) -> None:

@@ -22,7 +22,7 @@ class MonitoredApplication:
     """WSGI middleware that monitors an application which is not written for this project.
 
     The middleware answers requests to `settings.health_path` and `settings.metrics_path` itself. All other requests go
-    to the application. X-Request-ID and the other observation headers are added to the responses.
+    to the application. X-Request-ID and the other observation headers are added to the application's responses.
     """
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:

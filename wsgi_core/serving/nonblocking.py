@@ -1,8 +1,8 @@
 """Socket calls that do not release the GIL.
 
-CPython releases the GIL around every socket call. For a call that cannot block, releasing the GIL has only a cost.
-While other threads compute, the I/O thread waits up to `sys.getswitchinterval()` to get the GIL back, which is many
-times as long as the call takes. Under load, the I/O thread could not even refuse new requests.
+CPython releases the GIL around every socket call, even around a call that cannot block. If other threads compute,
+getting the GIL back takes `sys.getswitchinterval()` or longer, which is many times as long as the call itself. With
+such calls, the I/O thread would be too slow under load even to refuse new requests.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class NonBlockingSocket(socket.socket):
     """A connected socket that never blocks: a call that would block raises BlockingIOError."""
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Return the bytes received, at most `bufsize` or `MAX_RECEIVED`; empty at end of file. Raises OSError."""
+        """Return received bytes, at most `bufsize` and at most `MAX_RECEIVED`, or b"" at the end of the stream.
+
+        Raises BlockingIOError if no bytes have arrived, and OSError if the connection is broken.
+        """
         buffer = _buffer()
         received: int = _recv(self.fileno(), buffer, min(bufsize, MAX_RECEIVED), flags)
         if received >= 0:
@@ -57,14 +60,17 @@ class NonBlockingSocket(socket.socket):
         raise _last_error()
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """Send `data`, and return how many bytes the operating system accepted. Raises OSError."""
+        """Send `data`, and return how many bytes the operating system accepted.
+
+        Raises BlockingIOError if it can accept no bytes now, and OSError if the connection is broken.
+        """
         sent: int = _send(self.fileno(), bytes(data), len(data), flags)
         if sent >= 0:
             return sent
         raise _last_error()
 
     def shutdown(self, how: int) -> None:
-        """Shut down one direction of the connection. Raises OSError."""
+        """Shut down one direction of the connection, or both. Raises OSError if the connection is broken."""
         if _shutdown(self.fileno(), how):
             raise _last_error()
 

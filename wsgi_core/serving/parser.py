@@ -1,6 +1,6 @@
 """The request parser: waitress' request object, with llhttp for the head and with the limits of the server.
 
-A request that is rejected here never reaches a worker thread, and its body is not kept.
+A request that is not valid does not reach the application, and its body is discarded.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Parse the request line and the headers. Raises ParsingError, which becomes a 400."""
+        """Parse the request line and the headers. Raises ParsingError, which becomes a 400, if they are malformed."""
         method = self._feed(header_plus)
         version = self.version
         if version != "1.1" and version != "1.0":
@@ -172,7 +172,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
                 self.forwarded = True
 
     def _feed(self, head: bytes) -> str:
-        """Parse the head with llhttp, and return the method. Raises ParsingError."""
+        """Parse the head with llhttp, and return the method. Raises ParsingError if llhttp rejects the head."""
         parser = httptools.HttpRequestParser(self)
         try:
             parser.feed_data(head)
@@ -266,7 +266,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         elif end >= 0:
             self._finish_head(data[:length])
         elif data.count(b"\n") != data.count(b"\r\n"):
-            self._fail(bad_request("a line of the head ends without CR"))
+            self._fail(bad_request("a header line must end with CRLF"))
         else:
             self.header_plus = data
             return size
@@ -288,7 +288,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         try:
             consumed: int = receiver.received(data)
         except OSError as error:  # the disk is full, or the limit for bodies on disk is reached
-            logger.warning("a body could not be kept: %s", error)
+            logger.warning("a request body could not be stored: %s", error)
             self._fail(body_not_stored())
             return len(data)
         self.body_bytes_received += consumed
@@ -306,7 +306,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         if len(receiver) > self.limit:
             self._fail(too_large(self.limit))
         elif self.body_bytes_received > MAX_CHUNK_OVERHEAD * len(receiver) + _FREE_OVERHEAD:
-            self._fail(bad_request("the chunks are too small for what is in them"))
+            self._fail(bad_request("the chunks of the body are too small: send larger chunks"))
 
     def _fail(self, error: ErrorResponse) -> None:
         self.error = error

@@ -33,7 +33,8 @@ logger = logging.getLogger("wsgi_core.serving")
 _SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 # Seconds that the parent waits for messages before it checks for due restarts.
 _TICK = 0.25
-# Seconds before a child that died is restarted. The backoff doubles after each death, and is reset after a long life.
+# Seconds before a child that died is restarted. The backoff doubles after each death. It is reset if the child has run
+# for `_STABLE_UPTIME` seconds.
 _FIRST_BACKOFF, _MAX_BACKOFF, _STABLE_UPTIME = 0.1, 30.0, 60.0
 # Seconds that a child may take to stop in addition to the time in the settings.
 _GRACE = 5.0
@@ -105,12 +106,12 @@ class Processes:
             self._stop_at = time.monotonic()
 
     def abort(self) -> None:
-        """Make `run` return at once. Running requests are lost."""
+        """Make `run` return within about a second. Running requests are lost."""
         self.stop()
         self._aborted = True
 
     def run(self) -> bool:
-        """Serve until `stop`. Return whether every child has answered all requests that it has accepted."""
+        """Serve until `stop` is called. Return whether every child has answered all requests that it has accepted."""
         try:
             while not self._stop_at:
                 self._step()
@@ -165,9 +166,9 @@ class Processes:
             self._record_applied(child, *rest)
 
     def _forward_change(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
-        """Make the other children apply the same model change.
+        """Tell the other children that are ready to apply the model change of `child`.
 
-        When all of them have applied the change, the child that made it first is notified.
+        When each of them has applied the change or has exited, `child` is notified.
         """
         others = [other for other in self._children.values() if other is not child and other.ready]
         self._changes[child.number, change] = {other.number for other in others}
@@ -202,7 +203,7 @@ class Processes:
         Raises StartError if the child was starting for the first time.
         """
         child.process.join(_GRACE)
-        if child.process.is_alive():  # a thread of the application keeps it
+        if child.process.is_alive():  # a thread of the application keeps the process alive
             child.process.kill()
             child.process.join()
         code = child.process.exitcode
@@ -223,7 +224,7 @@ class Processes:
         backoff = _FIRST_BACKOFF if uptime >= _STABLE_UPTIME or not before else min(before * 2, _MAX_BACKOFF)
         self._restarts[child.number] = time.monotonic() + backoff, backoff
         logger.error(
-            "server process %d (pid %d) ended with exit code %s; it is started again in %.1f s",
+            "server process %d (pid %d) ended with exit code %s, and restarts in %.1f s",
             child.number + 1, child.process.pid, code, backoff,
         )  # fmt: skip
         child.close()

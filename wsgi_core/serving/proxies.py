@@ -1,4 +1,4 @@
-"""The only parser of X-Forwarded-* headers, which name the client behind a trusted proxy.
+"""The parser of X-Forwarded-* headers, in which a trusted proxy names its client.
 
 The limits per client and the WSGI environ use the same parsed result.
 """
@@ -81,16 +81,16 @@ class TrustedProxies:
 
 
 def remove_untrusted(environ: Environ, trusted: bool) -> None:
-    """Remove the forwarding headers from the environ. If `trusted`, keep X-Forwarded-For, -Host and -Proto."""
+    """Remove the forwarding headers from the environ. If `trusted` is true, keep X-Forwarded-For, -Host and -Proto."""
     for name in FORWARDED - _PARSED if trusted else FORWARDED:
         environ.pop(f"HTTP_{name}", None)
 
 
 def parse_hop(text: str) -> tuple[str, str]:
-    """Return the address and the port of one entry of X-Forwarded-For. Most entries have no port.
+    """Return the address and the port of one entry of X-Forwarded-For. The port is empty if the entry has no port.
 
-    Some gateways write both, as in `203.0.113.9:51234` or `[2001:db8::1]:443`. Raises ValueError if the entry is not
-    an address.
+    Only some gateways write a port, as in `203.0.113.9:51234` or `[2001:db8::1]:443`. Raises ValueError if the entry
+    is not an address.
     """
     text = _unquoted(text)
     if not text:
@@ -114,7 +114,10 @@ def _has_port(host: str) -> bool:
 
 
 def _last(header: str, count: int) -> str:
-    """Return the entry that the outermost of `count` trusted proxies added: the one `count` from the end."""
+    """Return the entry that the outermost of `count` trusted proxies added: at position `count` from the end.
+
+    If there are fewer entries, return the first entry.
+    """
     return header.split(",")[-count:][0].strip()
 
 

@@ -20,7 +20,8 @@ _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 def stop_on_signals(server: RunningServer) -> Iterator[None]:
     """Handle signals while the context is active: the first signal stops ``server``, and the second ends it at once.
 
-    Python handles signals only in the main thread. Code that runs the server in another thread must call `stop`.
+    A SIGHUP after another signal has no effect. Python handles signals only in the main thread. Code that runs the
+    server in another thread must call `stop`.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -49,7 +50,7 @@ def stop_on_signals(server: RunningServer) -> Iterator[None]:
 
 @contextmanager
 def stop_on_closed_console(server: RunningServer) -> Iterator[None]:
-    """Stop ``server`` when the console window is closed (Windows), and on no signal."""
+    """Stop ``server`` when the console window is closed (Windows). Signals are not handled."""
     ended = threading.Event()
     remove_handler = _on_closed_console(server, ended)
     try:

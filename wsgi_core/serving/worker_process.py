@@ -58,7 +58,7 @@ class Parent:
         threading.Thread(target=self._read, name="parent", daemon=True).start()
 
     def broadcast(self, action: str, args: tuple[t.Any, ...]) -> None:
-        """Make the other processes apply a model change too. Return when they have applied it, or after a minute."""
+        """Make the other processes apply a model change, too. Wait for them, but at most `_APPLY_SECONDS`."""
         done = threading.Event()
         change = id(done)
         self._waiting[change] = done
@@ -94,7 +94,7 @@ class Parent:
         try:
             getattr(self._models, action)(*args)
         except Exception as error:  # the process that got the request reports its own error to the client
-            logger.warning("a change of the models did not succeed in this process: %s", error)
+            logger.warning("a change of the models has failed in this process: %s", error)
         self.send(MODELS_DONE, change)
 
 
@@ -148,7 +148,7 @@ def serve_in_child(
     count: ConnectionCount,
 ) -> None:
     """Serve until the parent sends "stop" or exits. The exit code is 0 if every accepted request was answered."""
-    # The parent tells this process what to do. A stop of this process alone would close the shared socket to new
+    # The parent tells this process what to do. If this process alone stopped, the shared socket would refuse new
     # connections.
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
@@ -160,7 +160,7 @@ def serve_in_child(
     except StartError as error:
         parent.send(FAILED, str(error), error.code)
         logging.shutdown()
-        os._exit(error.code)  # a thread that the application has started would keep the process
+        os._exit(error.code)  # a thread that the application has started would keep the process alive
     models = _replicate_changes(app, parent)
     server = serve_application(app, socks, settings, count)
     share_server_figures(server)
