@@ -1,8 +1,8 @@
 """A load client for a server under overload: it records each response's status and time, and lost connections.
 
-The clients that measure stop at a refusal or a lost connection. This one counts both as results.
+The clients in `loadtests` stop at a refusal or a lost connection. This client counts both as results.
 
-Run as a process of its own: ``python -m tests.pressure.load_client`` with the job as JSON on standard input.
+Run it as a separate process: ``python -m tests.pressure.load_client``, with the job as JSON on standard input.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _retry_after(head: bytes) -> str:
 
 
 class ConnectionLost(Exception):
-    """The server closed the connection before the response was complete."""
+    """Raised if the server closed the connection before the response was complete."""
 
 
 class Connection(asyncio.Protocol):
@@ -64,7 +64,10 @@ class Connection(asyncio.Protocol):
             self._response.set_result(int(head[9:12]))
 
     async def send(self, message: bytes) -> int:
-        """Send `message` and return the status code of the response. Raises ConnectionLost."""
+        """Send `message` and return the status code of the response.
+
+        Raises ConnectionLost if the connection is closed before the response is complete.
+        """
         self._response = asyncio.get_running_loop().create_future()
         self.transport.write(message)
         try:
@@ -78,8 +81,8 @@ class Connection(asyncio.Protocol):
 class Load:
     """Requests on many connections: their response times by status code, and how many were lost.
 
-    `lags` holds how late each request of an open loop was sent: if the client gets too little CPU time, that shows in
-    the lags and not in the response times. All times are in ms.
+    `lags` has the delay with which each request of an open loop was sent. If the client gets too little CPU time, the
+    delays grow. The response times do not include them. All times are in ms.
     """
 
     def __init__(self, address: Address, message: bytes) -> None:
@@ -107,7 +110,7 @@ class Load:
             self._free.append(connection)
 
     async def closed_loop(self, clients: int, seconds: float) -> None:
-        """Run `clients` clients for `seconds`. Each sends its next request when it has the response to the last one."""
+        """Run `clients` clients for `seconds`. Each client waits for its response before it sends the next request."""
         until = time.perf_counter() + seconds
 
         async def client() -> None:
@@ -117,7 +120,7 @@ class Load:
         await asyncio.gather(*(client() for _ in range(clients)))
 
     async def open_loop(self, rate: float, seconds: float) -> None:
-        """Send `rate` requests a second at even intervals, whether or not earlier ones have been answered."""
+        """Send `rate` requests a second at even intervals, without waiting for the responses."""
         began = time.perf_counter()
         tasks: set[asyncio.Task[None]] = set()
         for number in range(int(rate * seconds)):
@@ -147,7 +150,7 @@ class Load:
 
 
 async def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Run a closed loop of `clients`, or an open loop at `rate`, for `seconds`; return the results."""
+    """Run a closed loop of `clients`, or an open loop at `rate`, for `seconds`. Return the results."""
     load = Load(Address(job["host"], job["port"]), job["message"].encode("latin-1"))
     began = time.perf_counter()
     if "clients" in job:

@@ -1,15 +1,16 @@
-"""Send the server more requests than it can handle. Measure which are answered, how fast, and whether /healthz is.
+"""Send a server more requests than it can handle. Measure how many are answered, how fast, and how fast /healthz is.
 
 ``python -m tests.pressure.overload [--seconds 60] [--out FILE.json]``.
 
-First come closed loops: 100, 400 and 900 clients ask for a prediction of one row, and each sends its next request when
-it has the response. Then come open loops at multiples of the server's capacity: requests with many rows arrive whether
-or not earlier ones have been answered. At four times the capacity they come on kept connections and on new ones.
+First come closed loops: 100, 400 and 900 clients ask for a prediction of one row, and each client waits for its
+response before it sends the next request. Then come open loops: requests with many rows are sent at multiples of the
+server's capacity, without waiting for responses. At four times the capacity, one loop keeps its connections, and
+another loop opens a new connection for each request.
 
-Exit code 1 if a closed loop gets another status than 200, or one of its clients waits more than three times the median.
-Exit code 1 too if an open loop gets another status than 200 or 503 with Retry-After, or loses a connection; if an
-accepted request takes longer than `max_wait` and its own time; or if a probe of /healthz takes 100 ms or more.
-``--out`` writes the results, and a page beside them.
+Exit code 1 if a closed loop gets another status than 200, or one of its requests takes more than three times the
+median. Exit code 1, too, if an open loop gets another status than 200 or 503 with Retry-After, or loses a connection;
+if an accepted request takes longer than `max_wait` and `OWN_TIME` together; or if a probe of /healthz takes 100 ms or
+more. ``--out`` writes the results, and a page beside them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ OWN_TIME = 1.0
 
 @dataclass
 class Closed:
-    """The results of one closed loop; times in ms."""
+    """The results of one closed loop. Durations are in ms."""
 
     clients: int
     rate: float
@@ -67,7 +68,7 @@ class Closed:
 
 @dataclass
 class Open:
-    """The results of one open loop at `times` the server's capacity; times in ms."""
+    """The results of one open loop. `times` is its rate as a multiple of the server's capacity. Durations are in ms."""
 
     times: float
     connections: str
@@ -102,7 +103,7 @@ class Open:
 
 
 def batch(rows: int, keep_alive: bool = True) -> bytes:
-    """Return a request for `rows` predictions; without `keep_alive` it closes its connection."""
+    """Return a request for `rows` predictions. If `keep_alive` is false, it asks the server to close the connection."""
     body = json.dumps({"instances": [ROW] * rows}).encode()
     head = ["POST /predict HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}"]
     if not keep_alive:
@@ -111,7 +112,10 @@ def batch(rows: int, keep_alive: bool = True) -> bytes:
 
 
 def probe(server: ServerUnderTest, client: LoadClient) -> list[float]:
-    """Return the times of requests to /healthz until `client` has ended. Raises RuntimeError if one is not a 200."""
+    """Request /healthz until `client` has ended, and return the response times in ms.
+
+    Raises RuntimeError if a response is not a 200.
+    """
     times: list[float] = []
     while client.running:
         status, ms = server.ask("/healthz")
@@ -123,7 +127,7 @@ def probe(server: ServerUnderTest, client: LoadClient) -> list[float]:
 
 
 def measure_closed(server: ServerUnderTest, message: bytes, clients: int, seconds: float) -> Closed:
-    """Run a closed loop of `clients` clients."""
+    """Run a closed loop of `clients` clients, and return its results."""
     with load(server, message, clients=clients, seconds=seconds) as client:
         seen = client.result(seconds + 60)
     times = seen["times"].get("200", [])
@@ -138,7 +142,7 @@ def measure_closed(server: ServerUnderTest, message: bytes, clients: int, second
 
 
 def measure_open(server: ServerUnderTest, rows: int, times: float, kind: str, capacity: float, seconds: float) -> Open:
-    """Run an open loop at `times` the `capacity`, and probe /healthz at the same time."""
+    """Run an open loop at the rate `times` * `capacity`, and probe /healthz meanwhile. Return the results."""
     rate = times * capacity
     with load(server, batch(rows, keep_alive=kind == KEPT), rate=rate, seconds=seconds) as client:
         health = probe(server, client)

@@ -64,7 +64,7 @@ def _open(outcomes: list[dict[str, Any]]) -> Table:
 
 
 def chart(results: dict[str, Any]) -> Chart:
-    """Return what became of the requests at each rate: a bar a rate, in requests a second."""
+    """Return a bar chart: for each rate, the requests a second that were answered, refused, and neither."""
     outcomes = [_shares(outcome) for outcome in results["open"]]
     scale = (WIDTH - LEFT - RIGHT) / max(sum(shares) for _, shares in outcomes)
     height = TOP + len(outcomes) * (BAR + GAP) + 26
@@ -96,7 +96,7 @@ def _legend() -> list[str]:
 
 
 def _shares(outcome: dict[str, Any]) -> tuple[str, list[float]]:
-    """Return the name of a rate, and the requests a second that were answered, refused, and neither."""
+    """Return the name of an open loop's rate, and the requests a second that were answered, refused, and neither."""
     answers = outcome["answers"]
     counts = [answers.get("200", 0), answers.get("503", 0), _others(outcome, "200", "503")]
     per_second = outcome["rate"] / sum(counts)

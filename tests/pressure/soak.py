@@ -1,9 +1,10 @@
 """Load a server to half its capacity for a long time, and check that the process does not grow.
 
-``python -m tests.pressure.soak [--minutes 60]``. The clients request every route and reload models while they serve;
-one request in four is invalid. Each response is compared with the first one to the same request. Exit code 1 if a
-response was wrong, if the log has a traceback, or if the process grew: in memory (2 % after the first sixth of the
-time; 5 % in a run of less than ten minutes, in which the allocator has not settled), in open files, or in threads.
+``python -m tests.pressure.soak [--minutes 60]``. The clients request the service's routes, and reload a model while the
+server answers; one request in four is invalid. Each response is compared with the first response to the same request.
+Exit code 1 if a response was wrong, if the log has a traceback, or if the process grew: in memory (by 2 % after the
+first sixth of the time, or by 5 % in a run of less than ten minutes, because the allocator needs time to reach its
+final size), in open files, or in threads.
 """
 
 from __future__ import annotations
@@ -225,9 +226,9 @@ def soak(server: ServerUnderTest, seconds: float) -> Outcome:
 
 
 def summarize(outcome: Outcome, seen: list[tuple[float, int, int]]) -> None:
-    """Compare the last sixth of the time with the second one: memory by its median, files and threads by their minimum.
+    """Compare the last sixth of the time with the second sixth: the median memory, and the minimum files and threads.
 
-    Some requests need more files or threads while they run, so their number varies. Only a leak raises the minimum.
+    Some requests need more files or threads while they run, so these numbers vary. Only a leak raises the minimum.
     """
     sixths = [seen[start:end] for start, end in pairwise(range(0, len(seen) + 1, max(1, len(seen) // 6)))]
     early, late = sixths[1], sixths[-1]

@@ -1,9 +1,9 @@
 """Stop a server under load many times, and check that no request is lost.
 
 ``python -m tests.pressure.stops [--times 100]``. Fifty clients keep their connections open and send requests without a
-pause. Most ask for a small prediction, some for one that takes long, some send a request in two halves with a pause
-between them, and some ask for a stream. Exit code 1 if a request was lost, or if the server did not stop by itself with
-exit code 0.
+pause. Half of the clients ask for a small prediction. Other clients ask for a prediction that takes long, send a
+request in two halves with a pause between the halves, or ask for a stream. Exit code 1 if a request was lost, or if the
+server did not stop by itself with exit code 0.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MESSAGES = {"small": batch(1), "long": batch(2000), "halves": batch(50), "stream
 
 
 class Client:
-    """A client of one kind in a thread of its own. It ends when the server no longer accepts connections."""
+    """A client of one kind, on a separate thread. It ends when the server no longer accepts connections."""
 
     def __init__(self, kind: str, address: Address, outcome: Outcome) -> None:
         self.kind = kind
@@ -75,7 +75,7 @@ class Client:
             self.outcome.answered[self.kind] += answered
 
     def _ask(self, connection: socket.socket) -> bool:
-        """Send one request; return whether the connection can be used again."""
+        """Send one request. Return whether the connection can be used again."""
         message = MESSAGES[self.kind]
         if self.kind == "halves":
             connection.sendall(message[: len(message) // 2])
@@ -93,7 +93,7 @@ class Client:
 
 
 def stop_once(server: ServerUnderTest) -> Outcome:
-    """Put the server under load, stop it, and wait for its end."""
+    """Put the server under load, stop it, and wait until it has ended. Return the results of the clients."""
     outcome = Outcome()
     clients = [Client(kind, server.address, outcome) for kind, count in CLIENTS.items() for _ in range(count)]
     time.sleep(LOAD_SECONDS + random.uniform(0, 0.1))

@@ -1,7 +1,7 @@
-"""Attacks on the limits of the server: what one client, or a few clients, can do to harm the others.
+"""Attacks on the limits of the server: what one client, or a few clients, can do to harm other clients.
 
-docs/limits.md lists the limits, SECURITY.md the promises. The timeouts are shortened; everything else is as in
-production.
+docs/limits.md lists the limits, and SECURITY.md lists the promises. The timeouts are shorter than in production;
+everything else is as in production.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ needs_many_files = pytest.mark.skipif(sys.platform == "win32", reason="select() 
 
 
 class App:
-    """/stream yields without an end, /large sends 16 MiB, /page 200 KiB, every other path a few bytes."""
+    """An application: /stream and /trickle never end, /large sends 16 MiB, /page 200 KiB, other paths a few bytes."""
 
     def __init__(self) -> None:
         self.extensions: dict[str, Any] = {}
@@ -404,7 +404,7 @@ def test_small_bodies_are_accepted_while_large_ones_fill_memory_and_disk(monkeyp
 
 
 def test_a_stream_that_pauses_is_not_aborted():
-    """The client reads all the time; the application has nothing to send for a second."""
+    """The client always reads, but the application has nothing to send for a second."""
 
     def paused(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])
@@ -420,7 +420,7 @@ def test_a_stream_that_pauses_is_not_aborted():
 
 
 class Refusal:
-    """An application that rejects a request. `threads` has the names of the threads that have called it."""
+    """An application that rejects a request. `threads` has the names of the threads that called the application."""
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds

@@ -1,4 +1,4 @@
-"""Under overload a server answers or refuses every request, and loses none. Only the script checks times."""
+"""Under overload, a server answers or refuses every request, and loses no request. Only the command checks times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attacks on the service behind its server, on both frameworks: by a web page, by a body, by a service it calls."""
+"""Attacks on the service behind its server, on both frameworks: by a web page, a body, or a service that it calls."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_many_invalid_lines_cost_little(framework: str):
 
 @contextlib.contextmanager
 def hanging() -> Iterator[str]:
-    """Run a language model's endpoint that never answers; yield its URL."""
+    """Run a chat endpoint that never answers, and yield its URL."""
     over = threading.Event()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -172,7 +172,7 @@ def test_hanging_chats_leave_threads_for_others(framework: str):
         for each in chats:
             each.join()
         assert sorted(answer["usage"]["fallback"] for answer in answers) == [
-            *["the endpoint did not answer within 3 s"] * 2, *["the endpoint is busy with other questions"] * 6,
+            *["the endpoint did not answer within 3 s"] * 2, *["too many calls to the endpoint are in progress"] * 6,
         ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Clients in every state lose nothing when a server stops."""
+"""No request is lost when a server stops, even if the request is incomplete or its response is being sent."""
 
 from __future__ import annotations
 

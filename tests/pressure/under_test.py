@@ -1,4 +1,4 @@
-"""Start a server in a process of its own, put it under load, and watch it."""
+"""Start a server in a separate process, put it under load, and watch it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ServerUnderTest:
         self._listening.set()
 
     def ask(self, path: str) -> tuple[int, float]:
-        """Send a GET on a new connection; return the status code and the time in ms."""
+        """Send a GET on a new connection. Return the status code and the time in ms."""
         began = time.perf_counter()
         connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=30)
         try:
@@ -65,7 +65,7 @@ class ServerUnderTest:
             connection.close()
 
     def end(self, seconds: float = 40) -> int:
-        """Wait for the process to end, kill it after `seconds`, and return its exit code."""
+        """Wait at most `seconds` for the process to end, and then kill it. Return its exit code."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -128,7 +128,7 @@ class LoadClient:
     def result(self, seconds: float = 60) -> dict[str, Any]:
         """Wait for the client to end and return its results.
 
-        Raises RuntimeError if it failed, and subprocess.TimeoutExpired if it takes longer than `seconds`.
+        Raises RuntimeError if the client failed, and subprocess.TimeoutExpired if it takes longer than `seconds`.
         """
         if self.process.wait(seconds) != 0:
             raise RuntimeError("the client failed")
