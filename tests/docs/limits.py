@@ -18,7 +18,7 @@ from wsgi_core.shared.jobs.queue import MAX_ATTEMPTS
 from wsgi_core.shared.retrieval.endpoint import MAX_BODY, MAX_CALLS, MAX_HEAD
 from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.settings.sources import is_secret, option, variable
-from wsgi_core.shared.streaming import MAX_FIELDS, MAX_LINE
+from wsgi_core.shared.streaming import MAX_COMPUTING, MAX_FIELDS, MAX_LINE
 from wsgi_core.shared.webhooks import MAX_SIGNATURES
 
 
@@ -60,6 +60,7 @@ These limits have no option:
 | Maximum size of a compressed body after decompression | as for any body | 413 |
 | Maximum size of all decompressed bodies of {size(SMALL_BODY)} or more that are being processed | as for any body | \
 request waits; 503 |
+| Streams of `/predict/stream` that predict at the same time | {MAX_COMPUTING} | the other streams wait |
 | Invalid fields that the response to a line of `/predict/stream` lists | {MAX_FIELDS} | further fields are omitted |
 | Questions that wait for a language model at the same time, always fewer than the threads | {MAX_CALLS} | \
 an answer made of quotes |

@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import shutil
+import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -242,3 +243,31 @@ def test_an_event_stream_ends_with_an_event_that_says_why(model: Model):
     made = b"".join(stream_predictions(model, io.BytesIO(b"{\n" * 9), EVENTS, StreamLimits(errors=3)))
     assert made.count(b"event: error") == 4
     assert made.rstrip().endswith(b'data: {"lines":3,"predictions":0,"errors":4}')
+
+
+def test_few_streams_compute_at_the_same_time(model: Model, monkeypatch: pytest.MonkeyPatch):
+    """Each stream has a thread of its own, and all threads share the GIL with the server."""
+    running, most = [0], [0]
+    predict = streaming.predict_lines
+
+    def counted(*args: Any) -> Any:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        time.sleep(0.005)
+        running[0] -= 1
+        return predict(*args)
+
+    monkeypatch.setattr(streaming, "predict_lines", counted)
+    body = (json.dumps(GOOD).encode() + b"\n") * 300
+    lines: list[int] = []
+    threads = [threading.Thread(target=lambda: lines.append(len(answers(model, body)))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert lines == [300] * 8
+    assert most[0] <= streaming.MAX_COMPUTING
+    paused = stream_predictions(model, io.BytesIO(body))
+    next(paused)  # a stream that waits for its client does not keep its turn
+    assert len(answers(model, body)) == 300
+    paused.close()

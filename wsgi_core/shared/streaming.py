@@ -8,6 +8,7 @@ that is not valid is an error with the number of the line. The stream continues 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,15 @@ MAX_FIELDS = 3
 
 Without this limit, an error could be much larger than the line that caused it.
 """
+
+MAX_COMPUTING = 2
+"""The maximum number of streams that predict a chunk at the same time. The other streams wait for their turn.
+
+The server runs each stream on a thread of its own. Without this limit, many streams would share the GIL with the I/O
+thread, which would get it too rarely to answer anyone.
+"""
+
+_computing = threading.BoundedSemaphore(MAX_COMPUTING)
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """Headers that tell proxies not to buffer the response."""
@@ -85,12 +95,13 @@ def _result_lines(model: Model, body: IO[bytes], mimetype: str, limits: StreamLi
     cpu, until = 0.0, time.monotonic() + limits.seconds
     try:
         for lines in read_lines(body):
-            begin = time.thread_time()
-            results = _until_limit(predict_lines(model, lines, number + 1), limits.errors - wrong)
-            errors = sum("error" in result for result in results)
-            predicted, wrong = predicted + len(results) - errors, wrong + errors
-            chunk = b"".join(map(encode, results))
-            cpu += time.thread_time() - begin
+            with _computing:
+                begin = time.thread_time()
+                results = _until_limit(predict_lines(model, lines, number + 1), limits.errors - wrong)
+                errors = sum("error" in result for result in results)
+                predicted, wrong = predicted + len(results) - errors, wrong + errors
+                chunk = b"".join(map(encode, results))
+                cpu += time.thread_time() - begin
             yield chunk
             number = results[-1]["line"] if wrong >= limits.errors else number + len(lines)
             _check(limits, wrong, cpu, until)
