@@ -202,3 +202,25 @@ def test_head_of_an_endless_response_ends_and_closes_it():
         client.send(request("HEAD", "/"))
         assert client.answer("HEAD").status == 200
         assert closed.wait(20)
+
+
+@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), BaseException("base"), None])
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_whatever_an_application_raises_or_sends_instead_of_bytes_is_a_500(raised: BaseException | None, version: str):
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/good":
+            start_response("200 OK", [("Content-Length", "4")])
+            return [b"good"]
+        if raised is not None:
+            raise raised
+        start_response("200 OK", [])
+        return ["text"]
+
+    with running(app, threads=1) as server:
+        for _ in range(3):
+            client = server.connect()
+            client.send(f"GET / HTTP/{version}\r\nHost: test\r\n\r\n".encode())
+            reply = client.answer()
+            assert (reply.status, reply.headers["connection"]) == (500, "close")
+            assert client.ended()
+        assert server.connect().ask("/good").body == b"good"

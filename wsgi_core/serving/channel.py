@@ -26,7 +26,7 @@ logger = logging.getLogger("wsgi_core.serving")
 
 # After the last response, the bytes that the client sends are read and discarded for this many seconds. Closing at once
 # would reset the connection, and the reset can overtake the response.
-_LINGER = 2.0
+LINGER = 2.0
 # Bytes to read in one call. The number is small because these bytes may be many tiny chunks. A body with a
 # Content-Length is read in larger pieces.
 _CHUNK = 8 << 10
@@ -508,4 +508,4 @@ class Channel:
             except OSError:
                 self.listener.poller.call(self.close)
             else:
-                self.linger_until = time.monotonic() + _LINGER
+                self.linger_until = time.monotonic() + LINGER

@@ -11,7 +11,7 @@ from collections import Counter
 from ..shared.listen_queue import refuse_new
 from . import nonblocking
 from .balance import ConnectionCount
-from .channel import Channel, State
+from .channel import LINGER, Channel, State
 from .environ import server_environ
 from .errors import too_slow
 from .limits import select_limit, with_headroom
@@ -30,8 +30,8 @@ _OLD_HEAD_ABOVE_LIMIT = 1.0
 _OLD_BODY_ABOVE_LIMIT = 5.0
 # Seconds of silence after the last response in which the client itself may close the connection, even above the limit.
 _LINGER_ABOVE_LIMIT = 0.05
-# If the client still sends, its connection may be closed when so many of the seconds in `linger_until` are left.
-_LEFT_ABOVE_LIMIT = 1.75
+# Seconds after the last response in which a client that still sends keeps its connection above the limit.
+_SENDING_LINGER_ABOVE_LIMIT = 0.25
 # If a client has read nothing of its response for this many seconds, its connection may be closed. The first number is
 # for too many unsent bytes, and the second is for a stop.
 _BLOCKED = 1.0
@@ -281,7 +281,8 @@ class Listener:
             return
         lingering = [channel for channel in self.channels if channel.linger_until]
         for channel in lingering:
-            if channel.last_activity <= now - _LINGER_ABOVE_LIMIT or channel.linger_until <= now + _LEFT_ABOVE_LIMIT:
+            lingers = now - (channel.linger_until - LINGER)
+            if channel.last_activity <= now - _LINGER_ABOVE_LIMIT or lingers >= _SENDING_LINGER_ABOVE_LIMIT:
                 channel.close()
         closing = sum(channel.connected for channel in lingering)
         too_many = len(self.channels) - self.limit - closing

@@ -168,6 +168,7 @@ class Task:
             self._begin_stream()
         if not self.wrote_head:
             data = self._head() + self._framed(data)
+            self.wrote_head = True  # after the piece was joined to it: a piece that is not bytes is a 500
         elif self.chunked:
             data = self._framed(data)
         if data:
@@ -188,8 +189,8 @@ class Task:
         except Exception:
             logger.exception("Exception while serving %s", self.request.path)
             self._replace(internal_error())
-        except BaseException:
-            self.close = True
+        except BaseException:  # such as SystemExit
+            self._replace(internal_error())
             raise
         finally:
             self._finish()
@@ -292,9 +293,7 @@ class Task:
         expected = len(lines) + (2 if self._via else 3)
         if text.count("\n") != expected or text.count("\r") != expected:
             raise ValueError("a carriage return or line feed is in the status or in a header")
-        head = text.encode("latin-1")
-        self.wrote_head = True
-        return head
+        return text.encode("latin-1")
 
     def _begin_stream(self) -> None:
         if not self.streaming and not self.monitoring and self.permit is not None:
