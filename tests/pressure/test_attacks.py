@@ -485,6 +485,15 @@ def test_pipelined_requests_that_are_refused_do_not_keep_others_waiting():
         server.app.open()
 
 
+def test_pipelined_requests_are_answered_one_after_the_other_without_a_pause():
+    with attacked() as server:
+        client = server.connect()
+        began = time.monotonic()
+        client.send(request("GET", "/") * 100)
+        assert [client.answer().status for _ in range(100)] == [200] * 100
+        assert time.monotonic() - began < SOON
+
+
 def test_every_pipelined_request_that_is_refused_gets_its_answer():
     with running(threads=1, max_waiting=0) as server:
         server.connect().get("/work")

@@ -128,6 +128,8 @@ class Poller:
     def step(self, timeout: float) -> None:
         """Wait at most `timeout` seconds for calls and ready sockets, and handle them."""
         self._thread = threading.get_ident()
+        if self._calls:
+            timeout = 0.0  # a call may queue a request, which the calling thread answers after this step
         self._make_calls()
         ready = self._system.wait(0.0 if self._calls else timeout)
         if len(ready) > _MAX_EVENTS:
