@@ -59,9 +59,7 @@ def test_flask_and_the_core_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch
     assert sorted(command.both(SUITES[0], Path())) == [0, 1]
 
 
-def test_a_suite_that_starts_a_server_on_a_fixed_port_runs_on_one_side_after_the_other(
-    monkeypatch: pytest.MonkeyPatch,
-):
+def test_a_suite_that_starts_a_server_on_a_fixed_port_runs_on_one_side_after_the_other(monkeypatch: pytest.MonkeyPatch):
     running = threading.Lock()
 
     def run(suite: suites.Suite, subject: str, *_: object) -> str:

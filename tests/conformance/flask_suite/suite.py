@@ -16,7 +16,7 @@ from pathlib import Path
 from . import fetch
 
 PLUGIN = Path(__file__).with_name("plugin")
-# Flask's suite takes seconds, and the longest suite of an extension takes minutes. A run that is not over by then hangs.
+# Flask's suite takes seconds, an extension's takes minutes. A run that is not over by then hangs in a test.
 LIMIT = 900.0
 
 
