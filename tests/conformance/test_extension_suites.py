@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+import threading
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from tests.conformance.extension_suites import __main__ as command
 from tests.conformance.extension_suites import report, suites
 from tests.conformance.flask_suite.suite import Outcomes
 
@@ -49,6 +51,25 @@ def test_another_outcome_is_a_difference(core: Outcomes, different: list[str]):
     found = report.compare(SUITES[0], REAL, core, different)
     assert list(found.differences) == different
     assert any(different[0] in problem for problem in report.problems(SUITES[0], found, None))
+
+
+def test_flask_and_the_core_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch):
+    both_are_there = threading.Barrier(2)
+    monkeypatch.setattr(command, "run", lambda *_: both_are_there.wait(timeout=60))
+    assert sorted(command.both(SUITES[0], Path())) == [0, 1]
+
+
+def test_a_suite_that_starts_a_server_on_a_fixed_port_runs_on_one_side_after_the_other(monkeypatch: pytest.MonkeyPatch):
+    running = threading.Lock()
+
+    def run(suite: suites.Suite, subject: str, *_: object) -> str:
+        assert running.acquire(blocking=False)
+        threading.Event().wait(0.05)
+        running.release()
+        return subject
+
+    monkeypatch.setattr(command, "run", run)
+    assert command.both(replace(SUITES[0], in_turn=True), Path()) == ["real", "core"]
 
 
 def test_fewer_tests_than_are_stored_are_a_problem_even_if_they_are_the_same_on_both_sides():

@@ -17,7 +17,7 @@ from tests.processes import ROOT
 DIFFERENT = {
     "app jinja_environment", "app after a request jinja_environment", "flask.app.Flask jinja_environment",
     "flask.sansio.app.App jinja_environment",
-    "flask.sansio.scaffold.Scaffold _check_setup_finished", "flask.sansio.scaffold.Scaffold add_url_rule",
+    "flask.sansio.scaffold.Scaffold add_url_rule",
     "flask.debughelpers UnexpectedUnicodeError", "flask.debughelpers attach_enctype_error_multidict",
     "flask.debughelpers explain_template_loading_attempts",
     *(f"flask.json.tag.Tag{tag} to_python" for tag in ("Tuple", "Bytes", "Markup", "DateTime")),

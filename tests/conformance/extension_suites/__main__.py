@@ -42,8 +42,8 @@ def chosen(options: argparse.Namespace) -> list[suites.Suite]:
 
 
 def both(suite: suites.Suite, cache: Path, only: Sequence[str] = ()) -> list[Outcomes]:
-    """Run a suite, or `only` some of its tests, on Flask and on the core at the same time."""
-    with ThreadPoolExecutor() as pool:
+    """Run a suite, or `only` some of its tests, on Flask and on the core: at the same time if it can."""
+    with ThreadPoolExecutor(1 if suite.in_turn else 2) as pool:
         return list(pool.map(lambda subject: run(suite, subject, cache, only), ("real", "core")))
 
 

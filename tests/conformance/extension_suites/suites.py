@@ -17,7 +17,8 @@ class Suite:
     """One extension: its pinned source distribution, and how pytest is started in it.
 
     `tests` is empty if the source distribution has no tests. `plugins` are modules of pytest's plugins, `options` other
-    arguments for pytest. `reasons` maps a test that differs to the reason why that is accepted.
+    arguments for pytest. `in_turn` is true if the tests start a server on a fixed port: then Flask and the core cannot run
+    at the same time. `reasons` maps a test that differs to the reason why that is accepted.
     """
 
     title: str
@@ -25,11 +26,12 @@ class Suite:
     version: str
     sdist: str
     sha256: str
-    group: str
+    group: str = ""
     tests: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
+    in_turn: bool = False
     notes: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
 

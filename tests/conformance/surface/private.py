@@ -1,7 +1,7 @@
 """Write down which private attributes of Flask extensions touch: ``python -m tests.conformance.surface.private``.
 
-It reads the source distributions of extension_suites. A name counts if an extension imports, reads, sets, defines or
-spells it, and one of Flask's modules, classes or objects has it.
+It reads the source distributions of extension_suites, and those of ``sources.toml``. A name counts if an extension
+imports, reads, sets, defines or spells it, and one of Flask's modules, classes or objects has it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,18 @@ from ..extension_suites.run import default_cache, fetched
 from ..extension_suites.suites import load
 
 FILE = Path(__file__).with_name("private.txt")
+SOURCES = Path(__file__).with_name("sources.toml")
 _HEAD = "# Private names of Flask that extensions touch. Made by: python -m tests.conformance.surface.private\n"
 _PRIVATE = re.compile(r"_[a-z][a-z0-9_]*")
 
 
 def names_in(source: str) -> Iterator[str]:
     """The private names that a module imports, reads, sets, defines or spells."""
-    for node in ast.walk(ast.parse(source)):
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return  # A script for Python 2.
+    for node in ast.walk(tree):
         match node:
             case ast.alias(name=name) | ast.Attribute(attr=name) | ast.FunctionDef(name=name):
                 found = name
@@ -61,7 +66,7 @@ def flasks() -> set[str]:
 def touched() -> dict[str, list[str]]:
     """The private names of Flask that extensions touch, with the extensions that do."""
     known, found = flasks(), dict[str, list[str]]()
-    for suite in load():
+    for suite in (*load(), *load(SOURCES)):
         sources = modules_of(fetched(suite, default_cache()))
         for name in sorted({name for source in sources for name in names_in(source)} & known):
             found.setdefault(name, []).append(suite.title)

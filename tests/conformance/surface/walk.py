@@ -18,12 +18,8 @@ from .private import read
 
 SIDES = {"flask": (flask, flask.Flask), "core": (wsgi_core, wsgi_core.App)}
 
-# Private attributes that extensions read, set or override: those of extension_suites, and those of other extensions.
-PRIVATE = read() | {
-    "_check_setup_finished", "_copy_environ", "_get_exc_class_and_code", "_got_first_request", "_got_registered_once",
-    "_load_form_data", "_new_contexts", "_static_folder", "_static_url_path", "_blueprints", "_cv_tokens",
-    "_after_request_functions", "_find_error_handler", "_context_stack", "_load_plugin_commands",
-}  # fmt: skip
+# Private attributes that extensions read, set or override.
+PRIVATE = read()
 
 
 def wanted(name: str) -> bool:
