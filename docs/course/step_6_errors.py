@@ -1,5 +1,6 @@
 """Step 6: how a request ends: error handlers, a 500 for the rest, and teardown."""
 
+import json
 import logging
 
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -97,11 +98,13 @@ def log_end(exc):
 @app.errorhandler(HTTPException)
 def http_error(error):
     response = error.get_response()  # with headers that belong to it, such as Allow
-    response.data = f'{{"error": "{error.name}"}}'
+    response.data = json.dumps({"error": error.name})
     response.mimetype = "application/json"
     return response
 
 
+# Enough for one view. A TypeError can also be a bug, so in a larger program
+# raise an exception of your own, and register the handler for that.
 @app.errorhandler(TypeError)
 def not_numbers(error):
     body = '{"error": "These are no numbers"}'

@@ -16,10 +16,7 @@ def create_app():
     def closes(exc):
         print("in the teardown:", g.get("user"))
 
-    @app.get("/next")
-    def following():
-        return f"in the next request: {g.get('user')}"
-
+    app.add_url_rule("/next", "following", lambda: f"in the next request: {g.get('user')}")
     return app
 
 
@@ -27,3 +24,6 @@ if __name__ == "__main__":
     client = create_app().test_client()
     client.get("/")
     print(client.get("/next").text)
+    with client.application.app_context():  # as a test does
+        g.user = "Bob"
+        print(client.get("/next").text)

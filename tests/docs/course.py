@@ -84,20 +84,22 @@ def prices(results: Path) -> dict[str, str]:
     found = summarise_experiment(measured.experiments[0].model_copy(update={"ladder": True}))
     made = {}
     for number, cost in enumerate(found.costs):
-        text = f"One request costs **{shown(cost.cost)} µs** of CPU time"
-        if cost.step is not None:
-            text += f", {shown(cost.step)} µs more than in the chapter before" if cost.step.value > 0 else ""
+        text = f"One request costs **{cost.cost.value:.3g} µs** of CPU time"
+        intervals = bounds(cost.cost)
+        if cost.step is not None and cost.step.value > 0:
+            text += f", {cost.step.value:.3g} µs more than in the chapter before"
+            intervals += f", and {bounds(cost.step)}"
         where = f"on {measured.environment['cpu']}, {measured.environment['python'].split(' (')[0]}"
         made[f"step_{number}.price.md"] = (
-            f"{text} (95 % interval in parentheses; in process, {found.processes} processes, {where},"
-            f" {measured.started[:10]}).\n"
+            f"{text}. (95 % interval: {intervals}. In process, {found.processes} processes, {where},"
+            f" {measured.started[:10]}.)\n"
         )
     return made
 
 
-def shown(estimate: Estimate) -> str:
-    """Return a figure and its interval with three digits each."""
-    return f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
+def bounds(estimate: Estimate) -> str:
+    """Return the interval of a figure with three digits."""
+    return f"{estimate.low:.3g} to {estimate.high:.3g}"
 
 
 def main() -> None:

@@ -60,6 +60,11 @@ def test_the_steps_are_ten_and_short():
     assert all(len(step.read_text(encoding="utf-8").splitlines()) < 130 for step in STEPS)
 
 
+@pytest.mark.parametrize("chapter", sorted(FOLDER.glob("chapter_*.md")), ids=lambda file: file.stem)
+def test_chapters_have_600_to_1500_words(chapter: Path):
+    assert 600 <= len(chapter.read_text(encoding="utf-8").split()) <= 1500
+
+
 @pytest.mark.parametrize(
     ("step", "promise"),
     [
@@ -130,6 +135,29 @@ def test_a_teardown_function_that_fails_skips_the_others_and_the_context_ends():
     assert called == []
     with pytest.raises(RuntimeError, match="Working outside of request context"):
         app.__call__.__globals__["request"].path  # noqa: B018  the access is the check
+
+
+def test_an_after_function_that_fails_twice_lets_the_exception_out_and_the_earlier_ones_never_run():
+    app, heard = client(STEPS[6]).application, []
+
+    def fails(response: Response) -> Response:
+        heard.append("fails")
+        raise KeyError
+
+    app.after_request_funcs[:] = [lambda response: heard.append("earlier") or response, fails]
+    app.teardown_request_funcs.append(lambda exc: heard.append(f"teardown {type(exc).__name__}"))
+    with pytest.raises(KeyError):
+        Client(app).get("/square/2")
+    assert heard == ["fails", "fails", "teardown KeyError"]
+
+
+def test_what_a_handler_raises_becomes_a_500():
+    app, heard = client(STEPS[6]).application, []
+    app.route("/fails")(lambda: 1 // 0)
+    app.errorhandler(ZeroDivisionError)(lambda error: {}["none"])
+    app.teardown_request_funcs.append(lambda exc: heard.append(type(exc)))
+    assert Client(app).get("/fails").status_code == 500
+    assert heard == [KeyError]
 
 
 def test_the_body_comes_after_the_teardown():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.golden_apps import CASES
 from tests.docs.questions import PROGRAMS, printed, source, traced
 
 by_name = pytest.mark.parametrize("program", PROGRAMS, ids=lambda file: file.stem)
@@ -22,6 +23,14 @@ def test_there_are_ten():
 def test_programs_are_short_and_run_on_both(program: Path):
     assert len(source(program, "flask").splitlines()) < 30
     assert not re.search(r"^(from|import) flask", source(program, "wsgi_core"), re.MULTILINE)
+
+
+@by_name
+def test_each_page_links_to_a_golden_trace(program: Path):
+    page = program.with_suffix(".md").read_text(encoding="utf-8")
+    linked = re.findall(r'<a href="\.\./_static/traces/(\w+)\.html">', page)
+    assert linked
+    assert set(linked) <= set(CASES)
 
 
 @by_name

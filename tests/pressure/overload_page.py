@@ -22,7 +22,9 @@ def report(results: dict[str, Any]) -> str:
             markdown(_closed(results["closed"])),
             _OPEN.format(**values),
             f"![{chart(results).description}](overload.svg)\n",
-            markdown(_open(results["open"])),
+            markdown(_outcomes(results["open"])),
+            _WAITS,
+            markdown(_waits(results["open"])),
             _WHY,
         ]
     )
@@ -40,7 +42,8 @@ def _closed(outcomes: list[dict[str, Any]]) -> Table:
     return Table("", ["clients", "requests/s", "200", "anything else", "median, ms", "slowest, ms", "ratio"], rows)
 
 
-def _open(outcomes: list[dict[str, Any]]) -> Table:
+def _outcomes(outcomes: list[dict[str, Any]]) -> Table:
+    """Return the table of what became of the requests of each open loop."""
     rows = []
     for outcome in outcomes:
         total = sum(outcome["answers"].values())
@@ -49,16 +52,27 @@ def _open(outcomes: list[dict[str, Any]]) -> Table:
             [
                 f"{outcome['times']:g}", outcome["connections"], f"{outcome['rate']:,.0f}",
                 f"{100 * outcome['answers'].get('503', 0) / total:.1f} %", f"{_others(outcome, '200', '503'):,}",
-                number(outcome["accepted"].get("p50", 0.0)), number(outcome["slowest"]),
                 f"{waits[0]} to {waits[-1]}" if waits else "-",
-                number(outcome["health"]["p50"]), number(outcome["slowest_health"]),
-                number(outcome["client_lag"].get("p50", 0.0)),
             ]
         )  # fmt: skip
+    titles = ["times the capacity", "connections", "requests/s", "refused (503)", "lost or other", "Retry-After, s"]
+    return Table("", titles, rows)
+
+
+def _waits(outcomes: list[dict[str, Any]]) -> Table:
+    """Return the table of how long the responses of each open loop took."""
+    rows = [
+        [
+            f"{outcome['times']:g}", outcome["connections"],
+            number(outcome["accepted"].get("p50", 0.0)), number(outcome["slowest"]),
+            number(outcome["health"]["p50"]), number(outcome["slowest_health"]),
+            number(outcome["client_lag"].get("p50", 0.0)),
+        ]
+        for outcome in outcomes
+    ]  # fmt: skip
     titles = [
-        "times the capacity", "connections", "requests/s", "refused (503)", "lost or other", "200: median, ms",
-        "200: slowest, ms", "Retry-After, s", "health: median, ms", "health: slowest, ms",
-        "client late, ms",
+        "times the capacity", "connections", "200: median", "200: slowest", "health: median", "health: slowest",
+        "client late",
     ]  # fmt: skip
     return Table("", titles, rows)
 
@@ -127,9 +141,12 @@ _OPEN = """
 ## More requests than the server can do
 
 Requests for {rows} predictions come at multiples of the rate that the server can do ({capacity:,.0f} a second), whether
-or not those before are answered. Health is asked ten times a second, each time on a new connection. The last column is
-how late the client sent its requests, in the median. If that is more than a few ms, other programs used the CPU: then
-the counts hold, and the times say nothing about the server.
+or not those before are answered. Health is asked ten times a second, each time on a new connection.
+"""
+
+_WAITS = """
+How long the responses took, in ms. The last column is how late the client sent its requests, in the median. If that is
+more than a few ms, other programs used the CPU: then the counts hold, and the times say nothing about the server.
 """
 
 _WHY = """
