@@ -4,18 +4,16 @@ In process, requests follow each other and find their code and data in the cache
 them. So this study measures the bare callable, wsgi_core and Flask with more and more of the caches evicted before each
 request, and also served.
 
-The study tests a prediction: a served request finds the caches as after an eviction of a certain size. The size is
-taken from what wsgi_core costs when served, and predicts what Flask costs when served. A pause inside a request is also
-other work: if nothing is left to evict, a pause must cost exactly its own length.
+The study tests a model with one number, the coldness: 0 without an eviction, 1 after the largest one. From 0 to 1, each
+framework's price rises in a straight line from its hot to its cold price. So the coldness follows from the price of
+wsgi_core, and predicts the price of Flask: after each eviction, and served. A pause inside a request also lets code
+become cold.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.experiment import Contender, Experiment
@@ -44,6 +42,24 @@ class State:
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """What the model makes of the prices in one state: the coldness by each framework's price, and the price of Flask
+    that wsgi_core's coldness predicts.
+    """
+
+    state: str
+    own: Estimate
+    coldness: dict[str, Estimate]
+    predicted: Estimate
+    measured: Estimate
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the intervals of the predicted and the measured price overlap."""
+        return self.predicted.low <= self.measured.high and self.measured.low <= self.predicted.high
+
+
+@dataclass(frozen=True)
 class Slope:
     """What a µs of pause costs in Flask or in the bare callable, after an eviction."""
 
@@ -56,16 +72,20 @@ class Slope:
 class Heat:
     """The results of the study.
 
-    ``served`` has the prices behind waitress. ``predicted`` is the predicted price of Flask, or None. ``place`` is the
-    estimated state of the caches in a served request, from 0 (the first state) to 1 (the last one).
+    ``served`` has the prices behind waitress. ``predictions`` are those for the states between hot and cold, and
+    ``served_prediction`` is the one for the served prices, or None.
     """
 
     states: list[State]
     others: list[State]
     slopes: list[Slope]
     served: dict[str, Estimate]
-    predicted: Estimate | None
-    place: float
+    predictions: list[Prediction]
+    served_prediction: Prediction | None
+
+    def slope(self, place: str, eviction: Eviction) -> Estimate | None:
+        """Return what a µs of pause costs in Flask or in the bare callable after ``eviction``, if it was measured."""
+        return next((one.slope for one in self.slopes if (one.place, one.eviction) == (place, str(eviction))), None)
 
 
 def study() -> Study:
@@ -107,8 +127,10 @@ def summarise(results: Results) -> Heat | None:
         if (key := f"pause {place}, {one}") in by_key
     ]
     served = _served(results)
-    place, predicted = _predicted(states, served)
-    return Heat(states, others, slopes, served, predicted, place)
+    hot, *between, cold = states
+    predictions = [_prediction(hot, cold, one.eviction, one.prices) for one in (*between, *others)]
+    served_prediction = _prediction(hot, cold, "served by waitress", served) if served else None
+    return Heat(states, others, slopes, served, predictions, served_prediction)
 
 
 def _state(result: ExperimentResult, eviction: str) -> State:
@@ -129,17 +151,30 @@ def _served(results: Results) -> dict[str, Estimate]:
     return {name: load.cpu_differences[name, FLOOR] for load in loads if load.pairs > 1 for name in (OWN, FLASK)}
 
 
-def _predicted(states: Sequence[State], served: dict[str, Estimate]) -> tuple[float, Estimate | None]:
-    """Return where between the states wsgi_core's served price lies, and Flask's price at that point."""
-    if not served:
-        return 0.0, None
-    places = np.linspace(0, 1, len(states))
-    own = np.maximum.accumulate([state.prices[OWN].value for state in states])
-    found = [float(np.interp(part, own, places)) for part in (served[OWN].value, served[OWN].low, served[OWN].high)]
-    flask = np.maximum.accumulate([state.prices[FLASK].value for state in states])
-    value, low, high = (float(np.interp(place, places, flask)) for place in found)
-    # The uncertainty of the states adds to the uncertainty of wsgi_core's served price.
-    per_own = (flask[-1] - flask[0]) / max(own[-1] - own[0], 1e-9)
-    own_reach = per_own * max(state.prices[OWN].half_width for state in states)
-    reach = math.hypot(own_reach, max(state.prices[FLASK].half_width for state in states))
-    return found[0], Estimate(value, value - math.hypot(value - low, reach), value + math.hypot(high - value, reach))
+def _prediction(hot: State, cold: State, state: str, prices: dict[str, Estimate]) -> Prediction:
+    """Return what the model makes of ``prices``."""
+    coldness = {name: _coldness(hot.prices[name], cold.prices[name], prices[name]) for name in (OWN, FLASK)}
+    predicted = _price(hot.prices[FLASK], cold.prices[FLASK], coldness[OWN])
+    return Prediction(state, prices[OWN], coldness, predicted, prices[FLASK])
+
+
+def _coldness(hot: Estimate, cold: Estimate, price: Estimate) -> Estimate:
+    """Return where ``price`` lies on the straight line from ``hot`` (0) to ``cold`` (1)."""
+    rise = max(cold.value - hot.value, 1e-9)
+    value = (price.value - hot.value) / rise
+    return _with(
+        value, *(one / rise for one in (price.half_width, (1 - value) * hot.half_width, value * cold.half_width))
+    )
+
+
+def _price(hot: Estimate, cold: Estimate, coldness: Estimate) -> Estimate:
+    """Return the price at ``coldness`` on the straight line from ``hot`` (0) to ``cold`` (1)."""
+    rise, at = cold.value - hot.value, coldness.value
+    value = hot.value + at * rise
+    return _with(value, rise * coldness.half_width, (1 - at) * hot.half_width, at * cold.half_width)
+
+
+def _with(value: float, *errors: float) -> Estimate:
+    """Return ``value`` with an interval from independent half-widths, which add in quadrature."""
+    half = math.hypot(*errors)
+    return Estimate(value, value - half, value + half)

@@ -1,7 +1,8 @@
 """Validate the instrument with differences whose true values are known.
 
 An application is compared with itself 200 times: no difference may be found. A delay of known length is injected into
-Flask and into the bare callable: it must be found. The price of each rung is measured separately: the prices must add
+Flask and into the bare callable: it must be found. Further runs of the bare callable are injected too, whose length is
+the cost of one run. The price of each rung is measured separately: the prices must add
 up to the price of the whole, which is also measured separately. The same is measured in process and served, which shows
 what the server adds. ``validation.json`` has the results; ``validation_page.py`` renders them.
 """
@@ -11,10 +12,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -29,7 +31,7 @@ from loadtests.instrument.request import Request
 from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, RunRecord, empty_result
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
 from loadtests.load import served
-from loadtests.report.analysis import difference, matrices, matrix
+from loadtests.report.analysis import difference, matrices, matrix, net
 from loadtests.rows import churn_rows
 from loadtests.run import beginning, carry_out
 from loadtests.studies import MODERATE, NULL, Budget, Load, rung, served_rung
@@ -40,8 +42,11 @@ SUBJECTS = (("raw callable", "raw"), ("Werkzeug objects", "werkzeug_objects"), (
 SETS = 50
 DELAYS = (0, 2, 5, 10, 50)
 NO_HOOK = "no hook"
+# The numbers of further runs of the bare callable in one request.
+RUNS = (0, 1, 2, 4, 9)
+SINGLE = "a single run"
 # The smallest number of processes for which the intervals hold what they promise (see VALIDATION.md).
-AA_PACE = Pace(processes=8, seconds=0.2, warm_up=0.02, block_ms=3.0)
+AA_PACE = Pace(processes=8, seconds=0.15, warm_up=0.02, block_ms=3.0)
 DELAY_PACE = Pace(processes=16, seconds=2.6, warm_up=0.05, block_ms=4.0)
 BARE_PACE = Pace(processes=16, seconds=1.3, warm_up=0.05, block_ms=4.0)
 SUM_PACE = Pace(processes=12, seconds=0.4, warm_up=0.03, block_ms=4.0)
@@ -83,6 +88,7 @@ class Validation(RunRecord):
     same: list[Same] = []
     delays: ExperimentResult
     bare_delays: ExperimentResult
+    runs: ExperimentResult
     steps: list[ExperimentResult]
     hot: ExperimentResult
     cold: ExperimentResult
@@ -121,6 +127,20 @@ def delay_name(delay: int) -> str:
     return f"{delay} µs"
 
 
+def runs_experiment() -> Experiment:
+    """Return an experiment with the bare callable, unchanged and with each number of further runs of itself."""
+    factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
+    made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]
+    contenders = (rung(SINGLE, "raw"), *made)
+    # Always the same request: its body is as easy to parse in a single run as in further runs.
+    return replace(_experiment("runs", "The bare callable with further runs", contenders), requests=_requests()[:1])
+
+
+def runs_name(runs: int) -> str:
+    """Return the name of the contender with ``runs`` further runs."""
+    return f"{runs} further"
+
+
 def step_experiments() -> list[Experiment]:
     """Return an experiment for each step of the ladder, and one for the first rung against the last one."""
     rungs = [one for one in NULL.contenders if not one.name.endswith(AGAIN)]
@@ -151,6 +171,7 @@ class Validating:
         self.workers = Workers()
         self.same, self.steps = same_experiments(), step_experiments()
         self.delays, self.bare_delays = delay_experiment(bare=False), delay_experiment(bare=True)
+        self.runs = runs_experiment()
         self.heat = [heat_experiment(False), heat_experiment(True)]
         self.scale = scale
         self.found = resumed or self._empty()
@@ -166,6 +187,7 @@ class Validating:
             same_processes=AA_PACE.processes,
             delays=empty_result(self.delays),
             bare_delays=empty_result(self.bare_delays),
+            runs=empty_result(self.runs),
             steps=[empty_result(one) for one in self.steps],
             hot=empty_result(self.heat[0]),
             cold=empty_result(self.heat[1]),
@@ -182,6 +204,7 @@ class Validating:
         measured = (
             ("an injected delay", [self.delays], [self.found.delays], DELAY_PACE),
             ("a delay in the bare callable", [self.bare_delays], [self.found.bare_delays], BARE_PACE),
+            ("further runs in the bare callable", [self.runs], [self.found.runs], BARE_PACE),
             ("step by step", self.steps, self.found.steps, SUM_PACE),
             ("warm and cold caches", self.heat, [self.found.hot, self.found.cold], COLD_PACE),
         )
@@ -264,6 +287,47 @@ def slope(result: ExperimentResult) -> Estimate:
         return total
 
     return estimate(matrices(result), [fitted])[0]
+
+
+class FurtherRuns(NamedTuple):
+    """The length of further runs in µs: known from the cost of a single run, measured, and the difference of both."""
+
+    known: Estimate
+    measured: Estimate
+    off: Estimate
+
+
+def measured_runs(result: ExperimentResult) -> dict[int, FurtherRuns]:
+    """Return the known and the measured length for each number of further runs above 0."""
+    single, measured = _further(result)
+
+    def figures(runs: int, one: Figure) -> list[Figure]:
+        return [lambda cost: runs * single(cost), one, lambda cost: one(cost) - runs * single(cost)]
+
+    tables = matrices(result)
+    return {runs: FurtherRuns(*estimate(tables, figures(runs, one))) for runs, one in measured.items()}
+
+
+def runs_slope(result: ExperimentResult) -> Estimate:
+    """Return the slope of the line through 0 that best fits the measured against the known lengths of further runs
+    (least squares).
+    """
+    single, measured = _further(result)
+    weights = {runs: runs / sum(n * n for n in RUNS) for runs in measured}
+
+    def fitted(cost: FloatArray) -> FloatArray:
+        total: FloatArray = np.sum([weights[runs] * one(cost) for runs, one in measured.items()], axis=0)
+        slope: FloatArray = total / single(cost)
+        return slope
+
+    return estimate(matrices(result), [fitted])[0]
+
+
+def _further(result: ExperimentResult) -> tuple[Figure, dict[int, Figure]]:
+    """Return the cost of a single run, and what each number of further runs adds to none."""
+    none = result.column(runs_name(0))
+    measured = {runs: difference(result.column(runs_name(runs)), none) for runs in RUNS[1:]}
+    return net(result.column(SINGLE)), measured
 
 
 def price(result: ExperimentResult, one: str, other: str) -> Estimate:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from loadtests.heat import FLASK, FLOOR, OWN, Heat, State, summarise
+from operator import itemgetter
+
+from loadtests.heat import FLASK, FLOOR, OWN, PAUSE, PAUSED, Heat, State, summarise
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report import format as pages
 from loadtests.report.analysis import summarise as summarise_all
@@ -44,18 +46,23 @@ def tables(results: Results) -> list[Table]:
     return [table(heat), slope_table(heat)] if heat else []
 
 
-def verdict(heat: Heat) -> str:
-    """Return the sentence that says whether the prediction of Flask's served price holds."""
-    if heat.predicted is None:
-        return ""
-    found = heat.served[FLASK]
-    text = (
-        f"From wsgi_core's served price the model predicts {with_interval(heat.predicted)} µs for Flask;"
-        f" measured: {with_interval(found)} µs"
-    )
-    if heat.predicted.low <= found.high and found.low <= heat.predicted.high:
-        return f"{text}. The measurement agrees with the prediction."
-    return f"{text}. The intervals do not overlap: evicted data alone does not explain what a server adds."
+def prediction_table(heat: Heat) -> Table:
+    """Return one row for each state between hot and cold, and for the served requests: the coldness by wsgi_core's
+    price, and Flask's price, predicted and measured.
+    """
+    heads = ["", "wsgi_core adds, µs", "coldness", "Flask adds, predicted, µs", "Flask adds, measured, µs"]
+    found = [*heat.predictions, *([heat.served_prediction] if heat.served_prediction else [])]
+    rows = [
+        [one.state, *(with_interval(value) for value in (one.own, one.coldness[OWN], one.predicted, one.measured))]
+        for one in found
+    ]
+    return Table("The model, tested", heads, rows)
+
+
+def farthest(heat: Heat) -> tuple[str, float]:
+    """Return the state between hot and cold whose predicted price is farthest from the measured one, and how far."""
+    off = {one.state: abs(one.predicted.value / one.measured.value - 1) for one in heat.predictions}
+    return max(off.items(), key=itemgetter(1))
 
 
 def render(results: Results) -> str:
@@ -64,7 +71,11 @@ def render(results: Results) -> str:
     if heat is None:
         raise ResultError("the results have no evicted caches; measure them with: wsgi-core overhead --study heat")
     noise = judge(results, summarise_all(results)).sentence
+    hot, cold = heat.states[0], heat.states[-1]
+    rises = {name: cold.prices[name].value - hot.prices[name].value for name in (OWN, FLASK)}
+    pauses = {place: [heat.slope(place, one) for one in PAUSED] for place in (FLASK, FLOOR)}
     return pages.render(
-        "hot-and-cold.md", heat=heat, table=table(heat), slopes=slope_table(heat), verdict=verdict(heat),
-        noise=noise, machine=machine(results), hot=heat.states[0], cold=heat.states[-1],
+        "hot-and-cold.md", heat=heat, table=table(heat), predictions=prediction_table(heat), farthest=farthest(heat),
+        slopes=slope_table(heat), pauses=pauses, noise=noise, machine=machine(results), hot=hot, cold=cold, rises=rises,
+        served=heat.served_prediction, pause=PAUSE,
     )  # fmt: skip

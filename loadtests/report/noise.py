@@ -68,6 +68,10 @@ def _reach(summary: Summary) -> float | None:
 
 
 def _stolen(results: Results) -> float:
-    """Return the share of CPU time that the host took from this machine, if the system provides it."""
+    """Return the share of this machine's CPU time that the host took during the run, or 0 if the system does not
+    provide it.
+    """
     before, after = (part.get("stolen_seconds", 0.0) for part in (results.environment, results.environment_after))
-    return max(0.0, float(after - before)) / results.seconds if results.environment_after and results.seconds else 0.0
+    # The stolen seconds are the sum over all CPUs.
+    available = results.seconds * (results.environment.get("threads") or 1)
+    return max(0.0, float(after - before)) / available if results.environment_after and available else 0.0

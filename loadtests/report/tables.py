@@ -231,7 +231,8 @@ def warnings(results: Results, summary: Summary) -> list[str]:
     noisy = [one for one in summary.experiments if one.noisy]
     said = [f"noisy: {one.title}: {_not_claimed(one.reach)}" for one in noisy]
     if results.left_out:
-        said.append(f"{results.left_out} planned steps were skipped to meet the deadline: the machine is slow or busy")
+        steps = "step was" if results.left_out == 1 else "steps were"
+        said.append(f"{results.left_out} planned {steps} skipped to meet the deadline: the machine is slow or busy")
     said += _about_loads(summary)
     said += results.skipped + results.notes
     if results.partial:

@@ -44,6 +44,8 @@ def checks(found: validate.Validation) -> list[Check]:
         made.append(_false_check(found))
     for result, place in _delays(found):
         made += _delay_checks(result, place)
+    if len(found.runs.processes) > 1:
+        made += _runs_checks(found.runs)
     if len(found.delays.processes) > 1:
         made.append(_within_check(found))
     if all(len(one.processes) > 1 for one in found.steps):
@@ -73,23 +75,39 @@ def _delays(found: validate.Validation) -> list[tuple[ExperimentResult, str]]:
 
 
 def _delay_checks(result: ExperimentResult, place: str) -> list[Check]:
-    five, line = validate.recovered(result)[5], validate.slope(result)
-    off = five.value - 5
+    five = validate.recovered(result)[5]
     return [
         Check(
             f"5 µs injected {place} are measured within ± {FIVE_LIMIT} µs",
             f"{number(five.value)} µs ({interval(five)})",
-            _verdict(abs(off) <= FIVE_LIMIT and five.half_width <= FIVE_LIMIT, abs(off) > FIVE_LIMIT + five.half_width),
+            _near(five, 5, FIVE_LIMIT),
         ),
-        Check(
-            f"measured against injected delays {place}: slope 1 ± {SLOPE_LIMIT}",
-            f"{number(line.value, 4)} ({interval(line, 4)})",
-            _verdict(
-                abs(line.value - 1) <= SLOPE_LIMIT and line.half_width <= SLOPE_LIMIT,
-                min(abs(line.low - 1), abs(line.high - 1)) > SLOPE_LIMIT and line.excludes(1),
-            ),
-        ),
+        _slope_check(f"measured against injected delays {place}", validate.slope(result)),
     ]
+
+
+def _runs_checks(result: ExperimentResult) -> list[Check]:
+    one = validate.measured_runs(result)[1]
+    lengths = f"{number(one.known.value)} µs long, measured {number(one.measured.value)}"
+    return [
+        Check(
+            f"one further run of the bare callable is measured within ± {FIVE_LIMIT} µs",
+            f"{lengths}, difference {_signed(one.off)} µs",
+            _near(one.off, 0, FIVE_LIMIT),
+        ),
+        _slope_check("measured against known lengths of further runs", validate.runs_slope(result)),
+    ]
+
+
+def _slope_check(what: str, line: Estimate) -> Check:
+    found = f"{number(line.value, 4)} ({interval(line, 4)})"
+    return Check(f"{what}: slope 1 ± {SLOPE_LIMIT}", found, _near(line, 1, SLOPE_LIMIT))
+
+
+def _near(found: Estimate, expected: float, limit: float) -> str:
+    """Return the verdict on whether ``found`` is within ``limit`` of ``expected``."""
+    off = abs(found.value - expected)
+    return _verdict(off <= limit and found.half_width <= limit, off > limit + found.half_width)
 
 
 def _within_check(found: validate.Validation) -> Check:
@@ -105,7 +123,7 @@ def _within_check(found: validate.Validation) -> Check:
 def _sum_check(found: validate.Validation) -> Check:
     total, whole, between = validate.sum_of_steps(found.steps)
     sharp = between.half_width <= SUM_LIMIT * whole.value
-    said = f"{number(total.value)} and {number(whole.value)} µs, difference {_signed(between)}"
+    said = f"{number(total.value)} and {number(whole.value)} µs, difference {_signed(between)} µs"
     return Check("the prices of the steps, each measured separately, add up to the whole", said,
                  _verdict(not between.excludes(0) and sharp, between.excludes(0)))  # fmt: skip
 
@@ -126,7 +144,7 @@ def _little_check(load: LoadResult) -> Check:
 
 
 def _signed(value: Estimate) -> str:
-    return f"{value.value:+.2f} ({value.low:+.2f} to {value.high:+.2f}) µs"
+    return f"{value.value:+.2f} ({value.low:+.2f} to {value.high:+.2f})"
 
 
 # The page
@@ -134,7 +152,8 @@ def _signed(value: Estimate) -> str:
 
 def render(found: validate.Validation) -> str:
     """Return the whole page. Parts without samples are omitted."""
-    delays, bare = len(found.delays.processes) > 1, len(found.bare_delays.processes) > 1
+    delays, bare, runs = (len(one.processes) > 1 for one in (found.delays, found.bare_delays, found.runs))
+    bare_slope = validate.slope(found.bare_delays) if delays and bare else None
     return pages.render(
         "validation.md",
         found=found,
@@ -143,7 +162,9 @@ def render(found: validate.Validation) -> str:
         same=_same_table(found) if found.same else None,
         delay=_delay_words(found) if delays else None,
         delays=_delay_table(found) if delays else None,
-        bare_slope=validate.slope(found.bare_delays) if delays and bare else None,
+        bare_slope=bare_slope,
+        costly=bare_slope is not None and bare_slope.low > 1,
+        runs=_runs_words(found.runs) if runs else None,
         steps=_step_table(found) if all(len(one.processes) > 1 for one in found.steps) else None,
         heat=_heat(found) if found.served_rate.runs and len(found.cold.processes) > 1 else None,
     )
@@ -154,6 +175,14 @@ def _delay_words(found: validate.Validation) -> dict[str, Estimate]:
         "hook": validate.price(found.delays, validate.delay_name(0), validate.NO_HOOK),
         "slope": validate.slope(found.delays),
     }
+
+
+def _runs_words(result: ExperimentResult) -> dict[str, object]:
+    """Return the table of further runs, the cost of a single run, the slope, and whether it is as claimed."""
+    single, slope = validate.measured_runs(result)[1].known, validate.runs_slope(result)
+    counts = ", ".join(str(runs) for runs in validate.RUNS[1:-1])
+    return {"table": _runs_table(result), "single": single, "slope": slope,
+            "counts": f"{counts} or {validate.RUNS[-1]}", "exact": _near(slope, 1, SLOPE_LIMIT) == REACHED}  # fmt: skip
 
 
 def _heat(found: validate.Validation) -> dict[str, object]:
@@ -190,6 +219,15 @@ def _delay_table(found: validate.Validation) -> Table:
         heads += [f"measured {place}, µs", "95 % interval"]
         for row, value in zip(rows, validate.recovered(result).values(), strict=True):
             row += cells(value)
+    return Table("", heads, rows)
+
+
+def _runs_table(result: ExperimentResult) -> Table:
+    heads = ["further runs", "known length, µs", "measured, µs", "95 % interval", "difference, µs"]
+    rows = [
+        [str(runs), number(one.known.value), number(one.measured.value), interval(one.measured), _signed(one.off)]
+        for runs, one in validate.measured_runs(result).items()
+    ]
     return Table("", heads, rows)
 
 

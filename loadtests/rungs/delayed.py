@@ -1,12 +1,16 @@
 """A delay of known length in each request, to prove that the instrument measures it correctly.
 
-In Flask, a hook spins. The hook itself has a cost too, so a delay of 0 µs has the same hook, and the difference is the
-delay alone. The bare callable has no hook: it spins itself. It has hardly any code that could run slower after a delay.
+In Flask, a hook spins: it reads the clock until the delay is over. The hook itself has a cost too, so a delay of 0 µs
+has the same hook, and the difference is the delay alone. The bare callable has no hook: it spins itself.
+
+Code that runs after a spin may run slower, which adds to the delay. So there is a second kind of delay, which keeps the
+code in use: further runs of the bare callable itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import BytesIO
 from time import perf_counter_ns
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -14,6 +18,7 @@ from flask import Flask
 
 from loadtests.rungs.flask_app import create_app as create_flask_app
 from loadtests.rungs.raw import create_app as create_bare_app
+from loadtests.rungs.work import driver_app
 
 
 def create_app(microseconds: float | None, model: str = "null") -> Flask:
@@ -42,6 +47,26 @@ def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplicat
         return app(environ, start_response)
 
     return delayed
+
+
+def create_repeated(runs: int, calls: int, model: str = "null") -> WSGIApplication:
+    """Make the rung "raw callable" that first handles its request ``runs`` more times, each with a stream of its own.
+
+    ``calls`` calls precede each request, whatever ``runs`` is. Those that do not run the application run the driver's
+    empty one. So a further run adds what the instrument measures as the cost of the application: the difference between
+    the application and the empty one.
+    """
+    app = create_bare_app(model)
+    further = [driver_app("200 OK")] * (calls - runs) + [app] * runs
+
+    def repeated(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        for call in further:
+            for _chunk in call({**environ, "wsgi.input": BytesIO(body)}, start_response):
+                pass
+        return app({**environ, "wsgi.input": BytesIO(body)}, start_response)
+
+    return repeated
 
 
 def _spin(nanoseconds: int) -> None:

@@ -1,6 +1,8 @@
 """The proof of the instrument: what it makes of samples with known answers. No time is looked at."""
 
+import io
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +14,14 @@ from loadtests.instrument.inprocess import Workers
 from loadtests.instrument.results import Process, ResultError, Run
 from loadtests.load import served
 from loadtests.report import validation_page
-from loadtests.validate import DELAYS, NO_HOOK, Same, Validating, delay_name
+from loadtests.rungs.work import driver_app
+from loadtests.validate import DELAYS, NO_HOOK, RUNS, SINGLE, Same, Validating, delay_name, runs_name
 from tests.loadtests.jobs import bench
 from tests.loadtests.synthetic import experiment, processes
 from tests.runner import CliRunner
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "docs" / "measure" / "results" / "validation.json"
 
 
 def noisy_process(seed, cost, shift=0.0, rounds=20):
@@ -64,6 +70,19 @@ def test_an_injected_delay_is_recovered_against_the_empty_hook():
     assert validate.slope(delays(0.1)).value == pytest.approx(1.1)
 
 
+def further_runs(off=0.0, noise=0.0):
+    costs = {SINGLE: 5.0, **{runs_name(runs): 8.0 + 5.0 * runs * (1 + off) for runs in RUNS}}
+    return experiment("runs", costs, reference=SINGLE, noise=noise)
+
+
+def test_the_length_of_further_runs_is_known_from_a_single_run():
+    found = validate.measured_runs(further_runs(0.1))
+    assert [round(one.known.value, 3) for one in found.values()] == [5.0, 10.0, 20.0, 45.0]
+    assert [round(one.measured.value, 3) for one in found.values()] == [5.5, 11.0, 22.0, 49.5]
+    assert found[4].off.value == pytest.approx(2.0)
+    assert validate.runs_slope(further_runs(0.1)).value == pytest.approx(1.1)
+
+
 def steps(off=0.0):
     one = experiment("a → b", {"a": 10.0, "b": 30.0}, noise=0.001)
     two = experiment("b → c", {"b": 30.0, "c": 70.0}, noise=0.001, seed=2)
@@ -95,7 +114,7 @@ def found(tmp_path):
     one.same = [
         Same(subject="Flask", cost=60.0, value=0.1, low=-1.0, high=1.0, naive_differs=n % 3 == 0) for n in range(200)
     ]
-    one.delays, one.bare_delays, one.steps = delays(), delays(), steps()
+    one.delays, one.bare_delays, one.runs, one.steps = delays(), delays(), further_runs(), steps()
     costs = dict(zip(validate.SERVED_NAMES, (5.0, 10.0, 60.0), strict=True))
     one.hot = experiment("hot", costs)
     one.cold = experiment("cold", {name: cost * 2 for name, cost in costs.items()})
@@ -110,37 +129,43 @@ def verdicts(found):
 
 
 def test_claims_that_hold_are_reached(found):
-    assert verdicts(found) == ["reached"] * 9
+    assert verdicts(found) == ["reached"] * 11
 
 
 def test_claims_that_do_not_hold_are_missed(found):
     for same in found.same[:30]:
         same.low = 0.05
-    found.delays, found.bare_delays, found.steps = delays(0.3), delays(0.2), steps(20.0)
+    found.delays, found.bare_delays, found.runs, found.steps = delays(0.3), delays(0.2), further_runs(0.2), steps(20.0)
     found.served_rate.runs = runs(dict.fromkeys(validate.SERVED_NAMES, 200), generator=0.9)
     for run in found.served_saturation.runs:
         run.latency_mean_ms = 8.0
-    assert verdicts(found) == ["missed"] * 9
+    assert verdicts(found) == ["missed"] * 11
 
 
 def test_what_the_interval_does_not_carry_stays_open(found):
     found.same = found.same[:20]
     found.delays = found.bare_delays = delays(noise=0.05)
-    assert verdicts(found)[:5] == ["open"] * 5
+    found.runs = further_runs(noise=0.2)
+    assert verdicts(found)[:7] == ["open"] * 7
 
 
 def test_the_page_tells_all_of_it(found):
     text = validation_page.render(found)
     for words in ("# The instrument, tested", "0.0% (0.0% to 1.9%)", "| 5 µs | 5.00 | 5.00 to 5.00 | 5.00 |",
-                  "makes no measurable difference here", "| the whole: a → c |", "The hook itself costs 2.00",
+                  "| 9 | 45.0 | 45.0 | 45.0 to 45.0 | +0.00", "| the whole: a → c |", "The hook itself costs 2.00",
                   "110 (110 to 110) µs with cold caches", "| Flask | 60.0 | 120 | 260 | 200 |"):  # fmt: skip
         assert words in text, words
-    assert "no larger" not in text
+    assert "costs more than it lasts" not in text
 
 
-def test_what_follows_a_delay_is_named_where_it_costs(found):
-    found.delays = delays(0.1)
-    assert "In Flask much code does" in validation_page.render(found)
+def test_a_pause_that_costs_more_than_it_lasts_is_explained(found):
+    found.bare_delays = delays(0.1)
+    text = validation_page.render(found)
+    assert "Further runs cost what they last: the instrument measures a delay of known length correctly." in text
+    found.runs = further_runs(0.1)
+    text = validation_page.render(found)
+    assert "A pause costs more than it lasts." in text
+    assert "Further runs cost what they last" not in text
 
 
 def test_parts_that_are_missing_are_left_out(tmp_path):
@@ -172,6 +197,30 @@ def test_a_delayed_app_answers_as_the_others_do(bare):
     assert len(bench(validate.delay_experiment(bare), 1).timed) == len(DELAYS) + 2
 
 
+def test_an_app_with_further_runs_answers_as_the_others_do():
+    assert len(bench(validate.runs_experiment(), 1).timed) == len(RUNS) + 2
+
+
+@pytest.mark.parametrize("runs", [0, 2])
+def test_each_further_run_gets_a_stream_of_its_own(runs, monkeypatch):
+    seen = []
+
+    def create_app(model):
+        def app(environ, start_response):
+            seen.append(environ["wsgi.input"].read())
+            return driver_app("200 OK")(environ, start_response)
+
+        return app
+
+    monkeypatch.setattr("loadtests.rungs.delayed.create_bare_app", create_app)
+    app = resolve("loadtests.rungs.delayed:create_repeated")(runs=runs, calls=3)
+    started = []
+    environ = {"wsgi.input": io.BytesIO(b"body"), "CONTENT_LENGTH": "4"}
+    assert list(app(environ, lambda *line: started.append(line))) == []
+    assert seen == [b"body"] * (runs + 1)
+    assert len(started) == 3 + 1
+
+
 @pytest.mark.parametrize("delay", [None, 0, 50])
 def test_only_a_delay_adds_a_hook(delay):
     app = resolve("loadtests.rungs.delayed:create_app")(microseconds=delay)
@@ -188,7 +237,10 @@ def measured(monkeypatch):
         if len(counted) == 10:
             raise KeyboardInterrupt
         return {
-            one.key: Process.model_validate(processes([1.0] * (len(one.contenders) + 1), count=1)[0]) for one in wanted
+            one.key: Process.model_validate(
+                processes([1.0 + contender for contender in range(len(one.contenders) + 1)], count=1)[0]
+            )
+            for one in wanted
         }
 
     class Pair:
@@ -235,3 +287,9 @@ def test_another_file_is_refused(tmp_path):
     outcome = CliRunner().invoke(overhead, ["--validate", "--resume", "--out", str(tmp_path / "none")])
     assert outcome.exit_code == 1
     assert "nothing to resume" in outcome.output
+
+
+@pytest.mark.skipif(not FILE.exists(), reason="no validation is published here")
+def test_the_published_page_is_that_of_the_published_validation():
+    page = (ROOT / "loadtests" / "VALIDATION.md").read_text(encoding="utf-8")
+    assert page == validation_page.render(validate.Validation.read(FILE))

@@ -78,10 +78,19 @@ def test_a_machine_that_is_too_noisy_leads_to_no_claim():
 def test_time_that_the_host_took_is_part_of_the_verdict(found):
     found.seconds = 100.0
     found.environment = {**ENVIRONMENT, "revision": "r", "stolen_seconds": 1.0}
-    found.environment_after = {"revision": "r", "stolen_seconds": 9.0}
+    found.environment_after = {"revision": "r", "stolen_seconds": 17.0}
     verdict = noise.judge(found, summarise(found))
     assert verdict.unusable
     assert "the host took 8% of the CPU time" in verdict.sentence
+    # The host's share is smaller on a machine with more CPUs.
+    found.environment["threads"] = 8
+    assert "the host took 2% of the CPU time" in noise.judge(found, summarise(found)).sentence
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 planned step was skipped"), (2, "2 planned steps were skipped")])
+def test_skipped_steps_are_counted(found, count, words):
+    found.left_out = count
+    assert words in render(found)
 
 
 def test_the_validation_is_shown_if_it_is_there(found, tmp_path):
