@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
-from tests.serving.running import Client, Running, request, running
+from tests.serving.running import PATIENCE, Client, Running, request, running, until
 
 LARGE = request("POST", "/work", b"x" * 600_000)
 LIMIT = 1 << 20
@@ -78,3 +81,77 @@ def test_a_large_body_that_waits_too_long_is_answered_503_while_another_one_runs
         server.app.open()
         assert clients[0].answer().status == 200
         assert server.server.admission.admitted == 0
+
+
+class Named:
+    """A WSGI application: each request waits for the gate that its query names. `begun` has the queries in order."""
+
+    def __init__(self, names: str) -> None:
+        self.gates = {name: threading.Event() for name in names}
+        self.begun: list[str] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["wsgi.input"].read()
+        if name := environ["QUERY_STRING"]:
+            self.begun.append(name)
+            assert self.gates[name].wait(PATIENCE)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+
+@pytest.mark.parametrize("expires", [True, False])
+def test_large_bodies_that_were_parked_keep_their_order_and_hold_nothing_after_they_expire(expires: bool):
+    app = Named("ABCSE")
+    with running(app, threads=2, max_waiting=10, max_content_length=2 * LIMIT) as server:
+
+        def send(name: str, size: int, **headers: str) -> Client:
+            client = server.connect()
+            before = server.server.admission.admitted
+            client.send(request("POST", f"/x?{name}", b"x" * size, **headers))
+            until(lambda: server.server.admission.admitted == before + 1)
+            return client
+
+        first = send("A", 2 * LIMIT)
+        until(lambda: app.begun == ["A"])
+        second = send("B", LIMIT)
+        third = send("C", LIMIT, **({"X_Request_Timeout": "1"} if expires else {}))
+        small = send("S", 10)  # occupies the other thread
+        until(lambda: "S" in app.begun)
+        app.gates["A"].set()
+        assert first.answer().status == 200
+        until(lambda: len(app.begun) == 3)
+        assert app.begun[2] == "B"
+        if expires:  # in the queue, because both threads are occupied
+            assert third.answer().status == 503
+        for name in "BCSE":
+            app.gates[name].set()
+        others = [second, small] if expires else [second, third, small]
+        assert [client.answer().status for client in others] == [200] * len(others)
+        last = server.connect()
+        last.send(request("POST", "/x?E", b"x" * (2 * LIMIT)))
+        assert last.answer().status == 200
+        until(lambda: server.server.admission.admitted == 0)
+
+
+def test_threads_that_could_not_be_started_are_started_later(monkeypatch: pytest.MonkeyPatch):
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    app = Named("AB")
+    with running(app, threads=1) as server:
+        pool = server.server.site.dispatcher
+        first, other, second = (server.connect() for _ in range(3))
+        with monkeypatch.context() as patched:
+            first.get("/x?A")  # on the leader, which counts as a worker thread meanwhile
+            until(lambda: pool.live == 2)
+            other.get("/quick")  # wakes the worker thread, which ends because there is one too many
+            until(lambda: pool.live == 1)
+            patched.setattr(threading.Thread, "start", refuse)
+            app.gates["A"].set()
+            assert first.answer().status == other.answer().status == 200
+        second.get("/x?B")
+        until(lambda: "B" in app.begun)
+        assert server.connect().ask("/healthz").status == 200
+        app.gates["B"].set()
+        assert second.answer().status == 200
+        assert other.ask("/quick").status == 200

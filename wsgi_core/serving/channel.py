@@ -395,8 +395,9 @@ class Channel:
         request, self.request = self.request, None
         if request is not None:
             request.close()
-        if self.task is not None and self.site.dispatcher.cancel(self.task):
-            self.task.request.close()
+        task = self.task
+        if task is not None and self.site.dispatcher.cancel(task):
+            task.request.close()
 
     def _send_first(self) -> int:
         """Send as much of the first output buffer as the socket accepts. Return the number of bytes sent.

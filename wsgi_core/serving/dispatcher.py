@@ -15,7 +15,7 @@ from functools import partial
 from ..shared.settings import Settings
 from .admission import Admission, Permit, Refused
 from .body_buffer import ByteBudget
-from .leader import LoopThreads, QuickRequests
+from .leader import LoopThreads, QuickRequests, cpu_clock
 from .protocols import Client, Queued
 
 logger = logging.getLogger("wsgi_core.serving")
@@ -60,19 +60,19 @@ class LargeBodies:
             if self._parked or not self._fits(task):
                 self._parked.append(task)
                 return False
-            self._used += task.body_size
+            self._accept(task)
         return True
 
     def release(self, task: Queued) -> list[Queued]:
-        """Record that a request is done. Return the parked requests that `acquire` accepts from now on."""
+        """Record that a request is done or has expired. Return the parked requests that may begin from now on."""
         following: list[Queued] = []
         with self._lock:
-            self._used -= task.body_size
-            self._acquired.discard(task)
+            if task in self._acquired:
+                self._acquired.remove(task)
+                self._used -= task.body_size
             while self._parked and self._fits(self._parked[0]):
                 following.append(self._parked.popleft())
-                self._used += following[-1].body_size
-            self._acquired.update(following)
+                self._accept(following[-1])
         return following
 
     def pop_expired(self, now: float, limit: float) -> Queued | None:
@@ -81,6 +81,10 @@ class LargeBodies:
             if self._parked and self._parked[0].has_expired(now, limit):
                 return self._parked.popleft()
         return None
+
+    def _accept(self, task: Queued) -> None:
+        self._acquired.add(task)
+        self._used += task.body_size
 
     def _fits(self, task: Queued) -> bool:
         return not self._used or self._used + task.body_size <= self._limit
@@ -120,6 +124,8 @@ class WorkerPool:
 
     def stalled(self) -> bool:
         """Wake an idle thread if a task is still queued. Return whether to check again soon. Runs on the I/O thread."""
+        if self._queue and self.live < self._wanted():
+            self._fill()
         if not (self._queue and self._idle) or self._paused():
             return False
         with self._lock:
@@ -220,7 +226,13 @@ class WorkerPool:
         with self._lock:
             self.live += 1
             self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system allows no more threads; `stalled` tries again
+            logger.error("a worker thread could not be started: %s", error)
+            with self._lock:
+                self.live -= 1
+                self._threads.discard(thread)
 
     def _work(self) -> None:
         lock = threading.Lock()
@@ -237,7 +249,8 @@ class WorkerPool:
                 elif surplus or self._stopping:
                     self.live -= 1
                     self._threads.discard(threading.current_thread())
-                    return
+                    wake = self._next_idle(time.monotonic()) if self._queue else None
+                    break
                 else:
                     self._idle.append(lock)
                     task = None
@@ -247,6 +260,8 @@ class WorkerPool:
                 continue
             self._answer(task)
             del task
+        if wake is not None:
+            wake.release()
 
     def _answer(self, task: Queued) -> None:
         try:
@@ -299,16 +314,20 @@ class TaskDispatcher(WorkerPool):
 
         The calling thread may no longer be the leader when this method returns.
         """
-        began = now = time.monotonic()
-        while self._queue and now - began < _TURN:
+        began = time.perf_counter()
+        until = began + _TURN
+        while self._queue and began < until:
             with self._lock:
+                now = time.monotonic()
                 if not self._leader_serves(now):
                     return
                 task = self._queue.popleft()
                 self._began = now
+            cpu = cpu_clock()
             leads = self.loop.serve(partial(self._answer, task))
-            before, now = now, time.monotonic()
-            self._quick.record(now - before, now)
+            cpu, ended = cpu_clock() - cpu, time.perf_counter()
+            self._quick.record(ended - began, cpu, now)
+            began = ended
             if not leads:
                 self._forget_former_leader()
                 return
@@ -350,6 +369,7 @@ class TaskDispatcher(WorkerPool):
         while (task := self.pop_expired(now, limit) or self._large.pop_expired(now, limit)) is not None:
             if self.cancel(task):
                 task.expire()
+            self._add_first(self._large.release(task))
 
     def end(self, timeout: float) -> bool:
         """End all threads. Return whether all threads have ended within `timeout` seconds."""
@@ -365,8 +385,11 @@ class TaskDispatcher(WorkerPool):
             try:
                 self._begin(task)
             finally:
-                for following in self._large.release(task):
-                    self.add(following, first=True)
+                self._add_first(self._large.release(task))
+
+    def _add_first(self, tasks: list[Queued]) -> None:
+        for task in reversed(tasks):
+            self.add(task, first=True)
 
     def _begin(self, task: Queued) -> None:
         permit = task.permit

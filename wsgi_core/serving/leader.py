@@ -7,6 +7,7 @@ too long, the follower becomes the leader. The former leader completes its reque
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -24,8 +25,15 @@ _WAIT = 0.25
 # it serves none for `_PAUSE` seconds. The pause doubles each time, up to `_LONGEST_PAUSE`.
 _QUICK = 0.001
 _WEIGHT = 1 / 8
+# Time that a request waits, for example for a database, counts this many times more, up to `_MAX_WAITED` seconds of it:
+# the worker threads could answer other requests meanwhile.
+_WAITED_FACTOR = 4
+_MAX_WAITED = 0.0005
 _PAUSE = 0.1
 _LONGEST_PAUSE = 3.2
+
+cpu_clock = time.perf_counter if sys.platform == "win32" else time.thread_time
+"""The clock for the CPU time of a request. On Windows, time.thread_time() has steps of 16 ms, so all time counts."""
 
 
 class QuickRequests:
@@ -40,9 +48,10 @@ class QuickRequests:
         """Return whether the next request is expected to be quick."""
         return now >= self._paused_until
 
-    def record(self, seconds: float, now: float) -> None:
-        """Record that a request on the leader took this number of seconds until `now` (time.monotonic())."""
-        self._mean += _WEIGHT * (seconds - self._mean)
+    def record(self, seconds: float, cpu: float, now: float) -> None:
+        """Record that a request on the leader took `seconds`, of which `cpu` of CPU time. `now` is time.monotonic()."""
+        waited = min(max(seconds - cpu, 0.0), _MAX_WAITED)
+        self._mean += _WEIGHT * (seconds + _WAITED_FACTOR * waited - self._mean)
         if self._mean < _QUICK:
             self._pause = _PAUSE
         else:
@@ -88,7 +97,7 @@ class LoopThreads:
 
     def serve(self, function: Callable[[], None]) -> bool:
         """Call `function` on the leader. Return whether the calling thread is still the leader afterwards."""
-        self._working_since = time.monotonic()
+        self._working_since = time.perf_counter()  # on Windows, time.monotonic() has steps of 16 ms
         if self._asleep:
             self._wake_follower()
         try:

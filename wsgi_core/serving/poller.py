@@ -142,7 +142,7 @@ class Poller:
             if watched is not None:
                 self._handle(number, watched, events)
             elif number == self._inner.fileno():
-                # In this order: a wake between the two is a byte too many, and not one too few.
+                # A wake between these two lines sends no byte, but `step` makes all calls before it waits again.
                 self._inner.recv(100)
                 self._woken = False
 

@@ -34,7 +34,7 @@ from .site import Site
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Seconds after which the loop runs even without an event, to check timeouts and, on Windows, to handle signals.
+# Seconds after which the loop runs even without an event, to check timeouts.
 _TICK = 0.25
 _TICK_DURING_STOP = 0.02
 # While another process may accept connections first, the loop checks after this time whether it has.
