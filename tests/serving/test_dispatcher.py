@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
-from tests.serving.running import Client, Running, request, running
+from tests.serving.running import PATIENCE, Client, Running, request, running
+from wsgi_core.serving.dispatcher import WorkerPool
 
 LARGE = request("POST", "/work", b"x" * 600_000)
 LIMIT = 1 << 20
@@ -78,3 +82,21 @@ def test_a_large_body_that_waits_too_long_is_answered_503_while_another_one_runs
         server.app.open()
         assert clients[0].answer().status == 200
         assert server.server.admission.admitted == 0
+
+
+def test_a_pool_can_be_stopped_while_it_starts_a_thread(monkeypatch: pytest.MonkeyPatch):
+    pool = WorkerPool(1, "work")
+    stopped: list[bool] = []
+    stop = threading.Thread(target=lambda: stopped.append(pool.shutdown(time.monotonic() + PATIENCE)))
+
+    class Slow(threading.Thread):
+        def start(self) -> None:
+            stop.start()
+            time.sleep(0.05)
+            super().start()
+
+    monkeypatch.setattr(threading, "Thread", Slow)
+    pool.threads = 2
+    pool._fill()
+    stop.join(PATIENCE)
+    assert stopped == [True]

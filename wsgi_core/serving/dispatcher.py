@@ -217,10 +217,10 @@ class WorkerPool:
     def _start(self) -> None:
         # A daemon thread, because a thread that never ends must not keep the process alive after `stop_timeout`.
         thread = threading.Thread(target=self._work, name=f"{self.name}-{self.live}", daemon=True)
-        with self._lock:
+        with self._lock:  # also around the start, because `shutdown` cannot join a thread that has not started
             self.live += 1
             self._threads.add(thread)
-        thread.start()
+            thread.start()
 
     def _work(self) -> None:
         lock = threading.Lock()
