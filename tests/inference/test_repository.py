@@ -346,7 +346,7 @@ def test_clients_see_no_folder_of_the_server_whatever_its_name(tmp_path: Path) -
     shutil.rmtree(folder / "identity")
     with pytest.raises(ModelError) as empty:
         repository.reload()
-    assert repository.inside(empty.value) == "no model found; expected <name>/<version>/model.onnx"
+    assert repository.client_text(empty.value) == "no model found; expected <name>/<version>/model.onnx"
 
 
 def test_the_index_tells_what_is_served_while_the_folder_is_away(repository: ModelRepository, tmp_path: Path) -> None:
