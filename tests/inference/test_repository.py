@@ -20,9 +20,16 @@ from wsgi_core.inference import (
     Reload,
     bundled,
     default_models_dir,
+    folders,
 )
 from wsgi_core.inference.folders import ModelOnDisk, find_models
 from wsgi_core.inference.work import Work
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait only briefly for the files that a test has just written."""
+    monkeypatch.setattr(folders, "STABLE_SECONDS", 0.05)
 
 
 def add(models: Path, source: str, name: str = "", version: str = "1") -> Path:
