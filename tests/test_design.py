@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import functools
 import io
 import pkgutil
 import re
@@ -29,6 +30,7 @@ SURFACE = [file for file in CORE.glob("*.py") if file.stem not in {"cli", "__mai
 FLOORS = ("inference", "shared", "service", "serving", "commands", "trace")
 
 
+@functools.cache
 def parsed(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
@@ -43,6 +45,7 @@ def docstring_lines(tree: ast.Module) -> set[int]:
     }
 
 
+@functools.cache
 def code_lines(file: Path) -> set[int]:
     """The lines on which code stands: neither blank nor only a comment nor a docstring."""
     text = file.read_text(encoding="utf-8")
@@ -51,7 +54,7 @@ def code_lines(file: Path) -> set[int]:
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in nothing:
             lines.update(range(token.start[0], token.end[0] + 1))
-    return lines - docstring_lines(ast.parse(text))
+    return lines - docstring_lines(parsed(file))
 
 
 def functions(file: Path) -> Iterator[tuple[str, int]]:
@@ -63,6 +66,7 @@ def functions(file: Path) -> Iterator[tuple[str, int]]:
             yield f"{file.stem}.{node.name}", sum(node.lineno <= line <= node.end_lineno for line in lines)
 
 
+@functools.cache
 def imported(file: Path) -> set[str]:
     """The dotted names of all modules that a file imports, wherever in it, relative ones made absolute."""
     package = list(file.relative_to(ROOT).with_suffix("").parts[:-1])
@@ -236,13 +240,16 @@ def test_every_module_has_a_test_file_of_its_name():
 MIRRORS = re.compile(r"Mirrors\s+flask\s+3\.1\.3\s+([\w/]+\.py):\s+([\w.]*\w)")
 
 
-def docstrings() -> Iterator[tuple[str, str]]:
+@functools.cache
+def docstrings() -> list[tuple[str, str]]:
+    found = []
     for file in FILES:
         for node in ast.walk(parsed(file)):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 text = ast.get_docstring(node)
                 if text:
-                    yield f"{file.stem}.{getattr(node, 'name', '')}", text
+                    found.append((f"{file.stem}.{getattr(node, 'name', '')}", text))
+    return found
 
 
 def twins() -> list[tuple[str, str, str]]:
@@ -250,6 +257,7 @@ def twins() -> list[tuple[str, str, str]]:
     return [(who, *found) for who, text in docstrings() for found in MIRRORS.findall(text)]
 
 
+@functools.cache
 def flask_names(file: Path) -> set[str]:
     """The dotted names of all classes and functions of a file."""
 

@@ -121,7 +121,7 @@ def test_a_file_that_is_written_for_too_long_is_refused(tmp_path: Path, monkeypa
     path = add(tmp_path, "identity") / "1" / "weights.bin"
     path.write_bytes(bytes(1000))
     monkeypatch.setattr(folders, "MAX_WAIT", 0.3)
-    writer = Writer(path, bytes(range(200)) * 5, 2.0)
+    writer = Writer(path, bytes(range(200)) * 5, 1.0)
     writer.start()
     time.sleep(0.1)
     with pytest.raises(ModelError, match="is still being written; reload the models when all files are complete"):

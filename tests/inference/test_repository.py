@@ -20,9 +20,16 @@ from wsgi_core.inference import (
     Reload,
     bundled,
     default_models_dir,
+    folders,
 )
 from wsgi_core.inference.folders import ModelOnDisk, find_models
 from wsgi_core.inference.work import Work
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait only briefly for the files that a test has just written."""
+    monkeypatch.setattr(folders, "STABLE_SECONDS", 0.05)
 
 
 def add(models: Path, source: str, name: str = "", version: str = "1") -> Path:
@@ -346,7 +353,7 @@ def test_clients_see_no_folder_of_the_server_whatever_its_name(tmp_path: Path) -
     shutil.rmtree(folder / "identity")
     with pytest.raises(ModelError) as empty:
         repository.reload()
-    assert repository.inside(empty.value) == "no model found; expected <name>/<version>/model.onnx"
+    assert repository.client_text(empty.value) == "no model found; expected <name>/<version>/model.onnx"
 
 
 def test_the_index_tells_what_is_served_while_the_folder_is_away(repository: ModelRepository, tmp_path: Path) -> None:

@@ -420,22 +420,25 @@ def test_a_stream_that_pauses_is_not_aborted():
 
 
 class Refusal:
-    """An application that rejects a request. `threads` has the names of the threads that called the application."""
+    """An application that rejects a request, after `over` is set or after 2 * `SOON` seconds.
 
-    def __init__(self, seconds: float = 0) -> None:
-        self.seconds = seconds
+    `threads` has the names of the threads that called the application.
+    """
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
         self.threads: list[str] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         self.threads.append(threading.current_thread().name)
-        time.sleep(self.seconds)
+        self.over.wait(2 * SOON)
         start_response("415 Unsupported Media Type", [("Content-Length", "0")])
         return []
 
 
 @pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}])
 def test_a_slow_rejection_by_the_head_does_not_keep_others_waiting(headers: dict[str, str]):
-    refusal = Refusal(seconds=2 * SOON)
+    refusal = Refusal()
     with running(told={"check_head": lambda environ: refusal}) as server:
         client = server.connect()
         client.send(request("POST", "/a", Content_Length="1", **headers))
@@ -447,6 +450,7 @@ def test_a_slow_rejection_by_the_head_does_not_keep_others_waiting(headers: dict
         assert server.connect().ask("/healthz").status == 200
         assert server.connect().ask("/quick").status == 200
         assert time.monotonic() - begun < SOON
+        refusal.over.set()
         assert client.answer().status == 415
         assert server.app.seen[-1]["PATH_INFO"] == "/quick"
 
@@ -505,10 +509,12 @@ def test_every_pipelined_request_that_is_refused_gets_its_answer():
 
 
 def test_many_requests_for_metrics_do_not_delay_health():
+    over = threading.Event()
+
     class Metrics(App):
         def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
             if environ["PATH_INFO"] == "/metrics":
-                time.sleep(0.05)
+                over.wait(0.05)
             return super().__call__(environ, start_response)
 
     with running(Metrics()) as server:
@@ -518,6 +524,7 @@ def test_many_requests_for_metrics_do_not_delay_health():
         begun = time.monotonic()
         assert server.connect().ask("/healthz").status == 200
         assert time.monotonic() - begun < SOON
+        over.set()
         for client in clients:
             client.close()
 

@@ -14,7 +14,10 @@ from http.client import HTTPResponse
 from io import BufferedReader
 from typing import Any
 
+import pytest
+
 from wsgi_core.serving import Server
+from wsgi_core.serving import server as server_module
 from wsgi_core.serving.application import MONITORING, STREAM_PATH
 from wsgi_core.serving.command import bind
 from wsgi_core.shared.access import HEALTH
@@ -210,5 +213,7 @@ def running(app: Any = None, told: dict[str, Any] | None = None, **settings: Any
         getattr(run.app, "open", lambda: None)()
         for client in opened:
             client.close()
-        run.server.stop()
-        run.join()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(server_module, "BACKLOG_GRACE_SECONDS", 0.0)  # no client is about to connect
+            run.server.stop()
+            run.join()

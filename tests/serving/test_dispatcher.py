@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
 
 from tests.serving.running import PATIENCE, Client, Running, request, running, until
+from wsgi_core.serving.dispatcher import WorkerPool
 
 LARGE = request("POST", "/work", b"x" * 600_000)
 LIMIT = 1 << 20
@@ -155,3 +157,21 @@ def test_threads_that_could_not_be_started_are_started_later(monkeypatch: pytest
         app.gates["B"].set()
         assert second.answer().status == 200
         assert other.ask("/quick").status == 200
+
+
+def test_a_pool_can_be_stopped_while_it_starts_a_thread(monkeypatch: pytest.MonkeyPatch):
+    pool = WorkerPool(1, "work")
+    stopped: list[bool] = []
+    stop = threading.Thread(target=lambda: stopped.append(pool.shutdown(time.monotonic() + PATIENCE)))
+
+    class Slow(threading.Thread):
+        def start(self) -> None:
+            stop.start()
+            time.sleep(0.05)
+            super().start()
+
+    monkeypatch.setattr(threading, "Thread", Slow)
+    pool.threads = 2
+    pool._fill()
+    stop.join(PATIENCE)
+    assert stopped == [True]

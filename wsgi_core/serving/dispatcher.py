@@ -223,16 +223,14 @@ class WorkerPool:
     def _start(self) -> None:
         # A daemon thread, because a thread that never ends must not keep the process alive after `stop_timeout`.
         thread = threading.Thread(target=self._work, name=f"{self.name}-{self.live}", daemon=True)
-        with self._lock:
+        with self._lock:  # also around the start, because `shutdown` cannot join a thread that has not started
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system allows no more threads; `stalled` tries again
+                logger.error("a worker thread could not be started: %s", error)
+                return
             self.live += 1
             self._threads.add(thread)
-        try:
-            thread.start()
-        except RuntimeError as error:  # the system allows no more threads; `stalled` tries again
-            logger.error("a worker thread could not be started: %s", error)
-            with self._lock:
-                self.live -= 1
-                self._threads.discard(thread)
 
     def _work(self) -> None:
         lock = threading.Lock()

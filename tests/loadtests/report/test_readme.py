@@ -31,8 +31,9 @@ def write(given: Results, folder: Path) -> tuple[str, str]:
     """Return the README and the page of results that ``given`` makes."""
     target, page = folder / "README.md", folder / "docs" / "measure" / "results.md"
     target.write_text(MARKED, encoding="utf-8")
-    readme.write(given, summarise(given), target, folder / "docs" / "overhead.svg")
-    readme.write_results(given, summarise(given), page)
+    summary = summarise(given)
+    readme.write(given, summary, target, folder / "docs" / "overhead.svg")
+    readme.write_results(given, summary, page)
     return target.read_text(encoding="utf-8"), page.read_text(encoding="utf-8")
 
 
