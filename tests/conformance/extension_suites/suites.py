@@ -17,8 +17,8 @@ class Suite:
     """One extension: its pinned source distribution, and how pytest is started in it.
 
     `tests` is empty if the source distribution has no tests. `plugins` are modules of pytest's plugins, `options` other
-    arguments for pytest. `in_turn` is true if the tests start a server on a fixed port, so that Flask and the core
-    cannot run at the same time. `reasons` maps a test that differs to the reason why that is accepted.
+    arguments for pytest. `in_turn` is true if the tests start a server on a fixed port, so that both sides cannot run
+    at the same time. `reasons` maps a test that differs to the reason why that is accepted.
     """
 
     title: str
