@@ -1,8 +1,9 @@
-"""The command: ``wsgi-core overhead``, also ``python -m loadtests``.
+"""The command ``wsgi-core overhead``, which is also ``python -m loadtests``.
 
-Exit codes: 0 measured; 1 nothing could be done, or a cost increased (``compare``); 2 wrong usage; 3 a model cannot be
-loaded, or ``compare`` has no verdict; 4 the contenders respond differently; 5 a part of the run failed (a server did
-not start, a request failed); 130 interrupted, with the samples so far in the result file.
+Exit codes: 0 success; 1 a result file cannot be used, or a cost has increased (``compare``); 2 wrong usage; 3 a model
+cannot be loaded, or ``compare`` has no verdict; 4 a response is not as expected; 5 another part of the run has failed
+(an application raised an exception, a server did not start, a request failed); 130 interrupted: the result file has the
+samples measured so far.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ FOR_APPS = ("requests", "expect", "served", "setup", "reset")
 
 
 class Overhead(click.Group):
-    """The command's group. ``--apps`` takes all specifications that follow it."""
+    """The Click group of ``wsgi-core overhead``. Its option ``--apps`` accepts several values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y`` (overrides Click's method)."""
+        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y``, and parse the arguments (overrides Click's
+        method).
+        """
         given: list[str] = []
         within = False
         for argument in args:
@@ -51,7 +54,9 @@ class Overhead(click.Group):
 
 
 def _server_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Return the servers of a comma-separated list, in the order of the table of servers."""
+    """Return the servers of a comma-separated list, in the order of ``SERVERS``. Raises BadParameter for an unknown
+    server.
+    """
     wanted = {name.strip() for name in value.split(",")} if value else set()
     if unknown := sorted(wanted.difference(SERVERS)):
         raise click.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(SERVERS)}")
@@ -165,7 +170,7 @@ def _check_usage(context: click.Context, given: SimpleNamespace) -> None:
 
 
 def _options(context: click.Context) -> dict[str | None, str]:
-    """Return the options of the command, by the names of their parameters."""
+    """Return the name of each option, such as ``"--out"``, by the name of its parameter."""
     return {parameter.name: parameter.opts[0] for parameter in context.command.params}
 
 
@@ -176,7 +181,10 @@ def _need(names: tuple[str, ...]) -> None:
 
 
 def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[str]]:
-    """Send each of the user's applications its requests once; return their study, and notes about the responses."""
+    """Send every request once to each of the user's applications, and print how their responses differ.
+
+    Return the study of the applications, and the printed notes.
+    """
     from loadtests.apps import parse_all, prepared, study_of
     from loadtests.http_file import HttpFileError
     from loadtests.instrument.app_loader import AppError
@@ -192,7 +200,7 @@ def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[s
 
 
 def _command() -> str:
-    """Return the command line of this process, for the result file."""
+    """Return the command line of this process without ``--out`` and ``--resume``, for the result file."""
     return shlex.join(["wsgi-core", "overhead", *_arguments(click.get_current_context())])
 
 
@@ -215,7 +223,7 @@ RESULTS = click.argument("results", type=click.Path(exists=True, dir_okay=False,
 @overhead.command()
 @RESULTS
 def report(results: Path) -> None:
-    """Show a result file again, and rewrite its page."""
+    """Print the tables of a result file again, and rewrite its page and its plots."""
     from loadtests.report import files, terminal
 
     with _one_line_errors():
@@ -231,7 +239,7 @@ def report(results: Path) -> None:
 @click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/measure/results.md"))
 @click.option("--published", type=click.Path(dir_okay=False, path_type=Path), default=None)
 def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
-    """Write the figures of a result file into the README, and write the plot and the page of all results.
+    """Write the figures of a result file into the README, and write the README's plot and the page of all results.
 
     With --published, also copy the result file there, for later comparisons.
     """
@@ -249,7 +257,11 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
 
 
 def _page_command(name: str, text: str, page: str, help: str, validation: bool = False) -> None:
-    """Add a command that writes a page with ``render`` of the module ``text`` in ``report``, and its ``pictures``."""
+    """Add a command ``name`` that makes a page from a result file.
+
+    The functions ``render`` and, if there is one, ``pictures`` of the module ``loadtests.report.<text>`` make the page
+    and its plots. With ``validation``, the command reads ``validation.json`` instead of a result file.
+    """
 
     @overhead.command(name, help=help)
     @RESULTS

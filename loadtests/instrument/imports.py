@@ -1,4 +1,4 @@
-"""The cost of ``import wsgi_core`` beside ``import flask``. Each import is measured in a new interpreter, in turn."""
+"""Measure the cost of ``import wsgi_core`` and of ``import flask``, each time in a new interpreter."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ print(json.dumps({{"wall_ms": wall / 1e6, "cpu_ms": cpu / 1e6, "memory_kb": memo
 
 
 def measure_round(number: int) -> list[Import]:
-    """Measure one import of each module, in random order."""
+    """Measure one import of each module, in a random order that depends on ``number``."""
     order = list(MODULES)
     random.Random(number).shuffle(order)
     return [measure_one(module, number) for module in order]
@@ -45,7 +45,9 @@ def measure_one(module: str, number: int) -> Import:
 
 @functools.cache
 def _compile(statement: str) -> None:
-    """Import everything once, so that its bytecode is on disk, as it is from the second start on."""
+    """Run ``statement`` once, so that the bytecode of its imports is on disk, as it is in production after the first
+    start.
+    """
     _run(statement)
 
 

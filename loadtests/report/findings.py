@@ -1,4 +1,8 @@
-"""The main findings of a run: the machine, the ratio, the µs, and for which models they matter."""
+"""The main findings of a run.
+
+They say whether the machine was quiet, how Flask's cost compares with wsgi_core's, how much CPU time each framework
+adds to a request, and for which models this time matters.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from loadtests.studies import APPS, VERSIONS
 
 @dataclass(frozen=True)
 class Findings:
-    """The first lines of every report: the findings, the verdict on the machine, and further remarks."""
+    """The first lines of every report: the main finding, the verdict on the machine, and the other findings."""
 
     headline: str
     machine: noise.Noise
@@ -28,7 +32,7 @@ class Findings:
 
 
 def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Findings:
-    """Return the findings, or only the verdict on the machine if the run was too noisy."""
+    """Return the findings. If the run was too noisy, return only the verdict on the machine."""
     machine = noise.judge(results, summary)
     if machine.unusable:
         return Findings("This run has no result: the machine was too noisy.", machine, [])
@@ -43,7 +47,10 @@ def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Find
 
 
 def _ratio(summary: Summary) -> str:
-    """Return the sentence with the ratio. It comes before the µs, because it holds on other machines too."""
+    """Return the sentence with the ratio of Flask's cost to wsgi_core's, or "" if one of them was not measured.
+
+    A report gives this ratio before the µs, because other machines have other times, but similar ratios.
+    """
     one = summary.experiment("null")
     names = {cost.name for cost in one.costs} if one else set()
     if one is None or not {FLASK, OWN, FLOOR} <= names:
@@ -56,7 +63,7 @@ def _ratio(summary: Summary) -> str:
 
 
 def _price(curve: Curve | None) -> list[str]:
-    """Return the sentences with the µs on this machine, and for which models they matter."""
+    """Return sentences about what each framework adds to a request on this machine, and for which models it matters."""
     if curve is None or not curve.line(FLASK).price.low > 0:
         return []
     flask, own = curve.line(FLASK).price, curve.line(OWN).price
@@ -77,7 +84,8 @@ def _when(line: Line) -> list[str]:
 
 
 def crossings(line: Line) -> list[str]:
-    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with their intervals."""
+    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with their intervals, as texts.
+    """
     found = []
     for share in CROSSINGS:
         at = line.crossing(share)

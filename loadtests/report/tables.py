@@ -1,4 +1,4 @@
-"""The summary as tables of text, for the terminal, the page and the README."""
+"""The summary as tables, for the terminal, the page and the README."""
 
 from __future__ import annotations
 
@@ -53,12 +53,15 @@ def of(results: Results, summary: Summary) -> list[Table]:
 
 
 def _is_case(one: ExperimentSummary) -> bool:
-    """Return whether an experiment is a single case: both frameworks and at most a library. Cases share one table."""
+    """Return whether an experiment is a single case: only the two frameworks, and perhaps the library that both use.
+
+    All cases share one table.
+    """
     return len(one.costs) <= 3 and not one.ladder and one.itself is None
 
 
 def experiment_table(one: ExperimentSummary) -> Table:
-    """Return the cost of each contender, what each step of a ladder adds, and the ratios."""
+    """Return the table of an experiment: the costs, what each step of a ladder adds, and the ratios."""
     heads = ["", "µs a request", "95 % interval"]
     heads += ["the step adds", "95 % interval"] if one.ladder else []
     heads += [f"÷ {one.reference}", "95 % interval"]
@@ -89,12 +92,17 @@ def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
 
 
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
-    """Return whether a rung adds a step to the one before it. wsgi_core and Flask do not."""
+    """Return whether the table shows what this rung adds to the rung before it.
+
+    In the ladder up to Flask, only the rungs with a "+" are steps. If the first rung is the reference, all rungs are.
+    """
     return cost.name.startswith("+") or one.reference == one.costs[0].name
 
 
 def case_table(cases: list[ExperimentSummary]) -> Table:
-    """Return one row for each case: both frameworks, and the library's own part if there is one."""
+    """Return the table of the cases: for each case the cost of both frameworks, and of the library alone if there is
+    one.
+    """
     names = [cost.name for cost in cases[0].costs]
     heads = ["", *(f"{name}, µs" for name in names), f"÷ {cases[0].reference}", "95 % interval", f"{LIBRARY}, µs"]
     rows = []
@@ -107,7 +115,7 @@ def case_table(cases: list[ExperimentSummary]) -> Table:
 
 
 def phase_table(phases: list[PhaseCost]) -> Table:
-    """Return the cost of each phase of a request, on both sides."""
+    """Return the table of the cost of each phase of a request, in Flask and in wsgi_core."""
     rows = [[one.name, with_interval(one.flask), with_interval(one.core)] for one in phases]
     note = (
         "CPU time in process of each phase: the cost of the request up to its end minus the cost up to its beginning."
@@ -121,7 +129,7 @@ def load_table(one: LoadSummary) -> Table:
 
 
 def rate_table(one: LoadSummary) -> Table:
-    """Return the server's CPU time per request, at the same rate for all services."""
+    """Return the table of the server's CPU time per request, at the same rate for all services."""
     reference = one.services[-1].name
     heads = [
         "",
@@ -144,7 +152,7 @@ def rate_table(one: LoadSummary) -> Table:
 
 
 def saturation_table(one: LoadSummary) -> Table:
-    """Return the rates at saturation, what limited them, and the latencies of that closed loop."""
+    """Return the table of the rates at saturation, of what limited them, and of the latencies of that closed loop."""
     reference = one.services[-1].name
     percentiles = [key for key in ("p50", "p95", "p99") if key in one.services[0].latencies_ms]
     heads = ["", "requests/s", f"÷ {reference}", "server CPU µs/request", f"÷ {reference}"]
@@ -174,7 +182,7 @@ def _pairs(one: LoadSummary) -> str:
 
 
 def latency_table(found: list[LatencySummary]) -> Table:
-    """Return the latencies at several rates: in an open loop, and in Locust's closed loop."""
+    """Return the table of the latencies at several rates: in an open loop, and in Locust's closed loop."""
     names = list(dict.fromkeys(name for one in found for name in one.latencies_ms if name != "p95"))
     heads = ["", "requests/s asked", "counted", *(f"{name} ms" for name in names), "requests/s", "generator CPU", "lag"]
     rows = []
@@ -205,7 +213,7 @@ def _ratio(value: Estimate | None) -> str:
 
 
 def import_table(summary: Summary) -> Table:
-    """Return the costs of the imports."""
+    """Return the table of the costs of imports."""
     heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MB", "95 % interval"]
     rows = [
         [f"import {module}", *(cell for value in parts.values() for cell in cells(value))]
@@ -215,7 +223,7 @@ def import_table(summary: Summary) -> Table:
 
 
 def goal_table(goals: list[GoalSummary]) -> Table:
-    """Return the goals of the study with the measured ratios."""
+    """Return the table of the study's goals and the measured ratios."""
     heads = ["figure", "found", "95 % interval", "goal", ""]
     rows = [[one.goal.text, *cells(one.found), _limit(one), one.verdict] for one in goals]
     note = "reached, missed: the whole interval is on that side of the goal; open: it is on both."
@@ -227,7 +235,7 @@ def _limit(one: GoalSummary) -> str:
 
 
 def warnings(results: Results, summary: Summary) -> list[str]:
-    """Return what a reader needs to know before trusting the figures, beside the noise of the machine."""
+    """Return what a reader must know before trusting the figures, except the verdict on the machine's noise."""
     noisy = [one for one in summary.experiments if one.noisy]
     said = [f"noisy: {one.title}: {_not_claimed(one.reach)}" for one in noisy]
     if results.left_out:

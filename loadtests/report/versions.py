@@ -15,7 +15,7 @@ from loadtests.studies import VERSIONS
 
 
 def table(summary: Summary) -> Table:
-    """Return a row for each variant: first the ratios, then the costs."""
+    """Return the table with a row for each variant: first the ratios, then the costs."""
     heads = ["", "Flask ÷ wsgi_core", "Flask ÷ bare callable", "Flask, µs", "wsgi_core, µs", "bare callable, µs"]
     rows = [
         [one.title, *(with_interval(inverse(one.cost(name).to_reference)) for name in (OWN, FLOOR)),
@@ -27,7 +27,7 @@ def table(summary: Summary) -> Table:
 
 
 def sentences(summary: Summary) -> list[str]:
-    """Return what may be claimed about Flask's cost on each variant, compared with the first one."""
+    """Return sentences that compare the cost of each framework on each variant with its cost on the first variant."""
     first, *others = summary.experiments
     return [
         f"{name}: {claim(one.title, first.title, _between(one, first, name), max(one.reach, first.reach))}."
