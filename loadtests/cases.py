@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from loadtests.instrument.request import CLIENT_HEADERS, Request, Row, json_request
 
-# waitress and gunicorn set it, wsgiref's server does not. Without it, Werkzeug wraps the body's stream.
+# waitress and gunicorn set this variable; wsgiref's server does not. Without it, Werkzeug wraps the body's stream.
 TERMINATED = "wsgi.input_terminated"
 
 

@@ -46,7 +46,7 @@ def _carry_out(console: Console, title: str, run: Run | validate.Validating) -> 
         click.echo(str(error), err=True)
         return error.code
     except KeyboardInterrupt:
-        click.echo(f"interrupted; the samples so far are in {run.path}, and --resume continues from there", err=True)
+        click.echo(f"interrupted; the samples so far are in {run.path}, and --resume continues the run", err=True)
         return INTERRUPTED
     return 0
 
@@ -58,7 +58,7 @@ def resumable(path: Path, command: str) -> Results:
     """
     results = _unfinished(Results, path)
     if results.command != command:
-        raise click.ClickException(f"{path} is from another command: {results.command}")
+        raise click.ClickException(f"{path} cannot be resumed: another command started this run: {results.command}")
     return results
 
 
@@ -73,7 +73,7 @@ def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
     except ResultError as error:
         raise click.ClickException(f"nothing to resume: {error}") from error
     before, now = found.environment, environment.describe()
-    for name, word in (("revision", "code"), ("cpu", "machine"), ("python", "Python")):
+    for name, word in (("revision", "code"), ("cpu", "CPU"), ("python", "Python")):
         if before.get(name) != now[name]:
             raise click.ClickException(
                 f"{path} cannot be resumed: the {word} has changed from {before.get(name)} to {now[name]}"

@@ -132,7 +132,7 @@ def _pieces_experiment() -> Experiment:
         Contender(WRITE_LARGE, "loadtests.rungs.pieces:create_json_app", {"floats": 12544, "write": True}),
         Contender(FRAME, "loadtests.rungs.pieces:create_frame_app", {"rows": rows_of("churn").rows}),
     )
-    title = "Parts of a request that are no framework"
+    title = "Parts of a request other than the framework"
     return Experiment(PIECES, title, "", made, READ_784, group=GROUP, requests=(Request("GET", "/"),))
 
 

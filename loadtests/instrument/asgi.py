@@ -126,10 +126,10 @@ async def _begin_lifespan(app: Application) -> None:
     _running.append(asyncio.create_task(run()))
     message = await asyncio.wait_for(started, STARTUP_SECONDS)
     if message.get("type") == "lifespan.startup.failed":
-        raise WrongResponse(f"its startup failed: {message.get('message', '')}")
+        raise WrongResponse(f"the startup of an ASGI application failed: {message.get('message', '')}")
 
 
-# An event loop has only weak references to its tasks.
+# An event loop has only weak references to its tasks, so this list keeps them alive.
 _running: list[asyncio.Task[None]] = []
 
 

@@ -109,7 +109,7 @@ def compare(
     request, and shows both responses.
     """
     own = dict(allowed or {})
-    # The others are compared with the first contender that has no allowed differences.
+    # The other contenders are compared with the first contender that has no allowed differences.
     first, *others = sorted(responses, key=lambda name: own.get(name, Allowed()) != Allowed())
     for number, request in enumerate(requests):
         reference = responses[first][number]

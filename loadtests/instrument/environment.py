@@ -54,7 +54,7 @@ def load() -> dict[str, Any]:
 def _load_average() -> list[float]:
     try:
         return [round(value, 2) for value in psutil.getloadavg()]
-    except (OSError, RuntimeError):  # Windows, where its performance counters are switched off
+    except (OSError, RuntimeError):  # Windows with its performance counters switched off
         return []
 
 

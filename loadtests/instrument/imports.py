@@ -52,7 +52,8 @@ def _compile(statement: str) -> None:
 
 
 def _run(program: str) -> bytes:
-    # The bytecode gets a folder of its own, because a package's folder may be read-only, or bytecode switched off.
+    # The bytecode is written to a temporary folder, because a package's folder may be read-only. The user's setting
+    # that switches bytecode off is ignored.
     environ = {**os.environ, "PYTHONPYCACHEPREFIX": _bytecode().name}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run(

@@ -21,11 +21,11 @@ from loadtests.child import ROOT, command
 from loadtests.instrument.experiment import MAIN, Experiment, Hooks, Pace, job
 from loadtests.instrument.results import Process
 
-# The estimated seconds in which a worker starts and makes the contenders, by group.
+# The estimated seconds that a worker needs to start and to make the contenders, by group.
 START_SECONDS = {MAIN: 0.9, "peers": 1.4, "tutorial": 3.0, "models": 2.4}
-# The default timeout: how many seconds longer than planned a measuring process may take.
+# The default of --timeout.
 TIMEOUT = 60.0
-# How many characters of its output an error message shows.
+# How many characters of a worker's output an error message shows.
 SHOWN = 2000
 
 
@@ -106,7 +106,7 @@ def _run_worker(folder: Path, arguments: list[str], environ: Mapping[str, str], 
             arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, start_new_session=True
         )
         try:
-            # The worker's own timeout is earlier, and prints where each thread is.
+            # The worker's own timeout is earlier, and writes the traceback of each thread.
             return worker.wait(limit + 10)
         except subprocess.TimeoutExpired:
             return -1

@@ -13,7 +13,7 @@ from rich.console import Console
 from loadtests.instrument.progress import Step, run_steps
 
 Placed = tuple[float, Step]
-# The minimum number of repetitions of each kind, which are never skipped.
+# The first repetitions of each kind, which are not skipped.
 NEEDED = 3
 
 

@@ -23,7 +23,7 @@ Row = dict[str, Any]
 Header = tuple[str, str]
 Evict = Callable[[], object]
 
-# The port has five digits, as the ports that the system chooses for served requests.
+# This port has five digits, like the free ports on which the measured servers listen.
 PORT = 49152
 HOST = f"127.0.0.1:{PORT}"
 # Headers that a typical client adds to a request.

@@ -46,7 +46,7 @@ from loadtests.rungs.work import driver_app
 
 # The minimum length of a block in steps of the clock, so that the clock's resolution does not matter.
 STEPS_IN_A_BLOCK = 50
-# A run compares the responses to all requests once. Each measuring process compares this many again.
+# A run first compares the responses to all requests. Then each measuring process compares this number of responses.
 COMPARED_WHEN_MEASURING = 10
 # Contender 0 of every experiment is an application that does nothing.
 DRIVER = "driver"
@@ -141,7 +141,7 @@ class Bench:
         self.folder = os.getcwd()
         found = makers if makers is not None else makers_of([experiment])
         self.candidates = [self._candidate(Contender(**one), found[one["factory"]]) for one in experiment["contenders"]]
-        # A request whose status may be any 2xx is sent once first. Then that status is expected.
+        # If any 2xx is accepted, all requests are sent once. From then on, the statuses found are expected.
         asked = self.requests if any(not request.status for request in self.requests) else self.requests[:compared]
         self.responses = {one.name: self._ask(one, asked) for one in self.candidates}
         if experiment["alike"]:
@@ -157,7 +157,7 @@ class Bench:
 
     def _candidate(self, contender: Contender, make: Callable[..., Any]) -> Candidate:
         self.mark(f"loading {contender.name}")
-        # An application that takes part twice is imported only once, and has only one state.
+        # If an application is a contender twice, both contenders share its process state.
         key = f"{contender.factory} {contender.options}"
         return Candidate(contender, make, self.states.setdefault(key, State(self.folder)))
 
@@ -241,7 +241,7 @@ def makers_of(experiments: Sequence[dict[str, Any]]) -> dict[str, Callable[..., 
 
 
 def _cost(one: Candidate, requests: int) -> float:
-    # Not the time in the block, which does not include the evictions.
+    # Not the time that the block reports, because it does not include the evictions.
     before = time.perf_counter_ns()
     one.block(requests)
     return max((time.perf_counter_ns() - before) / requests, 100.0)
@@ -317,7 +317,7 @@ def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], ob
 def main(folder: Path) -> int:
     """Carry out the job in ``folder``, write its result to the same folder, and return the exit code."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    # A process that hangs prints where each of its threads is, and ends.
+    # A process that exceeds its limit writes the traceback of each thread to this file, and ends.
     log = (folder / "hangs.txt").open("w", encoding="utf-8")
     faulthandler.dump_traceback_later(job["limit"], exit=True, file=log)
     code, found = _attempted(job, lambda text: (folder / "stage.txt").write_text(text, encoding="utf-8"))

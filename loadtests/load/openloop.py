@@ -23,7 +23,7 @@ from typing import Any
 from loadtests.load.closed_loop import Address, BadResponse, Connection, Message, run
 from loadtests.load.window import Window, counts, percentiles
 
-# How many seconds after the end of a window its requests may take. Then the server is too slow for the rate.
+# If responses are still missing this many seconds after the last start, the server is too slow for the rate.
 DRAIN_SECONDS = 10.0
 LONGEST_WAIT = 0.05
 

@@ -42,16 +42,17 @@ MASTER_PORT = 5557
 
 # As many clients as the server has threads. With more, waitress would queue requests and log warnings.
 THREADS = 4
-# An open loop uses more, so that requests rarely wait in the generator, but fewer than the limit for one client.
+# An open loop uses more connections, so that requests rarely wait in the generator, but fewer than the server's limit
+# for one client.
 CONNECTIONS = 16
 START_SECONDS = 1.2
-# A model server in an environment of its own takes long to import.
+# A model server in its own environment needs longer to start, because its imports take long.
 OWN_START_SECONDS = 10.0
 GENERATOR_START = {"locust": 0.9, "closed loop": 0.3}
 CALIBRATION = {"warm_up": 0.1, "seconds": 0.4}
 # Headers that differ from response to response or from server to server.
 VOLATILE = frozenset({"date", "server", "server-timing", "x-request-id", "x-response-time-ms"})
-# Responses of each service that are compared before the first window.
+# How many responses of each service are compared before the first window.
 COMPARED = 20
 # Probabilities of model servers may differ in the last bit of a float32.
 TOLERANCE = 1e-6
@@ -162,7 +163,7 @@ def _start(service: Service, host: str, folder: Path) -> Server:
     places |= {"folder": folder, "model_servers": MODEL_SERVERS, "churn": _churn() if service.environ else ""}
     python = environments.interpreter(service.requires) if service.requires else sys.executable
     environ = {**os.environ, **{name: _filled(value, places) for name, value in service.environ.items()}}
-    # The access log of every service is discarded. Standard error is kept, for an error at the start.
+    # Standard output, with the access log, is discarded. Standard error is kept, to show why a server did not start.
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             [python, *(_filled(part, places) for part in service.arguments)],

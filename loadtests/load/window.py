@@ -154,7 +154,7 @@ def _measure_when_started(runner: Any, wanted: dict[str, Any]) -> None:
     from locust import events
 
     generators = Generators(runner, wanted["generators"])
-    # Workers get their master's options when they start, which override earlier values.
+    # When a worker starts, the master's options override those of the worker.
     runner.environment.parsed_options.rate = wanted["stages"][0]["rate"] / wanted["users"]
 
     def run() -> None:

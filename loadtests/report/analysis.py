@@ -26,21 +26,24 @@ from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, s
 from loadtests.rungs.phases import PHASES
 from loadtests.studies import MODELS, STUDIES, WHERE, Goal, phase_name
 
-# The report calls a run noisy if an app appears to differ from itself by more than this.
+# The report calls an experiment noisy if an application appears to differ from itself by more than this share.
 NOISE_LIMIT = 0.03
-# A load generator above this share of a core may limit the run.
+# A load generator or a server that uses more than this share of a core may limit the rate.
 GENERATOR_LIMIT = 0.7
 SERVER_LIMIT = 0.85
 # In a closed loop, each client has one request in flight, except while the client itself works. More requests than
-# clients, beyond those at the edges of a short window, mean a wrong count. Many fewer mean that clients were too slow.
+# clients, apart from those at the edges of a short window, mean that the count is wrong. Far fewer requests mean that
+# the clients were too slow.
 MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
-# A contender with this suffix is the one before it, measured again: their difference is noise.
+# A contender whose name ends with this suffix is an application that is measured a second time, to measure the noise.
 AGAIN_SUFFIX = " again"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One contender: its CPU µs per request without the driver's, the ratio to the reference, and what its step adds.
+    """One contender: its CPU µs per request without the driver's, its ratio to the reference, and its step.
+
+    ``step`` is what the contender adds to the contender before it, or None.
     """
 
     name: str

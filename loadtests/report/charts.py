@@ -78,7 +78,7 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE)
 
 
 def _heading(title: str, layout: Layout) -> list[str]:
-    # The page has its own heading. On a phone, a long title would not fit into the picture.
+    # A title that does not fit, as on a phone, is cut off. The page has its own headings.
     longest = round(layout.width / 8.6)
     return [text(0, 18, title if len(title) <= longest else title[: longest - 1] + "…", size=14, bold=True)]
 
@@ -234,7 +234,7 @@ def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
     times, shares = Axis(LEAST_US, MOST_US, LEFT, layout.width - RIGHT), Axis(LEAST_SHARE, 1.0, bottom, TOP)
     title = "The framework's share of the request, by the model's time"
     shapes = [*_heading(title, layout), *_rows(shares, SHARES, layout)]
-    # On a phone, every second label of the time axis is omitted.
+    # On a phone, every second label of the time axis is omitted with its line.
     for us, name in TIMES if layout.labels else TIMES[::2]:
         x = times.at(us)
         shapes += [line(x, TOP, x, bottom, "grid"), text(x, bottom + 18, name, "soft", "middle", 12)]
@@ -301,7 +301,7 @@ def latency_chart(found: Sequence[LatencySummary], layout: Layout = WIDE) -> Cha
     for place, one in enumerate(found):
         colour = COLOUR.get(one.service, LEGEND_COLOURS[services.index(one.service) % len(LEGEND_COLOURS)])
         closed = one.generator != "open loop"
-        # Side by side, so that no line hides another.
+        # The lines are side by side, so that no line hides another.
         shift = 5 * (place - (len(found) - 1) / 2)
         points = [(places[name] + shift, value) for name, value in one.latencies_ms.items()]
         shapes += _joined(points, axis, colour, closed)

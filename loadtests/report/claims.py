@@ -30,14 +30,14 @@ def inverse(ratio: Estimate) -> Estimate:
     return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
 
 
-def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str = "costs") -> str:
+def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str = "costs {} times as much as") -> str:
     """Return the sentence that compares ``one`` with ``other``. ``ratio`` is the cost of ``one`` divided by that of
     ``other``.
 
     ``what`` is the verb phrase; its braces stand for the ratio.
     """
     if differs(ratio, floor):
-        return f"{one} {what} {number(ratio.value)} times what {other} does ({interval(ratio)})"
+        return f"{one} {what.format(number(ratio.value))} {other} ({interval(ratio)})"
     below = f"; differences below {floor:.1%} are noise in this run" if floor else ""
     return f"no difference between {one} and {other} can be claimed ({interval(ratio)} times{below})"
 
@@ -89,4 +89,4 @@ def _about_load(load: LoadSummary, apps: bool) -> list[str]:
 
 
 def _served(load: LoadSummary, one: str, other: str) -> str:
-    return claim(one, other, load.cpu[one, other], what="takes, in CPU time of the server,")
+    return claim(one, other, load.cpu[one, other], what="takes {} times as much CPU time of the server as")

@@ -93,15 +93,15 @@ def compare(old: Results, new: Results, threshold: float, elsewhere: bool = Fals
 def _obstacle(old: Results, new: Results) -> str:
     before, after = old.environment.get("cpu"), new.environment.get("cpu")
     if before != after:
-        return f"the processors differ, {before} and {after}: compare them with --elsewhere"
+        return f"the processors differ, {before} and {after}: to compare the files all the same, use --elsewhere"
     return ""
 
 
 def _notes(old: Results, new: Results) -> list[str]:
-    said = [f"{name} is partial" for name, one in (("OLD", old), ("NEW", new)) if one.partial]
+    said = [f"{name} is from an interrupted run" for name, one in (("OLD", old), ("NEW", new)) if one.partial]
     before, after = old.environment, new.environment
     if before.get("python") != after.get("python"):
-        said.append(f"the Python is another: {before.get('python')}, {after.get('python')}")
+        said.append(f"the Pythons differ: {before.get('python')}, now {after.get('python')}")
     versions = before.get("versions", {}), after.get("versions", {})
     for package in sorted(set(versions[0]) | set(versions[1])):
         one, other = (found.get(package) or "none" for found in versions)
@@ -214,5 +214,8 @@ def table(found: Comparison) -> Table:
          WORDS[one.verdict].format(threshold=one.threshold)]
         for one in sorted(found.changes, key=lambda one: -one.ratio.value)
     ]  # fmt: skip
-    note = f"new ÷ old compares costs in units of the yardstick ({YARDSTICK}, or {DRIVER}) in the same rounds."
+    note = (
+        f"new ÷ old is the ratio of the costs after each is divided by the cost of the {YARDSTICK}, or of {DRIVER}, in"
+        " the same run."
+    )
     return Table("New against old", heads, rows, note)

@@ -58,7 +58,7 @@ def _ratio(summary: Summary) -> str:
     to_own, to_floor = (claims.inverse(one.cost(name).to_reference) for name in (OWN, FLOOR))
     said = claims.claim(FLASK, OWN, to_own, one.reach)
     if claims.differs(to_own, one.reach) and claims.differs(to_floor, one.reach):
-        said += f" and {number(to_floor.value)} times what a bare callable does ({interval(to_floor)})"
+        said += f" and {number(to_floor.value)} times as much as a bare callable ({interval(to_floor)})"
     return f"{said}, with a model that does no work."
 
 
@@ -69,7 +69,7 @@ def _price(curve: Curve | None) -> list[str]:
     flask, own = curve.line(FLASK).price, curve.line(OWN).price
     said = f"On this machine, in this run, Flask adds {number(flask.value)} µs of CPU time ({interval(flask)})"
     said += f" to a bare callable, wsgi_core {number(own.value)} µs ({interval(own)})." if own.low > 0 else "."
-    return [f"{said} The µs differ on other machines: compare ratios.", *_when(curve.line(FLASK))]
+    return [f"{said} Times in µs differ on other machines: compare ratios.", *_when(curve.line(FLASK))]
 
 
 def _when(line: Line) -> list[str]:
@@ -84,13 +84,12 @@ def _when(line: Line) -> list[str]:
 
 
 def crossings(line: Line) -> list[str]:
-    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with their intervals, as texts.
-    """
+    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with intervals, as texts."""
     found = []
     for share in CROSSINGS:
         at = line.crossing(share)
         if at:
             found.append(f"{microseconds(at.value)} ({microseconds(at.low)} to {microseconds(at.high)})")
         else:
-            found.append("always below")
+            found.append("always")
     return found

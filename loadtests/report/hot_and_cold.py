@@ -24,7 +24,9 @@ def table(heat: Heat) -> Table:
     rows = [_row(state) for state in (*heat.states, *heat.others)]
     if heat.served:
         rows.append(["served by waitress", "", "", *(with_interval(heat.served[name]) for name in (OWN, FLASK))])
-    note = "CPU time per request, without the eviction and the driver. Served: of the server process."
+    note = (
+        "CPU time per request, without the eviction and the driver. In the row of the server: CPU time of its process."
+    )
     return Table("The cost of a framework, by size of the eviction", heads, rows, note, section="heat")
 
 
@@ -69,7 +71,9 @@ def render(results: Results) -> str:
     """Return the page. Raises ``ResultError`` for the results of another study."""
     heat = summarise(results)
     if heat is None:
-        raise ResultError("the results have no evicted caches; measure them with: wsgi-core overhead --study heat")
+        raise ResultError(
+            "the results have no measurements with evicted caches; make them with: wsgi-core overhead --study heat"
+        )
     noise = judge(results, summarise_all(results)).sentence
     hot, cold = heat.states[0], heat.states[-1]
     rises = {name: cold.prices[name].value - hot.prices[name].value for name in (OWN, FLASK)}

@@ -29,11 +29,11 @@ TITLES = {
     "peers": "Other frameworks", "latency": "How long clients wait", "served": "Behind a server",
     "heat": "Hot and cold caches", "more": "The other measurements of this run",
 }  # fmt: skip
-# What the facts about the machine are called.
+# The page's names of the facts about the machine.
 FACTS = {
     "cpu": "CPU", "usable_threads": "usable threads", "governor": "frequency governor", "memory_mb": "memory, MiB",
-    "system": "system", "python": "Python", "load_average": "load average before", "hash_seed": "hash seed here",
-    "cpu_percent": "CPU busy before, %", "stolen_seconds": "taken by the host since its start, s",
+    "system": "system", "python": "Python", "load_average": "load average before", "hash_seed": "main hash seed",
+    "cpu_percent": "CPU busy before, %", "stolen_seconds": "CPU time taken by the host since its start, s",
 }  # fmt: skip
 
 

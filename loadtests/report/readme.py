@@ -67,7 +67,9 @@ def _ladder(summary: Summary) -> ExperimentSummary:
     """
     one = summary.experiment("null")
     if one is None or not set(SHOWN) <= {cost.name for cost in one.costs}:
-        raise ResultError("no ladder from the bare callable to Flask was measured there: wsgi-core overhead has it")
+        raise ResultError(
+            "the results have no ladder from the bare callable to Flask; measure one with: wsgi-core overhead"
+        )
     return one
 
 

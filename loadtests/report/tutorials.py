@@ -31,10 +31,9 @@ def share_table(curve: Curve) -> Table:
         [point.model, number(point.time.value), *_pair(point, "Flask"), *_pair(point, "wsgi_core")]
         for point in curve.points
     ]
-    note = (
-        "CPU time in process, with warm caches and without a server: a server makes every share smaller."
-        ' "Below" means that the framework is lost in the model\'s own scatter, and only a limit can be given.'
-    )
+    note = "CPU time in process, with warm caches and without a server, which would add its own cost."
+    if any(price.low <= 0 for point in curve.points for price in point.prices.values()):
+        note += ' "Below": the price is smaller than the variation of the model\'s time, so only a limit is known.'
     return Table("Model by model", heads, rows, note, section="matter")
 
 
@@ -49,7 +48,10 @@ def crossing_table(curve: Curve) -> Table:
     """Return the table of the times of the model at which a framework's share is 50 %, 10 % and 1 %."""
     rows = [[line.framework, *crossings(line)] for line in curve.lines]
     heads = ["", "less than 50 %", "less than 10 %", "less than 1 %"]
-    note = "The time of the model, in process, from which on the framework is less of the request than the head says."
+    note = (
+        "If the model takes longer than this in process, the framework's share of the request is below the percentage"
+        " in the heading."
+    )
     return Table("How slow must the model be?", heads, rows, note, section="matter")
 
 
@@ -57,7 +59,7 @@ def cost_table(summary: Summary, curve: Curve) -> Table:
     """Return the table of parts of a request that can cost more than a framework, as multiples of Flask's price."""
     price = curve.line("Flask").price.value
     rows = [[name, *cells(value), f"{value.value / price:.1f}"] for name, value in _costs(summary, curve)]
-    note = "µs of CPU time. The last column: as a multiple of what Flask adds to a bare callable."
+    note = "CPU time in µs. The last column is the cost as a multiple of what Flask adds to a bare callable."
     return Table("What costs more", ["a step", "µs", "95 % interval", "÷ Flask's price"], rows, note, section="matter")
 
 

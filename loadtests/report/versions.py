@@ -22,7 +22,7 @@ def table(summary: Summary) -> Table:
          *(number(one.cost(name).cost.value) for name in (FLASK, OWN, FLOOR))]
         for one in summary.experiments
     ]  # fmt: skip
-    note = "CPU time in process, with a model that does no work. The processes of all variants ran in turn."
+    note = "CPU time in process, with a model that does no work. The processes of the variants alternated."
     return Table("Across versions", heads, rows, note, section="versions")
 
 
@@ -47,7 +47,9 @@ def _between(one: ExperimentSummary, other: ExperimentSummary, name: str) -> Est
 def render(results: Results) -> str:
     """Return the page. Raises ``ResultError`` for the results of another study."""
     if results.study != VERSIONS:
-        raise ResultError("the results have no interpreters or versions; measure them with --python or --with")
+        raise ResultError(
+            "the results are not of several interpreters or versions; measure them with --python or --with"
+        )
     summary = summarise(results)
     noise = judge(results, summary)
     said = [] if noise.unusable else sentences(summary)

@@ -39,7 +39,8 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ctx = app.request_context(environ)
         if phases == CONTEXT:
-            # As pop does: the environ and the request form a cycle, which only the garbage collector could free.
+            # pop does this too. The environ and the request refer to each other: only the garbage collector could free
+            # them.
             environ["werkzeug.request"] = None
         else:
             ctx.push()

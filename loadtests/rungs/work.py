@@ -10,7 +10,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 Model = Callable[[Any], Any]
 
-# Twelve other routes, static ones and ones with converters, as in an API of this size.
+# Twelve other routes, static or with converters, as in a small API.
 OTHER_ROUTES = (
     "/",
     "/healthz",
@@ -37,7 +37,7 @@ def other_routes(opening: str, closing: str) -> list[str]:
     return [re.sub(r"<(?:(\w+):)?(\w+)>", rewritten, route) for route in OTHER_ROUTES]
 
 
-# The key for the session cookies, on both sides.
+# The key that signs the session cookies of both frameworks.
 SECRET_KEY = "measured-not-kept-secret"
 
 # One encoder for all rungs that are written by hand, with the settings of Flask's ``jsonify`` outside debug mode
