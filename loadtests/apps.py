@@ -124,7 +124,8 @@ def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[
 def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
     """Yield a load for each server that can serve some of the applications.
 
-    The model servers cannot. gunicorn is omitted if there is a ``--setup``, which gunicorn's own command cannot call.
+    The model servers cannot serve them. gunicorn is omitted with ``--setup``, because gunicorn's own command cannot
+    call the function.
     """
     for server in SERVERS:
         if server in ON_DEMAND or (hooks.setup and server in POSIX_ONLY):

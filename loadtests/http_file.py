@@ -49,7 +49,10 @@ def _words(text: str) -> list[str]:
 
 
 class HttpFileError(Exception):
-    """A request file cannot be read or is not valid. The message names the file, the line, and what was expected."""
+    """A request file cannot be read or is not valid.
+
+    The message names the file, the line if there is one, and what was expected.
+    """
 
 
 class Line(NamedTuple):

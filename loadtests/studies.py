@@ -96,7 +96,8 @@ class Budget:
 
     ``pace`` says how to measure the main group of experiments, and ``others`` how to measure the other groups.
     ``pairs`` is the number of repetitions of a load that ``--quick`` includes, and ``other_pairs`` that of any other
-    load. A repetition that would end after ``deadline`` (seconds from the start) is skipped, except the first ones.
+    load. A repetition that would end after ``deadline`` (seconds from the start) is skipped, unless it is one of the
+    first three.
     """
 
     pace: Pace
@@ -378,7 +379,7 @@ _MLSERVER = {
 
 
 def _mlserver(name: str, workers: int) -> Service:
-    """Return MLServer with this number of inference processes. With 0, it runs the model in its main process."""
+    """Return the service MLServer with ``workers`` inference processes. With 0, the main process runs the model."""
     return Service(
         name,
         ("-c", "from mlserver.cli import main; main()", "start", "{model_servers}"),
@@ -480,10 +481,10 @@ def budget_of(study: Study, quick: bool) -> Budget:
 
 
 def chosen(study: Study, quick: bool, servers: Collection[str] = ()) -> Study:
-    """Return the study with only the loads to measure: the loads on ``servers`` or, without ``servers``, those of the
-    run.
+    """Return the study with only the loads to measure.
 
-    A quick run has one rate for each load. If the study has loads, a quick run measures no models.
+    These are the loads on ``servers`` or, without ``servers``, the loads of a quick or of a full run. A quick run has
+    one rate for each load. If the study has loads, a quick run measures no models.
     """
     wanted = [load for load in study.loads if _is_wanted(load, quick, servers)]
     if quick:

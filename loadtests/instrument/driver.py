@@ -91,7 +91,7 @@ def _no_write(data: bytes) -> object:
 
 
 class Allowed(NamedTuple):
-    """How a contender's responses must differ: by additional headers, and by JSON fields that may have other values."""
+    """How a contender's responses differ: ``headers`` are added, and the JSON ``fields`` may have other values."""
 
     headers: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()

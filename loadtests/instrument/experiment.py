@@ -23,10 +23,11 @@ WSGI, ASGI, ANY = "wsgi", "asgi", "any"
 class Contender:
     """One application in an experiment. ``factory`` is ``"module:name"``, and is called with ``options``.
 
-    If the experiment requires equal responses, those of a contender may differ by the headers ``own_headers`` and the
-    values of the JSON fields ``own_fields``. If ``compared`` is false, they are not compared. A contender with
-    ``is_driver`` does nothing: its cost is subtracted from the costs of the other contenders with the same
-    ``protocol``. The protocol is WSGI or ASGI, or ANY if the worker must find it out from the application.
+    If the experiment requires equal responses, a contender's responses may still differ by the headers ``own_headers``
+    and in the values of the JSON fields ``own_fields``. If ``compared`` is false, the contender's responses are not
+    compared. A contender with ``is_driver`` does nothing: its cost is subtracted from the costs of the other contenders
+    with the same ``protocol``. The protocol is WSGI or ASGI, or ANY if the worker must find it out from the
+    application.
     """
 
     name: str
@@ -43,11 +44,11 @@ class Contender:
 class Experiment:
     """Contenders that get the same requests and are timed in the same rounds.
 
-    The requests are ``requests`` or, if there are none, those of ``case``. If ``alike`` is true, all contenders must
-    respond with the same bytes. Ratios are relative to the contender ``reference``. In a ``ladder``, the report also
-    shows what a contender adds to the contender before it. The experiments of one ``group`` are measured in the same
-    processes. Experiments that import many modules have other groups than ``MAIN``, and fewer processes. ``evict`` is
-    what to evict from the CPU caches before each request.
+    The requests are ``requests`` or, if there are none, those of ``case``. If ``alike`` is true, the responses of all
+    contenders must be equal, apart from the differences that a contender may have. Ratios are relative to the contender
+    ``reference``. In a ``ladder``, the report also shows what a contender adds to the contender before it. The
+    experiments of one ``group`` are measured in the same processes. Experiments that import many modules have other
+    groups than ``MAIN``, and fewer processes. ``evict`` is what to evict from the CPU caches before each request.
     """
 
     key: str
@@ -65,7 +66,7 @@ class Experiment:
     def drivers(self) -> dict[str, str]:
         """The driver contender whose cost is subtracted, by the name of the contender.
 
-        The cost of contender 0, the WSGI driver, is subtracted from the costs of all contenders that are missing here.
+        Contenders without an entry use contender 0, the WSGI driver.
         """
         by_protocol = {one.protocol: one.name for one in self.contenders if one.is_driver}
         return {
@@ -121,6 +122,6 @@ class Hooks:
 def job(experiments: Sequence[Experiment], hooks: Hooks = Hooks(), **pace: Any) -> Mapping[str, Any]:
     """Return the job of a measuring process.
 
-    Without ``pace``, the process times nothing: it sends each request once, and compares the responses.
+    Without ``pace``, the process times nothing. It sends each request once, and compares responses that must be equal.
     """
     return {"experiments": [one.to_json() for one in experiments], "hooks": asdict(hooks), "seconds": 0.0, **pace}

@@ -54,7 +54,7 @@ class Plan:
         return all(step.always for _, step in self.left)
 
     def carry_out(self, console: Console, keep: Callable[[], None], deadline: float | None = None) -> int:
-        """Run the remaining steps, and call ``keep`` after each, which writes the file.
+        """Run the remaining steps. After each step, call ``keep`` to write the file.
 
         Return the number of steps that were skipped because of ``deadline``.
         """

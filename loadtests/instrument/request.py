@@ -138,7 +138,7 @@ def _still_connected() -> bool:
 class EnvironMaker:
     """Makes environs from a list of requests. After the last request, it begins again with the first.
 
-    ``evict`` is called before each request. It has the same effect on the CPU caches as other work.
+    ``evict`` is called before each request. It evicts data or code from the CPU caches.
     """
 
     def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:

@@ -168,8 +168,8 @@ class Bench:
     def _statuses(self, name: str, same: bool = False) -> list[str]:
         """Return the expected status line for each request.
 
-        For a request that was not sent, it is the line of a request that expects the same code. With ``same``, it is
-        the first line for all requests.
+        A request that was not sent gets the line of a request that expects the same code. With ``same``, all requests
+        get the first line.
         """
         lines = [response.status for response in self.responses[name]]
         known = dict(zip((request.status for request in self.requests), lines, strict=False))

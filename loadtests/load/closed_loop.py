@@ -44,7 +44,7 @@ class Address(NamedTuple):
 
 
 class Message(NamedTuple):
-    """The bytes of a request, the digits with which the status code of the response must begin, and whether it is a
+    """The bytes of a request, the digits with which the response's status code must begin, and whether the method is
     HEAD.
     """
 

@@ -2,8 +2,9 @@
 
 The services of a load are measured in turn: first A, then B; in the next repetition first B, then A. A repetition is
 called a pair. Each pair starts new server processes, so the pairs are independent of each other. Before the first
-window of a pair, the responses of the services are compared. Locust or this project's closed loop loads each service to
-saturation, and Locust or an open loop loads it at fixed rates. If latencies are wanted, the open loop always runs.
+window of a pair, the responses of the services are compared as the load demands. Locust or this project's closed loop
+loads each service to saturation, and Locust or an open loop loads it at fixed rates. If latencies are wanted, the open
+loop always runs.
 """
 
 from __future__ import annotations

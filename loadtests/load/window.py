@@ -65,7 +65,7 @@ class Window:
 def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
     """Return the counts of several workers as one window.
 
-    The generator's CPU time is that of the busiest process: one of the workers or, with ``own_cpu``, this process.
+    The generator's CPU time is that of the busiest process. ``own_cpu`` is the CPU time of this process.
     """
     latencies = [value for part in counted for value in part["latencies"]]
     return {
@@ -107,10 +107,10 @@ def counts(latencies: Sequence[float]) -> dict[str, Any]:
 
 
 def install(set_pace: Callable[[float], None]) -> None:
-    """Make this Locust process measure the windows that the environment variable asks for. The locustfile calls this.
+    """Make this Locust process measure windows. The locustfile calls this function.
 
-    A Locust worker counts requests for its master instead. ``set_pace`` sets how many requests a second each user
-    sends; 0 means without a pause.
+    The environment variable ``VARIABLE`` says which windows to measure. A Locust worker counts requests for its master
+    instead. ``set_pace`` sets how many requests a second each user sends; 0 means without a pause.
     """
     from locust import events
     from locust.runners import MasterRunner, WorkerRunner

@@ -26,7 +26,7 @@ class Churn(litserve.LitAPI):  # type: ignore[misc]
         self.session = onnxruntime.InferenceSession(os.environ["CHURN_MODEL"], options)
 
     def decode_request(self, request: dict[str, float]) -> Any:
-        """Return the tensor for a request, which is a row."""
+        """Convert a request, which is the JSON of one row, to a tensor."""
         return np.array([[request[name] for name in FEATURES]], np.float32)
 
     def predict(self, x: Any) -> Any:

@@ -453,7 +453,9 @@ def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | 
 
 
 def verdict(goal: Goal, found: Estimate) -> str:
-    """Return ``"reached"`` or ``"missed"`` if the whole interval is on that side of the limit, otherwise ``"open"``."""
+    """Return ``"reached"`` if the whole interval meets the goal, ``"missed"`` if no part of it does, otherwise
+    ``"open"``.
+    """
     if goal.at_most:
         reached, missed = found.high <= goal.limit, found.low > goal.limit
     else:

@@ -253,7 +253,7 @@ def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
 
 
 def _share_line(one: Line, times: Axis, shares: Axis) -> list[str]:
-    """Return the line of a framework's share."""
+    """Return the curve of one framework's share."""
     steps = [LEAST_US * (MOST_US / LEAST_US) ** (index / 80) for index in range(81)]
     points = [(times.at(us), shares.at(one.share(us))) for us in steps if one.share(us) >= LEAST_SHARE]
     return [path(points, COLOUR[one.framework], 2.0)] if len(points) > 1 else []

@@ -2,9 +2,9 @@
 
 Even on one machine, the same code measured at two different times may differ by 20 %, because the machine's state
 changes. So each cost in process is first divided by the cost of a yardstick that was measured in the same rounds: the
-bare callable if both files have it, otherwise the driver. A CPU time behind a server is divided by the bare callable's
-if it was served too. Then the divided costs of both files are compared. A cost has increased if the whole interval of
-new divided by old is above the threshold and above the noise.
+bare callable if both files have it, otherwise the driver. Behind a server, a CPU time is divided by that of the bare
+callable, if the bare callable was served too. Then the divided costs of both files are compared. A cost has increased
+if the whole interval of new divided by old is above the threshold and above the noise.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Ch
 def _noise(one: ExperimentResult) -> float:
     """Return how much an application that was measured twice appears to differ from itself, or 0.
 
-    No smaller change is reported.
+    A change that is smaller than this is not reported.
     """
     return summarise_experiment(one).reach
 

@@ -1,8 +1,8 @@
 """Applications that run only the first phases of each request, on Flask and on the core, which have the same methods.
 
-The first phases up to some phase are a prefix. The cost of a phase is the cost of the prefix that ends with it minus
-the cost of the prefix before. All prefixes send the same empty response, so that they differ only in their phases.
-Other experiments compare the real responses.
+The phases of a request up to some phase are called a prefix. The cost of a phase is the cost of the prefix that ends
+with this phase minus the cost of the next shorter prefix. All prefixes send the same empty response, so that they
+differ only in their phases. Other experiments compare the real responses.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def _doing(work: Callable[[], object]) -> WSGIApplication:
 
 
 def create_model_app(model: str, rows: list[Any]) -> WSGIApplication:
-    """Make an application that calls the model with the next of ``rows``, which needs no parsing."""
+    """Make an application that calls the model without JSON. Each request uses the next of ``rows``."""
     predict = load_model(model)
     following = itertools.cycle(rows).__next__
     return _doing(lambda: predict(following()))

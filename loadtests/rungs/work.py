@@ -75,7 +75,10 @@ def load_model(name: str) -> Model:
 
 
 def driver_app(status: str) -> WSGIApplication:
-    """Make a WSGI application that does nothing. Its cost, the driver's cost, is subtracted from all others."""
+    """Make a WSGI application that does nothing.
+
+    Its cost is the driver's own cost, which is subtracted from the costs of the WSGI contenders.
+    """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(status, [])
