@@ -1,8 +1,8 @@
 """The rule for claims: two costs differ if the interval of their ratio is farther from 1 than the noise.
 
-The rule uses the ratio and not the difference in µs, because other machines have other times, but similar ratios. The
-noise is how much an application appears to differ from itself when it is measured twice. The headline, the tables and
-the README all use this rule.
+The rule uses the ratio and not the difference in µs, because times differ from machine to machine more than ratios do.
+The noise is how much an application appears to differ from itself when it is measured twice. The headline, the tables
+and the README all use this rule.
 """
 
 from __future__ import annotations

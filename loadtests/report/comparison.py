@@ -179,7 +179,10 @@ def verdict(ratio: Estimate, threshold: float) -> str:
 
 
 def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
-    """Return the changes of the server's CPU time per request, in units of the bare callable's if it was served too."""
+    """Return the changes of the server's CPU time per request.
+
+    In a load that includes the bare callable, the CPU time is divided by that of the bare callable.
+    """
     before = {one.key: one for one in old.loads if one.mode == "rate"}
     found = []
     for one in new.loads:

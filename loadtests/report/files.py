@@ -14,7 +14,10 @@ from loadtests.report.format import write_text
 
 
 def write(console: Console, path: Path) -> None:
-    """Print the tables of a result file, and write its page and plots to the same folder. Raises ``ResultError``."""
+    """Print the tables of a result file, and write its page and plots to the same folder.
+
+    Raises ``ResultError`` if the file cannot be read or is not valid.
+    """
     results = Results.read(path)
     summary = analysis.summarise(results)
     validation = _validation(path.with_name("validation.json"))

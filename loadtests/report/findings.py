@@ -49,7 +49,7 @@ def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Find
 def _ratio(summary: Summary) -> str:
     """Return the sentence with the ratio of Flask's cost to wsgi_core's, or "" if one of them was not measured.
 
-    A report gives this ratio before the µs, because other machines have other times, but similar ratios.
+    A report gives this ratio before the µs, because times differ from machine to machine more than ratios do.
     """
     one = summary.experiment("null")
     names = {cost.name for cost in one.costs} if one else set()

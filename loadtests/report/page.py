@@ -89,7 +89,7 @@ def sections(results: Results, summary: Summary, found: curve.Curve | None) -> l
 
 
 def _section_of(picture: str) -> str:
-    """Return the key of the section for a plot. The key of a plot of a load is that of its results."""
+    """Return the key of the section for a plot. The plot of a load has the key of the load's results."""
     if "_latency-" in picture:
         return "latency"
     return "served" if picture.endswith("_rate") else SECTIONS.get(picture, "more")

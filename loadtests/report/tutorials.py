@@ -1,4 +1,6 @@
-"""When does the framework matter? Tables of its share of a request, and of what can cost more than a framework."""
+"""When does the framework matter? Tables of a framework's share of a request, and of what can cost more than a
+framework.
+"""
 
 from __future__ import annotations
 
