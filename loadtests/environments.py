@@ -47,7 +47,8 @@ def own_packages(python: str) -> str:
     """Copy this project's packages into the folder of the environment of ``python``, and return the folder of the
     copies.
 
-    With this folder on its path, the environment can import this project, but no other package of this process.
+    With the returned folder on ``sys.path``, the environment can import this project, but no other package that is
+    installed for this process.
     """
     folder = Path(python).parent.parent / "own"
     shutil.rmtree(folder, ignore_errors=True)

@@ -78,7 +78,7 @@ class Comparison:
 
 
 def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
-    """Compare every contender and service that both files have.
+    """Compare the costs of the contenders and services that both files have.
 
     With ``elsewhere``, the files may come from machines with different processors.
     """

@@ -22,7 +22,7 @@ PICTURE = "where-the-time-goes.svg"
 
 
 def render(results: Results) -> str:
-    """Return the page. Raises ``ResultError`` for the results of another study or of an incomplete run."""
+    """Return the page. Raises ``ResultError`` if the results have no phases of a request."""
     summary = summarise(results)
     if not summary.phases:
         raise ResultError("the results have no phases; measure them with: wsgi-core overhead --study core")
