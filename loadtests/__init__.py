@@ -1,11 +1,13 @@
-"""What does the framework cost? The ladder of rungs, the instrument that measures them, and the report.
+"""Measure what a web framework costs: the applications to measure, the instrument that times them, and the report.
 
-``python -m loadtests`` (= ``wsgi-core overhead``) runs a study. In process, it measures the rungs in interleaved blocks
-over several processes. Served, it measures CPU time at a fixed rate, the rate at saturation, and latencies in an open
-loop beside Locust's closed loop.
+``python -m loadtests`` (= ``wsgi-core overhead``) runs a study. The main part of the default study is the *ladder*:
+applications that do the same work, from a plain WSGI function up to Flask. Each application is a *rung*, with more of a
+framework than the rung below it. In process, several processes measure all rungs in short blocks that alternate. Behind
+a server, a study measures CPU time at a fixed rate, the rate at saturation, and latencies, both in an open loop and in
+Locust's closed loop.
 
 No other package imports this one. Read ``studies.py`` for what is measured, ``rungs/`` for the applications,
 ``instrument/driver.py`` and ``instrument/asgi.py`` for how a block is timed, ``instrument/stats.py`` for how an
-interval is computed, ``load/served.py`` for the served part, ``load/openloop.py`` for its latencies, and
-``distributed.md`` for load from other machines.
+interval is computed, ``load/served.py`` for the measurements behind a server, ``load/openloop.py`` for the latencies,
+and ``distributed.md`` for load from other machines.
 """

@@ -1,9 +1,9 @@
 """Measure the user's own applications against each other: ``wsgi-core overhead --apps mine=module:app
 other=module:app``.
 
-Every measuring process imports all applications. They get the same requests in the same rounds, and are measured like
-the rungs. The first application is measured twice: the difference between its two measurements is noise, and no smaller
-difference is reported as real.
+Each measuring process imports all applications. The applications get the same requests in the same rounds, as the rungs
+of a study do. The first application is measured twice: the difference between its two measurements is noise, and no
+smaller difference is reported as real.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:c
 
 
 def parse(text: str) -> Contender:
-    """Return the contender ``"mine=module:app"``. Raises ``AppError``, whose message shows the expected form."""
+    """Return the contender that a specification such as ``"mine=module:app"`` describes.
+
+    Raises ``AppError`` if the specification has another form, or if the name ends with ``AGAIN_SUFFIX``.
+    """
     name, equals, target = text.partition("=")
     module, colon, attribute = target.partition(":")
     if not (name.strip() and equals and module and colon and attribute):
@@ -47,7 +50,10 @@ def parse(text: str) -> Contender:
 
 
 def parse_all(texts: Sequence[str]) -> list[Contender]:
-    """Parse all specifications. Raises ``AppError``, also if two have the same name."""
+    """Return the contenders of all specifications.
+
+    Raises ``AppError`` if a specification is not valid, or if two applications have the same name.
+    """
     apps = [parse(text) for text in texts]
     names = [app.name for app in apps]
     if len(set(names)) < len(names):
@@ -56,10 +62,10 @@ def parse_all(texts: Sequence[str]) -> list[Contender]:
 
 
 def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected: int = 0) -> Study:
-    """Return the study of the applications: one experiment for each file of requests, or one with ``GET /`` if there
-    are no files.
+    """Return the study of the applications, with one experiment for each file of requests.
 
-    ``expected`` is the status code that every response must have; 0 stands for any 2xx. Raises ``HttpFileError``.
+    Without files, the study has one experiment, which requests ``GET /``. ``expected`` is the status code that every
+    response must have; with 0, any 2xx is accepted. Raises ``HttpFileError`` if a file cannot be read or is not valid.
     """
     files = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
     experiments = [
@@ -69,16 +75,19 @@ def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected:
 
 
 def experiment_of(apps: Sequence[Contender], key: str, requests: Sequence[Request]) -> Experiment:
-    """Return the experiment that sends ``requests`` to all applications. The first application is a contender twice."""
+    """Return the experiment that sends ``requests`` to all applications.
+
+    The first application is a contender twice, to measure the noise.
+    """
     first, *others = apps
     contenders = (first, replace(first, name=first.name + AGAIN_SUFFIX), *others)
     return Experiment(key, _title(key, requests), "", contenders, first.name, requests=tuple(requests), alike=False)
 
 
 def settled(experiment: Experiment, answers: dict[str, Answered]) -> Experiment:
-    """Return the experiment with what the first responses have shown: which of the applications are ASGI.
+    """Return the experiment with the protocol of each application, as found in ``answers``.
 
-    The names of ASGI applications say so, and a driver for ASGI is added.
+    The names of ASGI applications get the suffix "(ASGI)". If there is an ASGI application, the ASGI driver is added.
     """
     contenders = [_settled(one, answers[one.name]) for one in experiment.contenders]
     reference = contenders[0].name
@@ -100,9 +109,11 @@ def _title(key: str, requests: Sequence[Request]) -> str:
 
 
 def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[str]]:
-    """Send every application each request once. Return the study with what that has shown, and notes for the reader.
+    """Send every request once to each application. Return the study with the protocols found, and notes about the
+    responses.
 
-    If ``served``, the study also measures the applications behind servers. Raises ``RunFailed`` and ``Mismatch``.
+    If ``served`` is true, the study also measures the applications behind servers. Raises ``RunFailed`` if an
+    application cannot be loaded or fails, and ``Mismatch`` if a response does not have the expected status.
     """
     answers = workers.try_out(study.experiments)
     experiments = tuple(settled(one, answers[one.key]) for one in study.experiments)
@@ -111,7 +122,11 @@ def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[
 
 
 def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
-    """Yield a load for each server that can serve the applications of an experiment."""
+    """Yield a load for each server that can serve some of the applications.
+
+    The model servers cannot serve them. gunicorn is omitted with ``--setup``, because gunicorn's own command cannot
+    call the function.
+    """
     for server in SERVERS:
         if server in ON_DEMAND or (hooks.setup and server in POSIX_ONLY):
             continue
@@ -140,9 +155,7 @@ def _service(contender: Contender, server: str, hooks: Hooks) -> Service:
 
 
 def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
-    """Return notes that a reader needs before comparing times: which applications respond differently from the first
-    one.
-    """
+    """Return a note for each experiment and application whose responses differ from those of the first application."""
     said: list[str] = []
     for by_name in answers.values():
         first = next(iter(by_name))

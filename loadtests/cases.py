@@ -1,4 +1,4 @@
-"""The requests of the studies, by name of the case."""
+"""The requests of each case, by the name of the case."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 
 from loadtests.instrument.request import CLIENT_HEADERS, Request, Row, json_request
 
-# waitress and gunicorn set it, wsgiref's server does not. Without it, Werkzeug wraps the body's stream.
+# waitress and gunicorn set this variable; wsgiref's server does not. Without it, Werkzeug wraps the body's stream.
 TERMINATED = "wsgi.input_terminated"
 
 
 def requests_for(case: str, rows: Sequence[Row]) -> tuple[Request, ...]:
-    """Return the requests of a case. Raises KeyError if the case is unknown."""
+    """Return the requests of a case. Raises KeyError if the case is unknown.
+
+    A case that requests predictions has one request for each row; the other cases have one request.
+    """
     if case in ("predict", "not_terminated"):
         without = (TERMINATED,) if case == "not_terminated" else ()
         return tuple(json_request("/predict", row, without=without) for row in rows)
@@ -22,14 +25,14 @@ def requests_for(case: str, rows: Sequence[Row]) -> tuple[Request, ...]:
 
 
 def _tensor(row: Row) -> dict[str, object]:
-    """Return a row as a tensor of the Open Inference Protocol."""
+    """Return the body of an inference request of the Open Inference Protocol, with a row as the input tensor."""
     values = list(row.values())
     tensor = {"name": "features", "shape": [1, len(values)], "datatype": "FP32", "data": values}
     return {"inputs": [tensor], "outputs": [{"name": "probabilities"}]}
 
 
 def _large_body() -> Request:
-    """Return 64 KB of JSON with random floats, as clients send them."""
+    """Return a POST to /count whose JSON body, an object with a list of random floats, has about 64 KiB."""
     numbers = random.Random(64)
     values: list[float] = []
     size = 0
@@ -40,7 +43,7 @@ def _large_body() -> Request:
 
 
 def _session() -> Request:
-    """Return a request with a session cookie that is signed as Flask signs it (flask 3.1.3 sessions.py)."""
+    """Return a GET of /session with a session cookie that is signed as Flask signs it (flask 3.1.3 sessions.py)."""
     from loadtests.rungs.library import session_serializer
 
     cookie = session_serializer().dumps({"visits": 1})

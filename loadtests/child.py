@@ -1,8 +1,8 @@
 """Run a module of this package in a new process: ``python -P child.py MODULE [ARGUMENTS]``.
 
-With ``-P``, the current folder is not on Python's path, so a package of the user's that is called ``loadtests`` does
-not replace this one. The folder that contains this package is appended to the path, so that a checkout works without
-installing it.
+Because of ``-P``, the current folder is not on ``sys.path``: if that folder contains another package called
+``loadtests``, the other package does not replace this one. The folder that contains this package is appended to
+``sys.path``, so that a checkout works without being installed.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ ROOT = str(Path(__file__).resolve().parents[1])
 
 
 def command(module: str, *arguments: str, python: str = sys.executable, root: str | Path = ROOT) -> list[str]:
-    """Return the command that runs ``module`` of the package in ``root`` with the interpreter ``python``."""
+    """Return the command line that runs ``module`` of this package with the interpreter ``python``.
+
+    ``root`` is the folder that contains the package.
+    """
     return [python, "-P", str(Path(root, "loadtests", "child.py")), module, *arguments]
 
 
 def import_from_here() -> None:
-    """Put the current folder first on Python's path, as servers do, and remove this package from ``sys.modules``.
+    """Put the current folder first on ``sys.path``, as servers do, and remove this package from ``sys.modules``.
 
-    A user's application may have packages called ``loadtests`` or ``tests``. Modules of this package that are loaded
-    already keep their references to each other.
+    Then a user's application can import its own package called ``loadtests``. Modules of this package that are already
+    loaded keep their references to each other.
     """
     if os.getcwd() not in sys.path[:1]:
         sys.path.insert(0, os.getcwd())

@@ -1,8 +1,9 @@
-"""The command: ``wsgi-core overhead``, also ``python -m loadtests``.
+"""The command ``wsgi-core overhead``, which is also ``python -m loadtests``.
 
-Exit codes: 0 measured; 1 nothing could be done, or a cost increased (``compare``); 2 wrong usage; 3 a model cannot be
-loaded, or ``compare`` has no verdict; 4 the contenders respond differently; 5 a part of the run failed (a server did
-not start, a request failed); 130 interrupted, with the samples so far in the result file.
+Exit codes: 0 success; 1 a result file cannot be used, or a cost has increased (``compare``); 2 wrong usage; 3 a model
+cannot be loaded, or ``compare`` has no verdict; 4 a response is not as expected; 5 another part of the run has failed
+(an application raised an exception, a server did not start, a request failed); 130 interrupted: the result file has the
+samples measured so far.
 """
 
 from __future__ import annotations
@@ -31,15 +32,17 @@ NEEDED = (
     "sklearn", "joblib", "pandas", *(() if sys.platform == "win32" else ("gunicorn",)),
 )  # fmt: skip
 NEEDED_FOR_APPS = ("psutil",)
-# The options that need --apps.
+# Parameters that are only valid with --apps.
 FOR_APPS = ("requests", "expect", "served", "setup", "reset")
 
 
 class Overhead(click.Group):
-    """The command's group. ``--apps`` takes all specifications that follow it."""
+    """The Click group of ``wsgi-core overhead``. Its option ``--apps`` accepts several values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y`` (overrides Click's method)."""
+        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y``, and parse the arguments (overrides Click's
+        method).
+        """
         given: list[str] = []
         within = False
         for argument in args:
@@ -51,7 +54,9 @@ class Overhead(click.Group):
 
 
 def _server_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Return the servers of a comma-separated list, in the order of the table of servers."""
+    """Return the servers of a comma-separated list, in the order of ``SERVERS``. Raises BadParameter for an unknown
+    server.
+    """
     wanted = {name.strip() for name in value.split(",")} if value else set()
     if unknown := sorted(wanted.difference(SERVERS)):
         raise click.BadParameter(f"{', '.join(unknown)}: not one of {', '.join(SERVERS)}")
@@ -59,12 +64,17 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 
 
 @click.group(cls=Overhead, invoke_without_command=True)
-@click.option("--quick", is_flag=True, help="Finish within 90 seconds on 2 cores, with wider intervals.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Make a shorter run with wider intervals. The default study then ends within 90 seconds on 2 cores.",
+)
 @click.option(
     "--study", type=click.Choice([*STUDIES, HEAT]), default="service", show_default=True,
-    help="service: the ladder from the bare callable to Flask, in process and served. ladder: only in process. served:"
-    " only served, with more peers. curve: the framework's share, model by model. core: case by case, with peers. heat:"
-    " with CPU caches that are evicted before each request.",
+    help="service: the cost of each step from a plain WSGI function to Flask, in process and behind servers. ladder:"
+    " the same steps, only in process. served: only behind servers, with more frameworks. curve: for each model, the"
+    " framework's share of a request. core: single features of wsgi_core and Flask, and other frameworks. heat: the"
+    " cost if the CPU caches are evicted before each request.",
 )  # fmt: skip
 @click.option(
     "--apps", multiple=True, metavar="NAME=MODULE:APP ...",
@@ -72,44 +82,51 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 )  # fmt: skip
 @click.option(
     "--request", "requests", multiple=True, metavar="FILE.http", type=click.Path(path_type=Path),
-    help="With --apps: the requests, in the format of editors' HTTP clients: POST /path, headers, a blank line, the"
-    " body. Each file is measured separately. Default: GET /.",
+    help="With --apps: a file with the requests to send, in the format of editors' HTTP clients: POST /path, headers, a"
+    " blank line, the body. Each file is measured separately. Default: GET /.",
 )  # fmt: skip
 @click.option(
     "--expect", type=click.IntRange(100, 599), metavar="STATUS",
-    help="With --apps: the status that every response must have, or the run ends. Default: any 2xx.",
+    help="With --apps: the status that every response must have. Any other status ends the run. Default: any 2xx.",
 )  # fmt: skip
-@click.option("--served", is_flag=True, help="With --apps: also measure them behind servers (see --servers).")
+@click.option("--served", is_flag=True, help="With --apps: also measure the applications behind servers.")
 @click.option(
     "--setup", default="", metavar="MODULE:FUNCTION",
-    help="With --apps: a function to call in each measuring process before the first request.",
+    help="With --apps: a function that each process calls before it imports the applications.",
 )  # fmt: skip
 @click.option(
     "--reset", default="", metavar="MODULE:FUNCTION",
-    help="With --apps: a function to call between the rounds, in process.",
+    help="With --apps: a function that each measuring process calls after each round of requests.",
 )  # fmt: skip
 @click.option(
     "--timeout", default=60.0, show_default=True, type=click.FloatRange(1),
-    help="Seconds that a measuring process may take longer than planned. Then it is killed, and a traceback is shown.",
+    help="Seconds that a measuring process may take in addition to three times its planned duration. Then it is killed,"
+    " and the tracebacks of its threads are shown.",
 )  # fmt: skip
 @click.option(
     "--python", "pythons", multiple=True, metavar="PATH",
-    help="Instead of a study, measure the ladder on this interpreter. Repeat the option to compare several.",
+    help="Instead of a study, measure the ladder on this Python. Repeat the option to compare several Pythons.",
 )  # fmt: skip
 @click.option(
     "--with", "packages", multiple=True, metavar="REQUIREMENT",
-    help='Instead of a study, measure the ladder with this version of a package, as "flask==3.0.*". Can be repeated.',
+    help='Instead of a study, measure the ladder with this version of a package, such as "flask==3.0.*". Repeat the'
+    " option to compare several versions.",
 )  # fmt: skip
-@click.option("--validate", is_flag=True, help="Instead of a study, validate the instrument and write VALIDATION.md.")
+@click.option(
+    "--validate", is_flag=True,
+    help="Instead of a study, test whether the measurements can be trusted. Writes validation.json and VALIDATION.md.",
+)  # fmt: skip
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder of --out.")
 @click.option(
     "--servers", callback=_server_names, metavar="NAME,...",
-    help=f"Measure only loads on these servers, even if --quick would skip them: {', '.join(SERVERS)}.",
+    help=f"Behind servers, measure only on these, also on those that --quick would skip: {', '.join(SERVERS)}.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(0), default=0, help="Run Locust as a master with this number of worker processes."
 )  # fmt: skip
-@click.option("--remote", is_flag=True, help="Wait for workers on other machines (see loadtests/distributed.md).")
+@click.option(
+    "--remote", is_flag=True, help="Wait for Locust workers on other machines (see loadtests/distributed.md)."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address on which the servers listen.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("overhead"), show_default=True,
@@ -117,7 +134,7 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 )  # fmt: skip
 @click.pass_context
 def overhead(context: click.Context, /, **options: Any) -> None:
-    """Measure what the framework costs: in process, and served under Locust's load.
+    """Measure what a web framework costs, in process and behind a server.
 
     \b
     wsgi-core overhead --quick
@@ -165,7 +182,7 @@ def _check_usage(context: click.Context, given: SimpleNamespace) -> None:
 
 
 def _options(context: click.Context) -> dict[str | None, str]:
-    """Return the options of the command, by the names of their parameters."""
+    """Return the name of each option, such as ``"--out"``, by the name of its parameter."""
     return {parameter.name: parameter.opts[0] for parameter in context.command.params}
 
 
@@ -176,7 +193,10 @@ def _need(names: tuple[str, ...]) -> None:
 
 
 def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[str]]:
-    """Send each of the user's applications its requests once; return their study, and notes about the responses."""
+    """Send every request once to each of the user's applications, and print how their responses differ.
+
+    Return the study of the applications, and the printed notes.
+    """
     from loadtests.apps import parse_all, prepared, study_of
     from loadtests.http_file import HttpFileError
     from loadtests.instrument.app_loader import AppError
@@ -192,7 +212,7 @@ def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[s
 
 
 def _command() -> str:
-    """Return the command line of this process, for the result file."""
+    """Return the command line of this process without ``--out`` and ``--resume``, for the result file."""
     return shlex.join(["wsgi-core", "overhead", *_arguments(click.get_current_context())])
 
 
@@ -215,7 +235,7 @@ RESULTS = click.argument("results", type=click.Path(exists=True, dir_okay=False,
 @overhead.command()
 @RESULTS
 def report(results: Path) -> None:
-    """Show a result file again, and rewrite its page."""
+    """Print the tables of a result file again, and rewrite its page and its plots."""
     from loadtests.report import files, terminal
 
     with _one_line_errors():
@@ -231,7 +251,7 @@ def report(results: Path) -> None:
 @click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/measure/results.md"))
 @click.option("--published", type=click.Path(dir_okay=False, path_type=Path), default=None)
 def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
-    """Write the figures of a result file into the README, and write the plot and the page of all results.
+    """Write the figures of a result file into the README, and write the README's plot and the page of all results.
 
     With --published, also copy the result file there, for later comparisons.
     """
@@ -249,7 +269,11 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
 
 
 def _page_command(name: str, text: str, page: str, help: str, validation: bool = False) -> None:
-    """Add a command that writes a page with ``render`` of the module ``text`` in ``report``, and its ``pictures``."""
+    """Add a command ``name`` that makes a page from a result file.
+
+    The functions ``render`` and, if there is one, ``pictures`` of the module ``loadtests.report.<text>`` make the page
+    and its plots. With ``validation``, the command reads ``validation.json`` instead of a result file.
+    """
 
     @overhead.command(name, help=help)
     @RESULTS
@@ -276,7 +300,7 @@ _page_command(
 )  # fmt: skip
 _page_command(
     "versions", "versions", "docs/measure/versions.md",
-    "Write the page about interpreters and versions, from the results of --python and --with.",
+    "Write the page about interpreters and versions, from the results of --python or --with.",
 )  # fmt: skip
 _page_command(
     "validation", "validation_page", "loadtests/VALIDATION.md",
@@ -299,20 +323,20 @@ def _one_line_errors() -> Iterator[None]:
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--threshold", default=5.0, show_default=True, type=click.FloatRange(min=0),
-    help="Percent by which a cost must have increased, with its whole interval.",
+    help="A cost has increased if the whole interval of new divided by old is above this percentage.",
 )  # fmt: skip
 @click.option(
     "--elsewhere", is_flag=True,
-    help="The files may come from different machines: compare only multiples of the bare callable's cost.",
+    help="Compare the files even if they are from machines with different processors.",
 )  # fmt: skip
 def compare(old: str, new: Path, threshold: float, elsewhere: bool) -> None:
-    """Check whether NEW is slower than OLD: two result files of one study, or of the same --apps.
+    """Check whether costs have increased from OLD to NEW, two result files of the same study or the same --apps.
 
     OLD may be "published": the results in this project's README, measured on another machine.
 
     \b
-    Exit codes: 0 nothing became slower; 1 something did; 2 wrong usage;
-    3 no verdict (too noisy, another processor, nothing in common).
+    Exit codes: 0 no cost has increased; 1 a cost has increased; 2 wrong usage;
+    3 no verdict (too noisy, different processors, no common application).
     """
     from loadtests.instrument.results import ResultError, Results
     from loadtests.report import comparison, terminal

@@ -1,4 +1,4 @@
-"""Carry out the command: measure a study or the user's own applications, validate the instrument, resume a run."""
+"""Measure a study or the user's own applications, validate the instrument, and resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AnyRun = TypeVar("AnyRun", bound=RunRecord)
 
 
 def measure(run: Run) -> int:
-    """Carry out a study and write its report; return the exit code."""
+    """Carry out a run, and return the exit code. Write the report, unless a part of the run has failed."""
     console = terminal.console()
     code = _carry_out(console, run.study.title, run)
     if code in (0, INTERRUPTED) and run.path.exists():
@@ -33,7 +33,7 @@ def measure(run: Run) -> int:
 
 
 def _carry_out(console: Console, title: str, run: Run | validate.Validating) -> int:
-    """Carry out a run and return the exit code. After an interruption, the result file has the samples so far."""
+    """Carry out a run and return the exit code. If the run is interrupted, the file has the samples measured so far."""
     run.path.parent.mkdir(parents=True, exist_ok=True)
     if run.plan.finished:
         click.echo(f"{run.path} is complete: there is nothing left to measure")
@@ -46,27 +46,34 @@ def _carry_out(console: Console, title: str, run: Run | validate.Validating) -> 
         click.echo(str(error), err=True)
         return error.code
     except KeyboardInterrupt:
-        click.echo(f"interrupted; the samples so far are in {run.path}, and --resume continues from there", err=True)
+        click.echo(f"interrupted; the samples so far are in {run.path}, and --resume continues the run", err=True)
         return INTERRUPTED
     return 0
 
 
 def resumable(path: Path, command: str) -> Results:
-    """Return the interrupted run in ``path``. Raises ``ClickException`` if this command cannot resume it."""
+    """Return the interrupted run in the file ``path``.
+
+    Raises ``ClickException`` if the run cannot be resumed, or if another command started it.
+    """
     results = _unfinished(Results, path)
     if results.command != command:
-        raise click.ClickException(f"{path} is from another command: {results.command}")
+        raise click.ClickException(f"{path} cannot be resumed: another command started this run: {results.command}")
     return results
 
 
 def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
-    """Return the file of an interrupted run. Raises ``ClickException`` if the code or the machine has changed since."""
+    """Return the contents of the file of an interrupted run.
+
+    Raises ``ClickException`` if the file cannot be read, or if the code, the CPU or the Python version has changed
+    since the run began.
+    """
     try:
         found = kind.read(path)
     except ResultError as error:
         raise click.ClickException(f"nothing to resume: {error}") from error
     before, now = found.environment, environment.describe()
-    for name, word in (("revision", "code"), ("cpu", "machine"), ("python", "Python")):
+    for name, word in (("revision", "code"), ("cpu", "CPU"), ("python", "Python")):
         if before.get(name) != now[name]:
             raise click.ClickException(
                 f"{path} cannot be resumed: the {word} has changed from {before.get(name)} to {now[name]}"

@@ -1,10 +1,10 @@
-"""When does the framework matter? Its share of a whole request, against the time that the model takes.
+"""When does the framework matter? The framework's share of a whole request, by the time that the model takes.
 
-This is measured with each model of the repository: the model alone, and the same request through the bare callable,
-through wsgi_core and through Flask. The price of a framework is the cost of its rung minus that of the bare callable.
-Its share is that price as a part of the whole request. The curve through the points assumes one price for the framework
-and one price for everything else. For 50, 10 and 1 %, the curve gives the time of the model at which the framework has
-that share.
+Each experiment measures one model of the repository: the model alone, and the same request through the bare callable,
+through wsgi_core and through Flask. The *price* of a framework is the cost of its rung minus the cost of the bare
+callable. Its *share* is this price divided by the cost of the whole request. The curve assumes that a framework's price
+and the cost of everything except the model are the same for all models. For the shares 50, 10 and 1 %, the curve gives
+the time of the model at which the framework has that share.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FRAME, READ_784, READ_LARGE, WRITE_LARGE = (
 
 @dataclass(frozen=True)
 class Point:
-    """One model: its time alone, and each framework's price and share of the whole request."""
+    """One model: the time of the model alone, and each framework's price and share of the whole request."""
 
     model: str
     time: Estimate
@@ -52,7 +52,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """The curve of one framework: ``share(t) = price / (price + rest + t)``, all in µs of CPU time."""
+    """The curve of one framework: ``share(t) = price / (price + rest + t)``, all in µs of CPU time.
+
+    ``t`` is the time of the model, and ``rest`` the cost of everything that is neither framework nor model.
+    """
 
     framework: str
     price: Estimate
@@ -63,9 +66,11 @@ class Line:
         return self.price.value / (self.price.value + self.rest.value + model_us)
 
     def crossing(self, share: float) -> Estimate | None:
-        """Return the time of the model in µs at which the share is ``share``, or None if the share is always smaller.
+        """Return the time of the model in µs at which the framework's share is ``share``, or None if the share is
+        always smaller.
 
-        The interval is that of the framework's price, because the large crossings are nearly proportional to it.
+        The interval includes only the uncertainty of the price, because long times are nearly proportional to the
+        price.
         """
         low, value, high = (self._crossing(price, share) for price in (self.price.low, self.price[0], self.price.high))
         return Estimate(value, max(0.0, low), high) if value > 0 else None
@@ -76,7 +81,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """The points, the curves through them, and the costs of other parts of a request (µs of CPU time)."""
+    """The points, the curve of each framework, and the costs of other parts of a request (µs of CPU time)."""
 
     points: list[Point]
     lines: list[Line]
@@ -84,7 +89,7 @@ class Curve:
     served: bool = False
 
     def line(self, framework: str) -> Line:
-        """Return the curve of ``framework``. Raises KeyError."""
+        """Return the curve of ``framework``. Raises KeyError for an unknown framework."""
         return {line.framework: line for line in self.lines}[framework]
 
 
@@ -92,7 +97,7 @@ class Curve:
 
 
 def available() -> tuple[list[str], list[str]]:
-    """Return the models that can be measured here, and a line about each one that cannot."""
+    """Return the names of the models that can be loaded, and a line of text about each model that cannot be loaded."""
     there, missing = [], []
     for model in MODELS:
         try:
@@ -105,7 +110,7 @@ def available() -> tuple[list[str], list[str]]:
 
 
 def experiments_of(models: Sequence[str]) -> list[Experiment]:
-    """Return one experiment for each model, and one for the parts of a request other than a model."""
+    """Return one experiment for each model, and one for other parts of a request, such as parsing JSON."""
     return [*(_model_experiment(model) for model in models), _pieces_experiment()]
 
 
@@ -127,7 +132,7 @@ def _pieces_experiment() -> Experiment:
         Contender(WRITE_LARGE, "loadtests.rungs.pieces:create_json_app", {"floats": 12544, "write": True}),
         Contender(FRAME, "loadtests.rungs.pieces:create_frame_app", {"rows": rows_of("churn").rows}),
     )
-    title = "Parts of a request that are no framework"
+    title = "Parts of a request other than the framework"
     return Experiment(PIECES, title, "", made, READ_784, group=GROUP, requests=(Request("GET", "/"),))
 
 
@@ -135,8 +140,9 @@ def _pieces_experiment() -> Experiment:
 
 
 def summarise(results: Results) -> Curve | None:
-    """Return the curve of a result file, from its experiments with models, or else from the ladders with null and
-    churn.
+    """Return the curve of a result file, or None if the file lacks the measurements for it.
+
+    The points are the experiments with models or, if the file has none, the ladders with the models null and churn.
     """
     measured = [one for one in results.experiments if one.group == GROUP and one.processes]
     points = [_point(one, one.key.removeprefix(PREFIX), ALONE) for one in measured if one.key.startswith(PREFIX)]
@@ -160,7 +166,7 @@ def _line(floor: ExperimentResult, framework: str) -> Line:
 
 
 def _point(result: ExperimentResult, model: str, alone: str) -> Point:
-    """Return the point of ``model``, whose time is the cost of the contender ``alone``."""
+    """Return the point of ``model``. The model's time is the cost of the contender ``alone``."""
     figures = [net(result.column(alone))]
     for framework in FRAMEWORKS:
         price = difference(result.column(framework), result.column(FLOOR))
@@ -171,8 +177,9 @@ def _point(result: ExperimentResult, model: str, alone: str) -> Point:
 
 
 def _points_of_ladder(results: Results) -> list[Point]:
-    """Return two points: the null model, which takes no time, and churn, which takes its extra cost on the bare
-    callable.
+    """Return a point for each of the ladders with the models null and churn.
+
+    The time of a model is the difference of two costs: of the bare callable with this model and with the null model.
     """
     by_key = {one.key: one for one in results.experiments if one.processes}
     ladders = [by_key[key] for key in ("null", "churn") if key in by_key]
@@ -181,7 +188,10 @@ def _points_of_ladder(results: Results) -> list[Point]:
 
 
 def _less(one: Estimate, other: Estimate) -> Estimate:
-    """Return the difference of two estimates from different samples, with their half-widths added in quadrature."""
+    """Return ``one`` minus ``other``, but at least 0, for estimates from different samples.
+
+    The half-widths are added in quadrature. An estimate minus itself is exactly 0.
+    """
     value = max(0.0, one.value - other.value)
     reach = math.hypot(one.half_width, other.half_width) if one is not other else 0.0
     return Estimate(value, max(0.0, value - reach), value + reach)

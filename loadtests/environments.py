@@ -1,6 +1,6 @@
-"""Virtual environments for one purpose each: another interpreter, other versions, a model server.
+"""Virtual environments, each for one purpose: another Python, other versions of a package, or a model server.
 
-They are kept in the user's cache, so that each is created only once.
+The environments are kept in the user's cache, so that each is created only once.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from wsgi_core.shared.cache import cache_dir
 
 INSTALL_SECONDS = 900.0
 _DONE = "installed.txt"
-# All model servers use the same onnxruntime.
+# All model servers use this process's version of this package.
 RUNTIME = "onnxruntime"
 
 
 def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: bool = True) -> str:
-    """Return the Python of an environment with these packages. If there is none, create it with pip.
+    """Return the path of the Python in a virtual environment with the packages ``requires``.
 
-    With ``runtime``, this process's version of onnxruntime is installed too. Raises ``RunFailed`` with pip's message.
+    If this environment does not exist yet, it is created with ``python`` and pip. With ``runtime``, the environment
+    also gets this process's version of onnxruntime. Raises ``RunFailed`` with pip's message if the environment cannot
+    be created.
     """
     wanted = [*requires, *([f"{RUNTIME}=={importlib.metadata.version(RUNTIME)}"] if runtime else [])]
     name = hashlib.sha256("\n".join([str(Path(python).resolve()), *wanted]).encode()).hexdigest()[:16]
@@ -42,9 +44,11 @@ def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: 
 
 
 def own_packages(python: str) -> str:
-    """Copy this project's packages beside the environment of ``python``; return the folder of the copies.
+    """Copy this project's packages into the folder of the environment of ``python``, and return the folder of the
+    copies.
 
-    So the environment can import this project, and nothing else of this process's environment.
+    With the returned folder on ``sys.path``, the environment can import this project, but no other package that is
+    installed for this process.
     """
     folder = Path(python).parent.parent / "own"
     shutil.rmtree(folder, ignore_errors=True)
@@ -54,7 +58,7 @@ def own_packages(python: str) -> str:
 
 
 def versions(python: str, packages: Sequence[str]) -> dict[str, str]:
-    """Return the version of the environment's interpreter and of each installed package."""
+    """Return the version of the environment's Python and the version of each of ``packages``."""
     program = (
         "import importlib.metadata as m, json, platform, sys; "
         "about = {name: m.version(name) for name in sys.argv[1:]}; "

@@ -1,13 +1,13 @@
-"""Hot and cold caches: what a framework costs if other code has used the processor before the request.
+"""Hot and cold caches: what a framework costs if other code has used the CPU before the request.
 
-In process, requests follow each other and find their code and data in the caches. In a server, other work comes between
-them. So this study measures the bare callable, wsgi_core and Flask with more and more of the caches evicted before each
-request, and also served.
+In process, requests directly follow each other, and find their code and data in the CPU caches. In a server, other work
+runs between two requests. So this study measures the bare callable, wsgi_core and Flask while more and more of the
+caches is evicted before each request, and also behind a server.
 
-The study tests a model with one number, the coldness: 0 without an eviction, 1 after the largest one. From 0 to 1, each
-framework's price rises in a straight line from its hot to its cold price. So the coldness follows from the price of
-wsgi_core, and predicts the price of Flask: after each eviction, and served. A pause inside a request also lets code
-become cold.
+The study tests a model. The model has one number, the coldness: 0 without an eviction, 1 after the largest eviction of
+data. Between 0 and 1, each framework's price rises in a straight line from its hot price to its cold price. So the
+price of wsgi_core determines the coldness, and the coldness predicts the price of Flask: after each eviction, and
+behind a server. A pause inside a request also lets other code evict the caches.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ PAUSED = (DATA[0], DATA[-1])
 
 @dataclass(frozen=True)
 class State:
-    """The costs after one eviction: of each rung, and of wsgi_core and Flask beyond the bare callable. In µs."""
+    """The costs in µs after the eviction ``eviction``.
+
+    ``prices`` are the costs of wsgi_core and Flask minus that of the bare callable, and ``ratio`` is Flask's cost
+    divided by wsgi_core's.
+    """
 
     eviction: str
     costs: dict[str, Estimate]
@@ -43,8 +47,10 @@ class State:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model makes of the prices in one state: the coldness by each framework's price, and the price of Flask
-    that wsgi_core's coldness predicts.
+    """What the model predicts in one state of the caches.
+
+    ``own`` is the price of wsgi_core. ``coldness`` has the coldness that follows from each framework's price.
+    ``predicted`` is Flask's price at wsgi_core's coldness, and ``measured`` Flask's measured price.
     """
 
     state: str
@@ -61,7 +67,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Slope:
-    """What a µs of pause costs in Flask or in the bare callable, after an eviction."""
+    """The cost in µs that each µs of a pause adds to a request, in Flask or in the bare callable, after an eviction."""
 
     place: str
     eviction: str
@@ -72,8 +78,9 @@ class Slope:
 class Heat:
     """The results of the study.
 
-    ``served`` has the prices behind waitress. ``predictions`` are those for the states between hot and cold, and
-    ``served_prediction`` is the one for the served prices, or None.
+    ``states`` are evictions of data, and ``others`` evictions by calls of other code. ``served`` has the prices behind
+    waitress. ``predictions`` are for the states between hot and cold and for ``others``, and ``served_prediction`` is
+    for the prices behind waitress, or None without them.
     """
 
     states: list[State]
@@ -84,12 +91,12 @@ class Heat:
     served_prediction: Prediction | None
 
     def slope(self, place: str, eviction: Eviction) -> Estimate | None:
-        """Return what a µs of pause costs in Flask or in the bare callable after ``eviction``, if it was measured."""
+        """Return what a µs of pause costs in ``place`` after ``eviction``, or None if it was not measured."""
         return next((one.slope for one in self.slopes if (one.place, one.eviction) == (place, str(eviction))), None)
 
 
 def study() -> Study:
-    """Return the study."""
+    """Return the study of hot and cold caches."""
     rungs = tuple(rung(name, module, model="null") for name, module in RUNGS)
     states = [
         Experiment(f"{KEY} {one}", f"Before each request: {one} evicted", "predict", rungs, group=KEY, evict=one)
@@ -101,7 +108,10 @@ def study() -> Study:
 
 
 def _pauses() -> list[Experiment]:
-    """Return contenders with a pause of 0 and of ``PAUSE`` µs, in Flask and in the bare callable, hot and cold."""
+    """Return the experiments with pauses: in Flask and in the bare callable, each with hot and with cold caches.
+
+    Each experiment compares a pause of 0 µs with a pause of ``PAUSE`` µs.
+    """
     found = []
     for place, factory in ((FLASK, "create_app"), (FLOOR, "create_bare")):
         made = tuple(
@@ -114,7 +124,7 @@ def _pauses() -> list[Experiment]:
 
 
 def summarise(results: Results) -> Heat | None:
-    """Return the results of the study, or None if the file has another study or an incomplete one."""
+    """Return the results of the study, or None if the file is from another study or lacks an experiment."""
     by_key = {one.key: one for one in results.experiments if len(one.processes) > 1}
     wanted = {f"{KEY} {one}" for one in (*DATA, *CODE)}
     if not wanted <= by_key.keys():
@@ -146,13 +156,15 @@ def _slope(result: ExperimentResult) -> Estimate:
 
 
 def _served(results: Results) -> dict[str, Estimate]:
-    """Return the extra cost of serving wsgi_core and Flask, compared with the bare callable, paired by run."""
+    """Return the prices of wsgi_core and Flask behind a server: their CPU time minus the bare callable's, paired by
+    run.
+    """
     loads = [summarise_load(load) for load in results.loads if load.key == f"{KEY}_rate" and load.runs]
     return {name: load.cpu_differences[name, FLOOR] for load in loads if load.pairs > 1 for name in (OWN, FLASK)}
 
 
 def _prediction(hot: State, cold: State, state: str, prices: dict[str, Estimate]) -> Prediction:
-    """Return what the model makes of ``prices``."""
+    """Return the prediction for a state in which the frameworks have these ``prices``."""
     coldness = {name: _coldness(hot.prices[name], cold.prices[name], prices[name]) for name in (OWN, FLASK)}
     predicted = _price(hot.prices[FLASK], cold.prices[FLASK], coldness[OWN])
     return Prediction(state, prices[OWN], coldness, predicted, prices[FLASK])

@@ -11,8 +11,8 @@
 
 ``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< name`` in a body is replaced
 by the file ``name`` in the same folder; with ``<@ name``, variables in that file are replaced too. Response handlers
-(``> {% ... %}``, ``>> file``) are ignored. Any other feature of the format that is not supported is an error: its
-syntax is never sent as text.
+(``> {% ... %}``, ``>> file``) are ignored. Any other feature of the format is an error, so that its syntax is not sent
+as text.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DEFINITION = re.compile(r"@([^\s=]+)\s*=\s*(.*)")
 _TAG = re.compile(r"(?:#|//)\s*@(prompt|ref|forceRef|import|loop|script)\b")
 _HANDLER = re.compile(r"> \{%|> \S+\.js$|>>!? ?\S|<> \S")
 _URL = re.compile(r"https?://([^/?#\s]+)([^\s#]*.*)", re.IGNORECASE)
-# Bytes that are sent unchanged in a request target; others are sent as %XX, as editors do.
+# Bytes that are sent unchanged in a request target. Other bytes are sent as %XX, as editors do.
 _AS_THEY_ARE = "".join(map(chr, range(0x21, 0x7F)))
 
 # The text is bytes as latin-1. Python's strip() and split() without arguments would treat U+0085 and U+00A0 as blanks.
@@ -49,7 +49,10 @@ def _words(text: str) -> list[str]:
 
 
 class HttpFileError(Exception):
-    """A file without valid requests. The message names the file, the line, and what was expected there."""
+    """A request file cannot be read or is not valid.
+
+    The message names the file, the line if there is one, and what was expected.
+    """
 
 
 class Line(NamedTuple):
@@ -61,12 +64,15 @@ class Line(NamedTuple):
 
     @property
     def is_comment(self) -> bool:
-        """Return whether the line is a comment, if comments are allowed there."""
+        """Whether the line begins like a comment. In a body, such a line is text."""
         return self.text.startswith(("#", "//"))
 
 
 def read_requests(path: Path) -> list[Request]:
-    """Return all requests of a file, at least one. Raises ``HttpFileError``."""
+    """Return the requests of a file, at least one.
+
+    Raises ``HttpFileError`` if the file cannot be read, is not valid, or has no request.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -90,7 +96,7 @@ def _lines(data: bytes) -> list[Line]:
 
 
 class _File:
-    """The lines of each request, beginning with its request line, and the variables that the file defines."""
+    """A request file: the lines of each request, from its request line on, and the variables that the file defines."""
 
     def __init__(self, path: Path, lines: list[Line]) -> None:
         self.path = path
@@ -103,7 +109,7 @@ class _File:
                 self.parts[-1].append(line)
 
     def _begins_request(self, line: Line) -> bool:
-        """Return whether a request begins with this line. Variables and comments above it are consumed."""
+        """Return whether this line is a request line. If it defines a variable, store the variable."""
         if tag := _TAG.match(line.text):
             self.refuse(line, f"@{tag[1]} is not supported")
         if line.is_comment or not line.text.strip(_BLANKS):
@@ -116,7 +122,7 @@ class _File:
         return True
 
     def filled(self, line: Line, depth: int = 0) -> str:
-        """Return the line with its variables replaced."""
+        """Return the text of the line with the variables replaced by their values."""
 
         def value(found: re.Match[str]) -> str:
             name = found[1]
@@ -136,16 +142,16 @@ class _File:
         try:
             return beside.read_bytes()
         except OSError as error:
-            self.refuse(line, f"the body {beside}: {error.strerror}")
+            self.refuse(line, f"the body cannot be read from {beside}: {error.strerror}")
 
     def refuse(self, line: Line, text: str) -> NoReturn:
-        """Raise ``HttpFileError`` about a line."""
+        """Raise ``HttpFileError`` with ``text`` as the reason and the number of ``line``."""
         shown = text.encode("latin-1", "replace").decode("utf-8", "replace")
         raise HttpFileError(f"{self.path}, line {line.number}: {shown}")
 
 
 class _Parser:
-    """A parser of one request of the file."""
+    """Parses one request of the file."""
 
     def __init__(self, file: _File, lines: list[Line]) -> None:
         self.file, self.lines = file, lines
@@ -170,7 +176,7 @@ class _Parser:
         return request
 
     def _request_line(self, text: str, more: list[Line]) -> tuple[str, str]:
-        """Return the method and the URL. The query may continue on the following lines."""
+        """Return the method and the URL. ``more`` are the following lines that continue the query."""
         words = _words(text)
         if words[0] in OTHER_PROTOCOLS:
             self.file.refuse(self.first, f"{words[0]} requests are not supported")
@@ -207,8 +213,9 @@ class _Parser:
         return name, self._credentials(line, value) if name.lower() == "authorization" else value
 
     def _credentials(self, line: Line, value: str) -> str:
-        """Return the value of Authorization. ``Basic user password`` is encoded; schemes that need a challenge are
-        refused.
+        """Return the value to send in the Authorization header.
+
+        ``Basic user password`` is encoded in base64. Schemes whose value differs from request to request are refused.
         """
         kind, _, rest = value.partition(" ")
         if kind.lower() in ("digest", "aws", "ntlm"):
@@ -246,7 +253,7 @@ class _Parser:
         return body
 
     def _content(self, line: Line) -> bytes:
-        """Return the bytes of a line of the body."""
+        """Return the bytes that a line of the body stands for."""
         if line.text.startswith("< {%"):
             self.file.refuse(line, "a script before the request (< {% ... %}) is not supported")
         if line.text.startswith("< "):

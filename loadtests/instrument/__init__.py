@@ -1,1 +1,1 @@
-"""The instrument: blocks of requests timed in separate processes, and the figures with intervals computed from them."""
+"""The measuring instrument: processes that time blocks of requests, the result file, and figures with intervals."""

@@ -1,4 +1,4 @@
-"""Import an application by ``module:app``, as servers do, with error messages for the user."""
+"""Import an application by its name ``module:app``, as servers do, with error messages for the user."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ class AppError(Exception):
 
 
 def load_app(target: str) -> Any:
-    """Import ``"module:app"`` or ``"module:factory(...)"`` from the current folder or the installed packages.
+    """Return the application ``"module:app"``, or the result of the call ``"module:factory(...)"``.
 
-    Raises ``AppError`` if the name does not exist, or if the object is neither a WSGI nor an ASGI application.
+    The module is imported from the current folder or from the installed packages. Raises ``AppError`` if the name does
+    not exist, or if the object is neither a WSGI nor an ASGI application.
     """
     module, _, expression = target.partition(":")
     if not module.startswith("loadtests.rungs."):
@@ -30,9 +31,9 @@ def load_app(target: str) -> Any:
 
 
 def load_function(target: str) -> Callable[[], object]:
-    """Import the user's function ``"module:name"``, or return a function that does nothing for ``""``.
+    """Return the user's function ``"module:name"``, or for ``""`` a function that does nothing.
 
-    Raises ``AppError``.
+    Raises ``AppError`` if the function cannot be imported.
     """
     if not target:
         return lambda: None
@@ -56,9 +57,7 @@ def _import(name: str) -> Any:
 
 
 def _evaluate(module: Any, expression: str) -> Any:
-    """Return the object that a dotted name refers to, or the result of calling it with literal arguments, as gunicorn
-    does.
-    """
+    """Return the object with a dotted name, or the result of a call with literal arguments, as gunicorn does."""
     try:
         tree = ast.parse(expression, mode="eval").body
     except SyntaxError as error:
@@ -87,7 +86,11 @@ def _find(module: Any, dotted: str) -> Any:
 
 
 def is_asgi(app: Any) -> bool:
-    """Return whether ``app`` is an ASGI 3 application: a coroutine function, or a callable with three parameters."""
+    """Return whether ``app`` is an ASGI 3 application.
+
+    Such an application is a coroutine function, an object whose ``__call__`` is one, or a callable that needs three
+    arguments.
+    """
     if inspect.isclass(app) or not callable(app):
         return False
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004

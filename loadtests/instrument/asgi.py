@@ -1,8 +1,8 @@
 """Drive an ASGI application in process, as ``driver.py`` drives a WSGI application.
 
-The application is awaited directly, and gets the whole body in one message: there is no waiting, no task and no socket.
-What this driver costs is measured too, with an ASGI application that does nothing. So a figure from here is the cost of
-the framework without its server, and the report says so.
+The driver awaits the application directly, and passes the whole body in one message: there is no socket, no task for a
+request and no waiting. The cost of the driver is measured with an ASGI application that does nothing, and is
+subtracted. So the result is the cost of the framework without its server, and the report says so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STARTUP_SECONDS = 30.0
 
 
 class ScopeMaker:
-    """Makes scopes and bodies for a list of requests, one after the other, round and round."""
+    """Makes scopes and bodies from a list of requests. After the last request, it begins again with the first."""
 
     def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:
         known = [int(status.partition(" ")[0]) for status in statuses] or [0] * len(requests)
@@ -34,7 +34,10 @@ class ScopeMaker:
         self.evict = evict
 
     def make(self) -> tuple[Message, bytes, int]:
-        """Return a new scope, the body, and the expected status. All strings are new, as in ``EnvironMaker``."""
+        """Return a new scope, the body, and the expected status code.
+
+        The method and the path are new strings, as in ``EnvironMaker``.
+        """
         template, method, path, body, status = next(self._cycle)
         if self.evict:
             self.evict()
@@ -68,7 +71,7 @@ def _template(request: Request) -> tuple[dict[str, Any], bytes, bytes, bytes]:
 
 
 class AsgiTarget:
-    """An ASGI application for the worker. It runs in one event loop, and its lifespan begins before the requests."""
+    """An ASGI application with its driver. It runs in one event loop, and its lifespan begins before the requests."""
 
     def __init__(self, app: Application) -> None:
         self.app = app
@@ -76,20 +79,27 @@ class AsgiTarget:
         self._runner.run(_begin_lifespan(app))
 
     def ask(self, request: Request) -> Response:
-        """Send one request, untimed. Raises ``WrongResponse`` if the application starts no response."""
+        """Send one request without timing it, and return the response.
+
+        Raises ``WrongResponse`` if the application does not start a response.
+        """
         return self._runner.run(_ask(self.app, request))
 
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:
-        """Prepare to time ``requests``, each of which must get its expected status."""
+        """Prepare to time ``requests``. ``statuses`` has the expected status line of each request."""
         self.scopes = ScopeMaker(requests, statuses, evict)
 
     def block(self, requests: int) -> Block:
-        """Time ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status."""
+        """Time a block of ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status."""
         return self._runner.run(_run_block(self.app, self.scopes, requests))
 
 
 async def _begin_lifespan(app: Application) -> None:
-    """Send lifespan.startup, and wait until the application has started or says that it does not support lifespan."""
+    """Send lifespan.startup, and wait until the application has answered or returned.
+
+    An application that does not support lifespan raises an exception, which is ignored. Raises ``WrongResponse`` if the
+    application answers that its startup failed.
+    """
     started = asyncio.get_running_loop().create_future()
     begun = False
 
@@ -116,10 +126,10 @@ async def _begin_lifespan(app: Application) -> None:
     _running.append(asyncio.create_task(run()))
     message = await asyncio.wait_for(started, STARTUP_SECONDS)
     if message.get("type") == "lifespan.startup.failed":
-        raise WrongResponse(f"its startup failed: {message.get('message', '')}")
+        raise WrongResponse(f"the startup of an ASGI application failed: {message.get('message', '')}")
 
 
-# An event loop has only weak references to its tasks.
+# An event loop has only weak references to its tasks, so this list keeps them alive.
 _running: list[asyncio.Task[None]] = []
 
 

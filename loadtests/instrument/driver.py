@@ -1,8 +1,8 @@
 """Drive a WSGI application in process: get responses to compare, and time a block of requests.
 
-The cost of a request is everything from the call of the application to ``close()``. The driver consumes the body, as a
-server does, and checks the status. The loop itself costs something too, mostly for making the environ. That is measured
-in the same rounds with an application that does nothing.
+A timed request is the call of the application, the iteration over the body, and ``close()``, as in a server. The driver
+also makes the environ and checks the status. What the driver itself costs is measured in the same rounds with an
+application that does nothing, and is subtracted.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from loadtests.instrument.request import EnvironMaker, Evict, Request
 
 
 class WrongResponse(Exception):
-    """A response that differs from the expected one, so the measurement is not valid."""
+    """A response is not as expected, so the measurement is not valid."""
 
 
 class Response(NamedTuple):
-    """A response: the status line, the headers as pairs in their order, and the body."""
+    """A response to compare: the status line, the headers as sorted pairs with names in lower case, and the body."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -32,7 +32,7 @@ class Response(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A timed block: the number of requests, and their total time in ns."""
+    """A timed block: the number of requests, and their total CPU time and wall time in ns."""
 
     requests: int
     cpu_ns: int
@@ -40,14 +40,17 @@ class Block(NamedTuple):
 
 
 def resolve(factory: str) -> Callable[..., Any]:
-    """Import the function ``"module:name"``, which makes an application."""
+    """Import the function ``"module:name"``, which makes an application, and return it."""
     module, _, name = factory.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), name)
     return found
 
 
 def ask(app: WSGIApplication, request: Request) -> Response:
-    """Send one request, untimed. Raises ``WrongResponse`` if ``start_response`` was not called."""
+    """Send one request without timing it, and return the response.
+
+    Raises ``WrongResponse`` if ``start_response`` was not called.
+    """
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., Any]:
@@ -88,7 +91,7 @@ def _no_write(data: bytes) -> object:
 
 
 class Allowed(NamedTuple):
-    """Differences that a contender's responses may have: headers of its own, and other values of some JSON fields."""
+    """How a contender's responses differ: ``headers`` are added, and the JSON ``fields`` may have other values."""
 
     headers: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
@@ -102,11 +105,11 @@ def compare(
     """Compare the responses of all contenders, request by request.
 
     Raises ``WrongResponse`` at the first difference in status line, headers or body that is not ``allowed`` for the
-    contender. The order and the case of headers do not count. The message names the contender and the request, and has
-    both responses.
+    contender. The order of the headers and the case of their names are ignored. The message names the contender and the
+    request, and shows both responses.
     """
     own = dict(allowed or {})
-    # The others are compared with the first contender that has no allowed differences.
+    # The other contenders are compared with the first contender that has no allowed differences.
     first, *others = sorted(responses, key=lambda name: own.get(name, Allowed()) != Allowed())
     for number, request in enumerate(requests):
         reference = responses[first][number]
@@ -116,7 +119,7 @@ def compare(
 
 
 def check_status(name: str, request: Request, response: Response) -> None:
-    """Raise ``WrongResponse`` with the response if its status is not the one that the request expects."""
+    """Raise ``WrongResponse`` if the status is not the one that the request expects. The message shows the response."""
     if not request.expects(response.status.partition(" ")[0]):
         raise WrongResponse(
             f"{name} responds with {response.status} to {request}, expected {request.status or '2xx'}. The body:\n"
@@ -125,7 +128,7 @@ def check_status(name: str, request: Request, response: Response) -> None:
 
 
 def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
-    """Return whether the responses are equal except for the allowed differences, which must be present."""
+    """Return whether the responses are equal except for the allowed differences. Allowed headers must be present."""
     own = [header for header in response.headers if header[0] in allowed.headers]
     if len(own) != len(allowed.headers):
         return False
@@ -136,8 +139,9 @@ def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
 
 
 def _blanked(response: Response, fields: tuple[str, ...]) -> Response:
-    """Return the response with the values of these fields replaced by their types. Content-Length is checked and
-    removed.
+    """Return the response with the values of ``fields`` replaced by the names of their types.
+
+    Content-Length is removed if it is correct and the body is written as all rungs write JSON.
     """
     value = json.loads(response.body)
     for name in fields:
@@ -159,10 +163,11 @@ def _difference(request: Request, one: tuple[str, Response], other: tuple[str, R
 
 
 def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Block:
-    """Time ``requests`` requests, each with a new environ.
+    """Time ``requests`` requests, each with a new environ. Raises ``WrongResponse`` at the first unexpected status
+    line.
 
-    Raises ``WrongResponse`` at the first unexpected status line. The garbage collector runs within the block, as in
-    production. It is run before the block too, so that every block begins with an empty heap of garbage.
+    The garbage collector runs within the block, as in production. It also runs before the block, so that no block
+    collects the garbage of the block before it.
     """
     status = ""
 
@@ -188,7 +193,9 @@ def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Bl
 
 
 def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Block:
-    """Time ``requests`` requests one by one, so that the eviction before each request is not included."""
+    """Time each of ``requests`` requests separately, and add up the times. The eviction before each request is not
+    included.
+    """
     status, cpu, wall = "", 0, 0
 
     def start_response(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., Any]:
@@ -214,30 +221,29 @@ def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) 
 
 
 class WsgiTarget:
-    """A WSGI application for the worker."""
+    """A WSGI application with its driver."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
 
     def ask(self, request: Request) -> Response:
-        """Send one request, untimed."""
+        """Send one request without timing it, and return the response."""
         return ask(self.app, request)
 
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:
-        """Prepare to time ``requests``, each of which must get its expected status line."""
+        """Prepare to time ``requests``. ``statuses`` has the expected status line of each request."""
         self.environs = EnvironMaker(requests, statuses, evict)
 
     def block(self, requests: int) -> Block:
-        """Time ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status line."""
+        """Time a block of ``requests`` requests. Raises ``WrongResponse`` at the first unexpected status line."""
         run = run_cold_block if self.environs.evict else run_block
         return run(self.app, self.environs, requests)
 
 
 def freeze_heap() -> None:
-    """Exclude all objects that exist after start-up from garbage collection, so that a collection before a block is
-    fast.
+    """Exclude all objects that exist now from garbage collection, so that a collection before a block is fast.
 
-    In production the oldest generation is collected so rarely that its cost per request is negligible. Here, such a
+    In production, the oldest generation is collected so rarely that its cost per request is negligible. Here, such a
     collection would fall into a single block.
     """
     gc.collect()
@@ -245,7 +251,10 @@ def freeze_heap() -> None:
 
 
 def clock_step_ns(clock: Callable[[], int] = time.process_time_ns, ticks: int = 5) -> int:
-    """Return the resolution of ``clock`` in ns: less than a microsecond on Linux, about 16 ms on Windows."""
+    """Return the resolution of ``clock`` in ns: less than a microsecond on Linux, about 16 ms on Windows.
+
+    It is the median of ``ticks`` steps of the clock.
+    """
     steps = []
     for _ in range(ticks):
         before = now = clock()

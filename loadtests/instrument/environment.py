@@ -1,4 +1,4 @@
-"""The conditions of a measurement other than the code: the machine, its load, the versions, the revision."""
+"""The conditions of a measurement: the machine, its load, the versions of packages, and the revision of the code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Return all conditions as plain JSON values. A value that the system does not provide is empty."""
+    """Return all conditions as values for JSON. A value that the system does not provide is empty or None."""
     return {
         "cpu": _cpu_name(),
         "cores": psutil.cpu_count(logical=False),
@@ -38,8 +38,9 @@ def describe() -> dict[str, Any]:
 
 
 def load() -> dict[str, Any]:
-    """Return the conditions that can change during a run: the revision, the machine's load, the CPU time stolen by its
-    host.
+    """Return the conditions that can change during a run.
+
+    These are the revision of the code, the machine's load, and the CPU time that the host has taken from the machine.
     """
     times = psutil.cpu_times()
     return {
@@ -53,13 +54,14 @@ def load() -> dict[str, Any]:
 def _load_average() -> list[float]:
     try:
         return [round(value, 2) for value in psutil.getloadavg()]
-    except (OSError, RuntimeError):  # Windows, where its performance counters are switched off
+    except (OSError, RuntimeError):  # Windows with its performance counters switched off
         return []
 
 
 def revision() -> str:
-    """Return the git revision of this checkout, with ``+`` if there are uncommitted changes, or ``""`` outside a
-    checkout.
+    """Return the git revision of this checkout, or ``""`` outside a checkout.
+
+    If there are uncommitted changes, the revision ends with ``+``.
     """
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():

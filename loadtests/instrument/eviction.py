@@ -1,6 +1,6 @@
-"""Empty the CPU caches before a request, as a server's other work does between two requests.
+"""Evict data and code from the CPU caches before a request, as a server's other work does between two requests.
 
-Data is evicted by writing to memory, code by calling many other functions. The calls also fill the branch predictor.
+Writing to memory evicts data. Calling many other functions evicts code, and also fills the branch predictor.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def other_{number}(a):
 
 
 class Eviction(NamedTuple):
-    """How much to evict: bytes of data, and the number of functions to call."""
+    """How much to evict: by writing ``data`` bytes, and by calling ``code`` different functions."""
 
     data: int = 0
     code: int = 0
@@ -38,7 +38,7 @@ class Eviction(NamedTuple):
 
 
 def evictor(wanted: Eviction) -> Callable[[], object] | None:
-    """Return a function that performs the eviction, or None if there is nothing to evict."""
+    """Return a function that performs the eviction ``wanted``, or None if there is nothing to evict."""
     if not any(wanted):
         return None
     memory = bytearray(wanted.data)

@@ -1,6 +1,7 @@
 """The job of one measuring process: experiments with their contenders and requests, and how long to measure.
 
-This module imports nothing that a measuring process does not need, because its heap affects what is measured.
+This module imports nothing that a measuring process does not need, because the heap of that process affects the
+results.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ WSGI, ASGI, ANY = "wsgi", "asgi", "any"
 
 @dataclass(frozen=True)
 class Contender:
-    """One application in an experiment. ``factory`` is ``"module:name"`` and is called with ``options``.
+    """One application in an experiment. ``factory`` is ``"module:name"``, and is called with ``options``.
 
-    Its responses must equal those of the other contenders, except for ``own_headers`` and the values of the JSON fields
-    ``own_fields``. If ``compared`` is false, they are not compared. A contender with ``is_driver`` does nothing: its
-    cost is subtracted from the others of its ``protocol``. The protocol is WSGI, ASGI, or ANY, which means that the
-    worker looks at the application.
+    If the experiment requires equal responses, a contender's responses may still differ by the headers ``own_headers``
+    and in the values of the JSON fields ``own_fields``. If ``compared`` is false, the contender's responses are not
+    compared. A contender with ``is_driver`` does nothing: its cost is subtracted from the costs of the other contenders
+    with the same ``protocol``. The protocol is WSGI or ASGI, or ANY if the worker must find it out from the
+    application.
     """
 
     name: str
@@ -42,11 +44,11 @@ class Contender:
 class Experiment:
     """Contenders that get the same requests and are timed in the same rounds.
 
-    The requests are those of ``case``, or ``requests``. With ``alike``, all contenders must respond with the same
-    bytes. Ratios are relative to ``reference``. In a ``ladder``, each contender adds one step to the one before it.
-    Experiments of one ``group`` share their measuring processes: experiments that import many modules have processes of
-    their own, and fewer of them. ``evict`` says what is evicted from the CPU caches before each request, as other work
-    in a server does.
+    The requests are ``requests`` or, if there are none, those of ``case``. If ``alike`` is true, the responses of all
+    contenders must be equal, apart from the differences that a contender may have. Ratios are relative to the contender
+    ``reference``. In a ``ladder``, the report also shows what a contender adds to the contender before it. The
+    experiments of one ``group`` are measured in the same processes. Experiments that import many modules have other
+    groups than ``MAIN``, and fewer processes. ``evict`` is what to evict from the CPU caches before each request.
     """
 
     key: str
@@ -62,7 +64,10 @@ class Experiment:
 
     @property
     def drivers(self) -> dict[str, str]:
-        """The driver contender to subtract, for each contender whose driver is not the WSGI driver."""
+        """The driver contender whose cost is subtracted, by the name of the contender.
+
+        Contenders without an entry use contender 0, the WSGI driver.
+        """
         by_protocol = {one.protocol: one.name for one in self.contenders if one.is_driver}
         return {
             one.name: by_protocol[one.protocol]
@@ -71,7 +76,7 @@ class Experiment:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return the experiment as plain values, for the job of a measuring process."""
+        """Return the experiment as values for JSON, for the job of a measuring process."""
         return {
             "key": self.key,
             "contenders": [asdict(contender) for contender in self.contenders],
@@ -83,7 +88,11 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Pace:
-    """How many processes measure, and how long each experiment runs in one of them (seconds; blocks in ms)."""
+    """How many processes measure, and how long each measures.
+
+    An experiment takes ``seconds`` in each process, the warm-up of a contender ``warm_up`` seconds, and a block
+    ``block_ms`` milliseconds.
+    """
 
     processes: int
     seconds: float
@@ -91,7 +100,9 @@ class Pace:
     block_ms: float
 
     def process_seconds(self, experiments: Sequence[Experiment], start: float = 0.4) -> float:
-        """Return how long one process takes for all ``experiments``, with its start, the warm-ups and the rounds."""
+        """Return how many seconds one process takes for all ``experiments``, with its start, the warm-ups and the
+        rounds.
+        """
         warm_ups = sum(len(one.contenders) + 1 for one in experiments) * self.warm_up
         # The last round is completed, which adds about half a round to each experiment.
         return start + warm_ups + len(experiments) * (self.seconds + 0.05)
@@ -99,12 +110,18 @@ class Pace:
 
 @dataclass(frozen=True)
 class Hooks:
-    """The user's functions, as ``"module:name"``: one to call before a process's first request, one between rounds."""
+    """The user's functions, as ``"module:name"``, or ``""``.
+
+    ``setup`` is called before a process loads the applications, and ``reset`` after each round.
+    """
 
     setup: str = ""
     reset: str = ""
 
 
 def job(experiments: Sequence[Experiment], hooks: Hooks = Hooks(), **pace: Any) -> Mapping[str, Any]:
-    """Return the job of a measuring process. Without a pace, the process only compares the responses."""
+    """Return the job of a measuring process.
+
+    Without ``pace``, the process times nothing. It sends each request once, and compares responses that must be equal.
+    """
     return {"experiments": [one.to_json() for one in experiments], "hooks": asdict(hooks), "seconds": 0.0, **pace}

@@ -1,4 +1,4 @@
-"""The cost of ``import wsgi_core`` beside ``import flask``. Each import is measured in a new interpreter, in turn."""
+"""Measure the cost of ``import wsgi_core`` and of ``import flask``, each time in a new interpreter."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ print(json.dumps({{"wall_ms": wall / 1e6, "cpu_ms": cpu / 1e6, "memory_kb": memo
 
 
 def measure_round(number: int) -> list[Import]:
-    """Measure one import of each module, in random order."""
+    """Measure one import of each module, in a random order that depends on ``number``."""
     order = list(MODULES)
     random.Random(number).shuffle(order)
     return [measure_one(module, number) for module in order]
@@ -45,12 +45,15 @@ def measure_one(module: str, number: int) -> Import:
 
 @functools.cache
 def _compile(statement: str) -> None:
-    """Import everything once, so that its bytecode is on disk, as it is from the second start on."""
+    """Run ``statement`` once, so that the bytecode of its imports is on disk, as it is in production after the first
+    start.
+    """
     _run(statement)
 
 
 def _run(program: str) -> bytes:
-    # The bytecode gets a folder of its own, because a package's folder may be read-only, or bytecode switched off.
+    # The bytecode is written to a temporary folder, because a package's folder may be read-only. The user's setting
+    # that switches bytecode off is ignored.
     environ = {**os.environ, "PYTHONPYCACHEPREFIX": _bytecode().name}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run(

@@ -1,4 +1,7 @@
-"""The in-process part of a study: measuring processes that run one after another, each with its own hash seed."""
+"""Run the in-process part of a study.
+
+Worker processes measure the contenders, one process after another, each with its own hash seed.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ from loadtests.child import ROOT, command
 from loadtests.instrument.experiment import MAIN, Experiment, Hooks, Pace, job
 from loadtests.instrument.results import Process
 
-# The estimated seconds in which a worker starts and makes the contenders, by group.
+# The estimated seconds that a worker needs to start and to make the contenders, by group.
 START_SECONDS = {MAIN: 0.9, "peers": 1.4, "tutorial": 3.0, "models": 2.4}
-# The default timeout: how many seconds longer than planned a measuring process may take.
+# The default of --timeout.
 TIMEOUT = 60.0
-# How many characters of its output an error message shows.
+# How many characters of a worker's output an error message shows.
 SHOWN = 2000
 
 
@@ -35,7 +38,7 @@ class RunFailed(Exception):
 
 
 class Mismatch(RunFailed):
-    """The contenders respond differently, so comparing their times would be meaningless."""
+    """A response has an unexpected status, or differs from another contender's response although both must be equal."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 4)
@@ -43,10 +46,10 @@ class Mismatch(RunFailed):
 
 @dataclass(frozen=True)
 class Answered:
-    """A contender's response to the first request, and the requests to which it responds differently from the first
-    contender.
+    """How a contender answered: the status line of its first response, and how its responses differ.
 
-    ``protocol`` is ``"wsgi"`` or ``"asgi"``.
+    ``protocol`` is ``"wsgi"`` or ``"asgi"``. ``differences`` has a text for each request to which the contender and the
+    first contender respond differently.
     """
 
     status: str
@@ -56,9 +59,9 @@ class Answered:
 
 @dataclass(frozen=True)
 class Workers:
-    """How to start measuring processes: the user's hooks, the timeout, and the Python to use.
+    """How to start measuring processes: the user's hooks, the timeout in seconds, and the Python to use.
 
-    ``root`` is the folder that contains this package, for a Python in an environment of its own.
+    ``root`` is the folder from which that Python imports this package.
     """
 
     hooks: Hooks = field(default_factory=Hooks)
@@ -67,15 +70,16 @@ class Workers:
     root: str = ROOT
 
     def try_out(self, experiments: Sequence[Experiment]) -> dict[str, dict[str, Answered]]:
-        """Send every contender each request once, untimed. Return the responses by experiment and contender.
+        """Send every request once to each contender, without timing it. Return the answers by experiment and contender.
 
-        Raises ``Mismatch`` if responses differ that must be alike, ``RunFailed`` if an application fails.
+        Raises ``Mismatch`` if a response has an unexpected status, or if responses differ that must be equal. Raises
+        ``RunFailed`` if an application cannot be loaded or fails.
         """
         answers = self._run(job(experiments, self.hooks), 0, 0.0)["answers"]
         return {key: {name: Answered(**said) for name, said in by_name.items()} for key, by_name in answers.items()}
 
     def measure(self, experiments: Sequence[Experiment], pace: Pace, hash_seed: int) -> dict[str, Process]:
-        """Measure every experiment in one process. Return the samples by the experiment's key."""
+        """Measure all experiments in one new process. Return the samples of the process by the experiment's key."""
         wanted = {"seconds": pace.seconds, "warm_up": pace.warm_up, "block_ms": pace.block_ms, "seed": hash_seed}
         found = self._run(job(experiments, self.hooks, **wanted), hash_seed, pace.process_seconds(experiments))
         about = {"hash_seed": hash_seed, "clock": found["clock"], "clock_step_ns": found["clock_step_ns"]}
@@ -93,16 +97,16 @@ class Workers:
 
 
 def _run_worker(folder: Path, arguments: list[str], environ: Mapping[str, str], limit: float) -> int:
-    """Run a worker until it ends or the timeout kills it and its child processes; return its exit code.
+    """Run a worker until it ends or the timeout kills it with its child processes. Return its exit code.
 
-    The application's output goes to a file. A pipe would stay open as long as any child process of the application.
+    The application's output goes to a file. A pipe would stay open as long as a child process of the application runs.
     """
     with (folder / "log.txt").open("wb") as log:
         worker = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, start_new_session=True
         )
         try:
-            # The worker's own timeout is earlier, and prints where each thread is.
+            # The worker's own timeout is earlier, and writes the traceback of each thread.
             return worker.wait(limit + 10)
         except subprocess.TimeoutExpired:
             return -1
@@ -119,7 +123,10 @@ def _kill_process_group(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _read_result(folder: Path, code: int, limit: float) -> dict[str, Any]:
-    """Return the result that a worker has written. Raises ``RunFailed`` with the known reason if there is none."""
+    """Return the result that a worker has written.
+
+    Raises ``RunFailed`` if there is no result, or if the result is an error.
+    """
     path = folder / "result.json"
     if not path.exists():
         raise RunFailed(_why_it_ended(folder, code, limit), 5)
@@ -132,8 +139,9 @@ def _read_result(folder: Path, code: int, limit: float) -> dict[str, Any]:
 
 
 def failed(said: str) -> RunFailed:
-    """Return the exception for a failed measuring process. If a model cannot be loaded, it has only that one-line
-    error.
+    """Return the exception for the error that a worker has reported.
+
+    If a model cannot be loaded, the exception's message is only the model's error, on one line.
     """
     kind, _, reason = said.rpartition("\n")[2].partition(": ")
     if kind.rpartition(".")[2] == "ModelError":
@@ -142,7 +150,10 @@ def failed(said: str) -> RunFailed:
 
 
 def _why_it_ended(folder: Path, code: int, limit: float) -> str:
-    """Describe what the worker was doing, and where it was if it was killed."""
+    """Return a text that says what the worker was doing when it ended, and with what output.
+
+    If the worker was killed, the text says where its threads were.
+    """
     stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
     doing = stage or "starting"
     if hangs or code == -1:

@@ -1,4 +1,4 @@
-"""A plan of steps that can be interrupted and resumed. The labels of the steps tell which of them are done."""
+"""A plan of steps that can be interrupted and resumed. It records the keys of the steps that are done."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from rich.console import Console
 from loadtests.instrument.progress import Step, run_steps
 
 Placed = tuple[float, Step]
-# The minimum number of repetitions of each kind, which are never skipped.
+# The first repetitions of each kind, which are not skipped.
 NEEDED = 3
 
 
 def repeated(label: str, times: int, seconds: float, run: Callable[[int], None]) -> list[Placed]:
-    """Return ``times`` steps with their positions in the run, from 0 to 1. ``run`` gets the number, from 0."""
+    """Return ``times`` steps with their positions in the run, from 0 to 1. Each step passes its number, from 0, to
+    ``run``.
+    """
     return [
         ((index + 0.5) / times, Step(f"{label}, {index + 1} of {times}", seconds, partial(run, index), index >= NEEDED))
         for index in range(times)
@@ -26,12 +28,15 @@ def repeated(label: str, times: int, seconds: float, run: Callable[[int], None])
 
 
 def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
-    """Return all steps, with each kind spread evenly over the run, so that a drift affects all kinds alike."""
+    """Return all steps in the order of their positions: each kind is spread evenly over the run.
+
+    A drift of the machine then affects all kinds alike.
+    """
     return [step for _, step in sorted((place for kind in kinds for place in kind), key=itemgetter(0))]
 
 
 class Plan:
-    """Steps, and the labels of those that are done. The caller stores the labels in a file."""
+    """Steps, and the keys of the steps that are done. The caller stores the keys in a file."""
 
     def __init__(self, steps: Sequence[Step], done: list[str]) -> None:
         self.done = done
@@ -40,7 +45,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """The planned duration of the steps that are not done yet."""
+        """The planned duration in seconds of the steps that are not done yet."""
         return sum(step.seconds for _, step in self.left)
 
     @property
@@ -49,7 +54,10 @@ class Plan:
         return all(step.always for _, step in self.left)
 
     def carry_out(self, console: Console, keep: Callable[[], None], deadline: float | None = None) -> int:
-        """Run the remaining steps. ``keep`` writes the file. Return how many were skipped to meet the deadline."""
+        """Run the remaining steps. After each step, call ``keep`` to write the file.
+
+        Return the number of steps that were skipped because of ``deadline``.
+        """
         steps = [replace(step, run=partial(self._carry_out, key, step)) for key, step in self.left]
         return run_steps(steps, console, keep, deadline)
 
@@ -60,7 +68,7 @@ class Plan:
 
 
 def _with_keys(steps: Sequence[Step]) -> list[tuple[str, Step]]:
-    """Return the steps with unique labels. If a label occurs more than once (as with two loads), a number is added."""
+    """Return each step with a unique key: its label or, if the label is repeated, the label and #2, #3, ..."""
     seen: Counter[str] = Counter()
     keyed = []
     for step in steps:

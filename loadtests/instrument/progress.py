@@ -16,7 +16,8 @@ from rich.text import Text
 class Step:
     """A part of the run that takes about ``seconds`` and stores its own result.
 
-    A step with ``always`` runs again when an interrupted run is resumed.
+    A step that ``may_be_skipped`` is skipped if there is not enough time for it. A step with ``always`` runs again when
+    an interrupted run is resumed.
     """
 
     label: str
@@ -27,7 +28,10 @@ class Step:
 
 
 class TimeLeft(ProgressColumn):
-    """The remaining planned time, scaled by how the plan and the actual time have compared so far."""
+    """A column with the remaining planned time, multiplied by the ratio of actual to planned time so far.
+
+    The factor is at least 1.
+    """
 
     def render(self, task: Task) -> Text:
         """Return the text of the column (overrides Rich's method)."""
@@ -36,33 +40,35 @@ class TimeLeft(ProgressColumn):
 
 
 class StepProgress(Progress):
-    """A progress bar that moves with the clock, because a step does not tell how far it is."""
+    """A progress bar that moves with the clock, because a step does not report its own progress."""
 
     _planned = _seconds = _began = 0.0
 
     def begin(self, planned: float, seconds: float) -> None:
-        """Begin a step that is planned to take ``seconds``, after steps that were planned to take ``planned``."""
+        """Begin a step with the planned duration ``seconds``. ``planned`` is the planned duration of the steps before
+        it.
+        """
         self._planned, self._seconds, self._began = planned, seconds, time.monotonic()
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Return the bar with the present state (overrides Rich's method, which is called at each refresh)."""
+        """Return the bar with its current progress (overrides Rich's method, which is called at each refresh)."""
         for task in self.tasks:
             task.completed = self._planned + min(time.monotonic() - self._began, self._seconds)
         return super().get_renderables()
 
 
 def duration(seconds: float) -> str:
-    """Return ``"75 s"``, or from two minutes on ``"4 min"``."""
+    """Return a duration as text: in seconds below two minutes (``"75 s"``), otherwise in minutes (``"4 min"``)."""
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def run_steps(
     steps: Sequence[Step], console: Console, after_each: Callable[[], None], deadline: float | None = None
 ) -> int:
-    """Run the steps in order, and call ``after_each`` after each. An exception ends the run.
+    """Run the steps in order, and call ``after_each`` after each step. An exception ends the run.
 
-    A step that may be skipped is skipped if it would end later than ``deadline`` seconds from now. Return how many
-    were.
+    A step that may be skipped is skipped if it would end later than ``deadline`` seconds from now. Return the number of
+    skipped steps.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TimeLeft())
     hidden = not console.is_terminal

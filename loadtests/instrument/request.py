@@ -1,7 +1,7 @@
-"""One HTTP request. Its bytes are the single source of everything that is sent or measured.
+"""One HTTP request, as bytes. Everything that is sent or measured is made from these bytes.
 
 The load generators send the bytes over a socket. For measurements in process, waitress's own parser and task convert
-the same bytes to the environ, so an application gets in process what it would get behind waitress.
+the same bytes to the environ, so an application gets the same environ in process and behind waitress.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 Header = tuple[str, str]
 Evict = Callable[[], object]
 
-# The port has five digits, as the ports that the system chooses for served requests.
+# This port has five digits, like the free ports on which the measured servers listen.
 PORT = 49152
 HOST = f"127.0.0.1:{PORT}"
 # Headers that a typical client adds to a request.
@@ -37,15 +37,15 @@ _SETTINGS = Adjustments()
 
 
 class RequestError(Exception):
-    """The bytes are not one complete HTTP request. The message is the error with which waitress responds to them."""
+    """The bytes are not exactly one HTTP request, or waitress refuses the request. The message says why."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it is sent. Text holds bytes as latin-1.
+    """A request as a client sends it. Its strings are bytes decoded as latin-1.
 
-    ``status`` is the status code that the response must have; 0 stands for any 2xx. ``without`` names variables that
-    are removed from the environ, because waitress sets some that other servers do not set.
+    ``status`` is the status code that the response must have; with 0, any 2xx is accepted. ``without`` names variables
+    to remove from the environ, because waitress sets some that other servers do not set.
     """
 
     method: str
@@ -56,7 +56,11 @@ class Request:
     without: tuple[str, ...] = ()
 
     def message(self, host: str = HOST) -> bytes:
-        """Return the bytes to send. Host is added if it is missing, and Content-Length if there is a body."""
+        """Return the bytes to send.
+
+        Host is added if it is missing. Content-Length is added if it is missing, there is no Transfer-Encoding, and the
+        request has a body or is a POST, PUT or PATCH.
+        """
         names = {name.lower() for name, _ in self.headers}
         lines = [f"{self.method} {self.target} HTTP/1.1"]
         lines += [] if "host" in names else [f"Host: {host}"]
@@ -67,7 +71,7 @@ class Request:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self._framed()
 
     def _framed(self) -> bytes:
-        """Return the body as it is sent: as one chunk if Transfer-Encoding says chunked."""
+        """Return the body as it is sent: if the request has "Transfer-Encoding: chunked", as one chunk."""
         encodings = [value.lower() for name, value in self.headers if name.lower() == "transfer-encoding"]
         if not any("chunked" in value for value in encodings):
             return self.body
@@ -75,32 +79,34 @@ class Request:
         return chunk + b"0\r\n\r\n"
 
     def expects(self, code: str) -> bool:
-        """Return whether a response with this status code is an expected one."""
+        """Return whether ``code`` is a status code that the request expects."""
         return code == str(self.status) if self.status else code.startswith("2")
 
     def __str__(self) -> str:
         return f"{self.method} {self.target}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values from which ``from_json`` makes an equal request."""
+        """Return the request as values for JSON. ``from_json`` makes an equal request from them."""
         return {**asdict(self), "body": self.body.decode("latin-1")}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Return the request that ``to_json`` has converted to plain values."""
+        """Return the request that ``to_json`` converted to ``values``."""
         pairs = tuple((name, value) for name, value in values["headers"])
         body = values["body"].encode("latin-1")
         return cls(**{**values, "headers": pairs, "body": body, "without": tuple(values["without"])})
 
 
 def json_request(target: str, value: object, **options: Any) -> Request:
-    """Return a POST of ``value`` as JSON, with the headers of a typical client."""
+    """Return a POST with ``value`` as JSON and the headers of a typical client. ``options`` set other fields of the
+    request.
+    """
     headers = (*CLIENT_HEADERS, ("Content-Type", "application/json"))
     return replace(Request("POST", target, headers, json.dumps(value).encode()), **options)
 
 
 def environ_of(message: bytes) -> tuple[WSGIEnvironment, bytes]:
-    """Return the environ that waitress makes from ``message``, without its stream, and the body.
+    """Return the environ that waitress makes from ``message``, without ``wsgi.input``, and the body.
 
     Raises ``RequestError`` if waitress refuses the bytes, or if they are not exactly one request.
     """
@@ -130,9 +136,9 @@ def _still_connected() -> bool:
 
 
 class EnvironMaker:
-    """Makes environs for a list of requests, over and over again.
+    """Makes environs from a list of requests. After the last request, it begins again with the first.
 
-    ``evict`` is called before each request, as if other work had used the processor.
+    ``evict`` is called before each request. It evicts data or code from the CPU caches.
     """
 
     def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:
@@ -143,8 +149,8 @@ class EnvironMaker:
     def make(self) -> tuple[WSGIEnvironment, str]:
         """Return a new environ with its own stream, and the expected status line.
 
-        Every string that applications look up in a dictionary is a new string each time. A string that has been used as
-        a key keeps its hash, which real requests never benefit from.
+        The method and the path are new strings each time. A string keeps its hash after the first look-up in a
+        dictionary, but the strings of a real request are always new.
         """
         template, method, path, body, status = next(self._cycle)
         if self.evict:

@@ -1,18 +1,19 @@
-"""The result file: everything that was measured, raw, and what it was measured on.
+"""The result file ``results.json``: all samples of a run, and the conditions of the measurement.
 
-``results.json`` holds the samples and no verdicts that could not be computed again from them; ``analysis.py``
-does so each time. It is written after every step, so an interrupted run leaves what it had.
+The file has no verdicts: ``report/analysis.py`` computes them from the samples each time. The file is written after
+every step, so an interrupted run leaves the samples measured so far.
 
 ``experiments``
-    In process. Each has ``contenders`` and ``processes``; a process has ``blocks`` of [round, contender, requests,
-    CPU ns, wall ns]. Contender 0 is the driver alone; ``drivers`` names the contender that takes its place for those
-    that another driver runs (ASGI). In a ``ladder`` each contender is the one before it and one step more.
+    Measured in process. Each experiment has ``contenders`` and ``processes``. A process has ``blocks`` of [round,
+    contender, requests, CPU ns, wall ns]. Contender 0 is the WSGI driver, whose cost is subtracted. ``drivers`` names
+    the contender to subtract instead, for each ASGI contender.
 ``loads``
-    Served, one entry for each load and ``mode``: ``"rate"`` (a fixed moderate rate, for the server's CPU time for a
-    request) and ``"saturation"`` (as many requests as it takes, for the rate and what bounded it).
+    Measured behind a server: one entry for each load and ``mode``. ``"rate"`` is a fixed moderate rate, at which the
+    server's CPU time per request is measured. At ``"saturation"``, the clients send as many requests as the server can
+    answer, and the rate is measured.
 ``latencies``
-    Served, at several rates: ``runs`` with ``generator`` ``"open loop"`` count from the instant at which a request
-    was to start, those with ``"locust"`` are Locust's closed loop at the same rate.
+    Measured behind a server at several rates. In ``runs`` with the ``generator`` ``"open loop"``, a latency counts from
+    the planned start of the request. Runs with ``"locust"`` are Locust's closed loop at the same rate.
 ``skipped``
     What was not measured on this machine, and why.
 """
@@ -31,11 +32,11 @@ FORMAT = 2
 
 
 class ResultError(Exception):
-    """A file that is not a result file of this version. The message is one line that says why."""
+    """A result file cannot be read, or lacks the results that are needed. The message is one line that says why."""
 
 
 class Sample(NamedTuple):
-    """One timed block. Contender 0 is the driver alone; the others follow in the order of their names."""
+    """One timed block. Contender 0 is the driver; contender 1 is the first in the experiment's ``contenders``."""
 
     round: int
     contender: int
@@ -50,14 +51,16 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     def write(self, path: Path) -> None:
-        """Write the file atomically: if the process dies while writing, the previous file is kept."""
+        """Write the file atomically: if writing fails, the previous file is kept."""
         beside = path.with_suffix(".part")
         beside.write_text(self.model_dump_json(), encoding="utf-8")
         os.replace(beside, path)
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the contents of ``path``. Raises ``ResultError`` if the file is not a valid result file."""
+        """Return the contents of ``path``. Raises ``ResultError`` if the file cannot be read or is not a valid result
+        file.
+        """
         try:
             return cls.model_validate_json(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -90,12 +93,12 @@ class ExperimentResult(Record):
     processes: list[Process] = []
 
     def column(self, name: str) -> int:
-        """Return the column of the contender ``name`` in the samples. Column 0 is the driver."""
+        """Return the number of the contender ``name`` in the samples. Number 0 is the driver."""
         return self.contenders.index(name) + 1
 
 
 def empty_result(experiment: Experiment) -> ExperimentResult:
-    """Return an entry for the samples of ``experiment``."""
+    """Return the entry of ``experiment`` in the result file, without samples."""
     return ExperimentResult(
         key=experiment.key,
         title=experiment.title,
@@ -108,10 +111,10 @@ def empty_result(experiment: Experiment) -> ExperimentResult:
 
 
 class Run(Record):
-    """One service under load for one window. Times are in seconds unless the name says otherwise.
+    """One window: a period in which a generator loads one service. Times are in seconds unless the name says otherwise.
 
-    ``generator_cpu_seconds`` is that of the busiest generator process, because one saturated process is enough to limit
-    a run.
+    ``pair`` is the number of the repetition, and ``position`` the place of the service in it. ``generator_cpu_seconds``
+    is the CPU time of the busiest generator process, because one saturated process is enough to limit the rate.
     """
 
     service: str
@@ -132,22 +135,22 @@ class Run(Record):
 
     @property
     def server_cpu_us(self) -> float:
-        """CPU time of the server process per request, in µs."""
+        """CPU time of the server per request, in µs."""
         return self.server_cpu_seconds * 1e6 / self.requests
 
     @property
     def generator_share(self) -> float:
-        """The share of one core that the load generator used. Near 1, the generator limits the run."""
+        """The share of one core that the load generator used. If it is near 1, the generator limits the rate."""
         return self.generator_cpu_seconds / self.seconds
 
     @property
     def in_flight(self) -> float:
-        """The mean number of requests in flight, by Little's law: rate times mean latency."""
+        """The mean number of requests in flight, by Little's law: the rate times the mean latency."""
         return self.requests_per_second * self.latency_mean_ms / 1000
 
 
 class LoadResult(Record):
-    """Services that are loaded in turn, at ``rate`` requests a second, or at saturation if ``rate`` is 0."""
+    """Services that are loaded in turn: at ``rate`` requests a second or, if ``rate`` is 0, at saturation."""
 
     key: str
     title: str
@@ -163,10 +166,10 @@ class LoadResult(Record):
 
 
 class LatencyRun(Run):
-    """One service for one window at ``rate`` requests a second.
+    """One window in which one service gets ``rate`` requests a second.
 
-    ``lag_ms`` has percentiles of how late the open-loop generator sent a request although a connection was free. A
-    delay that is not the generator's fault is part of the latencies.
+    ``lag_ms`` has percentiles of the open-loop generator's own delay: how late it sent a request for which a connection
+    was free. The latencies include this delay.
     """
 
     generator: Literal["open loop", "locust"]
@@ -175,7 +178,10 @@ class LatencyRun(Run):
 
 
 class LatencyResult(Record):
-    """Services at several rates, equal for all; ``shares`` are the rates as shares of the slowest service's maximum."""
+    """The latencies of services at several rates, the same rates for all services.
+
+    ``shares`` are the rates divided by the maximum rate of the slowest service.
+    """
 
     key: str
     title: str
@@ -190,7 +196,11 @@ class LatencyResult(Record):
 
 
 class Import(Record):
-    """A new interpreter that imported ``module`` (or nothing): wall time, CPU time and total memory."""
+    """The import of ``module`` in a new interpreter: wall time, CPU time, and the memory of the process after the
+    import.
+
+    The module ``"nothing"`` stands for an interpreter that imports nothing.
+    """
 
     module: str
     round: int
@@ -200,7 +210,9 @@ class Import(Record):
 
 
 class RunRecord(Record):
-    """What the files of all runs have: when and where it was measured, and the steps that are done."""
+    """The common fields of a result file and a validation file: time, environment, and the keys of the steps that are
+    done.
+    """
 
     format: int
     partial: bool = True
@@ -214,7 +226,7 @@ class RunRecord(Record):
 
 
 class Results(RunRecord):
-    """The whole file."""
+    """The results of a run, as written to ``results.json``."""
 
     format: int = FORMAT
     study: str

@@ -1,8 +1,8 @@
 """Compute figures with 95 % intervals from raw samples.
 
-The unit is the process: the layout of memory and of hash tables is fixed within a process, and biases all its samples
-in the same way. So the bootstrap first draws processes, and then the rounds of each drawn process. A round has one
-block of every contender and is never split, so that differences and ratios are paired.
+The independent units are the processes: the layout of memory and of hash tables is fixed within a process, and biases
+all its samples in the same way. So the bootstrap first draws processes, and then rounds of each drawn process. A round
+has one block of every contender and is not split, so that differences and ratios are paired.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEVEL = 0.95
 
 
 class Estimate(NamedTuple):
-    """A figure and its interval, which contains the true value with 95 % confidence."""
+    """A figure with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -42,10 +42,10 @@ class Estimate(NamedTuple):
 
 
 def trimmed_mean(rounds: FloatArray) -> FloatArray:
-    """Return the mean of the middle 60 % of the rounds for each contender: (..., rounds, contenders) to (...,
-    contenders).
+    """Return each contender's mean over the rounds, without the 20 % smallest and the 20 % largest values.
 
-    A block that another process disturbed says nothing about the contender that it measured.
+    The shape (..., rounds, contenders) becomes (..., contenders). Extreme values are dropped because another process
+    may have disturbed these blocks.
     """
     count = rounds.shape[-2]
     cut = int(count * TRIM)
@@ -57,8 +57,9 @@ def resample(processes: Sequence[FloatArray], rng: np.random.Generator, resample
     """Return a two-level bootstrap of the contenders' costs.
 
     ``processes`` are P arrays of shape (rounds, contenders): the cost per request in any unit. The number of rounds may
-    differ. The result has the shape (resamples, contenders). For each of its rows, P processes are drawn with
-    replacement, and the rounds of each drawn process too (from a pool of such draws for each process).
+    differ. The result has the shape (resamples, contenders). For each row, P processes are drawn with replacement, and
+    the row is their mean. The rounds of each drawn process are also drawn with replacement; ``POOL`` such draws are
+    made for each process.
     """
     pools = np.stack([_pool(rounds, rng) for rounds in processes])
     drawn = rng.integers(len(processes), size=(resamples, len(processes)))
@@ -71,10 +72,10 @@ def _pool(rounds: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def estimate(processes: Sequence[FloatArray], figures: Sequence[Figure], seed: int = 0) -> list[Estimate]:
-    """Return each figure with its interval, all from the same resamples.
+    """Return an estimate for each figure. All estimates use the same resamples.
 
     A figure is a function from costs of shape (..., contenders) to values of shape (...), such as ``lambda cost:
-    cost[..., 0] - cost[..., 1]``. At least two processes are needed; with one, the interval is infinite.
+    cost[..., 0] - cost[..., 1]``. If there is only one process, the interval is infinite.
     """
     costs = np.mean([trimmed_mean(rounds) for rounds in processes], axis=0)
     if len(processes) < 2:
@@ -89,10 +90,11 @@ def _interval(value: float, drawn: FloatArray, units: int) -> Estimate:
 
 
 def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the quantiles to take from the bootstrap, widened because there are few units.
+    """Return the two quantiles of the bootstrap between which the interval lies.
 
-    The plain percentile interval is too short by sqrt((n-1)/n), and by Student's t against the normal distribution.
-    Hesterberg (2015, What Teachers Should Know about the Bootstrap) widens the quantiles by both.
+    With few units, the usual percentile interval is too narrow for two reasons: its width has a factor of
+    sqrt((n-1)/n), and its quantiles are those of the normal distribution instead of Student's t distribution.
+    Hesterberg (2015, What Teachers Should Know about the Bootstrap) corrects both.
     """
     t = student_t_quantile((1 + level) / 2, units - 1)
     low = NormalDist().cdf(-t * math.sqrt(units / (units - 1)))
@@ -100,7 +102,11 @@ def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
 
 
 def student_t_quantile(share: float, freedom: int) -> float:
-    """Return a quantile of Student's t distribution for 0.5 < ``share`` < 1, by bisection on its integral."""
+    """Return the quantile ``share`` of Student's t distribution with ``freedom`` degrees of freedom, for 0.5 <
+    ``share`` < 1.
+
+    The quantile is found by bisection on the integral of the density.
+    """
     low, high = 0.0, 1000.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -118,10 +124,10 @@ def _student_t_share(t: float, freedom: int) -> float:
 
 
 def student_estimate(values: Sequence[float]) -> Estimate:
-    """Return the mean of a few independent values with Student's interval.
+    """Return the mean of a few independent values with Student's interval. With one value, the interval is infinite.
 
-    Use it for units that have one value each, such as pairs of served runs. With fewer than six values, a bootstrap
-    interval cannot extend beyond the smallest and the largest value, so it is too short.
+    Use it for units that have one value each, such as pairs of served runs. For so few values, a bootstrap interval is
+    too narrow, because it cannot extend beyond the smallest and the largest value.
     """
     sample = np.asarray(values, dtype=np.float64)
     mean = float(sample.mean())
@@ -132,6 +138,6 @@ def student_estimate(values: Sequence[float]) -> Estimate:
 
 
 def student_ratio(tops: Sequence[float], bottoms: Sequence[float]) -> Estimate:
-    """Return the geometric mean of paired ratios with Student's interval, computed on the logarithms."""
+    """Return the geometric mean of paired ratios with Student's interval, which is computed from the logarithms."""
     logs = [math.log(top / bottom) for top, bottom in zip(tops, bottoms, strict=True)]
     return Estimate(*(math.exp(part) for part in student_estimate(logs)))

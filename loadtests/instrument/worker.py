@@ -1,12 +1,12 @@
 """One measuring process: ``python child.py loadtests.instrument.worker FOLDER`` reads job.json and writes result.json.
 
-``inprocess.py`` starts several of these processes with different hash seeds. A round has one block of each contender in
-random order, and every second round repeats the previous order backwards, so that a drift in time affects all
-contenders alike. The heap of a worker is small on purpose: it imports the contenders and no part of the report.
+``inprocess.py`` starts several of these processes, with different hash seeds. A round has one block of each contender
+in random order. Every second round repeats the order of the round before it backwards, so that a drift in time affects
+all contenders alike. The heap of a worker is small on purpose: it imports the contenders and no part of the report.
 
-The measured code may do anything: print, exit, change the current folder, start threads. So the result goes into a file
-of its own, and the process ends as soon as the file is written. Exit codes: 0; 3 an application cannot be loaded or
-fails; 4 responses differ that must be alike; 5 any other error.
+The measured code may do anything: print, exit, change the current folder, start threads. So the result goes into a
+separate file, and the process ends as soon as the file is written. Exit codes: 0 success; 3 an application cannot be
+loaded or fails; 4 a response has an unexpected status, or responses differ that must be equal; 5 any other error.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from loadtests.rungs.work import driver_app
 
 # The minimum length of a block in steps of the clock, so that the clock's resolution does not matter.
 STEPS_IN_A_BLOCK = 50
-# A run compares the responses to all requests once. Each measuring process compares this many again.
+# A run first compares the responses to all requests. Then each measuring process compares this number of responses.
 COMPARED_WHEN_MEASURING = 10
 # Contender 0 of every experiment is an application that does nothing.
 DRIVER = "driver"
@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 
 class Target(Protocol):
-    """An application in its driver."""
+    """An application with the driver that calls it."""
 
     def ask(self, request: Request) -> Response: ...
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None: ...
@@ -65,8 +65,8 @@ class Target(Protocol):
 
 @dataclass
 class State:
-    """The process state that an application may have changed: the current folder, and whether the garbage collector is
-    on.
+    """The process state that an application may change: the current folder, and whether the garbage collector is
+    enabled.
     """
 
     folder: str
@@ -74,7 +74,7 @@ class State:
 
 
 class Candidate:
-    """One contender of a job: the application that ``make`` returns, and the process state that it works in."""
+    """One contender of a job: the application that ``make`` returns, and the process state in which it runs."""
 
     def __init__(self, contender: Contender, make: Callable[..., Any], state: State) -> None:
         self.contender, self.name, self._state = contender, contender.name, state
@@ -85,20 +85,25 @@ class Candidate:
         self.target = self._guarded(f"{self.name} does not start", lambda: kind(app))
 
     def ask(self, request: Request) -> Response:
-        """Send one request, untimed. Raises ``AppError`` if the application raises or exits."""
+        """Send one request without timing it, and return the response.
+
+        Raises ``AppError`` if the application raises or exits, and ``WrongResponse`` if the status is not the expected
+        one.
+        """
         response = self._guarded(f"{self.name} fails at {request}", lambda: self.target.ask(request))
         if not self.contender.is_driver:
             check_status(self.name, request, response)
         return response
 
     def block(self, requests: int) -> Block:
-        """Time ``requests`` requests."""
+        """Time a block of ``requests`` requests."""
         return self._guarded(f"{self.name} fails during the measurement", lambda: self.target.block(requests))
 
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
-        """Return the result of ``work``, which runs in the process state that the application has left.
+        """Call ``work`` in the process state that the application has left, and return the result.
 
-        Raises ``AppError`` for any exception of the application, including SystemExit.
+        Raises ``AppError`` for an exception of the application, including SystemExit. KeyboardInterrupt and
+        ``WrongResponse`` are raised unchanged.
         """
         os.chdir(self._state.folder)
         (gc.enable if self._state.collects else gc.disable)()
@@ -116,8 +121,10 @@ class Candidate:
 
 
 class Bench:
-    """The contenders of one experiment. They are compared first, and then warmed up, which determines the size of their
-    blocks.
+    """The contenders of one experiment.
+
+    The constructor sends requests to the contenders, and compares the responses if they must be equal. ``calibrate``
+    warms the contenders up, and chooses how many requests a block of each contender has.
     """
 
     def __init__(
@@ -134,7 +141,7 @@ class Bench:
         self.folder = os.getcwd()
         found = makers if makers is not None else makers_of([experiment])
         self.candidates = [self._candidate(Contender(**one), found[one["factory"]]) for one in experiment["contenders"]]
-        # A request whose status may be any 2xx is sent once first. Then that status is expected.
+        # If any 2xx is accepted, all requests are sent once. From then on, the statuses found are expected.
         asked = self.requests if any(not request.status for request in self.requests) else self.requests[:compared]
         self.responses = {one.name: self._ask(one, asked) for one in self.candidates}
         if experiment["alike"]:
@@ -150,7 +157,7 @@ class Bench:
 
     def _candidate(self, contender: Contender, make: Callable[..., Any]) -> Candidate:
         self.mark(f"loading {contender.name}")
-        # An application that takes part twice is imported only once, and has only one state.
+        # If an application is a contender twice, both contenders share its process state.
         key = f"{contender.factory} {contender.options}"
         return Candidate(contender, make, self.states.setdefault(key, State(self.folder)))
 
@@ -159,7 +166,11 @@ class Bench:
         return [one.ask(request) for request in requests]
 
     def _statuses(self, name: str, same: bool = False) -> list[str]:
-        """Return the expected status line for each request. A request that was not sent gets one with the same code."""
+        """Return the expected status line for each request.
+
+        A request that was not sent gets the line of a request that expects the same code. With ``same``, all requests
+        get the first line.
+        """
         lines = [response.status for response in self.responses[name]]
         known = dict(zip((request.status for request in self.requests), lines, strict=False))
         if same:
@@ -172,7 +183,10 @@ class Bench:
         compare({one.name: self.responses[one.name] for one in compared}, asked, allowed)
 
     def answered(self) -> dict[str, Any]:
-        """Return each contender's status and protocol, and where its responses differ from the first contender's."""
+        """Return each contender's first status, its protocol, and how its responses differ from the first contender's.
+
+        ``differences`` has a text for each request whose responses differ.
+        """
         reference = next(iter(self.responses.values()))
         return {
             one.name: {
@@ -188,7 +202,9 @@ class Bench:
         }
 
     def calibrate(self, block_ns: int, warm_up: float) -> None:
-        """Warm up each contender for ``warm_up`` seconds, and size its blocks so that each takes ``block_ns``."""
+        """Warm up each contender for ``warm_up`` seconds. Choose the size of its blocks so that a block takes about
+        ``block_ns``.
+        """
         for one in self.timed:
             self.mark(f"warming up {one.name}")
             ends = time.perf_counter() + warm_up
@@ -198,8 +214,9 @@ class Bench:
             self.lengths.append(max(1, round(block_ns / cost)))
 
     def rounds(self, seconds: float, rng: random.Random, reset: Callable[[], object]) -> list[list[int]]:
-        """Return the blocks measured in ``seconds`` as [round, contender, requests, CPU ns, wall ns]; the number of
-        rounds is even.
+        """Measure an even number of rounds for about ``seconds``, and call ``reset`` after each round.
+
+        Return the blocks as [round, contender, requests, CPU ns, wall ns].
         """
         self.mark(f"measuring {', '.join(one.name for one in self.candidates)}")
         blocks: list[list[int]] = []
@@ -214,24 +231,24 @@ class Bench:
 
 
 def makers_of(experiments: Sequence[dict[str, Any]]) -> dict[str, Callable[..., Any]]:
-    """Return the functions that make the applications, by name.
+    """Return the functions that make the applications, by their names.
 
-    All of them are imported before any application is made. After that, the user's packages may replace this one's
-    names.
+    The functions are imported before any application is made, because an application may import a user's package that
+    has the same name as a package of this project.
     """
     factories = {contender["factory"] for experiment in experiments for contender in experiment["contenders"]}
     return {factory: resolve(factory) for factory in sorted(factories)}
 
 
 def _cost(one: Candidate, requests: int) -> float:
-    # Not the time in the block, which does not include the evictions.
+    # Not the time that the block reports, because it does not include the evictions.
     before = time.perf_counter_ns()
     one.block(requests)
     return max((time.perf_counter_ns() - before) / requests, 100.0)
 
 
 def balanced_orders(contenders: int, rng: random.Random) -> Iterator[list[int]]:
-    """Yield orders without end: a random order, the same backwards, a new random order, ..."""
+    """Yield orders of the contenders without end: a random order, the same order backwards, a new random order, ..."""
     while True:
         order = list(range(contenders))
         rng.shuffle(order)
@@ -240,7 +257,10 @@ def balanced_orders(contenders: int, rng: random.Random) -> Iterator[list[int]]:
 
 
 def _own_part(error: BaseException) -> str:
-    """Return the traceback without the frames of the measuring process."""
+    """Return the traceback of an application's error without the frames of the measuring process.
+
+    For SystemExit, return a sentence instead.
+    """
     if isinstance(error, SystemExit):
         return f"it calls sys.exit({error.code!r}), which would end the server"
     frames = list(itertools.dropwhile(_is_ours, traceback.extract_tb(error.__traceback__)))
@@ -265,7 +285,11 @@ def _what_differs(one: Response, other: Response) -> str:
 
 
 def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
-    """Send each contender its requests once. Then, if ``seconds`` is above 0, measure each experiment for that time."""
+    """Carry out a job and return its result.
+
+    If ``seconds`` is 0, send each request once to each contender, and return the answers. Otherwise measure each
+    experiment for ``seconds``, and return the samples.
+    """
     makers = makers_of(job["experiments"])
     mark("running --setup")
     load_function(job["hooks"]["setup"])()
@@ -277,7 +301,7 @@ def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: Non
 
 
 def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], object]) -> dict[str, Any]:
-    """Return the samples and the clock of each bench by its key. The benches run in random order."""
+    """Measure the benches in random order. Return their samples by key, and the clock that the analysis must use."""
     step = clock_step_ns()
     block_ns = round(job["block_ms"] * 1e6)
     rng = random.Random(job["seed"])
@@ -291,9 +315,9 @@ def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], ob
 
 
 def main(folder: Path) -> int:
-    """Carry out the job in ``folder``, write its result, and return the exit code."""
+    """Carry out the job in ``folder``, write its result to the same folder, and return the exit code."""
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    # A process that hangs prints where each of its threads is, and ends.
+    # A process that exceeds its limit writes the traceback of each thread to this file, and ends.
     log = (folder / "hangs.txt").open("w", encoding="utf-8")
     faulthandler.dump_traceback_later(job["limit"], exit=True, file=log)
     code, found = _attempted(job, lambda text: (folder / "stage.txt").write_text(text, encoding="utf-8"))

@@ -1,1 +1,1 @@
-"""Put a server in a process of its own under load: generators that need little CPU, windows, and the results."""
+"""Measure servers under load: server processes, load generators that need little CPU, and windows of measurement."""

@@ -1,11 +1,12 @@
 """A load generator that needs little CPU, for runs in which Locust would be the bottleneck.
 
-It is a closed loop over a few connections in one thread. The bytes are prepared beforehand, and a request usually takes
-one ``send`` and one ``recv``. A connection is reused if the server keeps it open, and replaced if not. The status and
-the length of each response are checked.
+It is a closed loop: each of a few connections sends its next request when the response to the last one is complete. All
+connections are in one thread. The bytes are prepared beforehand, and a request usually takes one ``send`` and one
+``recv``. A connection is reused if the server keeps it open; otherwise a new connection replaces it. The status and the
+length of each response are checked.
 
-Run as a process of its own, with the job as JSON on standard input. ``openloop.py`` uses the same connections in an
-open loop.
+Run this module as a separate process, with the job as JSON on standard input. ``openloop.py`` uses the same connections
+in an open loop.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ BODILESS = (b"204", b"304")
 
 
 class BadResponse(Exception):
-    """An incomplete response, or a response with another status than the expected one."""
+    """A response is missing or incomplete, or its status is not the expected one."""
 
 
 class Address(NamedTuple):
@@ -43,7 +44,9 @@ class Address(NamedTuple):
 
 
 class Message(NamedTuple):
-    """The bytes of a request, the expected start of the response's status code, and whether it has no body."""
+    """The bytes of a request, the digits with which the response's status code must begin, and whether the method is
+    HEAD.
+    """
 
     data: bytes
     status: bytes = b"2"
@@ -72,14 +75,17 @@ class Connection:
         self.is_open = True
 
     def send(self, message: Message, since: float) -> None:
-        """Send a complete request. Its latency counts from ``since``."""
+        """Send a complete request. Its latency counts from ``since``, a time of ``perf_counter``."""
         self.message, self.since, self.received = message, since, b""
         if not self.is_open:
             self._connect()
         self.socket.sendall(message.data)
 
     def receive(self) -> bool:
-        """Receive what has arrived. Return whether the response is complete. Raises ``BadResponse``."""
+        """Receive the bytes that have arrived. Return whether the response is complete.
+
+        Raises ``BadResponse`` if the status is not the expected one, or if the server closed the connection too early.
+        """
         data = self.socket.recv(65536)
         self.received += data
         if not is_complete(self.received, self.message, ended=not data):
@@ -92,7 +98,8 @@ class Connection:
 
 
 def is_complete(received: bytes, message: Message, ended: bool = False) -> bool:
-    """Return whether ``received`` holds a complete response; ``ended`` tells whether the server closed the connection.
+    """Return whether ``received`` holds a complete response; ``ended`` tells whether the server has closed the
+    connection.
 
     Raises ``BadResponse`` for an unexpected status, or if the connection was closed too early.
     """
@@ -108,7 +115,7 @@ def is_complete(received: bytes, message: Message, ended: bool = False) -> bool:
 
 
 def _has_body(head: bytes, body: bytes, message: Message, ended: bool) -> bool:
-    """Return whether ``body`` is complete (RFC 9112, 6.3)."""
+    """Return whether the body of a response is complete (RFC 9112, section 6.3)."""
     if message.is_head or head[9:12] in BODILESS:
         return True
     if CHUNKED in head:
@@ -120,7 +127,7 @@ def _has_body(head: bytes, body: bytes, message: Message, ended: bool) -> bool:
 
 
 def _ends_chunks(body: bytes) -> bool:
-    """Return whether the last chunk and its trailer have arrived."""
+    """Return whether the last chunk and the trailer section have arrived."""
     place = 0
     while (line := body.find(b"\r\n", place)) >= 0:
         size = int(body[place:line].partition(b";")[0], 16)
@@ -137,7 +144,7 @@ def closes(received: bytes) -> bool:
 
 
 def messages_of(requests: Sequence[Request], address: Address) -> Iterator[Message]:
-    """Yield the requests as bytes to send, over and over again."""
+    """Yield the requests as bytes to send. After the last request, begin again with the first."""
     host = f"{address.host}:{address.port}"
     return itertools.cycle(
         [Message(one.message(host), b"%d" % (one.status or 2), one.method == "HEAD") for one in requests]
@@ -147,7 +154,7 @@ def messages_of(requests: Sequence[Request], address: Address) -> Iterator[Messa
 def drive(
     window: Window, address: Address, messages: Iterator[Message], users: int, warm_up: float, seconds: float
 ) -> dict[str, Any]:
-    """Keep ``users`` requests in flight for the warm-up and the window; return the counts of the window."""
+    """Keep ``users`` requests in flight during the warm-up and the window. Return the counts of the window."""
     with selectors.DefaultSelector() as selector, contextlib.ExitStack() as connections:
         for _ in range(users):
             connection = connections.enter_context(Connection(address, selector))
@@ -169,7 +176,10 @@ def _drive_until(selector: selectors.BaseSelector, window: Window, messages: Ite
 
 
 def run(measure: Callable[[dict[str, Any], Address, Iterator[Message]], Any]) -> int:
-    """Read a job from standard input, measure, and write the counts. For a bad response, return exit code 1."""
+    """Read a job from standard input, measure, and write the counts to standard output.
+
+    Return the exit code: 1 if a request failed.
+    """
     job = json.load(sys.stdin)
     address = Address(job["host"], job["port"])
     messages = messages_of([Request.from_json(values) for values in job["requests"]], address)

@@ -1,12 +1,12 @@
-"""A load generator with an open loop: it sends each request at its time, whether or not earlier ones have been
+"""A load generator with an open loop: it sends each request at a planned time, whether or not earlier ones are
 answered.
 
-The start times are drawn beforehand (a Poisson process, as of many independent clients), and a latency counts from the
-start time. If no connection is free then, the request waits for one, and the wait is part of its latency. So a server
-that stalls for a moment is charged for every request that was due meanwhile. A closed loop sends nothing in that
-moment, and so omits those requests (coordinated omission).
+The planned times are those of many independent clients (a Poisson process), and a latency counts from the planned time.
+If no connection is free at that time, the request waits for one, and the wait is part of its latency. So if a server
+stalls for a moment, the latency of every request that was planned for this moment includes the wait. A closed loop
+sends nothing in such a moment, so these requests are missing from its results (coordinated omission).
 
-Run as a process of its own, with the job as JSON on standard input.
+Run this module as a separate process, with the job as JSON on standard input.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from typing import Any
 from loadtests.load.closed_loop import Address, BadResponse, Connection, Message, run
 from loadtests.load.window import Window, counts, percentiles
 
-# How many seconds after the end of a window its requests may take. Then the server is too slow for the rate.
+# If responses are still missing this many seconds after the last start, the server is too slow for the rate.
 DRAIN_SECONDS = 10.0
 LONGEST_WAIT = 0.05
 
 
 def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
-    """Return the times, from 0 on, at which requests start within ``seconds``."""
+    """Yield the start times of requests, in seconds from 0 to ``seconds``: a Poisson process of ``rate`` requests a
+    second.
+    """
     instant = rng.expovariate(rate)
     while instant < seconds:
         yield instant
@@ -37,7 +39,7 @@ def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]
 
 
 class OpenLoop:
-    """A fixed number of connections, and a schedule that does not wait for them."""
+    """Sends requests at planned times over a fixed number of connections. If no connection is free, a request waits."""
 
     def __init__(self, connections: list[Connection], selector: selectors.BaseSelector, messages: Iterator[Message]):
         self.free = connections
@@ -49,9 +51,10 @@ class OpenLoop:
         self.lags: list[float] = []
 
     def run(self, rate: float, seconds: float, rng: random.Random) -> None:
-        """Start ``rate`` requests a second for ``seconds`` and wait for the responses; latencies are kept in ms.
+        """Start ``rate`` requests a second for ``seconds``, and wait for the responses. Store the latencies in ms.
 
-        Raises ``BadResponse`` for a wrong response, or if responses are missing at the end.
+        Raises ``BadResponse`` if a response is wrong, or if responses are missing ``DRAIN_SECONDS`` after the last
+        start.
         """
         self.latencies, self.lags = [], []
         began = time.perf_counter()
@@ -85,7 +88,7 @@ class OpenLoop:
 
 
 def drive(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> list[dict[str, Any]]:
-    """Measure one window per rate, each after a warm-up at the same rate."""
+    """Measure one window for each rate, each after a warm-up at the same rate."""
     # NOTE: not epoll, whose timeouts are whole milliseconds: a request would start up to a millisecond too late.
     with selectors.SelectSelector() as selector, contextlib.ExitStack() as stack:
         connections = [stack.enter_context(Connection(address, selector)) for _ in range(job["connections"])]

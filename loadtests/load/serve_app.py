@@ -1,7 +1,8 @@
 """Serve an application: ``python child.py loadtests.load.serve_app MODULE:APP [--server NAME] [--port N]``.
 
-It serves the rungs and the user's own applications. The services are started by ``wsgi-core serve`` and by gunicorn's
-own command. Every server runs with its defaults, in one process, and without an access log.
+It serves rungs and the user's own applications on waitress, Werkzeug's server or uvicorn. (gunicorn and ``wsgi-core
+serve`` are started by their own commands.) A server runs in one process, without an access log, and with its default
+settings except for the number of threads.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _werkzeug(app: Any, host: str, port: int, threads: int) -> None:
 
 
 def _uvicorn(app: Any, host: str, port: int, threads: int) -> None:
-    """Serve in one thread, the event loop. ``threads`` is only for functions that are not ``async``."""
+    """Serve in one thread, which runs the event loop. ``threads`` is ignored."""
     import uvicorn
 
     uvicorn.run(app, host=host, port=port, log_level="error", access_log=False)

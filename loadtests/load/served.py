@@ -1,8 +1,10 @@
-"""The served part of a study: a server process, a generator process, windows of load.
+"""The part of a study behind servers: start servers, load them from another process, and collect the samples.
 
-Services are loaded in turn, A B, B A, ... Each pair gets new server processes, so a pair is an independent unit. Before
-the first window, the responses are compared byte for byte over HTTP. Locust loads each service at fixed rates and at
-saturation. If latencies are wanted, an open loop loads it at the same rates.
+The services of a load are measured in turn: first A, then B; in the next repetition first B, then A. A repetition is
+called a pair. Each pair starts new server processes, so the pairs are independent of each other. Before the first
+window of a pair, the responses of the services are compared as the load demands. Locust or this project's closed loop
+loads each service to saturation, and Locust or an open loop loads it at fixed rates. If latencies are wanted, the open
+loop always runs.
 """
 
 from __future__ import annotations
@@ -41,16 +43,17 @@ MASTER_PORT = 5557
 
 # As many clients as the server has threads. With more, waitress would queue requests and log warnings.
 THREADS = 4
-# An open loop uses more, so that requests rarely wait in the generator, but fewer than the limit for one client.
+# An open loop uses more connections, so that requests rarely wait in the generator, but fewer than the server's limit
+# for one client.
 CONNECTIONS = 16
 START_SECONDS = 1.2
-# A model server in an environment of its own takes long to import.
+# A model server in its own environment needs longer to start, because its imports take long.
 OWN_START_SECONDS = 10.0
 GENERATOR_START = {"locust": 0.9, "closed loop": 0.3}
 CALIBRATION = {"warm_up": 0.1, "seconds": 0.4}
 # Headers that differ from response to response or from server to server.
 VOLATILE = frozenset({"date", "server", "server-timing", "x-request-id", "x-response-time-ms"})
-# Responses of each service that are compared before the first window.
+# How many responses of each service are compared before the first window.
 COMPARED = 20
 # Probabilities of model servers may differ in the last bit of a float32.
 TOLERANCE = 1e-6
@@ -58,7 +61,7 @@ MODEL_SERVERS = Path(__file__).resolve().parents[1] / "model_servers"
 
 
 class Server(NamedTuple):
-    """A running server."""
+    """A server process that has been started."""
 
     service: Service
     address: Address
@@ -67,12 +70,13 @@ class Server(NamedTuple):
 
     @property
     def port(self) -> int:
-        """The port on which it listens."""
+        """The port on which the server listens."""
         return self.address.port
 
 
 class Spread(NamedTuple):
-    """Where Locust's workers run: ``workers`` processes of one master, on this machine or, if ``remote``, on others.
+    """Where Locust's workers run: ``workers`` processes of one master, on this machine or, if ``remote``, on other
+    machines.
 
     ``host`` is the address on which the servers listen. Remote workers must be able to reach it.
     """
@@ -91,7 +95,7 @@ class Entries(NamedTuple):
 
 
 def new_entries(load: Load, spread: Spread) -> Entries:
-    """Return empty entries for ``load``."""
+    """Return the entries of ``load`` in a result file, without samples."""
     services = [service.name for service in load.services]
     about: Window = {"title": load.title, "services": services, "server": load.server}
     about |= {"server_threads": THREADS, "users": THREADS}
@@ -103,14 +107,14 @@ def new_entries(load: Load, spread: Spread) -> Entries:
 
 
 def find_entries(load: Load, results: Results) -> Entries:
-    """Return the entries of ``load`` in a result file that has them."""
+    """Return the entries that ``results`` has for ``load``."""
     loads = {one.key: one for one in results.loads}
     latencies = {one.key: one for one in results.latencies}
     return Entries(loads[load.key], loads.get(f"{load.key}_rate"), latencies.get(f"{load.key}_latency"))
 
 
 def planned_seconds(load: Load, budget: Budget) -> float:
-    """Return the planned duration of one pair: all windows for each service, in seconds."""
+    """Return the planned duration of one pair in seconds: the start of the servers, and all windows of each service."""
     rates = budget.rate_seconds + budget.load_warm_up
     window = GENERATOR_START[load.generator] + budget.load_warm_up + budget.load_seconds + len(load.shares) * rates
     if load.latencies:
@@ -121,7 +125,10 @@ def planned_seconds(load: Load, budget: Budget) -> float:
 
 @contextlib.contextmanager
 def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[list[Server]]:
-    """Start the services, each on a free port, wait until all of them respond, and stop them at the end."""
+    """Start the services, each on a free port, and wait until all of them are ready. Stop them when the context exits.
+
+    Raises ``RunFailed`` if a server does not start.
+    """
     servers: list[Server] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
@@ -144,7 +151,7 @@ def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[li
 
 
 def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Return the child processes of a server. Some servers do not end their children."""
+    """Return the child processes of a server. Some servers leave their child processes running when they end."""
     with contextlib.suppress(psutil.NoSuchProcess):
         found: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
         return found
@@ -157,7 +164,7 @@ def _start(service: Service, host: str, folder: Path) -> Server:
     places |= {"folder": folder, "model_servers": MODEL_SERVERS, "churn": _churn() if service.environ else ""}
     python = environments.interpreter(service.requires) if service.requires else sys.executable
     environ = {**os.environ, **{name: _filled(value, places) for name, value in service.environ.items()}}
-    # The access log of every service is discarded. Standard error is kept, for an error at the start.
+    # Standard output, with the access log, is discarded. Standard error is kept, to show why a server did not start.
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             [python, *(_filled(part, places) for part in service.arguments)],
@@ -225,7 +232,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def check(servers: Sequence[Server], load: Load) -> None:
     """Send the same requests to every server, and compare the responses as the load demands.
 
-    Raises ``Mismatch`` at the first difference or unexpected status.
+    Raises ``Mismatch`` at the first difference or unexpected status, and ``RunFailed`` if a server does not respond.
     """
     requests = load.requests[:COMPARED]
     try:
@@ -262,7 +269,7 @@ def _compare_probabilities(found: dict[str, list[Response]]) -> None:
 
 
 def _probability(response: Response) -> float:
-    """Return the probability in a response of any known format. Raises ``WrongResponse``."""
+    """Return the probability in a response of any known format. Raises ``WrongResponse`` if there is none."""
     try:
         value = json.loads(response.body)
         return float(value["outputs"][0]["data"][-1] if "outputs" in value else value["churn_probability"])
@@ -271,7 +278,7 @@ def _probability(response: Response) -> float:
 
 
 def ask(address: Address, request: Request) -> Response:
-    """Send one request over HTTP, unchanged. Return the response with the headers that are compared."""
+    """Send one request over HTTP, unchanged. Return the response with only the headers that are compared."""
     host = f"{address.host}:{address.port}"
     with socket.create_connection(address, timeout=10) as connection:
         connection.sendall(request.message(host))
@@ -282,7 +289,7 @@ def ask(address: Address, request: Request) -> Response:
 
 
 class Series(NamedTuple):
-    """The windows of one service: at saturation, at the moderate rate, and at each rate of the latencies."""
+    """The windows of one service in a pair: at saturation, at the moderate rate, and at each rate of the latencies."""
 
     saturation: Run
     moderate: Run
@@ -290,13 +297,16 @@ class Series(NamedTuple):
 
 
 class Pair:
-    """New servers for the services of a load, and one series of windows for each."""
+    """Measures a load in repetitions, which are called pairs.
+
+    Each pair starts new servers, and measures one series of windows for each service.
+    """
 
     def __init__(self, load: Load, entries: Entries, budget: Budget, spread: Spread) -> None:
         self.load, self.entries, self.budget, self.spread = load, entries, budget, spread
 
     def measure(self, number: int) -> None:
-        """Compare the responses, then load each service, in reversed order if the pair's number is odd."""
+        """Compare the responses, then load each service in turn. If ``number`` is odd, the order is reversed."""
         with serving(self.load.services, self.spread.host) as servers:
             check(servers, self.load)
             rates = self._rates(servers)
@@ -314,7 +324,7 @@ class Pair:
             self.entries.latency.runs += one.latencies
 
     def _rates(self, servers: Sequence[Server]) -> list[float]:
-        """Return the rate for each share, in requests a second. All pairs use the rates found before the first one."""
+        """Return the rates to measure, in requests a second. The first pair determines them for all pairs."""
         rate, latency = self.entries.rate, self.entries.latency
         if rate and not rate.rate:
             slowest = min(self._capacity(server) for server in servers)
@@ -366,7 +376,7 @@ def _checked(run: AnyRun) -> AnyRun:
 
 
 def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) -> list[Window]:
-    """Run Locust without its web page, with the locustfile that also works alone: one window for each stage."""
+    """Measure one window for each stage with Locust, which runs the locustfile without its web page."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as workers:
         out, given = Path(folder, "windows.json"), Path(folder, "rows.json")
         given.write_text(json.dumps([json.loads(one.body) for one in load.requests]), encoding="utf-8")
@@ -389,7 +399,9 @@ def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) ->
 
 @contextlib.contextmanager
 def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
-    """Start a worker of Locust's master on this machine. It ends with its master."""
+    """Start a Locust worker on this machine that connects to the master on ``port``. Terminate it when the context
+    exits.
+    """
     arguments = [*LOCUST, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)
     try:
@@ -400,13 +412,13 @@ def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
 
 
 def _closed_loop(server: Server, load: Load, window: Window) -> Window:
-    """Measure one window with this project's closed loop, in a process of its own."""
+    """Measure one window with this project's closed loop in a new process."""
     found: Window = json.loads(_generate("closed_loop", server, load, {**window, "users": THREADS}))
     return found
 
 
 def _open_loop(server: Server, load: Load, stages: list[Window], seed: int) -> list[Window]:
-    """Measure one window for each stage with the open loop, in a process of its own."""
+    """Measure one window for each stage with this project's open loop in a new process."""
     wanted = {"stages": stages, "connections": CONNECTIONS, "seed": seed}
     found: list[Window] = json.loads(_generate("openloop", server, load, wanted))
     return found

@@ -1,8 +1,9 @@
-"""Windows of measurement inside Locust's process, each from the end of its warm-up to its last second.
+"""Windows: the periods, each after a warm-up, in which requests are counted.
 
-``served.py`` starts Locust with the locustfile and requests the windows in an environment variable. A window has what
-happened between two instants: requests, failures, latencies, and the CPU time of the server and of the generator. If
-Locust is a master, each of its workers counts its own requests, and a message tells it when a window begins and ends.
+A window has what happened between two instants: requests, failures, latencies, and the CPU time of the server and of
+the generator. Every load generator uses the class ``Window``; the rest of this module is for Locust. ``served.py``
+starts Locust with the locustfile, and says in an environment variable which windows to measure. If Locust runs as a
+master, each of its workers counts its own requests, and messages tell the workers when a window begins and ends.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Window:
         self.is_open = True
 
     def close(self) -> dict[str, Any]:
-        """Stop counting. Return the fields of a ``results.Run`` that are known here."""
+        """Stop counting. Return the counts, by the names of the fields of ``results.Run``."""
         self.is_open = False
         seconds = time.perf_counter() - self.started
         server_cpu, own_cpu = process_cpu(self.server) - self.server_cpu, time.process_time() - self.own_cpu
@@ -62,7 +63,10 @@ class Window:
 
 
 def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
-    """Return the counts of several workers as one window. The generator's CPU time is that of the busiest process."""
+    """Return the counts of several workers as one window.
+
+    The generator's CPU time is that of the busiest process. ``own_cpu`` is the CPU time of this process.
+    """
     latencies = [value for part in counted for value in part["latencies"]]
     return {
         "seconds": sum(part["seconds"] for part in counted) / len(counted),
@@ -73,7 +77,7 @@ def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
 
 
 def rows() -> list[dict[str, Any]]:
-    """Return the rows that the run has already read, or an empty list if the locustfile runs alone."""
+    """Return the rows that ``served.py`` has written to a file, or an empty list if the locustfile runs alone."""
     if VARIABLE not in os.environ:
         return []
     path = Path(json.loads(os.environ[VARIABLE])["rows"])
@@ -82,7 +86,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def process_cpu(process: psutil.Process | None) -> float:
-    """Return the CPU seconds, user and system, of a process and its children, or 0 without a process."""
+    """Return the CPU seconds (user and system) of a process and its child processes, or 0 without a process."""
     family = [process, *process.children(recursive=True)] if process else []
     return float(sum(times.user + times.system for times in (member.cpu_times() for member in family)))
 
@@ -97,15 +101,16 @@ def percentiles(latencies: Sequence[float]) -> dict[str, float]:
 
 
 def counts(latencies: Sequence[float]) -> dict[str, Any]:
-    """Return the fields of a ``results.Run`` that depend on the latencies alone. The mean of none is 0."""
+    """Return the fields of a ``results.Run`` that depend only on the latencies. Without latencies, the mean is 0."""
     mean = sum(latencies) / len(latencies) if latencies else 0.0
     return {"requests": len(latencies), "latencies_ms": percentiles(latencies), "latency_mean_ms": mean}
 
 
 def install(set_pace: Callable[[float], None]) -> None:
-    """Make Locust measure the requested windows, or count for its master. The locustfile calls this.
+    """Make this Locust process measure windows. The locustfile calls this function.
 
-    ``set_pace`` sets how many requests a second each user sends; 0 means without a pause.
+    The environment variable ``VARIABLE`` says which windows to measure. A Locust worker counts requests for its master
+    instead. ``set_pace`` sets how many requests a second each user sends; 0 means without a pause.
     """
     from locust import events
     from locust.runners import MasterRunner, WorkerRunner
@@ -119,7 +124,10 @@ def install(set_pace: Callable[[float], None]) -> None:
 
 
 def _count(runner: Any, set_pace: Callable[[float], None]) -> None:
-    """Start or stop counting on a message. A Locust without workers sends the message to itself."""
+    """Count requests, and obey the messages that set the pace and begin or end a window.
+
+    A Locust without workers sends these messages to itself.
+    """
     from locust import events
 
     window = Window()
@@ -146,7 +154,7 @@ def _measure_when_started(runner: Any, wanted: dict[str, Any]) -> None:
     from locust import events
 
     generators = Generators(runner, wanted["generators"])
-    # Workers get their master's options when they start, which override earlier values.
+    # When a worker starts, the master's options override those of the worker.
     runner.environment.parsed_options.rate = wanted["stages"][0]["rate"] / wanted["users"]
 
     def run() -> None:
@@ -160,7 +168,7 @@ def _measure_when_started(runner: Any, wanted: dict[str, Any]) -> None:
 
 
 class Generators:
-    """The processes that send requests: the workers of a master, or this process."""
+    """The processes that send requests: the workers of a Locust master, or this process."""
 
     def __init__(self, runner: Any, count: int) -> None:
         self.runner, self.count = runner, count
@@ -168,7 +176,10 @@ class Generators:
         runner.register_message(REPLY, lambda environment, msg, **_: self.replies.append(msg.data))
 
     def send(self, message: str, data: Any = None) -> list[Any]:
-        """Send a message to all generators and wait for their replies. Raises ``TimeoutError``."""
+        """Send a message to all generators, and return their replies.
+
+        Raises ``TimeoutError`` if a reply is missing after ``REPLY_SECONDS``.
+        """
         import gevent
 
         self.replies.clear()
@@ -182,7 +193,7 @@ class Generators:
 
 
 def _measure(generators: Generators, wanted: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
-    """Measure one window at the pace of ``stage``: tell each generator to count, and collect the counts."""
+    """Measure one window at the pace of ``stage``: tell the generators when to count, and add up their counts."""
     import gevent
 
     whole = Window(wanted["server_pid"])

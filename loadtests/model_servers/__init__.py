@@ -1,5 +1,5 @@
-"""The churn model on other model servers, each written as in the server's own documentation.
+"""The churn model on other model servers, each written as the server's documentation shows.
 
-The files run in environments of their own, created by ``wsgi-core overhead --study served --servers mlserver,...``.
-This project imports none of them.
+The files run in virtual environments, which ``wsgi-core overhead --study served --servers mlserver,...`` creates. This
+project imports none of the files.
 """

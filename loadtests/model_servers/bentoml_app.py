@@ -1,6 +1,6 @@
 """The churn model on BentoML: ``POST /predict`` with a row.
 
-``bentoml serve`` runs it in an environment of its own.
+``bentoml serve`` runs this file in its own virtual environment.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import onnxruntime
 
 @bentoml.service(workers=1, logging={"access": {"enabled": False}})
 class Churn:
-    """The model: one session with one thread, as on the other servers."""
+    """The model: an onnxruntime session with one thread, as on the other servers."""
 
     def __init__(self) -> None:
         """Open the model file that ``CHURN_MODEL`` names."""
@@ -31,7 +31,7 @@ class Churn:
         contract_month_to_month: float,
         has_fiber: float,
     ) -> dict[str, float]:
-        """Return the probability for a row."""
+        """Return the probability of churn for a row."""
         row = [tenure_months, monthly_charges, total_charges, contract_month_to_month, has_fiber]
         (probabilities,) = self.session.run(["probabilities"], {"features": np.array([row], np.float32)})
         return {"churn_probability": float(probabilities[0, 1])}

@@ -1,6 +1,6 @@
 """The churn model on LitServe: ``POST /predict`` with a row.
 
-It runs in an environment of its own. Its argument is the port.
+This file runs in its own virtual environment. Its argument is the port.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FEATURES = ("tenure_months", "monthly_charges", "total_charges", "contract_month
 
 
 class Churn(litserve.LitAPI):  # type: ignore[misc]
-    """The model: one session with one thread, as on the other servers."""
+    """The model: an onnxruntime session with one thread, as on the other servers."""
 
     def setup(self, device: str) -> None:
         """Open the model file that ``CHURN_MODEL`` names."""
@@ -26,7 +26,7 @@ class Churn(litserve.LitAPI):  # type: ignore[misc]
         self.session = onnxruntime.InferenceSession(os.environ["CHURN_MODEL"], options)
 
     def decode_request(self, request: dict[str, float]) -> Any:
-        """Return a row as a tensor."""
+        """Convert a request, which is the JSON of one row, to a tensor."""
         return np.array([[request[name] for name in FEATURES]], np.float32)
 
     def predict(self, x: Any) -> Any:
@@ -34,7 +34,7 @@ class Churn(litserve.LitAPI):  # type: ignore[misc]
         return self.session.run(["probabilities"], {"features": x})[0]
 
     def encode_response(self, output: Any) -> dict[str, float]:
-        """Return the JSON of the response."""
+        """Return the response as a value for JSON."""
         return {"churn_probability": float(output[0, 1])}
 
 

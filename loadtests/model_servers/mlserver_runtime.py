@@ -1,7 +1,6 @@
 """The churn model on MLServer: a custom runtime that speaks the Open Inference Protocol.
 
-``mlserver start`` runs it in an environment of its own, with the folder of this file; ``MLSERVER_MODEL_IMPLEMENTATION``
-names the class.
+``mlserver start`` runs this file in its own virtual environment. ``MLSERVER_MODEL_IMPLEMENTATION`` names the class.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from mlserver.types import InferenceRequest, InferenceResponse
 
 
 class Churn(MLModel):  # type: ignore[misc]
-    """The model: one session with one thread, as on the other servers."""
+    """The model: an onnxruntime session with one thread, as on the other servers."""
 
     async def load(self) -> bool:
         """Open the model file that ``CHURN_MODEL`` names."""

@@ -1,7 +1,7 @@
-"""The analysis of a result file: costs, prices of steps, ratios, goals, and what may be claimed.
+"""Compute the figures of a result file: costs, what each step adds, ratios, and verdicts on goals.
 
-Everything here is computed from the raw samples each time. The driver's own cost is subtracted from every contender.
-Ratios and differences are paired within rounds and processes (``stats.py``).
+All figures are computed from the raw samples each time. The driver's own cost is subtracted from the cost of every
+contender. In process, ratios and differences are paired within rounds and processes (``stats.py``).
 """
 
 from __future__ import annotations
@@ -26,21 +26,25 @@ from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, s
 from loadtests.rungs.phases import PHASES
 from loadtests.studies import MODELS, STUDIES, WHERE, Goal, phase_name
 
-# The report calls a run noisy if an app appears to differ from itself by more than this.
+# The report calls an experiment noisy if an application appears to differ from itself by more than this share.
 NOISE_LIMIT = 0.03
-# A load generator above this share of a core may limit the run.
+# A load generator or a server that uses more than this share of a core may limit the rate.
 GENERATOR_LIMIT = 0.7
 SERVER_LIMIT = 0.85
 # In a closed loop, each client has one request in flight, except while the client itself works. More requests than
-# clients, beyond those at the edges of a short window, mean a wrong count. Many fewer mean that clients were too slow.
+# clients, apart from those at the edges of a short window, mean that the count is wrong. Far fewer requests mean that
+# the clients were too slow.
 MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
-# A contender with this suffix is the one before it, measured again: their difference is noise.
+# A contender whose name ends with this suffix is an application that is measured a second time, to measure the noise.
 AGAIN_SUFFIX = " again"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One contender: its CPU µs per request without the driver's, and its ratio to the reference."""
+    """One contender: its CPU µs per request without the driver's, its ratio to the reference, and its step.
+
+    ``step`` is what the contender adds to the contender before it, or None.
+    """
 
     name: str
     cost: Estimate
@@ -50,7 +54,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class ExperimentSummary:
-    """One experiment: its contenders, the driver's cost, and the ratio of an app to itself."""
+    """One experiment: its contenders, the driver's cost, and the ratio of an application to itself."""
 
     key: str
     title: str
@@ -65,16 +69,19 @@ class ExperimentSummary:
 
     @property
     def reach(self) -> float:
-        """How much an app appears to differ from itself, as a share of its cost: the noise of this experiment."""
+        """The noise of this experiment: how much an application appears to differ from itself, as a share of its cost.
+
+        It is 0 if no application was measured twice.
+        """
         return 0.0 if self.itself is None else max(abs(self.itself.low - 1), abs(self.itself.high - 1))
 
     @property
     def noisy(self) -> bool:
-        """Whether the noise is so large that the report must say so."""
+        """Whether the noise is so large that the report must warn about it."""
         return self.reach > NOISE_LIMIT
 
     def cost(self, name: str) -> Cost:
-        """Return the contender called ``name``. Raises KeyError."""
+        """Return the costs of the contender ``name``. Raises KeyError for an unknown name."""
         return {cost.name: cost for cost in self.costs}[name]
 
 
@@ -94,7 +101,11 @@ class Served:
 
 @dataclass(frozen=True)
 class LoadSummary:
-    """Services loaded in turn. ``rates`` and ``cpu`` are the paired ratios of each service to each other service."""
+    """Services that were loaded in turn, and how each service compares with each other service.
+
+    ``rates`` and ``cpu`` are paired ratios of the rates and of the CPU times, by the names of two services.
+    ``cpu_differences`` are paired differences of the CPU times in µs.
+    """
 
     result: LoadResult
     pairs: int
@@ -108,9 +119,9 @@ class LoadSummary:
 class LatencySummary:
     """One service at one rate with one generator: percentiles in ms, each with its interval over the runs.
 
-    A percentile is omitted if less than one request of a run lies above it. ``lag_ms`` is the 99th percentile of how
-    late the open-loop generator sent its requests. ``asked`` is the intended rate and ``reached`` the actual one, in
-    requests a second.
+    A percentile is omitted if less than one request of a run lies above it. ``lag_ms`` is the 99th percentile of the
+    open-loop generator's own delay. ``asked`` is the intended rate and ``reached`` the actual one, in requests a
+    second.
     """
 
     result: LatencyResult
@@ -136,7 +147,7 @@ class GoalSummary:
 
 @dataclass(frozen=True)
 class PhaseCost:
-    """One phase of a request on both sides: the CPU µs that it adds to the phases before it."""
+    """One phase of a request in Flask and in the core: the CPU µs that it adds to the phases before it."""
 
     name: str
     flask: Estimate
@@ -145,7 +156,7 @@ class PhaseCost:
 
 @dataclass(frozen=True)
 class Summary:
-    """Everything that the tables, the page and the README show."""
+    """The figures of a result file, except those of ``curve.py`` and ``heat.py``."""
 
     experiments: list[ExperimentSummary] = field(default_factory=list)
     loads: list[LoadSummary] = field(default_factory=list)
@@ -156,12 +167,12 @@ class Summary:
     waited: float = 0.0
 
     def experiment(self, key: str) -> ExperimentSummary | None:
-        """Return the experiment called ``key``, or None if it was not measured."""
+        """Return the experiment with the key ``key``, or None if it was not measured."""
         return next((one for one in self.experiments if one.key == key), None)
 
 
 def summarise(results: Results) -> Summary:
-    """Return all figures of a result file. Parts without samples are omitted."""
+    """Return the summary of a result file. Parts without samples are omitted."""
     measured = [one for one in results.experiments if one.processes and one.group != MODELS]
     experiments = [summarise_experiment(one) for one in measured if one.key != WHERE.key]
     phases = [phase for one in measured if one.key == WHERE.key for phase in summarise_phases(one)]
@@ -183,7 +194,10 @@ def waited(results: Results) -> float:
 
 
 def matrix(process: Process, contenders: int) -> FloatArray:
-    """Return the blocks of one process as µs per request, (rounds, 1 + contenders). Incomplete rounds are dropped."""
+    """Return the blocks of one process as µs per request, in the shape (rounds, 1 + contenders).
+
+    Incomplete rounds are dropped.
+    """
     rounds: dict[int, list[float]] = {}
     for block in process.blocks:
         row = rounds.setdefault(block.round, [np.nan] * (contenders + 1))
@@ -198,27 +212,27 @@ def matrices(result: ExperimentResult) -> list[FloatArray]:
 
 
 def net(index: int, driver: int = 0) -> Figure:
-    """Return the cost of contender ``index`` without the driver's."""
+    """Return the figure "cost of contender ``index`` minus the cost of the driver"."""
     return lambda cost: cost[..., index] - cost[..., driver]
 
 
 def difference(one: int, other: int) -> Figure:
-    """Return the cost of contender ``one`` minus that of ``other``."""
+    """Return the figure "cost of contender ``one`` minus the cost of contender ``other``"."""
     return lambda cost: cost[..., one] - cost[..., other]
 
 
 def ratio(top: int, bottom: int) -> Figure:
-    """Return the net cost of ``top`` divided by that of ``bottom``."""
+    """Return the figure "net cost of contender ``top`` divided by the net cost of contender ``bottom``"."""
     return quotient(net(top), net(bottom))
 
 
 def quotient(top: Figure, bottom: Figure) -> Figure:
-    """Return one figure divided by the other."""
+    """Return the figure "``top`` divided by ``bottom``"."""
     return lambda cost: top(cost) / bottom(cost)
 
 
 def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
-    """Return costs, prices and ratios of one experiment with their intervals, all from the same resamples."""
+    """Return the summary of one experiment. All its intervals come from the same resamples."""
     tables = matrices(result)
     nets = {name: net(result.column(name), _driver_of(result, name)) for name in result.contenders}
     again = [name for name in nets if name.endswith(AGAIN_SUFFIX)]
@@ -249,7 +263,7 @@ def _driver_of(result: ExperimentResult, name: str) -> int:
 
 
 def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
-    """Return the price of each phase on both sides, and of the whole request as ``"the whole"``."""
+    """Return the cost of each phase in Flask and in the core, and last the cost of the whole request."""
     flask, core = ([result.column(phase_name(side, phase)) for phase in PHASES] for side in ("Flask", "wsgi_core"))
     found = estimate(matrices(result), [*_steps(flask), *_steps(core)])
     half = len(PHASES) + 1
@@ -257,7 +271,11 @@ def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
 
 
 def _steps(prefixes: Sequence[int]) -> list[Figure]:
-    """Return the cost of each prefix minus that of the one before it (for the first: of the driver), then the whole."""
+    """Return the figures for the phases of one framework, and last for the whole request.
+
+    The cost of a phase is the cost of its prefix minus that of the prefix before it or, for the first phase, of the
+    driver.
+    """
     pairs = zip(prefixes, (0, *prefixes), strict=False)
     return [*(difference(one, before) for one, before in pairs), net(prefixes[-1])]
 
@@ -266,7 +284,9 @@ def _steps(prefixes: Sequence[int]) -> list[Figure]:
 
 
 def summarise_load(result: LoadResult) -> LoadSummary:
-    """Return the means of each service, and the ratios within pairs."""
+    """Return the summary of a load. The ratios and differences are paired: both services were measured in the same
+    pair.
+    """
     pairs = _complete_pairs(result)
     ordered = [(one, other) for one in result.services for other in result.services if one != other]
     return LoadSummary(
@@ -318,22 +338,25 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def bound_by(server_share: float, generator_share: float) -> str:
-    """Return what limited the rate, judging by how much of one core the server and the generator used."""
+    """Return what limited the rate: ``"generator"``, ``"server"`` or ``"neither"``.
+
+    A process that uses most of a core is taken for the limit.
+    """
     if generator_share >= GENERATOR_LIMIT:
         return "generator"
     return "server" if server_share >= SERVER_LIMIT else "neither"
 
 
 def law_holds(service: Served, users: int) -> bool:
-    """Return whether Little's law holds at saturation: rate times latency equals the number of clients.
+    """Return whether Little's law holds at saturation: the rate times the latency is about the number of clients.
 
-    The clients' own time between two requests is allowed for. A result file older than this check has 0, and passes.
+    The limits allow for the clients' own time between two requests. Result files older than this check pass.
     """
     return not service.in_flight or LEAST_IN_FLIGHT <= service.in_flight / users <= MOST_IN_FLIGHT
 
 
 def summarise_latencies(result: LatencyResult) -> list[LatencySummary]:
-    """Return each service at each rate, the open loop before Locust."""
+    """Return a summary for each rate, service and generator. The open loop comes before Locust."""
     found = []
     for rate, share in zip(result.rates, result.shares, strict=True):
         for service in result.services:
@@ -367,7 +390,7 @@ IMPORT_UNITS = {"wall_ms": 1.0, "cpu_ms": 1.0, "memory_kb": 1024.0}
 
 
 def _import_rounds(imports: Sequence[Import]) -> list[dict[str, Import]]:
-    """Return the rounds in which every module was imported, by module."""
+    """Return the rounds in which all modules were imported. Each round is a dict from the module to its import."""
     rounds: dict[int, dict[str, Import]] = {}
     for one in imports:
         rounds.setdefault(one.round, {})[one.module] = one
@@ -379,7 +402,7 @@ def _over_nothing(rounds: Sequence[dict[str, Import]], module: str, attribute: s
 
 
 def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate]]:
-    """Return for each module the wall and CPU time in ms and the memory in MB, beyond those of a bare interpreter."""
+    """Return for each module what its import adds to an interpreter: wall and CPU time in ms, and memory in MiB."""
     rounds = _import_rounds(imports)
     if not rounds:
         return {}
@@ -394,7 +417,10 @@ def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate
 
 
 def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: str) -> Estimate:
-    """Return ``attribute`` of one module's import divided by that of another's, paired by round."""
+    """Return ``attribute`` of the import of ``top`` divided by that of ``bottom``, paired by round.
+
+    What an interpreter without imports needs is subtracted from both.
+    """
     rounds = _import_rounds(imports)
     tops, bottoms = (_over_nothing(rounds, module, attribute) for module in (top, bottom))
     return student_ratio(tops, bottoms)
@@ -404,7 +430,7 @@ def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: st
 
 
 def _goals(results: Results, loads: list[LoadSummary]) -> list[GoalSummary]:
-    """Return the goals of the study that have samples."""
+    """Return a summary of each goal of the study for which there are samples."""
     found = [(goal, _find(goal, results, loads)) for goal in _goals_of(results.study)]
     return [GoalSummary(goal, value, verdict(goal, value)) for goal, value in found if value is not None]
 
@@ -427,7 +453,9 @@ def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | 
 
 
 def verdict(goal: Goal, found: Estimate) -> str:
-    """Return ``reached`` or ``missed`` if the whole interval agrees, otherwise ``open``."""
+    """Return ``"reached"`` if the whole interval meets the goal, ``"missed"`` if no part of it does, otherwise
+    ``"open"``.
+    """
     if goal.at_most:
         reached, missed = found.high <= goal.limit, found.low > goal.limit
     else:

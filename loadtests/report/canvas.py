@@ -1,4 +1,4 @@
-"""Shapes as elements of SVG, and plots made of them, which follow the reader's light or dark mode."""
+"""SVG shapes, and plots made of them. Their colours follow the reader's light or dark mode."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-# By name: light, dark.
+# The colour in light mode and the colour in dark mode, by name.
 COLOURS = {
     "ink": ("#1f2328", "#e6edf3"),
     "soft": ("#59636e", "#9198a1"),
@@ -23,25 +23,25 @@ FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif'
 def text(
     x: float, y: float, content: str, colour: str = "ink", anchor: str = "start", size: int = 13, bold: bool = False
 ) -> str:
-    """Return text at a baseline. ``anchor`` is start, middle or end."""
+    """Return the SVG of a text. ``anchor`` says whether ``x`` is its start, middle or end; ``y`` is the baseline."""
     weight = ' font-weight="600"' if bold else ""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
     return f'<text {place} font-size="{size}"{weight} {_fill(colour)}>{escape(content)}</text>'
 
 
 def rect(x: float, y: float, width: float, height: float, colour: str) -> str:
-    """Return a filled rectangle."""
+    """Return the SVG of a filled rectangle."""
     size = f'width="{max(width, 0.0):.1f}" height="{height:.1f}"'
     return f'<rect x="{x:.1f}" y="{y:.1f}" {size} rx="2" {_fill(colour)}/>'
 
 
 def dot(x: float, y: float, radius: float, colour: str) -> str:
-    """Return a filled circle."""
+    """Return the SVG of a filled circle."""
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}" {_fill(colour)}/>'
 
 
 def path(points: Iterable[tuple[float, float]], colour: str, width: float = 1.0, dashed: bool = False) -> str:
-    """Return a polyline through the points."""
+    """Return the SVG of a polyline through the points."""
     placed = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dashes = ' stroke-dasharray="5 4"' if dashed else ""
     stroke = f'style="fill: none; stroke: var(--{colour})" stroke-width="{width:g}"'
@@ -49,7 +49,7 @@ def path(points: Iterable[tuple[float, float]], colour: str, width: float = 1.0,
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1.0, dashed: bool = False) -> str:
-    """Return a straight line."""
+    """Return the SVG of a straight line."""
     return path(((x1, y1), (x2, y2)), colour, width, dashed)
 
 
@@ -67,7 +67,7 @@ class Chart:
     description: str
 
     def svg(self, alone: bool = True, kind: str = "") -> str:
-        """Return the SVG: a document with its own colours if ``alone``, otherwise an element for a page."""
+        """Return the SVG: if ``alone``, a document with its own colours, otherwise an element for an HTML page."""
         body = "\n".join(self.shapes)
         # A separate file follows the system's mode, not the page's, so it needs a background of its own.
         ground = '<rect width="100%" height="100%" style="fill: var(--paper)"/>\n' if alone else ""

@@ -1,6 +1,6 @@
 """The plots of the report: bars, the ladder as a waterfall, the curve, latencies. ``canvas.py`` renders their shapes.
 
-Each plot has two versions: for a wide page and, with the labels above the bars, for a phone.
+Each plot has two versions: one for a wide page, and one for a phone, with the labels above the bars.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ OWN = "wsgi_core"
 
 @dataclass(frozen=True)
 class Layout:
-    """The width of a plot, and the part of it for labels. With 0, the labels are above their bars."""
+    """The width of a plot, and the widths of its parts for labels and values. If ``labels`` is 0, labels are above the
+    bars.
+    """
 
     width: int = 720
     labels: int = 215
@@ -49,7 +51,10 @@ WIDE, NARROW = Layout(), Layout(350, 0, 62)
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar that begins at ``start``, with a ``colour`` of the canvas. ``text`` is written behind it."""
+    """A bar that begins at ``start``, with a ``colour`` of the canvas.
+
+    ``text`` is written to the right of the bar. If it is empty, the value is written.
+    """
 
     label: str
     value: Estimate
@@ -59,7 +64,7 @@ class Bar:
 
 
 def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE) -> Chart:
-    """Return horizontal bars, each with its 95 % interval as a whisker and its value behind it."""
+    """Return a chart of horizontal bars, each with its 95 % interval as a line and its value to the right."""
     height = TOP + len(bars) * layout.pitch + 30
     top = max([*(bar.start + _far(bar.value) for bar in bars), *(bar.start for bar in bars), 1e-9])
     scale = (layout.width - layout.labels - layout.values) / top
@@ -73,7 +78,7 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE)
 
 
 def _heading(title: str, layout: Layout) -> list[str]:
-    # The page has its own heading. On a phone, a long title would not fit into the picture.
+    # A title that does not fit, as on a phone, is cut off. The page has its own headings.
     longest = round(layout.width / 8.6)
     return [text(0, 18, title if len(title) <= longest else title[: longest - 1] + "…", size=14, bold=True)]
 
@@ -94,7 +99,7 @@ def _grid(top: float, scale: float, height: int, layout: Layout) -> list[str]:
 
 
 def ticks(top: float, most: int = 8) -> list[float]:
-    """Return round values from 0 to ``top``, at most ``most`` steps."""
+    """Return round values from 0 to ``top``, with at most ``most`` steps between them."""
     step = 10.0 ** math.floor(math.log10(top))
     for part in (0.1, 0.2, 0.5, 1.0, 2.0):
         if top / (step * part) <= most:
@@ -123,7 +128,7 @@ def _whisker(low: float, high: float, middle: float) -> list[str]:
 
 
 def bars_of(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
-    """Return a bar for the whole cost of each contender."""
+    """Return a bar chart of the whole cost of each contender."""
     bars = [Bar(cost.name, cost.cost, _colour(cost.name)) for cost in one.costs]
     clock = "CPU time" if one.clock == "cpu" else "wall time"
     return bar_chart(one.title, f"µs of {clock} a request, 95 % interval", bars, layout)
@@ -134,7 +139,10 @@ def _colour(name: str) -> str:
 
 
 def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
-    """Return a ladder as a waterfall: each step begins where the rung before it ends. Other contenders begin at 0."""
+    """Return a ladder as a waterfall chart.
+
+    The bar of a step begins where the bar before it ends. The bars of other contenders begin at 0.
+    """
     bars, reached = [], 0.0
     for cost in one.costs:
         step = cost.step if cost.step and is_step(cost, one) else None
@@ -147,7 +155,7 @@ def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
 
 
 def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:
-    """Return a bar for each service: the server's CPU time per request."""
+    """Return a bar chart of the server's CPU time per request, with one bar for each service."""
     bars = [Bar(service.name, service.server_cpu_us, _colour(service.name)) for service in load.services]
     return bar_chart(load.result.title, "µs of server CPU time a request, 95 % interval", bars, layout)
 
@@ -194,13 +202,13 @@ def _dots(points: Iterable[tuple[float, Estimate]], axis: Axis, colour: str) -> 
 
 
 def _joined(points: Sequence[tuple[float, Estimate]], axis: Axis, colour: str, dashed: bool = False) -> list[str]:
-    """Return a line through the values, and their dots."""
+    """Return a line through the values, and a dot for each value."""
     placed = [(x, axis.at(value.value)) for x, value in points]
     return [path(placed, colour, 2.0, dashed), *_dots(points, axis, colour)]
 
 
 def _legend(entries: Sequence[tuple[str, str, bool]], layout: Layout) -> list[str]:
-    """Return the names of the lines. On a phone, names that do not fit continue on a second row."""
+    """Return the names of the lines. Names that do not fit continue on the next row."""
     shapes: list[str] = []
     x, y = 0.0, 36.0
     for name, colour, dashed in entries:
@@ -221,12 +229,12 @@ TIMES = ((1, "1 µs"), (10, "10 µs"), (100, "100 µs"), (1e3, "1 ms"), (1e4, "1
 
 
 def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
-    """Return the framework's share of a request against the model's time, both on logarithmic scales."""
+    """Return a chart of the framework's share of a request by the model's time, both on logarithmic scales."""
     bottom = PLOT_HEIGHT - BOTTOM
     times, shares = Axis(LEAST_US, MOST_US, LEFT, layout.width - RIGHT), Axis(LEAST_SHARE, 1.0, bottom, TOP)
     title = "The framework's share of the request, by the model's time"
     shapes = [*_heading(title, layout), *_rows(shares, SHARES, layout)]
-    # On a phone, every second label of the time axis is omitted.
+    # On a phone, every second label of the time axis is omitted with its line.
     for us, name in TIMES if layout.labels else TIMES[::2]:
         x = times.at(us)
         shapes += [line(x, TOP, x, bottom, "grid"), text(x, bottom + 18, name, "soft", "middle", 12)]
@@ -245,15 +253,16 @@ def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
 
 
 def _share_line(one: Line, times: Axis, shares: Axis) -> list[str]:
-    """Return the curve of a framework."""
+    """Return the curve of one framework's share."""
     steps = [LEAST_US * (MOST_US / LEAST_US) ** (index / 80) for index in range(81)]
     points = [(times.at(us), shares.at(one.share(us))) for us in steps if one.share(us) >= LEAST_SHARE]
     return [path(points, COLOUR[one.framework], 2.0)] if len(points) > 1 else []
 
 
 def _model_names(points: Sequence[Point], times: Axis, bottom: float, layout: Layout) -> list[str]:
-    """Return the names of the models. Fast models are close together, so the names are staggered, and no line crosses
-    a name.
+    """Return the names of the models at different heights, because fast models are close together.
+
+    A name's height is chosen so that no line to the time axis crosses it.
     """
     shapes: list[str] = []
     for place, point in enumerate(points):
@@ -276,7 +285,7 @@ LEGEND_COLOURS = ("own", "other", "bar", "ink")
 
 
 def latency_chart(found: Sequence[LatencySummary], layout: Layout = WIDE) -> Chart:
-    """Return the latencies of the services at one rate: percentiles with intervals, in an open and a closed loop."""
+    """Return a chart of the services' latencies at one rate: each percentile with its interval, for each generator."""
     names = list(dict.fromkeys(name for one in found for name in one.latencies_ms))
     values = [value.value for one in found for value in one.latencies_ms.values() if value.value > 0]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) + 1e-9)
@@ -292,7 +301,7 @@ def latency_chart(found: Sequence[LatencySummary], layout: Layout = WIDE) -> Cha
     for place, one in enumerate(found):
         colour = COLOUR.get(one.service, LEGEND_COLOURS[services.index(one.service) % len(LEGEND_COLOURS)])
         closed = one.generator != "open loop"
-        # Side by side, so that no line hides another.
+        # The lines are side by side, so that no line hides another.
         shift = 5 * (place - (len(found) - 1) / 2)
         points = [(places[name] + shift, value) for name, value in one.latencies_ms.items()]
         shapes += _joined(points, axis, colour, closed)
@@ -311,7 +320,7 @@ HEAT_HEIGHT = 340
 
 
 def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
-    """Return the frameworks' prices against the size of the eviction, and the served prices as dashed lines."""
+    """Return a chart of the frameworks' prices by the size of the eviction. Dashed lines are the served prices."""
     right, bottom = layout.width - RIGHT, HEAT_HEIGHT - BOTTOM
     prices = [price.high for state in heat.states for price in state.prices.values()]
     axis = Axis(0.0, max([*prices, *(price.value for price in heat.served.values())]), bottom, TOP)
@@ -341,7 +350,7 @@ def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
 def charts_of(
     summary: Summary, curve: Curve | None = None, heat: Heat | None = None, layout: Layout = WIDE
 ) -> dict[str, Chart]:
-    """Return every plot of a result file, by key: the experiments, the curve, the loads, the latencies, the caches."""
+    """Return every plot of a result file by its key: experiments, curve, loads, latencies, caches."""
     charts: dict[str, Chart] = {}
     for one in summary.experiments:
         is_ladder = one.ladder and any(cost.step and is_step(cost, one) for cost in one.costs)
@@ -359,6 +368,6 @@ def charts_of(
 
 
 def pictures_of(summary: Summary, curve: Curve | None = None, heat: Heat | None = None) -> dict[str, tuple[str, str]]:
-    """Return every plot as two elements of a page: for a wide screen, and for a phone."""
+    """Return every plot as two SVG elements for an HTML page: one for a wide screen, and one for a phone."""
     wide, narrow = (charts_of(summary, curve, heat, layout) for layout in (WIDE, NARROW))
     return {key: (wide[key].svg(alone=False, kind="wide"), narrow[key].svg(alone=False, kind="narrow")) for key in wide}

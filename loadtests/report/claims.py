@@ -1,8 +1,8 @@
 """The rule for claims: two costs differ if the interval of their ratio is farther from 1 than the noise.
 
-The ratio decides, and not the difference in µs, because other machines reproduce the ratio and not the µs. The noise of
-a run is how much an application that takes part twice appears to differ from itself. The headline, the tables and the
-README all use this rule.
+The rule uses the ratio and not the difference in µs, because times differ from machine to machine more than ratios do.
+The noise is how much an application appears to differ from itself when it is measured twice. The headline, the tables
+and the README all use this rule.
 """
 
 from __future__ import annotations
@@ -19,27 +19,31 @@ FLASK, OWN, FLOOR = "Flask", "wsgi_core", "raw callable"
 
 
 def differs(ratio: Estimate, floor: float = 0.0) -> bool:
-    """Return whether two costs with this ratio may be claimed to differ; ``floor`` is the noise, as a share."""
+    """Return whether a report may claim that two costs with this ratio differ. ``floor`` is the noise, as a share."""
     return ratio.low > 1 + floor or ratio.high < 1 / (1 + floor)
 
 
 def inverse(ratio: Estimate) -> Estimate:
-    """Return the reciprocal of a ratio, or an infinite interval if the ratio may be 0."""
+    """Return the reciprocal of a ratio. If the interval of the ratio includes 0, the new interval is infinite."""
     if ratio.low <= 0:
         return Estimate(1 / ratio.value if ratio.value else math.inf, -math.inf, math.inf)
     return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
 
 
-def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str = "costs") -> str:
-    """Return the sentence that may be claimed about ``ratio``, the cost of ``one`` divided by that of ``other``."""
+def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str = "costs {} times as much as") -> str:
+    """Return the sentence that compares ``one`` with ``other``. ``ratio`` is the cost of ``one`` divided by that of
+    ``other``.
+
+    ``what`` is the verb phrase; its braces stand for the ratio.
+    """
     if differs(ratio, floor):
-        return f"{one} {what} {number(ratio.value)} times what {other} does ({interval(ratio)})"
+        return f"{one} {what.format(number(ratio.value))} {other} ({interval(ratio)})"
     below = f"; differences below {floor:.1%} are noise in this run" if floor else ""
     return f"no difference between {one} and {other} can be claimed ({interval(ratio)} times{below})"
 
 
 def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
-    """Return the two contenders of an experiment to compare in a sentence, and their ratio."""
+    """Return the two contenders that a sentence about an experiment compares, and the ratio of their costs."""
     last = one.costs[-1]
     if one.reference == one.costs[0].name:
         return last.name, one.reference, last.to_reference
@@ -49,7 +53,7 @@ def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
 
 
 def sentences(results: Results, summary: Summary) -> list[str]:
-    """Return the findings as sentences. The user's own applications are each compared with the first one."""
+    """Return the findings as sentences. Each of the user's own applications is compared with the first one."""
     if results.study == APPS:
         said = [text for one in summary.experiments for text in _about_apps(one)]
     else:
@@ -70,7 +74,11 @@ def _about_apps(one: ExperimentSummary) -> list[str]:
 
 
 def _about_load(load: LoadSummary, apps: bool) -> list[str]:
-    """Compare the last service with this project's own or, if it is not part of the load, with the first one."""
+    """Return sentences that compare the services of a load.
+
+    Each application of the user is compared with the first. In a study, only the last service is compared: with
+    wsgi_core or, if the load does not include wsgi_core, with the first service.
+    """
     names = [service.name for service in load.services]
     if len(names) < 2:
         return []
@@ -81,4 +89,4 @@ def _about_load(load: LoadSummary, apps: bool) -> list[str]:
 
 
 def _served(load: LoadSummary, one: str, other: str) -> str:
-    return claim(one, other, load.cpu[one, other], what="takes, in CPU time of the server,")
+    return claim(one, other, load.cpu[one, other], what="takes {} times as much CPU time of the server as")

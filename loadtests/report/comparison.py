@@ -1,9 +1,10 @@
 """Compare two result files: ``wsgi-core overhead compare OLD.json NEW.json``.
 
 Even on one machine, the same code measured at two different times may differ by 20 %, because the machine's state
-changes. So each cost is first divided by the cost of a yardstick that was measured in the same rounds: the bare
-callable if there is one, otherwise the driver. Then these ratios are compared. A cost has increased if the whole
-interval of new divided by old is above the threshold.
+changes. So each cost in process is first divided by the cost of a yardstick that was measured in the same rounds: the
+bare callable if both files have it, otherwise the driver. Behind a server, a CPU time is divided by that of the bare
+callable, if the bare callable was served too. Then the divided costs of both files are compared. A cost has increased
+if the whole interval of new divided by old is above the threshold and above the noise.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ WORDS = {"slower": "slower", "faster": "faster", "same": "no change beyond {thre
 
 @dataclass(frozen=True)
 class Change:
-    """One cost in both files: µs before and after, and new divided by old, both in units of the yardstick."""
+    """One cost in both files: the µs before and after, and the ratio of new to old, both in units of the yardstick."""
 
     where: str
     name: str
@@ -43,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All changes, notes for the reader, and the exit code."""
+    """All changes, notes for the reader, and the exit code. If no comparison is possible, ``obstacle`` says why."""
 
     threshold: float
     changes: list[Change] = field(default_factory=list)
@@ -62,7 +63,7 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """The outcome in words."""
+        """The outcome as a sentence."""
         named = {
             verdict: ", ".join(f"{one.name} ({one.where})" for one in self.changes if one.verdict == verdict)
             for verdict in ("slower", "open")
@@ -77,10 +78,9 @@ class Comparison:
 
 
 def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
-    """Compare every contender and service that both files have.
+    """Compare the costs of the contenders and services that both files have.
 
-    With ``elsewhere``, the files may come from different machines. Then only costs in units of the yardstick are
-    comparable.
+    With ``elsewhere``, the files may come from machines with different processors.
     """
     obstacle = "" if elsewhere else _obstacle(old, new)
     if obstacle:
@@ -93,15 +93,15 @@ def compare(old: Results, new: Results, threshold: float, elsewhere: bool = Fals
 def _obstacle(old: Results, new: Results) -> str:
     before, after = old.environment.get("cpu"), new.environment.get("cpu")
     if before != after:
-        return f"the processors differ, {before} and {after}: compare them with --elsewhere"
+        return f"the processors differ, {before} and {after}: to compare the files all the same, use --elsewhere"
     return ""
 
 
 def _notes(old: Results, new: Results) -> list[str]:
-    said = [f"{name} is partial" for name, one in (("OLD", old), ("NEW", new)) if one.partial]
+    said = [f"{name} is from an interrupted run" for name, one in (("OLD", old), ("NEW", new)) if one.partial]
     before, after = old.environment, new.environment
     if before.get("python") != after.get("python"):
-        said.append(f"the Python is another: {before.get('python')}, {after.get('python')}")
+        said.append(f"the Pythons differ: {before.get('python')}, now {after.get('python')}")
     versions = before.get("versions", {}), after.get("versions", {})
     for package in sorted(set(versions[0]) | set(versions[1])):
         one, other = (found.get(package) or "none" for found in versions)
@@ -126,14 +126,15 @@ def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Ch
 
 
 def _noise(one: ExperimentResult) -> float:
-    """Return how much an application that takes part twice appears to differ from itself. No smaller change is
-    reported.
+    """Return how much an application that was measured twice appears to differ from itself, or 0.
+
+    A change that is smaller than this is not reported.
     """
     return summarise_experiment(one).reach
 
 
 def _is_yardstick(name: str, contenders: Sequence[str]) -> bool:
-    """Return whether a contender is not compared: the yardstick itself, or an application's second measurement."""
+    """Return whether a contender is not compared: the yardstick itself, or the second measurement of an application."""
     twin = name.endswith(AGAIN_SUFFIX) and name.removesuffix(AGAIN_SUFFIX) in contenders
     return name == YARDSTICK or twin
 
@@ -160,13 +161,13 @@ def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, 
 
 
 def _ratio(old: Estimate, new: Estimate) -> Estimate:
-    """Return new divided by old, from the logarithms of two independent runs."""
+    """Return new divided by old. Both are logarithms from independent runs."""
     middle, reach = new.value - old.value, math.hypot(old.half_width, new.half_width)
     return Estimate(*(math.exp(min(part, 50.0)) for part in (middle, middle - reach, middle + reach)))
 
 
 def verdict(ratio: Estimate, threshold: float) -> str:
-    """Return slower, faster or same if the whole interval agrees, otherwise open."""
+    """Return ``"slower"``, ``"faster"`` or ``"same"`` if the whole interval agrees, otherwise ``"open"``."""
     if ratio.low > 1 + threshold:
         return "slower"
     if ratio.high < 1 - threshold:
@@ -178,7 +179,10 @@ def verdict(ratio: Estimate, threshold: float) -> str:
 
 
 def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
-    """Return the changes of the server's CPU time per request, in units of the bare callable if it was served too."""
+    """Return the changes of the server's CPU time per request.
+
+    In a load that includes the bare callable, the CPU time is divided by that of the bare callable.
+    """
     before = {one.key: one for one in old.loads if one.mode == "rate"}
     found = []
     for one in new.loads:
@@ -206,12 +210,15 @@ def _mean_cpu(load: LoadResult, name: str) -> float:
 
 
 def table(found: Comparison) -> Table:
-    """Return a table of all changes, the largest increase first."""
+    """Return the table of all changes, the largest increase first."""
     heads = ["", "measured in", "old µs", "new µs", "new ÷ old", "95 % interval", ""]
     rows = [
         [one.name, one.where, number(one.old), number(one.new), *cells(one.ratio),
          WORDS[one.verdict].format(threshold=one.threshold)]
         for one in sorted(found.changes, key=lambda one: -one.ratio.value)
     ]  # fmt: skip
-    note = f"new ÷ old compares costs in units of the yardstick ({YARDSTICK}, or {DRIVER}) in the same rounds."
+    note = (
+        f"new ÷ old is the ratio of the costs after each is divided by the cost of the {YARDSTICK}, or of {DRIVER}, in"
+        " the same run."
+    )
     return Table("New against old", heads, rows, note)

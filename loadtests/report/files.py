@@ -1,4 +1,4 @@
-"""The files made from a result file: the page and the plots; and the summary on the terminal."""
+"""Write the page and the plots of a result file, and print its tables on the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from loadtests.report.format import write_text
 
 
 def write(console: Console, path: Path) -> None:
-    """Print the summary of a result file, and write the page and the plots beside it. Raises ``ResultError``."""
+    """Print the tables of a result file, and write its page and plots to the same folder.
+
+    Raises ``ResultError`` if the file cannot be read or is not valid.
+    """
     results = Results.read(path)
     summary = analysis.summarise(results)
     validation = _validation(path.with_name("validation.json"))
@@ -35,7 +38,7 @@ def _validation(path: Path) -> validate.Validation | None:
 
 
 def write_plots(results: Results, summary: analysis.Summary, folder: Path) -> bool:
-    """Write each plot as SVG; return whether there were any."""
+    """Write each plot as an SVG file into ``folder``. Return whether there are any plots."""
     drawn = charts.charts_of(summary, curve.summarise(results), heat.summarise(results))
     for key, chart in drawn.items():
         name = re.sub(r"[^\w.-]+", "-", key)

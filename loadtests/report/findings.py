@@ -1,4 +1,8 @@
-"""The main findings of a run: the machine, the ratio, the µs, and for which models they matter."""
+"""The main findings of a run.
+
+They say whether the machine was quiet, how Flask's cost compares with wsgi_core's, how much CPU time each framework
+adds to a request, and for which models this time matters.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from loadtests.studies import APPS, VERSIONS
 
 @dataclass(frozen=True)
 class Findings:
-    """The first lines of every report: the findings, the verdict on the machine, and further remarks."""
+    """The first lines of every report: the main finding, the verdict on the machine, and the other findings."""
 
     headline: str
     machine: noise.Noise
@@ -28,7 +32,7 @@ class Findings:
 
 
 def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Findings:
-    """Return the findings, or only the verdict on the machine if the run was too noisy."""
+    """Return the findings. If the run was too noisy, return only the verdict on the machine."""
     machine = noise.judge(results, summary)
     if machine.unusable:
         return Findings("This run has no result: the machine was too noisy.", machine, [])
@@ -43,7 +47,10 @@ def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Find
 
 
 def _ratio(summary: Summary) -> str:
-    """Return the sentence with the ratio. It comes before the µs, because it holds on other machines too."""
+    """Return the sentence with the ratio of Flask's cost to wsgi_core's, or "" if one of them was not measured.
+
+    A report gives this ratio before the µs, because times differ from machine to machine more than ratios do.
+    """
     one = summary.experiment("null")
     names = {cost.name for cost in one.costs} if one else set()
     if one is None or not {FLASK, OWN, FLOOR} <= names:
@@ -51,18 +58,18 @@ def _ratio(summary: Summary) -> str:
     to_own, to_floor = (claims.inverse(one.cost(name).to_reference) for name in (OWN, FLOOR))
     said = claims.claim(FLASK, OWN, to_own, one.reach)
     if claims.differs(to_own, one.reach) and claims.differs(to_floor, one.reach):
-        said += f" and {number(to_floor.value)} times what a bare callable does ({interval(to_floor)})"
+        said += f" and {number(to_floor.value)} times as much as a bare callable ({interval(to_floor)})"
     return f"{said}, with a model that does no work."
 
 
 def _price(curve: Curve | None) -> list[str]:
-    """Return the sentences with the µs on this machine, and for which models they matter."""
+    """Return sentences about what each framework adds to a request on this machine, and for which models it matters."""
     if curve is None or not curve.line(FLASK).price.low > 0:
         return []
     flask, own = curve.line(FLASK).price, curve.line(OWN).price
     said = f"On this machine, in this run, Flask adds {number(flask.value)} µs of CPU time ({interval(flask)})"
     said += f" to a bare callable, wsgi_core {number(own.value)} µs ({interval(own)})." if own.low > 0 else "."
-    return [f"{said} The µs differ on other machines: compare ratios.", *_when(curve.line(FLASK))]
+    return [f"{said} Times in µs differ on other machines: compare ratios.", *_when(curve.line(FLASK))]
 
 
 def _when(line: Line) -> list[str]:
@@ -77,12 +84,12 @@ def _when(line: Line) -> list[str]:
 
 
 def crossings(line: Line) -> list[str]:
-    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with their intervals."""
+    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with intervals, as texts."""
     found = []
     for share in CROSSINGS:
         at = line.crossing(share)
         if at:
             found.append(f"{microseconds(at.value)} ({microseconds(at.low)} to {microseconds(at.high)})")
         else:
-            found.append("always below")
+            found.append("always")
     return found

@@ -16,7 +16,11 @@ from loadtests.instrument.stats import Estimate
 
 @dataclass(frozen=True)
 class Table:
-    """A table: title, column heads, rows of text, a note below it, and the key of its section on the page."""
+    """A table: title, column heads, rows of text, and a note below it.
+
+    ``marks`` are the verdicts of the rows, which set their colours. ``section`` is the key of the table's section on
+    the page.
+    """
 
     title: str
     heads: list[str]
@@ -31,7 +35,7 @@ class Table:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return ``value`` with ``digits`` significant digits and without an exponent: 0.3142, 21.4, 3,800."""
+    """Return ``value`` with ``digits`` significant digits and without an exponent, such as 0.314, 21.4 or 3,800."""
     if not math.isfinite(value):
         return "?"
     if value == 0:
@@ -41,7 +45,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def interval(value: Estimate, digits: int = 3) -> str:
-    """Return ``low to high``, with the same precision as the value."""
+    """Return ``low to high``, each with ``digits`` significant digits, or "unknown" for an infinite interval."""
     if not (math.isfinite(value.low) and math.isfinite(value.high)):
         return "unknown"
     return f"{number(value.low, digits)} to {number(value.high, digits)}"
@@ -72,12 +76,12 @@ def percent(value: Estimate) -> str:
 
 
 def machine(results: Results) -> str:
-    """Return one line with the date, the machine, the Python and the rows of a measurement."""
+    """Return one line with the date, the machine, the version of Python, and the rows of a measurement."""
     return f"Measured {results.started[:10]} on {machine_of(results.environment)}; {results.rows}."
 
 
 def machine_of(environment: Mapping[str, Any]) -> str:
-    """Return what was measured on: the processor, its usable threads, and the Python."""
+    """Return the processor, the number of its usable threads, and the version of Python, as text."""
     threads = environment.get("usable_threads") or environment.get("threads")
     python = str(environment.get("python", "")).partition(" (")[0]
     return f"{environment.get('cpu', 'a machine')}, {threads} threads, {python}"

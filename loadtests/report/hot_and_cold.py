@@ -13,7 +13,7 @@ from loadtests.report.noise import judge
 
 
 def table(heat: Heat) -> Table:
-    """Return a table with one row for each state of the caches."""
+    """Return the table with one row for each state of the caches."""
     heads = [
         "evicted before each request",
         "Flask ÷ wsgi_core",
@@ -24,7 +24,9 @@ def table(heat: Heat) -> Table:
     rows = [_row(state) for state in (*heat.states, *heat.others)]
     if heat.served:
         rows.append(["served by waitress", "", "", *(with_interval(heat.served[name]) for name in (OWN, FLASK))])
-    note = "CPU time per request, without the eviction and the driver. Served: of the server process."
+    note = (
+        "CPU time per request, without the eviction and the driver. In the row of the server: CPU time of its process."
+    )
     return Table("The cost of a framework, by size of the eviction", heads, rows, note, section="heat")
 
 
@@ -34,21 +36,22 @@ def _row(state: State) -> list[str]:
 
 
 def slope_table(heat: Heat) -> Table:
-    """Return a table of the cost of a µs of pause, in Flask and in the bare callable, hot and cold."""
+    """Return the table of what a µs of pause costs in Flask and in the bare callable, with hot and cold caches."""
     rows = [[one.place, one.eviction, with_interval(one.slope, 4)] for one in heat.slopes]
     heads = ["a pause in", "evicted before each request", "µs"]
     return Table("What a µs of pause costs", heads, rows, section="heat")
 
 
 def tables(results: Results) -> list[Table]:
-    """Return the tables of the study, or none for the results of another study."""
+    """Return the tables of the study, or an empty list for the results of another study."""
     heat = summarise(results)
     return [table(heat), slope_table(heat)] if heat else []
 
 
 def prediction_table(heat: Heat) -> Table:
-    """Return one row for each state between hot and cold, and for the served requests: the coldness by wsgi_core's
-    price, and Flask's price, predicted and measured.
+    """Return the table of the predictions, with a row for each state between hot and cold, and for the served requests.
+
+    A row has wsgi_core's price, the coldness that follows from this price, and Flask's predicted and measured price.
     """
     heads = ["", "wsgi_core adds, µs", "coldness", "Flask adds, predicted, µs", "Flask adds, measured, µs"]
     found = [*heat.predictions, *([heat.served_prediction] if heat.served_prediction else [])]
@@ -60,7 +63,7 @@ def prediction_table(heat: Heat) -> Table:
 
 
 def farthest(heat: Heat) -> tuple[str, float]:
-    """Return the state between hot and cold whose predicted price is farthest from the measured one, and how far."""
+    """Return the state whose predicted price differs most from the measured price, and the relative difference."""
     off = {one.state: abs(one.predicted.value / one.measured.value - 1) for one in heat.predictions}
     return max(off.items(), key=itemgetter(1))
 
@@ -69,7 +72,9 @@ def render(results: Results) -> str:
     """Return the page. Raises ``ResultError`` for the results of another study."""
     heat = summarise(results)
     if heat is None:
-        raise ResultError("the results have no evicted caches; measure them with: wsgi-core overhead --study heat")
+        raise ResultError(
+            "the results have no measurements with evicted caches; make them with: wsgi-core overhead --study heat"
+        )
     noise = judge(results, summarise_all(results)).sentence
     hot, cold = heat.states[0], heat.states[-1]
     rises = {name: cold.prices[name].value - hot.prices[name].value for name in (OWN, FLASK)}

@@ -1,7 +1,8 @@
-"""The report as one HTML file without scripts and external resources, for light and dark mode, phones and print.
+"""The report as one HTML file, without scripts or external resources. It supports light and dark mode, phones and
+print.
 
-``templates/report.html`` is the page. A section is omitted if the result file has no samples for it, as in a quick or
-an interrupted run or in an older file.
+``templates/report.html`` is the template. A section is omitted if the result file has no samples for it: quick runs,
+interrupted runs and older files have fewer samples.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ TITLES = {
     "peers": "Other frameworks", "latency": "How long clients wait", "served": "Behind a server",
     "heat": "Hot and cold caches", "more": "The other measurements of this run",
 }  # fmt: skip
-# What the facts about the machine are called.
+# The page's names of the facts about the machine.
 FACTS = {
     "cpu": "CPU", "usable_threads": "usable threads", "governor": "frequency governor", "memory_mb": "memory, MiB",
-    "system": "system", "python": "Python", "load_average": "load average before", "hash_seed": "hash seed here",
-    "cpu_percent": "CPU busy before, %", "stolen_seconds": "taken by the host since its start, s",
+    "system": "system", "python": "Python", "load_average": "load average before", "hash_seed": "main hash seed",
+    "cpu_percent": "CPU busy before, %", "stolen_seconds": "CPU time taken by the host since its start, s",
 }  # fmt: skip
 
 
 @dataclass
 class Section:
-    """A part of the page: the template's text for ``key``, then the pictures with these keys, then tables."""
+    """A section of the page: the template's text for ``key``, the plots with the keys ``pictures``, and tables."""
 
     key: str
     title: str
@@ -50,7 +51,7 @@ class Section:
 
 
 def page(results: Results, summary: Summary, validation: Validation | None = None) -> str:
-    """Return the whole page. ``validation`` is the validation that was found beside the results."""
+    """Return the HTML of the report. ``validation`` is the validation in the folder of the results, if there is one."""
     found = curve.summarise(results)
     findings = findings_of(results, summary, found)
     return render(
@@ -70,7 +71,7 @@ def page(results: Results, summary: Summary, validation: Validation | None = Non
 
 
 def sections(results: Results, summary: Summary, found: curve.Curve | None) -> list[Section]:
-    """Return the parts of a report for which there are samples, in the order in which they are read."""
+    """Return the sections for which there are samples, in the order of the page."""
     tables = of(results, summary) + hot_and_cold.tables(results)
     if found and found.points:
         tables += tutorials.tables(summary, found)
@@ -88,7 +89,7 @@ def sections(results: Results, summary: Summary, found: curve.Curve | None) -> l
 
 
 def _section_of(picture: str) -> str:
-    """Return the section of the picture with this key. A load's pictures have the keys of its results."""
+    """Return the key of the section for a plot. The plot of a load has the key of the load's results."""
     if "_latency-" in picture:
         return "latency"
     return "served" if picture.endswith("_rate") else SECTIONS.get(picture, "more")

@@ -1,4 +1,4 @@
-"""The published figures, out of a result file: a table for the README with its plot, and the page of all results."""
+"""The published figures, from a result file: a table and a plot for the README, and the page of all results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ SHOWN = ("raw callable", "wsgi_core", "Flask")
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:
-    """Return what stands between the markers: the finding, three rungs of the ladder, the plot."""
+    """Return the README's section with its two markers: the main finding, a table of three rungs, the plot, the
+    machine.
+    """
     findings = findings_of(results, summary, curve.summarise(results))
     return render(
         "readme.md",
@@ -36,7 +38,7 @@ def section(results: Results, summary: Summary, plot: str) -> str:
 
 
 def three_rungs(summary: Summary) -> Table:
-    """Return a row each for the bare callable, the core and Flask: first the ratio, then the cost."""
+    """Return a table of the bare callable, the core and Flask: for each ladder, the ratio and then the cost."""
     ladders = _alike(summary)
     heads = [""]
     for one in ladders:
@@ -53,21 +55,26 @@ def _ratio(cost: Cost, one: ExperimentSummary) -> str:
 
 
 def _alike(summary: Summary) -> list[ExperimentSummary]:
-    """Return the ladders with the rungs of the one with the null model."""
+    """Return the ladders that have the same rungs as the ladder with the null model."""
     rungs = [cost.name for cost in _ladder(summary).costs]
     return [one for one in summary.experiments if one.ladder and [cost.name for cost in one.costs] == rungs]
 
 
 def _ladder(summary: Summary) -> ExperimentSummary:
-    """Return the ladder with the null model; raises ``ResultError``."""
+    """Return the ladder with the null model.
+
+    Raises ``ResultError`` if it was not measured, or if it lacks one of the rungs in ``SHOWN``.
+    """
     one = summary.experiment("null")
     if one is None or not set(SHOWN) <= {cost.name for cost in one.costs}:
-        raise ResultError("no ladder from the bare callable to Flask was measured there: wsgi-core overhead has it")
+        raise ResultError(
+            "the results have no ladder from the bare callable to Flask; measure one with: wsgi-core overhead"
+        )
     return one
 
 
 def results_page(results: Results, summary: Summary, pictures: str) -> str:
-    """Return the page with all that was measured; its plots are in the folder ``pictures`` beside it."""
+    """Return the page of all results. Its plots are in the folder ``pictures`` beside the page."""
     found = curve.summarise(results)
     findings = findings_of(results, summary, found)
     return render(
@@ -83,7 +90,7 @@ def results_page(results: Results, summary: Summary, pictures: str) -> str:
 
 
 def short_ladder(summary: Summary) -> Table:
-    """Return one row for each rung: its cost with the null model and with churn, and its share of Flask's."""
+    """Return a table with a row for each rung: for each ladder, the ratio to Flask's cost and then the cost."""
     ladders = _alike(summary)
     heads = ["CPU time of one request, µs"]
     for one in ladders:
@@ -96,7 +103,10 @@ def short_ladder(summary: Summary) -> Table:
 
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
-    """Put the section into ``readme`` and the plot into ``plot``; raises ``ResultError``."""
+    """Write the section into ``readme``, and the plot to ``plot``.
+
+    Raises ``ResultError`` if there is no ladder, or if ``readme`` lacks a marker.
+    """
     ladder = _ladder(summary)
     text = readme.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
@@ -109,7 +119,10 @@ def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
 
 
 def write_results(results: Results, summary: Summary, page: Path) -> None:
-    """Write the page of all results, and its plots into the folder beside it that has the page's name."""
+    """Write the page of all results, and its plots into the folder of the same name beside the page.
+
+    SVG files that are already in that folder are deleted.
+    """
     folder = page.with_suffix("")
     text = results_page(results, summary, folder.name)
     for old in folder.glob("*.svg"):

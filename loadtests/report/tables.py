@@ -1,4 +1,4 @@
-"""The summary as tables of text, for the terminal, the page and the README."""
+"""The summary as tables, for the terminal, the page and the README."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ from loadtests.report.claims import differs
 from loadtests.report.format import Table, cells, interval, number, with_interval
 from loadtests.studies import LIBRARY, WHERE
 
-# From this load on, the report says that the machine was busy with other work.
+# If more than this percentage of the CPU was busy before the run, the report warns.
 BUSY_PERCENT = 20
-# The report warns if the load generator's lag is above this share of a latency.
+# The report warns if the load generator's own delay is more than this share of the latency.
 LATE = 0.2
 
 
-# Marks an interval that contains 1 or is within the noise.
+# Marks a ratio for which no difference is claimed.
 UNCLAIMED = "(≈)"
-GENERATORS = {"locust": "Locust", "closed loop": "an open loop"}
+GENERATORS = {"locust": "Locust", "closed loop": "An open loop"}
+# The servers that use the setting for the number of threads.
+THREADED = ("waitress", "gthread")
 
 
-# The sections of the experiments and pictures that do not belong to the other measurements.
+# The page's section of an experiment or a plot, by its key. All others are in the section "more".
 SECTIONS = {"null": "ladder", "peers": "peers", "curve": "matter", "heat": "heat"}
 
 
@@ -53,12 +55,15 @@ def of(results: Results, summary: Summary) -> list[Table]:
 
 
 def _is_case(one: ExperimentSummary) -> bool:
-    """Return whether an experiment is a single case: both frameworks and at most a library. Cases share one table."""
+    """Return whether an experiment is a single case: only the two frameworks, and perhaps the library that both use.
+
+    All cases share one table.
+    """
     return len(one.costs) <= 3 and not one.ladder and one.itself is None
 
 
 def experiment_table(one: ExperimentSummary) -> Table:
-    """Return the cost of each contender, what each step of a ladder adds, and the ratios."""
+    """Return the table of an experiment: the costs, what each step of a ladder adds, and the ratios."""
     heads = ["", "µs a request", "95 % interval"]
     heads += ["the step adds", "95 % interval"] if one.ladder else []
     heads += [f"÷ {one.reference}", "95 % interval"]
@@ -66,9 +71,15 @@ def experiment_table(one: ExperimentSummary) -> Table:
     note = f"{clock} time in process, {one.processes} processes of {one.rounds} rounds or more."
     note += f" The driver's own {number(one.driver.value)} µs are subtracted."
     if one.itself:
-        note += f" An application that took part twice: {number(one.itself.value, 4)} ({interval(one.itself, 4)})."
+        note += (
+            f" The ratio of an application to itself, measured twice: {number(one.itself.value, 4)}"
+            f" ({interval(one.itself, 4)})."
+        )
     if any(not _is_claimed(cost, one) for cost in one.costs):
-        note += f" {UNCLAIMED}: no difference from {one.reference} is claimed, by the rule of the first sentence."
+        note += (
+            f" {UNCLAIMED}: no difference from {one.reference} is claimed, because the interval is not farther from 1"
+            " than the noise."
+        )
     rows = [_cost_row(cost, one) for cost in one.costs]
     return Table(one.title, heads, rows, note, section=SECTIONS.get(one.key, "more"))
 
@@ -89,12 +100,17 @@ def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
 
 
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
-    """Return whether a rung adds a step to the one before it. wsgi_core and Flask do not."""
+    """Return whether the table shows what this rung adds to the rung before it.
+
+    In the ladder up to Flask, only the rungs with a "+" are steps. If the first rung is the reference, all rungs are.
+    """
     return cost.name.startswith("+") or one.reference == one.costs[0].name
 
 
 def case_table(cases: list[ExperimentSummary]) -> Table:
-    """Return one row for each case: both frameworks, and the library's own part if there is one."""
+    """Return the table of the cases: for each case the cost of both frameworks, and of the library alone if there is
+    one.
+    """
     names = [cost.name for cost in cases[0].costs]
     heads = ["", *(f"{name}, µs" for name in names), f"÷ {cases[0].reference}", "95 % interval", f"{LIBRARY}, µs"]
     rows = []
@@ -107,7 +123,7 @@ def case_table(cases: list[ExperimentSummary]) -> Table:
 
 
 def phase_table(phases: list[PhaseCost]) -> Table:
-    """Return the cost of each phase of a request, on both sides."""
+    """Return the table of the cost of each phase of a request, in Flask and in wsgi_core."""
     rows = [[one.name, with_interval(one.flask), with_interval(one.core)] for one in phases]
     note = (
         "CPU time in process of each phase: the cost of the request up to its end minus the cost up to its beginning."
@@ -121,7 +137,7 @@ def load_table(one: LoadSummary) -> Table:
 
 
 def rate_table(one: LoadSummary) -> Table:
-    """Return the server's CPU time per request, at the same rate for all services."""
+    """Return the table of the server's CPU time per request, at the same rate for all services."""
     reference = one.services[-1].name
     heads = [
         "",
@@ -139,12 +155,15 @@ def rate_table(one: LoadSummary) -> Table:
         row += [number(service.requests_per_second.value), f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}"])
     title = f"{one.result.title}: CPU time at {number(one.result.rate)} requests a second"
-    note = f"{_pairs(one)}. Paced by {GENERATORS[one.result.generator]}. Shares of one core."
+    note = (
+        f"{_pairs(one)}. {GENERATORS[one.result.generator]} sends the requests at this rate. The columns server CPU and"
+        " generator CPU are shares of one core."
+    )
     return Table(title, heads, rows, note, section="served")
 
 
 def saturation_table(one: LoadSummary) -> Table:
-    """Return the rates at saturation, what limited them, and the latencies of that closed loop."""
+    """Return the table of the rates at saturation, of what limited them, and of the latencies of that closed loop."""
     reference = one.services[-1].name
     percentiles = [key for key in ("p50", "p95", "p99") if key in one.services[0].latencies_ms]
     heads = ["", "requests/s", f"÷ {reference}", "server CPU µs/request", f"÷ {reference}"]
@@ -158,28 +177,28 @@ def saturation_table(one: LoadSummary) -> Table:
         row += [f"{service.in_flight:.1f} of {one.result.users}", f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}", service.bound_by])
     note = (
-        f"{_pairs(one)}; {one.result.users} clients without a pause. In flight: rate times mean latency (Little's law),"
-        " nearly the number of clients, because each client always waits for a response. Latencies are those of a"
-        " closed loop. A failed request ends the run, so none failed. Shares of one core."
+        f"{_pairs(one)}; {one.result.users} clients send requests without a pause. In flight: the rate times the mean"
+        " latency (Little's law), nearly the number of clients, because each client nearly always waits for a response."
+        " Latencies are those of a closed loop. No request failed: a failed request ends the run. The columns server"
+        " CPU and generator CPU are shares of one core. Bound by: which of the two limited the rate."
     )
     return Table(f"{one.result.title}: saturation", heads, rows, note, section="served")
 
 
 def _pairs(one: LoadSummary) -> str:
     generator = f"; {one.result.generator_processes} generator processes" if one.result.generator_processes > 1 else ""
-    return (
-        f"{one.pairs} pairs of runs in turn, each with new server processes, {one.result.server_threads} server threads"
-        f"{generator}"
-    )
+    threads = f"; {one.result.server_threads} server threads" if one.result.server in THREADED else ""
+    return f"{one.pairs} repetitions, each with new server processes{threads}{generator}"
 
 
 def latency_table(found: list[LatencySummary]) -> Table:
-    """Return the latencies at several rates: in an open loop, and in Locust's closed loop."""
+    """Return the table of the latencies at several rates: in an open loop, and in Locust's closed loop."""
     names = list(dict.fromkeys(name for one in found for name in one.latencies_ms if name != "p95"))
-    heads = ["", "requests/s asked", "counted", *(f"{name} ms" for name in names), "requests/s", "generator CPU", "lag"]
+    heads = ["", "intended requests/s", "latency measured", *(f"{name} ms" for name in names)]
+    heads += ["actual requests/s", "generator CPU", "lag"]
     rows = []
     for one in found:
-        counted = "from the intended start" if one.generator == "open loop" else "closed loop (Locust)"
+        counted = "from the planned start" if one.generator == "open loop" else "in a closed loop (Locust)"
         row = [one.service, number(one.asked), counted]
         row += [number(one.latencies_ms[name].value) if name in one.latencies_ms else "" for name in names]
         row += [number(one.reached.value), f"{one.generator_share:.0%}"]
@@ -187,8 +206,8 @@ def latency_table(found: list[LatencySummary]) -> Table:
     shares = ", ".join(f"{share:.0%}" for share in dict.fromkeys(one.share for one in found))
     note = (
         f"Means over {found[0].runs} runs; the rates are {shares} of the slowest service's maximum. An open loop"
-        " starts each request at its time, whether or not the server has answered earlier ones. A closed loop waits for"
-        " the response, and sends nothing meanwhile. Lag: how late the open-loop generator itself was, at p99."
+        " starts each request at its planned time, whether or not the server has answered earlier requests. A closed"
+        " loop waits for the response, and sends nothing meanwhile. Lag: the open-loop generator's own delay (p99)."
     )
     return Table(f"{found[0].result.title}: latency", heads, rows, note, section="latency")
 
@@ -205,20 +224,21 @@ def _ratio(value: Estimate | None) -> str:
 
 
 def import_table(summary: Summary) -> Table:
-    """Return the costs of the imports."""
+    """Return the table of the costs of imports."""
     heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MB", "95 % interval"]
     rows = [
         [f"import {module}", *(cell for value in parts.values() for cell in cells(value))]
         for module, parts in summary.imports.items()
     ]
-    return Table("Imports", heads, rows, "Fresh interpreters in turn, over what a bare one needs.")
+    note = "Each import in a new interpreter. What an interpreter that imports nothing needs is subtracted."
+    return Table("Imports", heads, rows, note)
 
 
 def goal_table(goals: list[GoalSummary]) -> Table:
-    """Return the goals of the study with the measured ratios."""
+    """Return the table of the study's goals and the measured ratios."""
     heads = ["figure", "found", "95 % interval", "goal", ""]
     rows = [[one.goal.text, *cells(one.found), _limit(one), one.verdict] for one in goals]
-    note = "reached, missed: the whole interval is on that side of the goal; open: it is on both."
+    note = "reached, missed: the whole interval is on that side of the goal; open: the interval is on both sides."
     return Table("Goals", heads, rows, note, [one.verdict for one in goals])
 
 
@@ -227,7 +247,7 @@ def _limit(one: GoalSummary) -> str:
 
 
 def warnings(results: Results, summary: Summary) -> list[str]:
-    """Return what a reader needs to know before trusting the figures, beside the noise of the machine."""
+    """Return what a reader must know before trusting the figures, except the verdict on the machine's noise."""
     noisy = [one for one in summary.experiments if one.noisy]
     said = [f"noisy: {one.title}: {_not_claimed(one.reach)}" for one in noisy]
     if results.left_out:
@@ -245,7 +265,7 @@ def warnings(results: Results, summary: Summary) -> list[str]:
     if any(one.clock == "wall" for one in summary.experiments):
         said.append("the CPU clock of this system is too coarse, so wall time was measured in process")
     if results.rows.find("random") >= 0:
-        said.append(f"no real rows: {results.rows}")
+        said.append(f"the rows are not those of the data set: {results.rows}")
     return said
 
 

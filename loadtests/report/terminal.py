@@ -48,7 +48,7 @@ def show(out: Console, results: Results, summary: Summary) -> None:
 
 
 def show_table(out: Console, table: Table) -> None:
-    """Print one table with its note."""
+    """Print one table and its note."""
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for position, head in enumerate(table.heads):
         shown.add_column(head, justify="left" if position == 0 else "right")

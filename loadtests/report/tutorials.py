@@ -1,4 +1,6 @@
-"""When the framework matters: what its share is, and what costs more. Figures to hold against published claims."""
+"""When does the framework matter? Tables of a framework's share of a request, and of what can cost more than a
+framework.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from loadtests.report.format import Table, cells, number
 
 
 def measured(summary: Summary, curve: Curve) -> dict[str, float]:
-    """Return the measured figures in µs that ``templates/report.html`` holds against published claims."""
+    """Return the measured figures in µs that ``templates/report.html`` compares with published claims."""
     found = {point.model: point.time.value for point in curve.points} | {"flask": curve.line("Flask").price.value}
     if one := summary.experiment("tutorial"):
         found |= {"onnx": one.costs[0].cost.value, "pipeline": one.costs[-1].cost.value}
@@ -25,16 +27,15 @@ def tables(summary: Summary, curve: Curve) -> list[Table]:
 
 
 def share_table(curve: Curve) -> Table:
-    """Return one row for each model: its time, the frameworks' prices, and their shares of the whole request."""
+    """Return the table of the models: each model's time, and the frameworks' prices and shares of the request."""
     heads = ["model", "alone, µs", "Flask adds, µs", "Flask's share", "wsgi_core adds, µs", "wsgi_core's share"]
     rows = [
         [point.model, number(point.time.value), *_pair(point, "Flask"), *_pair(point, "wsgi_core")]
         for point in curve.points
     ]
-    note = (
-        "CPU time in process, with warm caches and without a server: a server makes every share smaller."
-        ' "Below" means that the framework is lost in the model\'s own scatter, and only a limit can be given.'
-    )
+    note = "CPU time in process, with warm caches and without a server, which would add its own cost."
+    if any(price.low <= 0 for point in curve.points for price in point.prices.values()):
+        note += ' "Below": the price is smaller than the variation of the model\'s time, so only a limit is known.'
     return Table("Model by model", heads, rows, note, section="matter")
 
 
@@ -46,18 +47,21 @@ def _pair(point: Point, framework: str) -> list[str]:
 
 
 def crossing_table(curve: Curve) -> Table:
-    """Return the times of the model at which a framework is half, a tenth and a hundredth of the request."""
+    """Return the table of the times of the model at which a framework's share is 50 %, 10 % and 1 %."""
     rows = [[line.framework, *crossings(line)] for line in curve.lines]
     heads = ["", "less than 50 %", "less than 10 %", "less than 1 %"]
-    note = "The time of the model, in process, from which on the framework is less of the request than the head says."
+    note = (
+        "If the model takes longer than this in process, the framework's share of the request is below the percentage"
+        " in the heading."
+    )
     return Table("How slow must the model be?", heads, rows, note, section="matter")
 
 
 def cost_table(summary: Summary, curve: Curve) -> Table:
-    """Return the parts of a request that cost more than any framework here."""
+    """Return the table of parts of a request that can cost more than a framework, as multiples of Flask's price."""
     price = curve.line("Flask").price.value
     rows = [[name, *cells(value), f"{value.value / price:.1f}"] for name, value in _costs(summary, curve)]
-    note = "µs of CPU time. The last column: as a multiple of what Flask adds to a bare callable."
+    note = "CPU time in µs. The last column is the cost as a multiple of what Flask adds to a bare callable."
     return Table("What costs more", ["a step", "µs", "95 % interval", "÷ Flask's price"], rows, note, section="matter")
 
 

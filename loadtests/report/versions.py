@@ -15,19 +15,19 @@ from loadtests.studies import VERSIONS
 
 
 def table(summary: Summary) -> Table:
-    """Return a row for each variant: first the ratios, then the costs."""
+    """Return the table with a row for each variant: first the ratios, then the costs."""
     heads = ["", "Flask ÷ wsgi_core", "Flask ÷ bare callable", "Flask, µs", "wsgi_core, µs", "bare callable, µs"]
     rows = [
         [one.title, *(with_interval(inverse(one.cost(name).to_reference)) for name in (OWN, FLOOR)),
          *(number(one.cost(name).cost.value) for name in (FLASK, OWN, FLOOR))]
         for one in summary.experiments
     ]  # fmt: skip
-    note = "CPU time in process, with a model that does no work. The processes of all variants ran in turn."
+    note = "CPU time in process, with a model that does no work. The processes of the variants alternated."
     return Table("Across versions", heads, rows, note, section="versions")
 
 
 def sentences(summary: Summary) -> list[str]:
-    """Return what may be claimed about Flask's cost on each variant, compared with the first one."""
+    """Return sentences that compare the cost of each framework on each variant with its cost on the first variant."""
     first, *others = summary.experiments
     return [
         f"{name}: {claim(one.title, first.title, _between(one, first, name), max(one.reach, first.reach))}."
@@ -47,7 +47,9 @@ def _between(one: ExperimentSummary, other: ExperimentSummary, name: str) -> Est
 def render(results: Results) -> str:
     """Return the page. Raises ``ResultError`` for the results of another study."""
     if results.study != VERSIONS:
-        raise ResultError("the results have no interpreters or versions; measure them with --python or --with")
+        raise ResultError(
+            "the results are not of several interpreters or versions; measure them with --python or --with"
+        )
     summary = summarise(results)
     noise = judge(results, summary)
     said = [] if noise.unusable else sentences(summary)

@@ -22,7 +22,7 @@ PICTURE = "where-the-time-goes.svg"
 
 
 def render(results: Results) -> str:
-    """Return the page. Raises ``ResultError`` for the results of another study or of an incomplete run."""
+    """Return the page. Raises ``ResultError`` if the results have no phases of a request."""
     summary = summarise(results)
     if not summary.phases:
         raise ResultError("the results have no phases; measure them with: wsgi-core overhead --study core")
@@ -45,12 +45,12 @@ def render(results: Results) -> str:
 
 
 def pictures(results: Results) -> dict[str, str]:
-    """Return the plot of the page as SVG, by its file."""
+    """Return the plot of the page as SVG, by the name of its file."""
     return {PICTURE: chart(summarise(results)).svg()}
 
 
 def chart(summary: Summary) -> Chart:
-    """Return two bars for each phase, Flask's above the core's."""
+    """Return a chart with two bars for each phase, Flask's above wsgi_core's."""
     bars = []
     for phase in summary.phases[:-1]:
         bars += [Bar(f"{phase.name}: Flask", phase.flask, "other"), Bar("wsgi_core", phase.core, "own")]
@@ -63,7 +63,7 @@ def _to_flask(summary: Summary, key: str) -> Estimate | None:
 
 
 def _libraries(results: Results) -> dict[str, list[Estimate]]:
-    """Return how much of both requests is a library's work, by case: the shares of the core's and of Flask's cost."""
+    """Return, by case, the library's share of the core's cost and of Flask's cost."""
     return {
         one.key: estimate(
             matrices(one), [ratio(one.column(LIBRARY), one.column(name)) for name in ("wsgi_core", "Flask")]
@@ -74,6 +74,6 @@ def _libraries(results: Results) -> dict[str, list[Estimate]]:
 
 
 def _imports(results: Results) -> list[Estimate]:
-    """Return Werkzeug's part of the core's import: of its time, and of its memory."""
+    """Return Werkzeug's share of the core's import: of its time, and of its memory."""
     parts = ("wall_ms", "memory_kb") if results.imports else ()
     return [import_ratio(results.imports, "werkzeug", "wsgi_core", part) for part in parts]

@@ -1,6 +1,8 @@
-"""The rungs of the ladder: one small application per file. All of them do the same work.
+"""The applications to measure. A rung of the ladder is a small application, one per file, and all rungs do the same
+work.
 
-Each rung takes a POST with a JSON object of features, parses it, calls the model and responds with JSON. All rungs
-respond with the same bytes; ``loadtests.instrument.driver`` compares them before anything is timed. A rung is a
-function ``create_app(model=...)`` that returns a WSGI callable. ``work.py`` has the code that all rungs share.
+A rung handles a POST with a JSON object of features: it parses the JSON, calls the model and responds with JSON. The
+responses must be equal, apart from differences that an experiment allows; they are compared before anything is timed.
+The function ``create_app(model=...)`` of a rung returns a WSGI or ASGI application. ``work.py`` has the code that the
+rungs share.
 """

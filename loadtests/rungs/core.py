@@ -9,7 +9,10 @@ from wsgi_core import App, Response, g, jsonify, request
 
 
 def create_app(model: str = "null", hooks: bool = False) -> App:
-    """Make the application around the model called ``model``, with one hook of each kind if ``hooks``."""
+    """Make the application whose POST /predict calls the model named ``model``.
+
+    With ``hooks``, the application has one hook of each kind.
+    """
     predict = load_model(model)
     app = App(__name__)
     _register_others(app)
@@ -33,7 +36,7 @@ def _other(**values: Any) -> str:
 
 
 def _register_hooks(app: App) -> None:
-    """Register one before, one after and one teardown function, each with a little work."""
+    """Register one before, one after and one teardown function. Each of them does a little work."""
 
     @app.before_request
     def before() -> None:

@@ -30,7 +30,7 @@ class Other:
 
 
 def create_app(model: str = "null") -> Any:
-    """Make the application around the model called ``model``."""
+    """Make the application whose POST /predict calls the model named ``model``."""
     app = falcon.App()
     handler = media.JSONHandler(dumps=to_json)
     app.req_options.media_handlers[falcon.MEDIA_JSON] = handler

@@ -11,7 +11,7 @@ from loadtests.rungs.work import load_model, other_routes
 
 
 def create_app(model: str = "null") -> FastAPI:
-    """Make the application around the model called ``model``."""
+    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
     app = FastAPI(default_response_class=SameJSONResponse)
     for rule in other_routes("{", "}"):

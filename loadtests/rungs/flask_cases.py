@@ -1,4 +1,7 @@
-"""The single cases of the study "core" on Flask. ``core_cases.py`` has the same text except for the imports."""
+"""The application for the cases of the study "core" on Flask.
+
+``core_cases.py`` has the same text except for the imports.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from loadtests.rungs.work import SECRET_KEY
 
 
 class RefusedError(Exception):
-    """The exception that the view of the error case raises and an error handler handles."""
+    """The exception of the error case: the view raises it, and an error handler responds to it."""
 
 
 def create_app() -> App:
-    """Make the application of the in-process rung with one more route for each case."""
+    """Make the application of the rung, with the routes of the cases and the error handler of the error case."""
     app = create_predict_app()
     app.secret_key = SECRET_KEY
     _register_cases(app)
@@ -23,7 +26,7 @@ def create_app() -> App:
 
 
 def create_routes_app(routes: int) -> App:
-    """Make an application with ``routes`` static routes. Requests go to the last one."""
+    """Make an application with ``routes`` static routes. The measured request is for the route that is added last."""
     app = App(__name__)
     for number in range(routes - 1):
         app.add_url_rule(f"/static-path/{number}", f"static_{number}", _hello)

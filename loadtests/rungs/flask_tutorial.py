@@ -1,7 +1,8 @@
 """Flask as in tutorials: flask-cors on the whole application, a scikit-learn pipeline from joblib, a DataFrame.
 
-The pipeline has as many trees of the same depth as churn. It is trained on churn's own predictions, because the project
-has no labelled data. So both models return nearly the same predictions for the same rows.
+The pipeline has the same number of trees as the churn model, with the same depth. It is trained on churn's own
+predictions, because the project has no labelled data. So both models return nearly the same predictions for the same
+rows.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ LEARNING_RATE = 0.05
 
 
 def create_app(model: str = "churn", via: str = "DataFrame") -> Flask:
-    """Make the application around the model, called through a ``"DataFrame"``, an ``"array"`` or ``"ONNX"``.
+    """Make the application whose POST /predict makes predictions in the way that ``via`` names.
 
-    With ``"ONNX"`` it uses the model of all rungs, and only flask-cors is left of the tutorials.
+    With ``"DataFrame"`` or ``"array"``, the row is passed to a scikit-learn pipeline in this form. With ``"ONNX"``, the
+    model of the other rungs is called, so that flask-cors is the only difference from ``flask_app.py``.
     """
     predict = load_model(model) if via == "ONNX" else _pipeline_model(model, via)
     app = Flask(__name__)
@@ -50,7 +52,10 @@ def _other(**values: Any) -> str:
 
 
 def _pipeline_model(model: str, via: str) -> Model:
-    """Return the saved pipeline, loaded as a tutorial's application loads it."""
+    """Return a function that predicts with the scikit-learn pipeline, after saving and loading it as tutorials do.
+
+    ``via`` is how the function passes the row to the pipeline: as a ``"DataFrame"`` or as an ``"array"``.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.joblib")
         joblib.dump(trained_pipeline(model, named=via == "DataFrame"), path)
@@ -68,7 +73,7 @@ def _pipeline_model(model: str, via: str) -> Model:
 
 
 def trained_pipeline(model: str = "churn", named: bool = True) -> Pipeline:
-    """Return the pipeline trained on the ONNX model's predictions. If ``named``, its columns have names."""
+    """Return a pipeline that is trained on the ONNX model's predictions. If ``named``, its columns have names."""
     from loadtests.rows import churn_rows
 
     rows = churn_rows().rows

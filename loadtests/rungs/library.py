@@ -1,4 +1,7 @@
-"""The work of a library in a case, without a framework: the part of the cost that both frameworks share."""
+"""Applications that do only a library's work for a case, without a framework.
+
+Their cost is the part of the case's cost that both frameworks have in common.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,8 @@ def session_serializer() -> URLSafeTimedSerializer:
 def create_session_app() -> WSGIApplication:
     """Make an application that verifies the cookie with ``itsdangerous``, changes the session and signs it again.
 
-    If the digest is ``hashlib.sha1`` itself, ``hmac`` runs in C. If it is a function around it, as in Flask, ``hmac``
-    partly runs in Python.
+    The digest is ``hashlib.sha1`` itself, with which ``hmac`` runs in C. Flask passes a function that calls
+    ``hashlib.sha1``, with which ``hmac`` partly runs in Python.
     """
     serializer = session_serializer()
 

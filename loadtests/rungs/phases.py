@@ -1,7 +1,8 @@
-"""A request that ends after one of its phases, on Flask and on the core, which have the same methods.
+"""Applications that run only the first phases of each request, on Flask and on the core, which have the same methods.
 
-Each prefix carries out one phase more than the one before. The cost of a phase is the difference of two prefixes. All
-prefixes send the same empty response, so that they differ only in the phases. Real responses are compared elsewhere.
+The phases of a request up to some phase are called a prefix. The cost of a phase is the cost of the prefix that ends
+with this phase minus the cost of the next shorter prefix. All prefixes send the same empty response, so that they
+differ only in their phases. Other experiments compare the real responses.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ CONTEXT, PUSH, BEFORE, VIEW, RESPONSE, AFTER, SENT, WHOLE = range(1, len(PHASES)
 
 
 def create_app(framework: str, phases: int) -> WSGIApplication:
-    """Make an application that carries out the first ``phases`` of a request to the rung ``framework``
-    (``"module:name"``).
+    """Make an application that runs only the first ``phases`` phases of each request.
+
+    ``framework`` is the ``"module:name"`` of the function that makes the complete application.
     """
     app: Any = resolve(framework)(hooks=True)
     if phases == WHOLE:
@@ -37,7 +39,8 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ctx = app.request_context(environ)
         if phases == CONTEXT:
-            # As pop does: the environ and the request form a cycle, which only the garbage collector could free.
+            # pop does this too. The environ and the request refer to each other: only the garbage collector could free
+            # them.
             environ["werkzeug.request"] = None
         else:
             ctx.push()
@@ -55,7 +58,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
 
 
 def _inside(app: Any, phases: int) -> Any:
-    """Carry out the phases between push and pop. Return the response only if the prefix includes sending it."""
+    """Run the phases between push and pop. Return the response only if the prefix includes sending it."""
     if phases == PUSH:
         return None
     app.preprocess_request()

@@ -1,7 +1,6 @@
-"""Applications that do one thing and send an empty response: the cost of one part of a request.
+"""Applications that do one part of a request's work and send an empty response, to measure the cost of that part.
 
-They do not read the body. The cost of the driver's empty application is subtracted from theirs, as from every
-contender's.
+They do not read the body. As for every contender, the cost of the driver is subtracted from their costs.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ def _doing(work: Callable[[], object]) -> WSGIApplication:
 
 
 def create_model_app(model: str, rows: list[Any]) -> WSGIApplication:
-    """Make an application that calls the model with rows that are already parsed, without JSON."""
+    """Make an application that calls the model without JSON. Each request uses the next of ``rows``."""
     predict = load_model(model)
     following = itertools.cycle(rows).__next__
     return _doing(lambda: predict(following()))
 
 
 def create_frame_app(rows: list[Any]) -> WSGIApplication:
-    """Make an application that puts a row into a DataFrame and takes it out as an array, as tutorials' pipelines do."""
+    """Make an application that converts a row to a DataFrame and back to an array, as the pipelines of tutorials do."""
     import pandas
 
     following = itertools.cycle(rows).__next__
@@ -41,7 +40,7 @@ def create_frame_app(rows: list[Any]) -> WSGIApplication:
 
 
 def create_json_app(floats: int, write: bool = False) -> WSGIApplication:
-    """Make an application that parses ``floats`` floats from JSON, or writes them if ``write``."""
+    """Make an application that parses a JSON list of ``floats`` floats or, if ``write``, writes such a list."""
     rng = random.Random(floats)
     values: list[Any] = [rng.random() for _ in range(floats)]
     text = json.dumps(values)

@@ -10,7 +10,7 @@ from loadtests.rungs.work import load_model, to_json
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application around the model called ``model``."""
+    """Make the application that calls the model named ``model`` for each request."""
     predict = load_model(model)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -21,7 +21,7 @@ class SameJSONResponse(JSONResponse):
 
 
 def create_app(model: str = "null") -> Starlette:
-    """Make the application around the model called ``model``."""
+    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
 
     async def predict_view(request: Request) -> SameJSONResponse:

@@ -1,4 +1,7 @@
-"""One step more than ``with_request.py``: Werkzeug's Response. Flask builds on both classes. This rung has no Flask."""
+"""One step more than ``with_request.py``: Werkzeug's Response.
+
+Flask's own Request and Response are subclasses of Werkzeug's. This rung does not use Flask.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from loadtests.rungs.work import load_model, to_json
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application around the model called ``model``."""
+    """Make the application that calls the model named ``model`` for each request."""
     predict = load_model(model)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -17,7 +17,7 @@ from loadtests.rungs.work import OTHER_ROUTES, load_model, to_json
 
 
 class AppContext:
-    """The object that lives for one request and holds ``g``."""
+    """An application context: it exists for one request and holds ``g``."""
 
     def __init__(self) -> None:
         self.g = SimpleNamespace()
@@ -31,7 +31,7 @@ class AppContext:
 
 
 class RequestContext:
-    """One request and its URL adapter, inside an application context."""
+    """A request context: one request and its URL adapter. It pushes and pops an application context too."""
 
     def __init__(self, environ: WSGIEnvironment, url_map: Map) -> None:
         self.request = Request(environ)
@@ -54,7 +54,7 @@ request: Request = LocalProxy(_request, "request")  # type: ignore[assignment]
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application around the model called ``model``."""
+    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
 
     def predict_view() -> Response:

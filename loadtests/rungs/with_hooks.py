@@ -1,7 +1,7 @@
 """One step more than ``with_contexts.py``: before, after and teardown functions, and error handlers.
 
-This is the last rung that is written by hand: Flask's lifecycle as directly as Werkzeug allows, for one application
-without blueprints, sessions and signals. The contexts are those of the rung below.
+This is the last rung that is written by hand. It has Flask's lifecycle for one application, without blueprints,
+sessions and signals. The contexts are those of ``with_contexts.py``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 class Application:
-    """Views by endpoint, and lists of hooks. No hook is registered, but every list is checked in each request."""
+    """A small framework: views by endpoint, lists of hooks, and error handlers.
+
+    No hook is registered, but each request goes through the lists.
+    """
 
     def __init__(self) -> None:
         self.url_map = Map()
@@ -62,7 +65,9 @@ class Application:
         return self.views[endpoint](**values)
 
     def _handle(self, error: Exception) -> Any:
-        """Return the response of the handler for the nearest class of ``error``."""
+        """Return the response to ``error``: from the handler for its nearest class or, without a handler, an error
+        response.
+        """
         for kind in type(error).__mro__:
             if kind in self.error_handlers:
                 return self.error_handlers[kind](error)
@@ -73,7 +78,7 @@ class Application:
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application around the model called ``model``."""
+    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
     app = Application()
     for number, rule in enumerate(OTHER_ROUTES):

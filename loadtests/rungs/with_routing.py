@@ -14,7 +14,7 @@ from loadtests.rungs.work import OTHER_ROUTES, load_model, to_json
 
 
 def create_app(model: str = "null") -> WSGIApplication:
-    """Make the application around the model called ``model``."""
+    """Make the application whose POST /predict calls the model named ``model``."""
     predict = load_model(model)
 
     def predict_view(request: Request) -> Response:

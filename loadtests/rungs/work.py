@@ -1,4 +1,4 @@
-"""The work that every rung does, so that the rungs differ only in the framework."""
+"""The work that every rung does. The rungs share this code, so that they differ only in the framework."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 Model = Callable[[Any], Any]
 
-# Twelve other routes, static ones and ones with converters, as in an API of this size.
+# Twelve other routes, static or with converters, as in a small API.
 OTHER_ROUTES = (
     "/",
     "/healthz",
@@ -28,7 +28,7 @@ OTHER_ROUTES = (
 
 
 def other_routes(opening: str, closing: str) -> list[str]:
-    """Return the same routes for frameworks that write ``{version:int}`` or ``<version:int>``."""
+    """Return ``OTHER_ROUTES`` for frameworks that write a converter as ``{version:int}`` or ``<version:int>``."""
 
     def rewritten(found: re.Match[str]) -> str:
         kind, name = found.groups()
@@ -37,7 +37,7 @@ def other_routes(opening: str, closing: str) -> list[str]:
     return [re.sub(r"<(?:(\w+):)?(\w+)>", rewritten, route) for route in OTHER_ROUTES]
 
 
-# The key for the session cookies, on both sides.
+# The key that signs the session cookies of both frameworks.
 SECRET_KEY = "measured-not-kept-secret"
 
 # One encoder for all rungs that are written by hand, with the settings of Flask's ``jsonify`` outside debug mode
@@ -51,14 +51,15 @@ def to_json(value: object) -> bytes:
 
 
 def null_model(features: Any) -> dict[str, object]:
-    """Return a constant without any work, so that the cost of a request is only the framework's and the JSON's."""
+    """Return a constant without any work, so that a request costs only the work of the framework and of JSON."""
     return {"churn_probability": 0.5, "model_version": "null/1"}
 
 
 def load_model(name: str) -> Model:
-    """Load the model called ``name``: ``"null"``, a model of the repository, or a model built on this machine.
+    """Return the function that calls the model ``name``.
 
-    Raises ``wsgi_core.inference.ModelError`` if it does not exist or cannot be loaded. No other model is loaded.
+    The name is ``"null"``, a model of the repository, or a model built on this machine. No other model is loaded.
+    Raises ``wsgi_core.inference.ModelError`` if the model does not exist or cannot be loaded.
     """
     if name == "null":
         return null_model
@@ -74,7 +75,10 @@ def load_model(name: str) -> Model:
 
 
 def driver_app(status: str) -> WSGIApplication:
-    """Make a WSGI application that does nothing. Its cost is the driver's, and is subtracted from every rung's."""
+    """Make a WSGI application that does nothing.
+
+    Its cost is the driver's own cost, which is subtracted from the costs of the WSGI contenders.
+    """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         start_response(status, [])
@@ -84,7 +88,7 @@ def driver_app(status: str) -> WSGIApplication:
 
 
 def asgi_driver_app() -> Callable[..., Any]:
-    """Make an ASGI application that does nothing but send an empty 200."""
+    """Make an ASGI application that only sends an empty response with the status 200."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -80,7 +80,7 @@ def test_a_file_without_the_rungs_gives_no_curve(given):
 def test_the_tables_say_what_was_measured(found):
     shares = tutorials.share_table(found).rows
     assert shares[0][:4] == ["fast", "30.0", "60.0", "60.0% (60.0% to 60.0%)"]
-    assert tutorials.crossing_table(found).rows[0][1] == "always below"
+    assert tutorials.crossing_table(found).rows[0][1] == "always"
     assert tutorials.crossing_table(found).rows[1][1] == "50.0 µs (50.0 µs to 50.0 µs)"
     assert ["784 floats out of JSON", "100", "100 to 100", "1.7"] in tutorials.cost_table(Summary(), found).rows
 

@@ -97,7 +97,7 @@ def test_the_page_holds_every_state():
 
 
 def test_other_results_are_refused():
-    with pytest.raises(ResultError, match="no evicted caches"):
+    with pytest.raises(ResultError, match="no measurements with evicted caches"):
         hot_and_cold.render(results())
 
 

@@ -124,7 +124,7 @@ def test_basic_credentials_are_encoded_as_editors_do(parse, given, sent):
         ("POST /\n\n{{$guid}}", r"line 3: \{\{\$guid\}\} has a different value each time"),
         ("@a = {{a}}\nGET /{{a}}", "is not defined"),
         ("\nGET /\nno header\n", "line 3: expected 'Name: value'"),
-        ("POST /\n\n< missing.bin", "line 3: the body .*missing.bin"),
+        ("POST /\n\n< missing.bin", "line 3: the body cannot be read from .*missing.bin"),
         ("POST /\n\n<@latin1 x.txt", "line 3: an encoding"),
         ("# @prompt name\nGET /", "line 1: @prompt is not supported"),
         ("< {% x %}\nGET /", "line 1: a script before the request"),

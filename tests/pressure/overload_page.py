@@ -39,7 +39,8 @@ def _closed(outcomes: list[dict[str, Any]]) -> Table:
         ]
         for outcome in outcomes
     ]  # fmt: skip
-    return Table("", ["clients", "requests/s", "200", "anything else", "median, ms", "slowest, ms", "ratio"], rows)
+    titles = ["clients", "requests/s", "200", "lost or other", "median, ms", "slowest, ms", "slowest ÷ median"]
+    return Table("", titles, rows)
 
 
 def _outcomes(outcomes: list[dict[str, Any]]) -> Table:
@@ -71,8 +72,8 @@ def _waits(outcomes: list[dict[str, Any]]) -> Table:
         for outcome in outcomes
     ]  # fmt: skip
     titles = [
-        "times the capacity", "connections", "200: median", "200: slowest", "health: median", "health: slowest",
-        "client late",
+        "times the capacity", "connections", "200: median", "200: slowest", "/healthz: median", "/healthz: slowest",
+        "client's delay",
     ]  # fmt: skip
     return Table("", titles, rows)
 
@@ -83,7 +84,7 @@ def chart(results: dict[str, Any]) -> Chart:
     scale = (WIDTH - LEFT - RIGHT) / max(sum(shares) for _, shares in outcomes)
     height = TOP + len(outcomes) * (BAR + GAP) + 26
     shapes: list[str] = [
-        text(0, 18, "What becomes of the requests a second, at multiples of the capacity", size=14, bold=True),
+        text(0, 18, "Answered and refused requests a second, at multiples of the capacity", size=14, bold=True),
         *_legend(),
     ]
     for value in ticks((WIDTH - LEFT - RIGHT) / scale, 6):
@@ -97,9 +98,7 @@ def chart(results: dict[str, Any]) -> Chart:
             x += share * scale
         shapes.append(text(x + 8, y + BAR / 2 + 4, f"{shares[0] / sum(shares):.0%} answered"))
     said = "; ".join(f"{name}: {number(shares[0])} answered, {number(shares[1])} refused" for name, shares in outcomes)
-    return Chart(
-        WIDTH, height, shapes, f"Requests a second, answered and refused, by the rate that was asked for. {said}"
-    )
+    return Chart(WIDTH, height, shapes, f"Answered and refused requests a second, at multiples of the capacity. {said}")
 
 
 def _legend() -> list[str]:
@@ -126,41 +125,43 @@ def _others(outcome: dict[str, Any], *expected: str) -> int:
 
 _HEAD = """# Overload
 
-What the server does when it is asked for more than it can do. Made by
+This page shows what the server does when it gets more requests than it can handle. It is made by
 `python -m tests.pressure.overload --seconds {seconds:g} --out docs/measure/overload.json`, with the default settings of
 `wsgi-core serve --framework {framework}`, on {cpu} with {usable_threads} usable threads, {system}. The client runs on
-the same machine and takes its part of it.
+the same machine and uses part of its CPU time.
 
 ## Many clients that wait for their responses
 
-Each client asks for one prediction, and asks again when it has the response. None is refused as long as the requests
-before it need less than `max_wait`, {max_wait:g} seconds.
+Each client requests one prediction, and sends the next request when it has the response. The server does not refuse a
+request while the requests before it need less than `max_wait`, {max_wait:g} seconds.
 """
 
 _OPEN = """
-## More requests than the server can do
+## More requests than the server can handle
 
-Requests for {rows} predictions come at multiples of the rate that the server can do ({capacity:,.0f} a second), whether
-or not those before are answered. Health is asked ten times a second, each time on a new connection.
+Each request is for {rows} predictions. The client sends requests at a fixed rate, a multiple of the server's capacity
+({capacity:,.0f} requests a second), and does not wait for the responses. `/healthz` is also requested, ten times a
+second, each time on a new connection.
 """
 
 _WAITS = """
-How long the responses took, in ms. The last column is how late the client sent its requests, in the median. If that is
-more than a few ms, other programs used the CPU: then the counts hold, and the times say nothing about the server.
+The next table has the response times in ms. The last column is how late the client sent its requests, in the median. If
+this delay is more than a few ms, other programs used the CPU: then the counts are still valid, but the times are not.
 """
 
 _WHY = """
-## What is done about it
+## How the server stays responsive
 
-CPython releases the GIL around every socket call, and gets it back only when a computing thread releases it. So a
-server under load reads and refuses little while its worker threads compute: the system's queue of new connections
-fills, and clients, health probes among them, wait for seconds. In this server the I/O thread
+CPython releases the GIL around every socket call. The thread gets the GIL back only when a computing thread releases
+it. So a server under load can read and refuse few requests while its worker threads compute: the system's queue of new
+connections fills, and clients, including health checks, wait for seconds. In this server the I/O thread
 
 - keeps the GIL in socket calls that cannot block (`wsgi_core/serving/nonblocking.py`),
-- tells the system once what each connection waits for (`poller.py`),
+- registers each connection's events with the system only when they change (`poller.py`),
 - keeps the bodies of queued requests in memory, because each operation on a temporary file releases the GIL,
 - discards the body of a request that it refuses (`body_buffer.py`), and
-- accepts a few more connections than the limit while it closes others (`listener.py`), so that a probe can connect.
+- accepts more connections than the limit while it closes other connections (`listener.py`), so that a health check can
+  connect.
 
-[The life of a connection](../develop/server.md) has the whole design.
+[The life of a connection](../develop/server.md) describes the whole design.
 """

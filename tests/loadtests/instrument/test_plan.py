@@ -110,7 +110,7 @@ def test_an_interrupted_run_is_resumed(interrupted):
 def test_a_run_of_another_command_is_not_resumed(interrupted):
     outcome = resume(interrupted)
     assert outcome.exit_code == 1
-    assert "is from another command: wsgi-core overhead --quick" in outcome.output
+    assert "another command started this run: wsgi-core overhead --quick" in outcome.output
 
 
 def test_a_run_of_other_code_is_not_resumed(interrupted, monkeypatch):

@@ -20,6 +20,6 @@ def test_a_difference_below_the_noise_is_not_claimed():
 
 def test_no_claim_without_an_interval_that_carries_it():
     clear, vague = analysis.Estimate(5.0, 4.0, 6.0), analysis.Estimate(1.5, 0.9, 2.0)
-    assert claims.claim("a", "b", clear) == "a costs 5.00 times what b does (4.00 to 6.00)"
+    assert claims.claim("a", "b", clear) == "a costs 5.00 times as much as b (4.00 to 6.00)"
     assert claims.claim("a", "b", vague).startswith("no difference between a and b can be claimed (0.900 to 2.00")
     assert claims.claim("a", "b", clear, floor=3.5).startswith("no difference")

@@ -72,7 +72,7 @@ def test_nothing_in_common_gives_no_verdict():
 
 def test_another_version_is_noted():
     new = file(environment={**ENVIRONMENT, "versions": {"flask": "9.9"}}, partial=True)
-    assert compare(file(), new, 0.05).notes == ["NEW is partial", "flask: none, now 9.9"]
+    assert compare(file(), new, 0.05).notes == ["NEW is from an interrupted run", "flask: none, now 9.9"]
 
 
 def load(cpu):
