@@ -12,5 +12,5 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server waits for by itself is over sooner than a test would want to wait."""
     monkeypatch.setattr(listener, "_IDLE_DURING_STOP", 0.3)
     monkeypatch.setattr(channel, "LINGER", 0.5)
-    monkeypatch.setattr(listener, "_LEFT_ABOVE_LIMIT", 0.25)
+    monkeypatch.setattr(listener, "LINGER", 0.5)
     monkeypatch.setattr(server, "BACKLOG_GRACE_SECONDS", 0.02)
