@@ -73,8 +73,8 @@ def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE)
         y = TOP + position * layout.pitch + (0 if layout.labels else 14)
         shapes += [layout.label(y, bar.label), *_bar(bar, y, scale, layout)]
     shapes.append(text(layout.labels, height - 4, unit, "soft", size=12))
-    described = "; ".join(f"{bar.label} {number(bar.value.value)}" for bar in bars)
-    return Chart(layout.width, height, shapes, f"{title}: {described}")
+    described = "; ".join(f"{bar.label} {bar.text or number(bar.value.value)}" for bar in bars)
+    return Chart(layout.width, height, shapes, f"{title}. {unit}: {described}")
 
 
 def _heading(title: str, layout: Layout) -> list[str]:
@@ -151,7 +151,7 @@ def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
         colour = "step" if step else _colour(cost.name)
         bars.append(Bar(cost.name, value, colour, start, f"{sign}{number(abs(value.value))}"))
         reached = start + value.value
-    return bar_chart(one.title, "CPU µs per request: the step alone, or the whole request", bars, layout)
+    return bar_chart(one.title, "CPU µs per request: + is a step alone, the others are whole requests", bars, layout)
 
 
 def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:
@@ -244,7 +244,7 @@ def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
         shapes += _dots([(x, share) for x, share in found if share.value > LEAST_SHARE], shares, COLOUR[one.framework])
     shapes += _model_names(curve.points, times, bottom, layout)
     words = (
-        "CPU time of the model for one request, in process, warm caches" if layout.labels else "CPU time of the model"
+        "CPU time of the model for one request, in process, hot caches" if layout.labels else "CPU time of the model"
     )
     shapes.append(text(layout.width / 2, PLOT_HEIGHT - 8, words, "soft", "middle", 12))
     shapes += _legend([(one.framework, COLOUR[one.framework], False) for one in curve.lines], layout)

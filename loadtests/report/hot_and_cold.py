@@ -15,7 +15,7 @@ from loadtests.report.noise import judge
 def table(heat: Heat) -> Table:
     """Return the table with one row for each state of the caches."""
     heads = [
-        "evicted before each request",
+        "evicted before each request by",
         "Flask ÷ wsgi_core",
         "bare callable, µs",
         "wsgi_core adds, µs",
@@ -38,7 +38,7 @@ def _row(state: State) -> list[str]:
 def slope_table(heat: Heat) -> Table:
     """Return the table of what a µs of pause costs in Flask and in the bare callable, with hot and cold caches."""
     rows = [[one.place, one.eviction, with_interval(one.slope, 4)] for one in heat.slopes]
-    heads = ["a pause in", "evicted before each request", "µs"]
+    heads = ["a pause in", "evicted before each request by", "µs"]
     return Table("What a µs of pause costs", heads, rows, section="heat")
 
 
@@ -82,5 +82,5 @@ def render(results: Results) -> str:
     return pages.render(
         "hot-and-cold.md", heat=heat, table=table(heat), predictions=prediction_table(heat), farthest=farthest(heat),
         slopes=slope_table(heat), pauses=pauses, noise=noise, machine=machine(results), hot=hot, cold=cold, rises=rises,
-        served=heat.served_prediction, pause=PAUSE,
+        served=heat.served_prediction, pause=PAUSE, agreeing=sum(one.agrees for one in heat.predictions),
     )  # fmt: skip

@@ -33,7 +33,7 @@ def share_table(curve: Curve) -> Table:
         [point.model, number(point.time.value), *_pair(point, "Flask"), *_pair(point, "wsgi_core")]
         for point in curve.points
     ]
-    note = "CPU time in process, with warm caches and without a server, which would add its own cost."
+    note = "CPU time in process, with hot caches and without a server, which would add its own cost."
     if any(price.low <= 0 for point in curve.points for price in point.prices.values()):
         note += ' "Below": the price is smaller than the variation of the model\'s time, so only a limit is known.'
     return Table("Model by model", heads, rows, note, section="matter")
@@ -51,8 +51,8 @@ def crossing_table(curve: Curve) -> Table:
     rows = [[line.framework, *crossings(line)] for line in curve.lines]
     heads = ["", "less than 50 %", "less than 10 %", "less than 1 %"]
     note = (
-        "If the model takes longer than this in process, the framework's share of the request is below the percentage"
-        " in the heading."
+        "If the model takes longer than this in process with hot caches, the framework's share of the request is below"
+        " the percentage in the heading."
     )
     return Table("How slow must the model be?", heads, rows, note, section="matter")
 

@@ -5,6 +5,7 @@ import random
 import re
 from dataclasses import replace
 from html import escape
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,8 @@ from loadtests.studies import CASES, LIBRARY, WHERE
 from tests.loadtests.jobs import bench
 from tests.runner import CliRunner
 
+DOCS = Path(__file__).parents[3] / "docs"
+FILE = DOCS / "measure" / "results" / "core.json"
 ROW = {
     "tenure_months": 12, "monthly_charges": 79.5, "total_charges": 954, "contract_month_to_month": 1, "has_fiber": 1
 }  # fmt: skip
@@ -218,3 +221,10 @@ def test_results_without_phases_are_refused_in_one_line(made_up, tmp_path):
     assert outcome.exit_code == 1
     assert "no phases" in outcome.output
     assert not target.exists()
+
+
+@pytest.mark.skipif(not FILE.exists(), reason="no results are published here")
+def test_the_published_page_is_that_of_the_published_results():
+    found = Results.read(FILE)
+    assert (DOCS / "where-the-time-goes.md").read_text(encoding="utf-8") == where.render(found)
+    assert (DOCS / where.PICTURE).read_text(encoding="utf-8") == where.pictures(found)[where.PICTURE]
