@@ -1,6 +1,7 @@
 """Interpreters and versions: an environment for each, and what is said of them."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,11 +9,14 @@ from loadtests import variants
 from loadtests.environments import own_packages
 from loadtests.instrument.experiment import Pace
 from loadtests.instrument.inprocess import RunFailed, Workers
-from loadtests.instrument.results import ResultError
+from loadtests.instrument.results import ResultError, Results
 from loadtests.report import versions
 from loadtests.report.analysis import summarise
 from loadtests.studies import NULL, VERSIONS, with_requests
 from tests.loadtests.synthetic import experiment, results
+
+DOCS = Path(__file__).parents[2] / "docs" / "measure"
+FILE = DOCS / "results" / "versions.json"
 
 COSTS = {"raw callable": 5.0, "wsgi_core": 15.0, "wsgi_core again": 15.0, "Flask": 75.0}
 
@@ -79,3 +83,8 @@ def test_a_worker_runs_by_another_root(tmp_path):
 def test_an_environment_that_cannot_be_made_is_said(tmp_path):
     with pytest.raises(RunFailed, match="could not create a virtual environment"):
         variants.study_of([str(tmp_path / "no-python")], [], 5.0)
+
+
+@pytest.mark.skipif(not FILE.exists(), reason="no results are published here")
+def test_the_published_page_is_that_of_the_published_results():
+    assert (DOCS / "versions.md").read_text(encoding="utf-8") == versions.render(Results.read(FILE))
