@@ -22,7 +22,7 @@ from loadtests.instrument.driver import (
     run_block,
 )
 from loadtests.instrument.request import EnvironMaker, Request, json_request
-from loadtests.rungs import core, core_cases, flask_app, flask_cases, flask_tutorial, with_hooks
+from loadtests.rungs import core, core_cases, flask_app, flask_cases, with_hooks
 from loadtests.rungs.work import OTHER_ROUTES, driver_app, null_model, to_json
 from loadtests.studies import ALL_PEERS, CASES, HOOKS, PEERS, ROUTES, STUDIES
 from tests.loadtests.jobs import bench, carry_out
@@ -211,6 +211,8 @@ def test_a_declared_field_keeps_its_type_and_the_serializer():
 
 
 def test_the_tutorials_pipeline_says_much_the_same_as_churn():
+    from loadtests.rungs import flask_tutorial  # imports scikit-learn and pandas, which take more than a second
+
     churn, pipeline = (flask_tutorial.create_app(via=via).test_client() for via in ("ONNX", "DataFrame"))
     for row in ROWS:
         one, other = (client.post("/predict", json=row).get_json() for client in (churn, pipeline))

@@ -46,6 +46,13 @@ def app_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def shared_server(app_file: Path) -> Iterator[Server]:
+    """Two processes for tests that leave them as they were."""
+    with served("--app", str(app_file), "--metrics-path", "/metrics") as server:
+        yield server
+
+
 @contextlib.contextmanager
 def served(*options: str, processes: int = 2) -> Iterator[Server]:
     command = ("-m", "wsgi_core", "serve", "--port", "0", "--processes", str(processes), *options)
@@ -151,13 +158,12 @@ def test_a_process_that_is_killed_is_started_again_and_loses_what_it_held(app_fi
         assert f"(pid {victim}) ended with exit code" in "".join(server.lines)
 
 
-def test_metrics_speak_for_all_processes(app_file: Path):
-    with served("--app", str(app_file), "--metrics-path", "/metrics") as server:
-        wait_until(lambda: len(pids(server, 8)) == 2)
-        before = requests(server)
-        for _ in range(10):
-            ask(server)
-        assert {requests(server) - before for _ in range(3)} == {10}
+def test_metrics_speak_for_all_processes(shared_server: Server):
+    wait_until(lambda: len(pids(shared_server, 8)) == 2)
+    before = requests(shared_server)
+    for _ in range(10):
+        ask(shared_server)
+    assert {requests(shared_server) - before for _ in range(3)} == {10}
 
 
 def test_metrics_count_the_connections_and_refusals_of_all_processes(app_file: Path):
@@ -230,12 +236,11 @@ def test_an_application_that_cannot_be_loaded_is_exit_code_3_too(tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
-def test_a_signal_to_one_process_does_not_close_the_port(app_file: Path):
-    with served("--app", str(app_file)) as server:
-        for process in workers(server):
-            process.send_signal(signal.SIGTERM)
-        assert all(ask(server)[0] == 200 for _ in range(10))
-        assert len(workers(server)) == 2
+def test_a_signal_to_one_process_does_not_close_the_port(shared_server: Server):
+    for process in workers(shared_server):
+        process.send_signal(signal.SIGTERM)
+    assert all(ask(shared_server)[0] == 200 for _ in range(10))
+    assert len(workers(shared_server)) == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

@@ -20,8 +20,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from huey.constants import EmptyData
-from huey.storage import RedisStorage, SqliteStorage
 from pydantic import TypeAdapter
 
 from ..installation import install_command
@@ -92,13 +90,20 @@ def open_store(location: str | None, password: str | None = None, beside: Path |
     return JobStore(str(file), _sqlite_tables(file))
 
 
+# huey is imported on first use: it imports Redis' client if that is installed, which takes 0.1 s of the start-up.
+
+
 def _sqlite_tables(file: Path) -> Callable[[str], Any]:
+    from huey.storage import SqliteStorage
+
     # Only writes of jobs and of finished jobs are synced to disk. Each sync includes all earlier writes, because SQLite
     # has one write-ahead log for all tables.
     return lambda name: SqliteStorage(name, str(file), cache_mb=1, fsync=name == "jobs" or name.startswith("done"))
 
 
 def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
+    from huey.storage import RedisStorage
+
     try:
         from redis import ConnectionPool
     except ImportError as error:
@@ -254,18 +259,14 @@ class JobStore:
 
     def job(self, key: str) -> Job | None:
         """Return the job with this key, or None if there is no such job, or if its record is not valid."""
-        with self._errors():
-            data = self._table("jobs").peek_data(key)
-        return None if data is EmptyData else _read(Job, key, data)
+        return self._read("jobs", Job, key)
 
     def state(self, key: str) -> State | None:
         """Return the state of a job, or None if the job is done, is a dead letter, or does not exist.
 
         The result is also None if the record of the state is not valid.
         """
-        with self._errors():
-            data = self._table("states").peek_data(key)
-        return None if data is EmptyData else _read(State, key, data)
+        return self._read("states", State, key)
 
     def set_state(self, key: str, state: State) -> None:
         """Write the state of a job."""
@@ -304,6 +305,13 @@ class JobStore:
                 )
 
     # Inside
+
+    def _read(self, name: str, kind: type[Record], key: str) -> Record | None:
+        from huey.constants import EmptyData
+
+        with self._errors():
+            data = self._table(name).peek_data(key)
+        return None if data is EmptyData else _read(kind, key, data)
 
     def _read_states(self, name: str) -> dict[str, State]:
         with self._errors():
