@@ -7,6 +7,7 @@ has one block of every contender and is not split, so that differences and ratio
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
@@ -101,6 +102,7 @@ def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
     return low, 1 - low
 
 
+@functools.cache
 def student_t_quantile(share: float, freedom: int) -> float:
     """Return the quantile ``share`` of Student's t distribution with ``freedom`` degrees of freedom, for 0.5 <
     ``share`` < 1.
