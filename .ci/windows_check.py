@@ -194,8 +194,8 @@ def check_refused_start() -> None:
     """A service whose models are not there says so, and does not hang."""
     named = ("--name", "wsgi-core-none")
     service("install", *named, "--models", r"C:\none", "--port", str(free_port()), says="Installed")
-    service("start", *named, says="a model can't be loaded", code=1)
-    service("status", *named, says="a model can't be loaded", code=1)
+    service("start", *named, says="a model cannot be loaded", code=1)
+    service("status", *named, says="a model cannot be loaded", code=1)
     service("remove", *named, says="Removed")
     say("service: without models it says why it did not start")
 
