@@ -45,7 +45,7 @@ def test_a_pipe_gets_no_colours_and_no_bar(tiny_run):
 
 def test_the_tables_name_every_rung(tiny_run):
     outcome, _ = tiny_run
-    for name in (*LADDER[:-2], "Flask", "requests/s", "from the intended start", "closed loop (Locust)"):
+    for name in (*LADDER[:-2], "Flask", "requests/s", "from the planned start", "in a closed loop (Locust)"):
         assert name in outcome.output
 
 

@@ -85,7 +85,7 @@ def interrupted(first_part, monkeypatch, tmp_path):
 def test_an_interrupted_run_says_how_it_goes_on(first_part):
     outcome, _ = first_part
     assert outcome.exit_code == 130
-    assert "--resume continues from there" in outcome.stderr
+    assert "--resume continues the run" in outcome.stderr
 
 
 def resume(out, *arguments):
