@@ -179,7 +179,7 @@ def _point(result: ExperimentResult, model: str, alone: str) -> Point:
 def _points_of_ladder(results: Results) -> list[Point]:
     """Return a point for each of the ladders with the models null and churn.
 
-    The time of a model is the difference of two costs: of the bare callable with this model and with the null model.
+    The time of a model is the cost of the bare callable with this model minus its cost with the null model.
     """
     by_key = {one.key: one for one in results.experiments if one.processes}
     ladders = [by_key[key] for key in ("null", "churn") if key in by_key]

@@ -110,7 +110,7 @@ def _identity() -> Rows:
 
 
 def _loan() -> Rows:
-    """Return applicants with the features of the model loan, converted as in ``models/loan/train.py``.
+    """Return applicants with the features of the model ``loan``, converted as in ``models/loan/train.py``.
 
     The amounts of the source are in thousands of pesetas.
     """

@@ -320,7 +320,10 @@ def served_app(name: str, factory: str, server: str, options: str | None = None)
 
 
 def _on(server: str, words: str, *rungs: tuple[str, str]) -> Load:
-    """Return a load of rungs on a server other than waitress. ``words`` name the server in the load's title."""
+    """Return the ``Load`` that measures the rungs on ``server``, which is not waitress.
+
+    The title of the load names the server with ``words``.
+    """
     services = tuple(served_rung(name, module, server) for name, module in rungs)
     return Load(f"on_{server}", f"POST /predict with churn, {words}", "locust", services, server, (MODERATE,))
 

@@ -309,8 +309,9 @@ def measured_runs(result: ExperimentResult) -> dict[int, FurtherRuns]:
 
 
 def runs_slope(result: ExperimentResult) -> Estimate:
-    """Return the slope of the line through 0 that best fits the measured against the known lengths of further runs
-    (least squares).
+    """Fit a line through 0 to the measured lengths over the known lengths (least squares), and return its slope.
+
+    ``FurtherRuns`` explains both lengths.
     """
     single, measured = _further(result)
     weights = {runs: runs / sum(n * n for n in RUNS) for runs in measured}

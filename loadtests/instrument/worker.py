@@ -100,10 +100,10 @@ class Candidate:
         return self._guarded(f"{self.name} fails during the measurement", lambda: self.target.block(requests))
 
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
-        """Call ``work`` in the process state that the application has left, and return the result.
+        """Restore the process state (``State``) in which the application's last call ended. Then call ``work``.
 
-        Raises ``AppError`` for an exception of the application, including SystemExit. KeyboardInterrupt and
-        ``WrongResponse`` are raised unchanged.
+        Return the result of ``work``. Raises ``AppError`` for an exception of the application, including SystemExit.
+        KeyboardInterrupt and ``WrongResponse`` are raised unchanged.
         """
         os.chdir(self._state.folder)
         (gc.enable if self._state.collects else gc.disable)()

@@ -55,9 +55,9 @@ def of(results: Results, summary: Summary) -> list[Table]:
 
 
 def _is_case(one: ExperimentSummary) -> bool:
-    """Return whether an experiment is a single case: only the two frameworks, and perhaps the library that both use.
+    """Return whether an experiment is shown in the common table of cases.
 
-    All cases share one table.
+    Such an experiment has at most three contenders, no ladder, and no application that is measured twice.
     """
     return len(one.costs) <= 3 and not one.ladder and one.itself is None
 
