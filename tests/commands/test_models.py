@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,6 +143,46 @@ def test_reload_says_what_is_in_the_way(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert f"http://127.0.0.1:{server.port}: " in result.stderr
     assert call("reload", "--url", "nonsense").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "said"), [("http://localhost:abc", "nonnumeric port: 'abc'"), ("http://local host", "control characters")]
+)
+def test_an_invalid_url_is_an_error_of_one_line(url: str, said: str) -> None:
+    result = call("reload", "--url", url)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {url}: ")
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"SSH-2.0-\x1b[1m\r\n", "BadStatusLine('SSH-2.0-\\x1b[1m"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "IncompleteRead("),
+        (b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{}", "IncompleteRead("),
+    ],
+)
+def test_a_response_that_is_not_http_is_an_error_of_one_line(sent: bytes, said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(sent)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):  # a close with unread bytes would reset the connection
+                    pass
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        result = call("reload", "--url", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        answering.join()
+    assert result.exit_code == 1
+    assert f"the response is not valid HTTP: {said}" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
 import json
 import sys
@@ -132,15 +133,18 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
         headers["X-API-Key"] = settings.api_key.get_secret_value()
     try:
         request = urllib.request.Request(f"{url.rstrip('/')}/v2/repository/reload", b"{}", headers)
-        # Loading a large model takes as long here as when the server starts.
-        with urllib.request.urlopen(request, timeout=300) as response:
-            done = json.load(response)
-    except urllib.error.HTTPError as e:
-        with e:
-            text = e.read(1000).decode("utf-8", "replace").strip()
-        raise click.ClickException(one_line(f"{url}: {e.code} {text}")) from e
-    except (OSError, ValueError) as e:
+        try:
+            # Loading a large model takes as long here as when the server starts.
+            with urllib.request.urlopen(request, timeout=300) as response:
+                done = json.load(response)
+        except urllib.error.HTTPError as e:
+            with e:
+                text = e.read(1000).decode("utf-8", "replace").strip()
+            raise click.ClickException(one_line(f"{url}: {e.code} {text}")) from e
+    except (OSError, ValueError, http.client.InvalidURL) as e:
         raise click.ClickException(f"{url}: {getattr(e, 'reason', None) or e}") from e
+    except http.client.HTTPException as e:
+        raise click.ClickException(f"{url}: the response is not valid HTTP: {e!r:.200}") from e
     kinds = {"added": list, "changed": list, "removed": list, "refused": dict}
     if not isinstance(done, dict) or not all(isinstance(done.get(key), kind) for key, kind in kinds.items()):
         raise click.ClickException(f"{url}: the response is not that of this service")
