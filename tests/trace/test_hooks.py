@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
+from collections.abc import Callable
 from functools import partial
+from types import FrameType
 
 import flask
+import pytest
 
 import wsgi_core
 from tests.trace.apps import every_framework, new_app, seen
 from wsgi_core.trace import trace
-from wsgi_core.trace.hooks import function_name
+from wsgi_core.trace.hooks import function_name, has_defaults
 
 
 @every_framework
@@ -56,6 +60,28 @@ def test_methods_partials_and_callable_objects_are_hooks_too(fw: t.Any) -> None:
     for hook in (first.method, first, second, partial(second.method)):
         app.before_request(hook)
     assert seen(trace(app, "/").events, "before_request") == ["method", "first", "second", "method"]
+
+
+def hook_with_default(number: int) -> Callable[[], FrameType]:
+    def hook(number: int = number) -> FrameType:
+        return sys._getframe()
+
+    return hook
+
+
+def hook_with_keyword_default(number: int) -> Callable[[], FrameType]:
+    def hook(*, number: int = number) -> FrameType:
+        return sys._getframe()
+
+    return hook
+
+
+@pytest.mark.parametrize("make", [hook_with_default, hook_with_keyword_default])
+def test_functions_of_one_def_are_told_apart_by_their_defaults(make: Callable[[int], Callable[[], FrameType]]) -> None:
+    first, second = make(1), make(2)
+    frame = first()
+    assert has_defaults(frame, first)
+    assert not has_defaults(frame, second)
 
 
 def test_unwrapping_ends_at_a_name() -> None:

@@ -119,10 +119,12 @@ def runs_function(frame: FrameType, function: t.Any) -> bool:
 
 def has_defaults(frame: FrameType, function: t.Any) -> bool:
     """Return whether all parameters with a default value have the default values of `function`."""
-    defaults = getattr(unwrapped(function), "__defaults__", None) or ()
+    inner = unwrapped(function)
+    defaults = getattr(inner, "__defaults__", None) or ()
     code, known = frame.f_code, frame.f_locals
     names = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
-    return all(known.get(name) is default for name, default in zip(names, defaults, strict=True))
+    expected = {**dict(zip(names, defaults, strict=True)), **(getattr(inner, "__kwdefaults__", None) or {})}
+    return all(known.get(name) is default for name, default in expected.items())
 
 
 def _content(cell: t.Any) -> t.Any:
