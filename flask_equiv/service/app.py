@@ -134,9 +134,9 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     """Return the service for the models in the folder ``models``, which are loaded and warmed up.
 
     If ``models`` is not given, the folder is that of the settings. If ``settings`` is not given, the settings come from
-    wsgi-core.toml and the environment. If no folder is given in either way, the models that come with the project are
-    served, and also the models that `wsgi-core models build` has built, each of which is loaded at its first request.
-    Raises ConfigurationError if a setting is not valid, and ModelError if a model cannot be loaded.
+    wsgi-core.toml and the environment. If neither gives a folder, the service has the models that come with the
+    project. It also has the models that `wsgi-core models build` has built. A built model is loaded at its first
+    request. Raises ConfigurationError if a setting is not valid, and ModelError if a model cannot be loaded.
     """
     app = Service("wsgi_core.service", static_folder=None)
     # APPSEC: no rule ends with a slash, and slashes are not merged, so no redirect goes to the Host that a client sent.

@@ -25,7 +25,7 @@ class Balance:
         self._counts: Any = multiprocessing.get_context("spawn").RawArray("i", [_NOT_SERVING] * processes)
 
     def connections_of(self, number: int) -> ConnectionCount:
-        """Return the count of the process `number`, which that process keeps up to date."""
+        """Return the `ConnectionCount` of the process `number`. Only this process may change the count."""
         return ConnectionCount(self._counts, number)
 
 

@@ -66,9 +66,11 @@ class BodyBudget:
 
 
 class SpooledBody:
-    """The buffer for one body, which waitress' receivers fill. `expected` is its length, or 0 if it is unknown.
+    """The buffer for one body, which waitress' receivers fill.
 
-    The body moves to a temporary file when it no longer fits into memory.
+    `expected` is the length of the body, or 0 if the length is unknown. A body above `SMALL` is stored in a temporary
+    file. A body above `ALWAYS` is also stored in a temporary file if the bodies in memory would otherwise exceed their
+    common limit.
     """
 
     def __init__(self, budget: BodyBudget, expected: int = 0) -> None:

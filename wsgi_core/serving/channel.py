@@ -460,7 +460,10 @@ class Channel:
             self.listener.poller.call(self.resume)
 
     def keep_permit(self, permit: Permit) -> bool:
-        """Take over the slot until most of a large response is sent. Return False if the slot can be released now."""
+        """Take over the slot until at most `WATERMARK` bytes of the response are unsent.
+
+        Return False if the slot can be released now.
+        """
         with self.out_lock:
             if not self.connected or self.unsent <= WATERMARK:
                 return False

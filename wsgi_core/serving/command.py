@@ -1,4 +1,7 @@
-"""The `serve` command. If the server cannot start, the command prints one line that says why."""
+"""The `serve` command.
+
+If the server cannot start, the command prints why: one line, or one line for each setting that is not valid.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ class MonitoredApplication:
     """WSGI middleware that monitors an application which is not written for this project.
 
     The middleware answers requests to `settings.health_path` and `settings.metrics_path` itself. All other requests go
-    to the application. X-Request-ID and the other observation headers are added to the application's responses.
+    to the application. The headers X-Request-ID and X-Response-Time-ms are added to the application's responses, and
+    also Server-Timing and traceparent if they have a value. A header that the application has set is not changed.
     """
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:

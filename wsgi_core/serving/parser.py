@@ -71,7 +71,8 @@ class Limits:
 class Parser(HTTPRequestParser):  # type: ignore[misc]
     """One request while it is read.
 
-    `started`, `received_at`: when the first and the last byte arrived (time.monotonic()).
+    `started`, `received_at`: when the parsing began, and when the last byte was parsed (time.monotonic()). The bytes of
+    a pipelined request may have arrived earlier.
     `head_pending`: the head is complete, the body is not, and the channel has not checked the head yet.
     `forwarded`: the request has a forwarding header, such as X-Forwarded-For.
     """

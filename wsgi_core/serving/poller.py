@@ -97,7 +97,10 @@ class Poller:
         self._system.watch(self._inner.fileno(), READ)
 
     def handle_first(self, watched: Watched) -> None:
-        """Handle this socket before all others, so that a health probe does not wait for many busy connections."""
+        """Mark a socket that `step` handles first if more than `_MAX_EVENTS` sockets are ready.
+
+        So the new connection of a health probe is handled in the next step, even if many connections are busy.
+        """
         self._first.add(watched.fileno())
 
     def watch(self, watched: Watched, interest: int) -> None:

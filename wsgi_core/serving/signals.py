@@ -1,4 +1,4 @@
-"""Signal handlers that stop the server: signals, Ctrl-C, Ctrl-Break, and on Windows the closing of the console."""
+"""Stop the server on a signal, on Ctrl-C or Ctrl-Break, and on Windows also when the console is closed."""
 
 from __future__ import annotations
 

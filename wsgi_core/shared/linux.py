@@ -46,8 +46,8 @@ def accept4(listener: socket.socket) -> tuple[int, tuple[Any, ...]] | None:
     """Accept a connection, and return its file descriptor and the client's address.
 
     The descriptor is non-blocking and not inheritable. The result is None if the system is not Linux, or if the call
-    failed. Then the caller must call Python's accept(), which raises the error. Raises BlockingIOError if no connection
-    is in the backlog.
+    failed. Then the caller must call Python's accept(). After a failed call, accept() normally raises the same error.
+    Raises BlockingIOError if no connection is in the backlog.
     """
     if not IS_LINUX:
         return None

@@ -71,7 +71,10 @@ class StreamLimits:
 
 
 class StreamEnded(HTTPException):
-    """Raised if a limit of the stream is reached. The error becomes a result, because the status is already sent."""
+    """Raised if a limit of the stream is reached.
+
+    The status has already been sent, so the error is sent as the last result.
+    """
 
 
 def stream_predictions(

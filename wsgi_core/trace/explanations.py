@@ -1,4 +1,4 @@
-"""One sentence for each kind of event, and the chapter of the course that explains this kind of event."""
+"""A short explanation of each kind of event, and the chapter of the course about this kind of event."""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def is_secret(name: t.Any) -> bool:
 def redact(text: str) -> str:
     """Return the text with each secret replaced by an ellipsis.
 
-    A secret is a value that follows the name of a secret, or the user and password in a URL.
+    A secret is a value after a name such as `password`, `token` or `api_key` (`_NAMES`), or the user and password in a
+    URL.
     """
     return _USER_OF_URL.sub(r"\1…@", _PAIR.sub(r"\1…", text))
 

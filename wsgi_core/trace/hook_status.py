@@ -41,7 +41,10 @@ def _name(event: Event) -> HookName:
 
 
 def _request_around(events: Sequence[Event], index: int) -> tuple[int, int]:
-    """Return the range of events, without its end, of the request to which the event at `index` belongs."""
+    """Return the index of the first event of a request, and the index after its last event.
+
+    The request is the one to which the event at `index` belongs.
+    """
     starts = [i for i, event in enumerate(events) if event.kind == "request received"]
     first = max((i for i in starts if i <= index), default=0)
     return first, min((i for i in starts if i > index and i > starts[0]), default=len(events))

@@ -44,8 +44,9 @@ class Phase:
 class Call:
     """A call of a watched function that has not returned yet.
 
-    began: a value of `Recorder.now`. event: the recorded event of the call. pending: the event that waits for an inner
-    phase. before: the response's headers at the start. value, raised: how the function ended.
+    began: a value of `Recorder.now`. event: the recorded event of the call. pending: an event that is recorded when the
+    inner phase `Phase.after` ends, or at the latest when this call ends. If a push fails, its pending event is
+    discarded. before: the response's headers when the call began. value, raised: how the function ended.
     """
 
     code: CodeType | None

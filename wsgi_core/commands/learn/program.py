@@ -123,7 +123,11 @@ class Program:
 
 @contextlib.contextmanager
 def importing_from(folder: Path) -> Iterator[None]:
-    """Put `folder` first on `sys.path` within the context, and forget steps that another folder's program imported."""
+    """Put `folder` first on `sys.path` within the context.
+
+    At the start and at the end, the modules `step_*`, which are the programs of the chapters, are removed from
+    `sys.modules`. So each folder's program imports its own modules.
+    """
     for name in [name for name in sys.modules if name.startswith("step_")]:
         del sys.modules[name]
     sys.path.insert(0, str(folder))

@@ -108,9 +108,10 @@ class JobQueue:
         return True
 
     def close(self, timeout: float) -> bool:
-        """Accept no more jobs, drain the queue, and stop the threads. Each step waits at most `timeout` seconds.
+        """Accept no more jobs, drain the queue, and stop the threads.
 
-        Return the result of `drain`, or True if the worker was not running. Unfinished jobs stay in the store.
+        The queue is drained for at most `timeout` seconds. Then each of the two threads is joined for at most `timeout`
+        seconds. Return the result of `drain`, or True if the worker was not running. Unfinished jobs stay in the store.
         """
         self._closed = True
         atexit.unregister(self._close_at_exit)

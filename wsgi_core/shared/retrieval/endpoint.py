@@ -132,7 +132,10 @@ class _LimitedReader(io.RawIOBase):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """A response whose head is limited to `MAX_HEAD` bytes. Its body adds at most `MAX_BODY` bytes."""
+    """A response with a limited size.
+
+    The head has at most `MAX_HEAD` bytes. The head and the body together have at most `MAX_HEAD` + `MAX_BODY` bytes.
+    """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)

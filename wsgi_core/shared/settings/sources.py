@@ -274,7 +274,10 @@ def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
 
 
 def _names_code(name: str, value: object) -> bool:
-    """Return whether the value of a setting in `_CODE` names code. Of single models, only some settings do."""
+    """Return whether the value of a setting in `_CODE` names code.
+
+    The value of `model_settings` names code only if the table of a model has one of the settings in `_CODE`.
+    """
     if name != "model_settings":
         return bool(value)
     tables = value.values() if isinstance(value, Mapping) else ()
