@@ -121,6 +121,32 @@ def test_source_keeps_its_columns() -> None:
     assert redact_source("app.secret_key = os.environ['A']") == "app.secret_key = os.environ['A']"
 
 
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ('password: str = "abc"', 'password: str = "•••"'),
+        ('tokens: dict[str, str] | None = "abc"', 'tokens: dict[str, str] | None = "•••"'),
+        (
+            'def log_in(password: str = "abc", name: str = "bob"):',
+            'def log_in(password: str = "•••", name: str = "bob"):',
+        ),
+        ('def f(password: str, name="bob"):', 'def f(password: str, name="bob"):'),
+        ('secret = rb"abc"', 'secret = rb"•••"'),
+        ('secret = """abc"""', 'secret = """•••"""'),
+        ('secret = """abc', 'secret = """•••'),
+        ('secret = ("abc")', 'secret = ("•••")'),
+        ('if (token := "abc"):', 'if (token := "•••"):'),
+        ('if token == "abc":', 'if token == "•••":'),
+        ('password = "it\'s me"', 'password = "•••••••"'),
+        (r"password = 'it\'s me'", "password = '••••••••'"),
+        ('{"token": "abc", "name": "bob"}', '{"token": "•••", "name": "bob"}'),
+        ('password = ""', 'password = ""'),
+    ],
+)
+def test_source_shows_no_literal_of_a_secret(line: str, clean: str) -> None:
+    assert redact_source(line) == clean
+
+
 def test_names_of_attributes_are_text_too() -> None:
     seen = format_attributes([("a\ud800", 1), ("n" * 1000, 2), ("token", 3)])
     assert seen == {r"a\ud800": "1", "n" * 159 + "…": "2", "token": "not shown"}

@@ -29,7 +29,10 @@ _SECRET = re.compile(_NAMES, re.IGNORECASE)
 _VALUE = r""""(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[\[{].*|(?:bearer|basic|digest)\s+\S+|[^\s&;,"'<>]+"""
 _PAIR = re.compile(rf"""([\w.-]*(?:{_NAMES})[\w.-]*\\?["']?\s*[=:]\s*)(?:{_VALUE})""", re.IGNORECASE | re.DOTALL)
 _USER_OF_URL = re.compile(r"(://)[^/@\s]*@")
-_LITERAL = re.compile(rf"""((?:{_NAMES})\w*["']?\]?\s*[=:]\s*[rbf]?["'])([^"']+)""", re.IGNORECASE)
+# An annotation, such as `: str` or `: dict[str, str] | None`.
+_ANNOTATION = r" ?: ?[A-Za-z_][\w.| ]{0,60}(?:\[[\w.,| \[\]]{0,60}\][\w.| ]{0,60})?"
+_OPENING = rf"""(?:{_ANNOTATION})?\s*(?::=|[=!]=|[=:])[\s(]*[rbfut]{{0,2}}("{{3}}|'{{3}}|"|')"""
+_LITERAL = re.compile(rf"""((?:{_NAMES})\w*["']?\]?{_OPENING})((?:\\.|(?!\2).)+)""", re.IGNORECASE)
 
 
 def is_secret(name: t.Any) -> bool:
@@ -47,8 +50,12 @@ def redact(text: str) -> str:
 
 
 def redact_source(line: str) -> str:
-    """Return a line of source code. Each string literal that is assigned to a secret's name is replaced by dots."""
-    return _LITERAL.sub(lambda found: found[1] + "•" * len(found[2]), line)
+    """Return the line of source code with string literals after a secret's name replaced by dots.
+
+    The literal must follow ``=``, ``:``, ``:=``, ``==`` or ``!=`` directly, or after an opening parenthesis. If the
+    literal continues on the next line, only its first line is replaced.
+    """
+    return _LITERAL.sub(lambda found: found[1] + "•" * len(found[3]), line)
 
 
 def printable(text: str) -> str:
