@@ -26,6 +26,15 @@ def test_what_the_caller_saw_raised_is_kept(fw: t.Any) -> None:
     assert result.events[-1].name == "KeyError"
 
 
+@every_framework
+def test_each_trace_of_a_recording_has_the_events_of_its_own_request(fw: t.Any) -> None:
+    app = new_app(fw)
+    with recording(app) as recorded:
+        first, second = (recorded.send(recorded.environ(path)) for path in ("/", "/nowhere"))
+    assert [one.events[0].name for one in (first, second)] == ["GET /", "GET /nowhere"]
+    assert recorded.events == [*first.events, *second.events]
+
+
 def test_paths_arrive_as_a_server_passes_them_on() -> None:
     app = new_app(wsgi_core)
     assert build_environ(app, "/%ff%2F")["PATH_INFO"] == "/\xff/"

@@ -109,7 +109,8 @@ class Recording:
 
         An exception that the app raises is stored in `Trace.raised`. Only KeyboardInterrupt is raised again.
         """
-        trace = Trace(getattr(self._app, "name", ""), self.events)
+        first = len(self.events)
+        trace = Trace(getattr(self._app, "name", ""), [])
         try:
             self._exchange(environ, close_after, trace)
         except KeyboardInterrupt:
@@ -117,6 +118,7 @@ class Recording:
         except BaseException as e:
             self._recorder.point("caller saw raised", type(e).__name__)
             trace.raised = e
+        trace.events = self.events[first:]
         return trace
 
     def _exchange(self, environ: WSGIEnvironment, close_after: int | None, trace: Trace) -> None:
