@@ -69,8 +69,8 @@ class Line:
         """Return the time of the model in µs at which the framework's share is ``share``, or None if the share is
         always smaller.
 
-        The interval includes only the uncertainty of the price, because long times are nearly proportional to the
-        price.
+        The interval does not include the uncertainty of ``rest``. For a small share, ``rest`` is much smaller than the
+        time.
         """
         low, value, high = (self._crossing(price, share) for price in (self.price.low, self.price[0], self.price.high))
         return Estimate(value, max(0.0, low), high) if value > 0 else None

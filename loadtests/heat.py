@@ -78,9 +78,10 @@ class Slope:
 class Heat:
     """The results of the study.
 
-    ``states`` are evictions of data, and ``others`` evictions by calls of other code. ``served`` has the prices behind
-    waitress. ``predictions`` are for the states between hot and cold and for ``others``, and ``served_prediction`` is
-    for the prices behind waitress, or None without them.
+    ``states`` are the costs after evictions of data, and ``others`` the costs after calls of other code.
+    ``predictions`` has one prediction for each state between hot and cold, and one for each of ``others``. ``served``
+    has the prices behind waitress, and ``served_prediction`` the prediction for these prices. If there are no such
+    prices, ``served`` is empty and ``served_prediction`` is None.
     """
 
     states: list[State]

@@ -95,9 +95,8 @@ class Budget:
     """How long to measure. Seconds are wall time.
 
     ``pace`` says how to measure the main group of experiments, and ``others`` how to measure the other groups.
-    ``pairs`` is the number of repetitions of a load that ``--quick`` includes, and ``other_pairs`` that of any other
-    load. A repetition that would end after ``deadline`` (seconds from the start) is skipped, unless it is one of the
-    first three.
+    A load that ``--quick`` includes is repeated ``pairs`` times, and any other load ``other_pairs`` times. A repetition
+    that would end after ``deadline`` (seconds from the start) is skipped, unless it is one of the first three.
     """
 
     pace: Pace
@@ -302,12 +301,12 @@ MODERATE = 0.4
 
 
 def served_rung(name: str, module: str, server: str = "waitress", model: str = "churn") -> Service:
-    """Return the service that runs the rung in ``module`` on one of ``SERVERS``."""
+    """Return the service that runs the rung in ``module`` on a server that ``served_app`` knows."""
     return served_app(name, f"loadtests.rungs.{module}:create_app", server, f"model={model!r}")
 
 
 def served_app(name: str, factory: str, server: str, options: str | None = None) -> Service:
-    """Return the service that runs an application on one of ``SERVERS``.
+    """Return the service that runs an application on waitress, gunicorn, gthread, werkzeug or uvicorn.
 
     ``factory`` is ``"module:app"`` or ``"module:function"``. If ``options`` is given, it is the argument list with
     which the function is called.

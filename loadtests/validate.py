@@ -128,7 +128,10 @@ def delay_name(delay: int) -> str:
 
 
 def runs_experiment() -> Experiment:
-    """Return an experiment with the bare callable, unchanged and with each number of further runs of itself."""
+    """Return an experiment that compares the bare callable with contenders that handle each request several times.
+
+    ``RUNS`` has the number of further runs of each contender.
+    """
     factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
     made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]
     contenders = (rung(SINGLE, "raw"), *made)

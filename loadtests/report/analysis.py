@@ -41,9 +41,10 @@ AGAIN_SUFFIX = " again"
 
 @dataclass(frozen=True)
 class Cost:
-    """One contender: its CPU µs per request without the driver's, its ratio to the reference, and its step.
+    """One contender: its µs per request without the driver's, its ratio to the reference, and its step.
 
-    ``step`` is what the contender adds to the contender before it, or None.
+    The µs are CPU time or, if the CPU clock is too coarse, wall time. ``step`` is what the contender adds to the
+    contender before it, or None.
     """
 
     name: str
