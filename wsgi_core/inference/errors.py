@@ -61,8 +61,8 @@ class MissingFeatures(InputError):
 class InvalidFeatures(InputError):
     """At least one value has the wrong type or is outside the limits.
 
-    The message names such values, in a batch up to `schema.MAX_NAMED`. From a function that checks a single row
-    (`Model.read_row`, `read_as`), the message also names missing values.
+    The message names these values. The message from `InputSchema.read` names at most `schema.MAX_NAMED` values. The
+    message from `Model.read_row` and `read_as` names all invalid and all missing values.
     """
 
 

@@ -368,7 +368,10 @@ class Channel:
             self.reject(too_slow("the body took too long"))
 
     def check_sending(self, now: float) -> None:
-        """Close the connection if the client reads its response too slowly."""
+        """Close the connection if the client reads its response too slowly.
+
+        Also close the connection if the response takes longer than `response_timeout`.
+        """
         settings = self.site.settings
         blocked = now - self.sending_since if self.sending_since else 0.0
         if (

@@ -94,7 +94,7 @@ class Queued(Protocol):
         """Answer with a 503, because the request has waited too long."""
 
     def has_expired(self, now: float, limit: float) -> bool:
-        """Return whether the request has waited longer than `limit` seconds, or than its X-Request-Timeout."""
+        """Return whether the request has waited longer than `limit`, `request_timeout` or its X-Request-Timeout."""
 
 
 class RunningServer(Protocol):

@@ -114,7 +114,7 @@ class Task:
         self.fail(refusal(self.channel.site.admission.expire()))
 
     def has_expired(self, now: float, limit: float) -> bool:
-        """Return whether the request has waited longer than `limit` seconds, or than its X-Request-Timeout."""
+        """Return whether the request has waited longer than `limit`, `request_timeout` or its X-Request-Timeout."""
         header = self.request.headers.get("X_REQUEST_TIMEOUT")
         # An application rejects a header value that is not valid.
         with contextlib.suppress(ValueError):

@@ -38,8 +38,8 @@ _OPEN_FILES = "/proc/{pid}/fd"
 def stop_gunicorn_cleanly(app: Any) -> None:
     """Install the graceful shutdown if this process is a gunicorn worker that is loading ``app``.
 
-    Otherwise do nothing. With ``preload_app``, gunicorn loads the application before it forks the workers. Then
-    `post_worker_init` installs the graceful shutdown.
+    Otherwise do nothing. With ``preload_app``, gunicorn loads the application before it forks the workers. Then the
+    graceful shutdown needs the hook `post_worker_init` in gunicorn's configuration.
     """
     base: Any = sys.modules.get("gunicorn.workers.base")
     if base is None or threading.current_thread() is not threading.main_thread():

@@ -63,7 +63,9 @@ class HeadCheck:
 
 
 def check_body(rule: str, environ: Mapping[str, Any]) -> None:
-    """Check that the view of the rule can read the body. A view for another method than POST reads no body.
+    """Check that the view of the rule can read the body.
+
+    Below /v2/, only POST is checked, because views for other methods read no body.
 
     Raises UnsupportedMediaType (415) if the view does not accept the content type or the content coding. Raises
     Unauthorized (401) if a webhook has no signature.

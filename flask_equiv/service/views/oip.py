@@ -70,7 +70,8 @@ def add_server_views(api: Blueprint) -> None:
 def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     """Add the routes about a model and its inferences.
 
-    If a path contains no version, the route uses the newest version. The statistics then include all versions.
+    A route without a version uses the newest version. The statistics are an exception: without a version, they include
+    all versions.
     """
 
     @api.get("/models/<name>")

@@ -71,7 +71,8 @@ def systemd_command(words: Sequence[object]) -> Ready:
 def nginx(value: object) -> str:
     """Return a word for nginx.conf.
 
-    Raises EscapeError if the word would need an escape, because nginx has no escape for $.
+    Raises EscapeError if the word has a character other than ASCII letters, digits and ._:/*[]-. Other words are not
+    quoted, because nginx also replaces $ in quotes and has no escape for $.
     """
     if not _NGINX_WORD.fullmatch(str(value)):
         raise EscapeError(f"{value!s:.100} cannot be written into an nginx.conf")

@@ -197,14 +197,17 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
 
 
 def _writable(settings: Settings) -> list[str]:
-    """Return the folders of the files that the service writes."""
+    """Return the folders of the files that the settings name and the service writes: webhook results and job store."""
     store = settings.job_store if settings.job_store and "://" not in settings.job_store else None
     files = [file for file in (settings.webhook_results, store and Path(store)) if file]
     return list(dict.fromkeys(file.parent.as_posix() for file in files))
 
 
 def _without_call(settings: Settings) -> str:
-    """Return ``module:name``, for servers that cannot call a factory with arguments."""
+    """Return the application without a final ``()``, for granian, which calls a factory itself.
+
+    Arguments are kept, and `_refuse_app` refuses them.
+    """
     return settings.app.removesuffix("()") if settings.app else f"{SERVICES[settings.framework]}:create_app"
 
 

@@ -78,7 +78,8 @@ class Endpoint:
     def _post(self, payload: dict[str, Any]) -> Any:
         """Send a JSON request, and return the parsed JSON of the response.
 
-        Raises `UpstreamError` if too many calls are running, if the time is over, or if the response is not usable.
+        Raises `UpstreamError` if too many calls are running, if the endpoint cannot be reached, if it does not answer
+        within `timeout`, or if the response is not usable.
         """
         try:
             return self._calls.run(lambda: self._exchange(payload))

@@ -131,7 +131,7 @@ def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
 
 
 def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
-    """Return the values of the file that have the right type. Add a problem for each other value.
+    """Return the values of the file that the schema accepts. Add a problem for each other value.
 
     Relative paths in the file are relative to the file's folder.
     """
@@ -161,9 +161,9 @@ def _read_toml(file: Path) -> dict[str, t.Any]:
 
 
 def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield the setting and the error for each value whose type differs from the schema.
+    """Yield the setting and the error for each value that the schema rejects.
 
-    The check is strict: TOML has types, so the string "8" is not a number.
+    The types are strict: TOML has types, so the string "8" is not a number.
     """
     try:
         Settings.model_validate_json(json.dumps(values, default=str), strict=True)
