@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 SITE = ROOT / "docs" / "_build"
 # The core and what the page uses of the rest: the service needs onnxruntime, which no browser has.
 _PACKAGES = ("trace", "commands/learn")
+_MODULES = ("shared/__init__.py", "shared/files.py")
 _PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 # Pygments colours Python here, and nothing else.
 _OTHER_LANGUAGES = re.compile(r"pygments/(lexers|formatters|styles)/(?!__init__|_mapping|python|html|default)")
@@ -71,11 +72,18 @@ def _python_files() -> Iterator[tuple[str, bytes]]:
             for name in archive.namelist():
                 if not name.endswith((".so", "/", "RECORD", ".c", ".pyi")) and not _OTHER_LANGUAGES.match(name):
                     yield name, archive.read(name)
+    yield from own_files()
+
+
+def own_files() -> Iterator[tuple[str, bytes]]:
+    """Yield the project's files that run in the browser: the path in the archive, and the content."""
     package = ROOT / "wsgi_core"
     folders = [package, package / "commands", *(package / name for name in _PACKAGES)]
     for file in (file for folder in folders for file in [*folder.glob("*"), *folder.glob("templates/*")]):
         if file.is_file() and (file.parent != package / "commands" or file.name == "__init__.py"):
             yield f"wsgi_core/{file.relative_to(package).as_posix()}", file.read_bytes()
+    for name in _MODULES:
+        yield f"wsgi_core/{name}", (package / name).read_bytes()
     for file in sorted((ROOT / "docs" / "course").glob("step_*.py")):
         yield f"wsgi_core/_course/{file.name}", file.read_bytes()
     for file in [*fetched.SOURCES.glob("*.py"), ROOT / "tests/conformance/flask_suite/plugin/flask_alias.py"]:

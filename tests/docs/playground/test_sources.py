@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.docs.build import Page
 
+from .__main__ import own_files
 from .fetched import SOURCES
 
 PAGE = SOURCES / "site" / "playground.html"
@@ -47,3 +50,13 @@ def test_the_ids_that_others_rely_on_are_there() -> None:
     anchors = Page(PAGE).anchors
     assert {"request", "run", "result"} <= anchors
     assert 'id: "program"' in (SOURCES / "site" / "playground" / "page.js").read_text(encoding="utf-8")
+
+
+def test_what_runs_in_the_browser_imports_nothing_that_is_left_out(tmp_path: Path) -> None:
+    for name, data in own_files():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    # An editable installation has a finder that would find what is left out.
+    code = "import sys; sys.meta_path = [each for each in sys.meta_path if 'ditable' not in repr(each)]; import runner"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr == ""
