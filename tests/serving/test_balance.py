@@ -54,4 +54,4 @@ def test_kept_connections_are_shared(tmp_path: Path, connections: int):
             for connection in kept:
                 connection.close()
         assert len(pids) == 2
-        assert max(pids.values()) - min(pids.values()) <= 2
+        assert min(pids.values()) >= connections // 4  # about half, unless one process gets no CPU for a while
