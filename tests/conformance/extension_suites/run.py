@@ -51,7 +51,9 @@ def python_of(environment: Path) -> Path:
 def unpacked(archive: Path, folder: Path) -> Path:
     """Unpack a source distribution; return its top folder."""
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+        # Python has the filter since 3.11.4, and Debian stable has 3.11.2.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)
     (top,) = folder.iterdir()
     return top
 

@@ -99,7 +99,9 @@ def unpack(archive: Path, folder: Path) -> Path:
     top = f"flask-{FLASK_VERSION}"
     wanted = (f"{top}/tests/", f"{top}/src/", f"{top}/pyproject.toml")
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, [m for m in tar if m.name.startswith(wanted)], filter="data")
+        # Python has the filter since 3.11.4, and Debian stable has 3.11.2.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder, [m for m in tar if m.name.startswith(wanted)])
     return folder / top
 
 
