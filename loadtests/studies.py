@@ -38,10 +38,11 @@ class Goal:
 class Service:
     """A server process to measure. ``arguments`` is its command line after ``python``.
 
-    In the arguments and in ``environ``, names in braces are replaced: ``{host}``, ``{threads}``, ``{folder}``, the free
-    ports ``{port}``, ``{port2}`` and ``{port3}``, ``{model_servers}`` and ``{churn}``. ``own_headers`` and
-    ``own_fields`` are as in a contender. If ``requires`` is not empty, the service runs in a virtual environment with
-    these packages. ``ready`` is a path that returns 200 as soon as the service is ready.
+    In the arguments and in ``environ``, names in braces are replaced: ``{host}``, ``{threads}``, the free ports
+    ``{port}``, ``{port2}`` and ``{port3}``, a temporary ``{folder}``, the folder ``{model_servers}``, and the
+    model file ``{churn}``. ``own_headers`` and ``own_fields`` are as in a contender. If ``requires`` is not empty, the
+    service runs in a virtual environment with these packages. ``ready`` is a path that returns 200 as soon as the
+    service is ready.
     """
 
     name: str

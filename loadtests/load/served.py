@@ -41,7 +41,7 @@ LOCUST = [sys.executable, "-m", "locust", "--loglevel", "ERROR", "-f", str(Path(
 # Locust's default port, to which workers on other machines connect.
 MASTER_PORT = 5557
 
-# As many clients as the server has threads. With more, waitress would queue requests and log warnings.
+# The number of the server's threads, and of clients. With more clients, waitress would queue requests and log warnings.
 THREADS = 4
 # An open loop uses more connections, so that requests rarely wait in the generator, but fewer than the server's limit
 # for one client.
@@ -127,7 +127,7 @@ def planned_seconds(load: Load, budget: Budget) -> float:
 def serving(services: Sequence[Service], host: str = "127.0.0.1") -> Iterator[list[Server]]:
     """Start the services, each on a free port, and wait until all of them are ready. Stop them when the context exits.
 
-    Raises ``RunFailed`` if a server does not start.
+    Raises ``RunFailed`` if a server does not start or its virtual environment cannot be created.
     """
     servers: list[Server] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -278,7 +278,7 @@ def _probability(response: Response) -> float:
 
 
 def ask(address: Address, request: Request) -> Response:
-    """Send one request over HTTP, unchanged. Return the response with only the headers that are compared."""
+    """Send one request over HTTP. Return the response without the headers in ``VOLATILE``."""
     host = f"{address.host}:{address.port}"
     with socket.create_connection(address, timeout=10) as connection:
         connection.sendall(request.message(host))
