@@ -1,9 +1,9 @@
 """Measure the user's own applications against each other: ``wsgi-core overhead --apps mine=module:app
 other=module:app``.
 
-Each measuring process imports all applications. The applications get the same requests in the same rounds, as the rungs
-of a study do. The first application is measured twice: the difference between its two measurements is noise, and no
-smaller difference is reported as real.
+Each measuring process imports all applications, and sends them the same requests in alternating blocks. The first
+application is measured twice: the difference between its two measurements is noise, and no smaller difference is
+reported as real.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:c
 def parse(text: str) -> Contender:
     """Return the contender that a specification such as ``"mine=module:app"`` describes.
 
-    Raises ``AppError`` if the specification has another form, or if the name ends with ``AGAIN_SUFFIX``.
+    Raises ``AppError`` if the specification does not have this form, or if the name ends with ``AGAIN_SUFFIX``.
     """
     name, equals, target = text.partition("=")
     module, colon, attribute = target.partition(":")
@@ -64,7 +64,8 @@ def parse_all(texts: Sequence[str]) -> list[Contender]:
 def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected: int = 0) -> Study:
     """Return the study of the applications, with one experiment for each file of requests.
 
-    Without files, the study has one experiment, which requests ``GET /``. ``expected`` is the status code that every
+    Without files, the study has one experiment, which requests ``GET /``. Of several files with the same name, only the
+    last is used. ``expected`` is the status code that every
     response must have; with 0, any 2xx is accepted. Raises ``HttpFileError`` if a file cannot be read or is not valid.
     """
     files = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
@@ -87,7 +88,8 @@ def experiment_of(apps: Sequence[Contender], key: str, requests: Sequence[Reques
 def settled(experiment: Experiment, answers: dict[str, Answered]) -> Experiment:
     """Return the experiment with the protocol of each application, as found in ``answers``.
 
-    The names of ASGI applications get the suffix "(ASGI)". If there is an ASGI application, the ASGI driver is added.
+    The names of ASGI applications get the suffix "(ASGI)". If there is an ASGI application, the experiment also gets
+    the ASGI driver, whose cost is subtracted.
     """
     contenders = [_settled(one, answers[one.name]) for one in experiment.contenders]
     reference = contenders[0].name
@@ -113,7 +115,7 @@ def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[
     responses.
 
     If ``served`` is true, the study also measures the applications behind servers. Raises ``RunFailed`` if an
-    application cannot be loaded or fails, and ``Mismatch`` if a response does not have the expected status.
+    application cannot be loaded or fails, and ``Mismatch`` if a response is missing or has an unexpected status.
     """
     answers = workers.try_out(study.experiments)
     experiments = tuple(settled(one, answers[one.key]) for one in study.experiments)
@@ -124,8 +126,8 @@ def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[
 def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
     """Yield a load for each server that can serve some of the applications.
 
-    The model servers cannot serve them. gunicorn is omitted with ``--setup``, because gunicorn's own command cannot
-    call the function.
+    The model servers are omitted, because they serve only their own applications. With ``--setup``, gunicorn is omitted
+    too, because its command cannot call the function.
     """
     for server in SERVERS:
         if server in ON_DEMAND or (hooks.setup and server in POSIX_ONLY):

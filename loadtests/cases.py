@@ -25,7 +25,7 @@ def requests_for(case: str, rows: Sequence[Row]) -> tuple[Request, ...]:
 
 
 def _tensor(row: Row) -> dict[str, object]:
-    """Return the body of an inference request of the Open Inference Protocol, with a row as the input tensor."""
+    """Return the JSON of an Open Inference Protocol request, with ``row`` as the input tensor."""
     values = list(row.values())
     tensor = {"name": "features", "shape": [1, len(values)], "datatype": "FP32", "data": values}
     return {"inputs": [tensor], "outputs": [{"name": "probabilities"}]}

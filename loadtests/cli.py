@@ -1,9 +1,9 @@
 """The command ``wsgi-core overhead``, which is also ``python -m loadtests``.
 
-Exit codes: 0 success; 1 a result file cannot be used, or a cost has increased (``compare``); 2 wrong usage; 3 a model
-cannot be loaded, or ``compare`` has no verdict; 4 a response is not as expected; 5 another part of the run has failed
-(an application raised an exception, a server did not start, a request failed); 130 interrupted: the result file has the
-samples measured so far.
+Exit codes: 0 success; 1 a result file cannot be used, or ``compare`` found that a cost has increased; 2 wrong usage;
+3 a model cannot be loaded, or ``compare`` has no verdict, for example because a file cannot be read; 4 a response is
+missing or not as expected; 5 another part of the run has failed (an application raised an exception, a server did not
+start, a request failed); 130 interrupted: the result file has the samples of the completed steps.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
     help="service: the cost of each step from a plain WSGI function to Flask, in process and behind servers. ladder:"
     " the same steps, only in process. served: only behind servers, with more frameworks. curve: for each model, the"
     " framework's share of a request. core: single features of wsgi_core and Flask, and other frameworks. heat: the"
-    " cost if the CPU caches are evicted before each request.",
+    " cost after the CPU caches have been filled with other data or code before each request.",
 )  # fmt: skip
 @click.option(
     "--apps", multiple=True, metavar="NAME=MODULE:APP ...",
@@ -96,7 +96,8 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 )  # fmt: skip
 @click.option(
     "--reset", default="", metavar="MODULE:FUNCTION",
-    help="With --apps: a function that each measuring process calls after each round of requests.",
+    help="With --apps: a function that each measuring process calls after each round. In a round, each application is"
+    " timed once.",
 )  # fmt: skip
 @click.option(
     "--timeout", default=60.0, show_default=True, type=click.FloatRange(1),
@@ -119,7 +120,7 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder of --out.")
 @click.option(
     "--servers", callback=_server_names, metavar="NAME,...",
-    help=f"Behind servers, measure only on these, also on those that --quick would skip: {', '.join(SERVERS)}.",
+    help=f"Measure behind these servers only, even if --quick would skip them: {', '.join(SERVERS)}.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(0), default=0, help="Run Locust as a master with this number of worker processes."
@@ -212,7 +213,9 @@ def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[s
 
 
 def _command() -> str:
-    """Return the command line of this process without ``--out`` and ``--resume``, for the result file."""
+    """Return the command line for the result file: ``wsgi-core overhead`` with the given options, except ``--out`` and
+    ``--resume``.
+    """
     return shlex.join(["wsgi-core", "overhead", *_arguments(click.get_current_context())])
 
 

@@ -18,7 +18,7 @@ from loadtests.report.files import write
 from loadtests.report.format import write_text
 from loadtests.run import Run
 
-# The exit codes.
+# The exit code of an interrupted run.
 INTERRUPTED = 130
 AnyRun = TypeVar("AnyRun", bound=RunRecord)
 
@@ -33,7 +33,10 @@ def measure(run: Run) -> int:
 
 
 def _carry_out(console: Console, title: str, run: Run | validate.Validating) -> int:
-    """Carry out a run and return the exit code. If the run is interrupted, the file has the samples measured so far."""
+    """Carry out a run and return the exit code.
+
+    After an interruption, the file has the samples of the completed steps.
+    """
     run.path.parent.mkdir(parents=True, exist_ok=True)
     if run.plan.finished:
         click.echo(f"{run.path} is complete: there is nothing left to measure")
@@ -46,13 +49,13 @@ def _carry_out(console: Console, title: str, run: Run | validate.Validating) -> 
         click.echo(str(error), err=True)
         return error.code
     except KeyboardInterrupt:
-        click.echo(f"interrupted; the samples so far are in {run.path}, and --resume continues the run", err=True)
+        click.echo(f"interrupted; {run.path} has the completed steps, and --resume continues the run", err=True)
         return INTERRUPTED
     return 0
 
 
 def resumable(path: Path, command: str) -> Results:
-    """Return the interrupted run in the file ``path``.
+    """Return the run that is stored in the file ``path``.
 
     Raises ``ClickException`` if the run cannot be resumed, or if another command started it.
     """
@@ -65,8 +68,8 @@ def resumable(path: Path, command: str) -> Results:
 def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
     """Return the contents of the file of an interrupted run.
 
-    Raises ``ClickException`` if the file cannot be read, or if the code, the CPU or the Python version has changed
-    since the run began.
+    Raises ``ClickException`` if the file cannot be read, or if the git revision, the CPU or the Python version has
+    changed since the run began.
     """
     try:
         found = kind.read(path)

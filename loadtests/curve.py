@@ -1,4 +1,4 @@
-"""When does the framework matter? The framework's share of a whole request, by the time that the model takes.
+"""Compute a framework's share of a whole request as a function of the time that the model takes.
 
 Each experiment measures one model of the repository: the model alone, and the same request through the bare callable,
 through wsgi_core and through Flask. The *price* of a framework is the cost of its rung minus the cost of the bare
@@ -66,11 +66,11 @@ class Line:
         return self.price.value / (self.price.value + self.rest.value + model_us)
 
     def crossing(self, share: float) -> Estimate | None:
-        """Return the time of the model in µs at which the framework's share is ``share``, or None if the share is
-        always smaller.
+        """Return the time of the model in µs at which the framework's share is ``share``.
 
-        The interval does not include the uncertainty of ``rest``. For a small share, ``rest`` is much smaller than the
-        time.
+        If the share is not larger than this even for a model that takes no time, return None. The interval ignores the
+        uncertainty of ``rest``. For a small share, this matters little, because the model then takes much longer than
+        ``rest``.
         """
         low, value, high = (self._crossing(price, share) for price in (self.price.low, self.price[0], self.price.high))
         return Estimate(value, max(0.0, low), high) if value > 0 else None
@@ -142,7 +142,8 @@ def _pieces_experiment() -> Experiment:
 def summarise(results: Results) -> Curve | None:
     """Return the curve of a result file, or None if the file lacks the measurements for it.
 
-    The points are the experiments with models or, if the file has none, the ladders with the models null and churn.
+    Each experiment with a model is a point. If the file has no such experiment, the ladders with the models null and
+    churn are the points.
     """
     measured = [one for one in results.experiments if one.group == GROUP and one.processes]
     points = [_point(one, one.key.removeprefix(PREFIX), ALONE) for one in measured if one.key.startswith(PREFIX)]

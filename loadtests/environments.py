@@ -27,9 +27,9 @@ RUNTIME = "onnxruntime"
 def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: bool = True) -> str:
     """Return the path of the Python in a virtual environment with the packages ``requires``.
 
-    If this environment does not exist yet, it is created with ``python`` and pip. With ``runtime``, the environment
-    also gets this process's version of onnxruntime. Raises ``RunFailed`` with pip's message if the environment cannot
-    be created.
+    If this environment does not exist yet, create it with ``python`` and pip. With ``runtime``, the environment also
+    gets the version of onnxruntime that is installed here. Raises ``RunFailed`` with the output of the failed command
+    if the environment cannot be created.
     """
     wanted = [*requires, *([f"{RUNTIME}=={importlib.metadata.version(RUNTIME)}"] if runtime else [])]
     name = hashlib.sha256("\n".join([str(Path(python).resolve()), *wanted]).encode()).hexdigest()[:16]
@@ -44,11 +44,11 @@ def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: 
 
 
 def own_packages(python: str) -> str:
-    """Copy this project's packages into the folder of the environment of ``python``, and return the folder of the
+    """Copy ``loadtests`` and ``wsgi_core`` into the virtual environment of ``python``, and return the folder of the
     copies.
 
-    With the returned folder on ``sys.path``, the environment can import this project, but no other package that is
-    installed for this process.
+    With this folder on its ``sys.path``, ``python`` imports the copies. It imports all other packages from its own
+    environment.
     """
     folder = Path(python).parent.parent / "own"
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,13 +1,13 @@
 """Hot and cold caches: what a framework costs if other code has used the CPU before the request.
 
 In process, requests directly follow each other, and find their code and data in the CPU caches. In a server, other work
-runs between two requests. So this study measures the bare callable, wsgi_core and Flask while more and more of the
-caches is evicted before each request, and also behind a server.
+runs between two requests. So this study measures the bare callable, wsgi_core and Flask with evictions of increasing
+size before each request, and also behind a server. A framework's *price* is its cost minus that of the bare callable.
 
-The study tests a model. The model has one number, the coldness: 0 without an eviction, 1 after the largest eviction of
-data. Between 0 and 1, each framework's price rises in a straight line from its hot price to its cold price. So the
-price of wsgi_core determines the coldness, and the coldness predicts the price of Flask: after each eviction, and
-behind a server. A pause inside a request also lets other code evict the caches.
+The study tests a linear model with one parameter, the coldness: 0 without an eviction, 1 after the largest eviction of
+data. From 0 to 1, each framework's price rises in a straight line from its hot price to its cold price. So the price of
+wsgi_core determines the coldness, and the coldness predicts the price of Flask: after each eviction, and behind a
+server. The study also measures how much a pause inside a request costs, with hot and with cold caches.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class State:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model predicts in one state of the caches.
+    """What the linear model predicts in one state of the caches.
 
-    ``own`` is the price of wsgi_core. ``coldness`` has the coldness that follows from each framework's price.
+    ``own`` is the price of wsgi_core. ``coldness`` has, by framework, the coldness that follows from its price.
     ``predicted`` is Flask's price at wsgi_core's coldness, and ``measured`` Flask's measured price.
     """
 
@@ -125,7 +125,7 @@ def _pauses() -> list[Experiment]:
 
 
 def summarise(results: Results) -> Heat | None:
-    """Return the results of the study, or None if the file is from another study or lacks an experiment."""
+    """Return the results of the study, or None if an eviction was measured in fewer than two processes."""
     by_key = {one.key: one for one in results.experiments if len(one.processes) > 1}
     wanted = {f"{KEY} {one}" for one in (*DATA, *CODE)}
     if not wanted <= by_key.keys():
@@ -157,8 +157,9 @@ def _slope(result: ExperimentResult) -> Estimate:
 
 
 def _served(results: Results) -> dict[str, Estimate]:
-    """Return the prices of wsgi_core and Flask behind a server: their CPU time minus the bare callable's, paired by
-    run.
+    """Return the prices of wsgi_core and Flask behind a server: their CPU time minus the bare callable's.
+
+    With fewer than two complete pairs of runs, return an empty dict.
     """
     loads = [summarise_load(load) for load in results.loads if load.key == f"{KEY}_rate" and load.runs]
     return {name: load.cpu_differences[name, FLOOR] for load in loads if load.pairs > 1 for name in (OWN, FLASK)}

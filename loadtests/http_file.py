@@ -10,9 +10,10 @@
     {"tenure_months": 5}
 
 ``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< name`` in a body is replaced
-by the file ``name`` in the same folder; with ``<@ name``, variables in that file are replaced too. Response handlers
-(``> {% ... %}``, ``>> file``) are ignored. Any other feature of the format is an error, so that its syntax is not sent
-as text.
+by the file ``name`` in the same folder; with ``<@ name``, variables in that file are replaced too. ``{{$processEnv
+NAME}}`` is replaced by an environment variable. Response handlers (``> {% ... %}``, ``>> file``) and settings
+(``# @no-log``) are ignored. Scripts, prompts, imports, loops, generated values and other protocols are errors, so that
+their syntax is not sent as text.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _URL = re.compile(r"https?://([^/?#\s]+)([^\s#]*.*)", re.IGNORECASE)
 # Bytes that are sent unchanged in a request target. Other bytes are sent as %XX, as editors do.
 _AS_THEY_ARE = "".join(map(chr, range(0x21, 0x7F)))
 
-# The text is bytes as latin-1. Python's strip() and split() without arguments would treat U+0085 and U+00A0 as blanks.
+# Lines are bytes decoded as latin-1. strip() and split() without arguments would treat U+0085 and U+00A0 as blanks.
 _BLANKS = " \t\r\n\f\v"
 
 
@@ -56,7 +57,7 @@ class HttpFileError(Exception):
 
 
 class Line(NamedTuple):
-    """A line of the file: its number, its bytes as latin-1, and its line ending."""
+    """A line of the file: its number, its bytes decoded as latin-1, and its line ending."""
 
     number: int
     text: str
@@ -96,7 +97,7 @@ def _lines(data: bytes) -> list[Line]:
 
 
 class _File:
-    """A request file: the lines of each request, from its request line on, and the variables that the file defines."""
+    """A request file: the lines of each request, beginning with its request line, and the variables of the file."""
 
     def __init__(self, path: Path, lines: list[Line]) -> None:
         self.path = path

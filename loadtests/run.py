@@ -24,7 +24,7 @@ from loadtests.load.served import Spread
 from loadtests.rows import Rows, churn_rows
 from loadtests.studies import APPS, Study, budget_of, chosen, runnable, with_requests
 
-# The estimated seconds in which a group of experiments gets all requests and the responses are compared.
+# The estimated seconds for sending all requests to a group of experiments once and comparing the responses.
 COMPARE_SECONDS = 1.3
 
 
@@ -142,7 +142,8 @@ class Run:
         self.results.imports += imports.measure_round(number)
 
     def carry_out(self, console: Console) -> None:
-        """Run the remaining steps. After an exception, the file has the samples measured so far, and is marked as
-        partial.
+        """Run the remaining steps.
+
+        After an exception, the file has the samples of the completed steps, and is marked as partial.
         """
         carry_out(self.plan, self.results, self.path, console, self.budget.deadline)

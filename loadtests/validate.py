@@ -1,10 +1,11 @@
 """Validate the instrument with differences whose true values are known.
 
-An application is compared with itself 200 times: no difference may be found. A delay of known length is injected into
-Flask and into the bare callable: it must be found. Further runs of the bare callable are injected too, whose length is
-the cost of one run. The price of each rung is measured separately: the prices must add
-up to the price of the whole, which is also measured separately. The same is measured in process and served, which shows
-what the server adds. ``validation.json`` has the results; ``validation_page.py`` renders them.
+Four applications are each compared with themselves 50 times: at most 5 % of the comparisons may find a difference.
+Pauses of known length are injected into Flask and into the bare callable: the measured length should be the same.
+Further runs of the bare callable are injected too, each as long as a single run. Each step of the ladder is measured in
+an experiment of its own: the steps should add up to the difference between the first and the last rung. Three rungs are
+measured both in process and served, to show what the server adds. ``validation.json`` has the results;
+``validation_page.py`` renders them.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ NO_HOOK = "no hook"
 # The numbers of further runs of the bare callable in one request.
 RUNS = (0, 1, 2, 4, 9)
 SINGLE = "a single run"
-# The smallest number of processes for which the intervals hold what they promise (see VALIDATION.md).
+# With 8 processes, at most 5 % of the 95 % intervals exclude the true value (see VALIDATION.md).
 AA_PACE = Pace(processes=8, seconds=0.15, warm_up=0.02, block_ms=3.0)
 DELAY_PACE = Pace(processes=16, seconds=2.6, warm_up=0.05, block_ms=4.0)
 BARE_PACE = Pace(processes=16, seconds=1.3, warm_up=0.05, block_ms=4.0)
@@ -54,9 +55,9 @@ COLD_PACE = Pace(processes=10, seconds=0.8, warm_up=0.03, block_ms=4.0)
 SERVED_PAIRS = 4
 SERVED_BUDGET = Budget(AA_PACE, pairs=SERVED_PAIRS, load_seconds=1.5, load_warm_up=0.4, rate_seconds=2.0)
 WHOLE = "whole"
-# More than the private caches of a core hold.
+# The bytes written to evict the caches: more than the private caches of most cores hold.
 COLD_BYTES = 4 << 20
-# The part of the whole validation in a quick run, whose verdicts stay open.
+# A quick run has this share of the samples, with which most verdicts stay open.
 QUICK_SCALE = 0.1
 SERVED_NAMES = ("raw callable", "wsgi_core", "Flask")
 
@@ -64,7 +65,7 @@ SERVED_NAMES = ("raw callable", "wsgi_core", "Flask")
 class Same(Record):
     """An application measured against itself: its name, the difference in µs with its interval, its cost in µs.
 
-    ``naive_differs`` is the verdict of a t-test that treats all blocks as independent.
+    ``naive_differs`` is the verdict of ``naive_differs()`` on the same samples.
     """
 
     subject: str
@@ -81,7 +82,7 @@ class Same(Record):
 
 
 class Validation(RunRecord):
-    """The whole file."""
+    """The contents of ``validation.json``."""
 
     format: int = 1
     same_processes: int
@@ -109,12 +110,12 @@ def _experiment(key: str, title: str, contenders: Sequence[Contender], **options
 
 
 def same_experiments() -> list[Experiment]:
-    """Return an experiment for each subject, measured against itself."""
+    """Return, for each application in ``SUBJECTS``, an experiment that measures it against itself."""
     return [_experiment(name, name, (rung(name, module), rung(f"{name} {AGAIN}", module))) for name, module in SUBJECTS]
 
 
 def delay_experiment(bare: bool) -> Experiment:
-    """Return an experiment with Flask or the bare callable, unchanged and with each delay."""
+    """Return an experiment with each delay in Flask or, if ``bare`` is true, in the bare callable."""
     factory = f"loadtests.rungs.delayed:{'create_bare' if bare else 'create_app'}"
     made = [Contender(delay_name(delay), factory, {"microseconds": delay}) for delay in DELAYS]
     without = Contender(NO_HOOK, factory, {"microseconds": None})
@@ -123,7 +124,7 @@ def delay_experiment(bare: bool) -> Experiment:
 
 
 def delay_name(delay: int) -> str:
-    """Return the name of the contender with a delay of ``microseconds``."""
+    """Return the name of the contender with a delay of ``delay`` µs."""
     return f"{delay} µs"
 
 
@@ -135,7 +136,8 @@ def runs_experiment() -> Experiment:
     factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
     made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]
     contenders = (rung(SINGLE, "raw"), *made)
-    # Always the same request: its body is as easy to parse in a single run as in further runs.
+    # Only one request: if bodies alternated, a single run would parse another body each time, but a further run the
+    # same body again, which can be faster.
     return replace(_experiment("runs", "The bare callable with further runs", contenders), requests=_requests()[:1])
 
 
@@ -145,28 +147,28 @@ def runs_name(runs: int) -> str:
 
 
 def step_experiments() -> list[Experiment]:
-    """Return an experiment for each step of the ladder, and one for the first rung against the last one."""
+    """Return an experiment for each two adjacent rungs of the ladder, and one for the first and the last rung."""
     rungs = [one for one in NULL.contenders if not one.name.endswith(AGAIN)]
     found = [_experiment(f"{a.name} → {b.name}", b.name, (a, b)) for a, b in pairwise(rungs)]
     return [*found, _experiment(WHOLE, WHOLE, (rungs[0], rungs[-1]))]
 
 
 def heat_experiment(cold: bool) -> Experiment:
-    """Return an experiment with the bare callable, the core and Flask, in hot and in cold caches."""
+    """Return an experiment with the bare callable, the core and Flask, in hot or, if ``cold``, in cold caches."""
     key = "cold" if cold else "hot"
     named = tuple(rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
     return _experiment(key, f"{key} caches", named, evict=Eviction(COLD_BYTES if cold else 0))
 
 
 def served_load() -> Load:
-    """Return a load with the same three rungs and the null model, on waitress."""
+    """Return a load with the bare callable, the core and Flask on waitress, with the null model."""
     services = tuple(served_rung(name, module, model="null") for name, module in SUBJECTS if name in SERVED_NAMES)
     title = "The null model on waitress"
     return Load("validation", title, "closed loop", services, shares=(MODERATE,), requests=_requests())
 
 
 class Validating:
-    """A validation in progress. After an interruption, the file has what was measured so far."""
+    """A validation in progress. After an interruption, the file has the samples of the completed steps."""
 
     def __init__(self, out: Path, scale: float = 1.0, resumed: Validation | None = None) -> None:
         self.path = out / "validation.json"
@@ -227,7 +229,7 @@ class Validating:
             result.processes.append(samples[experiment.key])
 
     def _measure_same(self, _: int) -> None:
-        """Measure one set: each subject against itself, over as many processes as a comparison has."""
+        """Compare each application with itself once, each comparison in ``AA_PACE.processes`` processes."""
         measured = [self.workers.measure(self.same, AA_PACE, self._seed()) for _ in range(AA_PACE.processes)]
         for one in self.same:
             self.found.same.append(judge(one.key, [processes[one.key] for processes in measured], self._seed()))
@@ -245,16 +247,17 @@ class Validating:
 
 
 def judge(subject: str, processes: Sequence[Process], seed: int) -> Same:
-    """Return the difference of an application from itself as the instrument computes it, and as a naive t-test does."""
+    """Return the difference of an application from itself, and whether a naive t-test finds a difference."""
     tables = [matrix(process, 2) for process in processes]
     gap, cost = estimate(tables, [difference(2, 1), lambda costs: costs[..., 1]], seed)
     return Same(subject=subject, cost=cost.value, **gap._asdict(), naive_differs=naive_differs(tables))
 
 
 def naive_differs(tables: Sequence[FloatArray]) -> bool:
-    """Return whether Student's t-test of A's blocks against B's finds a difference.
+    """Return whether Welch's t-test of A's blocks against B's finds a difference at the 5 % level.
 
-    It treats the blocks as independent, which is a common mistake.
+    The test treats the blocks of a process as independent, which is a common mistake. Its critical value is 1.96, that
+    of the normal distribution.
     """
     a, b = (np.concatenate([table[:, column] for table in tables]) for column in (1, 2))
     error = math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
@@ -262,7 +265,7 @@ def naive_differs(tables: Sequence[FloatArray]) -> bool:
 
 
 def share_of_false(found: Sequence[bool]) -> Estimate:
-    """Return the share of true values with Wilson's 95 % interval. ``found`` must not be empty."""
+    """Return the share of ``found`` that is True, with Wilson's 95 % interval. ``found`` must not be empty."""
     count, share, z = len(found), sum(found) / len(found), 1.96
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
@@ -270,9 +273,7 @@ def share_of_false(found: Sequence[bool]) -> Estimate:
 
 
 def recovered(result: ExperimentResult) -> dict[int, Estimate]:
-    """Return what the instrument measures for each delay above 0, in µs: the hook with the delay against the hook with
-    0 µs.
-    """
+    """Return the measured length of each delay above 0, in µs: the cost with this delay minus the cost with 0 µs."""
     found = estimate(matrices(result), [_delay(result, delay) for delay in DELAYS[1:]])
     return dict(zip(DELAYS[1:], found, strict=True))
 
@@ -328,7 +329,7 @@ def runs_slope(result: ExperimentResult) -> Estimate:
 
 
 def _further(result: ExperimentResult) -> tuple[Figure, dict[int, Figure]]:
-    """Return the cost of a single run, and what each number of further runs adds to none."""
+    """Return the cost of a single run, and what each number of further runs adds to a request without further runs."""
     none = result.column(runs_name(0))
     measured = {runs: difference(result.column(runs_name(runs)), none) for runs in RUNS[1:]}
     return net(result.column(SINGLE)), measured
@@ -340,7 +341,10 @@ def price(result: ExperimentResult, one: str, other: str) -> Estimate:
 
 
 def sum_of_steps(steps: Sequence[ExperimentResult]) -> tuple[Estimate, Estimate, Estimate]:
-    """Return the sum of the steps' prices, the price of the whole, and their difference: µs, paired by process."""
+    """Return the sum of the steps' prices, the price of the whole, and the whole minus the sum.
+
+    All are in µs. The prices are paired by the number of the process.
+    """
     by_process = {one.key: [_gap(process) for process in one.processes] for one in steps}
     whole = by_process.pop(WHOLE)
     sums = [sum(parts) for parts in zip(*by_process.values(), strict=True)]

@@ -26,7 +26,7 @@ STARTUP_SECONDS = 30.0
 
 
 class ScopeMaker:
-    """Makes scopes and bodies from a list of requests. After the last request, it begins again with the first."""
+    """A source of scopes and bodies for a list of requests. After the last request, the first one follows again."""
 
     def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:
         known = [int(status.partition(" ")[0]) for status in statuses] or [0] * len(requests)
@@ -97,8 +97,9 @@ class AsgiTarget:
 async def _begin_lifespan(app: Application) -> None:
     """Send lifespan.startup, and wait until the application has answered or returned.
 
-    An application that does not support lifespan raises an exception, which is ignored. Raises ``WrongResponse`` if the
-    application answers that its startup failed.
+    An exception of the application is ignored, because an application without support for lifespan raises one. Raises
+    ``WrongResponse`` if the application answers that its startup failed, and ``TimeoutError`` if it does not answer
+    within ``STARTUP_SECONDS``.
     """
     started = asyncio.get_running_loop().create_future()
     begun = False

@@ -49,7 +49,7 @@ def resolve(factory: str) -> Callable[..., Any]:
 def ask(app: WSGIApplication, request: Request) -> Response:
     """Send one request without timing it, and return the response.
 
-    Raises ``WrongResponse`` if ``start_response`` was not called.
+    Raises ``WrongResponse`` if the application does not call ``start_response``, or if it calls ``write()``.
     """
     started: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -91,7 +91,7 @@ def _no_write(data: bytes) -> object:
 
 
 class Allowed(NamedTuple):
-    """How a contender's responses differ: ``headers`` are added, and the JSON ``fields`` may have other values."""
+    """How a contender's responses may differ: ``headers`` are added, and the JSON ``fields`` may have other values."""
 
     headers: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
@@ -193,8 +193,10 @@ def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Bl
 
 
 def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Block:
-    """Time each of ``requests`` requests separately, and add up the times. The eviction before each request is not
-    included.
+    """Time each of ``requests`` requests separately, and add up the times.
+
+    The times include neither the eviction before each request nor the making of the environ. Raises ``WrongResponse``
+    at the first unexpected status line.
     """
     status, cpu, wall = "", 0, 0
 
@@ -251,9 +253,9 @@ def freeze_heap() -> None:
 
 
 def clock_step_ns(clock: Callable[[], int] = time.process_time_ns, ticks: int = 5) -> int:
-    """Return the resolution of ``clock`` in ns: less than a microsecond on Linux, about 16 ms on Windows.
+    """Return the resolution of ``clock`` in ns: the median of ``ticks`` steps of the clock.
 
-    It is the median of ``ticks`` steps of the clock.
+    The resolution of the CPU clock is less than a microsecond on Linux, and about 16 ms on Windows.
     """
     steps = []
     for _ in range(ticks):

@@ -20,7 +20,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Return all conditions as values for JSON. A value that the system does not provide is empty or None."""
+    """Return all conditions as values for JSON. A value that the system does not provide is empty, 0 or None."""
     return {
         "cpu": _cpu_name(),
         "cores": psutil.cpu_count(logical=False),
@@ -40,7 +40,8 @@ def describe() -> dict[str, Any]:
 def load() -> dict[str, Any]:
     """Return the conditions that can change during a run.
 
-    These are the revision of the code, the machine's load, and the CPU time that the host has taken from the machine.
+    These are the revision of the code, the machine's load, and the CPU time that the host has taken from this virtual
+    machine since it started.
     """
     times = psutil.cpu_times()
     return {
@@ -59,9 +60,9 @@ def _load_average() -> list[float]:
 
 
 def revision() -> str:
-    """Return the git revision of this checkout, or ``""`` outside a checkout.
+    """Return the git revision of this checkout, or ``""`` outside a checkout and without git.
 
-    If there are uncommitted changes, the revision ends with ``+``.
+    If tracked files have uncommitted changes, the revision ends with ``+``.
     """
     here = Path(__file__).resolve().parents[2]
     if not (here / ".git").exists():

@@ -25,7 +25,7 @@ def other_{number}(a):
 
 
 class Eviction(NamedTuple):
-    """How much to evict: by writing ``data`` bytes, and by calling ``code`` different functions."""
+    """How much to evict: a write to each cache line of ``data`` bytes, and calls of ``code`` different functions."""
 
     data: int = 0
     code: int = 0

@@ -47,8 +47,9 @@ class Experiment:
     The requests are ``requests`` or, if there are none, those of ``case``. If ``alike`` is true, the responses of all
     contenders must be equal, apart from the differences that a contender may have. Ratios are relative to the contender
     ``reference``. In a ``ladder``, the report also shows what a contender adds to the contender before it. The
-    experiments of one ``group`` are measured in the same processes. Experiments that import many modules have other
-    groups than ``MAIN``, and fewer processes. ``evict`` is what to evict from the CPU caches before each request.
+    experiments of one ``group`` are measured in the same processes. Experiments that import many modules are not in the
+    group ``MAIN``, so that they do not enlarge its processes. ``evict`` is what to evict from the CPU caches before
+    each request.
     """
 
     key: str
@@ -88,9 +89,9 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Pace:
-    """How many processes measure, and how long each measures.
+    """How many processes measure, and how long each process measures.
 
-    An experiment takes ``seconds`` in each process, the warm-up of a contender ``warm_up`` seconds, and a block
+    In each process, an experiment takes about ``seconds``, the warm-up of a contender ``warm_up`` seconds, and a block
     ``block_ms`` milliseconds.
     """
 

@@ -1,4 +1,4 @@
-"""Measure the cost of ``import wsgi_core`` and of ``import flask``, each time in a new interpreter."""
+"""Measure the cost of importing wsgi_core, Flask and Werkzeug, each time in a new interpreter."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def _compile(statement: str) -> None:
 
 
 def _run(program: str) -> bytes:
-    # The bytecode is written to a temporary folder, because a package's folder may be read-only. The user's setting
-    # that switches bytecode off is ignored.
+    # The bytecode is written to a temporary folder, because a package's folder may be read-only. A setting of the user
+    # that disables bytecode is ignored.
     environ = {**os.environ, "PYTHONPYCACHEPREFIX": _bytecode().name}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run(

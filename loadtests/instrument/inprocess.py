@@ -38,7 +38,7 @@ class RunFailed(Exception):
 
 
 class Mismatch(RunFailed):
-    """A response has an unexpected status, or differs from another contender's response although both must be equal."""
+    """A response is missing, has an unexpected status, or differs from a response to which it must be equal."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 4)
@@ -70,16 +70,20 @@ class Workers:
     root: str = ROOT
 
     def try_out(self, experiments: Sequence[Experiment]) -> dict[str, dict[str, Answered]]:
-        """Send every request once to each contender, without timing it. Return the answers by experiment and contender.
+        """Send every request once to each contender, without timing it.
 
-        Raises ``Mismatch`` if a response has an unexpected status, or if responses differ that must be equal. Raises
-        ``RunFailed`` if an application cannot be loaded or fails.
+        Return the answers by the experiment's key and the contender's name. Raises ``Mismatch`` if a response is
+        missing or has an unexpected status, or if responses differ that must be equal. Raises ``RunFailed`` if an
+        application cannot be loaded or fails, or if the process exceeds its time limit.
         """
         answers = self._run(job(experiments, self.hooks), 0, 0.0)["answers"]
         return {key: {name: Answered(**said) for name, said in by_name.items()} for key, by_name in answers.items()}
 
     def measure(self, experiments: Sequence[Experiment], pace: Pace, hash_seed: int) -> dict[str, Process]:
-        """Measure all experiments in one new process. Return the samples of the process by the experiment's key."""
+        """Measure all experiments in one new process. Return the samples of the process by the experiment's key.
+
+        Raises the same exceptions as ``try_out``.
+        """
         wanted = {"seconds": pace.seconds, "warm_up": pace.warm_up, "block_ms": pace.block_ms, "seed": hash_seed}
         found = self._run(job(experiments, self.hooks, **wanted), hash_seed, pace.process_seconds(experiments))
         about = {"hash_seed": hash_seed, "clock": found["clock"], "clock_step_ns": found["clock_step_ns"]}
@@ -97,9 +101,10 @@ class Workers:
 
 
 def _run_worker(folder: Path, arguments: list[str], environ: Mapping[str, str], limit: float) -> int:
-    """Run a worker until it ends or the timeout kills it with its child processes. Return its exit code.
+    """Run a worker until it ends. Return its exit code, or -1 after ``limit`` + 10 seconds.
 
-    The application's output goes to a file. A pipe would stay open as long as a child process of the application runs.
+    In the end, the worker is killed with its child processes (on Windows, without them). The application's output goes
+    to a file. A pipe would stay open as long as a child process of the application runs.
     """
     with (folder / "log.txt").open("wb") as log:
         worker = subprocess.Popen(
@@ -141,7 +146,7 @@ def _read_result(folder: Path, code: int, limit: float) -> dict[str, Any]:
 def failed(said: str) -> RunFailed:
     """Return the exception for the error that a worker has reported.
 
-    If a model cannot be loaded, the exception's message is only the model's error, on one line.
+    If a model cannot be loaded, the message is only the last line of the error, and the exit code is 3.
     """
     kind, _, reason = said.rpartition("\n")[2].partition(": ")
     if kind.rpartition(".")[2] == "ModelError":
@@ -150,9 +155,9 @@ def failed(said: str) -> RunFailed:
 
 
 def _why_it_ended(folder: Path, code: int, limit: float) -> str:
-    """Return a text that says what the worker was doing when it ended, and with what output.
+    """Return a text that says what the worker was doing when it ended, and the end of its output.
 
-    If the worker was killed, the text says where its threads were.
+    If the worker exceeded its time limit, the text has the tracebacks of its threads instead of its output.
     """
     stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
     doing = stage or "starting"

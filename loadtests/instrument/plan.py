@@ -13,13 +13,14 @@ from rich.console import Console
 from loadtests.instrument.progress import Step, run_steps
 
 Placed = tuple[float, Step]
-# The first repetitions of each kind, which are not skipped.
+# This number of first repetitions of each kind of step is never skipped.
 NEEDED = 3
 
 
 def repeated(label: str, times: int, seconds: float, run: Callable[[int], None]) -> list[Placed]:
-    """Return ``times`` steps with their positions in the run, from 0 to 1. Each step passes its number, from 0, to
-    ``run``.
+    """Return ``times`` steps with their positions in the run, from 0 to 1.
+
+    Each step calls ``run`` with the number of the step, counted from 0.
     """
     return [
         ((index + 0.5) / times, Step(f"{label}, {index + 1} of {times}", seconds, partial(run, index), index >= NEEDED))

@@ -30,7 +30,7 @@ class Step:
 class TimeLeft(ProgressColumn):
     """A column with the remaining planned time, multiplied by the ratio of actual to planned time so far.
 
-    The factor is at least 1.
+    A ratio below 1 counts as 1.
     """
 
     def render(self, task: Task) -> Text:
@@ -45,8 +45,9 @@ class StepProgress(Progress):
     _planned = _seconds = _began = 0.0
 
     def begin(self, planned: float, seconds: float) -> None:
-        """Begin a step with the planned duration ``seconds``. ``planned`` is the planned duration of the steps before
-        it.
+        """Begin a step with the planned duration ``seconds``.
+
+        ``planned`` is the total planned duration of the steps that have run.
         """
         self._planned, self._seconds, self._began = planned, seconds, time.monotonic()
 

@@ -1,7 +1,8 @@
 """One HTTP request, as bytes. Everything that is sent or measured is made from these bytes.
 
 The load generators send the bytes over a socket. For measurements in process, waitress's own parser and task convert
-the same bytes to the environ, so an application gets the same environ in process and behind waitress.
+the same bytes to the environ. So in process, an application gets the environ that it gets behind waitress, except for
+the ports and the client's address.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class RequestError(Exception):
 class Request:
     """A request as a client sends it. Its strings are bytes decoded as latin-1.
 
-    ``status`` is the status code that the response must have; with 0, any 2xx is accepted. ``without`` names variables
-    to remove from the environ, because waitress sets some that other servers do not set.
+    ``status`` is the status code that the response must have; with 0, any 2xx is accepted. ``without`` names environ
+    variables to remove: waitress sets some variables that other servers do not set.
     """
 
     method: str
@@ -136,9 +137,9 @@ def _still_connected() -> bool:
 
 
 class EnvironMaker:
-    """Makes environs from a list of requests. After the last request, it begins again with the first.
+    """A source of environs for a list of requests. After the last request, the first one follows again.
 
-    ``evict`` is called before each request. It evicts data or code from the CPU caches.
+    ``evict``, if given, is called for each new environ. It evicts data or code from the CPU caches.
     """
 
     def __init__(self, requests: Sequence[Request], statuses: Sequence[str] = (), evict: Evict | None = None) -> None:

@@ -32,7 +32,7 @@ FORMAT = 2
 
 
 class ResultError(Exception):
-    """A result file cannot be read, or lacks the results that are needed. The message is one line that says why."""
+    """A result file cannot be read, or lacks the results that are needed. The message says why."""
 
 
 class Sample(NamedTuple):
@@ -150,7 +150,10 @@ class Run(Record):
 
 
 class LoadResult(Record):
-    """Services that are loaded in turn: at ``rate`` requests a second or, if ``rate`` is 0, at saturation."""
+    """Services that are loaded in turn: in the ``mode`` "rate" at ``rate`` requests a second, otherwise at saturation.
+
+    ``rate`` is 0 until the first pair of runs has determined it.
+    """
 
     key: str
     title: str
@@ -196,8 +199,7 @@ class LatencyResult(Record):
 
 
 class Import(Record):
-    """The import of ``module`` in a new interpreter: wall time, CPU time, and the memory of the process after the
-    import.
+    """The import of ``module`` in a new interpreter: wall time, CPU time, and then the memory of the process.
 
     The module ``"nothing"`` stands for an interpreter that imports nothing.
     """

@@ -91,7 +91,7 @@ def _interval(value: float, drawn: FloatArray, units: int) -> Estimate:
 
 
 def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the two quantiles of the bootstrap between which the interval lies.
+    """Return the two probabilities whose quantiles of the bootstrap are the ends of the interval.
 
     With few units, the usual percentile interval is too narrow for two reasons: its width has a factor of
     sqrt((n-1)/n), and its quantiles are those of the normal distribution instead of Student's t distribution.
@@ -128,8 +128,8 @@ def _student_t_share(t: float, freedom: int) -> float:
 def student_estimate(values: Sequence[float]) -> Estimate:
     """Return the mean of a few independent values with Student's interval. With one value, the interval is infinite.
 
-    Use it for units that have one value each, such as pairs of served runs. For so few values, a bootstrap interval is
-    too narrow, because it cannot extend beyond the smallest and the largest value.
+    Use this for units that have one value each, such as pairs of served runs. For so few values, a bootstrap interval
+    is too narrow, because it cannot extend beyond the smallest and the largest value.
     """
     sample = np.asarray(values, dtype=np.float64)
     mean = float(sample.mean())

@@ -6,7 +6,8 @@ all contenders alike. The heap of a worker is small on purpose: it imports the c
 
 The measured code may do anything: print, exit, change the current folder, start threads. So the result goes into a
 separate file, and the process ends as soon as the file is written. Exit codes: 0 success; 3 an application cannot be
-loaded or fails; 4 a response has an unexpected status, or responses differ that must be equal; 5 any other error.
+loaded or fails; 4 a response is missing or has an unexpected status, or responses differ that must be equal; 5 any
+other error. A process that exceeds its time limit exits with 1, and writes no result.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ class Candidate:
     def ask(self, request: Request) -> Response:
         """Send one request without timing it, and return the response.
 
-        Raises ``AppError`` if the application raises or exits, and ``WrongResponse`` if the status is not the expected
-        one.
+        Raises ``AppError`` if the application raises or exits, and ``WrongResponse`` if the response is missing or its
+        status is not the expected one.
         """
         response = self._guarded(f"{self.name} fails at {request}", lambda: self.target.ask(request))
         if not self.contender.is_driver:
@@ -96,13 +97,13 @@ class Candidate:
         return response
 
     def block(self, requests: int) -> Block:
-        """Time a block of ``requests`` requests."""
+        """Time a block of ``requests`` requests. Raises the same exceptions as ``ask``."""
         return self._guarded(f"{self.name} fails during the measurement", lambda: self.target.block(requests))
 
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
-        """Restore the process state (``State``) in which the application's last call ended. Then call ``work``.
+        """Restore the process state in which the application's last call ended, and return the result of ``work()``.
 
-        Return the result of ``work``. Raises ``AppError`` for an exception of the application, including SystemExit.
+        Raises ``AppError`` for an exception of the application, including SystemExit.
         KeyboardInterrupt and ``WrongResponse`` are raised unchanged.
         """
         os.chdir(self._state.folder)
@@ -214,7 +215,7 @@ class Bench:
             self.lengths.append(max(1, round(block_ns / cost)))
 
     def rounds(self, seconds: float, rng: random.Random, reset: Callable[[], object]) -> list[list[int]]:
-        """Measure an even number of rounds for about ``seconds``, and call ``reset`` after each round.
+        """Measure an even number of rounds, at least two, for about ``seconds``. Call ``reset`` after each round.
 
         Return the blocks as [round, contender, requests, CPU ns, wall ns].
         """

@@ -33,7 +33,7 @@ BODILESS = (b"204", b"304")
 
 
 class BadResponse(Exception):
-    """A response is missing or incomplete, or its status is not the expected one."""
+    """A response is missing, incomplete or too late, or its status is not the expected one."""
 
 
 class Address(NamedTuple):
@@ -98,8 +98,7 @@ class Connection:
 
 
 def is_complete(received: bytes, message: Message, ended: bool = False) -> bool:
-    """Return whether ``received`` holds a complete response; ``ended`` tells whether the server has closed the
-    connection.
+    """Return whether ``received`` is a complete response. ``ended`` is true if the server has closed the connection.
 
     Raises ``BadResponse`` for an unexpected status, or if the connection was closed too early.
     """
@@ -178,7 +177,7 @@ def _drive_until(selector: selectors.BaseSelector, window: Window, messages: Ite
 def run(measure: Callable[[dict[str, Any], Address, Iterator[Message]], Any]) -> int:
     """Read a job from standard input, measure, and write the counts to standard output.
 
-    Return the exit code: 1 if a request failed.
+    Return the exit code: 0, or 1 if a request failed.
     """
     job = json.load(sys.stdin)
     address = Address(job["host"], job["port"])

@@ -1,5 +1,4 @@
-"""A load generator with an open loop: it sends each request at a planned time, whether or not earlier ones are
-answered.
+"""A load generator with an open loop: each request has a planned time, whether or not earlier requests are answered.
 
 The planned times are those of many independent clients (a Poisson process), and a latency counts from the planned time.
 If no connection is free at that time, the request waits for one, and the wait is part of its latency. So if a server
@@ -23,7 +22,7 @@ from typing import Any
 from loadtests.load.closed_loop import Address, BadResponse, Connection, Message, run
 from loadtests.load.window import Window, counts, percentiles
 
-# If responses are still missing this many seconds after the last start, the server is too slow for the rate.
+# If responses are still missing this many seconds after the end of the window, the server is too slow for the rate.
 DRAIN_SECONDS = 10.0
 LONGEST_WAIT = 0.05
 
@@ -51,10 +50,10 @@ class OpenLoop:
         self.lags: list[float] = []
 
     def run(self, rate: float, seconds: float, rng: random.Random) -> None:
-        """Start ``rate`` requests a second for ``seconds``, and wait for the responses. Store the latencies in ms.
+        """Start ``rate`` requests a second on average for ``seconds``, and wait for the responses.
 
-        Raises ``BadResponse`` if a response is wrong, or if responses are missing ``DRAIN_SECONDS`` after the last
-        start.
+        Store the latencies in ms. Raises ``BadResponse`` if a response is wrong, or if responses are still missing
+        ``DRAIN_SECONDS`` later.
         """
         self.latencies, self.lags = [], []
         began = time.perf_counter()
@@ -88,7 +87,7 @@ class OpenLoop:
 
 
 def drive(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> list[dict[str, Any]]:
-    """Measure one window for each rate, each after a warm-up at the same rate."""
+    """Measure one window for each stage of the job, after a warm-up at the rate of the stage."""
     # NOTE: not epoll, whose timeouts are whole milliseconds: a request would start up to a millisecond too late.
     with selectors.SelectSelector() as selector, contextlib.ExitStack() as stack:
         connections = [stack.enter_context(Connection(address, selector)) for _ in range(job["connections"])]

@@ -1,8 +1,8 @@
 """Serve an application: ``python child.py loadtests.load.serve_app MODULE:APP [--server NAME] [--port N]``.
 
 It serves rungs and the user's own applications on waitress, Werkzeug's server or uvicorn. (gunicorn and ``wsgi-core
-serve`` are started by their own commands.) A server runs in one process, without an access log, and with its default
-settings except for the number of threads.
+serve`` are started by their own commands.) A server runs in one process, without an access log. Its other settings are
+the defaults, except that waitress gets the number of threads, and Werkzeug's server uses threads.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Windows: the periods, each after a warm-up, in which requests are counted.
+"""Count requests in windows: periods that each follow a warm-up.
 
-A window has what happened between two instants: requests, failures, latencies, and the CPU time of the server and of
+A window records what happens between two instants: requests, failures, latencies, and the CPU time of the server and of
 the generator. Every load generator uses the class ``Window``; the rest of this module is for Locust. ``served.py``
 starts Locust with the locustfile, and says in an environment variable which windows to measure. If Locust runs as a
 master, each of its workers counts its own requests, and messages tell the workers when a window begins and ends.
@@ -92,7 +92,10 @@ def process_cpu(process: psutil.Process | None) -> float:
 
 
 def percentiles(latencies: Sequence[float]) -> dict[str, float]:
-    """Return ``{"p50": ms, ...}``: for each percentile, the latency that this share of the requests does not exceed."""
+    """Return ``{"p50": ms, ...}``: for each percentile, the latency that this share of the requests does not exceed.
+
+    Without latencies, return an empty dict.
+    """
     if not latencies:
         return {}
     ordered = sorted(latencies)
@@ -109,8 +112,9 @@ def counts(latencies: Sequence[float]) -> dict[str, Any]:
 def install(set_pace: Callable[[float], None]) -> None:
     """Make this Locust process measure windows. The locustfile calls this function.
 
-    The environment variable ``VARIABLE`` says which windows to measure. A Locust worker counts requests for its master
-    instead. ``set_pace`` sets how many requests a second each user sends; 0 means without a pause.
+    The environment variable ``VARIABLE`` says which windows to measure. Without this variable, no window is measured.
+    A Locust worker only counts requests for its master. ``set_pace`` sets how many requests a second each user sends;
+    with 0, a user does not pause between requests.
     """
     from locust import events
     from locust.runners import MasterRunner, WorkerRunner
@@ -126,7 +130,7 @@ def install(set_pace: Callable[[float], None]) -> None:
 def _count(runner: Any, set_pace: Callable[[float], None]) -> None:
     """Count requests, and obey the messages that set the pace and begin or end a window.
 
-    A Locust without workers sends these messages to itself.
+    A Locust process without workers sends these messages to itself.
     """
     from locust import events
 
@@ -168,7 +172,7 @@ def _measure_when_started(runner: Any, wanted: dict[str, Any]) -> None:
 
 
 class Generators:
-    """The processes that send requests: the workers of a Locust master, or this process."""
+    """The processes that send requests: the workers of a Locust master or, without workers, this process."""
 
     def __init__(self, runner: Any, count: int) -> None:
         self.runner, self.count = runner, count
@@ -193,7 +197,7 @@ class Generators:
 
 
 def _measure(generators: Generators, wanted: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
-    """Measure one window at the pace of ``stage``: tell the generators when to count, and add up their counts."""
+    """Measure one window at the rate of ``stage``: tell the generators when to count, and merge their counts."""
     import gevent
 
     whole = Window(wanted["server_pid"])

@@ -1,5 +1,5 @@
-"""The churn model on other model servers, each written as the server's documentation shows.
+"""The churn model on other model servers. Each file is written as the server's documentation shows.
 
-The files run in virtual environments, which ``wsgi-core overhead --study served --servers mlserver,...`` creates. This
-project imports none of the files.
+``wsgi-core overhead --study served --servers mlserver,...`` runs the files in virtual environments of their own. No
+other module imports these files.
 """

@@ -102,10 +102,10 @@ class Served:
 
 @dataclass(frozen=True)
 class LoadSummary:
-    """Services that were loaded in turn, and how each service compares with each other service.
+    """Services that were loaded in turn, and how each service compares with every other service.
 
-    ``rates`` and ``cpu`` are paired ratios of the rates and of the CPU times, by the names of two services.
-    ``cpu_differences`` are paired differences of the CPU times in µs.
+    ``rates`` and ``cpu`` are paired ratios of the rates and of the CPU times: ``rates["a", "b"]`` is the rate of
+    service a divided by that of b. ``cpu_differences`` are paired differences of the CPU times in µs.
     """
 
     result: LoadResult
@@ -148,7 +148,7 @@ class GoalSummary:
 
 @dataclass(frozen=True)
 class PhaseCost:
-    """One phase of a request in Flask and in the core: the CPU µs that it adds to the phases before it."""
+    """One phase of a request: the CPU µs that it adds to the phases before it, in Flask and in the core."""
 
     name: str
     flask: Estimate
@@ -185,7 +185,7 @@ def summarise(results: Results) -> Summary:
 
 
 def waited(results: Results) -> float:
-    """Return the share of time in which the measuring processes were ready but did not run: 0 on an idle machine."""
+    """Return the share of the blocks' wall time in which the process did not run: near 0 on an idle machine."""
     blocks = [block for one in results.experiments for process in one.processes for block in process.blocks]
     wall = sum(block.wall_ns for block in blocks)
     return max(0.0, 1 - sum(block.cpu_ns for block in blocks) / wall) if wall else 0.0
@@ -341,7 +341,7 @@ def _mean(values: Sequence[float]) -> float:
 def bound_by(server_share: float, generator_share: float) -> str:
     """Return what limited the rate: ``"generator"``, ``"server"`` or ``"neither"``.
 
-    A process that uses most of a core is taken for the limit.
+    A process that uses most of a core is taken to be the limit. The generator is checked first.
     """
     if generator_share >= GENERATOR_LIMIT:
         return "generator"
@@ -349,9 +349,9 @@ def bound_by(server_share: float, generator_share: float) -> str:
 
 
 def law_holds(service: Served, users: int) -> bool:
-    """Return whether Little's law holds at saturation: the rate times the latency is about the number of clients.
+    """Return whether Little's law holds at saturation: rate times mean latency is about the number of clients.
 
-    The limits allow for the clients' own time between two requests. Result files older than this check pass.
+    The limits allow for the clients' own time between two requests. If the mean latency is unknown, return True.
     """
     return not service.in_flight or LEAST_IN_FLIGHT <= service.in_flight / users <= MOST_IN_FLIGHT
 
@@ -403,7 +403,10 @@ def _over_nothing(rounds: Sequence[dict[str, Import]], module: str, attribute: s
 
 
 def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate]]:
-    """Return for each module what its import adds to an interpreter: wall and CPU time in ms, and memory in MiB."""
+    """Return for each module what its import adds to an interpreter: wall and CPU time in ms, and memory in MiB.
+
+    If no round has an import of every module, return an empty dict.
+    """
     rounds = _import_rounds(imports)
     if not rounds:
         return {}

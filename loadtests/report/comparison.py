@@ -1,10 +1,10 @@
 """Compare two result files: ``wsgi-core overhead compare OLD.json NEW.json``.
 
-Even on one machine, the same code measured at two different times may differ by 20 %, because the machine's state
+Even on one machine, the costs of the same code may differ by 20 % between two runs, because the machine's state
 changes. So each cost in process is first divided by the cost of a yardstick that was measured in the same rounds: the
 bare callable if both files have it, otherwise the driver. Behind a server, a CPU time is divided by that of the bare
 callable, if the bare callable was served too. Then the divided costs of both files are compared. A cost has increased
-if the whole interval of new divided by old is above the threshold and above the noise.
+if the whole interval of new divided by old is above the threshold. In process, it must be above the noise too.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SAME, SLOWER, UNKNOWN = 0, 1, 3
 PUBLISHED = Path(__file__).resolve().parents[1] / "published.json"
 YARDSTICK = "raw callable"
 DRIVER = "the driver"
-WORDS = {"slower": "slower", "faster": "faster", "same": "no change beyond {threshold:.0%}", "open": "no verdict"}
+WORDS = {"slower": "slower", "faster": "faster", "same": "no increase beyond {threshold:.0%}", "open": "no verdict"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One cost in both files: the µs before and after, and the ratio of new to old, both in units of the yardstick."""
+    """One cost in both files: ``old`` and ``new`` in µs, and the ratio of new to old in units of the yardstick."""
 
     where: str
     name: str
@@ -53,7 +53,7 @@ class Comparison:
 
     @property
     def code(self) -> int:
-        """0: no cost increased; 1: a cost increased; 3: the files do not allow a verdict."""
+        """The exit code: 0 if no cost increased, 1 if a cost increased, 3 if the files do not allow a verdict."""
         if self.obstacle or not self.changes:
             return UNKNOWN
         verdicts = {change.verdict for change in self.changes}
@@ -73,7 +73,7 @@ class Comparison:
         if self.code == SLOWER:
             return f"Slower by more than {self.threshold:.0%}: {named['slower']}."
         if self.code == UNKNOWN:
-            return f"No verdict whether these became slower by {self.threshold:.0%}: {named['open']}."
+            return f"No verdict on whether these became slower by more than {self.threshold:.0%}: {named['open']}."
         return f"Nothing became slower by more than {self.threshold:.0%}."
 
 
@@ -128,13 +128,13 @@ def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Ch
 def _noise(one: ExperimentResult) -> float:
     """Return how much an application that was measured twice appears to differ from itself, or 0.
 
-    A change that is smaller than this is not reported.
+    An increase that is smaller than this noise is not reported.
     """
     return summarise_experiment(one).reach
 
 
 def _is_yardstick(name: str, contenders: Sequence[str]) -> bool:
-    """Return whether a contender is not compared: the yardstick itself, or the second measurement of an application."""
+    """Return whether to skip a contender: the yardstick itself, or the second measurement of an application."""
     twin = name.endswith(AGAIN_SUFFIX) and name.removesuffix(AGAIN_SUFFIX) in contenders
     return name == YARDSTICK or twin
 
@@ -161,13 +161,16 @@ def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, 
 
 
 def _ratio(old: Estimate, new: Estimate) -> Estimate:
-    """Return new divided by old. Both are logarithms from independent runs."""
+    """Return new divided by old. The arguments are the logarithms of costs from independent runs."""
     middle, reach = new.value - old.value, math.hypot(old.half_width, new.half_width)
     return Estimate(*(math.exp(min(part, 50.0)) for part in (middle, middle - reach, middle + reach)))
 
 
 def verdict(ratio: Estimate, threshold: float) -> str:
-    """Return ``"slower"``, ``"faster"`` or ``"same"`` if the whole interval agrees, otherwise ``"open"``."""
+    """Return ``"slower"`` or ``"faster"`` if the whole interval is beyond the threshold.
+
+    Otherwise return ``"same"`` if no part of the interval is above the threshold, and ``"open"`` if a part of it is.
+    """
     if ratio.low > 1 + threshold:
         return "slower"
     if ratio.high < 1 - threshold:
@@ -219,6 +222,6 @@ def table(found: Comparison) -> Table:
     ]  # fmt: skip
     note = (
         f"new ÷ old is the ratio of the costs after each is divided by the cost of the {YARDSTICK}, or of {DRIVER}, in"
-        " the same run."
+        f" the same run. If the {YARDSTICK} was not served, CPU times behind a server are not divided."
     )
     return Table("New against old", heads, rows, note)

@@ -1,4 +1,4 @@
-"""Write the page and the plots of a result file, and print its tables on the terminal."""
+"""Write the report of a result file: the page, the plots, and the tables on the terminal."""
 
 from __future__ import annotations
 

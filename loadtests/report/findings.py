@@ -1,7 +1,5 @@
-"""The main findings of a run.
-
-They say whether the machine was quiet, how Flask's cost compares with wsgi_core's, how much CPU time each framework
-adds to a request, and for which models this time matters.
+"""The main findings of a run: how Flask's cost compares with wsgi_core's, whether the machine was quiet, how much CPU
+time each framework adds to a request, and for which models this time matters.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ class Findings:
 
 
 def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Findings:
-    """Return the findings. If the run was too noisy, return only the verdict on the machine."""
+    """Return the findings. If the run was too noisy, the findings say only that."""
     machine = noise.judge(results, summary)
     if machine.unusable:
         return Findings("This run has no result: the machine was too noisy.", machine, [])
@@ -47,7 +45,7 @@ def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Find
 
 
 def _ratio(summary: Summary) -> str:
-    """Return the sentence with the ratio of Flask's cost to wsgi_core's, or "" if one of them was not measured.
+    """Return the sentence with the ratio of Flask's cost to wsgi_core's, or "" without a ladder with the null model.
 
     A report gives this ratio before the µs, because times differ from machine to machine more than ratios do.
     """
@@ -84,7 +82,10 @@ def _when(line: Line) -> list[str]:
 
 
 def crossings(line: Line) -> list[str]:
-    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with intervals, as texts."""
+    """Return the times of the model at which the framework's share is 50, 10 and 1 %, with intervals, as texts.
+
+    For a share that the framework never reaches, the text is "always".
+    """
     found = []
     for share in CROSSINGS:
         at = line.crossing(share)

@@ -35,7 +35,10 @@ class Table:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Return ``value`` with ``digits`` significant digits and without an exponent, such as 0.314, 21.4 or 3,800."""
+    """Return ``value`` with ``digits`` significant digits, but at least all digits before the decimal point.
+
+    Examples: 0.314, 21.4 and 3,812. An infinite value is "?".
+    """
     if not math.isfinite(value):
         return "?"
     if value == 0:
@@ -45,7 +48,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def interval(value: Estimate, digits: int = 3) -> str:
-    """Return ``low to high``, each with ``digits`` significant digits, or "unknown" for an infinite interval."""
+    """Return ``low to high``, each formatted by ``number``, or "unknown" for an infinite interval."""
     if not (math.isfinite(value.low) and math.isfinite(value.high)):
         return "unknown"
     return f"{number(value.low, digits)} to {number(value.high, digits)}"
@@ -67,7 +70,7 @@ def microseconds(value: float) -> str:
 
 
 def percent(value: Estimate) -> str:
-    """Return a share with its interval, in percent."""
+    """Return a share in percent, with its interval unless the interval is infinite."""
     return (
         f"{value.value:.0%} ({value.low:.0%} to {value.high:.0%})"
         if math.isfinite(value.high)

@@ -1,4 +1,4 @@
-"""The noise of a run: quiet, noisy (small differences are not claimed), or too noisy to claim anything."""
+"""Judge the noise of a run: quiet, noisy (small differences are not claimed), too noisy for any claim, or unknown."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from loadtests.instrument.results import Results
 from loadtests.report.analysis import NOISE_LIMIT, Summary
 
 QUIET, NOISY, UNUSABLE, UNKNOWN = "quiet", "noisy", "too noisy", "not known"
-# At these shares nothing is claimed: how much an app appears to differ from itself, how long the processes waited for a
-# CPU, and how much CPU time the host took.
+# If one of these shares is exceeded, nothing is claimed: how much an app appears to differ from itself, how long the
+# processes waited for a CPU, and how much CPU time the host took.
 MAX_REACH = 0.15
 MAX_WAITED = 0.25
 MAX_STOLEN = 0.05
+# If the processes waited for a CPU longer than this share of their time, the run is noisy.
 WAITED = 0.05
 
 
@@ -62,7 +63,7 @@ def judge(results: Results, summary: Summary) -> Noise:
 
 
 def _reach(summary: Summary) -> float | None:
-    """Return the median noise of the experiments in which an app takes part twice. Noisy ones get a warning each."""
+    """Return the median noise of the experiments in which an app takes part twice, or None if there are none."""
     reaches = sorted(one.reach for one in summary.experiments if one.itself)
     return reaches[len(reaches) // 2] if reaches else None
 

@@ -33,7 +33,7 @@ GENERATORS = {"locust": "Locust", "closed loop": "An open loop"}
 THREADED = ("waitress", "gthread")
 
 
-# The page's section of an experiment or a plot, by its key. All others are in the section "more".
+# The page's section of an experiment or a plot, by its key. Other keys belong to the section "more".
 SECTIONS = {"null": "ladder", "peers": "peers", "curve": "matter", "heat": "heat"}
 
 
@@ -102,7 +102,7 @@ def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
     """Return whether the table shows what this rung adds to the rung before it.
 
-    In the ladder up to Flask, only the rungs with a "+" are steps. If the first rung is the reference, all rungs are.
+    In the ladder up to Flask, only the rungs with a "+" are steps. If the first rung is the reference, every rung is.
     """
     return cost.name.startswith("+") or one.reference == one.costs[0].name
 
@@ -163,7 +163,7 @@ def rate_table(one: LoadSummary) -> Table:
 
 
 def saturation_table(one: LoadSummary) -> Table:
-    """Return the table of the rates at saturation, of what limited them, and of the latencies of that closed loop."""
+    """Return the table of the rates at saturation, of what limited them, and of the latencies."""
     reference = one.services[-1].name
     percentiles = [key for key in ("p50", "p95", "p99") if key in one.services[0].latencies_ms]
     heads = ["", "requests/s", f"÷ {reference}", "server CPU µs/request", f"÷ {reference}"]
@@ -225,7 +225,7 @@ def _ratio(value: Estimate | None) -> str:
 
 def import_table(summary: Summary) -> Table:
     """Return the table of the costs of imports."""
-    heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MB", "95 % interval"]
+    heads = ["", "wall ms", "95 % interval", "CPU ms", "95 % interval", "memory MiB", "95 % interval"]
     rows = [
         [f"import {module}", *(cell for value in parts.values() for cell in cells(value))]
         for module, parts in summary.imports.items()
@@ -256,7 +256,7 @@ def warnings(results: Results, summary: Summary) -> list[str]:
     said += _about_loads(summary)
     said += results.skipped + results.notes
     if results.partial:
-        said.append("partial: the run was interrupted; the figures use the samples so far")
+        said.append("partial: the run was interrupted; the figures use the samples of the completed steps")
     if (busy := results.environment.get("cpu_percent", 0)) > BUSY_PERCENT:
         said.append(f"the machine was {busy:.0f} % busy before the run")
     said += _about_lags(summary)
@@ -284,17 +284,18 @@ def _about_lags(summary: Summary) -> list[str]:
 
 
 def _about_loads(summary: Summary) -> list[str]:
-    """Return warnings about runs that the generator limited, or whose counts contradict each other."""
+    """Return warnings about runs that the generator may have limited, or whose counts contradict Little's law."""
     said = []
     for load in summary.loads:
         for one in load.services:
             where = f"{load.result.title}, {one.name}"
             if one.bound_by == "generator":
                 said.append(
-                    f"{where}: the load generator used {one.generator_share:.0%} of a core, and so limited the run"
+                    f"{where}: the load generator used {one.generator_share:.0%} of a core,"
+                    " so it may have limited the run"
                 )
             if load.result.mode == "saturation" and not law_holds(one, load.result.users):
                 said.append(
-                    f"{where}: {one.in_flight:.1f} requests in flight for {load.result.users} clients (Little's law)"
+                    f"{where}: {load.result.users} clients, but {one.in_flight:.1f} requests in flight (Little's law)"
                 )
     return said

@@ -1,4 +1,4 @@
-"""Print the tables on the terminal, or without colours and in full width to a pipe."""
+"""Print the report: in colour on a terminal; without colours and 160 characters wide to a pipe or a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PIPE_WIDTH = 160
 
 
 def console() -> Console:
-    """Return a console for standard output, wide enough for every table if the output is a pipe."""
+    """Return a console for standard output. Without a terminal, it has ``PIPE_WIDTH`` columns and no colours."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=PIPE_WIDTH, color_system=None)
 

@@ -1,6 +1,4 @@
-"""When does the framework matter? Tables of a framework's share of a request, and of what can cost more than a
-framework.
-"""
+"""Tables of a framework's share of a request, and of parts of a request that can cost more than a framework."""
 
 from __future__ import annotations
 
@@ -47,7 +45,7 @@ def _pair(point: Point, framework: str) -> list[str]:
 
 
 def crossing_table(curve: Curve) -> Table:
-    """Return the table of the times of the model at which a framework's share is 50 %, 10 % and 1 %."""
+    """Return the table of the model's times above which a framework's share is below 50 %, 10 % and 1 %."""
     rows = [[line.framework, *crossings(line)] for line in curve.lines]
     heads = ["", "less than 50 %", "less than 10 %", "less than 1 %"]
     note = (

@@ -14,9 +14,9 @@ from loadtests.report.analysis import matrices, summarise_load
 from loadtests.report.format import Table, cells, interval, machine_of, number
 
 FALSE_LIMIT = 0.05
-# The minimum number of comparisons of an app with itself; with fewer, the share is too uncertain.
+# With fewer comparisons of an app with itself, the share of false positives is too uncertain for a verdict.
 ENOUGH = 100
-# The factor by which an interval is wider if it and three others hold together at 95 % (Bonferroni).
+# The factor that widens 95 % intervals so that four of them hold at once at 95 % (Bonferroni).
 FOUR_AT_ONCE = 1.274
 # The maximum half-width of the difference between the sum and the whole, as a share of the whole.
 SUM_LIMIT = 0.05
@@ -38,7 +38,7 @@ class Check:
 
 
 def checks(found: validate.Validation) -> list[Check]:
-    """Return all claims that have samples."""
+    """Return the checks for which there are samples."""
     made = []
     if found.same:
         made.append(_false_check(found))
@@ -178,7 +178,7 @@ def _delay_words(found: validate.Validation) -> dict[str, Estimate]:
 
 
 def _runs_words(result: ExperimentResult) -> dict[str, object]:
-    """Return the table of further runs, the cost of a single run, the slope, and whether it is as claimed."""
+    """Return the table of further runs, the cost of a single run, the slope, and whether the slope is near 1."""
     single, slope = validate.measured_runs(result)[1].known, validate.runs_slope(result)
     counts = ", ".join(str(runs) for runs in validate.RUNS[1:-1])
     return {"table": _runs_table(result), "single": single, "slope": slope,
@@ -186,7 +186,7 @@ def _runs_words(result: ExperimentResult) -> dict[str, object]:
 
 
 def _heat(found: validate.Validation) -> dict[str, object]:
-    """Return Flask's extra cost over the bare callable, measured in three ways, and the table of it."""
+    """Return what Flask costs more than the bare callable: in hot caches, in cold caches and served. Add the table."""
     first, *_, last = validate.SERVED_NAMES
     hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
     served = summarise_load(found.served_rate).cpu_differences[last, first]

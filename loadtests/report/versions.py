@@ -1,4 +1,4 @@
-"""What Flask costs on several interpreters or with several versions of a package: the table and its page."""
+"""Report what Flask costs on several interpreters or with several versions of a package: a table and its page."""
 
 from __future__ import annotations
 

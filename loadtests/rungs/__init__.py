@@ -1,8 +1,10 @@
 """The applications to measure. A rung of the ladder is a small application, one per file, and all rungs do the same
 work.
 
-A rung handles a POST with a JSON object of features: it parses the JSON, calls the model and responds with JSON. The
-responses must be equal, apart from differences that an experiment allows; they are compared before anything is timed.
+A rung handles a POST with a JSON object of features: it parses the JSON, calls the model and responds with JSON. Before
+anything is timed, the responses of the rungs are compared. They must be equal, apart from differences that an
+experiment allows.
+
 The function ``create_app(model=...)`` of a rung returns a WSGI or ASGI application. ``work.py`` has the code that the
 rungs share.
 """

@@ -15,7 +15,7 @@ class RefusedError(Exception):
 
 
 def create_app() -> App:
-    """Make the application of the rung, with the routes of the cases and the error handler of the error case."""
+    """Make the application of the rung, and add the routes of the cases and an error handler."""
     app = create_predict_app()
     app.secret_key = SECRET_KEY
     _register_cases(app)

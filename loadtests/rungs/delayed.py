@@ -1,10 +1,10 @@
-"""A delay of known length in each request, to prove that the instrument measures it correctly.
+"""Delay each request by a known length, to check what the instrument measures.
 
-In Flask, a hook spins: it reads the clock until the delay is over. The hook itself has a cost too, so a delay of 0 µs
-has the same hook, and the difference is the delay alone. The bare callable has no hook: it spins itself.
+In Flask, a hook spins: it reads the clock until the delay is over. The hook itself has a cost too, so the delay is the
+difference from the same hook with 0 µs. In front of the bare callable, a wrapper function spins instead of a hook.
 
-Code that runs after a spin may run slower, which adds to the delay. So there is a second kind of delay, which keeps the
-code in use: further runs of the bare callable itself.
+After a spin, the code of the request may run slower, which makes the request longer than the delay alone. A second kind
+of delay avoids this, because it runs the code of the request: further runs of the bare callable itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from loadtests.rungs.work import driver_app
 
 
 def create_app(microseconds: float | None, model: str = "null") -> Flask:
-    """Make the rung "Flask" with a hook that spins for ``microseconds``, or without the hook if that is None."""
+    """Make the rung "Flask" with a hook that spins for ``microseconds``. With None, there is no hook."""
     app = create_flask_app(model)
     if microseconds is None:
         return app
@@ -36,7 +36,10 @@ def create_app(microseconds: float | None, model: str = "null") -> Flask:
 
 
 def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplication:
-    """Make the rung "raw callable" that first spins for ``microseconds``, or does not spin if that is None."""
+    """Make the rung "raw callable" with a function around it that first spins for ``microseconds``.
+
+    With None, there is no function around it.
+    """
     app = create_bare_app(model)
     if microseconds is None:
         return app
@@ -50,11 +53,11 @@ def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplicat
 
 
 def create_repeated(runs: int, calls: int, model: str = "null") -> WSGIApplication:
-    """Make the rung "raw callable" that first handles its request ``runs`` more times, each with a stream of its own.
+    """Make the rung "raw callable" so that it first handles each request ``runs`` more times.
 
-    ``calls`` calls precede each request, whatever ``runs`` is. Those that do not run the application run the driver's
-    empty one. So a further run adds what the instrument measures as the cost of the application: the difference between
-    the application and the empty one.
+    ``calls`` calls precede each request: ``runs`` of the rung, and the remaining calls of the driver's empty
+    application. So a further run adds what the instrument measures as the cost of an application: its cost minus that
+    of the empty application.
     """
     app = create_bare_app(model)
     further = [driver_app("200 OK")] * (calls - runs) + [app] * runs

@@ -29,7 +29,7 @@ def create_body_app() -> WSGIApplication:
 
 
 def session_serializer() -> URLSafeTimedSerializer:
-    """Return the serializer with which Flask signs session cookies (flask 3.1.3 sessions.py)."""
+    """Return a serializer that signs session cookies as Flask does (flask 3.1.3 sessions.py)."""
     signer = {"key_derivation": "hmac", "digest_method": hashlib.sha1}
     return URLSafeTimedSerializer(SECRET_KEY, salt="cookie-session", signer_kwargs=signer)
 
@@ -37,8 +37,8 @@ def session_serializer() -> URLSafeTimedSerializer:
 def create_session_app() -> WSGIApplication:
     """Make an application that verifies the cookie with ``itsdangerous``, changes the session and signs it again.
 
-    The digest is ``hashlib.sha1`` itself, with which ``hmac`` runs in C. Flask passes a function that calls
-    ``hashlib.sha1``, with which ``hmac`` partly runs in Python.
+    The digest is ``hashlib.sha1`` itself, so ``hmac`` runs in C. Flask's digest is a function that calls
+    ``hashlib.sha1``, so ``hmac`` partly runs in Python there.
     """
     serializer = session_serializer()
 

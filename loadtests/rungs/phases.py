@@ -1,8 +1,8 @@
 """Applications that run only the first phases of each request, on Flask and on the core, which have the same methods.
 
-The phases of a request up to some phase are called a prefix. The cost of a phase is the cost of the prefix that ends
-with this phase minus the cost of the next shorter prefix. All prefixes send the same empty response, so that they
-differ only in their phases. Other experiments compare the real responses.
+The phases of a request from the first up to phase N are called a prefix. The cost of phase N is the cost of the prefix
+that ends with it minus the cost of the prefix that ends with phase N-1. All prefixes send the same empty response, so
+that they differ only in their phases. Other experiments compare the real responses.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ctx = app.request_context(environ)
         if phases == CONTEXT:
-            # pop does this too. The environ and the request refer to each other: only the garbage collector could free
-            # them.
+            # As pop() does. Otherwise the environ and the request would refer to each other, and only the garbage
+            # collector could free them.
             environ["werkzeug.request"] = None
         else:
             ctx.push()

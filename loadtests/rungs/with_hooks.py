@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 class Application:
     """A small framework: views by endpoint, lists of hooks, and error handlers.
 
-    No hook is registered, but each request goes through the lists.
+    The rung registers no hook, but each request iterates over the lists.
     """
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ OTHER_ROUTES = (
 
 
 def other_routes(opening: str, closing: str) -> list[str]:
-    """Return ``OTHER_ROUTES`` for frameworks that write a converter as ``{version:int}`` or ``<version:int>``."""
+    """Return ``OTHER_ROUTES`` for a framework that writes a converter as ``{version:int}`` or ``<version:int>``."""
 
     def rewritten(found: re.Match[str]) -> str:
         kind, name = found.groups()
@@ -58,7 +58,7 @@ def null_model(features: Any) -> dict[str, object]:
 def load_model(name: str) -> Model:
     """Return the function that calls the model ``name``.
 
-    The name is ``"null"``, a model of the repository, or a model built on this machine. No other model is loaded.
+    The name is ``"null"``, a model of this project, or a model built on this machine. Only this model is loaded.
     Raises ``wsgi_core.inference.ModelError`` if the model does not exist or cannot be loaded.
     """
     if name == "null":
@@ -75,7 +75,7 @@ def load_model(name: str) -> Model:
 
 
 def driver_app(status: str) -> WSGIApplication:
-    """Make a WSGI application that does nothing.
+    """Make a WSGI application that only sends an empty response with ``status``.
 
     Its cost is the driver's own cost, which is subtracted from the costs of the WSGI contenders.
     """

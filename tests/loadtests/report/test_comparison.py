@@ -1,4 +1,4 @@
-"""Old against new: a verdict only where the interval carries it, and an exit code for each."""
+"""Comparisons of two result files: a verdict only if the interval supports it, and an exit code for each outcome."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_noise_is_not_taken_for_a_verdict():
     found = compare(file(noise=0.15), file(noise=0.15, seed=2), 0.05)
     assert "open" in verdicts(found).values()
     assert found.code == UNKNOWN
-    assert found.sentence.startswith("No verdict whether these became slower")
+    assert found.sentence.startswith("No verdict on whether these became slower")
 
 
 def test_without_the_bare_callable_the_driver_is_the_yardstick():
