@@ -1,4 +1,4 @@
-"""The requests that are sent to both services, good, bad and odd, and the status that each must get."""
+"""The requests that are sent to both services, valid, invalid and unusual, and the status that each must get."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_CONTENT_LENGTH = 4 << 20
 
 @dataclass(frozen=True)
 class Case:
-    """A request that a well-behaved HTTP client could send, and the status of its answer."""
+    """A syntactically valid HTTP request, and the expected status of its response."""
 
     name: str
     status: int
@@ -29,23 +29,23 @@ class Case:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     says: Sequence[str] = ()
-    """Texts that the answer must contain."""
+    """Texts that the response must contain."""
 
 
 def post(name: str, status: int, payload: Any, *says: str) -> Case:
-    """A prediction asked for with ``payload``: bytes as they are, anything else as JSON."""
+    """Return a POST to ``/predict``. ``payload`` is sent unchanged if it is bytes, otherwise as JSON."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return Case(name, status, body=body, headers={"Content-Type": JSON}, says=says)
 
 
 def typed(name: str, status: int, content_type: str | None) -> Case:
-    """A good body under another content type."""
+    """Return a POST of the valid body with ``content_type``, or without Content-Type if that is None."""
     headers = {} if content_type is None else {"Content-Type": content_type}
     return Case(name, status, body=json.dumps(GOOD).encode(), headers=headers)
 
 
 def but(**changes: Any) -> dict[str, Any]:
-    """The good object with other values; a value of ``...`` leaves the feature out."""
+    """Return the valid object with other values. A feature with the value ``...`` is omitted."""
     return {key: value for key, value in {**GOOD, **changes}.items() if value is not ...}
 
 

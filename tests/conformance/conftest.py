@@ -1,4 +1,4 @@
-"""Both twins over models that no card describes, in process and behind waitress."""
+"""Fixtures: both twins with models that have no card, in process and behind `wsgi-core serve`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def oip_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def oip_services(oip_models: Path) -> dict[str, Any]:
-    """Both services over it, in process; models may be loaded and unloaded."""
+    """Both services with this repository, in process. Models may be loaded and unloaded."""
     settings = Settings(models=oip_models, model_control=True)
     return {name: module.create_app(settings=settings) for name, module in _MODULES.items()}
 
 
 @pytest.fixture(scope="session")
 def oip_servers(oip_models: Path) -> Iterator[dict[str, Server]]:
-    """Both services over it, each behind waitress in a process of its own."""
+    """Both services with this repository, each behind `wsgi-core serve` in its own process."""
     command = ("-m", "wsgi_core", "serve", "--port", "0", "--models", str(oip_models), "--model-control", "--framework")
     with Server(*command, "wsgi_core") as core, Server(*command, "flask") as twin:
         yield {"wsgi_core": core.ready(), "flask": twin.ready()}
@@ -38,7 +38,7 @@ def oip_servers(oip_models: Path) -> Iterator[dict[str, Server]]:
 
 @pytest.fixture(params=["wsgi_core", "flask"])
 def oip_server(request: pytest.FixtureRequest, oip_servers: dict[str, Server]) -> Server:
-    """Each of the two in turn."""
+    """Each of the two servers in turn."""
     return oip_servers[request.param]
 
 

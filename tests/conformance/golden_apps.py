@@ -1,6 +1,6 @@
-"""The apps behind the golden traces: each is built on either framework from the same text, and is sent the same.
+"""The apps of the golden traces. Each app is built on both frameworks by the same code, and gets the same requests.
 
-A case's name is that of its function, of its test (``test_<name>``) and of its file (``golden/<name>.txt``).
+A case, its function, its test (``test_<name>``) and its file (``golden/<name>.txt``) have the same name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Drive = Callable[[Recording], object]
 
 @dataclass(frozen=True)
 class Case:
-    """How to build the app, and what to send it. ``lead`` says in one sentence what there is to see."""
+    """How to build the app, and what to send to it. ``lead`` says in one sentence what the trace shows."""
 
     build: Build
     drive: Drive
@@ -34,12 +34,12 @@ CASES: dict[str, Case] = {}
 
 
 def get(path: str = "/", method: str = "GET", **kwargs: t.Any) -> Drive:
-    """Send one request, read the whole body."""
+    """Return a function that sends one request and reads the whole body."""
     return lambda recorded: recorded.send(build_environ(recorded.wsgi, path, method=method), **kwargs)
 
 
 def case(drive: Drive | None = None) -> Callable[[Build], Build]:
-    """The function below builds a case's app; its docstring is the lead."""
+    """Register the decorated function as a case. The function builds the app, and its docstring is the lead."""
 
     def add(build: Build) -> Build:
         CASES[build.__name__.rstrip("_")] = Case(build, drive or get(), build.__doc__ or "")
@@ -49,7 +49,7 @@ def case(drive: Drive | None = None) -> Callable[[Build], Build]:
 
 
 def record(build: Build, drive: Drive, fw: t.Any, label: str = "", snapshots: bool = False) -> Trace:
-    """The events of a case on one framework, every signal received."""
+    """Return the trace of a case on one framework, with a receiver for every signal."""
     with recording(build(fw), signals=True, snapshots=snapshots) as recorded:
         driven = drive(recorded)
     trace = driven if isinstance(driven, Trace) else Trace(label, recorded.events)
@@ -58,14 +58,14 @@ def record(build: Build, drive: Drive, fw: t.Any, label: str = "", snapshots: bo
 
 
 def new_app(fw: t.Any, **config: t.Any) -> t.Any:
-    """An app without anything."""
+    """Return an app with a secret key, and without routes and hooks."""
     app = fw.App(__name__, static_folder=None)
     app.config.update(SECRET_KEY="golden", **config)
     return app
 
 
 def add_hooks(app: t.Any) -> None:
-    """One hook of each kind."""
+    """Register one hook of each kind."""
 
     @app.before_request
     def before() -> None:
@@ -107,7 +107,7 @@ def ok(fw: t.Any) -> t.Any:
 
 @case(get("/nowhere"))
 def not_found(fw: t.Any) -> t.Any:
-    """No rule matches; the hooks run all the same."""
+    """No rule matches, but the hooks run."""
     app = new_app(fw)
     add_hooks(app)
     return app
@@ -140,7 +140,7 @@ def redirect_for_a_slash(fw: t.Any) -> t.Any:
 
 @case()
 def before_request_answers(fw: t.Any) -> t.Any:
-    """A before_request function returns something: neither the next one nor the view runs."""
+    """A before_request function returns a response: neither the next function nor the view runs."""
     app = new_app(fw)
 
     @app.before_request
@@ -182,7 +182,7 @@ def error_handled_by_code(fw: t.Any) -> t.Any:
 
 @case()
 def error_handled_by_class(fw: t.Any) -> t.Any:
-    """The view raises KeyError; the handler is that of its base class."""
+    """The view raises KeyError. A handler for its base class LookupError handles it."""
     app = new_app(fw)
     add_hooks(app)
 
@@ -199,7 +199,7 @@ def error_handled_by_class(fw: t.Any) -> t.Any:
 
 @case()
 def error_handled_by_the_blueprint(fw: t.Any) -> t.Any:
-    """Blueprint and app both have a handler: the blueprint's is asked."""
+    """The blueprint and the app both have a handler: the blueprint's handler is called."""
     app, part = new_app(fw), fw.Blueprint("part", __name__)
 
     @part.get("/")
@@ -220,7 +220,7 @@ def error_handled_by_the_blueprint(fw: t.Any) -> t.Any:
 
 @case()
 def error_handler_raises(fw: t.Any) -> t.Any:
-    """The error handler fails itself."""
+    """The error handler itself raises an exception."""
     app = new_app(fw)
     add_hooks(app)
 
@@ -236,7 +236,7 @@ def error_handler_raises(fw: t.Any) -> t.Any:
 
 
 def broken(fw: t.Any, **config: t.Any) -> t.Any:
-    """An app whose view fails."""
+    """Return an app whose view raises ZeroDivisionError."""
     app = new_app(fw, **config)
     add_hooks(app)
 
@@ -249,19 +249,19 @@ def broken(fw: t.Any, **config: t.Any) -> t.Any:
 
 @case()
 def unhandled_error(fw: t.Any) -> t.Any:
-    """The view raises, and nobody handles it: a 500."""
+    """The view raises an exception without a handler: the response is a 500."""
     return broken(fw)
 
 
 @case()
 def unhandled_error_propagates(fw: t.Any) -> t.Any:
-    """With PROPAGATE_EXCEPTIONS the error reaches the server."""
+    """With PROPAGATE_EXCEPTIONS, the exception reaches the server."""
     return broken(fw, PROPAGATE_EXCEPTIONS=True)
 
 
 @case()
 def unhandled_error_with_a_handler_for_500(fw: t.Any) -> t.Any:
-    """A handler for 500 answers an error that nobody else handles."""
+    """A handler for 500 responds to an exception that has no other handler."""
     app = broken(fw)
 
     @app.errorhandler(500)
@@ -273,7 +273,7 @@ def unhandled_error_with_a_handler_for_500(fw: t.Any) -> t.Any:
 
 @case()
 def after_request_raises(fw: t.Any) -> t.Any:
-    """An after_request function fails, and runs again while the 500 is made."""
+    """An after_request function raises an exception, and is called again for the 500 response."""
     app = new_app(fw)
     app.add_url_rule("/", "index", lambda: "")
     add_hooks(app)
@@ -287,7 +287,7 @@ def after_request_raises(fw: t.Any) -> t.Any:
 
 @case()
 def teardown_raises(fw: t.Any) -> t.Any:
-    """A teardown function fails: the other ones of the request never run."""
+    """A teardown function raises an exception: the remaining teardown functions of the request do not run."""
     app = new_app(fw)
     app.add_url_rule("/", "index", lambda: "")
     add_hooks(app)
@@ -300,7 +300,7 @@ def teardown_raises(fw: t.Any) -> t.Any:
 
 
 def hooks_named(of: t.Any, name: str) -> None:
-    """Hooks that carry a name, on an app or a blueprint."""
+    """Register hooks whose names end with ``name``, on an app or a blueprint."""
 
     def before() -> None: ...
     def after(response: t.Any) -> t.Any:
@@ -332,7 +332,7 @@ def nested_blueprints(fw: t.Any) -> t.Any:
 
 
 def streaming(fw: t.Any, keep: Callable[[t.Any], t.Any]) -> t.Any:
-    """An app that answers with a generator."""
+    """Return an app whose view returns a generator, wrapped with ``keep``, as the body."""
     app = new_app(fw)
     add_hooks(app)
 
@@ -355,13 +355,13 @@ def streaming(fw: t.Any, keep: Callable[[t.Any], t.Any]) -> t.Any:
 
 @case()
 def generator(fw: t.Any) -> t.Any:
-    """A generator as the body: it runs when the contexts are gone."""
+    """The body is a generator, which runs after the contexts have been popped."""
     return streaming(fw, iter)
 
 
 @case()
 def generator_as_a_view(fw: t.Any) -> t.Any:
-    """The view is a generator function: calling it runs nothing of it."""
+    """The view is a generator function: calling the view does not run its body yet."""
     app = new_app(fw)
 
     @app.get("/")
@@ -374,7 +374,7 @@ def generator_as_a_view(fw: t.Any) -> t.Any:
 
 @case()
 def generator_raises(fw: t.Any) -> t.Any:
-    """A body fails after its first chunk: status and headers have been sent."""
+    """The body raises an exception after its first chunk, when status and headers have been sent."""
     app = new_app(fw)
     add_hooks(app)
 
@@ -394,13 +394,13 @@ def stream_with_context(fw: t.Any) -> t.Any:
 
 @case(get(close_after=1))
 def client_closes_early(fw: t.Any) -> t.Any:
-    """The client goes away after the first chunk."""
+    """The client disconnects after the first chunk."""
     return streaming(fw, iter)
 
 
 @case(get(close_after=1))
 def client_closes_early_with_context(fw: t.Any) -> t.Any:
-    """The client goes away, and the generator has kept the contexts."""
+    """The client disconnects while the generator keeps the contexts."""
     return streaming(fw, fw.stream_with_context)
 
 
@@ -429,7 +429,7 @@ def async_(fw: t.Any) -> t.Any:
 
 
 def visits(fw: t.Any) -> t.Any:
-    """An app that counts in the session."""
+    """Return an app whose view counts its calls in the session."""
     app = new_app(fw)
 
     @app.get("/")
@@ -458,18 +458,18 @@ def come_back(recorded: Recording) -> None:
 
 @case(come_back)
 def session_comes_back(fw: t.Any) -> t.Any:
-    """Three requests of one client: the cookie comes back, is changed, and is left alone."""
+    """Three requests of one client: the first sets the session cookie, the second changes it, the third does not."""
     return visits(fw)
 
 
 def sessions_of(fw: t.Any) -> t.Any:
-    """The framework's module of sessions."""
+    """Return the framework's module ``sessions``."""
     return flask.sessions if fw.App is flask.Flask else wsgi_core.sessions
 
 
 @case(get("/untouched"))
 def session_interface_of_the_app(fw: t.Any) -> t.Any:
-    """The app brings its own sessions."""
+    """The app has its own session interface."""
     app, sessions = visits(fw), sessions_of(fw)
 
     class Interface(sessions.SessionInterface):  # type: ignore[misc]
@@ -485,7 +485,7 @@ def session_interface_of_the_app(fw: t.Any) -> t.Any:
 
 @case(get("/untouched"))
 def session_saved_the_app_s_own_way(fw: t.Any) -> t.Any:
-    """The app saves the session in its own way, and sets a header."""
+    """The app overrides save_session, and sets a header in it."""
     app, sessions = visits(fw), sessions_of(fw)
 
     class Interface(sessions.SecureCookieSessionInterface):  # type: ignore[misc]
@@ -499,7 +499,7 @@ def session_saved_the_app_s_own_way(fw: t.Any) -> t.Any:
 
 @case(get("/untouched"))
 def session_cannot_be_opened(fw: t.Any) -> t.Any:
-    """Opening the session fails: that is an error like any other."""
+    """open_session raises an exception, which is handled like an exception of the view."""
     app, sessions = visits(fw), sessions_of(fw)
 
     class Interface(sessions.SessionInterface):  # type: ignore[misc]
@@ -515,7 +515,7 @@ def session_cannot_be_opened(fw: t.Any) -> t.Any:
 
 @case()
 def nested_app_context(fw: t.Any) -> t.Any:
-    """The view pushes an app context of its own app, and one of another app."""
+    """The view pushes an app context of its own app, and then an app context of another app."""
     app = new_app(fw)
     add_hooks(app)
 
@@ -531,7 +531,7 @@ def nested_app_context(fw: t.Any) -> t.Any:
 
 
 def plain(fw: t.Any) -> t.Any:
-    """An app with one view and one hook of each kind."""
+    """Return an app with one view and one hook of each kind."""
     app = new_app(fw)
     add_hooks(app)
     app.add_url_rule("/", "index", lambda: "")
@@ -546,7 +546,7 @@ def inside_an_app_context(recorded: Recording) -> None:
 
 @case(inside_an_app_context)
 def request_inside_an_app_context(fw: t.Any) -> t.Any:
-    """The app context is there already: the request uses it, and leaves it."""
+    """An app context is already pushed: the request uses it, and does not pop it."""
     return plain(fw)
 
 
@@ -577,7 +577,7 @@ def template_and_flash(fw: t.Any) -> t.Any:
 
 @case()
 def view_called_by_a_view(fw: t.Any) -> t.Any:
-    """A view calls another one: only where the framework calls it, it is one."""
+    """A view calls another view function directly: the trace shows only the view that the framework calls."""
     app = new_app(fw)
 
     @app.get("/inner")

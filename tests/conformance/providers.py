@@ -1,10 +1,10 @@
-"""Compare an execution provider with the CPU: the same models, the same inputs, answers equal to 1e-4.
+"""Compare an execution provider with the CPU: with the same models and inputs, predictions may differ by at most 1e-4.
 
     python -m tests.conformance.providers [PROVIDER]
 
-Run it in an environment whose onnxruntime has the provider (`wsgi-core models providers`), by default OpenVINO. It
-compares the models of the project, and MiniLM, which `wsgi-core models build minilm` builds. The result goes to
-docs/providers.json, and from there into the table of docs/models.md.
+The default provider is OpenVINO. The installed onnxruntime must have the provider (`wsgi-core models providers` lists
+them). The command compares models of the project, and MiniLM, which `wsgi-core models build minilm` builds. It writes
+docs/providers.json, and the table of docs/models.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TEXTS = ["How do I stop the server cleanly?", "A waitress carries requests.", "G
 
 
 def compare(provider: str) -> list[dict[str, Any]]:
-    """Return for each model the largest difference between the provider's answers and the CPU's."""
+    """Return for each model the largest difference between the predictions of the provider and of the CPU."""
     cpu, other = (
         ModelRepository(also=[built_models_dir()], settings=RuntimeSettings(execution_providers=names))
         for names in (("cpu",), (provider, "cpu"))
@@ -64,7 +64,7 @@ def _rows(model: Model) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Compare, and write the result. Exit code 1 if an answer is off."""
+    """Compare, and write the result. The exit code is 1 if a difference is larger than ``TOLERANCE``."""
     results = compare(sys.argv[1] if len(sys.argv) > 1 else "openvino")
     PROVIDERS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8", newline="\n")
     write_tables()

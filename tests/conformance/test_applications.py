@@ -1,4 +1,4 @@
-"""What is compared of an application's responses. The command runs them: python -m tests.conformance.applications."""
+"""Responses of applications are compared without values that change. The command of the package runs applications."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_each_application_is_pinned_with_flask():
 
 
 def test_the_page_has_a_row_for_each_application_that_was_visited():
-    """Write it with ``python -m tests.conformance.applications``."""
+    """If it fails, run ``python -m tests.conformance.applications`` to write the page."""
     stored = json.loads((ROOT / "docs" / "applications.json").read_text(encoding="utf-8"))
     page = (ROOT / "docs" / "applications.md").read_text(encoding="utf-8")
     for application in APPLICATIONS:

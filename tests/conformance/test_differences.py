@@ -1,4 +1,4 @@
-"""Each intended difference from Flask in docs/differences.md, shown on both frameworks."""
+"""Each intended difference in docs/differences.md, tested on both frameworks."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_unheard_signal(framework, app_class, interface_class, monkeypatch):
     sent = []
     signal = framework.request_started
     original = signal.send
-    monkeypatch.setattr(signal, "receivers", {})  # those of other tests, which have not been collected yet
+    monkeypatch.setattr(signal, "receivers", {})  # without the receivers of other tests
     monkeypatch.setattr(signal, "send", lambda *args, **kw: sent.append(1) or original(*args, **kw))
     app = make(app_class)
     app.add_url_rule("/", "index", lambda: "text")

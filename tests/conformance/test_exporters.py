@@ -1,4 +1,4 @@
-"""The exporters that the tests' own packages have. All of them: `python -m tests.conformance.exporters`."""
+"""The exporters whose packages the tests need anyway. `python -m tests.conformance.exporters` runs all exporters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the suites of extensions are compared. The command runs them: python -m tests.conformance.extension_suites."""
+"""The outcomes of extensions' suites are compared. The command tests.conformance.extension_suites runs the suites."""
 
 from __future__ import annotations
 
@@ -100,6 +100,6 @@ def test_a_stored_result_keeps_the_suites_that_did_not_run_again_and_the_page_sh
 
 
 def test_the_page_in_the_docs_shows_the_stored_result():
-    """Write it with ``python -m tests.conformance.extension_suites``."""
+    """If it fails, run ``python -m tests.conformance.extension_suites`` to write the page."""
     page = (report.FILE.parent / "conformance.md").read_text(encoding="utf-8")
     assert report.markdown() in page

@@ -1,4 +1,4 @@
-"""Flask's extensions, unchanged, see no difference between the core and Flask, nor do those who visit their apps."""
+"""Flask extensions run unchanged on the core, and their applications give clients the same responses as on Flask."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRAMEWORK = {"core": "wsgi_core", "real": "flask"}
 
 @pytest.fixture(scope="module")
 def seen() -> dict[str, Any]:
-    """What was answered to all visits, on each framework in a process of its own."""
+    """The responses of all applications on each framework, which runs in its own process."""
 
     def result(subject: str) -> Any:
         done = run("-m", "tests.conformance.extensions", subject)
@@ -41,7 +41,7 @@ def test_a_client_sees_no_difference(seen: dict[str, Any], name: str):
         assert ours == theirs
 
 
-# What makes that mean something
+# The comparison is meaningful
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
@@ -62,7 +62,7 @@ def test_a_status_that_was_not_expected_ends_the_visit():
     assert [answer.body for answer in visitor.answers] == ["gone"]
 
 
-# What counts as no difference
+# What is not compared
 
 
 def test_a_session_is_compared_without_its_signature_but_with_its_contents():
@@ -96,7 +96,7 @@ def test_a_csrf_token_is_taken_out_of_a_body_and_nothing_else_is():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_names_each_extension_and_says_what_is_done_with_it(name: str):
-    """Write it with ``python -m tests.conformance.flask_suite``."""
+    """If it fails, run ``python -m tests.conformance.flask_suite`` to write the page."""
     title, does = described(name)
     page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
     assert f"| {title} | {does} |" in page

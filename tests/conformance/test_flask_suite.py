@@ -1,4 +1,4 @@
-"""The runner of Flask's tests, without running them: what it counts, how it judges, who answers for Flask."""
+"""The runner of Flask's tests, without running them: what counts, how it judges, what ``import flask`` imports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def all_pass() -> suite.Outcomes:
 
 
 def run_python(code: str) -> str:
-    """Run `code` in a process that has the plugin and wsgi_core on its path; return what it prints."""
+    """Run `code` in a process with the plugin and wsgi_core on its path. Return its output."""
     path = os.pathsep.join([str(suite.PLUGIN), str(suite.core_folder())])
     environ = os.environ | {"PYTHONPATH": path, "FLASK_SUITE_VERSION": fetch.FLASK_VERSION}
     command = [sys.executable, "-c", f"import flask_alias as plugin\n{code}"]
@@ -199,7 +199,7 @@ def test_a_run_that_hangs_is_stopped(place: suite.Place, monkeypatch: pytest.Mon
     assert suite.run("mocks", place).stopped.startswith("the run was stopped after 1 s")
 
 
-# Who answers for Flask
+# What ``import flask`` imports
 
 
 def test_flask_is_answered_by_the_core():
@@ -252,7 +252,7 @@ with warnings.catch_warnings():
     assert run_python(code) == "only there"
 
 
-# Fetching
+# Downloading
 
 
 def test_other_bytes_are_not_taken_for_flask(tmp_path: Path):

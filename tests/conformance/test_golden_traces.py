@@ -1,8 +1,8 @@
-"""One request after another, on Flask and on the core: every event is the same, and it is the known one.
+"""Each golden case has the same trace on Flask and on the core, and it is the stored trace.
 
-Each test takes its case from `golden_apps`, runs it on both frameworks, compares the two traces, and compares
-both with golden/<name>.txt. After an intended change, write the files anew, from Flask's side, with the
-environment variable WRITE_GOLDEN=1, and read the difference.
+Each test runs its case of `golden_apps` on both frameworks, and compares both traces with golden/<name>.txt. After an
+intended change, set the environment variable WRITE_GOLDEN=1 to write the files again from Flask's traces, and read
+the diff.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Golden = Callable[[], list[str]]
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Golden:
-    """Compares the two traces and the file of the test's name; returns the lines."""
+    """A function that compares both traces with the file of the test's name, and returns the lines of the trace."""
     name = request.node.name.removeprefix("test_")
     file, known = GOLDEN / f"{name}.txt", CASES[name]
 
@@ -53,7 +53,7 @@ def test_ok(golden: Golden) -> None:
 
 def test_not_found(golden: Golden) -> None:
     lines = golden()
-    # The hooks run all the same: matching only notes the error, dispatching raises it.
+    # The hooks run, because matching only stores the error, and dispatching raises it.
     assert "before_request: before" in lines
 
 
@@ -99,7 +99,7 @@ def test_error_handler_raises(golden: Golden) -> None:
 
 def test_unhandled_error(golden: Golden) -> None:
     lines = golden()
-    # The signal goes out before the after_request functions, and those run.
+    # The signal is sent before the after_request functions, which also run.
     order = ["signal sent: got_request_exception", "after_request: after", "signal sent: request_finished"]
     assert sorted(order, key=lines.index) == order
     assert "teardown_request: teardown (receives ZeroDivisionError)" in lines
@@ -152,7 +152,7 @@ def test_generator_as_a_view(golden: Golden) -> None:
 
 def test_generator_raises(golden: Golden) -> None:
     lines = golden()
-    # Nobody handles it: the status is sent and the contexts are gone.
+    # No handler is called: the status has been sent and the contexts have been popped.
     assert "caller saw raised: ValueError" in lines
     assert not [line for line in lines if line.startswith("error caught")]
 
@@ -171,7 +171,7 @@ def test_client_closes_early(golden: Golden) -> None:
 
 def test_client_closes_early_with_context(golden: Golden) -> None:
     lines = golden()
-    # The generator is closed inside close(), and its contexts with it.
+    # close() closes the generator, and so pops its contexts.
     assert lines.index("close") < [i for i, line in enumerate(lines) if line.startswith("teardown_request")][1]
 
 
@@ -201,7 +201,7 @@ def test_session_saved_the_app_s_own_way(golden: Golden) -> None:
 
 def test_session_cannot_be_opened(golden: Golden) -> None:
     lines = golden()
-    # What was never opened is saved all the same, while the 500 is made.
+    # While the 500 is made, save_session is called although no session was opened.
     assert "session opened (raises)" in lines
     assert "session saved" in lines
 
@@ -219,7 +219,7 @@ def test_request_inside_an_app_context(golden: Golden) -> None:
 
 def test_client_preserves_the_context(golden: Golden) -> None:
     lines = golden()
-    # It is popped and pushed again: the teardown functions run twice.
+    # The context is popped and pushed again, so the teardown functions run twice.
     assert lines.count("request context pushed") == 2
     assert lines.count("teardown_request: teardown (receives None)") == 2
 
@@ -230,5 +230,5 @@ def test_template_and_flash(golden: Golden) -> None:
 
 def test_view_called_by_a_view(golden: Golden) -> None:
     lines = golden()
-    # A view is one where the framework calls it.
+    # Only the function that the framework calls counts as a view.
     assert [line for line in lines if line.startswith("view")] == ["view: index"]

@@ -1,7 +1,7 @@
-"""KServe's client, which others wrote, against both twins.
+"""KServe's own client works with both twins.
 
-It is large, and holds others to older versions than this project's tests use; so it is tested where it is installed:
-`pip install .[clients]`, in an environment of its own.
+The client requires older versions of packages than this project's other tests. So the tests run only if it is
+installed, with `pip install .[clients]` in a separate virtual environment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 
 
 def talk(server: Server, conversation: Callable[[Any, str], Awaitable[None]]) -> None:
-    """Let a client talk with a server."""
+    """Run a conversation of the client with a server, and return its results."""
 
     async def run() -> None:
         config = kserve.inference_client.RESTConfig(protocol="v2", retries=0)

@@ -1,4 +1,4 @@
-"""What is compared with Flask's next version, shown with this one: it has no difference."""
+"""The comparison with Flask's next version finds no difference if it gets the current version."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whatever an app does, Flask and wsgi_core do the same: drawn programs, and those that once showed a difference.
+"""Random programs, and programs that once showed a difference, behave the same on Flask and on wsgi_core.
 
-By default a few programs are drawn, so that the suite stays fast; ``RANDOM_TWIN_EXAMPLES=2000`` draws as many as
-CI does. ``python -m tests.conformance.random_twin`` runs as many as you like, in several processes.
+By default, only a few programs are drawn, so that the suite stays fast. ``RANDOM_TWIN_EXAMPLES=2000`` draws as many
+as CI does. ``python -m tests.conformance.random_twin`` runs any number of programs, in several processes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from tests.conformance.random_twin.world import same_wording
 
 EXAMPLES = int(os.environ.get("RANDOM_TWIN_EXAMPLES", "100"))
 
-# An upload whose request is refused halfway stays open, on both sides.
+# If a request with an upload is rejected before its end, the file stays open on both sides.
 pytestmark = pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
 
 
@@ -57,7 +57,7 @@ def what_is_left_open_is_collected_here() -> Iterator[None]:
 
 
 def assert_same(program: Program) -> None:
-    """Fail with the smallest program that shows the difference which `program` shows."""
+    """Fail with a reduced program if `program` shows a difference."""
     if difference(program) is not None:
         pytest.fail(many.explain(program) or "the difference went away", pytrace=False)
 
@@ -70,7 +70,7 @@ def test_any_program_runs_the_same_on_both(program: Program) -> None:
     assert_same(program)
 
 
-# What once differed, each with the reason.
+# Programs that once differed, each with the reason.
 
 REQUESTS = (
     Call(),
@@ -120,7 +120,7 @@ def test_difference_once_found_is_gone(program: Program) -> None:
     assert_same(program)
 
 
-# Everything alone, so that no draw has to hit it
+# Each end and each operation alone, so that none depends on a random draw
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_body_read_so_is_the_same(step: str, environ: Options, limit: int | None
     lengths = (None, *LENGTHS)
     calls = tuple(Call("/", "POST", "", body, kind, length, environ) for body, kind in BODIES for length in lengths)
     steps: tuple[Op, ...] = (("try", step), ("try", "data"), ("try", step), ("try", "form"))
-    # Once a body that the server ends was read up to the limit, Flask's stream answers 413 and the core's is empty.
+    # After the stream of a terminated body was read up to the limit, Flask raises a 413, and the core returns b"".
     steps += () if limit is not None and TERMINATED in environ else (("try", "stream"),)
     scope = Scope((View(func=Func("text", steps), methods=("POST",)),))
     assert_same(Program(scope, calls, (("MAX_CONTENT_LENGTH", limit),)))

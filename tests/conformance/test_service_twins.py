@@ -1,4 +1,4 @@
-"""The service on wsgi_core and on Flask give the same answers, in process and behind waitress, byte for byte."""
+"""The services on wsgi_core and on Flask give byte-identical responses, in process and behind waitress."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ by_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 def call_both(services: Mapping[str, Any], make_environ: Any) -> Answer:
-    """What both answer to environs of the same making, which must be the same."""
+    """Call both services with equal environs. Check that the responses are equal, and return the response."""
     core, twin = (wire.call(services[name], make_environ()).comparable() for name in ("wsgi_core", "flask"))
     assert core == twin
     return core
 
 
 def ask_both(servers: Mapping[str, Server], sent: bytes, method: str = "GET", **how: bool) -> Answer:
-    """What both servers answer to the same bytes, which must be the same."""
+    """Send the same bytes to both servers. Check that the responses are equal, and return the response."""
     core, twin = (
         wire.exchange(servers[name].address, sent, method, **how).comparable() for name in ("wsgi_core", "flask")
     )
@@ -60,7 +60,7 @@ def test_twins_answer_alike_in_process(case: Case, checked_services: dict[str, A
 def test_twins_answer_alike_behind_waitress(case: Case, servers: dict[str, Server]):
     sent = wire.request_bytes(case.method, case.path, dict(case.headers), case.body)
     answer = ask_both(servers, sent, case.method)
-    # The server looks at the length before anybody looks at the type.
+    # The server checks the length before the application checks the content type.
     assert answer.code == (413 if len(case.body) > MAX_CONTENT_LENGTH else case.status)
     wire.assert_is_api_answer(answer, case.method, case.path)
 
@@ -85,7 +85,7 @@ BODY = json.dumps(GOOD).encode()
 
 
 def chunked(body: bytes, size: int = 50_000) -> bytes:
-    """A body in chunks."""
+    """Return a body in chunked encoding."""
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
 
@@ -133,7 +133,7 @@ def test_twins_answer_odd_bytes_alike(name: str, servers: dict[str, Server]):
 
 
 def test_a_body_cut_off_by_the_client_is_no_prediction(services: dict[str, Any]):
-    """A server without waitress's buffer hands such a body on; the answer is 400 and no prediction."""
+    """A server without waitress' buffer passes such a body on. The response must be a 400 without a prediction."""
 
     def cut_off() -> dict[str, Any]:
         environ = wire.environ("POST", "/predict", {"Content-Type": JSON}, BODY + b" ")
@@ -198,7 +198,7 @@ def test_connections_are_kept_for_the_next_request(servers: dict[str, Server]):
             connection.close()
 
 
-# What the hooks add
+# Headers that the hooks add
 
 
 def test_a_clients_request_id_comes_back(servers: dict[str, Server]):

@@ -1,4 +1,4 @@
-"""What extensions find on Flask's modules, classes and objects, they find on the core's, of the same kind."""
+"""The core's modules, classes and objects have the attributes of Flask's, of the same kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.conformance.surface.walk import OBJECTS, classes, kind, modules, names, observed, wanted
 from tests.processes import ROOT
 
-# What differs, each named in docs/differences.md. In front of the attribute: a class, a module, or one of OBJECTS.
+# Intended differences, which docs/differences.md lists. Before the attribute: a class, a module, or one of OBJECTS.
 DIFFERENT = {
     "app jinja_environment", "app after a request jinja_environment", "flask.app.Flask jinja_environment",
     "flask.sansio.app.App jinja_environment",
@@ -27,7 +27,7 @@ OF_MODULES = {name for name in DIFFERENT if name.startswith("flask.debughelpers 
 
 
 def apart(function: Callable[[], Any]) -> Any:
-    """Call a function in contexts of its own: what it pushes is gone afterwards."""
+    """Call a function in a new `contextvars.Context`, so that contexts that it pushes do not remain."""
     return contextvars.Context().run(function)
 
 
@@ -55,7 +55,7 @@ def test_attributes_of_a_class_are_of_the_same_kind_as_in_flask():
     for title, theirs, ours in classes():
         for name in filter(wanted, dir(theirs)):
             if isinstance(inspect.getattr_static(theirs, name), types.MemberDescriptorType):
-                continue  # A slot: objects have it, and the class need not.
+                continue  # An attribute of objects, which the class need not have.
             if not hasattr(ours, name) or kind(theirs, name) != kind(ours, name):
                 different.add(f"{title} {name}")
     assert different == {name for name in DIFFERENT if name.startswith("flask.")} - OF_MODULES
@@ -78,7 +78,7 @@ def test_what_differs_is_in_the_list_of_differences():
         assert f"`{name}`" in page or f".{name}`" in page, name
 
 
-# What makes that mean something
+# The comparison is meaningful
 
 
 def test_objects_are_looked_at_before_and_after_the_push():

@@ -1,4 +1,4 @@
-"""NVIDIA's client, which others wrote, against both twins: each of its calls that the protocol has, each datatype."""
+"""NVIDIA's own client works with both twins: each call that the protocol has, and each datatype."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.oip import ONNX_TYPES, sample
 from tests.processes import Server
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # what the client and its own dependencies have to say to newer Pythons
+    warnings.simplefilter("ignore")  # deprecation warnings of the client and its dependencies
     import tritonclient.http as triton
     import tritonclient.http.aio as triton_aio
     from tritonclient.utils import InferenceServerException
@@ -34,7 +34,7 @@ def client(oip_server: Server) -> Iterator[Any]:
 
 
 def given(array: NDArray[Any], datatype: str, *, binary: bool, name: str = "x") -> Any:
-    """An input of the client's."""
+    """Return an input of the client."""
     tensor = triton.InferInput(name, list(array.shape), datatype)
     tensor.set_data_from_numpy(array, binary_data=binary)
     return tensor

@@ -1,4 +1,4 @@
-"""What tells about a request, its own answer and /metrics, is the same from both twins."""
+"""Both twins observe a request alike: the same headers of its response, and the same /metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRACE = f"00-{'4b' * 16}-{'f0' * 8}-01"
 
 
 def ask_both(services: dict[str, Any], method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
-    """What both answer, which must be the same."""
+    """Send the request to both services. Check that the responses are equal, and return the response."""
     core, twin = (
         wire.call(services[name], wire.environ(method, path, headers, body)).comparable()
         for name in ("wsgi_core", "flask")

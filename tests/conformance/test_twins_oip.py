@@ -1,4 +1,4 @@
-"""The Open Inference Protocol on both twins: the same answer to the same bytes, however odd, and never a 5xx."""
+"""The Open Inference Protocol on both twins: the same response to the same bytes, valid or not, and no 5xx but 503."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROW = [1.0, 2.0, 3.0]
 def ask(
     services: Mapping[str, Any], path: str, body: bytes = b"", method: str = "POST", **headers: str
 ) -> tuple[Answer, Any]:
-    """What both services answer, which must be the same, and its JSON."""
+    """Send the request to both services. Check that the responses are equal, and return the response and its JSON."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     core, twin = (
         wire.call(services[name].wsgi_app, wire.environ(method, path, sent, body)).comparable()
@@ -44,7 +44,7 @@ def ask(
 
 
 def read(answer: Answer) -> Any:
-    """The JSON of an answer, which must say how long it is, and have an error where it is one."""
+    """Return the JSON of a response. Check its Content-Type and, for an error, that it has only ``error``."""
     length = answer.header(HEADER)
     data = answer.body if length is None else answer.body[: int(length)]
     if answer.header("Content-Encoding"):
@@ -59,24 +59,24 @@ def read(answer: Answer) -> Any:
 
 
 def tensor(**changes: Any) -> dict[str, Any]:
-    """A good input for `rows`, but for the changes; a value of ``...`` leaves a part out."""
+    """Return a valid input for `rows` with changes. A member with the value ``...`` is omitted."""
     good = {"name": "x", "shape": [1, 3], "datatype": "FP32", "data": ROW}
     return {key: value for key, value in {**good, **changes}.items() if value is not ...}
 
 
 def body(*inputs: Any, **more: Any) -> bytes:
-    """An infer request."""
+    """Return the body of an infer request."""
     return json.dumps({"inputs": list(inputs), **more}).encode()
 
 
 def binary(size: Any, **changes: Any) -> dict[str, Any]:
-    """A good input that says how many bytes it has behind the JSON."""
+    """Return a valid input whose data are ``size`` bytes after the JSON."""
     return tensor(**{"data": ..., "parameters": {"binary_data_size": size}, **changes})
 
 
 RAW = np.array(ROW, "<f4").tobytes()
 
-# Requests that are refused: the body, and what the error says.
+# Requests that are rejected: the body, and a part of the error.
 
 MALFORMED: dict[str, tuple[bytes, str]] = {
     "no body": (b"", "not JSON"),
@@ -186,7 +186,7 @@ def test_bytes_that_do_not_add_up_are_refused(oip_services: dict[str, Any], name
 
 
 def strings(*items: bytes, **changes: Any) -> tuple[dict[str, Any], bytes]:
-    """An input of BYTES and what stands behind the JSON."""
+    """Return an input of the datatype BYTES, and its bytes after the JSON."""
     raw = b"".join(struct.pack("<I", len(item)) + item for item in items)
     return binary(len(raw), **{"datatype": "BYTES", "shape": [1, len(items)], **changes}), raw
 
@@ -226,7 +226,7 @@ def test_a_value_that_the_type_does_not_have_is_refused(
     assert answer.code == 400
 
 
-# Requests that are answered
+# Requests that are accepted
 
 
 @pytest.mark.parametrize("datatype", ONNX_TYPES)
@@ -362,7 +362,7 @@ def test_an_input_with_a_default_may_be_sent(oip_services: dict[str, Any]) -> No
 
 
 def test_a_tensor_is_compared_with_the_model_before_it_is_decoded(oip_services: dict[str, Any]) -> None:
-    """A million strings of no length, in 4 KB of gzip, once cost more than a second of the GIL."""
+    """A million empty strings, 4 KB with gzip, once held the GIL for more than a second."""
     count = (1 << 20) - 200
     wrong = {
         "another type": binary(4 * count, datatype="BYTES", shape=[count, 3]),
@@ -377,7 +377,7 @@ def test_a_tensor_is_compared_with_the_model_before_it_is_decoded(oip_services: 
             oip_services, "/v2/models/rows/infer", packed, Content_Encoding="gzip", **{HEADER: str(len(head))}
         )
         assert (answer.code, "must be FP32 of the shape [-1, 3]" in payload["error"]) == (400, True)
-        assert time.process_time() - began < 0.3  # both services; the fault took 1.2 s in each
+        assert time.process_time() - began < 0.3  # for both services; with the defect, each took 1.2 s
 
 
 def test_strings_beyond_the_shape_are_not_decoded(oip_services: dict[str, Any]) -> None:
@@ -597,7 +597,7 @@ MODELS = st.sampled_from(
 
 @st.composite
 def infers(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
-    """A body and its headers: parts that mostly fit, cut, prolonged, compressed, with lengths that are right or not."""
+    """Draw a body and its headers: mostly valid, or cut off, extended or compressed, with right or wrong lengths."""
     head = json.dumps(draw(REQUESTS)).encode()
     sent = head + draw(TAILS)
     length = draw(
@@ -625,7 +625,7 @@ def test_any_request_gets_the_same_answer_from_both(
 
 @st.composite
 def good_infers(draw: st.DrawFn) -> tuple[str, bytes, dict[str, str], np.ndarray[Any, Any]]:
-    """A request that must be answered, with the tensor that must come back."""
+    """Draw a valid request, and the tensor that the response must have."""
     datatype = draw(st.sampled_from([name for name in ONNX_TYPES if name != "BYTES"]))
     dtype = sample(datatype).dtype
     rows, columns = draw(st.tuples(st.integers(0, 4), st.integers(0, 4)))

@@ -1,4 +1,4 @@
-"""Pages, their files, the description and POST /digits: both services answer alike, byte for byte."""
+"""Pages, their files, the OpenAPI description and POST /digits: both services give byte-identical responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both twins treat deadlines, keys, hosts and readiness alike."""
+"""Both twins handle deadlines, API keys, hosts and readiness in the same way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_both(**settings: Any) -> list[Any]:
 
 
 def ask(apps: list[Any], method: str, path: str, body: bytes = b"", odd: Any = None, **headers: str) -> Answer:
-    """What both answer, which must be the same; in the names of headers, _ stands for -."""
+    """Send a request to both services, check that the responses are equal, and return one. In header names, _ is -."""
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     core, twin = (wire.call(app, wire.environ(method, path, fields, body) | (odd or {})).comparable() for app in apps)
     assert core == twin

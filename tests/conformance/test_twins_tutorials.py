@@ -1,4 +1,4 @@
-"""The API of the tutorials: both services answer alike, byte for byte, to good, bad and odd requests."""
+"""The API of the tutorials: both services give byte-identical responses to valid, invalid and unusual requests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TIMESTAMP = re.compile(rb'"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"')
 
 @pytest.fixture(scope="module")
 def no_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Nothing was built: embeddings would be as alike, and slower."""
+    """An empty cache folder, so that no embedding model is used, which would be slower."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("WSGI_CORE_CACHE", str(folder))
@@ -48,7 +48,7 @@ def no_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def twins(no_cache: Path) -> Iterator[dict[str, Any]]:
-    """Both services with webhooks and CORS, each with a store of jobs of its own."""
+    """Both services with webhooks and CORS, each with its own job store."""
     apps = {
         name: module.create_app(settings=Settings.model_validate({**OPTIONS, "job_store": str(no_cache / name)}))
         for name, module in {"wsgi_core": service, "flask": flask_equiv.service}.items()
@@ -60,7 +60,7 @@ def twins(no_cache: Path) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def twin_servers(no_cache: Path) -> Iterator[dict[str, Server]]:
-    """The same, each in a process of its own."""
+    """Both services with webhooks and CORS, each behind a server in its own process."""
     command = ("-m", "wsgi_core", "serve", "--port", "0", "--framework")
     given = {"WSGI_CORE_WEBHOOK_SECRETS": f"crm={SECRET}", "WSGI_CORE_CORS_ORIGINS": ORIGIN}
     stores = {name: str(no_cache / f"{name}-served") for name in ("wsgi_core", "flask")}
@@ -72,7 +72,7 @@ def twin_servers(no_cache: Path) -> Iterator[dict[str, Server]]:
 
 
 def comparable(answer: wire.Answer) -> wire.Answer:
-    """Without what differs by itself: the loan API tells the time."""
+    """Return the response without values that differ between equal requests. The loan API returns the time."""
     plain = answer.comparable()
     return wire.Answer(plain.status, plain.headers, _TIMESTAMP.sub(b'"timestamp":"(time)"', plain.body))
 

@@ -1,4 +1,4 @@
-"""Sending a request to a WSGI callable or to a server, and taking the answer in a form that compares."""
+"""Send a request to a WSGI callable or to a server, and return the response in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SERVER_TIMING = re.compile(r"(\w+;dur=\d+\.\d{3}(, )?)+")
 
 @dataclass(frozen=True)
 class Answer:
-    """Status line, headers in their order, body."""
+    """A response: the status line, the headers in their order, and the body."""
 
     status: str
     headers: tuple[tuple[str, str], ...]
@@ -30,20 +30,22 @@ class Answer:
         return int(self.status.split()[0])
 
     def header(self, name: str) -> str | None:
-        """The only header of this name, None if there is none."""
+        """Return the value of the header ``name``, or None. The header must not occur twice."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         assert len(values) <= 1
         return values[0] if values else None
 
     def comparable(self) -> Answer:
-        """Without what differs by itself: Date and Expires, the time taken, an id that was made up, the order in Allow,
-        which comes out of a set."""
+        """Return the response without values that differ between two equal requests.
+
+        These are Date, Expires, durations, a random request id, and the order of the methods in Allow.
+        """
         headers = []
         for name, value in self.headers:
             match name.lower():
                 case "date":
                     continue
-                case "expires":  # counted from now on
+                case "expires":  # relative to the time of the response
                     value = "(time)"
                 case "x-response-time-ms":
                     assert _MILLISECONDS.fullmatch(value)
@@ -60,7 +62,7 @@ class Answer:
 
 
 def environ(method: str, path: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
-    """The environ that a server makes of a request; ``path`` as it stands in the request line."""
+    """Return the environ that a server makes for a request. ``path`` is the target of the request line."""
     raw_path, _, query = path.partition("?")
     made: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -88,7 +90,7 @@ def environ(method: str, path: str, headers: dict[str, str], body: bytes) -> dic
 
 
 def call(wsgi_app: Any, environ: dict[str, Any]) -> Answer:
-    """What a WSGI callable answers; its iterable is read to the end and closed, as a server does."""
+    """Return the response of a WSGI callable. As in a server, the iterable is read to its end and closed."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     written: list[bytes] = []
 
@@ -107,21 +109,21 @@ def call(wsgi_app: Any, environ: dict[str, Any]) -> Answer:
 
 
 def request_bytes(method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
-    """A request as it goes over the wire; a Content-Length is added, and it asks to close."""
+    """Return the bytes of a request. Host, Content-Length and "Connection: close" are added, unless in ``headers``."""
     fields = {"Host": "127.0.0.1", "Content-Length": str(len(body)), "Connection": "close", **headers}
     head = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     return "\r\n".join([*head, "", ""]).encode("latin1") + body
 
 
 def exchange(address: tuple[str, int], sent: bytes, method: str = "GET", *, end: bool = False) -> Answer:
-    """Send bytes to a server and take its answer; with ``end`` the client says that no more will come."""
+    """Send bytes to a server, and return its response. With ``end``, the client then closes its sending side."""
     with socket.create_connection(address, timeout=20) as connection:
         try:
             connection.sendall(sent)
             if end:
                 connection.shutdown(socket.SHUT_WR)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # a server may answer before it has read everything
+            pass  # a server may respond and close before it has read everything
         response = HTTPResponse(connection, method=method)
         with response:
             response.begin()
@@ -131,7 +133,7 @@ def exchange(address: tuple[str, int], sent: bytes, method: str = "GET", *, end:
 
 
 def assert_is_api_answer(answer: Answer, method: str, path: str) -> None:
-    """What holds for every answer of the service, whatever was asked."""
+    """Check what must be true of every response of the service."""
     assert answer.code < 500, answer
     content_type = answer.header("Content-Type")
     length = answer.header("Content-Length")

@@ -1,4 +1,4 @@
-"""Visit whole applications on both sides: ``python -m tests.conformance.applications``."""
+"""Send the same requests to whole applications on both sides: ``python -m tests.conformance.applications``."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ not compared.
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     said = argparse.ArgumentParser(
         prog="python -m tests.conformance.applications",
         description=__doc__,
-        epilog="Exit code: 0 the same responses, 1 a difference, 2 an environment could not be made.",
+        epilog="Exit code: 0 the same responses, 1 a difference, 2 an environment could not be created.",
     )
     said.add_argument("names", nargs="*", metavar="APPLICATION", help="Locust, Dash, MLflow (default: all)")
     said.add_argument("--check", action="store_true", help="write no page")
@@ -47,14 +47,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def version(application: Application) -> str:
-    """The version of the application, from its lock file."""
+    """Return the version of the application, from its lock file."""
     name = application.name.lower()
     lines = (LOCKS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return next(line.partition("==")[2] for line in lines if line.startswith(f"{name}=="))
 
 
 def differences(real: list[Answer], core: list[Answer]) -> Iterator[str]:
-    """Each response that differs, with both."""
+    """Yield a text for each request whose responses differ."""
     if len(real) != len(core):
         yield f"{len(real)} responses on Flask, {len(core)} on the core"
     for theirs, ours in zip(real, core, strict=False):
@@ -70,7 +70,7 @@ def _first_difference(theirs: Answer, ours: Answer) -> str:
 
 
 def write(found: dict[str, dict[str, object]]) -> None:
-    """Store the result and write the page; what is stored of other applications stays."""
+    """Store the result and write the page. Stored results of other applications are kept."""
     stored = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
     stored |= found
     RESULT.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8", newline="\n")
@@ -84,7 +84,7 @@ def write(found: dict[str, dict[str, object]]) -> None:
 
 
 def main() -> int:
-    """Run the command; return its exit code."""
+    """Run the command. Return its exit code."""
     options, found, code = parser().parse_args(), {}, 0
     for application in APPLICATIONS:
         if options.names and application.name not in options.names:

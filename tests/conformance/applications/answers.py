@@ -1,4 +1,4 @@
-"""What is compared of a response: status, headers and body, without what differs from one run to the next."""
+"""Request a response, and make it comparable: its status, headers and body without values that change between runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Of the server and the moment, not of the framework.
+# Headers that depend on the server or on the time, and not on the framework.
 _UNSTEADY = {"date", "server", "connection", "transfer-encoding", "content-length", "etag", "last-modified"}
 _NUMBER = re.compile(r"\d+(\.\d+)*(e-\d+)?( seconds?)?", re.IGNORECASE)
 _RANDOM = re.compile(r'(?<="end_id":")[^"]+|[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
@@ -24,7 +24,7 @@ class Answer:
 
 
 def steady(text: str, numbers: bool) -> str:
-    """A text without random identifiers and, where `numbers` differ from run to run, without numbers."""
+    """Return a text with its random identifiers and, if `numbers` is true, its numbers replaced."""
     text = _RANDOM.sub("<id>", text)
     return _NUMBER.sub("<n>", text) if numbers else text
 
@@ -32,7 +32,7 @@ def steady(text: str, numbers: bool) -> str:
 def ask(
     port: int, request: str, body: bytes = b"", headers: Mapping[str, str] | None = None, numbers: bool = False
 ) -> Answer:
-    """Send "METHOD /path" to a server on this machine."""
+    """Send "METHOD /path" to a server on this machine. Return the comparable response."""
     method, _, path = request.partition(" ")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
@@ -46,7 +46,7 @@ def ask(
 
 
 def _header(name: str, value: str, numbers: bool) -> str:
-    """A header's value. The methods that are allowed are a set."""
+    """Return the comparable value of a header. The methods in Allow are sorted."""
     return ", ".join(sorted(value.split(", "))) if name.lower() == "allow" else steady(value, numbers)
 
 

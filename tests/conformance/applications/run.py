@@ -1,4 +1,4 @@
-"""Start an application on one side, in an environment of its own, and visit it."""
+"""Start an application on one side, in its own virtual environment, and send its requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMIT = 180.0
 
 
 def visited(application: Application, subject: str, cache: Path) -> list[Answer]:
-    """What the application answers on `subject`: "core" or "real"."""
+    """Return the responses of the application on `subject`: "core" or "real"."""
     made = environment(LOCKS / f"{application.name.lower()}.txt", cache)
     with tempfile.TemporaryDirectory(prefix="applications-", ignore_cleanup_errors=True) as scratch:
         folder = Path(scratch).resolve()
@@ -36,14 +36,14 @@ def visited(application: Application, subject: str, cache: Path) -> list[Answer]
 
 
 def _who_answers(place: Place) -> str:
-    """The module of the class that ``flask.Flask`` is in the application's processes."""
+    """Return the name of the module that defines ``flask.Flask`` in the application's processes."""
     command = [str(place.python), "-c", "import flask; print(flask.Flask.__module__)"]
     return subprocess.run(command, env=place.environ, capture_output=True, check=True, text=True).stdout.strip()
 
 
 @contextmanager
 def _started(application: Application, place: Place) -> Iterator[None]:
-    """The application, from its first answer to the end of the block. Its log goes into the error if it fails."""
+    """Start the application, wait until it responds, and end it with the block. An exception gets its log as a note."""
     command = [str(place.python), *application.command(place.port)]
     log = place.folder / "log.txt"
     with log.open("wb") as output:
@@ -81,7 +81,7 @@ def _wait(application: Application, place: Place, process: subprocess.Popen[byte
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the application and what it has started."""
+    """End the application and the processes that it has started."""
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
     else:

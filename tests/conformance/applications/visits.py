@@ -1,4 +1,4 @@
-"""The applications: how each is started, and what is asked of it."""
+"""The applications: how to start each application, and the requests that it gets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True)
 class Place:
-    """Where a visit takes place: the application's port, its interpreter and its environment variables."""
+    """A running application: its port, interpreter, environment variables and working folder."""
 
     port: int
     python: Path
@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Application:
-    """An application: its name, what the visit does, the arguments of its interpreter, and the visit."""
+    """An application: its name, what its requests do, the interpreter's arguments, and the function that sends them."""
 
     name: str
     does: str
@@ -41,7 +41,7 @@ class Application:
 
 
 class _Page(BaseHTTPRequestHandler):
-    """What Locust's users read."""
+    """The server of the page that Locust's users request."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -50,12 +50,12 @@ class _Page(BaseHTTPRequestHandler):
         self.wfile.write(b"page")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def a_page() -> Iterator[str]:
-    """A server to read from; its URL."""
+    """Run a server with one page, and yield its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -67,13 +67,13 @@ def a_page() -> Iterator[str]:
 
 
 def locust_command(port: int) -> list[str]:
-    """Locust with its web UI."""
+    """Return the arguments that start Locust with its web UI."""
     file = str(PROGRAMS / "locustfile.py")
     return ["-m", "locust", "-f", file, "--web-host", "127.0.0.1", "--web-port", str(port), "--csv", "kept"]
 
 
 def visit_locust(place: Place) -> list[Answer]:
-    """Read every page of the UI, start a swarm, look at it, stop it, and fetch its CSV files."""
+    """Request every page of the UI, start a swarm, request its statistics, stop it, and download its CSV files."""
     port = place.port
     quiet = [ask(port, request, numbers=True) for request in _LOCUST_PAGES]
     with a_page() as url:
@@ -97,7 +97,7 @@ _LOCUST_FILES = (
 
 
 def _until_read(port: int) -> None:
-    """Wait until the users have read the page."""
+    """Wait until Locust's users have requested the page."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         if '"/read"' in ask(port, "GET /stats/requests").body:
@@ -107,12 +107,12 @@ def _until_read(port: int) -> None:
 
 
 def _keys(answer: Answer) -> Answer:
-    """A response of figures, by their names: which of them are there by then is chance."""
+    """Return a response with only the sorted keys of its JSON body, because the values depend on the time."""
     return Answer(answer.request, answer.status, answer.headers, str(sorted(json.loads(answer.body))))
 
 
 def visit_dash(place: Place) -> list[Answer]:
-    """Load the page and what belongs to it, then call each callback: with a value, without one, and with an error."""
+    """Load the page and its files. Then call the callbacks: with a value, without a value, and with an error."""
     port = place.port
     pages = [ask(port, request) for request in _DASH_PAGES]
     calls = [ask(port, "POST /_dash-update-component", json.dumps(call).encode(), JSON) for call in _DASH_CALLS]
@@ -151,13 +151,13 @@ _DASH_CALLS = (
 
 
 def mlflow_command(port: int) -> list[str]:
-    """MLflow's tracking server on one worker, its store in this folder."""
+    """Return the arguments that start MLflow's tracking server with one worker, and its store in the current folder."""
     store = ["--backend-store-uri", "sqlite:///store.db", "--artifacts-destination", "artifacts"]
     return ["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", *store]
 
 
 def visit_mlflow(place: Place) -> list[Answer]:
-    """Read the server's pages, then let MLflow's own client work with it."""
+    """Request the server's pages, and run a program with MLflow's own client."""
     pages = [ask(place.port, request, numbers=True) for request in _MLFLOW_PAGES]
     command = [str(place.python), str(PROGRAMS / "mlflow_client.py"), f"http://127.0.0.1:{place.port}"]
     environ = place.environ | {"FLASK_SUITE_SUBJECT": "real"}

@@ -1,1 +1,1 @@
-"""Models as other libraries export them, served over the Open Inference Protocol and compared with their library."""
+"""Export models with other libraries, serve them over the Open Inference Protocol, and compare with their libraries."""

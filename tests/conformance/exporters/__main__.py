@@ -1,9 +1,9 @@
-"""Make every model, serve all of them, ask for them with tritonclient, and write what came out.
+"""Make every model, serve all models, request predictions with tritonclient, and write the results.
 
     python -m tests.conformance.exporters [--python PATH ...] [NAME ...]
 
-Each exporter runs in the first of the Python interpreters that has its packages: this one, or one given by --python.
-The result goes to docs/exporters.json, and from there into the table of docs/models.md.
+Each exporter runs in the first Python that has its packages: this one, or one given by --python. Without NAME, the
+results are written to docs/exporters.json and to the table of docs/models.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TOLERANCE = 1e-5
 
 
 def main() -> None:
-    """Run the exporters that are named, by default all. Exit code 1 if one fails, or an answer is off."""
+    """Run the named exporters, by default all. The exit code is 1 if an exporter fails or a prediction differs."""
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.exporters")
     parser.add_argument("--python", action="append", default=[], metavar="PATH", help="another interpreter to try")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(EXPORTERS))
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def run(names: Sequence[str], interpreters: Sequence[str], folder: Path) -> list[dict[str, Any]]:
-    """Make the models in `folder`, serve and compare them. Returns a result for each."""
+    """Make the models in `folder`, serve them, and compare them. Return a result for each name."""
     (folder / "models").mkdir()
     errors = {name: make(name, interpreters, folder) for name in names}
     made = [name for name in names if not errors[name]]
@@ -60,7 +60,7 @@ def run(names: Sequence[str], interpreters: Sequence[str], folder: Path) -> list
 
 
 def make(name: str, interpreters: Sequence[str], folder: Path) -> str:
-    """Make a model with the first interpreter that has the packages. Returns why it failed, or nothing."""
+    """Make a model with the first interpreter that has the packages. Return why this failed, or ""."""
     find = "import sys; from importlib.metadata import version; [version(name) for name in sys.argv[1:]]"
     for python in interpreters:
         if subprocess.run([python, "-c", find, *EXPORTERS[name].packages], capture_output=True, check=False).returncode:
@@ -72,7 +72,7 @@ def make(name: str, interpreters: Sequence[str], folder: Path) -> str:
 
 
 def compare(client: triton.InferenceServerClient, name: str, folder: Path) -> dict[str, Any]:
-    """Ask for the inputs that the exporter kept. Returns how far the furthest answer is from the library's own."""
+    """Request predictions for the stored inputs. Return the largest difference from the library's own predictions."""
     arrays = np.load(folder / f"{name}.npz", allow_pickle=True)
     metadata = client.get_model_metadata(name)
     asked = [_input(tensor, arrays[f"in {tensor['name']}"]) for tensor in metadata["inputs"]]

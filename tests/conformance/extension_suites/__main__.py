@@ -19,21 +19,21 @@ REPEATS = 2
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     said = argparse.ArgumentParser(
         prog="python -m tests.conformance.extension_suites",
         description=__doc__,
-        epilog="Exit code: 0 no difference without a reason, 1 there is one, 2 a suite could not be fetched.",
+        epilog="Exit code: 0 each difference has a reason, 1 a suite has a problem, 2 no download.",
     )
-    said.add_argument("titles", nargs="*", metavar="EXTENSION", help="suites by title (default: all of the group)")
-    said.add_argument("--group", choices=suites.GROUPS, help="the suites of one group (default: both)")
+    said.add_argument("titles", nargs="*", metavar="EXTENSION", help="titles of suites (default: the whole group)")
+    said.add_argument("--group", choices=suites.GROUPS, help="only the suites of this group (default: both groups)")
     said.add_argument("--check", action="store_true", help="write nothing, and compare with the stored result")
     said.add_argument("--cache", type=Path, default=default_cache(), help="cache folder (%(default)s)")
     return said
 
 
 def chosen(options: argparse.Namespace) -> list[suites.Suite]:
-    """The suites that the command line names."""
+    """Return the suites that the command line selects."""
     return [
         suite
         for suite in suites.load()
@@ -42,13 +42,13 @@ def chosen(options: argparse.Namespace) -> list[suites.Suite]:
 
 
 def both(suite: suites.Suite, cache: Path, only: Sequence[str] = ()) -> list[Outcomes]:
-    """Run a suite, or `only` some of its tests, on Flask and on the core: at the same time if it can."""
+    """Run a suite, or `only` some of its tests, on Flask and on the core, at the same time unless `suite.in_turn`."""
     with ThreadPoolExecutor(1 if suite.in_turn else 2) as pool:
         return list(pool.map(lambda subject: run(suite, subject, cache, only), ("real", "core")))
 
 
 def compared(suite: suites.Suite, cache: Path) -> report.Comparison:
-    """Compare both sides. Tests that differ run again: a difference has to last."""
+    """Compare both sides. A difference counts only if it persists when the test runs `REPEATS` more times."""
     if not suite.tests:
         return report.Comparison(suite.title, suite.version, suite.group)
     environment(suite.lock, cache)
@@ -62,7 +62,7 @@ def compared(suite: suites.Suite, cache: Path) -> report.Comparison:
 
 
 def main() -> int:
-    """Run the command; return its exit code."""
+    """Run the command. Return its exit code."""
     options, stored, wrong = parser().parse_args(), report.load()["suites"], list[str]()
     found = []
     for suite in chosen(options):

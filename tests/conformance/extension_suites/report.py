@@ -1,4 +1,4 @@
-"""Compare what a suite did on Flask and on the core, and write it down: a JSON file, and its part of the page."""
+"""Compare the outcomes of a suite on Flask and on the core. Write a JSON file, and a part of docs/conformance.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE = Path(__file__).resolve().parents[3] / "docs" / "extension_suites.json"
 
 @dataclass(frozen=True)
 class Side:
-    """How many tests passed, did not pass, and were skipped; `failed` counts files that could not be imported too."""
+    """The numbers of passed, failed and skipped tests. `failed` includes files that could not be imported."""
 
     passed: int
     failed: int
@@ -39,13 +39,13 @@ class Comparison:
 
 
 def side(outcomes: Outcomes) -> Side:
-    """Count one side."""
+    """Return the numbers of one side."""
     failed = len(outcomes.why.keys() - outcomes.skipped) + len(outcomes.uncollected)
     return Side(len(outcomes.passed), failed, len(outcomes.skipped - outcomes.passed))
 
 
 def outcome(outcomes: Outcomes, test: str) -> str:
-    """What became of one test, or of one file that was to be imported."""
+    """Return the outcome of a test, or of a file of tests, as one word or "not run"."""
     if test in outcomes.passed:
         return "passed"
     if test in outcomes.skipped:
@@ -54,13 +54,13 @@ def outcome(outcomes: Outcomes, test: str) -> str:
 
 
 def differing(real: Outcomes, core: Outcomes) -> list[str]:
-    """The tests whose outcomes differ."""
+    """Return the tests whose outcomes differ."""
     tests = {test for each in (real, core) for test in (*each.passed, *each.why, *each.uncollected)}
     return sorted(test for test in tests if outcome(real, test) != outcome(core, test))
 
 
 def compare(suite: Suite, real: Outcomes, core: Outcomes, tests: Iterable[str]) -> Comparison:
-    """The comparison of a suite, with the `tests` that differ."""
+    """Return the comparison of a suite. `tests` are the tests that differ."""
     differences = {
         test: f"{outcome(real, test)} on Flask, {outcome(core, test)} on the core: {core.explain(test)}"
         for test in tests
@@ -72,7 +72,11 @@ def compare(suite: Suite, real: Outcomes, core: Outcomes, tests: Iterable[str]) 
 
 
 def problems(suite: Suite, found: Comparison, stored: Mapping[str, Any] | None) -> list[str]:
-    """What is wrong with a comparison: a difference without a reason, fewer tests than are stored, or no end."""
+    """Return the problems of a comparison as texts.
+
+    A problem is an incomplete run, a difference without a reason, a reason without a difference, or fewer passing tests
+    than in the stored result.
+    """
     lost = [f"{suite.title}: {why}" for why in found.stopped]
     lost += [f"{suite.title}: {test}: {why}" for test, why in found.differences.items() if test not in suite.reasons]
     lost += [
@@ -86,7 +90,7 @@ def problems(suite: Suite, found: Comparison, stored: Mapping[str, Any] | None) 
 
 
 def load(path: Path = FILE) -> dict[str, Any]:
-    """The stored result: ``suites`` by title, and the Python that they ran on."""
+    """Return the stored result: ``suites`` by title, and the version of Python that ran them."""
     if not path.exists():
         return {"python": "", "suites": {}}
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -94,7 +98,7 @@ def load(path: Path = FILE) -> dict[str, Any]:
 
 
 def save(found: Sequence[Comparison], titles: Sequence[str], path: Path = FILE) -> None:
-    """Store comparisons; what is stored of other suites stays."""
+    """Store comparisons. Stored results of other suites in `titles` are kept."""
     suites = load(path)["suites"] | {each.title: asdict(each) for each in found}
     data = {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -104,7 +108,7 @@ def save(found: Sequence[Comparison], titles: Sequence[str], path: Path = FILE) 
 
 
 def line(found: Mapping[str, Any]) -> str:
-    """One suite for the terminal."""
+    """Return the result of one suite as a line for the terminal."""
     if not found["real"]:
         return f"{found['title']:<20} no tests in the source distribution"
     counts = [f"{found[who]['passed']:>4} pass {found[who]['failed']:>3} fail" for who in ("real", "core")]
@@ -125,7 +129,7 @@ the core than on Flask.** A test that fails on both sides says nothing about the
 
 
 def markdown(path: Path = FILE) -> str:
-    """The part of docs/conformance.md that shows the stored result."""
+    """Return the part of docs/conformance.md that shows the stored result."""
     stored = load(path)
     suites = list(stored["suites"].values())
     ran = [each for each in suites if each["real"]]

@@ -1,4 +1,4 @@
-"""Fetch a suite, and run it on one side in an environment of its own."""
+"""Download a suite, and run it on one side in its own virtual environment."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ STARTUP = Path(__file__).with_name("startup")
 
 
 def default_cache() -> Path:
-    """The user's cache folder for source distributions and environments."""
+    """Return the cache folder for source distributions and virtual environments."""
     return fetch.cache_root() / "extension-suites"
 
 
 def fetched(suite: Suite, cache: Path) -> Path:
-    """The pinned source distribution."""
+    """Return the pinned source distribution of a suite. If it is not in the cache, pip downloads it."""
     return fetch.pinned_sdist(cache, suite.project, suite.version, suite.sdist, suite.sha256)
 
 
 def environment(lock: Path, cache: Path) -> Path:
-    """A virtual environment with the packages of a lock file, made once for each interpreter and each text of it."""
+    """Return a virtual environment with the packages of a lock file.
+
+    It is created once for each interpreter and each version of the lock file. Raises FetchError if pip fails.
+    """
     text = f"{lock.read_text(encoding='utf-8')}{sys.version}{sysconfig.get_platform()}"
     folder = cache / f"{lock.stem}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     if not (folder / "whole").exists():
-        # A virtual environment knows its own path: it is made in its place, and the mark says that it is whole.
+        # A virtual environment contains its own path, so it cannot be moved. The file "whole" marks it as complete.
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, symlinks=os.name != "nt")
         fetch.pip(["--python", str(python_of(folder)), "install", "--no-deps", "--prefer-binary", "-r", str(lock)])
@@ -44,12 +47,12 @@ def environment(lock: Path, cache: Path) -> Path:
 
 
 def python_of(environment: Path) -> Path:
-    """The interpreter of a virtual environment."""
+    """Return the interpreter of a virtual environment."""
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
-    """Unpack a source distribution; return its top folder."""
+    """Unpack a source distribution. Return its top folder."""
     with tarfile.open(archive) as tar:
         # Python has the filter since 3.11.4, and Debian stable has 3.11.2.
         tar.extraction_filter = getattr(tarfile, "data_filter", None)
@@ -77,9 +80,10 @@ _NOT_OF_THE_CORE = shutil.ignore_patterns(
 
 
 def copied_core(folder: Path) -> Path:
-    """Copy the core alone into `folder`, and return the folder.
+    """Copy only the core into `folder`, and return `folder`.
 
-    The folder that the core lies in may have a package ``tests``, and what runs here has its own.
+    A suite has its own package ``tests``. The original folder of the core may have a package of the same name, so it
+    must not be on ``sys.path``.
     """
     shutil.copytree(core_folder() / "wsgi_core", folder / "wsgi_core", ignore=_NOT_OF_THE_CORE)
     return folder

@@ -1,4 +1,4 @@
-"""What suites.toml says."""
+"""Read suites.toml."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ GROUPS = ("first", "second")
 
 @dataclass(frozen=True)
 class Suite:
-    """One extension: its pinned source distribution, and how pytest is started in it.
+    """One extension: its pinned source distribution, and how pytest runs its tests.
 
-    `tests` is empty if the source distribution has no tests. `plugins` are modules of pytest's plugins, `options` other
-    arguments for pytest. `in_turn` is true if the tests start a server on a fixed port, so that both sides cannot run
-    at the same time. `reasons` maps a test that differs to the reason why that is accepted.
+    `tests` is empty if the source distribution has no tests. `plugins` are modules of pytest plugins; `options` are
+    other arguments of pytest. `in_turn` is true if the tests start a server on a fixed port, so that both sides cannot
+    run at the same time. `reasons` maps a test that differs to the reason why the difference is accepted.
     """
 
     title: str
@@ -37,12 +37,12 @@ class Suite:
 
     @property
     def lock(self) -> Path:
-        """The versions of all packages that the suite runs on."""
+        """The lock file of the suite's group, which has the versions of all packages."""
         return FILE.parent / "locks" / f"{self.group}.txt"
 
 
 def load(path: Path = FILE) -> tuple[Suite, ...]:
-    """Read the suites, in the order of the file."""
+    """Return the suites in the order of the file."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     return tuple(
         Suite(title, **{key: _frozen(value) for key, value in entry.items()}) for title, entry in entries.items()

@@ -1,7 +1,8 @@
-"""Widely used Flask extensions, unchanged, on the core and on Flask: what a client sees has to be the same.
+"""Widely used Flask extensions, unchanged, on the core and on Flask: a client must get the same responses.
 
-Each file in apps/ is a small application with one extension, named as that is imported, and a client's visit to it.
-``python -m tests.conformance.extensions core`` (or ``real``) lets all of them be visited and prints what was answered.
+Each file in apps/ is a small application with one extension, and the requests of a client. The file has the name of the
+extension's module. ``python -m tests.conformance.extensions core`` (or ``real``) sends the requests to all applications
+and prints the responses.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ NAMES = tuple(sorted(file.stem for file in APPS.glob("flask_*.py")))
 
 
 def described(name: str) -> tuple[str, str]:
-    """The name that people use for an extension, and what the application does with it: its docstring's two parts."""
+    """Return the extension's usual name, and what the application does with it: the two parts of its docstring."""
     docstring = ast.get_docstring(ast.parse((APPS / f"{name}.py").read_text(encoding="utf-8"))) or ""
     title, _, does = docstring.partition("\n")[0].partition(": ")
     return title, does

@@ -1,4 +1,4 @@
-"""Let each application be visited on one framework, and print as JSON what the client saw."""
+"""Send the requests of each application on one framework, and print the responses as JSON."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ FRAMEWORKS = {"flask", "wsgi_core"}
 
 
 def visited(name: str) -> dict[str, Any]:
-    """What the client was answered, or the error that ended its visit; and whose names the extension works with."""
+    """Return the responses, the error that ended the visit or "", and the frameworks whose names the extension uses."""
     seen = Visitor(Client(lambda environ, start: []))
     error = ""
     try:
         app = importlib.import_module(f"{__package__}.apps.{name}")
         seen.client = Client(app.create_app())
         app.visit(seen)
-    except Exception:  # Whatever it is, it is this extension's and must not hide the others' results.
+    except Exception:  # An error in one extension must not hide the results of the others.
         error = traceback.format_exc()
     return {"answers": [asdict(answer) for answer in seen.answers], "error": error, "names_of": names_of(name)}
 
 
 def names_of(package: str) -> list[str]:
-    """The frameworks that define something which a module of the package has imported."""
+    """Return the frameworks that define a class or function that a module of the package has imported."""
     modules = [module for name, module in sys.modules.items() if f"{name}.".startswith(f"{package}.")]
     values = [value for module in modules for value in vars(module).values()]
     homes = {str(getattr(value, "__module__", "")).partition(".")[0] for value in values}
@@ -41,15 +41,15 @@ def names_of(package: str) -> list[str]:
 
 
 def loaded() -> list[str]:
-    """The frameworks of which a module was executed here. An alias was not: it has no spec."""
+    """Return the frameworks of which this process has executed a module. An alias has no spec, so it does not count."""
     specs = [getattr(module, "__spec__", None) for module in list(sys.modules.values())]
     return sorted({spec.name.partition(".")[0] for spec in specs if spec} & FRAMEWORKS)
 
 
 def main() -> None:
-    """The command."""
+    """Run the command."""
     said = argparse.ArgumentParser(prog="python -m tests.conformance.extensions", description=__doc__)
-    said.add_argument("subject", choices=["core", "real"], help="who answers for Flask")
+    said.add_argument("subject", choices=["core", "real"], help="core: wsgi_core in Flask's place; real: Flask")
     if said.parse_args().subject == "core":
         flask_alias.install()
     apps = {name: visited(name) for name in NAMES}

@@ -1,4 +1,4 @@
-"""A client that writes down what it was answered, without what differs from one run to the next."""
+"""A client that records the responses, without values that differ from one run to the next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from werkzeug.test import Client
 
 @dataclass(frozen=True)
 class Answer:
-    """What a client sees of one response."""
+    """A response, as far as a client can see it."""
 
     request: str
     status: str
@@ -22,15 +22,16 @@ class Answer:
 
 @dataclass
 class Visitor:
-    """Sends requests to a WSGI application, and keeps its cookies. Knows neither of the frameworks."""
+    """A client of a WSGI application that keeps cookies. It does not depend on either framework."""
 
     client: Client
     answers: list[Answer] = field(default_factory=list)
 
     def __call__(self, request: str, status: int, **options: Any) -> str:
-        """Send "METHOD /path" with werkzeug's `options` for a request; the body of the answer, as it came.
+        """Send "METHOD /path" with `options` of Werkzeug's EnvironBuilder. Return the unchanged body of the response.
 
-        Raises AssertionError unless the answer has the `status`, so that two equal failures are no success.
+        Raises AssertionError if the response has another status than `status`, so that equal failures on both sides do
+        not pass.
         """
         method, path = request.split(" ", 1)
         with self.client.open(path, method=method, **options) as answer:
@@ -41,7 +42,7 @@ class Visitor:
         return body
 
 
-# Flask-WTF's tokens: forty random digits in quotes, encoded, then the time, then the signature.
+# A token of Flask-WTF: forty random digits in quotes, encoded; then the time and the signature.
 _TOKEN = re.compile(r"I[\w-]{55}\.[\w-]{6}\.[\w-]{27}")
 _RANDOM = re.compile(r"(?<='csrf_token': ')[0-9a-f]{40}(?=')")
 _SESSION = re.compile(r"session=([\w.-]+)\.[\w-]+\.[\w-]+;")
@@ -49,12 +50,12 @@ _EXPIRES = re.compile(r"Expires=[^;]+")
 
 
 def steady(body: str) -> str:
-    """A body without the digits of CSRF tokens."""
+    """Return a body with its CSRF tokens replaced."""
     return _TOKEN.sub("<token>", body)
 
 
 def steady_header(name: str, value: str) -> str:
-    """A header without times and signatures, with a session's contents in the clear, and with sets in order."""
+    """Return a header's value without times and signatures, with the session decoded, and with Allow sorted."""
     if name == "Set-Cookie":
         opened = _SESSION.sub(lambda found: f"session={_contents(found[1])};", value)
         return _EXPIRES.sub("Expires=<time>", _RANDOM.sub("<random>", opened))
@@ -62,6 +63,6 @@ def steady_header(name: str, value: str) -> str:
 
 
 def _contents(payload: str) -> dict[str, Any]:
-    """What a signed cookie holds. Its keys keep their order."""
+    """Return the contents of a signed cookie. The keys keep their order."""
     contents: dict[str, Any] = URLSafeSerializer("any").load_payload(payload.encode())
     return contents

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     said = argparse.ArgumentParser(
         prog="python -m tests.conformance.flask_suite",
         description=f"Run the tests of Flask {fetch.FLASK_VERSION}, unchanged, against wsgi_core.",
@@ -25,26 +25,26 @@ def parser() -> argparse.ArgumentParser:
     who = said.add_mutually_exclusive_group()
     who.add_argument("--real", action="store_true", help="run against Flask itself and check expected.json")
     who.add_argument("--mocks", action="store_true", help="run against mocks and check which tests assert nothing")
-    said.add_argument("--write", action="store_true", help="with --real or --mocks: write expected.json anew")
-    said.add_argument("-k", metavar="EXPRESSION", help="pytest's -k: run some tests; writes and judges no page")
+    said.add_argument("--write", action="store_true", help="with --real or --mocks: rewrite expected.json")
+    said.add_argument("-k", metavar="EXPRESSION", help="pytest's -k: run only some tests, and write no page")
     said.add_argument("--check", action="store_true", help="write nothing; fail if the page is not up to date")
-    said.add_argument("--json", type=Path, metavar="FILE", help="where the result goes (docs/conformance.json)")
-    said.add_argument("--docs", type=Path, metavar="FILE", help="where the page goes (docs/conformance.md)")
-    said.add_argument("--failures", type=Path, metavar="FILE", help="write pytest's report of each failure there")
+    said.add_argument("--json", type=Path, metavar="FILE", help="write the result to FILE, not docs/conformance.json")
+    said.add_argument("--docs", type=Path, metavar="FILE", help="write the page to FILE, not docs/conformance.md")
+    said.add_argument("--failures", type=Path, metavar="FILE", help="write pytest's report of each failure to FILE")
     said.add_argument("--versions", choices=["pinned", "installed"], default="pinned", help=_VERSIONS)
-    said.add_argument("--sdist", type=Path, metavar="FILE", help="Flask's source distribution, if pip can't get it")
+    said.add_argument("--sdist", type=Path, metavar="FILE", help="Flask's source distribution, instead of a download")
     said.add_argument("--cache", type=Path, default=fetch.default_cache(), help="cache folder (%(default)s)")
     return said
 
 
 _VERSIONS = (
-    "run on the versions of pins.txt (default), or on what is installed here; then the tests that Flask itself "
-    "passes on those versions count"
+    "run with the package versions of pins.txt (default), or with the installed versions; then only the tests count "
+    "that Flask itself passes with the installed versions"
 )
 
 
 class Progress:
-    """A line on a terminal that says how far the suite is; one plain line where there is no terminal."""
+    """A progress bar on a terminal. Without a terminal, one line at the start."""
 
     def __init__(self, subject: str, count: int) -> None:
         self.subject, self.count = subject, count
@@ -77,7 +77,7 @@ def run(subject: str, options: argparse.Namespace, folder: Path) -> suite.Outcom
 
 
 def real(options: argparse.Namespace, folder: Path) -> int:
-    """Check the denominator against Flask itself, or write it anew."""
+    """Check the stored denominator against Flask itself, or with --write replace it."""
     outcomes, expected = run("real", options, folder), denominator.load()
     if not outcomes.subject_file.startswith(os.fspath(folder)):
         print(f"not the real Flask: {outcomes.subject_file or outcomes.stopped}")
@@ -88,7 +88,7 @@ def real(options: argparse.Namespace, folder: Path) -> int:
 
 
 def mocks(options: argparse.Namespace, folder: Path) -> int:
-    """Check the list of tests that assert nothing against mocks, or write it anew."""
+    """Check the stored list of tests that assert nothing against mocks, or with --write replace it."""
     outcomes, expected = run("mocks", options, folder), denominator.load()
     fresh = denominator.Expected(expected.areas, frozenset(outcomes.passed & set(expected.ids)))
     return _compare("pass with mocks", set(expected.asserts_nothing), outcomes, fresh, options)
@@ -113,7 +113,7 @@ def _compare(
 
 
 def core(options: argparse.Namespace, folder: Path) -> int:
-    """Run against wsgi_core, print the table, and write or check the result."""
+    """Run the suite against wsgi_core, print the table, and write the page and the result, or check the page."""
     expected = denominator.load()
     if options.versions == "installed":
         expected = only(expected, run("real", options, folder), partial=bool(options.k))
@@ -131,19 +131,19 @@ def core(options: argparse.Namespace, folder: Path) -> int:
 
 
 def only(expected: denominator.Expected, real: suite.Outcomes, partial: bool) -> denominator.Expected:
-    """The denominator without the tests that Flask itself fails where this runs; says which.
+    """Return the denominator without the tests that Flask itself fails here, and print these tests.
 
-    In a `partial` run, a test that Flask didn't get to is none that it fails.
+    In a `partial` run, a test that did not run does not count as failed.
     """
     lost = {test for test in expected.ids if test not in real.passed and (test in real.why or not partial)}
     for test in sorted(lost):
-        print(f"does not count here, Flask itself fails it: {test}: {real.explain(test)}")
+        print(f"does not count here, because Flask itself fails it: {test}: {real.explain(test)}")
     areas = {area: tuple(t for t in tests if t not in lost) for area, tests in expected.areas.items()}
     return denominator.Expected(areas, expected.asserts_nothing - lost)
 
 
 def _some(expected: denominator.Expected, outcomes: suite.Outcomes) -> int:
-    """The end of a run of some tests: what failed among them, without judging the goals."""
+    """Print which of the selected tests failed, without judging the goals. Return the exit code."""
     failed = [test for test in expected.ids if test in outcomes.why]
     for test in (*failed, *outcomes.uncollected):
         print(f"{test}: {outcomes.explain(test)}")
@@ -158,7 +158,7 @@ def _print_failures(result: report.Result) -> None:
 
 
 def _page(result: report.Result, options: argparse.Namespace) -> bool:
-    """Write the result and the page, or tell whether the page there differs."""
+    """Write the result and the page or, with --check, return whether the existing page is out of date."""
     page = options.docs or ROOT / "docs" / "conformance.md"
     data = options.json or ROOT / "docs" / "conformance.json"
     if not options.check:
@@ -173,7 +173,7 @@ def _page(result: report.Result, options: argparse.Namespace) -> bool:
 
 
 def rewrite_page() -> None:
-    """Write the page anew from the stored results."""
+    """Rewrite the page from the stored results."""
     docs = ROOT / "docs"
     page = report.markdown(report.read_json(docs / "conformance.json"))
     (docs / "conformance.md").write_text(page, encoding="utf-8", newline="\n")

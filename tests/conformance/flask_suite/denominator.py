@@ -1,7 +1,7 @@
-"""Which of Flask's tests count, in which area, and why those fail that do.
+"""The denominator: which of Flask's tests count, in which area, and the reasons for tests that fail.
 
-`expected.json` holds the ids of the tests that pass with the real Flask. They are stored, not collected, so
-that a test which is not found, not collected or not reached counts as failed.
+`expected.json` has the ids of the tests that pass with Flask itself. They are stored and not collected, so that a test
+that is not found, not collected or not run counts as failed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 EXPECTED = Path(__file__).with_name("expected.json")
 REASONS = Path(__file__).with_name("reasons.toml")
 
-# The first pattern that is found in a test's id says its area; what no pattern fits is the lifecycle.
+# The area of a test is that of the first pattern found in its id. Without a match, the area is "lifecycle".
 _AREA_PATTERNS = {
     "command line": r"test_cli\.py::|test_testing\.py::test_cli_",
     "instance config": r"test_instance_config\.py::",
@@ -30,7 +30,7 @@ AREAS = ("lifecycle", "templating", "config", "instance config", "files", "app.r
 
 @dataclass(frozen=True)
 class Goal:
-    """How many tests of some areas have to pass; a failing test needs a reason even above the floor."""
+    """The minimum number of passing tests in some areas. Even above this floor, a failing test needs a reason."""
 
     title: str
     areas: tuple[str, ...]
@@ -48,8 +48,8 @@ GOALS = (
 class Expected:
     """The denominator.
 
-    `areas` maps each area to the ids of its tests. `asserts_nothing` are those among them that pass against
-    a module of mocks as well: a pass of theirs says little.
+    `areas` maps each area to the ids of its tests. `asserts_nothing` has the tests that also pass against a module of
+    mocks, so that passing them proves little.
     """
 
     areas: Mapping[str, tuple[str, ...]]
@@ -61,7 +61,7 @@ class Expected:
 
 
 def area_of(test: str) -> str:
-    """The area of a test by its id, such as ``tests/test_cli.py::test_find_best_app``."""
+    """Return the area of a test by its id, such as ``tests/test_cli.py::test_find_best_app``."""
     return next((area for area, found in _AREA_PATTERNS.items() if re.search(found, test)), "lifecycle")
 
 
@@ -87,6 +87,6 @@ def save(expected: Expected, path: Path = EXPECTED) -> None:
 
 
 def load_reasons(path: Path = REASONS) -> dict[str, str]:
-    """Read why a test doesn't pass, by its id. A ``[reasons]`` table holds one string for each."""
+    """Return, by the id of a test, why the test does not pass. The file's table ``[reasons]`` has these texts."""
     reasons = tomllib.loads(path.read_text(encoding="utf-8"))["reasons"]
     return {test: " ".join(text.split()) for test, text in reasons.items()}

@@ -1,7 +1,7 @@
-"""Bring what the suite runs on into a cache folder: Flask's source distribution and the pinned packages.
+"""Download Flask's source distribution and the pinned packages into a cache folder.
 
-Nothing here is vendored. pip fetches both by name from the index that the machine's pip is set up for; the
-source distribution is checked against its SHA-256 every time it is used, not only when it arrives.
+No copy of them is in this repository. pip downloads them from the index for which it is configured. The source
+distribution is checked against its SHA-256 every time it is used, not only after the download.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _ADVICE = (
 
 
 class FetchError(Exception):
-    """What the suite runs on could not be had. The text says what, why, and what to do."""
+    """A download that the suite needs has failed. The message says which, why, and what to do."""
 
 
 def default_cache() -> Path:
-    """The user's cache folder for this suite; the environment variable WSGI_CORE_CACHE moves it."""
+    """Return the cache folder of this suite. The environment variable WSGI_CORE_CACHE changes its location."""
     return cache_root() / "flask-suite"
 
 
 def cache_root() -> Path:
-    """The folder of all that the project's tests fetch."""
+    """Return the cache folder for all downloads of the project's tests."""
     if moved := os.environ.get("WSGI_CORE_CACHE"):
         return Path(moved)
     if sys.platform == "win32":
@@ -52,7 +52,7 @@ def cache_root() -> Path:
 
 
 def check_sdist(path: Path, sha256: str = FLASK_SHA256) -> Path:
-    """Return `path` if it holds exactly the bytes that are pinned; raise FetchError otherwise."""
+    """Return `path` if the file has the pinned SHA-256. Raise FetchError otherwise, or if it cannot be read."""
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -63,12 +63,12 @@ def check_sdist(path: Path, sha256: str = FLASK_SHA256) -> Path:
 
 
 def sdist(cache: Path) -> Path:
-    """Flask's source distribution: from the cache, or by pip into the cache."""
+    """Return Flask's source distribution. If it is not in the cache, pip downloads it."""
     return pinned_sdist(cache, "flask", FLASK_VERSION, SDIST_NAME, FLASK_SHA256)
 
 
 def pinned_sdist(cache: Path, project: str, version: str, file: str, sha256: str) -> Path:
-    """The source distribution `file` of a project: from the cache, or by pip into the cache."""
+    """Return the source distribution `file` of a project. If it is not in the cache, pip downloads it."""
     kept = cache / file
     if kept.exists():
         return check_sdist(kept, sha256)
@@ -80,8 +80,8 @@ def pinned_sdist(cache: Path, project: str, version: str, file: str, sha256: str
 
 
 def _download(folder: Path, project: str, version: str, sha256: str) -> None:
-    # pip asks a source distribution for its metadata, which takes its build backend. It comes the same way
-    # as the sdist; where that fails, a build backend that is installed already will do.
+    # To read the metadata of a source distribution, pip downloads its build backend. If that fails, try with the build
+    # backend that is already installed.
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{project}=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
     command = ["download", "--no-deps", "--no-binary", project, "-d", str(folder), "-r", str(wanted)]
@@ -95,7 +95,7 @@ def _download(folder: Path, project: str, version: str, sha256: str) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack the tests, the sources and the pytest settings of `archive`; return the folder they stand in."""
+    """Unpack the tests, the sources and the pytest settings of `archive`. Return the folder that has them."""
     top = f"flask-{FLASK_VERSION}"
     wanted = (f"{top}/tests/", f"{top}/src/", f"{top}/pyproject.toml")
     with tarfile.open(archive) as tar:
@@ -106,7 +106,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 
 def pinned_packages(cache: Path) -> Path:
-    """A folder with the packages of pins.txt, made once for each interpreter and each text of pins.txt."""
+    """Return a folder with the packages of pins.txt. It is made once for each interpreter and version of pins.txt."""
     kept = cache / f"pins-{_pins_key()}"
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def pinned_packages(cache: Path) -> Path:
             pip(["install", "--no-deps", "--only-binary", ":all:", "--target", str(scratch), "-r", str(PINS)])
             os.replace(scratch, kept)
         except OSError:
-            # Another run was faster: what it put there is the same.
+            # Another run has created the same folder meanwhile.
             if not kept.exists():
                 raise
         finally:
@@ -129,9 +129,9 @@ def _pins_key() -> str:
 
 
 def pip(arguments: Sequence[str]) -> None:
-    """Run pip; raise FetchError with its last line if it fails."""
+    """Run pip. If it fails, raise FetchError with the last line of its output."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments]
-    # The pipeline's own pins are not those of this suite.
+    # CI sets PIP_CONSTRAINT for the project's own packages. This suite has other pins.
     environ = {name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"}
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", env=environ)
     if done.returncode:

@@ -26,10 +26,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run showed.
+    """The result of a run.
 
-    `failed` maps each test of the denominator that didn't pass to its reason, or to None where none is
-    given. `hollow` are the tests that passed and assert nothing. `problems` is empty if the goals are met.
+    `failed` maps each test of the denominator that did not pass to its reason, or to None without a reason. `hollow`
+    has the tests that passed and assert nothing. `problems` is empty if the goals are met.
     """
 
     rows: tuple[Row, ...]
@@ -39,7 +39,7 @@ class Result:
 
 
 def judge(expected: Expected, outcomes: Outcomes, reasons: Mapping[str, str]) -> Result:
-    """Compare what passed with what has to."""
+    """Return the result: compare the outcomes with the denominator, the goals and the reasons."""
     passed = outcomes.passed
     rows = tuple(
         Row(area, len(passed & set(tests)), len(passed & set(tests) & expected.asserts_nothing), len(tests))
@@ -58,14 +58,14 @@ def judge(expected: Expected, outcomes: Outcomes, reasons: Mapping[str, str]) ->
 
 
 def _sum(title: str, rows: Iterable[Row]) -> Row:
-    """One row for several areas."""
+    """Return a row with the sums of `rows`."""
     rows = list(rows)
     counts = ([row.passed for row in rows], [row.asserting_nothing for row in rows], [row.expected for row in rows])
     return Row(title, *map(sum, counts))
 
 
 def goal_row(goal: Goal, rows: Iterable[Row]) -> Row:
-    """The row of a goal: the sum over its areas."""
+    """Return the row of a goal: the sums over its areas."""
     return _sum(goal.title, (row for row in rows if row.area in goal.areas))
 
 
@@ -75,7 +75,7 @@ def _below_floor(rows: tuple[Row, ...]) -> list[str]:
 
 
 def _lines(rows: tuple[Row, ...]) -> Iterator[tuple[Row, str, bool]]:
-    """The table's lines: a row, its goal, and whether it is a part of the row above it."""
+    """Yield the lines of the table: a row, its goal, and whether the row is a part of a row above it."""
     for goal in GOALS:
         yield goal_row(goal, rows), f"at least {goal.floor}", False
         if len(goal.areas) > 1:
@@ -84,7 +84,7 @@ def _lines(rows: tuple[Row, ...]) -> Iterator[tuple[Row, str, bool]]:
 
 
 def table(result: Result) -> str:
-    """The table by area, for a terminal."""
+    """Return the table by area, for a terminal."""
     lines = [f"{'area':<36} {'pass':>4} {'of':>4}  {'goal':<12} {'pass, but assert nothing'}"]
     for row, goal, part in _lines(result.rows):
         name = f"{'  ' if part else ''}{row.area}"
@@ -93,7 +93,7 @@ def table(result: Result) -> str:
 
 
 def as_json(result: Result) -> str:
-    """The result as a JSON document, the same for the same outcome on any machine."""
+    """Return the result as JSON. It does not depend on the machine."""
     return json.dumps({"flask": FLASK_VERSION, **asdict(result)}, indent=1) + "\n"
 
 
@@ -104,7 +104,7 @@ def write_json(result: Result, path: Path) -> None:
 
 
 def read_json(path: Path) -> Result:
-    """Read a result file back."""
+    """Return the result that `write_json` has written."""
     data = json.loads(path.read_text(encoding="utf-8"))
     rows = tuple(Row(**row) for row in data["rows"])
     return Result(rows, data["failed"], tuple(data["hollow"]), tuple(data["problems"]))
@@ -159,7 +159,7 @@ python -m tests.conformance.extension_suites --group first --check   # as CI run
 
 
 def markdown(result: Result) -> str:
-    """The page docs/conformance.md."""
+    """Return the page docs/conformance.md."""
     whole = _sum("total", result.rows)
     introduction = _INTRODUCTION.format(version=FLASK_VERSION, passed=whole.passed, count=whole.expected)
     hollow = _HOLLOW.format(count=len(result.hollow), solid=whole.passed - len(result.hollow))
@@ -191,12 +191,12 @@ def _failing(failed: Mapping[str, str | None]) -> str:
 
 
 def _name(test: str) -> str:
-    """A test's id as code in a cell of a table. Two backticks hold ids that have one in them."""
+    """Return a test's id as code in a table cell. Two backticks are used because an id may contain a backtick."""
     return f"``{test.removeprefix('tests/')}``".replace("|", "&#124;")
 
 
 def _names(tests: tuple[str, ...]) -> str:
-    """A list of tests, those that differ in their parameters alone in one line with their number."""
+    """Return a list of tests. Tests that differ only in their parameters are one line, with their number."""
     numbers: dict[str, int] = {}
     for test in tests:
         name = test.partition("[")[0]

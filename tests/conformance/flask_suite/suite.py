@@ -1,4 +1,4 @@
-"""Run Flask's tests in a process of their own and read what came out of them."""
+"""Run Flask's tests in a separate process, and read their outcomes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pathlib import Path
 from . import fetch
 
 PLUGIN = Path(__file__).with_name("plugin")
-# Flask's suite takes seconds, an extension's takes minutes. A run that is not over by then hangs in a test.
+# In seconds. Flask's suite takes seconds, and that of an extension takes minutes. A longer run hangs in a test.
 LIMIT = 900.0
 
 
 @dataclass
 class Outcomes:
-    """What a run of the suite did, by test id.
+    """The outcomes of a run of the suite, by test id.
 
-    `passed` are the tests that passed in setup, call and teardown. `skipped` are the tests that pytest skipped, or that
-    failed as expected. `why` has one line for each test that did not pass, `text` pytest's report of it. `uncollected`
-    maps a file to the error that kept its tests from being found.
-    `stopped` says why the run ended early, and is empty if it didn't.
+    `passed` has the tests that passed in setup, call and teardown. `skipped` has the tests that pytest skipped, or that
+    failed as expected. For each test that did not pass, `why` has one line, and `text` has pytest's report.
+    `uncollected` maps a file whose tests could not be collected to the error. `stopped` says why the run ended early.
+    It is empty if the run was complete.
     """
 
     passed: set[str] = field(default_factory=set)
@@ -39,7 +39,7 @@ class Outcomes:
     stopped: str = ""
 
     def explain(self, test: str) -> str:
-        """One line that says why `test` is not among the passed."""
+        """Return one line that says why `test` did not pass."""
         if test in self.why:
             return self.why[test]
         file = test.partition("::")[0]
@@ -57,7 +57,7 @@ class Place:
 
 
 def core_folder() -> Path:
-    """The folder that `wsgi_core` would be imported from."""
+    """Return the folder from which `wsgi_core` is imported."""
     spec = importlib.util.find_spec("wsgi_core")
     if spec is None or not spec.submodule_search_locations:
         raise fetch.FetchError("wsgi_core cannot be imported: run this in a checkout, or install wsgi_core")
@@ -65,7 +65,7 @@ def core_folder() -> Path:
 
 
 def clean_environment(subject: str, path: Sequence[Path]) -> dict[str, str]:
-    """The environment of a run: who answers for Flask, and the folders in front of ``sys.path``."""
+    """Return the environment variables of a run. `subject` takes Flask's place; `path` is the start of ``sys.path``."""
     own = ("FLASK_", "PYTEST_", "WERKZEUG_", "COV_", "COVERAGE_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return environ | {
@@ -78,7 +78,7 @@ def clean_environment(subject: str, path: Sequence[Path]) -> dict[str, str]:
     }
 
 
-# What pytest is given in every run.
+# The arguments of every run of pytest.
 PYTEST = ("-m", "pytest", "-p", "flask_suite_plugin", "--tb=short", "-q", "--continue-on-collection-errors")
 
 
@@ -87,7 +87,7 @@ def run(
 ) -> Outcomes:
     """Run the suite against `subject` ("core", "real" or "mocks") and return its outcomes.
 
-    `options` go to pytest as they are. `progress` is called with the number of tests that are done.
+    `options` are further arguments of pytest. `progress` is called with the number of tests that have started.
     """
     path = [PLUGIN, *place.packages, place.flask / "src" if subject == "real" else core_folder()]
     command = [sys.executable, *PYTEST, "-p", "no:cacheprovider", *options, "tests"]
@@ -97,7 +97,7 @@ def run(
 def watch(
     command: Sequence[str], folder: Path, environ: dict[str, str], progress: Callable[[int], None] = lambda done: None
 ) -> Outcomes:
-    """Run a command that has the plugin, to its end or to the limit, and return what its tests did."""
+    """Run a command that loads the plugin until it ends, at most ``LIMIT`` seconds. Return the outcomes."""
     with tempfile.TemporaryDirectory() as scratch:
         lines = Path(scratch, "outcomes.jsonl")
         lines.touch()
@@ -112,7 +112,7 @@ def watch(
 
 
 def _wait(process: subprocess.Popen[bytes], lines: Path, progress: Callable[[int], None]) -> bool:
-    """Wait for the end; tell whether there was one within the limit."""
+    """Wait for the process to end. Kill it after ``LIMIT`` seconds. Return whether it ended by itself."""
     end = time.monotonic() + LIMIT
     while process.poll() is None:
         progress(lines.read_bytes().count(b'{"event": "started"'))
@@ -130,7 +130,7 @@ def _finish(outcomes: Outcomes, code: int, over: bool, log: str) -> Outcomes:
     outcomes.stopped = ""
     if not over:
         outcomes.stopped = f"the run was stopped after {LIMIT:.0f} s{at}"
-    # 0 and 1 are pytest's codes for a whole run, 5 the one for a run without tests.
+    # pytest's exit codes: 0 and 1 after a complete run, 5 if no tests were collected.
     elif code not in (0, 1, 5) or (code == 1 and not ran):
         last = log.strip().splitlines()[-1:] or ["no output"]
         outcomes.stopped = f"pytest ended with code {code}: {last[0]}{at}"
@@ -139,7 +139,7 @@ def _finish(outcomes: Outcomes, code: int, over: bool, log: str) -> Outcomes:
 
 
 def read(lines: Path) -> Outcomes:
-    """Read the plugin's lines. A test that failed in one of its phases has not passed, whatever the others."""
+    """Return the outcomes from the plugin's lines. A test that failed in setup, call or teardown has not passed."""
     outcomes = Outcomes()
     for line in lines.read_text(encoding="utf-8").splitlines():
         fields = json.loads(line)

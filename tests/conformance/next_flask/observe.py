@@ -1,4 +1,4 @@
-"""Record the golden cases and compare random programs with whichever Flask this process imports; print JSON."""
+"""Record the golden cases on the Flask that this process imports, compare random programs with the core, print JSON."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from ..random_twin.strategy import programs
 
 
 def traces() -> dict[str, list[str]]:
-    """The events of each golden case on this Flask; one line with the error if the case cannot run."""
+    """Return the events of each golden case on this Flask, or one line with the error if the case cannot run."""
     found = {}
     for name, case in CASES.items():
         try:
             found[name] = [str(event) for event in record(case.build, case.drive, FRAMEWORKS["flask"]).events]
-        except Exception as error:  # It says what the next version no longer has, and must not hide the other cases.
+        except Exception as error:  # The error shows what has changed. It must not hide the other cases.
             found[name] = [f"cannot run: {type(error).__name__}: {error}"]
     return found
 
 
 def kinds(examples: int) -> Counter[str]:
-    """How many of `examples` random programs differ, by the first event that differs."""
+    """Return how many of `examples` random programs differ, by the first event that differs ("" for no difference)."""
     counted: Counter[str] = Counter()
 
     @seed(1)
@@ -54,7 +54,7 @@ def kinds(examples: int) -> Counter[str]:
 
 
 def first_difference(on_flask: list[tuple[object, ...]], on_core: list[tuple[object, ...]]) -> str:
-    """The names of the first events that differ, without what differs from one program to another; "" if none does."""
+    """Return the first events that differ, without numbers and names of the program, or "" without a difference."""
     for theirs, ours in zip(on_flask, on_core, strict=False):
         if theirs != ours:
             return f"{_kind(theirs)} | {_kind(ours)}"
@@ -67,7 +67,7 @@ def _kind(event: tuple[object, ...]) -> str:
 
 
 def main() -> None:
-    """Print what is seen as JSON."""
+    """Print the observations as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=0)
     examples = parser.parse_args().examples

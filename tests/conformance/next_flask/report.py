@@ -1,4 +1,4 @@
-"""The page docs/flask-next.md: what Flask's next version does otherwise, with the traces of both."""
+"""Make the page docs/flask-next.md: what Flask's next version does differently, with the traces of both versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = ROOT / "tests" / "conformance" / "golden"
 PAGE = ROOT / "docs" / "flask-next.md"
 
-# Flask 3.2 has one context in place of two: these events are gone from every trace.
+# Flask 3.2 has one context instead of two, so these events are missing or different in every trace.
 MERGED = ("request context ", "app context ")
 
 _HEAD = """\
@@ -37,22 +37,22 @@ events:
 
 
 def without_contexts(lines: Sequence[str]) -> list[str]:
-    """A trace without the events that merging the contexts has changed everywhere."""
+    """Return a trace without the events in `MERGED`."""
     return [line for line in lines if not line.startswith(MERGED)]
 
 
 def known(name: str) -> list[str]:
-    """The trace of a case in Flask 3.1.3."""
+    """Return the trace of a case in Flask 3.1.3."""
     return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8").splitlines()
 
 
 def differing(traces: Mapping[str, Sequence[str]]) -> list[str]:
-    """The cases whose traces differ in more than the merged contexts."""
+    """Return the cases whose traces differ in more than the merged contexts."""
     return [name for name, lines in traces.items() if without_contexts(lines) != without_contexts(known(name))]
 
 
 def markdown(seen: Mapping[str, Any], version: str) -> str:
-    """The page."""
+    """Return the page."""
     traces = seen["traces"]
     names = differing(traces)
     parts = [_HEAD.format(cases=len(traces), version=version, different=len(names))]

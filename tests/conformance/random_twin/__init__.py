@@ -1,6 +1,6 @@
-"""The random twin: one program, drawn as data, built on Flask and on wsgi_core, and watched on both.
+"""The random twin: random programs that are built on Flask and on wsgi_core, and must behave the same on both.
 
-`program` says what a program is, `ops` and `ends` what its functions do and how they end, `strategy` draws
-programs, `build` makes the app of one, `run` sends its requests and notes what happened, and `compare` says
-whether both sides did the same. ``python -m tests.conformance.random_twin`` runs as many as you like.
+A program is data: an application and its requests. `program` defines it, `ops` and `ends` have what its functions do
+and how they end, and `strategy` draws programs. `build` makes the app of a program, and `run` sends its requests,
+records what happens, and compares both sides. ``python -m tests.conformance.random_twin`` runs any number of programs.
 """

@@ -1,4 +1,4 @@
-"""From a program to an app: every function of it tells the world what it was called with."""
+"""Make the app of a program. Each of its functions records its arguments in the world."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .ends import ENDS, ERRORS, stream
 from .program import Func, Hook, Mount, Options, Scope, Stream
 from .world import LOGGER_NAME, World, plain
 
-ROOT = os.path.abspath(os.sep)  # given, so that nobody searches for it; no file is opened there
+ROOT = os.path.abspath(os.sep)  # passed to avoid a search for the root; no file is opened there
 
 
 def make_function(world: World, name: str, func: Func) -> Callable[..., t.Any]:
-    """The function of `func`, called `name` in the events; its first argument is what its steps are given."""
+    """Return the function that `func` describes. Its name in the events is `name`. Its steps get its first argument."""
 
     def run(*args: t.Any, **kwargs: t.Any) -> t.Any:
         world.note(name, plain(args), plain(kwargs))
@@ -33,7 +33,7 @@ def make_function(world: World, name: str, func: Func) -> Callable[..., t.Any]:
 
 
 def _value_preprocessor(world: World, name: str, func: Func) -> Callable[..., t.Any]:
-    """Takes a value out of the view's arguments, and runs `func`."""
+    """Return a preprocessor that removes a value from the view's arguments, and runs `func`."""
     inner = make_function(world, name, func)
 
     def preprocess(endpoint: str | None, values: dict[str, t.Any] | None) -> None:
@@ -44,7 +44,7 @@ def _value_preprocessor(world: World, name: str, func: Func) -> Callable[..., t.
 
 
 def _url_defaults(world: World, name: str, func: Func) -> Callable[..., t.Any]:
-    """Adds a value to a URL; `func` isn't run, since building a URL in it would never end."""
+    """Return a function that adds a value to a URL. It does not run `func`, which could build URLs without end."""
 
     def add_defaults(endpoint: str, values: dict[str, t.Any]) -> None:
         world.note(name, endpoint, plain(values))
@@ -81,7 +81,7 @@ def _register_build_error_handler(world: World, name: str, hook: Hook) -> None:
 
 
 def _fill(world: World, target: t.Any, scope: Scope, name: str) -> None:
-    """Register what `scope` holds on `target`, an app or a blueprint."""
+    """Register the contents of `scope` on `target`, an app or a blueprint."""
     for number, hook in enumerate(scope.hooks):
         label = f"{name}{hook.kind} {number}"
         if hook.kind == "url_build_error":
@@ -120,7 +120,7 @@ def _mount(world: World, target: t.Any, mount: Mount, own_name: str, parent_name
 
 
 def _connect(world: World) -> list[tuple[t.Any, Callable[..., t.Any]]]:
-    """Connect the program's receivers to their signals, for its app alone."""
+    """Connect the program's receivers to their signals, only for its own app. Return the signals and receivers."""
     connected = []
     for number, (signal_name, func) in enumerate(world.program.receivers):
         receive = make_function(world, f"signal {signal_name} {number}", func)
@@ -132,7 +132,7 @@ def _connect(world: World) -> list[tuple[t.Any, Callable[..., t.Any]]]:
 
 
 def _receiver(receive: Callable[..., t.Any], is_async: bool) -> Callable[..., t.Any]:
-    """Give the function what the signal says without the sender, which is the app."""
+    """Return a receiver that calls `receive` with the arguments of the signal except the sender, which is the app."""
 
     def receiver(sender: t.Any, **said: t.Any) -> t.Any:
         return receive(**said)
@@ -144,7 +144,7 @@ def _receiver(receive: Callable[..., t.Any], is_async: bool) -> Callable[..., t.
 
 
 def build(world: World) -> list[tuple[t.Any, Callable[..., t.Any]]]:
-    """Make the world's app; return its signals and their receivers, to be disconnected at the end."""
+    """Make the world's app. Return the signals and their receivers, which the caller must disconnect at the end."""
     config = dict(world.program.config)
     own = {key: config.pop(key) for key in list(config) if key.islower()}
     world.app = world.app_class(LOGGER_NAME, static_folder=None, root_path=ROOT, instance_path=ROOT, **own)

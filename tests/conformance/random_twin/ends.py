@@ -1,5 +1,4 @@
-"""How the functions of a program end: what they return, of every type that Flask takes and some that it
-doesn't, and what they raise."""
+"""How the functions of a program end: with a return value, valid for Flask or not, or with an exception."""
 
 from __future__ import annotations
 
@@ -23,39 +22,39 @@ from .world import World, plain
 
 
 class AppError(Exception):
-    """An app's own error."""
+    """An exception of the app."""
 
 
 class SubError(AppError):
-    """A special case of it."""
+    """A subclass of the app's exception."""
 
 
 class MixedError(SubError, KeyError):
-    """One that two handlers could take."""
+    """An exception with two base classes that may both have handlers."""
 
 
 class Teapot(exceptions.HTTPException):
-    """An HTTP error of the app's own."""
+    """An HTTP error that the app defines."""
 
     code = 418
     description = "short and stout"
 
 
 class Quiet(exceptions.HTTPException):
-    """An HTTP error that has no body on the wire."""
+    """An HTTP error whose response has no body."""
 
     code = 204
 
 
 class Gone(exceptions.Gone):
-    """A special case of Werkzeug's."""
+    """A subclass of Werkzeug's exception of the same name."""
 
 
 class Stop(BaseException):
-    """Not an `Exception`: no handler may take it."""
+    """Not a subclass of `Exception`, so error handlers must not handle it."""
 
 
-# What an error handler can be registered for, by name.
+# The exception classes for which an error handler can be registered, by name.
 ERRORS: dict[str, type[Exception]] = {
     each.__name__: each
     for each in (
@@ -67,28 +66,28 @@ ERRORS: dict[str, type[Exception]] = {
 
 
 class Level(IntEnum):
-    """A number with a name."""
+    """An int with a name, to serialize as JSON."""
 
     HIGH = 3
 
 
 @dataclass
 class Point:
-    """A dataclass, which JSON takes as an object."""
+    """A dataclass, which is serialized as a JSON object."""
 
     x: int
     y: t.Any
 
 
 def circle() -> list[t.Any]:
-    """A list that holds itself."""
+    """Return a list that contains itself."""
     items: list[t.Any] = [1]
     items.append({"self": items})
     return items
 
 
 class Body:
-    """A body that tells when its chunks are taken and when it is closed."""
+    """A body that records each `next()` and `close()`."""
 
     def __init__(self, world: World, chunks: Iterable[bytes]) -> None:
         self.world = world
@@ -119,7 +118,7 @@ def _failing_wsgi(environ: t.Any, start_response: t.Any) -> t.Any:
 
 
 def stream(world: World, name: str, data: Stream) -> t.Any:
-    """A generator as `data` says."""
+    """Return the generator that `data` describes."""
 
     def chunks() -> Iterator[str | bytes]:
         try:

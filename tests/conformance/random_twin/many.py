@@ -1,4 +1,4 @@
-"""Many random programs in batches, in as many processes as wanted."""
+"""Run many random programs in batches, in several processes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .reduce import reduce
 from .run import difference
 from .strategy import programs
 
-BATCH = 500  # examples of one hypothesis run; it keeps a tree of all that it drew
+BATCH = 500  # examples per Hypothesis run, which keeps all drawn examples in memory
 
 
 def run_batch(number: int, size: int) -> str | None:
-    """Run `size` examples from the seed `number`; the first difference found, made small, or None."""
+    """Run `size` examples from the seed `number`. Return the first difference, reduced, as text, or None."""
     failed: list[Program] = []
 
     @seed(number)
@@ -36,19 +36,19 @@ def run_batch(number: int, size: int) -> str | None:
             failed.append(program)
 
     warnings.simplefilter("error")
-    # An upload whose request is refused halfway stays open on both sides.
+    # If a request with an upload is refused before its end, the file stays open on both sides.
     warnings.simplefilter("ignore", ResourceWarning)
     same_on_both()
     return f"seed {number}:\n{explain(failed[0])}" if failed else None
 
 
 def explain(program: Program) -> str | None:
-    """The difference that `program` shows, in the smallest program that shows one."""
+    """Reduce `program` as far as it still shows a difference, and return this difference."""
     return difference(reduce(program, _differs))
 
 
 def _differs(program: Program) -> bool:
-    """Whether `program` still is one, which a step of `reduce` doesn't ask, and shows a difference."""
+    """Return whether `program` shows a difference. A step of `reduce` may make an invalid program: return False."""
     try:
         return difference(program) is not None
     except Exception:
@@ -56,13 +56,13 @@ def _differs(program: Program) -> bool:
 
 
 def batches(examples: int, first_seed: int) -> Iterator[tuple[int, int]]:
-    """Seeds and sizes of the batches that make up `examples`."""
+    """Yield the seed and the size of each batch. The sizes add up to `examples`."""
     for start in range(0, examples, BATCH):
         yield first_seed + start // BATCH, min(BATCH, examples - start)
 
 
 def run(examples: int, workers: int, first_seed: int) -> list[str]:
-    """Run all batches, with a line of progress; what was found."""
+    """Run all batches, print the progress, and return the differences."""
     started, done, found = time.monotonic(), 0, list[str]()
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         sizes = {pool.submit(run_batch, *batch): batch[1] for batch in batches(examples, first_seed)}

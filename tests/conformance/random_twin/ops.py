@@ -1,8 +1,7 @@
-"""What the functions of a program can do: each operation by name.
+"""The operations that the functions of a program can perform, by name.
 
-An operation gets the world, what its function was given (the response of an ``after_request``, the error of
-a handler or teardown, else None), and its own arguments. What it returns is noted; what it raises is noted
-and goes on its way.
+An operation gets the world, the first argument of its function (the response for an ``after_request``, the error for a
+handler or teardown, or None), and its own arguments. Its return value is recorded. An exception is recorded and raised.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from .world import World, plain_headers
 
 OPS: dict[str, Callable[..., t.Any]] = {}
 
-DEEPEST = 2  # how many contexts an operation may open inside one another
+DEEPEST = 2  # the maximum depth of contexts that operations open inside each other
 
 
 def op(name: str) -> Callable[[Callable[..., t.Any]], Callable[..., t.Any]]:
-    """Put a function into `OPS`."""
+    """Return a decorator that adds a function to `OPS`."""
 
     def decorator(f: Callable[..., t.Any]) -> Callable[..., t.Any]:
         OPS[name] = f
@@ -34,7 +33,7 @@ def op(name: str) -> Callable[[Callable[..., t.Any]], Callable[..., t.Any]]:
     return decorator
 
 
-# Reading the request: what it reads is in the name.
+# Reading the request. The name of an operation says what it reads.
 
 _READS: dict[str, Callable[[t.Any], t.Any]] = {
     "args": lambda r: r.args,
@@ -194,7 +193,7 @@ def _after_this(world: World, given: t.Any, func: Func) -> None:
 
 
 def _deeper(world: World, action: Callable[[], t.Any]) -> t.Any:
-    """Act in a context inside the current one, if that isn't too deep yet: its hooks may do the same."""
+    """Call `action`, which opens a context, unless the depth is `DEEPEST`. The context's hooks may open more."""
     if world.depth >= DEEPEST:
         return "too deep"
     world.depth += 1
@@ -256,7 +255,7 @@ def _client(world: World, given: t.Any, path: str) -> t.Any:
 
 @op("copied context")
 def _copied_context(world: World, given: t.Any, when: str, ops: tuple[Op, ...]) -> t.Any:
-    """Run steps in a copy of the request context: now, in a thread, or after the response."""
+    """Run steps in a copy of the request context: now, in a thread, or later, after the response."""
 
     copied = world.lib.copy_current_request_context(lambda: world.perform("copied context", ops, given))
     if when == "now":
@@ -274,18 +273,18 @@ def _in_thread(world: World, action: Callable[[], t.Any]) -> None:
 
 @op("try")
 def _try(world: World, given: t.Any, *ops: Op) -> None:
-    """Take the steps, and go on if one raises."""
+    """Run the steps, and continue if one raises an exception."""
     try:
         world.perform("try", ops, given)
     except Exception:
         return
 
 
-# Changing a response. Where none is given, these do nothing.
+# Changing a response. If the function did not get a response, these operations do nothing.
 
 
 def _settled(response: t.Any) -> t.Any:
-    """The response, which, as the page of an HTTP error, is bytes from here on: see `world._describe_response`."""
+    """Return the response. If it is an error page, convert its body to bytes first: see `world._describe_response`."""
     if response.status_code >= 400:
         response.get_data()
     return response
@@ -328,7 +327,7 @@ OPS.update({name: _on_response(change) for name, change in _CHANGES.items()})
 
 @op("kept on close")
 def _kept_on_close(world: World, given: t.Any) -> None:
-    """Ask the response that "r keep" kept to tell when it is closed."""
+    """Record when the response that "r keep" stored is closed."""
     kept = world.lib.g.get("kept")
     if kept is not None:
         kept.call_on_close(lambda: world.note("kept closed"))
@@ -336,7 +335,7 @@ def _kept_on_close(world: World, given: t.Any) -> None:
 
 @op("kept data")
 def _kept_data(world: World, given: t.Any) -> None:
-    """Change the kept response, maybe too late."""
+    """Change the stored response, possibly after it has been sent."""
     kept = world.lib.g.get("kept")
     if kept is not None:
         kept.set_data("late")

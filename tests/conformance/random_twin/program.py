@@ -1,7 +1,7 @@
-"""What a program is: an application and the requests to it, as data that says nothing of a framework.
+"""The classes of a program: an application and its requests, as data that does not depend on a framework.
 
-Everything is frozen and prints as the Python that makes it, without what has its default: a failing program
-can be copied from the terminal into the list of regressions.
+All classes are frozen. Their `repr` is Python code that makes an equal object, without fields that have their default.
+So a failing program can be copied from the terminal into the list of regressions.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import MISSING, dataclass, field, fields
 # A step of a function: the name of an operation in `ops.OPS`, or a tuple of the name and its arguments.
 Op = str | tuple[t.Any, ...]
 
-# Keyword arguments. A value that shall be a dictionary is in this form too.
+# Keyword arguments. A value that stands for a dictionary has this form, too.
 Options = tuple[tuple[str, t.Any], ...]
 
 
 class Brief:
-    """Prints only the fields that differ from their defaults."""
+    """Base of a dataclass whose `repr` has only the fields that differ from their defaults."""
 
     def __repr__(self) -> str:
         shown = []
@@ -31,10 +31,10 @@ class Brief:
 
 @dataclass(frozen=True, repr=False)
 class Stream(Brief):
-    """A body that is made while it is sent.
+    """A body that is a generator.
 
-    `chunks` of the generator's text, `fails_at` the number of the chunk in whose place it raises, `ops`
-    what it does before its first chunk, `context` whether `stream_with_context` keeps the contexts for it.
+    It performs `ops` and then yields `chunks`. Instead of the chunk number `fails_at`, it raises an exception. With
+    `context`, `stream_with_context` keeps the contexts for it.
     """
 
     chunks: tuple[str | bytes, ...] = ("one", "two")
@@ -45,7 +45,7 @@ class Stream(Brief):
 
 @dataclass(frozen=True, repr=False)
 class Func(Brief):
-    """A hook, view, handler or receiver: its steps, then how it ends (a name in `ends.ENDS` or a body)."""
+    """A hook, view, handler or receiver: its steps, and how it ends (a name in `ends.ENDS`, or a `Stream`)."""
 
     end: str | Stream = "nothing"
     ops: tuple[Op, ...] = ()
@@ -62,9 +62,9 @@ class Hook(Brief):
 
 @dataclass(frozen=True, repr=False)
 class Handler(Brief):
-    """An error handler, for a status code or for the name of a class in `ends.ERRORS`.
+    """An error handler for a status code, or for a class by its name in `ends.ERRORS`.
 
-    `everywhere`: a blueprint's, for the whole app.
+    With `everywhere`, a blueprint registers it for the whole app.
     """
 
     key: int | str
@@ -74,7 +74,7 @@ class Handler(Brief):
 
 @dataclass(frozen=True, repr=False)
 class View(Brief):
-    """A view with its rules; a rule with options of its own is a pair. The view's options are for each rule."""
+    """A view with its rules. A rule with its own options is a pair. `options` apply to every rule."""
 
     rules: tuple[str | tuple[str, Options], ...] = ("/",)
     func: Func = field(default_factory=lambda: Func("text"))
@@ -84,7 +84,7 @@ class View(Brief):
 
 @dataclass(frozen=True, repr=False)
 class LateRule(Brief):
-    """A rule for the endpoint of the view number `view` of its scope, added after all views."""
+    """A rule that is added after all views, for the endpoint of view number `view` in the same scope."""
 
     view: int = 0
     rule: str = "/"
@@ -94,7 +94,7 @@ class LateRule(Brief):
 
 @dataclass(frozen=True, repr=False)
 class Scope(Brief):
-    """What an app and a blueprint both have."""
+    """The contents of an app or of a blueprint."""
 
     views: tuple[View, ...] = ()
     hooks: tuple[Hook, ...] = ()
@@ -107,7 +107,7 @@ class Scope(Brief):
 
 @dataclass(frozen=True, repr=False)
 class Mount(Brief):
-    """A blueprint in its parent: registered once, or again under another name with the options in `again`."""
+    """A blueprint in its parent. If `again` is not None, it is registered a second time with these options."""
 
     scope: Scope
     options: Options = ()
@@ -116,8 +116,11 @@ class Mount(Brief):
 
 @dataclass(frozen=True, repr=False)
 class Call(Brief):
-    """A request: `path` as the client wrote it, `length` the declared length (None: the true one, "": none
-    at all), `taken` the number of chunks after which the client goes away (None: it takes all)."""
+    """A request. `path` is percent-encoded.
+
+    `length` is the Content-Length: None for the true length, "" for no header. After `taken` chunks of the body, the
+    client disconnects; with None, it reads the whole body.
+    """
 
     path: str = "/"
     method: str = "GET"
@@ -131,10 +134,10 @@ class Call(Brief):
 
 @dataclass(frozen=True, repr=False)
 class Program(Brief):
-    """An application and what is sent to it.
+    """An application and its requests.
 
-    `client` says who sends: None the bare WSGI protocol, else a test client, with the contexts of its last
-    request preserved ("preserving") or not ("plain").
+    With `client` None, requests are calls of the WSGI callable. Otherwise a test client sends them, which preserves the
+    contexts of its last request ("preserving") or not ("plain").
     """
 
     app: Scope = field(default_factory=Scope)

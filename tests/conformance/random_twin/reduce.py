@@ -1,4 +1,4 @@
-"""Make a failing program small: take parts out, or put the default in their place, as long as it still fails."""
+"""Reduce a failing program: remove parts, or replace them with their defaults, as long as the program still fails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .program import Program
 
 
 def smaller(value: t.Any) -> Iterator[t.Any]:
-    """Values a step simpler than `value`, the boldest steps first."""
+    """Yield values that are one step simpler than `value`, the largest steps first."""
     if is_dataclass(value) and not isinstance(value, type):
         yield from _smaller_fields(value)
     elif isinstance(value, tuple):
@@ -30,7 +30,7 @@ def _smaller_fields(value: t.Any) -> Iterator[t.Any]:
 
 
 def reduce(program: Program, fails: Callable[[Program], bool]) -> Program:
-    """The smallest program that `fails`, as far as single steps lead; smaller is what prints shorter."""
+    """Reduce `program` step by step as long as it `fails`. Each step makes its `repr` shorter. Return the result."""
     found: Program | None = program
     while found is not None:
         program, length = found, len(repr(found))

@@ -1,4 +1,4 @@
-"""Send a program's requests to its app on one side, and note all that can be seen from outside."""
+"""Run a program on both frameworks, record what a client can observe, and compare both sides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIDES: tuple[tuple[t.Any, type[t.Any]], ...] = ((flask, flask.Flask), (wsgi_core
 
 
 def make_environ(call: Call, cookies: dict[str, str]) -> dict[str, t.Any]:
-    """The PEP 3333 environ of a request; an entry None in the call's own takes one out."""
+    """Return the PEP 3333 environ of a request. A value None in `call.environ` removes a variable."""
     environ: dict[str, t.Any] = {
         "REQUEST_METHOD": call.method,
         "SCRIPT_NAME": "",
@@ -55,7 +55,7 @@ def _cookie_header(cookies: dict[str, str]) -> str:
 
 
 def _keep_cookies(world: World, headers: t.Iterable[tuple[str, str]]) -> None:
-    """What a browser keeps of the answer's cookies, as far as the next request needs it."""
+    """Store the cookies that a response sets, and remove expired cookies, as a browser does."""
     for name, value in headers:
         if name == "Set-Cookie":
             text, _, attributes = value.partition(";")
@@ -69,7 +69,7 @@ def _keep_cookies(world: World, headers: t.Iterable[tuple[str, str]]) -> None:
 
 
 def send(world: World, call: Call) -> None:
-    """One request by PEP 3333: start_response, each chunk, and close, each an event."""
+    """Call the app as a PEP 3333 server does. Record start_response, each chunk, and close as events."""
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> t.Any:
         world.note("start_response", status, plain_headers(headers))
@@ -86,7 +86,7 @@ def send(world: World, call: Call) -> None:
 
 
 def _take(world: World, body: t.Iterable[bytes], count: int | None) -> None:
-    """Take `count` chunks, or all of them. How the body is cut into chunks is part of the answer."""
+    """Read and record `count` chunks of the body, or all of them if `count` is None."""
     chunks = iter(body)
     while count is None or count > 0:
         try:
@@ -101,7 +101,7 @@ def _take(world: World, body: t.Iterable[bytes], count: int | None) -> None:
 
 
 def send_by_client(world: World, client: t.Any, call: Call) -> None:
-    """One request by the framework's test client."""
+    """Send one request with the framework's test client, and record the response."""
     environ = make_environ(call, {})
     options = {"buffered": call.taken == 0, "follow_redirects": call.taken == 1}
     answer = world.attempt("client", lambda: client.open(environ, **options))
@@ -114,7 +114,7 @@ def send_by_client(world: World, client: t.Any, call: Call) -> None:
 
 
 def _client_session(world: World, client: t.Any) -> None:
-    """Read and change the session between two requests."""
+    """Read and change the session with `session_transaction`, between two requests."""
     with client.session_transaction() as session:
         world.note("session transaction", dict(session))
         session["n"] = session.get("n", 0) + 10
@@ -134,8 +134,8 @@ def _preserving(world: World) -> None:
 
 
 def _after_call(world: World) -> None:
-    """What the program does between two requests: copied contexts, and steps outside of any request."""
-    # What the hooks around these leave to do in turn is left undone: it would never end.
+    """Run what the program does between two requests: functions in copied contexts, and steps outside of requests."""
+    # These actions may add further actions, which are discarded. Otherwise this might never end.
     actions, world.later = world.later, []
     for action in actions:
         world.attempt("later", action)
@@ -165,7 +165,7 @@ def _run_inside(world: World) -> None:
 
 
 def run(program: Program, lib: t.Any, app_class: type[t.Any]) -> list[Event]:
-    """What happens when `program` runs on one framework, in a context of its own."""
+    """Run `program` on one framework, in a new `contextvars.Context`. Return the events."""
     world = World(lib, app_class, program)
     LOG_NOTES.world = world
     try:
@@ -176,15 +176,16 @@ def run(program: Program, lib: t.Any, app_class: type[t.Any]) -> list[Event]:
 
 
 def run_both(program: Program) -> tuple[list[Event], list[Event]]:
-    """What happens on Flask, and what on wsgi_core."""
+    """Return the events on Flask and the events on wsgi_core."""
     on_flask, on_core = (run(program, lib, app_class) for lib, app_class in SIDES)
     return on_flask, on_core
 
 
 def difference(program: Program, runner: Callable[[Program], tuple[list[Event], list[Event]]] = run_both) -> str | None:
-    """The first event that differs and what led to it, as text; None if both sides did the same.
+    """Return the first event that differs and the events before it, as text, or None if both sides did the same.
 
-    A cookie tells the second in which it was signed: a difference counts only if it is there three times.
+    A signed cookie contains the current second, so two equal runs may differ. A difference counts only if three runs in
+    a row have one.
     """
     for _ in range(3):
         on_flask, on_core = runner(program)

@@ -1,7 +1,7 @@
-"""The hypothesis strategy that draws programs.
+"""The Hypothesis strategy that draws programs.
 
-Most of a drawn program is ordinary, so that a request gets far into it; what comes first in a pool is the
-simplest, because shrinking goes there.
+Most parts of a drawn program are ordinary, so that most requests reach a view. The simplest value of a pool is the
+first, because Hypothesis shrinks towards it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RULES = (
     "/<any(u, v):k>/", "/<uuid:u>", "/<string(length=2):x>", "/a/b/c", "/\u00e9", "/a/<path:p>/b", "/b|c", "/a//b",
     "/a.b/",
 )  # fmt: skip
-# Rules of which several answer for one path.
+# Sets of rules of which several match the same path.
 SHARED_RULES = (
     ("/a",),
     ("/a", "/b"),
@@ -102,7 +102,7 @@ CONFIG: tuple[tuple[str, tuple[t.Any, ...]], ...] = (
     ("MAX_FORM_PARTS", (1,)),
     ("MAX_COOKIE_SIZE", (60, 0)),
     ("PROVIDE_AUTOMATIC_OPTIONS", (False,)),
-    # In small letters: arguments of the app itself.
+    # Names in lower case are arguments of the app's class.
     ("subdomain_matching", (True,)),
     ("host_matching", (True,)),
 )
@@ -172,7 +172,7 @@ SIGNALS = (
 )  # fmt: skip
 HANDLER_CODES: tuple[int | str, ...] = (404, 500, 400, 405, 413, 415, 418, 410, 401, *ERRORS)
 
-# Flask calls these as they are.
+# Flask calls these functions directly, so they cannot be async functions.
 NEVER_ASYNC = {
     "url_value_preprocessor", "app_url_value_preprocessor", "url_defaults", "app_url_defaults", "context_processor",
     "app_context_processor", "url_build_error",
@@ -184,7 +184,7 @@ OPS_WITH_ARGUMENTS = {
 }  # fmt: skip
 RARE_OPS = {"template", "leave a context"}
 RESPONSE_OPS = (*(name for name in OPS if name.startswith("r ")), "r keep", "r keep")
-# Without what they want these raise, and the request ends there; most of them are tried only.
+# These operations may raise an exception, which ends the request. So most of them are drawn inside of "try".
 RAISING = {
     "args missing", "form missing", "files missing", "json", "session bad", "session item", "session delete",
     "session large", "g missing", "g pop", "setup", "not found", "abort", "url_for",
@@ -216,7 +216,7 @@ _signal, _driver = _pool(*SIGNALS), st.sampled_from(("plain", "preserving"))
 
 
 def _chance(draw: Draw, percent: int) -> bool:
-    """True in `percent` of all draws; False is the simpler."""
+    """Return True in `percent` % of all draws. Hypothesis shrinks towards False."""
     return bool(draw(PERCENT) >= 100 - percent)
 
 
@@ -257,7 +257,7 @@ def _stream(draw: Draw, deep: int) -> Stream:
 
 
 def _end(draw: Draw, usual: str, percent: int, deep: int) -> str | Stream:
-    """`usual` in `percent` of all draws, else any value, error or body."""
+    """Return `usual` in `percent` % of all draws, otherwise any return value, error or stream."""
     roll = draw(PERCENT)
     rest = (roll - percent) / (100 - percent)
     if roll < percent:
@@ -299,7 +299,7 @@ def _view(draw: Draw, nested: bool) -> View:
 
 
 def _views_and_late_rules(draw: Draw, nested: bool) -> tuple[tuple[View, ...], tuple[LateRule, ...]]:
-    """One or two views; in a quarter of all draws several views that share their paths, and rules added later."""
+    """Draw one or two views or, in a quarter of all draws, several views that share paths, and rules added later."""
     if not _chance(draw, 25):
         return tuple(_view(draw, nested) for _ in range(1 + _chance(draw, 50))), ()
     rule = st.sampled_from(draw(_shared_rules))
@@ -336,7 +336,7 @@ _SIZES = {0: st.integers(0, 5), 1: st.integers(0, 3), 2: st.integers(0, 2), 3: s
 
 
 def _scope(draw: Draw, level: int = 0) -> Scope:
-    """The app's (level 0) or a blueprint's content, nested blueprints down to level 3."""
+    """Draw the contents of the app (level 0) or of a blueprint. Blueprints are nested down to level 3."""
     nested = level > 0
     views, late = _views_and_late_rules(draw, nested)
     hooks = tuple(_hook(draw, nested) for _ in range(draw(_SIZES[level])))
@@ -367,7 +367,7 @@ def _mount(draw: Draw, level: int) -> Mount:
 
 
 def paths_of(scope: Scope, prefix: str = "") -> list[str]:
-    """A path for each rule in `scope`, with something fitting in place of its variables."""
+    """Return a path for each rule in `scope`, with a sample value for each variable."""
     found = []
     for view in (*scope.views, *(View((late.rule,)) for late in scope.late_rules)):
         for rule in view.rules:
@@ -415,7 +415,7 @@ def _config(draw: Draw) -> Options:
 
 @st.composite
 def programs(draw: Draw) -> Program:
-    """Any program."""
+    """Draw a program."""
     app = _scope(draw)
     paths = paths_of(app)
     calls = tuple(_call(draw, paths) for _ in range(draw(_number_of_calls)))

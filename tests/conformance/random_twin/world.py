@@ -1,4 +1,4 @@
-"""What is noted while a program runs: plain values that mean the same on both sides."""
+"""Record the events of a running program, as plain values that can be compared between both sides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .program import Op, Program
 
 Event = tuple[t.Any, ...]
 
-# The wording of these is each framework's own (docs/differences.md); the class and the place count.
+# Messages that the frameworks word differently (docs/differences.md). Only the exception's class is compared.
 OWN_WORDING = (
     re.compile(r"(?s)^The view function .*|^.*\nThe view function did not return a valid.*"),
     re.compile(r"(?s)^Working outside of .* context\..*"),
@@ -28,15 +28,15 @@ OWN_WORDING = (
     re.compile(r"(?s)^The setup method .* can no longer be called.*"),
 )
 
-# Flask's ``g`` names the attribute and says no more.
+# In Flask, the message of this error is only the name of the attribute.
 MISSING_FROM_G = re.compile(r"^'_AppCtxGlobals' object has no attribute '(\w+)'$")
 
-# Each framework's variable has its own name and address.
+# The names and addresses of the context variables differ between the frameworks.
 CONTEXT_VARIABLE = re.compile(r"<ContextVar name='(?:flask|wsgi_core)\.(\w+)' at 0x[0-9a-f]+>")
 
 
 def same_wording(text: str) -> str:
-    """`text`, or a token for it where the two frameworks mean to say it differently."""
+    """Return `text`, or a token for it if the frameworks intentionally use different words."""
     text = MISSING_FROM_G.sub(r"\1", CONTEXT_VARIABLE.sub(r"<ContextVar \1>", text))
     for number, pattern in enumerate(OWN_WORDING):
         if pattern.match(text):
@@ -45,27 +45,30 @@ def same_wording(text: str) -> str:
 
 
 def describe_error(error: BaseException) -> Event:
-    """Class and text of an exception."""
+    """Return the class and the text of an exception."""
     return (type(error).__name__, same_wording(str(error)))
 
 
 def plain_headers(headers: t.Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The headers in order. Werkzeug lists `Allow` in the order of a set, which no two runs share."""
+    """Return the headers in their order. The methods in `Allow` are sorted, because their order is random."""
     return [(name, ", ".join(sorted(value.split(", "))) if name == "Allow" else value) for name, value in headers]
 
 
 def _describe_response(response: Response) -> Event:
-    """Status and headers. The body shows on the wire: in Flask the page of an HTTP error is a stream until
-    somebody reads it, in wsgi_core it is bytes from the start, and to look would make them the same."""
+    """Return the status and the headers of a response.
+
+    The body is not read here: it is compared when it is sent. In Flask, the body of an HTTP error is a stream until it
+    is read; in wsgi_core, it is bytes from the start. Reading it here would hide effects of this difference.
+    """
     return ("response", response.status, plain_headers(response.headers))
 
 
 def plain(value: t.Any) -> t.Any:
-    """`value` as something that can be compared across the frameworks; an odd object is its class's name."""
+    """Return `value` in a form that can be compared between the frameworks. For other types, return the class name."""
     if value is None or isinstance(value, (bool, int, str, bytes)):
         return value
     if isinstance(value, float):
-        return repr(value)  # so that no number is itself
+        return repr(value)  # because NaN is not equal to itself
     if isinstance(value, BaseException):
         return describe_error(value)
     if isinstance(value, Response):
@@ -83,10 +86,10 @@ def plain(value: t.Any) -> t.Any:
 
 @dataclass
 class World:
-    """One side: the framework's module, the app made with it, and what was seen so far.
+    """One side: the framework's module, the app, and the events so far.
 
-    `later` holds what views left to do after the response (copied contexts), `depth` how many requests
-    are being served inside one another.
+    `later` has the functions in copied contexts that run after the response. `depth` is the number of contexts that
+    operations have opened inside each other.
     """
 
     lib: t.Any
@@ -103,7 +106,7 @@ class World:
         self.events.append(event)
 
     def perform(self, name: str, ops: tuple[Op, ...], given: t.Any = None) -> None:
-        """Run the steps of the function `name`; what each gave or raised is an event."""
+        """Run the steps of the function `name`. Record what each step returns or raises."""
         from .ops import OPS
 
         for op in ops:
@@ -116,7 +119,7 @@ class World:
             self.note(name, key, plain(value))
 
     def attempt(self, name: str, action: Callable[[], t.Any]) -> t.Any:
-        """What `action` returns, None if it raises; what it raised is an event either way."""
+        """Return the result of `action`. If it raises an exception, record the exception and return None."""
         try:
             return action()
         except BaseException as e:
@@ -125,7 +128,7 @@ class World:
 
 
 class LogNotes(logging.Handler):
-    """Notes what the current world's app logs: level, text, and the class of the error with it."""
+    """A handler that records the log of the current world's app: level, text, and the class of the exception."""
 
     world: World | None = None
 

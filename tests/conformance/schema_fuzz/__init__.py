@@ -1,1 +1,1 @@
-"""The services against their own description, by schemathesis: `python -m tests.conformance.schema_fuzz`."""
+"""Test both services against their OpenAPI description with schemathesis: `python -m tests.conformance.schema_fuzz`."""

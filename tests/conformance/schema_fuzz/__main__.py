@@ -1,7 +1,8 @@
-"""Draw requests from /openapi.json and send them to both services, each in a process of its own.
+"""Generate requests from /openapi.json, and send them to both services, each in its own process.
 
-Every answer must be one that the description has, of the type and the shape that it says; what fits is accepted, what
-does not is refused, and nothing is a server error. Exit code 1 if anything else happens.
+Every response must have a status, a content type and a schema that the description has for the operation. A valid
+request must be accepted, an invalid request must be rejected, and no response may be a server error. Otherwise the exit
+code is not 0.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.processes import Server, environment
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 PHASES = "examples,coverage,fuzzing"
 
-# The models are loaded and unloaded where nobody else asks for them.
+# Loading and unloading models has a separate pass, because other requests need the models.
 PASSES: dict[str, tuple[dict[str, str], list[str]]] = {
     "": ({}, ["--exclude-path-regex", "/repository/models/"]),
     "model control": ({"WSGI_CORE_MODEL_CONTROL": "true"}, ["--include-path-regex", "/repository/models/"]),
@@ -32,13 +33,13 @@ PASSES: dict[str, tuple[dict[str, str], list[str]]] = {
 @click.option("--examples", default=50, show_default=True, type=click.IntRange(1), help="Requests for each operation.")
 @click.option("--framework", "frameworks", multiple=True, default=["wsgi_core", "flask"], show_default=True)
 def main(examples: int, frameworks: tuple[str, ...]) -> None:
-    """The services against their own description."""
+    """Test the services against their OpenAPI description."""
     codes = [check(framework, name, examples) for framework in frameworks for name in PASSES]
     sys.exit(max(codes))
 
 
 def check(framework: str, name: str, examples: int) -> int:
-    """One pass over one service; schemathesis's exit code, or 1 if the service's log tells of an error."""
+    """Run one pass over one service. Return schemathesis' exit code, or 1 if the service has logged an error."""
     settings, options = PASSES[name]
     command = ["-m", "wsgi_core", "serve", "--port", "0", "--framework", framework]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -53,7 +54,7 @@ def check(framework: str, name: str, examples: int) -> int:
 
 
 def schemathesis(url: str, examples: int, options: list[str]) -> int:
-    """Its exit code; what it keeps between runs goes into a folder that is thrown away."""
+    """Run schemathesis in a temporary folder, so that it stores nothing between runs. Return its exit code."""
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", url, "--phases", PHASES,
         "--max-examples", str(examples), "--continue-on-failure", "--warnings", "off", "--no-color", *options,

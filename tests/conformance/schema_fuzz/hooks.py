@@ -1,4 +1,4 @@
-"""What schemathesis cannot know: how lines of JSON are written, and how a webhook is signed."""
+"""Hooks for what schemathesis cannot generate from the description: JSON Lines, and the signature of a webhook."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOURCE = "github"
 
 
 class Signed(AuthBase):
-    """Signs a delivery that carries a signature at all."""
+    """An authentication that replaces the signature of a webhook, if the request has one, with a valid signature."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if SIGNATURE in request.headers:
@@ -28,12 +28,12 @@ class Signed(AuthBase):
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Sign what goes to a webhook."""
+    """Sign requests to webhooks."""
     if case.operation.path.startswith("/webhooks"):
         kwargs["auth"] = Signed()
 
 
 @schemathesis.serializer(LINES)
 def write_lines(context: Any, value: Any) -> bytes:
-    """A body of one line."""
+    """Return a body with one line of JSON."""
     return value if isinstance(value, bytes) else json.dumps(value).encode()

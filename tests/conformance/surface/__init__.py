@@ -1,6 +1,6 @@
-"""Every public attribute of Flask's modules, classes and objects, and what the core has in its place.
+"""Compare every public attribute of Flask's modules, classes and objects with the core's.
 
-`walk` lists them, and `test_surface` holds the core to what Flask has: the kind of an attribute, its default, and
-whether it can be set, before and after the contexts are pushed. Extensions read, set and override more than Flask's own
-tests touch.
+`walk` lists the attributes. `test_surface` checks that the core has the same: the kind of an attribute, its default,
+and whether it can be set, before and after the contexts are pushed. Extensions read, set and override attributes that
+Flask's own tests do not use.
 """

@@ -1,7 +1,7 @@
-"""Write down which private attributes of Flask extensions touch: ``python -m tests.conformance.surface.private``.
+"""List the private names of Flask that extensions use: ``python -m tests.conformance.surface.private``.
 
-It reads the source distributions of extension_suites, and those of ``sources.toml``. A name counts if an extension
-imports, reads, sets, defines or spells it, and one of Flask's modules, classes or objects has it.
+The command reads the source distributions of extension_suites and of ``sources.toml``. A name counts if an extension
+imports, reads, sets or defines it, or has it as a string, and if one of Flask's modules, classes or objects has it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PRIVATE = re.compile(r"_[a-z][a-z0-9_]*")
 
 
 def names_in(source: str) -> Iterator[str]:
-    """The private names that a module imports, reads, sets, defines or spells."""
+    """Yield the private names that a module imports, reads, sets or defines, or has as strings."""
     try:
         tree = ast.parse(source)
     except SyntaxError:
@@ -42,7 +42,7 @@ def names_in(source: str) -> Iterator[str]:
 
 
 def modules_of(archive: Path) -> Iterator[str]:
-    """The text of each module of a source distribution, without its tests, examples and documentation."""
+    """Yield the text of each module of a source distribution, without its tests, examples and documentation."""
     with tarfile.open(archive) as tar:
         for member in tar:
             parts = member.name.split("/")[1:]
@@ -53,7 +53,7 @@ def modules_of(archive: Path) -> Iterator[str]:
 
 
 def flasks() -> set[str]:
-    """The private names that Flask itself gives its modules, classes and objects; Python's own are left out."""
+    """Return the private names of Flask's modules, classes and objects, without names such as ``__init__``."""
     from .walk import OBJECTS, classes, modules
 
     found = {name for _, module, _ in modules() for name, value in vars(module).items() if not inspect.ismodule(value)}
@@ -64,7 +64,7 @@ def flasks() -> set[str]:
 
 
 def touched() -> dict[str, list[str]]:
-    """The private names of Flask that extensions touch, with the extensions that do."""
+    """Return the private names of Flask that extensions use, each with the titles of these extensions."""
     known, found = flasks(), dict[str, list[str]]()
     for suite in (*load(), *load(SOURCES)):
         sources = modules_of(fetched(suite, default_cache()))
@@ -74,7 +74,7 @@ def touched() -> dict[str, list[str]]:
 
 
 def read(path: Path = FILE) -> frozenset[str]:
-    """The names in the file."""
+    """Return the names in the file."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return frozenset(line.partition(":")[0] for line in lines if line and not line.startswith("#"))
 

@@ -23,18 +23,18 @@ PRIVATE = read()
 
 
 def wanted(name: str) -> bool:
-    """Whether an attribute counts: it is public, or extensions touch it."""
+    """Return whether an attribute counts: it is public, or extensions use it."""
     return not name.startswith("_") or name in PRIVATE
 
 
 def modules() -> Iterator[tuple[str, types.ModuleType, types.ModuleType]]:
-    """Each module of Flask, by name, with its twin in the core."""
+    """Yield the name of each module of Flask, the module, and its twin in the core."""
     for name, alias in flask_alias.aliases().items():
         yield name, __import__(name, fromlist=["_"]), alias
 
 
 def classes() -> Iterator[tuple[str, type, type]]:
-    """Each public class that a module of Flask defines, with its twin."""
+    """Yield the name of each public class that Flask defines, the class, and its twin in the core."""
     for module_name, module, alias in modules():
         for name, value in vars(module).items():
             if inspect.isclass(value) and value.__module__ == module_name and wanted(name) and hasattr(alias, name):
@@ -42,7 +42,7 @@ def classes() -> Iterator[tuple[str, type, type]]:
 
 
 def kind(owner: type, name: str) -> str:
-    """What an attribute of a class is to a subclass and to an object: a method, data, ..."""
+    """Return the kind of a class attribute: "staticmethod", "classmethod", "method", "class" or "value"."""
     value = inspect.getattr_static(owner, name)
     if isinstance(value, staticmethod | classmethod):
         return type(value).__name__
@@ -50,20 +50,20 @@ def kind(owner: type, name: str) -> str:
         return "method"
     if isinstance(value, types.WrapperDescriptorType):
         return "method"
-    # Whatever the descriptor, an object has a value under this name.
+    # Properties and other descriptors give an object a value.
     return "class" if inspect.isclass(value) else "value"
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """What is seen of one attribute of an object: its value's form, and what becomes of setting it."""
+    """An attribute of an object: the form of its value, and the result of setting it."""
 
     form: str
     settable: str
 
 
 def form(value: object) -> str:
-    """A value in a form that both sides share: simple values as they are, others by what they are."""
+    """Return a value in a form that both sides share: the `repr` of a simple value, otherwise a word for its kind."""
     if value is None or isinstance(value, bool | int | float | str | bytes):
         return repr(value)
     if isinstance(value, t.Mapping | list | tuple | set | frozenset):
@@ -77,7 +77,7 @@ def _family(value: object) -> str:
 
 
 def observed(make: Callable[[], t.Any], name: str) -> Attribute:
-    """Read the attribute of a fresh object; then set it on another, and see whether it is read back."""
+    """Read the attribute of a new object. Set it on another new object, and check whether reading returns the value."""
     try:
         seen = form(getattr(make(), name))
     except Exception as error:
@@ -98,7 +98,7 @@ def _error(error: Exception) -> str:
 
 
 def environ() -> dict[str, t.Any]:
-    """A request to ``/view``."""
+    """Return the environ of a request to ``/view``."""
     return {
         "REQUEST_METHOD": "GET", "PATH_INFO": "/view", "SERVER_NAME": "localhost", "SERVER_PORT": "80",
         "HTTP_HOST": "localhost", "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(),
@@ -106,7 +106,7 @@ def environ() -> dict[str, t.Any]:
 
 
 def app_of(side: str) -> t.Any:
-    """An application with a secret key and a view."""
+    """Return an application with a secret key and a view."""
     _, app_class = SIDES[side]
     app = app_class("surface", root_path="/surface", instance_path="/surface/instance")
     app.secret_key = "key"
@@ -141,7 +141,7 @@ OBJECTS: dict[str, Callable[[str], t.Any]] = {
     "config": lambda side: app_of(side).config,
     "test client": lambda side: app_of(side).test_client(),
     "command runner": lambda side: app_of(side).test_cli_runner(),
-    # A fresh one: the app's is that of its class.
+    # A new object, because the session interface of an app is an attribute of its class.
     "session interface": lambda side: type(app_of(side).session_interface)(),
     "JSON provider": lambda side: app_of(side).json,
     "Jinja environment": lambda side: app_of(side).jinja_env,
@@ -151,5 +151,5 @@ OBJECTS: dict[str, Callable[[str], t.Any]] = {
 
 
 def names(side: str, title: str) -> list[str]:
-    """The attributes of one of `OBJECTS` that count."""
+    """Return the attributes that count of one of `OBJECTS`."""
     return sorted(name for name in dir(OBJECTS[title](side)) if wanted(name))

@@ -1,1 +1,1 @@
-"""What runs in an application's environment: its own files, started by their path."""
+"""Files that run in the virtual environment of an application. They are started by their path."""

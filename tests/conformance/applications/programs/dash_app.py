@@ -1,4 +1,4 @@
-"""A Dash application: a page whose parts call back, with inputs, states, patterns and an error."""
+"""A Dash application: a page with callbacks that have inputs and states, and one that raises an error."""
 
 import sys
 

@@ -1,10 +1,10 @@
-"""What Locust's users do: they read one page of the server that answers them."""
+"""A locustfile whose users request one page."""
 
 import locust
 
 
 class Reader(locust.HttpUser):
-    """A user that reads one page, ten times a second."""
+    """A user that requests one page, and waits 0.1 seconds before the next request."""
 
     wait_time = locust.constant(0.1)
 

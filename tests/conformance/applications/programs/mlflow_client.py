@@ -1,4 +1,4 @@
-"""What MLflow's own client does with a tracking server; prints as its last line, in JSON, what the client was told."""
+"""Use a tracking server with MLflow's own client. The last line of the output is JSON with the client's results."""
 
 import json
 import sys
@@ -40,5 +40,5 @@ for wrong in (lambda: client.get_run("nope"), lambda: client.create_experiment("
         told.append(["error", error.error_code, str(error).partition("\n")[0]])
 client.delete_run(run.info.run_id)
 told.append(["deleted", client.get_run(run.info.run_id).info.lifecycle_stage])
-# MLflow prints, too: the last line is what was told.
+# MLflow also prints to standard output, so the results begin on a new line.
 print("\n" + json.dumps(told))

@@ -1,4 +1,4 @@
-"""Fixtures that Flask-RESTX' tests name: the conftest.py with its own is not in its source distribution."""
+"""Fixtures for the tests of Flask-RESTX. Its source distribution does not include the conftest.py that defines them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def app() -> Any:
-    """An application whose client reads JSON."""
+    """An application whose test client has methods for JSON."""
     from flask import Flask
     from flask.testing import FlaskClient
 
@@ -30,7 +30,7 @@ def app() -> Any:
 
 
 def read(response: Any, status: int) -> Any:
-    """The JSON in a response that has the status."""
+    """Check the status and the content type of a response, and return its JSON."""
     assert response.status_code == status
     assert response.content_type == "application/json"
     return response.get_json()
@@ -38,7 +38,7 @@ def read(response: Any, status: int) -> Any:
 
 @pytest.fixture
 def api(request: pytest.FixtureRequest, app: Any) -> Any:
-    """An API on a blueprint of the application. The marker `api` has options of the API, and the blueprint's prefix."""
+    """An API on a blueprint of the application. The marker `api` has the API's options and the blueprint's prefix."""
     from flask import Blueprint
     from flask_restx import Api
 
@@ -52,7 +52,7 @@ def api(request: pytest.FixtureRequest, app: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _request_of_the_marker(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The request that the marker `request_context` describes."""
+    """Push a request context if the test has the marker `request_context`, which has its arguments."""
     marker = request.node.get_closest_marker("request_context")
     if marker is None:
         yield

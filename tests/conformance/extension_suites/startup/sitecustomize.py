@@ -1,4 +1,4 @@
-"""Python runs this at the start of each process of a suite, so that the commands of a test see the test's Flask."""
+"""Put wsgi_core in Flask's place at the start of each Python process of a suite, also in commands that a test runs."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""One application for each extension: ``create_app()``, and ``visit(send)``, which is what a client does there."""
+"""One application for each extension: ``create_app()`` makes it, and ``visit(send)`` sends a client's requests."""

@@ -1,4 +1,4 @@
-"""Flask-Caching: views kept by path and by query, a function that remembers, a kept piece of a template, forgetting."""
+"""Flask-Caching: views cached by path and by query, a memoized function, a cached template fragment, deletion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flask-CORS: origins for some of the paths, with credentials, and a decorated view; preflights, and errors."""
+"""Flask-CORS: origins for some paths, credentials, a decorated view, preflight requests, and errors."""
 
 from __future__ import annotations
 

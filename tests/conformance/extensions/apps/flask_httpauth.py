@@ -1,4 +1,4 @@
-"""Flask-HTTPAuth: passwords with roles, tokens, either of them, a page that knows its guests, and its own refusal."""
+"""Flask-HTTPAuth: passwords with roles, tokens, either of both, optional authentication, a custom error response."""
 
 from __future__ import annotations
 

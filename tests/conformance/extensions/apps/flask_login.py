@@ -1,4 +1,4 @@
-"""Flask-Login: a page for members, a sign-in that is remembered, a page that wants a fresh one, a key, signing out."""
+"""Flask-Login: a protected page, a remembered login, a page that requires a fresh login, an API key, logging out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = {"k-1": "ada"}
 
 
 class User(UserMixin):
-    """Somebody who can sign in."""
+    """A user who can log in."""
 
     def __init__(self, name: str) -> None:
         self.id = name

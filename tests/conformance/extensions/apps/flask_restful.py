@@ -1,4 +1,4 @@
-"""Flask-RESTful: resources with fields and parsed arguments, below a blueprint too, and its own way with all errors."""
+"""Flask-RESTful: resources with fields and parsed arguments, also in a blueprint, and its own error responses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Task(Resource):
 
 
 class Greeting(Resource):
-    """What the blueprint has."""
+    """The resource of the blueprint."""
 
     def get(self) -> dict[str, str]:
         return {"hello": "world"}

@@ -1,4 +1,4 @@
-"""Flask-SQLAlchemy: a model in a database in memory; rows made, listed by page, not found, and rolled back."""
+"""Flask-SQLAlchemy: a model in an in-memory database; rows created, paginated, not found, and rolled back."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def by_title(title: str) -> dict[str, int]:
 
 
 def taken(error: IntegrityError) -> tuple[dict[str, str], int]:
-    # The session is left as it is: the extension's teardown has to roll it back.
+    # No rollback here: the extension's teardown function must do it.
     return {"error": str(error.orig)}, 409
 
 

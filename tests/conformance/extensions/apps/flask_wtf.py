@@ -1,4 +1,4 @@
-"""Flask-WTF: a form with a file, its validation, and protection from forged requests, in a form and in a header."""
+"""Flask-WTF: a form with a file, its validation, and CSRF protection, with the token in a form and in a header."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGE = """\
 
 
 class Person(FlaskForm):
-    """Who somebody is."""
+    """A form with a name, an age and a picture."""
 
     name = StringField("Name", validators=[DataRequired()])
     age = IntegerField("Age", validators=[NumberRange(1, 120)])

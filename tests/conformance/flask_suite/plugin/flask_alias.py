@@ -1,7 +1,7 @@
-"""``import flask``, answered by `wsgi_core`: which module of the core stands for which of Flask's.
+"""Make ``import flask`` import modules of `wsgi_core`, and say which modules take the place of which.
 
-It stands in a folder of its own because that folder goes on ``sys.path`` of the processes that run the tests of
-Flask and of its extensions. ``FLASK_SUITE_VERSION`` says which version Flask has.
+This file has its own folder, which is put on the ``sys.path`` of the processes that run the tests of Flask and of its
+extensions. The environment variable ``FLASK_SUITE_VERSION`` is the version that ``flask.__version__`` has.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-# Read once: some of Flask's tests put another mapping in the place of os.environ.
+# Read at import, because some of Flask's tests replace os.environ.
 VERSION = os.environ.get("FLASK_SUITE_VERSION", "")
 
-# Each module of Flask, and the modules of wsgi_core that have what it has.
+# Each module of Flask, and the modules of wsgi_core in which its names are looked up, in this order.
 _PARTS_OF_APP = ("app", "base", "routing", "errors", "responses", "templating", "scaffold")
 _APP = tuple(f"wsgi_core.{part}" for part in _PARTS_OF_APP)
 TWINS: dict[str, tuple[str, ...]] = {
@@ -48,12 +48,12 @@ TWINS: dict[str, tuple[str, ...]] = {
     "flask.views": ("wsgi_core.views",),
     "flask.wrappers": ("wsgi_core.wrappers", "wsgi_core.context"),
 }
-# The names that differ by intention.
+# The names that intentionally differ from Flask's.
 RENAMED = {"Flask": "App", "_endpoint_from_view_func": "endpoint_from_view_func"}
 
 
 class Alias(ModuleType):
-    """A module with a name of Flask's whose attributes are those of its twins in wsgi_core."""
+    """A module with the name of a Flask module and the attributes of its twins in wsgi_core."""
 
     __version__: str
     main: Callable[[], t.Any]
@@ -72,7 +72,7 @@ class Alias(ModuleType):
 
 
 class NoOtherFlask:
-    """A finder that lets no import of flask reach the real one, which may be installed."""
+    """A finder that prevents imports of the installed Flask."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name == "flask" or name.startswith("flask."):
@@ -81,7 +81,7 @@ class NoOtherFlask:
 
 
 def answer_with(modules: dict[str, t.Any]) -> None:
-    """Make `modules`, by their names, the only Flask that can be imported."""
+    """Make `modules` (by name) the only modules of Flask that can be imported."""
     sys.meta_path.insert(0, NoOtherFlask())
     for name, module in modules.items():
         sys.modules[name] = module
@@ -91,7 +91,7 @@ def answer_with(modules: dict[str, t.Any]) -> None:
 
 
 def aliases() -> dict[str, Alias]:
-    """An `Alias` for each module of Flask that has a twin. wsgi_core itself has to be importable."""
+    """Return an `Alias` for each module of Flask that has a twin. Raises ImportError without wsgi_core."""
     importlib.import_module("wsgi_core")
     found = {name: [m for twin in twins if (m := _import(twin))] for name, twins in TWINS.items()}
     made = {name: Alias(name, twins) for name, twins in found.items() if twins}
@@ -110,14 +110,14 @@ def _import(name: str) -> ModuleType | None:
 
 
 def say_version(version: str) -> None:
-    """Let ``importlib.metadata`` tell Flask's version, whether it is installed or not."""
+    """Make ``importlib.metadata.version("flask")`` return `version`, even if Flask is not installed."""
     metadata: t.Any = importlib.metadata
     asked: Callable[[str], str] = metadata.version
     metadata.version = lambda name: version if name.lower() == "flask" else asked(name)
 
 
 def widen_warning_filters() -> None:
-    """Let a filter for warnings out of ``flask.app`` fit wsgi_core, where that class fills several files."""
+    """Apply a warning filter for the module ``flask.app`` to all of wsgi_core, where the class has several files."""
     plain: Callable[..., None] = warnings.filterwarnings
 
     def filterwarnings(
@@ -129,7 +129,7 @@ def widen_warning_filters() -> None:
 
 
 def find_plugins_of_flask() -> None:
-    """Let the core's command line find the commands that extensions register for Flask's."""
+    """Make the core's command line find the commands that extensions register for Flask's command line."""
     metadata: t.Any = importlib.metadata
     asked: Callable[..., t.Any] = metadata.entry_points
 
@@ -142,7 +142,7 @@ def find_plugins_of_flask() -> None:
 
 
 def install() -> None:
-    """Let `wsgi_core` answer for Flask in this process, once."""
+    """Put `wsgi_core` in Flask's place in this process. A second call does nothing."""
     if not isinstance(sys.modules.get("flask"), Alias):
         widen_warning_filters()
         answer_with(aliases())

@@ -1,7 +1,7 @@
-"""The pytest plugin that answers ``import flask`` inside the suite, and writes down what each test did.
+"""The pytest plugin of the suite: it determines what ``import flask`` imports, and records the outcome of each test.
 
-The environment says who answers (``FLASK_SUITE_SUBJECT``: core, real or mocks) and where the outcomes go
-(``FLASK_SUITE_OUTCOMES``: one JSON object a line).
+Two environment variables configure the plugin: ``FLASK_SUITE_SUBJECT`` is core, real or mocks, and
+``FLASK_SUITE_OUTCOMES`` is the file for the outcomes, with one JSON object per line.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import _pytest.monkeypatch
 import flask_alias
 import pytest
 
-# Read once: some of Flask's tests put another mapping in the place of os.environ.
+# Read at import, because some of Flask's tests replace os.environ.
 SUBJECT = os.environ.get("FLASK_SUITE_SUBJECT", "core")
 OUTCOMES = os.environ.get("FLASK_SUITE_OUTCOMES", os.devnull)
 
 
 def mocks() -> dict[str, t.Any]:
-    """A mock for each module of Flask."""
+    """Return a mock for each module of Flask."""
     modules: dict[str, t.Any] = {name: MagicMock(name=name) for name in flask_alias.TWINS}
-    # The suite's leak detector pops contexts for as long as there is one, and a mock is true forever.
+    # The suite's leak detector pops contexts while request_ctx is true, and a mock would always be true.
     modules["flask.globals"].request_ctx.__bool__.return_value = False
     return modules
 
@@ -43,14 +43,14 @@ def install(subject: str) -> None:
 
 
 def note(**fields: object) -> None:
-    """Append one line to the outcomes. Each line is flushed: a run that is killed has told what it knew."""
+    """Append one line to the outcomes. The file is closed each time, so that no line is lost if the run is killed."""
     with open(OUTCOMES, "a", encoding="utf-8") as outcomes:
         outcomes.write(json.dumps(fields) + "\n")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
-    """Answer for Flask before the suite's own conftest.py imports it."""
+    """Put the subject in Flask's place before the suite's own conftest.py imports Flask."""
     install(SUBJECT)
     if SUBJECT == "real":
         note(event="subject", file=importlib.import_module("flask").__file__)
