@@ -1,1 +1,1 @@
-"""The tests. A package, so that ``python -m tests.conformance.flask_suite`` finds this folder and no other."""
+"""The tests. This folder is a package, so that ``python -m tests.conformance.flask_suite`` works in a checkout."""

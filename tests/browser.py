@@ -1,4 +1,4 @@
-"""A headless browser for tests of pages; without Chromium the test is skipped."""
+"""A headless browser for tests of pages. Without Chromium and its driver, the test is skipped."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ DRIVERS = ("chromedriver", "chromium.chromedriver")
 
 
 def _installed(names: tuple[str, ...]) -> str | None:
-    """The first of these programs that is there."""
+    """Return the path of the first of these programs that is installed, or None."""
     return next(filter(None, map(shutil.which, names)), None)
 
 
 @contextmanager
 def headless() -> Iterator[webdriver.Chrome]:
-    """A browser without a window, ended with the block."""
+    """Start a browser without a window, and end it with the block. If it is not installed, skip the test."""
     program, control = _installed(BROWSERS), _installed(DRIVERS)
     if program is None or control is None:
         pytest.skip("no Chromium with its driver here: apt-get install chromium chromium-driver")
@@ -29,7 +29,7 @@ def headless() -> Iterator[webdriver.Chrome]:
     options.binary_location = program
     options.add_argument("--headless=new")
     if getattr(os, "geteuid", lambda: 1)() == 0:
-        options.add_argument("--no-sandbox")  # which root cannot have
+        options.add_argument("--no-sandbox")  # Chromium does not start as root with its sandbox
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=control))
     try:
         yield browser

@@ -1,4 +1,4 @@
-"""What all tests share: both frameworks under one set of names, checked clients, the service and its twin."""
+"""Fixtures for all tests: both frameworks under the same names, checked test clients, the service and its twin."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ examples.load_profile()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With ``-n`` each file's tests stay in one process, which starts the file's servers once."""
+    """With ``-n``, run all tests of a file in one process, so that the file's servers start only once."""
     if getattr(config.option, "dist", None) == "load":
         config.option.dist = "loadfile"
 
 
 class Framework:
-    """A framework's names, the application class among them as ``App`` on both sides."""
+    """A framework's module. The application class has the name ``App`` on both sides."""
 
     def __init__(self, module: types.ModuleType, app_class: type[Any]) -> None:
         self.module = module
@@ -48,7 +48,7 @@ class Framework:
         return self.module.__name__
 
     def app(self, **options: Any) -> Any:
-        """An app without a static route, whose log stays silent."""
+        """Return an app without a static route and with its logger disabled."""
         app = self.App("tests", **{"static_folder": None, **options})
         logging.getLogger("tests").disabled = True
         return app
@@ -60,10 +60,11 @@ FRAMEWORKS = (CORE, FLASK)
 
 
 def checked(wsgi_app: Any) -> Any:
-    """``wsgi_app`` between two judges of PEP 3333; what they find fails the test.
+    """Return ``wsgi_app`` inside two checkers of PEP 3333, wsgiref's validator and Werkzeug's LintMiddleware.
 
-    Three of LintMiddleware's rules are older than RFC 9110: a relative Location is fine, a 204 has no
-    Content-Length, and that of an answer to HEAD tells of the body that GET would get.
+    LintMiddleware does not know RFC 9110, which allows a relative Location, and in a response to HEAD the
+    Content-Length of the response to GET. So its warning about Location is ignored, and a HEAD request does not go
+    through LintMiddleware.
     """
     judged = validator(LintMiddleware(wsgi_app))
 
@@ -78,7 +79,7 @@ def checked(wsgi_app: Any) -> Any:
 
 
 def checked_client(app: Any) -> Any:
-    """A test client of ``app``, every request of which is `checked`, read to its end and closed."""
+    """Return a test client of ``app`` that checks each request with `checked`, and reads and closes each response."""
     app.wsgi_app = checked(app.wsgi_app)
     client = app.test_client()
     client.open = partial(client.open, buffered=True)
@@ -87,15 +88,15 @@ def checked_client(app: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing from outside, and no test, decides about the next app's debug mode or configuration."""
+    """Remove the environment variables that configure an app. After the test, restore their previous values."""
     for name in ("FLASK_DEBUG", "FLASK_APP", "FLASK_RUN_FROM_CLI", "FLASK_SKIP_DOTENV"):
-        monkeypatch.setenv(name, "")  # what was not set before is taken away again only if it was set here
+        monkeypatch.setenv(name, "")  # so that a value that the test sets is removed afterwards, too
         monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
 def _no_context_left() -> Iterator[None]:
-    """No test leaves a context behind for the next one."""
+    """Check that a test leaves no context pushed."""
     yield
     assert not wsgi_core.has_app_context()
     assert not flask.has_app_context()
@@ -103,7 +104,7 @@ def _no_context_left() -> Iterator[None]:
 
 @pytest.fixture(params=FRAMEWORKS, ids=repr)
 def web(request: pytest.FixtureRequest) -> Framework:
-    """Each framework in turn: what a test with it claims holds for Flask and for wsgi_core."""
+    """Each framework in turn, so that a test with this fixture runs on Flask and on wsgi_core."""
     framework: Framework = request.param
     return framework
 
@@ -122,13 +123,13 @@ def services() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def checked_services(services: dict[str, Any]) -> dict[str, Any]:
-    """The services' WSGI callables, between the judges."""
+    """The WSGI callable of each service, with the checks of `checked`."""
     return {name: checked(app.wsgi_app) for name, app in services.items()}
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, Server]]:
-    """Both services behind waitress, each in a process of its own."""
+    """Both services behind `wsgi-core serve`, each in its own process."""
     command = ("-m", "wsgi_core", "serve", "--port", "0", "--framework")
     with Server(*command, "wsgi_core") as core, Server(*command, "flask") as twin:
         yield {"wsgi_core": core.ready(), "flask": twin.ready()}

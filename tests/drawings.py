@@ -1,4 +1,4 @@
-"""Digits as a person draws them, for the tests of what recognises them."""
+"""Digits as people draw them, for the tests of digit recognition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def picture(*bars: tuple[int, int, int, int]) -> list[list[int]]:
-    """Ink in these boxes (top, bottom, left, right) of a sheet of 96 by 96."""
+    """Return an image of 96 by 96 pixels with ink in the boxes ``bars`` (top, bottom, left, right)."""
     sheet = np.zeros((96, 96), int)
     for top, bottom, left, right in bars:
         sheet[top:bottom, left:right] = 255
@@ -20,7 +20,7 @@ ONE = picture((10, 80, 42, 52))
 ZERO = picture((10, 20, 30, 66), (70, 80, 30, 66), (14, 76, 26, 36), (14, 76, 60, 70))
 
 CIRCLE = [(0.5 + math.cos(turn / 8 * math.pi) / 2, math.sin(turn / 8 * math.pi) / 2 + 0.5) for turn in range(17)]
-# Each digit as people draw it on a phone: strokes, from (0, 0) at the top left to (1, 1) at the bottom right.
+# Digits and their strokes, as people draw them on a phone. (0, 0) is the top left, (1, 1) the bottom right.
 DRAWN: list[tuple[int, list[list[tuple[float, float]]]]] = [
     (0, [[(0.5, 0), (0.15, 0.2), (0.05, 0.5), (0.15, 0.8), (0.5, 1), (0.85, 0.8), (0.95, 0.5), (0.85, 0.2), (0.5, 0)]]),
     (1, [[(0.3, 0.25), (0.5, 0), (0.5, 1)]]),
@@ -42,5 +42,5 @@ DRAWN: list[tuple[int, list[list[tuple[float, float]]]]] = [
     (1, [[(0.2, 0.3), (0.55, 0), (0.55, 1)]]),
     (7, [[(0.1, 0), (0.9, 0), (0.45, 1)], [(0.3, 0.5), (0.85, 0.5)]]),
 ]  # fmt: skip
-# Nothing that anybody would call a digit.
+# A stroke that is not a digit.
 SCRIBBLE = [(0.44, 0.57), (0.69, 0.87), (0.33, 0.62), (0.66, 0.33), (0.1, 0.88), (0.34, 0.35)]

@@ -1,4 +1,4 @@
-"""WSGI environs as Hypothesis strategies, and outcomes in a form that compares."""
+"""Hypothesis strategies for WSGI environs, and outcomes of calls in a form that can be compared."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import EnvironHeaders, Headers, MultiDict
 
 latin1 = st.text(st.characters(max_codepoint=255), max_size=12)
-"""Text as PEP 3333 carries it: each character a byte."""
+"""Text as in PEP 3333: each character stands for a byte."""
 
 visible = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=12)
 
 
 def some(*values: str) -> st.SearchStrategy[str]:
-    """One of the values, or any text."""
+    """Return a strategy that draws one of the values, or any text."""
     return st.sampled_from(values) | latin1
 
 
-# Lengths that a server can vouch for, and those that no server should pass on but some do.
+# Content-Lengths: valid ones, and invalid ones that a server should reject but some servers pass on.
 lengths = st.sampled_from(
     ["", "0", "1", "5", "007", "-1", "+3", " 2", "x", "5.0", "1_0", "٣", "²", "9999999", "99999999"]
 )
@@ -59,7 +59,7 @@ environs = st.fixed_dictionaries(
 
 
 class Trickle:
-    """An input stream that gives at most two bytes a read and knows nothing but `read`."""
+    """An input stream whose only method is `read`, which returns at most two bytes, unless it reads to the end."""
 
     def __init__(self, data: bytes) -> None:
         self._stream = io.BytesIO(data)
@@ -76,7 +76,7 @@ class Broken:
 
     def read(self, size: int = -1) -> bytes:
         data, self._data = self._data[:3], b""
-        if not data or size < 0:  # whoever reads to the end meets the break
+        if not data or size < 0:  # reading to the end meets the break
             raise self._error("gone")
         return data
 
@@ -90,7 +90,7 @@ STREAMS: dict[str, Callable[[bytes], Any]] = {
 
 
 def plain(value: Any) -> Any:
-    """A value as what compares by content: Werkzeug's structures have the same class on both sides."""
+    """Return a value in a form that is compared by its contents, also for Werkzeug's data structures."""
     if isinstance(value, Headers | EnvironHeaders):
         return list(value)
     if isinstance(value, MultiDict):
@@ -105,7 +105,7 @@ def plain(value: Any) -> Any:
 
 
 def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What a call returns, or which error it raises and what that says."""
+    """Return the result of a call in comparable form, or the class and the message of its exception."""
     try:
         return plain(function(*args, **kwargs))
     except Exception as e:

@@ -1,4 +1,4 @@
-"""How many examples hypothesis draws: a share in the usual run, all of them with HYPOTHESIS_PROFILE=all."""
+"""Set how many examples Hypothesis draws: a fifth in a usual run, all of them with HYPOTHESIS_PROFILE=all."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
-_ALL = 100  # hypothesis' own number, to which each test's number refers
+_ALL = 100  # Hypothesis' default; the share is relative to it
 
-# The speed of a shared machine is no property of the code under test.
+# Without time limits, because a shared machine may be slow.
 _UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
 
-# The same examples in each run, so that a failure is the change's; the profile "random" looks for new ones.
+# The same examples in each run, so that a new failure comes from a change. The profile "random" draws new examples.
 settings.register_profile("tests", derandomize=True, max_examples=20, **_UNTIMED)
 settings.register_profile("all", derandomize=True, max_examples=_ALL, **_UNTIMED)
 settings.register_profile("random", max_examples=_ALL, **_UNTIMED)
@@ -20,11 +20,11 @@ settings.register_profile("few", derandomize=True, max_examples=10, **_UNTIMED)
 
 
 def load_profile() -> None:
-    """Take the profile that the environment names, before a test's settings are made from it."""
+    """Load the profile that HYPOTHESIS_PROFILE names. This must precede all calls of `examples`."""
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 
 
 def examples(count: int, *allowed: HealthCheck) -> settings:
-    """Settings for a test that draws `count` examples in the profile "all", and the profile's share of them else."""
+    """Return settings that draw `count` examples with the profile "all", and a share of `count` with other profiles."""
     share = settings.default.max_examples / _ALL
     return settings(max_examples=max(5, round(count * share)), suppress_health_check=[HealthCheck.too_slow, *allowed])

@@ -1,8 +1,8 @@
-"""Bytes that no client would send, against both services behind the real server, for as long as one likes.
+"""Send random requests to both services behind their servers: ``python -m tests.fuzz [--seconds 30] [--seed N]``.
 
-``python -m tests.fuzz [--seconds 30] [--seed N]``. Half are requests put together out of parts that are mostly right,
-with bytes changed, cut out or doubled; half are good requests with strange bodies. Each must be answered alike by both
-twins and by no 5xx; at the end the servers must be well, and their logs without a traceback.
+Some requests are made of parts that are mostly valid, with bytes changed, removed or doubled. Other requests have a
+valid head and a random body. Both services must give the same response, and no 5xx. At the end, /healthz must return
+200, and the logs must have no traceback.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from tests.conformance.cases import GOOD as GOOD_ROW
 from tests.processes import Server
 
-EXAMPLES = 100  # of one round; the time is looked at after each
+EXAMPLES = 100  # per round; the time limit is checked after each round
 PATIENCE = 20
-# Short, so that a request without an end is answered soon.
+# Short timeouts, so that an incomplete request gets its response soon.
 LIMITS = ("--header-timeout=0.3", "--body-timeout=0.3", "--max-content-length=100000")
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
@@ -66,7 +66,7 @@ values = st.recursive(
 
 @st.composite
 def changed(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
-    """Some bytes of ``whole`` replaced, left out, or doubled."""
+    """Draw bytes from ``whole``, and replace, remove or double some of them."""
     data = draw(whole)
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(data)))
@@ -80,7 +80,7 @@ def head(method: str, path: str, headers: list[bytes]) -> bytes:
 
 
 HEALTH = head("GET", "/healthz", [b"Host: x", b"Connection: close"])
-# Most say that they end: the others wait for a time limit.
+# Most requests close the connection. Without "Connection: close", the server closes it after a timeout.
 ends = st.sampled_from([[b"Connection: close"], [b"Connection: close"], [b"Connection: close"], []])
 headers = st.builds(list.__add__, ends, st.lists(st.sampled_from(HEADERS), max_size=6))
 heads = st.builds(head, st.sampled_from(METHODS), st.sampled_from(PATHS), headers)
@@ -92,7 +92,7 @@ raw_requests = changed(st.builds(bytes.__add__, heads, st.just(b"") | st.binary(
 
 @st.composite
 def bodies(draw: st.DrawFn, good: dict[str, Any]) -> bytes:
-    """A body for a route that takes ``good``: near it, any JSON, pieces of JSON, or any bytes."""
+    """Draw a body for a route that accepts ``good``: similar to it, any JSON, pieces of JSON, or any bytes."""
     near = st.fixed_dictionaries({key: st.just(value) | values for key, value in good.items()})
     texts = (near | values).map(lambda value: json.dumps(value).encode())
     pieces = st.lists(st.sampled_from(JSON_PARTS), max_size=12).map(b"".join)
@@ -101,7 +101,7 @@ def bodies(draw: st.DrawFn, good: dict[str, Any]) -> bytes:
 
 @st.composite
 def posts(draw: st.DrawFn) -> bytes:
-    """A request that is framed as it should be, with a strange body."""
+    """Draw a request with a correct Content-Length and a random body."""
     path = draw(st.sampled_from(list(GOOD)))
     body = draw(bodies(GOOD[path]))
     headers = [b"Host: x", b"Content-Type: application/json", b"Content-Length: %d" % len(body), b"Connection: close"]
@@ -109,14 +109,17 @@ def posts(draw: st.DrawFn) -> bytes:
 
 
 def ask(servers: list[Server], sent: bytes) -> list[bytes]:
-    """All that each server answers until it closes, asked at the same time. AssertionError if one does not close."""
+    """Send the same bytes to each server, and return all that each server sends until it closes the connection.
+
+    Raises AssertionError if a server does not close the connection.
+    """
     connections = [socket.create_connection(server.address, timeout=PATIENCE) for server in servers]
     try:
         for connection in connections:
             try:
                 connection.sendall(sent)
             except ConnectionError:
-                pass  # it was refused already
+                pass  # the server has already rejected the request
         return [read(connection) for connection in connections]
     finally:
         for connection in connections:
@@ -136,8 +139,8 @@ def read(connection: socket.socket) -> bytes:
 
 
 def check(servers: list[Server], sent: bytes) -> None:
-    """Send the same to both; AssertionError if an answer is none, or the two differ."""
-    # The port shows where a request names no host.
+    """Send the same bytes to both servers. Raises AssertionError for a 5xx, or if the responses differ."""
+    # If a request has no Host, a response may contain the port.
     ports = [b":%d" % server.address[1] for server in servers]
     answers = [answer.replace(port, b"") for answer, port in zip(ask(servers, sent), ports, strict=True)]
     statuses = [int(status) for status in _STATUS.findall(answers[0])]
@@ -147,7 +150,7 @@ def check(servers: list[Server], sent: bytes) -> None:
 
 
 def fuzz(seconds: float, first_seed: int) -> int:
-    """Run rounds of examples until the time is over; how many examples there were. Raises what a check raises."""
+    """Run rounds of examples for at least ``seconds``. Return the number of examples. Raises what `check` raises."""
     until, count = time.monotonic() + seconds, 0
     command = ("-m", "wsgi_core", "serve", "--port=0", "--idle-timeout=0.5", *LIMITS, "--framework")
     with Server(*command, "wsgi_core") as core, Server(*command, "flask") as twin:
@@ -177,12 +180,12 @@ def run_round(servers: list[Server], number: int) -> None:
 
 @click.command()
 @click.option("--seconds", default=30.0, show_default=True)
-@click.option("--seed", "first_seed", type=int, help="To see the same again; by default another one each time.")
+@click.option("--seed", "first_seed", type=int, help="Repeat the run with this seed. Default: a random seed.")
 def main(seconds: float, first_seed: int | None) -> None:
-    """Send strange bytes to both services."""
+    """Send random requests to both services, and compare the responses."""
     number = random.randrange(1 << 30) if first_seed is None else first_seed
     click.echo(f"seed {number}")
-    click.echo(f"{fuzz(seconds, number)} requests, each answered alike by both, none by a 5xx")
+    click.echo(f"{fuzz(seconds, number)} requests: the same responses from both services, and no 5xx")
 
 
 if __name__ == "__main__":

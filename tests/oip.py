@@ -1,4 +1,4 @@
-"""Models for the Open Inference Protocol's tests: one for each datatype, and some that are odd."""
+"""Models for the tests of the Open Inference Protocol: one for each datatype, and some unusual models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-# ONNX's own numbers for the types.
+# The numbers of the types in ONNX.
 ONNX_TYPES = {
     "FP32": 1, "UINT8": 2, "INT8": 3, "UINT16": 4, "INT16": 5, "INT32": 6, "INT64": 7, "BYTES": 8, "BOOL": 9,
     "FP16": 10, "FP64": 11, "UINT32": 12, "UINT64": 13,
@@ -26,7 +26,7 @@ _EDGES: dict[str, list[Any]] = {
 
 
 def sample(datatype: str) -> NDArray[Any]:
-    """A tensor of the shape [2, 3] with the type's least and greatest values, little-endian as this machine's."""
+    """Return a tensor of the shape [2, 3] with special values of the type, such as its limits, in native byte order."""
     types = {"BOOL": np.bool_, "BYTES": np.object_, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
     if datatype in types:
         return np.array(_EDGES[datatype], types[datatype]).reshape(2, 3)
@@ -35,7 +35,7 @@ def sample(datatype: str) -> NDArray[Any]:
 
 
 def identity(datatype: str, shape: list[Any], outputs: tuple[str, ...] = ("y",)) -> onnx.ModelProto:
-    """A model whose outputs are its input `x`."""
+    """Return a model whose outputs all equal its input `x`."""
     kind = ONNX_TYPES[datatype]
     return model(
         [helper.make_node("Identity", ["x"], [name]) for name in outputs],
@@ -47,14 +47,14 @@ def identity(datatype: str, shape: list[Any], outputs: tuple[str, ...] = ("y",))
 def model(
     nodes: list[Any], inputs: list[Any], outputs: list[Any], defaults: list[Any] | None = None
 ) -> onnx.ModelProto:
-    """A model of these nodes, in versions of ONNX that every supported runtime reads."""
+    """Return a model with these nodes, in versions of ONNX that every supported onnxruntime can load."""
     graph = helper.make_graph(nodes, "demo", inputs, outputs, defaults)
     opsets = [helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.ml", 2)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
 def _classes() -> onnx.ModelProto:
-    """What sklearn-onnx makes of a classifier by default: the probabilities as a map for each row."""
+    """Return a model as sklearn-onnx exports a classifier by default: for each row, a map of probabilities."""
     node = helper.make_node("ZipMap", ["x"], ["y"], domain="ai.onnx.ml", classlabels_strings=["no", "yes"])
     row = helper.make_map_type_proto(8, helper.make_tensor_type_proto(1, None))
     output = helper.make_value_info("y", helper.make_sequence_type_proto(row))
@@ -62,7 +62,7 @@ def _classes() -> onnx.ModelProto:
 
 
 def write_repository(folder: Path) -> Path:
-    """A repository that no card describes.
+    """Write a repository of models without cards, and return its folder.
 
     `echo_fp32` and its like: `x` of the shape [-1, -1] as `y`; `rows`: FP32 [-1, 3] in two versions; `twice`: INT64 as
     `y` and `z`; `pair`: `a` FP32 [2] and `b` BYTES [-1] as `c` and `d`; `scalar`: FP32 without dimensions; `root`: the

@@ -1,4 +1,4 @@
-"""Servers in processes of their own, on free ports, that never outlive the test."""
+"""Run servers in separate processes on free ports. A server ends with its ``with`` block."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _URL = re.compile(r"http://(127\.0\.0\.1):(\d+)")
 
 
 class Server:
-    """``python args`` in a process that prints the URL it listens on; in a ``with`` block, until its end."""
+    """A process ``python args`` that prints the URL on which it listens. A ``with`` block stops it at its end."""
 
     def __init__(self, *args: str, cwd: Path | None = None, **environ: str) -> None:
         self.host = self.port = ""
@@ -36,7 +36,7 @@ class Server:
             encoding="utf-8",
         )
         self._queue: Queue[str | None] = Queue()
-        # Whatever it prints must be taken, or one day it blocks on a full pipe.
+        # The output must be read, because otherwise the process may block on a full pipe.
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -49,11 +49,11 @@ class Server:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens."""
+        """The address on which the server listens."""
         return self.host, int(self.port)
 
     def ready(self, timeout: float = 120) -> Self:
-        """Wait until the URL was printed; AssertionError with all that was printed if it never is."""
+        """Wait until the process has printed its URL. Raises AssertionError with the output if it does not."""
         while True:
             try:
                 line = self._queue.get(timeout=timeout)
@@ -66,7 +66,7 @@ class Server:
                 return self
 
     def stop(self) -> int:
-        """End the process, by force if it does not listen; its exit code."""
+        """Terminate the process, and kill it if it does not end within 10 seconds. Return its exit code."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -89,13 +89,13 @@ class Server:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, with the project to be found and the output unbuffered."""
+    """Return this process' environment variables, with the project on PYTHONPATH, unbuffered output, and UTF-8 mode."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
 
 def run(*args: str, cwd: str | Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run ``python args`` to its end."""
+    """Run ``python args`` until it ends, at most 60 seconds."""
     return subprocess.run(
         [sys.executable, *args],
         stdin=subprocess.DEVNULL,

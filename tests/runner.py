@@ -1,4 +1,4 @@
-"""click's test runner with the behaviour of click 8.2, on every version of click that the package accepts."""
+"""Click's test runner with the behaviour of Click 8.2, for every version of Click that the project supports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OLD = "mix_stderr" in inspect.signature(click.testing.CliRunner).parameters
 
 
 class BothStreams(click.testing.Result):
-    """A result of click 8.1 whose ``output`` holds stdout and stderr, as it does since click 8.2."""
+    """A result of Click 8.1 whose ``output`` has stdout and then stderr. In Click 8.2, ``output`` has both, too."""
 
     @property
     def output(self) -> str:
@@ -20,7 +20,10 @@ class BothStreams(click.testing.Result):
 
 
 class CliRunner(click.testing.CliRunner):
-    """Captures stderr apart from stdout. A context that click 8.1 leaves open after ``--help`` ends with the call."""
+    """A runner that captures stdout and stderr separately.
+
+    Click 8.1 leaves a context open after ``--help``. This runner closes it with the call.
+    """
 
     def __init__(self, **options: t.Any) -> None:
         super().__init__(**options, **({"mix_stderr": False} if OLD else {}))

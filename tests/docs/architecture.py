@@ -18,13 +18,13 @@ PICTURE = ROOT / "docs" / "develop" / "architecture.svg"
 
 @dataclass(frozen=True)
 class Room:
-    """A floor of the architecture, named as its folder, and its purpose."""
+    """A layer of the architecture: the name of its folder, and its purpose."""
 
     name: str
     purpose: str
 
 
-# From the top down: each may know only those below it.
+# From the top down. A layer may import only layers below it.
 ROOMS = (
     Room("loadtests", "measure: rungs, load, intervals, report"),
     Room("trace", "one request watched in both frameworks"),
@@ -37,14 +37,14 @@ ROOMS = (
     Room("core", "the request lifecycle, with Flask's names"),
 )
 NAMES = [room.name for room in ROOMS]
-# What the rooms stand on, and where that shows in the picture.
+# The libraries that the picture shows in the boxes of the layers that import them.
 LIBRARIES = ("flask", "onnxruntime", "pydantic", "waitress", "werkzeug")
 
 
 def room_of(module: str) -> str:
-    """Return the floor of a dotted name: its folder, or the core for a module in the root of wsgi_core.
+    """Return the layer of a dotted name: its folder, or "core" for a module in the root of wsgi_core.
 
-    The entry point ``__main__`` imports the commands, so it counts as one of them.
+    The entry point ``__main__`` imports the commands, so it belongs to their layer. For any other package, return "".
     """
     first, _, rest = module.partition(".")
     if first != "wsgi_core":
@@ -56,13 +56,13 @@ def room_of(module: str) -> str:
 
 
 def files() -> Iterator[Path]:
-    """Return the sources of the three packages."""
+    """Yield the source files of the three packages."""
     for package in PACKAGES:
         yield from sorted((ROOT / package).rglob("*.py"))
 
 
 def imports() -> set[tuple[str, str]]:
-    """Return each pair of floors of which the first imports from the second."""
+    """Return each pair of layers of which the first imports from the second."""
     found = set()
     for file in files():
         room = room_of(".".join(file.relative_to(ROOT).with_suffix("").parts))
@@ -71,7 +71,7 @@ def imports() -> set[tuple[str, str]]:
 
 
 def libraries() -> dict[str, list[str]]:
-    """Return which of `LIBRARIES` each floor imports."""
+    """Return, by layer, which of `LIBRARIES` the layer imports."""
     found: dict[str, set[str]] = {name: set() for name in NAMES}
     for file in files():
         room = room_of(".".join(file.relative_to(ROOT).with_suffix("").parts))
@@ -81,7 +81,7 @@ def libraries() -> dict[str, list[str]]:
 
 @cache
 def names_in(file: Path) -> frozenset[str]:
-    """Return the dotted names that a file imports, including those that it imports by a string."""
+    """Return the dotted names that a file imports, including names in calls of ``import_module("...")``."""
     return frozenset(imported(file)) | frozenset(loaded_by_name(file))
 
 
@@ -100,7 +100,7 @@ def loaded_by_name(file: Path) -> list[str]:
 # The picture
 
 WIDTH, LEFT, BOX, HEIGHT, GAP = 650, 1, 460, 58, 14
-# In a page its style holds for the whole page, hence the class before each name.
+# A style inside an SVG applies to the whole page, so each selector begins with the class of the picture.
 STYLE = """
 .rooms .room { fill: var(--color-background-secondary, #f6f6f6); stroke: var(--color-foreground-border, #888); }
 .rooms .name { font: 600 15px sans-serif; fill: var(--color-foreground-primary, #222); }
@@ -112,7 +112,7 @@ STYLE = """
 
 
 def picture() -> str:
-    """Return the SVG: a box for each floor, and an arc from each importing floor to the imported one."""
+    """Return the SVG: a box for each layer, and an arc from each importing layer to the imported layer."""
     found = sorted(imports(), key=lambda pair: (NAMES.index(pair[0]), NAMES.index(pair[1])))
     used = libraries()
     parts = [_box(room, number, used[room.name]) for number, room in enumerate(ROOMS)]
@@ -141,7 +141,7 @@ def _box(room: Room, number: int, used: list[str]) -> str:
 
 
 def _arc(one: str, other: str, found: list[tuple[str, str]]) -> str:
-    """Return an arc from the right of the importing floor to the imported one. No two arcs have the same height."""
+    """Return an arc from the right side of the importing layer to the right side of the imported layer."""
     start = _height(one, (one, other), found)
     end = _height(other, (one, other), found)
     reach = BOX + 26 * abs(NAMES.index(other) - NAMES.index(one))
@@ -154,7 +154,7 @@ def _arc(one: str, other: str, found: list[tuple[str, str]]) -> str:
 
 
 def _height(room: str, pair: tuple[str, str], found: list[tuple[str, str]]) -> float:
-    """Return the height at which an arc meets the side of a floor: incoming above outgoing, long arcs outside."""
+    """Return the y coordinate at which an arc meets the side of a layer. Incoming arcs are above outgoing arcs."""
     arcs = [each for each in found if room in each]
     arcs.sort(key=lambda each: (each[1] != room, -NAMES.index(each[0]) if each[1] == room else -NAMES.index(each[1])))
     return round(_top(NAMES.index(room)) + HEIGHT * (arcs.index(pair) + 1) / (len(arcs) + 1), 1)

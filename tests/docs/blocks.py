@@ -20,8 +20,10 @@ _PAGE_REASON = re.compile(r"<!-- not run on this page: (.+?) -->")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. `reason` says why it is not run, if it is not. `output` is the expected output from the next
-    block.
+    """A fenced block.
+
+    If the block is not run, `reason` says why. `output` is its expected output, if the next block shows one. `step` is
+    the program of the course that was named last above the block.
     """
 
     file: Path
@@ -40,7 +42,7 @@ class Block:
 
     @property
     def is_session(self) -> bool:
-        """Whether the block has commands."""
+        """Whether the block is a shell session that begins with a known command or a prompt."""
         return self.language in SESSIONS and first_word(self.text) in (*COMMANDS, "$")
 
     @property
@@ -59,7 +61,7 @@ def first_word(text: str) -> str:
 
 
 def blocks(file: Path) -> Iterator[Block]:
-    """Return the blocks of a file. A block that only shows output is joined to the block before it."""
+    """Yield the blocks of a file. A block that only shows output becomes the `output` of the block before it."""
     last: Block | None = None
     for block in fenced(file):
         if last and block.is_output and last.output is None and last.may_print:
@@ -73,7 +75,7 @@ def blocks(file: Path) -> Iterator[Block]:
 
 
 def fenced(file: Path) -> Iterator[Block]:
-    """Return the blocks of a file unchanged."""
+    """Yield all fenced blocks of a file, including blocks that show output."""
     text = file.read_text(encoding="utf-8")
     whole = _PAGE_REASON.search(text)
     lines = iter(enumerate(text.splitlines(), 1))
@@ -91,7 +93,7 @@ def fenced(file: Path) -> Iterator[Block]:
 
 
 def last_step(text: str) -> str:
-    """Return the program of the course that was named last. The page's requests to port 8000 go to this program."""
+    """Return the last name of a course program in `text`, or "". Requests to port 8000 below it go to this program."""
     return (re.findall(r"step_\d_\w+\.py", text) or [""])[-1]
 
 

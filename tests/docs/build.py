@@ -1,6 +1,6 @@
 """Build the site with warnings as errors, and check every internal link: ``python -m tests.docs.build [FOLDER]``.
 
-This needs no network, and checks that the pages need none either.
+The build needs no network, and checks that the pages load nothing from the network.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMES = {"", "data", "http", "https", "mailto"}
-# What a page can't do without: elements with the attribute that makes a browser fetch something.
+# The elements that make a browser fetch a file, and the attribute that names the file.
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
 
 
@@ -58,9 +58,9 @@ def problems(site: Path) -> list[str]:
 
 
 def leads_somewhere(link: str, file: Path, pages: dict[Path, Page]) -> bool:
-    """Whether a link is to another site, or to a file that is there and an anchor that is on it.
+    """Return whether a link is to another site, or to an existing file and an existing anchor.
 
-    A scheme that is none of the web's is a slip: `<int:number>` outside of code becomes a link.
+    A link with an unknown scheme is a mistake: Markdown makes a link of `<int:number>` outside of code.
     """
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
@@ -75,7 +75,7 @@ def leads_somewhere(link: str, file: Path, pages: dict[Path, Page]) -> bool:
 
 def main(folder: str = "") -> int:
     """Build and check the site. Return the exit code: 0 if there is no problem."""
-    # Not at the top: the tests of the links are run where there is no Sphinx.
+    # Not at the top, because the tests of the links also run without Sphinx.
     from sphinx.cmd.build import build_main
 
     site = Path(folder) if folder else DOCS / "_build"

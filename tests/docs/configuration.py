@@ -97,7 +97,7 @@ def default(name: str) -> str:
 
 
 def span(field: FieldInfo) -> str:
-    """Return the allowed values, if the type alone does not say which."""
+    """Return the allowed values or range as text, or "" if the type alone limits the values."""
     if t.get_origin(field.annotation) is t.Literal:
         return " or ".join(f"`{value}`" for value in t.get_args(field.annotation))
     limits = {key: getattr(rule, key) for rule in field.metadata for key in ("ge", "gt", "le") if hasattr(rule, key)}

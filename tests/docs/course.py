@@ -1,8 +1,8 @@
-"""The course's programs: the calls of one request in each program, and the files that the pages include.
+"""Write the files that the chapters of the course include: traces, exercises and prices.
 
-``python -m tests.docs.course`` writes traces and exercises beside the chapters. The prices come from a result file: in
-docs/course, run ``wsgi-core overhead --apps step_0=step_0_protocol:application ... --request sum.http --out DIR``, then
-``python -m tests.docs.course DIR/results.json``.
+``python -m tests.docs.course`` writes the traces of one request in each program, and the exercises. The prices come
+from a result file. To update the prices, run ``wsgi-core overhead --apps step_0=step_0_protocol:application ...
+--request sum.http --out DIR`` in docs/course, and then ``python -m tests.docs.course DIR/results.json``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def client(step: Path) -> Client:
 
 
 def calls(step: Path) -> str:
-    """Return the calls of ``POST /sum``, after one request that has filled the caches."""
+    """Return the function calls of one ``POST /sum``, made after a first request has filled the caches."""
     asked = client(step)
     environ = asked.post("/sum", json=[1, 2, 3]).request.environ
     environ = {key: value for key, value in environ.items() if not key.startswith("werkzeug.")}
@@ -52,7 +52,7 @@ def calls(step: Path) -> str:
 
 
 def events(step: Path) -> str:
-    """Return the events of ``POST /sum`` in a program that uses a framework."""
+    """Return the trace's events of ``POST /sum`` in a program that uses a framework."""
     asked = trace(application(step), "/sum", method="POST", json=[1, 2, 3])
     return "".join(f"{event}\n" for event in asked.events)
 
@@ -98,7 +98,7 @@ def prices(results: Path) -> dict[str, str]:
 
 
 def bounds(estimate: Estimate) -> str:
-    """Return the interval of a figure with three digits."""
+    """Return the interval of a figure as text, with three significant digits."""
     return f"{estimate.low:.3g} to {estimate.high:.3g}"
 
 

@@ -23,7 +23,7 @@ from wsgi_core.shared.webhooks import MAX_SIGNATURES
 
 
 def size(count: int) -> str:
-    """Return a number of bytes in the largest binary unit that divides it."""
+    """Return a number of bytes as text, in the largest binary unit that divides it."""
     for unit in ("bytes", "KiB", "MiB"):
         if count % 1024:
             return f"{count:,} {unit}"
@@ -108,7 +108,7 @@ def _shown(field: FieldInfo) -> str:
 
 
 def in_bytes(field: FieldInfo) -> bool:
-    """Return whether the setting is a size in bytes, which its description says."""
+    """Return whether the description of the setting says that it is in bytes."""
     return "in bytes" in str(field.description)
 
 

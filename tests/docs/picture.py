@@ -1,6 +1,6 @@
-"""The picture of the step-through page in the README: ``python -m tests.docs.picture`` takes it, with Chromium.
+"""Take the screenshot for the README with Chromium: ``python -m tests.docs.picture``.
 
-The page is that of the golden trace ``ok``, at the step where the view runs.
+It shows the step-through page of the golden trace ``ok``, at the step where the view runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LIGHT = {"features": [{"name": "prefers-color-scheme", "value": "light"}]}
 
 
 def take() -> bytes:
-    """Return the picture as PNG, in the light mode."""
+    """Return the screenshot as PNG, in light mode."""
     with tempfile.TemporaryDirectory() as folder, headless() as driver:
         file = Path(folder) / "ok.html"
         file.write_text(page("ok", CASES["ok"]), encoding="utf-8", errors="backslashreplace")

@@ -1,6 +1,6 @@
-"""The programs of docs/questions, run on both frameworks: their output, and the events of one request.
+"""Run the programs of docs/questions on both frameworks: their output, and the events of one request.
 
-``python -m tests.docs.questions`` writes both beside the programs, from Flask's side.
+``python -m tests.docs.questions`` runs the programs on Flask, and writes the output and the events beside them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def printed(program: Path, framework: str) -> str:
 def traced(program: Path, framework: str) -> str:
     """Return the events of one request to the program's app, one per line."""
     names = namespace(program, framework, "question")
-    if "together" in names:  # the trace is of one request alone: nobody waits for a second
+    if "together" in names:  # the program waits for two requests, but the trace has only one
         names["together"].abort()
         names["together"] = type(names["together"])(1)
     app = names["create_app"]()

@@ -1,4 +1,4 @@
-"""Write a page to step through each golden trace: ``python -m tests.docs.traces [OUT]``."""
+"""Write a step-through page for each golden trace: ``python -m tests.docs.traces [OUT]``."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def page(name: str, case: Case) -> str:
 
 
 def _second(case: Case, fw: t.Any, label: str) -> Trace:
-    """Return the second of two runs, because the first one fills the caches."""
+    """Return the trace of the second of two runs, because the first run fills the caches."""
     return [record(case.build, case.drive, fw, label, snapshots=True) for _ in range(2)][1]
 
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Suppress the log of errors, which are part of the cases."""
+    """Disable the logger of the golden apps. Some cases raise errors, which would be logged."""
     logger = logging.getLogger(golden_apps.__name__)
     before, logger.disabled = logger.disabled, True
     try:

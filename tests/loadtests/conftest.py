@@ -1,4 +1,4 @@
-"""A run of the study "service" that is as short as can be, shared by the tests that read what it left."""
+"""Fixtures: a very short run of the study "service", and made-up results."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ TINY = studies.Budget(
     rate_seconds=0.4,
     import_rounds=1,
 )
-# The whole study but for what takes long to import: that has tests of its own.
+# The study without the parts that take long to import. These parts have their own tests.
 SMALL = replace(
     studies.STUDIES["service"],
     experiments=(studies.NULL, studies.CHURN, studies.HOOKS),
@@ -30,7 +30,7 @@ SMALL = replace(
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
-    """The outcome of the command, and the folder that it wrote."""
+    """The outcome of the command, and its output folder."""
     out = tmp_path_factory.mktemp("overhead")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "budget_of", lambda study, quick: TINY)
@@ -41,5 +41,5 @@ def tiny_run(tmp_path_factory):
 
 @pytest.fixture
 def made_up():
-    """Results with blocks of exactly known costs: raw 5, Werkzeug 20, wsgi_core 10, Flask 50 µs over a driver of 1."""
+    """Results with blocks of known net costs: raw 5, Werkzeug 20, wsgi_core 10, Flask 50 µs. The driver costs 1 µs."""
     return results_with([1.0, 6.0, 21.0, 11.0, 11.0, 51.0])

@@ -1,4 +1,4 @@
-"""Jobs for a measuring process, carried out in this one."""
+"""Carry out the jobs of a measuring process in the process of the test."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""Results with exactly known costs, for the tests that look at what is said about them."""
+"""Results with exactly known costs, for the tests of the report."""
 
 import random
 
@@ -9,7 +9,10 @@ SHORT = ["raw callable", "Werkzeug objects", "wsgi_core", "wsgi_core again", "Fl
 
 
 def processes(costs, count=6, rounds=10, noise=0.0, seed=1):
-    """Blocks of 1,000 requests; ``costs`` in µs, the driver's first; ``noise`` is a share that a process shares."""
+    """Return processes with blocks of 1,000 requests. ``costs`` are in µs, first the driver's.
+
+    In each process, a cost is multiplied by a random factor with the mean 1 and the standard deviation ``noise``.
+    """
     rng = random.Random(seed)
     made = []
     for number in range(count):
@@ -24,21 +27,21 @@ def processes(costs, count=6, rounds=10, noise=0.0, seed=1):
 
 
 def experiment(key, costs, reference=None, ladder=False, title=None, **options):
-    """``costs``: µs by contender over a driver of 1 µs."""
+    """Return a result with these net costs, in µs by contender. The driver costs 1 µs."""
     about = {"key": key, "title": title or key.title(), "contenders": list(costs), "ladder": ladder}
     blocks = processes([1.0, *(cost + 1 for cost in costs.values())], **options)
     return ExperimentResult.model_validate({**about, "reference": reference or list(costs)[-1], "processes": blocks})
 
 
 def results(*experiments, **others):
-    """A whole file."""
+    """Return the contents of a result file with these experiments."""
     about = {"study": "service", "title": "Title", "quick": True, "partial": False, "started": "2026-01-01T00:00:00"}
     rest = {"planned_seconds": 1.0, "command": "c", "rows": "real", "environment": ENVIRONMENT}
     return Results.model_validate({**about, **rest, "experiments": list(experiments), **others})
 
 
 def results_with(costs, contenders=SHORT):
-    """Five processes of ten blocks with these costs in µs, the driver's first."""
+    """Return results of five processes with ten rounds each. ``costs`` are in µs, first the driver's."""
     blocks = [
         (number, contender, 100, round(cost * 100_000), round(cost * 100_000))
         for number in range(10)

@@ -1,4 +1,4 @@
-"""What the tests of the trained models share: a training script as a module, and a run of it on its own."""
+"""Helpers for the tests of the trained models: import a training script, or run it in a separate process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODELS = Path(__file__).resolve().parents[2] / "models"
 
 
 def load_script(name: str) -> ModuleType:
-    """models/<name>/train.py as a module; nothing is trained by importing it."""
+    """Import and return models/<name>/train.py. The import does not train the model."""
     spec = importlib.util.spec_from_file_location(f"train_{name}", MODELS / name / "train.py")
     assert spec is not None
     assert spec.loader is not None
@@ -29,13 +29,16 @@ def load_script(name: str) -> ModuleType:
 
 
 def read_card(name: str) -> dict[str, Any]:
-    """The committed card as plain JSON."""
+    """Return the committed card as JSON values."""
     card: dict[str, Any] = json.loads((MODELS / name / "card.json").read_text(encoding="utf-8"))
     return card
 
 
 def assert_training_gives_the_committed_bytes(name: str, script: ModuleType, out: Path) -> None:
-    """Train into `out` and compare every file; skipped where the card names other versions or another machine."""
+    """Train the model into `out`, and compare every file with the committed file.
+
+    If the card names other package versions or another platform, skip the test.
+    """
     made = read_card(name)["training"]
     if (made["made_on"], made["made_with"]) != (f"{platform.system()} {platform.machine()}", script.tool_versions()):
         pytest.skip("trained with other versions or on another machine, as the card says")
@@ -49,7 +52,7 @@ def assert_training_gives_the_committed_bytes(name: str, script: ModuleType, out
 
 
 def committed_files(name: str) -> set[Path]:
-    """What stands in a model's folder, without Python's own caches."""
+    """Return the relative paths of the files in a model's folder, without Python's caches."""
     folder = MODELS / name
     files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
     return {path.relative_to(folder) for path in files}

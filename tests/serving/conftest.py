@@ -1,4 +1,4 @@
-"""What the tests of the server share."""
+"""Fixtures for the tests of the server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wsgi_core.serving import channel, listener, server
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a server waits for by itself is over sooner than a test would want to wait."""
+    """Shorten the server's own waiting times, so that the tests are fast."""
     monkeypatch.setattr(listener, "_IDLE_DURING_STOP", 0.3)
     monkeypatch.setattr(channel, "LINGER", 0.5)
     monkeypatch.setattr(listener, "LINGER", 0.5)

@@ -1,4 +1,4 @@
-"""A server in a thread of this process, around an application that answers when the test says so."""
+"""A server in a thread of the test's process, and an application that responds when the test allows it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ from wsgi_core.shared.readiness import Readiness
 from wsgi_core.shared.settings import Settings
 
 PATIENCE = 20
-"""Seconds after which a test gives up waiting for what should come at once."""
+"""Seconds after which a waiting test fails."""
 
 
 class Gate:
-    """A WSGI application: /work waits until `open`, /stream sends a piece before and one after, the rest is quick."""
+    """A WSGI application: /work waits for `open()`, and /stream sends a chunk before and a chunk after waiting for it.
+
+    /boom raises an exception. Other paths respond at once.
+    """
 
     def __init__(self) -> None:
         self.extensions: dict[str, Any] = {"readiness": Readiness()}
@@ -60,17 +63,17 @@ class Gate:
         yield b"last"
 
     def open(self) -> None:
-        """Let everybody through, from now on."""
+        """Let all waiting and all later requests continue."""
         self.opened.set()
 
     def wait_begun(self, count: int = 1) -> None:
-        """Wait until so many more requests are inside."""
+        """Wait until ``count`` more requests have begun to wait."""
         for _ in range(count):
             assert self.begun.acquire(timeout=PATIENCE)
 
 
 class Running:
-    """A server that runs in a thread. `result`: what `run` returned."""
+    """A server that runs in a thread. `result` is the return value of its `run()`."""
 
     def __init__(self, app: Any, told: dict[str, Any], **settings: Any) -> None:
         self.app = app
@@ -91,18 +94,18 @@ class Running:
         self.result = self.server.run()
 
     def connect(self) -> Client:
-        """A new connection."""
+        """Open a new connection."""
         return Client(self.address)
 
     def join(self) -> bool | None:
-        """Wait for the end; what `run` returned."""
+        """Wait until the server has ended. Return the result of its `run()`."""
         self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
         return self.result
 
 
 class Client:
-    """A connection that sends what it is told, and reads one answer after the other."""
+    """A client with one connection, which sends any bytes and reads one response after another."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, timeout=PATIENCE)
@@ -112,22 +115,22 @@ class Client:
         self.socket.sendall(data)
 
     def get(self, path: str, **headers: str) -> None:
-        """Ask; the answer is not awaited."""
+        """Send a GET request without waiting for the response."""
         self.send(request("GET", path, **headers))
 
     def answer(self, method: str = "GET") -> Reply:
-        """The next answer. Raises ConnectionError or http.client's exceptions if there is none."""
+        """Read the next response. Raises ConnectionError or an exception of http.client if there is no response."""
         response = HTTPResponse(Rest(self.file), method=method)  # type: ignore[arg-type]
         response.begin()
         return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
 
     def ask(self, path: str, **headers: str) -> Reply:
-        """Ask and await the answer."""
+        """Send a GET request, and return the response."""
         self.get(path, **headers)
         return self.answer()
 
     def ended(self) -> bool:
-        """Wait until the server closes; whether it closed in order, with nothing more sent."""
+        """Wait until the server closes the connection. Return whether it closed without a reset and more data."""
         try:
             return self.file.read(1) == b""
         except ConnectionError:
@@ -138,15 +141,15 @@ class Client:
         self.socket.close()
 
     def reset(self) -> None:
-        """Leave without a farewell: the server is told by a reset that the client is gone."""
-        # struct linger: two ints, on Windows two shorts.
+        """Close the connection with a TCP reset."""
+        # struct linger has two ints, and on Windows two shorts.
         linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.close()
 
 
 class Rest:
-    """What is still to be read on a connection, in a form that an HTTPResponse reads its part of and leaves open."""
+    """An object that HTTPResponse accepts as its socket. It reads one response from ``file``, and leaves it open."""
 
     def __init__(self, file: BufferedReader) -> None:
         self.read, self.readline, self.readinto, self.flush = file.read, file.readline, file.readinto, file.flush
@@ -155,11 +158,11 @@ class Rest:
         return self
 
     def close(self) -> None:
-        """The next answer comes from here too."""
+        """Do nothing, because the next response is read from the same file."""
 
 
 class Reply:
-    """An answer: status, headers by small names, body."""
+    """A response: the status, the headers by their names in lower case, and the body."""
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.status = status
@@ -168,7 +171,7 @@ class Reply:
 
     @property
     def error(self) -> str:
-        """What an error says."""
+        """The message of a JSON error response."""
         assert self.headers["content-type"] == "application/json"
         assert int(self.headers["content-length"]) == len(self.body)
         text: str = json.loads(self.body)["error"]
@@ -176,7 +179,7 @@ class Reply:
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
-    """The bytes of a request; in the names of headers, _ stands for -."""
+    """Return the bytes of a request. In the names of headers, _ stands for -."""
     fields = {"Host": "test", **({"Content-Length": str(len(body))} if body else {})}
     fields.update({name.replace("_", "-"): value for name, value in headers.items()})
     head = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
@@ -184,7 +187,7 @@ def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 def until(holds: Callable[[], object]) -> None:
-    """Wait until something holds."""
+    """Wait until ``holds()`` is true."""
     give_up = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < give_up
@@ -193,9 +196,9 @@ def until(holds: Callable[[], object]) -> None:
 
 @contextmanager
 def running(app: Any = None, told: dict[str, Any] | None = None, **settings: Any) -> Iterator[Running]:
-    """A server around ``app``, by default a new `Gate`; at the end it is stopped, and every connection closed.
+    """Run a server with ``app``, by default a new `Gate`. At the end, close every connection and stop the server.
 
-    ``told``: arguments of `Server`.
+    ``told`` has further arguments of `Server`.
     """
     gate = Gate()
     run = Running(app or gate, told or {}, **settings)
@@ -214,6 +217,6 @@ def running(app: Any = None, told: dict[str, Any] | None = None, **settings: Any
         for client in opened:
             client.close()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(server_module, "BACKLOG_GRACE_SECONDS", 0.0)  # no client is about to connect
+            patch.setattr(server_module, "BACKLOG_GRACE_SECONDS", 0.0)  # no client is still connecting
             run.server.stop()
             run.join()

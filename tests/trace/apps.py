@@ -1,4 +1,4 @@
-"""Small apps on either framework, for the tests of the trace."""
+"""Small apps on both frameworks, for the tests of the trace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def seen(events: list[Event], kind: str) -> list[str]:
 
 
 def hooks_of_one_def(app: t.Any) -> None:
-    """after_request functions that only their names tell apart."""
+    """Register after_request functions that differ only in their names."""
     for name in ("one", "two"):
 
         def hook(response: t.Any) -> t.Any:
@@ -34,7 +34,7 @@ def hooks_of_one_def(app: t.Any) -> None:
 
 
 def at(events: list[Event], kind: str, name: str | None = None) -> Snapshot:
-    """What held at the first event of a kind."""
+    """Return the snapshot of the first event of a kind, or of the first with this kind and name."""
     found = next(event for event in events if event.kind == kind and name in (None, event.name))
     assert found.snapshot is not None
     return found.snapshot

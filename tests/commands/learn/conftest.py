@@ -1,4 +1,4 @@
-"""What the tests of the exercises share."""
+"""Fixtures for the tests of the exercises."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from tests.commands.learn.learner import started
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """The program of chapter 0, in a folder of its own."""
+    """The program of chapter 0, in a temporary folder."""
     return started(0, tmp_path)

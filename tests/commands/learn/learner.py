@@ -1,4 +1,4 @@
-"""What a learner does: begin a chapter, write a program, and call `wsgi-core learn`."""
+"""Do what a learner does: begin a chapter, write a program, and call `wsgi-core learn`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.runner import CliRunner
 from wsgi_core.commands.learn.command import learn_command, step_file
 
-# Solves 0a and 0b but for what {} does.
+# A solution of 0a and 0b. The tests replace the parts in braces.
 RIGHT = """\
 import json
 
@@ -44,7 +44,7 @@ def learn(*args: str) -> tuple[int, str]:
 
 
 def started(chapter: int, folder: Path) -> Path:
-    """The program of a chapter, as `start` copies it into the folder."""
+    """Copy the program of a chapter into the folder with `learn start`, and return its path."""
     code, said = learn("start", str(chapter), "--dir", str(folder))
     assert code == 0, said
     return step_file(folder, chapter)

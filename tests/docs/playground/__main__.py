@@ -18,14 +18,15 @@ from . import examples, fetched, notices
 
 ROOT = Path(__file__).parents[3]
 SITE = ROOT / "docs" / "_build"
-# The core and what the page uses of the rest: the service needs onnxruntime, which no browser has.
+# The parts outside the core that the page uses. The service is not among them: it needs onnxruntime, which does not run
+# in a browser.
 _PACKAGES = ("trace", "commands/learn")
 _MODULES = ("shared/__init__.py", "shared/files.py")
 _PYODIDE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
-# Pygments colours Python here, and nothing else.
+# The page highlights only Python, so Pygments' other languages are omitted.
 _OTHER_LANGUAGES = re.compile(r"pygments/(lexers|formatters|styles)/(?!__init__|_mapping|python|html|default)")
 _THE_SAME_DAY = (2020, 1, 1, 0, 0, 0)
-# What a browser fetches with the page, beside Python's own files.
+# The service worker that caches the page's files for use without a network.
 _OFFLINE = "playground-offline.js"
 
 
@@ -56,7 +57,7 @@ def _bundle(modules: Path, out: Path) -> None:
 
 
 def _pack(out: Path, modules: Path) -> None:
-    """Write the Python files into one archive, compiled by the Python that will run them."""
+    """Write the Python files into one archive, compiled by the Python version that runs them in the browser."""
     plain = out.with_name("plain.zip")
     with zipfile.ZipFile(plain, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in sorted(_python_files()):
@@ -93,7 +94,7 @@ def own_files() -> Iterator[tuple[str, bytes]]:
 
 
 def _write_manifest(site: Path, files: list[Path]) -> Path:
-    """Write the total download size, and which files the browser caches for use without a network."""
+    """Write the size of the large downloads, and the list of files that the browser caches for offline use."""
     manifest = site / "playground" / "manifest.json"
     fetched_first = [file for file in files if file.suffix in (".wasm", ".zip")]
     size = sum(file.stat().st_size for file in fetched_first)

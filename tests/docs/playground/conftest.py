@@ -1,4 +1,4 @@
-"""The page's own Python modules, which are in the folder of the page's other sources."""
+"""Put the folders of the page's own Python modules on ``sys.path``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.conformance.flask_suite import suite
 
 from . import fetched
 
-# They are modules at the top in the page's Python.
+# In the page's Python, these modules are at the top level.
 for folder in (fetched.SOURCES, suite.PLUGIN):
     if str(folder) not in sys.path:
         sys.path.append(str(folder))

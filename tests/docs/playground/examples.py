@@ -39,7 +39,7 @@ def hello(name):
     return {"hello": name, "asked by": g.user}
 """
 
-# No browser has onnxruntime.
+# Exercises that need onnxruntime, which does not run in a browser.
 _NEED_A_MODEL = ("8b",)
 
 Example = dict[str, t.Any]
@@ -74,7 +74,7 @@ def _chapter(number: int, step: Path) -> Example:
 
 
 def _question(program: Path) -> Example:
-    # For what needs threads: a browser's Python has none.
+    # Python in a browser has no threads, so a question about threads has another program there.
     by_hand = DOCS / "playground" / "by_hand" / program.name
     return {
         "name": program.stem, "title": _heading(program.with_suffix(".md")),
@@ -107,7 +107,7 @@ def _module() -> ast.Module:
 
 
 def _drive(function: ast.FunctionDef) -> ast.expr | None:
-    """Return the arguments of ``@case(...)``."""
+    """Return the first argument of ``@case(...)``, or None if it has no arguments."""
     (decorator,) = function.decorator_list
     assert isinstance(decorator, ast.Call)
     return decorator.args[0] if decorator.args else None
@@ -137,7 +137,7 @@ def drive(recorded):
 
 
 def _needed(function: ast.FunctionDef, known: dict[str, ast.FunctionDef]) -> list[ast.FunctionDef]:
-    """Return the functions that a function uses, dependencies first and the function itself last."""
+    """Return the functions that `function` uses, dependencies first, and `function` itself last."""
     found: dict[str, ast.FunctionDef] = {}
     for node in (node for statement in function.body for node in ast.walk(statement)):
         name = node.id if isinstance(node, ast.Name) else ""

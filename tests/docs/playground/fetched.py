@@ -1,4 +1,4 @@
-"""The playground's third-party parts, which are downloaded once and checked against their hashes."""
+"""Download the playground's third-party parts once, and check them against their hashes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parents[3] / "docs" / "playground"
 CACHE = SOURCES.parents[1] / ".cache" / "playground"
-# The interpreter's version; the platform only matters for MarkupSafe, whose compiled part is not used.
+# Only MarkupSafe has a compiled part, which is not used. So the versions of Python and of the platform do not matter.
 _WHEELS_FOR = ["--python-version", "3.13", "--platform", "any", "--platform", "manylinux2014_x86_64"]
 
 

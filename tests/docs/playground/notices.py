@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _LEAD = """\
-The playground of wsgi_core carries these packages, unchanged but for what is said here.
+The playground of wsgi_core carries these packages, unchanged except where noted.
 Each is used under its own licence.
 """
-# Of these no licence text is in the package.
+# Packages that contain no licence text.
 _NO_TEXT = {
     "pyodide": "Mozilla Public License 2.0, https://www.mozilla.org/MPL/2.0/; source: https://github.com/pyodide/pyodide."
     "\nIt contains CPython, which is under the PSF License Agreement: https://docs.python.org/3/license.html"

@@ -1,4 +1,4 @@
-"""A page of the service in a browser, used by finger on a phone and by mouse on a desk."""
+"""A page of the service in a browser, used with touch events on a phone and with a mouse on a desktop."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Page:
         self.is_phone = is_phone
 
     def open(self, path: str) -> None:
-        self.driver.get_log("browser")  # what other pages have said
+        self.driver.get_log("browser")  # discards the log of earlier pages
         self.driver.get(self.root + path)
 
     def find(self, selector: str) -> Any:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def wait(self, selector: str, *, other_than: str) -> str:
-        """The text of an element as soon as it is another one."""
+        """Wait until the text of an element is neither empty nor ``other_than``, and return the text."""
 
         def read(driver: Any) -> Any:
             text = self.find(selector).text
@@ -43,7 +43,7 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def stroke(self, points: list[tuple[float, float]]) -> None:
-        """Draw on the pad as the browser's own events have it, finger or mouse."""
+        """Draw a line on the pad with touch or mouse events."""
         box = self.driver.execute_script(
             "const b = document.getElementById('pad'); b.scrollIntoView({block: 'center'});"
             "const {left, top, width, height} = b.getBoundingClientRect(); return {left, top, width, height}"
@@ -63,7 +63,7 @@ class Page:
         self.driver.execute_cdp_cmd(command, parameters)
 
     def check(self) -> None:
-        """Nothing went wrong, nothing came from elsewhere, nothing is wider than the window."""
+        """Check that no error was logged, no file came from another site, and the page is not wider than the window."""
         assert [entry for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"] == []
         loaded = self.driver.execute_script("return performance.getEntriesByType('resource').map(each => each.name)")
         assert [name for name in loaded if not name.startswith((self.root, "data:"))] == []
@@ -72,7 +72,7 @@ class Page:
 
 
 def png(rows: list[list[int]]) -> bytes:
-    """Shades as a PNG file (W3C Portable Network Graphics, 5)."""
+    """Return a greyscale image as a PNG file (W3C Portable Network Graphics, 5)."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,4 +1,4 @@
-"""What the tests of the description share: the service's routes, and what is said of them."""
+"""Fixtures for the tests of the OpenAPI description: the service's routes and operations."""
 
 from __future__ import annotations
 
