@@ -1,6 +1,6 @@
-"""The phases of a request come in Flask's order, whatever the hooks, the view and the handlers do.
+"""The phases of a request run in Flask's order, whatever the hooks, the view and the handlers do.
 
-One app is written once and built on both frameworks; what happens, in which order, must be the same.
+The same app is built on both frameworks. The events and their order must be the same.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ ACTIONS = ("raise", "abort", "answer", "key error", "late")
 
 
 class Oops(Exception):
-    """What goes wrong in the tests."""
+    """The exception that the tests raise."""
 
 
 class Story:
-    """An app that writes down what happens, and does at given spots what it is told to do."""
+    """An app that logs its events. ``plan`` maps a spot, such as a hook, to what happens there."""
 
     def __init__(self, web: Any, plan: dict[str, str], handlers: frozenset[str], config: dict[str, Any]) -> None:
         self.web, self.plan, self.log = web, plan, []  # type: ignore[var-annotated]
@@ -57,7 +57,7 @@ class Story:
             self.app.teardown_appcontext(lambda exc, name=name: self._at(f"app:{name}", exc))
         outer.register_blueprint(inner)
         self.app.register_blueprint(outer)
-        # The signals refer to these weakly: they end with the story.
+        # The signals have only weak references to the listeners, which end with the story.
         self.listeners = {name: self._listener(name) for name in SIGNALS}
         for name, listener in self.listeners.items():
             getattr(web, name).connect(listener, self.app)
@@ -76,7 +76,7 @@ class Story:
         return type(value).__name__ if isinstance(value, Exception) else repr(value)
 
     def _at(self, spot: str, *seen: Any) -> Any:
-        """Note that this spot was reached, in which contexts, with what; then do what the plan says."""
+        """Log the spot, its arguments, and which contexts are active. Then do what the plan says."""
         has = self.web.has_request_context(), self.web.has_app_context()
         self.log.append(f"{spot} {[self._show(value) for value in seen]} {has}")
         match self.plan.get(spot):
@@ -133,7 +133,7 @@ class Story:
             )
 
     def request(self, path: str, method: str) -> Any:
-        """Send one request; what came out of it and what happened meanwhile."""
+        """Send one request. Return the response, or the exception as text, and the log."""
         try:
             answer = wire.call(self.app.wsgi_app, wire.environ(method, path, {}, b"")).comparable()
             result: Any = (answer.status, answer.headers, answer.body)
@@ -182,7 +182,7 @@ def test_events_come_in_flasks_order(plan: dict[str, str], handlers: frozenset[s
 
 
 def story(web: Any, path: str = "/outer/inner/", handlers: Any = (), **plan: str) -> tuple[Any, list[str]]:
-    """What happens, without the contexts; the plan's spots with two underscores for the colon."""
+    """Return the response and the log without contexts. In ``plan``, two underscores stand for the colon of a spot."""
     spots = {spot.replace("__", ":"): action for spot, action in plan.items()}
     result, log = Story(web, spots, frozenset(handlers), {}).request(path, "GET")
     return result, [line.split(" [")[0].strip() for line in log]

@@ -1,4 +1,4 @@
-"""An app before its first request: its name and folders, its configuration, the ways to start it."""
+"""An app before its first request: its name, folders and configuration, and the ways to run it."""
 
 from __future__ import annotations
 

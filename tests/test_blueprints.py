@@ -1,4 +1,4 @@
-"""Blueprints: prefixes, names and hooks come together as in Flask, nested or not."""
+"""Blueprints combine prefixes, names and hooks as in Flask, nested or not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ rules = st.sampled_from(["", "/", "/r", "r", "/r/<m>"])
 
 
 def build(web: Any, chain: list[dict[str, Any]], rule: str) -> Any:
-    """An app with blueprints one in the other, and all of its rules, names and tables."""
+    """Build an app with nested blueprints. Return all of its rules, names and tables."""
     app = web.app(subdomain_matching=True)
     app.config["SERVER_NAME"] = "a.example"
     outer = app
@@ -68,7 +68,7 @@ def test_prefixes_names_and_tables_are_flasks(chain: list[dict[str, Any]], rule:
     def built(web: Any) -> Any:
         try:
             return build(web, chain, rule)
-        except (ValueError, LookupError, TypeError, SyntaxError) as e:  # Werkzeug compiles a rule's builder
+        except (ValueError, LookupError, TypeError, SyntaxError) as e:  # Werkzeug compiles code for a rule
             return type(e).__name__
 
     assert built(CORE) == built(FLASK)

@@ -1,4 +1,4 @@
-"""The command line: finding an app, running its commands, the project's own commands beside them."""
+"""The command line: it finds an app, runs the app's commands, and has the project's own commands."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def commands(web: Any) -> Any:
 
 @pytest.fixture
 def folder(tmp_path: Path, web: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with an app in a module of a name of its own, which is the current one."""
+    """A folder with an app in a module with a unique name, as the current folder."""
     class_name = "App" if web is CORE else "Flask"
     name = f"site_{class_name}_{abs(hash(tmp_path))}"
     (tmp_path / f"{name}.py").write_text(
@@ -303,7 +303,7 @@ def test_help_names_the_projects_commands_and_needs_no_app(tmp_path: Path, monke
 
 
 def test_serve_needs_no_plugin(monkeypatch: pytest.MonkeyPatch):
-    """A plugin that is slow to import, or broken, does not stand in its way."""
+    """A plugin that is slow to import, or broken, must not affect `serve`."""
     monkeypatch.setattr(cli, "_load_plugin_commands", lambda: pytest.fail("loaded the plugins"))
     result = CliRunner().invoke(cli, ["serve", "--help"])
     assert result.exit_code == 0

@@ -1,4 +1,4 @@
-"""The configuration: where its values come from, and which are taken."""
+"""The configuration: the sources of its values, and which names are accepted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_defaults_are_flasks():
 
 
 class Values:
-    """An object to configure from."""
+    """An object for ``from_object``."""
 
     UPPER = 1
     lower = 2

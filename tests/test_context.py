@@ -1,4 +1,4 @@
-"""Contexts: what is current where, for how long, and what happens without one."""
+"""Contexts: what they make available, for how long, and the errors without a context."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_g_lives_as_long_as_its_context(web: Any):
 
 
 def test_a_request_within_the_apps_context_shares_g(web: Any):
-    """The request context pushes an application context only where none of its app is current."""
+    """The request context pushes an application context only if none of its app is current."""
     app, other = web.app(), web.app()
     app.add_url_rule("/", "index", lambda: str(web.g.get("name")))
     with app.app_context():

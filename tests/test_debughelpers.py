@@ -1,4 +1,4 @@
-"""In debug mode two puzzling errors say what is wrong, on both frameworks in the same cases."""
+"""In debug mode, two errors have explanations, on both frameworks in the same cases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def app(web: Any) -> Any:
 
 
 def test_a_redirect_that_would_lose_a_form_is_an_error(app: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(RequestRedirect, "code", 301)  # after which browsers send a GET
+    monkeypatch.setattr(RequestRedirect, "code", 301)  # a code after which browsers send a GET
     with pytest.raises(AssertionError, match="http://localhost/form/"):
         app.test_client().post("/form", data={"a": "1"})
 

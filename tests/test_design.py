@@ -1,4 +1,4 @@
-"""The rules of the house: the twins' texts, who may import whom, names that exist in Flask, a budget of lines."""
+"""The rules of the project: equal texts of the twins, allowed imports, Flask's names, and limits of code lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIFECYCLE = ("app", "wrappers", "context", "routing", "scaffold", "blueprints", 
 FILES = sorted(CORE.rglob("*.py"))
 # The root of the package is the core. Its command line does not count as Flask's surface.
 SURFACE = [file for file in CORE.glob("*.py") if file.stem not in {"cli", "__main__"}]
-# The floors above the core, lowest first: a floor imports the core and the floors before it, and nothing else here.
+# The layers above the core, lowest first. A layer may import only the core and the layers before it.
 FLOORS = ("inference", "shared", "service", "serving", "commands", "trace")
 
 
@@ -36,7 +36,7 @@ def parsed(file: Path) -> ast.Module:
 
 
 def docstring_lines(tree: ast.Module) -> set[int]:
-    """The lines of all docstrings, and of texts that stand alone behind an assignment to document it."""
+    """Return the lines of all docstrings, and of strings that document the assignment before them."""
     return {
         line
         for node in ast.walk(tree)
@@ -47,7 +47,7 @@ def docstring_lines(tree: ast.Module) -> set[int]:
 
 @functools.cache
 def code_lines(file: Path) -> set[int]:
-    """The lines on which code stands: neither blank nor only a comment nor a docstring."""
+    """Return the lines of code: neither blank lines nor lines with only a comment or a docstring."""
     text = file.read_text(encoding="utf-8")
     nothing = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
     lines: set[int] = set()
@@ -58,7 +58,7 @@ def code_lines(file: Path) -> set[int]:
 
 
 def functions(file: Path) -> Iterator[tuple[str, int]]:
-    """Name and number of code lines of each function, its inner functions included."""
+    """Return the name and the number of code lines of each function, including its inner functions."""
     lines = code_lines(file)
     for node in ast.walk(parsed(file)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -68,7 +68,7 @@ def functions(file: Path) -> Iterator[tuple[str, int]]:
 
 @functools.cache
 def imported(file: Path) -> set[str]:
-    """The dotted names of all modules that a file imports, wherever in it, relative ones made absolute."""
+    """Return the dotted names of all modules that a file imports anywhere. Relative names are made absolute."""
     package = list(file.relative_to(ROOT).with_suffix("").parts[:-1])
     names: set[str] = set()
     for node in ast.walk(parsed(file)):
@@ -82,7 +82,7 @@ def imported(file: Path) -> set[str]:
 
 
 def imports_any(file: Path, *modules: str) -> list[str]:
-    """Which of the modules, or what is inside them, a file imports."""
+    """Return which of the modules, or of their submodules, a file imports."""
     found = imported(file)
     return [name for name in found for module in modules if name == module or name.startswith(f"{module}.")]
 
@@ -136,7 +136,7 @@ def test_importing_all_of_wsgi_core_never_imports_flask():
 
 
 def test_importing_the_core_imports_neither_models_nor_server_nor_templates():
-    """What a request may never need costs no start-up: each is imported on its first use."""
+    """Modules that a request may never need are imported at their first use, and do not slow down the start."""
     heavy = {"onnxruntime", "numpy", "waitress", "jinja2", "click", "itsdangerous", "pydantic", "rich"}
     done = run("-c", f"import sys, wsgi_core\nprint([name for name in sys.modules if name in {heavy!r}])")
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
@@ -198,15 +198,15 @@ def test_the_wheel_has_every_package():
     assert set(setup["options"]["packages"].split()) == found | mapped
 
 
-# Tests stand where the sources stand
+# Test files mirror the source files
 
 
-# Folders of tests/ about more than one source: both twins, the pages, the training scripts, the server as a whole.
+# Folders of tests/ that test more than one source file: both twins, pages, training scripts, the whole server.
 WHOLE = {"conformance", "docs", "models", "pressure"}
 
 
 def sources_of(test: Path) -> list[Path]:
-    """The files that a test file may mirror: a module of its name, or all modules of a package of its name."""
+    """Return the source files that a test file may mirror: a module, or the modules of a package, with its name."""
     place = test.relative_to(ROOT / "tests")
     name = place.stem.removeprefix("test_")
     return [folder / place.parent / found for folder in (CORE, ROOT) for found in (f"{name}.py", f"{name}/__init__.py")]
@@ -219,7 +219,7 @@ def test_every_test_file_stands_where_its_source_stands():
 
 
 def does_something(file: Path) -> bool:
-    """Whether a module has a function that is more than a declaration."""
+    """Return whether a module has a function with a body."""
     bodies = [node.body for node in ast.walk(parsed(file)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     return any(not isinstance(line, ast.Expr | ast.Pass) for body in bodies for line in body)
 
@@ -253,13 +253,13 @@ def docstrings() -> list[tuple[str, str]]:
 
 
 def twins() -> list[tuple[str, str, str]]:
-    """Who says to mirror what, in which of Flask's files."""
+    """Return each docstring's claim of a twin: where it is, the file of Flask, and the name in it."""
     return [(who, *found) for who, text in docstrings() for found in MIRRORS.findall(text)]
 
 
 @functools.cache
 def flask_names(file: Path) -> set[str]:
-    """The dotted names of all classes and functions of a file."""
+    """Return the dotted names of all classes and functions of a file."""
 
     def walk(node: ast.AST, prefix: str) -> Iterator[str]:
         for child in ast.iter_child_nodes(node):

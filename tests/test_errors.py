@@ -1,4 +1,4 @@
-"""Which handler answers which exception: the most specific one, the blueprint's before the app's."""
+"""The handler of an exception is that of the nearest class, and a blueprint's handler precedes the app's."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tests.examples import examples
 
 
 class Base(Exception):
-    """An error of the app's own, with a subclass."""
+    """An exception of the app, with a subclass."""
 
 
 class Special(Base):
-    """Its subclass."""
+    """A subclass of the app's exception."""
 
 
 class Teapot(HTTPException):
-    """An HTTP error of the app's own."""
+    """An HTTP error that the app defines."""
 
     code = 418
 
 
 class OwnForbidden(Forbidden):
-    """A more special 403."""
+    """A subclass of Werkzeug's exception for 403."""
 
 
 class NoCode(HTTPException):
@@ -76,7 +76,7 @@ configs = st.fixed_dictionaries(
 
 
 def handled(web: Any, table: dict[Any, str], config: dict[str, Any], raised: str, spot: str) -> Any:
-    """What is answered to an exception, by which handler."""
+    """Build an app with these handlers, and return its response to the exception."""
     app = web.app()
     app.config.update(config)
     outer, inner = web.Blueprint("outer", "tests"), web.Blueprint("inner", "tests")

@@ -1,4 +1,4 @@
-"""The functions for views: redirect, abort, flash, stream, send files."""
+"""The helper functions for views: redirect, abort, flash, stream, send files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where templates are looked for: the app's folder first, then its blueprints', and why none was found."""
+"""Templates are searched in the app's folder and then in its blueprints' folders. An error can explain the search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON: the provider's short ways write and read what the standard library and Flask's provider do."""
+"""JSON: the provider's fast paths have the same results as the standard library and Flask's provider."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.environs import outcome
 
 @dataclasses.dataclass
 class Point:
-    """Something for a dataclass to be."""
+    """A dataclass to serialize."""
 
     x: int
     y: Any
@@ -61,7 +61,7 @@ core_app, flask_app = wsgi_core.App("tests", static_folder=None), flask.Flask("t
 
 
 def normal(result: Any) -> Any:
-    """Without the addresses that an object's repr shows."""
+    """Return the result without the address in an object's repr."""
     return result.split(" at 0x")[0] if isinstance(result, str) else result
 
 

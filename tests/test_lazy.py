@@ -1,4 +1,4 @@
-"""An attribute is computed when it is first read, and is a plain one from then on."""
+"""A cached attribute is computed when it is first read, and is an ordinary attribute from then on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Request:
 
     @cached_attribute
     def number(self) -> int:
-        """How often it was computed."""
+        """How many times the attribute was computed."""
         self.computed += 1
         return self.computed
 

@@ -1,4 +1,4 @@
-"""The app's logger: named after it, set up only where nobody else did."""
+"""The app's logger has the app's name, and gets a handler only if no other handler exists."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.conftest import CORE
 
 @contextmanager
 def nothing_configured() -> Iterator[logging.Logger]:
-    """No handler above the apps' loggers, as in a program that configured none.
+    """Remove all handlers above the apps' loggers, as in a program without logging configuration.
 
-    A fixture would not do: pytest puts handlers of its own there when the test begins.
+    A fixture would be too early, because pytest adds its own handlers when the test begins.
     """
     logger = logging.getLogger("logged")
     handlers, logger.handlers, logger.propagate = logger.handlers, [], False

@@ -1,4 +1,4 @@
-"""Where a module and a package lie: found as Flask finds them."""
+"""The folders of modules and packages are found as Flask finds them."""
 
 from __future__ import annotations
 

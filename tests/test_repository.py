@@ -1,4 +1,4 @@
-"""What the repository offers strangers: workflows, metadata, pins, and pages that say what is there and tested."""
+"""The files of the repository: workflows, metadata, pins, and pages whose statements are true and tested."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ SCHEMAS = {
     "vendor.readthedocs": [ROOT / ".readthedocs.yaml"],
     "vendor.citation-file-format": [ROOT / "CITATION.cff"],
 }
-# An installation of this project by name, which an index answers only after a release.
+# An installation of this project by name, which works only after a release.
 BY_NAME = re.compile(r"""pip install(?: [^\n`&]*?)?["' ]wsgi[_-]core(?:\[|["'`\s]|$)""")
 PINS = ROOT / ".ci" / "constraints.txt"
-# Where the pins were made.
+# The environment in which the pins were made.
 LINUX = {"sys_platform": "linux", "python_version": "3.11", "platform_system": "Linux"}
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 PROMISES = re.split(r"^- ", SECURITY.partition("## Promises")[2].partition("## Not promised")[0], flags=re.M)[1:]
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(not GITHUB.exists(), reason="only a checkout has
 
 
 def steps() -> list[tuple[str, str]]:
-    """Each command of a workflow, with the workflow's name."""
+    """Yield each command of each workflow, with the workflow's name."""
     found = []
     for file in WORKFLOWS:
         jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values()
@@ -108,10 +108,10 @@ def test_pages_and_messages_install_what_can_be_installed():
 
 
 def is_shown(file: Path) -> bool:
-    """Whether users read this file, or what a program prints from it."""
+    """Return whether users read this file, or text that a program prints from it."""
     place = file.relative_to(ROOT).parts
     source = place[0] in {"wsgi_core", "flask_equiv", "loadtests", "docs", "models"} or len(place) == 1
-    # This variable's own module says how it will be.
+    # The module of the variable itself describes the installation after a release.
     return source and file.suffix in {".py", ".md", ".html", ".txt", ".js"} and file.name != "installation.py"
 
 
@@ -134,7 +134,7 @@ def test_line_ends_are_the_same_on_every_system():
     assert [line for line in listed.splitlines() if line.startswith(("i/crlf", "i/mixed"))] == []
 
 
-# What the pipeline installs fits what setup.cfg asks for.
+# The versions that CI installs meet the requirements in setup.cfg.
 
 
 def pins() -> dict[str, str]:
@@ -143,7 +143,7 @@ def pins() -> dict[str, str]:
 
 
 def required() -> list[Requirement]:
-    """All requirements on Linux, whatever extra they are of, but for those of Windows."""
+    """Return the requirements of all extras on Linux, except the extra for Windows."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = config["options.extras_require"]
@@ -154,7 +154,7 @@ def required() -> list[Requirement]:
 
 
 def test_each_requirement_has_a_version_that_fits():
-    """Make them again with ``python .ci/lock.py >.ci/constraints.txt``."""
+    """If it fails, run ``python .ci/lock.py >.ci/constraints.txt``."""
     known = pins()
     missing = [
         str(requirement)

@@ -1,4 +1,4 @@
-"""From a view's return value to a response: what Flask takes is taken, what it refuses is refused."""
+"""A view's return value becomes a response: the core accepts and rejects the same values as Flask."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.examples import examples
 
 
 def wsgi(environ: Any, start_response: Any) -> Any:
-    """A WSGI callable that is no response object."""
+    """A WSGI callable that is not a response object."""
     start_response("202 Fine", [("X-Wsgi", "1")])
     return [b"wsgi"]
 
@@ -193,7 +193,7 @@ def test_a_response_class_may_convert_errors_itself(web: Any):
     assert app.test_client().get("/").text == "mine"
 
 
-# The pages of errors, which are made once for each code and description
+# Error pages, which are made once for each code and description
 
 
 def fail(error: HTTPException) -> NoReturn:

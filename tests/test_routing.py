@@ -1,4 +1,4 @@
-"""The URL map: the dictionary of plain paths finds what Werkzeug's matcher finds; `url_for` builds as Flask's."""
+"""The URL map: the dictionary of static paths finds the same rules as Werkzeug's matcher. `url_for` equals Flask's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.environs import latin1, outcome
 from tests.examples import examples
 from wsgi_core.routing import Map, _is_plain_host
 
-# The dictionary of plain paths against the matcher
+# The dictionary of static paths and the matcher
 
 RULES = [
     "/", "/a", "/a/", "/a/b", "/a/b/", "/a//b", "//", "/a//", "/<x>", "/<x>/", "/<int:x>", "/<path:x>", "/a/<x>",
@@ -35,7 +35,7 @@ PATHS = sorted(
 
 
 def find_static(url_map: Map, path: str, method: str) -> Rule | None:
-    """The rule in the dictionary of plain paths."""
+    """Return the rule from the dictionary of static paths, or None."""
     return url_map.static_rules.get(path, {}).get(method)
 
 
@@ -68,7 +68,7 @@ map_arguments = st.fixed_dictionaries(
 
 
 def make_map(rules: list[dict[str, Any]], options: dict[str, Any]) -> Map:
-    """A map of the rules, without those that Werkzeug itself refuses."""
+    """Return a map of the rules, without rules that Werkzeug itself rejects."""
     made = Map(**options)
     for arguments in rules:
         try:
@@ -87,7 +87,7 @@ def make_map(rules: list[dict[str, Any]], options: dict[str, Any]) -> Map:
           for rule, endpoint in (("/b", "one"), ("/a", "two"), ("/a", "one"))], {})  # fmt: skip
 def test_a_plain_path_is_found_as_the_matcher_finds_it(rules: list[dict[str, Any]], options: dict[str, Any]):
     url_map = make_map(rules, options)
-    if url_map.default_subdomain:  # an app with one never asks the dictionary
+    if url_map.default_subdomain:  # an app with a default subdomain does not use the dictionary
         return
     adapter = url_map.bind("a.example", subdomain="")
     for path in PATHS:
@@ -131,7 +131,7 @@ def test_a_method_that_two_endpoints_allow_is_left_to_the_matcher():
     assert find_static(url_map, "/a", "OPTIONS") is None
 
 
-# Hosts: what Werkzeug takes as it is needs no adapter, and nothing else does without one
+# Hosts: only a host that Werkzeug uses unchanged needs no adapter
 
 names = st.lists(st.from_regex(r"[a-zA-Z0-9-]{1,63}", fullmatch=True), min_size=1, max_size=4).map(".".join)
 addresses = st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map(lambda address: f"[{address}]")
@@ -149,7 +149,7 @@ OTHERS = [
 
 
 def takes_as_it_is(host: str) -> bool:
-    """Whether Werkzeug makes an adapter for ``host`` whose server name is that host."""
+    """Return whether Werkzeug makes an adapter for ``host`` whose server name is ``host`` in lower case."""
     environ = {"HTTP_HOST": host, "wsgi.url_scheme": "ftp", "REQUEST_METHOD": "GET"}
     try:
         adapter = werkzeug.routing.Map().bind_to_environ(environ, subdomain="")
@@ -176,7 +176,7 @@ def test_plain_hosts_need_no_check(host: str):
 @pytest.mark.parametrize("host", OTHERS)
 def test_any_other_host_is_left_to_werkzeug(host: str):
     assert _is_plain_host(host) == takes_as_it_is(host)
-    # Werkzeug 3.1.8 and older take more of these.
+    # Werkzeug 3.1.8 and older accept more hosts.
     assert not takes_as_it_is(host) or WERKZEUG < (3, 1, 9)
 
 
@@ -193,7 +193,7 @@ def test_an_adapter_without_checks_is_the_one_that_werkzeug_makes(host: str, sch
     assert vars(url_map.bind_plain(environ)) == vars(url_map.bind_to_environ(environ, subdomain=""))
 
 
-# The whole way through an app, on both frameworks
+# Requests to an app, on both frameworks
 
 app_options = st.fixed_dictionaries({}, optional={"host_matching": st.booleans(), "subdomain_matching": st.booleans()})
 configs = st.fixed_dictionaries(
@@ -239,7 +239,7 @@ requests = st.fixed_dictionaries(
 
 
 def routed_app(web: Any, rules: list[dict[str, Any]], options: dict[str, Any], config: dict[str, Any]) -> Any:
-    """An app whose views say which rule they were found by, and with what."""
+    """Return an app whose views return the matched rule and its values."""
     app = web.app(**options)
     app.config.update(config)
     for number, arguments in enumerate(rules):
@@ -262,7 +262,7 @@ def routed_app(web: Any, rules: list[dict[str, Any]], options: dict[str, Any], c
 
 
 def call(app: Any, variables: dict[str, Any]) -> wire.Answer:
-    """What an app answers to a plain request with some of its environ's variables replaced."""
+    """Return an app's response to a simple request with some variables of the environ replaced."""
     return wire.call(app, wire.environ("GET", "/", {}, b"") | variables).comparable()
 
 
@@ -283,7 +283,7 @@ def test_requests_are_routed_as_flask_routes_them(
         assert core == twin
 
 
-# What an app may change after it was made, and what a subclass may
+# What an app may change after its creation, and what a subclass may change
 
 
 def test_hosts_that_a_request_class_trusts_are_the_only_ones(web: Any):
@@ -428,7 +428,7 @@ def test_the_canonical_url_is_redirected_to(app: Any, path: str, location: str):
 
 
 def test_in_debug_mode_a_redirect_that_loses_a_form_is_explained(app: Any):
-    """308 keeps the body; another code does not, and then the error says so."""
+    """A redirect with 308 keeps the body. Another code loses it, and the error says so."""
     app.debug = True
     app.add_url_rule("/a/", "a", lambda: "a", methods=["POST"])
     with app.test_request_context("/a", method="POST") as context:
@@ -537,7 +537,7 @@ def test_url_defaults_fill_in_from_the_app_inwards(web: Any):
 
 
 def test_matching_errors_wait_for_the_dispatch(app: Any, web: Any):
-    """A ``before_request`` function runs for an unknown path too, and may answer it."""
+    """A ``before_request`` function runs for an unknown path, too, and may return a response."""
     seen: list[Any] = []
 
     @app.before_request

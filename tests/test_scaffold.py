@@ -1,4 +1,4 @@
-"""What an app and a blueprint register, and what they refuse; their folders, static files and resources."""
+"""What an app and a blueprint can register, and what they reject; their folders, static files and resources."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_decorators_give_the_function_back(web: Any):
 
 
 class NotHandled(HTTPException):
-    """Without a code."""
+    """An HTTP exception without a code."""
 
 
 @pytest.mark.parametrize("what", [404, 500, NotFound, Exception, KeyError, HTTPException, NotHandled])

@@ -1,4 +1,4 @@
-"""The session: opened late or at once, it leaves the traces that Flask's leaves."""
+"""The session: opened lazily or at once, it has the same visible effects as Flask's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.examples import examples
 
 MODULES = {repr(CORE): wsgi_core.sessions, repr(FLASK): flask.sessions}
 
-# What is done with a session, and what is seen outside, on both frameworks
+# Operations on a session and their visible effects, on both frameworks
 
 STEPS = {
     "read": lambda session: session.get("a"),
@@ -60,7 +60,7 @@ INTERFACES = ("plain", "saves always", "sets always", "own class", "own salt", "
 
 
 def interface(web: Any, kind: str) -> Any:
-    """A session interface that differs from the usual one in one method or attribute."""
+    """Return a session interface that differs from the default one in one method or attribute."""
     module: Any = MODULES[repr(web)]
     base = module.SecureCookieSessionInterface
 
@@ -90,7 +90,7 @@ def interface(web: Any, kind: str) -> Any:
 
 
 def answers(web: Any, config: dict[str, Any], kind: str, requests: list[list[str]], spot: str) -> list[Any]:
-    """The answers to some requests in a row, the client keeping its cookies."""
+    """Return the responses to several requests of one client, which keeps its cookies."""
     app = web.app()
     app.config.update(config)
     app.session_interface = interface(web, kind)
@@ -135,7 +135,7 @@ def answers(web: Any, config: dict[str, Any], kind: str, requests: list[list[str
 
 
 def contents(app: Any, client: Any) -> Any:
-    """What stands in the client's session cookie."""
+    """Return the contents of the client's session cookie."""
     name = app.config["SESSION_COOKIE_NAME"]
     values = [cookie.value for cookie in client._cookies.values() if cookie.key == name]
     return [app.session_interface.get_signing_serializer(app).loads(value) for value in values]

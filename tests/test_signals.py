@@ -1,4 +1,4 @@
-"""The signals have Flask's names, and nobody who listens is passed over."""
+"""The signals have Flask's names, and every receiver is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The test client: what it sends, what it keeps, and the contexts it leaves open when asked to."""
+"""The test client: the requests that it sends, its cookies, and the contexts that it preserves in a with block."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conftest import FRAMEWORKS
 
 @pytest.fixture
 def echo(web: Any) -> Any:
-    """An app that tells what was asked of it."""
+    """An app that returns the request that it got."""
     app = web.app()
     app.secret_key = "k"
 
@@ -107,7 +107,7 @@ def test_a_session_transaction_needs_cookies_and_a_key(web: Any, echo: Any):
 
 
 def test_in_a_with_block_the_contexts_of_the_last_request_stay(echo: Any, web: Any):
-    """They are pushed anew after the request, so that the teardown functions run again when they go."""
+    """The contexts are pushed again after the request, so the teardown functions run again when they are popped."""
     torn: list[str] = []
     echo.teardown_request(lambda exc: torn.append(web.request.path))
     with echo.test_client() as client:

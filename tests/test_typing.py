@@ -1,4 +1,4 @@
-"""`wsgi_core.typing` has Flask's names, and a type checker takes each for Flask's and Flask's for it."""
+"""`wsgi_core.typing` has Flask's names, and a type checker accepts each type for Flask's, and Flask's for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import wsgi_core.typing
 from tests.processes import environment
 
 NAMES = sorted(name for name in vars(flask.typing) if name[0].isupper())
-# What the generic types are subscripted with where they stand for one type.
+# The type arguments of generic types.
 ARGUMENTS = {"AfterRequestCallable": "[werkzeug.Response]"}
 
 APPLICATION = """
@@ -61,7 +61,7 @@ WRONG = {
 
 
 def both_ways() -> str:
-    """A program in which each type of ours goes where Flask's is wanted, and the other way round."""
+    """Return a program that passes each type of the core where Flask's type is expected, and the other way round."""
     lines = ["import flask.typing, werkzeug, wsgi_core.typing"]
     for name in (name for name in NAMES if name != "ResponseClass"):
         ours, theirs = (f"{module}.typing.{name}{ARGUMENTS.get(name, '')}" for module in ("wsgi_core", "flask"))
@@ -72,7 +72,7 @@ def both_ways() -> str:
 
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """The errors that mypy finds in each program, in its strict mode."""
+    """The errors that mypy finds in each program in strict mode."""
     folder = tmp_path_factory.mktemp("programs")
     wrong = {f"wrong{number}": f"{APPLICATION}\n{code}\n" for number, code in enumerate(WRONG)}
     programs = {"both_ways": both_ways(), "application": APPLICATION, **wrong}

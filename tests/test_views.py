@@ -74,7 +74,7 @@ def test_decorators_go_around_from_the_first(app: Any, views: Any):
         return lambda view: lambda **values: f"{mark}{view(**values)}{mark}"
 
     class Index(views.View):  # type: ignore[misc, name-defined]
-        """Says x."""
+        """A view class that returns ``x``."""
 
         decorators = [around("1"), around("2")]
 

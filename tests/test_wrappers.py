@@ -1,4 +1,4 @@
-"""Request and Response do what Werkzeug's and Flask's do, on their short ways as on the long ones."""
+"""Request and Response behave as Werkzeug's and Flask's do, with and without their fast paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.environs import STREAMS, environs, latin1, outcome, plain
 from tests.examples import examples
 from wsgi_core.wrappers import Request, Response, split_blueprint_path
 
-# Attributes: the nine that wait in cached properties, and all others, which rest on them
+# Attributes: nine cached properties, and all other attributes, which depend on them
 
 NOT_COMPARED = {"environ", "stream", "input_stream", "json_module", "headers_class"}
 ATTRIBUTES = sorted(
@@ -81,7 +81,7 @@ operations = st.one_of(
 
 
 def operate(request: Any, operation: tuple[Any, ...]) -> Any:
-    """Carry out one operation on a request; whatever comes of it compares."""
+    """Perform one operation on a request, and return its comparable outcome."""
     match operation:
         case ("get_data", cache, as_text, parse_form_data):
             return outcome(request.get_data, cache, as_text, parse_form_data)
@@ -119,7 +119,7 @@ shifts = st.sampled_from([None, None, 0, 0, 0, -1, 1, 5, "x", "-1", "٣", " 3", 
 
 
 def body_environ(body: bytes, stream: str, shift: Any, transport: dict[str, Any]) -> dict[str, Any]:
-    """An environ whose Content-Length is right, off by ``shift``, absent, or no number at all."""
+    """Return an environ whose Content-Length is right, wrong by ``shift``, missing, or the text ``shift``."""
     environ = {"REQUEST_METHOD": "POST", "wsgi.input": STREAMS[stream](body), **transport}
     if shift is not None:
         environ["CONTENT_LENGTH"] = shift if isinstance(shift, str) else str(max(0, len(body) + shift))
@@ -146,7 +146,7 @@ def body_environ(body: bytes, stream: str, shift: Any, transport: dict[str, Any]
 def test_body_is_read_as_flask_reads_it(
     body: bytes, stream: str, shift: Any, transport: dict[str, Any], steps: list[Any], shallow: bool, limit: int | None
 ):
-    """Whatever is asked for in whatever order, with lengths that lie and connections that break."""
+    """Any operations in any order have the same outcome, also with wrong lengths and broken connections."""
 
     def results(request_class: Any) -> Any:
         request = request_class(body_environ(body, stream, shift, transport), shallow=shallow)
@@ -207,7 +207,7 @@ def test_memory_is_not_set_aside_for_what_a_header_promises():
 )
 @pytest.mark.parametrize("debug", [False, True])
 def test_json_by_way_of_the_app(web: Any, value: bytes, content_type: str, debug: bool):
-    """Details of what is wrong with the JSON are told in debug mode alone."""
+    """Only in debug mode, the response says what is wrong with the JSON."""
     app = web.app()
     app.debug = debug
     good = value not in {b"{", b""}
@@ -323,7 +323,7 @@ SENT = ("GET", "HEAD", "POST", "OPTIONS")
 
 
 def copied(arguments: dict[str, Any]) -> list[dict[str, Any]]:
-    """The arguments twice: an iterator can be consumed only once, a list be changed."""
+    """Return two copies of the arguments, because an iterator can be read only once, and a list may be changed."""
     body = arguments["response"]
     if hasattr(body, "__next__"):
         items = list(body)
@@ -338,7 +338,7 @@ def copied(arguments: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def sent(response: Any, method: str) -> Any:
-    """What a server gets to see of a response, and whether its close functions ran."""
+    """Return what a server gets of a response: status, headers and body. The last item is always an empty list."""
     closed: list[str] = []
     if response is None:
         return None
@@ -396,7 +396,7 @@ changes = st.one_of(
 
 
 def change(response: Any, what: str, value: Any, closed: list[str]) -> None:
-    """One change that a view or a hook can make to a response."""
+    """Make one change to a response, as a view or a hook can."""
     match what:
         case "header":
             response.headers[value[0]] = value[1]
@@ -408,7 +408,7 @@ def change(response: Any, what: str, value: Any, closed: list[str]) -> None:
             response.set_cookie("k", value)
         case "make_conditional":
             response.add_etag()
-            # It would be that of the moment, which may be another second's on the other side.
+            # Without this, Date would be the current second, which may differ between both sides.
             response.headers.setdefault("Date", "Thu, 01 Jan 2026 00:00:00 GMT")
             response.make_conditional(wire.environ("GET", "/", {"If-None-Match": "*"}, b""))
         case "freeze":
@@ -442,7 +442,7 @@ def test_a_response_changed_after_it_was_made_is_sent_as_flasks(body: Any, metho
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after the response has started"])
 @pytest.mark.parametrize("method", SENT)
 def test_close_functions_run_when_the_server_closes_the_body(web: Any, method: str, late: bool):
-    """Also those that a teardown function adds: it runs when the response has already started."""
+    """Also functions that a teardown function adds, after the response has started."""
     app = web.app()
     closed: list[str] = []
     kept: list[Any] = []
@@ -494,7 +494,7 @@ def test_no_mimetype_makes_a_header_that_flask_would_not_make(text: str):
 
 
 def test_headers_of_a_sent_response_are_its_own():
-    """What a server or middleware does to the list does not reach the response."""
+    """If a server or middleware changes the list of headers, the response does not change."""
     response = Response("body")
     lists: list[list[Any]] = []
     for _ in range(2):

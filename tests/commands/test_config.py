@@ -28,8 +28,8 @@ def test_it_shows_what_holds_and_where_it_comes_from():
     result = config("--port", "9", WSGI_CORE_THREADS="3")
     assert result.exit_code == 0
     lines = {line.split("│")[1].strip(): line for line in result.output.splitlines() if line.count("│") > 3}
-    lines.pop("Setting", None)  # a head that is drawn like the body, on Windows
-    lines.pop("", None)  # the second line of a long description
+    lines.pop("Setting", None)  # the heading, which looks like a row on Windows
+    lines.pop("", None)  # the second lines of long descriptions
     assert lines.keys() == Settings.model_fields.keys()
     for name, value, source in (("port", "9", "--port"), ("threads", "3", "WSGI_CORE_THREADS")):
         assert [cell.strip() for cell in lines[name].split("│")[2:4]] == [value, source]

@@ -1,4 +1,4 @@
-"""`wsgi-core jobs` shows what is left to do, and changes it while a server may run."""
+"""`wsgi-core jobs` lists the jobs in a store, and can change them while a server is running."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from wsgi_core.shared.jobs.store import DELAYED, Job, State
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobStore]:
-    """A store with one queued job, one delayed one, and two dead letters."""
+    """A store with one queued job, one delayed job, and two dead letters."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WSGI_CORE_JOB_STORE", "jobs")
     made = open_store("jobs")

@@ -1,4 +1,4 @@
-"""wsgi-core models: what it prints, and the exit codes that a script relies on."""
+"""wsgi-core models: what it prints, and its exit codes."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_reload_lets_a_server_take_what_is_new_and_refuse_what_is_broken(tmp_pat
 
 @contextmanager
 def asked(url: str) -> Iterator[list[int]]:
-    """Inside, the newest version is asked for its answer again and again; the statuses."""
+    """Request predictions of the newest version repeatedly during the block. Yield the list of statuses."""
     statuses: list[int] = []
     stop = threading.Event()
     body = b'{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}'
@@ -173,7 +173,7 @@ def test_a_response_that_is_not_http_is_an_error_of_one_line(sent: bytes, said: 
                 connection.recv(65536)
                 connection.sendall(sent)
                 connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65536):  # a close with unread bytes would reset the connection
+                while connection.recv(65536):  # closing a connection with unread bytes would reset it
                     pass
 
         answering = threading.Thread(target=answer)
@@ -199,7 +199,7 @@ def test_a_server_on_all_addresses_is_reached_on_this_machine(host: str, address
 def test_a_file_that_was_only_found_does_not_choose_who_gets_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
 ) -> None:
-    """Not even by the port: any user of the machine can listen on a free one."""
+    """The file must not even set the port: any user of the machine can listen on a free port."""
     (tmp_path / "wsgi-core.toml").write_text(f"{text}\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(models.urllib.request, "urlopen", sent := Asked())
@@ -221,7 +221,7 @@ def test_a_file_that_was_only_found_does_not_choose_who_gets_the_key(
 
 
 class Asked:
-    """In place of urlopen: remembers the URLs, and refuses."""
+    """A replacement for urlopen that records the URLs and raises an exception."""
 
     def __init__(self) -> None:
         self.urls: list[str] = []

@@ -1,4 +1,4 @@
-"""The picture of the architecture shows the actual imports, and all of them go down."""
+"""The picture of the architecture shows the actual imports, and a layer imports only layers below it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def test_flask_is_for_the_twin_and_for_what_measures_it():
 
 def test_no_name_is_printed_over_the_libraries_beside_it():
     for name, used in libraries().items():
-        # The widest letter of a bold name of 15 px, and every letter of a library's of 12 px.
+        # In px: the widest letter of a name (bold, 15 px), and any letter of a library (12 px, monospace).
         end, begin = 14 + 9.5 * len(name), BOX - 10 - 7.3 * len(" ".join(used))
         assert end < begin, name

@@ -6,7 +6,7 @@ from tests.browser import headless
 from tests.docs.blocks import ROOT, blocks
 from tests.processes import Server
 
-# What the block prints is returned, and "console.log" is this function's.
+# Runs the block with its own console.log, and returns what the block prints.
 RUN = """
 const done = arguments[0];
 const console = { log: done };

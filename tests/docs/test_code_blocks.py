@@ -52,7 +52,7 @@ def service() -> Iterator[str]:
 
 
 class Handler(WSGIRequestHandler):
-    """The handler class before any server is made: a threaded server sets it to HTTP/1.1 for all later servers."""
+    """A copy of the handler class, because a threaded server sets HTTP/1.1 in the original for all later servers."""
 
     protocol_version = "HTTP/1.0"
 
@@ -80,7 +80,7 @@ def served_step(name: str) -> Iterator[str]:
         server.server_close()
 
 
-# What is shown
+# What the pages show
 
 
 def test_there_is_something_to_test():
@@ -124,7 +124,7 @@ def test_blocks_run(file: Path, service: str, tmp_path: Path, monkeypatch: pytes
 
 def run_session(block: Block, service: str) -> None:
     for command in commands(block):
-        # The servers are started by this module: for the course one for each request.
+        # This module starts the servers itself: in the course, one server for each request.
         if command.words == ["wsgi-core", "serve"] or STEP.fullmatch(command.line):
             continue
         check(run(command, block, service), command.output, block)
@@ -145,7 +145,7 @@ def run(command: Command, block: Block, service: str) -> str:
 
 def run_wsgi_core(args: list[str]) -> str:
     done = CliRunner().invoke(cli, args, catch_exceptions=False)
-    # An exercise that is not solved yet is no failure of the page.
+    # `learn check` may fail: an exercise that is not solved yet is not an error of the page.
     assert done.exit_code == 0 or args[:2] == ["learn", "check"], done.output
     return done.output
 
@@ -192,14 +192,14 @@ def alike(got: Any, want: Any) -> bool:
     return bool(got == want)
 
 
-# What can be said of commands that are not run
+# What can be checked of commands that are not run
 
 
 @over(SESSIONS)
 def test_commands_could_be_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The programs, modules, files, options and extras in a command exist."""
     monkeypatch.chdir(tmp_path)
-    for name in re.findall(r"\b(\w+)/results.json", block.text):  # what a run would have left
+    for name in re.findall(r"\b(\w+)/results.json", block.text):  # files that earlier commands would have written
         Path(name).mkdir()
         Path(name, "results.json").touch()
     for command in commands(block):
@@ -215,7 +215,7 @@ def check_exists(words: list[str]) -> None:
         extras = re.findall(r"\[(.*?)\]", " ".join(words))
         assert {name for each in extras for name in each.split(",")} <= set(declared_extras())
     elif words[:2] == ["python", "-m"]:
-        # sphinx is for the site alone: tests need not have it.
+        # Sphinx may be missing, because only the site needs it.
         assert importlib.util.find_spec(words[2]) or words[2] in declared_extras()["docs"], words
     elif words[0] == "python":
         assert (ROOT / words[1]).is_file() or (course.FOLDER / words[1]).is_file(), words

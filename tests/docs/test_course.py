@@ -18,7 +18,7 @@ ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contr
 
 @dataclass(frozen=True)
 class Promise:
-    """From chapter ``since`` on, a request has this response. ``...`` as json means that the body is not checked."""
+    """The response to a request from chapter ``since`` on. If ``json`` is ``...``, the body is not checked."""
 
     name: str
     since: int

@@ -8,7 +8,7 @@ from wsgi_core.shared.settings import Settings
 
 
 def test_the_page_is_current():
-    """Generate it again with ``python -m tests.docs.limits > docs/limits.md``."""
+    """If it fails, run ``python -m tests.docs.limits > docs/limits.md``."""
     assert (ROOT / "docs" / "limits.md").read_text(encoding="utf-8") == page()
 
 

@@ -1,4 +1,4 @@
-"""Each program of the ten questions does on both frameworks what its page shows."""
+"""Each program of the ten questions has on both frameworks the output and the trace that its page shows."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_links_lead_somewhere(file):
 
 @pytest.mark.parametrize("file", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda file: file.name)
 def test_a_chart_has_a_ground_of_its_own(file):
-    """An image follows the system's mode, not the page's: dark letters on a dark page would be lost."""
+    """An image follows the system's colour mode, not the page's. Without a background, its text may be invisible."""
     text = file.read_text(encoding="utf-8")
     if 'class="chart' in text:
         assert '<rect width="100%" height="100%" style="fill: var(--paper)"/>' in text

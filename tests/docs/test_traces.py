@@ -1,4 +1,4 @@
-"""There is a page to step through each golden trace, and the course links each page."""
+"""Each golden trace has a step-through page, and the course links each page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A card is either right or refused, in one line that says where it is wrong."""
+"""An invalid card is rejected with one line that says where the mistake is."""
 
 from __future__ import annotations
 

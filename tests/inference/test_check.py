@@ -1,4 +1,4 @@
-"""A repository's check names everything that is wrong, not just the first of it."""
+"""A check of a repository reports all problems, not only the first."""
 
 from __future__ import annotations
 

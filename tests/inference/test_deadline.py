@@ -1,4 +1,4 @@
-"""A model run ends when its time is over, or when nobody waits for it any more."""
+"""A model run ends at its deadline, or when no client waits for it any more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOREVER = 1 << 40
 
 @pytest.fixture(scope="module")
 def endless(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A model that adds one as often as its input says."""
+    """A model with a loop that adds one, as many times as its input says."""
     scalar = helper.make_tensor_value_info
     body = helper.make_graph(
         [

@@ -1,4 +1,4 @@
-"""A drawing of any size, scale and colour is recognised; what is not a drawing is refused with the reason."""
+"""A drawing of any size, position and colour is recognised. Other input is rejected with the reason."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_model_for_something_else_is_not_asked(models: ModelRepository) -> Non
 
 
 def ring(size: int, top: int = 0, left: int = 0, sheet: int = 400) -> Any:
-    """A zero of the height `size`, its place on the sheet given."""
+    """Return the image of a zero with the height `size`, at `top` and `left`."""
     down, right = np.mgrid[0:size, 0:size] / size * 2 - 1
     distance = np.hypot(down, right * 1.5)
     drawing = np.zeros((sheet, sheet), np.uint8)
@@ -99,7 +99,7 @@ def test_size_matters_little() -> None:
 
 def test_strokes_become_as_wide_as_in_the_data() -> None:
     drawing = np.zeros((200, 200))
-    drawing[20:180, 60:63] = 1  # with its foot, a thin L
+    drawing[20:180, 60:63] = 1  # with the horizontal stroke, a thin L
     drawing[177:180, 60:140] = 1
     assert 0.2 < prepare_drawing(drawing).mean() < 0.4
 

@@ -1,4 +1,4 @@
-"""An error is one line for people, says the same for programs, and repeats no more than it should."""
+"""An error is one line for people, and JSON with the same content for programs. It quotes little of the input."""
 
 from __future__ import annotations
 

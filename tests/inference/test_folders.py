@@ -1,4 +1,4 @@
-"""What belongs to a version, when it has changed, and when its files are complete."""
+"""Which files belong to a version of a model, when the version has changed, and when its files are complete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_every_file_of_a_version_counts(tmp_path: Path, file: str) -> None:
         before = fingerprint(tmp_path)
     assert fingerprint(tmp_path) == before
     stat = path.stat()
-    with open(path, "r+b") as opened:  # in place, and of the same size
+    with open(path, "r+b") as opened:  # overwritten in place, with the same size
         opened.write(b"other")
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000))
     assert fingerprint(tmp_path) != before
@@ -53,7 +53,7 @@ def test_files_beside_the_versions_do_not_count(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 def test_links_are_followed_and_a_circle_ends(tmp_path: Path) -> None:
-    """Kubernetes mounts a volume through links."""
+    """Kubernetes mounts volumes with symbolic links."""
     version = add(tmp_path / "models", "identity") / "1"
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "weights.bin").write_bytes(b"1")
@@ -90,7 +90,7 @@ def test_weights_that_are_half_written_are_not_loaded(tmp_path: Path) -> None:
 
 
 class Writer(threading.Thread):
-    """Overwrites a file in place, block after block, and says when it has finished."""
+    """A thread that overwrites a file in place, block by block. `finished` is the time of its end."""
 
     def __init__(self, path: Path, whole: bytes, seconds: float) -> None:
         super().__init__()

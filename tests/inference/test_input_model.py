@@ -1,4 +1,4 @@
-"""The pydantic type lets through what the fast schema lets through, and names all that is wrong."""
+"""The Pydantic model accepts the same input as the fast schema, and reports all invalid fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One session for all threads, answers in the shape of the question."""
+"""All threads share one session, and a prediction has the form of its input."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_model_without_its_card_is_not_a_classifier(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [-1.0, 0.0])
 def test_a_prediction_that_json_cannot_hold_is_refused_with_its_row(tmp_path: Path, value: float) -> None:
-    """log(-1) is NaN, log(0) is minus infinity."""
+    """log(-1) is NaN, and log(0) is minus infinity."""
     folder = tmp_path / "logs"
     (folder / "1").mkdir(parents=True)
     write_graph(
@@ -170,7 +170,7 @@ def test_a_prediction_that_json_cannot_hold_is_refused_with_its_row(tmp_path: Pa
 
 
 def write_graph(path: Path, inputs: list[Any], node: Any) -> Path:
-    """A model file with one node and a float output `y`; needs `onnx`, which only the tests have."""
+    """Write a model file with one node and a float output `y`. This needs `onnx`, which only the tests require."""
     helper = pytest.importorskip("onnx.helper")
     output = helper.make_tensor_value_info("y", 1, None)
     graph = helper.make_graph([node(helper)], "demo", [make(helper) for make in inputs], [output])
@@ -191,7 +191,7 @@ def test_a_model_without_a_card_loads_even_if_it_cannot_be_warmed_up(tmp_path: P
     path = write_graph(
         tmp_path / "model.onnx",
         [lambda helper: helper.make_tensor_value_info("x", 1, ["N"])],
-        lambda helper: helper.make_node("Split", ["x"], ["y", "z"]),  # one zero cannot be split in two
+        lambda helper: helper.make_node("Split", ["x"], ["y", "z"]),  # a single zero cannot be split into two parts
     )
     assert repr(Model("demo", "1", path, None)) == "<Model demo/1>"
 

@@ -1,4 +1,4 @@
-"""Models come and go while requests run, and each way in which a model can be broken is one clear line."""
+"""Models are loaded and unloaded while requests run, and each defect of a model is reported in one clear line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def add(models: Path, source: str, name: str = "", version: str = "1") -> Path:
-    """A copy of a committed model's graph, without its card; returns the model's folder."""
+    """Copy the graph of a committed model without its card. Return the folder of the copy."""
     target = models / (name or source) / version
     target.mkdir(parents=True)
     shutil.copy(default_models_dir() / source / "1" / "model.onnx", target)
@@ -169,7 +169,7 @@ def test_a_card_that_names_a_column_too_far_is_one_line(tmp_path: Path) -> None:
     assert "the model fails for the example in its card" in refusal(tmp_path)
 
 
-# Versions come and go while requests run.
+# Versions are added and removed while requests run.
 
 
 ROW = {"instances": [{f"x{n}": 1.0 for n in range(1, 6)}]}
@@ -177,7 +177,7 @@ ROW = {"instances": [{f"x{n}": 1.0 for n in range(1, 6)}]}
 
 @pytest.fixture
 def repository(tmp_path: Path) -> ModelRepository:
-    """identity/1 with a card, churn/1 without."""
+    """A repository with identity/1 with a card, and churn/1 without a card."""
     add_card(add(tmp_path, "identity"), "identity")
     add(tmp_path, "churn")
     return ModelRepository(tmp_path)
@@ -209,7 +209,7 @@ def test_a_changed_file_is_loaded_and_a_removed_one_let_go(repository: ModelRepo
     assert repository.reload() == Reload(changed=["churn/1"])
     assert repository.get("churn") is not old
     assert repository.get("churn").inputs[0].name == "x"
-    assert old.run(np.zeros((1, 5), np.float32)).shape == (1,)  # whoever has it keeps it
+    assert old.run(np.zeros((1, 5), np.float32)).shape == (1,)  # a request that has the old model can still use it
     shutil.rmtree(tmp_path / "churn")
     assert repository.reload() == Reload(removed=["churn/1"])
     assert ids(repository) == ["identity/1"]
@@ -244,7 +244,7 @@ def test_a_broken_file_is_refused_and_the_old_one_serves_on(
     old, path = repository.get("identity"), tmp_path / "identity" / "1" / "model.onnx"
     good = path.read_bytes()
     path.unlink() if content is None else path.write_bytes(content)
-    for _ in range(2):  # each reload says it again
+    for _ in range(2):  # each reload reports it again
         done = repository.reload()
         assert list(done.refused) == ["identity/1"]
         assert str(path) in str(done.refused["identity/1"])
@@ -301,7 +301,7 @@ def test_unload_and_load(repository: ModelRepository, tmp_path: Path) -> None:
     assert ids(repository) == ["churn/1"]
     with pytest.raises(ModelNotFound, match="no model 'identity'; available: churn/1"):
         repository.get("identity")
-    assert repository.reload() == Reload()  # what was unloaded stays so
+    assert repository.reload() == Reload()  # an unloaded model stays unloaded
     assert [entry.state for entry in repository.index()] == ["READY", "UNAVAILABLE", "UNAVAILABLE"]
     assert repository.index()[1].reason == "unloaded"
     assert repository.load("identity") == Reload(added=["identity/1", "identity/2"])
@@ -381,7 +381,7 @@ def test_a_version_that_cannot_be_read_is_refused_with_the_reason(
 
 
 def inside(folder: Path, reason: str) -> str:
-    """The reason as clients get to see it."""
+    """Return the reason without the path of the folder, as clients see it."""
     return reason.replace(f"{folder}{os.sep}", "")
 
 
@@ -442,7 +442,7 @@ def test_no_request_is_dropped_while_versions_come_and_go(
 
 @pytest.fixture
 def lazy(tmp_path: Path) -> ModelRepository:
-    """churn/1, and on demand identity/1 and big/1."""
+    """A repository with churn/1, and with identity/1 and big/1 on demand."""
     add(tmp_path / "now", "churn")
     for name in ("identity", "big", "churn"):
         add(tmp_path / "later", "identity", name=name)

@@ -1,4 +1,4 @@
-"""The execution providers, the settings of a session, and what becomes of onnxruntime's errors."""
+"""Execution providers, the settings of a session, and the errors of onnxruntime."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ OTHERS = [provider.name for provider in providers() if provider.installed and "C
 
 @pytest.mark.skipif(not OTHERS, reason="onnxruntime has the CPU alone")
 def test_a_model_that_falls_back_says_so(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    """The plain onnxruntime for Linux has the Azure provider, which runs no node of an ordinary model."""
+    """The package onnxruntime for Linux has the Azure provider, which cannot run the nodes of an ordinary model."""
     add(tmp_path, "churn")
     settings = RuntimeSettings(execution_providers=(OTHERS[0], "cpu"))
     model = ModelRepository(tmp_path, settings=settings).get("churn")
@@ -179,11 +179,11 @@ def test_the_users_word_on_telemetry_is_kept() -> None:
         assert done.stdout.strip() == seen
 
 
-# Weights in files of their own
+# Weights in separate files
 
 
 def external(folder: Path, value: float, location: str = "data/weights.bin", size: int = 1 << 16) -> Path:
-    """A model `y = x + w` in `folder` whose weights are stored beside it."""
+    """Write a model `y = x + w` into `folder`, with its weights in a separate file."""
     import onnx
 
     (folder / location).parent.mkdir(parents=True, exist_ok=True)
@@ -200,7 +200,7 @@ def external(folder: Path, value: float, location: str = "data/weights.bin", siz
 X = {"x": np.zeros(1, np.float32)}
 
 
-# Older ones look for "./weights.bin" among names without the dot, and refuse the model.
+# onnxruntime 1.30 and older do not find a file that the model names "./weights.bin".
 takes_a_dot = pytest.mark.skipif(ONNXRUNTIME < (1, 31), reason="onnxruntime 1.30 and older cannot load these weights")
 
 
@@ -208,7 +208,7 @@ takes_a_dot = pytest.mark.skipif(ONNXRUNTIME < (1, 31), reason="onnxruntime 1.30
     "location", ["weights.bin", "data/weights.bin", pytest.param("./weights.bin", marks=takes_a_dot), "a/b/c.bin"]
 )
 def test_a_served_model_does_not_change_with_its_files(tmp_path: Path, location: str) -> None:
-    """A mapped file would change the answers, and a cut one would end the process."""
+    """If the session mapped the file, a change would change predictions, and truncating it would end the process."""
     model = Model("demo", "1", external(tmp_path, 1, location), None)
     with open(tmp_path / location, "r+b") as file:
         file.write(np.full(1 << 16, 7, np.float32).tobytes())
@@ -218,7 +218,7 @@ def test_a_served_model_does_not_change_with_its_files(tmp_path: Path, location:
 
 
 def test_the_weights_are_the_sessions_own(tmp_path: Path) -> None:
-    """onnxruntime copies them while it makes the session: memory that is used again changes nothing."""
+    """onnxruntime copies the weights when it creates the session, so reusing the memory changes no prediction."""
     models = [Model("demo", "1", external(tmp_path / f"{n}", n), None) for n in range(20)]
     gc.collect()
     noise = [np.full(1 << 16, 99, np.float32) for _ in range(200)]
@@ -341,7 +341,7 @@ def test_paths_of_the_machine_are_cut_to_their_last_component(text: str, clean: 
 
 
 def hungry(path: Path) -> Model:
-    """A model that makes as many zeros as it is told."""
+    """Return a model whose output has as many zeros as its input says."""
     node = helper.make_node("ConstantOfShape", ["shape"], ["y"])
     return build(path, [node], [tensor("shape", "INT64", [1])], [tensor("y", "FP32", ["N"])])
 

@@ -1,4 +1,4 @@
-"""Every value that is let through is one the card allows, and every one that is not is named."""
+"""The schema accepts only values that the card allows, and reports every other value."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def number(value: Any) -> bool:
 
 
 def wrong_fields(row: dict[str, Any]) -> set[str]:
-    """The schema again, written out without a thought for speed."""
+    """Return the invalid fields of a row, computed by a simple and slow implementation of the schema."""
     fine = {"age": lambda v: number(v) and 0 <= v <= 120, "free": number, "flag": lambda v: number(v) and v in (0, 1)}
     return {name for name, check in fine.items() if not check(row[name])}
 

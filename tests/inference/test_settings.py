@@ -1,4 +1,4 @@
-"""The settings of a model run: a model's own override the service's, and all come from file, environment, options."""
+"""The runtime settings: a model's own override the service's, which come from a file, the environment or options."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_models_own_settings_override_only_what_they_give() -> None:
     service = RuntimeSettings(intra_op_threads=4, graph_optimization="basic")
     assert service.overridden(None) == service
     assert service.overridden(RuntimeSettings()) == service
-    own = RuntimeSettings(intra_op_threads=1)  # the default, but given
+    own = RuntimeSettings(intra_op_threads=1)  # the default value, but set explicitly
     assert service.overridden(own) == RuntimeSettings(intra_op_threads=1, graph_optimization="basic")
     assert service.intra_op_threads == 4
 

@@ -1,4 +1,4 @@
-"""What is JSON, and what only looks like it. The parser's own cases are compared with the standard library's."""
+"""The strict parser accepts only valid JSON. On valid JSON, it agrees with the standard library's parser."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_escapes_of_any_text_come_back(text: str) -> None:
 
 
 def test_so_many_strings_and_no_more():
-    """A string of a byte takes fifty bytes in memory."""
+    """A string of one byte takes fifty bytes of memory."""
     assert len(loads("[" + ",".join(['"a"'] * MAX_STRINGS) + "]")) == MAX_STRINGS
     with pytest.raises(JSONError, match=f"more than {MAX_STRINGS} strings"):
         loads("[" + ",".join(['"a"'] * (MAX_STRINGS + 1)) + "]")

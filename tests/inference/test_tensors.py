@@ -1,4 +1,4 @@
-"""Raw tensors: the signature from the file, all datatypes, and every misfit refused in words of our own."""
+"""Raw tensors: the signature comes from the file, all datatypes work, and each mismatch has its own error message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsgi_core.inference.tensors import NUMPY_TYPES, Unserved, read_spec
 onnx = pytest.importorskip("onnx")
 helper, numpy_helper = onnx.helper, onnx.numpy_helper
 
-# ONNX's own numbers for the types.
+# The numbers of the types in ONNX.
 ONNX_TYPES = {
     "FP32": 1, "UINT8": 2, "INT8": 3, "UINT16": 4, "INT16": 5, "INT32": 6, "INT64": 7, "BYTES": 8, "BOOL": 9,
     "FP16": 10, "FP64": 11, "UINT32": 12, "UINT64": 13,
@@ -36,7 +36,7 @@ def tensor(name: str, datatype: str, shape: list[Any] | None) -> Any:
 
 @pytest.fixture
 def echo(tmp_path: Path) -> Model:
-    """Two inputs, two outputs: `a` FP32 [N, 3] as `x`, `b` INT64 [2] as `y`."""
+    """A model with two inputs and two outputs: `x` equals `a` (FP32 [N, 3]), and `y` equals `b` (INT64 [2])."""
     return build(
         tmp_path / "model.onnx",
         [helper.make_node("Identity", ["a"], ["x"]), helper.make_node("Identity", ["b"], ["y"])],
@@ -177,7 +177,7 @@ def test_token_ids_that_the_vocabulary_does_not_have_are_refused(ids: list[list[
 
 
 def zip_map(name: str, **labels: Any) -> Any:
-    """The map that sklearn-onnx exports for a classifier by default."""
+    """Return the node and the output of a ZipMap, which sklearn-onnx exports for a classifier by default."""
     node = helper.make_node("ZipMap", ["a"], [name], domain="ai.onnx.ml", **labels)
     key = 8 if "classlabels_strings" in labels else 7
     kind = helper.make_sequence_type_proto(helper.make_map_type_proto(key, helper.make_tensor_type_proto(1, None)))
@@ -201,7 +201,7 @@ def test_the_map_of_a_classifier_is_a_tensor_with_its_classes(tmp_path: Path, la
 
 
 def test_classes_that_the_first_run_does_not_tell_are_learned_later(tmp_path: Path) -> None:
-    """With zeros the Reshape fails, so the model is not warmed up."""
+    """The warm-up uses zeros, with which the Reshape fails, so the model is not warmed up."""
     node, output = zip_map("maps", classlabels_int64s=[0, 1])
     reshape = helper.make_node("Reshape", ["x", "shape"], ["a"])
     inputs = [tensor("x", "FP32", ["N"]), tensor("shape", "INT64", [2])]
@@ -216,7 +216,7 @@ BF16 = NUMPY_TYPES["BF16"]
 
 
 def as_bf16(values: Any) -> Any:
-    """The upper half of each float32, which is a bfloat16 (cut, not rounded)."""
+    """Return the upper half of each float32, which is a bfloat16 (truncated, not rounded)."""
     return (np.asarray(values, np.float32).view(np.uint32) >> 16).astype(np.uint16).view(BF16)
 
 
@@ -330,7 +330,7 @@ def test_an_output_that_the_protocol_cannot_carry_is_named(tmp_path: Path, kind:
 
 
 class NodeArg(NamedTuple):
-    """What onnxruntime tells of an input or output."""
+    """The metadata of an input or output, as onnxruntime has it."""
 
     name: str
     type: str

@@ -1,4 +1,4 @@
-"""From a text to token ids: words and pairs by a vocabulary, and texts of any kind without a crash."""
+"""A text becomes token ids: words and word pairs of a vocabulary. No text causes an exception."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_vocabulary_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "vocabulary.txt").write_bytes(b"good\n\xff\n")
     with pytest.raises(ModelError, match="the vocabulary cannot be read"):
         open_encoder(text, tmp_path)
-    (tmp_path / "vocabulary.txt").write_bytes(b"not\r\ngood\r\n")  # as a checkout on Windows may have it
+    (tmp_path / "vocabulary.txt").write_bytes(b"not\r\ngood\r\n")  # with the line endings of a checkout on Windows
     assert open_encoder(text, tmp_path).encode(["good"]).tolist() == [[2]]
 
 

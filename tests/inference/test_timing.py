@@ -1,4 +1,4 @@
-"""Where the time goes: phases of a request, runs of the models."""
+"""Timings of a request: its phases, and the runs of models."""
 
 from __future__ import annotations
 

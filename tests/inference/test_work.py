@@ -1,4 +1,4 @@
-"""The current work: what nests ends, and what is over says so."""
+"""The current work: nested work restores the outer work, and ended work is marked as over."""
 
 from __future__ import annotations
 

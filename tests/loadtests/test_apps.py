@@ -1,4 +1,4 @@
-"""The user's own applications: how they are named, loaded, asked and compared. No time is looked at."""
+"""The user's own applications: how they are named, loaded, called and compared. The tests check no times."""
 
 import sys
 from dataclasses import replace
@@ -85,7 +85,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture
 def loading(here, monkeypatch):
-    """Applications are loaded in this process, which is as it was afterwards."""
+    """`load_app` in the process of the test. Afterwards, sys.path and sys.modules are restored."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     modules = dict(sys.modules)
     yield load_app
@@ -342,7 +342,7 @@ def test_applications_of_each_framework_are_measured_as_they_are(here, framework
 
 @pytest.mark.long
 def test_their_apps_are_measured_behind_servers_too(here, monkeypatch):
-    """One WSGI and one ASGI application: each on the servers that can serve it, at a rate and at saturation."""
+    """A WSGI and an ASGI application, each on the servers that can serve it, at a fixed rate and at saturation."""
     short = studies.Budget(TINY, pairs=2, other_pairs=1, load_seconds=0.2, load_warm_up=0.1, rate_seconds=0.3)
     monkeypatch.setattr(studies, "APPS_QUICK", short)
     arguments = ["--quick", "--served", "--apps", "a=their_apps:create_app()", "b=their_apps:asgi", "--out", "found"]

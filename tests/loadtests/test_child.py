@@ -1,4 +1,4 @@
-"""A child process finds this package wherever it is started."""
+"""A child process finds this package from any current folder."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""The command from end to end, with a run too short to mean anything: nothing here looks at a time."""
+"""The whole command, with a run that is too short for meaningful figures. The tests check no times."""
 
 import json
 import re

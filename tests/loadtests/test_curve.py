@@ -1,4 +1,4 @@
-"""When the framework matters: shares and crossings of exactly known costs, and real requests to each model."""
+"""The curve: shares and crossings for known costs, and real requests to each model."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Hot and cold caches: the states, the model, and the page, out of costs that are known."""
+"""Hot and cold caches: the states, the linear model and the page, from known costs."""
 
 from pathlib import Path
 from xml.etree import ElementTree

@@ -1,4 +1,4 @@
-"""Requests out of a file: what the editors' clients write is understood, or refused by its name with its line."""
+"""Request files of editors' HTTP clients are read, or rejected with the feature and its line."""
 
 import pytest
 

@@ -20,13 +20,13 @@ RAW = studies.served_rung("raw", "raw")
 
 @pytest.fixture(scope="module")
 def server():
-    """One rung on waitress, in a process of its own."""
+    """One rung on waitress, in a separate process."""
     with served.serving([RAW]) as servers:
         yield servers[0]
 
 
 def locust(host, *arguments):
-    """Locust's exit code and what it has counted; on a machine that is busy it gets the time to count something."""
+    """Run Locust. Return its exit code and its statistics. If it counted no request, run it again for longer."""
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--json", "--host", host]
     for seconds in (1, 4, 16):
         done = subprocess.run(
@@ -59,7 +59,7 @@ def test_a_rate_paces_the_users(server):
 
 @pytest.mark.long
 def test_locust_fails_on_answers_that_are_no_2xx():
-    """The port answers, but with 404s: the rung behind it knows only /predict, and this host adds a prefix."""
+    """The server responds with 404s, because the rung has only /predict, and this host has a prefix."""
     falcon = studies.served_rung("falcon", "falcon_app")
     with served.serving([falcon]) as servers:
         code, entry = locust(f"http://127.0.0.1:{servers[0].port}/elsewhere", "-u", "1")

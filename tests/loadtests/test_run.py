@@ -1,4 +1,4 @@
-"""A run is planned within its time, with steps of each kind spread over it."""
+"""The plan of a run fits into its time, and spreads the steps of each kind evenly."""
 
 import pytest
 

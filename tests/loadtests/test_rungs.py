@@ -1,4 +1,4 @@
-"""The rungs do the same work: the same bytes, and texts that differ in their imports only."""
+"""The rungs do the same work: their responses have the same bytes, and twins differ only in their imports."""
 
 import inspect
 import json
@@ -168,7 +168,7 @@ def test_any_difference_ends_the_comparison(other):
 
 
 def compared(apps, requests, allowed=None):
-    """Hold the responses of the applications against each other."""
+    """Compare the responses of the applications."""
     compare({name: [ask(app, one) for one in requests] for name, app in apps.items()}, requests, allowed)
 
 
@@ -211,7 +211,7 @@ def test_a_declared_field_keeps_its_type_and_the_serializer():
 
 
 def test_the_tutorials_pipeline_says_much_the_same_as_churn():
-    from loadtests.rungs import flask_tutorial  # imports scikit-learn and pandas, which take more than a second
+    from loadtests.rungs import flask_tutorial  # imported here, because scikit-learn and pandas take more than a second
 
     churn, pipeline = (flask_tutorial.create_app(via=via).test_client() for via in ("ONNX", "DataFrame"))
     for row in ROWS:

@@ -1,4 +1,4 @@
-"""Each study measures what its goals are about."""
+"""Each study measures what its goals compare."""
 
 from loadtests import studies
 

@@ -1,4 +1,4 @@
-"""The proof of the instrument: what it makes of samples with known answers. No time is looked at."""
+"""The validation of the instrument, with samples whose true values are known. The tests check no times."""
 
 import io
 import random
@@ -25,7 +25,7 @@ FILE = ROOT / "docs" / "measure" / "results" / "validation.json"
 
 
 def noisy_process(seed, cost, shift=0.0, rounds=20):
-    """A and B with noise of their own around ``cost``, B dearer by ``shift``."""
+    """Return a process with two contenders that cost ``cost`` and ``cost`` + ``shift`` µs, both with noise."""
     rng = random.Random(seed)
     blocks = []
     for place in range(rounds):
@@ -109,7 +109,7 @@ def runs(cpu_us, generator=0.1):
 
 @pytest.fixture
 def found(tmp_path):
-    """A validation whose every claim holds."""
+    """A validation in which every claim is reached."""
     one = Validating(tmp_path).found
     one.same = [
         Same(subject="Flask", cost=60.0, value=0.1, low=-1.0, high=1.0, naive_differs=n % 3 == 0) for n in range(200)
@@ -229,7 +229,7 @@ def test_only_a_delay_adds_a_hook(delay):
 
 @pytest.fixture
 def measured(monkeypatch):
-    """Measurements that take no time, and are interrupted after ten of them."""
+    """Replace measurements with synthetic samples, and interrupt the run at the tenth."""
     counted = []
 
     def measure(self, wanted, pace, seed):

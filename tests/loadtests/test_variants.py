@@ -1,4 +1,4 @@
-"""Interpreters and versions: an environment for each, and what is said of them."""
+"""Variants of interpreters and versions: a virtual environment for each, and their report."""
 
 import sys
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_flask_is_part_of_each_environment_once(package, asked, monkeypatch):
 
 
 def test_a_worker_runs_by_another_root(tmp_path):
-    """The package is copied beside the environment, and nothing but the copy is measured."""
+    """The packages are copied into the environment, and a worker runs from the copies."""
     python = tmp_path / "environment" / "bin" / "python"
     python.parent.mkdir(parents=True)
     root = own_packages(str(python))

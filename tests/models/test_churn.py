@@ -1,4 +1,4 @@
-"""The committed churn model is the one that its script trains, and says what the original library says."""
+"""The committed churn model is the one that its script trains, and predicts the same as the original library."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CARD: dict[str, Any] = json.loads((FOLDER / "card.json").read_text(encoding="utf
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    """models/churn/train.py as a module; nothing is trained by importing it."""
+    """models/churn/train.py as a module. The import does not train the model."""
     spec = importlib.util.spec_from_file_location("train_churn", FOLDER / "train.py")
     assert spec is not None
     assert spec.loader is not None

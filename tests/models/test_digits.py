@@ -1,4 +1,4 @@
-"""The digits model says what scikit-learn says, on the data and on drawings that were made to look like it."""
+"""The digits model predicts the same as scikit-learn, on the data set and on synthetic drawings."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_held_out_digits_pass_the_card_and_get_the_same_answer(rows: Any, digits
 
 
 def enlarge(pixels: Any, side: int) -> Any:
-    """8 by 8 pixels as a smooth picture of `side` by `side`."""
+    """Return a smooth enlargement of 8 by 8 pixels to `side` by `side`."""
     at = (np.arange(side) + 0.5) * 8 / side - 0.5
     lower = np.clip(np.floor(at).astype(int), 0, 6)
     share = np.clip(at - lower, 0, 1)[:, None]
@@ -79,7 +79,7 @@ def test_held_out_digits_are_known_again_somewhere_in_a_larger_picture(rows: Any
 
 
 def draw(strokes: list[list[tuple[float, float]]], pen: float, height: int) -> Any:
-    """Strokes drawn with a round pen on a sheet of 140 by 140, as a person might on a phone."""
+    """Return an image of 140 by 140 pixels with strokes of a round pen, as on a phone."""
     down, right = np.mgrid[0:140, 0:140]
     sheet = np.zeros((140, 140), np.uint8)
     for stroke in strokes:

@@ -1,4 +1,4 @@
-"""The null model gives back what it gets, at any width, and its script builds the committed bytes."""
+"""The model identity returns its input, with any number of columns, and its script builds the committed file."""
 
 from __future__ import annotations
 

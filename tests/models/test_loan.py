@@ -1,4 +1,4 @@
-"""The loan model says what scikit-learn says, and uses its inputs as its card claims."""
+"""The loan model predicts the same as scikit-learn, and uses its inputs as its card says."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The transformer's graph, written node by node, computes what BERT is defined to compute.
+"""The graph of the transformer, which is built node by node, computes the same as BERT.
 
-The large model is built at set-up; here a small one with weights of chance is compared with a forward pass in numpy.
+The real model is large, so the tests compare a small model with random weights with a forward pass in NumPy.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def small(weights: dict[str, Any], tmp_path: Path) -> Model:
 
 
 def forward(weights: dict[str, Any], tokens: list[int]) -> Any:
-    """BERT on one text without padding, in float64 and numpy alone: the mean of the last layer at length 1."""
+    """Return the mean of BERT's last layer for one text without padding, scaled to length 1, in NumPy and float64."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}
 
     def linear(x: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The sentiment model on its own token ids says what scikit-learn says on the text."""
+"""The sentiment model predicts from token ids the same as scikit-learn from the text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service keeps what it promises about answers and errors, on each framework."""
+"""Responses and errors of the service on each framework."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_request_without_enough_memory_is_told_to_come_again(
 
 @pytest.mark.parametrize("module", [service, flask_equiv.service], ids=["wsgi_core", "flask"])
 class TestCreateApp:
-    """What create_app makes of a model repository."""
+    """create_app with different model repositories."""
 
     def test_takes_a_folder(self, module: Any):
         app = module.create_app(default_models_dir())
@@ -199,7 +199,7 @@ class TestCreateApp:
 @pytest.mark.parametrize("create_app", [service.create_app, flask_equiv.service.create_app], ids=["wsgi_core", "flask"])
 def test_a_body_of_exactly_the_limit_is_not_asked_for_more(create_app: Any):
     class Bounded(io.BytesIO):
-        """A server's raw stream: reading past the declared length would wait for the client for ever."""
+        """A server's raw stream. Reading beyond the declared length fails; with a real stream, it would block."""
 
         def read(self, size: int | None = -1) -> bytes:
             assert size is not None

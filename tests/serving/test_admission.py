@@ -147,7 +147,7 @@ def test_a_request_is_refused_only_if_those_before_it_need_too_long():
     admission = with_pace(0.1, max_wait=1.0)
     permits = [acquired(admission) for _ in range(12)]
     refused = admission.acquire("a")
-    assert refused == Refused("overloaded", 2)  # a thread takes the first, and the 11 that wait need 1.1 s
+    assert refused == Refused("overloaded", 2)  # the 11 requests that wait for the thread need 1.1 s
     assert admission.check("a") == refused
     assert admission.cancel(permits[0])
     acquired(admission)
@@ -168,7 +168,7 @@ def test_where_nothing_waits_nothing_is_refused_however_slow_it_was():
 
 
 def fill(server: Running, count: int = 4) -> list[Client]:
-    """Take all the places: two at work, two waiting."""
+    """Occupy all slots with ``count`` requests: two are being processed, and the other requests wait."""
     clients = [server.connect() for _ in range(count)]
     for number, client in enumerate(clients):
         client.get("/work")
@@ -178,7 +178,7 @@ def fill(server: Running, count: int = 4) -> list[Client]:
 
 
 def wait_inside(server: Running, count: int) -> None:
-    """Wait until so many places are taken. Asking for health takes none, and lets the I/O thread go on."""
+    """Wait until ``count`` slots are occupied. Requests to /healthz occupy no slot, and wake the I/O thread."""
     for _ in range(1000):
         if server.server.admission.admitted == count:
             return

@@ -1,4 +1,4 @@
-"""`--app` finds the application as ``flask --app`` does, and says in one line why it finds none."""
+"""`--app` finds the application as ``flask --app`` does, or reports in one line why it does not."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ASGI = "async def app(scope, receive, send): ...\nclass B:\n    async def __call
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder that the command is called in, with a few modules."""
+    """The current folder of the command, with a few modules."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     texts = {
@@ -143,7 +143,7 @@ def test_an_application_of_ones_own_needs_no_numpy_and_no_runtime(folder: Path):
     assert done.stdout.strip() == "[]", done.stderr
 
 
-# Applications that know nothing of this project
+# Applications that are independent of this project
 
 FLASK = """
 from flask import Flask

@@ -1,4 +1,4 @@
-"""Server processes share their connections evenly, and none waits for one that does not serve."""
+"""Server processes share connections evenly, and do not wait for a process that does not serve yet."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_process_with_more_connections_leaves_the_next_one_to_another():
     balance = Balance(3)
     first, second, third = (balance.connections_of(number) for number in range(3))
     first.set(5)
-    assert not first.too_high  # the others do not serve yet
+    assert not first.too_high  # the other processes do not serve yet
     second.set(3)
     assert first.too_high
     assert not second.too_high

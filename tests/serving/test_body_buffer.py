@@ -1,4 +1,4 @@
-"""Bodies are kept in memory while there is some, then on disk while there is some, and come out as they went in."""
+"""Bodies are kept in memory and then on disk, each up to its limit, and are read unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsgi_core.serving.body_buffer import ALWAYS, SMALL, BodyBudget, DiscardBuff
 
 @pytest.fixture
 def nothing_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No body is so small that it is kept in memory in any case."""
+    """Set to 0 the size up to which a body is always kept in memory."""
     monkeypatch.setattr(body_buffer, "ALWAYS", 0)
 
 
@@ -66,7 +66,7 @@ def test_the_memory_is_for_all_of_them_together():
     first.append(b"123456")
     second.append(b"1234")
     assert budget.memory.used == 10
-    second.append(b"5")  # goes to a file, with what was there
+    second.append(b"5")  # moves the whole body to a file
     assert (budget.memory.used, budget.disk.used) == (6, 5)
     assert second.getfile().read() == b"12345"
     first.close()
@@ -101,7 +101,7 @@ def test_a_small_body_is_kept_although_every_limit_is_reached():
 
 def test_a_full_disk_leaves_nothing_counted(monkeypatch: pytest.MonkeyPatch):
     class Full(io.BytesIO):
-        """A file on a full disk. Python tries once more to write what is left in its buffer when it closes the file."""
+        """A file on a full disk. close() fails, too, because Python then writes the rest of its buffer."""
 
         def write(self, data: Any) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")

@@ -1,4 +1,4 @@
-"""A connection's requests: what is refused before its body has come, and how the server's own answers look."""
+"""The requests of a connection: which are rejected before their body arrives, and the server's own responses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def begin(server: Running, length: int, **headers: str) -> Client:
 
 
 def kept(server: Running) -> int:
-    """Bytes of bodies that are kept in memory."""
+    """Return the size of all bodies in memory."""
     return server.server.site.bodies.memory.used
 
 
@@ -70,7 +70,7 @@ def test_limits_hold_for_it_too(full: Running, headers: dict[str, str], body: by
     try:
         client.send(body)
     except ConnectionError:
-        pass  # the answer is there already
+        pass  # the server has already responded
     assert client.answer().status == 413
 
 
@@ -99,14 +99,14 @@ def test_who_asks_before_sending_nothing_is_answered(headers: dict[str, str]):
 
 
 def test_a_request_behind_another_is_judged_when_its_turn_comes():
-    """The place of the one before is free by then."""
+    """By then, the slot of the previous request is free."""
     with running(threads=1, max_waiting=0) as server:
         client = server.connect()
         client.get("/work")
         server.app.wait_begun()
         whole = request("POST", "/a", b"x" * 10_000)
         client.send(whole[:5000])
-        assert server.connect().ask("/a").status == 503  # after which those bytes have been read
+        assert server.connect().ask("/a").status == 503  # by then, the server has read these bytes
         server.app.open()
         assert client.answer().status == 200
         client.send(whole[5000:])
@@ -189,7 +189,7 @@ def test_a_request_that_comes_with_the_connection_is_read_at_once_and_in_any_pie
 
 @pytest.mark.parametrize("size", [8 << 10, 64 << 10])
 def test_a_piece_that_fills_what_is_read_at_once_is_followed_by_the_rest(size: int):
-    """There may be nothing more yet where as much came as was asked for."""
+    """If a read returns as many bytes as it may, more bytes may follow, now or later."""
     with running() as server:
         channels = server.server._listener.channels
 
@@ -202,7 +202,7 @@ def test_a_piece_that_fills_what_is_read_at_once_is_followed_by_the_rest(size: i
         for end in (8 << 10, (8 << 10) + size):
             client.send(data[end - size if end > 8 << 10 else 0 : end])
             until(lambda end=end: received() >= end)
-            time.sleep(0.01)  # in which it could read once more
+            time.sleep(0.01)  # enough time for another read
         client.send(data[(8 << 10) + size :])
         assert b'"length": 200000' in client.answer().body
 
@@ -224,7 +224,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.Log
 
 
 def test_a_client_that_reads_nothing_keeps_nobody_waiting():
-    """Neither the thread that reads, which has to answer what it refuses, nor health."""
+    """The I/O thread, which sends rejections, does not wait for the client, so /healthz responds."""
 
     def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [("Content-Length", str(8 << 20))])

@@ -1,4 +1,4 @@
-"""A chunked body is read by the grammar of RFC 9112 alone, so that no proxy can see another end of it."""
+"""A chunked body must match the grammar of RFC 9112 exactly, so that a proxy finds the same end of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def body() -> ChunkedBody:
 
 
 def fed(*pieces: bytes) -> tuple[ChunkedBody, int]:
-    """A body that has received the pieces, and how many bytes belong to it."""
+    """Return a body that has received the pieces, and the number of bytes that belong to it."""
     made = body()
     return made, sum(made.received(piece) for piece in pieces)
 

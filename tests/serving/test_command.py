@@ -1,4 +1,4 @@
-"""Serving: every promised way to start answers, and what goes wrong at the start is one clear line."""
+"""Every documented way to start a server works, and an error at the start is one clear line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FRAMEWORKS = ("wsgi_core", "flask")
 
 
 def predict(server: Server) -> None:
-    """Ask a server for a prediction, and for its page."""
+    """Request a prediction and the start page of a server."""
     connection = http.client.HTTPConnection(*server.address, timeout=20)
     try:
         connection.request("POST", "/predict", json.dumps(GOOD), {"Content-Type": "application/json"})
@@ -63,7 +63,7 @@ def test_waitress_serve_serves():
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs fork")
 @pytest.mark.parametrize("module", ["wsgi_core.service", "flask_equiv.service"])
 def test_gunicorn_serves(module: str, tmp_path: Path):
-    # HOME: some versions keep a control socket there.
+    # Some versions of gunicorn create a control socket in HOME.
     with Server("-m", "gunicorn", "--bind", "127.0.0.1:0", f"{module}:create_app()", HOME=str(tmp_path)) as server:
         predict(server.ready())
 
@@ -103,7 +103,7 @@ def test_the_access_log_is_written_when_asked_for():
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port that somebody listens on."""
+    """A port on which another socket listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -111,7 +111,7 @@ def taken_port() -> Iterator[int]:
 
 
 def one_line(stdout: str, stderr: str) -> str:
-    """The only line that was printed, an error."""
+    """Return the only printed line, which must be an error."""
     assert stdout == ""
     lines = stderr.splitlines()
     assert len(lines) == 1, stderr
@@ -120,14 +120,14 @@ def one_line(stdout: str, stderr: str) -> str:
 
 
 def refusal(*args: str, code: int) -> str:
-    """The one line that a start in this process ends with."""
+    """Start a server in this process, which must fail. Return the line that it prints."""
     result = CliRunner().invoke(cli, ["serve", *args])
     assert result.exit_code == code, result.output
     return one_line(result.stdout, result.stderr)
 
 
 def refusal_of_process(*args: str, code: int) -> str:
-    """The one line that a start in a process of its own ends with."""
+    """Start a server in a separate process, which must fail. Return the line that it prints."""
     done = run("-m", "wsgi_core", "serve", *args)
     assert done.returncode == code, done.stderr
     return one_line(done.stdout, done.stderr)

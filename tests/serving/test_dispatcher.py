@@ -1,4 +1,4 @@
-"""Requests with large bodies are at work one after the other, and keep nobody else waiting."""
+"""Requests with large bodies are processed one after another, and do not delay other requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMIT = 1 << 20
 
 
 def send_large(server: Running, count: int) -> list[Client]:
-    """So many clients that have sent a large body, of which the first is at work."""
+    """Connect ``count`` clients that send a large body. The first request is being processed."""
     clients = [server.connect() for _ in range(count)]
     for number, client in enumerate(clients, 1):
         client.send(LARGE)
@@ -144,7 +144,7 @@ def test_threads_that_could_not_be_started_are_started_later(monkeypatch: pytest
         pool = server.server.site.dispatcher
         first, other, second = (server.connect() for _ in range(3))
         with monkeypatch.context() as patched:
-            first.get("/x?A")  # on the leader, which counts as a worker thread meanwhile
+            first.get("/x?A")  # processed by the leader, which counts as a worker thread meanwhile
             until(lambda: pool.live == 2)
             other.get("/quick")  # wakes the worker thread, which ends because there is one too many
             until(lambda: pool.live == 1)

@@ -1,4 +1,4 @@
-"""The server's own responses carry what the application's do: a request id, CORS, a log line, and are counted."""
+"""The server's own responses have request ids and CORS headers as the application's, and are logged and counted."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_page_of_another_origin_is_not_allowed_under_load_either():
         assert "access-control-allow-origin" not in client.answer().headers
 
 
-# The judge of the head.
+# The function that judges the head of a request.
 
 
 def forbid(environ: dict[str, object], start_response: object) -> list[bytes]:
@@ -152,7 +152,7 @@ def test_a_client_that_asks_first_is_refused_before_it_sends():
 
 @pytest.mark.parametrize(("path", "headers"), [("/a", {"X_API_Key": "k"}), ("/boom", {})])
 def test_what_the_judge_lets_pass_is_read(path: str, headers: dict[str, str], caplog: pytest.LogCaptureFixture):
-    """Also if the judge itself fails: the application decides then."""
+    """If the judging function raises an exception, the application decides."""
     with running(told={"check_head": judge}) as server:
         client = begin(server, path, **headers)
         client.send(b"x" * 99_000)

@@ -1,4 +1,4 @@
-"""The environ is what PEP 3333 asks for, and has nothing of one request in that of another."""
+"""The environ meets PEP 3333, and has no values of another request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_it_has_what_pep_3333_asks_for():
 
 
 class _Input:
-    """What wsgiref asks of wsgi.input: that it has these methods."""
+    """An object with the methods that wsgiref's validator requires of wsgi.input."""
 
     read = readline = readlines = __iter__ = None
 

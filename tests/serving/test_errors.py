@@ -1,4 +1,4 @@
-"""The server's own responses say in JSON what is wrong, and whether the connection and the client may go on."""
+"""The server's own responses are JSON with the error, and have the headers Connection and Retry-After."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALL = [
 @pytest.mark.parametrize("error", ALL, ids=lambda error: str(error.code))
 def test_the_status_is_one_of_http_and_the_body_is_json(error: ErrorResponse):
     status = HTTPStatus(error.code)
-    renamed = {413: "Content Too Large"}  # RFC 9110; Python 3.11 has the older name
+    renamed = {413: "Content Too Large"}  # the name in RFC 9110; Python 3.11 has the older name
     assert error.status == f"{error.code} {renamed.get(error.code, status.phrase)}"
     assert json.loads(error.body) == {"error": error.text}
 

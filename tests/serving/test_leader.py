@@ -17,8 +17,10 @@ from wsgi_core.serving.leader import LoopThreads, QuickRequests
 
 
 class Loop:
-    """A loop whose steps serve the functions in `todo`, one in each step. `steps` has the thread of each step,
-    and `led` what `serve` has returned."""
+    """A loop whose steps serve the functions in `todo`, one in each step.
+
+    `steps` has the name of the thread of each step, and `led` the return values of `serve`.
+    """
 
     def __init__(self) -> None:
         self.threads = LoopThreads()
@@ -157,7 +159,7 @@ def test_the_pause_doubles_and_a_quick_request_ends_that():
 
 
 class Names(Gate):
-    """Notes the threads that call it, and how many do so at once."""
+    """A `Gate` that records the threads that call it, and the maximum number of simultaneous calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,7 +182,7 @@ class Names(Gate):
 
 
 def test_quick_requests_are_answered_by_the_leader(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "_QUICK", 100.0)  # however busy this machine is
+    monkeypatch.setattr(module, "_QUICK", 100.0)  # so that the result does not depend on the load of the machine
     app = Names()
     with running(app) as server:
         client = server.connect()

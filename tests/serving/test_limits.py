@@ -1,4 +1,4 @@
-"""There are never more connections than open files; glibc keeps no large blocks; start-up objects are not collected."""
+"""Connections stay below the limit of open files; glibc returns large blocks; start-up objects are not collected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsgi_core.shared.settings import Settings
 
 
 class Limits:
-    """The module `resource`, of a process with these limits."""
+    """A fake of the module `resource` for a process with these limits."""
 
     RLIMIT_NOFILE = 7
     RLIM_INFINITY = -1

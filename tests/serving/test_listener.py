@@ -1,4 +1,4 @@
-"""Slow, idle and too many clients: each has a limit, and none of them keeps the others out."""
+"""Slow clients, idle clients and too many clients: each has a limit, and other clients can still connect."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_slow_request_behind_a_running_one_waits_for_its_turn():
         client = server.connect()
         client.send(b"GET /work HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\n")
         server.app.wait_begun()
-        threading.Event().wait(0.6)  # two looks of the loop
+        threading.Event().wait(0.6)  # the loop checks twice in this time
         server.app.open()
         assert client.answer().status == 200
         assert client.answer().status == 408
@@ -72,7 +72,7 @@ def test_more_idle_connections_than_fit_make_room_for_new_ones(monkeypatch: pyte
         for client in idle:
             client.ask("/a")
         assert [server.connect().ask("/b").status for _ in range(5)] == [200] * 5
-        assert sum(client.ended() for client in idle[:2]) == 2  # who has been idle for longest
+        assert sum(client.ended() for client in idle[:2]) == 2  # the connections that have been idle longest
 
 
 def test_connections_with_a_request_are_never_closed_for_new_ones():
@@ -99,7 +99,7 @@ def test_two_hundred_kept_connections_are_served_in_turn():
 
 
 def test_a_crowd_that_never_rests_lets_others_in():
-    """Who has asked for long ends with an answer, as long as there are more than there should be."""
+    """Above the limit of connections, the server closes busy connections, too, each after a response."""
     with running(max_connections=4, threads=2, max_waiting=100) as server:
         crowd = [server.connect() for _ in range(4)]
         stop = threading.Event()
@@ -124,7 +124,7 @@ def test_a_crowd_that_never_rests_lets_others_in():
 
 
 def test_guests_who_do_not_go_keep_nobody_out(monkeypatch: pytest.MonkeyPatch):
-    """Neither those who had their last answer, nor those who do not read it."""
+    """These are clients that stay connected after their last response, and clients that do not read it."""
     monkeypatch.setattr(listener, "_IDLE_ABOVE_LIMIT", 0.1)
 
     def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -137,9 +137,9 @@ def test_guests_who_do_not_go_keep_nobody_out(monkeypatch: pytest.MonkeyPatch):
         for client in rests:
             client.ask("/a")
         told = server.connect()
-        told.ask("/a")  # and stays
+        told.ask("/a")  # and does not close its connection
         for _ in range(3):
-            server.connect().get("/large")  # and does not read
+            server.connect().get("/large")  # and does not read the response
         for _ in range(6):
             assert server.connect().ask("/a").status == 200
 

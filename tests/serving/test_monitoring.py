@@ -1,4 +1,4 @@
-"""An application that knows nothing of this project is observed, and its health is answered in its place."""
+"""An application that is independent of this project is observed, and the server responds to health checks for it."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_header_of_the_application_is_kept():
 
 
 class Broken:
-    """A body whose close() fails."""
+    """A body whose close() raises an exception."""
 
     def __iter__(self) -> Iterator[bytes]:
         return iter([b"x"])

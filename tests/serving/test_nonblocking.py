@@ -1,4 +1,4 @@
-"""The socket that keeps the interpreter does what Python's own does, in every state of a connection."""
+"""The socket that holds the GIL behaves as Python's own socket does, in every state of a connection."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pair(listener: socket.socket) -> Iterator[tuple[NonBlockingSocket, socket.so
 
 
 def accepted(listener: socket.socket) -> tuple[NonBlockingSocket, tuple[object, ...]]:
-    """Who has just connected: on some systems it takes a moment."""
+    """Return the next accepted connection. On some systems, a new connection is not ready at once."""
     give_up = time.monotonic() + PATIENCE
     while True:
         try:
@@ -49,7 +49,7 @@ def accepted(listener: socket.socket) -> tuple[NonBlockingSocket, tuple[object, 
 
 
 def eventually(sock: NonBlockingSocket, flags: int = 0) -> bytes:
-    """What comes, once it comes."""
+    """Wait until bytes arrive, and return them."""
     give_up = time.monotonic() + PATIENCE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What is no proper request, or too much of one, gets an answer in JSON that says why, and the connection ends."""
+"""An invalid or too large request gets a JSON response with the reason, and the connection is closed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ REFUSED: dict[str, tuple[int, str, bytes]] = {
 
 @pytest.fixture(scope="module")
 def small() -> Running:
-    """A server that takes bodies of 20,000 bytes."""
+    """A server that accepts bodies of at most 20,000 bytes."""
     with running(max_content_length=20_000) as server:
         server.app.open()
         yield server
@@ -117,7 +117,7 @@ def test_accepted(small: Running, name: str):
 
 @pytest.mark.parametrize("name", [*REFUSED, *ACCEPTED])
 def test_byte_by_byte_it_is_the_same(name: str):
-    """Wherever the network cuts a request in two, the verdict is the same."""
+    """The result does not depend on how the network splits a request."""
     sent = REFUSED[name][2] if name in REFUSED else ACCEPTED[name][1]
     parser = Parser(Limits(16 << 10, 100, 20_000, {"/predict/stream": 1 << 20}))
     for number in range(len(sent)):
@@ -133,7 +133,7 @@ def test_byte_by_byte_it_is_the_same(name: str):
 
 
 def test_a_large_body_is_refused_before_it_is_sent_and_the_answer_arrives(small: Running):
-    """The client goes on sending: closing at once would reset the connection and take the answer away."""
+    """The client still sends. Closing the connection at once would reset it, and the client would lose the response."""
     client = small.connect()
     client.send(HEAD + b"Content-Length: 50000000\r\n\r\n")
     sender = threading.Thread(target=client.send, args=(b"x" * 5_000_000,))
@@ -249,7 +249,7 @@ MUTATIONS = st.tuples(st.integers(0, 200), st.integers(0, 2), PIECES)
 def test_what_is_accepted_here_means_the_same_to_waitress(
     method: bytes, target: bytes, version: bytes, fields: list[bytes], mutations: list[tuple[int, int, bytes]]
 ):
-    """What waitress refuses is refused here; what only this parser refuses is decided by the RFCs: see LINES."""
+    """This parser rejects all that waitress rejects. ``LINES`` has what only this parser rejects, as RFCs require."""
     head = b"\r\n".join([b" ".join([method, target, version]), b"Host: x", *fields]) + b"\r\n\r\n"
     for start, length, put in mutations:
         start %= len(head) - 4
@@ -258,7 +258,7 @@ def test_what_is_accepted_here_means_the_same_to_waitress(
     rest = len(head) - ours.received(head)
     try:
         theirs.received(head)
-    except ValueError:  # what it raises for some targets
+    except ValueError:  # waitress raises this for some targets
         assert ours.error is not None
         return
     if ours.error is not None or not ours.headers_finished or rest:
@@ -274,7 +274,7 @@ def test_what_is_accepted_here_means_the_same_to_waitress(
 
 
 def test_long_names_of_headers_are_not_kept(monkeypatch: pytest.MonkeyPatch):
-    """Clients could fill the cache of names for the life of the process."""
+    """Otherwise, clients could fill the cache of names, which lives as long as the process."""
     monkeypatch.setattr(parser_module, "_KEYS", {})
     for number in range(20):
         parser = Parser(Limits(16 << 10, 100, 20_000))

@@ -1,4 +1,4 @@
-"""A socket is watched for what it waits for, and handled when that is there."""
+"""A socket is watched for the events that it waits for, and handled when they occur."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsgi_core.serving.poller import READ, WRITE, Poller
 
 
 class Watches:
-    """Notes what it is called for."""
+    """A watched socket that records the calls of its handlers."""
 
     def __init__(self, sock: socket.socket, poller: Poller) -> None:
         self.calls: list[str] = []
@@ -41,7 +41,7 @@ class Watches:
 
 
 class Pairs:
-    """Sockets in a poller, each with the other end of its connection."""
+    """Sockets in a poller, and the other ends of their connections."""
 
     def __init__(self) -> None:
         self.poller = Poller()
@@ -57,7 +57,7 @@ class Pairs:
 
 @pytest.fixture(params=["_Poll", "_Select"])
 def pairs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pairs]:
-    """With poll() as on Linux and macOS, with select() as on Windows."""
+    """Pairs with poll() as on Linux and macOS, and with select() as on Windows."""
     if request.param == "_Poll" and not hasattr(module.select, "poll"):
         pytest.skip("this system has no poll()")
     monkeypatch.setattr(module, "_Poll", getattr(module, request.param))
@@ -169,7 +169,7 @@ def test_a_reset_is_told_also_to_a_socket_that_waits_for_nothing():
         poller = Poller()
         watches = Watches(ours, poller)
         poller.watch(watches, 0)
-        client.socket.shutdown(socket.SHUT_WR)  # half-closed is not gone
+        client.socket.shutdown(socket.SHUT_WR)  # a half-closed connection is not a lost connection
         poller.step(0.05)
         assert watches.calls == []
         client.reset()

@@ -1,4 +1,4 @@
-"""Several server processes on one port: they share the work, the metrics and the models, and one may die."""
+"""Several server processes on one port share requests, metrics and models, and a killed process is replaced."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from wsgi_core.inference import default_models_dir
 from wsgi_core.serving.processes import process_count
 from wsgi_core.shared.settings import Settings
 
-# Seconds: under wine a process takes many to start.
+# In seconds. Under Wine, a process starts slowly.
 PATIENCE = 120 if sys.platform == "win32" else 30
 APP = """
 import os, time
@@ -48,7 +48,7 @@ def app_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared_server(app_file: Path) -> Iterator[Server]:
-    """Two processes for tests that leave them as they were."""
+    """A server with two processes, shared by tests that do not change it."""
     with served("--app", str(app_file), "--metrics-path", "/metrics") as server:
         yield server
 
@@ -78,13 +78,13 @@ def wait_until(true: Callable[[], Any]) -> None:
 
 
 def workers(server: Server) -> list[psutil.Process]:
-    """The server processes below the parent, without multiprocessing's resource tracker."""
+    """Return the server processes of the parent, without multiprocessing's resource tracker."""
     found = psutil.Process(server.process.pid).children(recursive=True)
     return [process for process in found if "spawn_main" in " ".join(process.cmdline())]
 
 
 def pids(server: Server, number: int) -> Counter[int]:
-    """How many of so many requests at once each process answered."""
+    """Send ``number`` simultaneous requests. Return how many of them each process answered."""
     found: Counter[int] = Counter()
 
     def one() -> None:
@@ -121,7 +121,7 @@ def test_requests_are_shared_and_a_stop_answers_all_of_them(app_file: Path):
         for thread in threads:
             thread.join()
         assert answers == [200] * 6
-        if sys.platform != "win32":  # where terminate() is not a signal
+        if sys.platform != "win32":  # on Windows, terminate() sends no signal
             assert server.process.wait(PATIENCE) == 0
         server.stop()
         assert "Traceback" not in "".join(server.lines)
@@ -148,12 +148,12 @@ def test_a_process_that_is_killed_is_started_again_and_loses_what_it_held(app_fi
             thread.start()
         try:
             psutil.Process(victim).kill()
-            wait_until(lambda: set(answered[-50:]) - kept - {victim})  # the process that takes its place answers
+            wait_until(lambda: set(answered[-50:]) - kept - {victim})  # the replacement process answers
         finally:
             done.set()
             for thread in threads:
                 thread.join()
-        assert len(lost) <= len(threads)  # those that it held
+        assert len(lost) <= len(threads)  # the requests that the process was processing
         assert len(workers(server)) == 2
         assert f"(pid {victim}) ended with exit code" in "".join(server.lines)
 
@@ -175,7 +175,7 @@ def test_metrics_count_the_connections_and_refusals_of_all_processes(app_file: P
             for connection in kept:
                 connection.request("GET", "/metrics")
                 connection.getresponse().read()
-            # A process that is not asked writes its figures once a second.
+            # A process without requests writes its figures once a second.
             wait_until(lambda: figure(server, 'http_server_connections{state="idle"}') >= len(kept))
             wait_until(lambda: figure(server, 'http_server_rejected_requests_total{reason="overloaded"}') == refused)
         finally:
@@ -185,7 +185,7 @@ def test_metrics_count_the_connections_and_refusals_of_all_processes(app_file: P
 
 
 def slow_statuses(server: Server) -> Counter[int]:
-    """The statuses of 12 slow requests that come at once."""
+    """Return the statuses of 12 simultaneous slow requests."""
     found: list[int] = []
     threads = [threading.Thread(target=lambda: found.append(ask(server, "/slow")[0])) for _ in range(12)]
     for thread in threads:
@@ -213,7 +213,7 @@ def test_a_reload_reaches_every_process(tmp_path: Path):
         shutil.copytree(default_models_dir() / "identity", tmp_path / "identity")
         status, body = ask(server, "/v2/repository/reload", "POST", "{}")
         assert (status, json.loads(body)["added"]) == (200, ["identity/1"])
-        # Each request may meet the other process: both must know the model by now.
+        # Each request may reach either process, so both must have loaded the model.
         assert {ask(server, "/v2/models/identity")[0] for _ in range(20)} == {200}
         assert ask(server, "/v2/repository/models/identity/unload", "POST", "{}")[0] == 200
         assert {ask(server, "/v2/models/identity")[0] for _ in range(20)} == {404}

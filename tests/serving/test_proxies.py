@@ -1,4 +1,4 @@
-"""What is said about being forwarded is believed from the trusted proxy alone, and refused where it makes no sense."""
+"""Forwarded headers are accepted only from the trusted proxy, and invalid values are rejected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsgi_core.shared.settings import Settings
 
 
 def forwarded(**settings: Any) -> dict[str, Any]:
-    """The environ of a request that says it was forwarded."""
+    """Return the environ of a request with forwarded headers."""
     with running(**settings) as server:
         client: Client = server.connect()
         client.send(

@@ -1,4 +1,4 @@
-"""A stop answers everybody who is there, and then ends."""
+"""A stopping server answers all received requests, and then ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def refuses_connections(server: Running) -> bool:
 
 
 def wait_until_it_stops(server: Running) -> None:
-    """Wait until no more connections are taken. Each turn of the loop is one that the server makes too."""
+    """Wait until the server no longer accepts connections."""
     listener = server.server._listener
     for _ in range(10_000):
         if not listener.accepting:
@@ -105,7 +105,7 @@ def test_the_head_leaves_in_one_piece_with_what_follows(monkeypatch: pytest.Monk
 
 
 def test_clients_that_the_system_has_let_in_are_answered():
-    """They are connected and have sent, but the server, which does not run yet, has not looked."""
+    """The clients have sent requests, but the server does not run yet and has not accepted their connections."""
     app = Gate()
     server = Server(app, bind("127.0.0.1", 0), Settings(threads=2, max_waiting=20))
     clients = [Client(("127.0.0.1", server.port)) for _ in range(20)]
@@ -209,7 +209,7 @@ def test_an_application_without_extensions_is_served_too():
 
 @pytest.mark.parametrize("turn", range(3))
 def test_fifty_kept_connections_lose_nothing(turn: int):
-    """Each asks again and again; what it has sent before it is told to stop is answered."""
+    """Each client sends requests until a response has Connection: close. Every request gets a response."""
     with running(max_waiting=100) as server:
         server.app.open()
         lost: list[str] = []
@@ -237,7 +237,7 @@ def test_a_stop_answers_also_those_for_whom_there_was_no_room():
 
 
 def ask_until_told(client: Client, lost: list[str]) -> None:
-    """Ask until an answer says that it is the last."""
+    """Send requests until a response has the header Connection."""
     try:
         while "connection" not in client.ask("/work").headers:
             pass

@@ -1,4 +1,4 @@
-"""The first signal stops the server, the second ends it; afterwards signals mean what they meant before."""
+"""The first signal stops the server, and the second ends it at once. Then the previous handlers are restored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NUMBERS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") i
 
 
 class Told:
-    """Writes down what it is told."""
+    """A fake server that records the calls of its methods."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -1,4 +1,4 @@
-"""What the connections of a server share follows the settings, and is no other server's."""
+"""The state that a server's connections share follows the settings, and is not shared with other servers."""
 
 from __future__ import annotations
 

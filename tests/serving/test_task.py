@@ -1,4 +1,4 @@
-"""A response is what RFC 9110, RFC 9112 and PEP 3333 make of it, over the wire, whatever the application does."""
+"""The sent response meets RFC 9110, RFC 9112 and PEP 3333, whatever the application does."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_connection_is_a_list_of_tokens(version: str, connection: str | None, ke
 def test_a_response_has_a_body_only_where_it_may(method: str, path: str):
     with running(bodies) as server:
         client = server.connect()
-        for _ in range(2):  # what follows is the next response and no rest of this one
+        for _ in range(2):  # the next response follows directly, without a rest of this response
             client.send(request(method, path))
             reply = client.answer(method)
             empty = method == "HEAD" or path in ("/none", "/204", "/304")

@@ -1,4 +1,4 @@
-"""A child does what its parent says, and tells it what the other children have to do as well."""
+"""A child process follows the messages of its parent, and reports changes that the other processes must make, too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wsgi_core.serving.worker_process import LOG, MODELS, MODELS_DONE, Parent, P
 
 
 class Repository:
-    """A repository that notes its changes."""
+    """A fake repository that records its changes."""
 
     models = ("churn/1",)
 
@@ -37,13 +37,13 @@ def ends() -> Any:
     yield ours, theirs
     ours.close()
     for thread in threading.enumerate():
-        if thread.name == "parent":  # it may be about to read: the number of its file must not be another's by then
+        if thread.name == "parent":  # so that it does not read from a reused file descriptor
             thread.join(10)
     theirs.close()
 
 
 def answer_changes(pipe: Any, seen: list[Any], number: int) -> threading.Thread:
-    """Be the parent: note each change, and say that the other processes have made it."""
+    """Act as the parent in a thread: record ``number`` changes, and confirm that the other processes have made them."""
 
     def run() -> None:
         for _ in range(number):

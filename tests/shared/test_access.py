@@ -1,4 +1,4 @@
-"""Who may use the service is decided by the head of a request: its host, its key, the page that sends it."""
+"""Access is decided by the head of a request: its host, its API key, and the origin of the page that sends it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def code(made: dict[str, str], **settings: Any) -> int:
         ({"origin": "http://127.0.0.1:8080", "sec_fetch_site": "same-origin"}, JSON, 200),
         ({"origin": "http://127.0.0.1:8080", "sec_fetch_site": "same-origin"}, None, 415),
         ({"sec_fetch_site": "none"}, JSON, 200),
-        # Clients of the protocol, which are no browsers.
+        # Clients of the protocol that are not browsers.
         ({}, JSON, 200), ({}, None, 200), ({}, "", 200), ({}, "application/octet-stream", 200),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Compressed bodies: what is unpacked, what is refused, and never more than the limit."""
+"""Compressed bodies: which are decompressed, which are rejected, and never beyond the limit."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_compressed_body_is_refused_where_nobody_unpacks_it(path: str) -> None
     assert ("Accept-Encoding", "identity") in refused.value.get_headers()
 
 
-# What counts is the size after decompression
+# Limits apply to the size after decompression
 
 
 @examples(50)
@@ -126,7 +126,7 @@ def test_bodies_wait_until_the_sum_of_those_at_work_has_space_for_them():
     first: dict[str, Any] = {}
     second: dict[str, Any] = {}
     bodies.reserve(first, 3 << 20)
-    bodies.reserve(second, 1000)  # a small one is not counted
+    bodies.reserve(second, 1000)  # a small body is not counted
     with pytest.raises(ServiceUnavailable) as refused:
         bodies.reserve(second, 2 << 20)
     assert refused.value.retry_after == 1

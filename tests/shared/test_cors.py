@@ -1,4 +1,4 @@
-"""Origins that were named may call, others may not, and caches are told that it depends."""
+"""Configured origins may read responses, other origins may not, and Vary tells caches so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request's time: the setting, or less if the client asks for less, from the moment that the server had it."""
+"""The time of a request: the setting, or less if the client requests less, counted from its arrival at the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file is created or replaced itself, never what a link in its place points to."""
+"""Writing a file creates or replaces the file itself, and never the target of a symbolic link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sources are asked at the same time, and one that cannot answer spoils nothing for the others."""
+"""Sources are requested at the same time, and the failure of one source does not affect the other sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Under gunicorn, started as anybody starts it, a worker is not ready, then lets nobody in, then stops."""
+"""Under gunicorn, a stopping worker first reports that it is not ready, then refuses connections, and then stops."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PATIENCE = 20
 
 
 class Worker:
-    """What is used of a worker; `stopped` is set when it is told to stop."""
+    """A fake worker with the attributes that the module uses. `stopped` is set when the worker must stop."""
 
     def __init__(self, master: int) -> None:
         self.sockets = [bind("127.0.0.1", 0)]
@@ -55,7 +55,7 @@ class Worker:
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Worker]:
-    """A worker whose master, 1, has closed its sockets."""
+    """A worker whose master, process 1, has closed its sockets."""
     (tmp_path / "1").mkdir()
     monkeypatch.setattr(module, "_OPEN_FILES", f"{tmp_path}/{{pid}}")
     monkeypatch.setattr(module, "_MASTER_SECONDS", 0.05)
@@ -67,7 +67,7 @@ def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Worker]:
 
 
 def end(worker: Worker) -> None:
-    """Wait until the worker has stopped, and was woken for it."""
+    """Wait until the worker has stopped. Check that it was woken through its pipe."""
     assert worker.stopped.wait(PATIENCE)
     assert os.read(worker.PIPE[0], 1) == b"."
 
@@ -77,7 +77,7 @@ def test_a_signal_ends_readiness_and_then_the_worker(worker: Worker):
     assert worker.wsgi.extensions["readiness"].ready
     signal.raise_signal(signal.SIGTERM)
     assert not worker.wsgi.extensions["readiness"].ready
-    signal.raise_signal(signal.SIGTERM)  # from the master, after systemd's
+    signal.raise_signal(signal.SIGTERM)  # the signal of the master, after that of systemd
     end(worker)
 
 
@@ -103,7 +103,7 @@ def test_another_application_is_stopped_too(worker: Worker):
 def test_a_socket_that_the_master_keeps_stays_open_for_other_workers(
     worker: Worker, master: str, monkeypatch: pytest.MonkeyPatch
 ):
-    """As with a reload: what were refused here would be refused to the new workers too."""
+    """As during a reload: new workers share the socket, so connections must not be refused."""
     worker.ppid = os.getpid() if master == "itself" else 2
     if master == "itself":
         monkeypatch.setattr(module, "_OPEN_FILES", "/proc/{pid}/fd")
@@ -150,11 +150,11 @@ def test_as_a_configuration_it_tells_each_worker_once_its_application_is_loaded(
 
 def gunicorn(module: str, home: Path, *options: str, **environ: str) -> Server:
     command = ("-m", "gunicorn", "--bind", "127.0.0.1:0", *options, f"{module}:create_app()")
-    return Server(*command, HOME=str(home), **environ)  # HOME: some versions keep a control socket there.
+    return Server(*command, HOME=str(home), **environ)  # Some versions of gunicorn create a control socket in HOME.
 
 
 def status(connection: socket.socket) -> int:
-    """The status of the next answer."""
+    """Return the status of the next response."""
     with HTTPResponse(connection) as response:
         response.begin()
         response.read()
@@ -165,7 +165,7 @@ ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 def ready(server: Server) -> None:
-    """Wait until the worker answers; the master listens earlier."""
+    """Wait until the worker responds. The master listens earlier."""
     with socket.create_connection(server.ready().address, timeout=PATIENCE) as connection:
         connection.sendall(ASK)
         assert status(connection) == 200
@@ -173,7 +173,7 @@ def ready(server: Server) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_stop_of_plain_gunicorn_answers_those_in_the_queue(module: str, tmp_path: Path):
-    """The only worker is held by a request that is half sent: all others are with the system, not with gunicorn."""
+    """An incomplete request occupies the only worker, so all other connections are in the system's listen queue."""
     with gunicorn(module, tmp_path) as server:
         ready(server)
         sockets = [socket.create_connection(server.address, timeout=PATIENCE) for _ in range(20)]
@@ -186,7 +186,7 @@ def test_a_stop_of_plain_gunicorn_answers_those_in_the_queue(module: str, tmp_pa
             sockets[0].sendall(ASK[10:])
             for connection in sockets:
                 assert status(connection) == 200
-                connection.close()  # for which some versions wait
+                connection.close()  # some versions wait for this connection
             assert server.process.wait(PATIENCE) == 0
         finally:
             for connection in sockets:

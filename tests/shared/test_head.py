@@ -1,4 +1,4 @@
-"""What is refused by the head alone is what the whole request would be refused for, with the same response."""
+"""If the head of a request is rejected, the whole request would get the same response."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_judgement_is_the_response_that_the_whole_request_would_get(app: Any
 def test_a_refusal_loads_no_model(
     app: Any, monkeypatch: pytest.MonkeyPatch, method: str, path: str, headers: dict[str, str]
 ):
-    """The server answers what the judgement refuses on its I/O thread, and loading a model takes seconds."""
+    """The I/O thread sends this response, and must not load a model, which takes seconds."""
     models = app.extensions["models"]
     monkeypatch.setattr(models, "_on_demand", frozenset({"later"}))
 

@@ -1,4 +1,4 @@
-"""One variable says how the project is installed, and every message follows it."""
+"""One variable determines the installation command in every message."""
 
 from __future__ import annotations
 

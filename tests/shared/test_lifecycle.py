@@ -1,4 +1,4 @@
-"""The steps that the start page shows are those that its request took, on both frameworks."""
+"""The start page shows the steps that its own request took, on both frameworks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def app(request: pytest.FixtureRequest, services: dict[str, Any]) -> Any:
 
 
 def shown(text: str) -> list[tuple[str, list[str]]]:
-    """Return the method of each step on the page, with the functions that it names."""
+    """Return the method of each step on the page, with the functions that the step lists."""
     steps = re.search(r'<ol class="steps">(.*?)</ol>', text, re.DOTALL)
     assert steps
     found = []

@@ -1,4 +1,4 @@
-"""What only Linux has does there what it says, and elsewhere says that it cannot."""
+"""Functions for Linux work there, and report on other systems that they are not available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A socket that refuses new clients keeps those that it has let in."""
+"""A socket that refuses new connections keeps the connections in its listen queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ready from the start, and never again after a stop."""
+"""Readiness is true from the start, and never again after a stop."""
 
 from __future__ import annotations
 

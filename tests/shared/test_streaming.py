@@ -1,4 +1,4 @@
-"""A stream of rows gets an answer for each line, in bounded memory, whatever pieces it comes in."""
+"""A stream of rows gets a result for each line, in bounded memory, however the network splits it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def model() -> Model:
 
 
 class Pieces(io.RawIOBase):
-    """A stream that is made as it is read; what is read must not be kept by anybody."""
+    """An input stream that is generated while it is read."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._left = pieces, b""
@@ -268,6 +268,6 @@ def test_few_streams_compute_at_the_same_time(model: Model, monkeypatch: pytest.
     assert lines == [300] * 8
     assert most[0] <= streaming.MAX_COMPUTING
     paused = stream_predictions(model, io.BytesIO(body))
-    next(paused)  # a stream that waits for its client does not keep its turn
+    next(paused)  # a stream that waits for its client gives up its turn
     assert len(answers(model, body)) == 300
     paused.close()

@@ -1,4 +1,4 @@
-"""Calls to other services are few at a time, each has a deadline, and its slot is free when it ends."""
+"""Simultaneous calls to other services are limited. Each call has a deadline, and frees its slot at its end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_deadline_holds_while_the_name_is_looked_up():
     calls = BoundedCalls(1, 0.1)
     release = threading.Event()
     with pytest.raises(TimeoutError):
-        calls.run(lambda: release.wait(10))  # getaddrinfo() knows no timeout
+        calls.run(lambda: release.wait(10))  # getaddrinfo() has no timeout
     with pytest.raises(TooManyCalls):
         calls.run(lambda: None)
     release.set()

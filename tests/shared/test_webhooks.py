@@ -1,4 +1,4 @@
-"""A delivery is accepted if its source has signed it, in time where the signature has one, and once."""
+"""A delivery is accepted once, if its signature is valid and, for signatures with a timestamp, recent."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_signature_is_the_one_that_github_documents():
 
 
 def test_the_signature_is_the_one_that_standard_webhooks_documents():
-    """The example of its specification."""
+    """This is the example in the specification of Standard Webhooks."""
     secrets = {"svix": SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
     headers = {
         "Webhook-Id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -80,7 +80,7 @@ GOOD_HEADERS = [(github(b"x"), "crm"), (stripe(b"x"), "crm"), (standard(b"x"), "
 @given(data=st.data())
 def test_any_change_of_a_signed_delivery_is_refused(headers: dict[str, str], source: str, data: st.DataObject):
     assert read(headers, b"x", source).source == source
-    # Not what stands beside the signature and is not signed: another scheme's part of Stripe's header, and blanks.
+    # Not the parts of Stripe's header that are not signed: the signatures of other schemes, and spaces.
     name = data.draw(st.sampled_from([name for name in headers if "Signature" in name or "Webhook" in name]))
     value = headers[name]
     start = value.rindex("v1") if "v1" in value else 0

@@ -1,4 +1,4 @@
-"""Two traces side by side: equal events share a row, and a core that goes wrong shows."""
+"""Two traces side by side: equal events share a row, and a wrong event of the core is visible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answers of two traces: what counts as a difference."""
+"""The responses of two traces: what counts as a difference."""
 
 from __future__ import annotations
 

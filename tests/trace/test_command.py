@@ -1,4 +1,4 @@
-"""``wsgi-core trace``: what it prints, what it writes, and how it exits."""
+"""``wsgi-core trace``: what it prints and writes, and its exit codes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ APPS = """
 
 @pytest.fixture
 def apps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
-    """Modules in the current folder: flask_side, core_side, other_side (whose hook has another name)."""
+    """Modules in the current folder: flask_side, core_side, and other_side, whose hook has another name."""
     modules = {
         "flask_side": ("flask", "check"),
         "core_side": ("wsgi_core", "check"),
@@ -233,7 +233,7 @@ def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
     assert "prefers-color-scheme: dark" in text
     assert 'name="viewport"' in text
     assert "before_request</b> check" in text
-    assert "before_request</b> test" not in text  # the difference stands in the row of both
+    assert "before_request</b> test" not in text  # the difference is in the row of both sides
     assert "µs" not in text
     assert 'class="track"' not in text
     assert "A before_request function runs before the view." in text

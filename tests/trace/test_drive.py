@@ -1,4 +1,4 @@
-"""Requests as a server sends them, and what the server sees of the answer."""
+"""Requests as a server passes them to the application, and the response as the server gets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an event and a trace say of themselves."""
+"""The text of an event, and the properties of a trace."""
 
 from __future__ import annotations
 

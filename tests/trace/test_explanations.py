@@ -1,4 +1,4 @@
-"""Every kind of event is explained, and its chapter exists."""
+"""Every kind of event has an explanation, and the linked chapter exists."""
 
 from __future__ import annotations
 

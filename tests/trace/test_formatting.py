@@ -1,4 +1,4 @@
-"""How values are written: short, without running the app's code, and without secrets."""
+"""Values are formatted briefly, without running the app's code, and without secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wsgi_core.trace.formatting import (
 
 
 class Touchy:
-    """Says nothing of itself, and lets nobody ask."""
+    """An object that raises an exception if its class, length, text or elements are read."""
 
     def __repr__(self) -> str:
         raise AssertionError

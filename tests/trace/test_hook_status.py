@@ -1,4 +1,4 @@
-"""Hooks at an event: done, now, to come, or never run."""
+"""The status of a hook at an event: done, now, to come, or never run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def states(events: list[Event], kind: str, name: str | None = None) -> dict[str,
 @every_framework
 def test_hooks_are_done_now_or_to_come(fw: Any) -> None:
     events = stepped(fw, "ok")
-    assert "view item" not in states(events, "request context pushed")  # no rule is known yet
+    assert "view item" not in states(events, "request context pushed")  # the rule is not matched yet
     assert states(events, "view") == {
         "url value preprocessor preprocess": "done",
         "before_request before": "done",

@@ -1,4 +1,4 @@
-"""Which of the app's functions a call belongs to."""
+"""A call is assigned to the app's function that it belongs to."""
 
 from __future__ import annotations
 

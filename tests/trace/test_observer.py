@@ -1,4 +1,4 @@
-"""What a snapshot holds, and that taking it changes nothing."""
+"""The contents of a snapshot. Taking a snapshot changes nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The page as text: what is on it, that nothing escapes from it, and that it needs nothing beside it.
+"""The page as text: its contents are complete and escaped, and it loads no other file.
 
-The page in a browser, at a desk's and at a phone's width: forward and back, by key, by button, by finger.
+The page in a browser, as wide as a desktop and as a phone: steps forward and back, by key, by button and by touch.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def page_of(case: str) -> str:
 
 
 def step(page: str, number: int) -> str:
-    """The text of one step."""
+    """Return the text of one step."""
     found = re.search(rf'<li id="step-{number}".*?(?=<li id="step-|<section id="sources")', page, re.DOTALL)
     assert found is not None
     return text(found[0])
@@ -51,7 +51,7 @@ def ok() -> str:
 
 
 class Elements(HTMLParser):
-    """The elements of a page, their ids, and whether each one that is opened is closed."""
+    """A parser that collects the elements of a page and their ids, and checks that each opened element is closed."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ def test_every_event_is_a_step_with_its_state(ok: str) -> None:
     assert "before_request before done" in said
     assert "view item now" in said
     assert "after_request after to come" in said
-    assert "path flask '/items/7'" in said  # which the core has not read yet
+    assert "path flask '/items/7'" in said  # the core has not read the path yet
     assert re.search(r"Flask\.dispatch_request → item flask/app\.py:\d+", said)
     assert re.search(r"App\.dispatch_request → item wsgi_core/app\.py:\d+", said)
 
@@ -178,7 +178,7 @@ def test_secrets_are_not_on_the_page() -> None:
     seen = trace(app, "/?access_token=hidden-10", method="POST", json=body, headers=headers, snapshots=True)
     other = Trace("other", [], "", [("Set-Cookie", "id=hidden-11")])
     page = render_page([*compare(seen.events, []), *compare_answers(seen, other)], seen, other)
-    # What the function says itself is its source: literals given to a secret's name are dotted out.
+    # In the function's source, literals that are assigned to the name of a secret are replaced by dots.
     assert re.findall(r"hidden-\d+", text(page)) == []
     assert "not shown" in page
 
@@ -207,7 +207,7 @@ def driver() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Event]]:
-    """The page's address, and the events that are on it."""
+    """The URL of the page, and the events on it."""
     case = CASES["before_request_answers"]
     left, right = (record(case.build, case.drive, fw, name, True) for name, fw in FRAMEWORKS.items())
     file: Path = tmp_path_factory.mktemp("page") / "page.html"
@@ -216,13 +216,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Event]]
 
 
 class Page:
-    """The page in a window, and what is seen on it."""
+    """The page in a browser window."""
 
     def __init__(self, driver: webdriver.Chrome, address: str, events: list[Event]) -> None:
         self.driver = driver
         self.events = events
         driver.get("about:blank")
-        driver.get_log("browser")  # what other pages have said
+        driver.get_log("browser")  # discards the log of earlier pages
         driver.get(address)
 
     def find(self, selector: str) -> Any:
@@ -235,13 +235,13 @@ class Page:
         self.find(f"[data-go={name}]").click()
 
     def click_in_the_middle(self, selector: str) -> None:
-        """Where the player doesn't lie above it."""
+        """Click an element in the middle of the window, where the player does not cover it."""
         element = self.find(selector)
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
         element.click()
 
     def seen(self) -> int:
-        """The number of the one step that is shown; player, list and address agree about it."""
+        """Return the number of the only visible step. Check that player, list and URL have the same number."""
         displayed, player, current, address, head = self.driver.execute_script(
             "const find = (selector) => document.querySelector(selector);"
             "return [[...document.querySelectorAll('#steps > li')].map(each => each.checkVisibility()),"
@@ -254,7 +254,7 @@ class Page:
         return number
 
     def check(self) -> None:
-        """Nothing went wrong, and nothing is wider than the window."""
+        """Check that no error was logged, and that the page is not wider than the window."""
         assert [entry for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"] == []
         wide, window = self.driver.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
         assert wide <= window
@@ -294,7 +294,7 @@ def test_walking_by_buttons(page: Page) -> None:
 def test_the_slider_goes_where_it_is_put(page: Page) -> None:
     slider = page.find("#player input")
     slider.send_keys(Keys.RIGHT)
-    assert page.seen() == 2  # one step, although the page listens to the key as well
+    assert page.seen() == 2  # only one step, although the page handles the key, too
     slider.send_keys(Keys.END)
     assert page.seen() == len(page.events)
 
@@ -326,7 +326,7 @@ def test_a_call_further_out_can_be_seen(page: Page) -> None:
 
 def test_an_event_of_the_list_leads_to_its_step(page: Page) -> None:
     details = page.find("nav details")
-    if not details.get_attribute("open"):  # folded where there is no room beside the step
+    if not details.get_attribute("open"):  # collapsed if there is no space beside the step
         page.click_in_the_middle("nav summary")
     page.click_in_the_middle("nav li:nth-child(5) a")
     assert page.seen() == 5

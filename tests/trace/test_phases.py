@@ -1,4 +1,4 @@
-"""Which functions of a framework are watched, and when a phase counts."""
+"""Which functions of a framework are watched, and which calls count as a phase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the calls to the events: their place, their time and their order."""
+"""Calls become events with their location, time and order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files as people name them."""
+"""Files have short names in a trace."""
 
 from __future__ import annotations
 

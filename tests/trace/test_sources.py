@@ -1,4 +1,4 @@
-"""The functions on the page: each once, its lines in order, and no secret among them."""
+"""The functions on the page: each function once, with its lines in order, and without secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class View:
 
 
 def lines_of(file: Path, first: int, last: int, *marked: int) -> dict[int, str]:
-    """Return the lines that the page shows of one function, without the colours."""
+    """Return the lines of one function on the page, without highlighting."""
     sources = Sources()
     for line in marked or (first,):
         sources.add(SourceLocation(str(file), file.name, "function", first, last, line))
@@ -48,7 +48,7 @@ def test_a_function_has_one_name_however_many_lines_are_marked(file: Path) -> No
 def test_lines_are_escaped_dedented_and_without_secrets(file: Path) -> None:
     lines = lines_of(file, 2, 8)
     assert lines[2] == "def index(self):"
-    # Pygments 2.20 and older escape quotes as well.
+    # Pygments 2.20 and older also escape quotes.
     assert lines[8].replace("&quot;", '"') == '    return "&lt;b&gt;" if password else None'
     assert lines[7].startswith("    password = ")
     assert "hidden-1" not in "".join(lines.values())

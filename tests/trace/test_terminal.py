@@ -1,4 +1,4 @@
-"""The table in the terminal: how wide it is, and what it says below."""
+"""The table in the terminal: its width, and the lines below it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     table = lines[: lines.index("")]
     assert 80 <= max(len(line) for line in table) <= 90
     assert re.search(r"context\.py:\d+$", table[3])
-    assert f"! {left.events[0]} | {right.events[0]}" in lines  # what doesn't fit, below
+    assert f"! {left.events[0]} | {right.events[0]}" in lines  # text that does not fit is below the table
     assert "…" not in render(rows, left, right)
     assert "…" in render(rows, left, right, 1)
     narrow = click.unstyle(render(rows, left, right, 80))
-    assert "    request context pushed " in narrow  # an event has more to say than a place
+    assert "    request context pushed " in narrow  # an event may have more text than its location
     assert re.search(r" context\.py:\d+ .* context\.py:\d+$", narrow, re.MULTILINE)
     monkeypatch.setenv("COLUMNS", "77")
     assert terminal_width() == 77

@@ -1,4 +1,4 @@
-"""The times of many runs in one trace."""
+"""The times of many runs are combined in one trace."""
 
 from __future__ import annotations
 

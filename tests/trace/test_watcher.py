@@ -1,4 +1,4 @@
-"""The watcher reports the calls that it should, and changes nothing."""
+"""The watcher reports only the watched calls, and does not change the application's behaviour."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_an_error_of_the_watching_does_not_reach_the_app(fw: t.Any) -> None:
 
 
 class Calls:
-    """What a watcher reports: the names of the functions, and how each call ended."""
+    """A listener that records the watched functions, and how each call ended."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[t.Any, ...]] = []

@@ -1,4 +1,4 @@
-"""wsgi-core deploy: what it writes where, what it refuses, and what it says."""
+"""wsgi-core deploy: which files it writes, which options it rejects, and what it prints."""
 
 from __future__ import annotations
 

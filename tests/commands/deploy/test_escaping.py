@@ -1,4 +1,4 @@
-"""What is written into a file comes out as what it was, whatever it is."""
+"""Any value that deploy writes into a file is read from the file unchanged."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def test_nginx_takes_plain_words_alone(value: str):
     assert escaping.nginx("[::1]") == "[::1]"
 
 
-# In the files of the targets, whose values come from a wsgi-core.toml, as those of another person might, or options.
+# In the files of the targets. The values come from options, or from a wsgi-core.toml that somebody else has written.
 
 
 TARGET = {target.name: target for target in TARGETS}
 NAME = "WSGI_CORE_CHAT_MODEL"
-# Letters that begin something in one of the formats, and any others.
+# Characters with a meaning in one of the formats, and other characters.
 TEXTS = st.text(
     st.sampled_from("$()%{}\"'\\#;:&<>-=!|*?~^`, \t\n\r\0aX1é☕\x85\u2028") | st.characters(exclude_categories=["Cs"]),
     min_size=1,
@@ -105,7 +105,7 @@ FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def files(target: str, text: str, source: str = "wsgi-core.toml", **deployment: Any) -> dict[str, str]:
-    """The files of a target, for a service whose chat_model is the text."""
+    """Return the files of a target for a service whose setting chat_model is ``text``."""
     made = Settings(chat_model=text, webhook_results=None)
     loaded = Loaded(made, {"chat_model": source if not TARGET[target].has_files else "--chat-model"}, None)
     return render(TARGET[target], Deployment.model_validate(deployment), loaded)
@@ -142,7 +142,7 @@ def test_a_dockerfile_has_the_value_and_no_other_instruction(text: str):
 
 
 def docker_word(word: str) -> str:
-    """What Docker makes of a word (BuildKit's frontend/dockerfile/shell/lex.go), which may stand in double quotes.
+    """Return the value that Docker reads from a word, quoted or not (BuildKit's frontend/dockerfile/shell/lex.go).
 
     dockerfile_parse leaves the backslash in front of a dollar sign and of a backslash. Docker removes it.
     """
@@ -151,7 +151,7 @@ def docker_word(word: str) -> str:
 
 
 def expand(value: str, variables: dict[str, str]) -> str:
-    """What Kubernetes makes of a value: $$ is $, $(NAME) a variable (its third_party/forked/golang/expansion)."""
+    """Expand a value as Kubernetes does: $$ is $, $(NAME) a variable (its third_party/forked/golang/expansion)."""
     return re.sub(
         r"\$(\$|\(([^)]*)\))?",
         lambda found: "$" if found[1] in ("$", None) else variables.get(found[2], found[0]),
@@ -207,7 +207,7 @@ def test_xml_has_the_value(target: str, path: str, key: str, text: str):
 
 
 def unquoted(line: str) -> list[str]:
-    """The words of a line as systemd splits and expands them (systemd.syntax(7)), for what is written here."""
+    """Return the words of a line as systemd does (systemd.syntax(7)), for the syntax that deploy uses."""
     words: list[str] = []
     for quoted, bare in re.findall(r'"((?:[^"\\]|\\.)*)"|([^\s"]+)', line):
         words.append(re.sub(r"\\(.)", r"\1", quoted) if quoted or not bare else bare)
@@ -218,7 +218,7 @@ def unquoted(line: str) -> list[str]:
 @examples(10, HealthCheck.function_scoped_fixture)
 @given(text=st.lists(TEXTS, min_size=20, max_size=20).map("".join))
 def test_systemd_reads_every_unit_and_the_value_is_in_it(text: str, tmp_path: Path):
-    """systemd-analyze is slow to start: the examples are few, and long."""
+    """systemd-analyze starts slowly, so there are few, long examples."""
     text = FORBIDDEN.sub("", text) or "x"
     made = files("systemd", text, user="root", python=shutil.which("true"))
     for name, unit in made.items():

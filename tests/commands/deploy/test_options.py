@@ -1,4 +1,4 @@
-"""The options of deploy: each value that could change the meaning of a file is refused, with the option's name."""
+"""The options of deploy: a value that could change the meaning of a file is rejected, with the name of the option."""
 
 from __future__ import annotations
 

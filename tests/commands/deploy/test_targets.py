@@ -1,4 +1,4 @@
-"""The files themselves, judged by the programs that read them, or by schemas where there is no such program here."""
+"""The programs that read the files accept them. Without such a program, a schema checks the file."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from tests.runner import CliRunner
 from wsgi_core.__main__ import cli
 from wsgi_core.commands.deploy.targets import TARGETS
 
-# Odd, but a name that a folder may have; nothing of it may mean anything to a program that reads it.
+# A valid name of a folder, of which no part may have a special meaning for a program that reads the file.
 ODD = """/srv/my $HOME models/50% "quoted" 'it's' & <b> \\ $(x) {{ y }} #é"""
 
 
 def files(tmp_path: Path, *args: str) -> dict[str, str]:
-    """What `wsgi-core deploy` writes, by the files' names."""
+    """Return what `wsgi-core deploy` writes, by the names of the files."""
     result = CliRunner().invoke(cli, ["deploy", *args, "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     return {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
 
 
 def needs(program: str) -> str:
-    """The path of a program; the test is skipped where it isn't installed."""
+    """Return the path of a program. If it is not installed, skip the test."""
     folders = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", ""), "/usr/sbin"])
     found = shutil.which(program, path=folders)
     if not found:
@@ -70,7 +70,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path, args: tuple[
 def test_the_unit_is_locked_up_well(tmp_path: Path):
     analyze = needs("systemd-analyze")
     files(tmp_path, "systemd", "--python", sys.executable)
-    # 2.0 of 10: less than almost all that a distribution ships.
+    # An exposure of 2.0 of 10 is lower than that of almost all units of a distribution.
     done = subprocess.run(
         [analyze, "security", "--offline=true", "--threshold=20", str(tmp_path / "wsgi-core.service")],
         capture_output=True, text=True, encoding="utf-8", check=False,
@@ -94,7 +94,7 @@ def test_the_users_folders_are_hidden_unless_something_lies_there(tmp_path: Path
 
 
 def ports_in_a_row(count: int) -> int:
-    """The first of so many free ports."""
+    """Return the first of ``count`` consecutive free ports."""
     for _ in range(50):
         with ExitStack() as stack:
             first = stack.enter_context(socket.socket())
@@ -111,7 +111,7 @@ def ports_in_a_row(count: int) -> int:
 
 @contextmanager
 def nginx(tmp_path: Path, text: str) -> Iterator[None]:
-    """nginx with a file of ours, in a folder of its own."""
+    """Run nginx with a generated configuration in a temporary folder."""
     program = needs("nginx")
     folders = "".join(
         f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -145,9 +145,9 @@ def wait_for(port: int) -> None:
 
 
 class Load:
-    """Clients that predict over kept connections, each so many times; `statuses` has every answer's.
+    """Clients that request predictions over persistent connections. `statuses` has the status of every response.
 
-    `hints`: what stood in Retry-After where the status was 503.
+    `hints` has the values of Retry-After in the 503 responses.
     """
 
     def __init__(self, port: int, clients: int, requests: int, rows: int = 1) -> None:
@@ -204,7 +204,7 @@ def test_no_request_is_lost_when_a_process_behind_nginx_is_killed_under_load(tmp
 
 
 def status(port: int, path: str) -> int:
-    """The status of an answer, over a connection of its own."""
+    """Return the status of a response to a request on a new connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.request("GET", path)
     response = connection.getresponse()
@@ -338,7 +338,7 @@ def manifests(text: str) -> list[dict[str, Any]]:
 
 
 def validate(manifest: dict[str, Any]) -> None:
-    """Raises if a Kubernetes that is strict about names it does not know would refuse the manifest."""
+    """Raise an exception if Kubernetes with strict validation of field names would reject the manifest."""
     kubernetes_validate = pytest.importorskip("kubernetes_validate")
     kubernetes_validate.validate(manifest, "1.30", strict=True)
 
@@ -364,7 +364,7 @@ def test_the_schemas_would_find_a_mistake(tmp_path: Path):
 
 
 def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The pod inside a Deployment or an InferenceService."""
+    """Return the pod of a Deployment or an InferenceService."""
     if manifest["kind"] == "Deployment":
         spec: dict[str, Any] = manifest["spec"]["template"]["spec"]
         return spec

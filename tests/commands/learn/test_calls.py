@@ -1,4 +1,4 @@
-"""The calls of a program are listed by depth, with those that it makes into a library, and no others."""
+"""The list of calls has, by depth, the program's own calls and its calls of library functions, and no other calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def application(environ, start_response):
 
 @pytest.fixture
 def module(tmp_path: Path) -> ModuleType:
-    """The program above, loaded from its file."""
+    """The program ``PROGRAM``, loaded from a file."""
     file = tmp_path / "step_91_calls.py"
     file.write_text(PROGRAM, encoding="utf-8")
     made = ModuleType("step_91_calls")

@@ -1,4 +1,4 @@
-"""What no program of a learner's can do to the check: stop it, hang it, or be taken for right against PEP 3333."""
+"""A learner's program cannot stop the check, make it hang, or pass it although the program violates PEP 3333."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wsgi-core learn` copies, runs and checks the programs of a learner, and says what comes next."""
+"""`wsgi-core learn` copies, runs and checks a learner's programs, and prints the next step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request is shown as a curl command that a shell reads as it was meant."""
+"""A request is shown as a curl command that a shell parses correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No exercise is solved by the program as it stands, and each says where to look."""
+"""No exercise is solved by the unchanged program, and each exercise has a hint."""
 
 from __future__ import annotations
 

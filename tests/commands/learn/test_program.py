@@ -1,4 +1,4 @@
-"""A program of a learner is loaded from its file alone, and each of its mistakes is a sentence with its line."""
+"""A learner's program is loaded from its file only, and each mistake is reported in a sentence with the line number."""
 
 from __future__ import annotations
 

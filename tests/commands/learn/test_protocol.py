@@ -1,4 +1,4 @@
-"""The strict server finds what PEP 3333 forbids, and lets pass what it allows."""
+"""The strict server reports what PEP 3333 forbids, and accepts what PEP 3333 allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wsgi_core.commands.learn.protocol import StrictServer
 
 
 def answers(status: str = "200 OK", headers: Any = (), value: Any = None, before: Any = None) -> Callable[..., Any]:
-    """An application that may do something to the environ first, and then answers as it is told."""
+    """Return an application that may change the environ first, and then responds with the given values."""
 
     def application(environ: Any, start_response: Any) -> Any:
         if before:

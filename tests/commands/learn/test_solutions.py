@@ -1,4 +1,4 @@
-"""Each solution solves its exercise, in the program of its chapter as it stands."""
+"""Each solution solves its exercise in the unchanged program of its chapter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""wsgi-core service: elsewhere one clear line; on Windows .ci/windows_check.py goes through a service's whole life."""
+"""wsgi-core service: elsewhere, one clear error; on Windows, .ci/windows_check.py tests the whole life of a service."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_without_pywin32_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    """What the manager was asked for, on a Windows that takes everything."""
+    """The calls of the service manager, on a fake Windows that accepts every call."""
     calls: list[tuple[object, ...]] = []
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object())

@@ -1,4 +1,4 @@
-"""What the service manager of Windows is told, by a pywin32 that only keeps it."""
+"""What is reported to the service manager of Windows, tested with a fake pywin32 that records the calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START_PENDING, RUNNING, STOP_PENDING, STOPPED = "start pending", "running", "sto
 
 
 class Framework:
-    """pywin32's base class of services, as far as ours uses it."""
+    """A fake of pywin32's base class of services, with the methods that the project uses."""
 
     def __init__(self, args: t.Sequence[str]) -> None:
         self.told: list[tuple[object, ...]] = []
@@ -27,7 +27,7 @@ class Framework:
 
 
 class Ended(BaseException):
-    """The process would have ended here."""
+    """Raised instead of ending the process."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def _pywin32(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, code: int, stopped: bool) -> list[tuple[object, ...]]:
-    """What a service tells whose worker ends with this exit code, ``stopped`` by the manager or not."""
+    """Run a service whose worker exits with ``code``, ``stopped`` by the manager or not. Return what it reports."""
 
     class Worker:
         stop_milliseconds = 7000

@@ -1,4 +1,4 @@
-"""What the service manager is told to start, as Windows takes it apart again."""
+"""Windows splits the command line of a service into the intended words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsgi_core.commands.windows import manager
 
 
 def words(line: str) -> list[str]:
-    """A command line, taken apart by Windows's rules for one without backslashes before quotes."""
+    """Split a command line by Windows' rules, for command lines without backslashes before quotes."""
     found, word, quoted = [], "", False
     for char in line:
         if char == '"':

@@ -1,4 +1,4 @@
-"""A started service: it serves until it is stopped, and a start that fails is said to the administrator."""
+"""A service serves requests until it is stopped, and a failed start is reported in the event log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsgi_core.shared.settings import Settings
 
 
 class Events:
-    """What the administrator gets to see."""
+    """A fake event log that records the entries."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
@@ -34,7 +34,7 @@ class Events:
 
 @pytest.fixture(autouse=True)
 def _log_as_before() -> Iterator[None]:
-    """The service's log is the whole process's."""
+    """Restore the logging of the process, which a service configures."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -46,7 +46,7 @@ def _log_as_before() -> Iterator[None]:
 
 
 def port_of(events: Events) -> int:
-    """What was told when it began to serve, which is after it said that it runs."""
+    """Return the port from the event that is logged when the service begins to serve."""
     while not events.told:
         threading.Event().wait(0.01)
     return int(events.told[0][1].rpartition(" ")[2])

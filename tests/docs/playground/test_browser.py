@@ -42,7 +42,7 @@ def look():
 def hello(name):
     return {"hello": name}
 """
-# Far above what it takes: the machine may be busy. The goals are measured apart.
+# Much longer than the steps take, because the machine may be busy. Speed is measured elsewhere.
 SECONDS = 90
 
 
@@ -227,7 +227,7 @@ def test_a_link_carries_the_program(page: Page) -> None:
     page.open(fragment)
     assert page.program == HELLO + "# ä ☃"
     assert page.find("request").get_attribute("value") == "GET /Linked\nX-A: 1"
-    assert page.state in ("loading", "ready")  # a program out of a link waits to be started
+    assert page.state in ("loading", "ready")  # a program from a link does not run until the reader starts it
 
 
 @pytest.mark.parametrize("fragment", ["#program=AAAA", "#example=nothing", "#x"])

@@ -1,4 +1,4 @@
-"""The page's Python runs a program with a request on both frameworks, and shows the same as the project's tests."""
+"""The page's Python modules run a program with a request on both frameworks, with the same results as other tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .examples import groups
 
 EXAMPLES = {item["name"]: item for group in groups() for item in group["items"]}
 GOLDEN_EXAMPLES = [name for name in EXAMPLES if name.startswith("trace/")]
-# The browser's Python has no threads: the page has a program of its own for this question.
+# Python in a browser has no threads, so the page has another program for this question.
 BY_HAND = {"proxies_and_threads"}
 HELLO = "from flask import Flask\napp = Flask(__name__)\n\n@app.get('/')\ndef hello():\n    {}\n"
 
@@ -126,7 +126,7 @@ def test_a_view_that_fails_has_its_line_and_its_trace(config: str, status: str, 
 
 
 def test_what_one_program_did_to_the_logging_is_gone_for_the_next(tmp_path: Path) -> None:
-    # In a process of its own, as in the page: other tests have loggers too.
+    # In a separate process, as in the page, because other tests have loggers too.
     code = (
         "import json, pathlib, sys\n"
         "import tests.docs.playground.conftest\n"

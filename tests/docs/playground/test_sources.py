@@ -56,7 +56,7 @@ def test_what_runs_in_the_browser_imports_nothing_that_is_left_out(tmp_path: Pat
     for name, data in own_files():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    # An editable installation has a finder that would find what is left out.
+    # The finder of an editable installation would find modules that are not in the archive.
     code = "import sys; sys.meta_path = [each for each in sys.meta_path if 'ditable' not in repr(each)]; import runner"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.stderr == ""

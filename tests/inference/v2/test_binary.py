@@ -1,4 +1,4 @@
-"""Tensors as bytes: every type there and back, and nothing that does not add up."""
+"""Tensors as bytes: every datatype is decoded and encoded unchanged, and inconsistent lengths are rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole inference, what is counted of it, and where its time is said to have gone."""
+"""A whole inference, its statistics, and its timings."""
 
 from __future__ import annotations
 

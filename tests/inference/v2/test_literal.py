@@ -1,4 +1,4 @@
-"""Tensors as JSON: nothing converted, nothing out of range, flat or nested as the shape is."""
+"""Tensors as JSON: no conversion between types, no value out of range, flat or nested like the shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the protocol tells about models and their repository."""
+"""The protocol's metadata of models and of the repository."""
 
 from __future__ import annotations
 

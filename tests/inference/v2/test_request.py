@@ -1,4 +1,4 @@
-"""Infer requests: what they mean. What is malformed, the conformance tests send to both twins."""
+"""Valid infer requests. The conformance tests send invalid requests to both twins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a response is JSON, and the tensors that are wanted as bytes follow it in their order."""
+"""A response's body is JSON, followed by the tensors that were requested as bytes, in their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ASGI applications in process: asked and timed as the WSGI ones are, with a driver of their own."""
+"""ASGI applications are called and timed in process as WSGI applications are, with their own driver."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is evicted before a request: nothing, as much data, as many functions."""
+"""Evictions before a request: nothing, data of a given size, or a given number of functions."""
 
 import pytest
 
@@ -32,4 +32,4 @@ def test_the_time_of_evicting_is_not_counted():
 
     block = run_cold_block(app, EnvironMaker([Request("GET", "/")], ["200 OK"], evict), 5)
     assert block.requests == 5
-    assert block.cpu_ns < 5 * 1_000_000  # evicting takes several ms each time
+    assert block.cpu_ns < 5 * 1_000_000  # each eviction takes several ms, and is not included

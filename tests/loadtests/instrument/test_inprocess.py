@@ -1,4 +1,4 @@
-"""What an application may do while it is measured: the instrument shares no stdout, no exit and no sys.path with it."""
+"""A measured application may print, exit and change sys.path without affecting the instrument."""
 
 import sys
 
@@ -17,7 +17,7 @@ def app(environ, start_response):
 """
 SLEEPER = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
 THREAD = "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()"
-# What each does: at import, and in each request.
+# What each application does: at import, and in each request.
 HARMLESS = {
     "prints": ("print('{}')", "print('[1, 2')"),
     "writes_to_the_descriptor": ("import os; os.write(1, b'{}')", "import os; os.write(1, b'x'); os.write(2, b'y')"),

@@ -1,4 +1,4 @@
-"""A plan that was interrupted is taken up where it stopped."""
+"""An interrupted plan continues where it stopped."""
 
 import shutil
 
@@ -55,7 +55,7 @@ SHORT = studies.Study("service", "Short", (SMALL.experiments[0],), ())
 
 @pytest.fixture(scope="module")
 def first_part(tmp_path_factory):
-    """What a study has left that was interrupted after its first process."""
+    """The outcome and the folder of a study that was interrupted after its first process."""
     out = tmp_path_factory.mktemp("interrupted")
     measured = []
     measure = inprocess.Workers.measure
@@ -76,7 +76,7 @@ def first_part(tmp_path_factory):
 
 @pytest.fixture
 def interrupted(first_part, monkeypatch, tmp_path):
-    """The folder of that study, to go on in."""
+    """A copy of the folder of the interrupted study."""
     monkeypatch.setattr(run, "budget_of", lambda study, quick: TINY)
     monkeypatch.setitem(studies.STUDIES, "service", SHORT)
     return shutil.copytree(first_part[1], tmp_path / "out")

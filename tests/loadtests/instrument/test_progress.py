@@ -1,4 +1,4 @@
-"""The steps of a run are shown, and left out only if they may be."""
+"""The steps of a run are shown, and only steps that may be skipped are skipped."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""A request is its bytes: in process an application gets the environ that waitress makes of them."""
+"""In process, an application gets the environ that waitress makes from the bytes of a request."""
 
 import socket
 import threading
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from loadtests.http_file import read_requests
 from loadtests.instrument.request import HOST, EnvironMaker, Request, RequestError, environ_of, json_request
 
-# What depends on the connection, or is an object of its own for each request.
+# Variables that depend on the connection, or are a new object for each request.
 CONNECTION = {"REMOTE_PORT", "SERVER_PORT", "wsgi.input", "wsgi.errors", "waitress.client_disconnected"}
 
 
 class Recorder:
-    """A waitress server that keeps the environ and the body of its last request."""
+    """A waitress server that stores the environ and the body of its last request."""
 
     def __init__(self):
         self.seen = None
@@ -31,7 +31,7 @@ class Recorder:
         return [b""]
 
     def take(self, message):
-        """What the application behind waitress gets for these bytes; None if waitress refuses them."""
+        """Send the bytes. Return the environ and the body that the application got, or None if it was not called."""
         self.seen = None
         with socket.create_connection(("127.0.0.1", self.server.effective_port), timeout=10) as connection:
             connection.sendall(message)
@@ -117,7 +117,7 @@ FILE_PATHS = st.text(LETTERS, max_size=12)
 )  # fmt: skip
 @settings(max_examples=200, deadline=None)
 def test_a_file_is_sent_as_it_stands(tmp_path_factory, bom, end, method, path, query, absolute, value, body):
-    """Whatever the file is encoded and ended with: path, query, headers and body are the ones in it."""
+    """With any encoding and line endings, path, query, headers and body are those of the file."""
     from urllib.parse import unquote_to_bytes
 
     file = tmp_path_factory.mktemp("http") / "one.http"
@@ -126,7 +126,7 @@ def test_a_file_is_sent_as_it_stands(tmp_path_factory, bom, end, method, path, q
     file.write_bytes(b"\xef\xbb\xbf" * bom + end.join(head).encode() + body)
     (request,) = read_requests(file)
     environ = in_process(request)
-    # waitress takes several slashes at the beginning for one.
+    # waitress merges several slashes at the beginning of a path into one.
     assert environ["PATH_INFO"].encode("latin-1") == b"/" + unquote_to_bytes(path).lstrip(b"/")
     assert unquote_to_bytes(environ["QUERY_STRING"]) == unquote_to_bytes(query[1:])
     assert environ["REQUEST_METHOD"] == method.upper()

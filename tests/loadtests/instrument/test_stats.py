@@ -1,4 +1,4 @@
-"""Statistics on synthetic data with known answers; nothing here measures a time."""
+"""Statistics of synthetic data with known results. The tests measure no times."""
 
 import math
 
@@ -18,7 +18,7 @@ from loadtests.instrument.stats import (
 
 
 def synthetic(seed, costs, processes=10, rounds=30, between=0.1, within=0.5):
-    """Processes with a bias of their own for each contender, and noise that all contenders of a round share."""
+    """Return processes with a random bias for each contender, and with noise that all contenders of a round share."""
     rng = np.random.default_rng(seed)
     tables = []
     for _ in range(processes):
@@ -74,14 +74,14 @@ def test_ratios_come_from_the_same_draws_as_differences():
     [(6, 0.5), pytest.param(6, 0.05, marks=pytest.mark.long), pytest.param(10, 0.2, marks=pytest.mark.long)],
 )
 def test_equal_contenders_differ_falsely_in_at_most_five_percent(processes, between):
-    """200 A/A comparisons; binomially, 5 % of 200 stay below 19 with a probability of 99.8 %."""
+    """With 5 % false positives, fewer than 19 of 200 A/A comparisons are false with a probability of 99.8 %."""
     tables = (synthetic(seed, [60.0, 60.0], processes, 20, between) for seed in range(200))
     false = sum(estimate(table, [gap])[0].excludes(0) for table in tables)
     assert false < 19
 
 
 def test_the_process_is_the_unit():
-    """4,000 rounds would give ±0.02 if they were independent; the bias of 10 processes does not average out."""
+    """If 4,000 rounds were independent, the interval would be ±0.02. Ten processes do not average out their biases."""
     found = estimate(synthetic(4, [60.0, 60.0], processes=10, rounds=400, between=1.0), [gap])[0]
     assert found.half_width > 0.5
 
@@ -98,7 +98,7 @@ def test_one_process_gives_no_interval():
 
 
 def test_students_interval_of_a_handful():
-    """Worked by hand: mean 3, s = sqrt(2.5), t(4) = 2.7764, reach 1.9632."""
+    """Computed by hand: mean 3, s = sqrt(2.5), t(4) = 2.7764, half-width 1.9632."""
     found = student_estimate([1, 2, 3, 4, 5])
     assert found == pytest.approx((3.0, 1.0368, 4.9632), abs=1e-3)
 

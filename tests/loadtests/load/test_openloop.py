@@ -1,4 +1,4 @@
-"""The open loop: a schedule that does not wait, and latencies that count from it."""
+"""The open loop: planned times do not depend on responses, and latencies count from the planned times."""
 
 import random
 import selectors
@@ -9,7 +9,7 @@ from loadtests.load import openloop
 
 
 class FakeSelector:
-    """Nothing is ready until the clock has gone past ``stalls``; then everything under way is."""
+    """A selector without ready connections until the time ``stalls``. Then each connection with a request is ready."""
 
     def __init__(self, clock, stalls):
         self.clock, self.stalls, self.connections = clock, stalls, []
@@ -29,7 +29,7 @@ class Clock:
 
 
 class Connection:
-    """Has an answer as soon as the selector says so."""
+    """A connection whose response is complete as soon as the selector reports it."""
 
     done = True
 
@@ -70,7 +70,7 @@ def test_every_request_that_was_due_is_counted(clock):
 
 
 def test_a_server_that_stops_is_charged_for_those_who_would_have_come(clock):
-    """Half a second without an answer: with one connection a closed loop would have counted a single request."""
+    """The server sends nothing for half a second, in which a closed loop with one connection sends a single request."""
     loop = run(clock, stalls=100.5)
     late = [latency for latency in loop.latencies if latency > 100.0]
     due = [instant for instant in openloop.arrivals(100.0, 1.0, random.Random(1)) if instant < 0.4]

@@ -1,4 +1,4 @@
-"""Servers of every kind, compared and loaded, briefly; Locust as a master with workers."""
+"""Servers of every kind are compared and loaded briefly. Locust runs as a master with workers."""
 
 import sys
 from dataclasses import replace
@@ -89,7 +89,7 @@ def test_a_run_with_failures_has_no_value():
 
 
 def test_what_a_server_has_started_ends_with_it(tmp_path):
-    """A server that starts a process which ignores its end."""
+    """The server's child process does not end with the server."""
     text = (
         "import http.server, subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"

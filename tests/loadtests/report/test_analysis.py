@@ -1,4 +1,4 @@
-"""What is computed from the samples of a run: net costs, steps, ratios, noise, and what bounded it."""
+"""The figures of a run are computed from its samples: net costs, steps, ratios, noise, and what limited the rate."""
 
 from dataclasses import replace
 

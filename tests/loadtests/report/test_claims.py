@@ -1,4 +1,4 @@
-"""Nothing is claimed that the run does not carry."""
+"""A report claims a difference only if the run supports it."""
 
 from loadtests.report import analysis, claims, page, tables
 from tests.loadtests.synthetic import results_with

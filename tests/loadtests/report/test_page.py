@@ -1,4 +1,4 @@
-"""The report: every part only where it was measured, and nothing claimed that the run does not carry."""
+"""The report: a part appears only if it was measured, and a difference is claimed only if the run supports it."""
 
 import re
 from itertools import pairwise
@@ -82,7 +82,7 @@ def test_time_that_the_host_took_is_part_of_the_verdict(found):
     verdict = noise.judge(found, summarise(found))
     assert verdict.unusable
     assert "the host took 8% of the CPU time" in verdict.sentence
-    # The host's share is smaller on a machine with more CPUs.
+    # The same stolen seconds are a smaller share on a machine with more CPUs.
     found.environment["threads"] = 8
     assert "the host took 2% of the CPU time" in noise.judge(found, summarise(found)).sentence
 
@@ -205,7 +205,7 @@ def test_no_step_is_claimed_for_the_rungs_that_are_not_one(found):
     ],
 )
 def test_one_rule_decides_about_a_difference(ratio, floor, differs):
-    """The headline, the table and the README ask the same function, about the same ratio."""
+    """The headline, the table and the README call the same function with the same ratio."""
     value = Estimate(*ratio)
     assert claims.differs(value, floor) is differs
     assert claims.differs(claims.inverse(value), floor) is differs

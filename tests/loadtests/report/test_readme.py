@@ -79,7 +79,7 @@ def test_the_page_shows_its_charts_and_keeps_none_of_an_earlier_run(tmp_path: Pa
     assert sorted(file.name for file in stale.parent.iterdir()) == ["curve.svg", "null.svg", "peers.svg"]
     for name in shown:
         svg = ElementTree.parse(tmp_path / "docs" / "measure" / name).getroot()
-        # An image follows the system's mode, not the page's: without a ground of its own it may be white on white.
+        # An image follows the system's colour mode, not the page's. Without a background, it may be white on white.
         assert svg[1].attrib == {"width": "100%", "height": "100%", "style": "fill: var(--paper)"}
 
 

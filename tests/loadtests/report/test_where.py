@@ -1,4 +1,4 @@
-"""The phases of a request: both frameworks carry them out, and the page says what they cost. No time is looked at."""
+"""Both frameworks perform the phases of a request, and the page has their costs. The tests check no times."""
 
 import gc
 import random
@@ -31,7 +31,7 @@ METHODS = ("request_context", "preprocess_request", "dispatch_request", "make_re
 
 
 class Watched:
-    """Notes which of an application's phases are called."""
+    """A wrapper of an application that records which of its methods are called."""
 
     def __init__(self, app):
         self.app, self.called = app, []
@@ -82,7 +82,7 @@ def test_the_status_of_an_answer_that_went_wrong_is_seen(framework):
 
 def test_the_phases_are_measured_in_the_rounds_of_one_experiment():
     found = bench(replace(WHERE, requests=(PREDICT,)))
-    # As a worker does: otherwise all that the tests have imported is swept before each block.
+    # As in a worker. Otherwise, each collection before a block would visit all objects of the tests.
     freeze_heap()
     try:
         found.calibrate(200_000, 0.0)
@@ -109,7 +109,7 @@ def test_the_library_alone_checks_the_signature_too():
 
 
 def experiment(one, costs):
-    """``one`` with blocks of exactly known costs, µs, the driver's first."""
+    """Return the result of ``one`` with known costs in µs, first the driver's."""
     blocks = [
         (number, contender, 100, round(cost * 100_000), round(cost * 100_000))
         for number in range(6)
@@ -136,7 +136,7 @@ def imports():
 
 @pytest.fixture
 def made_up():
-    """The driver costs 1 µs; Flask's phases 1, 2, ... 8 µs, the core's half a µs each."""
+    """Results in which the driver costs 1 µs, Flask's phases 1, 2, ... 8 µs, and each of the core's phases 0.5 µs."""
     flask = [1.0 + sum(range(1, count + 2)) for count in range(len(PHASES))]
     core = [1.0 + (count + 1) / 2 for count in range(len(PHASES))]
     body = next(case for case in CASES if case.key == "body_64k")

@@ -1,4 +1,4 @@
-"""The async view answers with what all sources gave, on each framework."""
+"""The async view returns the results of all sources, on each framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/rag-chat answers out of the documentation, on each framework, with and without an endpoint that writes."""
+"""/rag-chat answers from the documentation, on each framework, with and without a language model."""
 
 from __future__ import annotations
 

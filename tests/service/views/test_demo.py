@@ -1,4 +1,4 @@
-"""The pages for people say what runs here and need nothing from elsewhere, on each framework."""
+"""The demo pages show the running service and load nothing from other sites, on each framework."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.service.views.browser_page import Page
 
-# The canvas's side and how many pixels of the screen it takes; its grey pixels, and its black ones.
+# The size of the canvas, its size on the screen in pixels, and the numbers of its grey and black pixels.
 PEN = """
 const pad = document.getElementById("pad"), box = pad.getBoundingClientRect();
 const { data } = pad.getContext("2d").getImageData(0, 0, pad.width, pad.height);
@@ -131,7 +131,7 @@ def test_a_model_of_another_kind_has_no_demo(create_app: Any, tmp_path: Path):
         assert client.get(path).status_code == 200
 
 
-# In a browser, by finger on a phone and by mouse on a desk: draw, upload, type, move, and see the answer.
+# In a browser, with touch on a phone and with a mouse on a desktop: draw, upload, type, move, and read the result.
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def driver() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture(params=["desk", pytest.param("phone", marks=pytest.mark.long)])
 def page(request: pytest.FixtureRequest, driver: webdriver.Chrome, servers: dict[str, Server]) -> Page:
-    """wsgi_core on a desk, and Flask on a phone that is dark."""
+    """wsgi_core on a desktop, and Flask on a phone in dark mode."""
     from tests.service.views.browser_page import Page
 
     is_phone = request.param == "phone"
@@ -224,7 +224,7 @@ def test_a_typed_sentence_is_classified(page: Page):
     page.find("#text").clear()
     page.find("#text").send_keys("asdf qwer zxcv")
     assert page.wait("#prediction", other_than="negative") == "can't tell"
-    page.find("#text").send_keys("\ue009a", "\ue003")  # all of it, deleted
+    page.find("#text").send_keys("\ue009a", "\ue003")  # select all, and delete
     assert page.wait("#prediction", other_than="can't tell") == "?"
     assert page.find("#confidence-text").text == ""
     assert_times_are_shown(page)

@@ -1,4 +1,4 @@
-"""The description is served to programs and to people, with and without Swagger UI, on each framework."""
+"""The OpenAPI description is served as JSON and as a page, with and without Swagger UI, on each framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page for Prometheus, on both twins, in the form that the client accepts."""
+"""/metrics on both twins, in the format that the client accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/predict/stream on each framework: its own limit, and answers while the body is still being read."""
+"""/predict/stream on each framework: its own limit of the body, and results while the body is still being received."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed deliveries are accepted on each framework, and worked on before the service is closed."""
+"""Signed deliveries are accepted on each framework, and processed before the service is closed."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_store_that_cannot_be_written_is_503_and_no_202(app: Any, tmp_path: Pa
     app.extensions["jobs"].drain(10)
     app.extensions["jobs"].store._tables["jobs"].conn.execute(
         "pragma query_only = on"
-    )  # as a file system gone read-only
+    )  # as if the file system had become read-only
     assert send(app, BODY + b" ").status_code == 503
     app.extensions["jobs"].store._tables["jobs"].conn.execute("pragma query_only = off")
     assert send(app, BODY + b" ").json["status"] == "accepted"

@@ -1,4 +1,4 @@
-"""What was accepted is done at least once and recorded once, even by a server that is killed; failures are retried."""
+"""An accepted job is processed at least once and recorded once, even if a server is killed. Failures are retried."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def start(jobs: JobStore) -> Iterator[Callable[..., JobQueue]]:
 
 
 class Gate:
-    """Work that waits until the gate is open, and notes what was done."""
+    """Work that waits until the gate is open, and records the processed jobs."""
 
     def __init__(self) -> None:
         self.open = threading.Event()
@@ -185,7 +185,7 @@ def test_the_lease_of_a_long_job_is_renewed(start: Callable[..., JobQueue], monk
 def test_a_second_worker_that_takes_an_expired_job_records_it_no_second_time(
     jobs: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Two workers do the same job at the same time, as after a long pause of the first one's machine."""
+    """Two workers process the same job at the same time, as if the machine of the first had paused for a long time."""
     monkeypatch.setattr(store, "LEASE_SECONDS", 0.0)
     results = ResultsFile(tmp_path / "results")
     both = threading.Barrier(2, timeout=10)
@@ -303,7 +303,7 @@ SECRET = "0123456789abcdef"
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with the one model that webhooks need, so that a server starts quickly."""
+    """A repository with only the model that webhooks need, so that a server starts quickly."""
     folder = tmp_path_factory.mktemp("models")
     shutil.copytree(ROOT / "models" / "churn", folder / "churn")
     return folder
@@ -318,7 +318,7 @@ def serve(models: Path, results: Path, store: str, port: int | str = 0) -> Serve
 
 
 class Victim:
-    """A server that is killed again and again, and started again at another port."""
+    """A server that is killed repeatedly, and each time started again on another port."""
 
     def __init__(self, start: Callable[[], Server]) -> None:
         self._start = start
@@ -326,7 +326,7 @@ class Victim:
         self.kills = 0
 
     def kill(self) -> None:
-        """End the process as a power switch would, in the middle of whatever it does."""
+        """Kill the process, and start the server again."""
         self.server.process.kill()
         self.server.stop()
         self.kills += 1
@@ -334,7 +334,7 @@ class Victim:
 
 
 def deliver(victims: Sequence[Victim], numbers: Sequence[int], statuses: Counter[str]) -> None:
-    """Send each delivery until one of the servers accepts it, as every sender of webhooks does."""
+    """Send each delivery again until one of the servers accepts it, as senders of webhooks do."""
     for number in numbers:
         body = json.dumps({**but(tenure_months=number % 100), "number": number}).encode()
         headers = {"X-Hub-Signature-256": sign(SECRET.encode(), body), "X-Delivery-ID": f"{number}"}
@@ -360,7 +360,7 @@ def deliver(victims: Sequence[Victim], numbers: Sequence[int], statuses: Counter
 
 
 def press(victims: Sequence[Victim], deliveries: int, kills: int, dice: random.Random) -> Counter[str]:
-    """Deliver from four threads while servers are killed at random instants; return how they were answered."""
+    """Deliver from four threads while servers are killed at random times. Return the counts of the statuses."""
     statuses: Counter[str] = Counter()
     senders = [
         threading.Thread(target=deliver, args=(victims, range(first, deliveries, 4), statuses)) for first in range(4)
@@ -404,7 +404,7 @@ def test_a_server_that_is_killed_loses_no_delivery_and_records_none_twice(models
 
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis of the test's own, which keeps an append-only file."""
+    """A Redis server with an append-only file, started for the test."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("no redis-server here (Debian: redis-server)")
@@ -443,7 +443,7 @@ def wait_for_port(port: int) -> None:
 def test_two_servers_on_one_redis_record_each_delivery_once(
     models: Path, tmp_path: Path, redis: str, deliveries: int, kills: int
 ):
-    """Each server has a file of results of its own, as on two machines; each is killed and started again."""
+    """Each server has its own file of results, as on two machines. Each server is killed and started again."""
     place = f"{redis[:-1]}{1 if deliveries > 100 else 0}"
     files = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A file of outcomes has one whole line for each job, whatever a killed process has left in it."""
+"""A file of outcomes has one complete line for each job, even if a killed process has left an incomplete line."""
 
 from __future__ import annotations
 

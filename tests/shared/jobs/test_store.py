@@ -1,4 +1,4 @@
-"""A store keeps each job once, from its acceptance until it is done, and leases it to one worker at a time."""
+"""A store has each job once, from its acceptance until it is done, and leases it to one worker at a time."""
 
 from __future__ import annotations
 

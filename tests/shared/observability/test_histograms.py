@@ -1,4 +1,4 @@
-"""Histograms: the same numbers as prometheus_client's own."""
+"""The project's histograms have the same numbers as those of prometheus_client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log: a record a line, whatever a client sends."""
+"""The log has one line for each record, whatever a client sends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVIL = "x\r\n2026-01-01 00:00:00,000 INFO root: forged\x1b[31m\x85\u2028\x00é"
 
 
 def written(formatter: logging.Formatter, *args: Any, **how: Any) -> str:
-    """What a logger with this formatter writes."""
+    """Return what a logger with this formatter writes."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)

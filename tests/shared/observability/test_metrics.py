@@ -1,4 +1,4 @@
-"""What Prometheus gets to read, from one process and from several."""
+"""The metrics for Prometheus, from one process and from several processes."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def ended(method: str, route: str, status: int, seconds: float = 0.001, **times:
 
 
 def count(metrics: Metrics, one: Observation) -> None:
-    """What the end of a request adds."""
+    """Record the end of a request."""
     metrics.record(one.method, one.route, one.status, one.elapsed, one.times)
 
 
 def samples(metrics: Any) -> dict[tuple[str, ...], float]:
-    """Every sample by its name and the values of its labels."""
+    """Return the value of each sample, by its name and the values of its labels."""
     return {
         (sample.name, *sample.labels.values()): sample.value
         for family in metrics.collect()
@@ -156,7 +156,7 @@ def test_processes_that_share_a_folder_count_together(tmp_path: Path, monkeypatc
     assert re.search(rf"^{COUNT}{{.*}} 5\.0$", printed, re.MULTILINE)
     assert re.search(r'^model_inference_duration_seconds_count{model="churn",version="1"} 5\.0$', printed, re.MULTILINE)
     assert re.search(r'^http_server_request_phase_seconds_total{phase="parse"} 5\.0$', printed, re.MULTILINE)
-    # The first process never said that it is over, as one that was killed would not.
+    # The first process has not removed its file, as if it had been killed.
     assert re.search(r"^http_server_active_requests [12]\.0$", printed, re.MULTILINE)
 
 

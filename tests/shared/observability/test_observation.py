@@ -1,4 +1,4 @@
-"""A request as it is observed: its id, its trace, its phases, the line in the log."""
+"""The observation of a request: its id, its trace context, its phases, and its log line."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_what_goes_on_between_begin_and_leave_belongs_to_the_request():
     outer = observed_request()
     assert outer is not None
     timing.add("infer", 1.0)
-    begin_request(environ())  # one that is asked while the other is answered
+    begin_request(environ())  # a second request that begins during the first
     inner = observed_request()
     assert inner is not None
     with timing.phase("parse"):
@@ -106,7 +106,7 @@ def test_a_deadline_ends_with_the_request_that_it_was_set_for():
 
 def test_work_within_a_request_belongs_to_the_request():
     observed = begin_request(environ())
-    with Work():  # as a model that is loaded by the request is warmed up
+    with Work():  # as the warm-up of a model that the request loads
         assert current.get() is not observed
         assert observed_request() is observed
     observed.deactivate()

@@ -1,4 +1,4 @@
-"""The figures of one server and of several that share a folder."""
+"""The figures of one server, and of several servers that share a folder."""
 
 from __future__ import annotations
 

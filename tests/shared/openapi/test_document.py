@@ -1,4 +1,4 @@
-"""The description is valid OpenAPI 3.1, has every route of the service, and says what the service does."""
+"""The description is valid OpenAPI 3.1, has every route of the service, and matches its responses."""
 
 from __future__ import annotations
 

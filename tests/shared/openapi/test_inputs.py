@@ -1,4 +1,4 @@
-"""The schemas made of the cards accept what the models accept, and nothing else."""
+"""The schemas that are made from cards accept exactly the input that the models accept."""
 
 from __future__ import annotations
 

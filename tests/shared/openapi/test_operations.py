@@ -1,4 +1,4 @@
-"""What is said about a route stands beside its view, in schemas that JSON Schema takes."""
+"""The description of a route is beside its view, with valid JSON Schemas."""
 
 from __future__ import annotations
 

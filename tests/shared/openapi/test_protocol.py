@@ -1,4 +1,4 @@
-"""The schemas of the Open Inference Protocol hold what the service answers, and the requests that it takes."""
+"""The schemas of the Open Inference Protocol match the service's responses and the requests that it accepts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TENSOR = {"name": "features", "shape": [1, 5], "datatype": "FP32", "data": [5, 8
 
 
 def validator(schema: dict[str, Any]) -> Draft202012Validator:
-    """A validator of a schema that may refer to those of the protocol."""
+    """Return a validator of a schema that may refer to the protocol's schemas."""
     return Draft202012Validator({**schema, "components": {"schemas": COMMON | protocol.COMPONENTS}})
 
 

@@ -1,4 +1,4 @@
-"""Routes are listed as OpenAPI has them."""
+"""Routes are listed in OpenAPI's syntax."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Swagger UI's files are found without the package that ships them being imported."""
+"""Swagger UI's files are found without importing the package that contains them."""
 
 from __future__ import annotations
 

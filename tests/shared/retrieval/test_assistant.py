@@ -1,4 +1,4 @@
-"""Answers quote what the documentation says, name where it stands, and say when it says nothing."""
+"""Answers quote the documentation with their sources, or say that the documentation has no answer."""
 
 from __future__ import annotations
 

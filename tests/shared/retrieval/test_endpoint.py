@@ -1,4 +1,4 @@
-"""The endpoint is asked as OpenAI's is; whatever goes wrong there is an UpstreamError, and soon."""
+"""The endpoint is called with OpenAI's API. Every failure of the endpoint raises UpstreamError, in limited time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Respond = Callable[[BaseHTTPRequestHandler], None]
 
 @contextlib.contextmanager
 def chat_server(respond: Respond) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server of one's own, its URL, and the requests that it got."""
+    """Run a chat server with ``respond``. Yield its URL, and the list of its requests."""
     got: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -151,7 +151,7 @@ def test_the_settings_name_the_endpoint_or_none():
 
 
 def floods(piece: bytes) -> Respond:
-    """Send the piece for as long as anybody reads."""
+    """Return a responder that sends the piece without end."""
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         while True:
@@ -215,7 +215,7 @@ def test_the_calls_never_take_all_threads(threads: int, calls: int):
 
 
 def test_a_handshake_that_never_ends_gives_its_slot_back():
-    """A socket's timeout starts anew with every byte, and a TLS record of 16 KiB has many."""
+    """A socket's timeout restarts with every byte, and a TLS record may have 16 KiB."""
     over = threading.Event()
 
     def drip(server: socket.socket) -> None:

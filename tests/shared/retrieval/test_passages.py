@@ -1,4 +1,4 @@
-"""Documentation is cut where a reader would cut it, and found in a checkout as in a wheel."""
+"""Documentation is split into passages at its headings, and found in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 

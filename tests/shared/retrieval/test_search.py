@@ -1,4 +1,4 @@
-"""Texts are found by their words and, where there is a model for it, by what they mean."""
+"""Texts are found by their words and, if an embedding model is available, by their meaning."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_shared_words_weigh_by_how_rare_they_are():
 
 
 class Meaning:
-    """A model of embeddings that knows two meanings."""
+    """An embedding model that distinguishes two meanings."""
 
     id = "meaning/1"
     card = SimpleNamespace(text=SimpleNamespace(name="text", max_characters=30))

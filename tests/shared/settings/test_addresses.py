@@ -1,4 +1,4 @@
-"""A host is written as URLs have it."""
+"""A host is written as in a URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A name that no request could match is an error at the start, with the nearest right form."""
+"""An allowed host or origin that no request could match is an error at the start, with the nearest valid form."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def environ(host: str, path: str = "/predict") -> dict[str, str]:
 
 
 def is_answered(settings: Settings, host: str, path: str = "/predict") -> bool:
-    """Return whether a request with this Host is answered; SecurityError is a 400."""
+    """Return whether a request with this Host is accepted. SecurityError is a 400."""
     try:
         access_check(settings)(environ(host, path))
     except SecurityError:
@@ -89,7 +89,7 @@ def is_answered(settings: Settings, host: str, path: str = "/predict") -> bool:
 
 @given(st.from_regex(r"\.?([a-zA-Z0-9-]{1,5}\.){0,3}[a-zA-Z]{1,5}(:[1-9][0-9]{0,3})?", fullmatch=True))
 def test_every_accepted_host_answers_a_request_and_every_other_one_names_one_that_does(name: str):
-    """The nearest form that an error names is accepted, and matches the Host that was meant."""
+    """The nearest form in an error message is accepted, and matches the intended Host."""
     try:
         accepted = names.trusted_host(name)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Every setting but a secret is an option, with its default and its limits in the help."""
+"""Every setting except a secret has an option, with its default and its limits in the help."""
 
 from __future__ import annotations
 

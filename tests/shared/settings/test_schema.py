@@ -1,4 +1,4 @@
-"""The schema itself: frozen, closed, and every default fits its own rule."""
+"""The schema of the settings is frozen, rejects unknown names, and every default is valid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings: where they come from, who wins, and what is said when something does not fit."""
+"""The settings: their sources, which source overrides which, and the errors for invalid values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def write(text: str, name: str = "wsgi-core.toml") -> Path:
-    """A configuration file in the current folder."""
+    """Write a configuration file into the current folder."""
     path = Path(name)
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -37,7 +37,7 @@ def load(environ: dict[str, str] | None = None, config: Path | None = None, **op
 
 
 def problems(environ: dict[str, str] | None = None, config: Path | None = None, **options: object) -> list[str]:
-    """What is wrong with the settings."""
+    """Return the problems of the settings."""
     with pytest.raises(ConfigurationError) as caught:
         load(environ, config, **options)
     assert str(caught.value) == "\n".join(caught.value.problems)
@@ -106,7 +106,7 @@ def test_the_process_environment_is_read_by_default(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_else_begins_with_the_prefix_is_no_setting():
-    """The cache's folder, and what Kubernetes sets in every pod beside a Service called wsgi-core."""
+    """For example, the cache folder, and the variables that Kubernetes sets for a Service called wsgi-core."""
     links = {
         "WSGI_CORE_SERVICE_HOST": "10.0.0.1",
         "WSGI_CORE_SERVICE_PORT": "80",
@@ -118,7 +118,7 @@ def test_what_else_begins_with_the_prefix_is_no_setting():
     assert load({"WSGI_CORE_CACHE": "/x", **links}).settings == Settings()
 
 
-# What does not fit
+# Invalid values
 
 
 def test_a_misspelt_name_is_an_error_that_names_the_nearest():
@@ -225,7 +225,7 @@ def test_every_setting_says_what_it_is():
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-# A file that was only found
+# A file that was found in the current folder, but not named
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Settings handed to a server that somebody else starts come back as they were, and no secret is among them."""
+"""Settings that are passed to another process as environment variables arrive unchanged, and without secrets."""
 
 from __future__ import annotations
 
