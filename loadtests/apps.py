@@ -65,8 +65,8 @@ def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected:
     """Return the study of the applications, with one experiment for each file of requests.
 
     Without files, the study has one experiment, which requests ``GET /``. Of several files with the same name, only the
-    last is used. ``expected`` is the status code that every
-    response must have; with 0, any 2xx is accepted. Raises ``HttpFileError`` if a file cannot be read or is not valid.
+    last is used. ``expected`` is the status code that every response must have; with 0, any 2xx is accepted. Raises
+    ``HttpFileError`` if a file cannot be read or is not valid.
     """
     files = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
     experiments = [

@@ -339,7 +339,7 @@ def compare(old: str, new: Path, threshold: float, elsewhere: bool) -> None:
 
     \b
     Exit codes: 0 no cost has increased; 1 a cost has increased; 2 wrong usage;
-    3 no verdict (too noisy, different processors, no common application).
+    3 no verdict (too noisy, different processors, no common application, invalid file).
     """
     from loadtests.instrument.results import ResultError, Results
     from loadtests.report import comparison, terminal

@@ -20,7 +20,8 @@ def load_app(target: str) -> Any:
     """Return the application ``"module:app"``, or the result of the call ``"module:factory(...)"``.
 
     The module is imported from the current folder or from the installed packages. Raises ``AppError`` if the name does
-    not exist, or if the object is neither a WSGI nor an ASGI application.
+    not exist or is not valid, if an argument of the call is not a literal, or if the object is neither a WSGI nor an
+    ASGI application.
     """
     module, _, expression = target.partition(":")
     if not module.startswith("loadtests.rungs."):

@@ -1,7 +1,7 @@
 """The result file ``results.json``: all samples of a run, and the conditions of the measurement.
 
 The file has no verdicts: ``report/analysis.py`` computes them from the samples each time. The file is written after
-every step, so an interrupted run leaves the samples measured so far.
+every step, so after an interruption it has the samples of the completed steps.
 
 ``experiments``
     Measured in process. Each experiment has ``contenders`` and ``processes``. A process has ``blocks`` of [round,
@@ -46,7 +46,7 @@ class Sample(NamedTuple):
 
 
 class Record(BaseModel):
-    """A part of the result file. Unknown keys are errors."""
+    """A result file or a part of it. Unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid")
 

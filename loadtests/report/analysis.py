@@ -120,9 +120,9 @@ class LoadSummary:
 class LatencySummary:
     """One service at one rate with one generator: percentiles in ms, each with its interval over the runs.
 
-    A percentile is omitted if less than one request of a run lies above it. ``lag_ms`` is the 99th percentile of the
-    open-loop generator's own delay. ``asked`` is the intended rate and ``reached`` the actual one, in requests a
-    second.
+    A percentile is omitted if less than one request of a run lies above it. ``lag_ms`` is the mean over the runs of the
+    99th percentile of the open-loop generator's own delay. ``asked`` is the intended rate and ``reached`` the actual
+    rate, in requests a second.
     """
 
     result: LatencyResult
@@ -173,7 +173,7 @@ class Summary:
 
 
 def summarise(results: Results) -> Summary:
-    """Return the summary of a result file. Parts without samples are omitted."""
+    """Return the summary of a result file. Parts without samples and the experiments of the curve are omitted."""
     measured = [one for one in results.experiments if one.processes and one.group != MODELS]
     experiments = [summarise_experiment(one) for one in measured if one.key != WHERE.key]
     phases = [phase for one in measured if one.key == WHERE.key for phase in summarise_phases(one)]

@@ -262,7 +262,7 @@ def _share_line(one: Line, times: Axis, shares: Axis) -> list[str]:
 def _model_names(points: Sequence[Point], times: Axis, bottom: float, layout: Layout) -> list[str]:
     """Return the names of the models at different heights, because fast models are close together.
 
-    A name's height is chosen so that no line to the time axis crosses it.
+    The names of faster models are higher, so that lines to the time axis do not cross the names to their right.
     """
     shapes: list[str] = []
     for place, point in enumerate(points):

@@ -84,7 +84,7 @@ def _when(line: Line) -> list[str]:
 def crossings(line: Line) -> list[str]:
     """Return the times of the model at which the framework's share is 50, 10 and 1 %, with intervals, as texts.
 
-    For a share that the framework never reaches, the text is "always".
+    If the share is below this percentage for every model, the text is "always".
     """
     found = []
     for share in CROSSINGS:

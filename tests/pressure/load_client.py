@@ -1,6 +1,6 @@
 """A load client for a server under overload: it records each response's status and time, and lost connections.
 
-The clients in `loadtests` stop at a refusal or a lost connection. This client counts both as results.
+The clients in `loadtests` stop at a 503 or a lost connection. This client counts both as results.
 
 Run it as a separate process: ``python -m tests.pressure.load_client``, with the job as JSON on standard input.
 """

@@ -2,15 +2,15 @@
 
 ``python -m tests.pressure.overload [--seconds 60] [--out FILE.json]``.
 
-First come closed loops: 100, 400 and 900 clients ask for a prediction of one row, and each client waits for its
-response before it sends the next request. Then come open loops: requests with many rows are sent at multiples of the
-server's capacity, without waiting for responses. At four times the capacity, one loop keeps its connections, and
-another loop opens a new connection for each request.
+In closed loops, 100, 400 and 900 clients request a prediction for one row, and each client waits for its response
+before it sends the next request. In open loops, requests with many rows are sent at multiples of the server's capacity,
+without waiting for responses. At four times the capacity, one loop keeps its connections, and another loop opens a new
+connection for each request.
 
-Exit code 1 if a closed loop gets another status than 200, or one of its requests takes more than three times the
-median. Exit code 1, too, if an open loop gets another status than 200 or 503 with Retry-After, or loses a connection;
-if an accepted request takes longer than `max_wait` and `OWN_TIME` together; or if a probe of /healthz takes 100 ms or
-more. ``--out`` writes the results, and a page beside them.
+The exit code is 1 if a closed loop gets another status than 200 or loses a connection, or if one of its requests takes
+more than three times the median. It is also 1 if an open loop gets another status than 200 or 503 with Retry-After, or
+loses a connection; if an accepted request takes longer than `max_wait` and `OWN_TIME` together; or if a probe of
+/healthz takes 100 ms or more. ``--out`` writes the results, and a page beside them.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def probe(server: ServerUnderTest, client: LoadClient) -> list[float]:
 
 
 def measure_closed(server: ServerUnderTest, message: bytes, clients: int, seconds: float) -> Closed:
-    """Run a closed loop of `clients` clients, and return its results."""
+    """Run a closed loop of `clients` clients, and return its results. Raises RuntimeError if there is no 200."""
     with load(server, message, clients=clients, seconds=seconds) as client:
         seen = client.result(seconds + 60)
     times = seen["times"].get("200", [])

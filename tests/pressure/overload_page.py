@@ -44,7 +44,7 @@ def _closed(outcomes: list[dict[str, Any]]) -> Table:
 
 
 def _outcomes(outcomes: list[dict[str, Any]]) -> Table:
-    """Return the table of what became of the requests of each open loop."""
+    """Return the table of the outcomes of the requests of each open loop."""
     rows = []
     for outcome in outcomes:
         total = sum(outcome["answers"].values())

@@ -30,7 +30,7 @@ from tests.pressure.overload import ROW
 from tests.pressure.under_test import ServerUnderTest, running, serve_command
 
 CLIENTS = 4
-# What differs from one response to the next: ids, times, counts.
+# Values that differ between responses: ids and times.
 _VOLATILE = re.compile(rb'"(timestamp|generated_at|id|event_id|[\w]*_ms)":("[^"]*"|[\d.]+)|\d+\.\d+ ms')
 
 
@@ -168,7 +168,7 @@ def find_rate(address: Address, seconds: float) -> float:
     """
     outcome, rng = Outcome(seconds), random.Random(1)
     client = Client(address, {}, outcome)
-    for case in (*VALID, *INVALID):  # what the server builds at a first request must not count
+    for case in (*VALID, *INVALID):  # so that work that the server does only once is not measured
         client.send(case)
     outcome.answers = 0
     began = time.perf_counter()
@@ -226,7 +226,7 @@ def soak(server: ServerUnderTest, seconds: float) -> Outcome:
 
 
 def summarize(outcome: Outcome, seen: list[tuple[float, int, int]]) -> None:
-    """Compare the last sixth of the time with the second sixth: the median memory, and the minimum files and threads.
+    """Store the figures of the second and the last sixth of the time: median memory, minimum files and threads.
 
     Some requests need more files or threads while they run, so these numbers vary. Only a leak raises the minimum.
     """
@@ -243,7 +243,7 @@ def summarize(outcome: Outcome, seen: list[tuple[float, int, int]]) -> None:
 @click.option("--framework", default="wsgi_core", show_default=True)
 def main(minutes: float, framework: str) -> None:
     """Load a server to half its capacity, and check that its process does not grow."""
-    # Without MiniLM, even if it is in the cache: every run loads the same models.
+    # An empty cache folder, without MiniLM, so that every run loads the same models.
     with (
         tempfile.TemporaryDirectory() as empty,
         running(*serve_command(framework=framework), "--model-control", WSGI_CORE_CACHE=empty) as server,

@@ -2,8 +2,8 @@
 
 ``python -m tests.pressure.stops [--times 100]``. Fifty clients keep their connections open and send requests without a
 pause. Half of the clients ask for a small prediction. Other clients ask for a prediction that takes long, send a
-request in two halves with a pause between the halves, or ask for a stream. Exit code 1 if a request was lost, or if the
-server did not stop by itself with exit code 0.
+request in two halves with a pause between the halves, or ask for a stream. The exit code is 1 if a request was lost, or
+if the server did not stop by itself within 10 seconds, with exit code 0.
 """
 
 from __future__ import annotations
