@@ -1,4 +1,4 @@
-"""An error is one line for people, and JSON with the same content for programs. It quotes little of the input."""
+"""The text of an error is one line of limited length, and an input error also has a list of its invalid fields."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
 """Load a server to half its capacity for a long time, and check that the process does not grow.
 
-``python -m tests.pressure.soak [--minutes 60]``. The clients request the service's routes, and reload a model while the
-server answers; one request in four is invalid. Each response is compared with the first response to the same request.
-Exit code 1 if a response was wrong, if the log has a traceback, or if the process grew: in memory (by 2 % after the
-first sixth of the time, or by 5 % in a run of less than ten minutes, because the allocator needs time to reach its
-final size), in open files, or in threads.
+``python -m tests.pressure.soak [--minutes 60]``. The clients request the service's routes, and reload a model now and
+then. About one request in four is invalid. Each response is compared with the first response to the same request,
+unless responses to the request always differ.
+
+The exit code is 1 if a response was wrong, if the log has a traceback, or if the process grew after the first sixth of
+the time: in memory (by more than 2 %, or 5 % in a run of less than ten minutes, because the allocator needs time to
+reach its final size), in open files (by more than one for each client), or in threads.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The server's own responses are JSON with the error, and have the headers Connection and Retry-After."""
+"""The server's own responses say in JSON what is wrong, and determine whether the connection is kept."""
 
 from __future__ import annotations
 
