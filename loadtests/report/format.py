@@ -37,7 +37,7 @@ class Table:
 def number(value: float, digits: int = 3) -> str:
     """Return ``value`` with ``digits`` significant digits, but at least all digits before the decimal point.
 
-    Examples: 0.314, 21.4 and 3,812. An infinite value is "?".
+    Examples: 0.314, 21.4 and 3,812. A value that is not finite is "?".
     """
     if not math.isfinite(value):
         return "?"
