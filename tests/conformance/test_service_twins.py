@@ -1,4 +1,4 @@
-"""The services on wsgi_core and on Flask give byte-identical responses, in process and behind waitress."""
+"""The services on wsgi_core and on Flask give the same responses, in process and behind waitress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages, their files, the OpenAPI description and POST /digits: both services give byte-identical responses."""
+"""Pages, their files, the OpenAPI description and POST /digits: both services give the same responses."""
 
 from __future__ import annotations
 

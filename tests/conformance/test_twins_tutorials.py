@@ -1,4 +1,4 @@
-"""The API of the tutorials: both services give byte-identical responses to valid, invalid and unusual requests."""
+"""The API of the tutorials: both services give the same responses to valid, invalid and unusual requests."""
 
 from __future__ import annotations
 
