@@ -23,7 +23,7 @@ def test_a_page_is_written_for_each(tmp_path: Path, monkeypatch) -> None:
     assert [file.name for file in files] == ["ok.html", "unhandled_error.html"]
     text = files[1].read_text(encoding="utf-8")
     assert "<title>unhandled error: trace</title>" in text
-    assert "The view raises, and nobody handles it: a 500." in text
+    assert "The view raises an exception without a handler: the response is a 500." in text
     assert re.search(r"equal: \d+ events", text)
     assert 'class="pane' in text
     assert "raise ZeroDivisionError" in re.sub("<[^>]+>", "", text)
