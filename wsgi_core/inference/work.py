@@ -33,7 +33,7 @@ class Cancelled(RunStopped):
 
 
 class Work:
-    """A context manager: within its block it is the current work. After the block, `outer` is the current work again.
+    """A context manager that is the current work within its block. After the block, `outer` is the current work again.
 
     at: the time of the deadline on the clock of `time.monotonic()`
     is_cancelled: returns whether the client has disconnected. A thread calls this function many times during a model

@@ -50,7 +50,7 @@ class Worker:
 
         ``running`` is called when the models are loaded and clients can connect. Exit code 0: every request was
         answered. 1: a request was not answered, or an unexpected error occurred. 2: a setting is invalid, or the port
-        is taken. 3: a model cannot be loaded.
+        is taken. 3: a model or the application cannot be loaded.
         """
         try:
             server = self._prepare()
