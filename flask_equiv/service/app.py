@@ -87,9 +87,9 @@ class ServiceJSON(DefaultJSONProvider):
 
 
 class Service(Application):
-    """The application class of the service. Each request gets an id, and is counted in the metrics and logged.
+    """The application class of the service. Each request gets an id, is counted in the metrics, and can be logged.
 
-    check_access: raises an HTTPException if the settings do not admit a request
+    check_access: raises an HTTPException if the settings do not allow a request
     """
 
     # PERF: three methods of the lifecycle are overridden. Hooks would need more calls, and a request proxy in each.

@@ -42,8 +42,8 @@ def _straight(*points: tuple[float, float]) -> Points:
     return [point for point in points for _ in range(2)]
 
 
-# The ways to write each digit: a way is a list of strokes, and a stroke is a list of points. The point (0, 0) is the top
-# left, and (1, 1) is the bottom right.
+# The ways to write each digit: a way is a list of strokes, and a stroke is a list of points. The point (0, 0) is the
+# top left, and (1, 1) is the bottom right.
 WAYS: dict[int, list[list[Points]]] = {
     0: [
         [_oval(0.5, 0.5, 0.45, 0.5)],

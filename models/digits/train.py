@@ -86,9 +86,9 @@ def fit(rows: Split) -> MLPClassifier:
 
 
 def sure_from(y: np.ndarray, probability: np.ndarray) -> float:
-    """Return the lowest threshold (0.50, 0.51, ...) at which the share of right predictions is at least `RIGHT`.
+    """Return the lowest threshold (0.50, 0.51, ...) that makes the model right often enough.
 
-    Only predictions with at least this probability count.
+    Of the predictions with at least this probability, at least the share `RIGHT` is right.
     """
     best, right = probability.max(axis=1), probability.argmax(axis=1) == y
     return next(least for least in np.arange(50, 100) / 100 if right[best >= least].mean() >= RIGHT)

@@ -2,8 +2,8 @@
 
     python models/identity/train.py [--out DIR]
 
-A request to this model costs almost as much as a request without a model: a run costs only the call of onnxruntime. The
-script needs the package `onnx` (extra `.[train]`).
+A run of this model costs no more than the call of onnxruntime. So a request to this model measures the cost of
+everything but the model. The script needs the package `onnx` (extra `.[train]`).
 """
 
 from __future__ import annotations

@@ -229,9 +229,9 @@ def evaluate(model: Pipeline, rows: Split) -> dict[str, Any]:
 
 
 def describe_features(rows: Split) -> list[dict[str, Any]]:
-    """Return the features with their ranges in the training rows. The credit score has no range.
+    """Return the features with their ranges in the training rows.
 
-    The reason is that the source has no credit score.
+    The credit score has no range, because the source has no credit score.
     """
     low, high = (np.round(limit.astype(float), 2).tolist() for limit in limits_of(rows.x_train))
     described = [

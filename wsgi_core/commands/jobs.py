@@ -24,7 +24,7 @@ FILE = click.Path(path_type=Path)
 def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | None) -> None:
     """List the unfinished jobs of webhooks, retry dead letters (jobs that failed too often), or purge jobs.
 
-    You can use these commands while the server runs. They find the job store with the server's settings.
+    You can use these commands while the server runs. They read the server's settings to find the job store.
     """
     settings = load_for_command(config, options).settings
     password = settings.job_store_password.get_secret_value() if settings.job_store_password else None
@@ -52,9 +52,9 @@ def list_command(store: JobStore, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Retry every dead letter.")
 @click.pass_obj
 def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
-    """Queue dead letters again. A running server processes them within seconds.
+    """Queue dead letters again. A running server then processes them.
 
-    You can shorten a KEY to its first digits. If a process was killed while it recorded the outcome of a job, a retry
+    You can shorten a KEY to its first characters. If a process was killed while it recorded the outcome of a job, a retry
     of the job may record the outcome twice.
     """
     for key in _or_exit(lambda: _chosen(store.dead(), keys, every)):

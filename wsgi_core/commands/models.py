@@ -128,7 +128,8 @@ def _address(settings: Settings) -> str:
 def _ask_to_reload(url: str, settings: Settings) -> t.Any:
     """Ask the server to reload its models, and return its response.
 
-    Raises click.ClickException, which means exit code 1, if the server cannot be reached or refuses the request.
+    Raises click.ClickException, which means exit code 1, if the server cannot be reached, refuses the request, or sends
+    an unexpected response.
     """
     headers = {"Content-Type": "application/json"}
     if settings.api_key:

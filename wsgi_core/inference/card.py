@@ -34,8 +34,8 @@ class Feature(CardModel):
     """One number in a row of input.
 
     The value is from `min` to `max` inclusive, in the unit `unit`. If `kind` is "choice", the value is also one of
-    `allowed`. `use` is for people and says how the model uses the value. `seen_min` and `seen_max` are
-    the smallest and the largest value in the training data.
+    `allowed`. `use` is for people and says how the model uses the value. `seen_min` and `seen_max` are the smallest and
+    the largest value in the training data.
     """
 
     name: str = Field(min_length=1)

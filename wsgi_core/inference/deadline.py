@@ -1,4 +1,4 @@
-"""A deadline for model runs. A run is stopped if the deadline of its work has passed or the client has disconnected.
+"""Deadlines for model runs. A run is stopped if the deadline of its `Work` passes or the client disconnects.
 
 The thread that runs a model cannot stop the run, because this thread is inside onnxruntime. So a watcher thread checks
 the active runs, and tells onnxruntime which runs to stop. A stopped run finishes only the current node of its graph.

@@ -34,7 +34,7 @@ USUAL_INK = 0.3
 """The usual share of black dots in a training digit: 0.28 to 0.33 in half of the digits, 0.25 to 0.36 in 90 %."""
 
 CONTRAST = 0.35
-"""A pixel is ink if it differs from the paper by more than this share of the range from the darkest to the lightest."""
+"""A pixel is ink if its shade differs from the paper by more than this share of the range of all shades."""
 
 MAX_WIDTH = 24
 """The largest width of a scaled digit, in dots. In the training data, the outermost columns are usually empty."""

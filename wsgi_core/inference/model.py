@@ -32,7 +32,7 @@ from .work import RunStopped, Work
 class Model:
     """A model that is loaded and warmed up.
 
-    Model: name, version, id, path, card, settings
+    Identity and configuration: name, version, id, path, card, settings
     Format of a row, from the card: schema, input_type (a pydantic type). Both are None if there is no card.
     Signature: inputs (including inputs with a default), outputs, unserved (tensors that the V2 protocol cannot carry)
     Tensors that the card names, or the first input and output if there is no card: input_name, output_name

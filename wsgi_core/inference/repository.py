@@ -80,9 +80,9 @@ class ModelRepository:
     settings: the runtime settings of all models
     own_settings: the runtime settings of single models by name, which override `settings`
 
-    Raises `ModelError` if a folder cannot be read, if no model is found outside the on-demand folders, if a model is not
-    valid, or if `own_settings` names a model that does not exist. A service that started with only some of its models
-    would fail later, when a client requests a missing model.
+    Raises `ModelError` if a folder cannot be read, if no model is found outside the on-demand folders, if a model is
+    not valid, or if `own_settings` names a model that does not exist. A service that started with only some of its
+    models would fail later, when a client requests a missing model.
     """
 
     def __init__(

@@ -38,9 +38,10 @@ def loads(data: bytes | str) -> object:
 
     Raises `JSONError` if the text is not valid JSON by RFC 8259. Examples are an encoding other than UTF-8, a byte
     order mark, NaN, Infinity, and a lone surrogate. Raises `JSONError` too if the text exceeds `MAX_DEPTH`,
-    `MAX_CONTAINERS` or `MAX_STRINGS`, or if an integer has more than 4,300 digits. If an object has a name twice, the
-    last value is used. An integer that does not fit in 64 bits becomes the nearest float. A number beyond the range of
-    a float is valid JSON and becomes infinity, which the schema refuses.
+    `MAX_CONTAINERS` or `MAX_STRINGS`, or if an integer has more than 4,300 digits.
+
+    If an object has a name twice, the last value is used. An integer that does not fit in 64 bits becomes the nearest
+    float. A number beyond the range of a float is valid JSON and becomes infinity, which the schema refuses.
     """
     raw = data if isinstance(data, bytes) else _encode(data)
     if len(raw) > MAX_DEPTH and _openings(raw) > MAX_DEPTH:

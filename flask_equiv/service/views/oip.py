@@ -114,7 +114,7 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @describe(infer_operation)
     def infer(name: str, version: str | None = None) -> t.Any:
         """Run a model on tensors, which can be JSON or binary data"""
-        body = read_body()  # first: a request that is refused must not load a model that is loaded on demand
+        body = read_body()  # first, because a request that is refused must not load an on-demand model
         model = find(name, version)
         return respond(v2.infer(model, body, request.environ.get(HEADER_LENGTH_KEY), statistics))
 
@@ -201,7 +201,7 @@ def read_body() -> bytes:
 
 
 def read_object() -> dict[str, t.Any]:
-    """Return the JSON object in the body, or an empty object if the body is empty. Raises InvalidRequest (400)."""
+    """Return the JSON object in the body, or {} if the body is empty. Raises InvalidRequest (400) for any other body."""
     return v2.read_object(read_body() or b"{}", "the request")
 
 

@@ -1,7 +1,7 @@
 """Escape functions for each file format. A program that reads the file gets the original value.
 
-The value of each expression in a template is passed to `checked`, and then to the escape function of the target. Values
-of the type `Ready` are an exception.
+The value of each expression in a template is passed to `checked`, and then to the escape function of the target. Only
+values of the type `Ready` are written unchanged.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class CallTrace:
 
 
 def calls_of(ask: Callable[[], object], folder: Path) -> list[str]:
-    """Return the calls that `ask` causes in the programs of `folder`, and the calls from there into libraries."""
+    """Call `ask`. Return the calls to functions of the programs in `folder`, and their calls into libraries."""
     seen, before = CallTrace(folder), sys.getprofile()
     sys.setprofile(seen)
     try:

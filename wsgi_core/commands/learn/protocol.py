@@ -1,4 +1,4 @@
-"""WSGI middleware for the checks of the exercises. It reports violations of PEP 3333 that most servers accept."""
+"""WSGI middleware for the checks of the exercises. It reports violations of PEP 3333, even if servers accept them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ class Input:
 
 
 class StrictServer:
-    """A WSGI application that checks `application` against PEP 3333. `broken` lists the violations that it found."""
+    """A WSGI application that checks `application` against PEP 3333.
+
+    `broken` lists the violations that wsgiref's validator does not detect.
+    """
 
     def __init__(self, application: WSGIApplication) -> None:
         self.broken: list[str] = []

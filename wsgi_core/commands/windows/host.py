@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 
 # ERROR_SERVICE_SPECIFIC_ERROR of Windows: the reason is in a second code, which the service defines.
 _SPECIFIC = 1066
-# Milliseconds that the manager allows for loading the models.
+# The time for loading the models that the service requests from the manager, in milliseconds.
 _START_HINT = 120_000
 
 

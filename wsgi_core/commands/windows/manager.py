@@ -175,7 +175,7 @@ def remove(name: str) -> None:
 
 
 def _restart_after_an_error_too(service: t.Any) -> None:
-    """Restart the service also if it exits with an error code, not only if it crashes. wine does not support this."""
+    """Configure Windows to restart the service also if it exits with an error code, not only if it crashes."""
     import pywintypes
     import win32service as scm
 

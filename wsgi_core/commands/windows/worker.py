@@ -43,7 +43,7 @@ class Worker:
         self.stopping = False
         """Whether `stop` has been called."""
         self.stop_milliseconds = 0
-        """How long a stop can take. The value is 0 until the settings are read."""
+        """How long a stop can take, in milliseconds. The value is 0 until the settings are read."""
 
     def work(self, running: t.Callable[[], None]) -> int:
         """Serve until `stop` is called, and return the exit code.

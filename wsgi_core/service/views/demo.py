@@ -101,7 +101,7 @@ def add_pages(pages: Blueprint) -> None:
 
 
 def page(template: str, **context: t.Any) -> t.Any:
-    """Return a response with a rendered template, whose Content-Security-Policy allows only the service's own files."""
+    """Render a template. The Content-Security-Policy of the response allows only the service's own files."""
     response = make_response(render_template(template, **context))
     response.content_security_policy = OWN_FILES_ONLY
     return response

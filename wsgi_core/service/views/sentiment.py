@@ -1,4 +1,4 @@
-"""The route /sentiment: is a text positive or negative? It is the example of many tutorials on serving models."""
+"""The route /sentiment, which classifies a text as positive or negative, as in tutorials on serving models."""
 
 from __future__ import annotations
 
