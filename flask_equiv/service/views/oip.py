@@ -201,7 +201,7 @@ def read_body() -> bytes:
 
 
 def read_object() -> dict[str, t.Any]:
-    """Return the JSON object in the body, or {} if the body is empty. Raises InvalidRequest (400) for any other body."""
+    """Return the JSON object in the body, or {} if the body is empty. Raises InvalidRequest (400) for other bodies."""
     return v2.read_object(read_body() or b"{}", "the request")
 
 
