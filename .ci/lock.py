@@ -1,7 +1,7 @@
-"""Print one version for all that the pipeline installs: ``python .ci/lock.py >.ci/constraints.txt``, on Python 3.11.
+"""Print one version of each package that the pipeline installs: ``python .ci/lock.py >.ci/constraints.txt``.
 
-pip resolves the extras of the tests, the site and KServe's client together, as if nothing were installed. It needs
-neither this project's packages nor another one's, so that a fresh virtual environment can do it.
+Run the script with Python 3.11. pip resolves the extras of the tests, of the site and of KServe's client together, as
+if no package were installed. The script needs only pip, so a new virtual environment can run it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = "test,docs,clients"
 HEAD = """\
-# What .ci/run installs, through PIP_CONSTRAINT, so that a release of somebody else's can't break it from one day to
-# the next. Made by: python .ci/lock.py >.ci/constraints.txt (Python 3.11).
+# The versions that .ci/run installs, through PIP_CONSTRAINT, so that a new release of a dependency cannot break it.
+# Generated with Python 3.11: python .ci/lock.py >.ci/constraints.txt
 """
 
 
 def resolve(folder: Path) -> list[dict[str, Any]]:
-    """What pip would install, in the words of its installation report. Raises CalledProcessError."""
+    """Return the packages that pip would install, from its installation report.
+
+    Raises CalledProcessError if pip fails.
+    """
     report = folder / "report.json"
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
     subprocess.run([*command, "--report", str(report), f"{ROOT}[{EXTRAS}]"], check=True, stdout=sys.stderr)
@@ -32,7 +35,7 @@ def resolve(folder: Path) -> list[dict[str, Any]]:
 
 
 def pins(installed: list[dict[str, Any]]) -> list[str]:
-    """A line for each, but for this project itself."""
+    """Return a line ``name==version`` for each package except this project, sorted."""
     found = [item["metadata"] for item in installed if "dir_info" not in item["download_info"]]
     return sorted(f"{re.sub(r'[-_.]+', '-', item['name']).lower()}=={item['version']}" for item in found)
 

@@ -1,4 +1,4 @@
-"""Start an installed ``wsgi-core serve`` in the current folder, ask it for a prediction, stop it."""
+"""Start an installed ``wsgi-core serve`` in the current folder, request a prediction, and stop the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contr
 
 
 def main(command: str) -> None:
-    """Raises if the command doesn't serve; prints how long the first answer took."""
+    """Print the first response and the time since the start. Raises an exception if the response is wrong."""
     started = time.monotonic()
     server = subprocess.Popen([command, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True)
     try:

@@ -1,4 +1,7 @@
-"""Ask a server on Windows CPython, under wine, from Linux: predictions, overload, and the life of a Windows service."""
+"""Check a server that runs with CPython for Windows, under wine: predictions, overload, and the Windows service.
+
+The script itself runs on Linux.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from pathlib import Path
 ROW = {"tenure_months": 5, "monthly_charges": 85.5, "total_charges": 430, "contract_month_to_month": 1, "has_fiber": 1}
 BODY = json.dumps(ROW).encode()
 JSON = {"Content-Type": "application/json"}
-# Seconds that anything may take on a machine that does much else; only a hang reaches it.
+# The time limit of each step, in seconds. It is long, because other programs use the machine, too.
 LIMIT = 150
 COMMAND = ["wine", r"C:\py\Scripts\wsgi-core.exe"]
 
@@ -32,7 +35,7 @@ STARTED = time.monotonic()
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """Return a port on which no program listens now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -40,7 +43,7 @@ def free_port() -> int:
 
 
 def ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes, str | None]:
-    """Status, body and Retry-After of an answer, over a connection of its own."""
+    """Send a request on a new connection. Return the status, the body and Retry-After of the response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
     try:
         connection.request(method, path, body, JSON if body else {})
@@ -52,7 +55,7 @@ def ask(port: int, method: str, path: str, body: bytes | None = None) -> tuple[i
 
 @contextmanager
 def served(*options: str) -> Iterator[int]:
-    """The port of ``wsgi-core.exe serve``, until the end of the block."""
+    """Start ``wsgi-core.exe serve``, yield its port, and end the server after the block."""
     process = subprocess.Popen(
         [*COMMAND, "serve", "--port", "0", *options],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
@@ -67,8 +70,8 @@ def served(*options: str) -> Iterator[int]:
             if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
                 break
         else:
-            raise AssertionError("no server:\n" + "".join(printed))
-        # Whatever else it prints must be taken.
+            raise AssertionError("the server did not start:\n" + "".join(printed))
+        # Read the rest of the output, because the server would block if the pipe were full.
         threading.Thread(target=process.stdout.read, daemon=True).start()
         yield int(found[1])
     finally:
@@ -80,7 +83,7 @@ def served(*options: str) -> Iterator[int]:
 
 
 def in_wine(*command: str) -> tuple[int, str]:
-    """Exit code and output of a program, which gets pipes alone."""
+    """Run a program with pipes as input and output. Return its exit code and its output."""
     done = subprocess.run(
         command, input="", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         errors="replace", timeout=LIMIT, check=False,
@@ -89,13 +92,13 @@ def in_wine(*command: str) -> tuple[int, str]:
 
 
 def service(*args: str, says: str, code: int = 0) -> None:
-    """Run ``wsgi-core.exe service``; AssertionError if it ends with another exit code or does not say this."""
+    """Run ``wsgi-core.exe service``. Raises AssertionError unless the exit code is ``code`` and it prints ``says``."""
     found, output = in_wine(*COMMAND, "service", *args)
     assert (found, says in output) == (code, True), f"service {args}: exit code {found}\n{output}"
 
 
 def check_curl(port: int) -> None:
-    """curl gets a prediction."""
+    """Check that curl gets a prediction."""
     url = f"http://127.0.0.1:{port}/predict"
     command = ["curl", "--silent", "--show-error", "--fail", url, "-H", "Content-Type: application/json", "-d", BODY]
     answer = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=LIMIT).stdout)
@@ -105,7 +108,10 @@ def check_curl(port: int) -> None:
 
 
 def check_overload(port: int, clients: int = 24, requests: int = 6) -> None:
-    """With one at work and one waiting the others get 503 and Retry-After, and health is answered all the same."""
+    """Check that requests beyond the queue get 503 with Retry-After, and that health checks still get 200.
+
+    The server has one thread and a queue for one request.
+    """
     rows = json.dumps([ROW] * 2000).encode()
     seen: Counter[object] = Counter()
 
@@ -130,7 +136,7 @@ def check_overload(port: int, clients: int = 24, requests: int = 6) -> None:
 
 
 def half_sent(port: int) -> socket.socket:
-    """A connection on which the half of a request was sent."""
+    """Return a connection on which a part of a request was sent."""
     sock = socket.create_connection(("127.0.0.1", port), LIMIT)
     head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
     sock.sendall(head.encode() + BODY[:10])
@@ -138,7 +144,7 @@ def half_sent(port: int) -> socket.socket:
 
 
 def finish(sock: socket.socket) -> tuple[int, bool]:
-    """Send the other half: the answer's status, and whether the server says that it closes the connection."""
+    """Send the rest of the request. Return the status, and whether the response has ``Connection: close``."""
     with sock:
         sock.sendall(BODY[10:])
         response = http.client.HTTPResponse(sock)
@@ -148,7 +154,7 @@ def finish(sock: socket.socket) -> tuple[int, bool]:
 
 
 def check_service(drive: Path) -> None:
-    """Install, start, predict, stop with requests in flight, remove."""
+    """Install and start the service, request a prediction, stop it while it has requests, and remove it."""
     port, name = free_port(), "wsgi-core-ci"
     named = ("--name", name)
     log = ("--log", r"C:\service.log", "--access-log")
@@ -178,7 +184,7 @@ def check_service(drive: Path) -> None:
 
 
 def wait_until_not_ready(port: int) -> None:
-    """Wait until the stop has begun."""
+    """Wait until the server has begun to stop. Raises AssertionError if it has not begun after `LIMIT` seconds."""
     until = time.monotonic() + LIMIT
     while time.monotonic() < until:
         try:
@@ -187,21 +193,21 @@ def wait_until_not_ready(port: int) -> None:
         except OSError:
             return
         time.sleep(0.05)
-    raise AssertionError("the service was told to stop and is still ready")
+    raise AssertionError("the service was stopped, but /readyz still returns 200")
 
 
 def check_refused_start() -> None:
-    """A service whose models are not there says so, and does not hang."""
+    """Check that a service without models does not start, and that the commands print the reason."""
     named = ("--name", "wsgi-core-none")
     service("install", *named, "--models", r"C:\none", "--port", str(free_port()), says="Installed")
-    service("start", *named, says="a model cannot be loaded", code=1)
-    service("status", *named, says="a model cannot be loaded", code=1)
+    service("start", *named, says="a model or the application cannot be loaded", code=1)
+    service("status", *named, says="a model or the application cannot be loaded", code=1)
     service("remove", *named, says="Removed")
-    say("service: without models it says why it did not start")
+    say("service: without models, the commands print why it did not start")
 
 
 def main(drive: Path) -> None:
-    """Raises AssertionError with what is not as it should be."""
+    """Run all checks. Raises AssertionError if a check fails."""
     with served("--threads", "1", "--max-waiting", "1") as port:
         check_curl(port)
         check_overload(port)

@@ -1,4 +1,7 @@
-"""Print what a wheel needs on Windows, a requirement a line: pip on Linux would judge the markers by itself."""
+"""Print the requirements of a wheel on Windows, one in each line.
+
+pip on Linux would evaluate the environment markers for Linux.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ WINDOWS = {
     "python_version": "3.12", "python_full_version": "3.12.9", "implementation_name": "cpython",
     "platform_python_implementation": "CPython",
 }  # fmt: skip
-# Of the requirements' own requirements, those that only Windows has.
+# The indirect requirements that apply only on Windows.
 TRANSITIVE = ("colorama", "cffi", "tzdata")
-# Under wine: numpy 2.2 and later call a function that its C runtime lacks, and the DLLs of msvc-runtime are there.
+# NumPy 2.2 and newer call a function that wine's C runtime lacks. wine has the DLLs of msvc-runtime.
 REPLACED = {"numpy": "numpy >= 1.26, < 2.2", "msvc-runtime": ""}
 
 
 def requirements(wheel: Path, extras: list[str]) -> list[str]:
-    """The wheel's requirements on Windows, with those of its ``extras``."""
+    """Return the requirements of the wheel and of its ``extras`` on Windows, sorted."""
     with zipfile.ZipFile(wheel) as file:
         name = next(name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
         lines = HeaderParser().parsestr(file.read(name).decode("utf-8")).get_all("Requires-Dist") or []

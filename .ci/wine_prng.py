@@ -1,7 +1,7 @@
-"""Write bcryptprimitives.dll, which wine 8 lacks and every extension built with a recent Rust is linked to.
+"""Write bcryptprimitives.dll, which wine 8 lacks. Extensions that are built with a recent Rust need this library.
 
-A DLL without code: its one export, ProcessPrng, is a forwarder to advapi32's SystemFunction036 (RtlGenRandom), which
-takes the same two arguments. For wine alone; Windows has the library. The layout is that of the PE format.
+The DLL has no code: its only export, ProcessPrng, is forwarded to SystemFunction036 (RtlGenRandom) of advapi32, which
+takes the same two arguments. Windows itself has the library. The layout is that of the PE format.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import struct
 import sys
 from pathlib import Path
 
-SECTION = 0x1000  # where the only section lies in memory
-FILE_OFFSET = 0x200  # and in the file
+SECTION = 0x1000  # the address of the only section in memory, relative to the image base
+FILE_OFFSET = 0x200  # the offset of the section in the file
 SIZE = 0x200
 
 
 def exports() -> bytes:
-    """The export directory and all that it refers to: one function, by name, forwarded."""
+    """Return the export directory and the data that it refers to: one function, exported by name and forwarded."""
     directory = 40
     functions, names, ordinals = SECTION + directory, SECTION + directory + 4, SECTION + directory + 8
     texts = [b"bcryptprimitives.dll\0", b"ProcessPrng\0", b"ADVAPI32.SystemFunction036\0"]
@@ -28,9 +28,9 @@ def exports() -> bytes:
 
 
 def headers(export_size: int) -> bytes:
-    """The DOS header, the PE headers of a 64-bit DLL, and its section's."""
+    """Return the DOS header, the PE headers of a 64-bit DLL, and the header of its section."""
     dos = b"MZ".ljust(60, b"\0") + struct.pack("<I", 64)
-    # 0x8664: x86-64; 0x2022: executable, large addresses, a DLL.
+    # 0x8664: x86-64; 0x2022: an executable image, can use addresses above 2 GiB, a DLL.
     file_header = struct.pack("<HHIIIHH", 0x8664, 1, 0, 0, 0, 240, 0x2022)
     standard = struct.pack("<HBBIIIII", 0x20B, 0, 0, 0, SIZE, 0, 0, SECTION)
     windows = struct.pack(

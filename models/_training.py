@@ -1,6 +1,7 @@
 """The code that the training scripts share: scores, provenance, the output files, and the command line.
 
-The import of this module limits NumPy to one thread, so a script imports this module before NumPy.
+The import of this module limits NumPy to one thread, unless OMP_NUM_THREADS or OPENBLAS_NUM_THREADS is set. A script
+must import this module before NumPy.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# NOTE: NumPy reads these variables when it is imported. With several threads, sums would be added in another order.
+# NOTE: NumPy reads these variables when it is imported. With several threads, the order of additions in a sum varies.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -26,7 +27,7 @@ VERSION = "1"
 
 
 class Split(NamedTuple):
-    """The rows for training and the held-out rows. x is float32[N, features], and y is the class of each row."""
+    """The rows for training and the held-out rows. x is float32[N, features]. y is the class of each row, int[N]."""
 
     x_train: np.ndarray
     x_test: np.ndarray
@@ -44,7 +45,7 @@ def binary_scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 
 
 def auc_of_folds(model: Any, x: np.ndarray, y: np.ndarray, folds: int, seed: int) -> dict[str, Any]:
-    """Return the mean AUC of a cross-validation and the AUC of each fold, which show how much the AUC varies."""
+    """Return the AUC of each fold of a cross-validation, which shows how much the AUC varies, and the mean."""
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
     values = cross_val_score(model, x, y, cv=parts, scoring="roc_auc")
     each = [round(value, 4) for value in values.tolist()]
@@ -57,7 +58,7 @@ def versions_of(tools: Sequence[str]) -> dict[str, str]:
 
 
 def provenance(name: str, opset: int, versions: dict[str, str]) -> dict[str, Any]:
-    """Return the part of a card that names the script, the versions and the machine that give the same bytes again."""
+    """Return the part of a card that names what reproduces the same bytes: the script, the versions and the machine."""
     return {
         "script": f"models/{name}/train.py",
         "opset": opset,
@@ -79,7 +80,7 @@ def write_files(out: Path, graph: bytes, card: dict[str, Any]) -> Path:
 
 
 def run(name: str, train: Callable[[Path], None], arguments: Sequence[str] | None) -> int:
-    """Run the command line of a training script. `train` writes to --out, by default the folder of the model."""
+    """Parse the command line of a training script, call `train` with the folder --out, and return the exit code 0."""
     parser = argparse.ArgumentParser(description=f"Train the {name} model and write model.onnx and card.json.")
     folder = Path(__file__).resolve().parent / name
     parser.add_argument("--out", type=Path, default=folder, help="folder to write to (default: beside the script)")

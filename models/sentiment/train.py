@@ -3,11 +3,11 @@
     python models/sentiment/train.py [--out DIR] [--data FILE]
 
 The model is a logistic regression on the TF-IDF values of words and pairs of words. The sentences come from film
-reviews, product reviews and tweets, and C. J. Hutto had people rate them. They are in the source distribution of the
-PyPI package `vaderSentiment`, which pip downloads once to the user's cache folder. The vectorizer of scikit-learn does
-not convert well to ONNX, so this script builds a graph whose input is token ids. `wsgi_core.inference.text` converts a
-text to token ids. This script computes every figure in the card. All files are byte for byte reproducible with the
-versions that the card names. Needs the extra `.[train]`.
+reviews, product reviews and tweets, and were rated by people for C. J. Hutto's VADER. The sentences are in the source
+distribution of the PyPI package `vaderSentiment`, which pip downloads once to the user's cache folder. The vectorizer
+of scikit-learn does not convert well to ONNX, so this script builds a graph whose input is token ids.
+`wsgi_core.inference.text` converts a text to token ids. This script computes every score in the card. All files are
+byte for byte reproducible with the versions that the card names. Needs the extra `.[train]`.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def fetch() -> Path:
 
 
 def read_archive(path: Path) -> tarfile.TarFile:
-    """Return the archive of ratings inside the source distribution. Raises SystemExit if the SHA-256 is wrong."""
+    """Open the archive of ratings inside the source distribution. Raises SystemExit if the SHA-256 is wrong."""
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise SystemExit(f"{path}: not the expected file (its SHA-256 differs); remove it and try again")
@@ -112,7 +112,7 @@ def _read(archive: tarfile.TarFile, name: str) -> bytes:
 
 
 def load_rows(path: Path) -> list[Sentence]:
-    """Return the sentences whose mean rating is at least `CLEAR` from 0. If a text occurs twice, return the first."""
+    """Return the sentences whose mean rating is at least `CLEAR` from 0. Of equal texts, only the first is returned."""
     sentences: dict[str, Sentence] = {}
     with read_archive(path) as archive:
         for source, name in SOURCES.items():
@@ -191,9 +191,9 @@ def to_onnx(model: Pipeline) -> bytes:
 
 
 def lexicon_scores(path: Path, test: list[Sentence]) -> dict[str, float]:
-    """Return the scores of VADER's own lexicon and rules on the held-out sentences. VADER's code is in the archive."""
+    """Return the scores of VADER's own lexicon and rules on the held-out sentences. The archive has VADER's code."""
     with tempfile.TemporaryDirectory() as folder, tarfile.open(path) as archive:
-        # Python has the filter since 3.11.4, and Debian stable has 3.11.2.
+        # Python before 3.11.4 (Debian 12 has 3.11.2) has no data_filter.
         archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(folder)
         spec = importlib.util.spec_from_file_location("vader", f"{folder}/{INNER.partition('/')[0]}/{LEXICON}")
@@ -253,7 +253,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """Return the settings, and the versions and the machine that give the same bytes again."""
+    """Return the settings, the versions and the machine that reproduce the same bytes."""
     return {
         "algorithm": "logistic regression on TF-IDF of words and pairs of words, each counted once",
         "ngrams": NGRAMS,

@@ -22,8 +22,8 @@ from ..shared.settings.sources import Loaded, shown
 def config_command(config: Path | None, as_json: bool, **options: object) -> None:
     """Show the effective settings, and the source of each.
 
-    The options are the options of serve. An option overrides an environment variable (WSGI_CORE_PORT for --port), and
-    an environment variable overrides the settings file.
+    Every option of `wsgi-core serve` is also an option here. An option overrides an environment variable
+    (WSGI_CORE_PORT for --port), and an environment variable overrides the settings file.
     """
     loaded = load_for_command(config, options)
     if as_json:

@@ -1,4 +1,4 @@
-"""``wsgi-core jobs``: list the webhook jobs that are not done, retry dead letters, and purge jobs."""
+"""``wsgi-core jobs``: list the unfinished jobs of webhooks, retry dead letters, and purge jobs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..shared.settings.options import load_for_command
 FILE = click.Path(path_type=Path)
 
 
-@click.group("jobs", short_help="List, retry and purge webhooks' jobs.")
+@click.group("jobs", short_help="List, retry or purge the jobs of webhooks.")
 @click.option("--config", type=FILE, metavar="FILE", help="The TOML file with the settings.")
 @click.option("--job-store", metavar="TEXT", help="The SQLite file or redis:// URL. [default: from the settings]")
-@click.option("--webhook-results", metavar="PATH", help="The results file. The default store is in its folder.")
+@click.option("--webhook-results", metavar="PATH", help="The results file. By default, the store is beside it.")
 @click.pass_context
 def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | None) -> None:
-    """List the jobs of webhooks that are not done, retry dead letters (jobs that failed permanently), or purge jobs.
+    """List the unfinished jobs of webhooks, retry dead letters (jobs that failed too often), or purge jobs.
 
-    The server may be running. The command reads the same settings as the server to find the job store.
+    You can use these commands while the server runs. They read the server's settings to find the job store.
     """
     settings = load_for_command(config, options).settings
     password = settings.job_store_password.get_secret_value() if settings.job_store_password else None
@@ -49,13 +49,13 @@ def list_command(store: JobStore, as_json: bool) -> None:
 
 @jobs_command.command("retry")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
-@click.option("--all", "every", is_flag=True, help="Select every dead letter.")
+@click.option("--all", "every", is_flag=True, help="Retry every dead letter.")
 @click.pass_obj
 def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
-    """Queue dead letters again. A running server processes them at once.
+    """Queue dead letters again. A running server then processes them.
 
-    A KEY may be shortened to its first digits. If the process that ran a job was killed while it recorded the outcome,
-    the outcome may be recorded twice.
+    You can shorten a KEY to its first characters. If a process was killed while it recorded the outcome of a job, a
+    retry of the job may record the outcome twice.
     """
     for key in _or_exit(lambda: _chosen(store.dead(), keys, every)):
         _or_exit(lambda key=key: store.requeue(key))  # type: ignore[misc]
@@ -64,10 +64,10 @@ def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
 
 @jobs_command.command("purge")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
-@click.option("--all", "every", is_flag=True, help="Select every dead letter.")
+@click.option("--all", "every", is_flag=True, help="Purge every dead letter.")
 @click.pass_obj
 def purge_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
-    """Delete jobs without processing them: the jobs with the KEYs in any state, or every dead letter."""
+    """Delete jobs without processing them: the jobs with these KEYs, in any state, or every dead letter."""
     for key in _or_exit(lambda: _chosen(store.dead() if every else {**store.states(), **store.dead()}, keys, every)):
         _or_exit(lambda key=key: store.remove(key))  # type: ignore[misc]
         click.echo(f"purged  {one_line(key[:12])}")
@@ -94,13 +94,13 @@ def _line(job: t.Mapping[str, t.Any]) -> str:
 
 
 def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> list[str]:
-    """Return the keys that begin with the given prefixes, or all keys if ``every`` is true.
+    """Return the keys that begin with the prefixes ``keys``, or all keys if ``every`` is true.
 
-    Raises click.UsageError unless there are either prefixes or ``every``. Raises ClickException if a prefix does not
-    match exactly one key.
+    Raises click.UsageError if there are neither prefixes nor ``every``, or both. Raises click.ClickException if a
+    prefix does not match exactly one key.
     """
     if every == bool(keys):
-        raise click.UsageError("expected the keys of jobs (see `wsgi-core jobs list`), or --all")
+        raise click.UsageError("expected either the keys of jobs (see `wsgi-core jobs list`) or --all")
     if every:
         return sorted(known)
     chosen = []
@@ -108,7 +108,7 @@ def _chosen(known: t.Collection[str], keys: tuple[str, ...], every: bool) -> lis
         found = [key for key in known if key.startswith(given)]
         if len(found) != 1:
             raise click.ClickException(
-                f"KEY {given} matches {len(found)} jobs: it must match one (retry: a dead letter)"
+                f"KEY {given} matches {len(found)} jobs, but must match one (for retry, a dead letter)"
             )
         chosen += found
     return chosen

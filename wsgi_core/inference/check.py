@@ -1,6 +1,6 @@
 """A check of a model repository.
 
-`ModelRepository` raises the first error. The check goes on and reports the problems of all folders and models.
+`ModelRepository` raises the first error. The check continues after an error in a model, and reports all errors.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Report:
     """The result of a check.
 
     models: the models that can be served
-    problems: one line for each model or file that cannot be served, with the reason
-    remarks: one line for each other fact that the operator should know, for example that a folder is skipped
+    problems: one line for each problem with a model, a folder or a file
+    remarks: one line for each fact that is not a problem, but that the operator should know, such as a skipped folder
     """
 
     models: list[Model]
@@ -35,6 +35,7 @@ def check_repository(
 ) -> Report:
     """Load every version of every model in a folder, and return the models, the problems and the remarks.
 
+    If the folder or a model's folder cannot be listed, no model is loaded, and the report has only this problem.
     `own_settings` maps the names of single models to settings, which override `settings`.
     """
     own = own_settings or {}
@@ -65,8 +66,8 @@ def check_repository(
 def _misplaced(folder: Path) -> Iterator[str]:
     """Yield a line for each ONNX file directly in a model's folder, which is never loaded.
 
-    Also yield a line for each subfolder whose ONNX files are not loaded, because the name of the subfolder is not a
-    version or the file is not named model.onnx.
+    Also yield a line for each subfolder whose ONNX files are not loaded. The reason is that the name of the subfolder
+    is not a version, or that no file in it is named model.onnx.
     """
     for path in sorted(folder.glob("*.onnx")):
         yield f"{path}: not in the folder of a version; move it to {folder.name}/1/{MODEL}"

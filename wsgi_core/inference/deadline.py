@@ -1,7 +1,7 @@
-"""A deadline for model runs. A run is stopped if the deadline of its work has passed or the client has disconnected.
+"""Deadlines for model runs. A run is stopped if the deadline of its `Work` passes or the client disconnects.
 
-A run cannot be stopped by its own thread, because this thread is inside onnxruntime. A watcher thread therefore checks
-the active runs, and tells onnxruntime to stop. onnxruntime then finishes only the current node of the model's graph.
+The thread that runs a model cannot stop the run, because this thread is inside onnxruntime. So a watcher thread checks
+the active runs, and tells onnxruntime which runs to stop. A stopped run finishes only the current node of its graph.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 
 from .work import RunStopped, Work, current
 
-# The interval of the watcher in seconds. A run is told to stop up to this many seconds after its deadline.
-# PERF: each time the watcher wakes up, it takes the GIL from a worker thread, even if there is nothing to stop.
+# The interval of the watcher in seconds: the longest usual delay between a deadline and the stop of the run.
+# PERF: each time the watcher wakes up, it takes the GIL from a worker thread, even if there is no run to stop.
 TICK = 0.05
 
 
 class _Watcher:
     """The thread that stops model runs, and the runs that it checks. The thread sleeps while no run is active.
 
-    runs: maps the RunOptions of each active run to the work of the run; `terminate` of the RunOptions stops the run
+    runs: maps the RunOptions of each active run to the work of the run. `RunOptions.terminate = True` stops the run.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class _Watcher:
                     options.terminate = True
             if not self.runs:
                 self.awake.clear()
-                if self.runs:  # a run was added before the event was cleared, so its thread did not wake the watcher
+                if self.runs:  # a run was added before the event was cleared, so the run's thread did not set the event
                     self.awake.set()
 
 
@@ -59,7 +59,7 @@ _watcher = _Watcher()
 
 @cache
 def _options_class() -> Any:
-    # runtime is imported on first use: a server without models uses this module, but needs no onnxruntime or NumPy.
+    # Imported here, so that importing this module does not import NumPy.
     from .runtime import import_runtime
 
     return import_runtime().RunOptions
@@ -68,8 +68,8 @@ def _options_class() -> Any:
 def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
     """Return `session.run(outputs, feed)`. If there is a current work, the watcher checks the run.
 
-    Raises `RunStopped` if the deadline of the work has passed or the client has disconnected. If the run fails for
-    another reason, the exception of `session.run` is raised.
+    Raises `RunStopped` if the deadline of the work, or the client's disconnection, prevents or stops the run. If the
+    run fails for another reason, the exception of `session.run` is raised.
     """
     work = current.get()
     if work is None:

@@ -31,13 +31,13 @@ WHITE = 255
 """The lightest shade of a drawing in JSON. The darkest shade is 0."""
 
 USUAL_INK = 0.3
-"""The usual share of black dots in a training digit. It is 0.28 to 0.33 in half of the digits, 0.25 to 0.36 in most."""
+"""The usual share of black dots in a training digit: 0.28 to 0.33 in half of the digits, 0.25 to 0.36 in 90 %."""
 
 CONTRAST = 0.35
-"""A pixel is ink if it differs from the paper by more than this share of the picture's whole contrast."""
+"""A pixel is ink if its shade differs from the paper by more than this share of the range of all shades."""
 
 MAX_WIDTH = 24
-"""The largest width of a scaled digit, in dots. The outermost columns are empty in the digits of the training data."""
+"""The largest width of a scaled digit, in dots. In the training data, the outermost columns are usually empty."""
 
 Bitmap = NDArray[np.bool_]
 
@@ -45,9 +45,9 @@ Bitmap = NDArray[np.bool_]
 def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
     """Convert a picture, numbers[H, W], to the model's input, float32[1, 64] with values from 0 to 1.
 
-    The digit may be dark on light or light on dark, and anywhere in the picture. The numbers may have any range. Raises
-    `InvalidFeatures` if the array does not have two dimensions of 1 to `MAX_SIDE`, if its values are not finite
-    numbers, or if all pixels have the same shade.
+    The digit may be dark on light or light on dark, and anywhere in the picture. The numbers may have any range within
+    float32. Raises `InvalidFeatures` if the array does not have two dimensions of 1 to `MAX_SIDE`, if its values are
+    not finite numbers, or if all pixels have the same shade.
     """
     ink = _find_ink(drawing)
     bitmap = _thicken(_centre(_scale(_crop(ink))))
@@ -62,7 +62,7 @@ def recognise(model: Model, payload: object) -> dict[str, Any]:
     Returns a dict with the digit, whether the model is sure of the digit, the probabilities, the pixels that the model
     received, and the model's version. The model is sure if the highest probability is at least `sure_from` of the card.
     Raises `InvalidInput` or `InvalidFeatures` if the payload is not a drawing. Raises `InvalidInput` if the model does
-    not map pictures of 8 by 8 pixels to a row of probabilities.
+    not map pictures of 8 by 8 pixels to a row of probabilities. Raises the errors of `Model.predict` if the run fails.
     """
     pixels, sure_from = _card_of(model)
     with timing.phase("validate"):
@@ -93,8 +93,9 @@ def _card_of(model: Model) -> tuple[Pixels, float]:
 def read_drawing(payload: object) -> NDArray[np.generic]:
     """Return the drawing in `{"drawing": [[0, 255, ...], ...]}` as an array of shades, float32[H, W].
 
-    Raises `InvalidInput` if the payload has no key "drawing". Raises `InvalidFeatures` if a value is not a number from
-    0 to `WHITE`, if the rows differ in length, or if the height or the width is 0 or above `MAX_JSON_SIDE`.
+    Raises `InvalidInput` if the payload is not an object with the key "drawing". Raises `InvalidFeatures` if the
+    drawing is not a list of lists of numbers from 0 to `WHITE`, if the rows differ in length, or if the height or the
+    width is 0 or above `MAX_JSON_SIDE`.
     """
     if not isinstance(payload, dict) or "drawing" not in payload:
         raise InvalidInput('expected an object with a "drawing"')
@@ -140,7 +141,8 @@ def _crop(ink: Bitmap) -> Bitmap:
 def _scale(ink: Bitmap) -> Bitmap:
     """Scale the digit to the height `SIDE`. Keep the proportions, but limit the width to `MAX_WIDTH`.
 
-    A dot becomes ink if more than a third of its area in the picture is ink. This keeps thin strokes.
+    A dot becomes ink if more than a third of its area in the picture is ink. With one half, more thin strokes would be
+    lost.
     """
     height, width = ink.shape
     wide = min(MAX_WIDTH, max(1, round(SIDE * width / height)))
@@ -160,7 +162,7 @@ def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 def _centre(ink: Bitmap) -> Bitmap:
     """Return a bitmap of 32 by 32 dots that contains the digit.
 
-    The ink's centre of mass is in the middle column, or as near to it as the width of the digit allows.
+    The ink's centre of mass is midway between the left and right edges, or as near as the width of the digit allows.
     """
     bitmap = np.zeros((SIDE, SIDE), np.bool_)
     columns = ink.sum(axis=0)
@@ -171,7 +173,7 @@ def _centre(ink: Bitmap) -> Bitmap:
 
 
 def _thicken(bitmap: Bitmap) -> Bitmap:
-    """Widen the strokes by one dot on all sides. Repeat this while it brings the share of ink closer to `USUAL_INK`."""
+    """Widen the strokes by one dot on all sides, as long as this brings the share of ink closer to `USUAL_INK`."""
     while bitmap.any():
         wider = bitmap.copy()
         wider[1:] |= bitmap[:-1]

@@ -1,7 +1,7 @@
 """The errors of the models, with messages for a client or an operator.
 
-`ModelError` and `ModelNotFound` are about the models on the disk. `InputError` is about the data that a client sent.
-`OutOfMemory` is about the machine. The errors have no status code of HTTP: the service chooses the code.
+`ModelError` and `ModelNotFound` are about the models of a repository. `InputError` is about the data that a client
+sent. `OutOfMemory` is about the machine. The errors have no HTTP status code: the service chooses the code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ModelError(Exception):
 
 
 class ModelNotFound(LookupError):
-    """The repository has no model of this name, or the model does not have this version."""
+    """The repository has no such model or version, or does not serve it."""
 
 
 class OutOfMemory(MemoryError):
@@ -39,9 +39,9 @@ class OutOfMemory(MemoryError):
 class InputError(ValueError):
     """The input is not valid for the model.
 
-    `message` is one line for people. `fields` is for programs: a list with
-    `{"field": "tenure_months", "message": "..."}` for each field that is not valid. In a batch, the name of a field
-    begins with its row (`instances[3].tenure_months`). The list is empty if the error is not about fields.
+    `message` is one line for people. `fields` is for programs: it lists each field that the message names, as
+    `{"field": "tenure_months", "message": "..."}`. In a batch, the name of a field begins with its row
+    (`instances[3].tenure_months`). The list can be empty.
     """
 
     def __init__(self, message: str, fields: Sequence[dict[str, str]] = ()) -> None:
@@ -51,27 +51,33 @@ class InputError(ValueError):
 
 
 class InvalidInput(InputError):
-    """The payload has the wrong structure or number of rows, or the model cannot compute its prediction."""
+    """The payload has the wrong structure or number of rows, or the model cannot make a prediction from the payload."""
 
 
 class MissingFeatures(InputError):
-    """At least one feature is missing. The message names the missing features, up to `schema.MAX_NAMED`."""
+    """At least one feature is missing. The message names the missing features, at most `schema.MAX_NAMED` of them."""
 
 
 class InvalidFeatures(InputError):
     """At least one value has the wrong type or is outside the limits.
 
-    The message names these values. The message from `InputSchema.read` names at most `schema.MAX_NAMED` values. The
-    message from `Model.read_row` and `read_as` names all invalid and all missing values.
+    `Model.read_row` and `read_as` also raise this error for missing values. Their message names all invalid and all
+    missing values. The message of `InputSchema.read` names at most `schema.MAX_NAMED` invalid values.
     """
 
 
 class InvalidTensors(InputError):
-    """The tensors do not match the model's signature, have too many rows, or cause an error in onnxruntime."""
+    """The tensors do not match the model's signature, have too many rows, are not UTF-8, or fail in onnxruntime.
+
+    This error is also raised if a requested output does not exist.
+    """
 
 
 class InvalidRequest(InputError):
-    """The request breaks the rules of the Open Inference Protocol, or uses a part of it that is not supported."""
+    """The request violates the Open Inference Protocol, or asks for something that is not supported.
+
+    For example, an output with NaN cannot be sent as JSON.
+    """
 
 
 def quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The folders of a model repository. This module finds the models, versions and cards, and loads none of them.
+"""The folders of a model repository. This module finds the models, versions and cards, but does not load them.
 
 Each version has a fingerprint, which changes if a file of the version or its card changes.
 """
@@ -29,9 +29,9 @@ Fingerprint = tuple[Stamp, ...]
 class ModelOnDisk:
     """One version of a model on the disk.
 
-    `path` is the path of model.onnx, and `card` that of the card, or None if there is no card. `problem` is the reason
-    why the version cannot be served, if the reason is known before the version is loaded. If the model has a card but
-    no version, `version` is empty and `path` is the folder of the model.
+    `path` is the path of model.onnx. `card` is the path of the card, or None if there is no card. `problem` is the
+    reason why the version cannot be served, if the reason is known before the version is loaded. If the model has a
+    card but no version, `version` is empty and `path` is the folder of the model.
     """
 
     name: str
@@ -67,7 +67,7 @@ def subfolders(directory: Path) -> list[Path]:
 
 
 def is_hidden(folder: Path) -> bool:
-    """Return whether the name of a folder begins with a dot or an underscore. Such folders are skipped."""
+    """Return whether the name of a folder begins with a dot or an underscore."""
     return folder.name[0] in "._"
 
 
@@ -101,8 +101,8 @@ def inspect_version(folder: Path, version: str) -> ModelOnDisk:
 def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
     """Wait until the files of a version have stopped changing, and return the current state of the version.
 
-    If no file has changed in the last `STABLE_SECONDS`, return at once. Raises `ModelError` if the files still change
-    after `MAX_WAIT` seconds.
+    If no file has changed in the last `STABLE_SECONDS`, return `found` at once. Raises `ModelError` if the files still
+    change after `MAX_WAIT` seconds.
     """
     end = time.monotonic() + MAX_WAIT
     while _is_fresh(found.fingerprint):
@@ -119,7 +119,7 @@ def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
 def _is_fresh(fingerprint: Fingerprint) -> bool:
     """Return whether any file changed less than `STABLE_SECONDS` seconds ago.
 
-    A time in the future is ignored, because it was set by another machine, whose clock is ahead.
+    A time in the future is ignored, because it comes from a machine whose clock is ahead.
     """
     now = time.time_ns()
     return any(0 <= now - max(changed, created) < STABLE_SECONDS * 1e9 for _, _, changed, created, _ in fingerprint)
@@ -147,13 +147,13 @@ def _raise(error: OSError) -> None:
 
 
 def _stamp(path: Path, folder: Path) -> Stamp:
-    """Return the name, size, times and inode of a file. A file that is written again or replaced has another stamp.
+    """Return the name, size, times and inode of a file. If a file is written again or replaced, its stamp changes.
 
-    If the file no longer exists, all numbers are 0.
+    If the file does not exist, all numbers are 0.
     """
     name = os.path.relpath(path, folder)
     try:
         stat = path.stat()
-    except OSError:  # the file was removed after the folder was listed
+    except OSError:  # the file was removed after the folder was listed, or is a broken symbolic link
         return name, 0, 0, 0, 0
     return name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino

@@ -1,8 +1,8 @@
 """The input of a model as a pydantic type, which is built from the model's card.
 
 The service uses the type to describe the input in OpenAPI (`Model.input_type.model_json_schema()`), and to report all
-problems of a single row. `InputSchema` also checks rows against the card, and is faster for valid rows. A test holds
-that both checks accept the same rows.
+problems of a single row. `InputSchema` also checks rows against the card, and is faster for valid rows. A test
+verifies that both checks accept the same rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RowInput(BaseModel):
 def build_input_model(card: Card) -> type[RowInput]:
     """Return the pydantic type of one row, with a field for each feature, or a single field for the text or picture.
 
-    The names in the card become aliases of the fields, because a name in the card may not be a valid Python identifier.
+    The names in the card become aliases of the fields, because they are not always valid Python identifiers.
     """
     fields: dict[str, Any] = {
         f"field_{number}": (
@@ -43,10 +43,10 @@ def build_input_model(card: Card) -> type[RowInput]:
 
 
 def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[str, Any]:
-    """Check a JSON payload that is one row, and return the row without keys that the card does not name.
+    """Check a JSON payload that is one row, and return the row with only the keys that the card names.
 
-    Raises `InvalidFeatures` if the payload is not an object, or if values are missing or invalid. `fields` of the error
-    then names all these values, in the order of the card.
+    Numbers are returned as floats. Raises `InvalidFeatures` if the payload is not an object. Raises `InvalidFeatures`
+    too if values are missing or invalid: `fields` of the error names all of them, in the order of the card.
     """
     if type(payload) is not dict:
         fields = [{"field": WHOLE, "message": f"must be an object, got {describe(payload)}"}]
@@ -62,7 +62,7 @@ def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[st
 def read_as(input_type: type[Input], payload: object) -> Input:
     """Return a JSON payload as an instance of a pydantic type.
 
-    Raises `InvalidFeatures` with pydantic's messages if the payload is not valid.
+    Raises `InvalidFeatures` if the payload is not valid. Its message names all invalid and all missing fields.
     """
     try:
         return input_type.model_validate(payload)

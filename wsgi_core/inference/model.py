@@ -1,8 +1,8 @@
 """One model: its onnxruntime session, its signature, its card, and the methods that run it.
 
 A session is created once and shared by all threads. A run releases the GIL and does not change the session. By default,
-a run computes only in the thread that calls it: in a small model, it costs more to pass work to other threads than to
-do the work.
+a run computes only in the calling thread, because for a small model, passing work to other threads costs more than the
+work itself.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .work import RunStopped, Work
 class Model:
     """A model that is loaded and warmed up.
 
-    Model: name, version, id, path, card, settings
+    Identity and configuration: name, version, id, path, card, settings
     Format of a row, from the card: schema, input_type (a pydantic type). Both are None if there is no card.
     Signature: inputs (including inputs with a default), outputs, unserved (tensors that the V2 protocol cannot carry)
     Tensors that the card names, or the first input and output if there is no card: input_name, output_name
@@ -48,7 +48,7 @@ class Model:
         max_rows: int = MAX_ROWS,
         settings: RuntimeSettings = DEFAULTS,
     ) -> None:
-        """Load and warm up the model. Raises `ModelError` if the file cannot be loaded or does not match the card."""
+        """Load and warm up the model. Raises `ModelError` if the model cannot be served."""
         self.name = name
         self.version = version
         self.id = f"{name}/{version}"
@@ -82,7 +82,7 @@ class Model:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings for the operator: each tensor that is not served, and a fallback to another execution provider."""
+        """Warnings for the operator: the tensors that are not served, and a fallback to another execution provider."""
         lines = [str(each) for each in self.unserved]
         wanted = first_choice(self.settings)
         if wanted not in self.nodes:
@@ -92,8 +92,8 @@ class Model:
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Run the model on a batch of N rows and return the output tensor `output_name`.
 
-        The batch is float32[N, M], or int64[N, L] (token ids) for a text model. It is not checked: if its type or shape
-        is wrong, onnxruntime raises `InvalidArgument`. Use `infer` for tensors that have not been checked.
+        The batch is float32[N, M], or int64[N, L] (token ids) for a text model. Its type and shape are not checked: if
+        they are wrong, onnxruntime raises an exception. Use `infer` for tensors that have not been checked.
         """
         output: NDArray[np.float32] = self._run(self._outputs, {self.input_name: batch})[0]
         return output
@@ -104,9 +104,11 @@ class Model:
         One row is an object of features. Its result is `{"churn_probability": 0.64, "model_version": "churn/1"}`.
         A batch is a list of rows, or an object with such a list under `instances`. Its result is
         `{"predictions": [0.64, ...], "model_version": "churn/1"}`, in the order of the rows, computed in one run.
-        Raises an `InputError` if the payload is not valid. Raises `InvalidInput` if the output has NaN or infinity,
-        which JSON cannot represent. Raises `OutOfMemory` if the run needs more memory than the machine has left.
-        Raises `RunStopped` if the deadline of the work has passed or the client has disconnected.
+
+        Raises an `InputError` if the payload is not valid. Raises `InvalidInput` if the model has no card, if
+        onnxruntime rejects the values, or if a prediction is NaN or infinity, which JSON cannot represent. Raises
+        `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the deadline of the
+        work, or the client's disconnection, stops the run.
         """
         if self.schema is None or self.card is None:
             raise InvalidInput(f"{self.id} has no card, so its features are unknown")
@@ -136,10 +138,10 @@ class Model:
         return self.card.output.label(probability), probability
 
     def read_row(self, payload: object) -> dict[str, Any]:
-        """Check a JSON payload that is one row, and return the row without keys that the card does not name.
+        """Check a JSON payload that is one row, and return the row with only the keys that the card names.
 
-        Raises `InvalidFeatures` if values are missing or invalid, with all these values in `fields`. Raises
-        `InvalidInput` if the model has no card.
+        Raises `InvalidFeatures` if the payload is not an object, or if values are missing or invalid: `fields` of the
+        error names all of them. Raises `InvalidInput` if the model has no card.
         """
         if self.card is None or self.input_type is None:
             raise InvalidInput(f"{self.id} has no card, so its features are unknown")
@@ -150,10 +152,10 @@ class Model:
         """Check tensors against the signature, run the model, and return the named outputs (by default all outputs).
 
         If an output is an ONNX `optional` without a value, the result does not contain the output.
-        Raises `InvalidTensors` if an input is unknown, missing, or of the wrong type or shape, if a named output does
-        not exist, if the batch is larger than the card allows, or if onnxruntime rejects the values. Raises
-        `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the deadline of
-        the work has passed or the client has disconnected.
+        Raises `InvalidTensors` if an input is unknown, missing, of the wrong type or shape, or text that is not UTF-8,
+        if a named output does not exist, if the batch is larger than the card allows, or if onnxruntime rejects the
+        values. Raises `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the
+        deadline of the work, or the client's disconnection, stops the run.
         """
         with timing.phase("validate"):
             names = self._wanted(outputs)
@@ -280,8 +282,8 @@ class Model:
     def _warm_up(self) -> None:
         """Run the model, so that the first client does not wait for work that onnxruntime defers to the first run.
 
-        Raises `ModelError` if the model does not run with the example of its card. A request can load a model: its
-        deadline and the disconnection of its client are ignored here, because they say nothing about the model.
+        Raises `ModelError` if the model fails for the example in its card. If a request loads the model, the deadline
+        of the request and the disconnection of its client do not stop these runs.
         """
         with Work():
             if self.card is None or self._from_maps:
@@ -301,7 +303,7 @@ class Model:
         try:
             self._run([spec.name for spec in self.outputs], {**self._without_value, **feed})
         except Exception:
-            return  # zeros are not valid input for every model; then only the first request is slower
+            return  # zeros are not valid input for this model, so its first request will be slower
 
 
 def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:

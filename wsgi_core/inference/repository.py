@@ -3,8 +3,8 @@
 A model may have a card, `<name>/card.json`, which describes the model and its input. A version that needs a
 different card has a card of its own, `<name>/<version>/card.json`.
 
-The loaded models are held in an immutable table. A request looks up a model without a lock, and uses this model until
-the response is complete. `reload`, `load` and `unload` replace the table with a new table.
+The loaded models are held in an immutable table. A request looks up a loaded model without a lock, and uses this model
+until the response is complete. `reload`, `load` and `unload` replace the table with a new table.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """The result of a reload: the ids of versions (`churn/2`) by what happened to the versions.
+    """The result of a reload: the ids (`churn/2`) of the versions that were added, changed, removed and refused.
 
     `refused` maps the id of each version that could not be loaded to the error.
     """
@@ -80,8 +80,9 @@ class ModelRepository:
     settings: the runtime settings of all models
     own_settings: the runtime settings of single models by name, which override `settings`
 
-    Raises `ModelError` if no model is found, a model cannot be loaded, or `own_settings` names a model that does not
-    exist. A service that started with only some of its models would fail later, when a client requests a missing model.
+    Raises `ModelError` if a folder cannot be read, if no model is found outside the on-demand folders, if a model is
+    not valid, or if `own_settings` names a model that does not exist. A service that started with only some of its
+    models would fail later, when a client requests a missing model.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class ModelRepository:
         """Return a model by name and version. If `version` is None, return the version with the highest number.
 
         The first call for an on-demand model loads the model. Calls from other threads for this model wait until the
-        model is loaded. Raises `ModelNotFound` if the model does not exist or could not be loaded.
+        model is loaded. Raises `ModelNotFound` if the model does not exist, was unloaded, or could not be loaded.
         """
         model = self.find(name, version)
         if model is None:
@@ -165,7 +166,8 @@ class ModelRepository:
         """Return an entry for each version that is served, was refused, or is in a folder but not loaded.
 
         The entries are sorted by name and then by version number. Clients can read the index, so it contains no
-        absolute path. If a folder cannot be read, the index contains only the versions that are served or were refused.
+        absolute path. If a folder other than an on-demand folder cannot be read, the index contains only the versions
+        that are served or were refused.
         """
         with self._change:
             served = self._table.by_id
@@ -184,7 +186,7 @@ class ModelRepository:
         ]
 
     def _unserved_reason(self, name: str) -> str:
-        """Return the reason why a version of the model that is in a folder is not served."""
+        """Return the reason why a version of the model is on the disk but not served."""
         if name in self._unloaded:
             return "unloaded"
         return "loaded at its first request" if name in self._pending else "new, not loaded yet"
@@ -194,8 +196,8 @@ class ModelRepository:
 
         A version that cannot be loaded is refused. If it was served before, it is still served as it was loaded then.
         Models that were unloaded stay unloaded. On-demand models that no client has requested stay pending. Requests in
-        progress keep using the old model. Raises `ModelError` and changes nothing if no model is found, or if a folder
-        other than an on-demand folder cannot be read.
+        progress keep using the old model. Raises `ModelError` and changes nothing if no model is found, if only pending
+        models are found, or if a folder other than an on-demand folder cannot be read.
         """
         return self._reload(wait=True)
 
@@ -212,9 +214,9 @@ class ModelRepository:
     def load(self, name: str) -> Reload:
         """Load or reload all versions of one model, even if the model was unloaded before.
 
-        Raises `ModelNotFound` if no folder contains the model. Raises `ModelError` with the reasons if a version cannot
-        be loaded. Even then, the other versions are loaded, and a version that was served before is still served. The
-        service sends the text of the error to clients, so it contains no absolute path.
+        Raises `ModelNotFound` if no folder contains the model. Raises `ModelError` if a folder cannot be read, or if a
+        version cannot be loaded. In the second case, the other versions are loaded, and a version that was served
+        before is still served. The service sends the text of the error to clients, so it contains no absolute path.
         """
         with self._change:
             try:
@@ -234,7 +236,7 @@ class ModelRepository:
     def unload(self, name: str) -> None:
         """Stop serving all versions of a model until the model is loaded again.
 
-        Raises `ModelNotFound` if the model is not served.
+        Raises `ModelNotFound` if the model is neither served nor pending.
         """
         with self._change:
             if not self._pending.pop(name, None) and not self._served(name):
@@ -266,8 +268,8 @@ class ModelRepository:
     def _scan_directory(self, directory: Path) -> list[ModelOnDisk]:
         """Return the versions in one of the folders. A folder other than the first need not exist.
 
-        An on-demand folder that cannot be read is skipped, because a service often has no permission to read a home
-        folder.
+        An on-demand folder that cannot be read is skipped, because it can be in a home folder, which a service often
+        may not read.
         """
         if directory is not self.directory and not os.path.isdir(directory):
             return []
@@ -311,7 +313,7 @@ class ModelRepository:
         return done
 
     def _choose(self, found: ModelOnDisk, old: Model | None, done: Reload, wait: bool) -> Model | None:
-        """Return the model to serve for one version.
+        """Return the model to serve for one version, or None.
 
         Return `old` if the files have not changed or the new files cannot be loaded. Otherwise load the model. A loaded
         or refused version is added to `done`.

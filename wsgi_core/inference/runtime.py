@@ -37,7 +37,7 @@ PACKAGES = {
     "CANN": "onnxruntime-cann",
     "WebGpu": "onnxruntime-webgpu",
 }
-"""The PyPI package that contains each execution provider, by the short name of the provider."""
+"""The PyPI package that contains each execution provider (on macOS for CoreML), by the short name of the provider."""
 
 _OTHER_NAMES = {"directml": "dml", "trt": "tensorrt"}
 
@@ -128,8 +128,9 @@ def _session_options(runtime: Any, settings: RuntimeSettings, *, may_use_cpu: bo
 def _external_data(path: Path) -> dict[str, bytes]:
     """Read the external data files of a model, which contain its weights. Return their contents by relative path.
 
-    onnxruntime itself would memory-map the files. If such a file were overwritten in place, the predictions of the
-    loaded model would change. If such a file were truncated, the process would be killed by SIGBUS.
+    These are the files in the model's folder whose names occur in the model's file. onnxruntime itself would memory-map
+    them. If such a file were overwritten in place, the predictions of the loaded model would change. If such a file
+    were truncated, the process would be killed by SIGBUS.
     """
     graph = path.read_bytes()
     files = [file for file in path.parent.rglob("*") if file != path and file.name.encode() in graph and file.is_file()]
@@ -147,7 +148,7 @@ def nodes_by_provider(session: Any) -> dict[str, int]:
 
 
 def first_choice(settings: RuntimeSettings) -> str:
-    """Return the full name of the preferred execution provider."""
+    """Return the full name of the preferred execution provider. Raises `ModelError` if it is not installed."""
     return _full_name(settings.execution_providers[0], None)
 
 
@@ -179,8 +180,8 @@ def _full_name(name: str, path: Path | None) -> str:
     provider = known[short]
     if not provider.installed:
         raise ModelError(
-            f"{provider.name} is not in the installed onnxruntime; it needs {provider.package or 'another build'} "
-            "instead of onnxruntime",
+            f"{provider.name} is not in the installed onnxruntime; install {provider.package or 'another build'} "
+            "instead",
             path,
         )
     return provider.name
@@ -246,7 +247,10 @@ _FOLDERS = re.compile(
 
 
 def reason_of(error: Exception) -> str:
-    """Return the message of an onnxruntime error in one line, without log codes, C++ stack frames or absolute paths."""
+    """Return the message of an onnxruntime error in one line, without log codes, C++ stack frames or absolute paths.
+
+    Messages of more than 200 characters are cut.
+    """
     if isinstance(error, OSError):
         return first_line(error)
     text = _CODE.sub("", " ".join(f"{error}".split()))

@@ -1,7 +1,7 @@
 """The conversion of a JSON payload to the input tensor of a model. The values are checked against the model's card.
 
-A valid row is checked fast: each value is looked up once and compared with its type and its limits. If a row is not
-valid, all rows are read a second time, so that the error names all missing features or, if none is missing, all invalid
+A valid row is checked fast: each value is looked up once, and its type and limits are checked. If a row is not valid,
+all rows are read a second time, so that the error names all missing features or, if none is missing, all invalid
 features, up to `MAX_NAMED`.
 """
 
@@ -22,7 +22,7 @@ MAX_ROWS = 10_000
 """The default limit for the number of rows in a batch."""
 
 MAX_NAMED = 100
-"""The largest number of problems that an error names. Further problems are only counted, to keep the error small."""
+"""The largest number of problems that an error names. The error gives only the number of further problems."""
 
 Row = dict[str, Any]
 Problem = tuple[int, Source]

@@ -1,6 +1,6 @@
 """The runtime settings of a model.
 
-The class of the service's settings inherits from `RuntimeSettings`, so this module must be fast to import.
+The service's `Settings` inherit from `RuntimeSettings`, so this module must not import onnxruntime or NumPy.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class RuntimeSettings(BaseModel):
-    """The runtime settings of a model. The settings of the service have these fields too, for all models."""
+    """The runtime settings of a model. The service's settings have the same fields, which apply to all models."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,9 +1,9 @@
 """A strict JSON parser, which accepts only the JSON of RFC 8259.
 
 The parser is orjson, which is strict and five to ten times faster than the standard library. If orjson refuses a text,
-the standard library parses the text again. Its errors say what is wrong and where, and it accepts numbers beyond the
-range of a float. The standard library also accepts NaN, Infinity, UTF-16, lone surrogates and deeper nesting, which are
-not valid here. This module refuses them.
+the standard library parses the text again: its errors say what is wrong and where, and it accepts numbers beyond the
+range of a float. The standard library also accepts NaN, Infinity, UTF-16, lone surrogates and deeper nesting. This
+module refuses them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import orjson
 MAX_DEPTH = 64
 """The deepest nesting of lists and objects that is accepted."""
 MAX_CONTAINERS = 200_000
-"""The most lists and objects that a text may have. In memory an object may need a hundred times its bytes in JSON."""
+"""The most lists and objects that a text may have. In memory, a small one takes 10 to 30 times its bytes in JSON."""
 
 MAX_STRINGS = 500_000
-"""The most strings that a text may have, without the names in objects. In memory a short string needs many times its
-bytes. The number is estimated from the quotation marks."""
+"""The most strings that a text may have, without the names in objects. In memory, a short string takes many times its
+bytes in JSON. The number of strings is estimated from the quotation marks."""
 
 
 class JSONError(ValueError):
@@ -36,9 +36,10 @@ class JSONError(ValueError):
 def loads(data: bytes | str) -> object:
     """Parse a JSON text and return its value.
 
-    Raises `JSONError` if the text is not valid JSON by RFC 8259. For example, it has an encoding other than UTF-8, a
-    byte order mark, NaN, Infinity, or a lone surrogate. Raises `JSONError` too if the text exceeds `MAX_DEPTH`,
+    Raises `JSONError` if the text is not valid JSON by RFC 8259. Examples are an encoding other than UTF-8, a byte
+    order mark, NaN, Infinity, and a lone surrogate. Raises `JSONError` too if the text exceeds `MAX_DEPTH`,
     `MAX_CONTAINERS` or `MAX_STRINGS`, or if an integer has more than 4,300 digits.
+
     If an object has a name twice, the last value is used. An integer that does not fit in 64 bits becomes the nearest
     float. A number beyond the range of a float is valid JSON and becomes infinity, which the schema refuses.
     """
@@ -113,7 +114,7 @@ _OTHER_BYTES = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 
 
 def _refuse_structure(raw: bytes) -> None:
-    """Raise `JSONError` if lists and objects are nested too deep, or if there are too many lists and objects."""
+    """Raise `JSONError` if lists and objects are nested too deeply, or if there are too many of them."""
     steps = _steps(raw)
     if np.cumsum(steps, dtype=np.int32).max(initial=0) > MAX_DEPTH:
         raise JSONError(f"nested deeper than {MAX_DEPTH} levels")

@@ -53,8 +53,8 @@ MAX_DIMENSIONS = 32
 class TensorSpec:
     """One input or output: its name, the protocol's name of its datatype, and its shape.
 
-    A dynamic dimension is -1 in the shape. If the shape is empty, any shape is accepted, because onnxruntime also
-    reports an empty shape if the file does not declare the shape.
+    A dynamic dimension is -1 in the shape. If the shape is empty, any shape of at most `MAX_DIMENSIONS` dimensions is
+    accepted, because onnxruntime also reports an empty shape if the file does not declare the shape.
 
     optional: whether an input may be left out, because it has a default (an initializer) or its ONNX type is `optional`
     without_value: whether the ONNX type is `optional`; if such an input is left out, onnxruntime must receive None
@@ -135,8 +135,8 @@ def zeros(spec: TensorSpec) -> NDArray[Any]:
 def check_feed(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Check input tensors and return them in the form that the session takes.
 
-    Raises `InvalidTensors` that names all inputs that are unknown, missing, or of the wrong datatype or shape. If there
-    are none, raises `InvalidTensors` for the first input with bytes that are not UTF-8.
+    Raises `InvalidTensors` if inputs are unknown, missing, or of the wrong datatype or shape: the error names all these
+    inputs. Otherwise raises `InvalidTensors` for the first input with bytes that are not UTF-8.
     """
     for name, array in feed.items():
         spec = specs.get(name)

@@ -49,7 +49,7 @@ class NgramEncoder:
     def ids(self, text: str) -> list[int]:
         """Return the ids of the words in a text, then those of its pairs of words, each in order of first appearance.
 
-        PERF: the loops run in C; a sentence of 20 words takes about 6 µs.
+        PERF: all loops except the last run in C.
         """
         words = _tokens(text.lower())
         found = dict.fromkeys(map(self._id_of.get, chain(words, map(" ".join, pairwise(words)))))

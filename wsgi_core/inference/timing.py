@@ -1,7 +1,7 @@
 """The time that a request spends in each phase: `parse`, `validate`, `infer` and `encode`, in seconds.
 
-The functions here add to the times of the current work. If no times are recorded (in a background job, or in a stream
-after the start of the response), model runs are still reported to the observers.
+The functions here add to the times of the current work. Background jobs, and streams after the start of the response,
+record no times, but their model runs are still reported to the observers.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _observers: list[RunObserver] = []
 
 
 def observe_runs(observer: RunObserver) -> None:
-    """Call `observer` after every model run except those of the warm-up.
+    """Register a function that is called after every successful model run, except the runs of a warm-up.
 
-    The arguments are the name and version of the model, and the duration in seconds.
+    Its arguments are the tuple of the model's name and version, and the duration in seconds.
     """
     if observer not in _observers:
         _observers.append(observer)

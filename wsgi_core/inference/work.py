@@ -1,6 +1,6 @@
-"""The current work: the deadline of the model runs for a request, and the durations of the request's phases.
+"""The deadline of a request's model runs and the durations of its phases, which together are its `Work`.
 
-The code that handles a request makes a `Work` the current work. The modules `deadline` and `timing` use the current
+The code that handles a request makes its `Work` the current work. The modules `deadline` and `timing` use the current
 work: `deadline` stops model runs, and `timing` records the phases.
 """
 
@@ -15,7 +15,7 @@ Times = dict[str, float]
 
 
 class RunStopped(Exception):
-    """A model run was stopped before it had a result."""
+    """A model run was stopped before it had a result, or was not started."""
 
 
 class DeadlineExceeded(RunStopped):
@@ -33,7 +33,7 @@ class Cancelled(RunStopped):
 
 
 class Work:
-    """A context manager: within its block it is the current work. After the block, `outer` is the current work again.
+    """A context manager that is the current work within its block. After the block, `outer` is the current work again.
 
     at: the time of the deadline on the clock of `time.monotonic()`
     is_cancelled: returns whether the client has disconnected. A thread calls this function many times during a model

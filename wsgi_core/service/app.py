@@ -42,7 +42,8 @@ from .views import async_data, chat, demo, docs, health, loan, metrics, oip, sen
 class ServiceRequest(Request):
     """A request whose JSON errors say what is wrong with the JSON.
 
-    A body larger than the limit raises RequestEntityTooLarge (413), also where Werkzeug would truncate the body.
+    If the body is larger than the limit, `get_data` and `get_json` raise RequestEntityTooLarge (413), even if Werkzeug
+    would truncate the body.
     """
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
@@ -72,7 +73,7 @@ class ServiceRequest(Request):
 
 
 class ServiceJSON(DefaultJSONProvider):
-    """A JSON provider that parses with `strict_json` and records the time of each encoding."""
+    """A JSON provider that parses with `strict_json`, and adds the time of each encoding to the request's times."""
 
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
         return strict_json.loads(s)
@@ -86,9 +87,9 @@ class ServiceJSON(DefaultJSONProvider):
 
 
 class Service(Application):
-    """The application class of the service. It gives each request an id, and adds it to the metrics and the access log.
+    """The application class of the service. Each request gets an id, is counted in the metrics, and can be logged.
 
-    check_access: raises an HTTPException if the settings do not admit a request
+    check_access: raises an HTTPException if the settings do not allow a request
     """
 
     # PERF: three methods of the lifecycle are overridden. Hooks would need more calls, and a request proxy in each.
@@ -97,7 +98,7 @@ class Service(Application):
     check_access: t.Callable[[t.Mapping[str, t.Any]], None]
 
     def wsgi_app(self, environ: t.Any, start_response: t.Any) -> t.Any:
-        """Begin the observation of the request, and pass the request through the lifecycle."""
+        """Begin to measure the request, and pass the request through the lifecycle."""
         observed = begin_request(environ)
         try:
             return super().wsgi_app(environ, start_response)
@@ -106,9 +107,9 @@ class Service(Application):
             observed.deactivate()
 
     def preprocess_request(self) -> t.Any:
-        """Check the access and start the request's deadline, then call the before_request functions.
+        """Check whether the request is allowed and set its deadline, then call the before_request functions.
 
-        Model runs are stopped if the deadline has passed or the client has disconnected.
+        Model runs of the request are stopped if the deadline passes or the client disconnects.
         """
         observed = observed_request()
         assert observed is not None, "wsgi_app() must be called before preprocess_request()"
@@ -135,11 +136,12 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
 
     If ``models`` is not given, the folder is that of the settings. If ``settings`` is not given, the settings come from
     wsgi-core.toml and the environment. If neither gives a folder, the service has the models that come with the
-    project. It also has the models that `wsgi-core models build` has built. A built model is loaded at its first
-    request. Raises ConfigurationError if a setting is not valid, and ModelError if a model cannot be loaded.
+    project, and the models that `wsgi-core models build` has built. A built model is loaded at its first request.
+    Raises ConfigurationError if a setting is not valid or the job store is not available. Raises ModelError if a model
+    cannot be loaded.
     """
     app = Service("wsgi_core.service", static_folder=None)
-    # APPSEC: no rule ends with a slash, and slashes are not merged, so no redirect goes to the Host that a client sent.
+    # APPSEC: no rule but / ends with a slash, and slashes are not merged, so no redirect goes to the client's Host.
     app.url_map.merge_slashes = False
     settings = settings or load_settings().settings
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
@@ -207,7 +209,7 @@ def add_views(app: Service, repository: ModelRepository) -> None:
 
 
 def add_cors(app: Service, origins: t.Sequence[str]) -> None:
-    """Allow pages of these origins to call the service."""
+    """Allow pages of these origins to read responses of the service."""
     add_headers = cross_origin(origins)
 
     @app.after_request
@@ -217,7 +219,10 @@ def add_cors(app: Service, origins: t.Sequence[str]) -> None:
 
 
 def add_error_handlers(app: Service) -> None:
-    """Register error handlers that respond with JSON, ``{"error": ...}``, and keep the headers of an HTTPException."""
+    """Register error handlers that respond with JSON: ``{"error": ...}``, and ``fields`` for InvalidFeatures.
+
+    Headers of an HTTPException, such as Allow, are kept.
+    """
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> t.Any:

@@ -1,1 +1,1 @@
-"""The views that are not in `app`, one blueprint per module. Each module exists twice, on wsgi_core and on Flask."""
+"""The blueprints of the service, one in each module. Each module exists twice, on wsgi_core and on Flask."""

@@ -1,6 +1,7 @@
-"""The route /rag-chat: it answers questions about this project from the documentation, as in tutorials on RAG.
+"""The route /rag-chat, which answers questions about this project from its documentation, as in tutorials on RAG.
 
-RAG is retrieval-augmented generation: passages that match a question are retrieved, and the answer is made from them.
+RAG is retrieval-augmented generation: passages that match a question are retrieved, and the answer is made from these
+passages.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pages for people: the start page, and demo pages for some of the models.
 
-The server renders the pages. The script of a demo page calls a route of the API, as other clients do.
+The server renders the pages. The script of a demo page sends requests to a route of the API, as other clients do.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def add_pages(pages: Blueprint) -> None:
 
 
 def page(template: str, **context: t.Any) -> t.Any:
-    """Return a response with a rendered template. Its content security policy allows only files of the service."""
+    """Render a template. The Content-Security-Policy of the response allows only the service's own files."""
     response = make_response(render_template(template, **context))
     response.content_security_policy = OWN_FILES_ONLY
     return response
@@ -114,7 +114,7 @@ def forbid_sniffing(response: t.Any) -> t.Any:
 
 
 def has_demo(name: str) -> bool:
-    """Return whether the model of a demo is served and takes the input that the page sends."""
+    """Return whether the model of a demo is served and has a card of the kind that the demo needs."""
     model = current_app.extensions["models"].find(name)
     return model is not None and model.card is not None and model.card.kind == DEMOS[name]
 
@@ -122,7 +122,7 @@ def has_demo(name: str) -> bool:
 def find(name: str) -> Model:
     """Return the model of a demo page.
 
-    Raises ModelNotFound (404) if the model is not served, or does not take the input that the page sends.
+    Raises ModelNotFound (404) if the model is not served, or does not have a card of the kind that the demo needs.
     """
     model = t.cast(Model, current_app.extensions["models"].get(name))
     if not has_demo(name):

@@ -1,4 +1,4 @@
-"""The API's description: /openapi.json for programs, /docs for people."""
+"""The API description: /openapi.json for programs, /docs for people."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ SWAGGER_UI = ContentSecurityPolicy(
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the API's description and of Swagger UI's files.
+    """Return the blueprint of the API description and of the files of Swagger UI.
 
-    The files come from the optional package `flask-swagger-ui`.
+    These files come from the optional package `flask-swagger-ui`.
     """
     pages = Blueprint("docs", "wsgi_core")
     pages.after_request(forbid_sniffing)

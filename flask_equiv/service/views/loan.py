@@ -1,4 +1,4 @@
-"""The routes below /api/v1: a decision on a loan, and a health check, as in tutorials on serving models with Flask."""
+"""The routes below /api/v1: a loan decision and a health check, as in tutorials on serving models with Flask."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the routes below /api/v1. Invalid features give ``{"errors": [...]}`` with status 422."""
+    """Return the blueprint of the routes below /api/v1.
+
+    If features are missing or invalid, the response is ``{"errors": [...]}`` with status 422.
+    """
     api = Blueprint("loan", __name__, url_prefix="/api/v1")
 
     @api.post("/predict")
@@ -55,7 +58,7 @@ def blueprint() -> Blueprint:
         """Approve or deny a loan, and return the probability of approval"""
         model = find_classifier()
         if model is None:
-            raise ServiceUnavailable("The model 'loan' is not loaded")
+            raise ServiceUnavailable("There is no model 'loan' with two classes")
         if not request.is_json:
             raise BadRequest("The content type of the body must be application/json")
         prediction, probability = model.classify(model.read_row(request.get_json()))

@@ -1,4 +1,4 @@
-"""The route /sentiment: it classifies a text as positive or negative, as in tutorials on serving models with Flask."""
+"""The route /sentiment, which classifies a text as positive or negative, as in tutorials on serving models."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def blueprint() -> Blueprint:
         """Classify a text as positive or negative, and return the probability of that class"""
         model = current_app.extensions["models"].find("sentiment")
         if model is None or not model.is_classifier:
-            raise NotFound("There is no model 'sentiment' that classifies")
+            raise NotFound("There is no model 'sentiment' with two classes")
         row = model.read_row(request.get_json())
         prediction, probability = model.classify(row)
         return jsonify(

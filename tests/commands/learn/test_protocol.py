@@ -28,8 +28,8 @@ def answers(status: str = "200 OK", headers: Any = (), value: Any = None, before
     [
         (lambda stream: stream.read(), "without a length"),
         (lambda stream: stream.read(-1), "without a length"),
-        (lambda stream: stream.read(4), "had 3 left"),
-        (lambda stream: (stream.read(2), stream.read(2)), "had 1 left"),
+        (lambda stream: stream.read(4), "had only 3 left"),
+        (lambda stream: (stream.read(2), stream.read(2)), "had only 1 left"),
         (lambda stream: list(stream), "without a length"),
     ],
 )

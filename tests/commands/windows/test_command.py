@@ -70,7 +70,11 @@ def test_what_the_manager_refuses_is_one_line(installed: list[tuple[object, ...]
 
 @pytest.mark.parametrize(
     ("state", "code", "exit_code", "said"),
-    [("running", 0, 0, "process 7"), ("stopped", 3, 1, "a model cannot be loaded (code 3)"), ("stopped", 0, 1, "")],
+    [
+        ("running", 0, 0, "process 7"),
+        ("stopped", 3, 1, "a model or the application cannot be loaded (code 3)"),
+        ("stopped", 0, 1, ""),
+    ],
 )
 def test_the_status_tells_what_it_ended_with(
     installed: list[tuple[object, ...]],

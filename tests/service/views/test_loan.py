@@ -93,5 +93,5 @@ def test_without_the_model_it_is_503_and_degraded(module: Any, without_loan: Pat
     for payload in (APPLICANT, {}):
         response = client.post("/api/v1/predict", json=payload)
         assert response.status_code == 503
-        assert response.json["error"] == "The model 'loan' is not loaded"
+        assert response.json["error"] == "There is no model 'loan' with two classes"
     assert client.post("/sentiment", json={"text": "x"}).status_code == 404

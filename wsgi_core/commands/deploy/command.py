@@ -22,7 +22,7 @@ from .targets import TARGETS, Target, next_steps, render
 def deploy_command() -> None:
     """Write files that put the service into production.
 
-    Each command below also takes the options of `wsgi-core serve`. The files contain the settings that you give. Exit
+    Each command below also takes the options of `wsgi-core serve`, and writes the given settings into the files. Exit
     code 1: a file exists with other content, or cannot be written; 2: an option is not valid.
     """
 
@@ -54,9 +54,9 @@ def _add(target: Target) -> None:
 
 
 def _own_folder(target: Target) -> Path:
-    """Return the folder to write into by default. Raises click.ClickException if a part of its path is a link.
+    """Return the folder to write into by default. Raises click.ClickException if a part of its path is a symbolic link.
 
-    APPSEC: otherwise another user who can write to the current folder could redirect the files.
+    APPSEC: through a link, another user who can write to the current folder could redirect the files.
     """
     folder = Path("deploy") / target.name
     for path in (folder.parent, folder):
@@ -66,7 +66,7 @@ def _own_folder(target: Target) -> Path:
 
 
 def _read(target: Target, config: Path | None, options: dict[str, object]) -> tuple[Deployment, Loaded]:
-    """Read the deployment and the settings from a command's options. Raises click.UsageError if one is not valid."""
+    """Read the deployment and the settings from a command's options. Raises click.UsageError for an invalid value."""
     own = {name: options.pop(name) for name in target.options}
     try:
         deployment = Deployment.model_validate({name: value for name, value in own.items() if value is not None})
@@ -117,7 +117,7 @@ def _print(files: t.Mapping[str, str]) -> None:
 def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
     """Write the files. Raises click.ClickException if a file cannot be written.
 
-    If a file exists with different content, no file is written unless ``force`` is true.
+    If a file exists and has other content or is a symbolic link, no file is written unless ``force`` is true.
     """
     contents = {folder / name: text.encode() for name, text in files.items()}
     try:

@@ -1,7 +1,7 @@
-"""Escaping for each file format, so that a program that reads the file gets the original value.
+"""Escape functions for each file format. A program that reads the file gets the original value.
 
-The value of a template's expression passes through `checked` and then through the target's escape function, unless the
-value is `Ready`.
+The value of each expression in a template is passed to `checked`, and then to the escape function of the target. Only
+values of the type `Ready` are written unchanged.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class EscapeError(ValueError):
 
 
 def checked(value: object) -> object:
-    """Return the value if it is one line of text. Raises EscapeError for control characters and line breaks.
+    """Return the value. Raises EscapeError if its text has a line break, a control character or a lone surrogate.
 
-    APPSEC: not every format here can escape control characters, and a line break would begin a new instruction.
+    APPSEC: some of the file formats cannot escape control characters, and a line break would begin a new instruction.
     """
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in str(value)):
         raise EscapeError(
@@ -41,8 +41,8 @@ class Ready(str):
 def xml(value: object) -> str:
     """Escape a value for an attribute in double quotes, or for text between tags (XML 1.0, section 2.4).
 
-    Raises EscapeError for a percent sign: IIS and WinSW replace %NAME% by an environment variable and have no escape
-    for %.
+    Raises EscapeError for a percent sign: IIS and WinSW replace %NAME% by the value of an environment variable, and
+    have no escape for %.
     """
     if "%" in str(value):
         raise EscapeError(
@@ -60,8 +60,8 @@ def systemd(value: object) -> str:
 def systemd_command(words: Sequence[object]) -> Ready:
     """Return a command line for a unit file, where $ also begins a variable (systemd.service(5), "Command lines").
 
-    Raises EscapeError if the path of the program begins with a character by which systemd changes how it is run: for
-    example, + runs it as root.
+    Raises EscapeError if the path of the program begins with a character that is a prefix for systemd. For example, the
+    prefix + starts the program with full privileges.
     """
     if str(words[0])[:1] in tuple("@-:+!|"):
         raise EscapeError(f"{words[0]!s:.100} begins with {str(words[0])[0]!r}, which has a meaning in a unit file")
@@ -71,8 +71,8 @@ def systemd_command(words: Sequence[object]) -> Ready:
 def nginx(value: object) -> str:
     """Return a word for nginx.conf.
 
-    Raises EscapeError if the word has a character other than ASCII letters, digits and ._:/*[]-. Other words are not
-    quoted, because nginx also replaces $ in quotes and has no escape for $.
+    Raises EscapeError if the word has a character other than ASCII letters, digits and ._:/*[]-. Quotes would not help,
+    because nginx replaces variables in quotes, too, and has no escape for $.
     """
     if not _NGINX_WORD.fullmatch(str(value)):
         raise EscapeError(f"{value!s:.100} cannot be written into an nginx.conf")
@@ -91,7 +91,7 @@ def yaml(value: object) -> str:
 
 def kubernetes(value: object) -> str:
     """Escape a value of a container's `args` or `env`, where $(NAME) is a variable and $$ is an escaped $."""
-    # A single $ stays as it is. Runs of several $, and every $ before a parenthesis, are doubled.
+    # Runs of several $, and every $ before a parenthesis, are doubled. Any other $ stays as it is.
     text = re.sub(r"\$+(?=\()|\${2,}", lambda found: found[0] * 2, value) if isinstance(value, str) else value
     return yaml(text)
 
@@ -108,5 +108,5 @@ def dockerfile(value: object) -> str:
 
 
 def json_words(words: Sequence[object]) -> Ready:
-    """Return the exec form of a Dockerfile instruction, in which Docker replaces no variables."""
+    """Return the words as a JSON list, the form of a Dockerfile instruction that runs no shell."""
     return Ready(json.dumps([str(checked(word)) for word in words]))

@@ -59,14 +59,14 @@ class Deployment(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Label = Field(default="wsgi-core", description="The name of the service.")
-    python: Path = Field(default=sys.executable, description="A Python with wsgi_core on the target machine.")
-    user: User = Field(default="wsgi-core", description="The user to run as.")
+    python: Path = Field(default=sys.executable, description="The Python with wsgi_core on the target machine.")
+    user: User = Field(default="wsgi-core", description="The user that runs the server.")
     servers: int = Field(default=2, ge=1, le=64, description="The number of servers, on ports from --port upward.")
     server_name: Server = Field(default="_", description="The accepted host name; _: every name.")
     listen: int = Field(default=80, ge=1, le=65535, description="The port for clients.")
     image: Image = Field(default="wsgi-core:latest", description="The container image.")
     python_version: t.Annotated[str, Field(pattern=r"^3\.1[1-9]$")] = Field(
-        default="3.12", description="The Python in the image."
+        default="3.12", description="The version of Python in the image."
     )
     min_replicas: int = Field(default=2, ge=1, le=1000, description="The minimum number of pods.")
     max_replicas: int = Field(default=10, ge=1, le=1000, description="The maximum number of pods.")

@@ -18,10 +18,10 @@ from . import escaping
 from .escaping import Escape, EscapeError, Ready, checked
 from .options import Deployment
 
-# The folders that ProtectHome= of systemd hides from a service.
+# The folders that systemd's setting ProtectHome= hides from a service.
 _HOMES = ("/home/", "/root/", "/run/user/")
 
-# Extra seconds for a stop, which a service manager allows beyond the server's own limit.
+# The seconds that a service manager waits for a stop beyond the server's own limit.
 _GRACE = 5
 
 
@@ -49,7 +49,7 @@ TARGETS = (
         {"service": "{name}.service", "instance": "{name}@.service"}, ("name", "python", "user"), escaping.systemd,
     ),
     Target(
-        "nginx", "nginx in front of several servers, so that one may fail.",
+        "nginx", "nginx in front of several servers, so that a server may fail.",
         {"nginx.conf": "{name}.conf"}, ("name", "servers", "server_name", "listen"), escaping.nginx,
     ),
     Target(
@@ -88,7 +88,10 @@ TARGETS = (
 
 
 def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, str]:
-    """Return the text of each file of ``target``, by file name. Raises EscapeError if the target cannot use a value."""
+    """Return the text of each file of ``target``, by file name.
+
+    Raises EscapeError if the target cannot use a value. Raises SecretGiven if a secret would be written into a file.
+    """
     environment = _environment(target.escape)
     environment.filters.update(command=escaping.systemd_command, words=escaping.json_words, raw=Ready, plain=_plain)
     values = _values(target, deployment, loaded)
@@ -124,7 +127,7 @@ def _plain(value: object) -> Ready:
 
 
 def _refuse_ports(target: Target, first: int, servers: int) -> None:
-    """Raise EscapeError if the port is 0 and a file must name it, or if the last port is above 65535."""
+    """Raise EscapeError if the port is 0 and a file must name the port, or if nginx's last port is above 65535."""
     if first == 0 and target.name in ("nginx", "docker", "kubernetes", "kserve"):
         raise EscapeError("--port 0: the files need a fixed port; give one from 1 to 65535")
     if target.name == "nginx" and first + servers - 1 > 65535:
@@ -132,7 +135,7 @@ def _refuse_ports(target: Target, first: int, servers: int) -> None:
 
 
 def _refuse_models(target: Target, models: Path | None) -> None:
-    """Raise EscapeError if Docker's COPY cannot reach the folder, or if its path inside the image is not absolute."""
+    """Raise EscapeError if Docker cannot copy the folder, or if the folder's path in the image is not absolute."""
     if models is None:
         return
     absolute = PurePosixPath(models.as_posix()).is_absolute()
@@ -177,7 +180,7 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
     """Return the variables of the templates: the deployment, the settings, and the values derived from them."""
     settings = loaded.settings
     stop = math.ceil(settings.stop_pause + settings.stop_timeout)
-    # Longer than the request timeout, so that the server responds with the timeout error itself.
+    # Longer than the request timeout, so that a client gets the server's timeout error, not the proxy's.
     read = math.ceil(settings.request_timeout) + 5
     paths = [deployment.python, str(settings.models or ""), str(loaded.file or "")]
     return {
@@ -197,7 +200,7 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
 
 
 def _writable(settings: Settings) -> list[str]:
-    """Return the folders of the files that the settings name and the service writes: webhook results and job store."""
+    """Return the folders of the webhook results and of the job store's file, as far as the settings name them."""
     store = settings.job_store if settings.job_store and "://" not in settings.job_store else None
     files = [file for file in (settings.webhook_results, store and Path(store)) if file]
     return list(dict.fromkeys(file.parent.as_posix() for file in files))
@@ -217,7 +220,7 @@ def _health_host(settings: Settings) -> str:
 
 
 def _health_check(settings: Settings) -> str:
-    """Return a line of Python that exits with code 0 if the server is healthy. Slim images have no curl."""
+    """Return a line of Python that exits with code 0 if /healthz responds with success. Slim images have no curl."""
     url = f"http://{local_host(settings.host)}:{settings.port}/healthz"
     headers = {"Host": _health_host(settings)} if settings.trusted_hosts else {}
     return f"import urllib.request as u; u.urlopen(u.Request({url!r}, headers={headers!r}), timeout=2)"

@@ -22,7 +22,7 @@ class CallTrace:
         self._depths: dict[FrameType, int] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
-        """Record a call to one of the program's functions, or a call from the program into a library."""
+        """Record a call if it is to a function of the program, or from the program into a library."""
         name = frame.f_code.co_qualname.replace("<locals>.", "")
         if event != "call" or name.startswith("<") or name in _LOOKUPS:
             return
@@ -51,7 +51,7 @@ class CallTrace:
 
 
 def calls_of(ask: Callable[[], object], folder: Path) -> list[str]:
-    """Return the calls that `ask` causes in the programs of `folder`, and the calls from there into libraries."""
+    """Call `ask`. Return the calls to functions of the programs in `folder`, and their calls into libraries."""
     seen, before = CallTrace(folder), sys.getprofile()
     sys.setprofile(seen)
     try:

@@ -1,4 +1,4 @@
-"""The check of an exercise, in a separate process, so that a learner's program cannot stop the check.
+"""The check of an exercise. It runs in a separate process, because a learner's program may never end.
 
 The process is ``python -m wsgi_core.commands.learn.checker FILE EXERCISE OUT``. It writes JSON Lines to OUT: each
 request before it is sent, and the verdict at the end.
@@ -27,7 +27,7 @@ _FIRST_WITH_MODELS = 8
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an exercise is solved. If not: the reason, the line, and the request that failed as a curl command."""
+    """Whether an exercise is solved. If not: the reason, the line, and the last request, as a curl command."""
 
     solved: bool
     message: str = ""
@@ -67,7 +67,7 @@ def check(file: Path, exercise: Exercise, seconds: float | None = None) -> Verdi
 
 def _run_checker(arguments: list[str], seconds: float) -> bool:
     """Run `main` in another process. Return whether the process ended before the timeout."""
-    # -P: the current folder is not searched, because a learner's file there may be named like a standard module.
+    # -P: modules are not imported from the current folder, where a file may have the name of a standard module.
     command = [sys.executable, "-P", "-m", __name__, *arguments]
     path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     nothing = subprocess.DEVNULL

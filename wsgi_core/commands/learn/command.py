@@ -67,11 +67,11 @@ def list_command() -> None:
 @learn_command.command("start")
 @chapter_argument
 @click.option("--dir", "folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Your folder.")
-@click.option("--reset", is_flag=True, help="Start again; your program is kept as a file ending in .mine.")
+@click.option("--reset", is_flag=True, help="Start again. Your program is renamed to end in .mine.")
 def start_command(chapter: int, folder: Path, reset: bool) -> None:
     """Copy the programs up to chapter N into a folder, so that you can change them, and show the exercises.
 
-    An existing file is not changed, unless --reset is given.
+    Existing files are kept. --reset replaces only the program of chapter N.
     """
     file = folder / step_source(chapter).name
     try:
@@ -139,7 +139,7 @@ def solution_command(name: str) -> None:
 @folder_option
 @click.option("--all", "everything", is_flag=True, help="Check all chapters, in each subfolder with programs.")
 def check_command(chapter: int | None, folder: Path, everything: bool) -> None:
-    """Check your program for chapter N, in the current folder.
+    """Check your program for chapter N, in the current folder or the folder of --dir.
 
     Each check runs in a separate process, for at most 10 seconds, or 40 seconds from chapter 8 on. Exit code 0: all
     exercises are solved; 1: not yet.
@@ -170,7 +170,10 @@ def _check_and_say(file: Path, exercise: Exercise) -> bool:
 
 
 def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
-    """Return the lines to print after a failed check: the reason, the request, and more help with each try."""
+    """Return the lines to print after a check. After a failed check: the reason, the request, and help.
+
+    There is more help after the second and the third failed check.
+    """
     if verdict.solved:
         return []
     lines = [verdict.message]
@@ -190,10 +193,7 @@ def after_success(chapter: int) -> str:
 
 
 def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
-    """Record a check, and return how often in a row the exercise has failed in this folder.
-
-    The count includes this check.
-    """
+    """Record a check, and return the number of failed checks of the exercise in a row, including this check."""
     file = folder / _TRIES
     try:
         tries = dict(json.loads(file.read_text(encoding="utf-8")))
@@ -202,16 +202,17 @@ def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
     before = tries.get(exercise.name, 0)
     tries[exercise.name] = 0 if is_solved else (before if isinstance(before, int) else 0) + 1
     try:
-        replace_file(file, json.dumps(tries).encode())  # never through a link that another user has planted
+        # APPSEC: this does not follow a symbolic link, which another user may have created.
+        replace_file(file, json.dumps(tries).encode())
     except OSError:
-        pass  # the folder is not writable: every check counts as the first
+        pass  # the folder is not writable, so every failed check counts as the first
     return int(tries[exercise.name])
 
 
 def _check_learners(folder: Path) -> bool:
-    """Check each subfolder that has programs, or the folder itself, and print one line for each learner.
+    """Check each subfolder that has programs, and print one line for each. Return whether all exercises are solved.
 
-    Return whether all exercises are solved.
+    If no subfolder has programs, check the folder itself.
     """
     learners = [each for each in sorted(folder.iterdir()) if each.is_dir() and _chapters_in(each)] or [folder]
     if not any(map(_chapters_in, learners)):

@@ -1,4 +1,4 @@
-"""The exercises, two for each chapter: the task in words, and the check."""
+"""The exercises, two for each chapter. Each has a task, a hint and a check."""
 
 from __future__ import annotations
 

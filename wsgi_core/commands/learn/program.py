@@ -20,7 +20,7 @@ _SIGNATURE = "The server calls application(environ, start_response)."
 
 
 class NotYet(Exception):
-    """Raised if a check fails. The message says what was expected and what was found.
+    """Raised if a check fails. The message gives the reason.
 
     ``line`` is the number of the program's line that failed, or None if the line is not known.
     """
@@ -66,7 +66,7 @@ class Program:
     def send(self, method: str, path: str, **options: t.Any) -> TestResponse:
         """Send one request and return the response. ``options`` are passed to Werkzeug's test client.
 
-        Raises NotYet if the application raises an exception, or violates PEP 3333.
+        Raises NotYet if the application raises an exception, or if a violation of PEP 3333 is found.
         """
         self.note(method, path, **options)
         with contextlib.redirect_stderr(io.StringIO()):
@@ -125,8 +125,8 @@ class Program:
 def importing_from(folder: Path) -> Iterator[None]:
     """Put `folder` first on `sys.path` within the context.
 
-    At the start and at the end, the modules `step_*`, which are the programs of the chapters, are removed from
-    `sys.modules`. So each folder's program imports its own modules.
+    At the start and at the end, the programs of the chapters, which are modules named `step_*`, are removed from
+    `sys.modules`. So a program imports the earlier chapters from its own folder.
     """
     for name in [name for name in sys.modules if name.startswith("step_")]:
         del sys.modules[name]

@@ -1,4 +1,4 @@
-"""WSGI middleware for the checks of the exercises. It reports violations of PEP 3333 that a server may not report."""
+"""WSGI middleware for the checks of the exercises. It reports violations of PEP 3333, even if servers accept them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_TYPE = "application/x-none"
 
 
 class Input:
-    """A `wsgi.input` that records each read beyond the declared body. On a real server, such a read waits forever."""
+    """A `wsgi.input` that records each read beyond the declared body. On some servers, such a read waits forever."""
 
     def __init__(self, stream: t.Any, length: int, broken: list[str]) -> None:
         self._stream = stream
@@ -29,20 +29,20 @@ class Input:
         """
         if size is None or size < 0:
             self._broken.append(
-                "wsgi.input was read without a length. A real server would wait forever for more: read as many bytes"
+                "wsgi.input was read without a length. On some servers, such a read waits forever. Read as many bytes"
                 " as CONTENT_LENGTH says."
             )
         elif size > self._left:
             self._broken.append(
-                f"{size} bytes were read from wsgi.input, and the body had {self._left} left. A real server would wait"
-                " forever for the rest."
+                f"{size} bytes were read from wsgi.input, but the body had only {self._left} left. On some servers,"
+                " such a read waits forever."
             )
         size = self._left if size is None or size < 0 else min(size, self._left)
         self._left -= size
         return t.cast(bytes, self._stream.read(size))
 
     def readline(self, size: int = -1) -> bytes:
-        """Call `read`. No program of the course reads lines."""
+        """Return the result of `read`, because no program of the course reads lines."""
         return self.read(size)
 
     def readlines(self, hint: int = -1) -> list[bytes]:
@@ -54,7 +54,10 @@ class Input:
 
 
 class StrictServer:
-    """A WSGI application that wraps `application` and checks it against PEP 3333. `broken` lists violations."""
+    """A WSGI application that checks `application` against PEP 3333.
+
+    `broken` lists the violations that wsgiref's validator does not detect.
+    """
 
     def __init__(self, application: WSGIApplication) -> None:
         self.broken: list[str] = []

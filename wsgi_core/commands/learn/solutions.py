@@ -1,4 +1,4 @@
-"""A solution for each exercise, as text replacements in the chapter's program."""
+"""A solution for each exercise: the texts to replace in the chapter's program."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The process that the service manager of Windows starts. It serves until the manager stops it.
+"""The process that the service manager of Windows starts. It serves until the service manager stops it.
 
-Here and in `manager`, functions import pywin32, because pywin32 exists only on Windows. The worker is also imported in
-a function: its import takes seconds, and the start fails if the process does not connect to the manager in time.
+Here and in `manager`, pywin32 is imported inside functions, because it exists only on Windows. The worker is also
+imported inside a function: its import takes seconds, but the process must connect to the service manager quickly.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import typing as t
 if t.TYPE_CHECKING:
     from .worker import Worker
 
-# Windows's ERROR_SERVICE_SPECIFIC_ERROR: the reason is the service's own code.
+# ERROR_SERVICE_SPECIFIC_ERROR of Windows: the reason is in a second code, which the service defines.
 _SPECIFIC = 1066
-# Milliseconds that the manager allows for loading the models.
+# The time for loading the models that the service requests from the manager, in milliseconds.
 _START_HINT = 120_000
 
 
 def main(arguments: t.Sequence[str]) -> None:
-    """Connect to the service manager and carry out its commands.
+    """Connect to the service manager, and obey it until the service has stopped.
 
     This works only in a process that the service manager has started.
     """
@@ -71,7 +71,7 @@ def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
             self.worker: Worker | None = None
 
         def GetAcceptedControls(self) -> int:
-            # PRESHUTDOWN leaves time to answer every request. SHUTDOWN would leave only 5 seconds.
+            # When Windows shuts down, PRESHUTDOWN leaves time to answer all requests. SHUTDOWN leaves only 5 seconds.
             return int(win32service.SERVICE_ACCEPT_STOP | win32service.SERVICE_ACCEPT_PRESHUTDOWN)
 
         def SvcOther(self, control: int) -> None:
@@ -94,7 +94,7 @@ def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
                 # NOTE: the manager treats an exit with an error as a failure, and restarts the service.
                 error = 0 if self.worker.stopping else _SPECIFIC
                 self.ReportServiceStatus(win32service.SERVICE_STOPPED, 0, error, code)
-                # Exit here: pywin32 would report an exit without an error next, and a thread may still be running.
+                # Exit here, because pywin32 would now report success, and a thread may still be running.
                 logging.shutdown()
                 os._exit(code)
 

@@ -49,7 +49,11 @@ _EXPLAINED = {
     1073: "it exists already; remove it with wsgi-core service remove",
 }
 # The exit codes of the service, as `Worker.work` returns them.
-_CODES = {1: "an error occurred", 2: "a setting is invalid, or the port is taken", 3: "a model cannot be loaded"}
+_CODES = {
+    1: "an error occurred",
+    2: "a setting is invalid, or the port is taken",
+    3: "a model or the application cannot be loaded",
+}
 
 
 class ServiceError(Exception):
@@ -57,7 +61,7 @@ class ServiceError(Exception):
 
 
 class Status(t.NamedTuple):
-    """What the service manager reports. `state` is stopped, starting, stopping or running, or else Windows's number.
+    """What the service manager reports. `state` is stopped, starting, stopping, running, or another state's number.
 
     `process` is the process id, `code` the exit code of the service, and `command` its command line.
     """
@@ -69,7 +73,7 @@ class Status(t.NamedTuple):
 
 
 def command_line(name: str, log: str, variables: Mapping[str, str]) -> str:
-    """Return the command line of the service. It runs the base Python with this environment's site-packages."""
+    """Return the command line of the service, which runs the base Python with this environment's site-packages."""
     words = [f"{key}={value}" for key, value in variables.items()]
     executable: str = getattr(sys, "_base_executable", sys.executable)
     site = sysconfig.get_path("purelib")
@@ -110,10 +114,10 @@ def install(name: str, command: str, account: str, stop_milliseconds: int) -> No
 
 
 def start(name: str) -> None:
-    """Start the service and wait until it serves.
+    """Start the service, and wait until it is running.
 
-    Raises ServiceError if Windows refuses the start, or if the service ends instead. In this case the message has the
-    service's exit code.
+    Raises ServiceError if Windows refuses the start, or if the service ends or makes no progress. The message then has
+    the exit code of the service.
     """
     import win32service as scm
 
@@ -125,7 +129,7 @@ def start(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Stop the service, and wait until it has stopped. It first answers the accepted requests.
+    """Stop the service, which answers the accepted requests first, and wait until it has stopped.
 
     Raises ServiceError if Windows refuses the stop, or if the service makes no more progress.
     """
@@ -171,14 +175,14 @@ def remove(name: str) -> None:
 
 
 def _restart_after_an_error_too(service: t.Any) -> None:
-    """Apply the restart actions also when the service exits with an error code, not only when it crashes."""
+    """Configure Windows to restart the service also if it exits with an error code, not only if it crashes."""
     import pywintypes
     import win32service as scm
 
     try:
         scm.ChangeServiceConfig2(service, scm.SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, True)
     except pywintypes.error as error:
-        if error.winerror != 124:  # ERROR_INVALID_LEVEL: wine does not support this flag.
+        if error.winerror != 124:  # ERROR_INVALID_LEVEL, which wine returns for this flag
             raise
 
 

@@ -43,14 +43,14 @@ class Worker:
         self.stopping = False
         """Whether `stop` has been called."""
         self.stop_milliseconds = 0
-        """How long a stop can take. The value is 0 until the settings are read."""
+        """How long a stop can take, in milliseconds. The value is 0 until the settings are read."""
 
     def work(self, running: t.Callable[[], None]) -> int:
         """Serve until `stop` is called, and return the exit code.
 
         ``running`` is called when the models are loaded and clients can connect. Exit code 0: every request was
         answered. 1: a request was not answered, or an unexpected error occurred. 2: a setting is invalid, or the port
-        is taken. 3: a model cannot be loaded.
+        is taken. 3: a model or the application cannot be loaded.
         """
         try:
             server = self._prepare()

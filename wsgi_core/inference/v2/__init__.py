@@ -1,7 +1,8 @@
 """The Open Inference Protocol, version 2: its requests, responses, metadata and statistics.
 
-The package does not depend on HTTP. It only has the name of the header that says how many bytes of a body are JSON. The
-bytes after the JSON are binary tensors. `infer(model, body, header_length, statistics)` handles an inference request.
+The package does not depend on HTTP, but it defines the name of one header: the header that says how many bytes of a
+body are JSON. The bytes after the JSON are binary tensors. `infer(model, body, header_length, statistics)` handles an
+inference request.
 """
 
 from ..errors import InvalidRequest as InvalidRequest

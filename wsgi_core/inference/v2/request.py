@@ -1,8 +1,8 @@
 """The conversion of the body of an infer request to the input tensors of a model.
 
-The body is JSON, which may be followed by binary tensors. Invalid values are refused. So are the parameters
-`classification` and `shared_memory_region` of a tensor, which are not supported. Other parameters of the protocol, such
-as `priority` and `timeout`, and unknown keys are ignored.
+The body is JSON, which may be followed by binary tensors. Invalid values are refused. The parameters `classification`
+and `shared_memory_region` of a tensor are refused too, because they are not supported. Other parameters of the
+protocol, such as `priority` and `timeout`, and unknown keys are ignored.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def read_infer_request(body: bytes, header_length: str | None, model: Model) -> 
     """Read a request for `model` from a body.
 
     `header_length` is the value of the header that says how many bytes of the body are JSON. If the value is 0, the
-    whole body is the model's only input, in the binary format. Raises `InvalidRequest` if the request violates the
-    protocol. The name, datatype and shape of a tensor are compared with the model's signature before the values of the
-    tensor are decoded. `Model.infer` checks whether an input is missing; this function does not.
+    whole body is the model's only required input, in the binary format. Raises `InvalidRequest` if the request violates
+    the protocol or does not match the model. The name, datatype and shape of a tensor are compared with the model's
+    signature before the values of the tensor are decoded. `Model.infer` checks later whether an input is missing.
     """
     length = _json_length(header_length, len(body))
     if length == 0 and header_length is not None:

@@ -19,14 +19,14 @@ from .request import InferRequest
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The body of a response. `json_length` is the number of JSON bytes, or None if the whole body is JSON."""
+    """The body of a response. `json_length` is the number of JSON bytes; None if no output is requested as binary."""
 
     body: bytes
     json_length: int | None
 
 
 def write_response(model: Model, request: InferRequest, results: Mapping[str, NDArray[Any]]) -> Response:
-    """Return the response with the requested outputs, in the order of the request.
+    """Return the response with the requested outputs that have a value, in the order of the request.
 
     Raises `InvalidRequest` if the client wants an output as JSON that has NaN or infinity, or whose datatype is BF16.
     """

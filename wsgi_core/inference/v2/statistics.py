@@ -45,7 +45,7 @@ class _Totals:
 
 
 class Statistics:
-    """The totals of each version of each model since the start of the process. Thread-safe.
+    """The totals of each version of each model since this object was created. Thread-safe.
 
     When a model is reloaded, its totals are kept.
     """
@@ -55,7 +55,7 @@ class Statistics:
         self._totals: dict[str, _Totals] = {}
 
     def success(self, model: Model, rows: int, read_ns: int, infer_ns: int, write_ns: int) -> None:
-        """Count a successful request, its rows, and the durations of its three steps."""
+        """Count a successful request and its rows, and add the durations of its three steps."""
         with self._lock:
             totals = self._totals.setdefault(model.id, _Totals())
             totals.last = time.time_ns() // 1_000_000
@@ -68,7 +68,7 @@ class Statistics:
             )
 
     def failure(self, model: Model, ns: int) -> None:
-        """Count a request that ended with an error, and its duration."""
+        """Count a request that ended with an error, and add its duration."""
         with self._lock:
             self._totals.setdefault(model.id, _Totals()).add(fail=ns)
 

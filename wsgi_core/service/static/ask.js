@@ -7,7 +7,7 @@ const MAX_SHOWN = 1500;
 
 let last = 0;
 
-/** Send `payload` as JSON. Return the answer, or null for an error (which is shown) or if a newer request was sent. */
+/** Send `payload` as JSON and return the answer. Return null if an error was shown, or if a newer request was sent. */
 export async function ask(payload) {
   const body = JSON.stringify(payload);
   const mine = ++last;
@@ -68,7 +68,7 @@ function parts(headers) {
   return inside;
 }
 
-/** Show the times. The bar shows only the service, because network and browser take many times as long. */
+/** Show the times. The bar shows only the time of the service, because the network and the browser take far longer. */
 function showTimes(found, whole) {
   const rows = found.map(([name, ms], index) => row(name, ms, colour(index, found.length)));
   const service = found.reduce((sum, [, ms]) => sum + ms, 0);

@@ -1,4 +1,4 @@
-// Move the sliders: each move sends a request, one at a time, with the newest values.
+// Send a request when a slider moves. Only one request runs at a time, and the next request has the newest values.
 
 import { ask, percent } from "./ask.js";
 

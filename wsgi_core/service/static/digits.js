@@ -7,7 +7,7 @@ const seen = document.getElementById("seen");
 const digit = document.getElementById("digit");
 const rows = [...document.querySelectorAll("#scores tr")];
 const pen = pad.getContext("2d", { willReadFrequently: true });
-const SENT_SIDE = 96; // pixels; the service scales them to 32 dots
+const SENT_SIDE = 96; // pixels on the longer side of the picture that is sent
 const WHITE = "#fff";
 
 // The canvas has as many pixels as its area on the screen, so that lines are sharp.
@@ -37,10 +37,10 @@ pad.addEventListener("pointerdown", (event) => {
   pad.setPointerCapture(drawing);
   Object.assign(pen, { lineWidth: pad.width / 14, lineCap: "round", lineJoin: "round", strokeStyle: "#1b1f24" });
   last = place(event);
-  lineTo(last); // a dot, if nothing follows
+  lineTo(last); // draws a dot, in case the pointer does not move
 });
 
-/** Draw a line from the last position. No line is drawn twice, because its edge would become less smooth. */
+/** Draw a line from the last position. A line that is drawn twice would have rough edges. */
 function lineTo(point) {
   pen.beginPath();
   pen.moveTo(...last);
@@ -90,7 +90,7 @@ function shades(source) {
   const scale = SENT_SIDE / Math.max(source.width, source.height);
   const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale)));
   const small = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
-  small.fillStyle = WHITE; // where the picture lets it through
+  small.fillStyle = WHITE; // shows through transparent pixels
   small.fillRect(0, 0, width, height);
   small.imageSmoothingQuality = "high";
   small.drawImage(source, 0, 0, width, height);

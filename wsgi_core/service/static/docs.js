@@ -1,4 +1,4 @@
-// Swagger UI for the description of this service, in the mode of the system (dark or light).
+// Swagger UI for the API description of this service, dark or light as the system's colours.
 
 const place = document.getElementById("swagger-ui");
 const dark = matchMedia("(prefers-color-scheme: dark)");

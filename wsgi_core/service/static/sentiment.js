@@ -5,7 +5,7 @@ import { ask, forget, percent } from "./ask.js";
 const form = document.getElementById("form");
 const text = document.getElementById("text");
 const PAUSE = 400; // ms without a key
-const TELLS = 0.6; // below this confidence the model cannot tell: 0.5 is a guess
+const TELLS = 0.6; // below this confidence, the page shows no prediction; 0.5 is a guess
 
 let timer;
 

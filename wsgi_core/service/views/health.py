@@ -11,7 +11,7 @@ from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, ok
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the route /readyz. (The route /healthz only says whether the process is alive.)"""
+    """Return the blueprint of the route /readyz. During a stop, it returns 503, but /healthz still returns 200."""
     api = Blueprint("health", __name__)
 
     @api.get("/readyz")

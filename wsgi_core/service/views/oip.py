@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, over REST, for tritonclient and KServe's client.
+"""The Open Inference Protocol, version 2, over REST. Its clients are, for example, tritonclient and KServe's client.
 
 `inference.v2` implements the protocol. This module has the routes, the headers and the content codings.
 """
@@ -70,8 +70,7 @@ def add_server_views(api: Blueprint) -> None:
 def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     """Add the routes about a model and its inferences.
 
-    A route without a version uses the newest version. The statistics are an exception: without a version, they include
-    all versions.
+    A route without a version uses the newest version. Only the statistics include all versions if none is given.
     """
 
     @api.get("/models/<name>")
@@ -115,7 +114,7 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @describe(infer_operation)
     def infer(name: str, version: str | None = None) -> t.Any:
         """Run a model on tensors, which can be JSON or binary data"""
-        body = read_body()  # first: a request that is refused must not load a model that is loaded on demand
+        body = read_body()  # first, because a request that is refused must not load an on-demand model
         model = find(name, version)
         return respond(v2.infer(model, body, request.environ.get(HEADER_LENGTH_KEY), statistics))
 
@@ -177,7 +176,7 @@ def models() -> ModelRepository:
 
 
 def find(name: str, version: str | None) -> Model:
-    """Return a model, in its newest version if ``version`` is None. Raises ModelNotFound (404) if it does not exist."""
+    """Return a model, in its newest version if ``version`` is None. Raises ModelNotFound (404) if it is not served."""
     return models().get(name, version)
 
 
@@ -190,8 +189,8 @@ def check_control() -> None:
 def read_body() -> bytes:
     """Return the decompressed body. Raises UnsupportedMediaType (415) for an unknown content coding or content type.
 
-    The content type must be that of JSON or application/octet-stream, or be missing: some clients send no content type,
-    and some send JSON as application/octet-stream.
+    The content type must be a JSON type or application/octet-stream, or be missing: some clients send no content type,
+    and some send JSON as application/octet-stream. Raises RequestEntityTooLarge (413) if the body is too large.
     """
     environ = request.environ
     if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
@@ -202,12 +201,12 @@ def read_body() -> bytes:
 
 
 def read_object() -> dict[str, t.Any]:
-    """Return the JSON object in the body, or an empty object if the body is empty."""
+    """Return the JSON object in the body, or {} if the body is empty. Raises InvalidRequest (400) for other bodies."""
     return v2.read_object(read_body() or b"{}", "the request")
 
 
 def respond(result: v2.Response) -> Response:
-    """Return the HTTP response for an inference. A large body is compressed if the client accepts a content coding."""
+    """Return the HTTP response for an inference. If the client accepts a content coding, a large body is compressed."""
     coding = choose_coding(request.environ.get("HTTP_ACCEPT_ENCODING"), len(result.body))
     body = encode_body(result.body, coding) if coding else result.body
     response = Response(body, mimetype="application/json" if result.json_length is None else OCTETS)

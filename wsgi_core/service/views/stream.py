@@ -22,7 +22,7 @@ OPERATION = Operation(
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the route /predict/stream, which has a body limit of its own."""
+    """Return the blueprint of the route /predict/stream. Its body limit is the setting `stream_max_content_length`."""
     api = Blueprint("stream", __name__)
 
     @api.post("/predict/stream")
@@ -34,7 +34,7 @@ def blueprint() -> Blueprint:
         request.max_content_length = settings.stream_max_content_length
         limits = StreamLimits(settings.stream_max_errors, settings.stream_timeout, settings.stream_cpu_timeout)
         mimetype = request.accept_mimetypes.best_match([LINES, EVENTS], LINES)
-        # NOTE: the generator needs no request context. stream_with_context would run the teardown functions twice.
+        # NOTE: the generator needs no request context, and stream_with_context would run the teardown functions twice.
         model = current_app.extensions["models"].get("churn")
         answer = stream_predictions(model, request.stream, mimetype, limits)
         return Response(answer, mimetype=mimetype, headers=HEADERS)

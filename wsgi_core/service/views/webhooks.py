@@ -1,4 +1,4 @@
-"""Webhooks: signed requests, which are stored as jobs at once and processed later."""
+"""Webhooks: signed requests, whose payloads are stored as jobs at once and processed later."""
 
 from __future__ import annotations
 
