@@ -8,6 +8,7 @@ reported as real.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -64,11 +65,13 @@ def parse_all(texts: Sequence[str]) -> list[Contender]:
 def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected: int = 0) -> Study:
     """Return the study of the applications, with one experiment for each file of requests.
 
-    Without files, the study has one experiment, which requests ``GET /``. Of several files with the same name, only the
-    last is used. ``expected`` is the status code that every response must have; with 0, any 2xx is accepted. Raises
-    ``HttpFileError`` if a file cannot be read or is not valid.
+    An experiment has the name of its file or, if several files have this name, the path. Without files, the study has
+    one experiment, which requests ``GET /``. ``expected`` is the status code that every response must have; with 0, any
+    2xx is accepted. Raises ``HttpFileError`` if a file cannot be read or is not valid.
     """
-    files = {path.name: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
+    uses = Counter(path.name for path in request_files)
+    keys = {path: path.name if uses[path.name] == 1 else path.as_posix() for path in request_files}
+    files = {keys[path]: tuple(read_requests(path)) for path in request_files} or {"GET /": (Request("GET", "/"),)}
     experiments = [
         experiment_of(apps, key, [replace(one, status=expected) for one in requests]) for key, requests in files.items()
     ]

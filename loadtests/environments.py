@@ -64,18 +64,18 @@ def versions(python: str, packages: Sequence[str]) -> dict[str, str]:
         "about = {name: m.version(name) for name in sys.argv[1:]}; "
         "print(json.dumps({'Python': platform.python_version(), **about}))"
     )
-    found: dict[str, str] = json.loads(_run([python, "-P", "-c", program, *packages]))
+    found: dict[str, str] = json.loads(_run([python, "-P", "-c", program, *packages], "find the versions of packages"))
     return found
 
 
-def _run(command: list[str]) -> str:
+def _run(command: list[str], purpose: str = "create a virtual environment") -> str:
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=INSTALL_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RunFailed(f"could not create a virtual environment: {error}", 5) from error
+        raise RunFailed(f"could not {purpose}: {error}", 5) from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        raise RunFailed(f"could not create a virtual environment: {' '.join(command)}\n{said}", 5)
+        raise RunFailed(f"could not {purpose}: {' '.join(command)}\n{said}", 5)
     return done.stdout

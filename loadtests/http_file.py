@@ -128,7 +128,7 @@ class _File:
         def value(found: re.Match[str]) -> str:
             name = found[1]
             if name.startswith("$processEnv "):
-                return os.environ.get(_words(name)[1], "").encode().decode("latin-1")
+                return os.environ.get(name.removeprefix("$processEnv ").strip(_BLANKS), "").encode().decode("latin-1")
             if name.startswith("$"):
                 self.refuse(line, f"{{{{{name}}}}} has a different value each time; write a fixed value")
             if name not in self.variables or depth > 9:
@@ -179,6 +179,8 @@ class _Parser:
     def _request_line(self, text: str, more: list[Line]) -> tuple[str, str]:
         """Return the method and the URL. ``more`` are the following lines that continue the query."""
         words = _words(text)
+        if not words:
+            self.file.refuse(self.first, f"the variables in {self.first.text!r} leave no request line")
         if words[0] in OTHER_PROTOCOLS:
             self.file.refuse(self.first, f"{words[0]} requests are not supported")
         if words[0].startswith(("/", "http://", "https://")):

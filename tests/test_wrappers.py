@@ -338,12 +338,11 @@ def copied(arguments: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def sent(response: Any, method: str) -> Any:
-    """Return what a server gets of a response: status, headers and body. The last item is always an empty list."""
-    closed: list[str] = []
+    """Return what a server gets of a response: status, headers and body."""
     if response is None:
         return None
     answer = wire.call(response, wire.environ(method, "/here?q", {}, b""))
-    return answer.status, answer.headers, answer.body, closed
+    return answer.status, answer.headers, answer.body
 
 
 def traits(response: Any) -> Any:

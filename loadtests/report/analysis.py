@@ -235,7 +235,7 @@ def quotient(top: Figure, bottom: Figure) -> Figure:
 def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
     """Return the summary of one experiment. All its intervals come from the same resamples."""
     tables = matrices(result)
-    nets = {name: net(result.column(name), _driver_of(result, name)) for name in result.contenders}
+    nets = {name: net(result.column(name), driver_of(result, name)) for name in result.contenders}
     again = [name for name in nets if name.endswith(AGAIN_SUFFIX)]
     shown = [name for name in nets if name not in again and name not in result.drivers.values()]
     steps = zip(shown[1:], shown, strict=False) if result.ladder else ()
@@ -259,7 +259,8 @@ def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
     )
 
 
-def _driver_of(result: ExperimentResult, name: str) -> int:
+def driver_of(result: ExperimentResult, name: str) -> int:
+    """Return the column of the driver whose cost is part of the contender ``name``: WSGI's, or ASGI's."""
     return result.column(result.drivers[name]) if name in result.drivers else 0
 
 

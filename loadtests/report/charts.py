@@ -151,7 +151,8 @@ def waterfall(one: ExperimentSummary, layout: Layout = WIDE) -> Chart:
         colour = "step" if step else _colour(cost.name)
         bars.append(Bar(cost.name, value, colour, start, f"{sign}{number(abs(value.value))}"))
         reached = start + value.value
-    return bar_chart(one.title, "CPU µs per request: + is the step alone", bars, layout)
+    clock = "CPU" if one.clock == "cpu" else "wall"
+    return bar_chart(one.title, f"{clock} µs per request: + is the step alone", bars, layout)
 
 
 def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:

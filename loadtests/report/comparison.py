@@ -18,7 +18,7 @@ import numpy as np
 
 from loadtests.instrument.results import ExperimentResult, LoadResult, Results
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
-from loadtests.report.analysis import AGAIN_SUFFIX, matrices, net, summarise_experiment
+from loadtests.report.analysis import AGAIN_SUFFIX, driver_of, matrices, net, summarise_experiment
 from loadtests.report.format import Table, cells, number
 
 SAME, SLOWER, UNKNOWN = 0, 1, 3
@@ -148,8 +148,9 @@ def _change(old: ExperimentResult, new: ExperimentResult, name: str, threshold: 
 
 def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, Estimate]:
     """Return the cost in µs, and the logarithm of the cost in units of the yardstick."""
-    own = net(one.column(name))
-    stick: Figure = net(one.column(YARDSTICK)) if yardstick else lambda cost: cost[..., 0]
+    driver = driver_of(one, name)
+    own = net(one.column(name), driver)
+    stick: Figure = net(one.column(YARDSTICK)) if yardstick else lambda cost: cost[..., driver]
 
     def in_sticks(cost: FloatArray) -> FloatArray:
         # The cost of a part that costs nothing may be negative in some resamples.

@@ -212,6 +212,16 @@ def test_requests_of_one_file_take_turns(loading):
 # ASGI
 
 
+def test_files_with_the_same_name_are_measured_separately(loading, tmp_path):
+    files = [tmp_path / folder / "a.http" for folder in ("one", "two")] + [tmp_path / "b.http"]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"GET /{file.parent.name}\n")
+    study = apps.study_of([apps.parse("a=site:plain")], files)
+    assert [one.key for one in study.experiments] == [files[0].as_posix(), files[1].as_posix(), "b.http"]
+    assert [one.requests[0].target for one in study.experiments][:2] == ["/one", "/two"]
+
+
 def test_an_asgi_app_gets_a_driver_of_its_own_and_a_label(here):
     found = experiment("a=their_apps:plain", "b=their_apps:asgi")
     settled = apps.settled(found, Workers().try_out([found])["GET /"])

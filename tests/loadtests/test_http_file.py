@@ -123,6 +123,8 @@ def test_basic_credentials_are_encoded_as_editors_do(parse, given, sent):
         ("POST /\n\n{{login.response.body.token}}", "line 3: .*login.response.body.token"),
         ("POST /\n\n{{$guid}}", r"line 3: \{\{\$guid\}\} has a different value each time"),
         ("@a = {{a}}\nGET /{{a}}", "is not defined"),
+        ("@a =\n{{a}}", "line 2: the variables in .* leave no request line"),
+        ("GET /{{$processEnv }}", "line 1: .*processEnv"),
         ("\nGET /\nno header\n", "line 3: expected 'Name: value'"),
         ("POST /\n\n< missing.bin", "line 3: the body cannot be read from .*missing.bin"),
         ("POST /\n\n<@latin1 x.txt", "line 3: an encoding"),

@@ -58,6 +58,15 @@ def test_without_the_bare_callable_the_driver_is_the_yardstick():
     assert verdicts(found) == {"mine": "slower"}
 
 
+def test_an_asgi_application_costs_what_it_adds_to_the_asgi_driver():
+    costs = ({"mine": mine, "mine again": mine, "asgi": 20.0} for mine in (30.0, 40.0))
+    made = (experiment("r.http", one, noise=0.001) for one in costs)
+    drivers = dict.fromkeys(("mine", "mine again"), "asgi")
+    old, new = (results(one.model_copy(update={"drivers": drivers})) for one in made)
+    (change,) = (one for one in compare(old, new, 0.05).changes if one.name == "mine")
+    assert (change.old, change.new) == (pytest.approx(10, rel=0.05), pytest.approx(20, rel=0.05))
+
+
 def test_another_processor_gives_no_verdict():
     found = compare(file(), file(environment={**ENVIRONMENT, "cpu": "another"}), 0.05)
     assert found.code == UNKNOWN

@@ -1,6 +1,7 @@
 """The report: a part appears only if it was measured, and a difference is claimed only if the run supports it."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -170,6 +171,12 @@ def test_both_modes_have_every_colour(drawn):
     for name, (one, other) in COLOURS.items():
         assert f"--{name}: {one}" in light
         assert f"--{name}: {other}" in dark
+
+
+@pytest.mark.parametrize(("clock", "unit"), [("cpu", "CPU µs"), ("wall", "wall µs")])
+def test_the_waterfall_names_the_clock_that_was_read(clock, unit):
+    (one,) = summarise(results(ladder())).experiments
+    assert unit in charts.waterfall(replace(one, clock=clock)).svg(alone=True)
 
 
 def test_in_the_waterfall_a_step_begins_where_the_last_one_ended():
