@@ -49,7 +49,7 @@ TARGETS = (
         {"service": "{name}.service", "instance": "{name}@.service"}, ("name", "python", "user"), escaping.systemd,
     ),
     Target(
-        "nginx", "nginx in front of several servers, so that a server may fail.",
+        "nginx", "nginx in front of several servers, so that one of them can fail.",
         {"nginx.conf": "{name}.conf"}, ("name", "servers", "server_name", "listen"), escaping.nginx,
     ),
     Target(
