@@ -138,7 +138,7 @@ class Trace:
 
     @property
     def duration_us(self) -> float:
-        """Microseconds from the start of the recording to the end of the last event.
+        """Microseconds from the start of the recording to the latest end of an event.
 
         The time that the tracer itself takes is included. The time that snapshots take is not included.
         """

@@ -1,6 +1,6 @@
 """Take a snapshot at an event: the running source lines, the contexts and their contents, the response so far.
 
-All values are read from ``__dict__``, because reading a property may run code.
+Attributes are read from ``__dict__``, because reading a property may run the app's code.
 """
 
 from __future__ import annotations
