@@ -154,8 +154,8 @@ class WorkerPool:
     def begin_stream(self) -> bool:
         """Record that the calling thread begins a stream. Return False if there are too many streams.
 
-        At the limit, the stream that has waited longest for its client is ended to make room, by closing its connection,
-        but only if it has waited for at least `_BLOCKED_SECONDS` seconds.
+        At the limit, the stream that has waited longest for its client is ended, by closing its connection, if it has
+        waited for at least `_BLOCKED_SECONDS` seconds. Then the new stream may begin.
         """
         with self._lock:
             full = self.streams >= self.threads - 1 + MAX_WAITING_STREAMS

@@ -1,4 +1,4 @@
-"""The event loop waits until sockets are ready and handles them. A socket's events are registered only when they change.
+"""The event loop: waits until sockets are ready and handles them. A socket is registered anew only on a change.
 
 waitress asks every connection for its events in each iteration of its loop. So an iteration takes longer if more
 connections are open, and meanwhile no bytes are read from any connection.

@@ -92,7 +92,7 @@ def host_name(host: str) -> str:
 def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset()) -> None:
     """Raise an error if a request loads or unloads a model, and a page of another origin could have sent the request.
 
-    Raises Forbidden (403) if Origin or Sec-Fetch-Site names another site, and `allowed` does not contain the origin.
+    Raises Forbidden (403) if Origin or Sec-Fetch-Site names another origin, which `allowed` does not contain.
     Raises UnsupportedMediaType (415) if an HTML form can send the content type, or if a browser sent the request
     without a content type.
     """

@@ -68,7 +68,7 @@ def child_exit(server: Any, worker: Any) -> None:
 def handle_sigterm(worker: Any, app: Any) -> None:
     """Handle SIGTERM in the worker of ``app``: fail the readiness check, wait, empty the backlog, then stop the worker.
 
-    The wait takes the setting `stop_pause`. The backlog is emptied only if all workers stop.
+    The wait lasts `stop_pause` seconds. The backlog is emptied only if all workers stop.
     """
 
     def begin(signum: int, frame: object) -> None:
