@@ -26,10 +26,10 @@ _CLIENT_PREFIX = 64
 
 @lru_cache(maxsize=4096)
 def client_of(address: str) -> str:
-    """Return the client that the limits per client count: an IPv4 address, or the /64 network of an IPv6 address.
+    """Return what counts as one client for the limits per client: an IPv4 address, or an IPv6 address' /64 network.
 
-    An IPv4 address that is mapped into IPv6 counts as the IPv4 address. A link-local IPv6 address counts on its own.
-    Text that is not an address is returned unchanged, because a proxy may send an identifier (RFC 7239, section 6).
+    An IPv4 address that is mapped into IPv6 counts as the IPv4 address. Each link-local IPv6 address is a client. Text
+    that is not an address is returned unchanged, because a proxy may send an identifier (RFC 7239, section 6).
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -83,7 +83,7 @@ class Pace:
 class Admission:
     """The slots for requests. A request is refused if its expected wait is longer than `max_wait` seconds.
 
-    There are `threads` + `max_waiting` slots. `per_client` limits the slots of one client address (0 means no limit).
+    There are `threads` + `max_waiting` slots. `per_client` limits the slots of one client (0 means no limit).
     `retry_after` is the smallest Retry-After in seconds. `refused` counts refusals since the start, by reason.
     """
 

@@ -275,8 +275,8 @@ class Listener:
         Connections are closed in this order: connections that have had their last response, idle connections, and
         silent connections. A silent connection has never had a request, has an incomplete request (answered with 408),
         or has a response that the client does not read. A request that has been incomplete for long counts as silent,
-        even if a byte arrives now and then. Silent connections of the client address with the most connections are
-        closed first. If too many connections are still open, the next responses close their connections.
+        even if a byte arrives now and then. Silent connections of the client with the most connections are closed
+        first. If too many connections are still open, the next responses close their connections.
         """
         self._closes_pending = 0
         if len(self.channels) <= self.limit:

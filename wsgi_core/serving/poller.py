@@ -1,4 +1,4 @@
-"""The event loop: waits until sockets are ready and handles them. A socket is registered anew only on a change.
+"""The event loop: waits until sockets are ready, and handles them. Sockets stay registered between iterations.
 
 waitress asks every connection for its events in each iteration of its loop. So an iteration takes longer if more
 connections are open, and meanwhile no bytes are read from any connection.

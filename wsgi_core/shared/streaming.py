@@ -1,4 +1,4 @@
-"""Streamed predictions: each line of the request body is a row in JSON, and predictions are sent while lines arrive.
+"""Streamed predictions: each line of the request body is a row in JSON, and results are sent while the body is read.
 
 The service has not read the body when a request gets here. It reads one chunk at a time. For a line that is not valid,
 the result is an error with the number of the line. The stream continues with the next line, until a limit of
