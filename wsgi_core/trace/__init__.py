@@ -15,7 +15,7 @@
 of events. Two events are equal if their kind, name and detail are equal. Their file, line, time and note are not
 compared (`Event`). `compare_answers` compares the responses: status, headers and body.
 
-In some places the two frameworks do the same thing in different ways. There these rules define what an event is:
+In some places the two frameworks do the same thing in different ways. These rules make the traces comparable there:
 
 - *signal sent* is recorded only if the signal has a receiver. Flask always calls ``send``, and the core calls ``send``
   only if there is a receiver. An application cannot see the difference. With ``signals=True`` every signal of the
