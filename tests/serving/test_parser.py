@@ -18,8 +18,8 @@ HEAD = b"POST /a HTTP/1.1\r\nHost: x\r\n"
 
 REFUSED: dict[str, tuple[int, str, bytes]] = {
     "no request": (400, "", b"hello\r\n\r\n"),
-    "two blanks before the target": (400, "blank", b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n"),
-    "two blanks before the version": (400, "blank", b"GET /  HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "two blanks before the target": (400, "one space", b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "two blanks before the version": (400, "one space", b"GET /  HTTP/1.1\r\nHost: x\r\n\r\n"),
     "a tab before the target": (400, "", b"GET\t/ HTTP/1.1\r\nHost: x\r\n\r\n"),
     "small letters": (400, "", b"get / HTTP/1.1\r\n\r\n"),
     "no such version": (400, "", b"GET / HTTP/x\r\n\r\n"),

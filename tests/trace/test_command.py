@@ -194,7 +194,7 @@ def test_two_apps_of_one_framework_go_by_their_names() -> None:
         (["GET", "/\n"], "is not a path"),
         (["GET", "http://["], "Invalid IPv6 URL"),
         (["GET", "/", "--warm-up", "-1"], "not in the range"),
-        (["GET", "/", "--app", "json"], "'json' has no app, application, create_app, make_app"),
+        (["GET", "/", "--app", "json"], "'json' has none of app, application, create_app, make_app"),
         (["GET", "/", "--app", "missing:app"], "No module named 'missing'"),
         (["GET", "/", "--app", "core_side:missing"], "has no attribute 'missing'"),
         (["GET", "/", "--app", "core_side:1+"], "Failed to parse"),

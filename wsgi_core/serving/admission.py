@@ -1,6 +1,7 @@
-"""Admission control: decides which requests get a slot, by their expected wait for a worker thread.
+"""Admission control: decides whether a request gets a slot, mainly by its expected wait for a worker thread.
 
-This module only counts requests. The queues are in `dispatcher`.
+A request has its slot while it waits for a worker thread and while it runs. This module only counts the requests. Their
+queues are in `dispatcher`.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ _CLIENT_PREFIX = 64
 
 @lru_cache(maxsize=4096)
 def client_of(address: str) -> str:
-    """Return the client that the limits per client count: an IPv4 address, or the /64 network of an IPv6 address.
+    """Return what counts as one client for the limits per client: an IPv4 address, or an IPv6 address' /64 network.
 
-    An IPv4 address that is mapped into IPv6 counts as the IPv4 address. A link-local IPv6 address counts on its own.
-    Text that is not an address is returned unchanged, because a proxy may send an identifier (RFC 7239, section 6).
+    An IPv4 address that is mapped into IPv6 counts as the IPv4 address. Each link-local IPv6 address is a client. Text
+    that is not an address is returned unchanged, because a proxy may send an identifier (RFC 7239, section 6).
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -43,14 +44,14 @@ def client_of(address: str) -> str:
 
 @dataclass(eq=False, slots=True)
 class Permit:
-    """The slot of one request. Its owner releases the slot exactly once: see docs/develop/server.md."""
+    """The slot of one request. It is released exactly once: docs/develop/server.md says by which part of the server."""
 
     client: str
     state: Literal["waiting", "running", "released"] = "waiting"
 
 
 class Refused(NamedTuple):
-    """The reason why a request got no slot, and the number of seconds after which the client may retry."""
+    """The reason why a request is refused, and the number of seconds after which the client may retry."""
 
     reason: Reason
     retry_after: int
@@ -59,7 +60,8 @@ class Refused(NamedTuple):
 class Pace:
     """The pace of responses under load. `interval` is the mean number of seconds between responses, or 0 if unknown.
 
-    The mean is a moving average: older intervals count less. Time during which no request waits is not counted.
+    The mean is a moving average: older intervals count less. An interval between two responses counts only if requests
+    were waiting when the interval began.
     """
 
     def __init__(self) -> None:
@@ -67,7 +69,7 @@ class Pace:
         self._last = self._seconds = self._responses = 0.0
 
     def record(self, now: float, waiting: int) -> None:
-        """Record that a response was completed at `now`, while `waiting` requests wait for a thread."""
+        """Record that a response was completed at `now` (time.monotonic()), and that `waiting` requests wait."""
         if self._last:
             passed = now - self._last
             kept = math.exp(-passed / _TIME_CONSTANT)
@@ -81,8 +83,8 @@ class Pace:
 class Admission:
     """The slots for requests. A request is refused if its expected wait is longer than `max_wait` seconds.
 
-    `max_waiting` limits the number of waiting requests. `per_client` limits the requests of one client address (0 means
-    no limit). `retry_after` is the smallest Retry-After in seconds. `refused` counts refusals since the start.
+    There are `threads` + `max_waiting` slots. `per_client` limits the slots of one client (0 means no limit).
+    `retry_after` is the smallest Retry-After in seconds. `refused` counts refusals since the start, by reason.
     """
 
     max_waiting: int
@@ -104,12 +106,12 @@ class Admission:
 
     @property
     def expected_wait(self) -> float:
-        """The expected wait for a worker thread, in seconds, of a request that arrives now."""
+        """The number of seconds that a request that arrives now is expected to wait for a worker thread."""
         # A request that a free thread is about to take does not wait.
         return min(self.waiting, max(0, self.admitted - self.threads)) * self.pace.interval
 
     def acquire(self, client: str) -> Permit | Refused:
-        """Return a slot for a request of `client`, or the reason why the request is refused."""
+        """Return a slot for a new request of `client`, or a `Refused` if there is no slot for the request."""
         with self._lock:
             if refused := self._refusal(client):
                 return refused
@@ -119,9 +121,9 @@ class Admission:
         return Permit(client)
 
     def check(self, client: str) -> Refused | None:
-        """Return the reason why `client` cannot get a slot now, or None if a slot is available.
+        """Return a `Refused` if `client` cannot get a slot now, or None if a slot is available.
 
-        A returned reason is counted as a refusal. The check does not take a slot.
+        A `Refused` is counted as a refusal. The check does not take a slot.
         """
         with self._lock:
             return self._refusal(client)
@@ -137,7 +139,7 @@ class Admission:
         return True
 
     def cancel(self, permit: Permit) -> bool:
-        """Release the slot of a waiting request. Return False if a worker thread has already begun the request."""
+        """Release the slot of a waiting request. Return False if the request no longer waits."""
         with self._lock:
             if permit.state != "waiting":
                 return False
@@ -148,7 +150,7 @@ class Admission:
     def release(self, permit: Permit, now: float) -> None:
         """Release the slot of a request whose response was completed at `now` (time.monotonic()).
 
-        Raises RuntimeError if the slot is not held, because a second release is a bug in the caller.
+        Raises RuntimeError if the request is not running. A second release would be a bug in the caller.
         """
         with self._lock:
             if permit.state != "running":
@@ -158,19 +160,13 @@ class Admission:
             self.pace.record(now, self.waiting)
 
     def refuse(self) -> Refused:
-        """Count a refusal for which the caller has its own reason, as `overloaded`.
-
-        Return the refusal with the number of seconds after which the client may retry.
-        """
+        """Count a refusal that the caller has decided on, with the reason `overloaded`, and return the refusal."""
         with self._lock:
             self.refused["overloaded"] += 1
         return Refused("overloaded", self._retry_after_wait())
 
     def expire(self) -> Refused:
-        """Count a request that has waited too long, as `expired`.
-
-        Return the refusal with the number of seconds after which the client may retry.
-        """
+        """Count the refusal of a request that has waited too long, with the reason `expired`. Return the refusal."""
         with self._lock:
             self.refused["expired"] += 1
         return Refused("expired", self._retry_after_wait())
@@ -194,5 +190,5 @@ class Admission:
         return Refused(reason, self._retry_after_wait() if reason == "overloaded" else self.retry_after)
 
     def _retry_after_wait(self) -> int:
-        """Return the expected wait in whole seconds, at least `retry_after`."""
+        """Return the expected wait, rounded up to whole seconds, and at least `retry_after`."""
         return max(self.retry_after, math.ceil(self.expected_wait))

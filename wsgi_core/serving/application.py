@@ -24,17 +24,17 @@ EXIT_SETTINGS = 2
 EXIT_APPLICATION = 3
 
 MONITORING = HEALTH | {"/metrics"}
-"""The paths that load balancers and monitors request. Requests to these paths are answered even if no slot is free."""
+"""The paths of health checks and metrics. GET and HEAD requests to them are answered even if no slot is free."""
 
 STREAM_PATH = "/predict/stream"
-"""The path whose request body the service reads in pieces, so that the body may be larger."""
+"""The path where a request body may have `stream_max_content_length` bytes, because the service reads it in pieces."""
 
 _NAMES = ("app", "application")
 _FACTORIES = ("create_app", "make_app")
 
 
 class StartError(Exception):
-    """Raised if the server cannot start. The message says in one line what is wrong. `code` is the exit code."""
+    """Raised if the server cannot start. The message says what is wrong, and `code` is the exit code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -45,9 +45,11 @@ class StartError(Exception):
 
 
 def load_application(settings: Settings) -> t.Any:
-    """Return the application `settings.app`. If `app` is not set, return the inference service on `settings.framework`.
+    """Return the application that `settings.app` names, or the inference service if `app` is not set.
 
-    Raises StartError if the application or a model cannot be loaded, or if a setting is not valid for the application.
+    The application is wrapped in `MonitoredApplication`. The service runs on `settings.framework`. Raises StartError if
+    the application or a model cannot be loaded, or if a setting is not valid. Any other exception of the application's
+    factory is passed on.
     """
     if settings.app:
         _refuse_settings_of_the_service(settings)
@@ -56,7 +58,7 @@ def load_application(settings: Settings) -> t.Any:
 
 
 def _refuse_settings_of_the_service(settings: Settings) -> None:
-    """Raise StartError if the settings ask for a check that only the service makes: API key or host names."""
+    """Raise StartError if a setting asks for a check that only the service makes: of the API key, or of host names."""
     given = [name for name in ("api_key", "trusted_hosts") if getattr(settings, name)]
     if given:
         message = f"{given[0]} has no effect with --app: remove the setting, and make this check in your application"
@@ -64,12 +66,13 @@ def _refuse_settings_of_the_service(settings: Settings) -> None:
 
 
 def load_wsgi_application(import_path: str) -> t.Any:
-    """Import ``module``, ``module:name`` or ``module:factory(args)``. The module is a dotted name or a file.
+    """Return the application that ``module``, ``module:name`` or ``module:factory(args)`` names.
 
-    Without a name, the module's `app` or `application` is used, or the result of its `create_app` or `make_app`, as
-    with ``flask --app``. A named function is a factory if it can be called without arguments, because a WSGI
-    application takes two arguments (PEP 3333). Raises StartError if the module cannot be imported, if it has no such
-    name, or if the result is not a WSGI application.
+    The module is a dotted name or a file. Without a name, the application is the module's `app` or `application`, or
+    the result of its `create_app` or `make_app`, as with ``flask --app``. A function that can be called without
+    arguments is a factory, because a WSGI application takes two arguments (PEP 3333). Raises StartError if the module
+    cannot be imported, if it has no such name, if the arguments do not fit the factory, or if the result is not a WSGI
+    application. Any other exception of a factory is passed on.
     """
     # Split at the colon before the name, not at the colon of a Windows drive.
     path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
@@ -120,9 +123,9 @@ def _usual(module: ModuleType) -> t.Any:
             return found
     for name in _FACTORIES:
         if inspect.isfunction(found := getattr(module, name, None)):
-            return call_factory(found, [], {}, f"{name!r} needs arguments: name them, as in '{name}(args)'")
+            return call_factory(found, [], {}, f"{name!r} needs arguments: write them, as in '{name}(args)'")
     names = ", ".join((*_NAMES, *_FACTORIES))
-    raise NoAppException(f"the module {module.__name__!r} has none of {names}: name one, as in 'module:name'")
+    raise NoAppException(f"the module {module.__name__!r} has none of {names}: write the name, as in 'module:name'")
 
 
 def _is_factory(found: t.Any) -> bool:
@@ -149,7 +152,7 @@ def _load_service(settings: Settings) -> t.Any:
     except ModuleNotFoundError as error:
         if error.name != "flask":
             raise
-        raise StartError(f"the Flask twin needs Flask: {install_command('flask')}", 1) from error
+        raise StartError(f"--framework flask needs Flask: {install_command('flask')}", 1) from error
 
 
 def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:

@@ -21,8 +21,8 @@ GIL for each operation on a file, so under load each body in a temporary file de
 ALWAYS = 16 << 10
 """The largest size in bytes of a body that is kept in memory even if a limit is reached.
 
-Otherwise clients that hold many large bodies could keep out every request that has a body. The number of connections
-limits the memory that these bodies take.
+Otherwise a few clients that send large bodies slowly could make the server refuse every other request with a body. The
+memory for these small bodies is limited by the number of connections.
 """
 
 
@@ -66,7 +66,7 @@ class BodyBudget:
 
 
 class SpooledBody:
-    """The buffer for one body, which waitress' receivers fill.
+    """The buffer for one request body.
 
     `expected` is the length of the body, or 0 if the length is unknown. A body above `SMALL` is stored in a temporary
     file. A body above `ALWAYS` is also stored in a temporary file if the bodies in memory would otherwise exceed their

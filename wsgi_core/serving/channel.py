@@ -1,7 +1,7 @@
 """One connection: reading requests, sending responses, and closing. docs/develop/server.md draws the states.
 
-All methods are called on the I/O thread, except for the methods in the section "A worker thread". A leader that answers
-a request is a worker thread meanwhile (`leader`).
+All methods are called on the I/O thread, except for the methods in the section "Called by worker threads". While the
+leader answers a request, the leader counts as a worker thread (see `leader`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ logger = logging.getLogger("wsgi_core.serving")
 # After the last response, the bytes that the client sends are read and discarded for this many seconds. Closing at once
 # would reset the connection, and the reset can overtake the response.
 LINGER = 2.0
-# Bytes to read in one call. The number is small because these bytes may be many tiny chunks. A body with a
+# Bytes to read in one call. The number is small because a chunked body may consist of many tiny chunks. A body with a
 # Content-Length is read in larger pieces.
 _CHUNK = 8 << 10
 _MAX_READS = 16
@@ -43,12 +43,12 @@ State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked",
 class Channel:
     """An accepted connection.
 
-    Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (the request until it is complete).
+    Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (the incomplete request).
     Request: `task`, from the moment the request is complete until its response is complete.
     Sending: `output`, `unsent` (bytes in `output`), `permit` (slot of a response that is sent slowly). `out_lock`
     protects all three.
     `used`: a request has arrived on this connection.
-    End: `closing` (close after the response), `linger_until`, `connected`.
+    End: `closing` (close after the response), `linger_until` (time.monotonic(), or 0), `connected`.
     """
 
     __slots__ = (
@@ -117,7 +117,7 @@ class Channel:
 
     @property
     def state(self) -> State:
-        """The state that the metrics count. Any thread may read it, but the value may be slightly out of date."""
+        """The state of the connection, for the metrics. Any thread may read it, but it may be slightly out of date."""
         if self.linger_until:
             return "lingering"
         task = self.task
@@ -135,7 +135,7 @@ class Channel:
     # Reading.
 
     def handle_read(self) -> None:
-        """Read and parse the available bytes. Bytes that arrive after the last response are discarded."""
+        """Read bytes and parse them. Bytes that arrive after the last response are discarded."""
         for _ in range(_MAX_READS):
             rest = self.request.plain_rest if self.request is not None else 0
             size = min(MAX_RECEIVED, max(_CHUNK, rest))
@@ -159,7 +159,10 @@ class Channel:
         self.watch()
 
     def handle_hangup(self) -> None:
-        """Close a connection that was reset. Some systems also report a half-closed connection here, which is kept."""
+        """Close the connection if it was reset, if it lingers, or if it has unsent bytes.
+
+        Otherwise the client may have closed only its sending side: some systems report this as a hangup, too.
+        """
         if self.linger_until or self.interest & WRITE or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.close()
         elif self.interest:
@@ -170,7 +173,7 @@ class Channel:
             self.interest = -1
 
     def process(self) -> None:
-        """Parse the input until a request is passed on, or is answered by the server itself, or no input is left."""
+        """Parse the input until a request is passed to the dispatcher, gets an error response, or no input is left."""
         while self.task is None and not self.unsent and self.connected and not self.closing:
             if self.input:
                 if not self._parse():
@@ -193,12 +196,12 @@ class Channel:
             self.watch()
 
     def close_if_silent(self) -> None:
-        """Close the connection, unless the operating system has received bytes that are not read yet."""
+        """Close the connection, unless the operating system has received bytes that the server has not read yet."""
         if not self.has_unread():
             self.close()
 
     def has_unread(self) -> bool:
-        """Return whether the operating system has received bytes that are not read yet, as happens under load."""
+        """Return whether the operating system has received bytes that the server has not read yet."""
         try:
             return bool(self.socket.recv(1, socket.MSG_PEEK))
         except OSError:  # no bytes are available
@@ -239,7 +242,7 @@ class Channel:
         return True
 
     def _begin(self, request: Parser) -> bool:
-        """Pass a request to the dispatcher, or answer with an error if it is not valid or refused.
+        """Pass a request to the dispatcher, or answer with an error if the request is not valid or is refused.
 
         Return whether the request was passed on.
         """
@@ -261,10 +264,10 @@ class Channel:
         return False
 
     def _refuse_above_limit(self, task: Task) -> Refused | None:
-        """Refuse a request and close its connection, if too many connections are open and requests wait for long.
+        """Refuse a request if too many connections are open and the oldest request has waited for `_OVERLOAD_WAIT`.
 
-        While a request waits, its connection cannot be closed to make room for other connections, such as the
-        connection of a health probe.
+        The connection is closed after the response. If the request were queued, its connection could not be closed to
+        make room for other connections, such as the connection of a health probe.
         """
         if task.monitoring or not self.listener.above_limit():
             return None
@@ -278,8 +281,8 @@ class Channel:
 
         Return False if the server itself has answered the request.
 
-        The body of a rejected request is discarded. If the client has sent `Expect: 100-continue`, the response is
-        sent at once, before the body.
+        The body of a rejected request is discarded as it arrives, and then the response is sent. If the client has sent
+        `Expect: 100-continue`, the server does not wait for the body.
         """
         task = request.task = Task(self, request)
         rejection: Any = request.error
@@ -291,7 +294,7 @@ class Channel:
             try:
                 rejection = self.site.check_head(task.environ().copy())
             except Exception:
-                logger.exception("a request could not be checked by its head")
+                logger.exception("check_head raised an exception, so the request was not checked")
         if rejection is not None:
             request.reject(rejection)
             if request.expect_continue:
@@ -356,7 +359,7 @@ class Channel:
         self.watch()
 
     def check_reading(self, now: float) -> None:
-        """Answer 408 if the request arrives too slowly."""
+        """Answer 408 if the request arrives too slowly. If only empty lines have arrived, close the connection."""
         request, settings = self.request, self.site.settings
         if request is None or self.task is not None:
             return
@@ -407,7 +410,8 @@ class Channel:
     def _send_first(self) -> int:
         """Send as much of the first output buffer as the socket accepts. Return the number of bytes sent.
 
-        The caller must hold `out_lock`. Raises OSError.
+        The caller must hold `out_lock`. Raises BlockingIOError if the socket accepts no bytes now, and another OSError
+        if the connection is broken.
         """
         piece = self.output[0]
         sent = self.socket.send(piece[:_SEND_AT_ONCE])
@@ -428,17 +432,23 @@ class Channel:
             self.site.admission.release(permit, time.monotonic())
 
     def _linger(self) -> None:
-        """Close the sending side. Then read and discard the client's bytes for a short time."""
+        """Close the sending side, and discard the client's bytes for `LINGER` seconds.
+
+        If the client has already closed its sending side, close the connection instead.
+        """
         self.input = b""
         if self.input_ended:
             self.close()
         else:
             self._close_sending_side()
 
-    # A worker thread.
+    # Called by worker threads.
 
     def send(self, data: bytes) -> None:
-        """Send `data`. The I/O thread sends the bytes that the socket does not accept. Raises ClientDisconnected."""
+        """Send `data`. The I/O thread sends the bytes that the socket does not accept at once.
+
+        Raises ClientDisconnected if the connection is closed or broken.
+        """
         with self.out_lock:
             if not self.connected:
                 raise ClientDisconnected
@@ -467,7 +477,7 @@ class Channel:
     def keep_permit(self, permit: Permit) -> bool:
         """Take over the slot until at most `WATERMARK` bytes of the response are unsent.
 
-        Return False if the slot can be released now.
+        Return False, without taking over the slot, if the caller should release it now.
         """
         with self.out_lock:
             if not self.connected or self.unsent <= WATERMARK:
@@ -476,7 +486,7 @@ class Channel:
         return True
 
     def wait_drained(self) -> None:
-        """Wait until the client has read most of the unsent bytes, or has disconnected."""
+        """Wait until at most `_LOW_WATERMARK` bytes are unsent, or the connection is closed."""
         drained = self._drained = threading.Event()
         self.blocked_since = time.monotonic()
         if self.connected and self.unsent > _LOW_WATERMARK:
@@ -489,7 +499,10 @@ class Channel:
         self.listener.poller.call(self.close)
 
     def is_disconnected(self) -> bool:
-        """Return whether the client has disconnected. Applications call it as `waitress.client_disconnected`."""
+        """Return whether the connection is closed.
+
+        The environ contains this method as `waitress.client_disconnected`, so that applications can call it.
+        """
         return not self.connected
 
     def finish(self, task: Task) -> None:

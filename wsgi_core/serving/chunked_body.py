@@ -1,4 +1,4 @@
-"""The receiver of a chunked body (RFC 9112, section 7.1), which accepts exactly the grammar of the RFC.
+"""The receiver of a chunked body (RFC 9112, section 7.1), which accepts only the grammar of the RFC.
 
 waitress' receiver also accepts a line feed after a chunk's size, and empty lines between chunks. A proxy may read such
 a body differently, and then the server and the proxy disagree about where the next request begins.
@@ -10,7 +10,7 @@ import re
 from typing import Any, Literal
 
 MAX_CHUNK_LINE = 1024
-"""Maximum number of bytes in the line with a chunk's size and its extensions."""
+"""Maximum number of bytes in the line with a chunk's size and extensions, including CRLF."""
 
 MAX_TRAILERS = 8192
 """Maximum number of bytes in all trailers together."""
@@ -27,7 +27,7 @@ _Part = Literal["size", "data", "end of data", "trailer"]
 
 
 class ChunkedBody:
-    """Writes the data of the chunks to `buffer`. `error` is a text that says why the body is not valid, or None."""
+    """Writes the data of the chunks to `buffer`. `error` says why the body is not valid, or is None."""
 
     def __init__(self, buffer: Any) -> None:
         self.buf = buffer

@@ -34,8 +34,9 @@ EXIT_PORT = 2
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket on a port that no other process can bind.
 
-    If the port is 0, the system chooses a free port. Raises OSError if the port is not available. On Windows,
-    SO_REUSEADDR, which waitress sets, would let a second server bind the same port without an error.
+    If the port is 0, the system chooses a free port. Raises OSError if the port is not available, and UnicodeError if
+    the host name is not valid. Unlike in waitress, SO_REUSEADDR is not set on Windows, where a second server could then
+    bind the same port without an error.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -55,9 +56,9 @@ def bind(host: str, port: int) -> socket.socket:
 def make_server(settings: Settings, log: str | None = None) -> RunningServer:
     """Return a server that already listens. `run` serves until `stop` is called from any thread.
 
-    If there are several processes and a `log`, each process writes its own log file with its number in the name, and
-    sends warnings to this process. Without a `log`, all processes write to stderr. Raises StartError if the server
-    cannot listen, or if the application cannot be loaded.
+    `log` is used only if there are several server processes. Each of them then writes a log file of its own, which is
+    named after `log` and the number of the process, and sends warnings and errors to this process. If `log` is None,
+    they write to stderr. Raises StartError if the server cannot listen, or if the application cannot be loaded.
     """
     return _make_server(settings, log)[0]
 
@@ -96,11 +97,11 @@ def _bind_or_refuse(host: str, port: int, option: str) -> socket.socket:
 def serve_command(ctx: click.Context, /, config: Path | None, **options: object) -> None:
     """Serve the models over HTTP. With --app, serve any WSGI application instead.
 
-    After the first signal to stop (Ctrl-C, SIGTERM), the server answers the accepted requests, for at most
-    --stop-timeout seconds. A second signal ends the server at once.
+    After the first signal to stop (Ctrl-C, SIGTERM), the server answers the accepted requests. This takes at most
+    --stop-pause plus --stop-timeout seconds. A second signal ends the server at once.
 
-    Exit code 1: the server ended with requests unanswered; 2: it cannot listen on the address, or a setting is invalid;
-    3: a model or the application cannot be loaded.
+    Exit code 1: the server ended with requests unanswered, or another error occurred; 2: the server cannot listen on
+    the address, or a setting is invalid; 3: a model or the application cannot be loaded.
     """
     if ctx.parent is not None and ctx.parent.get_parameter_source("app") is ParameterSource.COMMANDLINE:
         # wsgi-core --app module:app serve

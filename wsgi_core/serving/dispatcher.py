@@ -1,7 +1,7 @@
 """The task dispatcher: worker threads, their queue, and threads for health checks and other monitoring requests.
 
 waitress has one unbounded queue in front of its threads. Here the I/O thread refuses a request at once if there is no
-slot for the request. Health checks never wait behind a model run.
+slot for the request. Health checks have threads of their own, so they never queue behind a model run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ logger = logging.getLogger("wsgi_core.serving")
 _MONITOR_THREADS = 2
 
 LARGE = 512 << 10
-"""Size in bytes from which a body counts as large. As Python objects, the body takes many times this memory."""
+"""Size in bytes from which a body counts as large. Python objects made from a JSON body take many times its size."""
 
 MAX_WAITING_STREAMS = 64
 """The pool runs at most this many streams in addition to `threads` - 1."""
@@ -53,7 +53,7 @@ class LargeBodies:
         self._lock = threading.Lock()
 
     def acquire(self, task: Queued) -> bool:
-        """Return whether the request may begin. If not, park the request until `release` returns the request."""
+        """Return whether the request may begin. If not, park the request until `release` returns it."""
         with self._lock:
             if task in self._acquired:
                 return True
@@ -94,7 +94,8 @@ class WorkerPool:
     """Threads that take tasks from one queue. More threads are started for streams: see docs/develop/server.md.
 
     `live` is the number of threads, and `streams` the number of threads that send a response in pieces. `blocked` has
-    the clients that streams wait for. No task begins while the unsent bytes exceed the budget `unsent`.
+    the clients that streams wait for, each with the time when the wait began. No task begins while the unsent bytes
+    exceed the budget `unsent`.
     """
 
     def __init__(self, threads: int, name: str, unsent: ByteBudget | None = None) -> None:
@@ -115,7 +116,7 @@ class WorkerPool:
             self._start()
 
     def add(self, task: Queued, first: bool = False) -> None:
-        """Put a task into the queue. Wake an idle thread, unless a running thread is expected to take the task soon."""
+        """Put a task at the end of the queue, or at its front if `first` is true. Wake an idle thread if necessary."""
         with self._lock:
             (self._queue.appendleft if first else self._queue.append)(task)
             wake = self._next_idle(time.monotonic())
@@ -153,8 +154,8 @@ class WorkerPool:
     def begin_stream(self) -> bool:
         """Record that the calling thread begins a stream. Return False if there are too many streams.
 
-        If the limit is reached, a stream that has waited for its client for `_BLOCKED_SECONDS` seconds is ended: the
-        connection of the stream that has waited longest is closed.
+        At the limit, the stream that has waited longest for its client is ended, by closing its connection, if it has
+        waited for at least `_BLOCKED_SECONDS` seconds. Then the new stream may begin.
         """
         with self._lock:
             full = self.streams >= self.threads - 1 + MAX_WAITING_STREAMS
@@ -175,7 +176,10 @@ class WorkerPool:
             self.streams -= 1
 
     def wait_for_client(self, client: Client) -> None:
-        """Wait until `client` has read most of the unsent bytes. Another thread runs tasks meanwhile."""
+        """Wait until `client` has read most of the unsent bytes or has disconnected.
+
+        Meanwhile another thread runs tasks in place of the calling thread.
+        """
         with self._lock:
             self.blocked[client] = time.monotonic()
         self._fill()
@@ -186,7 +190,7 @@ class WorkerPool:
                 self.blocked.pop(client, None)
 
     def shutdown(self, until: float) -> bool:
-        """End the threads when the queue is empty. Return whether all threads have ended by `until`."""
+        """End the threads when the queue is empty. Return whether all have ended by `until` (time.monotonic())."""
         with self._lock:
             self._stopping = True
             idle, self._idle = self._idle, []
@@ -198,7 +202,7 @@ class WorkerPool:
         return not any(thread.is_alive() for thread in threads)
 
     def _next_idle(self, now: float) -> threading.Lock | None:
-        """Return the lock of the thread to wake, or None. The thread that became idle last is woken first."""
+        """Return the lock of the thread that became idle last, in order to wake it, or None to wake no thread."""
         if not self._idle or self._woken or self._paused():
             return None
         if len(self._idle) < self.live and now - self._began < _WAKE_AFTER_SECONDS:
@@ -207,9 +211,9 @@ class WorkerPool:
         return self._idle.pop()
 
     def _wanted(self) -> int:
-        """Return how many threads are needed.
+        """Return how many threads the pool needs.
 
-        Enough that `threads` threads are unblocked, and that at least one of these is free of streams.
+        At least `threads` threads must not be blocked, and at least one of these must not be sending a stream.
         """
         blocked = len(self.blocked)
         return self.threads + blocked + max(0, self.streams - blocked - (self.threads - 1))
@@ -275,7 +279,7 @@ class WorkerPool:
 class TaskDispatcher(WorkerPool):
     """Admits requests and passes them to worker threads. Separate threads answer monitoring requests.
 
-    Quick requests are not passed on while all worker threads are idle: the leader of `loop` answers them.
+    While all worker threads are idle and requests are quick, the leader of `loop` answers the requests instead.
     """
 
     def __init__(self, settings: Settings, admission: Admission, unsent: ByteBudget) -> None:
@@ -289,7 +293,7 @@ class TaskDispatcher(WorkerPool):
         super().__init__(settings.threads, "work", unsent)
 
     def add_task(self, task: Queued) -> Refused | None:
-        """Queue a request, or return the reason why there is no free slot. Runs on the I/O thread."""
+        """Queue a request, or return a `Refused` if there is no slot for the request. Runs on the I/O thread."""
         if task.monitoring:
             (self._health if task.health else self._monitor).add(task)
             return None
@@ -301,16 +305,20 @@ class TaskDispatcher(WorkerPool):
         return None
 
     def longest_wait(self, tick: float) -> float:
-        """Wake threads of all pools if requests wait for them. Return how long the loop may wait: at most `tick`."""
+        """Wake idle threads if requests wait for them.
+
+        Return how many seconds the event loop may wait for sockets: at most `tick`.
+        """
         stalled = self.stalled() | self._health.stalled() | self._monitor.stalled()
         if self._leader_serves(time.monotonic()):
             return 0.0
         return _TICK_STALLED if stalled else tick
 
     def serve_on_leader(self) -> None:
-        """Answer queued requests on the calling thread, the leader, while they are quick.
+        """Answer queued requests on the calling thread, the leader, while requests are quick.
 
-        The calling thread may no longer be the leader when this method returns.
+        After `_TURN` seconds, no further request is begun. The calling thread may no longer be the leader when this
+        method returns.
         """
         began = time.perf_counter()
         until = began + _TURN
@@ -331,7 +339,7 @@ class TaskDispatcher(WorkerPool):
                 return
 
     def add_former_leader(self) -> None:
-        """Count the thread that was the leader until now as a worker thread. It is still in `serve_on_leader`."""
+        """Count the former leader as a worker thread while it completes its request in `serve_on_leader`."""
         with self._lock:
             self.live += 1
 
@@ -341,7 +349,7 @@ class TaskDispatcher(WorkerPool):
         self._fill()
 
     def _leader_serves(self, now: float) -> bool:
-        """Return whether the next queued request is one for the leader."""
+        """Return whether the leader should answer the next queued request."""
         return bool(
             self._queue
             and len(self._idle) == self.live
@@ -362,7 +370,7 @@ class TaskDispatcher(WorkerPool):
         return True
 
     def expire(self, now: float) -> None:
-        """Answer 503 to the requests that have waited too long, oldest first. Runs on the I/O thread."""
+        """Answer 503 to requests at the front of the queues that have waited too long. Runs on the I/O thread."""
         limit = self._settings.max_wait
         while (task := self.pop_expired(now, limit) or self._large.pop_expired(now, limit)) is not None:
             if self.cancel(task):
@@ -376,7 +384,10 @@ class TaskDispatcher(WorkerPool):
         return all([self._health.shutdown(until), self._monitor.shutdown(until), self.loop.shutdown(until), ended])
 
     def serve(self, task: Queued) -> None:
-        """Answer a request, unless it was cancelled. A request that has waited too long is answered with 503."""
+        """Answer a request, unless it was cancelled. Answer 503 if the request has waited too long.
+
+        If too many large bodies are being processed, a request with a large body is parked first.
+        """
         if task.body_size < LARGE:
             self._begin(task)
         elif self._large.acquire(task):

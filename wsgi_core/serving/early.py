@@ -1,7 +1,7 @@
-"""Completes the error responses of the server, and the responses of applications that reject a request by its head.
+"""Completes the responses to requests that do not reach the application: server errors and rejections by `check_head`.
 
 These responses carry X-Request-ID and, if configured, CORS headers. They appear in the access log and in the metrics.
-Without the CORS headers, a page in a browser gets "failed to fetch" instead of a 413.
+Without the CORS headers, a page in a browser would see "Failed to fetch" instead of the status, such as 413.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ class EarlyResponses:
         self._add_cors = cross_origin(settings.cors_origins) if settings.cors_origins else None
 
     def complete(self, error: ErrorResponse, environ: Environ) -> tuple[str, Headers, bytes]:
-        """Return the status, the headers and the body of the response for `error`."""
+        """Return the status, the headers and the body of the response for `error`.
+
+        With CORS, a preflight gets a 204 in place of a 429 or 503.
+        """
         body = error.body
         headers = [*error.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         if error.code in _REFUSED and self._add_cors is not None and _is_preflight(environ):
-            # If a preflight fails, the page cannot read the reason. So it succeeds, and the actual request is refused.
+            # If a preflight fails, the page cannot read the reason. So only the actual request is refused.
             return "204 No Content", self.observe(204, [("Allow", _METHODS)], environ), b""
         return error.status, self.observe(error.code, headers, environ), body
 
@@ -51,7 +54,10 @@ class EarlyResponses:
         return observed_app
 
     def observe(self, code: int, headers: Headers, environ: Environ) -> Headers:
-        """Count and log a response. Return its headers, with X-Request-ID and the CORS headers added."""
+        """Count and log a response. Return its headers, with X-Request-ID and the CORS headers added.
+
+        A response that already has X-Request-ID is not counted again, and its headers are returned unchanged.
+        """
         if any(name.lower() == "x-request-id" for name, _ in headers):
             return headers  # the application has already observed the response
         observation = Observation(environ)

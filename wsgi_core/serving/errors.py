@@ -43,7 +43,7 @@ def bad_request(text: str, keep: bool = False) -> ErrorResponse:
 
 
 def too_slow(text: str) -> ErrorResponse:
-    """Return a 408, for a request that is incomplete for too long (RFC 9110, section 15.5.9)."""
+    """Return a 408, for a request that has been incomplete for too long (RFC 9110, section 15.5.9)."""
     return ErrorResponse(408, "Request Timeout", text)
 
 

@@ -13,27 +13,27 @@ import time
 from collections.abc import Callable
 
 _TICK = 0.002
-"""Seconds between two checks of the follower. It becomes the leader after one to two ticks."""
+"""Seconds between two checks of the follower, which takes over if the leader is in the same request at both checks."""
 
-# After this number of checks without a request on the leader, the follower sleeps until the next one.
+# After this number of checks without a request on the leader, the follower sleeps until the leader's next request.
 _CHECKS_UNTIL_SLEEP = 50
 
-# Seconds in which `run` reacts to a signal on Windows, where waiting for an event is not interrupted by one.
+# `run` waits in steps of this many seconds, because on Windows a signal does not interrupt the wait for an event.
 _WAIT = 0.25
 
-# The leader serves requests while they take less than `_QUICK` seconds on average, weighted towards the newest. If not,
-# it serves none for `_PAUSE` seconds. The pause doubles each time, up to `_LONGEST_PAUSE`.
+# The leader serves requests while they take less than `_QUICK` seconds on average, weighted towards the newest. If they
+# take longer, the leader serves no requests for `_PAUSE` seconds. The pause doubles each time, up to `_LONGEST_PAUSE`.
 _QUICK = 0.001
 _WEIGHT = 1 / 8
-# Time that a request waits, for example for a database, counts this many times more, up to `_MAX_WAITED` seconds of it:
-# the worker threads could answer other requests meanwhile.
+# The time that a request waits, for example for a database, is added to its duration this many times, because worker
+# threads could answer other requests meanwhile. At most `_MAX_WAITED` seconds of a request count as waiting.
 _WAITED_FACTOR = 4
 _MAX_WAITED = 0.0005
 _PAUSE = 0.1
 _LONGEST_PAUSE = 3.2
 
 cpu_clock = time.perf_counter if sys.platform == "win32" else time.thread_time
-"""The clock for the CPU time of a request. On Windows, time.thread_time() has steps of 16 ms, so all time counts."""
+"""The clock for a request's CPU time. On Windows, time.thread_time() has steps of 16 ms, so elapsed time is used."""
 
 
 class QuickRequests:
@@ -49,7 +49,10 @@ class QuickRequests:
         return now >= self._paused_until
 
     def record(self, seconds: float, cpu: float, now: float) -> None:
-        """Record that a request on the leader took `seconds`, of which `cpu` of CPU time. `now` is time.monotonic()."""
+        """Record that a request on the leader took `seconds`, including `cpu` seconds of CPU time.
+
+        `now` is the time at which the request began (time.monotonic()).
+        """
         waited = min(max(seconds - cpu, 0.0), _MAX_WAITED)
         self._mean += _WEIGHT * (seconds + _WAITED_FACTOR * waited - self._mean)
         if self._mean < _QUICK:
@@ -61,7 +64,7 @@ class QuickRequests:
 
 
 class LoopThreads:
-    """The two threads of an event loop. The loop's functions are only ever called by the leader."""
+    """The two threads of an event loop. Only the leader calls the loop's functions."""
 
     def __init__(self) -> None:
         self._leader = 0
@@ -75,9 +78,9 @@ class LoopThreads:
         self._threads: list[threading.Thread] = []
 
     def run(self, step: Callable[[], bool], take_over: Callable[[], None]) -> None:
-        """Call `step` again and again until it returns False. An exception of `step` is raised here.
+        """Call `step` repeatedly until it returns False or the threads are shut down. Raises an exception of `step`.
 
-        `take_over` is called when a thread becomes the leader in place of one that is still in `serve`.
+        `take_over` is called when a thread becomes the leader in place of a leader that is still in `serve`.
         """
         for number in range(2):
             name = f"io-{number}"
@@ -96,7 +99,7 @@ class LoopThreads:
             raise self._error
 
     def serve(self, function: Callable[[], None]) -> bool:
-        """Call `function` on the leader. Return whether the calling thread is still the leader afterwards."""
+        """Call `function` on the calling thread, the leader. Return whether the thread is still the leader then."""
         self._working_since = time.perf_counter()  # on Windows, time.monotonic() has steps of 16 ms
         if self._asleep:
             self._wake_follower()
@@ -156,7 +159,7 @@ class LoopThreads:
         return False
 
     def _sleep(self) -> None:
-        """Wait until the leader serves a request, or until the end."""
+        """Wait until the leader serves a request or the loop ends."""
         with self._lock:
             self._asleep = True  # before the check: the leader sets `_working_since` and then reads `_asleep`
             if self._working_since or self._ended.is_set():

@@ -1,4 +1,4 @@
-"""Process settings that are made before the server starts: open files, garbage collection, malloc."""
+"""Settings of the process: the limit of open files, garbage collection, and malloc."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _LARGE_BLOCK = 1 << 20
 def freeze_gc() -> None:
     """Exclude all existing objects from garbage collection.
 
-    Models and modules live as long as the process. Each full collection takes tens of ms and blocks all threads.
+    Models and modules live as long as the process. A full collection that visits them takes tens of ms, and blocks all
+    threads.
     """
     gc.collect()
     gc.freeze()
@@ -40,7 +41,7 @@ def return_large_blocks() -> bool:
 def connection_limit(settings: Settings, platform: str) -> int:
     """Return how many connections `platform` (see `sys.platform`) allows, at most `max_connections`.
 
-    Except on Windows, the process' limit of open files is raised first.
+    Except on Windows, the process' limit of open files is raised first, if it is too low.
     """
     if platform == "win32":
         most = _WINDOWS_CONNECTIONS if settings.monitor_port is None else _WINDOWS_CONNECTIONS_BESIDE_MONITORING
@@ -57,7 +58,10 @@ def with_headroom(connections: int) -> int:
 
 
 def raise_open_files(wanted: int) -> int:
-    """Raise the process' limit of open files to `wanted`, or as far as allowed. Return how many files may be open."""
+    """Raise the process' limit of open files to `wanted`, or as far as allowed.
+
+    Return how many files may be open, but at most `wanted`.
+    """
     if resource is None:
         return wanted
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -76,7 +80,7 @@ def _at_least(limit: int, wanted: int) -> bool:
 
 
 def select_limit() -> int:
-    """Return how many connections may be open during a stop.
+    """Return how many connections may be open while a stop accepts the connections in the backlog.
 
     Only Windows has a limit, because its select() takes at most 512 sockets.
     """

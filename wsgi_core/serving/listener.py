@@ -23,20 +23,20 @@ logger = logging.getLogger("wsgi_core.serving")
 # Seconds after which an idle connection may be closed, during a stop and above the limit.
 _IDLE_DURING_STOP = 1.0
 _IDLE_ABOVE_LIMIT = 2.0
-# Above the limit, a connection with an incomplete request may be closed after this many seconds of silence. If its
-# client sends a little all the time, it may be closed when the head, or the body, is incomplete for this long.
+# Above the limit, a connection with an incomplete request may be closed after this many seconds of silence. Even if its
+# client keeps sending, it may be closed when the head, or the body, has been incomplete for these numbers of seconds.
 _SILENT_ABOVE_LIMIT = 0.1
 _OLD_HEAD_ABOVE_LIMIT = 1.0
 _OLD_BODY_ABOVE_LIMIT = 5.0
-# Seconds of silence after the last response in which the client itself may close the connection, even above the limit.
+# Above the limit, a connection that has had its last response is closed after this many seconds of silence.
 _LINGER_ABOVE_LIMIT = 0.05
-# Seconds after the last response in which a client that still sends keeps its connection above the limit.
+# Above the limit, such a connection is closed after this many seconds even if its client still sends.
 _SENDING_LINGER_ABOVE_LIMIT = 0.25
 # If a client has read nothing of its response for this many seconds, its connection may be closed. The first number is
 # for too many unsent bytes, and the second is for a stop.
 _BLOCKED = 1.0
 _BLOCKED_DURING_STOP = 5.0
-# With too many unsent bytes, a connection may also be closed if its client would need longer than this for the rest.
+# With too many unsent bytes, a connection may also be closed if its client needs more seconds than this for the rest.
 _LONG_TO_READ = 5.0
 _MAX_ACCEPTS = 64
 # Seconds without accepting after accept() has failed, for example because too many files are open.
@@ -50,7 +50,7 @@ _BACKLOG = 4096
 
 
 class Listener:
-    """A listening socket and its connections. Up to a quarter more connections than `limit` are accepted."""
+    """A listening socket and its connections. About a quarter more connections than `limit` are accepted."""
 
     def __init__(
         self,
@@ -95,8 +95,8 @@ class Listener:
     def handle_read(self) -> None:
         """Accept waiting connections, up to the limit and its headroom.
 
-        If this process has too many connections compared with another process, wait `_DEFER` seconds, in which the
-        other process can accept first.
+        If this process has too many connections compared with another process, stop accepting for at most `_DEFER`
+        seconds, in which the other process can accept first.
         """
         now = time.monotonic()
         for _ in range(_MAX_ACCEPTS):
@@ -130,7 +130,7 @@ class Listener:
     def should_close(self) -> bool:
         """Return whether a response that begins now must close its connection.
 
-        During a stop, every response closes its connection. Above the limit, as many responses do as necessary.
+        If `stopping` is true, every response closes its connection. Above the limit, only as many as needed do.
         """
         if self._closes_pending <= 0:
             return self.stopping
@@ -182,7 +182,10 @@ class Listener:
             self._check(channel, now)
 
     def close_idle(self) -> None:
-        """Close connections that delay a stop: idle connections without unread bytes, and blocked connections."""
+        """Close connections that delay a stop: idle connections, and connections whose clients do not read.
+
+        An idle connection with unread bytes is kept.
+        """
         now = time.monotonic()
         for channel in self._idle_since(now - _IDLE_DURING_STOP):
             channel.close_if_silent()
@@ -219,8 +222,8 @@ class Listener:
     def _watch(self) -> None:
         """Watch for new connections.
 
-        Pause if the limit with its headroom is reached, if accept() has just failed, or if another process may accept
-        first.
+        Pause while the limit with its headroom is reached, after a failure of accept(), and while another process may
+        accept first.
         """
         if self.accepting:
             ready = time.monotonic() >= self._paused_until and not self.deferring
@@ -232,7 +235,7 @@ class Listener:
             self._count.set(len(self.channels))
 
     def _accept(self, up_to: int) -> None:
-        """Accept connections until `up_to` are open or none is waiting."""
+        """Accept connections until `up_to` are open, no connection is waiting, or accept() fails."""
         while len(self.channels) < up_to:
             try:
                 sock, address = nonblocking.accept(self._socket)
@@ -267,13 +270,12 @@ class Listener:
             channel.close()
 
     def _shed_connections(self, now: float) -> None:
-        """Close as many connections as are open above the limit.
+        """Close as many connections as are open above the limit, if so many may be closed.
 
-        Up to a quarter more connections than the limit are accepted, so that a health probe can always connect.
         Connections are closed in this order: connections that have had their last response, idle connections, and
         silent connections. A silent connection has never had a request, has an incomplete request (answered with 408),
-        or has a response that the client does not read. A request that is incomplete for long counts as silent, even
-        if a byte arrives now and then. Silent connections of the client address with the most connections are closed
+        or has a response that the client does not read. A request that has been incomplete for long counts as silent,
+        even if a byte arrives now and then. Silent connections of the client with the most connections are closed
         first. If too many connections are still open, the next responses close their connections.
         """
         self._closes_pending = 0
@@ -304,8 +306,8 @@ class Listener:
     def _shed_unsent(self, now: float) -> None:
         """Close connections whose clients read nothing or slowly, until the total of unsent bytes is within its limit.
 
-        The client that needs longest for the rest of its response goes first. No request begins above the limit, so
-        a few clients that read a little at a time would otherwise stop the service.
+        The connection whose client needs longest for the rest of its response is closed first. Above the limit, no
+        worker thread begins a request, so a few clients that read a little at a time could otherwise stop the service.
         """
         needed = {channel: _seconds_to_read(channel, now) for channel in self.channels if channel.unsent}
         for channel in sorted(needed, key=needed.__getitem__, reverse=True):
@@ -317,7 +319,7 @@ class Listener:
                 channel.close()
 
     def _idle_since(self, moment: float) -> list[Channel]:
-        """Return the connections that have been idle since `moment`, sorted with the longest idle first."""
+        """Return the connections that have been idle since `moment`, the longest idle first."""
         idle = [channel for channel in self.channels if channel.last_activity <= moment and channel.idle]
         return sorted(idle, key=lambda channel: channel.last_activity)
 
@@ -344,7 +346,7 @@ def _seconds_to_read(channel: Channel, now: float) -> float:
 
 
 def _is_old(channel: Channel, now: float) -> bool:
-    """Return whether the request of the connection has been incomplete for so long that it may be given up."""
+    """Return whether the request of the connection has been incomplete for so long that it counts as silent."""
     request = channel.request
     if request is None:
         return False

@@ -72,7 +72,7 @@ class MonitoredApplication:
 
 
 class _ObservedBody:
-    """A body that ends the observation of its request when it is closed, even if the close of the application fails."""
+    """A body whose `close` ends the observation of the request, even if the application's `close` raises an error."""
 
     def __init__(self, body: Iterable[bytes], observed: Observation) -> None:
         self._body = body
@@ -97,7 +97,8 @@ class _ObservedBody:
 def route(environ: WSGIEnvironment) -> str:
     """Return the matched path template, or an empty string if the application does not provide it.
 
-    Werkzeug (and so Flask) and Bottle store the matched rule in the environ. Other applications may set `ROUTE`.
+    Flask's request object and Bottle's route, which are both in the environ, have the matched rule. Other applications
+    may set `ROUTE`.
     """
     if template := environ.get(ROUTE):
         return str(template)

@@ -1,8 +1,8 @@
-"""Socket calls that do not release the GIL.
+"""Socket calls that do not release the GIL (`accept` only on Linux).
 
 CPython releases the GIL around every socket call, even around a call that cannot block. If other threads compute,
 getting the GIL back takes `sys.getswitchinterval()` or longer, which is many times as long as the call itself. With
-such calls, the I/O thread would be too slow under load even to refuse new requests.
+Python's own socket calls, the I/O thread would be too slow under load even to refuse new requests.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class NonBlockingSocket(socket.socket):
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """Return received bytes, at most `bufsize` and at most `MAX_RECEIVED`, or b"" at the end of the stream.
 
-        Raises BlockingIOError if no bytes have arrived, and OSError if the connection is broken.
+        Raises BlockingIOError if no bytes have arrived, and another OSError if the connection is broken.
         """
         buffer = _buffer()
         received: int = _recv(self.fileno(), buffer, min(bufsize, MAX_RECEIVED), flags)
@@ -62,7 +62,7 @@ class NonBlockingSocket(socket.socket):
     def send(self, data: Any, flags: int = 0) -> int:
         """Send `data`, and return how many bytes the operating system accepted.
 
-        Raises BlockingIOError if it can accept no bytes now, and OSError if the connection is broken.
+        Raises BlockingIOError if no bytes can be sent now, and another OSError if the connection is broken.
         """
         sent: int = _send(self.fileno(), bytes(data), len(data), flags)
         if sent >= 0:
@@ -87,7 +87,7 @@ class NonBlockingSocket(socket.socket):
 def accept(listener: socket.socket) -> tuple[NonBlockingSocket, tuple[Any, ...]]:
     """Accept a connection. Return its socket and the client's address.
 
-    Raises BlockingIOError if no connection is waiting, and OSError if accept() fails.
+    Raises BlockingIOError if no connection is waiting, and another OSError if accept() fails.
     """
     if accepted := accept4(listener):
         descriptor, address = accepted

@@ -1,6 +1,6 @@
 """The request parser: waitress' request object, with llhttp for the head and with the limits of the server.
 
-A request that is not valid does not reach the application, and its body is discarded.
+A request that is not valid does not reach the application.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ MAX_BLANK = 64
 """Maximum number of bytes in the empty lines before a request."""
 
 MAX_CHUNK_OVERHEAD = 4
-"""A chunked body may take at most this many times its length on the wire, after the first `_FREE_OVERHEAD` bytes.
+"""A chunked body of N bytes may take at most this number times N bytes on the wire, plus `_FREE_OVERHEAD` bytes.
 
-A chunk of one byte costs the I/O thread as much as a large chunk.
+The limit refuses a body of tiny chunks: a chunk of one byte costs the I/O thread as much as a large chunk.
 """
 _FREE_OVERHEAD = 16 << 10
 
@@ -100,7 +100,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     @property
     def plain_rest(self) -> int:
-        """The number of bytes missing from a body with a Content-Length, or 0 for any other request."""
+        """The number of bytes that a body with a Content-Length still lacks, or 0 for any other request."""
         return int(self.body_rcv.remain) if isinstance(self.body_rcv, FixedStreamReceiver) else 0
 
     @property
@@ -115,7 +115,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         kept.close()
 
     def received(self, data: bytes) -> int:
-        """Parse `data`. Return how many bytes belong to this request. If the request is rejected, set `error`."""
+        """Parse `data`. Return how many bytes belong to this request.
+
+        `error` is set as soon as the request turns out not to be valid, or when a rejected request is complete.
+        """
         consumed = self._receive_head(data) if self.body_rcv is None else self._receive_body(data)
         if self.completed:
             self.received_at = time.monotonic()
@@ -134,7 +137,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self._fail(version_not_supported())
             return
         if not header_plus.startswith(b" HTTP/", len(method) + 1 + len(self._target)):
-            raise ParsingError("the parts of the request line must be separated by one blank")
+            raise ParsingError("the parts of the request line must be separated by one space")
         self.command = method
         headers = self.headers
         host = headers.get("HOST")
@@ -158,7 +161,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self._target = url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Store a header line. A name with `_` is dropped, because the environ also writes `-` as `_`."""
+        """Store a header line. Drop a header with `_` in its name, because the environ replaces `-` by `_` in names."""
         self._lines += 1
         if self._lines > self.adj.max_headers:
             return  # the request is refused; many lines of one name would take quadratic time
@@ -230,7 +233,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self.connection_close = not self.keep_alive
 
     def _prepare_body(self) -> None:
-        """Prepare to receive a body. llhttp has already rejected Transfer-Encoding together with Content-Length."""
+        """Prepare to receive a body. Raises ParsingError if Transfer-Encoding is not supported or ambiguous."""
         encoding = self.headers.pop("TRANSFER_ENCODING", None)
         if encoding is not None:
             if encoding.lower() != "chunked" or self.version != "1.1" or "CONTENT_LENGTH" in self.headers:
@@ -321,7 +324,7 @@ FORWARDED = frozenset(
 
 
 def _make_key(name: bytes) -> str:
-    """Return a header's name in CGI form, or an empty string if it has an underscore. Cache the first short names."""
+    """Return a header's name in CGI form, or an empty string if it has an underscore. Cache short names."""
     key = "" if b"_" in name else name.decode("latin-1").upper().replace("-", "_")
     if len(_KEYS) < _MAX_KEYS and len(name) <= _LONGEST_KEY:
         _KEYS[name] = key

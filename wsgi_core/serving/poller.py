@@ -1,7 +1,7 @@
-"""The event loop waits until sockets are ready and handles them. It registers a socket's events only when they change.
+"""The event loop: waits until sockets are ready, and handles them. Sockets stay registered between iterations.
 
 waitress asks every connection for its events in each iteration of its loop. So an iteration takes longer if more
-connections are open, and no connection is read meanwhile.
+connections are open, and meanwhile no bytes are read from any connection.
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ class _Select:
 
 
 class Poller:
-    """The event loop of the I/O thread. `call` and `wake` are thread-safe. All other methods run on the I/O thread."""
+    """The event loop of the I/O thread. `call` and `wake` are thread-safe.
+
+    While the loop runs, all other methods must be called on the I/O thread.
+    """
 
     def __init__(self) -> None:
         self._watched: dict[int, Watched] = {}
@@ -97,14 +100,14 @@ class Poller:
         self._system.watch(self._inner.fileno(), READ)
 
     def handle_first(self, watched: Watched) -> None:
-        """Mark a socket that `step` handles first if more than `_MAX_EVENTS` sockets are ready.
+        """Make `step` handle a socket before other sockets, if more than `_MAX_EVENTS` sockets are ready.
 
         So the new connection of a health probe is handled in the next step, even if many connections are busy.
         """
         self._first.add(watched.fileno())
 
     def watch(self, watched: Watched, interest: int) -> None:
-        """Watch a socket for READ, WRITE or both. If `interest` is 0, watch the socket only for a reset."""
+        """Watch a socket for READ, WRITE or both. If `interest` is 0, report only a reset (not on Windows)."""
         self._watched[watched.fileno()] = watched
         self._system.watch(watched.fileno(), interest)
 
@@ -122,7 +125,7 @@ class Poller:
             self.wake()
 
     def wake(self) -> None:
-        """Make `step` return. Thread-safe."""
+        """Make `step` stop waiting. Thread-safe."""
         if not self._woken and not self._closed:
             self._woken = True
             with contextlib.suppress(OSError):
@@ -164,7 +167,7 @@ class Poller:
             if events & WRITE and self._watched.get(number) is watched:
                 watched.handle_write()
         except Exception:
-            logger.exception("a connection is closed")
+            logger.exception("a socket is closed because of an unexpected error")
             watched.close()
 
     def _make_calls(self) -> None:
@@ -173,4 +176,4 @@ class Poller:
             try:
                 function()
             except Exception:
-                logger.exception("a connection could not be handled")
+                logger.exception("a call on the I/O thread raised an exception")

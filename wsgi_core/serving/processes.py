@@ -73,7 +73,7 @@ class Child:
 
 
 class Processes:
-    """Serves with ``settings.processes`` children on bound sockets. `run`, `stop` and `abort` work as in `Server`.
+    """Serves with ``settings.processes`` children on bound sockets. Implements `RunningServer`.
 
     The constructor returns when all children are ready. If a child cannot start, the constructor ends all children and
     raises StartError.
@@ -111,7 +111,7 @@ class Processes:
         self._aborted = True
 
     def run(self) -> bool:
-        """Serve until `stop` is called. Return whether every child has answered all requests that it has accepted."""
+        """Serve until `stop` is called. Return whether all children then answered their accepted requests and ended."""
         try:
             while not self._stop_at:
                 self._step()
@@ -166,9 +166,9 @@ class Processes:
             self._record_applied(child, *rest)
 
     def _forward_change(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
-        """Tell the other children that are ready to apply the model change of `child`.
+        """Send the model change of `child` to all other children that are ready.
 
-        When each of them has applied the change or has exited, `child` is notified.
+        `child` is notified when each of them has tried to apply the change or has exited.
         """
         others = [other for other in self._children.values() if other is not child and other.ready]
         self._changes[child.number, change] = {other.number for other in others}
@@ -192,7 +192,7 @@ class Processes:
         """Wait until every child has loaded the application. Then tell all children to accept connections."""
         while not all(child.ready for child in self._children.values()):
             if self._stop_at:
-                raise StartError("stopped while it was starting", 1)
+                raise StartError("the server was stopped during its start", 1)
             self._step()
         for child in self._children.values():
             child.send("serve")

@@ -88,13 +88,16 @@ class Queued(Protocol):
     received_at: float
 
     def service(self) -> None:
-        """Call the application and send its response. Runs on a worker thread."""
+        """Call the application and send its response. Runs on a worker thread or on the leader."""
 
     def expire(self) -> None:
         """Answer with a 503, because the request has waited too long."""
 
     def has_expired(self, now: float, limit: float) -> bool:
-        """Return whether the request has waited longer than `limit`, `request_timeout` or its X-Request-Timeout."""
+        """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline.
+
+        The deadline is `request_timeout`, or X-Request-Timeout if that is shorter.
+        """
 
 
 class RunningServer(Protocol):

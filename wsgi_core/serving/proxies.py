@@ -26,7 +26,7 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class Forwarded(NamedTuple):
-    """The forwarding headers that a trusted proxy sent with a request. A field is empty if its header is missing."""
+    """The forwarding headers that a trusted proxy sent with a request. A field is empty if no header contains it."""
 
     client: str = ""
     port: str = ""
@@ -90,7 +90,7 @@ def parse_hop(text: str) -> tuple[str, str]:
     """Return the address and the port of one entry of X-Forwarded-For. The port is empty if the entry has no port.
 
     Only some gateways write a port, as in `203.0.113.9:51234` or `[2001:db8::1]:443`. Raises ValueError if the entry
-    is not an address.
+    is neither an address nor an identifier, such as `unknown`, in its place.
     """
     text = _unquoted(text)
     if not text:

@@ -1,13 +1,11 @@
-"""The server serves a WSGI application until it is stopped, and answers every request that has arrived by then.
-
-A stop has four steps:
+"""Serves a WSGI application. At a stop, requests that have arrived are still answered. A stop has four steps:
 
 1. The application reports that it is not ready. During `stop_pause` the server continues to serve, so that load
    balancers can choose another server.
 2. New connections are refused.
 3. Every accepted request is answered. The last response on each connection has `Connection: close`. Idle connections
    are closed.
-4. The server ends when no connection is open, or after `stop_timeout`.
+4. The server ends when every request is answered and no connection is open, or after `stop_timeout` seconds.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ logger = logging.getLogger("wsgi_core.serving")
 # Seconds after which the loop runs even without an event, to check timeouts.
 _TICK = 0.25
 _TICK_DURING_STOP = 0.02
-# While another process may accept connections first, the loop checks after this time whether it has.
+# Seconds between two runs of the loop while it lets another process accept connections first.
 _TICK_DURING_DEFERRAL = 0.001
 _SECONDS_BETWEEN_CHECKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
@@ -50,7 +48,7 @@ def serve_application(
 ) -> Server:
     """Return a server for an application from `load_application`.
 
-    If two sockets are given, the second one is the monitoring port's.
+    If two sockets are given, the second socket is for the monitoring port.
     """
     sock, *monitor = socks
     arguments = server_arguments(app, settings)
@@ -110,13 +108,13 @@ class Server:
         self._wake()
 
     def abort(self) -> None:
-        """Make `run` return at once, even if requests are unanswered."""
+        """Make `run` return without waiting for requests that are still unanswered."""
         self.stop()
         self._aborted = True
         self._wake()
 
     def run(self) -> bool:
-        """Serve until `stop`. Return whether every request was answered and every thread has ended."""
+        """Serve until `stop` is called. Return whether no request was left unanswered and all threads have ended."""
         return_large_blocks()
         dispatcher = self.site.dispatcher
         try:
@@ -139,7 +137,7 @@ class Server:
         return self.admission.refused
 
     def gauges(self) -> dict[str, float]:
-        """Return the current values for the metrics, without `connections`. Any thread may call it."""
+        """Return the current values of the metrics, except the numbers of connections. Any thread may call this."""
         return {
             "waiting_requests": self.admission.waiting,
             "expected_wait_seconds": self.admission.expected_wait,
@@ -149,7 +147,7 @@ class Server:
         }
 
     def connections(self) -> Counter[str]:
-        """Return how many connections are in each state. Any thread may call it."""
+        """Return how many connections are in each state. Any thread may call this."""
         counted: Counter[str] = Counter()
         for listener in self._listeners:
             for state, number in listener.states().items():
@@ -157,7 +155,7 @@ class Server:
         return counted
 
     def _step(self) -> bool:
-        """Handle what is ready. Return False when the server has stopped. The leader calls this method."""
+        """Handle ready sockets and queued requests. Return False when the server has stopped. Runs on the leader."""
         if self._done():
             return False
         dispatcher = self.site.dispatcher
@@ -203,7 +201,7 @@ class Server:
             self._reported_at = now
             refused = self.admission.refused.total()
             if refused > self._reported:
-                logger.warning("overloaded: %d requests refused since the last such line", refused - self._reported)
+                logger.warning("overloaded: %d requests refused since the last report", refused - self._reported)
             self._reported = refused
 
     def _wake(self) -> None:

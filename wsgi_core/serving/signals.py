@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from .protocols import RunningServer
 
-# Only Windows has SIGBREAK. Other systems have SIGHUP, which a closed terminal sends.
+# Only Windows has SIGBREAK. Other systems have SIGHUP, which is sent when the terminal is closed.
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
 _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 
@@ -20,8 +20,8 @@ _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 def stop_on_signals(server: RunningServer) -> Iterator[None]:
     """Handle signals while the context is active: the first signal stops ``server``, and the second ends it at once.
 
-    A SIGHUP after another signal has no effect. Python handles signals only in the main thread. Code that runs the
-    server in another thread must call `stop`.
+    A SIGHUP after another signal has no effect. Python handles signals only in the main thread. In another thread, the
+    context does nothing, and the caller must call `stop`.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -68,7 +68,9 @@ def _handled_signals() -> list[int]:
 
 
 def _on_closed_console(server: RunningServer, ended: threading.Event) -> t.Callable[[], None]:
-    """Stop the server when the console is closed or the user logs off. Return a function that removes the handler.
+    """Stop the server when its console is closed, the user logs off or Windows shuts down.
+
+    Return a function that removes the handler. On other systems, do nothing.
 
     Windows ends the process when the handler returns, or after 5 seconds. Source: SetConsoleCtrlHandler and
     HandlerRoutine in Microsoft's documentation of consoles.

@@ -1,7 +1,7 @@
 """The call of the application for one request, and the response. `Task` corresponds to waitress' WSGITask.
 
-A request gets here when it is complete. A worker thread calls the application, or the leader if requests are quick. If
-the server answers the request itself, this happens on the I/O thread.
+A worker thread calls the application, or the leader does if requests are quick. If a request is refused before it
+reaches a worker thread, the I/O thread sends the error response.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Task:
     """One request and its response.
 
     Request: `client` (the client that the limits per client count, see `client_of`), `monitoring`, `health` (a
-    monitoring request that is a health check), `body_size` (0 if the application reads the body in pieces), `rejection`
-    (the application that `check_head` has returned).
-    Slot: `permit`, which this task holds until the response is complete.
+    monitoring request that is a health check), `body_size` (0 if there is no body, or if the application reads it in
+    pieces), `rejection` (the WSGI application that `check_head` has returned).
+    Slot: `permit`, until the slot is released or passes to the channel.
     Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after it),
     `too_long` (the application has sent more than its Content-Length).
     """
@@ -91,7 +91,7 @@ class Task:
         self.too_long = False
 
     def complete(self) -> None:
-        """Record that the request is complete."""
+        """Record when the request was complete, and the size of its body."""
         request = self.request
         self.received_at = request.received_at or time.monotonic()
         if request.body_rcv is not None and request.path not in self.channel.site.limits.body_limits:
@@ -114,9 +114,9 @@ class Task:
         self.fail(refusal(self.channel.site.admission.expire()))
 
     def has_expired(self, now: float, limit: float) -> bool:
-        """Return whether the request has waited longer than `limit`, `request_timeout` or its X-Request-Timeout."""
+        """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline."""
         header = self.request.headers.get("X_REQUEST_TIMEOUT")
-        # An application rejects a header value that is not valid.
+        # A header value that is not valid is ignored here, because the application rejects it.
         with contextlib.suppress(ValueError):
             limit = min(limit, allowed_seconds(header, self.channel.site.settings.request_timeout))
         return now - self.received_at > limit
@@ -168,7 +168,7 @@ class Task:
             self._begin_stream()
         if not self.wrote_head:
             data = self._head() + self._framed(data)
-            self.wrote_head = True  # after the piece was joined to it: a piece that is not bytes is a 500
+            self.wrote_head = True  # only now: if `data` is not bytes, the line above raises, and the response is a 500
         elif self.chunked:
             data = self._framed(data)
         if data:
@@ -182,10 +182,10 @@ class Task:
             if self.channel.connected:
                 execute()
         except ClientDisconnected:
-            logger.info("the client of %s left before its response was sent", self.request.path)
+            logger.info("the client disconnected before the response to %s was sent", self.request.path)
             self.close = True
         except TooManyStreams:
-            self._replace(overloaded(1, "too many responses are sent in pieces"))
+            self._replace(overloaded(1, "too many responses are being streamed"))
         except Exception:
             logger.exception("Exception while serving %s", self.request.path)
             self._replace(internal_error())
@@ -244,7 +244,7 @@ class Task:
             self._send(b"0\r\n\r\n", complete=True)
         elif self._has_body() and self.written < (self.content_length or 0):
             logger.warning(
-                "application returned too few bytes (%s) for specified Content-Length (%s) via app_iter",
+                "the application returned fewer bytes (%s) than its Content-Length (%s)",
                 self.written, self.content_length,
             )  # fmt: skip
             self.close = True
@@ -256,7 +256,7 @@ class Task:
     def _limited(self, data: bytes) -> bytes:
         """Return `data`, cut off where the declared Content-Length ends."""
         if self.content_length is not None and len(data) > self.content_length - self.written:
-            logger.warning("application-written content exceeded the declared Content-Length %s", self.content_length)
+            logger.warning("the application returned more bytes than its Content-Length (%s)", self.content_length)
             data = data[: self.content_length - self.written]
             self.too_long = True
         self.written += len(data)
@@ -365,15 +365,15 @@ class Task:
         try:
             self._forwarded = proxies.read(self.request.headers)
         except ValueError as error:
-            logger.warning("the trusted proxy sends X-Forwarded-* headers that make no sense: %.200s", error)
-            self.request.error = self.request.error or bad_request("an X-Forwarded-* header makes no sense", keep=True)
+            logger.warning("the trusted proxy sent an X-Forwarded-* header that is not valid: %.200s", error)
+            self.request.error = self.request.error or bad_request("an X-Forwarded-* header is not valid", keep=True)
             return
         if self._forwarded.client:
             self.client = client_of(self._forwarded.client)
 
 
 class Dates:
-    """A cache of the Date header line, which is formatted once a second."""
+    """A cache of the Date header line, which is formatted at most once a second."""
 
     def __init__(self) -> None:
         self._line = ""

@@ -64,7 +64,7 @@ class Parent:
         self._waiting[change] = done
         self.send(MODELS, change, action, args)
         if not done.wait(_APPLY_SECONDS):
-            logger.error("the other server processes have not applied a change of the models in time")
+            logger.error("not all other server processes have confirmed a change of the models in time")
         del self._waiting[change]
 
     def _read(self) -> None:
@@ -99,7 +99,7 @@ class Parent:
 
 
 class ReplicatedModels:
-    """A proxy for a model repository that applies each change in every server process."""
+    """A proxy for a model repository that repeats each `load`, `unload` and `reload` in the other server processes."""
 
     def __init__(self, repository: t.Any, parent: Parent) -> None:
         self._repository = repository
@@ -147,7 +147,10 @@ def serve_in_child(
     pipe: Connection,
     count: ConnectionCount,
 ) -> None:
-    """Serve until the parent sends "stop" or exits. The exit code is 0 if every accepted request was answered."""
+    """Serve until the parent sends "stop" or "abort", or exits. Then end this process.
+
+    The exit code is 0 if no accepted request was left unanswered and all threads have ended.
+    """
     # The parent tells this process what to do. If this process alone stopped, the shared socket would refuse new
     # connections.
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):

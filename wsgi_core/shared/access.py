@@ -33,14 +33,15 @@ CONTROL = "/v2/repository/"
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
 """The content types that a page of any origin may send without a preflight (Fetch standard)."""
 
-# A name without a dot that is not a number. Each character fits only one part, so matching takes linear time.
+# A name without a dot that is not a number. Each character can match only one part of the pattern, so matching
+# takes linear time.
 _LABEL = re.compile(r"[0-9]*[a-z_-][a-z0-9_-]*", re.ASCII)
 
 Check = Callable[[Mapping[str, Any]], None]
 
 
 def access_check(settings: Settings) -> Check:
-    """Return a function that raises an HTTPException if a request is not allowed under these settings.
+    """Return a function that raises an HTTPException if the settings do not allow a request.
 
     The function takes the environ, uses only the request head, and does not block.
     """
@@ -91,7 +92,7 @@ def host_name(host: str) -> str:
 def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset()) -> None:
     """Raise an error if a request loads or unloads a model, and a page of another origin could have sent the request.
 
-    Raises Forbidden (403) if Origin or Sec-Fetch-Site names another site, and `allowed` does not contain the origin.
+    Raises Forbidden (403) if Origin or Sec-Fetch-Site names another origin, which `allowed` does not contain.
     Raises UnsupportedMediaType (415) if an HTML form can send the content type, or if a browser sent the request
     without a content type.
     """

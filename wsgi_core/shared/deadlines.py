@@ -11,7 +11,7 @@ from werkzeug.exceptions import BadRequest
 
 from ..inference.work import Work
 
-# The environ key under which a server may store when it had received the whole request, as a time.monotonic() value.
+# The environ key under which a server may store the time at which the request was complete (time.monotonic()).
 RECEIVED = "wsgi_core.received"
 
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
@@ -33,9 +33,9 @@ def allowed_seconds(header: str | None, limit: float) -> float:
 def limit_work(work: Work, environ: Mapping[str, Any], limit: float) -> None:
     """Set the deadline of the work for a request: `limit` seconds after the server has received the request.
 
-    If the server does not tell when it received the request, the seconds count from now. The deadline is earlier if the
-    header X-Request-Timeout asks for fewer seconds. Under waitress, the work can also tell whether the client has
-    disconnected. Raises BadRequest (400) if the header is not valid.
+    If the environ does not say when the server received the request, the seconds count from now. The deadline is
+    earlier if the header X-Request-Timeout asks for fewer seconds. If the environ has `waitress.client_disconnected`,
+    the work can also tell whether the client has disconnected. Raises BadRequest (400) if the header is not valid.
     """
     header = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if header is not None:

@@ -7,10 +7,10 @@ worker then makes the listening socket refuse new connections, and answers the c
 backlog. Without /proc (Linux), the worker cannot know whether all workers stop, and omits these two steps.
 
 This module is also a gunicorn configuration: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. It
-installs the graceful shutdown in each worker, configures the service's log, and corrects the gauge of active requests
-when a worker exits. Without the configuration, the service installs only the graceful shutdown, and only if a worker
-loads the service (not with ``preload_app``). Your own configuration file can import the two hooks, `post_worker_init`
-and `child_exit`, which have the names that gunicorn expects.
+installs the graceful shutdown in each worker, configures the service's log, and corrects gauges, such as that of active
+requests, when a worker exits. Without the configuration, the service installs only the graceful shutdown, and only if a
+worker loads the service (not with ``preload_app``). Your own configuration file can import the two hooks,
+`post_worker_init` and `child_exit`, which have the names that gunicorn expects.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Subtract an exited worker's requests from the gauge of active requests. gunicorn's master calls this function."""
+    """Remove an exited worker's values from the gauges, such as its active requests. gunicorn's master calls this."""
     forget_process(worker.pid)
 
 
 def handle_sigterm(worker: Any, app: Any) -> None:
     """Handle SIGTERM in the worker of ``app``: fail the readiness check, wait, empty the backlog, then stop the worker.
 
-    The backlog is emptied only if all workers stop.
+    The wait lasts `stop_pause` seconds. The backlog is emptied only if all workers stop.
     """
 
     def begin(signum: int, frame: object) -> None:
@@ -98,8 +98,8 @@ def _master_stops(worker: Any) -> bool:
     """Return whether the master has closed the listening sockets, which means that all workers stop.
 
     If gunicorn reloads or reduces the number of workers, the master keeps the sockets open, and other workers accept
-    the connections in the backlog. Then this worker must not make the sockets refuse connections. The function waits at
-    most `_MASTER_SECONDS` for the master. On a system without /proc, the function returns False.
+    the connections in the backlog. Then this worker must not make the sockets refuse connections. Wait at most
+    `_MASTER_SECONDS` for the master. Return False on a system without /proc.
     """
     until = time.monotonic() + _MASTER_SECONDS
     while (listens := _master_listens(worker)) and time.monotonic() < until:

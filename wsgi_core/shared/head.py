@@ -35,11 +35,11 @@ class Application(Protocol):
 
 
 class HeadCheck:
-    """Checks a request by its head: host, API key, origin, route, method, content type, content coding, signature.
+    """Checks a request by its head: host, API key, origin, route, method, content type and coding, signature header.
 
-    The environ needs no `wsgi.input`. The result is None if the server must read the body. Otherwise the result is a
-    WSGI application that refuses the request. This application calls the service with an empty body, so the response,
-    the log and the metrics are the same as if the body had been read. The check does not block.
+    The environ needs no `wsgi.input`. If the server must read the body, the result is None. Otherwise the result is a
+    WSGI application that answers the request without its body. This application calls the service with an empty body,
+    so the service itself logs, counts and refuses the request. The check does not block.
     """
 
     def __init__(self, app: Application, check: Check) -> None:
@@ -47,7 +47,7 @@ class HeadCheck:
         self._check = check
 
     def __call__(self, environ: dict[str, Any]) -> WSGIApplication | None:
-        """Return a WSGI application that refuses the request, or None if the body must be read."""
+        """Return a WSGI application that answers the request without its body, or None if the body must be read."""
         try:
             self._check(environ)
             rule, _ = self._app.url_map.bind_to_environ(environ).match(return_rule=True)

@@ -1,7 +1,8 @@
-"""The steps of one request through the lifecycle, with the names of the functions that the app has for them.
+"""The steps of one request through the lifecycle, with the names of the view and the hooks that run in each step.
 
-The start page shows the steps of its own request. The names of the functions are read from the app's tables, which both
-frameworks call the same. `wsgi-core trace` watches a request while it runs, and shows more.
+The start page shows the steps of its own request. The names are read from the app's tables, such as
+`before_request_funcs`, which have the same names in both frameworks. `wsgi-core trace` shows more, because it watches a
+request while it runs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Features of Linux that Python does not offer.
 
 On another system, `accept4` returns None, and `drop_new_connections` and `set_mmap_threshold` return False. Then the
-caller does without the feature. The module calls the C library with ctypes. CPython holds the GIL during the calls,
-because no call blocks.
+caller does without the feature. `accept4` and `mallopt` are called in the C library, with ctypes. These calls do not
+block, so they do not release the GIL.
 """
 
 from __future__ import annotations

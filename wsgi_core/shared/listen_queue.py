@@ -15,8 +15,8 @@ def refuse_new(sock: socket.socket) -> None:
 
     When a listening socket is closed, the kernel resets all connections in its backlog. So the backlog must be empty
     before the close, and must stay empty. On Linux the kernel drops the SYN packets of new connections. A client
-    repeats its SYN after a second, and by then the closed socket refuses the connection. On other systems the backlog
-    is made as short as possible.
+    repeats its SYN after a second, and by then the closed socket refuses the connection. On other systems, and in a
+    sandbox that does not allow this, the backlog is made as short as possible.
     """
     if not drop_new_connections(sock):
         sock.listen(0)

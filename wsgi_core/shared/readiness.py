@@ -14,7 +14,7 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        """Whether load balancers should send new requests. Requests are answered even if this is False."""
+        """Whether load balancers should send new requests. The application answers requests even if this is False."""
         return not self.stopping
 
     def stop(self) -> None:

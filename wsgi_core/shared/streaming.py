@@ -1,7 +1,7 @@
-"""Streamed predictions: each line of the request body is a row in JSON, and predictions are sent while lines arrive.
+"""Streamed predictions: each line of the request body is a row in JSON, and results are sent while the body is read.
 
-The body has not been read when a request gets here. One chunk of the body is in memory at a time. The result of a line
-that is not valid is an error with the number of the line. The stream continues with the next line, until a limit of
+The service has not read the body when a request gets here. It reads one chunk at a time. For a line that is not valid,
+the result is an error with the number of the line. The stream continues with the next line, until a limit of
 `StreamLimits` is reached.
 """
 
@@ -39,8 +39,8 @@ Without this limit, an error could be much larger than the line that caused it.
 MAX_COMPUTING = 2
 """The maximum number of streams that predict a chunk at the same time. The other streams wait for their turn.
 
-The server runs each stream on a thread of its own. Without this limit, many streams would share the GIL with the I/O
-thread, which would get it too rarely to answer anyone.
+The server runs each stream on a thread of its own. Without this limit, many streams would compete with the I/O
+thread for the GIL, and the I/O thread would be too slow to answer other requests.
 """
 
 _computing = threading.BoundedSemaphore(MAX_COMPUTING)
@@ -82,8 +82,8 @@ def stream_predictions(
 ) -> Iterator[bytes]:
     """Return the chunks of the response to a body, in the format `mimetype`: `LINES` or `EVENTS`.
 
-    Each line is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or
-    `{"line": 2, "error": "...", "fields": [...]}` with the first invalid fields. An empty line gets a number, but no
+    Each result is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or
+    `{"line": 2, "error": "...", "fields": [...]}` with the first invalid fields. An empty line is counted, but gets no
     result. With `EVENTS`, the last event has the numbers of lines, predictions and errors. Raises `InvalidInput` at
     once if the model has no card, because such a model does not accept rows.
     """
@@ -116,7 +116,7 @@ def _result_lines(model: Model, body: IO[bytes], mimetype: str, limits: StreamLi
 
 
 def _until_limit(results: list[Result], errors_left: int) -> list[Result]:
-    """Return the results up to the error with which `errors_left` errors are reached, or all results."""
+    """Return the results up to and including error number `errors_left`, or all results if there are fewer errors."""
     for place, result in enumerate(results):
         errors_left -= "error" in result
         if errors_left <= 0:
@@ -189,7 +189,10 @@ def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
 
 
 def _run(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
-    """Return the predictions for valid rows. The rows are split into batches of at most the model's `max_rows`."""
+    """Return the predictions by line number, made in batches of at most the model's `max_rows`.
+
+    Raises InputError if a row is not valid.
+    """
     assert model.card is not None
     assert model.schema is not None
     name, limit, values = model.card.output.name, model.schema.max_rows, list(rows.values())

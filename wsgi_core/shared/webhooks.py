@@ -44,7 +44,7 @@ DELIVERY = ("X-Delivery-ID", "X-GitHub-Delivery", STANDARD_ID)
 """Headers with the sender's id of a delivery."""
 
 MAX_SIGNATURES = 10
-"""How many signatures of one header are compared. A sender that rotates its secret sends two."""
+"""The maximum number of signatures in a header that are compared. A sender that rotates its secret sends two."""
 
 # RFC 9110, 15.5.2: a 401 response must name an authentication scheme. No scheme is registered for signed bodies.
 _SCHEME = WWWAuthenticate("hmac-sha256", {"header": SIGNATURE})
@@ -97,7 +97,8 @@ def read_delivery(
 
     Raises Unauthorized (401) if the body is not signed with the secret of the source. If the signature covers a time,
     the time must be within `tolerance` seconds of now, or Unauthorized is raised. Raises BadRequest (400) if the
-    delivery id is not valid (see `delivery_id`). Raises NotFound (404) if `secrets` is empty.
+    delivery id is not valid (see `delivery_id`). Raises NotFound (404) if `secrets` is empty. An exception of `read` is
+    passed on.
     """
     if not secrets:
         raise NotFound("This service does not accept webhooks")

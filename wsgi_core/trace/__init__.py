@@ -15,13 +15,13 @@
 of events. Two events are equal if their kind, name and detail are equal. Their file, line, time and note are not
 compared (`Event`). `compare_answers` compares the responses: status, headers and body.
 
-In some places the two frameworks do the same thing in different ways. For these places, rules say what is an event:
+In some places the two frameworks do the same thing in different ways. These rules make the traces comparable there:
 
 - *signal sent* is recorded only if the signal has a receiver. Flask always calls ``send``, and the core calls ``send``
   only if there is a receiver. An application cannot see the difference. With ``signals=True`` every signal of the
   lifecycle has a receiver.
 - *session opened* is recorded when the session becomes usable, at the first push of the request context. The core
-  may defer the opening, if the request has no cookie and the session has not been used yet. Then the event has a note.
+  may defer the opening if the request has no cookie and the session has not been used yet. Then the event has a note.
 - *session saved* is recorded if saving changed the response's headers, or if the app's own session interface saved.
   Flask also calls ``save_session`` for an unmodified session. If the call changes no header, it is not recorded.
 - *request context pushed* comes after the events of the application context, when the request context becomes

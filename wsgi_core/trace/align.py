@@ -45,7 +45,8 @@ class Row:
 def compare(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
     """Return the rows of two traces, in order. The traces are equal if every row is equal.
 
-    Where the traces differ, two events of the same kind still share a row. Every other event has its own row.
+    Where the traces differ, events of the same kind share a row if their order allows this. Every other event has its
+    own row.
     """
     rows: list[Row] = []
     for same, a, b in _blocks(left, right, lambda event: event.key):

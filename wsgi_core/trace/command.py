@@ -74,7 +74,7 @@ def _usual_name(module: ModuleType) -> str:
         value = getattr(module, name, None)
         if hasattr(value, "wsgi_app") or inspect.isfunction(value):
             return name
-    raise NoAppException(f"'{module.__name__}' has no {', '.join(_USUAL_NAMES)}: write module:name.")
+    raise NoAppException(f"'{module.__name__}' has none of {', '.join(_USUAL_NAMES)}: write module:name.")
 
 
 def _raised_at(error: Exception) -> str:

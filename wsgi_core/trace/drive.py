@@ -95,7 +95,7 @@ class Recording:
         return self._recorder.events
 
     def client(self, **kwargs: t.Any) -> Client:
-        """Return the app's own test client. The requests of this client are recorded."""
+        """Return a test client of the app, whose requests are recorded."""
         client: Client = self._app.test_client(**kwargs)
         client.application = self.wsgi
         return client

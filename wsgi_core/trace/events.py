@@ -85,9 +85,11 @@ class Snapshot:
 class Event:
     """One thing that happened to a request.
 
-    kind: a key of `GROUPS`. name: the name of the hook, the view, the signal or the URL rule. detail: what the
-    function received, or how the function ended. start_us: microseconds since the recording started. depth: the
-    number of enclosing events. snapshot: the state at the event, if the recording takes snapshots.
+    kind: a key of `GROUPS`. name: what the event is about, such as a hook, a view, a signal, a rule or an exception.
+    detail: more about the event, such as what the function received, or how it ended. file, line: where the function is
+    defined. start_us: microseconds since the recording started. duration_us: microseconds until the event ended. depth:
+    the number of enclosing events. note: a remark for the reader. snapshot: the state at the event, if the recording
+    takes snapshots.
     """
 
     kind: str
@@ -138,7 +140,7 @@ class Trace:
 
     @property
     def duration_us(self) -> float:
-        """Microseconds from the start of the recording to the end of the last event.
+        """Microseconds from the start of the recording to the latest end of an event.
 
         The time that the tracer itself takes is included. The time that snapshots take is not included.
         """

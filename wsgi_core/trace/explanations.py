@@ -48,7 +48,7 @@ EXPLANATIONS = _table(
     ("view", "routing", "The view function runs. Its return value becomes the response."),
     ("error caught", "endings", "An exception was raised. The application looks for its error handler."),
     ("error handler", "endings", "The most specific error handler runs. Its return value becomes the response."),
-    ("error unhandled", "endings", "There is no error handler for the exception: the client gets a 500."),
+    ("error unhandled", "endings", "No error handler matches the exception, so it becomes an internal server error."),
     ("error logged", "endings", "The traceback is written to the log; the client does not see it."),
     ("response made", "response", "The return value of the view or the handler is converted to a response object."),
     ("after_this_request", "hooks", "A function that was registered during this request gets the response."),

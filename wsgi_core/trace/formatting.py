@@ -1,4 +1,4 @@
-"""Format values for a page: short, without secrets, and without calling any of the app's code.
+"""Format values for a page: short, without values whose names suggest a secret, and without calling the app's code.
 
 The ``__repr__`` of a value may be the app's code. Therefore only values of built-in types, headers and URL rules are
 written out. A value of any other type is shown as the name of its class.
@@ -36,7 +36,7 @@ _LITERAL = re.compile(rf"""((?:{_NAMES})\w*["']?\]?{_OPENING})((?:\\.|(?!\2).)+)
 
 
 def is_secret(name: t.Any) -> bool:
-    """Return whether a header, a form field or an attribute with this name holds a secret."""
+    """Return whether the name of a header, a form field or an attribute suggests that its value is a secret."""
     return issubclass(type(name), str) and _SECRET.search(name) is not None
 
 
@@ -59,7 +59,7 @@ def redact_source(line: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text with all control characters escaped, because a terminal would interpret them."""
+    """Return the text with all characters escaped that are not printable, because a terminal may interpret them."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
@@ -117,7 +117,7 @@ def _listed(items: list[str], length: int) -> str:
 
 
 def format_header(name: str, value: str) -> str:
-    """Return the value of a header, without secrets. For Set-Cookie, return only the cookie's name and attributes."""
+    """Return the value of a header, with secrets masked. Of Set-Cookie, return only the name and the attributes."""
     text = repr(redact(value[: 4 * _LONGEST]) if not is_secret(name) else value)[1:-1]
     if name.lower() == "set-cookie":
         pair, _, attributes = text.partition(";")

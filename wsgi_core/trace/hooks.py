@@ -118,7 +118,7 @@ def runs_function(frame: FrameType, function: t.Any) -> bool:
 
 
 def has_defaults(frame: FrameType, function: t.Any) -> bool:
-    """Return whether all parameters with a default value have the default values of `function`."""
+    """Return whether each parameter of the frame that has a default in `function` has this default as its value."""
     inner = unwrapped(function)
     defaults = getattr(inner, "__defaults__", None) or ()
     code, known = frame.f_code, frame.f_locals
@@ -150,8 +150,9 @@ def first_exception(frame: FrameType) -> BaseException | None:
 def choose(hooks: Sequence[Hook], frame: FrameType, caller: FrameType | None, endpoint: str | None) -> Hook:
     """Return the hook that this frame runs. All `hooks` have the frame's code object.
 
-    `caller` is the frame of the phase, whose loop variable holds the function. The expected order of the hooks is
-    not used, because the trace must show a wrong order. If several hooks remain, their names are joined with "or".
+    `caller` is the frame of the phase, whose loop variable holds the function. The order in which hooks
+    should run is not used, because a trace must also show a wrong order. If several hooks remain, their names are
+    joined with "or".
     """
     held = {id(value) for outer in (frame.f_back, caller) if outer is not None for value in outer.f_locals.values()}
     for fits in (

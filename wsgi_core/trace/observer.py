@@ -1,6 +1,6 @@
 """Take a snapshot at an event: the running source lines, the contexts and their contents, the response so far.
 
-All values are read from ``__dict__``, because reading a property may run code.
+Attributes are read from ``__dict__``, because reading a property may run the app's code.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _attributes(value: t.Any) -> dict[str, t.Any]:
 
 
 def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
-    """Yield the current context, then the contexts below it on the stack.
+    """Yield the current context, then the contexts below it on the stack, at most `_MOST_CONTEXTS` in all.
 
     Each push stores a token in the context, and the token holds the context that was current before.
     """

@@ -26,7 +26,7 @@ class Phase:
     If `kind` is empty, the call is not an event. Such a phase only tells in which phase a hook is called.
     By default the event is recorded when the function starts. With `at_end`, the event is recorded when the function
     ends. With `after`, the event is recorded when the inner phase with that name ends, because the event takes effect
-    at that moment. describe: return the name and the detail of the event, or None if the call is not an event.
+    at that moment. describe: returns the name and the detail of the event, or None if the call is not an event.
     inside: only calls from the phase with this name are events. once: record the event once for each context.
     """
 
@@ -84,7 +84,7 @@ def receives(error: t.Any) -> str:
 
 
 def describe_match(call: Call) -> tuple[str, str] | None:
-    """Return the rule and its endpoint, or the error if the match failed. Return None if the host was refused."""
+    """Return the rule and its endpoint, or "nothing" and the error. Return None if the host was refused."""
     request = call.arguments["self"].request
     error = request.routing_exception
     if isinstance(error, SecurityError):

@@ -22,7 +22,7 @@ def short_path(filename: str) -> str:
 def _above_its_package(filename: str) -> str:
     """Return the folder that contains the outermost package of a file.
 
-    The folder of an editable install is not on `sys.path`, so the ``__init__.py`` files are used to find it.
+    The folder of an editable install may not be on `sys.path`, so the ``__init__.py`` files are used to find it.
     """
     folder = os.path.dirname(filename)
     while os.path.isfile(os.path.join(folder, "__init__.py")):

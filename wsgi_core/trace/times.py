@@ -1,4 +1,4 @@
-"""The median times of each event over many runs, because the time of a single run varies too much."""
+"""Median times of events over many runs, because the times of a single run vary too much."""
 
 from __future__ import annotations
 

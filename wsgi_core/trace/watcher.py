@@ -1,6 +1,6 @@
 """Report when certain functions start and end, without changing them.
 
-Python 3.12 and newer: `sys.monitoring` reports calls of the watched code objects, and other code does not run slower.
+Python 3.12 and newer: `sys.monitoring` reports only calls of the watched code, so other code hardly runs slower.
 Python 3.11: `sys.setprofile` reports every call of the thread, so the measured times are longer.
 
 Only calls in the context (`contextvars`) that started the watcher are reported. Requests in other threads are ignored.
@@ -24,8 +24,8 @@ _watching: ContextVar[object] = ContextVar("wsgi_core.trace.watching")
 class BaseWatcher:
     """Calls ``started(code, frame)`` and ``ended(code, value, raised)`` for each call of a watched code object.
 
-    An exception in these callbacks must not reach the watched program. The exception is kept, and `stop` raises it.
-    Generator functions cannot be watched, because calling a generator function runs none of its code.
+    An exception in these callbacks must not reach the watched program. Instead, `stop` raises a RuntimeError with the
+    exception as its cause. Generator functions must not be watched, because calling them runs none of their code.
     """
 
     def __init__(self, started: Started, ended: Ended) -> None:

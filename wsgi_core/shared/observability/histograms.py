@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 Labels = tuple[Any, ...]
-"""The label values, in the order of the label names. They are converted to text only when the metrics are read."""
+"""The label values, in the order of the label names. They need not be strings."""
 
 
 class Histogram(Protocol):
@@ -19,7 +19,7 @@ class Histogram(Protocol):
 
 
 class LocalHistogram:
-    """A histogram in this process. It needs one lock, whereas a prometheus_client histogram locks each of its values.
+    """A histogram in this process. It has one lock, whereas a prometheus_client histogram has one for each value.
 
     `bounds` are the upper bounds of the buckets in seconds, in ascending order. One more bucket counts all durations
     above the last bound.
@@ -82,7 +82,7 @@ class Counter(Protocol):
 
 
 class LocalCounter:
-    """Sums of seconds in this process."""
+    """Sums of seconds, by one label, in this process."""
 
     def __init__(self, name: str, description: str, label: str) -> None:
         self.name = name

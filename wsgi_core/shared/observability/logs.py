@@ -21,7 +21,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u206
 
 
 def one_line(text: str) -> str:
-    """Return the text with every control character replaced by its Python escape sequence."""
+    """Return the text with each character of `_CONTROLS` replaced by its Python escape sequence."""
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 

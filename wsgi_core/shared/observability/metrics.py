@@ -1,7 +1,7 @@
 """Prometheus metrics of this process, or of all processes that share `PROMETHEUS_MULTIPROC_DIR`.
 
 Requests are counted by the matched rule, never by the requested path. Unknown methods are counted as `_OTHER`. So a
-client cannot create new time series. Metric names follow OpenTelemetry where it defines a name.
+client cannot create new time series. Where OpenTelemetry defines a name for a metric, the metric has that name.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Metrics:
     runs: durations of model runs
     phases: seconds that requests spent in each phase
     active: the requests in progress
-    server: the figures of this process' server, if several server processes share their metrics
+    server: the metrics of this process' server, if several server processes share their metrics
     """
 
     def __init__(self, shared: bool) -> None:
@@ -106,7 +106,7 @@ def process_metrics() -> Metrics:
 
 
 def share_server_figures(server: ServerFigures) -> None:
-    """Report the figures of this process' server together with the figures of other processes.
+    """Report the metrics of this process' server together with the metrics of the other processes.
 
     Do nothing if the processes do not share `PROMETHEUS_MULTIPROC_DIR`.
     """
@@ -117,7 +117,7 @@ def share_server_figures(server: ServerFigures) -> None:
 
 
 def forget_process(pid: int) -> None:
-    """Remove the active requests of a process that has exited, if processes share `PROMETHEUS_MULTIPROC_DIR`."""
+    """Remove the values of an exited process from the gauges, if processes share `PROMETHEUS_MULTIPROC_DIR`."""
     if _is_shared():
         from prometheus_client.multiprocess import mark_process_dead
 

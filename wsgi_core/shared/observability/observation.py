@@ -64,7 +64,7 @@ class Observation(Work):
         return quote(raw or b"/", safe="/:@!$&'()*+,;=~")
 
     def set_response(self, status: int, route: str) -> list[tuple[str, str]]:
-        """Record the response, and return its headers with the request id, the times, and the traceparent."""
+        """Record the response. Return the headers to add to it: the request id, the times, and the traceparent."""
         self.elapsed = perf_counter() - self.started
         self.status = status
         self.route = route

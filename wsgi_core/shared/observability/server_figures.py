@@ -21,7 +21,7 @@ _GAUGES = {
     "body_disk_bytes": "Bytes of request bodies in temporary files.",
 }
 _REASONS = ("overloaded", "client", "expired")
-# Seconds after which a process writes its figures again, for the other processes.
+# Seconds between two writes of a process' metrics to the files that the other processes read.
 _INTERVAL = 1.0
 
 
@@ -62,7 +62,7 @@ class ServerCollector:
 
 
 class SharedFigures:
-    """The figures of this process' server, in files that the other server processes read.
+    """The metrics of this process' server, in files that the other server processes read.
 
     Counts and bytes are summed over all processes. The expected wait is the longest of all processes.
     """
@@ -84,11 +84,11 @@ class SharedFigures:
         }  # fmt: skip
 
     def start(self) -> None:
-        """Start a thread that writes the figures every second, because a scrape may reach another process."""
+        """Start a thread that writes the metrics every second, because a scrape may reach another process."""
         threading.Thread(target=self._repeat, name="figures", daemon=True).start()
 
     def update(self) -> None:
-        """Write the current figures. Thread-safe."""
+        """Write the current metrics. Thread-safe."""
         with self._lock:
             for reason in _REASONS:
                 refused = self._server.refused.get(reason, 0)

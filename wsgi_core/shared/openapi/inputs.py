@@ -23,7 +23,7 @@ def row_schema(model: Model | None) -> Schema:
 def payload_schema(model: Model | None) -> Schema:
     """Return the schema of the input of `Model.predict`.
 
-    The input is a row, a list of rows, or an object with that list under the key `instances`.
+    The input is a row, a list of rows, or an object with a list of rows under the key `instances`.
     """
     if model is None or model.card is None:
         return {}

@@ -170,7 +170,8 @@ def operations(
 ) -> dict[str, Operation]:
     """Return the operations of the routes by `Route.key`. Routes whose views have no operation are omitted.
 
-    Operations that depend on the models describe the models that are served at the time of the call.
+    A route of static files has the operation `FILE` by default. Operations that depend on the models describe the
+    models that are served at the time of the call.
     """
     found: dict[str, Operation] = {}
     for route in routes:

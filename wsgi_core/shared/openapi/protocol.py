@@ -77,14 +77,14 @@ _BODY = (400, 413, 415)
 
 
 def about_server(schema: Schema) -> Operation:
-    """Return the operation of a route about the server. The response has this schema."""
+    """Return the operation of a route about the server. `schema` is the schema of the response."""
     return Operation(GROUP, {200: ok(schema)})
 
 
 def about_model(schema: Schema) -> Callable[[ModelRepository], Operation]:
-    """Return a function that makes the operation of a route about a model. The response has this schema.
+    """Return a function that makes the operation of a route about a model. `schema` is the schema of the response.
 
-    The function takes the repository. The names of the served models become examples.
+    The function takes the repository, whose models are the examples of the parameter `name`.
     """
     return lambda models: Operation(GROUP, {200: ok(schema), **errors(404)}, parameters=_parameters(models))
 

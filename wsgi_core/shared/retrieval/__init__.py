@@ -1,4 +1,4 @@
-"""Answers to questions about this project, taken from its documentation, with their sources.
+"""Answers questions about this project from its documentation, and names the sources.
 
 The input is a question as a string. The passages that match the question best are retrieved, and the answer quotes
 these passages. If an OpenAI-compatible endpoint is configured, its language model writes the answer from the passages

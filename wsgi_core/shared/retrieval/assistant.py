@@ -154,7 +154,7 @@ class Assistant:
     def _end(self) -> None:
         """Stop embedding, and wait until the background thread has finished.
 
-        If Python exits while a daemon thread runs a model, the process is aborted.
+        Otherwise the thread could still run a model while Python exits, and that aborts the process.
         """
         self._cancelled.set()
         self.embedded.wait()
@@ -192,7 +192,8 @@ def quote(by_words: TfIdf, query: str, found: Sequence[Found]) -> str:
     """Return the sentences that match the question best, at most `SENTENCES`, as quotes with their sources.
 
     A sentence's score is the weight of the words that it shares with the question, multiplied by 1 plus the score of
-    its passage. Sentences with less than half of the best score are omitted.
+    its passage. Sentences with less than half of the best score are omitted. If all scores are 0, quote only the first
+    sentence. If there is no sentence, return `NO_PASSAGE`.
     """
     candidates = [(passage, sentence, score) for passage, score in found for sentence in sentences(passage.text)]
     if not candidates:
@@ -210,7 +211,8 @@ def _citation(passage: Passage) -> str:
 def sentences(text: str) -> Iterator[str]:
     """Yield the sentences of a passage, each on one line, without Markdown syntax.
 
-    A table row is one sentence. A code block belongs to the sentence that introduces it with a colon.
+    A table row is one sentence. A code block belongs to the sentence that introduces it with a colon. Sentences with
+    fewer than `MIN_WORDS` words are omitted.
     """
     code: list[str] = []
 

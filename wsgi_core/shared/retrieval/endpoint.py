@@ -93,7 +93,7 @@ class Endpoint:
     def _exchange(self, payload: dict[str, Any]) -> Any:
         """Send the request and read the response under one deadline.
 
-        A socket's own timeout would start anew with every byte.
+        A socket's own timeout is not enough, because it starts anew with every read.
         """
         url = urlsplit(self.url)
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -159,7 +159,7 @@ def chat_endpoint(settings: Settings) -> Endpoint | None:
 
 
 def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
-    """Return a connection. If it uses TLS, the handshake is still to come, because it has no deadline of its own."""
+    """Return an open connection. With TLS, the caller must do the handshake, under its own deadline."""
     is_secure = url.scheme == "https"
     kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=timeout)

@@ -10,7 +10,10 @@ from importlib import metadata
 from ...inference.bundled import PACKAGE, bundled_folder
 
 MAX_CHARACTERS = 600
-"""The length up to which paragraphs are joined into one passage. A longer paragraph is a passage of its own."""
+"""The length up to which paragraphs are joined into one passage. A longer paragraph is a passage of its own.
+
+A code block is always in the passage of the paragraph before it.
+"""
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HEADING = re.compile(r"#{1,6}\s+(.*?)\s*#*")

@@ -1,5 +1,5 @@
-"""Validators for names and addresses in settings. A value must have exactly the form that requests use, because
-otherwise it never matches.
+"""Validators for names and addresses in settings. A value must have exactly the form that it has in requests, because
+otherwise it never matches a request.
 
 Each validator returns its value unchanged. If the value is not valid, the validator raises ValueError with the reason
 and, if possible, the nearest valid value.
@@ -30,7 +30,7 @@ def is_loopback(host: str) -> bool:
 def trusted_host(value: str) -> str:
     """Validate an entry of `trusted_hosts`: a host name, an address, or `.example.org`, which includes subdomains."""
     if "*" in value and not value.lstrip("*.").strip():
-        raise ValueError("does not support a wildcard; to accept every name, leave trusted_hosts empty")
+        raise ValueError("does not support a wildcard; for every name, leave trusted_hosts empty and set any_host")
     nearest = _nearest_host(value)
     if nearest != value:
         raise ValueError(f"must be a host name as in a Host header, without the port{_hint(nearest)}")
@@ -72,9 +72,9 @@ def listen_host(value: str) -> str:
 
 
 def header_value(value: str) -> str:
-    """Validate a key that clients send in a header. HTTP strips blanks around a header's value."""
+    """Validate a key that clients send in a header. HTTP removes spaces around a header's value."""
     if value != value.strip() or not all(" " <= letter != "\x7f" for letter in value):
-        raise ValueError("must not begin or end with a blank, or have control characters: no header can carry them")
+        raise ValueError("must not begin or end with a blank or contain control characters: a header cannot have them")
     return value
 
 

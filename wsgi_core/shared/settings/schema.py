@@ -114,8 +114,8 @@ class Settings(RuntimeSettings):
     retry_after: int = Field(default=1, ge=0, le=86_400, description="Minimum number of seconds in Retry-After.")
     request_timeout: float = limit(
         "504, or 503 if the request was still waiting", default=30, gt=0, le=86_400,
-        description="Maximum seconds until the response to a request starts. A client can ask for less with the"
-        " header X-Request-Timeout.",
+        description="Maximum seconds that a request waits and runs models before its response starts. A client can ask"
+        " for less with the header X-Request-Timeout.",
     )  # fmt: skip
 
     # Limits of connections, requests and responses.
@@ -221,7 +221,7 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
     stream_max_errors: int = limit(
         "an error as the last line", default=1000, ge=1,
-        description="Maximum number of invalid lines in a request to /predict/stream. At this number, it is ended.",
+        description="Maximum number of invalid lines in a request to /predict/stream. At this number, the stream ends.",
     )  # fmt: skip
     stream_timeout: float = limit(
         "an error as the last line", default=600, gt=0,
@@ -268,11 +268,11 @@ class Settings(RuntimeSettings):
     )
 
     def with_loopback_hosts(self) -> Settings:
-        """Return the settings for a server. On a loopback address, the server trusts only loopback names by default.
+        """Return the settings for a server. On a loopback address, the server trusts only local host names by default.
 
-        Otherwise an attacker's page could call the service by DNS rebinding: the attacker's name server resolves the
-        page's host name to 127.0.0.1. Behind a trusted proxy, host names are not restricted, because the proxy forwards
-        the host names that its clients use.
+        If it trusted every name, an attacker's page could call the service by DNS rebinding: the attacker's name server
+        resolves the page's host name to 127.0.0.1. Behind a trusted proxy, host names are not restricted, because the
+        proxy forwards the host names that its clients use.
         """
         if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
             return self

@@ -80,7 +80,8 @@ def load_settings(
 
     `options` has values by setting name; None means that the option is not given. The file is `config`, or the file
     that `WSGI_CORE_CONFIG` names, or `wsgi-core.toml` in the current folder if it exists. `environ` defaults to
-    `os.environ`. Raises `ConfigurationError` with the problems of all sources.
+    `os.environ`. Raises `ConfigurationError` with the problems of all sources, or only with that of the file if the
+    file cannot be parsed.
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
@@ -252,12 +253,12 @@ def _from_text(name: str, text: str) -> object:
 # For each secret that is sent to another server, the setting with the server's location.
 _SENT_TO = {"chat_key": "chat_url", "job_store_password": "job_store"}
 
-# The settings that name code, which runs in the server's process and can read all of its secrets.
+# The settings that can name code. The code runs in the server's process and can read all of its secrets.
 _CODE = ("app", "custom_op_libraries", "provider_options", "model_settings")
 
 
 def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
-    """Yield a problem for each secret that is not in the file, but would be sent to a server or code of the file.
+    """Yield a problem for each secret from another source that a server or code named in the file could get.
 
     APPSEC: otherwise a user who can write to the folder could steal the secrets of any user who starts a server there.
     """
