@@ -312,6 +312,17 @@ UNSERVED = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("datatype", [17, 22], ids=["float8", "int4"])
+def test_a_model_whose_only_input_cannot_be_carried_is_refused_with_the_reason(tmp_path: Path, datatype: int) -> None:
+    """Also if the input has a default and so is not required."""
+    given = helper.make_tensor_value_info("a", datatype, [2])
+    node = helper.make_node("Cast", ["a"], ["b"], to=1)
+    defaults = [helper.make_tensor("a", datatype, [2], [0, 0])]
+    for initializers in (defaults, []):
+        with pytest.raises(ModelError, match=r"the input 'a' \(.*\) is not served"):
+            build(tmp_path / "model.onnx", [node], [given], [tensor("b", "FP32", [2])], initializers)
+
+
 @pytest.mark.parametrize("kind", UNSERVED)
 def test_an_output_that_the_protocol_cannot_carry_is_named(tmp_path: Path, kind: str) -> None:
     node, output, reason = UNSERVED[kind]

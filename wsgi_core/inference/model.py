@@ -244,7 +244,7 @@ class Model:
         """Return the inputs, the outputs, and the tensors that the protocol cannot carry.
 
         Raises `ModelError` if the model has no input, if the protocol cannot carry a required input, or if the
-        protocol can carry none of the outputs.
+        protocol can carry none of the inputs or none of the outputs.
         """
         inputs = [read_spec(tensor, "input") for tensor in self._session.get_inputs()]
         defaults = [
@@ -256,10 +256,12 @@ class Model:
         for spec in inputs:
             if isinstance(spec, Unserved):
                 raise ModelError(f"{spec}, but the model requires this input", self.path)
+        if not (served_inputs := _served([*inputs, *defaults])):
+            raise ModelError("; ".join(map(str, defaults)), self.path)
         if not (served := _served(outputs)):
             raise ModelError("; ".join(map(str, outputs)) or "the model has no output", self.path)
         unserved = [each for each in [*defaults, *outputs] if isinstance(each, Unserved)]
-        return _served([*inputs, *defaults]), served, unserved
+        return served_inputs, served, unserved
 
     def _tensors(self) -> tuple[str, str]:
         """Return the names of the input and the output that `run` uses.

@@ -147,8 +147,8 @@ def _refuse_models(target: Target, models: Path | None) -> None:
         raise EscapeError(
             f"--models {models}: give a path below the folder in which the image is built, relative to it"
         )
-    if set("*?[]!#\\") & set(models.as_posix()):  # patterns would copy other files into the image, too
-        raise EscapeError(f"--models {models}: Docker would read *, ?, [, ], !, # or \\ as part of a pattern")
+    if set("*?[]!#$\\") & set(models.as_posix()):  # a pattern or a variable would copy other files into the image
+        raise EscapeError(f"--models {models}: Docker would read *, ?, [, ], !, #, $ or \\ as a pattern or a variable")
 
 
 def _refuse_app(target: Target, settings: Settings) -> None:
