@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.serving.running import Client, Running, running, until
-from wsgi_core.serving.admission import Admission, Pace, Permit, Refused
+from wsgi_core.serving.admission import Admission, Pace, Permit, Refused, client_of
 
 
 def acquired(admission: Admission, client: str = "a") -> Permit:
@@ -234,6 +234,33 @@ def test_a_client_with_too_many_requests_is_told_that_it_is_the_cause():
         reply = server.connect().ask("/work")
         assert reply.status == 429
         assert reply.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:0db8:0:0:ffff:ffff:ffff:ffff", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("unknown", "unknown"),
+        ("", ""),
+    ],
+)
+def test_the_limits_count_addresses_that_one_customer_may_choose_as_one_client(address: str, client: str):
+    assert client_of(address) == client
+
+
+def test_a_client_cannot_evade_its_limit_with_other_addresses_of_its_network():
+    with running(max_per_client=1, trusted_proxy="127.0.0.1") as server:
+        server.connect().get("/work", X_Forwarded_For="2001:db8::1")
+        server.app.wait_begun()
+        for number in range(2, 6):
+            assert server.connect().ask("/work", X_Forwarded_For=f"2001:db8::{number}:{number}").status == 429
+        assert server.connect().ask("/a", X_Forwarded_For="2001:db8:0:1::1").status == 200
+        assert server.app.seen[-1]["REMOTE_ADDR"] == "2001:db8:0:1::1"
 
 
 def test_a_waiting_client_that_leaves_frees_its_place():

@@ -5,16 +5,40 @@ This module only counts requests. The queues are in `dispatcher`.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 Reason = Literal["overloaded", "client", "expired"]
 
 # Time constant in seconds of the moving average in `Pace`.
 _TIME_CONSTANT = 1.0
+
+
+# The part of an IPv6 address that identifies a customer's network (RFC 6177). The customer chooses the other bits.
+_CLIENT_PREFIX = 64
+
+
+@lru_cache(maxsize=4096)
+def client_of(address: str) -> str:
+    """Return the client that the limits per client count: an IPv4 address, or the /64 network of an IPv6 address.
+
+    An IPv4 address that is mapped into IPv6 counts as the IPv4 address. A link-local IPv6 address counts on its own.
+    Text that is not an address is returned unchanged, because a proxy may send an identifier (RFC 7239, section 6).
+    """
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4 or parsed.is_link_local:
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), _CLIENT_PREFIX), strict=False))
 
 
 @dataclass(eq=False, slots=True)

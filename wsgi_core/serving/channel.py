@@ -13,7 +13,7 @@ import time
 from collections import deque
 from typing import Any, Literal
 
-from .admission import Permit, Refused
+from .admission import Permit, Refused, client_of
 from .environ import connection_environ
 from .errors import ErrorResponse, bad_request, not_monitoring, refusal, too_slow
 from .nonblocking import MAX_RECEIVED, NonBlockingSocket
@@ -55,6 +55,7 @@ class Channel:
         "_drained",
         "_number",
         "blocked_since",
+        "client",
         "closing",
         "connected",
         "environ",
@@ -85,6 +86,7 @@ class Channel:
         self.socket = sock
         self._number = sock.fileno()
         self.peer = str(address[0])
+        self.client = client_of(self.peer)
         self.environ = connection_environ(listener.environ, self.peer, address[1])
         self.last_activity = time.monotonic()
         self.input = b""

@@ -146,9 +146,9 @@ class Listener:
         self.poller.unregister(channel)
         self.channels.discard(channel)
         self._publish_count()
-        self._by_client[channel.peer] -= 1
-        if not self._by_client[channel.peer]:
-            del self._by_client[channel.peer]
+        self._by_client[channel.client] -= 1
+        if not self._by_client[channel.client]:
+            del self._by_client[channel.client]
 
     def refuse_new(self) -> None:
         """Refuse new connections. Connections in the backlog are still accepted until `stop_listening`."""
@@ -254,12 +254,12 @@ class Listener:
     def _add(self, sock: nonblocking.NonBlockingSocket, address: tuple[object, ...]) -> None:
         channel = Channel(self, sock, address)
         most = self.site.settings.max_connections_per_client
-        if most and self._by_client[channel.peer] >= most and not self.site.proxies.trusts(channel.peer):
+        if most and self._by_client[channel.client] >= most and not self.site.proxies.trusts(channel.peer):
             sock.close()
             return
         self.channels.add(channel)
         self._publish_count()
-        self._by_client[channel.peer] += 1
+        self._by_client[channel.client] += 1
         try:
             channel.handle_read()
         except Exception:
@@ -335,7 +335,7 @@ class Listener:
             )
             or (channel.unsent and channel.last_activity <= now - _IDLE_ABOVE_LIMIT)
         ]
-        return sorted(silent, key=lambda channel: (-self._by_client[channel.peer], channel.last_activity))
+        return sorted(silent, key=lambda channel: (-self._by_client[channel.client], channel.last_activity))
 
 
 def _seconds_to_read(channel: Channel, now: float) -> float:

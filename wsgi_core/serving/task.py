@@ -17,7 +17,7 @@ from waitress.buffers import ReadOnlyFileBasedBuffer
 from waitress.utilities import build_http_date
 
 from ..shared.deadlines import RECEIVED, allowed_seconds
-from .admission import Permit
+from .admission import Permit, client_of
 from .environ import request_environ
 from .errors import ErrorResponse, Headers, bad_request, internal_error, overloaded, refusal
 from .parser import Parser
@@ -54,9 +54,9 @@ class TooManyStreams(Exception):
 class Task:
     """One request and its response.
 
-    Request: `client` (the address used for limits per client), `monitoring`, `health` (a monitoring request that is a
-    health check), `body_size` (0 if the application reads the body in pieces), `rejection` (the application that
-    `check_head` has returned).
+    Request: `client` (the client that the limits per client count, see `client_of`), `monitoring`, `health` (a
+    monitoring request that is a health check), `body_size` (0 if the application reads the body in pieces), `rejection`
+    (the application that `check_head` has returned).
     Slot: `permit`, which this task holds until the response is complete.
     Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after it),
     `too_long` (the application has sent more than its Content-Length).
@@ -76,7 +76,7 @@ class Task:
         self.body_size = 0
         self._environ: Environ | None = None
         self._forwarded: Forwarded | None = None
-        self.client = channel.peer
+        self.client = channel.client
         if request.forwarded:
             self._read_forwarded()
         site = channel.site
@@ -368,7 +368,8 @@ class Task:
             logger.warning("the trusted proxy sends X-Forwarded-* headers that make no sense: %.200s", error)
             self.request.error = self.request.error or bad_request("an X-Forwarded-* header makes no sense", keep=True)
             return
-        self.client = self._forwarded.client or self.client
+        if self._forwarded.client:
+            self.client = client_of(self._forwarded.client)
 
 
 class Dates:

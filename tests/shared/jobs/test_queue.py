@@ -223,6 +223,28 @@ def test_another_machine_never_records_what_the_first_may_have_recorded(jobs: Jo
     assert "first machine" in jobs.states()["crm-1"].error
 
 
+def test_a_job_that_a_killed_machine_had_marked_is_recorded_by_that_machine(
+    jobs: JobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The other machine is alive all the time, and takes the job first."""
+    monkeypatch.setattr(store, "LEASE_SECONDS", 0.3)
+    first, second = ResultsFile(tmp_path / "first"), ResultsFile(tmp_path / "second")
+    for number in range(5):
+        jobs.add(job(number))
+        stored = jobs.job(f"crm-{number}")
+        assert stored is not None
+        assert jobs.mark_done(stored, first.recorder) is None
+    queues = [JobQueue(jobs, lambda job: {"id": job.id}, results, 10) for results in (second, first)]
+    queues[0].start()
+    wait_for(lambda: {state.recorder for state in jobs.states().values()} == {first.recorder})
+    queues[1].start()
+    wait_for(lambda: not jobs.states(), 20)
+    for made in queues:
+        assert made.close(5)
+    assert not second.path.exists()
+    assert sorted(line["id"] for line in lines(first.path)) == list("01234")
+
+
 def test_many_threads_may_hand_in_the_same_jobs_at_once(start: Callable[..., JobQueue]):
     gate = Gate()
     gate.open.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,44 @@ def test_a_job_whose_processes_were_killed_each_time_is_a_dead_letter(jobs: JobS
         assert jobs.requeue_due() == 1
     assert jobs.take(3) is None
     assert "ended before the job was done" in jobs.dead()["crm-1"].error
+
+
+def test_a_job_that_one_recorder_has_marked_is_left_to_that_recorder(jobs: JobStore):
+    jobs.add(job(1))
+    taken = jobs.take(9, "second")
+    assert taken is not None
+    jobs.leave_to("first", taken[0].key, taken[1])
+    assert jobs.requeue_due("first") == 0, "a process of the first recorder may still hold a lease"
+    jobs.set_state("crm-1", replace(jobs.states()["crm-1"], due=time.time()))
+    for _ in range(5):
+        assert jobs.requeue_due("second") == 0
+        assert jobs.take(9, "second") is None
+    assert jobs.requeue_due("first") == 1
+    assert jobs.take(9, "second") is None
+    taken = jobs.take(9, "first")
+    assert taken is not None
+    assert (taken[0].key, taken[1].attempts, taken[1].recorder) == ("crm-1", 1, "first")
+    assert jobs.take(9, "first") is None
+
+
+def test_a_job_that_was_queued_before_it_was_marked_is_left_to_its_recorder(jobs: JobStore):
+    jobs.add(job(1))
+    jobs.set_state("crm-1", State(DELAYED, time.time() + 60, recorder="first"))
+    assert jobs.take(9, "second") is None
+    assert jobs.state("crm-1") is not None
+
+
+def test_a_job_whose_recorder_never_comes_back_is_a_dead_letter(jobs: JobStore, monkeypatch: pytest.MonkeyPatch):
+    jobs.add(job(1))
+    jobs.set_state("crm-1", State(DELAYED, time.time() - 5, recorder="host:/results"))
+    jobs.requeue_due("second")
+    assert jobs.dead() == {}
+    monkeypatch.setattr(store, "RECORDER_SECONDS", 4.0)
+    jobs.requeue_due("second")
+    assert jobs.waiting() == 0
+    assert "host:/results" in jobs.dead()["crm-1"].error
+    assert jobs.requeue("crm-1")
+    assert jobs.take(9, "second") is not None
 
 
 def test_states_are_plain_values(jobs: JobStore):

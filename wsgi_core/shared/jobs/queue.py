@@ -24,9 +24,6 @@ MAX_DELAY_SECONDS = 300.0
 POLL_SECONDS = 0.5
 """Seconds between two polls of the store, for jobs that other processes have accepted and for jobs that are due."""
 
-RECORDER_SECONDS = 60.0
-"""If another machine is recording the outcome of a job, the job is tried again after these seconds."""
-
 EXIT_SECONDS = 10.0
 """Seconds for which the interpreter waits for queued jobs before it exits. Unfinished jobs stay in the store."""
 
@@ -49,6 +46,7 @@ class JobQueue:
         self.store = store
         self._work_on = work
         self._results = results
+        self._recorder = results.recorder if results else ""
         self._size = size
         self._begin()
         _queues.add(self)
@@ -142,7 +140,7 @@ class JobQueue:
     def _work(self) -> None:
         while not self._stop.is_set():
             try:
-                taken = self.store.take(MAX_ATTEMPTS)
+                taken = self.store.take(MAX_ATTEMPTS, self._recorder)
                 if taken is not None:
                     self._do(*taken)
                     continue
@@ -168,19 +166,17 @@ class JobQueue:
                 self._running = None
 
     def _finish(self, job: Job, state: State) -> None:
-        """Run a job, and record its outcome, unless another machine has already marked the job as done."""
+        """Run a job, and record its outcome, unless another recorder has already marked the job as done."""
         outcome = self._work_on(job)
-        recorder = self._results.recorder if self._results else ""
-        marked_by = self.store.mark_done(job, recorder)
-        if marked_by not in (None, recorder):
-            # The other machine removes the job after it has recorded the outcome. If the other machine was killed, only
-            # its results file shows whether the outcome was recorded. So the job waits for the other machine.
+        marked_by = self.store.mark_done(job, self._recorder)
+        if marked_by and marked_by != self._recorder:
+            # If the other recorder's process was killed, only its results file shows whether the outcome was recorded.
             with self._lock:
                 self._running = None
-                waits = State(DELAYED, time.time() + RECORDER_SECONDS, error=f"is being recorded by {marked_by}")
-                self.store.replace_state(job.key, waits)
+                self.store.leave_to(marked_by, job.key, state)
             return
-        if self._results:
+        # A process without a results file marks a job with an empty recorder: then no file gets the outcome.
+        if self._results and marked_by != "":
             self._results.append(job.key, outcome, exclusive_until=0 if marked_by else state.due)
         with self._lock:
             self._running = None
@@ -206,7 +202,7 @@ class JobQueue:
                 with self._lock:
                     if self._running:
                         self.store.renew(*self._running)
-                if self.store.requeue_due():
+                if self.store.requeue_due(self._recorder):
                     self._wake.set()
                 if month != (month := time.gmtime()[:2]):
                     self.store.delete_old()

@@ -29,6 +29,9 @@ log = logging.getLogger("wsgi_core.jobs")
 LEASE_SECONDS = 10.0
 """Seconds after which a lease expires unless a process renews it. The job is then queued again."""
 
+RECORDER_SECONDS = 3600.0
+"""Seconds for which a job waits for the recorder that has marked it as done. Then the job becomes a dead letter."""
+
 REMEMBERED_MONTHS = 2
 """Calendar months, including the current month, in which a repeated delivery of a finished job is recognized."""
 
@@ -52,12 +55,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state of a job. `due` is the Unix time at which the job is queued again, unless its state changes before."""
+    """The state of a job. `due` is the Unix time at which the job is queued again, unless its state changes before.
+
+    If `recorder` is not empty, this recorder has marked the job as done. Only its processes may then run the job.
+    """
 
     phase: str
     due: float
     attempts: int = 0
     error: str = ""
+    recorder: str = ""
 
 
 def default_store() -> Path:
@@ -162,7 +169,7 @@ class JobStore:
                 return False
         # From here the job is accepted: if the queue cannot be written now, `requeue_due` queues it later.
         with contextlib.suppress(StoreUnavailable), self._errors():
-            self._table("queue").enqueue(job.key.encode())
+            self._queue("").enqueue(job.key.encode())
         return True
 
     def waiting(self) -> int:
@@ -172,24 +179,27 @@ class JobStore:
 
     # Working
 
-    def take(self, worker_attempts: int) -> tuple[Job, State] | None:
-        """Lease the next queued job to the caller. Return the job and its state, or None if the queue is empty.
+    def take(self, worker_attempts: int, recorder: str = "") -> tuple[Job, State] | None:
+        """Lease the next queued job to the caller. Return the job and its state, or None if no job is queued.
 
+        Jobs that `recorder` has marked as done come first. Jobs that other recorders have marked are not returned.
         A job that has already been attempted `worker_attempts` times becomes a dead letter. This happens if the process
         of the last attempt was killed.
         """
         with self._errors():
-            while (found := self._table("queue").dequeue()) is not None:
+            while (found := self._dequeue(recorder)) is not None:
                 key = bytes(found).decode()
                 job, state = self.job(key), self.state(key)
                 if job is None or state is None:
                     self._table("states").delete_data(key)
                 elif state.phase == RUNNING and state.due > time.time():
                     continue  # the job was queued twice, and another worker is running it
+                elif state.recorder not in ("", recorder):
+                    continue  # the job was queued before the other recorder marked it
                 elif state.attempts >= worker_attempts:
                     self.bury(key, state, state.error or "each process that ran the job ended before the job was done")
                 else:
-                    leased = State(RUNNING, time.time() + LEASE_SECONDS, state.attempts + 1, state.error)
+                    leased = replace(state, phase=RUNNING, due=time.time() + LEASE_SECONDS, attempts=state.attempts + 1)
                     self.set_state(key, leased)
                     return job, leased
             return None
@@ -198,18 +208,35 @@ class JobStore:
         """Extend the lease of a running job."""
         self.replace_state(key, replace(state, due=time.time() + LEASE_SECONDS))
 
-    def requeue_due(self) -> int:
-        """Queue the jobs that are due: for a retry, or because their process was killed. Return the number of jobs."""
+    def requeue_due(self, recorder: str = "") -> int:
+        """Queue the jobs that are due: for a retry, or because their process was killed. Return the number of jobs.
+
+        Jobs that another recorder than `recorder` has marked as done are left to that recorder's processes. If such a
+        job has been due for `RECORDER_SECONDS`, it becomes a dead letter.
+        """
         with self._errors():
             now = time.time()
             due = {key: state for key, state in self.states().items() if state.due <= now}
+            queued = 0
             for key, state in due.items():
                 if self.job(key) is None:
                     self._table("states").delete_data(key)
-                    continue
-                self.set_state(key, replace(state, phase=QUEUED, due=now + LEASE_SECONDS))
-                self._table("queue").enqueue(key.encode())
-            return len(due)
+                elif state.recorder in ("", recorder):
+                    self.set_state(key, replace(state, phase=QUEUED, due=now + LEASE_SECONDS))
+                    self._queue(state.recorder).enqueue(key.encode())
+                    queued += 1
+                elif state.due + RECORDER_SECONDS <= now:
+                    self.bury(key, state, f"{state.recorder} has marked the job as done, and has not come back")
+            return queued
+
+    def leave_to(self, recorder: str, key: str, state: State) -> None:
+        """Delay a running job that `recorder` has marked as done, until only processes of `recorder` may run it.
+
+        The delay is longer than the remaining lease of a process that may be recording the outcome. The current attempt
+        is not counted.
+        """
+        due, attempts = time.time() + LEASE_SECONDS, state.attempts - 1
+        self.replace_state(key, State(DELAYED, due, attempts, f"waits for {recorder}", recorder))
 
     def mark_done(self, job: Job, recorder: str) -> str | None:
         """Mark a job as done. Return None, or the earlier recorder if the job was already marked.
@@ -246,7 +273,7 @@ class JobStore:
             self._done(job.accepted).delete_data(key)
             self.set_state(key, State(QUEUED, time.time() + LEASE_SECONDS))
             self._table("dead").delete_data(key)
-            self._table("queue").enqueue(key.encode())
+            self._queue("").enqueue(key.encode())
             return True
 
     def delete_old(self) -> None:
@@ -305,6 +332,13 @@ class JobStore:
                 )
 
     # Inside
+
+    def _queue(self, recorder: str) -> Any:
+        return self._table(f"queue of {recorder}" if recorder else "queue")
+
+    def _dequeue(self, recorder: str) -> Any:
+        found = self._queue(recorder).dequeue()
+        return self._queue("").dequeue() if found is None and recorder else found
 
     def _read(self, name: str, kind: type[Record], key: str) -> Record | None:
         from huey.constants import EmptyData

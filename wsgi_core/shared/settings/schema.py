@@ -107,7 +107,8 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
     max_per_client: int = limit(
         "429, Retry-After", default=0, ge=0,
-        description="Maximum number of running and waiting requests from one client address; 0: no limit.",
+        description="Maximum number of running and waiting requests from one client address (IPv6: one /64 network);"
+        " 0: no limit.",
     )  # fmt: skip
     retry_after: int = Field(default=1, ge=0, le=86_400, description="Minimum number of seconds in Retry-After.")
     request_timeout: float = limit(
@@ -135,8 +136,8 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
     max_connections_per_client: int = limit(
         "connection closed", default=0, ge=0,
-        description="Maximum number of open connections from one client address; 0: no limit. Trusted proxies are not"
-        " limited.",
+        description="Maximum number of open connections from one client address (IPv6: one /64 network);"
+        " 0: no limit. Trusted proxies are not limited.",
     )  # fmt: skip
     max_body_disk: int = limit(
         "503", default=1 << 30, ge=0,
