@@ -86,7 +86,7 @@ class Processes:
         self._socks = socks
         for sock in socks:
             # On Windows, multiprocessing duplicates the socket for a child, and sets the duplicate's blocking mode to
-            # that of the original. The children share the mode: accept() of a running child would block.
+            # that of the original. Under wine, all processes share the mode: accept() of a running child would block.
             sock.setblocking(False)
         self._log = log
         self._metrics = _shared_metrics()
