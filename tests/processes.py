@@ -76,7 +76,8 @@ class Server:
             self.process.wait(10)
         self._reader.join(10)
         assert self.process.stdout is not None
-        self.process.stdout.close()
+        if not self._reader.is_alive():  # it reads on if a child of the process still runs, and close() would wait
+            self.process.stdout.close()
         return self.process.returncode
 
     def __enter__(self) -> Self:

@@ -73,6 +73,7 @@ def both_ways() -> str:
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The errors that mypy finds in each program in strict mode."""
+    pytest.importorskip("mypy")
     folder = tmp_path_factory.mktemp("programs")
     wrong = {f"wrong{number}": f"{APPLICATION}\n{code}\n" for number, code in enumerate(WRONG)}
     programs = {"both_ways": both_ways(), "application": APPLICATION, **wrong}

@@ -41,7 +41,7 @@ def test_the_line_of_an_oserror_has_no_path(tmp_path: Path) -> None:
     with pytest.raises(OSError) as caught:  # noqa: PT011
         (tmp_path / "missing").read_bytes()
     assert first_line(caught.value) == "No such file or directory"
-    assert str(tmp_path) in str(caught.value)
+    assert tmp_path.name in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 from pydantic import ValidationError
 
 from tests.processes import run
 from wsgi_core.inference import RuntimeSettings
+from wsgi_core.inference.settings import path_text
 from wsgi_core.shared.settings import Settings
 from wsgi_core.shared.settings.sources import ConfigurationError, Loaded, load_settings
 from wsgi_core.shared.settings.variables import as_variables
@@ -73,6 +74,20 @@ def test_what_a_process_is_handed_on_is_read_as_it_was(tmp_path: Path) -> None:
     again = load(tmp_path, "", as_variables(loaded, has_files=False)).settings
     assert again == loaded.settings
     assert again.model_settings["minilm"].model_fields_set == loaded.settings.model_settings["minilm"].model_fields_set
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (PureWindowsPath("/srv/models"), "/srv/models"),
+        (PureWindowsPath("ops/a.so"), "ops/a.so"),
+        (PureWindowsPath(r"C:\models"), r"C:\models"),
+        (PureWindowsPath(r"\\server\share\models"), r"\\server\share\models"),
+        (PurePosixPath("/srv/a\\b"), "/srv/a\\b"),
+    ],
+)
+def test_a_path_without_a_drive_is_written_with_slashes_on_windows(path: PurePath, text: str) -> None:
+    assert path_text(path) == text
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,12 @@ app = Application(b"object")
 other = Application(b"other")
 number = 3
 """
+FAILING = """def create_app():
+    raise RuntimeError("no database\\n at db:5432")
+
+def wrong_type():
+    return len(5)
+"""
 ASGI = "async def app(scope, receive, send): ...\nclass B:\n    async def __call__(self, s, r, t): ...\nb = B()\n"
 
 
@@ -52,7 +58,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sys, "path", list(sys.path))
     texts = {
         "plain_app": PLAIN, "made_app": FACTORY, "object_app": OBJECT, "asgi_app": ASGI, "empty_app": "",
-        "bad_app": "1/0", "deep_app": "import no_such_module_at_all",
+        "failing_app": FAILING, "bad_app": "1/0", "deep_app": "import no_such_module_at_all",
     }  # fmt: skip
     for name, text in texts.items():
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
@@ -104,6 +110,9 @@ def test_a_file_is_found_by_its_full_path(folder: Path, monkeypatch: pytest.Monk
         ("package_app.none", "no module 'package_app.none'"),
         ("deep_app", "no_such_module_at_all"),
         ("bad_app", "raised ZeroDivisionError"),
+        ("failing_app", "the factory raised RuntimeError: no database at db:5432"),
+        ("failing_app:create_app()", "failing_app.py, line 2)"),
+        ("failing_app:wrong_type()", "the factory raised TypeError"),
         ("empty_app", "has none of app, application, create_app, make_app"),
         ("plain_app:other", "has no 'other'"),
         ("object_app:number", "is a int, not a WSGI application"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -103,7 +104,9 @@ def test_the_ends_are_seen(pair: tuple[NonBlockingSocket, socket.socket]):
 
 def test_a_connection_that_was_reset_is_at_its_end(pair: tuple[NonBlockingSocket, socket.socket]):
     ours, client = pair
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii" if struct.calcsize("P") else "hh", 1, 0))
+    # struct linger: two ints, on Windows two shorts.
+    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     client.close()
     with pytest.raises(ConnectionResetError):
         eventually(ours)

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -73,12 +74,12 @@ def test_the_signature_is_the_one_that_standard_webhooks_documents():
         read_delivery(secrets, "svix", Headers(headers), body, 300, lambda: None)
 
 
-GOOD_HEADERS = [(github(b"x"), "crm"), (stripe(b"x"), "crm"), (standard(b"x"), "standard")]
-
-
-@pytest.mark.parametrize(("headers", "source"), GOOD_HEADERS, ids=["github", "stripe", "standard"])
+@pytest.mark.parametrize(("signed", "source"), [(github, "crm"), (stripe, "crm"), (standard, "standard")])
 @given(data=st.data())
-def test_any_change_of_a_signed_delivery_is_refused(headers: dict[str, str], source: str, data: st.DataObject):
+def test_any_change_of_a_signed_delivery_is_refused(
+    signed: Callable[[bytes], dict[str, str]], source: str, data: st.DataObject
+):
+    headers = signed(b"x")
     assert read(headers, b"x", source).source == source
     # Not the parts of Stripe's header that are not signed: the signatures of other schemes, and spaces.
     name = data.draw(st.sampled_from([name for name in headers if "Signature" in name or "Webhook" in name]))

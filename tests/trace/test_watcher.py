@@ -128,7 +128,7 @@ def test_without_a_free_tool_the_watcher_does_not_start() -> None:
     first.watcher.start()
     second.watcher.start()
     try:
-        with pytest.raises(RuntimeError, match="Other tools use all of sys"):
+        with pytest.raises(RuntimeError, match="Other tools use all tool IDs of sys"):
             third.watcher.start()
     finally:
         second.watcher.stop()

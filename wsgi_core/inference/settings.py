@@ -5,13 +5,24 @@ The service's `Settings` inherit from `RuntimeSettings`, so this module must not
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 Options = dict[str, str | int]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+def path_text(path: PurePath) -> str:
+    """Return the text of a path. A path without a drive has slashes, because it may belong to another machine.
+
+    `wsgi-core deploy` writes such paths on Windows for servers that run on Linux. Windows accepts slashes, too.
+    """
+    return str(path) if path.drive else path.as_posix()
+
+
+PortablePath = Annotated[Path, PlainSerializer(path_text, when_used="json")]
 
 
 class RuntimeSettings(BaseModel):
@@ -45,7 +56,7 @@ class RuntimeSettings(BaseModel):
     session_options: Options = Field(
         default={}, description="Other session options of onnxruntime, for example session.intra_op.allow_spinning=0."
     )
-    custom_op_libraries: tuple[Path, ...] = Field(
+    custom_op_libraries: tuple[PortablePath, ...] = Field(
         default=(), description="Libraries with custom operators, which are loaded with each model."
     )
 

@@ -48,8 +48,7 @@ def load_application(settings: Settings) -> t.Any:
     """Return the application that `settings.app` names, or the inference service if `app` is not set.
 
     The application is wrapped in `MonitoredApplication`. The service runs on `settings.framework`. Raises StartError if
-    the application or a model cannot be loaded, or if a setting is not valid. Any other exception of the application's
-    factory is passed on.
+    the application or a model cannot be loaded, or if a setting is not valid.
     """
     if settings.app:
         _refuse_settings_of_the_service(settings)
@@ -71,8 +70,7 @@ def load_wsgi_application(import_path: str) -> t.Any:
     The module is a dotted name or a file. Without a name, the application is the module's `app` or `application`, or
     the result of its `create_app` or `make_app`, as with ``flask --app``. A function that can be called without
     arguments is a factory, because a WSGI application takes two arguments (PEP 3333). Raises StartError if the module
-    cannot be imported, if it has no such name, if the arguments do not fit the factory, or if the result is not a WSGI
-    application. Any other exception of a factory is passed on.
+    cannot be imported, if it has no such name, if the factory fails, or if the result is not a WSGI application.
     """
     # Split at the colon before the name, not at the colon of a Windows drive.
     path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
@@ -81,6 +79,8 @@ def load_wsgi_application(import_path: str) -> t.Any:
         found = _named(module, name[0]) if name else _usual(module)
     except NoAppException as error:
         raise StartError(f"--app {import_path}: {error.message}", EXIT_APPLICATION) from error
+    except Exception as error:
+        raise StartError(f"--app {import_path}: {_why('the factory', error)}", EXIT_APPLICATION) from error
     if not callable(found):
         kind = type(found).__name__
         raise StartError(f"--app {import_path} is a {kind}, not a WSGI application", EXIT_APPLICATION)
@@ -96,14 +96,15 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise NoAppException(f"there is no module {error.name!r} in this folder or on the Python path") from error
-        raise NoAppException(_why(name, error)) from error
+        raise NoAppException(_why(f"importing {name!r}", error)) from error
     except Exception as error:
-        raise NoAppException(_why(name, error)) from error
+        raise NoAppException(_why(f"importing {name!r}", error)) from error
 
 
-def _why(name: str, error: Exception) -> str:
+def _why(action: str, error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"importing {name!r} raised {type(error).__name__}: {error} ({last.filename}, line {last.lineno})"
+    message = " ".join(str(error).split())
+    return f"{action} raised {type(error).__name__}: {message} ({last.filename}, line {last.lineno})"
 
 
 def _named(module: ModuleType, text: str) -> t.Any:

@@ -84,6 +84,10 @@ class Processes:
         self.port: int = socks[0].getsockname()[1]
         self.about = ""
         self._socks = socks
+        for sock in socks:
+            # On Windows, multiprocessing duplicates the socket for a child, and sets the duplicate's blocking mode to
+            # that of the original. Under wine, all processes share the mode: accept() of a running child would block.
+            sock.setblocking(False)
         self._log = log
         self._metrics = _shared_metrics()
         self._restarts: dict[int, tuple[float, float]] = {}  # child number -> time of restart, backoff before

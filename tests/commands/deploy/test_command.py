@@ -88,6 +88,15 @@ def test_a_path_from_this_folder_on_is_found_from_every_other(
     assert str(tmp_path / "my_models") in printed.replace("\\\\", "\\")
 
 
+@pytest.mark.parametrize("target", ["systemd", "gunicorn", "granian", "kubernetes", "kserve"])
+def test_a_path_of_linux_keeps_its_slashes_on_every_system(target: str):
+    args = ("--models", "/srv/models", "--custom-op-libraries", "/srv/ops.so")
+    printed = deploy(target, *args, "--print").stdout
+    assert "/srv/models" in printed
+    assert "/srv/ops.so" in printed
+    assert "\\srv" not in printed
+
+
 def test_what_stands_in_a_files_place_is_left_there(tmp_path: Path):
     file = tmp_path / "gunicorn.conf.py"
     file.write_bytes(b"\xff\xfe")

@@ -389,7 +389,7 @@ def test_a_pod_gets_the_time_to_drain_and_its_settings(tmp_path: Path, target: s
     variables = {one["name"]: one["value"] for one in container["env"]}
     assert variables == {
         "WSGI_CORE_HOST": "0.0.0.0",
-        "WSGI_CORE_MODELS": ODD.replace("$(", "$$("),
+        "WSGI_CORE_MODELS": Path(ODD).as_posix().replace("$(", "$$("),
         "WSGI_CORE_STOP_PAUSE": "3.0",
         "WSGI_CORE_TRUSTED_HOSTS": "a.example.org,.b.example.org",
     }

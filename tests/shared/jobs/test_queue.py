@@ -21,8 +21,9 @@ from typing import Any
 import pytest
 
 from tests.conformance.cases import but
-from tests.processes import ROOT, Server, run
+from tests.processes import Server, run
 from tests.shared.jobs.stored import job
+from wsgi_core.inference import default_models_dir
 from wsgi_core.shared.jobs import JobQueue, JobStore, QueueFull, ResultsFile, open_store, queue, store
 from wsgi_core.shared.jobs.store import DELAYED, Job
 from wsgi_core.shared.webhooks import sign
@@ -327,7 +328,7 @@ SECRET = "0123456789abcdef"
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with only the model that webhooks need, so that a server starts quickly."""
     folder = tmp_path_factory.mktemp("models")
-    shutil.copytree(ROOT / "models" / "churn", folder / "churn")
+    shutil.copytree(default_models_dir() / "churn", folder / "churn")
     return folder
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ...inference.settings import path_text
 from ...shared.settings import Settings
 from ...shared.settings.addresses import bracketed, local_host
 from ...shared.settings.schema import SERVICES
@@ -182,7 +183,7 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
     stop = math.ceil(settings.stop_pause + settings.stop_timeout)
     # Longer than the request timeout, so that a client gets the server's timeout error, not the proxy's.
     read = math.ceil(settings.request_timeout) + 5
-    paths = [deployment.python, str(settings.models or ""), str(loaded.file or "")]
+    paths = [deployment.python, path_text(settings.models) if settings.models else "", str(loaded.file or "")]
     return {
         **deployment.model_dump(), "settings": settings, "stop_seconds": stop, "grace_seconds": stop + _GRACE,
         "read_seconds": read, "read_minutes": math.ceil(read / 60),

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 from pydantic.fields import FieldInfo
 
+from ...inference.settings import PortablePath
 from .schema import Settings
 from .sources import FILE, ConfigurationError, Loaded, is_secret, is_table, load_settings, option, shown
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
-_METAVARS = {int: "INTEGER", float: "NUMBER", Path: "PATH"}
+_METAVARS = {int: "INTEGER", float: "NUMBER", PortablePath: "PATH"}
 _LIMITS = {"ge": "at least {:.10g}", "gt": "more than {:.10g}", "le": "at most {:.10g}", "lt": "less than {:.10g}"}
 
 

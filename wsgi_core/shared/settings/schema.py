@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import typing as t
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, SecretStr
 
-from ...inference.settings import RuntimeSettings
+from ...inference.settings import PortablePath, RuntimeSettings
 from . import names
 
 
@@ -53,7 +52,7 @@ class Settings(RuntimeSettings):
     _local_names: bool = PrivateAttr(default=False)
 
     # The models. The fields of RuntimeSettings configure how each model is run.
-    models: Path | None = Field(
+    models: PortablePath | None = Field(
         default=None, description="The folder of the model repository; by default the bundled models."
     )
     model_settings: dict[ModelName, RuntimeSettings] = Field(
@@ -238,7 +237,7 @@ class Settings(RuntimeSettings):
         "503, Retry-After", default=1000, ge=1, le=1_000_000,
         description="Maximum number of accepted webhooks that wait to be processed.",
     )  # fmt: skip
-    webhook_results: Path | None = Field(
+    webhook_results: PortablePath | None = Field(
         default=None, description="The JSON Lines file to which the outcome of each webhook is appended."
     )
     webhook_tolerance: float = limit(
