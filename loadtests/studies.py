@@ -135,7 +135,7 @@ FULL_CORE = Budget(
 )  # fmt: skip
 SERVED_QUICK = Budget(Pace(4, 0.7, 0.03, 2.0), load_seconds=0.8, load_warm_up=0.2, rate_seconds=0.8)
 SERVED_FULL = Budget(
-    Pace(8, 3.0, 0.1, 4.0), pairs=6, load_seconds=2.0, load_warm_up=0.4, rate_seconds=2.0, deadline=780.0
+    Pace(8, 3.0, 0.1, 4.0), pairs=6, load_seconds=2.0, load_warm_up=0.4, rate_seconds=2.0, deadline=720.0
 )
 HEAT_QUICK = Budget(Pace(6, 0.35, 0.02, 3.0), pairs=4, load_seconds=0.3, rate_seconds=2.0)
 VERSIONS_QUICK = Budget(Pace(8, 1.2, 0.05, 4.0))

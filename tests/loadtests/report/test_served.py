@@ -60,7 +60,7 @@ def test_the_page_names_the_machine_and_says_whether_it_was_quiet():
 def test_on_a_noisy_machine_the_page_claims_nothing():
     service = load("served_service", {"wsgi-core serve": 100, "granian": 90, "waitress": 200})
     assert "## Goals" in served.render(made(service))
-    environment = made().environment | {"stolen_seconds": 0.0}
+    environment = made().environment | {"stolen_seconds": 0.0, "revision": "1"}
     text = served.render(
         made(service, seconds=10.0, environment=environment, environment_after=environment | {"stolen_seconds": 9.0})
     )
