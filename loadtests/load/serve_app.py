@@ -44,8 +44,8 @@ def _granian(load: Callable[[], Any], host: str, port: int, threads: int) -> Non
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
-    options = {"interface": Interfaces.WSGI, "blocking_threads": threads, "log_level": LogLevels.error}
-    Granian("", address=host, port=port, **options).serve(target_loader=load, wrap_loader=False)
+    server = Granian("", host, port, interface=Interfaces.WSGI, blocking_threads=threads, log_level=LogLevels.error)
+    server.serve(target_loader=load, wrap_loader=False)
 
 
 SERVERS = {"waitress": _waitress, "werkzeug": _werkzeug, "uvicorn": _uvicorn, "granian": _granian}
