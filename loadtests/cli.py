@@ -72,9 +72,9 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.option(
     "--study", type=click.Choice([*STUDIES, HEAT]), default="service", show_default=True,
     help="service: the cost of each step from a plain WSGI function to Flask, in process and behind servers. ladder:"
-    " the same steps, only in process. served: only behind servers, with more frameworks. curve: for each model, the"
-    " framework's share of a request. core: single features of wsgi_core and Flask, and other frameworks. heat: the"
-    " cost after the CPU caches have been filled with other data or code before each request.",
+    " the same steps, only in process. served: what the server, the model, the framework and the service cost. curve:"
+    " for each model, the framework's share of a request. core: single features of wsgi_core and Flask, and other"
+    " frameworks. heat: the cost after the CPU caches have been filled with other data or code before each request.",
 )  # fmt: skip
 @click.option(
     "--apps", multiple=True, metavar="NAME=MODULE:APP ...",
@@ -300,6 +300,10 @@ _page_command(
 _page_command(
     "heat", "hot_and_cold", "docs/measure/hot-and-cold.md",
     "Write the page about hot and cold caches, from the results of --study heat.",
+)  # fmt: skip
+_page_command(
+    "served", "served", "docs/measure/served.md",
+    "Write the page about what each part costs behind a server, from the results of --study served.",
 )  # fmt: skip
 _page_command(
     "versions", "versions", "docs/measure/versions.md",

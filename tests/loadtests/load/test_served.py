@@ -13,7 +13,11 @@ from loadtests.load import served
 from tests.loadtests.conftest import TINY
 
 SHORT = replace(TINY, load_seconds=0.25, load_warm_up=0.1, rate_seconds=0.25)
-LOADS = {load.key: load for load in studies.with_requests(studies.STUDIES["served"], rows.churn_rows(20).rows).loads}
+LOADS = {
+    load.key: load
+    for key in ("service", "served")
+    for load in studies.with_requests(studies.STUDIES[key], rows.churn_rows(20).rows).loads
+}
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
 
 
@@ -35,14 +39,33 @@ def test_every_server_answers_the_load_generator(key):
     assert found["failures"] == 0
 
 
-@pytest.mark.long
-def test_the_tutorials_app_may_differ_in_what_is_declared_and_in_nothing_else():
-    load = LOADS["served_tutorial"]
-    with served.serving(load.services) as servers:
+def test_granian_answers_the_load_generator():
+    pytest.importorskip("granian")
+    load = LOADS["served_service"]
+    with served.serving([service for service in load.services if service.server == "granian"]) as servers:
         served.check(servers, load)
-        undeclared = [server._replace(service=replace(server.service, own_fields=())) for server in servers]
-        with pytest.raises(Mismatch, match="responses differ"):
-            served.check(undeclared, load)
+        found = served._closed_loop(servers[0], load, {"warm_up": 0.05, "seconds": 0.2})
+    assert found["requests"] > 5
+    # granian's worker is a child process.
+    assert found["server_cpu_seconds"] > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("key", ["served_null", "served_service", "served_parts", "served_peers"])
+def test_the_contenders_of_the_served_study_respond_alike(key):
+    study, _ = studies.runnable(replace(studies.STUDIES["served"], loads=(LOADS[key],)))
+    with served.serving(study.loads[0].services) as servers:
+        served.check(servers, study.loads[0])
+
+
+def test_only_compared_services_must_respond_alike():
+    load = LOADS["served_parts"]
+    null, raw = load.services[:2]
+    with served.serving([null, raw]) as servers:
+        served.check(servers, load)
+        compared = [server._replace(service=replace(server.service, compared=True)) for server in servers]
+        with pytest.raises(Mismatch, match="no probability in the response"):
+            served.check(compared, load)
 
 
 @pytest.mark.long
