@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import typing as t
 from collections.abc import Callable, Iterable
-from inspect import iscoroutinefunction
+from inspect import CO_COROUTINE, iscoroutinefunction
 from types import FunctionType
 
 from . import typing as ft
@@ -22,8 +22,6 @@ if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from .wrappers import Response
-
-_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an "async def"
 
 
 class App(AppBase):
@@ -186,11 +184,8 @@ class App(AppBase):
         Mirrors flask 3.1.3 app.py: Flask.ensure_sync.
         """
         # PERF: asking a plain function's flags costs a quarter of iscoroutinefunction.
-        if (
-            type(func) is FunctionType
-            and not func.__code__.co_flags & _CO_COROUTINE
-            and not hasattr(func, "_is_coroutine_mark")
-        ):
+        plain = type(func) is FunctionType and not func.__code__.co_flags & CO_COROUTINE
+        if plain and not hasattr(func, "_is_coroutine_mark"):
             return func
         return self.async_to_sync(func) if iscoroutinefunction(func) else func
 

@@ -227,7 +227,7 @@ _STEPS = (
     "automatically_set_content_length", "default_status", "get_app_iter", "get_wsgi_headers", "get_wsgi_response",
     "iter_encoded", "set_data",
 )  # fmt: skip
-_BODYLESS = frozenset({204, 304})
+_BODYLESS = frozenset({*range(100, 200), 204, 304})
 _NEEDS_WORK = frozenset({"location", "content-location", "content-length"})
 
 
@@ -278,8 +278,7 @@ class Response(ResponseBase):
             super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
             return
         body = response.encode() if isinstance(response, str) else response
-        if mimetype is None:
-            mimetype = self.default_mimetype
+        mimetype = self.default_mimetype if mimetype is None else mimetype
         length = ("Content-Length", str(len(body)))
         self.headers = Headers.__new__(Headers)
         self.headers._list = [length] if mimetype is None else [("Content-Type", _content_type(mimetype)), length]
@@ -299,7 +298,6 @@ class Response(ResponseBase):
             or type(body[0]) is not bytes
             or not self._is_usual
             or self.direct_passthrough
-            or self._status_code < 200
             or self._status_code in _BODYLESS
             or environ["REQUEST_METHOD"] == "HEAD"
             or not _are_plain(self.headers._list)
