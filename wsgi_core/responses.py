@@ -81,6 +81,9 @@ class Responses(AppMixin):
                 " response. The function either returned None or ended without a return statement."
             )
         if type(rv) is not dict and isinstance(rv, (str, bytes, bytearray, Iterator)):
+            # PERF: CPython makes a dict of a class' keyword arguments. Only a subclass may need them.
+            if self.response_class is Response:
+                return Response(rv, status, headers)
             return self.response_class(rv, status=status, headers=headers)
         response = rv if isinstance(rv, self.response_class) else self._convert(rv)
         if isinstance(status, (str, bytes, bytearray)):
