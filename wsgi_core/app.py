@@ -115,7 +115,8 @@ class App(AppBase):
         assert rule is not None
         if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return self.make_default_options_response()
-        return self.ensure_sync(self.view_functions[rule.endpoint])(**request.view_args or {})  # type: ignore[no-any-return]
+        view = self.ensure_sync(self.view_functions[rule.endpoint])
+        return view(**request.view_args) if request.view_args else view()  # type: ignore[no-any-return]
 
     def finalize_request(self, rv: ft.ResponseReturnValue, from_error_handler: bool = False) -> Response:
         """Make the response of what came back, and let it pass the ``after_request`` functions.
