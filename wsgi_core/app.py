@@ -93,7 +93,7 @@ class App(AppBase):
         """
         if not (self.url_value_preprocessors or self.before_request_funcs):
             return None
-        request = (_cv_request.get(None) or current_request_context()).request
+        request = current_request_context().request
         if self.url_value_preprocessors:
             for preprocess in hooks_outermost_first(self.url_value_preprocessors, request):
                 preprocess(request.endpoint, request.view_args)
@@ -108,7 +108,7 @@ class App(AppBase):
 
         Mirrors flask 3.1.3 app.py: Flask.dispatch_request.
         """
-        request = (_cv_request.get(None) or current_request_context()).request
+        request = current_request_context().request
         if request.routing_exception is not None:
             self.raise_routing_exception(request)
         rule = request.url_rule
@@ -141,7 +141,7 @@ class App(AppBase):
 
         Mirrors flask 3.1.3 app.py: Flask.process_response.
         """
-        ctx = _cv_request.get(None) or current_request_context()
+        ctx = current_request_context()
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
         if self.after_request_funcs:
