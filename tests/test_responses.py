@@ -138,6 +138,26 @@ def test_a_response_class_of_ones_own_is_used(web: Any):
         assert app_response.mimetype == ("text/plain" if path == "/" else "text/html")
 
 
+def test_a_response_class_gets_keyword_arguments(web: Any):
+    class Own(web.Response):
+        def __init__(self, response: Any = None, **kwargs: Any) -> None:
+            given.append(kwargs)
+            super().__init__(response, **kwargs)
+
+    given: list[dict[str, Any]] = []
+    app = web.app()
+    app.response_class = Own
+    with app.test_request_context():
+        app.make_response("x")
+        app.make_response(("x", 201, {"X-A": "1"}))
+        app.json.response({})
+    assert given == [
+        {"status": None, "headers": None},
+        {"status": 201, "headers": {"X-A": "1"}},
+        {"mimetype": "application/json"},
+    ]
+
+
 def test_streams_are_sent_chunk_by_chunk_and_closed(web: Any):
     closed: list[bool] = []
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import typing as t
 from collections.abc import Callable, Iterable
-from inspect import iscoroutinefunction
+from inspect import CO_COROUTINE, iscoroutinefunction
 from types import FunctionType
 
 from . import typing as ft
@@ -22,8 +22,6 @@ if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from .wrappers import Response
-
-_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an "async def"
 
 
 class App(AppBase):
@@ -95,7 +93,7 @@ class App(AppBase):
         """
         if not (self.url_value_preprocessors or self.before_request_funcs):
             return None
-        request = (_cv_request.get(None) or current_request_context()).request
+        request = current_request_context().request
         if self.url_value_preprocessors:
             for preprocess in hooks_outermost_first(self.url_value_preprocessors, request):
                 preprocess(request.endpoint, request.view_args)
@@ -110,14 +108,15 @@ class App(AppBase):
 
         Mirrors flask 3.1.3 app.py: Flask.dispatch_request.
         """
-        request = (_cv_request.get(None) or current_request_context()).request
+        request = current_request_context().request
         if request.routing_exception is not None:
             self.raise_routing_exception(request)
         rule = request.url_rule
         assert rule is not None
         if request.method == "OPTIONS" and getattr(rule, "provide_automatic_options", False):
             return self.make_default_options_response()
-        return self.ensure_sync(self.view_functions[rule.endpoint])(**request.view_args or {})  # type: ignore[no-any-return]
+        view = self.ensure_sync(self.view_functions[rule.endpoint])
+        return view(**request.view_args) if request.view_args else view()  # type: ignore[no-any-return]
 
     def finalize_request(self, rv: ft.ResponseReturnValue, from_error_handler: bool = False) -> Response:
         """Make the response of what came back, and let it pass the ``after_request`` functions.
@@ -142,7 +141,7 @@ class App(AppBase):
 
         Mirrors flask 3.1.3 app.py: Flask.process_response.
         """
-        ctx = _cv_request.get(None) or current_request_context()
+        ctx = current_request_context()
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
         if self.after_request_funcs:
@@ -175,8 +174,9 @@ class App(AppBase):
         """
         if exc is _sentinel:
             exc = sys.exc_info()[1]
-        for func in reversed(self.teardown_appcontext_funcs):
-            self.ensure_sync(func)(exc)
+        if self.teardown_appcontext_funcs:
+            for func in reversed(self.teardown_appcontext_funcs):
+                self.ensure_sync(func)(exc)
         if appcontext_tearing_down.receivers:
             appcontext_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)
 
@@ -186,11 +186,8 @@ class App(AppBase):
         Mirrors flask 3.1.3 app.py: Flask.ensure_sync.
         """
         # PERF: asking a plain function's flags costs a quarter of iscoroutinefunction.
-        if (
-            type(func) is FunctionType
-            and not func.__code__.co_flags & _CO_COROUTINE
-            and not hasattr(func, "_is_coroutine_mark")
-        ):
+        plain = type(func) is FunctionType and not func.__code__.co_flags & CO_COROUTINE
+        if plain and not hasattr(func, "_is_coroutine_mark"):
             return func
         return self.async_to_sync(func) if iscoroutinefunction(func) else func
 

@@ -244,12 +244,10 @@ class RequestContext(_Context):
 
         Mirrors flask 3.1.3 ctx.py: RequestContext.push.
         """
-        app_ctx = _cv_app.get(None)
-        if app_ctx is None or app_ctx.app is not self.app:
+        current, app_ctx = _cv_app.get(None), None
+        if current is None or current.app is not self.app:
             app_ctx = self.app.app_context()
             app_ctx.push()
-        else:
-            app_ctx = None
         self._cv_tokens.append((_cv_request.set(self), app_ctx))
         if self._opened_session is None:
             self._session_deferred = self.app.session_interface.supports_lazy_open(self.app, self.request)

@@ -43,9 +43,9 @@ def _default(o: t.Any) -> t.Any:
 
 
 @lru_cache(maxsize=64)
-def _encoder(default: t.Any, ensure_ascii: bool, sort_keys: bool, *options: tuple[str, t.Any]) -> Encode:
+def _encoder(default: t.Any, ensure_ascii: bool, sort_keys: bool, /, **options: t.Any) -> Encode:
     """Return what ``json.dumps`` does with these options, as a function of the object alone."""
-    settings = {"default": default, "ensure_ascii": ensure_ascii, "sort_keys": sort_keys, **dict(options)}
+    settings = {"default": default, "ensure_ascii": ensure_ascii, "sort_keys": sort_keys, **options}
     encoder = _json.JSONEncoder(**settings)
     if c_make_encoder is None or encoder.indent is not None:
         return encoder.encode
@@ -121,7 +121,7 @@ class DefaultJSONProvider(JSONProvider):
 
     def dumps(self, obj: t.Any, **kwargs: t.Any) -> str:
         try:
-            encode = _encoder(self.default, self.ensure_ascii, self.sort_keys, *kwargs.items())
+            encode = _encoder(self.default, self.ensure_ascii, self.sort_keys, **kwargs)
         except TypeError:  # an option that can't be hashed, or "cls", which only json.dumps knows
             own = {"default": self.default, "ensure_ascii": self.ensure_ascii, "sort_keys": self.sort_keys}
             return _json.dumps(obj, **{**own, **kwargs})

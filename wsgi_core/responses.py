@@ -23,6 +23,7 @@ from .context import current_request_context
 from .scaffold import AppMixin
 from .wrappers import Response
 
+_BODY_TYPES = (str, bytes, bytearray, Iterator)
 _NOT_A_RESPONSE = (
     "The view function did not return a valid response. The return type must be a string, dict, list, tuple"
     " with headers or status, Response instance, or WSGI callable, but it was a {}."
@@ -80,7 +81,10 @@ class Responses(AppMixin):
                 f"The view function for {current_request_context().request.endpoint!r} did not return a valid"
                 " response. The function either returned None or ended without a return statement."
             )
-        if type(rv) is not dict and isinstance(rv, (str, bytes, bytearray, Iterator)):
+        if type(rv) is not dict and isinstance(rv, _BODY_TYPES):
+            # PERF: CPython makes a dict of a class' keyword arguments. Only a subclass may need them.
+            if self.response_class is Response:
+                return Response(rv, status, headers)
             return self.response_class(rv, status=status, headers=headers)
         response = rv if isinstance(rv, self.response_class) else self._convert(rv)
         if isinstance(status, (str, bytes, bytearray)):

@@ -362,9 +362,10 @@ class SecureCookieSessionInterface(SessionInterface):
 
     def get_signing_serializer(self, app: App) -> URLSafeTimedSerializer | None:
         """Return what signs and reads the cookie; None without a secret key. Old keys still read."""
-        if not app.secret_key:
+        secret_key = app.secret_key
+        if not secret_key:
             return None
-        keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), app.secret_key)
+        keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), secret_key)
         return _signer(keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
 
     def supports_lazy_open(self, app: App, request: Request) -> bool:

@@ -72,6 +72,7 @@ class Request(RequestBase):
     url_rule: Rule | None = None
     view_args: dict[str, t.Any] | None = None
     routing_exception: HTTPException | None = None
+    _has_parsed_form = False
 
     max_content_length = _app_limit("max_content_length")
     max_form_memory_size = _app_limit("max_form_memory_size")
@@ -187,8 +188,8 @@ class Request(RequestBase):
         return data
 
     def close(self) -> None:
-        # PERF: only parsed uploads need closing.
-        if "files" in self.__dict__:
+        # PERF: only parsed uploads need closing. To look for them in __dict__ would make CPython build that dict.
+        if self._has_parsed_form:
             super().close()
 
     def _load_form_data(self) -> None:
@@ -197,6 +198,7 @@ class Request(RequestBase):
         Mirrors flask 3.1.3 wrappers.py: Request._load_form_data.
         """
         super()._load_form_data()
+        self._has_parsed_form = True
         ctx = _cv_app.get(None)
         if ctx is not None and ctx.app.debug and self.mimetype != "multipart/form-data" and not self.files:
             from .debughelpers import explain_missing_files
@@ -227,7 +229,7 @@ _STEPS = (
     "automatically_set_content_length", "default_status", "get_app_iter", "get_wsgi_headers", "get_wsgi_response",
     "iter_encoded", "set_data",
 )  # fmt: skip
-_BODYLESS = frozenset({204, 304})
+_BODYLESS = frozenset({*range(100, 200), 204, 304})
 _NEEDS_WORK = frozenset({"location", "content-location", "content-length"})
 
 
@@ -237,7 +239,7 @@ def _are_plain(headers: list[tuple[str, str]]) -> bool:
     for name, _ in headers:
         if name == "Content-Length":
             has_length = True
-        elif name.lower() in _NEEDS_WORK:
+        elif name != "Content-Type" and name.lower() in _NEEDS_WORK:  # PERF: nearly every response has the first
             return False
     return has_length
 
@@ -278,8 +280,7 @@ class Response(ResponseBase):
             super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
             return
         body = response.encode() if isinstance(response, str) else response
-        if mimetype is None:
-            mimetype = self.default_mimetype
+        mimetype = self.default_mimetype if mimetype is None else mimetype
         length = ("Content-Length", str(len(body)))
         self.headers = Headers.__new__(Headers)
         self.headers._list = [length] if mimetype is None else [("Content-Type", _content_type(mimetype)), length]
@@ -299,7 +300,6 @@ class Response(ResponseBase):
             or type(body[0]) is not bytes
             or not self._is_usual
             or self.direct_passthrough
-            or self._status_code < 200
             or self._status_code in _BODYLESS
             or environ["REQUEST_METHOD"] == "HEAD"
             or not _are_plain(self.headers._list)
