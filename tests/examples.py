@@ -13,10 +13,9 @@ _ALL = 100  # hypothesis' own number, to which each test's number refers
 _UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
 
 # The same examples in each run, so that a failure is the change's; the profile "random" looks for new ones.
-settings.register_profile("tests", derandomize=True, max_examples=20, **_UNTIMED)
+settings.register_profile("tests", derandomize=True, max_examples=10, **_UNTIMED)
 settings.register_profile("all", derandomize=True, max_examples=_ALL, **_UNTIMED)
 settings.register_profile("random", max_examples=_ALL, **_UNTIMED)
-settings.register_profile("few", derandomize=True, max_examples=10, **_UNTIMED)
 
 
 def load_profile() -> None:
