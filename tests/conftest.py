@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import types
 import warnings
 from collections.abc import Iterator
@@ -30,6 +32,9 @@ examples.load_profile()
 
 def pytest_configure(config: pytest.Config) -> None:
     """With ``-n``, run all tests of a file in one process, so that the file's servers start only once."""
+    # Without bytecode files, each of the several hundred Python processes would compile the project again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if getattr(config.option, "dist", None) == "load":
         config.option.dist = "loadfile"
 

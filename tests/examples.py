@@ -13,10 +13,9 @@ _ALL = 100  # Hypothesis' default; the share is relative to it
 _UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
 
 # The same examples in each run, so that a new failure comes from a change. The profile "random" draws new examples.
-settings.register_profile("tests", derandomize=True, max_examples=20, **_UNTIMED)
+settings.register_profile("tests", derandomize=True, max_examples=10, **_UNTIMED)
 settings.register_profile("all", derandomize=True, max_examples=_ALL, **_UNTIMED)
 settings.register_profile("random", max_examples=_ALL, **_UNTIMED)
-settings.register_profile("few", derandomize=True, max_examples=10, **_UNTIMED)
 
 
 def load_profile() -> None:

@@ -44,7 +44,7 @@ from tests.conformance.random_twin.strategy import (
 )
 from tests.conformance.random_twin.world import same_wording
 
-EXAMPLES = int(os.environ.get("RANDOM_TWIN_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("RANDOM_TWIN_EXAMPLES", "50"))
 
 # If a request with an upload is rejected before its end, the file stays open on both sides.
 pytestmark = pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")

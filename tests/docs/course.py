@@ -8,6 +8,7 @@ from a result file. To update the prices, run ``wsgi-core overhead --apps step_0
 from __future__ import annotations
 
 import contextlib
+import functools
 import runpy
 import sys
 import typing as t
@@ -68,6 +69,7 @@ def exercises(chapter: int) -> str:
     )
 
 
+@functools.cache
 def texts() -> dict[str, str]:
     """Return the expected contents of each file beside the chapters, by file name."""
     made = {}

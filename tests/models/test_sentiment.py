@@ -72,6 +72,7 @@ def test_the_ngrams_are_those_of_scikit_learn(rows: Any, original: Any, sentimen
         assert len(set(found)) == len(found)
 
 
+@pytest.mark.long
 def test_the_cards_figures_are_those_of_the_committed_file(script: ModuleType, rows: Any, sentiment: Model) -> None:
     measured = script.scores(rows.positive(rows.test), run(sentiment, [row.text for row in rows.test]))
     assert measured == pytest.approx(CARD["evaluation"]["model"], abs=1e-4)
@@ -79,6 +80,7 @@ def test_the_cards_figures_are_those_of_the_committed_file(script: ModuleType, r
     assert measured["accuracy"] > CARD["evaluation"]["vader_lexicon"]["accuracy"] + 0.05
 
 
+@pytest.mark.long
 def test_no_review_is_on_both_sides(rows: Any) -> None:
     assert not {row.review for row in rows.train} & {row.review for row in rows.test}
     assert not {row.text for row in rows.train} & {row.text for row in rows.test}

@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "measure"
 def test_under_overload_every_request_is_answered_or_refused(kind: str):
     with running(*serve_command(threads=1, max_wait=0.2)) as server:
         capacity = measure_closed(server, batch(1000), clients=4, seconds=1).rate
-        outcome = measure_open(server, 1000, 4, kind, capacity, seconds=2)
+        outcome = measure_open(server, 1000, 4, kind, capacity, seconds=1)
     assert set(outcome.answers) == {"200", "503"}
     assert outcome.lost == {}
     assert all(int(value) >= 1 for value in outcome.retry_after)
@@ -29,7 +29,7 @@ def test_under_overload_every_request_is_answered_or_refused(kind: str):
 
 def test_clients_that_wait_for_their_responses_are_never_refused():
     with running(*serve_command()) as server:
-        outcome = measure_closed(server, batch(1), clients=200, seconds=2)
+        outcome = measure_closed(server, batch(1), clients=200, seconds=1)
     assert set(outcome.answers) == {"200"}
     assert outcome.lost == {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import typing as t
 from pathlib import Path
 
@@ -101,6 +102,7 @@ def _golden(name: str) -> Example:
     }  # fmt: skip
 
 
+@functools.cache
 def _module() -> ast.Module:
     assert golden_apps.__file__
     return ast.parse(Path(golden_apps.__file__).read_text(encoding="utf-8"))
