@@ -134,7 +134,7 @@ QUICK_CORE = Budget(Pace(8, 0.33, 0.03, 3.0), pairs=4, load_warm_up=0.4, rate_se
 FULL_CORE = Budget(
     Pace(16, 2.7, 0.12, 8.0), pairs=8, load_seconds=6.0, load_warm_up=1.0, rate_seconds=1.0, import_rounds=12
 )  # fmt: skip
-SERVED_QUICK = Budget(Pace(4, 0.7, 0.03, 2.0), load_seconds=0.8, load_warm_up=0.2, rate_seconds=0.8)
+SERVED_QUICK = Budget(Pace(4, 0.6, 0.03, 2.0), load_seconds=0.6, load_warm_up=0.2, rate_seconds=0.6)
 SERVED_FULL = Budget(
     Pace(8, 3.0, 0.1, 4.0), pairs=6, load_seconds=2.0, load_warm_up=0.4, rate_seconds=2.0, deadline=720.0
 )

@@ -52,4 +52,4 @@ def test_an_error_is_not_kept():
 
 def test_the_class_has_the_attribute_with_its_description():
     assert Request.__dict__["number"] is Request.number
-    assert Request.number.__doc__ == "How often it was computed."
+    assert Request.number.__doc__ == "How many times the attribute was computed."

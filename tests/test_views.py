@@ -84,7 +84,7 @@ def test_decorators_go_around_from_the_first(app: Any, views: Any):
     view = Index.as_view("index")
     app.add_url_rule("/", view_func=view)
     assert app.test_client().get("/").text == "21x12"
-    assert (view.__name__, view.__doc__, view.view_class) == ("index", "Says x.", Index)
+    assert (view.__name__, view.__doc__, view.view_class) == ("index", "A view class that returns ``x``.", Index)
 
 
 def test_a_view_without_dispatch_request_is_not_implemented(views: Any):

@@ -17,6 +17,14 @@ def test_the_projects_own_models_are_fine() -> None:
     assert {model.name for model in report.models} >= {"churn", "digits", "identity", "loan", "sentiment"}
 
 
+def test_folders_in_which_python_keeps_bytecode_are_not_mentioned(tmp_path: Path) -> None:
+    add_card(add(tmp_path, "identity", name="good"), "identity", name="good")
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "good" / "__pycache__").mkdir()
+    report = check_repository(tmp_path)
+    assert (report.problems, report.remarks) == ([], [])
+
+
 def test_all_that_is_wrong_is_named(tmp_path: Path) -> None:
     add_card(add(tmp_path, "identity", name="good"), "identity", name="good")
     add(tmp_path, "identity", name="bare")

@@ -59,9 +59,12 @@ def find_models(directory: Path) -> list[ModelOnDisk]:
 
 
 def subfolders(directory: Path) -> list[Path]:
-    """Return the subfolders, sorted by name. Raises `ModelError` if the folder cannot be listed."""
+    """Return the subfolders, sorted by name, without `__pycache__`.
+
+    Raises `ModelError` if the folder cannot be listed.
+    """
     try:
-        return sorted(entry for entry in directory.iterdir() if entry.is_dir())
+        return sorted(entry for entry in directory.iterdir() if entry.is_dir() and entry.name != "__pycache__")
     except OSError as error:
         raise ModelError(f"the models cannot be listed: {error.strerror}", directory) from error
 
