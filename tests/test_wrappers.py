@@ -277,14 +277,6 @@ def test_blueprint_names_are_split_inwards_out():
     assert split_blueprint_path("a.b.c") == ("a.b.c", "a.b", "a")
 
 
-def test_uploads_are_closed_with_the_request(web: Any):
-    app = web.app()
-    with app.test_request_context(method="POST", data={"photo": (io.BytesIO(b"x"), "cat.png")}):
-        upload = web.request.files["photo"].stream
-        assert not upload.closed
-    assert upload.closed
-
-
 def test_a_missing_upload_is_explained_in_debug_mode(web: Any):
     app = web.app()
     app.debug = True

@@ -72,7 +72,6 @@ class Request(RequestBase):
     url_rule: Rule | None = None
     view_args: dict[str, t.Any] | None = None
     routing_exception: HTTPException | None = None
-    _has_parsed_form = False
 
     max_content_length = _app_limit("max_content_length")
     max_form_memory_size = _app_limit("max_form_memory_size")
@@ -188,8 +187,8 @@ class Request(RequestBase):
         return data
 
     def close(self) -> None:
-        # PERF: only parsed uploads need closing. To look for them in __dict__ would make CPython build that dict.
-        if self._has_parsed_form:
+        # PERF: only parsed uploads need closing.
+        if "files" in self.__dict__:
             super().close()
 
     def _load_form_data(self) -> None:
@@ -198,7 +197,6 @@ class Request(RequestBase):
         Mirrors flask 3.1.3 wrappers.py: Request._load_form_data.
         """
         super()._load_form_data()
-        self._has_parsed_form = True
         ctx = _cv_app.get(None)
         if ctx is not None and ctx.app.debug and self.mimetype != "multipart/form-data" and not self.files:
             from .debughelpers import explain_missing_files

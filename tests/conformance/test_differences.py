@@ -95,14 +95,6 @@ def test_stream_after_a_lie(framework, app_class, interface_class):
 
 
 @FRAMEWORKS
-def test_assigned_files_stay_open(framework, app_class, interface_class):
-    assigned = io.BytesIO()
-    with make(app_class).test_request_context("/"):
-        framework.request.files = {"photo": assigned}
-    assert assigned.closed is (framework is flask)
-
-
-@FRAMEWORKS
 def test_session_waits(framework, app_class, interface_class):
     opened = []
 
