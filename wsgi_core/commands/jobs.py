@@ -54,12 +54,12 @@ def list_command(store: JobStore, as_json: bool) -> None:
 def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
     """Queue dead letters again. A running server then processes them.
 
-    You can shorten a KEY to its first characters. If a process was killed while it recorded the outcome of a job, a
-    retry of the job may record the outcome twice.
+    You can shorten a KEY to its first characters. If a server was killed while it recorded the outcome of a job, and
+    a server with another results file does the retry, both files may have the outcome.
     """
     for key in _or_exit(lambda: _chosen(store.dead(), keys, every)):
-        _or_exit(lambda key=key: store.requeue(key))  # type: ignore[misc]
-        click.echo(f"queued  {one_line(key[:12])}")
+        queued = _or_exit(lambda key=key: store.requeue(key))  # type: ignore[misc]
+        click.echo(f"{'queued' if queued else 'gone'}  {one_line(key[:12])}")
 
 
 @jobs_command.command("purge")

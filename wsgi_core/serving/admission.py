@@ -22,14 +22,17 @@ _TIME_CONSTANT = 1.0
 
 # The part of an IPv6 address that identifies a customer's network (RFC 6177). The customer chooses the other bits.
 _CLIENT_PREFIX = 64
+# The addresses of IPv4 clients behind a translator (RFC 6052).
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @lru_cache(maxsize=4096)
 def client_of(address: str) -> str:
     """Return what counts as one client for the limits per client: an IPv4 address, or an IPv6 address' /64 network.
 
-    An IPv4 address that is mapped into IPv6 counts as the IPv4 address. Each link-local IPv6 address is a client. Text
-    that is not an address is returned unchanged, because a proxy may send an identifier (RFC 7239, section 6).
+    An IPv4 address that is mapped or translated into IPv6 counts as the IPv4 address. Each link-local IPv6 address is a
+    client. Text that is not an address is returned unchanged, because a proxy may send an identifier (RFC 7239,
+    section 6).
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -37,8 +40,8 @@ def client_of(address: str) -> str:
         return address
     if parsed.version == 4 or parsed.is_link_local:
         return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
+    if parsed.ipv4_mapped or parsed in _TRANSLATED:
+        return str(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
     return str(ipaddress.ip_network((int(parsed), _CLIENT_PREFIX), strict=False))
 
 

@@ -25,7 +25,7 @@ from tests.processes import Server, run
 from tests.shared.jobs.stored import job
 from wsgi_core.inference import default_models_dir
 from wsgi_core.shared.jobs import JobQueue, JobStore, QueueFull, ResultsFile, open_store, queue, store
-from wsgi_core.shared.jobs.store import DELAYED, Job
+from wsgi_core.shared.jobs.store import DELAYED, QUEUED, Job, State
 from wsgi_core.shared.webhooks import sign
 
 
@@ -207,6 +207,49 @@ def test_a_second_worker_that_takes_an_expired_job_records_it_no_second_time(
         worker.join(10)
     assert len(workers) == 2
     assert [line["id"] for line in lines(tmp_path / "results")] == ["1"]
+
+
+def test_a_process_that_pauses_after_its_mark_records_no_second_line(jobs: JobStore, tmp_path: Path):
+    """Another process of the same server takes the job in the pause, and finishes it."""
+    results = ResultsFile(tmp_path / "results")
+    first, second = (JobQueue(jobs, lambda job: {"id": job.id}, results, 10) for _ in range(2))
+    jobs.add(job(1))
+    taken = jobs.take(9)
+    assert taken is not None
+    mark = jobs.mark_done
+
+    def mark_and_pause(*arguments: Any) -> str | None:
+        marked = mark(*arguments)
+        jobs.mark_done = mark  # type: ignore[method-assign]
+        second._do(*taken)
+        return marked
+
+    jobs.mark_done = mark_and_pause  # type: ignore[method-assign]
+    first._do(*taken)
+    assert [line["id"] for line in lines(tmp_path / "results")] == ["1"]
+
+
+def test_a_retried_dead_letter_whose_line_is_there_is_not_recorded_again(jobs: JobStore, tmp_path: Path):
+    results = ResultsFile(tmp_path / "results")
+    made = JobQueue(jobs, lambda job: {"id": job.id}, results, 10)
+    jobs.add(job(1))
+    taken = jobs.take(9)
+    assert taken is not None
+    jobs.mark_done(taken[0], results.recorder)
+    results.append("crm-1", {"id": "1"}, 0)
+    jobs.bury("crm-1", taken[1], "the process was killed")
+    assert jobs.requeue("crm-1")
+    taken = jobs.take(9)
+    assert taken is not None
+    made._do(*taken)
+    assert jobs.states() == {}
+    assert [line["id"] for line in lines(tmp_path / "results")] == ["1"]
+
+
+def test_a_stop_does_not_wait_for_the_jobs_of_another_recorder(jobs: JobStore, tmp_path: Path):
+    jobs.add(job(1))
+    jobs.set_state("crm-1", State(QUEUED, time.time() + 60, recorder="gone:/results"))
+    assert JobQueue(jobs, lambda job: {}, ResultsFile(tmp_path / "results"), 10).drain(0.1)
 
 
 def test_another_machine_never_records_what_the_first_may_have_recorded(jobs: JobStore, tmp_path: Path):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -13,28 +13,42 @@ from hypothesis import strategies as st
 
 from wsgi_core.shared.jobs import ResultsFile
 
-NEVER, ALWAYS = 0.0, float("inf")
-
 
 @given(before=st.integers(0, 3), torn=st.binary(max_size=200_000).filter(lambda data: b"\n" not in data))
 def test_a_line_without_its_end_is_removed(tmp_path_factory: pytest.TempPathFactory, before: int, torn: bytes):
     file = ResultsFile(tmp_path_factory.mktemp("results") / "results")
     for number in range(before):
-        file.append(f"{number}", {"number": number}, ALWAYS)
+        file.append(f"{number}", {"number": number}, file.end())
     with open(file.path, "ab") as end:
         end.write(torn)
-    file.append("last", {"number": before}, NEVER)
+    end_before = file.end()
+    file.append("last", {"number": before}, end_before)
+    assert file.end() == file.path.stat().st_size > end_before
     written = [json.loads(line) for line in file.path.read_bytes().splitlines()]
     assert [line["number"] for line in written] == list(range(before + 1))
 
 
-def test_a_job_is_found_again_when_another_process_may_have_recorded_it(tmp_path: Path):
+def test_a_line_that_another_process_has_written_is_found(tmp_path: Path):
     file = ResultsFile(tmp_path / "results")
-    file.append("a", {"n": 1}, ALWAYS)
-    file.append("a", {"n": 2}, NEVER)
-    file.append("b", {"says": '"sha256": "c"}'}, NEVER)
-    file.append("c", {"n": 3}, time.time() + 60)
+    assert file.end() == 0
+    file.append("a", {"n": 1}, 0)
+    before = file.end()
+    with open(file.path, "ab") as torn:
+        torn.write(b"x" * 500)
+    ends = [before, file.end()]
+    ResultsFile(file.path).append("b", {"says": '"sha256": "c"}'}, 0)
+    for start in ends:
+        file.append("b", {"n": 2}, start)
+    file.append("a", {"n": 2}, 0)
+    file.append("a", {"n": 2}, 10**9)
+    file.append("c", {"n": 3}, file.end())
     assert [json.loads(line)["sha256"] for line in file.path.read_bytes().splitlines()] == ["a", "b", "c"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name")
+def test_a_path_that_is_not_utf_8_has_a_recorder_that_can_be_stored(tmp_path: Path):
+    recorder = ResultsFile(tmp_path / "r\udcff").recorder
+    assert recorder.encode().endswith(b"r\\udcff")
 
 
 def test_threads_and_processes_append_whole_lines(tmp_path: Path):
@@ -42,7 +56,7 @@ def test_threads_and_processes_append_whole_lines(tmp_path: Path):
 
     def append(file: ResultsFile, name: int) -> None:
         for number in range(20):
-            file.append(f"{name}-{number}", {"x": "y" * 9000}, NEVER)
+            file.append(f"{name}-{number}", {"x": "y" * 9000}, 0)
 
     threads = [threading.Thread(target=append, args=(file, name)) for name, file in enumerate(files)]
     for thread in threads:

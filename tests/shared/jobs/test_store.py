@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -104,10 +105,52 @@ def test_a_job_whose_recorder_never_comes_back_is_a_dead_letter(jobs: JobStore, 
     assert jobs.dead() == {}
     monkeypatch.setattr(store, "RECORDER_SECONDS", 4.0)
     jobs.requeue_due("second")
+    assert jobs.dead() == {}, "the recorder may start a moment after this process"
+    monkeypatch.setattr(jobs, "_opened", time.time() - 5)
+    jobs.requeue_due("second")
     assert jobs.waiting() == 0
     assert "host:/results" in jobs.dead()["crm-1"].error
     assert jobs.requeue("crm-1")
     assert jobs.take(9, "second") is not None
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["its queue entry is left", "only the job is left"])
+def test_a_job_without_a_state_is_run(jobs: JobStore, restart: bool):
+    """As left by `requeue_due`, if the process that adds the job pauses between its state and the job."""
+    jobs.add(job(1))
+    jobs._table("states").delete_data("crm-1")
+    if restart:
+        jobs._table("queue").flush_queue()
+        jobs.restore_states()
+        assert jobs.requeue_due() == 1
+    taken = jobs.take(9)
+    assert taken is not None
+    assert (taken[0].key, taken[1].attempts) == ("crm-1", 1)
+
+
+def test_only_queued_jobs_are_taken_also_with_a_second_queue_entry(jobs: JobStore):
+    for number, phase in enumerate((DELAYED, RUNNING)):
+        jobs.add(job(number))
+        jobs.set_state(f"crm-{number}", State(phase, time.time() + 60, 1, "failed"))
+        jobs._table("queue").enqueue(f"crm-{number}".encode())
+    assert jobs.take(9) is None
+    assert {state.phase for state in jobs.states().values()} == {DELAYED, RUNNING}
+
+
+def test_a_dead_letter_that_is_delivered_again_stays_a_dead_letter(jobs: JobStore):
+    jobs.add(job(1))
+    taken = jobs.take(9)
+    assert taken is not None
+    jobs.bury("crm-1", taken[1], "it is broken")
+    assert not jobs.add(job(1))
+    jobs.restore_states()
+    assert (jobs.waiting(), jobs.take(9)) == (0, None)
+
+
+def test_a_job_that_was_marked_in_the_month_before_is_not_marked_again(jobs: JobStore):
+    accepted = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+    assert jobs.mark_done(replace(job(1), accepted=accepted - 60), "first") is None
+    assert jobs.mark_done(replace(job(1), accepted=accepted + 60), "second") == "first"
 
 
 def test_states_are_plain_values(jobs: JobStore):

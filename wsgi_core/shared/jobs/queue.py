@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from .results import ResultsFile
 from .store import DELAYED, Job, JobStore, State, StoreUnavailable
@@ -96,7 +97,7 @@ class JobQueue:
     def drain(self, timeout: float) -> bool:
         """Wait until no job is queued or running. Return False if jobs are left after `timeout` seconds.
 
-        Jobs that are delayed for a retry do not count.
+        Jobs that are delayed for a retry, and jobs that another recorder has marked as done, do not count.
         """
         until = time.monotonic() + timeout
         while self._busy():
@@ -130,8 +131,9 @@ class JobQueue:
         self.close(EXIT_SECONDS)
 
     def _busy(self) -> bool:
+        own = ("", self._recorder)
         try:
-            return any(state.phase != DELAYED for state in self.store.states().values())
+            return any(state.phase != DELAYED and state.recorder in own for state in self.store.states().values())
         except StoreUnavailable:
             return False
 
@@ -168,6 +170,7 @@ class JobQueue:
     def _finish(self, job: Job, state: State) -> None:
         """Run a job, and record its outcome, unless another recorder has already marked the job as done."""
         outcome = self._work_on(job)
+        end = self._results.end() if self._results else 0
         marked_by = self.store.mark_done(job, self._recorder)
         if marked_by and marked_by != self._recorder:
             # If the other recorder's process was killed, only its results file shows whether the outcome was recorded.
@@ -177,7 +180,10 @@ class JobQueue:
             return
         # A process without a results file marks a job with an empty recorder: then no file gets the outcome.
         if self._results and marked_by != "":
-            self._results.append(job.key, outcome, exclusive_until=0 if marked_by else state.due)
+            # Lines are only written after the mark. Leases do not exclude that another process writes this line: a
+            # process can be stopped for longer than its lease. An error may come from an attempt that wrote the line.
+            is_first = marked_by is None and not state.error
+            self._results.append(job.key, outcome, search_from=end if is_first else 0)
         with self._lock:
             self._running = None
             self.store.remove(job.key)
@@ -189,12 +195,12 @@ class JobQueue:
                 self.store.bury(job.key, state, error)
                 return
             delay = min(MAX_DELAY_SECONDS, 2.0 ** (state.attempts - 1))
-            self.store.set_state(job.key, State(DELAYED, time.time() + delay, state.attempts, error))
+            self.store.set_state(job.key, replace(state, phase=DELAYED, due=time.time() + delay, error=error))
 
     def _maintain(self) -> None:
         """Repeat until the queue is closed: renew the lease of the running job, and requeue jobs that are due.
 
-        Once a month, delete the records of old finished jobs.
+        At the start, restore missing states. Once a month, delete the records of old finished jobs.
         """
         month = None
         while not self._stop.is_set():
@@ -202,6 +208,8 @@ class JobQueue:
                 with self._lock:
                     if self._running:
                         self.store.renew(*self._running)
+                if month is None:
+                    self.store.restore_states()
                 if self.store.requeue_due(self._recorder):
                     self._wake.set()
                 if month != (month := time.gmtime()[:2]):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock
 
@@ -22,42 +22,48 @@ class ResultsFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.recorder = f"{socket.gethostname()}:{path.resolve()}"
+        recorder = f"{socket.gethostname()}:{path.resolve()}"
+        self.recorder = recorder.encode("utf-8", "backslashreplace").decode()
 
-    def append(self, key: str, outcome: Mapping[str, object], exclusive_until: float) -> None:
+    def end(self) -> int:
+        """Return the position after the last line break, or 0 if there is no file. Lines before it never change."""
+        try:
+            with open(self.path, "rb") as file:
+                return _end_of_last_line(file)
+        except FileNotFoundError:
+            return 0
+
+    def append(self, key: str, outcome: Mapping[str, object], search_from: int) -> None:
         """Append the outcome of the job `key` unless the file contains it, and call fsync().
 
-        Until the Unix time `exclusive_until`, no other process can have written the outcome, so the file is not
-        searched. Raises OSError if the file cannot be read or written, and filelock.Timeout, a subclass of OSError, if
-        the lock is not free within 30 seconds.
+        The lines before the position `search_from` are not searched. Raises OSError if the file cannot be read or
+        written, and filelock.Timeout, a subclass of OSError, if the lock is not free within 30 seconds.
         """
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
         with FileLock(f"{self.path}.lock", timeout=30), open(self.path, "a+b") as file:
-            _cut_unfinished_line(file.fileno(), self.path)
-            if time.time() >= exclusive_until and self._has(key):
+            end = _end_of_last_line(file)
+            if end < os.fstat(file.fileno()).st_size:
+                os.truncate(file.fileno(), end)
+            if self._has(key, search_from if search_from <= end else 0):
                 return
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
 
-    def _has(self, key: str) -> bool:
+    def _has(self, key: str, start: int) -> bool:
         end = f'"sha256": "{key}"}}\n'.encode()
         with open(self.path, "rb") as file:
+            file.seek(start)
             return any(line.endswith(end) for line in file)
 
 
-def _cut_unfinished_line(descriptor: int, path: Path) -> None:
-    """Truncate the file after its last line break."""
-    size = os.fstat(descriptor).st_size
-    with open(path, "rb") as file:
-        position = size
-        while position > 0:
-            start = max(0, position - 65536)
-            file.seek(start)
-            found = file.read(position - start).rfind(b"\n")
-            if found >= 0:
-                position = start + found + 1
-                break
-            position = start
-    if position < size:
-        os.truncate(descriptor, position)
+def _end_of_last_line(file: BinaryIO) -> int:
+    position = file.seek(0, os.SEEK_END)
+    while position > 0:
+        start = max(0, position - 65536)
+        file.seek(start)
+        found = file.read(position - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        position = start
+    return 0

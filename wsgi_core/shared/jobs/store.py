@@ -148,13 +148,14 @@ class JobStore:
         self._wait_until_durable = durable
         self._tables: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._opened = time.time()
 
     # Adding
 
     def add(self, job: Job) -> bool:
         """Commit a job to the store. Return False if the store already has the job, or the job is already finished."""
         with self._errors():
-            if self.is_done(job):
+            if self.is_done(job) or self._table("jobs").has_data_for_key(job.key):
                 return False
             # The state is written first. A state without a job is deleted later, but a job without a state would never
             # run.
@@ -190,13 +191,16 @@ class JobStore:
             while (found := self._dequeue(recorder)) is not None:
                 key = bytes(found).decode()
                 job, state = self.job(key), self.state(key)
-                if job is None or state is None:
+                if job is None:
                     self._table("states").delete_data(key)
-                elif state.phase == RUNNING and state.due > time.time():
-                    continue  # the job was queued twice, and another worker is running it
-                elif state.recorder not in ("", recorder):
+                    continue
+                if state is None and not self._table("dead").has_data_for_key(key):
+                    state = State(QUEUED, 0.0)  # `requeue_due` deleted the state just before the job was written
+                if state is None or state.phase != QUEUED:
+                    continue  # the job was queued twice
+                if state.recorder not in ("", recorder):
                     continue  # the job was queued before the other recorder marked it
-                elif state.attempts >= worker_attempts:
+                if state.attempts >= worker_attempts:
                     self.bury(key, state, state.error or "each process that ran the job ended before the job was done")
                 else:
                     leased = replace(state, phase=RUNNING, due=time.time() + LEASE_SECONDS, attempts=state.attempts + 1)
@@ -212,7 +216,7 @@ class JobStore:
         """Queue the jobs that are due: for a retry, or because their process was killed. Return the number of jobs.
 
         Jobs that another recorder than `recorder` has marked as done are left to that recorder's processes. If such a
-        job has been due for `RECORDER_SECONDS`, it becomes a dead letter.
+        job has been due for `RECORDER_SECONDS` since this store was opened, it becomes a dead letter.
         """
         with self._errors():
             now = time.time()
@@ -225,9 +229,20 @@ class JobStore:
                     self.set_state(key, replace(state, phase=QUEUED, due=now + LEASE_SECONDS))
                     self._queue(state.recorder).enqueue(key.encode())
                     queued += 1
-                elif state.due + RECORDER_SECONDS <= now:
+                elif max(state.due, self._opened) + RECORDER_SECONDS <= now:
                     self.bury(key, state, f"{state.recorder} has marked the job as done, and has not come back")
             return queued
+
+    def restore_states(self) -> None:
+        """Write a state for each job that has none and is not a dead letter, so that `requeue_due` queues it.
+
+        A process that is killed while it takes a job can leave a job without a state.
+        """
+        with self._errors():
+            state = _dump(asdict(State(QUEUED, time.time())))
+            for key in self._table("jobs").result_items():
+                if not self._table("dead").has_data_for_key(key):
+                    self._table("states").put_if_empty(key, state)
 
     def leave_to(self, recorder: str, key: str, state: State) -> None:
         """Delay a running job that `recorder` has marked as done, until only processes of `recorder` may run it.
@@ -244,6 +259,9 @@ class JobStore:
         `recorder` consists of the host name and the path of the results file that gets the outcome.
         """
         with self._errors():
+            for back in range(1, REMEMBERED_MONTHS):
+                if self._done(job.accepted, back).has_data_for_key(job.key):
+                    return bytes(self._done(job.accepted, back).peek_data(job.key)).decode()
             table = self._done(job.accepted)
             if table.put_if_empty(job.key, recorder.encode()):
                 if self._wait_until_durable:
@@ -267,11 +285,14 @@ class JobStore:
     def requeue(self, key: str) -> bool:
         """Queue a dead letter as if it were a new job. Return False if no dead letter has this key."""
         with self._errors():
-            job = self.job(key)
-            if job is None or not self._table("dead").has_data_for_key(key):
+            job, dead = self.job(key), self.dead().get(key)
+            if job is None or dead is None:
+                self._table("dead").delete_data(key)
                 return False
-            self._done(job.accepted).delete_data(key)
-            self.set_state(key, State(QUEUED, time.time() + LEASE_SECONDS))
+            for back in range(REMEMBERED_MONTHS):
+                self._done(job.accepted, back).delete_data(key)
+            # The error stays: it shows the next worker that the outcome may already be recorded.
+            self.set_state(key, State(QUEUED, time.time() + LEASE_SECONDS, error=dead.error))
             self._table("dead").delete_data(key)
             self._queue("").enqueue(key.encode())
             return True
