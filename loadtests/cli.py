@@ -120,7 +120,7 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder of --out.")
 @click.option(
     "--servers", callback=_server_names, metavar="NAME,...",
-    help=f"Measure behind these servers only, even if --quick would skip them: {', '.join(SERVERS)}.",
+    help=f"Measure only the loads with these servers, even if --quick would skip them: {', '.join(SERVERS)}.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(0), default=0, help="Run Locust as a master with this number of worker processes."

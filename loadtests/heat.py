@@ -67,7 +67,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Slope:
-    """The cost in µs that each µs of a pause adds to a request, in Flask or in the bare callable, after an eviction."""
+    """What each µs of a pause inside the application adds to the cost of a request, in µs.
+
+    ``place`` is Flask or the bare callable. ``eviction`` says what was evicted before each request, if anything.
+    """
 
     place: str
     eviction: str

@@ -543,7 +543,7 @@ def _is_wanted(load: Load, quick: bool, servers: Collection[str]) -> bool:
 
 
 def runnable(study: Study) -> tuple[Study, list[str]]:
-    """Return the study without the services that this system cannot run, and a sentence about each obstacle in a load.
+    """Return the study without the services that this system cannot run, and the reasons, as ``TITLE OF LOAD: reason``.
 
     A load without services is left out.
     """

@@ -42,7 +42,7 @@ def _default(o: t.Any) -> t.Any:
     raise TypeError(f"Object of type {type(o).__name__} is not JSON serializable")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=64, typed=True)
 def _encoder(default: t.Any, ensure_ascii: bool, sort_keys: bool, /, **options: t.Any) -> Encode:
     """Return what ``json.dumps`` does with these options, as a function of the object alone."""
     settings = {"default": default, "ensure_ascii": ensure_ascii, "sort_keys": sort_keys, **options}

@@ -48,15 +48,17 @@ class ServiceRequest(Request):
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
         base: t.Any = super()
-        data = base.get_data(cache, as_text, parse_form_data)
-        if self.environ.get("CONTENT_LENGTH") == str(len(data)):
-            return data
+        data = base.get_data(cache, False, parse_form_data)
+        if self.environ.get("CONTENT_LENGTH") != str(len(data)):
+            self._check_limit(data)
+        return data.decode(errors="replace") if as_text else data
+
+    def _check_limit(self, data: bytes) -> None:
         limit = self.max_content_length
         # If wsgi.input_terminated is set, Werkzeug stops at the limit without an error, even if more data follows.
         at_limit = limit is not None and len(data) >= limit and "wsgi.input_terminated" in self.environ
         if at_limit and self.environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge()
-        return data
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> t.Any:
         base: t.Any = super()

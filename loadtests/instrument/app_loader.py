@@ -34,7 +34,7 @@ def load_app(target: str) -> Any:
 def load_function(target: str) -> Callable[[], object]:
     """Return the user's function ``"module:name"``, or for ``""`` a function that does nothing.
 
-    Raises ``AppError`` if the function cannot be imported.
+    Raises ``AppError`` if the module or the name does not exist.
     """
     if not target:
         return lambda: None
@@ -58,7 +58,10 @@ def _import(name: str) -> Any:
 
 
 def _evaluate(module: Any, expression: str) -> Any:
-    """Return the object with a dotted name, or the result of a call with literal arguments, as gunicorn does."""
+    """Return the object that ``expression`` names, or the result of the call in it, with literal arguments.
+
+    Unlike in gunicorn, the name may be dotted.
+    """
     try:
         tree = ast.parse(expression, mode="eval").body
     except SyntaxError as error:

@@ -65,9 +65,9 @@ class Experiment:
 
     @property
     def drivers(self) -> dict[str, str]:
-        """The driver contender whose cost is subtracted, by the name of the contender.
+        """For each contender, the name of the driver whose cost is subtracted.
 
-        Contenders without an entry use contender 0, the WSGI driver.
+        A contender without an entry uses column 0 of the samples, the WSGI driver, which is not in ``contenders``.
         """
         by_protocol = {one.protocol: one.name for one in self.contenders if one.is_driver}
         return {

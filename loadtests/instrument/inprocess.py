@@ -103,8 +103,8 @@ class Workers:
 def _run_worker(folder: Path, arguments: list[str], environ: Mapping[str, str], limit: float) -> int:
     """Run a worker until it ends. Return its exit code, or -1 after ``limit`` + 10 seconds.
 
-    In the end, the worker is killed with its child processes (on Windows, without them). The application's output goes
-    to a file. A pipe would stay open as long as a child process of the application runs.
+    Before the function returns, it kills the worker's process group (on Windows, only the worker). The application's
+    output goes to a file. A pipe would stay open as long as a child process of the application runs.
     """
     with (folder / "log.txt").open("wb") as log:
         worker = subprocess.Popen(
@@ -157,7 +157,8 @@ def failed(said: str) -> RunFailed:
 def _why_it_ended(folder: Path, code: int, limit: float) -> str:
     """Return a text that says what the worker was doing when it ended, and the end of its output.
 
-    If the worker exceeded its time limit, the text has the tracebacks of its threads instead of its output.
+    If the worker exceeded its time limit, the text has the tracebacks of its threads, if they were
+    written, instead of its output.
     """
     stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
     doing = stage or "starting"

@@ -199,9 +199,10 @@ class LatencyResult(Record):
 
 
 class Import(Record):
-    """The import of ``module`` in a new interpreter: wall time, CPU time, and then the memory of the process.
+    """The import of ``module`` in a new interpreter: its wall time and CPU time, and then the process's memory.
 
-    The module ``"nothing"`` stands for an interpreter that imports nothing.
+    The memory includes that of psutil, the library that reads it. The module ``"nothing"`` stands for an interpreter
+    that imports nothing.
     """
 
     module: str

@@ -105,7 +105,7 @@ def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
 @functools.cache
 def student_t_quantile(share: float, freedom: int) -> float:
     """Return the quantile ``share`` of Student's t distribution with ``freedom`` degrees of freedom, for 0.5 <
-    ``share`` < 1.
+    ``share`` < 1. A quantile above 1000 is returned as 1000.
 
     The quantile is found by bisection on the integral of the density.
     """

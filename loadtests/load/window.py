@@ -112,7 +112,7 @@ def counts(latencies: Sequence[float]) -> dict[str, Any]:
 def install(set_pace: Callable[[float], None]) -> None:
     """Make this Locust process measure windows. The locustfile calls this function.
 
-    The environment variable ``VARIABLE`` says which windows to measure. Without this variable, no window is measured.
+    The environment variable LOADTESTS_WINDOW says which windows to measure. Without it, no window is measured.
     A Locust worker only counts requests for its master. ``set_pace`` sets how many requests a second each user sends;
     with 0, a user does not pause between requests.
     """

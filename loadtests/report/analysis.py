@@ -1,7 +1,8 @@
 """Compute the figures of a result file: costs, what each step adds, ratios, and verdicts on goals.
 
-All figures are computed from the raw samples each time. The driver's own cost is subtracted from the cost of every
-contender. In process, ratios and differences are paired within rounds and processes (``stats.py``).
+The figures are computed again from the values in the file. For measurements in process, the cost of the driver (the
+code that calls the application) is subtracted from each cost, and ratios and differences are paired within rounds and
+processes (``stats.py``).
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class ExperimentSummary:
-    """One experiment: its contenders, the driver's cost, and the ratio of an application to itself."""
+    """One experiment: its contenders, the driver's cost, and ``itself``.
+
+    If an application was measured twice, ``itself`` is the ratio of its two costs, which shows the noise.
+    """
 
     key: str
     title: str
@@ -148,7 +152,10 @@ class GoalSummary:
 
 @dataclass(frozen=True)
 class PhaseCost:
-    """One phase of a request: the CPU µs that it adds to the phases before it, in Flask and in the core."""
+    """One phase of a request, or the whole request: its µs in Flask and in the core.
+
+    The µs are CPU time or, if the CPU clock is too coarse, wall time.
+    """
 
     name: str
     flask: Estimate
@@ -168,7 +175,7 @@ class Summary:
     waited: float = 0.0
 
     def experiment(self, key: str) -> ExperimentSummary | None:
-        """Return the experiment with the key ``key``, or None if it was not measured."""
+        """Return the experiment with the key ``key``, or None if the summary does not have it."""
         return next((one for one in self.experiments if one.key == key), None)
 
 
@@ -197,7 +204,8 @@ def waited(results: Results) -> float:
 def matrix(process: Process, contenders: int) -> FloatArray:
     """Return the blocks of one process as µs per request, in the shape (rounds, 1 + contenders).
 
-    Incomplete rounds are dropped.
+    Column 0 is the driver. The µs are CPU time or wall time, as the process's ``clock`` says. Incomplete rounds are
+    dropped.
     """
     rounds: dict[int, list[float]] = {}
     for block in process.blocks:

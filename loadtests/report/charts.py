@@ -40,7 +40,7 @@ class Layout:
         return BAR_HEIGHT + GAP + (0 if self.labels else 16)
 
     def label(self, y: float, name: str) -> str:
-        """Return the label of the bar at ``y``."""
+        """Return the SVG of the label ``name`` for the bar whose upper edge is at ``y``."""
         if self.labels:
             return text(self.labels - 10, y + BAR_HEIGHT / 2 + 4, name, anchor="end")
         return text(0, y - 4, name)
@@ -99,7 +99,7 @@ def _grid(top: float, scale: float, height: int, layout: Layout) -> list[str]:
 
 
 def ticks(top: float, most: int = 8) -> list[float]:
-    """Return round values from 0 to ``top``, with at most ``most`` steps between them."""
+    """Return round values from 0 to ``top``, with at most ``most`` steps between them. ``most`` is at least 5."""
     step = 10.0 ** math.floor(math.log10(top))
     for part in (0.1, 0.2, 0.5, 1.0, 2.0):
         if top / (step * part) <= most:
@@ -263,7 +263,7 @@ def _share_line(one: Line, times: Axis, shares: Axis) -> list[str]:
 def _model_names(points: Sequence[Point], times: Axis, bottom: float, layout: Layout) -> list[str]:
     """Return the names of the models at different heights, because fast models are close together.
 
-    The names of faster models are higher, so that lines to the time axis do not cross the names to their right.
+    The name of a faster model is higher, so that the line of a slower model to the time axis does not cross it.
     """
     shapes: list[str] = []
     for place, point in enumerate(points):

@@ -126,9 +126,9 @@ def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Ch
 
 
 def _noise(one: ExperimentResult) -> float:
-    """Return how much an application that was measured twice appears to differ from itself, or 0.
+    """Return how much the two measurements of one application differ, or 0 if no application was measured twice.
 
-    An increase that is smaller than this noise is not reported.
+    An increase within this noise is not called slower.
     """
     return summarise_experiment(one).reach
 
@@ -183,9 +183,9 @@ def verdict(ratio: Estimate, threshold: float) -> str:
 
 
 def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
-    """Return the changes of the server's CPU time per request.
+    """Return the changes of the server's CPU time per request, for loads at a fixed rate that are in both files.
 
-    In a load that includes the bare callable, the CPU time is divided by that of the bare callable.
+    If a load includes the bare callable, the ratio is that of CPU times divided by those of the bare callable.
     """
     before = {one.key: one for one in old.loads if one.mode == "rate"}
     found = []

@@ -49,8 +49,10 @@ def tables(results: Results) -> list[Table]:
 
 
 def prediction_table(heat: Heat) -> Table:
-    """Return the table of the predictions, with a row for each state between hot and cold, and for the served requests.
+    """Return the table of the predictions.
 
+    It has a row for each state between hot and cold, for each eviction by other code, and, if measured, for the served
+    requests.
     A row has wsgi_core's price, the coldness that follows from this price, and Flask's predicted and measured price.
     """
     heads = ["", "wsgi_core adds, µs", "coldness", "Flask adds, predicted, µs", "Flask adds, measured, µs"]
@@ -69,7 +71,7 @@ def farthest(heat: Heat) -> tuple[str, float]:
 
 
 def render(results: Results) -> str:
-    """Return the page. Raises ``ResultError`` for the results of another study."""
+    """Return the page. Raises ``ResultError`` if an eviction was measured in fewer than two processes."""
     heat = summarise(results)
     if heat is None:
         raise ResultError(

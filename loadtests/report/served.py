@@ -1,6 +1,7 @@
 """Write ``docs/measure/served.md`` from the results of the study "served".
 
-The page shows what the server, the model, the framework and the service each cost, and how other servers compare.
+The page shows what the server, the JSON with the model, the framework and the service's own code each cost, and how
+other servers compare.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def _share(part: Estimate, whole: Estimate) -> str:
 
 
 def render(results: Results) -> str:
-    """Return the page. Raises ``ResultError`` for the results of another study."""
+    """Return the page. Raises ``ResultError`` if the parts of a request were not measured."""
     summary = summarise(results)
     parts, findings = _parts_of(summary), findings_of(results, summary, None)
     made = {one.result.key: tables.load_table(one) for one in summary.loads}

@@ -1,4 +1,4 @@
-"""Write ``VALIDATION.md`` from ``validation.json``: how the instrument was tested, and what it measured."""
+"""Render the page ``VALIDATION.md`` from ``validation.json``: how the instrument was tested, and what it measured."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ LIFETIME = 31 * 24 * 60 * 60
 
 
 def create_body_app() -> WSGIApplication:
-    """Make an application that reads the body at once, parses it with ``json`` and counts its values."""
+    """Make an application that reads the body with one call, parses it, and counts the items of its ``values``."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         values = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))["values"]

@@ -6,10 +6,13 @@ import io
 import json
 import logging
 import shutil
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.test import create_environ
 
 import flask_equiv.service
 from tests.conformance import wire
@@ -231,3 +234,15 @@ def test_models_that_were_built_are_served_when_they_are_asked_for(
     assert ">minilm/1<" in client.get("/").text
     other = module.create_app(models=default_models_dir()).test_client()
     assert other.get("/v2/models/minilm").status_code == 404
+
+
+@pytest.mark.parametrize("service", ["wsgi_core.service.app", "flask_equiv.service.app"])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_body_above_the_limit_is_refused_also_as_text(service: str, as_text: bool):
+    """In characters, the part that Werkzeug reads is shorter than the limit."""
+    made = create_environ(method="POST", data="é" * 50)
+    made |= {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    request = import_module(service).ServiceRequest(made)
+    request.max_content_length = 10
+    with pytest.raises(RequestEntityTooLarge):
+        request.get_data(as_text=as_text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -38,20 +39,29 @@ def test_a_process_with_more_connections_leaves_the_next_one_to_another():
 
 @pytest.mark.parametrize("connections", [4, 12])
 def test_kept_connections_are_shared(tmp_path: Path, connections: int):
+    """About half to each process. A process that gets no CPU for a while gets fewer, so five tries are allowed."""
     (tmp_path / "pids.py").write_text(APP, encoding="utf-8")
     command = ("-m", "wsgi_core", "serve", "--port", "0", "--processes", "2", "--app", "pids")
     with Server(*command, cwd=tmp_path) as server:
         server.ready()
+        tries = []
+        for _ in range(5):
+            tries.append(share(server, connections))
+            if len(tries[-1]) == 2 and min(tries[-1].values()) >= connections // 4:
+                break
+        else:
+            pytest.fail(f"not shared: {tries}")
+
+
+def share(server: Server, connections: int) -> Counter[bytes]:
+    """Return how many of several kept connections each process has accepted."""
+    with ExitStack() as stack:
         kept = [http.client.HTTPConnection(*server.address, timeout=30) for _ in range(connections)]
-        try:
-            for connection in kept:
-                connection.connect()
-            pids: Counter[bytes] = Counter()
-            for connection in kept:
-                connection.request("GET", "/")
-                pids[connection.getresponse().read()] += 1
-        finally:
-            for connection in kept:
-                connection.close()
-        assert len(pids) == 2
-        assert min(pids.values()) >= connections // 4  # about half, unless one process gets no CPU for a while
+        for connection in kept:
+            stack.callback(connection.close)
+            connection.connect()
+        pids: Counter[bytes] = Counter()
+        for connection in kept:
+            connection.request("GET", "/")
+            pids[connection.getresponse().read()] += 1
+        return pids

@@ -22,7 +22,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--webhook-results", metavar="PATH", help="The results file. By default, the store is beside it.")
 @click.pass_context
 def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | None) -> None:
-    """List the unfinished jobs of webhooks, retry dead letters (jobs that failed too often), or purge jobs.
+    """List the unfinished jobs of webhooks, retry dead letters (jobs that are not tried again), or purge jobs.
 
     You can use these commands while the server runs. They read the server's settings to find the job store.
     """

@@ -1,6 +1,6 @@
 """A check of a model repository.
 
-`ModelRepository` raises the first error. The check continues after an error in a model, and reports all errors.
+`ModelRepository` raises the first error. The check continues after an error, and reports one error for each version.
 """
 
 from __future__ import annotations

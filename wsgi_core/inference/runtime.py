@@ -249,7 +249,7 @@ _FOLDERS = re.compile(
 def reason_of(error: Exception) -> str:
     """Return the message of an onnxruntime error in one line, without log codes, C++ stack frames or absolute paths.
 
-    Messages of more than 200 characters are cut.
+    The message is cut after 200 characters. The name of the node that failed, if known, comes before it.
     """
     if isinstance(error, OSError):
         return first_line(error)

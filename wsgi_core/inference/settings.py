@@ -1,6 +1,7 @@
-"""The runtime settings of a model.
+"""The settings with which onnxruntime runs a model.
 
-The service's `Settings` inherit from `RuntimeSettings`, so this module must not import onnxruntime or NumPy.
+The service's `Settings` inherit from `RuntimeSettings`. Processes that run no model read them too, and should not load
+onnxruntime or NumPy. So this module must not import them.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class DeadlineExceeded(RunStopped):
 
 
 class Cancelled(RunStopped):
-    """The client closed the connection."""
+    """The work was cancelled: its connection is closed, or the process ends."""
 
     def __init__(self) -> None:
         super().__init__("the client closed the connection")
@@ -62,7 +62,7 @@ class Work:
         current.set(self.outer)
 
     def check(self) -> None:
-        """Raise `Cancelled` if the client has disconnected, or `DeadlineExceeded` if the deadline has passed."""
+        """Raise `Cancelled` if `is_cancelled` returns True, or `DeadlineExceeded` if the deadline has passed."""
         if self.is_cancelled is not None and self.is_cancelled():
             raise Cancelled
         if time.monotonic() >= self.at:

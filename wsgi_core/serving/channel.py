@@ -314,7 +314,10 @@ class Channel:
             self.close()
 
     def _end_input(self) -> None:
-        """Record that the client has closed its sending side. The client may still wait for a response."""
+        """Handle the end of the client's input: close a lingering connection, or process the rest of the input.
+
+        The client may still wait for a response.
+        """
         self.input_ended = True
         if self.linger_until:
             self.close()
@@ -432,7 +435,7 @@ class Channel:
             self.site.admission.release(permit, time.monotonic())
 
     def _linger(self) -> None:
-        """Close the sending side, and discard the client's bytes for `LINGER` seconds.
+        """Close the sending side, and discard the client's bytes until it disconnects, for at most `LINGER` seconds.
 
         If the client has already closed its sending side, close the connection instead.
         """

@@ -32,11 +32,11 @@ EXIT_PORT = 2
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket on a port that no other process can bind.
+    """Return a listening socket. No other process can bind the same address and port.
 
     If the port is 0, the system chooses a free port. Raises OSError if the port is not available, and UnicodeError if
-    the host name is not valid. Unlike in waitress, SO_REUSEADDR is not set on Windows, where a second server could then
-    bind the same port without an error.
+    the host name is not valid. On Windows, SO_REUSEADDR is not set (waitress sets it), because it would let a second
+    server bind the same address and port without an error.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)

@@ -235,7 +235,10 @@ class Listener:
             self._count.set(len(self.channels))
 
     def _accept(self, up_to: int) -> None:
-        """Accept connections until `up_to` are open, no connection is waiting, or accept() fails."""
+        """Accept connections until `up_to` are open or no connection is waiting.
+
+        If accept() fails, accept no connections for `_ACCEPT_BACKOFF` seconds.
+        """
         while len(self.channels) < up_to:
             try:
                 sock, address = nonblocking.accept(self._socket)

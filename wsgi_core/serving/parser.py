@@ -233,7 +233,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self.connection_close = not self.keep_alive
 
     def _prepare_body(self) -> None:
-        """Prepare to receive a body. Raises ParsingError if Transfer-Encoding is not supported or ambiguous."""
+        """Prepare to receive a body. If Content-Length is above the limit, set `error` to a 413.
+
+        Raises ParsingError if Transfer-Encoding is ambiguous or is not supported.
+        """
         encoding = self.headers.pop("TRANSFER_ENCODING", None)
         if encoding is not None:
             if encoding.lower() != "chunked" or self.version != "1.1" or "CONTENT_LENGTH" in self.headers:

@@ -1,9 +1,10 @@
-"""Several server processes on one listening socket. The parent process owns the socket, and child processes serve.
+"""Several server processes on the same listening sockets: the application's and, if set, the monitoring port's.
 
-The parent starts the children, restarts a child that dies, forwards model changes, and stops the children. The parent
-serves no request. A connection waits in the socket's backlog until a child accepts the connection. A child that dies
-loses only its own requests. The children are spawned, not forked, on every platform:
-`multiprocessing` passes the socket to each child (inherited on POSIX, duplicated on Windows).
+The parent process owns the sockets, and child processes serve. The parent starts the children, restarts a child that
+dies, forwards model changes, and stops the children. The parent serves no request. A connection waits in the socket's
+backlog until a child accepts the connection. A child that dies loses only its own requests. The children are spawned,
+not forked, on every platform: `multiprocessing` passes the sockets to each child (inherited on POSIX, duplicated on
+Windows).
 """
 
 from __future__ import annotations
@@ -234,7 +235,10 @@ class Processes:
         child.close()
 
     def _stop_children(self) -> None:
-        """Tell every child to answer its accepted requests and exit. Wait as long as the settings allow."""
+        """Tell every child to answer its accepted requests and exit, and wait for the children.
+
+        The longest wait is the time that the settings allow plus `_GRACE`, or one second after `abort`.
+        """
         for child in self._children.values():
             child.send("stop")
         # The children keep the socket open while connections wait in its backlog.
@@ -252,7 +256,10 @@ class Processes:
         self._unanswered |= bool(self._children)
 
     def _kill_all(self) -> None:
-        """Kill every child that still runs. Close the sockets and delete the shared metrics directory."""
+        """Kill every child that still runs, and close the sockets.
+
+        Also delete the metrics directory if `_shared_metrics` has created it.
+        """
         for child in self._children.values():
             if child.process.is_alive():
                 child.process.kill()

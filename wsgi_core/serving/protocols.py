@@ -96,7 +96,8 @@ class Queued(Protocol):
     def has_expired(self, now: float, limit: float) -> bool:
         """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline.
 
-        The deadline is `request_timeout`, or X-Request-Timeout if that is shorter.
+        The deadline is `request_timeout`, or X-Request-Timeout if that is shorter. A request with an invalid
+        X-Request-Timeout has no deadline, because it is refused when it runs.
         """
 
 

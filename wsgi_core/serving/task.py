@@ -44,7 +44,7 @@ _BODILESS = ("204", "304")
 
 
 class ClientDisconnected(Exception):
-    """Raised when the client has disconnected, so that the rest of the response cannot be sent."""
+    """Raised when the connection is closed, by the client or by the server, before the response is sent."""
 
 
 class TooManyStreams(Exception):

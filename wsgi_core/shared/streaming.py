@@ -154,7 +154,10 @@ def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
 
 
 def predict_lines(model: Model, lines: Sequence[bytes | None], first: int) -> list[Result]:
-    """Return a result for each line that is not empty, in order; `first` is the number of the first line."""
+    """Return a result for each line that is not blank, in order. `first` is the number of the first line.
+
+    A line that is None was too long, and its result is an error.
+    """
     rows: dict[int, Any] = {}
     results: dict[int, Result] = {}
     for number, line in enumerate(lines, first):

@@ -1,4 +1,4 @@
-"""The command ``wsgi-core trace``: send one request to two apps, and show both traces side by side."""
+"""The command ``wsgi-core trace``: send a request to one or two apps, and show the traces side by side."""
 
 from __future__ import annotations
 

@@ -46,7 +46,11 @@ _HANDLING = ("handle_user_exception", "handle_http_exception", "handle_exception
 
 
 def find_hooks(app: t.Any) -> Iterator[Hook]:
-    """Yield a hook for each function that is registered with an app or with one of its blueprints."""
+    """Yield a hook for each function that an app or one of its blueprints calls in a phase of the request.
+
+    These are the functions in `_TABLES`, views, error handlers and teardown functions, but not, for example, template
+    context processors.
+    """
     for table, (kind, phases) in _TABLES.items():
         yield from _find_scoped(kind, phases, getattr(app, table))
     for function in app.teardown_appcontext_funcs:

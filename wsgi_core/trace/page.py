@@ -1,5 +1,7 @@
-"""A comparison as one self-contained HTML file: all events on one time scale, each event with its state.
+"""One trace, or two traces side by side, as a self-contained HTML file.
 
+All events are on one time scale. If the traces have snapshots, each event shows the contexts, the request, the session,
+g and the response at that moment.
 The HTML is a plain list of all steps. The script in the file shows one step at a time, with the source code beside it.
 """
 

@@ -23,11 +23,12 @@ from .hooks import Hook, find_hooks, function_code, function_name
 class Phase:
     """A function of the framework, and the event that a call of the function becomes.
 
-    If `kind` is empty, the call is not an event. Such a phase only tells in which phase a hook is called.
-    By default the event is recorded when the function starts. With `at_end`, the event is recorded when the function
-    ends. With `after`, the event is recorded when the inner phase with that name ends, because the event takes effect
-    at that moment. describe: returns the name and the detail of the event, or None if the call is not an event.
-    inside: only calls from the phase with this name are events. once: record the event once for each context.
+    If `kind` is empty, the call is not an event. Such a phase tells in which phase a hook is called, or it registers a
+    hook (see `REGISTERING`). By default the event is recorded when the function starts. With `at_end`, the event is
+    recorded when the function ends. With `after`, the event is recorded when the inner phase with that name ends,
+    because the event takes effect at that moment, or earlier if another watched call starts first. describe: returns
+    the name and the detail of the event, or None if the call is not an event. inside: only calls from the phase with
+    this name are events. once: record the event once for each context.
     """
 
     name: str

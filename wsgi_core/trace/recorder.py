@@ -214,7 +214,7 @@ class Recorder:
             self._watch(code)
 
     def _add_generator_hook(self, call: Call) -> None:
-        """Record a generator function as a hook, if the phase returned the hook's generator.
+        """If the phase that has just ended returned the generator of a hook, record an event for this hook.
 
         The watcher does not report the hook itself, because calling a generator function runs none of its code.
         """

@@ -57,8 +57,9 @@ def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | N
 
 
 def _fit(widths: list[int], flexible: Sequence[int], width: int | None) -> list[int]:
-    """Return the column widths, reduced until the line fits into `width`. The widest column is reduced first.
+    """Return the column widths, reduced until the line fits into `width`, or until the widest column has `_NARROWEST`.
 
+    The widest column is reduced first.
     The event column may be twice as wide as a location column, because the end of a location, file and line, is enough.
     """
     while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:

@@ -59,7 +59,7 @@ def add_server_views(api: Blueprint) -> None:
     @api.get("/health/ready")
     @describe(about_server(object_schema({"ready": {"const": True}})))
     def ready() -> t.Any:
-        """Tell whether the server accepts requests. If the server is stopping, the status is 503"""
+        """Tell whether load balancers should send requests to the server: 503 if it is stopping"""
         if not current_app.extensions["readiness"].ready:
             raise ServiceUnavailable(
                 "The server is stopping", retry_after=current_app.extensions["settings"].retry_after

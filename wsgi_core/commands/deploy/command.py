@@ -94,7 +94,7 @@ def _problem(error: ValidationError) -> str:
 def _absolute(path: object) -> object:
     """Return the path as an absolute path.
 
-    A path that is absolute on any system is unchanged, because it may belong to another machine. A URL is also
+    A path that is absolute on Linux or on Windows is unchanged, because it may belong to another machine. A URL is also
     unchanged.
     """
     if (

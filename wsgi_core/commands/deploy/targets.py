@@ -136,7 +136,11 @@ def _refuse_ports(target: Target, first: int, servers: int) -> None:
 
 
 def _refuse_models(target: Target, models: Path | None) -> None:
-    """Raise EscapeError if Docker cannot copy the folder, or if the folder's path in the image is not absolute."""
+    """Raise EscapeError if the path of `--models` does not suit the target.
+
+    For docker it must be a path below the build folder, without patterns and variables. For kubernetes and kserve it
+    must be an absolute path, because it is a path in the image.
+    """
     if models is None:
         return
     absolute = PurePosixPath(models.as_posix()).is_absolute()

@@ -1,4 +1,4 @@
-"""The calls that a program of the course makes during a request: its own functions, and calls into libraries."""
+"""Record the calls that a program of the course makes during a request: of its own functions, and into `LIBRARIES`."""
 
 from __future__ import annotations
 

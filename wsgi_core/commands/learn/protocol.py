@@ -25,7 +25,7 @@ class Input:
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes.
 
-        A read beyond the body is recorded as a violation, and returns only the rest of the body.
+        A read without a size, or beyond the body, is recorded as a violation, and returns the rest of the body.
         """
         if size is None or size < 0:
             self._broken.append(

@@ -96,7 +96,10 @@ def _named(name: str) -> str:
 
 
 def _windows() -> types.ModuleType:
-    """Return `manager`. Raises click.ClickException if the system is not Windows, or if pywin32 is not installed."""
+    """Return the module `manager`, which controls the service.
+
+    Raises click.ClickException if the system is not Windows, or if pywin32 is not installed.
+    """
     if sys.platform != "win32":
         raise click.ClickException("this command needs Windows; on Linux, use wsgi-core deploy systemd")
     if importlib.util.find_spec("win32service") is None:

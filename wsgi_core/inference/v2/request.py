@@ -1,8 +1,8 @@
 """The conversion of the body of an infer request to the input tensors of a model.
 
-The body is JSON, which may be followed by binary tensors. Invalid values are refused. The parameters `classification`
-and `shared_memory_region` of a tensor are refused too, because they are not supported. Other parameters of the
-protocol, such as `priority` and `timeout`, and unknown keys are ignored.
+The body is JSON, JSON followed by binary tensors, or one binary tensor. Invalid values are refused. The parameters
+`classification` and `shared_memory_region` of a tensor are refused too, because they are not supported. The parameters
+of the binary format are used. Other parameters, such as `priority` and `timeout`, and unknown keys are ignored.
 """
 
 from __future__ import annotations

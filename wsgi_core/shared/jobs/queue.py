@@ -202,16 +202,17 @@ class JobQueue:
 
         At the start, restore missing states. Once a month, delete the records of old finished jobs.
         """
-        month = None
+        month, restored = None, False
         while not self._stop.is_set():
             try:
                 with self._lock:
                     if self._running:
                         self.store.renew(*self._running)
-                if month is None:
-                    self.store.restore_states()
                 if self.store.requeue_due(self._recorder):
                     self._wake.set()
+                if not restored:
+                    self.store.restore_states()
+                    restored = True
                 if month != (month := time.gmtime()[:2]):
                     self.store.delete_old()
             except StoreUnavailable as error:
@@ -239,13 +240,15 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Reset the queues in the child process, and start a worker for each queue whose worker ran in the parent.
+    """Reset the open queues in the child process, and start a worker for each whose worker was running in the parent.
 
     Of the parent's threads, only the thread that calls fork() exists in the child.
     """
     while _closed_for_fork:
         _closed_for_fork.pop().after_fork_in_child()
     for queue in list(_queues):
+        if queue._closed:
+            continue
         was_running = bool(queue._threads)
         queue._begin()
         if was_running:

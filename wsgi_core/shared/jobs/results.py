@@ -40,6 +40,12 @@ class ResultsFile:
         written, and filelock.Timeout, a subclass of OSError, if the lock is not free within 30 seconds.
         """
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
+        # Most lines are searched without the lock, because a large file takes long.
+        searched = self.end()
+        if search_from < searched:
+            if self._has(key, search_from):
+                return
+            search_from = searched
         with FileLock(f"{self.path}.lock", timeout=30), open(self.path, "a+b") as file:
             end = _end_of_last_line(file)
             if end < os.fstat(file.fileno()).st_size:

@@ -103,9 +103,14 @@ def open_store(location: str | None, password: str | None = None, beside: Path |
 def _sqlite_tables(file: Path) -> Callable[[str], Any]:
     from huey.storage import SqliteStorage
 
-    # Only writes of jobs and of finished jobs are synced to disk. Each sync includes all earlier writes, because SQLite
-    # has one write-ahead log for all tables.
-    return lambda name: SqliteStorage(name, str(file), cache_mb=1, fsync=name == "jobs" or name.startswith("done"))
+    def make_table(name: str) -> Any:
+        # Only writes of jobs and of finished jobs are synced to disk. Each sync includes all earlier writes, because
+        # SQLite has one write-ahead log for all tables.
+        table = SqliteStorage(name, str(file), cache_mb=1, fsync=name == "jobs" or name.startswith("done"))
+        table.lock = threading.RLock()  # so that `before_fork` can close the connection while it has the lock
+        return table
+
+    return make_table
 
 
 def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
@@ -121,7 +126,7 @@ def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
 
 
 def _wait_for_disk(table: Any) -> None:
-    """Wait until Redis has synced its append-only file to disk, if Redis keeps such a file (Redis 7.2 or newer).
+    """Wait until Redis has synced all earlier writes to its append-only file, if it keeps one (Redis 7.2 or newer).
 
     Raises StoreUnavailable if Redis has not done so within 5 seconds.
     """
@@ -130,7 +135,12 @@ def _wait_for_disk(table: Any) -> None:
     # Before 7.2, Redis does not know WAITAOF, and its setting appendfsync decides. If Redis has no append-only file,
     # `check_durable` has logged a warning.
     with contextlib.suppress(ResponseError):
-        if table.conn.execute_command("WAITAOF", 1, 0, 5000)[0] < 1:
+        # WAITAOF waits for the last write of its own connection, and each command may use another connection. So one
+        # pipeline makes a write and waits for it: the earlier writes come before it in the file.
+        pipeline = table.conn.pipeline(transaction=False)
+        pipeline.hincrby(table.counter_key, "syncs")
+        pipeline.execute_command("WAITAOF", 1, 0, 5000)
+        if pipeline.execute()[1][0] < 1:
             raise StoreUnavailable("Redis has not written the job to its append-only file within 5 seconds")
 
 
@@ -155,7 +165,10 @@ class JobStore:
     def add(self, job: Job) -> bool:
         """Commit a job to the store. Return False if the store already has the job, or the job is already finished."""
         with self._errors():
-            if self.is_done(job) or self._table("jobs").has_data_for_key(job.key):
+            if self.is_done(job):
+                return False
+            if self._table("jobs").has_data_for_key(job.key):
+                self._sync("jobs")  # the first delivery may have failed because the job was not yet on disk
                 return False
             # The state is written first. A state without a job is deleted later, but a job without a state would never
             # run.
@@ -163,8 +176,7 @@ class JobStore:
             self._table("states").put_if_empty(job.key, _dump(asdict(state)))
             if not self._table("jobs").put_if_empty(job.key, _dump(asdict(job))):
                 return False
-            if self._wait_until_durable:
-                self._wait_until_durable(self._table("jobs"))
+            self._sync("jobs")
             if self.is_done(job):  # another process has finished the job since the first check
                 self.remove(job.key)
                 return False
@@ -240,15 +252,16 @@ class JobStore:
         """
         with self._errors():
             state = _dump(asdict(State(QUEUED, time.time())))
-            for key in self._table("jobs").result_items():
-                if not self._table("dead").has_data_for_key(key):
-                    self._table("states").put_if_empty(key, state)
+            # In this order, a job that becomes a dead letter or is removed at the same time is not restored.
+            jobs, states, dead = (_keys(self._table(name)) for name in ("jobs", "states", "dead"))
+            for key in jobs - states - dead:
+                self._table("states").put_if_empty(key, state)
 
     def leave_to(self, recorder: str, key: str, state: State) -> None:
-        """Delay a running job that `recorder` has marked as done, until only processes of `recorder` may run it.
+        """Leave a running job to the processes of `recorder`, which has marked the job as done.
 
-        The delay is longer than the remaining lease of a process that may be recording the outcome. The current attempt
-        is not counted.
+        From now on, only these processes may run the job. It is queued for them after `LEASE_SECONDS`, when the lease
+        of a process that may be recording the outcome has expired. The current attempt is not counted.
         """
         due, attempts = time.time() + LEASE_SECONDS, state.attempts - 1
         self.replace_state(key, State(DELAYED, due, attempts, f"waits for {recorder}", recorder))
@@ -259,15 +272,14 @@ class JobStore:
         `recorder` consists of the host name and the path of the results file that gets the outcome.
         """
         with self._errors():
-            for back in range(1, REMEMBERED_MONTHS):
-                if self._done(job.accepted, back).has_data_for_key(job.key):
-                    return bytes(self._done(job.accepted, back).peek_data(job.key)).decode()
-            table = self._done(job.accepted)
-            if table.put_if_empty(job.key, recorder.encode()):
-                if self._wait_until_durable:
-                    self._wait_until_durable(table)
-                return None
-            return bytes(table.peek_data(job.key)).decode()
+            while True:
+                for back in range(REMEMBERED_MONTHS):
+                    if (marked_by := _bytes(self._table(_done(job.accepted, back)), job.key)) is not None:
+                        return marked_by.decode()
+                name = _done(job.accepted)
+                if self._table(name).put_if_empty(job.key, recorder.encode()):
+                    self._sync(name)
+                    return None
 
     def remove(self, key: str) -> None:
         """Delete a job, whatever its state."""
@@ -276,7 +288,7 @@ class JobStore:
                 self._table(name).delete_data(key)
 
     def bury(self, key: str, state: State, error: str) -> None:
-        """Make a job a dead letter. It stays in the store until an operator retries or purges it."""
+        """Make a job a dead letter. It stays until an operator retries or purges it, or a late attempt succeeds."""
         with self._errors():
             self._table("dead").put_data(key, _dump(asdict(replace(state, phase=DEAD, error=error))))
             self._table("states").delete_data(key)
@@ -285,12 +297,13 @@ class JobStore:
     def requeue(self, key: str) -> bool:
         """Queue a dead letter as if it were a new job. Return False if no dead letter has this key."""
         with self._errors():
-            job, dead = self.job(key), self.dead().get(key)
-            if job is None or dead is None:
+            job, dead = self.job(key), self._read("dead", State, key)
+            if job is None:
                 self._table("dead").delete_data(key)
+            if job is None or dead is None:
                 return False
             for back in range(REMEMBERED_MONTHS):
-                self._done(job.accepted, back).delete_data(key)
+                self._table(_done(job.accepted, back)).delete_data(key)
             # The error stays: it shows the next worker that the outcome may already be recorded.
             self.set_state(key, State(QUEUED, time.time() + LEASE_SECONDS, error=dead.error))
             self._table("dead").delete_data(key)
@@ -301,7 +314,7 @@ class JobStore:
         """Delete the records of jobs that were accepted in the 12 months before the last `REMEMBERED_MONTHS` months."""
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):
-                self._done(time.time(), back).flush_results()
+                self._table(_done(time.time(), back)).flush_results()
 
     # Looking
 
@@ -340,7 +353,8 @@ class JobStore:
         Only jobs that were accepted in the last `REMEMBERED_MONTHS` months are known.
         """
         with self._errors():
-            return any(self._done(job.accepted, back).has_data_for_key(job.key) for back in range(REMEMBERED_MONTHS))
+            names = (_done(job.accepted, back) for back in range(REMEMBERED_MONTHS))
+            return any(self._table(name).has_data_for_key(job.key) for name in names)
 
     def check_durable(self) -> None:
         """Open the store. Log a warning if the store is a Redis server without an append-only file."""
@@ -362,11 +376,9 @@ class JobStore:
         return self._queue("").dequeue() if found is None and recorder else found
 
     def _read(self, name: str, kind: type[Record], key: str) -> Record | None:
-        from huey.constants import EmptyData
-
         with self._errors():
-            data = self._table(name).peek_data(key)
-        return None if data is EmptyData else _read(kind, key, data)
+            data = _bytes(self._table(name), key)
+        return None if data is None else _read(kind, key, data)
 
     def _read_states(self, name: str) -> dict[str, State]:
         with self._errors():
@@ -374,11 +386,10 @@ class JobStore:
         states = {key: _read(State, key, value) for key, value in items.items()}
         return {key: state for key, state in states.items() if state is not None}
 
-    def _done(self, accepted: float, months_back: int = 0) -> Any:
-        """Return the table of finished jobs for a month: the month of `accepted`, or `months_back` months earlier."""
-        year, month = time.gmtime(accepted)[:2]
-        number = year * 12 + month - 1 - months_back
-        return self._table(f"done{number // 12}{number % 12 + 1:02}")
+    def _sync(self, name: str) -> None:
+        """Wait until the table's writes are on disk. SQLite has synced them in the write itself."""
+        if self._wait_until_durable:
+            self._wait_until_durable(self._table(name))
 
     def _table(self, name: str) -> Any:
         with self._lock:
@@ -396,12 +407,15 @@ class JobStore:
     # NOTE: a child process must not inherit an open connection, because SQLite would treat the parent's locks as locks
     # of the child.
     def before_fork(self) -> None:
-        """Close all connections, and prevent other threads from opening a connection until the fork is over."""
+        """Close the connections to the SQLite file, and let no other thread open one until the fork is over.
+
+        Connections to Redis stay open: the client of Redis opens its own connections in the child process.
+        """
         self._lock.acquire()
         for table in self._tables.values():
-            table.close()
             if hasattr(table, "lock"):
                 table.lock.acquire()
+            table.close()
 
     def after_fork_in_parent(self) -> None:
         """Release the locks that `before_fork` acquired."""
@@ -425,6 +439,28 @@ class JobStore:
             if type(error).__module__.startswith("redis."):
                 raise StoreUnavailable(f"{self.location}: {error}") from error
             raise
+
+
+def _done(accepted: float, months_back: int = 0) -> str:
+    """Return the name of the table of finished jobs for the month of `accepted`, or `months_back` months earlier."""
+    year, month = time.gmtime(accepted)[:2]
+    number = year * 12 + month - 1 - months_back
+    return f"done{number // 12}{number % 12 + 1:02}"
+
+
+def _keys(table: Any) -> set[str]:
+    """Return the keys of a table, without reading its values."""
+    if hasattr(table, "sql"):
+        return {key for (key,) in table.sql("select key from kv where queue = ?", (table.name,), results=True)}
+    return {key.decode() for key in table.conn.hkeys(table.result_key)}
+
+
+def _bytes(table: Any, key: str) -> bytes | None:
+    """Return the value of a key, or None if the table has no such key."""
+    from huey.constants import EmptyData
+
+    data = table.peek_data(key)
+    return None if data is EmptyData else bytes(data)
 
 
 def _dump(value: object) -> bytes:

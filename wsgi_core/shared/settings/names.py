@@ -72,7 +72,11 @@ def listen_host(value: str) -> str:
 
 
 def header_value(value: str) -> str:
-    """Validate a key that clients send in a header. HTTP removes spaces around a header's value."""
+    """Validate a key that clients send in a header.
+
+    Blanks at its start or end are refused, because HTTP removes them. Control characters are refused, because a header
+    cannot have them.
+    """
     if value != value.strip() or not all(" " <= letter != "\x7f" for letter in value):
         raise ValueError("must not begin or end with a blank or contain control characters: a header cannot have them")
     return value

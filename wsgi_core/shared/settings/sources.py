@@ -41,7 +41,10 @@ _USER = re.compile(r"//.*@")
 
 
 class ConfigurationError(Exception):
-    """Raised if settings are not valid. `problems` has one line for each problem, with the source of the value."""
+    """Raised if settings are not valid, or if the job store that they name is not available.
+
+    `problems` has one line for each problem, with the source of the value if a single value causes the problem.
+    """
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
@@ -134,7 +137,7 @@ def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
 def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
     """Return the values of the file that the schema accepts. Add a problem for each other value.
 
-    Relative paths in the file are relative to the file's folder.
+    Relative paths are resolved as in `_from_folder`.
     """
     values = _read_toml(file)
     for name in values.keys() - Settings.model_fields.keys():
@@ -173,7 +176,10 @@ def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _from_folder(file: Path, name: str, value: object) -> object:
-    """Return a value of the file. A relative path in the value is resolved against the file's folder."""
+    """Return `value`, with its relative paths resolved against the folder of `file`.
+
+    The paths are `job_store` and the settings with a type of path, but not the module in `app`.
+    """
     if name == "job_store" and isinstance(value, str):
         return value if "://" in value else str(file.parent / value)
     return _paths_from(file, Settings.model_fields[name].annotation, value)
