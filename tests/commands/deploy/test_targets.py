@@ -6,6 +6,7 @@ import http.client
 import itertools
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -94,14 +95,12 @@ def test_the_users_folders_are_hidden_unless_something_lies_there(tmp_path: Path
 
 
 def ports_in_a_row(count: int) -> int:
-    """Return the first of ``count`` consecutive free ports."""
+    """Return the first of ``count`` consecutive free ports, from a range that systems do not use for clients."""
     for _ in range(50):
+        port = 20_000 + secrets.randbelow(10_000)
         with ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
             try:
-                for number in range(port + 1, port + count):
+                for number in range(port, port + count):
                     stack.enter_context(socket.socket()).bind(("127.0.0.1", number))
             except OSError:
                 continue
@@ -184,7 +183,8 @@ def wait_until_sent(load: Load, count: int) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="nginx is for Linux here")
 def test_no_request_is_lost_when_a_process_behind_nginx_is_killed_under_load(tmp_path: Path):
     needs("nginx")
-    first, front = ports_in_a_row(2), ports_in_a_row(1)
+    first = ports_in_a_row(3)
+    front = first + 2
     conf = files(tmp_path / "conf", "nginx", "--port", str(first), "--servers", "2", "--listen", str(front))
     with ExitStack() as stack:
         serve = ("-m", "wsgi_core", "serve", "--port")
@@ -216,7 +216,8 @@ def status(port: int, path: str) -> int:
 @pytest.mark.skipif(sys.platform == "win32", reason="nginx is for Linux here")
 def test_nginx_passes_on_that_all_processes_are_busy(tmp_path: Path):
     needs("nginx")
-    first, front = ports_in_a_row(2), ports_in_a_row(1)
+    first = ports_in_a_row(3)
+    front = first + 2
     conf = files(tmp_path / "conf", "nginx", "--port", str(first), "--servers", "2", "--listen", str(front))
     with ExitStack() as stack:
         serve = ("-m", "wsgi_core", "serve", "--threads", "1", "--max-waiting", "0", "--port")
