@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -505,6 +506,23 @@ def wait_for_port(port: int) -> None:
             return
 
 
+def test_the_store_on_redis_waits_for_the_disk_and_leaves_no_connection(redis: str):
+    """Jobs that several threads add at once are all there, and a repeated one is a duplicate."""
+    made = open_store(f"{redis[:-1]}2")
+    made.check_durable()
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda number: made.add(job(number)), range(40)))
+    assert not made.add(job(1))
+    made._table("states").delete_data("crm-1")
+    made.restore_states()
+    assert made.requeue_due() == 1
+    taken = [made.take(9) for _ in range(40)]
+    assert {found[0].key for found in taken if found} == {f"crm-{number}" for number in range(40)}
+    made.close()
+    pool_of_connections = made._make_table("jobs").conn.connection_pool
+    assert all(connection._sock is None for connection in pool_of_connections._available_connections)
+
+
 @pytest.mark.parametrize(("deliveries", "kills"), [(100, 1), pytest.param(1000, 10, marks=pytest.mark.long)])
 def test_two_servers_on_one_redis_record_each_delivery_once(
     models: Path, tmp_path: Path, redis: str, deliveries: int, kills: int
@@ -517,7 +535,9 @@ def test_two_servers_on_one_redis_record_each_delivery_once(
         for victim in victims:
             stack.callback(lambda victim=victim: victim.server.stop())
         press(victims, deliveries, kills, random.Random(15))
-        wait_until_done(open_store(place), 100)
+        shared = open_store(place)
+        stack.callback(shared.close)
+        wait_until_done(shared, 100)
     found = recorded(*files)
     assert len(found) == len(set(found)), [name for name, count in Counter(found).items() if count > 1]
     assert set(found) == {str(number) for number in range(deliveries)}

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -122,13 +123,19 @@ def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
         raise StoreUnavailable(f"the Python client of Redis is not installed: {install_command('redis')}") from error
     options = {"password": password} if password else {}
     pool = ConnectionPool.from_url(url, socket_timeout=5, socket_connect_timeout=5, **options)
-    return lambda name: RedisStorage(f"wsgi_core_{name}", blocking=False, connection_pool=pool, clean_name=False)
+
+    def make_table(name: str) -> Any:
+        table = RedisStorage(f"wsgi_core_{name}", blocking=False, connection_pool=pool, clean_name=False)
+        table.close = partial(pool.disconnect, inuse_connections=False)  # huey's close() leaves the pool open
+        return table
+
+    return make_table
 
 
 def _wait_for_disk(table: Any) -> None:
     """Wait until Redis has synced all earlier writes to its append-only file, if it keeps one (Redis 7.2 or newer).
 
-    Raises StoreUnavailable if Redis has not done so within 5 seconds.
+    Raises StoreUnavailable if Redis has not done so within 4 seconds.
     """
     from redis.exceptions import ResponseError
 
@@ -139,9 +146,9 @@ def _wait_for_disk(table: Any) -> None:
         # pipeline makes a write and waits for it: the earlier writes come before it in the file.
         pipeline = table.conn.pipeline(transaction=False)
         pipeline.hincrby(table.counter_key, "syncs")
-        pipeline.execute_command("WAITAOF", 1, 0, 5000)
+        pipeline.execute_command("WAITAOF", 1, 0, 4000)
         if pipeline.execute()[1][0] < 1:
-            raise StoreUnavailable("Redis has not written the job to its append-only file within 5 seconds")
+            raise StoreUnavailable("Redis has not synced its file within 4 seconds: is appendfsync set to no?")
 
 
 class JobStore:
@@ -407,9 +414,9 @@ class JobStore:
     # NOTE: a child process must not inherit an open connection, because SQLite would treat the parent's locks as locks
     # of the child.
     def before_fork(self) -> None:
-        """Close the connections to the SQLite file, and let no other thread open one until the fork is over.
+        """Close the connections, and let no other thread open one to the SQLite file until the fork is over.
 
-        Connections to Redis stay open: the client of Redis opens its own connections in the child process.
+        Connections to Redis that another thread uses stay open: the child process opens its own connections.
         """
         self._lock.acquire()
         for table in self._tables.values():
