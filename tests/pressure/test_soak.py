@@ -39,6 +39,10 @@ def test_growth_is_a_problem():
     summarize(outcome, [(100.0, 20 + second // 5, 9 + second // 20) for second in range(60)])
     outcome.judge()
     assert outcome.problems == ["open files grew", "threads grew"]
+    for seconds, problems in ((60, []), (600, ["threads grew"])):
+        outcome = Outcome(seconds, memory=(100.0, 100.0), threads=(9, 10))
+        outcome.judge()
+        assert outcome.problems == problems
 
 
 def test_a_process_that_does_not_grow_is_no_problem():
