@@ -12,9 +12,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+_SIMD = np.show_config(mode="dicts")["SIMD Extensions"]
+
+same_cpu = pytest.mark.skipif(
+    not any(name == "X86_V4" or name.startswith("AVX512") for name in (*_SIMD["baseline"], *_SIMD["found"])),
+    reason="trained on a CPU with AVX-512: on others, NumPy orders equal values, and OpenBLAS adds, in another order",
+)
+"""Marks tests that train the models of digits and sentiment again, and compare the result with the committed model."""
 
 
 def load_script(name: str) -> ModuleType:

@@ -17,6 +17,7 @@ from tests.models.scripts import (
     committed_files,
     load_script,
     read_card,
+    same_cpu,
 )
 from wsgi_core.inference import Model, ModelRepository
 from wsgi_core.inference.digits import prepare_drawing
@@ -39,6 +40,7 @@ def digits() -> Model:
     return ModelRepository(MODELS).get("digits")
 
 
+@same_cpu
 @pytest.mark.long
 def test_agrees_with_the_original_library_on_the_held_out_digits(script: ModuleType, rows: Any, digits: Model) -> None:
     original = script.fit(script.augment(rows)).predict_proba(rows.x_test)
@@ -112,6 +114,7 @@ def test_the_threshold_is_that_of_the_held_out_drawings(script: ModuleType, rows
     assert np.mean(sure) > 0.9
 
 
+@same_cpu
 @pytest.mark.long
 def test_training_again_gives_the_same_bytes(script: ModuleType, tmp_path: Path) -> None:
     assert_training_gives_the_committed_bytes("digits", script, tmp_path)

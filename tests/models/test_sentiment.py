@@ -16,6 +16,7 @@ from tests.models.scripts import (
     committed_files,
     load_script,
     read_card,
+    same_cpu,
 )
 from wsgi_core.inference import Model, ModelRepository
 from wsgi_core.inference.schema import TextSchema
@@ -52,6 +53,7 @@ def run(model: Model, texts: list[str]) -> Any:
     return np.concatenate([answer["predictions"] for answer in answers])
 
 
+@same_cpu
 @pytest.mark.long
 def test_agrees_with_the_original_library_on_the_held_out_sentences(rows: Any, original: Any, sentiment: Model) -> None:
     texts = [row.text for row in rows.test]
@@ -59,6 +61,7 @@ def test_agrees_with_the_original_library_on_the_held_out_sentences(rows: Any, o
     np.testing.assert_allclose(run(sentiment, texts), original.predict_proba(texts)[:, 1], rtol=0, atol=1e-5)
 
 
+@same_cpu
 @pytest.mark.long
 def test_the_ngrams_are_those_of_scikit_learn(rows: Any, original: Any, sentiment: Model) -> None:
     assert isinstance(sentiment.schema, TextSchema)
@@ -111,6 +114,7 @@ def test_a_text_gets_the_same_answer_in_a_batch(sentiment: Model) -> None:
     np.testing.assert_allclose(run(sentiment, texts), alone, rtol=0, atol=1e-6)
 
 
+@same_cpu
 @pytest.mark.long
 def test_training_again_gives_the_same_bytes(script: ModuleType, rows: Any, tmp_path: Path) -> None:
     assert_training_gives_the_committed_bytes("sentiment", script, tmp_path)
