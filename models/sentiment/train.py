@@ -7,7 +7,8 @@ reviews, product reviews and tweets, and were rated by people for C. J. Hutto's 
 distribution of the PyPI package `vaderSentiment`, which pip downloads once to the user's cache folder. The vectorizer
 of scikit-learn does not convert well to ONNX, so this script builds a graph whose input is token ids.
 `wsgi_core.inference.text` converts a text to token ids. This script computes every score in the card. All files are
-byte for byte reproducible with the versions that the card names. Needs the extra `.[train]`.
+byte for byte reproducible with the versions that the card names, on a CPU with AVX-512. On other CPUs, NumPy sorts
+words with equal counts in another order. Needs the extra `.[train]`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def test_each_accepted_job_is_recorded_once(tmp_path: Path, seeds: range):
     for seed in seeds:
         made = simulation(tmp_path / f"{seed}", seed)
         recorded, left = made.run()
-        assert (recorded, left) == (made.jobs, []), f"seed {seed}"
+        assert (recorded, left) == (made.jobs, []), "\n".join([f"seed {seed}", *made.steps])
 
 
 def test_the_same_seed_repeats_the_same_interleaving(tmp_path: Path):

@@ -273,7 +273,7 @@ class Listener:
             channel.close()
 
     def _shed_connections(self, now: float) -> None:
-        """Close as many connections as are open above the limit, if so many may be closed.
+        """Close connections until only `limit` connections are open, or until no connection may be closed.
 
         Connections are closed in this order: connections that have had their last response, idle connections, and
         silent connections. A silent connection has never had a request, has an incomplete request (answered with 408),

@@ -96,7 +96,7 @@ def test_nginx_takes_plain_words_alone(value: str):
     assert escaping.nginx("[::1]") == "[::1]"
 
 
-# In the files of the targets. The values come from options, or from a wsgi-core.toml that somebody else has written.
+# The values in the files of the targets. They come from options, or from a wsgi-core.toml of another person.
 
 
 TARGET = {target.name: target for target in TARGETS}

@@ -177,8 +177,8 @@ class JobStore:
             if self._table("jobs").has_data_for_key(job.key):
                 self._sync("jobs")  # the first delivery may have failed because the job was not yet on disk
                 return False
-            # The state is written first. A state without a job is deleted later, but a job without a state would never
-            # run.
+            # The state is written first. A state without a job is deleted later, but a job without a state and without
+            # a queue entry would not run before the next start of a process.
             state = State(QUEUED, time.time() + LEASE_SECONDS)
             self._table("states").put_if_empty(job.key, _dump(asdict(state)))
             if not self._table("jobs").put_if_empty(job.key, _dump(asdict(job))):
