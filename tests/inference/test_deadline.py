@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -83,7 +86,7 @@ def test_when_its_time_is_over_already_it_does_not_begin(endless: Model):
 def test_when_the_client_leaves_it_is_stopped(endless: Model):
     left = threading.Event()
     threading.Timer(0.03, left.set).start()
-    with pytest.raises(Cancelled, match="client"), Work(soon(60), left.is_set):
+    with pytest.raises(Cancelled, match="connection"), Work(soon(60), left.is_set):
         run(endless, FOREVER)
 
 
@@ -109,6 +112,37 @@ def test_each_run_has_a_deadline_of_its_own(endless: Model):
     for thread in threads:
         thread.join(20)
     assert sorted(map(str, results)) == ["1000.0", "stopped", "stopped"]
+
+
+FORK_DURING_A_RUN = """
+import os, time
+from wsgi_core.inference import deadline
+from wsgi_core.inference.work import DeadlineExceeded, Work
+
+class Session:
+    def run(self, outputs, feed, options):
+        for _ in range(500):
+            if options.terminate:
+                raise RuntimeError("terminated")
+            time.sleep(0.01)
+
+deadline._watcher.wake()
+child = os.fork()
+if not child:
+    try:
+        with Work(time.monotonic() + 0.03):
+            deadline.run_session(Session(), [], {})
+    except DeadlineExceeded:
+        os._exit(0)
+    os._exit(1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_was_forked_during_a_run_stops_its_own_runs():
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK_DURING_A_RUN], timeout=60, check=False)
+    assert done.returncode == 0
 
 
 def test_runs_leave_nothing_behind(endless: Model):

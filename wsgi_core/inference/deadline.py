@@ -1,11 +1,12 @@
-"""Deadlines for model runs. A run is stopped if the deadline of its `Work` passes or the client disconnects.
+"""Deadlines for model runs. A run is stopped if the deadline of its `Work` passes or the work is cancelled.
 
 The thread that runs a model cannot stop the run, because this thread is inside onnxruntime. So a watcher thread checks
-the active runs, and tells onnxruntime which runs to stop. A stopped run finishes only the current node of its graph.
+the active runs, and tells onnxruntime which runs to stop. A stopped run ends when the current node of its graph ends.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ TICK = 0.05
 
 
 class _Watcher:
-    """The thread that stops model runs, and the runs that it checks. The thread sleeps while no run is active.
+    """A thread that stops model runs. It sleeps while no run is active.
 
     runs: maps the RunOptions of each active run to the work of the run. `RunOptions.terminate = True` stops the run.
     """
@@ -32,7 +33,7 @@ class _Watcher:
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Make the thread check the runs. Start the thread if it is not running, for example after a fork."""
+        """Make the thread check the runs. Start the thread if it is not running."""
         self.awake.set()
         with self._start:
             if self._thread is None or not self._thread.is_alive():
@@ -57,6 +58,16 @@ class _Watcher:
 _watcher = _Watcher()
 
 
+def _replace_watcher() -> None:
+    global _watcher
+    _watcher = _Watcher()
+
+
+if hasattr(os, "register_at_fork"):
+    # A fork copies the state of the watcher, but not its thread.
+    os.register_at_fork(after_in_child=_replace_watcher)
+
+
 @cache
 def _options_class() -> Any:
     # Imported here, so that importing this module does not import NumPy.
@@ -68,8 +79,8 @@ def _options_class() -> Any:
 def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
     """Return `session.run(outputs, feed)`. If there is a current work, the watcher checks the run.
 
-    Raises `RunStopped` if the deadline of the work, or the client's disconnection, prevents or stops the run. If the
-    run fails for another reason, the exception of `session.run` is raised.
+    Raises `RunStopped` if the work is cancelled or reaches its deadline before or during the run. If the run fails for
+    another reason, the exception of `session.run` is raised.
     """
     work = current.get()
     if work is None:

@@ -1,7 +1,7 @@
-"""The deadline of a request's model runs and the durations of its phases, which together are its `Work`.
+"""The work of a request: the deadline of its model runs, and the durations of its phases.
 
-The code that handles a request makes its `Work` the current work. The modules `deadline` and `timing` use the current
-work: `deadline` stops model runs, and `timing` records the phases.
+The code that handles a request makes the request's `Work` the current work. The modules `deadline` and `timing` use the
+current work: `deadline` stops model runs, and `timing` records the phases.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ class Cancelled(RunStopped):
     """The work was cancelled: its connection is closed, or the process ends."""
 
     def __init__(self) -> None:
-        super().__init__("the client closed the connection")
+        super().__init__("cancelled: the connection is closed, or the process ends")
 
 
 class Work:
     """A context manager that is the current work within its block. After the block, `outer` is the current work again.
 
     at: the time of the deadline on the clock of `time.monotonic()`
-    is_cancelled: returns whether the client has disconnected. A thread calls this function many times during a model
-        run, so the function must be fast.
+    is_cancelled: returns whether the connection is closed or the process ends. During a model run, a thread calls this
+        function every 50 ms, so it must be fast.
     times: the seconds by phase, or None if no times are recorded
     outer: the current work outside the block, or None
     """
