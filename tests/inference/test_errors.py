@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from wsgi_core.inference import InputError, InvalidFeatures, MissingFeatures, ModelError, RuntimeSettings
-from wsgi_core.inference.errors import first_line, quoted
+from wsgi_core.inference.errors import one_line, quoted
 
 
 def test_a_model_error_begins_with_the_file_to_blame() -> None:
@@ -40,7 +40,7 @@ def test_a_quoted_name_is_a_short_line(name: str) -> None:
 def test_the_line_of_an_oserror_has_no_path(tmp_path: Path) -> None:
     with pytest.raises(OSError) as caught:  # noqa: PT011
         (tmp_path / "missing").read_bytes()
-    assert first_line(caught.value) == "No such file or directory"
+    assert one_line(caught.value) == "No such file or directory"
     assert tmp_path.name in str(caught.value)
 
 
@@ -53,12 +53,12 @@ def test_the_line_of_an_oserror_has_no_path(tmp_path: Path) -> None:
     ],
 )
 def test_an_error_is_one_line_of_at_most_200_characters(error: Exception, line: str) -> None:
-    assert first_line(error) == line
+    assert one_line(error) == line
 
 
 def test_a_validation_error_names_each_place_in_full() -> None:
     with pytest.raises(ValidationError) as caught:
         RuntimeSettings.model_validate({"intra_op_threads": -1, "wrong" * 50: 1})
-    line = first_line(caught.value)
+    line = one_line(caught.value)
     assert line.startswith("intra_op_threads: Input should be greater than or equal to 0; ")
     assert f"{'wrong' * 50}: Extra inputs are not permitted" in line

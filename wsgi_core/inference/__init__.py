@@ -1,8 +1,8 @@
 """ONNX models as Python objects: load a model, check input against the model's card, and run the model.
 
-This package does not depend on HTTP or on the core. The service calls it when the body of a request has been read:
-`strict_json.loads(body)` returns the payload, and `ModelRepository(...).get("churn").predict(payload)` returns the
-prediction.
+This package does not depend on HTTP or on the core. After the service has read the body of a request, it calls
+`strict_json.loads(body)`, which returns the payload, and then `ModelRepository(...).get("churn").predict(payload)`,
+which returns the prediction.
 """
 
 from __future__ import annotations

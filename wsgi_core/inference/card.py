@@ -12,13 +12,13 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from .errors import ModelError, first_line
+from .errors import ModelError, one_line
 
 FLOAT32_MAX = 3.4028234663852886e38
 """The largest float32. A larger number would become infinity in the input tensor."""
 
 RESERVED = "instances"
-"""The key that marks a JSON object as a batch. No feature can have this name."""
+"""The key that marks a JSON object as a batch. No feature, text or picture can have this name."""
 
 
 class CardModel(BaseModel):
@@ -88,18 +88,17 @@ class Feature(CardModel):
     def _check_limits(self) -> Self:
         if (self.kind == "choice") != bool(self.allowed):
             raise ValueError("'allowed' must be set if the kind is 'choice', and only then")
-        if self.name == RESERVED:
-            raise ValueError(f"a feature cannot be named {RESERVED!r}, because that key marks a batch")
         if not self.accepts(self.example):
             raise ValueError(f"the example must be {self.expected}")
         return self
 
 
 class Text(CardModel):
-    """A text, which `encoder` converts to token ids.
+    """A text, which an encoder converts to token ids.
 
-    `file` is the name of the encoder's file, in the same folder as model.onnx. `max_characters` is the length of the
-    longest text that is accepted. Tokens after the first `max_tokens` are ignored.
+    `encoder` is the kind of encoder (see the module `text`). `file` is the name of its file, in the same folder as
+    model.onnx. `max_characters` is the length of the longest text that is accepted. Tokens after the first `max_tokens`
+    are ignored.
     """
 
     name: str = Field(min_length=1)
@@ -129,7 +128,7 @@ class Text(CardModel):
 
 
 class Pixels(CardModel):
-    """A small picture: a flat list of `height` times `width` numbers from `min` to `max`, row by row."""
+    """A small picture: a flat list of `height` times `width` numbers from `min` to `max`, the top row first."""
 
     name: str = Field(min_length=1)
     description: str
@@ -230,7 +229,10 @@ class Card(CardModel):
         if [part for part in parts if getattr(self, part)] != [needed]:
             others = " or ".join(repr(part) for part in parts if part != needed)
             raise ValueError(f"a card of the kind {self.kind!r} must have {needed!r}, and must not have {others}")
-        if len({source.name for source in self.sources}) != len(self.sources):
+        names = {source.name for source in self.sources}
+        if RESERVED in names:
+            raise ValueError(f"an input cannot be named {RESERVED!r}, because that key marks a batch")
+        if len(names) != len(self.sources):
             raise ValueError("two features have the same name")
         return self
 
@@ -255,11 +257,11 @@ def read_card(path: Path) -> Card:
     except OSError as error:
         raise ModelError(f"the model card cannot be read: {error.strerror}", path) from error
     except ValidationError as error:
-        raise ModelError(f"not a valid model card: {first_line(error)}; correct or remove it", path) from error
+        raise ModelError(f"not a valid model card: {one_line(error)}; correct or remove it", path) from error
 
 
 def describe(value: object) -> str:
-    """Return a short description of a JSON value. A string is described only by its type."""
+    """Return a short description of a JSON value. A string, list or object is described only by its type."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

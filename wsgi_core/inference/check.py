@@ -1,6 +1,7 @@
 """A check of a model repository.
 
-`ModelRepository` raises the first error. The check continues after an error, and reports one error for each version.
+`ModelRepository` raises the first error. The check continues after an error, and reports the first error of each
+version.
 """
 
 from __future__ import annotations
@@ -64,10 +65,10 @@ def check_repository(
 
 
 def _misplaced(folder: Path) -> Iterator[str]:
-    """Yield a line for each ONNX file directly in a model's folder, which is never loaded.
+    """Yield a line for each ONNX file directly in a model's folder, because such a file is never loaded.
 
-    Also yield a line for each subfolder whose ONNX files are not loaded. The reason is that the name of the subfolder
-    is not a version, or that no file in it is named model.onnx.
+    Also yield a line for each subfolder with ONNX files of which none is loaded, because the name of the subfolder is
+    not a version, or no file in it is named model.onnx.
     """
     for path in sorted(folder.glob("*.onnx")):
         yield f"{path}: not in the folder of a version; move it to {folder.name}/1/{MODEL}"
@@ -80,9 +81,10 @@ def _misplaced(folder: Path) -> Iterator[str]:
 
 
 def _skipped(folder: Path, has_problem: bool) -> Iterator[str]:
-    """Yield a line for each skipped folder in which no problem was found.
+    """Yield a line if the folder is skipped, or a line for each of its subfolders that is skipped.
 
-    `has_problem` says whether `_misplaced` has found a problem in `folder`.
+    Folders with a problem that the report names are left out. `has_problem` says whether `_misplaced` has found a
+    problem in `folder`.
     """
     if is_hidden(folder):
         yield f"{folder}: skipped, because its name begins with {folder.name[0]!r}"

@@ -61,8 +61,9 @@ def recognise(model: Model, payload: object) -> dict[str, Any]:
 
     Returns a dict with the digit, whether the model is sure of the digit, the probabilities, the pixels that the model
     received, and the model's version. The model is sure if the highest probability is at least `sure_from` of the card.
-    Raises `InvalidInput` or `InvalidFeatures` if the payload is not a drawing. Raises `InvalidInput` if the model does
-    not map pictures of 8 by 8 pixels to a row of probabilities. Raises the errors of `Model.predict` if the run fails.
+    Raises `InvalidInput` or `InvalidFeatures` if the payload is not a valid drawing. Raises `InvalidInput` if the model
+    does not map pictures of 8 by 8 pixels to a row of probabilities. Raises the errors of `Model.predict` if the run
+    fails.
     """
     pixels, sure_from = _card_of(model)
     with timing.phase("validate"):
@@ -141,8 +142,8 @@ def _crop(ink: Bitmap) -> Bitmap:
 def _scale(ink: Bitmap) -> Bitmap:
     """Scale the digit to the height `SIDE`. Keep the proportions, but limit the width to `MAX_WIDTH`.
 
-    A dot becomes ink if more than a third of its area in the picture is ink. With one half, more thin strokes would be
-    lost.
+    A dot becomes ink if more than a third of its area in the picture is ink. With a threshold of one half, thin strokes
+    would be lost more often.
     """
     height, width = ink.shape
     wide = min(MAX_WIDTH, max(1, round(SIDE * width / height)))
@@ -173,7 +174,7 @@ def _centre(ink: Bitmap) -> Bitmap:
 
 
 def _thicken(bitmap: Bitmap) -> Bitmap:
-    """Widen the strokes by one dot on all sides, as long as this brings the share of ink closer to `USUAL_INK`."""
+    """Widen the strokes by one dot on all sides. Repeat this while it brings the share of ink closer to `USUAL_INK`."""
     while bitmap.any():
         wider = bitmap.copy()
         wider[1:] |= bitmap[:-1]

@@ -1,7 +1,7 @@
 """The errors of the models, with messages for a client or an operator.
 
 `ModelError` and `ModelNotFound` are about the models of a repository. `InputError` is about the data that a client
-sent. `OutOfMemory` is about the machine. The errors have no HTTP status code: the service chooses the code.
+sent. `OutOfMemory` is about the memory of the machine. The errors have no HTTP status code: the service chooses it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-_LONGEST = 200
-_LONGEST_NAME = 100
+_MAX_LENGTH = 200
+_MAX_QUOTED = 100
 
 
 class ModelError(Exception):
     """A model cannot be served. `reason` is one line that says what is wrong and, if known, what to do.
 
-    `path` is the file or folder that causes the error, or None. The text of the error begins with `path`. Clients
-    receive `ModelRepository.client_text(error)` instead, because they must not see the server's absolute paths.
+    `path` is the file or folder that causes the error, or None. `str(error)` begins with `path`. Clients receive
+    `ModelRepository.client_text(error)` instead, because they must not see the server's absolute paths.
     """
 
     def __init__(self, reason: str, path: Path | None = None) -> None:
@@ -39,7 +39,7 @@ class OutOfMemory(MemoryError):
 class InputError(ValueError):
     """The input is not valid for the model.
 
-    `message` is one line for people. `fields` is for programs: it lists each field that the message names, as
+    `message` is one line for people. `fields` is for programs: a list of missing and invalid fields, such as
     `{"field": "tenure_months", "message": "..."}`. In a batch, the name of a field begins with its row
     (`instances[3].tenure_months`). The list can be empty.
     """
@@ -59,33 +59,33 @@ class MissingFeatures(InputError):
 
 
 class InvalidFeatures(InputError):
-    """At least one value has the wrong type or is outside the limits.
+    """At least one value is not valid, for example because it is outside the limits.
 
-    `Model.read_row` and `read_as` also raise this error for missing values. Their message names all invalid and all
-    missing values. The message of `InputSchema.read` names at most `schema.MAX_NAMED` invalid values.
+    `Model.read_row` and `input_model.read_as` also raise this error for missing values. Their message names all invalid
+    and all missing values. The message of `InputSchema.read` names at most `schema.MAX_NAMED` invalid values.
     """
 
 
 class InvalidTensors(InputError):
-    """The tensors do not match the model's signature, have too many rows, are not UTF-8, or fail in onnxruntime.
+    """The tensors do not match the model's signature, have too many rows, or are rejected by onnxruntime.
 
-    This error is also raised if a requested output does not exist.
+    This error is also raised if a text is not UTF-8, or if a requested output does not exist.
     """
 
 
 class InvalidRequest(InputError):
-    """The request violates the Open Inference Protocol, or asks for something that is not supported.
+    """The request violates the Open Inference Protocol, does not match the model, or cannot be fulfilled.
 
-    For example, an output with NaN cannot be sent as JSON.
+    For example, an output with NaN cannot be sent as JSON. `fields` is always empty.
     """
 
 
 def quoted(text: str) -> str:
     """Return a client's string in quotes, cut after 100 characters, for one line of a message."""
-    return repr(text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}...")
+    return repr(text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}...")
 
 
-def first_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """Return the message of an error as one line. For an OSError, the line does not contain the path.
 
     A ValidationError becomes `features.0.max: Input should be a valid number; ...` and is not shortened. Any other
@@ -97,4 +97,4 @@ def first_line(error: Exception) -> str:
             ": ".join(filter(None, [".".join(map(str, problem["loc"])), problem["msg"]])) for problem in problems
         )
     text = error.strerror if isinstance(error, OSError) else None
-    return " ".join(f"{text or error}".split())[:_LONGEST] or type(error).__name__
+    return " ".join(f"{text or error}".split())[:_MAX_LENGTH] or type(error).__name__

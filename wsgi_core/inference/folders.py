@@ -52,7 +52,7 @@ def find_models(directory: Path) -> list[ModelOnDisk]:
 
     The name of a version's folder is a whole number from 1, as in Triton. Folders whose name begins with a dot or an
     underscore are skipped. For a model with a card but no version, the list has one entry that states this problem.
-    Raises `ModelError` if the folder or one of its subfolders cannot be listed.
+    Raises `ModelError` if the folder or the folder of a model cannot be listed.
     """
     folders = [folder for folder in subfolders(directory) if not is_hidden(folder)]
     return [found for folder in folders for found in _versions(folder)]
@@ -120,7 +120,7 @@ def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
 
 
 def _is_fresh(fingerprint: Fingerprint) -> bool:
-    """Return whether any file changed less than `STABLE_SECONDS` seconds ago.
+    """Return whether a file changed less than `STABLE_SECONDS` seconds ago.
 
     A time in the future is ignored, because it comes from a machine whose clock is ahead.
     """
@@ -129,7 +129,7 @@ def _is_fresh(fingerprint: Fingerprint) -> bool:
 
 
 def _stamps(folder: Path) -> Iterator[Stamp]:
-    """Yield the stamp of every file below a folder, in a fixed order.
+    """Yield the stamp of every file below a folder, in an order that does not change.
 
     Symbolic links to folders are followed, but each folder is read only once. Raises OSError if a folder is unreadable.
     """
@@ -152,7 +152,7 @@ def _raise(error: OSError) -> None:
 def _stamp(path: Path, folder: Path) -> Stamp:
     """Return the name, size, times and inode of a file. If a file is written again or replaced, its stamp changes.
 
-    If the file does not exist, all numbers are 0.
+    If these values cannot be read, all numbers are 0.
     """
     name = os.path.relpath(path, folder)
     try:

@@ -23,7 +23,7 @@ WHOLE = "body"
 
 
 class RowInput(BaseModel):
-    """The base class of all input types. Strings are not converted to numbers. Keys that are not fields are ignored."""
+    """The base class of the input types. Strings are not converted to numbers. Keys that are not fields are ignored."""
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
@@ -45,8 +45,8 @@ def build_input_model(card: Card) -> type[RowInput]:
 def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[str, Any]:
     """Check a JSON payload that is one row, and return the row with only the keys that the card names.
 
-    Numbers are returned as floats. Raises `InvalidFeatures` if the payload is not an object. Raises `InvalidFeatures`
-    too if values are missing or invalid: `fields` of the error names all of them, in the order of the card.
+    Numbers are returned as floats. Raises `InvalidFeatures` if the payload is not an object, or if values are missing
+    or invalid. `fields` of the error names every such value, in the order of the card.
     """
     if type(payload) is not dict:
         fields = [{"field": WHOLE, "message": f"must be an object, got {describe(payload)}"}]
@@ -62,7 +62,7 @@ def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[st
 def read_as(input_type: type[Input], payload: object) -> Input:
     """Return a JSON payload as an instance of a pydantic type.
 
-    Raises `InvalidFeatures` if the payload is not valid. Its message names all invalid and all missing fields.
+    Raises `InvalidFeatures` if the payload is not valid. The message names all invalid and all missing fields.
     """
     try:
         return input_type.model_validate(payload)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from . import timing
 from .card import Card
 from .deadline import run_session
-from .errors import InvalidInput, InvalidTensors, ModelError, OutOfMemory, first_line
+from .errors import InvalidInput, InvalidTensors, ModelError, OutOfMemory, one_line
 from .input_model import build_input_model, read_row
 from .runtime import BFloat16Session, first_choice, is_out_of_memory, nodes_by_provider, open_session, reason_of
 from .schema import MAX_ROWS, make_schema
@@ -82,7 +82,7 @@ class Model:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings for the operator: the tensors that are not served, and a fallback to another execution provider."""
+        """Warnings for the operator: tensors that are not served, and a preferred execution provider that is unused."""
         lines = [str(each) for each in self.unserved]
         wanted = first_choice(self.settings)
         if wanted not in self.nodes:
@@ -92,8 +92,8 @@ class Model:
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Run the model on a batch of N rows and return the output tensor `output_name`.
 
-        The batch is float32[N, M], or int64[N, L] (token ids) for a text model. Its type and shape are not checked: if
-        they are wrong, onnxruntime raises an exception. Use `infer` for tensors that have not been checked.
+        The batch is float32[N, M], or int64[N, L] (token ids) for a text model. This method does not check the batch.
+        Use `infer` for tensors that have not been checked.
         """
         output: NDArray[np.float32] = self._run(self._outputs, {self.input_name: batch})[0]
         return output
@@ -107,8 +107,8 @@ class Model:
 
         Raises an `InputError` if the payload is not valid. Raises `InvalidInput` if the model has no card, if
         onnxruntime rejects the values, or if a prediction is NaN or infinity, which JSON cannot represent. Raises
-        `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the deadline of the
-        work, or the client's disconnection, stops the run.
+        `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the current `Work`
+        is cancelled or reaches its deadline.
         """
         if self.schema is None or self.card is None:
             raise InvalidInput(f"{self.id} has no card, so its features are unknown")
@@ -129,9 +129,9 @@ class Model:
         return {"predictions": answers, "model_version": self.id}
 
     def classify(self, row: dict[str, Any]) -> tuple[str, float]:
-        """Return the predicted class of a valid row, and the probability of the second class (approved, positive).
+        """Return the predicted class of a row, and the probability of the card's second class.
 
-        The model must be a classifier (see `is_classifier`).
+        The model must be a classifier (see `is_classifier`), and the row must be valid.
         """
         assert self.card is not None
         probability: float = self.predict(row)[self.card.output.name]
@@ -140,8 +140,8 @@ class Model:
     def read_row(self, payload: object) -> dict[str, Any]:
         """Check a JSON payload that is one row, and return the row with only the keys that the card names.
 
-        Raises `InvalidFeatures` if the payload is not an object, or if values are missing or invalid: `fields` of the
-        error names all of them. Raises `InvalidInput` if the model has no card.
+        Raises `InvalidFeatures` if the payload is not an object, or if values are missing or invalid. `fields` of the
+        error names every such value. Raises `InvalidInput` if the model has no card.
         """
         if self.card is None or self.input_type is None:
             raise InvalidInput(f"{self.id} has no card, so its features are unknown")
@@ -152,10 +152,10 @@ class Model:
         """Check tensors against the signature, run the model, and return the named outputs (by default all outputs).
 
         If an output is an ONNX `optional` without a value, the result does not contain the output.
-        Raises `InvalidTensors` if an input is unknown, missing, of the wrong type or shape, or text that is not UTF-8,
-        if a named output does not exist, if the batch is larger than the card allows, or if onnxruntime rejects the
-        values. Raises `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the
-        deadline of the work, or the client's disconnection, stops the run.
+        Raises `InvalidTensors` if the inputs do not match the signature, if a text is not UTF-8, if a named output does
+        not exist, if the batch is larger than the card allows, or if onnxruntime rejects the values. Raises
+        `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the current `Work`
+        is cancelled or reaches its deadline.
         """
         with timing.phase("validate"):
             names = self._wanted(outputs)
@@ -166,7 +166,7 @@ class Model:
         except RunStopped:
             raise
         except Exception as error:  # onnxruntime's exceptions have no narrower common base class
-            self._raise_out_of_memory(error)
+            self._raise_if_out_of_memory(error)
             raise InvalidTensors(f"{self.id} cannot process these inputs: {reason_of(error)}") from error
         return {name: result for name, result in zip(names, results, strict=True) if result is not None}
 
@@ -179,17 +179,16 @@ class Model:
         return results
 
     def _run_batch(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Return `run(batch)`. Raises `OutOfMemory` or `InvalidInput` if onnxruntime raises an error."""
+        """Return `run(batch)`. An error of onnxruntime becomes `OutOfMemory` or `InvalidInput`."""
         try:
             return self.run(batch)
         except RunStopped:
             raise
         except Exception as error:
-            self._raise_out_of_memory(error)
+            self._raise_if_out_of_memory(error)
             raise InvalidInput(f"{self.id} cannot process this input: {reason_of(error)}") from error
 
-    def _raise_out_of_memory(self, error: Exception) -> None:
-        """Raise `OutOfMemory` if an error says that memory could not be allocated."""
+    def _raise_if_out_of_memory(self, error: Exception) -> None:
         if is_out_of_memory(error):
             raise OutOfMemory(
                 f"{self.id} needs more memory for these inputs than the machine has left; send fewer rows at once"
@@ -205,7 +204,8 @@ class Model:
     def _from_map(self, name: str, result: Any) -> Any:
         """Convert the output of a ZipMap (a map from class to probability for each row) to float32[N, K].
 
-        Return any other output unchanged. The classes in the first result become the labels of the output.
+        An output that is not from a ZipMap is returned unchanged. The first result that has a row determines the
+        labels of the output.
         """
         if name not in self._from_maps:
             return result
@@ -220,7 +220,7 @@ class Model:
     def _wanted(self, outputs: Sequence[str] | None) -> list[str]:
         """Return `outputs` as a list, or the names of all outputs if `outputs` is empty or None.
 
-        Raises `InvalidTensors` if the model does not have one of the outputs.
+        Raises `InvalidTensors` if the model does not have all of `outputs`.
         """
         known = [spec.name for spec in self.outputs]
         unknown = [name for name in outputs or () if name not in known]
@@ -230,10 +230,7 @@ class Model:
         return list(outputs) if outputs else known
 
     def _check_rows(self, feed: Mapping[str, NDArray[Any]]) -> None:
-        """Raise `InvalidTensors` if the batch has more rows than the card's `max_rows`.
-
-        A card sets `max_rows` if the model needs much memory for each row.
-        """
+        """Raise `InvalidTensors` if the batch has more rows than the card's `max_rows`."""
         limit = self.card.max_rows if self.card else None
         if limit:
             rows = max((len(array) for array in feed.values() if array.ndim), default=0)
@@ -243,8 +240,8 @@ class Model:
     def _signature(self) -> tuple[list[TensorSpec], list[TensorSpec], list[Unserved]]:
         """Return the inputs, the outputs, and the tensors that the protocol cannot carry.
 
-        Raises `ModelError` if the model has no input, if the protocol cannot carry a required input, or if the
-        protocol can carry none of the inputs or none of the outputs.
+        Raises `ModelError` if the protocol cannot carry an input that has no default, or if it can carry none of the
+        inputs or none of the outputs.
         """
         inputs = [read_spec(tensor, "input") for tensor in self._session.get_inputs()]
         defaults = [
@@ -285,7 +282,7 @@ class Model:
         """Run the model, so that the first client does not wait for work that onnxruntime defers to the first run.
 
         Raises `ModelError` if the model fails for the example in its card. If a request loads the model, the deadline
-        of the request and the disconnection of its client do not stop these runs.
+        and the cancellation of this request do not stop these runs.
         """
         with Work():
             if self.card is None or self._from_maps:
@@ -296,7 +293,7 @@ class Model:
                 self.predict(self.card.example)
                 self.predict([self.card.example] * 2)
             except Exception as error:
-                reason = first_line(error) if isinstance(error, InvalidInput) else reason_of(error)
+                reason = one_line(error) if isinstance(error, InvalidInput) else reason_of(error)
                 raise ModelError(f"the model fails for the example in its card: {reason}", self.path) from error
 
     def _try_zeros(self) -> None:
@@ -305,7 +302,7 @@ class Model:
         try:
             self._run([spec.name for spec in self.outputs], {**self._without_value, **feed})
         except Exception:
-            return  # zeros are not valid input for this model, so its first request will be slower
+            return  # the model may reject zeros; then the first run for a client is slower
 
 
 def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
@@ -313,4 +310,4 @@ def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
 
 
 def _ignore_run(name: str, version: str, seconds: float) -> None:
-    """Do nothing. During the warm-up this replaces `timing.ran`, so that metrics count only the runs for clients."""
+    """Do nothing. During the warm-up, this function replaces `timing.ran`, so that these runs are not counted."""

@@ -3,8 +3,8 @@
 A model may have a card, `<name>/card.json`, which describes the model and its input. A version that needs a
 different card has a card of its own, `<name>/<version>/card.json`.
 
-The loaded models are held in an immutable table. A request looks up a loaded model without a lock, and uses this model
-until the response is complete. `reload`, `load` and `unload` replace the table with a new table.
+The loaded models are held in a table that never changes: `reload`, `load` and `unload` replace it with a new table. So
+a request looks up a loaded model without a lock. If the table is replaced later, the request still uses this model.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class IndexEntry:
     """One version in the index. `state` is `READY` or `UNAVAILABLE`. `reason` says why a version is unavailable.
 
     If a `READY` version has a reason, its files have changed and the new files were refused. The version is then served
-    as it was loaded before.
+    as it was loaded before. If a model has a card but no version, its entry has an empty `version`.
     """
 
     name: str
@@ -49,7 +49,7 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """The result of a reload: the ids (`churn/2`) of the versions that were added, changed, removed and refused.
+    """The result of a reload: the ids (such as `churn/2`) of the versions that were added, changed and removed.
 
     `refused` maps the id of each version that could not be loaded to the error.
     """
@@ -61,7 +61,7 @@ class Reload:
 
 
 class _Table:
-    """The loaded models by name and by id, sorted by name and then by version number. A table is immutable."""
+    """The loaded models, sorted by name and then by version number. A table is not changed after its creation."""
 
     def __init__(self, models: Iterable[Model]) -> None:
         self.models = sorted(models, key=lambda model: (model.name, int(model.version)))
@@ -74,15 +74,16 @@ class ModelRepository:
     """The models in one or more folders. The constructor loads and warms up the models, except on-demand models.
 
     directory: the folder with the models; by default `default_models_dir()`
-    also: further folders; if two folders have a model of the same name, the first folder takes precedence
-    on_demand: further folders, whose models are loaded at the first request for each model
+    also: further folders, which need not exist
+    on_demand: further folders, which need not exist; each model is loaded at the first request for it
     max_rows: the largest number of rows in a batch; a smaller `max_rows` of a card takes precedence
     settings: the runtime settings of all models
     own_settings: the runtime settings of single models by name, which override `settings`
 
-    Raises `ModelError` if a folder cannot be read, if no model is found outside the on-demand folders, if a model is
-    not valid, or if `own_settings` names a model that does not exist. A service that started with only some of its
-    models would fail later, when a client requests a missing model.
+    If two folders have a model of the same name, the folder that is named first takes precedence. Raises `ModelError`
+    if a folder other than an on-demand folder cannot be read, if these folders have no model, if one of their models
+    cannot be served, or if `own_settings` names a model that does not exist. A service that started with only some of
+    its models would fail later, when a client requests a missing model.
     """
 
     def __init__(
@@ -96,8 +97,8 @@ class ModelRepository:
         own_settings: Mapping[str, RuntimeSettings] | None = None,
     ) -> None:
         self.directory = Path(directory) if directory is not None else default_models_dir()
-        self._lazy = [*map(Path, on_demand)]
-        self._directories = [self.directory, *map(Path, also), *self._lazy]
+        self._on_demand_folders = [*map(Path, on_demand)]
+        self._directories = [self.directory, *map(Path, also), *self._on_demand_folders]
         self._max_rows = max_rows
         self._settings = settings
         self._own_settings = own_settings or {}
@@ -150,16 +151,16 @@ class ModelRepository:
         return table.newest.get(name) if version is None else table.by_id.get(f"{name}/{version}")
 
     def _load_pending(self, name: str) -> None:
-        """Load an on-demand model, unless another thread has loaded or refused the model in the meantime."""
+        """Load an on-demand model, unless another thread has already tried to load it."""
         with self._change:
             found = self._pending.pop(name, None)
             if found:
-                done = self._take(found, {name})
+                done = self._replace(found, {name})
                 for error in done.refused.values():
                     log.warning("model not loaded: %s", error)
 
     def versions(self, name: str) -> list[str]:
-        """Return the served versions of a model in ascending order. The list is empty if the name is unknown."""
+        """Return the served versions of a model in ascending order. If the model is not served, return []."""
         return [model.version for model in self._table.models if model.name == name]
 
     def index(self) -> list[IndexEntry]:
@@ -203,20 +204,21 @@ class ModelRepository:
 
     def _reload(self, wait: bool = False) -> Reload:
         with self._change:
-            pending, found = self._part(self._scan())
+            pending, found = self._split_pending(self._scan())
             if not found:
                 raise ModelError(f"no model found; expected <name>/<version>/{MODEL}", self.directory)
             self._pending = {name: versions for name, versions in pending.items() if name not in self._unloaded}
             self._on_demand |= pending.keys()
             names = {each.name for each in found} | {model.name for model in self.models}
-            return self._take(found, names - self._unloaded, wait)
+            return self._replace(found, names - self._unloaded, wait)
 
     def load(self, name: str) -> Reload:
         """Load or reload all versions of one model, even if the model was unloaded before.
 
-        Raises `ModelNotFound` if no folder contains the model. Raises `ModelError` if a folder cannot be read, or if a
-        version cannot be loaded. In the second case, the other versions are loaded, and a version that was served
-        before is still served. The service sends the text of the error to clients, so it contains no absolute path.
+        Raises `ModelNotFound` if no folder contains the model. Raises `ModelError` if a folder other than an on-demand
+        folder cannot be read, or if a version cannot be loaded. In the second case, the other versions are loaded. If
+        the refused version was served before, it is still served. The service sends the text of the error to clients,
+        so it contains no absolute path.
         """
         with self._change:
             try:
@@ -227,14 +229,14 @@ class ModelRepository:
                 raise ModelNotFound(f"no model {name!r} in the repository")
             self._unloaded.discard(name)
             self._pending.pop(name, None)
-            done = self._take(found, {name}, wait=True)
+            done = self._replace(found, {name}, wait=True)
         if done.refused:
             served = ", ".join(f"{name}/{version}" for version in self.versions(name)) or "none"
             raise ModelError(f"{'; '.join(map(self.client_text, done.refused.values()))} (still served: {served})")
         return done
 
     def unload(self, name: str) -> None:
-        """Stop serving all versions of a model until the model is loaded again.
+        """Stop serving all versions of a model. Only `load` loads the model again, not `reload`.
 
         Raises `ModelNotFound` if the model is neither served nor pending.
         """
@@ -242,12 +244,12 @@ class ModelRepository:
             if not self._pending.pop(name, None) and not self._served(name):
                 raise ModelNotFound(f"no model {name!r} is served")
             self._unloaded.add(name)
-            self._take([], {name})
+            self._replace([], {name})
 
     def client_text(self, error: ModelError) -> str:
         """Return the text of an error for clients, without absolute paths.
 
-        The path of the error is relative to the folder of the models. Other paths are cut to their last components.
+        `error.path` becomes relative to the folder of the models. All other paths are cut to their last components.
         """
         reason = without_paths(error.reason)
         if error.path is None or error.path in self._directories:
@@ -266,43 +268,43 @@ class ModelRepository:
         return found
 
     def _scan_directory(self, directory: Path) -> list[ModelOnDisk]:
-        """Return the versions in one of the folders. A folder other than the first need not exist.
+        """Return the versions in one of the folders. A folder other than `self.directory` need not exist.
 
-        An on-demand folder that cannot be read is skipped, because it can be in a home folder, which a service often
-        may not read.
+        An on-demand folder that cannot be read is skipped, because it can be in a home folder, which services are often
+        not allowed to read.
         """
         if directory is not self.directory and not os.path.isdir(directory):
             return []
         try:
             return find_models(directory)
         except (ModelError, OSError) as error:
-            if directory not in self._lazy:
+            if directory not in self._on_demand_folders:
                 raise
             log.warning("models folder skipped: %s", error)
             return []
 
-    def _part(self, found: list[ModelOnDisk]) -> tuple[dict[str, list[ModelOnDisk]], list[ModelOnDisk]]:
+    def _split_pending(self, found: list[ModelOnDisk]) -> tuple[dict[str, list[ModelOnDisk]], list[ModelOnDisk]]:
         """Return the pending versions by model name, and a list of all other versions.
 
         A version is pending if it is in an on-demand folder and no version of its model is loaded.
         """
-        served = self._table.newest
+        served, folders = self._table.newest, self._on_demand_folders
         pending: dict[str, list[ModelOnDisk]] = {}
         for each in found:
-            if each.name not in served and any(each.path.is_relative_to(folder) for folder in self._lazy):
+            if each.name not in served and any(each.path.is_relative_to(folder) for folder in folders):
                 pending.setdefault(each.name, []).append(each)
         return pending, [each for each in found if each.name not in pending]
 
-    def _take(self, found: list[ModelOnDisk], names: set[str], wait: bool = False) -> Reload:
-        """Replace the served versions of the models `names` with the versions in `found`.
+    def _replace(self, found: list[ModelOnDisk], names: set[str], wait: bool = False) -> Reload:
+        """Replace the served versions of the models `names` with the versions of these models in `found`.
 
-        A version that cannot be loaded is refused. Models that are not in `names` do not change. The caller must hold
-        the lock. Requests use the old table until the new table is complete.
+        A version that cannot be loaded is refused. Requests use the old table until the new table is complete. If
+        `wait` is true, wait until the files of a version have stopped changing. The caller must hold the lock.
         """
         done = Reload()
         before = {model.id: model for model in self.models if model.name in names}
         chosen = [each for each in found if each.name in names]
-        now = {each.id: self._choose(each, before.get(each.id), done, wait) for each in chosen}
+        now = {each.id: self._load_if_changed(each, before.get(each.id), done, wait) for each in chosen}
         done.removed.extend(key for key in before if key not in now)
         self._refused = {
             **{key: reason for key, reason in self._refused.items() if key.partition("/")[0] not in names},
@@ -312,11 +314,10 @@ class ModelRepository:
         self._table = _Table([*others, *filter(None, now.values())])
         return done
 
-    def _choose(self, found: ModelOnDisk, old: Model | None, done: Reload, wait: bool) -> Model | None:
-        """Return the model to serve for one version, or None.
+    def _load_if_changed(self, found: ModelOnDisk, old: Model | None, done: Reload, wait: bool) -> Model | None:
+        """Load a version and return the model. If its files have not changed or cannot be loaded, return `old`.
 
-        Return `old` if the files have not changed or the new files cannot be loaded. Otherwise load the model. A loaded
-        or refused version is added to `done`.
+        `old` is the model that is served now, or None. A loaded or refused version is added to `done`.
         """
         if old is not None and self._fingerprints[found.id] == found.fingerprint:
             return old

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import ModelError, first_line
+from .errors import ModelError, one_line
 from .settings import DEFAULTS, RuntimeSettings
 from .tensors import NUMPY_TYPES
 
@@ -37,7 +37,10 @@ PACKAGES = {
     "CANN": "onnxruntime-cann",
     "WebGpu": "onnxruntime-webgpu",
 }
-"""The PyPI package that contains each execution provider (on macOS for CoreML), by the short name of the provider."""
+"""The PyPI package that contains each execution provider, by the short name of the provider.
+
+Only the macOS version of `onnxruntime` contains CoreML.
+"""
 
 _OTHER_NAMES = {"directml": "dml", "trt": "tensorrt"}
 
@@ -128,9 +131,9 @@ def _session_options(runtime: Any, settings: RuntimeSettings, *, may_use_cpu: bo
 def _external_data(path: Path) -> dict[str, bytes]:
     """Read the external data files of a model, which contain its weights. Return their contents by relative path.
 
-    These are the files in the model's folder whose names occur in the model's file. onnxruntime itself would memory-map
-    them. If such a file were overwritten in place, the predictions of the loaded model would change. If such a file
-    were truncated, the process would be killed by SIGBUS.
+    These are the files in and below the model's folder whose names occur in the model's file. onnxruntime itself would
+    memory-map these files. If one of them were then overwritten, the predictions of the loaded model would change. If
+    one were truncated, SIGBUS would kill the process.
     """
     graph = path.read_bytes()
     files = [file for file in path.parent.rglob("*") if file != path and file.name.encode() in graph and file.is_file()]
@@ -163,7 +166,7 @@ def import_runtime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise ModelError(
-            f"onnxruntime cannot be imported: {first_line(error)}; install onnxruntime with pip, "
+            f"onnxruntime cannot be imported: {one_line(error)}; install onnxruntime with pip, "
             "and on Windows also a recent Visual C++ runtime, for example with pip install msvc-runtime"
         ) from error
     onnxruntime.set_default_logger_severity(_FATAL_ONLY)
@@ -252,7 +255,7 @@ def reason_of(error: Exception) -> str:
     The message is cut after 200 characters. The name of the node that failed, if known, comes before it.
     """
     if isinstance(error, OSError):
-        return first_line(error)
+        return one_line(error)
     text = _CODE.sub("", " ".join(f"{error}".split()))
     node = _NODE.search(text)
     text = _CODE.sub("", text.rpartition("Status Message: ")[2])
@@ -268,7 +271,7 @@ def reason_of(error: Exception) -> str:
 def without_paths(text: str) -> str:
     """Replace the absolute paths in a text with their last components.
 
-    The end of a path in a text is not always certain. In doubt, words after the path are removed too.
+    It is not always certain where a path in a text ends. In doubt, words after the path are removed too.
     """
     return _FOLDERS.sub("", text)
 

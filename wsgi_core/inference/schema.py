@@ -1,8 +1,8 @@
 """The conversion of a JSON payload to the input tensor of a model. The values are checked against the model's card.
 
-A valid row is checked fast: each value is looked up once, and its type and limits are checked. If a row is not valid,
-all rows are read a second time, so that the error names all missing features or, if none is missing, all invalid
-features, up to `MAX_NAMED`.
+The first check of the rows is fast, but it stops at the first invalid row. Then all rows are checked a second time, so
+that the error can name all missing features or, if no feature is missing, all invalid features. It names at most
+`MAX_NAMED` features.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class InputSchema:
         """Convert the payload to the model's input tensor. Return the tensor and whether the payload is a batch.
 
         An object of features is a single row. A list of such objects, or an object with this list under `instances`,
-        is a batch. Raises `InvalidInput` if the payload is neither of these, or if the batch has no rows or too many.
+        is a batch. Raises `InvalidInput` if the payload is neither of these, or if a batch has no or too many rows.
         Raises `MissingFeatures` if a feature is missing. Raises `InvalidFeatures` if no feature is missing, but a value
         is invalid.
         """
@@ -56,7 +56,8 @@ class InputSchema:
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
         """Check the rows and convert them to float32[N, number of features].
 
-        `label` is put before the name of a feature in error messages, with the number of the row.
+        `label` is the text before the name of a feature in error messages, such as `instances[{}].`, where `{}` stands
+        for the number of the row.
 
         PERF: one flat list and one reshape are faster than a list of lists.
         """
@@ -75,7 +76,7 @@ class InputSchema:
         return np.array(values, np.float32).reshape(-1, len(self._checks))
 
     def _batch(self, payload: object) -> tuple[list[Row], str]:
-        """Return the rows of a batch, and the label of a row for error messages.
+        """Return the rows of a batch, and their label (see `_convert`).
 
         The label is `instances[{}].`, or `[{}].` if the payload is a list. Raises `InvalidInput` if the rows are not a
         list of 1 to `max_rows` objects.
@@ -121,7 +122,7 @@ class TextSchema(InputSchema):
         self.encoder = encoder
 
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
-        """Check the rows and convert them to token ids, int64[N, L], as `Encoder.encode` does."""
+        """Check the rows and convert them to token ids, int64[N, L]."""
         source = self.sources[0]
         texts: list[Any] = [row.get(source.name) for row in rows]
         if not all(map(source.accepts, texts)):
@@ -140,14 +141,14 @@ def make_schema(card: Card, folder: Path, max_rows: int = MAX_ROWS) -> InputSche
 
 
 def _missing(problems: list[Problem], label: str) -> MissingFeatures:
-    """Return the error `missing feature: tenure_months`, or `missing features: instances[0].has_fiber, ...`."""
+    """Return an error such as `missing features: instances[0].has_fiber, instances[2].tenure_months`."""
     names = [label.format(number) + source.name for number, source in problems[:MAX_NAMED]]
     fields = [{"field": name, "message": "is missing"} for name in names]
-    return MissingFeatures(f"missing feature{_s(problems)}: {', '.join(names)}{_rest(problems)}", fields)
+    return MissingFeatures(f"missing feature{_plural(problems)}: {', '.join(names)}{_unnamed(problems)}", fields)
 
 
 def _invalid(problems: list[Problem], rows: list[Row], label: str) -> InvalidFeatures:
-    """Return the error `invalid feature: tenure_months must be a number from 0 to 120 (months), got a string`."""
+    """Return an error such as `invalid feature: tenure_months must be a number from 0 to 120 (months), got null`."""
     fields = [
         {
             "field": label.format(number) + source.name,
@@ -156,14 +157,13 @@ def _invalid(problems: list[Problem], rows: list[Row], label: str) -> InvalidFea
         for number, source in problems[:MAX_NAMED]
     ]
     text = "; ".join(f"{field['field']} {field['message']}" for field in fields)
-    return InvalidFeatures(f"invalid feature{_s(problems)}: {text}{_rest(problems)}", fields)
+    return InvalidFeatures(f"invalid feature{_plural(problems)}: {text}{_unnamed(problems)}", fields)
 
 
-def _s(problems: list[Problem]) -> str:
-    """Return "s", the plural ending, if there is more than one problem."""
+def _plural(problems: list[Problem]) -> str:
     return "s" if len(problems) > 1 else ""
 
 
-def _rest(problems: list[Problem]) -> str:
-    """Return the end of a message: the number of problems that the message does not name, if there are any."""
+def _unnamed(problems: list[Problem]) -> str:
+    """Return the end of a message, which says how many problems the message does not name."""
     return f", and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""

@@ -1,7 +1,7 @@
 """The settings with which onnxruntime runs a model.
 
-The service's `Settings` inherit from `RuntimeSettings`. Processes that run no model read them too, and should not load
-onnxruntime or NumPy. So this module must not import them.
+The service's `Settings` inherit from `RuntimeSettings`. Processes that run no model also read `Settings`, and should
+not load onnxruntime or NumPy. So this module must not import onnxruntime or NumPy.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 def path_text(path: PurePath) -> str:
-    """Return the text of a path. A path without a drive has slashes, because it may belong to another machine.
+    """Return a path as text. A Windows path without a drive is written with slashes, which Windows accepts too.
 
-    `wsgi-core deploy` writes such paths on Windows for servers that run on Linux. Windows accepts slashes, too.
+    `wsgi-core deploy` writes such paths on Windows for servers that run on Linux.
     """
     return str(path) if path.drive else path.as_posix()
 
@@ -27,7 +27,11 @@ PortablePath = Annotated[Path, PlainSerializer(path_text, when_used="json")]
 
 
 class RuntimeSettings(BaseModel):
-    """The runtime settings of a model. The service's settings have the same fields, which apply to all models."""
+    """The settings with which onnxruntime runs a model.
+
+    The service's settings have the same fields, for all models. The service's setting `model_settings` overrides them
+    for single models.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,7 +66,7 @@ class RuntimeSettings(BaseModel):
     )
 
     def overridden(self, own: RuntimeSettings | None) -> RuntimeSettings:
-        """Return a copy of these settings with the values that are set in `own`, the settings of a single model."""
+        """Return a copy of these settings, overridden by the values that are set in `own`."""
         given = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
         return self.model_copy(update=given)
 

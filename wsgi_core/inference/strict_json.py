@@ -18,7 +18,7 @@ import orjson
 MAX_DEPTH = 64
 """The deepest nesting of lists and objects that is accepted."""
 MAX_CONTAINERS = 200_000
-"""The most lists and objects that a text may have. In memory, a small one takes 10 to 30 times its bytes in JSON."""
+"""The most lists and objects that a text may have. In memory, a small list takes 10 to 30 times its bytes in JSON."""
 
 MAX_STRINGS = 500_000
 """The most strings that a text may have, without the names in objects. In memory, a short string takes many times its

@@ -59,7 +59,7 @@ class TensorSpec:
     optional: whether an input may be left out, because it has a default (an initializer) or its ONNX type is `optional`
     without_value: whether the ONNX type is `optional`; if such an input is left out, onnxruntime must receive None
     from_maps: whether onnxruntime returns the output as a map from class to probability for each row (ZipMap)
-    labels: the classes of a ZipMap output, in the order of the columns; empty until the first run
+    labels: the classes of a ZipMap output, in the order of the columns; empty until a run returns a row
     """
 
     name: str
@@ -135,8 +135,8 @@ def zeros(spec: TensorSpec) -> NDArray[Any]:
 def check_feed(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Check input tensors and return them in the form that the session takes.
 
-    Raises `InvalidTensors` if inputs are unknown, missing, or of the wrong datatype or shape: the error names all these
-    inputs. Otherwise raises `InvalidTensors` for the first input with bytes that are not UTF-8.
+    Raises `InvalidTensors` if inputs are unknown, missing, or of the wrong datatype or shape. The error names all these
+    inputs. If there are none, raises `InvalidTensors` for the first input with text that is not UTF-8.
     """
     for name, array in feed.items():
         spec = specs.get(name)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .card import Text
-from .errors import ModelError, first_line
+from .errors import ModelError, one_line
 from .runtime import without_paths
 
 TOKEN_PATTERN = r"\w+(?:'\w+)?|[!?]+|[:;=]-?[()dp/]"
@@ -37,8 +37,8 @@ class NgramEncoder:
     """An encoder whose tokens are single words and pairs of adjacent words from a vocabulary.
 
     The id of a token is its position in the vocabulary, and the first position is 1. Each id appears at most once in a
-    row. Words and pairs that are not in the vocabulary are ignored. A row has at most `max_tokens` ids, words before
-    pairs. The tokens are the same as the n-grams of scikit-learn's TfidfVectorizer with
+    row. Words and pairs that are not in the vocabulary are ignored. A row has at most `max_tokens` ids, the words
+    before the pairs. The tokens are the same as the n-grams of scikit-learn's TfidfVectorizer with
     `token_pattern=TOKEN_PATTERN, ngram_range=(1, 2)`.
     """
 
@@ -47,7 +47,7 @@ class NgramEncoder:
         self._id_of = {ngram: number for number, ngram in enumerate(vocabulary, 1)}
 
     def ids(self, text: str) -> list[int]:
-        """Return the ids of the words in a text, then those of its pairs of words, each in order of first appearance.
+        """Return the ids of the words in a text, then the ids of its pairs of words, in order of first appearance.
 
         PERF: all loops except the last run in C.
         """
@@ -95,7 +95,7 @@ def open_encoder(text: Text, folder: Path) -> Encoder:
     try:
         vocabulary = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeError) as error:
-        raise ModelError(f"the vocabulary cannot be read: {first_line(error)}; train the model again", path) from error
+        raise ModelError(f"the vocabulary cannot be read: {one_line(error)}; train the model again", path) from error
     return NgramEncoder(vocabulary[:-1], text.max_tokens)
 
 
@@ -107,5 +107,5 @@ def _read_tokenizer(path: Path) -> Any:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the exceptions of tokenizers have no narrower common base class
-        reason = f"cannot be read as a tokenizer: {without_paths(first_line(error))}; build the model again"
+        reason = f"cannot be read as a tokenizer: {without_paths(one_line(error))}; build the model again"
         raise ModelError(reason, path) from error

@@ -1,7 +1,7 @@
 """The time that a request spends in each phase: `parse`, `validate`, `infer` and `encode`, in seconds.
 
-The functions here add to the times of the current work. Background jobs, and streams after the start of the response,
-record no times, but their model runs are still reported to the observers.
+The times are recorded in the current work. Background jobs, and streams after the start of the response, record no
+times, but their model runs are still reported to the observers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _observers: list[RunObserver] = []
 def observe_runs(observer: RunObserver) -> None:
     """Register a function that is called after every successful model run, except the runs of a warm-up.
 
-    Its arguments are the tuple of the model's name and version, and the duration in seconds.
+    The arguments of the function are the tuple `(name, version)` of the model, and the duration in seconds.
     """
     if observer not in _observers:
         _observers.append(observer)

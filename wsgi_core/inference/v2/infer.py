@@ -16,8 +16,7 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
 
     `header_length` is the value of the header that says how many bytes of the body are JSON. Raises an `InputError` if
     the request is invalid, or if an output cannot be sent as JSON. Raises `OutOfMemory` if the run needs more memory
-    than the machine has left. Raises `RunStopped` if the deadline of the work, or the client's disconnection, stops the
-    run.
+    than the machine has left. Raises `RunStopped` if the current `Work` is cancelled or reaches its deadline.
     """
     start = time.perf_counter_ns()
     try:
@@ -37,10 +36,10 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
 
 
 def _rows(model: Model, request: InferRequest) -> int:
-    """Return the number of rows in a request: the size of the first dimension of an input.
+    """Return the number of rows in a request: the size of the first dimension of its inputs.
 
-    That input is the first in the signature whose first dimension is dynamic. If the request has no such input, the
-    request counts as one row.
+    An input counts only if this dimension is dynamic. If several inputs count, the first in the signature is used. If
+    none counts, the request has one row.
     """
     with_rows = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in request.feed)
     name = next(with_rows, None)

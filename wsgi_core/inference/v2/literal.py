@@ -1,8 +1,9 @@
 """The JSON format of tensors: a list of values, which is flat or nested like the shape.
 
 A value must have the JSON type of the datatype: a string is not a number, 1.0 is not an integer, and 1 is not a bool.
-An integer is accepted as a float. PERF: a flat list is checked by a few calls of built-in functions, without a loop in
-Python.
+An integer is accepted as a float.
+
+PERF: a flat list is checked by a few calls of built-in functions, without a loop in Python.
 """
 
 from __future__ import annotations

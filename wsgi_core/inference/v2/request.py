@@ -54,9 +54,9 @@ def read_infer_request(body: bytes, header_length: str | None, model: Model) -> 
     """Read a request for `model` from a body.
 
     `header_length` is the value of the header that says how many bytes of the body are JSON. If the value is 0, the
-    whole body is the model's only required input, in the binary format. Raises `InvalidRequest` if the request violates
-    the protocol or does not match the model. The name, datatype and shape of a tensor are compared with the model's
-    signature before the values of the tensor are decoded. `Model.infer` checks later whether an input is missing.
+    whole body is a single input in the binary format. Raises `InvalidRequest` if the request violates the protocol or
+    does not match the model. The name, datatype and shape of a tensor are compared with the model's signature before
+    the values of the tensor are decoded. `Model.infer` checks later whether an input is missing.
     """
     length = _json_length(header_length, len(body))
     if length == 0 and header_length is not None:
@@ -182,7 +182,8 @@ def _tensor_parameters(tensor: Mapping[str, Any], what: str) -> dict[str, Any]:
 def _read_raw(body: bytes, model: Model) -> InferRequest:
     """Read a request whose body is a single input in the binary format.
 
-    The body's length determines the size of the dynamic dimension. A BYTES input is a single string.
+    The input is the model's only required input or, if no input is required, its only input. The body's length
+    determines the size of the dynamic dimension. A BYTES input is a single string.
     """
     needed = [spec for spec in model.inputs if not spec.optional] or model.inputs
     if len(needed) != 1:
