@@ -21,9 +21,9 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser import headless
 from tests.conformance.golden_apps import CASES, FRAMEWORKS, new_app, record
-from wsgi_core.trace import Event, Trace, compare, compare_answers, trace
+from wsgi_core.trace import Event, Trace, compare, compare_responses, trace
 from wsgi_core.trace.page import render_page
-from wsgi_core.trace.terminal import alone
+from wsgi_core.trace.terminal import single_trace_rows
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
@@ -131,7 +131,7 @@ def test_differences_are_marked() -> None:
 
     left = trace(build(FRAMEWORKS["flask"], "one"), "/", snapshots=True, label="flask")
     right = trace(build(FRAMEWORKS["wsgi_core"], "two"), "/", snapshots=True, label="wsgi_core")
-    page = render_page([*compare(left.events, right.events), *compare_answers(left, right)], left, right)
+    page = render_page([*compare(left.events, right.events), *compare_responses(left, right)], left, right)
     assert "different: 2 of" in page
     assert page.count('class="step hook different"') == 1
     assert 'data-go="difference"' in page
@@ -153,7 +153,7 @@ def test_hostile_values_stay_text() -> None:
 
     index.__name__ = HOSTILE
     seen = trace(app, f"/{HOSTILE}".replace("/script", ""), headers={"X-Evil": HOSTILE}, snapshots=True, label=HOSTILE)
-    page = render_page(alone(seen.events), seen, None, HOSTILE, HOSTILE)
+    page = render_page(single_trace_rows(seen.events), seen, None, HOSTILE, HOSTILE)
     parsed = Elements(page)
     assert parsed.names.count("script") == 1
     assert "img" not in parsed.names
@@ -177,7 +177,7 @@ def test_secrets_are_not_on_the_page() -> None:
     body = {"password": "hidden-9", "n": 1}
     seen = trace(app, "/?access_token=hidden-10", method="POST", json=body, headers=headers, snapshots=True)
     other = Trace("other", [], "", [("Set-Cookie", "id=hidden-11")])
-    page = render_page([*compare(seen.events, []), *compare_answers(seen, other)], seen, other)
+    page = render_page([*compare(seen.events, []), *compare_responses(seen, other)], seen, other)
     # In the function's source, literals that are assigned to the name of a secret are replaced by dots.
     assert re.findall(r"hidden-\d+", text(page)) == []
     assert "not shown" in page
@@ -185,7 +185,7 @@ def test_secrets_are_not_on_the_page() -> None:
 
 def test_without_snapshots_the_page_is_a_timeline() -> None:
     seen = trace(new_app(FRAMEWORKS["flask"]), "/")
-    page = render_page(alone(seen.events), seen, None, times=True)
+    page = render_page(single_trace_rows(seen.events), seen, None, times=True)
     assert "<title>GET /: trace</title>" in page
     assert page.count('class="track"') == len(seen.events)
     assert "context stack" not in page

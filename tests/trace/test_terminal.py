@@ -12,7 +12,7 @@ from tests.runner import CliRunner
 from tests.trace.apps import new_app
 from wsgi_core.__main__ import cli
 from wsgi_core.trace import Event, Trace, compare, trace
-from wsgi_core.trace.terminal import alone, render, terminal_width, verdict
+from wsgi_core.trace.terminal import render, single_trace_rows, terminal_width, verdict
 
 
 def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,13 +49,13 @@ def test_the_verdict_counts_the_rows_that_differ() -> None:
 
 def test_a_trace_alone_is_equal_in_every_row() -> None:
     seen = Trace("one", [Event("view", "index"), Event("close")])
-    text = click.unstyle(render(alone(seen.events), seen, None))
+    text = click.unstyle(render(single_trace_rows(seen.events), seen, None))
     assert text.splitlines()[0].split() == ["event", "one"]
     assert text.splitlines()[-1] == "2 events"
 
 
 def test_a_note_stands_below_the_table_once() -> None:
     seen = Trace("one", [Event("view", "index", file="app.py", line=1, note="a generator") for _ in range(2)])
-    text = click.unstyle(render(alone(seen.events), seen, None))
+    text = click.unstyle(render(single_trace_rows(seen.events), seen, None))
     assert text.count("app.py:1 *") == 2
     assert text.count("* view index: a generator") == 1

@@ -12,34 +12,34 @@
 ['index']
 
 `trace` sends one request. `recording` records the requests inside its ``with`` block. `compare` aligns two lists
-of events. Two events are equal if their kind, name and detail are equal. Their file, line, time and note are not
-compared (`Event`). `compare_answers` compares the responses: status, headers and body.
+of events. Two events are equal if their kind, name and detail are equal: the other fields of `Event`, such as its time,
+are not compared. `compare_responses` compares the responses: status, headers and body.
 
 In some places the two frameworks do the same thing in different ways. These rules make the traces comparable there:
 
 - *signal sent* is recorded only if the signal has a receiver. Flask always calls ``send``, and the core calls ``send``
   only if there is a receiver. An application cannot see the difference. With ``signals=True`` every signal of the
-  lifecycle has a receiver.
+  framework has a receiver.
 - *session opened* is recorded when the session becomes usable, at the first push of the request context. The core
   may defer the opening if the request has no cookie and the session has not been used yet. Then the event has a note.
-- *session saved* is recorded if saving changed the response's headers, or if the app's own session interface saved.
-  Flask also calls ``save_session`` for an unmodified session. If the call changes no header, it is not recorded.
+- *session saved* is recorded if saving changed the response's headers or raised an exception, or if the app has its own
+  session interface. Flask also calls ``save_session`` for an unmodified session, which usually changes no header.
 - *request context pushed* comes after the events of the application context, when the request context becomes
   current. *request context popped* comes after the teardown functions, when the request context is no longer current.
 - *view*: if the view is a generator function, its call only creates the generator. Then the event has a note.
-- *raises*, in an event's detail, means that an exception left the function. The next events name the exception.
+- *raises*, in an event's detail, means that an exception left the function.
 
-With ``snapshots=True`` each event has a `Snapshot` of the state: source lines, contexts, hooks and response.
+With ``snapshots=True`` each event has a `Snapshot` of the state, such as the source lines, the contexts and the hooks.
 
-The trace changes neither the frameworks nor the app, because the interpreter reports the calls (`watcher`).
+The code of the frameworks and of the app is not changed, because the interpreter reports the calls (`watcher`).
 """
 
 from __future__ import annotations
 
 from .align import Row, compare
-from .answer import compare_answers
 from .drive import Recording, build_environ, recording, trace
 from .events import GROUPS, Event, Snapshot, Trace
+from .responses import compare_responses
 
 __all__ = [
     "GROUPS",
@@ -50,7 +50,7 @@ __all__ = [
     "Trace",
     "build_environ",
     "compare",
-    "compare_answers",
+    "compare_responses",
     "recording",
     "trace",
 ]

@@ -1,4 +1,4 @@
-"""Align two traces: equal events share a row, and all differences are marked."""
+"""Align two traces: equal events share a row if their order allows this, and the other rows are marked."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Row:
 
 
 def compare(left: Sequence[Event], right: Sequence[Event]) -> list[Row]:
-    """Return the rows of two traces, in order. The traces are equal if every row is equal.
+    """Align the events of two traces and return the rows. The events are equal if every row is equal.
 
-    Where the traces differ, events of the same kind share a row if their order allows this. Every other event has its
-    own row.
+    Where the events differ, two events of the same kind share a row if their order allows this. Every other event has a
+    row of its own.
     """
     rows: list[Row] = []
     for same, a, b in _blocks(left, right, lambda event: event.key):

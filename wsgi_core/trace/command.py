@@ -18,13 +18,13 @@ import click
 from ..cli import NoAppException, ScriptInfo, parse_app_name, prepare_import
 from ..shared.installation import install_command
 from .align import compare
-from .answer import compare_answers
 from .drive import build_environ, recording, trace
 from .events import Trace
 from .formatting import printable
 from .page import render_page
 from .phases import WatchList
-from .terminal import alone, render, terminal_width
+from .responses import compare_responses
+from .terminal import render, single_trace_rows, terminal_width
 from .times import set_median_times
 
 CORE_APP = "wsgi_core.service:create_app"
@@ -78,7 +78,7 @@ def _usual_name(module: ModuleType) -> str:
 
 
 def _raised_at(error: Exception) -> str:
-    """Return the file and line that raised the error, or an empty string if the tracer itself raised the error."""
+    """Return the file and line that raised the error, or an empty string if a module of this package raised it."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     last = frames[-1]
     return "" if Path(last.filename).parent == Path(__file__).parent else f" ({last.filename}:{last.lineno})"
@@ -194,9 +194,12 @@ def trace_command(
 
 
 def _show(traces: list[Trace], html: Path | None, times: bool) -> bool:
-    """Print the comparison and write the page. Return whether all rows are equal."""
+    """Print the comparison and, if `html` is not None, write the page. Return whether all rows are equal."""
     left, right = traces[0], traces[1] if len(traces) > 1 else None
-    rows = alone(left.events) if right is None else [*compare(left.events, right.events), *compare_answers(left, right)]
+    if right is None:
+        rows = single_trace_rows(left.events)
+    else:
+        rows = [*compare(left.events, right.events), *compare_responses(left, right)]
     click.echo(render(rows, left, right, terminal_width(), times))
     if html is not None:
         try:

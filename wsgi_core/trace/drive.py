@@ -12,7 +12,7 @@ from werkzeug.test import Client, EnvironBuilder
 
 from .events import Event, Trace
 from .observer import Observer
-from .phases import WatchList, listen
+from .phases import WatchList, ignore_signal
 from .recorder import Recorder
 
 if t.TYPE_CHECKING:
@@ -20,7 +20,10 @@ if t.TYPE_CHECKING:
 
 
 class TracedApp:
-    """A WSGI wrapper around the app. Records the calls between the app and the server, or test client, as events."""
+    """A WSGI wrapper around the app, which records the calls between the app and its caller as events.
+
+    The caller is a server or a test client.
+    """
 
     def __init__(self, app: t.Any, recorder: Recorder) -> None:
         self._app = app
@@ -50,7 +53,7 @@ class TracedApp:
 
 
 class TracedBody:
-    """A wrapper around the body that an app returned. Records each chunk, the end and `close` as events."""
+    """A wrapper around the body that an app returned, which records each chunk, the end and `close` as events."""
 
     def __init__(self, body: Iterable[bytes], recorder: Recorder) -> None:
         self._body = body
@@ -105,9 +108,10 @@ class Recording:
         return build_environ(self._app, *args, **kwargs)
 
     def send(self, environ: WSGIEnvironment, close_after: int | None = None) -> Trace:
-        """Send one request as a server does. Read `close_after` chunks of the body. The default is to read all chunks.
+        """Send one request as a server does, and return its trace.
 
-        An exception that the app raises is stored in `Trace.raised`. Only KeyboardInterrupt is raised again.
+        close_after: close the body after this many chunks; by default, read all chunks and close the body. An exception
+        that the app raises is stored in `Trace.raised`. Only KeyboardInterrupt is raised again.
         """
         first = len(self.events)
         trace = Trace(getattr(self._app, "name", ""), [])
@@ -146,22 +150,22 @@ class Recording:
 def recording(app: t.Any, signals: bool = False, snapshots: bool = False) -> Iterator[Recording]:
     """Record the requests that this thread sends to `app` inside the ``with`` block.
 
-    With `signals`, every signal of the lifecycle has a receiver inside the block, so that each signal is sent and
-    recorded. With `snapshots`, each event has a `Snapshot` of the state. The times of the events do not include the
-    time that snapshots take. Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
+    With `signals`, every signal of the framework has a receiver inside the block, so that the signals that the request
+    sends are recorded. With `snapshots`, each event has a `Snapshot` of the state. The times of the events do not
+    include the time that snapshots take. Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
     """
     watch_list = WatchList(app)
     recorder = Recorder(watch_list, Observer(app, watch_list) if snapshots else None)
     listened = watch_list.signals if signals else []
     for signal in listened:
-        signal.connect(listen)
+        signal.connect(ignore_signal)
     recorder.start()
     try:
         yield Recording(app, recorder)
     finally:
         recorder.stop()
         for signal in listened:
-            signal.disconnect(listen)
+            signal.disconnect(ignore_signal)
 
 
 def trace(
@@ -191,7 +195,8 @@ def trace(
 def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
     """Return the environ of a request to `app`. An environ as the first argument is returned unchanged.
 
-    If the arguments name no host or root path, the environ has the host and the root path of the app's configuration.
+    If the arguments name no host or root path, they come from the app's configuration. The host is localhost if the
+    configuration has no SERVER_NAME.
     """
     if args and isinstance(args[0], dict):
         return t.cast("WSGIEnvironment", args[0])

@@ -67,9 +67,10 @@ class SourceLocation:
 class Snapshot:
     """The state at one event. All values are strings that are ready to be shown.
 
-    locations: the calls that lead to the event, the outermost first. hooks: the kind and the name of each hook of the
-    request, in the order of execution, as far as the hooks are known at this event. request, session, g and response
-    are None if the object does not exist.
+    locations: the calls of the framework and of watched functions that lead to the event, the outermost first. hooks:
+    the kind and the name of each hook of the request, in the order of execution, as far as the hooks are known at this
+    event. request and session are None without a request context. g is None without an application context. response is
+    None before there is a response.
     """
 
     locations: tuple[SourceLocation, ...] = ()
@@ -119,7 +120,7 @@ class Event:
         return f"{self.file}:{self.line}" if self.file else ""
 
     def add_detail(self, detail: str) -> None:
-        """Append to the detail, after a semicolon."""
+        """Append to the detail. A semicolon separates the parts of a detail."""
         self.detail = f"{self.detail}; {detail}" if self.detail else detail
 
     def __str__(self) -> str:

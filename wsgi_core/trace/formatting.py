@@ -1,7 +1,7 @@
 """Format values for a page: short, without values whose names suggest a secret, and without calling the app's code.
 
-The ``__repr__`` of a value may be the app's code. Therefore only values of built-in types, headers and URL rules are
-written out. A value of any other type is shown as the name of its class.
+The ``__repr__`` of a value may be the app's code. Therefore only values of some types are written out, such as
+strings, numbers, built-in containers, headers and URL rules. A value of another type is shown as the name of its class.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.routing import Rule
 
 REDACTED = "not shown"
-_LONGEST = 160
-_MOST_ITEMS = 12
-_DEEPEST = 3
-_LONGEST_BODY = 400
-_BIGGEST_INTEGER = 1 << 1000
+_MAX_LENGTH = 160
+_MAX_ITEMS = 12
+_MAX_DEPTH = 3
+_MAX_BODY = 400
+_MAX_INTEGER = 1 << 1000
 
 _NAMES = (
     "passw|passphrase|pwd|secret|token|credential|api[_-]?key|private[_-]?key|csrf|xsrf|cookie|signature"
@@ -50,35 +50,35 @@ def redact(text: str) -> str:
 
 
 def redact_source(line: str) -> str:
-    """Return the line of source code with string literals after a secret's name replaced by dots.
+    """Return a line of source code in which dots replace each string literal after the name of a secret.
 
-    The literal must follow ``=``, ``:``, ``:=``, ``==`` or ``!=`` directly, or after an opening parenthesis. If the
-    literal continues on the next line, only its first line is replaced.
+    Between the name and the literal there must be ``=``, ``:``, ``:=``, ``==`` or ``!=``, and there may be an
+    annotation and opening parentheses. If the literal continues on the next line, only its first line is replaced.
     """
     return _LITERAL.sub(lambda found: found[1] + "•" * len(found[3]), line)
 
 
 def printable(text: str) -> str:
-    """Return the text with all characters escaped that are not printable, because a terminal may interpret them."""
+    """Return the text with escapes for characters that are not printable, because a terminal may interpret them."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def format_value(value: t.Any, depth: int = _DEEPEST) -> str:
+def format_value(value: t.Any, depth: int = _MAX_DEPTH) -> str:
     """Return the value as one short line. Nested containers are written out to `depth` levels."""
     # Not isinstance, because isinstance on a proxy reads the proxied object, and reading marks a session as accessed.
     kind = type(value)
     if issubclass(kind, str):
-        return _cut(repr(redact(str.__str__(value)[: 4 * _LONGEST])))
+        return _cut(repr(redact(str.__str__(value)[: 4 * _MAX_LENGTH])))
     if kind in (bytes, bytearray):
         return _format_bytes(bytes(value))
     if value is None or kind in (bool, float):
         return repr(value)
     if kind is int:
-        return repr(value) if abs(value) < _BIGGEST_INTEGER else f"<{_class(value)}>"
+        return repr(value) if abs(value) < _MAX_INTEGER else f"<{_class(value)}>"
     if issubclass(kind, dict) or kind in (list, tuple, set, frozenset):
         return _cut(_format_container(value, depth))
     if kind in (Headers, EnvironHeaders):
-        return _cut(", ".join(f"{name}: {format_header(name, text)}" for name, text in islice(value, _MOST_ITEMS)))
+        return _cut(", ".join(f"{name}: {format_header(name, text)}" for name, text in islice(value, _MAX_ITEMS)))
     return f"<Rule {value.rule!r}>" if kind is Rule else f"<{_class(value)}>"
 
 
@@ -86,12 +86,12 @@ def _class(value: t.Any) -> str:
     return type(value).__name__
 
 
-def _cut(text: str, longest: int = _LONGEST) -> str:
+def _cut(text: str, longest: int = _MAX_LENGTH) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _format_bytes(value: bytes) -> str:
-    text = value[: 4 * _LONGEST].decode("latin1")
+    text = value[: 4 * _MAX_LENGTH].decode("latin1")
     return _cut("b" + repr(redact(text))) if text.isascii() else f"<{len(value)} bytes>"
 
 
@@ -103,11 +103,11 @@ def _format_container(value: t.Any, depth: int) -> str:
         # A subclass, such as a session, may record that it was read. The methods of dict itself do not.
         items = [
             f"{format_value(key, 0)}: {REDACTED if is_secret(key) else format_value(item, depth - 1)}"
-            for key, item in islice(dict.items(value), _MOST_ITEMS)
+            for key, item in islice(dict.items(value), _MAX_ITEMS)
         ]
         text = f"{{{_listed(items, dict.__len__(value))}}}"
         return text if type(value) is dict else f"{name}({text})"
-    items = [format_value(item, depth - 1) for item in islice(value, _MOST_ITEMS)]
+    items = [format_value(item, depth - 1) for item in islice(value, _MAX_ITEMS)]
     begin, end = {"list": ("[", "]"), "tuple": ("(", ")")}.get(name, ("{", "}"))
     return f"{begin}{_listed(items, len(value))}{end}"
 
@@ -117,8 +117,8 @@ def _listed(items: list[str], length: int) -> str:
 
 
 def format_header(name: str, value: str) -> str:
-    """Return the value of a header, with secrets masked. Of Set-Cookie, return only the name and the attributes."""
-    text = repr(redact(value[: 4 * _LONGEST]) if not is_secret(name) else value)[1:-1]
+    """Return the value of a header, without secrets. Of Set-Cookie, return only the cookie's name and attributes."""
+    text = repr(redact(value[: 4 * _MAX_LENGTH]) if not is_secret(name) else value)[1:-1]
     if name.lower() == "set-cookie":
         pair, _, attributes = text.partition(";")
         return _cut(f"{pair.partition('=')[0]}=…;{attributes}" if attributes else f"{pair.partition('=')[0]}=…")
@@ -134,17 +134,17 @@ def format_attributes(attributes: Iterable[tuple[str, t.Any]]) -> dict[str, str]
 
 
 def format_body(body: bytes, length: int) -> str:
-    """Return the beginning of a body if the body is text. Otherwise return the body's length as text.
+    """Return the beginning of a body if it is text. Otherwise return its length, such as `12 bytes`.
 
-    `body` may be truncated. `length` is the full length in bytes, before truncation.
+    `body` may be truncated. `length` is the length in bytes before truncation.
     """
     if not length:
         return "empty"
     try:
-        text = body[:_LONGEST_BODY].decode()
+        text = body[:_MAX_BODY].decode()
     except UnicodeDecodeError as e:
         # The cut may have split a character.
-        if e.start < _LONGEST_BODY - 4 or length <= _LONGEST_BODY:
+        if e.start < _MAX_BODY - 4 or length <= _MAX_BODY:
             return f"{length} bytes"
         text = body[: e.start].decode()
     readable = text.replace("\n", "").replace("\t", "").isprintable()

@@ -18,7 +18,10 @@ class HookStatus:
 
 
 def hooks_at(events: Sequence[Event], index: int) -> list[HookStatus]:
-    """Return the status of every hook at one event, in the order of execution. Without a snapshot, return []."""
+    """Return the status of the request's hooks at one event, in the order of execution.
+
+    If the event has no snapshot, return [].
+    """
     snapshot = events[index].snapshot
     if snapshot is None:
         return []
@@ -41,9 +44,9 @@ def _name(event: Event) -> HookName:
 
 
 def _request_around(events: Sequence[Event], index: int) -> tuple[int, int]:
-    """Return the index of the first event of a request, and the index after its last event.
+    """Find the request to which the event at `index` belongs.
 
-    The request is the one to which the event at `index` belongs.
+    Return the index of the request's first event, and the index after its last event.
     """
     starts = [i for i, event in enumerate(events) if event.kind == "request received"]
     first = max((i for i in starts if i <= index), default=0)

@@ -1,4 +1,4 @@
-"""The functions that an app registered (hooks): find all hooks, and find the hook that a frame runs.
+"""The functions that an app registered (hooks): find the hooks of an app, and find the hook that a frame runs.
 
 The interpreter reports code objects. Functions from the same ``def`` statement share a code object. To find the right
 function, `choose` looks at the frame's callers, closure, ``self`` and default values.
@@ -17,9 +17,11 @@ _GENERATOR = 0x20
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A function that the app registered. A call is recorded only if one of the framework's `phases` makes the call.
+    """A function that the app registered.
 
-    scopes: the names of the blueprints for which the function is registered. The empty string is the app.
+    phases: the names of the framework's functions that call the hook. A call from any other function is not recorded.
+    scopes: the names of the blueprints for which the function is registered. The empty string is the app. For a kind of
+    hook that has no scope, such as a view, the tuple is empty.
     """
 
     kind: str
@@ -46,10 +48,9 @@ _HANDLING = ("handle_user_exception", "handle_http_exception", "handle_exception
 
 
 def find_hooks(app: t.Any) -> Iterator[Hook]:
-    """Yield a hook for each function that an app or one of its blueprints calls in a phase of the request.
+    """Yield a hook for each URL value preprocessor, before, after and teardown function, view and error handler.
 
-    These are the functions in `_TABLES`, views, error handlers and teardown functions, but not, for example, template
-    context processors.
+    The hooks are those of an app and its blueprints. Other functions, such as context processors, are not yielded.
     """
     for table, (kind, phases) in _TABLES.items():
         yield from _find_scoped(kind, phases, getattr(app, table))
@@ -106,10 +107,7 @@ def is_generator_function(code: CodeType) -> bool:
 
 
 def runs_function(frame: FrameType, function: t.Any) -> bool:
-    """Return whether a frame may be a call of `function`: its ``self`` and its closure match.
-
-    The code object is not enough, because all functions from the same ``def`` statement share a code object.
-    """
+    """Return whether a frame may be a call of `function`: its ``self`` and its closure match."""
     known = frame.f_locals
     owner = getattr(function, "__self__", None)
     inner = unwrapped(function)
@@ -122,7 +120,7 @@ def runs_function(frame: FrameType, function: t.Any) -> bool:
 
 
 def has_defaults(frame: FrameType, function: t.Any) -> bool:
-    """Return whether each parameter of the frame that has a default in `function` has this default as its value."""
+    """Return whether each parameter that has a default in `function` has this default as its value in the frame."""
     inner = unwrapped(function)
     defaults = getattr(inner, "__defaults__", None) or ()
     code, known = frame.f_code, frame.f_locals
@@ -154,16 +152,16 @@ def first_exception(frame: FrameType) -> BaseException | None:
 def choose(hooks: Sequence[Hook], frame: FrameType, caller: FrameType | None, endpoint: str | None) -> Hook:
     """Return the hook that this frame runs. All `hooks` have the frame's code object.
 
-    `caller` is the frame of the phase, whose loop variable holds the function. The order in which hooks
-    should run is not used, because a trace must also show a wrong order. If several hooks remain, their names are
-    joined with "or".
+    `caller` is the frame of the phase, in which a local variable holds the function. The order in which hooks should
+    run is not used, because a trace must also show a wrong order. If several hooks remain, the name of the result joins
+    their names with "or".
     """
     held = {id(value) for outer in (frame.f_back, caller) if outer is not None for value in outer.f_locals.values()}
     for fits in (
         lambda hook: id(hook.function) in held,
         lambda hook: runs_function(frame, hook.function),
         lambda hook: has_defaults(frame, hook.function),
-        # The framework finds a view by its endpoint. The views that remain here behave alike.
+        # The views that remain here have the same code, closure and defaults. Their endpoints differ.
         lambda hook: hook.kind == "view" and hook.name == endpoint,
     ):
         hooks = [hook for hook in hooks if fits(hook)] or hooks

@@ -1,6 +1,7 @@
 """Take a snapshot at an event: the running source lines, the contexts and their contents, the response so far.
 
-Attributes are read from ``__dict__``, because reading a property may run the app's code.
+The attributes of the contexts, the request and the response are read from ``__dict__``, because reading a property may
+run the app's code.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from .phases import WatchList
 from .source_paths import short_path
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
-_DEEPEST_CALLS = 12
-_MOST_CONTEXTS = 8
-_LONGEST_BODY = 1000
+_MAX_CALLS = 12
+_MAX_CONTEXTS = 8
+_MAX_BODY = 1000
 # Attributes of the request object that are not shown, because they say nothing about the request.
 _OMITTED = ("environ", "shallow", "json_module")
 
 
 class Observer:
-    """Takes snapshots of one app's contexts and of the current response."""
+    """An object that takes snapshots of one app's contexts and of the current response."""
 
     def __init__(self, app: t.Any, watch_list: WatchList) -> None:
         self._app = app
@@ -54,16 +55,16 @@ class Observer:
             self._response = ref(value)
 
     def start(self, status: str, headers: list[tuple[str, str]]) -> None:
-        """Record the status and the headers that the app sent to the server."""
+        """Remember the status and the headers that the app sent to the server."""
         self._head = status, list(headers)
 
     def send(self, chunk: bytes) -> None:
-        """Record a chunk of the body that the app sent to the server."""
+        """Remember a chunk of the body that the app sent to the server."""
         self._length += len(chunk)
-        self._body = (self._body + chunk)[:_LONGEST_BODY]
+        self._body = (self._body + chunk)[:_MAX_BODY]
 
     def take_snapshot(self, frame: FrameType | None) -> Snapshot:
-        """Return a snapshot of the current state. `frame` is the frame of the event's function."""
+        """Return a snapshot of the current state. `frame` is the frame of the event's function, if it has one."""
         apps, requests = (list(_stack(var)) for var in self._watch_list.variables)
         ctx = _attributes(requests[0]) if requests else None
         request = _attributes(ctx.get("request")) if ctx else None
@@ -95,7 +96,7 @@ class Observer:
 
     def _locations(self, frame: FrameType | None) -> list[SourceLocation]:
         found: list[SourceLocation] = []
-        while frame is not None and len(found) < _DEEPEST_CALLS:
+        while frame is not None and len(found) < _MAX_CALLS:
             code = frame.f_code
             if os.path.dirname(code.co_filename) == _OWN_FOLDER:
                 break
@@ -105,7 +106,7 @@ class Observer:
         return found[::-1]
 
     def _is_reported(self, code: CodeType) -> bool:
-        """Return whether a call is shown: code of the framework or of Werkzeug, or a watched function of the app."""
+        """Return whether a call is shown: code of the framework or of Werkzeug, or a watched function."""
         package = short_path(code.co_filename).partition("/")[0]
         return package in (self._watch_list.package, "werkzeug") or id(code) in self._watch_list.codes
 
@@ -168,7 +169,7 @@ def _body_of(response: dict[str, t.Any]) -> str:
 
 
 def _attributes(value: t.Any) -> dict[str, t.Any]:
-    """Return the object's own attributes without calling any property."""
+    """Return the object's own attributes. No property is called."""
     try:
         known: dict[str, t.Any] = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -177,12 +178,12 @@ def _attributes(value: t.Any) -> dict[str, t.Any]:
 
 
 def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
-    """Yield the current context, then the contexts below it on the stack, at most `_MOST_CONTEXTS` in all.
+    """Yield the current context, then the contexts below it on the stack, at most `_MAX_CONTEXTS` in all.
 
     Each push stores a token in the context, and the token holds the context that was current before.
     """
     ctx, visits = var.get(None), Counter[int]()
-    while ctx is not None and visits.total() < _MOST_CONTEXTS:
+    while ctx is not None and visits.total() < _MAX_CONTEXTS:
         yield ctx
         visits[id(ctx)] += 1
         pushed = _attributes(ctx).get("_cv_tokens", ())

@@ -1,8 +1,8 @@
 """One trace, or two traces side by side, as a self-contained HTML file.
 
 All events are on one time scale. If the traces have snapshots, each event shows the contexts, the request, the session,
-g and the response at that moment.
-The HTML is a plain list of all steps. The script in the file shows one step at a time, with the source code beside it.
+g and the response at that moment. Without JavaScript, the page is a list of all steps. The script in the file shows one
+step at a time, with the source code beside it.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _detail(event: Event) -> str:
 
 
 def _side(event: Event | None, trace: Trace, sources: Sources, scale: float) -> dict[str, object]:
-    """Return one side of a step: its event, its calls, and the start and the length of its bar.
+    """Return one side of a step: its event, its calls, and the start and length of its bar on the time scale.
 
     The start and the length of the bar are percentages of the duration of the longer trace.
     """
@@ -149,7 +149,7 @@ def _call(location: SourceLocation, sources: Sources) -> dict[str, object]:
 
 
 def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return a line for each name: its value on each side, and whether a value has changed since the step before."""
+    """Return a line for each name in a section: its values, and whether a value has changed since the step before."""
     sides: list[Values] = [getattr(snapshot, name) or {} for snapshot in seen]
     known = {line["name"]: line["values"] for line in before}
     lines = []
@@ -163,7 +163,7 @@ def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]
 
 
 def _in_order(sides: Iterable[Values]) -> list[str]:
-    """Return all names: first the names that all sides have, then the other names, and the response body last."""
+    """Return the names of all sides: first the names that all sides have, then the other names, and `body` last."""
     sides = list(sides)
     names = list(dict.fromkeys(name for side in sides for name in side))
     return sorted(names, key=lambda name: (name == "body", not all(name in side for side in sides)))

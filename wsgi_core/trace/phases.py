@@ -24,11 +24,13 @@ class Phase:
     """A function of the framework, and the event that a call of the function becomes.
 
     If `kind` is empty, the call is not an event. Such a phase tells in which phase a hook is called, or it registers a
-    hook (see `REGISTERING`). By default the event is recorded when the function starts. With `at_end`, the event is
-    recorded when the function ends. With `after`, the event is recorded when the inner phase with that name ends,
-    because the event takes effect at that moment, or earlier if another watched call starts first. describe: returns
-    the name and the detail of the event, or None if the call is not an event. inside: only calls from the phase with
-    this name are events. once: record the event once for each context.
+    hook (see `REGISTERING`). describe: returns the name and the detail of the event, or None if the call is not an
+    event. inside: only calls from the phase with this name are events. note: the note of the event. once: record the
+    event once for each context.
+
+    By default the event is recorded when the function starts. With `at_end`, the event is recorded when the function
+    ends. With `after`, the event is recorded when the inner phase with that name ends, because the event takes effect
+    at that moment. It is recorded earlier if another watched call starts or the function ends first.
     """
 
     name: str
@@ -43,11 +45,12 @@ class Phase:
 
 @dataclass(slots=True)
 class Call:
-    """A call of a watched function that has not returned yet.
+    """A call of a watched function.
 
     began: a value of `Recorder.now`. event: the recorded event of the call. pending: an event that is recorded when the
     inner phase `Phase.after` ends, or at the latest when this call ends. If a push fails, its pending event is
-    discarded. before: the response's headers when the call began. value, raised: how the function ended.
+    discarded. before: the response's headers when the call began. value: what the function returned. raised: whether
+    the function raised an exception.
     """
 
     code: CodeType | None
@@ -75,7 +78,7 @@ def describe_error(call: Call) -> tuple[str, str]:
 
 
 def describe_exc(call: Call) -> tuple[str, str]:
-    """Return the class name of the exception that a teardown phase receives, as the detail."""
+    """Return the detail that says which exception a teardown phase receives."""
     return "", receives(call.arguments.get("exc"))
 
 
@@ -101,8 +104,8 @@ def describe_response(call: Call) -> tuple[str, str]:
     return getattr(call.value, "status", ""), ""
 
 
-def describe_waiting_session(call: Call) -> tuple[str, str] | None:
-    """Return an empty description if the opening of the session is deferred, or None, which means no event."""
+def describe_deferred_session(call: Call) -> tuple[str, str] | None:
+    """Return an empty name and detail if the opening of the session is deferred. Otherwise return None."""
     return ("", "") if call.value else None
 
 
@@ -131,7 +134,7 @@ def _is_frameworks_own(call: Call) -> bool:
 def describe_signal(call: Call) -> tuple[str, str] | None:
     """Return the names of the signal and of its receivers.
 
-    Return None if the signal has no receiver, because then the core does not call ``send``.
+    Return None if the signal is muted or has no receiver. The core does not call ``send`` without a receiver.
     """
     signal: Signal = call.arguments["self"]
     if signal.is_muted:
@@ -139,12 +142,12 @@ def describe_signal(call: Call) -> tuple[str, str] | None:
     receivers = list(signal.receivers_for(call.arguments["sender"]))
     if not receivers:
         return None
-    names = sorted(function_name(receiver) for receiver in receivers if receiver is not listen)
+    names = sorted(function_name(receiver) for receiver in receivers if receiver is not ignore_signal)
     return getattr(signal, "name", "unnamed").replace("-", "_"), f"to {', '.join(names)}" if names else ""
 
 
-def listen(sender: t.Any, **kwargs: t.Any) -> None:
-    """Do nothing. As the receiver of a signal, this function makes the framework send the signal."""
+def ignore_signal(sender: t.Any, **kwargs: t.Any) -> None:
+    """Do nothing. If this function is the receiver of a signal, the framework sends the signal."""
 
 
 def describe_automatic_options(call: Call) -> tuple[str, str]:
@@ -179,7 +182,7 @@ REQUEST_CONTEXT_PHASES = (
 SESSION_PHASES = (
     Phase("open_session", "session opened", at_end=True, inside="RequestContext.push", once=True),
     Phase(
-        "supports_lazy_open", "session opened", describe_waiting_session, at_end=True, inside="RequestContext.push",
+        "supports_lazy_open", "session opened", describe_deferred_session, at_end=True, inside="RequestContext.push",
         once=True, note="deferred until it is first used",
     ),
     Phase("save_session", "session saved", describe_saved, at_end=True, inside="process_response"),

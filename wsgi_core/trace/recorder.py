@@ -16,15 +16,15 @@ from .phases import Call, Phase, WatchList, receives, response_headers
 from .source_paths import short_path
 from .watcher import Watcher
 
-_NOTHING = Phase("")
+_NO_PHASE = Phase("")
 # These events are recorded just before they take effect. Their snapshots are taken just after they take effect.
-_SETTLING = (
+_SNAPSHOT_AFTER_EFFECT = (
     "app context pushed", "request context pushed", "session opened", "request context popped", "app context popped",
 )  # fmt: skip
 
 
 class Recorder:
-    """Records the events of one app. With an observer, each event has a snapshot."""
+    """A recorder of the events of one app. With an observer, each event has a snapshot."""
 
     def __init__(self, watch_list: WatchList, observer: Observer | None = None) -> None:
         self.events: list[Event] = []
@@ -45,7 +45,7 @@ class Recorder:
         self._watcher.start()
 
     def stop(self) -> None:
-        """Stop recording. Raises RuntimeError if the recorder failed to follow the request."""
+        """Stop recording. Raises RuntimeError if an error inside the recorder has made the trace incomplete."""
         self._watcher.stop()
         self._complete_snapshot()
 
@@ -79,7 +79,7 @@ class Recorder:
 
         `began` is the start time that `now()` returned. `frame` is the frame that caused the event.
         """
-        call = Call(None, _NOTHING, began or self.now(), frame=frame)
+        call = Call(None, _NO_PHASE, began or self.now(), frame=frame)
         event = Event(kind, name, detail)
         self._append(call, event)
         self._set_duration(call, event)
@@ -88,9 +88,9 @@ class Recorder:
 
     def _started(self, code: CodeType, frame: FrameType) -> None:
         self._complete_snapshot()
-        parent = self._calls[-1] if self._calls else Call(None, _NOTHING, 0)
+        parent = self._calls[-1] if self._calls else Call(None, _NO_PHASE, 0)
         role = self._find_role(code, frame, parent)
-        phase = role if isinstance(role, Phase) else _NOTHING
+        phase = role if isinstance(role, Phase) else _NO_PHASE
         if phase.name != parent.phase.after:
             self._record_pending(parent)
         call = Call(code, phase, self.now(), frame=frame)
@@ -99,7 +99,7 @@ class Recorder:
             self._append(call, call.event)
         elif phase.name in REGISTERING:
             self._add_late_hook(phase.name, frame.f_locals["f" if "f" in frame.f_locals else "func"])
-        elif phase is not _NOTHING and phase.name != parent.phase.name:
+        elif phase is not _NO_PHASE and phase.name != parent.phase.name:
             self._start_phase(call, frame)
         self._calls.append(call)
 
@@ -155,7 +155,7 @@ class Recorder:
             self._append(call, event)
 
     def _record_pending(self, call: Call) -> None:
-        """Record the pending event of the call, if there is a pending event."""
+        """Record the pending event of the call, if the call has one."""
         if call.pending is not None:
             call.event, call.pending = call.pending, None
             self._append(call, call.event)
@@ -221,7 +221,7 @@ class Recorder:
         code = call.value.gi_code if isinstance(call.value, GeneratorType) else None
         for role in self._watch_list.roles.get(id(code), ()):
             if isinstance(role, Hook) and call.phase.name in role.phases:
-                made = Call(code, _NOTHING, self.now())
+                made = Call(code, _NO_PHASE, self.now())
                 event = Event(role.kind, role.name, note="a generator, which runs while the body is sent")
                 self._append(made, event)
                 return
@@ -237,7 +237,7 @@ class Recorder:
         self.events.append(event)
         if self.observer is not None:
             event.snapshot = self._take_snapshot(call.frame)
-            if event.kind in _SETTLING:
+            if event.kind in _SNAPSHOT_AFTER_EFFECT:
                 self._pending_snapshot = event, call.frame
 
     def _take_snapshot(self, frame: FrameType | None) -> Snapshot:

@@ -20,13 +20,13 @@ from .events import SourceLocation
 from .formatting import redact_source
 
 # Of a longer function, only its beginning and the lines around each marked line are shown.
-_LONGEST = 150
-_AROUND = 8
+_MAX_LINES = 150
+_CONTEXT_LINES = 8
 _COLOURED = (Comment, Keyword, String)
 
 
 class Sources:
-    """The functions that the page shows, keyed by file and first line, and the lines to mark in each function."""
+    """The functions whose source code the page shows, and the lines to mark in each function."""
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, int], str] = {}
@@ -47,13 +47,13 @@ class Sources:
     def _lines(self, name: str, location: SourceLocation) -> Iterator[tuple[int, Markup]]:
         """Yield the number and the HTML of each line to show.
 
-        Of a docstring, only the first line and marked lines are shown. Of a function with more than `_LONGEST` lines,
+        Of a docstring, only the first line and marked lines are shown. Of a function with more than `_MAX_LINES` lines,
         only the beginning and the lines near a marked line are shown.
         """
         docstrings = _docstring_rests(location.filename) - self._marked[name]
         for number, line in enumerate(_coloured(location.filename, location.first, location.last), location.first):
-            near = any(abs(number - marked) <= _AROUND for marked in self._marked[name])
-            if number not in docstrings and (number - location.first < _LONGEST or near):
+            near = any(abs(number - marked) <= _CONTEXT_LINES for marked in self._marked[name])
+            if number not in docstrings and (number - location.first < _MAX_LINES or near):
                 yield number, line
 
 

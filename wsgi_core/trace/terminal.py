@@ -23,7 +23,7 @@ _COLORS = {
     "response": "bright_white",
 }
 # The minimum width of the columns for events and for locations.
-_NARROWEST = 12
+_MIN_WIDTH = 12
 
 
 def terminal_width() -> int:
@@ -57,14 +57,14 @@ def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | N
 
 
 def _fit(widths: list[int], flexible: Sequence[int], width: int | None) -> list[int]:
-    """Return the column widths, reduced until the line fits into `width`, or until the widest column has `_NARROWEST`.
+    """Return the column widths, reduced until the line fits into `width`, or until the widest column has `_MIN_WIDTH`.
 
-    The widest column is reduced first.
-    The event column may be twice as wide as a location column, because the end of a location, file and line, is enough.
+    The widest column is reduced first. The event column may be twice as wide as a location column, because the file
+    and the line at the end of a location are enough.
     """
     while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
         widest = max(flexible, key=lambda i: widths[i] / (2 if i == 1 else 1))
-        if widths[widest] <= _NARROWEST:
+        if widths[widest] <= _MIN_WIDTH:
             break
         widths[widest] -= 1
     return widths
@@ -75,7 +75,7 @@ def _both(row: Row) -> str:
 
 
 def _is_cut(row: Row, cells: Sequence[str], widths: Sequence[int]) -> bool:
-    """Return whether the table cuts off a row whose events are different, so that the difference may be hidden."""
+    """Return whether the events of a row differ and the table cuts them off, which may hide the difference."""
     return row.mark == "!" and len(cells[1]) > widths[1]
 
 
@@ -144,6 +144,6 @@ def verdict(rows: Sequence[Row]) -> str:
     return f"different: {different} of {len(rows)} rows"
 
 
-def alone(events: Sequence[Event]) -> list[Row]:
+def single_trace_rows(events: Sequence[Event]) -> list[Row]:
     """Return the rows of a single trace. Each row has the same event on both sides, so no row is marked."""
     return [Row(event, event) for event in events]

@@ -9,9 +9,9 @@ from .events import Trace
 
 
 def set_median_times(trace: Trace, runs: Sequence[Trace]) -> None:
-    """Set each event's times to the median over the runs with the same events.
+    """Set the times of each event of `trace` to the median over the runs with the same events.
 
-    If there are no such runs, each event keeps its own times.
+    If no run has the same events, the times do not change.
     """
     same = [run.events for run in runs if [event.key for event in run.events] == [event.key for event in trace.events]]
     for index, event in enumerate(trace.events if same else ()):

@@ -1,7 +1,7 @@
 """Report when certain functions start and end, without changing them.
 
-Python 3.12 and newer: `sys.monitoring` reports only calls of the watched code, so other code hardly runs slower.
-Python 3.11: `sys.setprofile` reports every call of the thread, so the measured times are longer.
+Python 3.12 and newer: `sys.monitoring` reports starts and returns only of the watched functions, so other code hardly
+runs slower. Python 3.11: `sys.setprofile` reports every call of the thread, so the measured times are longer.
 
 Only calls in the context (`contextvars`) that started the watcher are reported. Requests in other threads are ignored.
 An async view is reported, because asgiref runs it in another thread with a copy of the context.
@@ -22,9 +22,9 @@ _watching: ContextVar[object] = ContextVar("wsgi_core.trace.watching")
 
 
 class BaseWatcher:
-    """Calls ``started(code, frame)`` and ``ended(code, value, raised)`` for each call of a watched code object.
+    """A watcher, which calls ``started(code, frame)`` and ``ended(code, value, raised)`` for watched functions.
 
-    An exception in these callbacks must not reach the watched program. Instead, `stop` raises a RuntimeError with the
+    An exception in these callbacks does not reach the watched program. Instead, `stop` raises a RuntimeError with the
     exception as its cause. Generator functions must not be watched, because calling them runs none of their code.
     """
 

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from .align import Row
 from .events import Event, Trace
 
-# Headers whose values may differ between any two responses.
+# Headers whose values may differ even between two responses of the same app.
 _VOLATILE_HEADERS = ("date", "server-timing", "x-request-id", "x-response-time-ms")
 # The timestamp and the signature that itsdangerous appends to a signed value.
 _SIGNATURE = re.compile(r"\.[\w-]{6}\.[\w-]{27,}(?=;|$)")
@@ -23,12 +23,12 @@ _SAME_TIME = 60.0
 _EXCERPT = 40
 
 
-def compare_answers(left: Trace, right: Trace) -> list[Row]:
+def compare_responses(left: Trace, right: Trace) -> list[Row]:
     """Return one row for each difference between the two responses. The list is empty if the responses are equal.
 
-    These differences are ignored: the order of headers with different names, the header Date, the values of other
-    headers that change with every request (request ID, times), the timestamp and the signature of a signed cookie, and
-    up to 60 seconds between the expiry times of two cookies.
+    Differences without a meaning are ignored: the case of header names, the order of headers with different names, the
+    header Date, the values of other headers that change with every request (request ID, times), the timestamp and the
+    signature of a signed cookie, and up to 60 seconds between the expiry times of two cookies.
     """
     rows = []
     if left.status != right.status:
@@ -73,7 +73,7 @@ def _same_cookie(a: str, b: str) -> bool:
 
 
 def _cookie(text: str) -> tuple[str, float]:
-    """Return a cookie without its signature, and its expiry time in seconds since 1970.
+    """Return a cookie without its timestamp and signature, and its expiry time in seconds since 1970.
 
     The expiry time is 0 if the cookie has no valid ``expires`` attribute.
     """
