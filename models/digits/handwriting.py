@@ -2,8 +2,7 @@
 
 The source is scikit-learn's data set of 1,797 digits, written by 13 people. Almost none of these digits is an 8 that
 consists of two circles, and none is a 1 with a stroke at the top but no line at the bottom. This module therefore draws
-each digit in several ways. The strokes vary at random. All random numbers come from the generator that the caller
-passes.
+each digit in several ways. The strokes vary at random. All random numbers come from the generator `rng`.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ MARGIN = 5
 """The width of the empty margin of a picture, in pixels."""
 PENS = (2.0, 8.0)
 """The smallest and the largest diameter of the pen, in pixels."""
-PIECES = 6
+SEGMENTS = 6
 """The number of straight segments that approximate the curve between two points."""
-TURN, SLANT, SHAKE, MOVE = 0.12, 0.12, 0.03, 0.02
+ROTATION, SLANT, JITTER, SHIFT = 0.12, 0.12, 0.03, 0.02
 """Standard deviations: of the rotation of a digit (radians), its slant, and the shifts of its points and strokes."""
 
 Floats = NDArray[np.float64]
@@ -31,7 +30,7 @@ Points = list[tuple[float, float]]
 def _oval(x: float, y: float, width: float, height: float, start: float = -90, sweep: float = 360) -> Points:
     """Return nine points on an ellipse around (x, y), with the semi-axes `width` and `height`.
 
-    `start` and `sweep` are angles in degrees.
+    The points go counterclockwise, from the angle `start` over `sweep` degrees. -90 degrees is the top.
     """
     angles = np.radians(np.linspace(start, start - sweep, 9))
     return [(x + width * float(np.cos(angle)), y + height * float(np.sin(angle))) for angle in angles]
@@ -143,11 +142,11 @@ WAYS: dict[int, list[list[Points]]] = {
 }  # fmt: skip
 
 
-def write(digit: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return a picture of `digit`, drawn in a random one of its `WAYS`, with a pen of random thickness. True is ink."""
+def draw(digit: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw `digit` in one of its `WAYS`, with a pen of random thickness, and return the picture. True is ink."""
     way = WAYS[digit][rng.integers(len(WAYS[digit]))]
     matrix = _slant(rng, rng.uniform(0.5, 0.85))
-    strokes = [smooth(_shaken(stroke, rng)) @ matrix.T for stroke in way]
+    strokes = [smooth(_jittered(stroke, rng)) @ matrix.T for stroke in way]
     pen = rng.uniform(*PENS)
     corners = np.vstack(strokes)
     low, high = corners.min(axis=0), corners.max(axis=0)
@@ -157,26 +156,26 @@ def write(digit: int, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 def _slant(rng: np.random.Generator, width: float) -> Floats:
     """Return the matrix that makes a digit `width` times as wide, then slants and rotates it at random."""
-    turn, slant = rng.normal(0, TURN), rng.normal(0, SLANT)
+    turn, slant = rng.normal(0, ROTATION), rng.normal(0, SLANT)
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     slanted: Floats = turned @ np.array([[width, slant], [0.0, 1.0]])
     return slanted
 
 
-def _shaken(stroke: Points, rng: np.random.Generator) -> Floats:
-    """Shift the whole stroke at random, and then each of its points. Equal points, as in a corner, stay equal."""
+def _jittered(stroke: Points, rng: np.random.Generator) -> Floats:
+    """Shift the whole stroke at random, and each of its points. Equal points, as in a corner, stay equal."""
     places: dict[tuple[float, float], Floats] = {}
-    moved = rng.normal(0, MOVE, 2)
+    moved = rng.normal(0, SHIFT, 2)
     for point in stroke:
         if point not in places:
-            places[point] = np.array(point) + moved + rng.normal(0, SHAKE, 2)
+            places[point] = np.array(point) + moved + rng.normal(0, JITTER, 2)
     return np.array([places[point] for point in stroke])
 
 
 def smooth(points: Floats) -> Floats:
     """Return points on the Catmull-Rom curve through `points`: float64[N, 2] to float64[M, 2]."""
     padded = np.vstack([points[:1], points, points[-1:]])
-    at = np.linspace(0, 1, PIECES, endpoint=False)[:, None]
+    at = np.linspace(0, 1, SEGMENTS, endpoint=False)[:, None]
     curve = []
     for before, start, end, after in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
         if not np.array_equal(start, end):
@@ -200,8 +199,8 @@ def ink(strokes: Sequence[Floats], pen: float, side: int = SHEET) -> NDArray[np.
     return inked.reshape(side, side)
 
 
-def turned(pixels: NDArray[np.float32], rng: np.random.Generator) -> Floats:
-    """Enlarge a digit of the source, float32[64], to `SHEET` by `SHEET` pixels. Rotate and slant it at random."""
+def transform(pixels: NDArray[np.float32], rng: np.random.Generator) -> Floats:
+    """Enlarge a digit of the source, float32[64], to `SHEET` by `SHEET` pixels, rotated and slanted at random."""
     inverse = np.linalg.inv(_slant(rng, rng.uniform(0.8, 1.25)))
     # The picture shows 12 by 12 pixels of the source, because a rotated digit can be larger than 8 by 8.
     down, right = (np.mgrid[0:SHEET, 0:SHEET] + 0.5) / SHEET * 12 - 6

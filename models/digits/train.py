@@ -24,7 +24,7 @@ from _training import Split, provenance, run, versions_of, write_files
 # isort: split
 
 import numpy as np
-from handwriting import turned, write
+from handwriting import draw, transform
 from onnx import TensorProto, checker, helper, numpy_helper
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -39,11 +39,11 @@ HELD_OUT = 0.2
 HIDDEN = (160,)
 EPOCHS = 40
 PENALTY = 0.01
-AGAIN = 5  # the number of copies of each training digit in the training pictures
-TURNED = 8  # the number of rotated and slanted pictures of each training digit
-WRITTEN = 1500  # the number of pictures that handwriting.py draws of each digit from 0 to 9
-TURNED_HELD_OUT = 3  # the number of rotated and slanted pictures of each held-out digit
-RIGHT = 0.995  # the minimum share of right predictions among the drawings of which the model is sure
+COPIES = 5  # the number of copies of each training digit in the training pictures
+TRANSFORMED = 8  # the number of rotated and slanted pictures of each training digit
+DRAWN = 1500  # the number of pictures that handwriting.py draws of each digit from 0 to 9
+TRANSFORMED_HELD_OUT = 3  # the number of rotated and slanted pictures of each held-out digit
+SURE_ACCURACY = 0.995  # the minimum share of right predictions among the drawings of which the model is sure
 SIDE = 8
 DARKEST = 16
 OPSET = 15
@@ -52,30 +52,33 @@ TOOLS = ("numpy", "onnx", "scikit-learn")
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """Return all 1,797 digits as (float32[N, 64], int[N]). A pixel is from 0 to 1, and from 0 to 16 in the source."""
+    """Return the pixels and the classes of all 1,797 digits, float32[N, 64] and int[N].
+
+    A pixel in the source is from 0 to 16. Here it is from 0 to 1.
+    """
     digits = load_digits()
     return (digits.data / DARKEST).astype(np.float32), digits.target
 
 
 def split_rows() -> Split:
-    """Return the fixed split of the rows, stratified by the digit."""
+    """Split the rows by a fixed seed, stratified by the digit."""
     x, y = load_rows()
     return Split(*train_test_split(x, y, test_size=HELD_OUT, random_state=SEED, stratify=y))
 
 
 def augment(rows: Split) -> Split:
-    """Return the pictures for training, and the held-out drawings, which are made only from the held-out rows."""
+    """Return the pictures for training, made without the held-out rows, and drawings made from the held-out rows."""
     rng = np.random.default_rng(SEED)
-    x = [np.tile(rows.x_train, (AGAIN, 1)), draw_again(rows.x_train, TURNED, rng)]
-    x.append(np.vstack([prepare_drawing(write(digit, rng)) for digit in range(10) for _ in range(WRITTEN)]))
-    y = [np.tile(rows.y_train, AGAIN + TURNED), np.repeat(np.arange(10), WRITTEN)]
-    held_out = draw_again(rows.x_test, TURNED_HELD_OUT, np.random.default_rng(SEED + 1))
-    return Split(np.vstack(x), held_out, np.concatenate(y), np.tile(rows.y_test, TURNED_HELD_OUT))
+    x = [np.tile(rows.x_train, (COPIES, 1)), transform_rows(rows.x_train, TRANSFORMED, rng)]
+    x.append(np.vstack([prepare_drawing(draw(digit, rng)) for digit in range(10) for _ in range(DRAWN)]))
+    y = [np.tile(rows.y_train, COPIES + TRANSFORMED), np.repeat(np.arange(10), DRAWN)]
+    held_out = transform_rows(rows.x_test, TRANSFORMED_HELD_OUT, np.random.default_rng(SEED + 1))
+    return Split(np.vstack(x), held_out, np.concatenate(y), np.tile(rows.y_test, TRANSFORMED_HELD_OUT))
 
 
-def draw_again(x: np.ndarray, times: int, rng: np.random.Generator) -> np.ndarray:
-    """Rotate and slant each row at random, `times` times: float32[N, 64] to float32[times * N, 64]."""
-    return np.vstack([prepare_drawing(turned(row, rng)) for _ in range(times) for row in x])
+def transform_rows(x: np.ndarray, times: int, rng: np.random.Generator) -> np.ndarray:
+    """Make `times` pictures of each row, rotated and slanted at random: float32[N, 64] to float32[times * N, 64]."""
+    return np.vstack([prepare_drawing(transform(row, rng)) for _ in range(times) for row in x])
 
 
 def fit(rows: Split) -> MLPClassifier:
@@ -89,10 +92,10 @@ def fit(rows: Split) -> MLPClassifier:
 def sure_from(y: np.ndarray, probability: np.ndarray) -> float:
     """Return the lowest threshold (0.50, 0.51, ...) that makes the model right often enough.
 
-    Of the predictions with at least this probability, at least the share `RIGHT` is right.
+    Of the predictions with at least this probability, at least the share `SURE_ACCURACY` is right.
     """
     best, right = probability.max(axis=1), probability.argmax(axis=1) == y
-    return next(least for least in np.arange(50, 100) / 100 if right[best >= least].mean() >= RIGHT)
+    return next(least for least in np.arange(50, 100) / 100 if right[best >= least].mean() >= SURE_ACCURACY)
 
 
 def to_onnx(model: MLPClassifier) -> bytes:
@@ -137,7 +140,8 @@ def scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 def evaluate(model: MLPClassifier, rows: Split, drawn: Split, least: float) -> dict[str, Any]:
     """Return the scores of the model and of two baselines on the held-out digits, and of the model on the drawings.
 
-    `drawn` has the held-out drawings. The model is sure of a drawing if the highest probability is at least `least`.
+    `drawn.x_test` are the held-out drawings. The model is sure of a drawing if its highest probability is at least
+    `least`.
     """
     frequency = np.bincount(rows.y_train) / len(rows.y_train)
     linear = LogisticRegression(max_iter=1000).fit(rows.x_train, rows.y_train)
@@ -169,9 +173,9 @@ def describe_data(rows: Split) -> dict[str, Any]:
         "rows": len(rows.y_train) + len(rows.y_test),
         "making": "13 people wrote with a pen on forms. Each digit was scanned as a bitmap of 32 by 32 dots, cropped "
         "to the digit. A pixel is the number of black dots in a block of 4 by 4 (0 to 16), here divided by 16",
-        "added": f"{TURNED} rotated and slanted drawings of each training digit, and {WRITTEN} drawings of each digit "
-        "from 0 to 9 by models/digits/handwriting.py; the held-out drawings are the held-out digits, each rotated and "
-        f"slanted in {TURNED_HELD_OUT} ways",
+        "added": f"{TRANSFORMED} rotated and slanted drawings of each training digit, and {DRAWN} drawings of each "
+        "digit from 0 to 9 by models/digits/handwriting.py; the held-out drawings are the held-out digits, each "
+        f"rotated and slanted in {TRANSFORMED_HELD_OUT} ways",
         "split": f"{len(rows.y_train)} digits for training, {len(rows.y_test)} held out, stratified by digit; "
         "the source does not say who wrote a digit, so both parts have digits of the same people",
         "seed": SEED,
@@ -184,7 +188,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """Return the settings, the versions and the machine that reproduce the same bytes."""
+    """Return the settings, the versions and the machine with which the training reproduces the same bytes."""
     return {
         "algorithm": "multilayer perceptron (scikit-learn, ReLU, Adam, L2)",
         "hidden": list(HIDDEN),
@@ -195,7 +199,7 @@ def describe_training() -> dict[str, Any]:
 
 
 def make_card(model: MLPClassifier, rows: Split, drawn: Split) -> dict[str, Any]:
-    """Return the whole card, as `wsgi_core.inference` reads it."""
+    """Return the content of card.json."""
     least = sure_from(drawn.y_test, model.predict_proba(drawn.x_test))
     return {
         "name": "digits",

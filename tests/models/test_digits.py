@@ -103,13 +103,13 @@ def test_a_clearly_drawn_digit_is_known_with_a_thin_and_a_thick_pen(digits: Mode
 
 def test_the_threshold_is_that_of_the_held_out_drawings(script: ModuleType, rows: Any, digits: Model) -> None:
     rng = np.random.default_rng(script.SEED + 1)
-    drawings = script.draw_again(rows.x_test, script.TURNED_HELD_OUT, rng)
-    y = np.tile(rows.y_test, script.TURNED_HELD_OUT)
+    drawings = script.transform_rows(rows.x_test, script.TRANSFORMED_HELD_OUT, rng)
+    y = np.tile(rows.y_test, script.TRANSFORMED_HELD_OUT)
     answers = digits.run(drawings)
     sure = answers.max(axis=1) >= (least := script.sure_from(y, answers))
     assert least == CARD["output"]["sure_from"]
     assert script.scores(y, answers) == pytest.approx(CARD["evaluation"]["drawings"]["model"], abs=1e-4)
-    assert np.mean(answers[sure].argmax(axis=1) == y[sure]) >= script.RIGHT
+    assert np.mean(answers[sure].argmax(axis=1) == y[sure]) >= script.SURE_ACCURACY
     assert np.mean(sure) == pytest.approx(CARD["evaluation"]["drawings"]["sure"]["share"], abs=1e-4)
     assert np.mean(sure) > 0.9
 
