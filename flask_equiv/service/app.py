@@ -94,13 +94,13 @@ class Service(Application):
     check_access: raises an HTTPException if the settings do not allow a request
     """
 
-    # PERF: three methods of the lifecycle are overridden. Hooks would need more calls, and a request proxy in each.
+    # PERF: three methods of the lifecycle are overridden. Hooks would need more calls, and would use the request proxy.
     request_class = ServiceRequest
     json_provider_class = ServiceJSON
     check_access: t.Callable[[t.Mapping[str, t.Any]], None]
 
     def wsgi_app(self, environ: t.Any, start_response: t.Any) -> t.Any:
-        """Begin to measure the request, and pass the request through the lifecycle."""
+        """Measure the request while it passes through the lifecycle."""
         observed = begin_request(environ)
         try:
             return super().wsgi_app(environ, start_response)
@@ -111,7 +111,7 @@ class Service(Application):
     def preprocess_request(self) -> t.Any:
         """Check whether the request is allowed and set its deadline, then call the before_request functions.
 
-        Model runs of the request are stopped if the deadline passes or the client disconnects.
+        Model runs of the request are stopped at the deadline, or if the server reports that the connection is closed.
         """
         observed = observed_request()
         assert observed is not None, "wsgi_app() must be called before preprocess_request()"
@@ -120,7 +120,7 @@ class Service(Application):
         return super().preprocess_request()
 
     def process_response(self, response: t.Any) -> t.Any:
-        """Call the after_request functions, then add the headers with the request's id and times."""
+        """Call the after_request functions, then add headers such as the request's id and times."""
         response = super().process_response(response)
         if observed := observed_request():
             rule = observed.environ["werkzeug.request"].url_rule
@@ -137,7 +137,7 @@ def create_app(models: str | os.PathLike[str] | None = None, settings: Settings 
     """Return the service for the models in the folder ``models``, which are loaded and warmed up.
 
     If ``models`` is not given, the folder is that of the settings. If ``settings`` is not given, the settings come from
-    wsgi-core.toml and the environment. If neither gives a folder, the service has the models that come with the
+    wsgi-core.toml and the environment. If the settings have no folder, the service has the models that come with the
     project, and the models that `wsgi-core models build` has built. A built model is loaded at its first request.
     Raises ConfigurationError if a setting is not valid or the job store is not available. Raises ModelError if a model
     cannot be loaded.
@@ -221,7 +221,7 @@ def add_cors(app: Service, origins: t.Sequence[str]) -> None:
 
 
 def add_error_handlers(app: Service) -> None:
-    """Register error handlers that respond with JSON: ``{"error": ...}``, and ``fields`` for InvalidFeatures.
+    """Register error handlers that respond with JSON: ``{"error": ...}``, and also ``fields`` for InvalidFeatures.
 
     Headers of an HTTPException, such as Allow, are kept.
     """
@@ -246,7 +246,7 @@ def add_error_handlers(app: Service) -> None:
 
     @app.errorhandler(Cancelled)
     def cancelled(error: Cancelled) -> t.Any:
-        # 499 is nginx's status for a client that has disconnected. The client does not receive this response.
+        # 499 is nginx's status for a closed connection. The client does not receive this response.
         return jsonify(error=str(error)), 499
 
     @app.errorhandler(MemoryError)

@@ -52,7 +52,7 @@ DIGITS = Operation(
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the start page, the demos with their files, and POST /digits."""
+    """Return the blueprint of the start page, the demo pages, their static files, and POST /digits."""
     # The import name determines the folder of the templates and static files: wsgi_core/service on both frameworks.
     pages = Blueprint("demo", "wsgi_core.service", static_folder="static", static_url_path="/demo/static")
     add_pages(pages)
@@ -108,7 +108,7 @@ def page(template: str, **context: t.Any) -> t.Any:
 
 
 def forbid_sniffing(response: t.Any) -> t.Any:
-    """Add the header that tells browsers to rely on the content type, and not to guess the type of a file."""
+    """Add the header that tells browsers to use the content type of a file and not to guess another type."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 

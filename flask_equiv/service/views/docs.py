@@ -31,7 +31,7 @@ SWAGGER_UI = ContentSecurityPolicy(
 def blueprint() -> Blueprint:
     """Return the blueprint of the API description and of the files of Swagger UI.
 
-    These files come from the optional package `flask-swagger-ui`.
+    The files of Swagger UI come from the optional package `flask-swagger-ui`.
     """
     pages = Blueprint("docs", "wsgi_core")
     pages.after_request(forbid_sniffing)

@@ -68,7 +68,7 @@ def blueprint() -> Blueprint:
     @api.get("/health")
     @describe(HEALTH)
     def health() -> t.Any:
-        """Tell whether the loan model is loaded and can decide"""
+        """Tell whether the loan model is loaded and can make decisions"""
         model = find_classifier()
         return jsonify(
             status="degraded" if model is None else "healthy",

@@ -13,7 +13,8 @@ OPERATION = Operation(
     "Predictions",
     {
         200: ResponseObject(
-            "A prediction or an error for each line, sent while further lines arrive", {LINES: STRING, EVENTS: STRING}
+            "A prediction or an error for each line that is not blank, sent while further lines arrive",
+            {LINES: STRING, EVENTS: STRING},
         ),
         **errors(400, 404, 413, 415),
     },

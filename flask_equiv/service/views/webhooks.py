@@ -27,8 +27,8 @@ def operation(models: ModelRepository) -> Operation:
             **errors(400, 401, 404, 413, 415, 503),
         },
         body={JSON: {"examples": [model.card.example]} if model and model.card else {}},
-        description="The body has the format of /predict, and is validated later. The signature can also be that of"
-        f" Stripe, in the header `{STRIPE}`, or that of Standard Webhooks, in the header `{STANDARD}`.",
+        description=f"The body has the format of /predict, and is validated later. Instead of `{SIGNATURE}`, a request"
+        f" can have the signature of Stripe, in the header `{STRIPE}`, or of Standard Webhooks, in `{STANDARD}`.",
         parameters=(
             {"name": SIGNATURE, "required": True, "schema": STRING, **signature},
             {"name": DELIVERY[0], "schema": STRING, **delivery},

@@ -11,11 +11,11 @@ from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, ok
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the route /readyz. During a stop, it returns 503, but /healthz still returns 200."""
+    """Return the blueprint of the route /readyz. While the server stops, /readyz returns 503, but /healthz 200."""
     api = Blueprint("health", __name__)
 
     @api.get("/readyz")
-    @describe(Operation("Operation", {200: ok({"const": "ready"}, "Requests are accepted", TEXT)}))
+    @describe(Operation("Operation", {200: ok({"const": "ready"}, "The server is not stopping", TEXT)}))
     def readyz() -> t.Any:
         """Return "ready", or status 503 if the server is stopping"""
         if not current_app.extensions["readiness"].ready:

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, over REST. Its clients are, for example, tritonclient and KServe's client.
+"""The Open Inference Protocol, version 2, over REST. Clients such as tritonclient and KServe's client use it.
 
 `inference.v2` implements the protocol. This module has the routes, the headers and the content codings.
 """
@@ -70,7 +70,7 @@ def add_server_views(api: Blueprint) -> None:
 def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     """Add the routes about a model and its inferences.
 
-    A route without a version uses the newest version. Only the statistics include all versions if none is given.
+    A route without a version uses the version with the highest number. Only the statistics then include all versions.
     """
 
     @api.get("/models/<name>")
@@ -97,14 +97,14 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @api.get("/models/stats")
     @describe(about_server(ref("Statistics")))
     def all_statistics() -> t.Any:
-        """Return the number and duration of each model's inferences"""
+        """Return the number and duration of the inferences of each version of each model"""
         return jsonify(statistics.as_json(models().models))
 
     @api.get("/models/<name>/stats")
     @api.get("/models/<name>/versions/<version>/stats")
     @describe(about_model(ref("Statistics")))
     def model_statistics(name: str, version: str | None = None) -> t.Any:
-        """Return the number and duration of a model's inferences, for one version or for all versions"""
+        """Return the number and duration of the inferences of one version of a model, or of each version"""
         find(name, version)
         versions = models().versions(name) if version is None else [version]
         return jsonify(statistics.as_json(find(name, each) for each in versions))
@@ -128,7 +128,7 @@ def add_repository_views(api: Blueprint) -> None:
     @api.post("/repository/index")
     @describe(INDEX)
     def index() -> t.Any:
-        """List all versions in the repository, and whether each version is served"""
+        """List the versions in the repository, and whether each version is served"""
         ready = read_object().get("ready", False)
         if type(ready) is not bool:
             raise BadRequest("ready must be true or false")
@@ -176,21 +176,21 @@ def models() -> ModelRepository:
 
 
 def find(name: str, version: str | None) -> Model:
-    """Return a model, in its newest version if ``version`` is None. Raises ModelNotFound (404) if it is not served."""
+    """Return a model, or its highest version if ``version`` is None. Raises ModelNotFound (404) if it is not served."""
     return models().get(name, version)
 
 
 def check_control() -> None:
     """Raise Forbidden (403) if the setting model_control does not allow clients to load and unload models."""
     if not current_app.extensions["settings"].model_control:
-        raise Forbidden("Clients may not load and unload models on this server; the setting model_control allows it")
+        raise Forbidden("Clients may not load and unload models on this server: the setting model_control is off")
 
 
 def read_body() -> bytes:
     """Return the decompressed body. Raises UnsupportedMediaType (415) for an unknown content coding or content type.
 
     The content type must be a JSON type or application/octet-stream, or be missing: some clients send no content type,
-    and some send JSON as application/octet-stream. Raises RequestEntityTooLarge (413) if the body is too large.
+    and some clients send JSON as application/octet-stream. Raises RequestEntityTooLarge (413) if the body is too large.
     """
     environ = request.environ
     if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
@@ -201,12 +201,15 @@ def read_body() -> bytes:
 
 
 def read_object() -> dict[str, t.Any]:
-    """Return the JSON object in the body, or {} if the body is empty. Raises InvalidRequest (400) for other bodies."""
+    """Return the JSON object in the body, or {} if the body is empty.
+
+    Raises InvalidRequest (400) if the body is not a JSON object, and the errors of `read_body`.
+    """
     return v2.read_object(read_body() or b"{}", "the request")
 
 
 def respond(result: v2.Response) -> Response:
-    """Return the HTTP response for an inference. If the client accepts a content coding, a large body is compressed."""
+    """Return the HTTP response for an inference. A body that is not small is compressed if the client accepts that."""
     coding = choose_coding(request.environ.get("HTTP_ACCEPT_ENCODING"), len(result.body))
     body = encode_body(result.body, coding) if coding else result.body
     response = Response(body, mimetype="application/json" if result.json_length is None else OCTETS)
