@@ -37,7 +37,7 @@ from wsgi_core.commands.learn.checker import Verdict, check_here
 from wsgi_core.commands.learn.command import advice, step_source, steps_folder
 from wsgi_core.commands.learn.exercises import exercise_named
 from wsgi_core.commands.learn.program import importing_from
-from wsgi_core.trace import Event, Recording, Row, Trace, build_environ, compare, compare_responses, recording
+from wsgi_core.trace import Event, Recording, Row, Trace, build_environ, compare, compare_answers, recording
 from wsgi_core.trace.page import render_page
 from wsgi_core.trace.terminal import verdict
 
@@ -307,7 +307,7 @@ def _report(sides: list[Side], requests: list[Request], site: str) -> dict[str, 
     }
     flask, core = sides[0].trace, sides[-1].trace
     if flask is not None and core is not None and len(sides) == len(FRAMEWORKS):
-        rows = [*compare(flask.events, core.events), *compare_responses(flask, core)]
+        rows = [*compare(flask.events, core.events), *compare_answers(flask, core)]
         report |= {
             "verdict": verdict(rows),
             "equal": all(row.equal for row in rows),

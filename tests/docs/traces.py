@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.conformance import golden_apps
 from tests.conformance.golden_apps import CASES, FRAMEWORKS, Case, record
-from wsgi_core.trace import Trace, compare, compare_responses
+from wsgi_core.trace import Trace, compare, compare_answers
 from wsgi_core.trace.page import render_page
 
 STATIC = Path(__file__).parents[2] / "docs" / "_static" / "traces"
@@ -33,7 +33,7 @@ def page(name: str, case: Case) -> str:
     """Return the page of one case."""
     with _silent():
         left, right = (_second(case, fw, f"{package} {version(package)}") for package, fw in FRAMEWORKS.items())
-    rows = [*compare(left.events, right.events), *compare_responses(left, right)]
+    rows = [*compare(left.events, right.events), *compare_answers(left, right)]
     return render_page(rows, left, right, name.replace("_", " "), case.lead, site="../../")
 
 

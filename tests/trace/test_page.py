@@ -21,7 +21,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser import headless
 from tests.conformance.golden_apps import CASES, FRAMEWORKS, new_app, record
-from wsgi_core.trace import Event, Trace, compare, compare_responses, trace
+from wsgi_core.trace import Event, Trace, compare, compare_answers, trace
 from wsgi_core.trace.page import render_page
 from wsgi_core.trace.terminal import single_trace_rows
 
@@ -131,7 +131,7 @@ def test_differences_are_marked() -> None:
 
     left = trace(build(FRAMEWORKS["flask"], "one"), "/", snapshots=True, label="flask")
     right = trace(build(FRAMEWORKS["wsgi_core"], "two"), "/", snapshots=True, label="wsgi_core")
-    page = render_page([*compare(left.events, right.events), *compare_responses(left, right)], left, right)
+    page = render_page([*compare(left.events, right.events), *compare_answers(left, right)], left, right)
     assert "different: 2 of" in page
     assert page.count('class="step hook different"') == 1
     assert 'data-go="difference"' in page
@@ -177,7 +177,7 @@ def test_secrets_are_not_on_the_page() -> None:
     body = {"password": "hidden-9", "n": 1}
     seen = trace(app, "/?access_token=hidden-10", method="POST", json=body, headers=headers, snapshots=True)
     other = Trace("other", [], "", [("Set-Cookie", "id=hidden-11")])
-    page = render_page([*compare(seen.events, []), *compare_responses(seen, other)], seen, other)
+    page = render_page([*compare(seen.events, []), *compare_answers(seen, other)], seen, other)
     # In the function's source, literals that are assigned to the name of a secret are replaced by dots.
     assert re.findall(r"hidden-\d+", text(page)) == []
     assert "not shown" in page

@@ -10,7 +10,7 @@ import pytest
 
 import wsgi_core
 from tests.trace.apps import new_app
-from wsgi_core.trace import Trace, compare_responses, trace
+from wsgi_core.trace import Trace, compare_answers, trace
 
 
 def answer(body: bytes = b"", status: str = "200 OK", **headers: str) -> Trace:
@@ -36,7 +36,7 @@ COOKIE = "session=eyJhIjoxfQ.{}; {}HttpOnly; Path=/"
     ],
 )
 def test_answers_are_compared_beside_the_events(left: Trace, right: Trace, rows: list[str]) -> None:
-    assert [f"{row.mark} {row.left} | {row.right}" for row in compare_responses(left, right)] == rows
+    assert [f"{row.mark} {row.left} | {row.right}" for row in compare_answers(left, right)] == rows
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_answers_are_compared_beside_the_events(left: Trace, right: Trace, rows:
 )
 def test_cookies_are_compared_without_their_signature(cookie: str, equal: bool) -> None:
     signed = COOKIE.format("aaaaaa." + "x" * 27, "Expires=Thu, 01 Jan 2026 00:00:00 GMT; ")
-    assert (compare_responses(answer(Set_Cookie=signed), answer(Set_Cookie=cookie)) == []) is equal
+    assert (compare_answers(answer(Set_Cookie=signed), answer(Set_Cookie=cookie)) == []) is equal
 
 
 def test_session_cookies_of_both_frameworks_are_equal() -> None:
@@ -68,5 +68,5 @@ def test_session_cookies_of_both_frameworks_are_equal() -> None:
         return trace(app, "/")
 
     flasks = answer_of(SimpleNamespace(**vars(flask), App=flask.Flask), 1)
-    assert compare_responses(flasks, answer_of(wsgi_core, 1)) == []
-    assert [row.event.name for row in compare_responses(flasks, answer_of(wsgi_core, 2))] == ["Set-Cookie"]
+    assert compare_answers(flasks, answer_of(wsgi_core, 1)) == []
+    assert [row.event.name for row in compare_answers(flasks, answer_of(wsgi_core, 2))] == ["Set-Cookie"]

@@ -13,7 +13,7 @@
 
 `trace` sends one request. `recording` records the requests inside its ``with`` block. `compare` aligns two lists
 of events. Two events are equal if their kind, name and detail are equal: the other fields of `Event`, such as its time,
-are not compared. `compare_responses` compares the responses: status, headers and body.
+are not compared. `compare_answers` compares the responses: status, headers and body.
 
 In some places the two frameworks do the same thing in different ways. These rules make the traces comparable there:
 
@@ -39,7 +39,7 @@ from __future__ import annotations
 from .align import Row, compare
 from .drive import Recording, build_environ, recording, trace
 from .events import GROUPS, Event, Snapshot, Trace
-from .responses import compare_responses
+from .responses import compare_answers
 
 __all__ = [
     "GROUPS",
@@ -50,7 +50,7 @@ __all__ = [
     "Trace",
     "build_environ",
     "compare",
-    "compare_responses",
+    "compare_answers",
     "recording",
     "trace",
 ]

@@ -23,7 +23,7 @@ from .events import Trace
 from .formatting import printable
 from .page import render_page
 from .phases import WatchList
-from .responses import compare_responses
+from .responses import compare_answers
 from .terminal import render, single_trace_rows, terminal_width
 from .times import set_median_times
 
@@ -199,7 +199,7 @@ def _show(traces: list[Trace], html: Path | None, times: bool) -> bool:
     if right is None:
         rows = single_trace_rows(left.events)
     else:
-        rows = [*compare(left.events, right.events), *compare_responses(left, right)]
+        rows = [*compare(left.events, right.events), *compare_answers(left, right)]
     click.echo(render(rows, left, right, terminal_width(), times))
     if html is not None:
         try:

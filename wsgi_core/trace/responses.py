@@ -23,7 +23,7 @@ _SAME_TIME = 60.0
 _EXCERPT = 40
 
 
-def compare_responses(left: Trace, right: Trace) -> list[Row]:
+def compare_answers(left: Trace, right: Trace) -> list[Row]:
     """Return one row for each difference between the two responses. The list is empty if the responses are equal.
 
     Differences without a meaning are ignored: the case of header names, the order of headers with different names, the
