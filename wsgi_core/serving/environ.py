@@ -13,7 +13,7 @@ from .proxies import Forwarded, remove_untrusted
 
 
 def server_environ(port: int, ident: str, multiprocess: bool = False) -> Environ:
-    """Return the part of the environ that is the same for all requests to one listening socket."""
+    """Return the part of the environ that is the same for all requests to one port. `ident` names the server."""
     return {
         "SERVER_NAME": "waitress.invalid",  # waitress' default; if there is a Host header, URLs are built from it
         "SERVER_PORT": str(port),
@@ -41,7 +41,7 @@ def request_environ(connection: Environ, request: Parser, forwarded: Forwarded |
     path = request.path
     environ["REQUEST_METHOD"] = request.command
     environ["REQUEST_URI"] = request.request_uri
-    # If the path began with `//`, a URL built from the path would have a part of the path as its host.
+    # A URL that is built from a path with a leading `//` would have a part of the path as its host.
     environ["PATH_INFO"] = "/" + path.lstrip("/") if path[:2] == "//" else path
     environ["QUERY_STRING"] = request.query
     environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"

@@ -18,7 +18,7 @@ import httptools
 from waitress.parser import HTTPRequestParser, ParsingError, split_uri
 from waitress.receiver import FixedStreamReceiver
 
-from .body_buffer import MEMORY, BodyBudget, DiscardBuffer, SpooledBody
+from .body_buffer import MEMORY_LIMIT, BodyBudget, DiscardBuffer, SpooledBody
 from .chunked_body import ChunkedBody
 from .errors import (
     ErrorResponse,
@@ -50,8 +50,8 @@ _END = b"\r\n\r\n"
 _METHOD = re.compile(rb"[A-Z0-9!#$%&'*+.^_`|~-]+(?= )")
 # RFC 9110, section 7.2: uri-host, a colon and a port. A comma is not allowed, because it joins two Host headers.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?", re.ASCII)
-# Cache of header names (`Content-Type`) and their names in the environ (`CONTENT_TYPE`). Clients can fill it, so its
-# size is limited: the number of names, and the bytes in a name.
+# Maps header names (`Content-Type`) to names in CGI form (`CONTENT_TYPE`). Clients can fill this cache, so the number of
+# names and the length of a name are limited.
 _KEYS: dict[bytes, str] = {}
 _MAX_KEYS = 1000
 _LONGEST_KEY = 64
@@ -65,7 +65,7 @@ class Limits:
     max_headers: int
     max_content_length: int
     body_limits: dict[str, int] = field(default_factory=dict)
-    bodies: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 30, MEMORY))
+    bodies: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 30, MEMORY_LIMIT))
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
@@ -109,7 +109,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return self.adj.body_limits.get(self.path, self.adj.max_content_length)
 
     def reject(self, rejection: ErrorResponse | WSGIApplication) -> None:
-        """Discard the rest of the body as it arrives. After its last byte, `rejection` becomes the response."""
+        """Discard the body as it arrives. After its last byte, `rejection` becomes the response."""
         self._rejection = rejection
         kept, self.body_rcv.buf = self.body_rcv.buf, DiscardBuffer(len(self.body_rcv))
         kept.close()
@@ -128,8 +128,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Parse the request line and the headers. Raises ParsingError, which becomes a 400, if they are malformed."""
-        method = self._feed(header_plus)
+        """Parse the request line and the headers. Raises ParsingError, which becomes a 400, if they are malformed.
+
+        If the server refuses the request for another reason, set `error`.
+        """        method = self._feed(header_plus)
         version = self.version
         if version != "1.1" and version != "1.0":
             if version == "0.9":

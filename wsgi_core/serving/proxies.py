@@ -114,9 +114,9 @@ def _has_port(host: str) -> bool:
 
 
 def _last(header: str, count: int) -> str:
-    """Return the entry that the outermost of `count` trusted proxies added: at position `count` from the end.
+    """Return the entry at position `count` from the end. If there are fewer entries, return the first entry.
 
-    If there are fewer entries, return the first entry.
+    Each of `count` trusted proxies adds one entry at the end, so the entry comes from the first of these proxies.
     """
     return header.split(",")[-count:][0].strip()
 

@@ -92,10 +92,9 @@ def _problem(error: ValidationError) -> str:
 
 
 def _absolute(path: object) -> object:
-    """Return the path as an absolute path.
+    """Return the path as an absolute path. None and a URL are returned unchanged.
 
-    A path that is absolute on Linux or on Windows is unchanged, because it may belong to another machine. A URL is also
-    unchanged.
+    A path that is absolute on Linux or on Windows is also unchanged, because it may belong to another machine.
     """
     if (
         path is None

@@ -123,7 +123,7 @@ def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
 
 
 def _plain(value: object) -> Ready:
-    """Return a value unchanged, for files that have no escape syntax."""
+    """Return a value unchanged, for files that have no escape syntax. Raises EscapeError, as `checked` does."""
     return Ready(checked(value))
 
 
@@ -205,14 +205,14 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
 
 
 def _writable(settings: Settings) -> list[str]:
-    """Return the folders of the webhook results and of the job store's file, as far as the settings name them."""
+    """Return the folders of the webhook results and of the job store's file, if the settings name these files."""
     store = settings.job_store if settings.job_store and "://" not in settings.job_store else None
     files = [file for file in (settings.webhook_results, store and Path(store)) if file]
     return list(dict.fromkeys(file.parent.as_posix() for file in files))
 
 
 def _without_call(settings: Settings) -> str:
-    """Return the application without a final ``()``, for granian, which calls a factory itself.
+    """Return the application's name without a final ``()``, for granian, which calls a factory itself.
 
     Arguments are kept, and `_refuse_app` refuses them.
     """

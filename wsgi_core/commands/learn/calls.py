@@ -14,7 +14,7 @@ _LOOKUPS = {"_ProxyLookup.__get__", "cached_property.__get__"}
 
 
 class CallTrace:
-    """A profile function for `sys.setprofile` that collects one line for each call, indented by depth."""
+    """A profile function for `sys.setprofile`. `lines` has one line for each call, indented by depth."""
 
     def __init__(self, folder: Path) -> None:
         self.lines: list[str] = []

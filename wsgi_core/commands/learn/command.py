@@ -119,7 +119,7 @@ def run_command(chapter: int, folder: Path) -> None:
 def hint_command(name: str) -> None:
     """Show a hint for an exercise, such as 0a."""
     exercise = exercise_named(name)
-    click.echo(f"{exercise.hint}\nSimilar code: {exercise.look}.")
+    click.echo(f"{exercise.hint}\nSimilar code: {exercise.similar_code}.")
 
 
 @learn_command.command("solution")
@@ -177,11 +177,11 @@ def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
     if verdict.solved:
         return []
     lines = [verdict.message]
-    if verdict.asked:
-        lines.append(f"The request: {verdict.asked}")
+    if verdict.last_request:
+        lines.append(f"The request: {verdict.last_request}")
     lines.append(f"Hint: {exercise.hint}")
     if tries > 1:
-        lines.append(f"Similar code: {exercise.look}.")
+        lines.append(f"Similar code: {exercise.similar_code}.")
     return [*lines, f"To see a solution: wsgi-core learn solution {exercise.name}"] if tries > 2 else lines
 
 

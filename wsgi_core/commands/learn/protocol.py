@@ -42,7 +42,7 @@ class Input:
         return t.cast(bytes, self._stream.read(size))
 
     def readline(self, size: int = -1) -> bytes:
-        """Return the result of `read`, because no program of the course reads lines."""
+        """Return the result of `read`, which may be several lines. The programs of the course do not read lines."""
         return self.read(size)
 
     def readlines(self, hint: int = -1) -> list[bytes]:

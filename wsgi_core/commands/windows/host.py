@@ -1,4 +1,4 @@
-"""The process that the service manager of Windows starts. It serves until the service manager stops it.
+"""The main program of the service: the process that the service manager of Windows starts.
 
 Here and in `manager`, pywin32 is imported inside functions, because it exists only on Windows. The worker is also
 imported inside a function: its import takes seconds, but the process must connect to the service manager quickly.
@@ -16,14 +16,14 @@ if t.TYPE_CHECKING:
 
 # ERROR_SERVICE_SPECIFIC_ERROR of Windows: the reason is in a second code, which the service defines.
 _SPECIFIC = 1066
-# The time for loading the models that the service requests from the manager, in milliseconds.
+# How long the manager should wait while the service loads its models, in milliseconds.
 _START_HINT = 120_000
 
 
 def main(arguments: t.Sequence[str]) -> None:
-    """Connect to the service manager, and obey it until the service has stopped.
+    """Connect to the service manager, and run the service until it has stopped.
 
-    This works only in a process that the service manager has started.
+    ``arguments`` are those of `Worker`. This works only in a process that the service manager has started.
     """
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         # A service has no standard streams. A library that prints must not fail because of that.

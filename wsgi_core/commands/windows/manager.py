@@ -57,7 +57,7 @@ _CODES = {
 
 
 class ServiceError(Exception):
-    """Raised if the service manager could not carry out a command."""
+    """Raised if Windows refuses an action, or if the service does not start or stop. The message is for the user."""
 
 
 class Status(t.NamedTuple):
