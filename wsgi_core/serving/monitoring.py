@@ -22,8 +22,8 @@ class MonitoredApplication:
     """WSGI middleware that monitors an application which is not written for this project.
 
     The middleware answers requests to `settings.health_path` and `settings.metrics_path`, if these are set. All other
-    requests go to the application. The headers X-Request-ID and X-Response-Time-ms are added to the application's responses, and
-    also Server-Timing and traceparent if they have a value. A header that the application has set is not changed.
+    requests go to the application. The headers X-Request-ID and X-Response-Time-ms are added to its responses, and also
+    Server-Timing and traceparent if they have a value. A header that the application has set is not changed.
     """
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:

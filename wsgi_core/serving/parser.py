@@ -50,8 +50,8 @@ _END = b"\r\n\r\n"
 _METHOD = re.compile(rb"[A-Z0-9!#$%&'*+.^_`|~-]+(?= )")
 # RFC 9110, section 7.2: uri-host, a colon and a port. A comma is not allowed, because it joins two Host headers.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?", re.ASCII)
-# Maps header names (`Content-Type`) to names in CGI form (`CONTENT_TYPE`). Clients can fill this cache, so the number of
-# names and the length of a name are limited.
+# Maps header names (`Content-Type`) to names in CGI form (`CONTENT_TYPE`). Clients can fill this cache, so the number
+# of names and the length of a name are limited.
 _KEYS: dict[bytes, str] = {}
 _MAX_KEYS = 1000
 _LONGEST_KEY = 64
@@ -131,7 +131,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         """Parse the request line and the headers. Raises ParsingError, which becomes a 400, if they are malformed.
 
         If the server refuses the request for another reason, set `error`.
-        """        method = self._feed(header_plus)
+        """
+        method = self._feed(header_plus)
         version = self.version
         if version != "1.1" and version != "1.0":
             if version == "0.9":

@@ -34,8 +34,8 @@ logger = logging.getLogger("wsgi_core.serving")
 _SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 # Seconds that the parent waits for messages before it checks for due restarts.
 _TICK = 0.25
-# Seconds before a child that died is restarted. The backoff doubles after each death, up to `_MAX_BACKOFF`. If the child
-# had run for `_STABLE_UPTIME` seconds, the backoff is `_FIRST_BACKOFF` again.
+# Seconds before a child that died is restarted. The backoff doubles after each death, up to `_MAX_BACKOFF`. If
+# the child had run for `_STABLE_UPTIME` seconds, the backoff is `_FIRST_BACKOFF` again.
 _FIRST_BACKOFF, _MAX_BACKOFF, _STABLE_UPTIME = 0.1, 30.0, 60.0
 # Seconds that a child may take to stop in addition to the time in the settings.
 _GRACE = 5.0

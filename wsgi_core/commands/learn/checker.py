@@ -32,6 +32,7 @@ class Verdict:
     `line` is the line of the program that failed, or None if the line is not known. `last_request` is a curl command,
     or empty if no request was sent.
     """
+
     solved: bool
     message: str = ""
     line: int | None = None
@@ -42,7 +43,8 @@ def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] =
     """Check the program in this process. ``report`` is called with each request, as a curl command.
 
     If the program has an endless loop, this function never returns.
-    """    program = None
+    """
+    program = None
     try:
         program = Program(file.resolve(), report)
         exercise.check(program)

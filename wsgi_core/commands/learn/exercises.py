@@ -15,7 +15,7 @@ NUMBERS: t.Any = [1, 2, 3]
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of a chapter. ``hint`` helps to solve it. ``similar_code`` names code that solves the same problem."""
+    """One exercise of a chapter. ``hint`` helps to solve it. ``similar_code`` names code with the same purpose."""
 
     chapter: int
     letter: str
