@@ -1,7 +1,7 @@
 """Admission control: decides whether a request gets a slot, mainly by its expected wait for a worker thread.
 
-A request has its slot while it waits for a worker thread, while it runs, and while much of its response is unsent. This
-module only counts the requests. Their queues are in `dispatcher`.
+A request has its slot while it waits for a worker thread, while it runs, and while more than `task.WATERMARK` bytes of
+its response are unsent. This module only counts the requests. Their queues are in `dispatcher`.
 """
 
 from __future__ import annotations

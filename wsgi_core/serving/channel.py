@@ -161,8 +161,8 @@ class Channel:
     def handle_hangup(self) -> None:
         """Close the connection if it was reset, if it lingers, or if it has unsent bytes.
 
-        Otherwise keep the connection, because the client may have closed only its sending side. Some systems report
-        this as a hangup, too.
+        A hangup alone does not close the connection, because some systems also report a hangup if the client has closed
+        only its sending side.
         """
         if self.linger_until or self.interest & WRITE or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.close()
@@ -174,7 +174,7 @@ class Channel:
             self.interest = -1
 
     def process(self) -> None:
-        """Parse the input until a request is passed on or is answered with an error, or until no input is left."""
+        """Parse the input until a request is queued, a request is answered with an error, or no input is left."""
         while self.task is None and not self.unsent and self.connected and not self.closing:
             if self.input:
                 if not self._parse():
@@ -278,7 +278,7 @@ class Channel:
         return self.site.admission.refuse()
 
     def _reject_early(self, request: Parser) -> bool:
-        """Reject a request with a complete head if there is no slot, or if `check_head` rejects the request.
+        """Reject a request whose head is complete if it has an error, cannot get a slot, or `check_head` rejects it.
 
         Return False if the server itself has answered the request.
 
@@ -479,9 +479,9 @@ class Channel:
             self.listener.poller.call(self.resume)
 
     def keep_permit(self, permit: Permit) -> bool:
-        """Keep the slot until at most `WATERMARK` bytes of the response are unsent. Then release the slot.
+        """Take over the slot of a response, and release it when at most `WATERMARK` bytes are unsent.
 
-        Return False if the slot is not kept, so that the caller must release it.
+        Return False if this is already so, or if the connection is closed. Then the caller must release the slot.
         """
         with self.out_lock:
             if not self.connected or self.unsent <= WATERMARK:

@@ -39,7 +39,7 @@ class ChunkedBody:
         self._trailers = 0
 
     def received(self, data: bytes) -> int:
-        """Parse `data`. Return how many bytes belong to this body. Raises OSError if the buffer cannot store them."""
+        """Parse `data`. Return how many bytes belong to this body. Raises OSError if the buffer cannot store it."""
         start = 0
         while start < len(data) and not self.completed and self.error is None:
             if self._next == "data":

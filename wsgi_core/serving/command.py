@@ -57,8 +57,8 @@ def make_server(settings: Settings, log: str | None = None) -> RunningServer:
     """Return a server that already listens. `run` serves until `stop` is called from any thread.
 
     `log` is used only if there are several server processes. If `log` is None, they log to stderr. Otherwise they send
-    warnings and errors to this process. If `log` is a path, each of them also writes a log file of its own, whose name
-    is made of `log` and the number of the process. Raises StartError if the server cannot start.
+    warnings and errors to this process. If `log` is not empty, each of them also writes a log file, whose name is made
+    of `log` and the number of the process. Raises StartError if the server cannot start.
     """
     return _make_server(settings, log)[0]
 

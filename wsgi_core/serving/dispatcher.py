@@ -39,7 +39,7 @@ _TURN = 0.002
 
 
 class LargeBodies:
-    """Limits the total size of the large bodies that are processed at the same time to `limit` bytes.
+    """Limits the large bodies that are processed at the same time: together they may have `limit` bytes.
 
     One large body is always allowed. If a body would exceed the limit, its request is parked. Parked requests begin in
     the order in which they were parked. A parked request keeps its slot, but does not occupy a worker thread.
@@ -154,8 +154,8 @@ class WorkerPool:
     def begin_stream(self) -> bool:
         """Record that the calling thread begins a stream. Return False if there are too many streams.
 
-        If there are too many, but a stream has waited for its client for `_BLOCKED_SECONDS` or longer, close the
-        connection of the stream that has waited longest. The new stream then begins in its place.
+        At the limit, the new stream replaces the stream that has waited longest for its client, if that stream has
+        waited for at least `_BLOCKED_SECONDS`. The connection of the replaced stream is closed.
         """
         with self._lock:
             full = self.streams >= self.threads - 1 + MAX_WAITING_STREAMS
@@ -202,7 +202,7 @@ class WorkerPool:
         return not any(thread.is_alive() for thread in threads)
 
     def _next_idle(self, now: float) -> threading.Lock | None:
-        """Return the lock of an idle thread, or None if no thread should be woken. Its release wakes the thread."""
+        """Return the lock of an idle thread, which runs when the lock is released, or None to wake no thread."""
         if not self._idle or self._woken or self._paused():
             return None
         if len(self._idle) < self.live and now - self._began < _WAKE_AFTER_SECONDS:

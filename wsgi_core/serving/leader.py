@@ -65,7 +65,7 @@ class QuickRequests:
 
 
 class LoopThreads:
-    """The two threads of an event loop. Only the leader calls the loop's functions."""
+    """The two threads of an event loop: the leader and the follower."""
 
     def __init__(self) -> None:
         self._leader = 0

@@ -96,8 +96,8 @@ class Listener:
     def handle_read(self) -> None:
         """Accept waiting connections, up to the limit and its headroom.
 
-        If another process has far fewer connections, accept none for about `_DEFER` seconds, so that the other process
-        can accept first.
+        If this process has too many connections (`ConnectionCount.too_high`), accept none for about `_DEFER` seconds,
+        so that another process can accept first.
         """
         now = time.monotonic()
         for _ in range(_MAX_ACCEPTS):
@@ -131,8 +131,8 @@ class Listener:
     def should_close(self) -> bool:
         """Return whether a response that begins now must close its connection.
 
-        If `stopping` is true, every response closes its connection. Otherwise, only as many responses do as connections
-        are open above the limit.
+        If `stopping` is true, every response closes its connection. Above the limit, as many responses do as
+        connections must still be closed.
         """
         if self._closes_pending <= 0:
             return self.stopping
@@ -186,7 +186,7 @@ class Listener:
     def close_idle(self) -> None:
         """Close connections that would delay a stop: idle connections, and connections whose clients do not read.
 
-        A connection is kept if bytes of the client have arrived that the server has not read yet.
+        An idle connection is kept if bytes have arrived that the server has not read yet.
         """
         now = time.monotonic()
         for channel in self._idle_since(now - _IDLE_DURING_STOP):
@@ -239,14 +239,14 @@ class Listener:
     def _accept(self, up_to: int) -> None:
         """Accept connections until `up_to` are open or no connection is waiting.
 
-        If accept() fails because of the server, pause for `_ACCEPT_BACKOFF` seconds.
+        If accept() fails, for example because too many files are open, pause for `_ACCEPT_BACKOFF` seconds.
         """
         while len(self.channels) < up_to:
             try:
                 sock, address = nonblocking.accept(self._socket)
             except BlockingIOError:
                 return
-            except ConnectionError:  # the client has already disconnected
+            except ConnectionError:  # the client has already disconnected; this is not a failure of accept()
                 continue
             except OSError as error:
                 logger.warning("no more connections can be accepted for now: %s", error)

@@ -97,7 +97,7 @@ class _ObservedBody:
 def route(environ: WSGIEnvironment) -> str:
     """Return the matched path template, or an empty string if the application does not provide it.
 
-    Flask's request object and Bottle's route, which are both in the environ, have the matched rule. Other applications
+    Flask puts its request object into the environ, and Bottle its route. Both have the matched rule. Other applications
     may set `ROUTE`.
     """
     if template := environ.get(ROUTE):

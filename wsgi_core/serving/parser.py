@@ -59,7 +59,10 @@ _LONGEST_KEY = 64
 
 @dataclass(slots=True)
 class Limits:
-    """The limits of a request. `body_limits` maps paths to the limits that replace `max_content_length`."""
+    """The limits of a request. `body_limits` maps a path to the limit that replaces `max_content_length` for the path.
+
+    `bodies` limits the bodies of all requests together.
+    """
 
     max_header_bytes: int
     max_headers: int

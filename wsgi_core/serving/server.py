@@ -4,7 +4,7 @@
    balancers can choose another server. Responses close their connections.
 2. New connections are refused.
 3. Every accepted request is answered, and idle connections are closed.
-4. The server ends when every request is answered and no connection is open, or after `stop_timeout` seconds.
+4. The server ends when every request is answered and no connection is open, or `stop_timeout` seconds after the pause.
 """
 
 from __future__ import annotations

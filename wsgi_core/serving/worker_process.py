@@ -42,7 +42,7 @@ logger = logging.getLogger("wsgi_core.serving")
 class ParentConnection:
     """The child's end of the pipe to the parent. Any thread may send messages. A thread handles received messages.
 
-    `serve` is set at the parent's first command: "serve", "stop" or "abort".
+    `serve` is set when the parent sends "serve", "stop" or "abort", or exits.
     """
 
     def __init__(self, pipe: Connection) -> None:
