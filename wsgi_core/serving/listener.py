@@ -232,7 +232,6 @@ class Listener:
             self.poller.watch(self, READ if ready and len(self.channels) < self._most else 0)
 
     def _publish_count(self) -> None:
-        """Tell the other server processes how many connections this process has."""
         if self._count is not None and self.accepting:
             self._count.set(len(self.channels))
 

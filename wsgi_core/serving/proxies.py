@@ -70,7 +70,6 @@ class TrustedProxies:
         return Forwarded(client, port, host, scheme)
 
     def _trusts(self, peer: str) -> bool:
-        """Return whether `peer` is a trusted proxy."""
         if self._trusts_all:
             return True
         if not self._networks:

@@ -116,7 +116,7 @@ def _print(files: t.Mapping[str, str]) -> None:
 def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
     """Write the files. Raises click.ClickException if a file cannot be written.
 
-    If a file exists and has other content or is a symbolic link, no file is written unless ``force`` is true.
+    If a file exists with other content, or is a symbolic link, no file is written unless ``force`` is true.
     """
     contents = {folder / name: text.encode() for name, text in files.items()}
     try:

@@ -80,7 +80,7 @@ def nginx(value: object) -> str:
 
 
 def yaml(value: object) -> str:
-    """Return a value as JSON, which is also YAML. YAML has no surrogate pairs, so every character has one escape."""
+    """Return a value as JSON in ASCII, which is also YAML. Surrogate pairs are not used, because YAML has none."""
 
     def escaped(found: re.Match[str]) -> str:
         code = ord(found[0])

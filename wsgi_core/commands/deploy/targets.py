@@ -107,7 +107,7 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
 
 
 def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
-    """Raise EscapeError if an option or a setting has a line break or a control character."""
+    """Raise EscapeError if `checked` refuses an option or a setting. The message names the option or the setting."""
     values = shown(loaded.settings)
     named = {
         source if source.startswith("--") else f"{source}: {name}": values[name]
@@ -157,7 +157,7 @@ def _refuse_models(target: Target, models: Path | None) -> None:
 
 
 def _refuse_app(target: Target, settings: Settings) -> None:
-    """Raise EscapeError if granian cannot load the application by name."""
+    """Raise EscapeError if the target is granian and granian cannot load the application."""
     name = _without_call(settings)
     if target.name == "granian" and (":" not in name or "(" in name):
         raise EscapeError(f"--app {settings.app}: granian needs module:name, or module:factory() without arguments")
@@ -220,7 +220,7 @@ def _without_call(settings: Settings) -> str:
 
 
 def _health_host(settings: Settings) -> str:
-    """Return the Host header for health checks. Return an empty text if the service accepts every host."""
+    """Return the Host header for health checks, or an empty text if `trusted_hosts` is not set."""
     return settings.trusted_hosts[0].lstrip(".") if settings.trusted_hosts else ""
 
 

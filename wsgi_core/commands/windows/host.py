@@ -40,8 +40,6 @@ def _connect(arguments: t.Sequence[str]) -> None:
 
 
 class _EventLog:
-    """The event log of Windows."""
-
     def info(self, text: str) -> None:
         import servicemanager
 
