@@ -50,12 +50,12 @@ def load_application(settings: Settings) -> t.Any:
     Raises StartError if the application, a model or Flask cannot be loaded, or if a setting cannot be used.
     """
     if settings.app:
-        _refuse_settings_of_the_service(settings)
+        _refuse_service_settings(settings)
         return MonitoredApplication(load_wsgi_application(settings.app), settings)
     return _load_service(settings)
 
 
-def _refuse_settings_of_the_service(settings: Settings) -> None:
+def _refuse_service_settings(settings: Settings) -> None:
     """Raise StartError if `api_key` or `trusted_hosts` is set, because only the service checks keys and host names."""
     given = [name for name in ("api_key", "trusted_hosts") if getattr(settings, name)]
     if given:
@@ -77,11 +77,11 @@ def load_wsgi_application(import_path: str) -> t.Any:
     path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
     try:
         module = _import(prepare_import(path))
-        found = _named(module, name[0]) if name else _usual(module)
+        found = _load_named(module, name[0]) if name else _load_default(module)
     except NoAppException as error:
         raise StartError(f"--app {import_path}: {error.message}", EXIT_APPLICATION) from error
     except Exception as error:
-        raise StartError(f"--app {import_path}: {_why('the factory', error)}", EXIT_APPLICATION) from error
+        raise StartError(f"--app {import_path}: {_describe_error('the factory', error)}", EXIT_APPLICATION) from error
     if not callable(found):
         kind = type(found).__name__
         raise StartError(f"--app {import_path} is a {kind}, not a WSGI application", EXIT_APPLICATION)
@@ -97,18 +97,18 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise NoAppException(f"there is no module {error.name!r} in this folder or on the Python path") from error
-        raise NoAppException(_why(f"importing {name!r}", error)) from error
+        raise NoAppException(_describe_error(f"importing {name!r}", error)) from error
     except Exception as error:
-        raise NoAppException(_why(f"importing {name!r}", error)) from error
+        raise NoAppException(_describe_error(f"importing {name!r}", error)) from error
 
 
-def _why(action: str, error: Exception) -> str:
+def _describe_error(action: str, error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     message = " ".join(str(error).split())
     return f"{action} raised {type(error).__name__}: {message} ({last.filename}, line {last.lineno})"
 
 
-def _named(module: ModuleType, text: str) -> t.Any:
+def _load_named(module: ModuleType, text: str) -> t.Any:
     name, args, kwargs = parse_app_name(text)
     try:
         found = getattr(module, name)
@@ -119,7 +119,7 @@ def _named(module: ModuleType, text: str) -> t.Any:
     return found
 
 
-def _usual(module: ModuleType) -> t.Any:
+def _load_default(module: ModuleType) -> t.Any:
     for name in _NAMES:
         if callable(found := getattr(module, name, None)):
             return found

@@ -30,9 +30,9 @@ MAX_WAITING_STREAMS = 64
 # Seconds after which a stream that waits for its client may be ended, so that a new stream can begin.
 _BLOCKED_SECONDS = 1.0
 
-# If the last task began this many seconds ago, its thread is not expected to be free soon, and another is woken.
+# If the last task began at least this many seconds ago, its thread may not be free soon, so another thread is woken.
 _WAKE_AFTER_SECONDS = 0.001
-# Seconds between two checks of the loop whether to wake a thread, while requests are queued and threads are idle.
+# While requests are queued and threads are idle, the loop checks after this many seconds whether to wake a thread.
 _TICK_WHILE_QUEUED = 0.001
 # Seconds after which the leader handles its sockets again, even if more requests are queued.
 _TURN = 0.002

@@ -91,7 +91,7 @@ class Processes:
             sock.setblocking(False)
         self._log = log
         self._metrics = _shared_metrics()
-        self._restarts: dict[int, tuple[float, float]] = {}  # child number -> time of restart, backoff before
+        self._restarts: dict[int, tuple[float, float]] = {}  # child number -> time of the restart, last backoff
         self._changes: dict[tuple[int, int], set[int]] = {}  # change -> children that have not applied it
         self._stop_at = 0.0
         self._aborted = False

@@ -37,7 +37,7 @@ def _add(target: Target) -> None:
         if show:
             _print(files)
             return
-        folder = out or _own_folder(target)
+        folder = out or _default_folder(target)
         _write(folder, files, force)
         click.echo("\n" + next_steps(target, deployment, loaded, str(folder)), nl=False)
 
@@ -53,7 +53,7 @@ def _add(target: Target) -> None:
     deploy_command.command(target.name, help=target.help)(command)
 
 
-def _own_folder(target: Target) -> Path:
+def _default_folder(target: Target) -> Path:
     """Return the folder to write into by default. Raises click.ClickException if a part of its path is a symbolic link.
 
     APPSEC: through a link, another user who can write to the current folder could redirect the files.

@@ -73,7 +73,7 @@ class Program:
             try:
                 response = self.client.open(path, method=method, buffered=True, **options)
             except (Exception, SystemExit) as e:
-                said = f": this violates WSGI. {e}" if self._is_of_the_check(e) else f" raised {self._describe(e)}"
+                said = f": this violates WSGI. {e}" if self._is_violation(e) else f" raised {self._describe(e)}"
                 raise NotYet(f"{method} {path}{said}", self._line_of(e)) from e
         if self.server.broken:
             raise NotYet(f"{method} {path}: {self.server.broken[0]}")
@@ -108,7 +108,7 @@ class Program:
         return [frame for frame in frames if Path(frame.filename).parent == self.file.parent]
 
     @staticmethod
-    def _is_of_the_check(error: BaseException) -> bool:
+    def _is_violation(error: BaseException) -> bool:
         return Path(traceback.extract_tb(error.__traceback__)[-1].filename).name == "validate.py"
 
     def _file_of(self, error: BaseException) -> str:
