@@ -14,9 +14,9 @@ MAX_IN_MEMORY = 1 << 20
 MEMORY_LIMIT = 64 << 20
 """The limit in bytes for all bodies in memory together. Bodies of at most `ALWAYS_IN_MEMORY` bytes may exceed it.
 
-A busy server receives about 30 MB of JSON a second, and with the default `max_wait` a body waits for at most 2 seconds.
-CPython releases the GIL for each operation on a file. So under load, a body in a temporary file can delay the I/O
-thread by tens of milliseconds.
+A busy server receives about 30 MB of JSON a second, so this limit is above what it receives within the default
+`max_wait` of 2 seconds. CPython releases the GIL for each operation on a file. So under load, a body in a temporary
+file can delay the I/O thread by tens of milliseconds.
 """
 
 ALWAYS_IN_MEMORY = 16 << 10
