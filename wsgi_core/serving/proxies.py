@@ -26,7 +26,7 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class Forwarded(NamedTuple):
-    """The forwarding headers that a trusted proxy sent with a request. A field is empty if no header contains it."""
+    """The client's address and port, the host and the scheme, as a trusted proxy reports them. Each may be empty."""
 
     client: str = ""
     port: str = ""

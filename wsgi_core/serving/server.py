@@ -55,8 +55,9 @@ def serve_application(
 
 
 class Server:
-    """Serves a WSGI application on a bound socket. docs/develop/server.md explains the arguments.
+    """Serves a WSGI application on a bound socket. docs/develop/server.md explains most arguments.
 
+    `count` tells other server processes how many connections this process has.
     `readiness` is the application's `extensions["readiness"]`, if the application has one. The server sets
     `extensions["server"]` to itself, where the application's metrics find it.
     """

@@ -29,8 +29,8 @@ _FIRST_WITH_MODELS = 8
 class Verdict:
     """The result of a check. If the exercise is not solved, `message` is the reason.
 
-    `line` is the line of the program that failed, or None if the line is not known. `last_request` is a curl command,
-    or empty if no request was sent.
+    `line` is the number of the line that failed, or None if the line is not known. `last_request` is the last request
+    as a curl command, or empty if there was none.
     """
 
     solved: bool

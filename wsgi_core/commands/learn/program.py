@@ -22,7 +22,7 @@ _SIGNATURE = "The server calls application(environ, start_response)."
 class NotYet(Exception):
     """Raised if a check fails. The message gives the reason.
 
-    ``line`` is the number of the program's line that failed, or None if the line is not known.
+    ``line`` is the number of the line that failed, or None if the line is not known.
     """
 
     def __init__(self, message: str, line: int | None = None) -> None:
