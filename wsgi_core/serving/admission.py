@@ -61,7 +61,7 @@ class Refused(NamedTuple):
 
 
 class Pace:
-    """The pace of responses under load. `interval` is the mean number of seconds between responses, at first 0.
+    """The pace of responses under load. `interval` is the mean number of seconds between responses, or 0 if unknown.
 
     The mean is a moving average: older intervals count less. An interval counts only if requests were waiting when it
     began.
@@ -124,9 +124,9 @@ class Admission:
         return Permit(client)
 
     def check(self, client: str) -> Refused | None:
-        """Return a `Refused`, which is counted, if a request of `client` cannot get a slot now. Otherwise return None.
+        """Return a `Refused` if a request of `client` cannot get a slot now, otherwise None.
 
-        The check does not take a slot.
+        The refusal is counted. The check does not take a slot.
         """
         with self._lock:
             return self._refusal(client)

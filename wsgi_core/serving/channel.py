@@ -363,7 +363,10 @@ class Channel:
         self.watch()
 
     def check_reading(self, now: float) -> None:
-        """Answer 408 if the request arrives too slowly, or only close the connection if all lines so far are empty."""
+        """Answer 408 if the request arrives too slowly.
+
+        If the client has sent only empty lines, close the connection instead.
+        """
         request, settings = self.request, self.site.settings
         if request is None or self.task is not None:
             return
@@ -412,7 +415,7 @@ class Channel:
             task.request.close()
 
     def _send_first(self) -> int:
-        """Send as much of the first output buffer as the socket accepts. Return the number of bytes sent.
+        """Send bytes of the first buffer of `output`. Return how many bytes the socket has accepted.
 
         The caller must hold `out_lock`. Raises BlockingIOError if the socket accepts no bytes now, and another OSError
         if the connection is broken.

@@ -328,7 +328,7 @@ class Listener:
         return sorted(idle, key=lambda channel: channel.last_activity)
 
     def _silent_since(self, now: float) -> list[Channel]:
-        """Return the silent connections, in the order in which to close them (see `_shed_connections`)."""
+        """Return the silent connections that may be closed, in the order in which to close them."""
         silent = [
             channel
             for channel in self.channels

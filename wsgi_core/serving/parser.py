@@ -197,7 +197,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return method
 
     def _feed_unknown_method(self, head: bytes, error: Exception) -> str:
-        """Parse a head whose method llhttp does not know, as if the method were GET. Return the method."""
+        """Parse a head whose method llhttp does not know, as if the method were GET. Return the method.
+
+        Raises ParsingError if the head has no valid method, or if llhttp rejects it with GET, too.
+        """
         method = _METHOD.match(head)
         if method is None or method[0] in (b"GET", b"PRI"):
             raise ParsingError(f"{error}")

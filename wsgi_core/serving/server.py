@@ -137,7 +137,7 @@ class Server:
         return self.admission.refused
 
     def gauges(self) -> dict[str, float]:
-        """Return the server's metrics, except the numbers of connections. Any thread may call this method."""
+        """Return the server's gauges, except the numbers of connections. Any thread may call this method."""
         return {
             "waiting_requests": self.admission.waiting,
             "expected_wait_seconds": self.admission.expected_wait,
