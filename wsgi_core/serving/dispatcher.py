@@ -41,8 +41,8 @@ _TURN = 0.002
 class LargeBodies:
     """Limits the large bodies that are processed at the same time: together they may have at most `limit` bytes.
 
-    One large body is always allowed. If another body would exceed the limit, its request is parked. Parked requests begin in
-    the order in which they were parked. A parked request keeps its slot, but does not occupy a worker thread.
+    One large body is always allowed. If another body would exceed the limit, its request is parked. Parked requests
+    begin in the order in which they were parked. A parked request keeps its slot, but does not occupy a worker thread.
     """
 
     def __init__(self, limit: int) -> None:
