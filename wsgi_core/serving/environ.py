@@ -41,7 +41,7 @@ def request_environ(connection: Environ, request: Parser, forwarded: Forwarded |
     path = request.path
     environ["REQUEST_METHOD"] = request.command
     environ["REQUEST_URI"] = request.request_uri
-    # A URL that is built from a path with a leading `//` would have a part of the path as its host.
+    # If the path began with `//`, a URL built from the path would have a part of the path as its host.
     environ["PATH_INFO"] = "/" + path.lstrip("/") if path[:2] == "//" else path
     environ["QUERY_STRING"] = request.query
     environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"

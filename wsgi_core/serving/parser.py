@@ -50,8 +50,8 @@ _END = b"\r\n\r\n"
 _METHOD = re.compile(rb"[A-Z0-9!#$%&'*+.^_`|~-]+(?= )")
 # RFC 9110, section 7.2: uri-host, a colon and a port. A comma is not allowed, because it joins two Host headers.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?", re.ASCII)
-# Maps header names (`Content-Type`) to names in CGI form (`CONTENT_TYPE`). Clients can fill this cache, so the number
-# of names and the length of a name are limited.
+# Cache of header names (`Content-Type`) and their names in the environ (`CONTENT_TYPE`). Clients can fill it, so its
+# size is limited: the number of names, and the bytes in a name.
 _KEYS: dict[bytes, str] = {}
 _MAX_KEYS = 1000
 _LONGEST_KEY = 64
@@ -197,10 +197,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return method
 
     def _feed_unknown_method(self, head: bytes, error: Exception) -> str:
-        """Parse a head whose method llhttp does not know, as if the method were GET. Return the method.
-
-        Raises ParsingError if the head has no valid method, or if llhttp rejects it with GET, too.
-        """
+        """Parse a head whose method llhttp does not know, as if the method were GET. Return the method."""
         method = _METHOD.match(head)
         if method is None or method[0] in (b"GET", b"PRI"):
             raise ParsingError(f"{error}")

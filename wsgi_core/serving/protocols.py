@@ -19,7 +19,7 @@ StartResponse = Callable[..., Any]
 WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 HeadCheck = Callable[[Environ], WSGIApplication | None]
-"""A function that decides whether to reject a request that has a body, before the body is read.
+"""A function that decides whether to reject a request whose body is still to be read.
 
 The function is called on the I/O thread and must not block. The environ has the request's head, but no `wsgi.input`. To
 reject the request, the function returns the WSGI application that answers the request, such as a Werkzeug Response or

@@ -63,7 +63,7 @@ class Task:
     """
 
     __slots__ = (
-        "_environ", "_forwarded", "_has_date", "_has_server", "body_size", "channel", "chunked", "client", "close",
+        "_environ", "_forwarded", "_has_date", "_via", "body_size", "channel", "chunked", "client", "close",
         "content_length", "headers", "health", "monitoring", "permit", "received_at", "rejection",
         "request", "status", "streaming", "too_long", "written", "wrote_head",
     )  # fmt: skip
@@ -87,7 +87,7 @@ class Task:
         self.headers: Headers = []
         self.content_length: int | None = None
         self.written = 0
-        self.wrote_head = self.close = self.chunked = self.streaming = self._has_date = self._has_server = False
+        self.wrote_head = self.close = self.chunked = self.streaming = self._has_date = self._via = False
         self.too_long = False
 
     def complete(self) -> None:
@@ -116,7 +116,7 @@ class Task:
     def has_expired(self, now: float, limit: float) -> bool:
         """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline."""
         header = self.request.headers.get("X_REQUEST_TIMEOUT")
-        # A header value that is not valid is ignored here. The service rejects it.
+        # A header value that is not valid is ignored here, because the application rejects it.
         with contextlib.suppress(ValueError):
             limit = min(limit, allowed_seconds(header, self.channel.site.settings.request_timeout))
         return now - self.received_at > limit
@@ -141,7 +141,7 @@ class Task:
             raise AssertionError("start_response called a second time without providing exc_info.")
         self.status = status
         self.content_length = None
-        self.chunked = self._has_date = self._has_server = False
+        self.chunked = self._has_date = self._via = False
         for name, value in headers:
             lower = name.lower()
             if lower == "content-length":
@@ -151,7 +151,7 @@ class Task:
             elif lower == "date":
                 self._has_date = True
             elif lower == "server":
-                self._has_server = True
+                self._via = True
         self.headers = list(headers)
         return self.write
 
@@ -160,7 +160,7 @@ class Task:
         if not self.status:
             raise AssertionError("start_response was not called before the body was written")
         if self._has_body():
-            data = self._truncate(data)
+            data = self._limited(data)
             complete = self.content_length is not None and self.written >= self.content_length
         else:
             data, complete = b"", True
@@ -225,11 +225,11 @@ class Task:
         if isinstance(result, ReadOnlyFileBasedBuffer):
             size = result.prepare(self.content_length)
             if size and self.content_length != size:
-                self._set_content_length(size)
+                self._declare(size)
         elif self.content_length is None and isinstance(result, list | tuple) and self.status and self._has_body():
-            self._set_content_length(sum(map(len, result)))
+            self._declare(sum(map(len, result)))
 
-    def _set_content_length(self, size: int) -> None:
+    def _declare(self, size: int) -> None:
         self.headers = [(name, value) for name, value in self.headers if name.lower() != "content-length"]
         self.headers.append(("Content-Length", str(size)))
         self.content_length = size
@@ -238,7 +238,7 @@ class Task:
         """Finish the response after the application's last piece."""
         if not self.wrote_head:
             if self.content_length is None and self.status and self._has_body():
-                self._set_content_length(0)
+                self._declare(0)
             self.write(b"")
         if self.chunked:
             self._send(b"0\r\n\r\n", complete=True)
@@ -253,7 +253,7 @@ class Task:
         """Return whether the response may have a body (RFC 9112, section 6.3)."""
         return self.request.command != "HEAD" and self.status[:3] not in _BODILESS and self.status[:1] != "1"
 
-    def _truncate(self, data: bytes) -> bytes:
+    def _limited(self, data: bytes) -> bytes:
         """Return `data` without the bytes beyond Content-Length."""
         if self.content_length is not None and len(data) > self.content_length - self.written:
             logger.warning("the application returned more bytes than its Content-Length (%s)", self.content_length)
@@ -279,7 +279,7 @@ class Task:
                 lines.append("Transfer-Encoding: chunked\r\n")
             else:
                 self.close = True
-        if self._has_server:
+        if self._via:
             lines.append(f"Via: {site.ident}\r\n")
         if not self._has_date:
             lines.append(site.date_line())
@@ -289,8 +289,8 @@ class Task:
         elif request.version == "1.0":
             lines.append("Connection: Keep-Alive\r\n")
         version = request.version if request.version == "1.1" else "1.0"
-        text = f"HTTP/{version} {self.status}\r\n{'' if self._has_server else site.server_line}{''.join(lines)}\r\n"
-        expected = len(lines) + (2 if self._has_server else 3)
+        text = f"HTTP/{version} {self.status}\r\n{'' if self._via else site.server_line}{''.join(lines)}\r\n"
+        expected = len(lines) + (2 if self._via else 3)
         if text.count("\n") != expected or text.count("\r") != expected:
             raise ValueError("a carriage return or line feed is in the status or in a header")
         return text.encode("latin-1")
