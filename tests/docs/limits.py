@@ -11,7 +11,7 @@ from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH, MAX_STRIN
 from wsgi_core.inference.tensors import MAX_DIMENSIONS
 from wsgi_core.serving.body_buffer import ALWAYS_IN_MEMORY, MEMORY_LIMIT
 from wsgi_core.serving.chunked_body import MAX_CHUNK_LINE, MAX_TRAILERS
-from wsgi_core.serving.dispatcher import LARGE_BODY, MAX_WAITING_STREAMS
+from wsgi_core.serving.dispatcher import LARGE, MAX_WAITING_STREAMS
 from wsgi_core.serving.parser import MAX_BLANK, MAX_CHUNK_OVERHEAD
 from wsgi_core.shared.content_coding import SMALL_BODY
 from wsgi_core.shared.jobs.queue import MAX_ATTEMPTS
@@ -68,7 +68,7 @@ an answer made of quotes |
 | Maximum size of its headers and interim responses | {size(MAX_HEAD)} | an answer made of quotes |
 | Maximum number of attempts to process a webhook | {MAX_ATTEMPTS} | a dead letter (`wsgi-core jobs`) |
 | Maximum number of signatures in a webhook's header | {MAX_SIGNATURES} | further signatures are ignored |
-| Maximum size of all bodies of {size(LARGE_BODY)} or more that are being processed | as for one body | request waits |
+| Maximum size of all bodies of {size(LARGE)} or more that are being processed | as for one body | request waits |
 | Requests of one connection that are processed at the same time | 1 | the next request waits, unread |
 | Streams that wait for their clients, in addition to all threads but one | {MAX_WAITING_STREAMS} | \
 503; the longest waiting stream is closed |

@@ -22,7 +22,7 @@ logger = logging.getLogger("wsgi_core.serving")
 
 _HEALTH_THREADS = 2
 
-LARGE_BODY = 512 << 10
+LARGE = 512 << 10
 """Size in bytes from which a body counts as large. Python objects made from a JSON body take many times its size."""
 
 MAX_WAITING_STREAMS = 64
@@ -136,7 +136,7 @@ class WorkerPool:
         return bool(self._queue and self._idle)
 
     def _paused(self) -> bool:
-        """Return whether so many bytes are unsent that no task may begin."""
+        """Return whether so many bytes are unsent that no further task may begin."""
         return self._unsent is not None and self._unsent.exceeded
 
     def oldest_wait(self, now: float) -> float:
@@ -314,7 +314,8 @@ class TaskDispatcher(WorkerPool):
     def serve_on_leader(self) -> None:
         """Answer queued requests on the calling thread, the leader, while requests are quick.
 
-        No request is begun after `_TURN` seconds. When this method returns, another thread may be the leader.
+        After `_TURN` seconds, no further request is begun. The calling thread may no longer be the leader when this
+        method returns.
         """
         began = time.perf_counter()
         until = began + _TURN
@@ -331,7 +332,7 @@ class TaskDispatcher(WorkerPool):
             self._quick.record(ended - began, cpu, now)
             began = ended
             if not leads:
-                self._remove_former_leader()
+                self._forget_former_leader()
                 return
 
     def add_former_leader(self) -> None:
@@ -339,7 +340,7 @@ class TaskDispatcher(WorkerPool):
         with self._lock:
             self.live += 1
 
-    def _remove_former_leader(self) -> None:
+    def _forget_former_leader(self) -> None:
         with self._lock:
             self.live -= 1
         self._fill()
@@ -349,7 +350,7 @@ class TaskDispatcher(WorkerPool):
         return bool(
             self._queue
             and len(self._idle) == self.live
-            and self._queue[0].body_size < LARGE_BODY
+            and self._queue[0].body_size < LARGE
             and self._quick.expected(now)
             and not self._paused()
         )
@@ -384,7 +385,7 @@ class TaskDispatcher(WorkerPool):
 
         If the request has a large body and too many large bodies are being processed, park the request instead.
         """
-        if task.body_size < LARGE_BODY:
+        if task.body_size < LARGE:
             self._begin(task)
         elif self._large.acquire(task):
             try:

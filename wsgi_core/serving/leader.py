@@ -101,7 +101,7 @@ class LoopThreads:
             raise self._error
 
     def serve(self, function: Callable[[], None]) -> bool:
-        """Call `function` on the calling thread, the leader. Return whether the thread is the leader afterwards."""
+        """Call `function` on the calling thread, the leader. Return whether the thread is still the leader then."""
         self._working_since = time.perf_counter()  # on Windows, time.monotonic() has steps of 16 ms
         if self._asleep:
             self._wake_follower()

@@ -131,10 +131,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Parse the request line and the headers. Raises ParsingError, which becomes a 400, if they are malformed.
-
-        If the server refuses the request for another reason, set `error`.
-        """
+        """Parse the request line and the headers. Raises ParsingError, which becomes a 400, if they are malformed."""
         method = self._feed(header_plus)
         version = self.version
         if version != "1.1" and version != "1.0":

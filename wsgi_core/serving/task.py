@@ -177,7 +177,7 @@ class Task:
     # The response.
 
     def _guard(self, execute: Any) -> None:
-        """Call `execute`, and answer with an error if it fails. Then pass the connection back to the I/O thread."""
+        """Answer the request, with an error if `execute` fails. Then pass the connection back to the I/O thread."""
         try:
             if self.channel.connected:
                 execute()
