@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from wsgi_core.inference.schema import MAX_ROWS
 from wsgi_core.inference.strict_json import MAX_CONTAINERS, MAX_DEPTH, MAX_STRINGS
 from wsgi_core.inference.tensors import MAX_DIMENSIONS
-from wsgi_core.serving.body_buffer import ALWAYS, MEMORY
+from wsgi_core.serving.body_buffer import ALWAYS_IN_MEMORY, MEMORY_LIMIT
 from wsgi_core.serving.chunked_body import MAX_CHUNK_LINE, MAX_TRAILERS
 from wsgi_core.serving.dispatcher import LARGE, MAX_WAITING_STREAMS
 from wsgi_core.serving.parser import MAX_BLANK, MAX_CHUNK_OVERHEAD
@@ -72,8 +72,8 @@ an answer made of quotes |
 | Requests of one connection that are processed at the same time | 1 | the next request waits, unread |
 | Streams that wait for their clients, in addition to all threads but one | {MAX_WAITING_STREAMS} | \
 503; the longest waiting stream is closed |
-| Maximum size of all bodies that are kept in memory | {size(MEMORY)} | further bodies of more than {size(ALWAYS)} \
-are stored on disk |
+| Maximum size of all bodies that are kept in memory | {size(MEMORY_LIMIT)} | \
+further bodies of more than {size(ALWAYS_IN_MEMORY)} are stored on disk |
 | Bytes on the wire per byte of a chunked body | {MAX_CHUNK_OVERHEAD} | 400, connection closed |
 | Maximum size of the line with a chunk's size and extensions | {size(MAX_CHUNK_LINE)} | 400, connection closed |
 | Maximum size of all trailers of a chunked body | {size(MAX_TRAILERS)} | 400, connection closed |

@@ -390,7 +390,7 @@ def test_a_refused_upload_leaves_nothing_on_disk():
 
 
 def test_small_bodies_are_accepted_while_large_ones_fill_memory_and_disk(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(body_buffer, "MEMORY", 2 * MIB)
+    monkeypatch.setattr(body_buffer, "MEMORY_LIMIT", 2 * MIB)
     with attacked(max_body_disk=4 * MIB) as server:
         clients = [server.connect() for _ in range(9)]
         for client in clients:

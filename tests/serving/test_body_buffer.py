@@ -12,13 +12,20 @@ from hypothesis import strategies as st
 
 from tests.serving.running import request, running, until
 from wsgi_core.serving import body_buffer
-from wsgi_core.serving.body_buffer import ALWAYS, SMALL, BodyBudget, DiscardBuffer, NoSpace, SpooledBody
+from wsgi_core.serving.body_buffer import (
+    ALWAYS_IN_MEMORY,
+    MAX_IN_MEMORY,
+    BodyBudget,
+    DiscardBuffer,
+    NoSpace,
+    SpooledBody,
+)
 
 
 @pytest.fixture
 def nothing_always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set to 0 the size up to which a body is always kept in memory."""
-    monkeypatch.setattr(body_buffer, "ALWAYS", 0)
+    monkeypatch.setattr(body_buffer, "ALWAYS_IN_MEMORY", 0)
 
 
 @pytest.mark.usefixtures("nothing_always")
@@ -74,14 +81,14 @@ def test_the_memory_is_for_all_of_them_together():
 
 
 def test_a_large_body_takes_no_memory():
-    budget = BodyBudget(10 * SMALL, 10 * SMALL)
-    known, found_out = SpooledBody(budget, SMALL + 1), SpooledBody(budget)
+    budget = BodyBudget(10 * MAX_IN_MEMORY, 10 * MAX_IN_MEMORY)
+    known, found_out = SpooledBody(budget, MAX_IN_MEMORY + 1), SpooledBody(budget)
     known.append(b"x")
-    found_out.append(b"x" * SMALL)
-    assert (budget.memory.used, budget.disk.used) == (SMALL, 1)
+    found_out.append(b"x" * MAX_IN_MEMORY)
+    assert (budget.memory.used, budget.disk.used) == (MAX_IN_MEMORY, 1)
     found_out.append(b"x")
-    assert (budget.memory.used, budget.disk.used) == (0, SMALL + 2)
-    assert found_out.getfile().read() == b"x" * (SMALL + 1)
+    assert (budget.memory.used, budget.disk.used) == (0, MAX_IN_MEMORY + 2)
+    assert found_out.getfile().read() == b"x" * (MAX_IN_MEMORY + 1)
     known.close()
     found_out.close()
 
@@ -89,10 +96,10 @@ def test_a_large_body_takes_no_memory():
 def test_a_small_body_is_kept_although_every_limit_is_reached():
     budget = BodyBudget(0, 10)
     body = SpooledBody(budget)
-    for _ in range(ALWAYS // 1024):
+    for _ in range(ALWAYS_IN_MEMORY // 1024):
         body.append(b"x" * 1024)
-    assert body.getfile().read() == b"x" * ALWAYS
-    assert (budget.memory.used, budget.disk.used) == (ALWAYS, 0)
+    assert body.getfile().read() == b"x" * ALWAYS_IN_MEMORY
+    assert (budget.memory.used, budget.disk.used) == (ALWAYS_IN_MEMORY, 0)
     with pytest.raises(NoSpace):
         body.append(b"x")
     body.close()
@@ -111,10 +118,10 @@ def test_a_full_disk_leaves_nothing_counted(monkeypatch: pytest.MonkeyPatch):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(body_buffer.tempfile, "TemporaryFile", Full)
-    budget = BodyBudget(10 * SMALL, 10 * SMALL)
-    body = SpooledBody(budget, 2 * SMALL)
+    budget = BodyBudget(10 * MAX_IN_MEMORY, 10 * MAX_IN_MEMORY)
+    body = SpooledBody(budget, 2 * MAX_IN_MEMORY)
     with pytest.raises(OSError, match="No space"):
-        body.append(b"x" * SMALL)
+        body.append(b"x" * MAX_IN_MEMORY)
     body.close()
     assert (budget.memory.used, budget.disk.used) == (0, 0)
 
@@ -128,7 +135,7 @@ def test_a_discarded_body_is_counted():
 
 @pytest.mark.parametrize("memory", [0, 1 << 20])
 def test_a_request_is_read_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPatch, memory: int):
-    monkeypatch.setattr(body_buffer, "MEMORY", memory)
+    monkeypatch.setattr(body_buffer, "MEMORY_LIMIT", memory)
     with running() as server:
         client = server.connect()
         for size in (1, 100_000, 3_000_000):
@@ -140,7 +147,7 @@ def test_a_request_is_read_from_wherever_it_is_kept(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("memory", [0, 16 << 20])
 def test_a_client_that_leaves_takes_its_body_along(monkeypatch: pytest.MonkeyPatch, memory: int):
-    monkeypatch.setattr(body_buffer, "MEMORY", memory)
+    monkeypatch.setattr(body_buffer, "MEMORY_LIMIT", memory)
     with running(body_timeout=0.1) as server:
         bodies = server.server.site.bodies
         for leaves in (True, True, False):
@@ -155,7 +162,7 @@ def test_a_client_that_leaves_takes_its_body_along(monkeypatch: pytest.MonkeyPat
 
 
 def test_beyond_the_sum_on_disk_a_body_is_refused_and_others_are_not(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(body_buffer, "MEMORY", 0)
+    monkeypatch.setattr(body_buffer, "MEMORY_LIMIT", 0)
     with running(max_body_disk=300_000) as server:
         first = server.connect()
         first.send(request("POST", "/a", Content_Length="250000") + b"x" * 200_000)

@@ -207,16 +207,16 @@ def test_a_piece_that_fills_what_is_read_at_once_is_followed_by_the_rest(size: i
         assert b'"length": 200000' in client.answer().body
 
 
-@pytest.mark.parametrize("size", [body_buffer.ALWAYS + 1, body_buffer.SMALL + 1])
+@pytest.mark.parametrize("size", [body_buffer.ALWAYS_IN_MEMORY + 1, body_buffer.MAX_IN_MEMORY + 1])
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: int):
     def full_disk() -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(body_buffer.tempfile, "TemporaryFile", full_disk)
-    monkeypatch.setattr(body_buffer, "MEMORY", 0)
+    monkeypatch.setattr(body_buffer, "MEMORY_LIMIT", 0)
     with running() as server:
         client = server.connect()
-        client.send(request("POST", "/a", b"x" * size)[: body_buffer.ALWAYS + 1000])
+        client.send(request("POST", "/a", b"x" * size)[: body_buffer.ALWAYS_IN_MEMORY + 1000])
         reply = client.answer()
         assert (reply.status, reply.error) == (503, "the body cannot be stored")
         assert "could not be stored" in caplog.text

@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from wsgi_core.serving.worker_process import LOG, MODELS, MODELS_DONE, Parent, ParentHandler, ReplicatedModels
+from wsgi_core.serving.worker_process import (
+    LOG,
+    MODELS,
+    MODELS_DONE,
+    ParentConnection,
+    ParentLogHandler,
+    ReplicatedModels,
+)
 
 
 class Repository:
@@ -59,7 +66,7 @@ def answer_changes(pipe: Any, seen: list[Any], number: int) -> threading.Thread:
 
 def test_a_change_is_made_here_and_then_in_the_other_processes(ends: Any):
     ours, theirs = ends
-    parent, repository, seen = Parent(theirs), Repository(), []
+    parent, repository, seen = ParentConnection(theirs), Repository(), []
     parent.handle_messages(SimpleNamespace(stop=lambda: None), repository)  # type: ignore[arg-type]
     thread = answer_changes(ours, seen, 2)
     models = ReplicatedModels(repository, parent)
@@ -74,7 +81,7 @@ def test_a_change_is_made_here_and_then_in_the_other_processes(ends: Any):
 def test_the_change_of_another_process_is_followed_even_if_it_fails_here(ends: Any):
     ours, theirs = ends
     repository = Repository()
-    Parent(theirs).handle_messages(SimpleNamespace(stop=lambda: None), repository)  # type: ignore[arg-type]
+    ParentConnection(theirs).handle_messages(SimpleNamespace(stop=lambda: None), repository)  # type: ignore[arg-type]
     ours.send((MODELS, (1, 7), "reload", ()))
     assert ours.recv() == (MODELS_DONE, (1, 7))
     ours.send((MODELS, (1, 8), "load", ("other",)))
@@ -85,7 +92,7 @@ def test_the_change_of_another_process_is_followed_even_if_it_fails_here(ends: A
 def test_a_child_whose_parent_is_gone_stops(ends: Any):
     ours, theirs = ends
     stopped = threading.Event()
-    parent = Parent(theirs)
+    parent = ParentConnection(theirs)
     parent.handle_messages(SimpleNamespace(stop=stopped.set), None)  # type: ignore[arg-type]
     ours.close()
     assert stopped.wait(10)
@@ -94,7 +101,7 @@ def test_a_child_whose_parent_is_gone_stops(ends: Any):
 
 def test_warnings_are_handed_to_the_parent(ends: Any):
     ours, theirs = ends
-    handler = ParentHandler(Parent(theirs))
+    handler = ParentLogHandler(ParentConnection(theirs))
     logger = logging.Logger("tests")
     logger.addHandler(handler)
     logger.info("not this")

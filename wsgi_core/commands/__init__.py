@@ -1,1 +1,1 @@
-"""The subcommands of ``wsgi-core`` other than serve, trace and Flask's own commands."""
+"""The subcommands config, models, jobs, deploy, learn and service of ``wsgi-core``."""

@@ -1,4 +1,4 @@
-"""``wsgi-core config``: show the effective settings and the source of each."""
+"""``wsgi-core config``: show the effective settings, and where each value comes from."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ FILE = click.Path(path_type=Path)
 def jobs_command(ctx: click.Context, /, config: Path | None, **options: str | None) -> None:
     """List the unfinished jobs of webhooks, retry dead letters (jobs that are not tried again), or purge jobs.
 
-    You can use these commands while the server runs. They read the server's settings to find the job store.
+    You can use these commands while the server runs. They find the job store through the same settings as the server.
     """
     settings = load_for_command(config, options).settings
     password = settings.job_store_password.get_secret_value() if settings.job_store_password else None
@@ -52,7 +52,7 @@ def list_command(store: JobStore, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Retry every dead letter.")
 @click.pass_obj
 def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
-    """Queue dead letters again. A running server then processes them.
+    """Queue dead letters again, for a server that uses the same job store.
 
     You can shorten a KEY to its first characters. If a server was killed while it recorded the outcome of a job, and
     a server with another results file does the retry, both files may have the outcome.

@@ -66,7 +66,7 @@ def list_command(models: Path | None, config: Path | None) -> None:
 @click.argument("directory", type=DIRECTORY, metavar="DIR")
 @CONFIG
 def check_command(directory: Path, config: Path | None) -> None:
-    """Check the model repository DIR and print all problems. Exit code 1: there are problems."""
+    """Check each version in the model repository DIR, and print the problems. Exit code 1: there are problems."""
     settings = load_for_command(config, {}).settings
     report = check_repository(directory, settings, settings.model_settings)
     for model in report.models:
@@ -198,7 +198,7 @@ def minilm_builder() -> t.Any:
 
 @models_command.command("providers")
 def providers_command() -> None:
-    """List the execution providers of onnxruntime: whether each is installed, and which package contains it."""
+    """List the execution providers of onnxruntime, whether each is installed, and which package contains it."""
     try:
         found = providers()
     except ModelError as e:

@@ -1,7 +1,7 @@
 """Admission control: decides whether a request gets a slot, mainly by its expected wait for a worker thread.
 
-A request has its slot while it waits for a worker thread and while it runs. This module only counts the requests. Their
-queues are in `dispatcher`.
+A request has its slot while it waits for a worker thread, while it runs, and while more than `task.WATERMARK` bytes of
+its response are unsent. This module only counts the requests. Their queues are in `dispatcher`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Reason = Literal["overloaded", "client", "expired"]
 _TIME_CONSTANT = 1.0
 
 
-# The part of an IPv6 address that identifies a customer's network (RFC 6177). The customer chooses the other bits.
+# The number of bits of an IPv6 address that identify the network (RFC 7421). A host can choose the other bits itself.
 _CLIENT_PREFIX = 64
-# The addresses of IPv4 clients behind a translator (RFC 6052).
+# The IPv6 addresses that a translator gives to IPv4 clients (RFC 6052).
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -30,9 +30,9 @@ _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 def client_of(address: str) -> str:
     """Return what counts as one client for the limits per client: an IPv4 address, or an IPv6 address' /64 network.
 
-    An IPv4 address that is mapped or translated into IPv6 counts as the IPv4 address. Each link-local IPv6 address is a
-    client. Text that is not an address is returned unchanged, because a proxy may send an identifier (RFC 7239,
-    section 6).
+    An IPv4 address that is mapped or translated into IPv6 counts as the IPv4 address. Each link-local IPv6 address
+    counts as one client, because these addresses share one network. Text that is not an address is returned unchanged,
+    because a proxy may send an identifier (RFC 7239, section 6).
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -47,7 +47,7 @@ def client_of(address: str) -> str:
 
 @dataclass(eq=False, slots=True)
 class Permit:
-    """The slot of one request. It is released exactly once: docs/develop/server.md says by which part of the server."""
+    """The slot of one request. `client` comes from `client_of`. docs/develop/server.md says what releases the slot."""
 
     client: str
     state: Literal["waiting", "running", "released"] = "waiting"
@@ -63,8 +63,8 @@ class Refused(NamedTuple):
 class Pace:
     """The pace of responses under load. `interval` is the mean number of seconds between responses, or 0 if unknown.
 
-    The mean is a moving average: older intervals count less. An interval between two responses counts only if requests
-    were waiting when the interval began.
+    The mean is a moving average: older intervals count less. An interval counts only if requests were waiting when it
+    began.
     """
 
     def __init__(self) -> None:
@@ -84,10 +84,10 @@ class Pace:
 
 @dataclass(slots=True)
 class Admission:
-    """The slots for requests. A request is refused if its expected wait is longer than `max_wait` seconds.
+    """The slots for requests: `threads` + `max_waiting` in total, and `per_client` for each client (0: no limit).
 
-    There are `threads` + `max_waiting` slots. `per_client` limits the slots of one client (0 means no limit).
-    `retry_after` is the smallest Retry-After in seconds. `refused` counts refusals since the start, by reason.
+    A request is refused if no slot is free, or if its expected wait is longer than `max_wait` seconds. `retry_after` is
+    the smallest Retry-After in seconds. `refused` counts refusals since the start, by reason.
     """
 
     max_waiting: int
@@ -109,12 +109,12 @@ class Admission:
 
     @property
     def expected_wait(self) -> float:
-        """The number of seconds that a request that arrives now is expected to wait for a worker thread."""
+        """For how many seconds a new request is expected to wait for a worker thread."""
         # A request that a free thread is about to take does not wait.
         return min(self.waiting, max(0, self.admitted - self.threads)) * self.pace.interval
 
     def acquire(self, client: str) -> Permit | Refused:
-        """Return a slot for a new request of `client`, or a `Refused` if there is no slot for the request."""
+        """Return a slot for a new request of `client`, or a `Refused` if the request cannot get a slot."""
         with self._lock:
             if refused := self._refusal(client):
                 return refused
@@ -124,9 +124,9 @@ class Admission:
         return Permit(client)
 
     def check(self, client: str) -> Refused | None:
-        """Return a `Refused` if `client` cannot get a slot now, or None if a slot is available.
+        """Return a `Refused` if a request of `client` cannot get a slot now, otherwise None.
 
-        A `Refused` is counted as a refusal. The check does not take a slot.
+        The refusal is counted. The check does not take a slot.
         """
         with self._lock:
             return self._refusal(client)

@@ -19,15 +19,14 @@ from .monitoring import MonitoredApplication
 if t.TYPE_CHECKING:
     from types import ModuleType
 
-EXIT_SETTING = 2
-EXIT_SETTINGS = 2
+EXIT_INVALID_SETTING = 2
 EXIT_APPLICATION = 3
 
 MONITORING = HEALTH | {"/metrics"}
-"""The paths of health checks and metrics. GET and HEAD requests to them are answered even if no slot is free."""
+"""The service's paths for health checks and metrics. GET and HEAD requests to these paths need no slot."""
 
 STREAM_PATH = "/predict/stream"
-"""The path where a request body may have `stream_max_content_length` bytes, because the service reads it in pieces."""
+"""The service's path whose limit for bodies is `stream_max_content_length`, because it reads the body in pieces."""
 
 _NAMES = ("app", "application")
 _FACTORIES = ("create_app", "make_app")
@@ -47,40 +46,42 @@ class StartError(Exception):
 def load_application(settings: Settings) -> t.Any:
     """Return the application that `settings.app` names, or the inference service if `app` is not set.
 
-    The application is wrapped in `MonitoredApplication`. The service runs on `settings.framework`. Raises StartError if
-    the application or a model cannot be loaded, or if a setting is not valid.
+    The application of `settings.app` is wrapped in `MonitoredApplication`. The service runs on `settings.framework`.
+    Raises StartError if the application, a model or Flask cannot be loaded, or if a setting cannot be used.
     """
     if settings.app:
-        _refuse_settings_of_the_service(settings)
+        _refuse_service_settings(settings)
         return MonitoredApplication(load_wsgi_application(settings.app), settings)
     return _load_service(settings)
 
 
-def _refuse_settings_of_the_service(settings: Settings) -> None:
-    """Raise StartError if a setting asks for a check that only the service makes: of the API key, or of host names."""
+def _refuse_service_settings(settings: Settings) -> None:
+    """Raise StartError if `api_key` or `trusted_hosts` is set, because only the service checks keys and host names."""
     given = [name for name in ("api_key", "trusted_hosts") if getattr(settings, name)]
     if given:
         message = f"{given[0]} has no effect with --app: remove the setting, and make this check in your application"
-        raise StartError(message, EXIT_SETTINGS)
+        raise StartError(message, EXIT_INVALID_SETTING)
 
 
 def load_wsgi_application(import_path: str) -> t.Any:
     """Return the application that ``module``, ``module:name`` or ``module:factory(args)`` names.
 
     The module is a dotted name or a file. Without a name, the application is the module's `app` or `application`, or
-    the result of its `create_app` or `make_app`, as with ``flask --app``. A function that can be called without
-    arguments is a factory, because a WSGI application takes two arguments (PEP 3333). Raises StartError if the module
-    cannot be imported, if it has no such name, if the factory fails, or if the result is not a WSGI application.
+    the result of its `create_app` or `make_app`. A named function that can be called without arguments is a factory,
+    because a WSGI application takes two arguments (PEP 3333).
+
+    Raises StartError if the module cannot be imported or has no such name, if the factory fails, or if the result is
+    not callable or is an ASGI application.
     """
     # Split at the colon before the name, not at the colon of a Windows drive.
     path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
     try:
         module = _import(prepare_import(path))
-        found = _named(module, name[0]) if name else _usual(module)
+        found = _load_named(module, name[0]) if name else _load_default(module)
     except NoAppException as error:
         raise StartError(f"--app {import_path}: {error.message}", EXIT_APPLICATION) from error
     except Exception as error:
-        raise StartError(f"--app {import_path}: {_why('the factory', error)}", EXIT_APPLICATION) from error
+        raise StartError(f"--app {import_path}: {_describe_error('the factory', error)}", EXIT_APPLICATION) from error
     if not callable(found):
         kind = type(found).__name__
         raise StartError(f"--app {import_path} is a {kind}, not a WSGI application", EXIT_APPLICATION)
@@ -96,18 +97,18 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise NoAppException(f"there is no module {error.name!r} in this folder or on the Python path") from error
-        raise NoAppException(_why(f"importing {name!r}", error)) from error
+        raise NoAppException(_describe_error(f"importing {name!r}", error)) from error
     except Exception as error:
-        raise NoAppException(_why(f"importing {name!r}", error)) from error
+        raise NoAppException(_describe_error(f"importing {name!r}", error)) from error
 
 
-def _why(action: str, error: Exception) -> str:
+def _describe_error(action: str, error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     message = " ".join(str(error).split())
     return f"{action} raised {type(error).__name__}: {message} ({last.filename}, line {last.lineno})"
 
 
-def _named(module: ModuleType, text: str) -> t.Any:
+def _load_named(module: ModuleType, text: str) -> t.Any:
     name, args, kwargs = parse_app_name(text)
     try:
         found = getattr(module, name)
@@ -118,7 +119,7 @@ def _named(module: ModuleType, text: str) -> t.Any:
     return found
 
 
-def _usual(module: ModuleType) -> t.Any:
+def _load_default(module: ModuleType) -> t.Any:
     for name in _NAMES:
         if callable(found := getattr(module, name, None)):
             return found
@@ -147,7 +148,7 @@ def _load_service(settings: Settings) -> t.Any:
         module = importlib.import_module(SERVICES[settings.framework])
         return module.create_app(settings=settings.with_loopback_hosts())
     except ConfigurationError as error:
-        raise StartError(str(error), EXIT_SETTING) from error
+        raise StartError(str(error), EXIT_INVALID_SETTING) from error
     except ModelError as error:
         raise StartError(str(error), EXIT_APPLICATION) from error
     except ModuleNotFoundError as error:

@@ -8,21 +8,22 @@ import threading
 from io import BytesIO
 from typing import Any
 
-SMALL = 1 << 20
+MAX_IN_MEMORY = 1 << 20
 """The largest size in bytes of a body that may be stored in memory."""
 
-MEMORY = 64 << 20
-"""The limit in bytes for all bodies in memory together.
+MEMORY_LIMIT = 64 << 20
+"""The limit in bytes for all bodies in memory together. Bodies of at most `ALWAYS_IN_MEMORY` bytes may exceed it.
 
-The limit is above what arrives within `max_wait` on a busy server (about 30 MB a second of JSON). CPython releases the
-GIL for each operation on a file, so under load each body in a temporary file delays the I/O thread by tens of ms.
+A busy server receives about 30 MB of JSON a second, so this limit is above what it receives within the default
+`max_wait` of 2 seconds. CPython releases the GIL for each operation on a file. So under load, a body in a temporary
+file can delay the I/O thread by tens of milliseconds.
 """
 
-ALWAYS = 16 << 10
-"""The largest size in bytes of a body that is kept in memory even if a limit is reached.
+ALWAYS_IN_MEMORY = 16 << 10
+"""The largest size in bytes of a body that is kept in memory even if `MEMORY_LIMIT` is reached.
 
 Otherwise a few clients that send large bodies slowly could make the server refuse every other request with a body. The
-memory for these small bodies is limited by the number of connections.
+number of connections limits the memory for these small bodies.
 """
 
 
@@ -68,21 +69,21 @@ class BodyBudget:
 class SpooledBody:
     """The buffer for one request body.
 
-    `expected` is the length of the body, or 0 if the length is unknown. A body above `SMALL` is stored in a temporary
-    file. A body above `ALWAYS` is also stored in a temporary file if the bodies in memory would otherwise exceed their
-    common limit.
+    `expected` is the length of the body, or 0 if the length is unknown. A body of more than `MAX_IN_MEMORY` bytes is
+    stored in a temporary file. So is a body of more than `ALWAYS_IN_MEMORY` bytes, if the bodies in memory would
+    otherwise exceed their common limit.
     """
 
     def __init__(self, budget: BodyBudget, expected: int = 0) -> None:
-        self._held = budget.memory
+        self._budget = budget.memory
         self._disk = budget.disk
         self._in_memory = True
-        self._memory = SMALL if expected <= SMALL else 0
+        self._memory = MAX_IN_MEMORY if expected <= MAX_IN_MEMORY else 0
         self._file: Any = BytesIO()
         self._size = 0
 
     def append(self, data: bytes) -> None:
-        """Append `data`. Raises NoSpace if the limit on disk is reached, and OSError if the disk is full."""
+        """Append `data`. Raises NoSpace if the limit on disk would be exceeded, and OSError if the disk is full."""
         if self._in_memory and not self._take_memory(len(data)):
             self._move_to_disk()
         if not self._in_memory and not self._disk.take(len(data)):
@@ -97,9 +98,9 @@ class SpooledBody:
 
     def close(self) -> None:
         """Discard the body."""
-        self._held.add(-self._size)
+        self._budget.add(-self._size)
         self._size = 0
-        # If the disk is full, close() tries to write the rest of the file's buffer again.
+        # close() writes the rest of the file's buffer, which fails if the disk is full.
         with contextlib.suppress(OSError):
             self._file.close()
 
@@ -109,22 +110,22 @@ class SpooledBody:
     def _take_memory(self, more: int) -> bool:
         """Reserve memory for `more` bytes. Return False if the body must move to disk."""
         size = self._size + more
-        if size <= min(self._memory, ALWAYS):
-            self._held.add(more)
+        if size <= min(self._memory, ALWAYS_IN_MEMORY):
+            self._budget.add(more)
             return True
-        return size <= self._memory and self._held.take(more)
+        return size <= self._memory and self._budget.take(more)
 
     def _move_to_disk(self) -> None:
         if not self._disk.take(self._size):
             raise NoSpace("the request bodies on disk would exceed max_body_disk")
-        self._held.add(-self._size)
-        self._held, self._in_memory = self._disk, False
+        self._budget.add(-self._size)
+        self._budget, self._in_memory = self._disk, False
         kept, self._file = self._file, tempfile.TemporaryFile()  # noqa: SIM115 (see `close`)
         self._file.write(kept.getbuffer())
 
 
 class DiscardBuffer:
-    """A buffer that only counts bytes, for the body of a request that is refused."""
+    """A buffer that only counts bytes, for the body of a rejected request. `size` is the count at the start."""
 
     def __init__(self, size: int) -> None:
         self._size = size

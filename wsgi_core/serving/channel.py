@@ -1,7 +1,7 @@
 """One connection: reading requests, sending responses, and closing. docs/develop/server.md draws the states.
 
-All methods are called on the I/O thread, except for the methods in the section "Called by worker threads". While the
-leader answers a request, the leader counts as a worker thread (see `leader`).
+Worker threads may call only the methods in the section "Called by worker threads". All other methods are called on the
+I/O thread. While the leader answers a request, the leader counts as a worker thread (see `leader`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from .task import WATERMARK, ClientDisconnected, Task
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# After the last response, the bytes that the client sends are read and discarded for this many seconds. Closing at once
-# would reset the connection, and the reset can overtake the response.
+# After the last response, the bytes that the client sends are read and discarded, for at most this many seconds. If the
+# connection were closed at once, the next bytes would cause a reset, and the client could lose the response.
 LINGER = 2.0
 # Bytes to read in one call. The number is small because a chunked body may consist of many tiny chunks. A body with a
 # Content-Length is read in larger pieces.
@@ -44,10 +44,10 @@ class Channel:
     """An accepted connection.
 
     Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (the incomplete request).
-    Request: `task`, from the moment the request is complete until its response is complete.
-    Sending: `output`, `unsent` (bytes in `output`), `permit` (slot of a response that is sent slowly). `out_lock`
-    protects all three.
-    `used`: a request has arrived on this connection.
+    Request: `task`, from the moment the request is complete until its response is complete. `used`: the connection has
+    had a request.
+    Sending: `output`, `unsent` (bytes in `output`), `permit` (the slot of a response, while the rest of the response is
+    sent). `out_lock` protects all three.
     End: `closing` (close after the response), `linger_until` (time.monotonic(), or 0), `connected`.
     """
 
@@ -161,19 +161,20 @@ class Channel:
     def handle_hangup(self) -> None:
         """Close the connection if it was reset, if it lingers, or if it has unsent bytes.
 
-        Otherwise the client may have closed only its sending side: some systems report this as a hangup, too.
+        A hangup alone does not close the connection, because some systems also report a hangup if the client has closed
+        only its sending side.
         """
         if self.linger_until or self.interest & WRITE or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.close()
         elif self.interest:
             self.handle_read()
         else:
-            # The poller would report this connection again and again. The next call of `watch` adds it again.
+            # Otherwise every step of the poller would report the hangup. The next call of `watch` registers the socket.
             self.listener.poller.unregister(self)
             self.interest = -1
 
     def process(self) -> None:
-        """Parse the input until a request is passed to the dispatcher, gets an error response, or no input is left."""
+        """Parse the input until a request is queued, a request is answered with an error, or no input is left."""
         while self.task is None and not self.unsent and self.connected and not self.closing:
             if self.input:
                 if not self._parse():
@@ -208,7 +209,7 @@ class Channel:
             return False
 
     def resume(self) -> None:
-        """Continue after a worker thread has passed the connection back, or has left bytes to send."""
+        """Continue to read and send, after a worker thread has passed the connection back or has left bytes to send."""
         if self.connected:
             self.process()
             self.watch()
@@ -264,10 +265,10 @@ class Channel:
         return False
 
     def _refuse_above_limit(self, task: Task) -> Refused | None:
-        """Refuse a request if too many connections are open and the oldest request has waited for `_OVERLOAD_WAIT`.
+        """Return a refusal if too many connections are open and a request has waited for `_OVERLOAD_WAIT` seconds.
 
         The connection is closed after the response. If the request were queued, its connection could not be closed to
-        make room for other connections, such as the connection of a health probe.
+        admit other connections, such as the connection of a health probe.
         """
         if task.monitoring or not self.listener.above_limit():
             return None
@@ -277,7 +278,7 @@ class Channel:
         return self.site.admission.refuse()
 
     def _reject_early(self, request: Parser) -> bool:
-        """Reject a request with a complete head if there is no slot, or if `check_head` rejects the request.
+        """Reject a request whose head is complete if it has an error, cannot get a slot, or `check_head` rejects it.
 
         Return False if the server itself has answered the request.
 
@@ -362,7 +363,10 @@ class Channel:
         self.watch()
 
     def check_reading(self, now: float) -> None:
-        """Answer 408 if the request arrives too slowly. If only empty lines have arrived, close the connection."""
+        """Answer 408 if the request arrives too slowly.
+
+        If the client has sent only empty lines, close the connection instead.
+        """
         request, settings = self.request, self.site.settings
         if request is None or self.task is not None:
             return
@@ -411,7 +415,7 @@ class Channel:
             task.request.close()
 
     def _send_first(self) -> int:
-        """Send as much of the first output buffer as the socket accepts. Return the number of bytes sent.
+        """Send bytes of the first buffer of `output`. Return how many bytes the socket has accepted.
 
         The caller must hold `out_lock`. Raises BlockingIOError if the socket accepts no bytes now, and another OSError
         if the connection is broken.
@@ -435,9 +439,9 @@ class Channel:
             self.site.admission.release(permit, time.monotonic())
 
     def _linger(self) -> None:
-        """Close the sending side, and discard the client's bytes until it disconnects, for at most `LINGER` seconds.
+        """Close the sending side, and discard the client's bytes until the client closes its side, too.
 
-        If the client has already closed its sending side, close the connection instead.
+        The connection is closed after at most `LINGER` seconds, or now if the client has already closed its side.
         """
         self.input = b""
         if self.input_ended:
@@ -478,9 +482,9 @@ class Channel:
             self.listener.poller.call(self.resume)
 
     def keep_permit(self, permit: Permit) -> bool:
-        """Take over the slot until at most `WATERMARK` bytes of the response are unsent.
+        """Take over the slot of a response, and release it when at most `WATERMARK` bytes are unsent.
 
-        Return False, without taking over the slot, if the caller should release it now.
+        Return False if this is already so, or if the connection is closed. Then the caller must release the slot.
         """
         with self.out_lock:
             if not self.connected or self.unsent <= WATERMARK:
@@ -509,7 +513,7 @@ class Channel:
         return not self.connected
 
     def finish(self, task: Task) -> None:
-        """Pass the connection back to the I/O thread, because the response of `task` is complete."""
+        """Pass the connection back to the I/O thread at the end of `task`."""
         if task.close:
             self.closing = True
         self.last_activity = time.monotonic()

@@ -1,7 +1,7 @@
 """The receiver of a chunked body (RFC 9112, section 7.1), which accepts only the grammar of the RFC.
 
-waitress' receiver also accepts a line feed after a chunk's size, and empty lines between chunks. A proxy may read such
-a body differently, and then the server and the proxy disagree about where the next request begins.
+waitress' receiver also accepts a line feed between a chunk's size and its CRLF, and empty lines between chunks. A
+proxy may read such a body differently. Then the server and the proxy disagree about where the next request begins.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ChunkedBody:
         self._trailers = 0
 
     def received(self, data: bytes) -> int:
-        """Parse `data`. Return how many bytes belong to this body. Exceptions of the buffer are passed on."""
+        """Parse `data`. Return how many bytes belong to this body. Raises OSError if the buffer cannot store it."""
         start = 0
         while start < len(data) and not self.completed and self.error is None:
             if self._next == "data":

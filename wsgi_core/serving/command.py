@@ -34,9 +34,9 @@ EXIT_PORT = 2
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket. No other process can bind the same address and port.
 
-    If the port is 0, the system chooses a free port. Raises OSError if the port is not available, and UnicodeError if
-    the host name is not valid. On Windows, SO_REUSEADDR is not set (waitress sets it), because it would let a second
-    server bind the same address and port without an error.
+    If the port is 0, the system chooses a free port. Raises OSError if the address or the port is not available, and
+    UnicodeError if the host name is not valid. On Windows, SO_REUSEADDR is not set (waitress sets it), because it would
+    let a second server bind the same address and port without an error.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -56,9 +56,9 @@ def bind(host: str, port: int) -> socket.socket:
 def make_server(settings: Settings, log: str | None = None) -> RunningServer:
     """Return a server that already listens. `run` serves until `stop` is called from any thread.
 
-    `log` is used only if there are several server processes. Each of them then writes a log file of its own, which is
-    named after `log` and the number of the process, and sends warnings and errors to this process. If `log` is None,
-    they write to stderr. Raises StartError if the server cannot listen, or if the application cannot be loaded.
+    `log` is used only if there are several server processes. If `log` is None, they log to stderr. Otherwise they send
+    warnings and errors to this process. If `log` is not empty, each of them also writes a log file, whose name is made
+    of `log` and the number of the process. Raises StartError if the server cannot start.
     """
     return _make_server(settings, log)[0]
 
@@ -97,7 +97,7 @@ def _bind_or_refuse(host: str, port: int, option: str) -> socket.socket:
 def serve_command(ctx: click.Context, /, config: Path | None, **options: object) -> None:
     """Serve the models over HTTP. With --app, serve any WSGI application instead.
 
-    After the first signal to stop (Ctrl-C, SIGTERM), the server answers the accepted requests. This takes at most
+    After the first signal to stop (Ctrl-C, SIGTERM), the server answers the accepted requests. This can take
     --stop-pause plus --stop-timeout seconds. A second signal ends the server at once.
 
     Exit code 1: the server ended with requests unanswered, or another error occurred; 2: the server cannot listen on

@@ -1,7 +1,7 @@
 """The task dispatcher: worker threads, their queue, and threads for health checks and other monitoring requests.
 
 waitress has one unbounded queue in front of its threads. Here the I/O thread refuses a request at once if there is no
-slot for the request. Health checks have threads of their own, so they never queue behind a model run.
+slot for the request. Health checks have threads of their own, so they do not wait behind slow requests.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from .protocols import Client, Queued
 
 logger = logging.getLogger("wsgi_core.serving")
 
-_MONITOR_THREADS = 2
+_HEALTH_THREADS = 2
 
 LARGE = 512 << 10
 """Size in bytes from which a body counts as large. Python objects made from a JSON body take many times its size."""
 
 MAX_WAITING_STREAMS = 64
 """The pool runs at most this many streams in addition to `threads` - 1."""
-# Seconds that a stream may wait for its client before a new stream may displace it.
+# Seconds after which a stream that waits for its client may be ended, so that a new stream can begin.
 _BLOCKED_SECONDS = 1.0
 
-# If the newest task has run for this many seconds, it is not expected to end soon, and another thread is woken.
+# If the last task began at least this many seconds ago, its thread may not be free soon, so another thread is woken.
 _WAKE_AFTER_SECONDS = 0.001
-# If a queued request waits for a running thread, the loop checks after this time whether to wake another thread.
-_TICK_STALLED = 0.001
-# Seconds after which the leader looks at its sockets again, even if more requests are queued.
+# While requests are queued and threads are idle, the loop checks after this many seconds whether to wake a thread.
+_TICK_WHILE_QUEUED = 0.001
+# Seconds after which the leader handles its sockets again, even if more requests are queued.
 _TURN = 0.002
 
 
 class LargeBodies:
-    """Limits the total size of the large bodies that are processed at the same time to `limit` bytes.
+    """Limits the large bodies that are processed at the same time: together they may have at most `limit` bytes.
 
-    One large body is always allowed. Further requests are parked in the order of arrival. A parked request keeps its
-    slot, but does not occupy a worker thread.
+    One large body is always allowed. If another body would exceed the limit, its request is parked. Parked requests
+    begin in the order in which they were parked. A parked request keeps its slot, but does not occupy a worker thread.
     """
 
     def __init__(self, limit: int) -> None:
@@ -53,7 +53,7 @@ class LargeBodies:
         self._lock = threading.Lock()
 
     def acquire(self, task: Queued) -> bool:
-        """Return whether the request may begin. If not, park the request until `release` returns it."""
+        """Return whether the request may begin. If not, park the request: `release` returns it when it may begin."""
         with self._lock:
             if task in self._acquired:
                 return True
@@ -64,7 +64,7 @@ class LargeBodies:
         return True
 
     def release(self, task: Queued) -> list[Queued]:
-        """Record that a request is done or has expired. Return the parked requests that may begin from now on."""
+        """Record that a request is done or has expired. Return the parked requests that may begin now."""
         following: list[Queued] = []
         with self._lock:
             if task in self._acquired:
@@ -76,7 +76,7 @@ class LargeBodies:
         return following
 
     def pop_expired(self, now: float, limit: float) -> Queued | None:
-        """Remove and return the first parked request if it has waited too long. Otherwise return None."""
+        """Remove and return the first parked request if it has expired (`Queued.has_expired`), otherwise None."""
         with self._lock:
             if self._parked and self._parked[0].has_expired(now, limit):
                 return self._parked.popleft()
@@ -93,9 +93,9 @@ class LargeBodies:
 class WorkerPool:
     """Threads that take tasks from one queue. More threads are started for streams: see docs/develop/server.md.
 
-    `live` is the number of threads, and `streams` the number of threads that send a response in pieces. `blocked` has
-    the clients that streams wait for, each with the time when the wait began. No task begins while the unsent bytes
-    exceed the budget `unsent`.
+    `live` is the number of threads, and `streams` the number of responses that are being sent in pieces. `blocked` has
+    the connections whose streams wait for the client, each with the time when the wait began. No task begins while the
+    unsent bytes exceed the budget `unsent`.
     """
 
     def __init__(self, threads: int, name: str, unsent: ByteBudget | None = None) -> None:
@@ -123,8 +123,8 @@ class WorkerPool:
         if wake is not None:
             wake.release()
 
-    def stalled(self) -> bool:
-        """Wake an idle thread if a task is still queued. Return whether to check again soon. Runs on the I/O thread."""
+    def check_queue(self) -> bool:
+        """Start missing threads, and wake an idle thread if a task is queued. Return whether to check again soon."""
         if self._queue and self.live < self._wanted():
             self._fill()
         if not (self._queue and self._idle) or self._paused():
@@ -145,7 +145,7 @@ class WorkerPool:
             return now - self._queue[0].received_at if self._queue else 0.0
 
     def pop_expired(self, now: float, limit: float) -> Queued | None:
-        """Remove and return the first task in the queue if it has waited too long. Otherwise return None."""
+        """Remove and return the first task in the queue if it has expired (`Queued.has_expired`), otherwise None."""
         with self._lock:
             if self._queue and self._queue[0].has_expired(now, limit):
                 return self._queue.popleft()
@@ -154,8 +154,8 @@ class WorkerPool:
     def begin_stream(self) -> bool:
         """Record that the calling thread begins a stream. Return False if there are too many streams.
 
-        At the limit, the stream that has waited longest for its client is ended, by closing its connection, if it has
-        waited for at least `_BLOCKED_SECONDS` seconds. Then the new stream may begin.
+        At the limit, the new stream replaces the stream that has waited longest for its client, if that stream has
+        waited for at least `_BLOCKED_SECONDS`. The connection of the replaced stream is closed.
         """
         with self._lock:
             full = self.streams >= self.threads - 1 + MAX_WAITING_STREAMS
@@ -176,7 +176,7 @@ class WorkerPool:
             self.streams -= 1
 
     def wait_for_client(self, client: Client) -> None:
-        """Wait until `client` has read most of the unsent bytes or has disconnected.
+        """Wait until most of the unsent bytes of `client` are sent, or until the connection is closed.
 
         Meanwhile another thread runs tasks in place of the calling thread.
         """
@@ -190,7 +190,7 @@ class WorkerPool:
                 self.blocked.pop(client, None)
 
     def shutdown(self, until: float) -> bool:
-        """End the threads when the queue is empty. Return whether all have ended by `until` (time.monotonic())."""
+        """End the threads. Return whether all threads have ended by `until` (time.monotonic())."""
         with self._lock:
             self._stopping = True
             idle, self._idle = self._idle, []
@@ -202,7 +202,7 @@ class WorkerPool:
         return not any(thread.is_alive() for thread in threads)
 
     def _next_idle(self, now: float) -> threading.Lock | None:
-        """Return the lock of the thread that became idle last, in order to wake it, or None to wake no thread."""
+        """Return the lock of an idle thread, which runs when the lock is released, or None to wake no thread."""
         if not self._idle or self._woken or self._paused():
             return None
         if len(self._idle) < self.live and now - self._began < _WAKE_AFTER_SECONDS:
@@ -230,7 +230,7 @@ class WorkerPool:
         with self._lock:  # also around the start, because `shutdown` cannot join a thread that has not started
             try:
                 thread.start()
-            except RuntimeError as error:  # the system allows no more threads; `stalled` tries again
+            except RuntimeError as error:  # the system allows no more threads; `check_queue` tries again
                 logger.error("a worker thread could not be started: %s", error)
                 return
             self.live += 1
@@ -288,7 +288,7 @@ class TaskDispatcher(WorkerPool):
         self._settings = settings
         self.admission = admission
         self._large = LargeBodies(settings.max_content_length)
-        self._health = WorkerPool(_MONITOR_THREADS, "health")
+        self._health = WorkerPool(_HEALTH_THREADS, "health")
         self._monitor = WorkerPool(1, "monitor")
         super().__init__(settings.threads, "work", unsent)
 
@@ -304,15 +304,12 @@ class TaskDispatcher(WorkerPool):
         self.add(task)
         return None
 
-    def longest_wait(self, tick: float) -> float:
-        """Wake idle threads if requests wait for them.
-
-        Return how many seconds the event loop may wait for sockets: at most `tick`.
-        """
-        stalled = self.stalled() | self._health.stalled() | self._monitor.stalled()
+    def poll_timeout(self, tick: float) -> float:
+        """Wake idle threads if requests are queued. Return how long the event loop may wait: at most `tick` seconds."""
+        queued = self.check_queue() | self._health.check_queue() | self._monitor.check_queue()
         if self._leader_serves(time.monotonic()):
             return 0.0
-        return _TICK_STALLED if stalled else tick
+        return _TICK_WHILE_QUEUED if queued else tick
 
     def serve_on_leader(self) -> None:
         """Answer queued requests on the calling thread, the leader, while requests are quick.
@@ -370,7 +367,7 @@ class TaskDispatcher(WorkerPool):
         return True
 
     def expire(self, now: float) -> None:
-        """Answer 503 to requests at the front of the queues that have waited too long. Runs on the I/O thread."""
+        """Answer 503 to expired requests at the front of the queue, and at the front of the parked requests."""
         limit = self._settings.max_wait
         while (task := self.pop_expired(now, limit) or self._large.pop_expired(now, limit)) is not None:
             if self.cancel(task):
@@ -384,9 +381,9 @@ class TaskDispatcher(WorkerPool):
         return all([self._health.shutdown(until), self._monitor.shutdown(until), self.loop.shutdown(until), ended])
 
     def serve(self, task: Queued) -> None:
-        """Answer a request, unless it was cancelled. Answer 503 if the request has waited too long.
+        """Answer a request, unless it was cancelled. Answer 503 if the request has expired.
 
-        If too many large bodies are being processed, a request with a large body is parked first.
+        If the request has a large body and too many large bodies are being processed, park the request instead.
         """
         if task.body_size < LARGE:
             self._begin(task)

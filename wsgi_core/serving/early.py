@@ -1,6 +1,6 @@
-"""Completes the responses to requests that do not reach the application: server errors and rejections by `check_head`.
+"""Completes responses that do not come from the application: the server's errors, and rejections by `check_head`.
 
-These responses carry X-Request-ID and, if configured, CORS headers. They appear in the access log and in the metrics.
+These responses get X-Request-ID and, if configured, CORS headers. They appear in the access log and in the metrics.
 Without the CORS headers, a page in a browser would see "Failed to fetch" instead of the status, such as 413.
 """
 
@@ -25,7 +25,7 @@ _REFUSED = (429, 503)
 
 
 class EarlyResponses:
-    """Adds X-Request-ID and CORS headers to error responses and rejections, counts them and logs them."""
+    """Adds headers to the server's error responses and to rejections. Counts and logs these responses."""
 
     def __init__(self, settings: Settings) -> None:
         self._add_cors = cross_origin(settings.cors_origins) if settings.cors_origins else None
@@ -33,7 +33,7 @@ class EarlyResponses:
     def complete(self, error: ErrorResponse, environ: Environ) -> tuple[str, Headers, bytes]:
         """Return the status, the headers and the body of the response for `error`.
 
-        With CORS, a preflight gets a 204 in place of a 429 or 503.
+        If CORS is configured, a preflight gets a 204 in place of a 429 or 503.
         """
         body = error.body
         headers = [*error.headers, ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
@@ -54,12 +54,12 @@ class EarlyResponses:
         return observed_app
 
     def observe(self, code: int, headers: Headers, environ: Environ) -> Headers:
-        """Count and log a response. Return its headers, with X-Request-ID and the CORS headers added.
+        """Count and log a response. Return its headers, with the headers of `Observation` and of CORS added.
 
-        A response that already has X-Request-ID is not counted again, and its headers are returned unchanged.
+        A response that already has X-Request-ID is not counted, and its headers are returned unchanged.
         """
         if any(name.lower() == "x-request-id" for name, _ in headers):
-            return headers  # the application has already observed the response
+            return headers  # the response has already been counted and logged
         observation = Observation(environ)
         process_metrics().active.add(observation)
         headers = [*headers, *observation.set_response(code, "")]

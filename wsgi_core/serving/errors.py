@@ -13,7 +13,7 @@ Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """An error response of the server. If `keep` is true, the connection stays open for further requests."""
+    """An error response of the server. If `keep` is false, the connection is closed after the response."""
 
     code: int
     reason: str
@@ -58,7 +58,7 @@ def header_too_large(text: str) -> ErrorResponse:
 
 
 def internal_error() -> ErrorResponse:
-    """Return a 500, for an application that has raised an exception."""
+    """Return a 500, for an unexpected exception in the application or in the server."""
     return ErrorResponse(500, "Internal Server Error", "The server encountered an unexpected internal server error")
 
 
@@ -83,7 +83,7 @@ def overloaded(retry_after: int, text: str = "too many requests at once") -> Err
 
 
 def not_monitoring() -> ErrorResponse:
-    """Return a 404, for a request to the monitoring port that is neither for health nor for metrics."""
+    """Return a 404, for a request to the monitoring port that is not a GET or HEAD of a monitoring path."""
     return ErrorResponse(404, "Not Found", "this port answers only requests for health and metrics", keep=True)
 
 

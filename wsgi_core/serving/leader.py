@@ -1,8 +1,8 @@
 """Two threads take turns in running the event loop: the leader/followers pattern (Schmidt et al., POSA 2, 2000).
 
 The leader runs the event loop. If a request is expected to be quick, the leader also calls the application, because
-passing the request to another thread costs about a sixth of a quick request. If the leader is away from the loop for
-too long, the follower becomes the leader. The former leader completes its request and is then the follower.
+passing the request to another thread would add about a sixth to the cost of a quick request. If the leader is in a
+request for too long, the follower becomes the leader. The former leader completes its request and is then the follower.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _CHECKS_UNTIL_SLEEP = 50
 _WAIT = 0.25
 
 # The leader serves requests while they take less than `_QUICK` seconds on average, weighted towards the newest. If they
-# take longer, the leader serves no requests for `_PAUSE` seconds. The pause doubles each time, up to `_LONGEST_PAUSE`.
+# take longer, the leader serves no requests for `_PAUSE` seconds. While requests stay slow, each pause is twice as long
+# as the last, up to `_LONGEST_PAUSE`.
 _QUICK = 0.001
 _WEIGHT = 1 / 8
 # The time that a request waits, for example for a database, is added to its duration this many times, because worker
@@ -64,7 +65,7 @@ class QuickRequests:
 
 
 class LoopThreads:
-    """The two threads of an event loop. Only the leader calls the loop's functions."""
+    """The two threads of an event loop: the leader and the follower."""
 
     def __init__(self) -> None:
         self._leader = 0
@@ -78,9 +79,10 @@ class LoopThreads:
         self._threads: list[threading.Thread] = []
 
     def run(self, step: Callable[[], bool], take_over: Callable[[], None]) -> None:
-        """Call `step` repeatedly until it returns False or the threads are shut down. Raises an exception of `step`.
+        """Call `step` repeatedly on the leader, until `step` returns False or `shutdown` is called.
 
-        `take_over` is called when a thread becomes the leader in place of a leader that is still in `serve`.
+        `take_over` is called when a thread becomes the leader in place of a leader that is still in `serve`. Raises the
+        exceptions of `step` and `take_over`.
         """
         for number in range(2):
             name = f"io-{number}"

@@ -1,4 +1,4 @@
-"""Settings of the process: the limit of open files, garbage collection, and malloc."""
+"""Settings of the process: open files, connections, garbage collection, and malloc."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-# select() on Windows takes 512 sockets. The other 112 are for headroom, the listening sockets and the wake-up socket.
+# select() on Windows takes at most 512 sockets. The other 112 are for the headroom, the listening socket and the
+# wake-up socket.
 _WINDOWS_CONNECTIONS = 400
 # The limit with a monitoring port, because the same select() watches the connections of this port.
 _WINDOWS_CONNECTIONS_BESIDE_MONITORING = 320

@@ -20,7 +20,7 @@ from .site import Site
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Seconds after which an idle connection may be closed, during a stop and above the limit.
+# Seconds after which an idle connection may be closed, during a stop and above the limit of connections.
 _IDLE_DURING_STOP = 1.0
 _IDLE_ABOVE_LIMIT = 2.0
 # Above the limit, a connection with an incomplete request may be closed after this many seconds of silence. Even if its
@@ -32,11 +32,12 @@ _OLD_BODY_ABOVE_LIMIT = 5.0
 _LINGER_ABOVE_LIMIT = 0.05
 # Above the limit, such a connection is closed after this many seconds even if its client still sends.
 _SENDING_LINGER_ABOVE_LIMIT = 0.25
-# If a client has read nothing of its response for this many seconds, its connection may be closed. The first number is
-# for too many unsent bytes, and the second is for a stop.
+# If a client has read nothing of its response for this many seconds, its connection may be closed. The first number
+# holds while the server has too many unsent bytes, and the second during a stop.
 _BLOCKED = 1.0
 _BLOCKED_DURING_STOP = 5.0
-# With too many unsent bytes, a connection may also be closed if its client needs more seconds than this for the rest.
+# While the server has too many unsent bytes, a connection may also be closed if its client seems to need more than this
+# many seconds to read the rest of its response.
 _LONG_TO_READ = 5.0
 _MAX_ACCEPTS = 64
 # Seconds without accepting after accept() has failed, for example because too many files are open.
@@ -50,7 +51,7 @@ _BACKLOG = 4096
 
 
 class Listener:
-    """A listening socket and its connections. About a quarter more connections than `limit` are accepted."""
+    """A listening socket and its connections. Up to about a quarter more connections than `limit` are accepted."""
 
     def __init__(
         self,
@@ -95,8 +96,8 @@ class Listener:
     def handle_read(self) -> None:
         """Accept waiting connections, up to the limit and its headroom.
 
-        If this process has too many connections compared with another process, stop accepting for at most `_DEFER`
-        seconds, in which the other process can accept first.
+        If this process has too many connections (`ConnectionCount.too_high`), accept none for about `_DEFER` seconds,
+        so that another process can accept first.
         """
         now = time.monotonic()
         for _ in range(_MAX_ACCEPTS):
@@ -111,7 +112,7 @@ class Listener:
         self._watch()
 
     def end_deferral(self) -> None:
-        """Watch for new connections again, if this process no longer has too many or `_DEFER` seconds have passed."""
+        """Accept connections again, if this process no longer has too many, or if `_DEFER` seconds have passed."""
         now = time.monotonic()
         timeout = now - self._deferred_at >= _DEFER
         if timeout:
@@ -130,7 +131,8 @@ class Listener:
     def should_close(self) -> bool:
         """Return whether a response that begins now must close its connection.
 
-        If `stopping` is true, every response closes its connection. Above the limit, only as many as needed do.
+        If `stopping` is true, every response closes its connection. Above the limit, as many responses do as
+        connections must still be closed.
         """
         if self._closes_pending <= 0:
             return self.stopping
@@ -151,7 +153,7 @@ class Listener:
             del self._by_client[channel.client]
 
     def refuse_new(self) -> None:
-        """Refuse new connections. Connections in the backlog are still accepted until `stop_listening`."""
+        """Refuse new connections, as far as the system allows. Connections in the backlog are still accepted."""
         refuse_new(self._socket)
 
     def stop_listening(self) -> None:
@@ -182,9 +184,9 @@ class Listener:
             self._check(channel, now)
 
     def close_idle(self) -> None:
-        """Close connections that delay a stop: idle connections, and connections whose clients do not read.
+        """Close connections that would delay a stop: idle connections, and connections whose clients do not read.
 
-        An idle connection with unread bytes is kept.
+        An idle connection is kept if bytes have arrived that the server has not read yet.
         """
         now = time.monotonic()
         for channel in self._idle_since(now - _IDLE_DURING_STOP):
@@ -230,21 +232,20 @@ class Listener:
             self.poller.watch(self, READ if ready and len(self.channels) < self._most else 0)
 
     def _publish_count(self) -> None:
-        """Tell the other server processes how many connections this process has."""
         if self._count is not None and self.accepting:
             self._count.set(len(self.channels))
 
     def _accept(self, up_to: int) -> None:
         """Accept connections until `up_to` are open or no connection is waiting.
 
-        If accept() fails, accept no connections for `_ACCEPT_BACKOFF` seconds.
+        If accept() fails, for example because too many files are open, pause for `_ACCEPT_BACKOFF` seconds.
         """
         while len(self.channels) < up_to:
             try:
                 sock, address = nonblocking.accept(self._socket)
             except BlockingIOError:
                 return
-            except ConnectionError:  # the client has already disconnected
+            except ConnectionError:  # the client has already disconnected; this is not a failure of accept()
                 continue
             except OSError as error:
                 logger.warning("no more connections can be accepted for now: %s", error)
@@ -277,9 +278,9 @@ class Listener:
 
         Connections are closed in this order: connections that have had their last response, idle connections, and
         silent connections. A silent connection has never had a request, has an incomplete request (answered with 408),
-        or has a response that the client does not read. A request that has been incomplete for long counts as silent,
-        even if a byte arrives now and then. Silent connections of the client with the most connections are closed
-        first. If too many connections are still open, the next responses close their connections.
+        or has a response that the client does not read. A connection whose request has been incomplete for long counts
+        as silent, even if a byte arrives now and then. The silent connections of the client with the most connections
+        are closed first. If too many connections are still open, the next responses close their connections.
         """
         self._closes_pending = 0
         if len(self.channels) <= self.limit:
@@ -310,7 +311,7 @@ class Listener:
         """Close connections whose clients read nothing or slowly, until the total of unsent bytes is within its limit.
 
         The connection whose client needs longest for the rest of its response is closed first. Above the limit, no
-        worker thread begins a request, so a few clients that read a little at a time could otherwise stop the service.
+        request is begun, so a few clients that read a little at a time could otherwise stop the service.
         """
         needed = {channel: _seconds_to_read(channel, now) for channel in self.channels if channel.unsent}
         for channel in sorted(needed, key=needed.__getitem__, reverse=True):
@@ -327,10 +328,7 @@ class Listener:
         return sorted(idle, key=lambda channel: channel.last_activity)
 
     def _silent_since(self, now: float) -> list[Channel]:
-        """Return the silent connections that may be closed above the limit, in the order in which to close them.
-
-        These connections have not sent a first request, or have not completed a request, or do not read a response.
-        """
+        """Return the silent connections that may be closed, in the order in which to close them."""
         silent = [
             channel
             for channel in self.channels

@@ -21,9 +21,9 @@ ROUTE = "wsgi_core.route"
 class MonitoredApplication:
     """WSGI middleware that monitors an application which is not written for this project.
 
-    The middleware answers requests to `settings.health_path` and `settings.metrics_path` itself. All other requests go
-    to the application. The headers X-Request-ID and X-Response-Time-ms are added to the application's responses, and
-    also Server-Timing and traceparent if they have a value. A header that the application has set is not changed.
+    The middleware answers requests to `settings.health_path` and `settings.metrics_path`, if these are set. All other
+    requests go to the application. The headers X-Request-ID and X-Response-Time-ms are added to its responses, and also
+    Server-Timing and traceparent if they have a value. A header that the application has set is not changed.
     """
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:
@@ -38,7 +38,7 @@ class MonitoredApplication:
         begin_request(environ)
         observed = observed_request()
         assert observed is not None
-        # The response is not complete when this call returns, but when the server closes the body.
+        # The response is complete when the server closes the body, which may be after this call.
         observed.streamed = True
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> Callable[[bytes], object]:
@@ -61,7 +61,7 @@ class MonitoredApplication:
         return body
 
     def _health(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer 200 until the server begins to stop, and 503 afterwards."""
+        """Report the readiness: 200 until the server begins to stop, and 503 afterwards."""
         if self.extensions["readiness"].ready:
             return _respond(environ, start_response, "200 OK", b"ok", "text/plain")
         return _respond(environ, start_response, "503 Service Unavailable", b"stopping", "text/plain")
@@ -97,7 +97,7 @@ class _ObservedBody:
 def route(environ: WSGIEnvironment) -> str:
     """Return the matched path template, or an empty string if the application does not provide it.
 
-    Flask's request object and Bottle's route, which are both in the environ, have the matched rule. Other applications
+    Flask puts its request object into the environ, and Bottle its route. Both have the matched rule. Other applications
     may set `ROUTE`.
     """
     if template := environ.get(ROUTE):

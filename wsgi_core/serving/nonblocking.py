@@ -1,7 +1,7 @@
-"""Socket calls that do not release the GIL (`accept` only on Linux).
+"""Socket calls that do not release the GIL. (On other systems than Linux, `accept` does.)
 
 CPython releases the GIL around every socket call, even around a call that cannot block. If other threads compute,
-getting the GIL back takes `sys.getswitchinterval()` or longer, which is many times as long as the call itself. With
+getting the GIL back can take `sys.getswitchinterval()` or longer, which is many times as long as the call itself. With
 Python's own socket calls, the I/O thread would be too slow under load even to refuse new requests.
 """
 

@@ -18,7 +18,7 @@ import httptools
 from waitress.parser import HTTPRequestParser, ParsingError, split_uri
 from waitress.receiver import FixedStreamReceiver
 
-from .body_buffer import MEMORY, BodyBudget, DiscardBuffer, SpooledBody
+from .body_buffer import MEMORY_LIMIT, BodyBudget, DiscardBuffer, SpooledBody
 from .chunked_body import ChunkedBody
 from .errors import (
     ErrorResponse,
@@ -59,13 +59,16 @@ _LONGEST_KEY = 64
 
 @dataclass(slots=True)
 class Limits:
-    """The limits of a request. `body_limits` maps paths to the limits that replace `max_content_length`."""
+    """The limits of a request. `body_limits` maps a path to the limit that replaces `max_content_length` for the path.
+
+    `bodies` limits the bodies of all requests together.
+    """
 
     max_header_bytes: int
     max_headers: int
     max_content_length: int
     body_limits: dict[str, int] = field(default_factory=dict)
-    bodies: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 30, MEMORY))
+    bodies: BodyBudget = field(default_factory=lambda: BodyBudget(1 << 30, MEMORY_LIMIT))
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
@@ -109,7 +112,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return self.adj.body_limits.get(self.path, self.adj.max_content_length)
 
     def reject(self, rejection: ErrorResponse | WSGIApplication) -> None:
-        """Discard the rest of the body as it arrives. After its last byte, `rejection` becomes the response."""
+        """Discard the body as it arrives. After its last byte, `rejection` becomes the response."""
         self._rejection = rejection
         kept, self.body_rcv.buf = self.body_rcv.buf, DiscardBuffer(len(self.body_rcv))
         kept.close()

@@ -21,7 +21,7 @@ logger = logging.getLogger("wsgi_core.serving")
 
 READ, WRITE, HANGUP = 1, 2, 4
 
-# At most this many sockets are handled in one iteration, so that new connections do not wait for many busy sockets.
+# At most this many sockets are handled in one iteration, so that new connections do not wait for many other sockets.
 _MAX_EVENTS = 64
 
 
@@ -102,12 +102,12 @@ class Poller:
     def handle_first(self, watched: Watched) -> None:
         """Make `step` handle a socket before other sockets, if more than `_MAX_EVENTS` sockets are ready.
 
-        So the new connection of a health probe is handled in the next step, even if many connections are busy.
+        Listening sockets are handled first, so that a health probe can connect even if many connections are busy.
         """
         self._first.add(watched.fileno())
 
     def watch(self, watched: Watched, interest: int) -> None:
-        """Watch a socket for READ, WRITE or both. If `interest` is 0, report only a reset (not on Windows)."""
+        """Watch a socket for READ, WRITE or both. If `interest` is 0, report only a hangup (not on Windows)."""
         self._watched[watched.fileno()] = watched
         self._system.watch(watched.fileno(), interest)
 
@@ -139,7 +139,7 @@ class Poller:
         self._make_calls()
         ready = self._system.wait(0.0 if self._calls else timeout)
         if len(ready) > _MAX_EVENTS:
-            # The listening sockets come first, then the sockets that were not reached in the last iteration.
+            # Listening sockets come first. The other sockets take turns: the next after the last that was handled.
             ready.sort(key=lambda one: (one[0] not in self._first, one[0] <= self._last, one[0]))
             del ready[_MAX_EVENTS:]
             self._last = ready[-1][0]

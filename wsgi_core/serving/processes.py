@@ -34,15 +34,15 @@ logger = logging.getLogger("wsgi_core.serving")
 _SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 # Seconds that the parent waits for messages before it checks for due restarts.
 _TICK = 0.25
-# Seconds before a child that died is restarted. The backoff doubles after each death. It is reset if the child has run
-# for `_STABLE_UPTIME` seconds.
+# Seconds before a child that died is restarted. The backoff doubles after each death, up to `_MAX_BACKOFF`. If
+# the child had run for `_STABLE_UPTIME` seconds, the backoff is `_FIRST_BACKOFF` again.
 _FIRST_BACKOFF, _MAX_BACKOFF, _STABLE_UPTIME = 0.1, 30.0, 60.0
 # Seconds that a child may take to stop in addition to the time in the settings.
 _GRACE = 5.0
 
 
 class Child:
-    """A child process with its pipe and its state, as the parent tracks them."""
+    """A child process: the parent's end of its pipe, its start time, and whether it is ready."""
 
     def __init__(
         self, number: int, socks: list[socket.socket], settings: Settings, log: str | None, balance: Balance
@@ -91,7 +91,7 @@ class Processes:
             sock.setblocking(False)
         self._log = log
         self._metrics = _shared_metrics()
-        self._restarts: dict[int, tuple[float, float]] = {}  # child number -> time of restart, backoff before
+        self._restarts: dict[int, tuple[float, float]] = {}  # child number -> time of the restart, last backoff
         self._changes: dict[tuple[int, int], set[int]] = {}  # change -> children that have not applied it
         self._stop_at = 0.0
         self._aborted = False
@@ -116,7 +116,7 @@ class Processes:
         self._aborted = True
 
     def run(self) -> bool:
-        """Serve until `stop` is called. Return whether all children then answered their accepted requests and ended."""
+        """Serve until `stop` is called. Return whether all children then exited with 0 (see `serve_in_child`)."""
         try:
             while not self._stop_at:
                 self._step()
@@ -173,7 +173,7 @@ class Processes:
     def _forward_change(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
         """Send the model change of `child` to all other children that are ready.
 
-        `child` is notified when each of them has tried to apply the change or has exited.
+        `child` gets MODELS_DONE when each of them has tried to apply the change or has exited.
         """
         others = [other for other in self._children.values() if other is not child and other.ready]
         self._changes[child.number, change] = {other.number for other in others}
@@ -279,7 +279,7 @@ def process_count(settings: Settings) -> int:
 
 
 def _cores() -> int:
-    """Return the number of CPU cores that this process may use."""
+    """Return the number of CPU cores that this process may use, or all cores if the system does not say."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -19,11 +19,11 @@ StartResponse = Callable[..., Any]
 WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 HeadCheck = Callable[[Environ], WSGIApplication | None]
-"""A function that decides whether to reject a request. It sees only the head, before the body is read.
+"""A function that decides whether to reject a request whose body is still to be read.
 
-The function is called on the I/O thread and must not block. The environ is complete except for `wsgi.input`. To reject
-the request, return the WSGI application that answers the request, such as a Werkzeug Response or HTTPException. To
-accept the request, return None. The server then reads the body and calls its application.
+The function is called on the I/O thread and must not block. The environ has the request's head, but no `wsgi.input`. To
+reject the request, the function returns the WSGI application that answers the request, such as a Werkzeug Response or
+HTTPException. To accept the request, it returns None. The server then reads the body and calls its application.
 """
 
 
@@ -47,7 +47,7 @@ class Watched(Protocol):
 
 
 class ChannelOwner(Protocol):
-    """The listener, with the parts that its connections use."""
+    """The part of a `Listener` that its connections use."""
 
     site: Site
     poller: Poller
@@ -55,7 +55,7 @@ class ChannelOwner(Protocol):
     monitoring_only: bool
 
     def should_close(self) -> bool:
-        """Return whether a response that begins now must close its connection. Any thread may call it."""
+        """Return whether a response that begins now must close its connection. Any thread may call this method."""
 
     def above_limit(self) -> bool:
         """Return whether more connections are open than the limit."""
@@ -65,20 +65,20 @@ class ChannelOwner(Protocol):
 
 
 class Client(Protocol):
-    """A connection, with the parts that a worker thread uses."""
+    """The part of a `Channel` that the dispatcher uses."""
 
     connected: bool
     blocked_since: float
 
     def wait_drained(self) -> None:
-        """Wait until the client has read most of the unsent bytes, or has disconnected."""
+        """Wait until most of the unsent bytes are sent, or until the connection is closed."""
 
     def abort(self) -> None:
         """Make the I/O thread close the connection."""
 
 
 class Queued(Protocol):
-    """A complete request, with the parts that the dispatcher uses."""
+    """The part of a `Task` that the dispatcher uses. The request is complete."""
 
     client: str
     permit: Permit | None
@@ -91,13 +91,13 @@ class Queued(Protocol):
         """Call the application and send its response. Runs on a worker thread or on the leader."""
 
     def expire(self) -> None:
-        """Answer with a 503, because the request has waited too long."""
+        """Answer with a 503, because the request has expired."""
 
     def has_expired(self, now: float, limit: float) -> bool:
         """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline.
 
-        The deadline is `request_timeout`, or X-Request-Timeout if that is shorter. A request with an invalid
-        X-Request-Timeout has no deadline, because it is refused when it runs.
+        The deadline is `request_timeout`, or X-Request-Timeout if that is shorter. If X-Request-Timeout is not valid,
+        only `limit` counts.
         """
 
 

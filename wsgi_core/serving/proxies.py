@@ -26,7 +26,7 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class Forwarded(NamedTuple):
-    """The forwarding headers that a trusted proxy sent with a request. A field is empty if no header contains it."""
+    """The client's address and port, the host and the scheme, as a trusted proxy reports them. Each may be empty."""
 
     client: str = ""
     port: str = ""
@@ -70,7 +70,6 @@ class TrustedProxies:
         return Forwarded(client, port, host, scheme)
 
     def _trusts(self, peer: str) -> bool:
-        """Return whether `peer` is a trusted proxy."""
         if self._trusts_all:
             return True
         if not self._networks:
@@ -114,9 +113,9 @@ def _has_port(host: str) -> bool:
 
 
 def _last(header: str, count: int) -> str:
-    """Return the entry that the outermost of `count` trusted proxies added: at position `count` from the end.
+    """Return the entry at position `count` from the end. If there are fewer entries, return the first entry.
 
-    If there are fewer entries, return the first entry.
+    Each of `count` trusted proxies adds one entry at the end, so the entry comes from the first of these proxies.
     """
     return header.split(",")[-count:][0].strip()
 

@@ -1,11 +1,10 @@
 """Serves a WSGI application. At a stop, requests that have arrived are still answered. A stop has four steps:
 
 1. The application reports that it is not ready. During `stop_pause` the server continues to serve, so that load
-   balancers can choose another server.
+   balancers can choose another server. Responses close their connections.
 2. New connections are refused.
-3. Every accepted request is answered. The last response on each connection has `Connection: close`. Idle connections
-   are closed.
-4. The server ends when every request is answered and no connection is open, or after `stop_timeout` seconds.
+3. Every accepted request is answered, and idle connections are closed.
+4. The server ends when every request is answered and no connection is open, or `stop_timeout` seconds after the pause.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ logger = logging.getLogger("wsgi_core.serving")
 # Seconds after which the loop runs even without an event, to check timeouts.
 _TICK = 0.25
 _TICK_DURING_STOP = 0.02
-# Seconds between two runs of the loop while it lets another process accept connections first.
+# The same, while another process may accept connections first (`Listener.deferring`).
 _TICK_DURING_DEFERRAL = 0.001
 _SECONDS_BETWEEN_CHECKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
@@ -56,8 +55,9 @@ def serve_application(
 
 
 class Server:
-    """Serves a WSGI application on a bound socket. docs/develop/server.md explains the arguments.
+    """Serves a WSGI application on a bound socket. docs/develop/server.md explains most arguments.
 
+    `count` tells other server processes how many connections this process has.
     `readiness` is the application's `extensions["readiness"]`, if the application has one. The server sets
     `extensions["server"]` to itself, where the application's metrics find it.
     """
@@ -108,7 +108,7 @@ class Server:
         self._wake()
 
     def abort(self) -> None:
-        """Make `run` return without waiting for requests that are still unanswered."""
+        """Make `run` return soon, without waiting for requests that are still unanswered."""
         self.stop()
         self._aborted = True
         self._wake()
@@ -137,7 +137,7 @@ class Server:
         return self.admission.refused
 
     def gauges(self) -> dict[str, float]:
-        """Return the current values of the metrics, except the numbers of connections. Any thread may call this."""
+        """Return the server's gauges, except the numbers of connections. Any thread may call this method."""
         return {
             "waiting_requests": self.admission.waiting,
             "expected_wait_seconds": self.admission.expected_wait,
@@ -147,7 +147,7 @@ class Server:
         }
 
     def connections(self) -> Counter[str]:
-        """Return how many connections are in each state. Any thread may call this."""
+        """Return how many connections are in each state. Any thread may call this method."""
         counted: Counter[str] = Counter()
         for listener in self._listeners:
             for state, number in listener.states().items():
@@ -162,7 +162,7 @@ class Server:
         tick = _TICK_DURING_STOP if self._stop_at else _TICK
         if self._listener.deferring:
             tick = _TICK_DURING_DEFERRAL
-        self._poller.step(dispatcher.longest_wait(tick))
+        self._poller.step(dispatcher.poll_timeout(tick))
         if self._listener.deferring:
             self._listener.end_deferral()
         self._maintenance(time.monotonic())

@@ -1,4 +1,4 @@
-"""Stop the server on a signal, on Ctrl-C or Ctrl-Break, and on Windows also when the console is closed."""
+"""Stop the server on a signal, such as that of Ctrl-C, and on Windows also when the console is closed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def stop_on_signals(server: RunningServer) -> Iterator[None]:
 
 @contextmanager
 def stop_on_closed_console(server: RunningServer) -> Iterator[None]:
-    """Stop ``server`` when the console window is closed (Windows). Signals are not handled."""
+    """Stop ``server`` when its console is closed (Windows). Signals are not handled."""
     ended = threading.Event()
     remove_handler = _on_closed_console(server, ended)
     try:
@@ -70,7 +70,7 @@ def _handled_signals() -> list[int]:
 def _on_closed_console(server: RunningServer, ended: threading.Event) -> t.Callable[[], None]:
     """Stop the server when its console is closed, the user logs off or Windows shuts down.
 
-    Return a function that removes the handler. On other systems, do nothing.
+    Return a function that removes the handler. On other systems than Windows, there is no handler.
 
     Windows ends the process when the handler returns, or after 5 seconds. Source: SetConsoleCtrlHandler and
     HandlerRoutine in Microsoft's documentation of consoles.

@@ -37,7 +37,7 @@ class Site:
         self.monitoring = frozenset(monitoring)
         self.health = frozenset(health)
         self.check_head = check_head
-        self.bodies = BodyBudget(settings.max_body_disk, body_buffer.MEMORY)
+        self.bodies = BodyBudget(settings.max_body_disk, body_buffer.MEMORY_LIMIT)
         self.unsent = ByteBudget(settings.max_unsent)
         self.limits = Limits(
             max_header_bytes=settings.max_header_bytes,

@@ -44,7 +44,7 @@ _BODILESS = ("204", "304")
 
 
 class ClientDisconnected(Exception):
-    """Raised when the connection is closed, by the client or by the server, before the response is sent."""
+    """Raised when the connection is closed, by the client or by the server, before all of the response is sent."""
 
 
 class TooManyStreams(Exception):
@@ -110,7 +110,7 @@ class Task:
         self._guard(lambda: self._send_error(error))
 
     def expire(self) -> None:
-        """Answer with a 503, because the request has waited too long."""
+        """Answer with a 503, because the request has expired."""
         self.fail(refusal(self.channel.site.admission.expire()))
 
     def has_expired(self, now: float, limit: float) -> bool:
@@ -122,7 +122,7 @@ class Task:
         return now - self.received_at > limit
 
     def environ(self) -> Environ:
-        """Return the environ, without `wsgi.input`."""
+        """Return the environ. `wsgi.input` is added when the application is called."""
         if self._environ is None:
             self._environ = request_environ(self.channel.environ, self.request, self._forwarded)
         return self._environ
@@ -156,7 +156,7 @@ class Task:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the body. The head is sent with the first piece."""
+        """Send a piece of the body. The head is sent with the first piece. Bytes beyond Content-Length are cut off."""
         if not self.status:
             raise AssertionError("start_response was not called before the body was written")
         if self._has_body():
@@ -182,7 +182,7 @@ class Task:
             if self.channel.connected:
                 execute()
         except ClientDisconnected:
-            logger.info("the client disconnected before the response to %s was sent", self.request.path)
+            logger.info("the connection was closed before the response to %s was sent", self.request.path)
             self.close = True
         except TooManyStreams:
             self._replace(overloaded(1, "too many responses are being streamed"))
@@ -254,7 +254,7 @@ class Task:
         return self.request.command != "HEAD" and self.status[:3] not in _BODILESS and self.status[:1] != "1"
 
     def _limited(self, data: bytes) -> bytes:
-        """Return `data`, cut off where the declared Content-Length ends."""
+        """Return `data` without the bytes beyond Content-Length."""
         if self.content_length is not None and len(data) > self.content_length - self.written:
             logger.warning("the application returned more bytes than its Content-Length (%s)", self.content_length)
             data = data[: self.content_length - self.written]

@@ -1,8 +1,11 @@
-"""A child process of `processes.Processes`: loads the application and serves on the parent's socket.
+"""A child process of `processes.Processes`: loads the application and serves on the parent's sockets.
 
 Messages are tuples, and the first element is the kind of the message. The child sends READY with a description of the
-application, FAILED with a text and an exit code, LOG with a level and a text, MODELS with a model change, and
-MODELS_DONE. The parent sends "serve", "stop", "abort", MODELS and MODELS_DONE.
+application, FAILED with a text and an exit code, and LOG with a level and a text. The parent sends "serve", "stop" and
+"abort".
+
+A child that changes its models sends MODELS. The parent sends MODELS to the other children, which answer MODELS_DONE.
+When all have answered, the parent sends MODELS_DONE to the first child.
 """
 
 from __future__ import annotations
@@ -30,14 +33,17 @@ if t.TYPE_CHECKING:
 
 READY, FAILED, LOG, MODELS, MODELS_DONE = "ready", "failed", "log", "models", "models done"
 
-# A request that changes the models waits at most this many seconds for the other processes.
+# A request that changes the models waits for the other processes, but at most this many seconds.
 _APPLY_SECONDS = 60.0
 
 logger = logging.getLogger("wsgi_core.serving")
 
 
-class Parent:
-    """The child's end of the pipe. Any thread may send messages. A separate thread handles the parent's messages."""
+class ParentConnection:
+    """The child's end of the pipe to the parent. Any thread may send messages. A thread handles received messages.
+
+    `serve` is set when the parent sends "serve", "stop" or "abort", or exits.
+    """
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -58,7 +64,7 @@ class Parent:
         threading.Thread(target=self._read, name="parent", daemon=True).start()
 
     def broadcast(self, action: str, args: tuple[t.Any, ...]) -> None:
-        """Make the other processes apply a model change, too. Wait for them, but at most `_APPLY_SECONDS`."""
+        """Make the other processes apply a change of the models. Wait for them, but at most `_APPLY_SECONDS`."""
         done = threading.Event()
         change = id(done)
         self._waiting[change] = done
@@ -99,9 +105,12 @@ class Parent:
 
 
 class ReplicatedModels:
-    """A proxy for a model repository that repeats each `load`, `unload` and `reload` in the other server processes."""
+    """A proxy for a model repository that repeats each `load`, `unload` and `reload` in the other server processes.
 
-    def __init__(self, repository: t.Any, parent: Parent) -> None:
+    A change that fails in this process is repeated, too.
+    """
+
+    def __init__(self, repository: t.Any, parent: ParentConnection) -> None:
         self._repository = repository
         self._parent = parent
 
@@ -127,10 +136,10 @@ class ReplicatedModels:
             self._parent.broadcast(action, args)
 
 
-class ParentHandler(logging.Handler):
-    """Logging handler that sends warnings and errors to the parent."""
+class ParentLogHandler(logging.Handler):
+    """A log handler that sends warnings and errors to the parent."""
 
-    def __init__(self, parent: Parent) -> None:
+    def __init__(self, parent: ParentConnection) -> None:
         super().__init__(logging.WARNING)
         self._parent = parent
 
@@ -151,12 +160,12 @@ def serve_in_child(
 
     The exit code is 0 if no accepted request was left unanswered and all threads have ended.
     """
-    # The parent tells this process what to do. If this process alone stopped, the shared socket would refuse new
-    # connections.
+    # The parent stops this process. If the process stopped because of a signal, it would make the shared sockets refuse
+    # new connections.
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    parent = Parent(pipe)
+    parent = ParentConnection(pipe)
     _configure_log(number, log, settings, parent)
     try:
         app = load_application(settings)
@@ -179,17 +188,17 @@ def serve_in_child(
     os._exit(0 if complete else 1)
 
 
-def _configure_log(number: int, log: str | None, settings: Settings, parent: Parent) -> None:
+def _configure_log(number: int, log: str | None, settings: Settings, parent: ParentConnection) -> None:
     level = wanted_level(settings.access_log)
     if log is None:
         log_to_stderr(level, settings.log_format)
         return
     stem, extension = os.path.splitext(log)
     files = [rotating_file(f"{stem}-{number + 1}{extension}")] if log else []
-    log_to_handlers([ParentHandler(parent), *files], level, settings.log_format)
+    log_to_handlers([ParentLogHandler(parent), *files], level, settings.log_format)
 
 
-def _replicate_changes(app: t.Any, parent: Parent) -> t.Any:
+def _replicate_changes(app: t.Any, parent: ParentConnection) -> t.Any:
     models = getattr(app, "extensions", {}).get("models")
     if models is not None:
         app.extensions["models"] = ReplicatedModels(models, parent)

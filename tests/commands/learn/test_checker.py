@@ -53,7 +53,7 @@ def test_what_the_protocol_forbids_is_not_solved(parts: dict[str, str], said: st
     assert not all(verdict.solved for verdict in verdicts)
     wrong = next(verdict for verdict in verdicts if not verdict.solved)
     assert any(word in wrong.message for word in said.split("|")), wrong.message
-    assert wrong.asked.startswith("curl -i ")
+    assert wrong.last_request.startswith("curl -i ")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_program_that_never_ends_is_ended(text: str, said: str, file: Path) ->
     verdict = check(file, exercise_named("0a"), seconds=1)
     assert not verdict.solved
     assert said in verdict.message
-    assert bool(verdict.asked) == ("loop" in said)
+    assert bool(verdict.last_request) == ("loop" in said)
 
 
 def test_the_named_file_is_checked_and_no_other(file: Path) -> None:

@@ -28,5 +28,5 @@ def test_unsolved_at_first(exercise: Exercise, tmp_path: Path):
 
 @by_name
 def test_where_to_look_exists(exercise: Exercise):
-    for file in re.findall(r"wsgi_core/[\w/]+\.py", exercise.look):
+    for file in re.findall(r"wsgi_core/[\w/]+\.py", exercise.similar_code):
         assert (Path(__file__).parents[3] / file).exists()

@@ -41,7 +41,7 @@ def test_each_request_is_reported_as_a_curl_command(file: Path):
     reported: list[str] = []
     loaded = Program(file, reported.append)
     loaded.send("POST", "/sum", json=[1, 2])
-    assert reported == [loaded.asked]
+    assert reported == [loaded.last_request]
     assert shlex.split(reported[0])[2:4] == ["-H", "Content-Type: application/json"]
     assert "--data-binary '[1, 2]'" in reported[0]
 

@@ -37,7 +37,7 @@ def _add(target: Target) -> None:
         if show:
             _print(files)
             return
-        folder = out or _own_folder(target)
+        folder = out or _default_folder(target)
         _write(folder, files, force)
         click.echo("\n" + next_steps(target, deployment, loaded, str(folder)), nl=False)
 
@@ -53,7 +53,7 @@ def _add(target: Target) -> None:
     deploy_command.command(target.name, help=target.help)(command)
 
 
-def _own_folder(target: Target) -> Path:
+def _default_folder(target: Target) -> Path:
     """Return the folder to write into by default. Raises click.ClickException if a part of its path is a symbolic link.
 
     APPSEC: through a link, another user who can write to the current folder could redirect the files.
@@ -92,10 +92,9 @@ def _problem(error: ValidationError) -> str:
 
 
 def _absolute(path: object) -> object:
-    """Return the path as an absolute path.
+    """Return the path as an absolute path. None and a URL are returned unchanged.
 
-    A path that is absolute on Linux or on Windows is unchanged, because it may belong to another machine. A URL is also
-    unchanged.
+    A path that is absolute on Linux or on Windows is also unchanged, because it may belong to another machine.
     """
     if (
         path is None
@@ -117,7 +116,7 @@ def _print(files: t.Mapping[str, str]) -> None:
 def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
     """Write the files. Raises click.ClickException if a file cannot be written.
 
-    If a file exists and has other content or is a symbolic link, no file is written unless ``force`` is true.
+    If a file exists with other content, or is a symbolic link, no file is written unless ``force`` is true.
     """
     contents = {folder / name: text.encode() for name, text in files.items()}
     try:

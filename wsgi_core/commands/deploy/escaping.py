@@ -19,7 +19,7 @@ _NGINX_WORD = re.compile(r"[A-Za-z0-9._:/*\[\]-]+", re.ASCII)
 
 
 class EscapeError(ValueError):
-    """Raised if a value cannot be written into a target's files. The message is for the user."""
+    """Raised if a target cannot use a value. The message is for the user."""
 
 
 def checked(value: object) -> object:
@@ -80,7 +80,7 @@ def nginx(value: object) -> str:
 
 
 def yaml(value: object) -> str:
-    """Return a value as JSON, which is also YAML. YAML has no surrogate pairs, so each character has one escape."""
+    """Return a value as JSON in ASCII, which is also YAML. Surrogate pairs are not used, because YAML has none."""
 
     def escaped(found: re.Match[str]) -> str:
         code = ord(found[0])

@@ -107,7 +107,7 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
 
 
 def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
-    """Raise EscapeError if an option or a setting has a line break or a control character."""
+    """Raise EscapeError if `checked` refuses an option or a setting. The message names the option or the setting."""
     values = shown(loaded.settings)
     named = {
         source if source.startswith("--") else f"{source}: {name}": values[name]
@@ -123,7 +123,7 @@ def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
 
 
 def _plain(value: object) -> Ready:
-    """Return a value unchanged, for files that have no escape syntax."""
+    """Return a value unchanged, for files that have no escape syntax. Raises EscapeError, as `checked` does."""
     return Ready(checked(value))
 
 
@@ -157,7 +157,7 @@ def _refuse_models(target: Target, models: Path | None) -> None:
 
 
 def _refuse_app(target: Target, settings: Settings) -> None:
-    """Raise EscapeError if granian cannot load the application by name."""
+    """Raise EscapeError if the target is granian and granian cannot load the application."""
     name = _without_call(settings)
     if target.name == "granian" and (":" not in name or "(" in name):
         raise EscapeError(f"--app {settings.app}: granian needs module:name, or module:factory() without arguments")
@@ -205,14 +205,14 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
 
 
 def _writable(settings: Settings) -> list[str]:
-    """Return the folders of the webhook results and of the job store's file, as far as the settings name them."""
+    """Return the folders of the webhook results and of the job store's file, if the settings name these files."""
     store = settings.job_store if settings.job_store and "://" not in settings.job_store else None
     files = [file for file in (settings.webhook_results, store and Path(store)) if file]
     return list(dict.fromkeys(file.parent.as_posix() for file in files))
 
 
 def _without_call(settings: Settings) -> str:
-    """Return the application without a final ``()``, for granian, which calls a factory itself.
+    """Return the application's name without a final ``()``, for granian, which calls a factory itself.
 
     Arguments are kept, and `_refuse_app` refuses them.
     """
@@ -220,7 +220,7 @@ def _without_call(settings: Settings) -> str:
 
 
 def _health_host(settings: Settings) -> str:
-    """Return the Host header for health checks. Return an empty text if the service accepts every host."""
+    """Return the Host header for health checks, or an empty text if `trusted_hosts` is not set."""
     return settings.trusted_hosts[0].lstrip(".") if settings.trusted_hosts else ""
 
 

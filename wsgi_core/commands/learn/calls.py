@@ -14,7 +14,7 @@ _LOOKUPS = {"_ProxyLookup.__get__", "cached_property.__get__"}
 
 
 class CallTrace:
-    """A profile function for `sys.setprofile` that collects one line for each call, indented by depth."""
+    """A profile function for `sys.setprofile`. `lines` has one line for each call, indented by depth."""
 
     def __init__(self, folder: Path) -> None:
         self.lines: list[str] = []
@@ -22,7 +22,10 @@ class CallTrace:
         self._depths: dict[FrameType, int] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
-        """Record a call if it is to a function of the program, or from the program into a library."""
+        """Record a call if it is to a function of the program, or from the program into a library.
+
+        Lambdas, comprehensions and `_LOOKUPS` are omitted.
+        """
         name = frame.f_code.co_qualname.replace("<locals>.", "")
         if event != "call" or name.startswith("<") or name in _LOOKUPS:
             return

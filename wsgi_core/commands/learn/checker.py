@@ -27,22 +27,29 @@ _FIRST_WITH_MODELS = 8
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an exercise is solved. If not: the reason, the line, and the last request, as a curl command."""
+    """The result of a check. If the exercise is not solved, `message` is the reason.
+
+    `line` is the number of the line that failed, or None if the line is not known. `last_request` is the last request
+    as a curl command, or empty if there was none.
+    """
 
     solved: bool
     message: str = ""
     line: int | None = None
-    asked: str = ""
+    last_request: str = ""
 
 
-def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] = lambda asked: None) -> Verdict:
-    """Check the program in this process. If the program has an endless loop, this function never returns."""
+def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] = lambda request: None) -> Verdict:
+    """Check the program in this process. ``report`` is called with each request, as a curl command.
+
+    If the program has an endless loop, this function never returns.
+    """
     program = None
     try:
         program = Program(file.resolve(), report)
         exercise.check(program)
     except NotYet as e:
-        return Verdict(False, str(e), e.line, program.asked if program is not None else "")
+        return Verdict(False, str(e), e.line, program.last_request if program is not None else "")
     return Verdict(True)
 
 
@@ -61,7 +68,7 @@ def check(file: Path, exercise: Exercise, seconds: float | None = None) -> Verdi
     if lines and "verdict" in lines[-1]:
         return Verdict(**lines[-1]["verdict"])
     return Verdict(
-        False, _without_verdict(has_ended, file, bool(lines), seconds), None, lines[-1]["asked"] if lines else ""
+        False, _without_verdict(has_ended, file, bool(lines), seconds), None, lines[-1]["request"] if lines else ""
     )
 
 
@@ -81,10 +88,10 @@ def _run_checker(arguments: list[str], seconds: float) -> bool:
     return True
 
 
-def _without_verdict(has_ended: bool, file: Path, has_asked: bool, seconds: float) -> str:
+def _without_verdict(has_ended: bool, file: Path, has_sent: bool, seconds: float) -> str:
     if has_ended:
         return "The program ended the process, so its responses cannot be checked. Remove os._exit."
-    if has_asked:
+    if has_sent:
         return f"There was no response within {seconds:g} seconds. Look for an endless loop."
     return (
         f"{file.name} was not imported within {seconds:g} seconds. If it starts a server when it is imported, put that"
@@ -99,7 +106,7 @@ def main(file: str, name: str, out: str) -> None:
         with open(out, "a", encoding="utf-8") as opened:
             opened.write(json.dumps(value) + "\n")
 
-    verdict = check_here(Path(file), exercise_named(name), lambda asked: write({"asked": asked}))
+    verdict = check_here(Path(file), exercise_named(name), lambda request: write({"request": request}))
     write({"verdict": asdict(verdict)})
 
 

@@ -119,7 +119,7 @@ def run_command(chapter: int, folder: Path) -> None:
 def hint_command(name: str) -> None:
     """Show a hint for an exercise, such as 0a."""
     exercise = exercise_named(name)
-    click.echo(f"{exercise.hint}\nSimilar code: {exercise.look}.")
+    click.echo(f"{exercise.hint}\nSimilar code: {exercise.similar_code}.")
 
 
 @learn_command.command("solution")
@@ -149,13 +149,13 @@ def check_command(chapter: int | None, folder: Path, everything: bool) -> None:
     if chapter is None:
         raise click.UsageError("Which chapter? Write wsgi-core learn check 0, or wsgi-core learn check --all.")
     file = step_file(folder, chapter)
-    verdicts = [_check_and_say(file, exercise) for exercise in exercises_of(chapter)]
+    verdicts = [_check_and_print(file, exercise) for exercise in exercises_of(chapter)]
     if all(verdicts):
         click.echo(after_success(chapter))
     sys.exit(0 if all(verdicts) else 1)
 
 
-def _check_and_say(file: Path, exercise: Exercise) -> bool:
+def _check_and_print(file: Path, exercise: Exercise) -> bool:
     verdict = check(file, exercise)
     tries = count_try(file.parent, exercise, verdict.solved)
     click.secho(
@@ -177,11 +177,11 @@ def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
     if verdict.solved:
         return []
     lines = [verdict.message]
-    if verdict.asked:
-        lines.append(f"The request: {verdict.asked}")
+    if verdict.last_request:
+        lines.append(f"The request: {verdict.last_request}")
     lines.append(f"Hint: {exercise.hint}")
     if tries > 1:
-        lines.append(f"Similar code: {exercise.look}.")
+        lines.append(f"Similar code: {exercise.similar_code}.")
     return [*lines, f"To see a solution: wsgi-core learn solution {exercise.name}"] if tries > 2 else lines
 
 
@@ -220,7 +220,9 @@ def _check_learners(folder: Path) -> bool:
     width = max(len(learner.name or ".") for learner in learners)
     found: list[bool] = []
     for learner in learners:
-        verdicts = {each.name: check(learner / step_source(each.chapter).name, each).solved for each in _in(learner)}
+        verdicts = {
+            each.name: check(learner / step_source(each.chapter).name, each).solved for each in _exercises_in(learner)
+        }
         found += verdicts.values()
         shown = "  ".join(f"{name} {'solved ' if is_solved else 'not yet'}" for name, is_solved in verdicts.items())
         click.echo(f"{learner.name or '.':{width}}  {shown}".rstrip())
@@ -232,5 +234,5 @@ def _chapters_in(folder: Path) -> Sequence[int]:
     return [number for number in range(len(CHAPTERS)) if (folder / step_source(number).name).is_file()]
 
 
-def _in(folder: Path) -> list[Exercise]:
+def _exercises_in(folder: Path) -> list[Exercise]:
     return [exercise for number in _chapters_in(folder) for exercise in exercises_of(number)]

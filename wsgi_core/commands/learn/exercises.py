@@ -15,13 +15,13 @@ NUMBERS: t.Any = [1, 2, 3]
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of a chapter. ``hint`` helps to solve it. ``look`` names code that solves the same problem."""
+    """One exercise of a chapter. ``hint`` helps to solve it. ``similar_code`` names code with the same purpose."""
 
     chapter: int
     letter: str
     task: str
     hint: str
-    look: str
+    similar_code: str
     check: Check
 
     @property
@@ -46,11 +46,11 @@ def exercise_named(name: str) -> Exercise:
     raise KeyError(name)
 
 
-def exercise(chapter: int, letter: str, task: str, hint: str, look: str) -> Callable[[Check], Check]:
+def exercise(chapter: int, letter: str, task: str, hint: str, similar_code: str) -> Callable[[Check], Check]:
     """Register the decorated function as the check of an exercise."""
 
     def decorator(check: Check) -> Check:
-        EXERCISES.append(Exercise(chapter, letter, task, hint, look, check))
+        EXERCISES.append(Exercise(chapter, letter, task, hint, similar_code, check))
         return check
 
     return decorator
@@ -239,7 +239,7 @@ def _(program: Program) -> None:
     expect("propagate_exceptions at first", app.propagate_exceptions, False)
     expect_answer(program, "GET", "/fails", 500)
     app.propagate_exceptions = True
-    program.note("GET", "/fails")
+    program.record_request("GET", "/fails")
     try:
         program.client.get("/fails")
     except ZeroDivisionError:

@@ -22,7 +22,7 @@ _SIGNATURE = "The server calls application(environ, start_response)."
 class NotYet(Exception):
     """Raised if a check fails. The message gives the reason.
 
-    ``line`` is the number of the program's line that failed, or None if the line is not known.
+    ``line`` is the number of the line that failed, or None if the line is not known.
     """
 
     def __init__(self, message: str, line: int | None = None) -> None:
@@ -33,13 +33,13 @@ class NotYet(Exception):
 class Program:
     """The module in ``file``, and a test client for its ``application``.
 
-    ``asked`` is the last request as a curl command. ``report`` is called with each curl command before the request is
-    sent. Raises NotYet if the file cannot be imported or has no ``application``.
+    ``last_request`` is the last request as a curl command. ``report`` is called with this command before the request is
+    sent. Raises NotYet if the file cannot be imported or has no callable ``application``.
     """
 
-    def __init__(self, file: Path, report: Callable[[str], object] = lambda asked: None) -> None:
+    def __init__(self, file: Path, report: Callable[[str], object] = lambda request: None) -> None:
         self.file = file
-        self.asked = ""
+        self.last_request = ""
         self._report = report
         with importing_from(file.parent):
             spec = importlib.util.spec_from_file_location(f"learner_{file.stem}", file)
@@ -50,7 +50,7 @@ class Program:
             try:
                 spec.loader.exec_module(self.module)
             except (Exception, SystemExit) as e:
-                raise NotYet(f"{file.name} can't be imported: {self._said(e)}", self._line_of(e)) from e
+                raise NotYet(f"{file.name} can't be imported: {self._describe(e)}", self._line_of(e)) from e
         if not callable(getattr(self.module, "application", None)):
             raise NotYet(f"{file.name} has no callable named 'application'.")
         self.server = StrictServer(self.module.application)
@@ -68,29 +68,29 @@ class Program:
 
         Raises NotYet if the application raises an exception, or if a violation of PEP 3333 is found.
         """
-        self.note(method, path, **options)
+        self.record_request(method, path, **options)
         with contextlib.redirect_stderr(io.StringIO()):
             try:
                 response = self.client.open(path, method=method, buffered=True, **options)
             except (Exception, SystemExit) as e:
-                said = f": this violates WSGI. {e}" if self._is_of_the_check(e) else f" raised {self._said(e)}"
+                said = f": this violates WSGI. {e}" if self._is_violation(e) else f" raised {self._describe(e)}"
                 raise NotYet(f"{method} {path}{said}", self._line_of(e)) from e
         if self.server.broken:
             raise NotYet(f"{method} {path}: {self.server.broken[0]}")
         return response
 
-    def note(self, method: str, path: str, **options: t.Any) -> None:
-        """Store the next request as a curl command, and report it."""
+    def record_request(self, method: str, path: str, **options: t.Any) -> None:
+        """Store the next request as a curl command in `last_request`, and call `report` with the command."""
         builder = EnvironBuilder(path, method=method, **options)
         environ = builder.get_environ()
         body = environ["wsgi.input"].read().decode("utf-8", "backslashreplace")
         headers = [(name, value) for name, value in builder.headers.items() if name not in ("Content-Length", "Host")]
         if builder.content_type and not any(name == "Content-Type" for name, _ in headers):
             headers.append(("Content-Type", builder.content_type))
-        self.asked = curl_line(method, path, headers, body)
-        self._report(self.asked)
+        self.last_request = curl_line(method, path, headers, body)
+        self._report(self.last_request)
 
-    def _said(self, error: BaseException) -> str:
+    def _describe(self, error: BaseException) -> str:
         """Describe the error, and where in the program it occurred."""
         text = str(error)
         if isinstance(error, SystemExit):
@@ -108,7 +108,7 @@ class Program:
         return [frame for frame in frames if Path(frame.filename).parent == self.file.parent]
 
     @staticmethod
-    def _is_of_the_check(error: BaseException) -> bool:
+    def _is_violation(error: BaseException) -> bool:
         return Path(traceback.extract_tb(error.__traceback__)[-1].filename).name == "validate.py"
 
     def _file_of(self, error: BaseException) -> str:

@@ -42,7 +42,7 @@ class Input:
         return t.cast(bytes, self._stream.read(size))
 
     def readline(self, size: int = -1) -> bytes:
-        """Return the result of `read`, because no program of the course reads lines."""
+        """Return the result of `read`, which may be several lines. The programs of the course do not read lines."""
         return self.read(size)
 
     def readlines(self, hint: int = -1) -> list[bytes]:
@@ -65,7 +65,7 @@ class StrictServer:
         self._validated = validator(self._with_checks)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Call the application. Raises AssertionError if wsgiref's validator finds a violation."""
+        """Call the application. Raises AssertionError or WSGIWarning if wsgiref's validator finds a violation."""
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: t.Any = None) -> t.Any:
             return start_response(status, [each for each in headers if each[1] != _NO_TYPE], exc_info)

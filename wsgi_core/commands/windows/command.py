@@ -63,7 +63,7 @@ def start_command(name: str) -> None:
 @service_command.command("stop")
 @NAME
 def stop_command(name: str) -> None:
-    """Stop the service. It answers the accepted requests first, and the command waits until it has stopped."""
+    """Stop the service, which answers the accepted requests first, and wait until it has stopped."""
     _do(_windows().stop, name)
     click.echo(f"{name} has stopped.")
 

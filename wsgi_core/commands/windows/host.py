@@ -1,6 +1,6 @@
-"""The process that the service manager of Windows starts. It serves until the service manager stops it.
+"""The main program of the service: the process that the service manager of Windows starts.
 
-Here and in `manager`, pywin32 is imported inside functions, because it exists only on Windows. The worker is also
+Here and in `manager.py`, pywin32 is imported inside functions, because it exists only on Windows. The worker is also
 imported inside a function: its import takes seconds, but the process must connect to the service manager quickly.
 """
 
@@ -16,14 +16,14 @@ if t.TYPE_CHECKING:
 
 # ERROR_SERVICE_SPECIFIC_ERROR of Windows: the reason is in a second code, which the service defines.
 _SPECIFIC = 1066
-# The time for loading the models that the service requests from the manager, in milliseconds.
+# How long the service manager should wait while the service loads its models, in milliseconds.
 _START_HINT = 120_000
 
 
 def main(arguments: t.Sequence[str]) -> None:
-    """Connect to the service manager, and obey it until the service has stopped.
+    """Connect to the service manager, and run the service until it has stopped.
 
-    This works only in a process that the service manager has started.
+    ``arguments`` are those of `Worker`. This works only in a process that the service manager has started.
     """
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         # A service has no standard streams. A library that prints must not fail because of that.
@@ -40,8 +40,6 @@ def _connect(arguments: t.Sequence[str]) -> None:
 
 
 class _EventLog:
-    """The event log of Windows."""
-
     def info(self, text: str) -> None:
         import servicemanager
 
@@ -84,14 +82,14 @@ def _service_class(arguments: t.Sequence[str]) -> type[t.Any]:
                 self.worker.stop()
 
         def SvcRun(self) -> None:
-            # The manager sends no controls while a service is starting, so no stop arrives before there is a worker.
+            # While a service is starting, it gets no controls. So no stop arrives before the worker exists.
             self.ReportServiceStatus(win32service.SERVICE_START_PENDING, _START_HINT)
             from .worker import Worker
 
             self.worker = Worker(arguments, _EventLog())
             code = self.worker.work(lambda: self.ReportServiceStatus(win32service.SERVICE_RUNNING))
             if code:
-                # NOTE: the manager treats an exit with an error as a failure, and restarts the service.
+                # NOTE: the service manager treats an exit with an error as a failure, and restarts the service.
                 error = 0 if self.worker.stopping else _SPECIFIC
                 self.ReportServiceStatus(win32service.SERVICE_STOPPED, 0, error, code)
                 # Exit here, because pywin32 would now report success, and a thread may still be running.

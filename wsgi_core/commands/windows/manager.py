@@ -28,7 +28,7 @@ _RESTARTS = (1_000, 10_000, 60_000)
 _RESET_SECONDS = 3600
 
 # NOTE: sys.executable cannot be used: in a virtual environment it is a launcher, which starts the real Python as a
-# separate process. The manager communicates only with the process that it started itself.
+# separate process. The service manager communicates only with the process that it started itself.
 _BOOT = (
     "import site,sys;site.addsitedir(sys.argv[1]);from wsgi_core.commands.windows.host import main;main(sys.argv[2:])"
 )
@@ -57,7 +57,7 @@ _CODES = {
 
 
 class ServiceError(Exception):
-    """Raised if the service manager could not carry out a command."""
+    """Raised if Windows refuses an action, or if the service does not start or stop. The message is for the user."""
 
 
 class Status(t.NamedTuple):

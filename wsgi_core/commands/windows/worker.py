@@ -7,15 +7,14 @@ import os
 import threading
 import typing as t
 
-from ...serving.command import StartError, make_server
+from ...serving.application import EXIT_INVALID_SETTING, StartError
+from ...serving.command import make_server
 from ...shared.observability.logs import log_to_handlers, rotating_file, wanted_level
 from ...shared.settings import Settings
 from ...shared.settings.sources import ConfigurationError, load_settings
 
 if t.TYPE_CHECKING:
     from ...serving.protocols import RunningServer
-
-EXIT_SETTINGS = 2
 
 logger = logging.getLogger("wsgi_core.commands.windows")
 
@@ -49,13 +48,13 @@ class Worker:
         """Serve until `stop` is called, and return the exit code.
 
         ``running`` is called when the models are loaded and clients can connect. Exit code 0: every request was
-        answered. 1: a request was not answered, or an unexpected error occurred. 2: a setting is invalid, or the port
-        is taken. 3: a model or the application cannot be loaded.
+        answered. 1: a request was not answered, a thread did not end, or an unexpected error occurred. 2: a setting is
+        invalid, or the port is taken. 3: a model or the application cannot be loaded.
         """
         try:
             server = self._prepare()
         except ConfigurationError as error:
-            return self._refused(error, EXIT_SETTINGS)
+            return self._refused(error, EXIT_INVALID_SETTING)
         except StartError as error:
             return self._refused(error, error.code)
         except Exception as error:
@@ -68,7 +67,7 @@ class Worker:
         return 0 if complete else 1
 
     def stop(self) -> None:
-        """Begin to stop, even if the server does not exist yet. Thread-safe."""
+        """Begin to stop. If the server does not exist yet, it stops as soon as it exists. Thread-safe."""
         with self._lock:
             self.stopping = True
             if self._server is not None:
