@@ -17,7 +17,7 @@ from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.request import Request, json_request
 from loadtests.instrument.results import ExperimentResult, Results
 from loadtests.instrument.stats import Estimate, estimate
-from loadtests.report.analysis import difference, matrices, net, quotient
+from loadtests.report.figures import difference, matrices, net, quotient
 from loadtests.rows import rows_of
 from loadtests.rungs.work import load_model
 from loadtests.studies import MODELS as GROUP
@@ -81,12 +81,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """The points, the curve of each framework, and the costs of other parts of a request (µs of CPU time)."""
+    """At least one point, the curve of each framework, and the costs of other parts of a request (µs of CPU time)."""
 
     points: list[Point]
     lines: list[Line]
     pieces: dict[str, Estimate]
-    served: bool = False
 
     def line(self, framework: str) -> Line:
         """Return the curve of ``framework``. Raises KeyError for an unknown framework."""

@@ -19,7 +19,8 @@ from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.results import ExperimentResult, Results
 from loadtests.instrument.stats import Estimate, estimate
-from loadtests.report.analysis import difference, matrices, net, ratio, summarise_load
+from loadtests.report.figures import difference, matrices, net, ratio
+from loadtests.report.loads import summarise_load
 from loadtests.studies import AGAIN, MODERATE, Load, Study, rung, served_rung
 from loadtests.studies import HEAT as KEY
 

@@ -32,7 +32,7 @@ from loadtests.instrument.request import Request
 from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, RunRecord, empty_result
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
 from loadtests.load import served
-from loadtests.report.analysis import difference, matrices, matrix, net
+from loadtests.report.figures import difference, matrices, matrix, net
 from loadtests.rows import churn_rows
 from loadtests.run import beginning, carry_out
 from loadtests.studies import MODERATE, NULL, Budget, Load, rung, served_rung

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from loadtests.curve import CROSSINGS, Curve, Line, Point
 from loadtests.heat import Heat
 from loadtests.instrument.stats import Estimate
-from loadtests.report.analysis import ExperimentSummary, LatencySummary, LoadSummary, Summary
+from loadtests.report.analysis import ExperimentSummary, Summary
 from loadtests.report.canvas import Chart, dot, line, path, rect, text
 from loadtests.report.format import number
+from loadtests.report.loads import LatencySummary, LoadSummary
 from loadtests.report.tables import is_step
 
 BAR_HEIGHT = 22
@@ -348,27 +349,25 @@ def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
 # All of them
 
 
-def charts_of(
-    summary: Summary, curve: Curve | None = None, heat: Heat | None = None, layout: Layout = WIDE
-) -> dict[str, Chart]:
+def charts_of(summary: Summary, layout: Layout = WIDE) -> dict[str, Chart]:
     """Return every plot of a result file by its key: experiments, curve, loads, latencies, caches."""
     charts: dict[str, Chart] = {}
     for one in summary.experiments:
         is_ladder = one.ladder and any(cost.step and is_step(cost, one) for cost in one.costs)
         if is_ladder or len(one.costs) > 3:
             charts[one.key] = waterfall(one, layout) if is_ladder else bars_of(one, layout)
-    if curve and curve.points:
-        charts["curve"] = curve_chart(curve, layout)
+    if summary.curve:
+        charts["curve"] = curve_chart(summary.curve, layout)
     charts |= {load.result.key: load_bars(load, layout) for load in summary.loads}
     rates: dict[str, list[LatencySummary]] = {}
     for latency in summary.latencies:
         if latency.latencies_ms:
             rates.setdefault(f"{latency.result.key}-{latency.share * 100:.0f}", []).append(latency)
     charts |= {key: latency_chart(group, layout) for key, group in rates.items()}
-    return charts | ({"heat": heat_chart(heat, layout)} if heat else {})
+    return charts | ({"heat": heat_chart(summary.heat, layout)} if summary.heat else {})
 
 
-def pictures_of(summary: Summary, curve: Curve | None = None, heat: Heat | None = None) -> dict[str, tuple[str, str]]:
+def pictures_of(summary: Summary) -> dict[str, tuple[str, str]]:
     """Return every plot as two SVG elements for an HTML page: one for a wide screen, and one for a phone."""
-    wide, narrow = (charts_of(summary, curve, heat, layout) for layout in (WIDE, NARROW))
+    wide, narrow = (charts_of(summary, layout) for layout in (WIDE, NARROW))
     return {key: (wide[key].svg(alone=False, kind="wide"), narrow[key].svg(alone=False, kind="narrow")) for key in wide}

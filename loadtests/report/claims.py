@@ -11,8 +11,9 @@ import math
 
 from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
-from loadtests.report.analysis import AGAIN_SUFFIX, ExperimentSummary, LoadSummary, Summary
+from loadtests.report.analysis import AGAIN_SUFFIX, ExperimentSummary, Summary
 from loadtests.report.format import interval, number
+from loadtests.report.loads import LoadSummary
 from loadtests.studies import APPS
 
 FLASK, OWN, FLOOR = "Flask", "wsgi_core", "raw callable"

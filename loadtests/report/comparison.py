@@ -18,7 +18,8 @@ import numpy as np
 
 from loadtests.instrument.results import ExperimentResult, LoadResult, Results
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
-from loadtests.report.analysis import AGAIN_SUFFIX, driver_of, matrices, net, summarise_experiment
+from loadtests.report.analysis import AGAIN_SUFFIX, driver_of, summarise_experiment
+from loadtests.report.figures import matrices, net
 from loadtests.report.format import Table, cells, number
 
 SAME, SLOWER, UNKNOWN = 0, 1, 3

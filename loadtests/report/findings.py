@@ -29,7 +29,7 @@ class Findings:
         return [line for line in (self.headline, self.machine.sentence, *self.others) if line]
 
 
-def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Findings:
+def findings_of(results: Results, summary: Summary) -> Findings:
     """Return the findings. If the run was too noisy, the findings say only that."""
     machine = noise.judge(results, summary)
     if machine.unusable:
@@ -41,7 +41,7 @@ def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Find
     # The headline already has this ladder.
     null = summary.experiment("null")
     rest = [one for one in said if not (null and one.startswith(f"{null.title}:"))]
-    return Findings(first, machine, [*_price(curve), *rest])
+    return Findings(first, machine, [*_price(summary.curve), *rest])
 
 
 def _ratio(summary: Summary) -> str:

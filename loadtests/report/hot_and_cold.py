@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from operator import itemgetter
 
-from loadtests.heat import FLASK, FLOOR, OWN, PAUSE, PAUSED, Heat, State, summarise
+from loadtests.heat import FLASK, FLOOR, OWN, PAUSE, PAUSED, Heat, State
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report import format as pages
-from loadtests.report.analysis import summarise as summarise_all
+from loadtests.report.analysis import summarise
 from loadtests.report.format import Table, machine, with_interval
 from loadtests.report.noise import judge
 
@@ -42,12 +42,6 @@ def slope_table(heat: Heat) -> Table:
     return Table("What a µs of pause costs", heads, rows, section="heat")
 
 
-def tables(results: Results) -> list[Table]:
-    """Return the tables of the study, or an empty list for the results of another study."""
-    heat = summarise(results)
-    return [table(heat), slope_table(heat)] if heat else []
-
-
 def prediction_table(heat: Heat) -> Table:
     """Return the table of the predictions.
 
@@ -72,12 +66,12 @@ def farthest(heat: Heat) -> tuple[str, float]:
 
 def render(results: Results) -> str:
     """Return the page. Raises ``ResultError`` if an eviction was measured in fewer than two processes."""
-    heat = summarise(results)
-    if heat is None:
+    summary = summarise(results)
+    if (heat := summary.heat) is None:
         raise ResultError(
             "the results have no measurements with evicted caches; make them with: wsgi-core overhead --study heat"
         )
-    noise = judge(results, summarise_all(results)).sentence
+    noise = judge(results, summary).sentence
     hot, cold = heat.states[0], heat.states[-1]
     rises = {name: cold.prices[name].value - hot.prices[name].value for name in (OWN, FLASK)}
     pauses = {place: [heat.slope(place, one) for one in PAUSED] for place in (FLASK, FLOOR)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from loadtests import curve
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report.analysis import Cost, ExperimentSummary, Summary
 from loadtests.report.charts import bars_of, charts_of
@@ -24,7 +23,7 @@ def section(results: Results, summary: Summary, plot: str) -> str:
     """Return the README's section with its two markers: the main finding, a table of three rungs, the plot, the
     machine.
     """
-    findings = findings_of(results, summary, curve.summarise(results))
+    findings = findings_of(results, summary)
     return render(
         "readme.md",
         begin=BEGIN,
@@ -75,14 +74,13 @@ def _ladder(summary: Summary) -> ExperimentSummary:
 
 def results_page(results: Results, summary: Summary, pictures: str) -> str:
     """Return the page of all results. Its plots are in the folder ``pictures`` beside the page."""
-    found = curve.summarise(results)
-    findings = findings_of(results, summary, found)
+    findings = findings_of(results, summary)
     return render(
         "results.md",
         findings=findings.lines,
         ladder=short_ladder(summary),
-        sections=sections(results, summary, found),
-        charts=charts_of(summary, found),
+        sections=sections(results, summary),
+        charts=charts_of(summary),
         folder=pictures,
         machine=machine(results),
         notes=warnings(results, summary),
@@ -127,6 +125,6 @@ def write_results(results: Results, summary: Summary, page: Path) -> None:
     text = results_page(results, summary, folder.name)
     for old in folder.glob("*.svg"):
         old.unlink()
-    for key, chart in charts_of(summary, curve.summarise(results)).items():
+    for key, chart in charts_of(summary).items():
         write_text(folder / f"{key}.svg", chart.svg())
     write_text(page, text)

@@ -6,18 +6,10 @@ import math
 
 from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
-from loadtests.report.analysis import (
-    Cost,
-    ExperimentSummary,
-    GoalSummary,
-    LatencySummary,
-    LoadSummary,
-    PhaseCost,
-    Summary,
-    law_holds,
-)  # fmt: skip
+from loadtests.report.analysis import Cost, ExperimentSummary, GoalSummary, PhaseCost, Summary
 from loadtests.report.claims import differs
 from loadtests.report.format import Table, cells, interval, number, with_interval
+from loadtests.report.loads import LatencySummary, LoadSummary, law_holds
 from loadtests.studies import LIBRARY, WHERE
 
 # If more than this percentage of the CPU was busy before the run, the report warns.

@@ -10,8 +10,9 @@ from loadtests import validate
 from loadtests.instrument.results import ExperimentResult, LoadResult
 from loadtests.instrument.stats import Estimate, student_estimate
 from loadtests.report import format as pages
-from loadtests.report.analysis import matrices, summarise_load
+from loadtests.report.figures import matrices
 from loadtests.report.format import Table, cells, interval, machine_of, number
+from loadtests.report.loads import summarise_load
 
 FALSE_LIMIT = 0.05
 # With fewer comparisons of an app with itself, the share of false positives is too uncertain for a verdict.
