@@ -21,11 +21,9 @@ from loadtests.instrument.results import ExperimentResult, Results
 from loadtests.instrument.stats import Estimate, estimate
 from loadtests.report.figures import difference, matrices, net, ratio
 from loadtests.report.loads import summarise_load
-from loadtests.studies import AGAIN, MODERATE, Load, Study, rung, served_rung
+from loadtests.studies import AGAIN, FLASK, FLOOR, MODERATE, OWN, Load, Study, rungs, served_rung
 from loadtests.studies import HEAT as KEY
 
-FLOOR, OWN, FLASK = "raw callable", "wsgi_core", "Flask"
-RUNGS = ((FLOOR, "raw"), (OWN, "core"), (AGAIN, "core"), (FLASK, "flask_app"))
 DATA = tuple(Eviction(size) for size in (0, 32 << 10, 128 << 10, 512 << 10, 2 << 20, 8 << 20))
 CODE = (Eviction(code=200), Eviction(code=2000))
 PAUSE = 50
@@ -102,12 +100,12 @@ class Heat:
 
 def study() -> Study:
     """Return the study of hot and cold caches."""
-    rungs = tuple(rung(name, module, model="null") for name, module in RUNGS)
+    contenders = rungs((FLOOR, OWN, AGAIN, FLASK), model="null")
     states = [
-        Experiment(f"{KEY} {one}", f"Before each request: {one} evicted", "predict", rungs, group=KEY, evict=one)
+        Experiment(f"{KEY} {one}", f"Before each request: {one} evicted", "predict", contenders, group=KEY, evict=one)
         for one in (*DATA, *CODE)
     ]
-    served = tuple(served_rung(name, module, model="null") for name, module in RUNGS if name != AGAIN)
+    served = tuple(served_rung(name, model="null") for name in (FLOOR, OWN, FLASK))
     load = Load(KEY, "The null model on waitress", "closed loop", served, shares=(MODERATE,), both_runs=True)
     return Study(KEY, "Hot and cold caches", (*states, *_pauses()), (load,))
 

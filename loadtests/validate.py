@@ -35,11 +35,10 @@ from loadtests.load import served
 from loadtests.report.figures import difference, matrices, matrix, net
 from loadtests.rows import churn_rows
 from loadtests.run import beginning, carry_out
-from loadtests.studies import MODERATE, NULL, Budget, Load, rung, served_rung
+from loadtests.studies import FLASK, FLOOR, MODERATE, NULL, OWN, Budget, Load, rung, rungs, served_rung
 
 AGAIN = "again"
-SUBJECTS = (("raw callable", "raw"), ("Werkzeug objects", "werkzeug_objects"), ("wsgi_core", "core"),
-            ("Flask", "flask_app"))  # fmt: skip
+SUBJECTS = (FLOOR, "Werkzeug objects", OWN, FLASK)
 SETS = 50
 DELAYS = (0, 2, 5, 10, 50)
 NO_HOOK = "no hook"
@@ -59,7 +58,7 @@ WHOLE = "whole"
 COLD_BYTES = 4 << 20
 # A quick run has this share of the samples, with which most verdicts stay open.
 QUICK_SCALE = 0.1
-SERVED_NAMES = ("raw callable", "wsgi_core", "Flask")
+SERVED_NAMES = (FLOOR, OWN, FLASK)
 
 
 class Same(Record):
@@ -111,7 +110,7 @@ def _experiment(key: str, title: str, contenders: Sequence[Contender], **options
 
 def same_experiments() -> list[Experiment]:
     """Return, for each application in ``SUBJECTS``, an experiment that measures it against itself."""
-    return [_experiment(name, name, (rung(name, module), rung(f"{name} {AGAIN}", module))) for name, module in SUBJECTS]
+    return [_experiment(name, name, (rung(name), replace(rung(name), name=f"{name} {AGAIN}"))) for name in SUBJECTS]
 
 
 def delay_experiment(bare: bool) -> Experiment:
@@ -135,7 +134,7 @@ def runs_experiment() -> Experiment:
     """
     factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
     made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]
-    contenders = (rung(SINGLE, "raw"), *made)
+    contenders = (replace(rung(FLOOR), name=SINGLE), *made)
     # Only one request: if bodies alternated, a single run would parse another body each time, but a further run the
     # same body again, which can be faster.
     return replace(_experiment("runs", "The bare callable with further runs", contenders), requests=_requests()[:1])
@@ -156,13 +155,12 @@ def step_experiments() -> list[Experiment]:
 def heat_experiment(cold: bool) -> Experiment:
     """Return an experiment with the bare callable, the core and Flask, in hot or, if ``cold``, in cold caches."""
     key = "cold" if cold else "hot"
-    named = tuple(rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
-    return _experiment(key, f"{key} caches", named, evict=Eviction(COLD_BYTES if cold else 0))
+    return _experiment(key, f"{key} caches", rungs(SERVED_NAMES), evict=Eviction(COLD_BYTES if cold else 0))
 
 
 def served_load() -> Load:
     """Return a load with the bare callable, the core and Flask on waitress, with the null model."""
-    services = tuple(served_rung(name, module, model="null") for name, module in SUBJECTS if name in SERVED_NAMES)
+    services = tuple(served_rung(name, model="null") for name in SERVED_NAMES)
     title = "The null model on waitress"
     return Load("validation", title, "closed loop", services, shares=(MODERATE,), requests=_requests())
 

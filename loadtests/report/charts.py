@@ -17,12 +17,12 @@ from loadtests.report.canvas import Chart, dot, line, path, rect, text
 from loadtests.report.format import number
 from loadtests.report.loads import LatencySummary, LoadSummary
 from loadtests.report.tables import is_step
+from loadtests.studies import FLASK, OWN
 
 BAR_HEIGHT = 22
 GAP = 12
 TOP = 56
 HIGH = 1e300
-OWN = "wsgi_core"
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:
 # Plots with two axes
 
 LEFT, RIGHT, BOTTOM = 64, 20, 52
-COLOUR = {"Flask": "other", OWN: "own"}
+COLOUR = {FLASK: "other", OWN: "own"}
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ from loadtests.instrument.stats import Estimate
 from loadtests.report.analysis import AGAIN_SUFFIX, ExperimentSummary, Summary
 from loadtests.report.format import interval, number
 from loadtests.report.loads import LoadSummary
-from loadtests.studies import APPS
-
-FLASK, OWN, FLOOR = "Flask", "wsgi_core", "raw callable"
+from loadtests.studies import APPS, OWN
 
 
 def differs(ratio: Estimate, floor: float = 0.0) -> bool:

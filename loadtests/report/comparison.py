@@ -10,7 +10,6 @@ if the whole interval of new divided by old is above the threshold. In process, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,12 +20,11 @@ from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, s
 from loadtests.report.analysis import AGAIN_SUFFIX, driver_of, summarise_experiment
 from loadtests.report.figures import matrices, net
 from loadtests.report.format import Table, cells, number
+from loadtests.studies import FLOOR
 
 SAME, SLOWER, UNKNOWN = 0, 1, 3
 # The results from which the README's figures are made.
 PUBLISHED = Path(__file__).resolve().parents[1] / "published.json"
-YARDSTICK = "raw callable"
-DRIVER = "the driver"
 WORDS = {"slower": "slower", "faster": "faster", "same": "no increase beyond {threshold:.0%}", "open": "no verdict"}
 
 
@@ -116,42 +114,33 @@ def _notes(old: Results, new: Results) -> list[str]:
 
 def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Change]:
     before = {one.key: one for one in old.experiments if len(one.processes) > 1}
-    after = [one for one in new.experiments if len(one.processes) > 1]
-    return [
-        _change(before[one.key], one, name, max(threshold, _noise(before[one.key]), _noise(one)))
-        for one in after
-        if one.key in before
-        for name in one.contenders
-        if name in before[one.key].contenders and not _is_yardstick(name, one.contenders)
-    ]
+    found = []
+    for one in new.experiments:
+        if len(one.processes) > 1 and one.key in before:
+            found += _changes(before[one.key], one, threshold)
+    return found
 
 
-def _noise(one: ExperimentResult) -> float:
-    """Return how much the two measurements of one application differ, or 0 if no application was measured twice.
-
-    An increase within this noise is not called slower.
-    """
-    return summarise_experiment(one).reach
-
-
-def _is_yardstick(name: str, contenders: Sequence[str]) -> bool:
-    """Return whether to skip a contender: the yardstick itself, or the second measurement of an application."""
-    twin = name.endswith(AGAIN_SUFFIX) and name.removesuffix(AGAIN_SUFFIX) in contenders
-    return name == YARDSTICK or twin
-
-
-def _change(old: ExperimentResult, new: ExperimentResult, name: str, threshold: float) -> Change:
-    common = YARDSTICK in old.contenders and YARDSTICK in new.contenders
-    (cost_old, in_old), (cost_new, in_new) = (_cost(one, name, common) for one in (old, new))
-    ratio = _ratio(in_old, in_new)
-    return Change(new.key, name, cost_old.value, cost_new.value, ratio, verdict(ratio, threshold), threshold)
+def _changes(old: ExperimentResult, new: ExperimentResult, threshold: float) -> list[Change]:
+    """Return the changes of an experiment. An increase within the noise of either run is not called slower."""
+    common = [name for name in new.contenders if name in old.contenders]
+    by_callable = FLOOR in common
+    limit = max(threshold, summarise_experiment(old).reach, summarise_experiment(new).reach)
+    found = []
+    for name in common:
+        if name == FLOOR or name.removesuffix(AGAIN_SUFFIX) in set(new.contenders) - {name}:
+            continue
+        (cost_old, in_old), (cost_new, in_new) = (_cost(one, name, by_callable) for one in (old, new))
+        ratio = _ratio(in_old, in_new)
+        found.append(Change(new.key, name, cost_old.value, cost_new.value, ratio, verdict(ratio, limit), limit))
+    return found
 
 
-def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, Estimate]:
-    """Return the cost in µs, and the logarithm of the cost in units of the yardstick."""
+def _cost(one: ExperimentResult, name: str, by_callable: bool) -> tuple[Estimate, Estimate]:
+    """Return the cost in µs, and the logarithm of the cost divided by that of the bare callable or of the driver."""
     driver = driver_of(one, name)
     own = net(one.column(name), driver)
-    stick: Figure = net(one.column(YARDSTICK)) if yardstick else lambda cost: cost[..., driver]
+    stick: Figure = net(one.column(FLOOR)) if by_callable else lambda cost: cost[..., driver]
 
     def in_sticks(cost: FloatArray) -> FloatArray:
         # The cost of a part that costs nothing may be negative in some resamples.
@@ -195,7 +184,7 @@ def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
             continue
         for name in one.services:
             logs_old, logs_new = _logs(before[one.key], name), _logs(one, name)
-            if name != YARDSTICK and min(len(logs_old), len(logs_new)) > 1:
+            if name != FLOOR and min(len(logs_old), len(logs_new)) > 1:
                 ratio = _ratio(student_estimate(logs_old), student_estimate(logs_new))
                 costs = _mean_cpu(before[one.key], name), _mean_cpu(one, name)
                 found.append(Change(one.key, name, *costs, ratio, verdict(ratio, threshold), threshold))
@@ -205,8 +194,8 @@ def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
 def _logs(load: LoadResult, name: str) -> list[float]:
     cpu = {(run.pair, run.service): run.server_cpu_us for run in load.runs}
     pairs = sorted(pair for pair, service in cpu if service == name)
-    if YARDSTICK in load.services:
-        return [math.log(cpu[pair, name] / cpu[pair, YARDSTICK]) for pair in pairs if (pair, YARDSTICK) in cpu]
+    if FLOOR in load.services:
+        return [math.log(cpu[pair, name] / cpu[pair, FLOOR]) for pair in pairs if (pair, FLOOR) in cpu]
     return [math.log(cpu[pair, name]) for pair in pairs if cpu[pair, name] > 0]
 
 
@@ -223,7 +212,7 @@ def table(found: Comparison) -> Table:
         for one in sorted(found.changes, key=lambda one: -one.ratio.value)
     ]  # fmt: skip
     note = (
-        f"new ÷ old is the ratio of the costs after each is divided by the cost of the {YARDSTICK}, or of {DRIVER}, in"
-        f" the same run. If the {YARDSTICK} was not served, CPU times behind a server are not divided."
+        f"new ÷ old is the ratio of the costs after each is divided by the cost of the {FLOOR}, or of the driver, in"
+        f" the same run. If the {FLOOR} was not served, CPU times behind a server are not divided."
     )
     return Table("New against old", heads, rows, note)

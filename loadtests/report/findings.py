@@ -10,9 +10,8 @@ from loadtests.curve import CROSSINGS, Curve, Line
 from loadtests.instrument.results import Results
 from loadtests.report import claims, noise, versions
 from loadtests.report.analysis import Summary
-from loadtests.report.claims import FLASK, FLOOR, OWN
 from loadtests.report.format import interval, microseconds, number
-from loadtests.studies import APPS, VERSIONS
+from loadtests.studies import APPS, FLASK, FLOOR, OWN, VERSIONS
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from operator import itemgetter
 
-from loadtests.heat import FLASK, FLOOR, OWN, PAUSE, PAUSED, Heat, State
+from loadtests.heat import PAUSE, PAUSED, Heat, State
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report import format as pages
 from loadtests.report.analysis import summarise
 from loadtests.report.format import Table, machine, with_interval
 from loadtests.report.noise import judge
+from loadtests.studies import FLASK, FLOOR, OWN
 
 
 def table(heat: Heat) -> Table:

@@ -59,9 +59,7 @@ def page(results: Results, summary: Summary, validation: Validation | None = Non
         kind=KINDS[findings.machine.verdict],
         sections=sections(results, summary),
         pictures=charts.pictures_of(summary),
-        measured=tutorials.measured(summary, summary.curve)
-        if summary.curve and not findings.machine.unusable
-        else None,
+        measured=tutorials.measured(summary, summary.curve) if summary.curve else {},
         warnings=warnings(results, summary),
         validation=_validation(validation) if validation else None,
         facts=_facts(results),

@@ -13,10 +13,11 @@ from loadtests.report.format import Table, cells, machine, number, render, with_
 from loadtests.report.noise import QUIET
 from loadtests.report.page import sections
 from loadtests.report.tables import warnings
+from loadtests.studies import FLASK, FLOOR, OWN
 
 BEGIN = "<!-- overhead: begin, written by `python -m loadtests readme` -->"
 END = "<!-- overhead: end -->"
-SHOWN = ("raw callable", "wsgi_core", "Flask")
+SHOWN = (FLOOR, OWN, FLASK)
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:

@@ -14,11 +14,10 @@ from loadtests.report import format as pages
 from loadtests.report import tables
 from loadtests.report.analysis import Summary, summarise
 from loadtests.report.charts import load_bars
-from loadtests.report.claims import FLASK, OWN
 from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, machine, with_interval
 from loadtests.report.loads import LoadSummary
-from loadtests.studies import BARE, FLOOR, NULL_APP, ON_DEMAND, SERVED_PARTS
+from loadtests.studies import BARE, FLASK, FLOOR, NULL_APP, ON_DEMAND, OWN, SERVED_PARTS
 
 PICTURE = "served.svg"
 """The plot of the page, in the same folder."""

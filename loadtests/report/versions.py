@@ -8,10 +8,10 @@ from loadtests.instrument.results import ResultError, Results
 from loadtests.instrument.stats import Estimate
 from loadtests.report import format as pages
 from loadtests.report.analysis import ExperimentSummary, Summary, summarise
-from loadtests.report.claims import FLASK, FLOOR, OWN, claim, inverse
+from loadtests.report.claims import claim, inverse
 from loadtests.report.format import Table, machine, number, with_interval
 from loadtests.report.noise import judge
-from loadtests.studies import VERSIONS
+from loadtests.studies import FLASK, FLOOR, OWN, VERSIONS
 
 
 def table(summary: Summary) -> Table:

@@ -15,7 +15,7 @@ from loadtests.instrument import imports
 from loadtests.load import closed_loop, served, window
 
 LOCUSTFILE = Path(loadtests.__file__).with_name("locustfile.py")
-RAW = studies.served_rung("raw", "raw")
+RAW = studies.served_rung("raw callable")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_rate_paces_the_users(server):
 @pytest.mark.long
 def test_locust_fails_on_answers_that_are_no_2xx():
     """The server responds with 404s, because the rung has only /predict, and this host has a prefix."""
-    falcon = studies.served_rung("falcon", "falcon_app")
+    falcon = studies.served_rung("Falcon")
     with served.serving([falcon]) as servers:
         code, entry = locust(f"http://127.0.0.1:{servers[0].port}/elsewhere", "-u", "1")
     assert entry["num_failures"] == entry["num_requests"] > 0
