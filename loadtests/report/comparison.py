@@ -37,8 +37,12 @@ class Change:
     old: float
     new: float
     ratio: Estimate
-    verdict: str
     threshold: float
+
+    @property
+    def verdict(self) -> str:
+        """The verdict of the function ``verdict``."""
+        return verdict(self.ratio, self.threshold)
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,17 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """The outcome as a sentence."""
-        named = {
-            verdict: ", ".join(f"{one.name} ({one.where})" for one in self.changes if one.verdict == verdict)
-            for verdict in ("slower", "open")
-        }
         if self.obstacle:
             return f"No verdict: {self.obstacle}."
+        beyond = f"slower by more than {self.threshold:.0%}"
         if self.code == SLOWER:
-            return f"Slower by more than {self.threshold:.0%}: {named['slower']}."
+            return f"{beyond.capitalize()}: {self._named('slower')}."
         if self.code == UNKNOWN:
-            return f"No verdict on whether these became slower by more than {self.threshold:.0%}: {named['open']}."
-        return f"Nothing became slower by more than {self.threshold:.0%}."
+            return f"No verdict on whether these became {beyond}: {self._named('open')}."
+        return f"Nothing became {beyond}."
+
+    def _named(self, verdict: str) -> str:
+        return ", ".join(f"{one.name} ({one.where})" for one in self.changes if one.verdict == verdict)
 
 
 def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
@@ -81,19 +85,13 @@ def compare(old: Results, new: Results, threshold: float, elsewhere: bool = Fals
 
     With ``elsewhere``, the files may come from machines with different processors.
     """
-    obstacle = "" if elsewhere else _obstacle(old, new)
-    if obstacle:
-        return Comparison(threshold, obstacle=obstacle)
+    before, after = old.environment.get("cpu"), new.environment.get("cpu")
+    if before != after and not elsewhere:
+        differ = f"the processors differ, {before} and {after}: to compare the files all the same, use --elsewhere"
+        return Comparison(threshold, obstacle=differ)
     changes = _experiment_changes(old, new, threshold) + _load_changes(old, new, threshold)
     nothing = "" if changes else "the files have no common application that was measured in at least two processes"
     return Comparison(threshold, changes, _notes(old, new), nothing)
-
-
-def _obstacle(old: Results, new: Results) -> str:
-    before, after = old.environment.get("cpu"), new.environment.get("cpu")
-    if before != after:
-        return f"the processors differ, {before} and {after}: to compare the files all the same, use --elsewhere"
-    return ""
 
 
 def _notes(old: Results, new: Results) -> list[str]:
@@ -123,16 +121,14 @@ def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Ch
 
 def _changes(old: ExperimentResult, new: ExperimentResult, threshold: float) -> list[Change]:
     """Return the changes of an experiment. An increase within the noise of either run is not called slower."""
-    common = [name for name in new.contenders if name in old.contenders]
-    by_callable = FLOOR in common
     limit = max(threshold, summarise_experiment(old).reach, summarise_experiment(new).reach)
+    common = [name for name in new.contenders if name in old.contenders]
+    skipped = {FLOOR, *(name + AGAIN_SUFFIX for name in new.contenders)}
     found = []
     for name in common:
-        if name == FLOOR or name.removesuffix(AGAIN_SUFFIX) in set(new.contenders) - {name}:
-            continue
-        (cost_old, in_old), (cost_new, in_new) = (_cost(one, name, by_callable) for one in (old, new))
-        ratio = _ratio(in_old, in_new)
-        found.append(Change(new.key, name, cost_old.value, cost_new.value, ratio, verdict(ratio, limit), limit))
+        if name not in skipped:
+            (cost_old, in_old), (cost_new, in_new) = (_cost(one, name, FLOOR in common) for one in (old, new))
+            found.append(Change(new.key, name, cost_old.value, cost_new.value, _ratio(in_old, in_new), limit))
     return found
 
 
@@ -187,7 +183,7 @@ def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
             if name != FLOOR and min(len(logs_old), len(logs_new)) > 1:
                 ratio = _ratio(student_estimate(logs_old), student_estimate(logs_new))
                 costs = _mean_cpu(before[one.key], name), _mean_cpu(one, name)
-                found.append(Change(one.key, name, *costs, ratio, verdict(ratio, threshold), threshold))
+                found.append(Change(one.key, name, *costs, ratio, threshold))
     return found
 
 
