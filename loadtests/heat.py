@@ -65,37 +65,22 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Slope:
-    """What each µs of a pause inside the application adds to the cost of a request, in µs.
-
-    ``place`` is Flask or the bare callable. ``eviction`` says what was evicted before each request, if anything.
-    """
-
-    place: str
-    eviction: str
-    slope: Estimate
-
-
-@dataclass(frozen=True)
 class Heat:
     """The results of the study.
 
     ``states`` are the costs after evictions of data, and ``others`` the costs after calls of other code.
     ``predictions`` has one prediction for each state between hot and cold, and one for each of ``others``. ``served``
     has the prices behind waitress, and ``served_prediction`` the prediction for these prices. If there are no such
-    prices, ``served`` is empty and ``served_prediction`` is None.
+    prices, ``served`` is empty and ``served_prediction`` is None. ``slopes`` has, by the place of a pause (Flask or the
+    bare callable) and by the eviction before each request, what a µs of pause adds to the cost of a request, in µs.
     """
 
     states: list[State]
     others: list[State]
-    slopes: list[Slope]
+    slopes: dict[tuple[str, str], Estimate]
     served: dict[str, Estimate]
     predictions: list[Prediction]
     served_prediction: Prediction | None
-
-    def slope(self, place: str, eviction: Eviction) -> Estimate | None:
-        """Return what a µs of pause costs in ``place`` after ``eviction``, or None if it was not measured."""
-        return next((one.slope for one in self.slopes if (one.place, one.eviction) == (place, str(eviction))), None)
 
 
 def study() -> Study:
@@ -133,12 +118,12 @@ def summarise(results: Results) -> Heat | None:
     if not wanted <= by_key.keys():
         return None
     states, others = ([_state(by_key[f"{KEY} {one}"], str(one)) for one in group] for group in (DATA, CODE))
-    slopes = [
-        Slope(place, str(one), _slope(by_key[key]))
+    slopes = {
+        (place, str(one)): _slope(by_key[key])
         for place in (FLASK, FLOOR)
         for one in PAUSED
         if (key := f"pause {place}, {one}") in by_key
-    ]
+    }
     served = _served(results)
     hot, *between, cold = states
     predictions = [_prediction(hot, cold, one.eviction, one.prices) for one in (*between, *others)]

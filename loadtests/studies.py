@@ -41,10 +41,9 @@ class Service:
 
     In the arguments and in ``environ``, names in braces are replaced: ``{host}``, ``{threads}``, the free ports
     ``{port}``, ``{port2}`` and ``{port3}``, a temporary ``{folder}``, the folder ``{model_servers}``, and the model
-    file ``{churn}``. ``own_headers`` and ``own_fields`` are as in a contender. ``server`` is one of ``SERVERS`` or
-    ``OWN_SERVER``, or empty. If ``compared`` is false, the responses are not compared. If ``requires`` is not empty,
-    the service runs in a virtual environment with these packages. ``ready`` is a path that returns 200 as soon as the
-    service is ready.
+    file ``{churn}``. ``server`` is one of ``SERVERS`` or ``OWN_SERVER``, or empty. If ``compared`` is false, the
+    responses are not compared. If ``requires`` is not empty, the service runs in a virtual environment with these
+    packages. ``ready`` is a path that returns 200 as soon as the service is ready.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """Validate the instrument with differences whose true values are known.
 
-Four applications are each compared with themselves 50 times: at most 5 % of the comparisons may find a difference.
+Four applications are each compared with themselves 50 times (in a quick run, 5 times): at most 5 % of the comparisons
+may find a difference.
 Pauses of known length are injected into Flask and into the bare callable: the measured length should be the same.
 Further runs of the bare callable are injected too, each as long as a single run. Each step of the ladder is measured in
 an experiment of its own: the steps should add up to the difference between the first and the last rung. Three rungs are
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -32,7 +33,7 @@ from loadtests.instrument.request import Request
 from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, RunRecord, empty_result
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
 from loadtests.load import served
-from loadtests.report.figures import difference, matrices, matrix, net
+from loadtests.report.figures import difference, matrices, matrix, net, quotient
 from loadtests.rows import churn_rows
 from loadtests.run import beginning, carry_out
 from loadtests.studies import FLASK, FLOOR, MODERATE, NULL, OWN, Budget, Load, rung, rungs, served_rung
@@ -282,13 +283,13 @@ def _delay(result: ExperimentResult, delay: int) -> Figure:
 
 def slope(result: ExperimentResult) -> Estimate:
     """Return the slope of the line through 0 that best fits measured against injected delays (least squares)."""
-    weights = {delay: delay / sum(d * d for d in DELAYS) for delay in DELAYS[1:]}
+    return estimate(matrices(result), [_fitted({delay: _delay(result, delay) for delay in DELAYS[1:]})])[0]
 
-    def fitted(cost: FloatArray) -> FloatArray:
-        total: FloatArray = np.sum([w * _delay(result, d)(cost) for d, w in weights.items()], axis=0)
-        return total
 
-    return estimate(matrices(result), [fitted])[0]
+def _fitted(measured: Mapping[int, Figure]) -> Figure:
+    """Return the slope of the line through 0 that best fits the values of ``measured`` against its keys."""
+    squares = sum(key * key for key in measured)
+    return lambda cost: np.sum([key / squares * figure(cost) for key, figure in measured.items()], axis=0)
 
 
 class FurtherRuns(NamedTuple):
@@ -316,14 +317,7 @@ def runs_slope(result: ExperimentResult) -> Estimate:
     ``FurtherRuns`` explains both lengths.
     """
     single, measured = _further(result)
-    weights = {runs: runs / sum(n * n for n in RUNS) for runs in measured}
-
-    def fitted(cost: FloatArray) -> FloatArray:
-        total: FloatArray = np.sum([weights[runs] * one(cost) for runs, one in measured.items()], axis=0)
-        slope: FloatArray = total / single(cost)
-        return slope
-
-    return estimate(matrices(result), [fitted])[0]
+    return estimate(matrices(result), [quotient(_fitted(measured), single)])[0]
 
 
 def _further(result: ExperimentResult) -> tuple[Figure, dict[int, Figure]]:

@@ -1,8 +1,7 @@
 """Compute the figures of a result file: costs, what each step adds, ratios, and verdicts on goals.
 
-The figures are computed again from the values in the file. For measurements in process, the cost of the driver (the
-code that calls the application) is subtracted from each cost, and ratios and differences are paired within rounds and
-processes (``stats.py``).
+For measurements in process, the cost of the driver (the code that calls the application) is subtracted from each cost,
+and ratios and differences are paired within rounds and processes (``stats.py``).
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ AGAIN_SUFFIX = " again"
 
 @dataclass(frozen=True)
 class Cost:
-    """One contender: its µs per request without the driver's, its ratio to the reference, and its step.
+    """One contender: its cost in µs per request without the driver's, and the ratio of this cost to the reference's.
 
     The µs are CPU time or, if the CPU clock is too coarse, wall time. ``step`` is what the contender adds to the
-    contender before it, or None.
+    contender before it. It is None for the first contender, and in an experiment that is not a ladder.
     """
 
     name: str
@@ -44,9 +43,11 @@ class Cost:
 
 @dataclass(frozen=True)
 class ExperimentSummary:
-    """One experiment: its contenders, the driver's cost, and ``itself``.
+    """The figures of one experiment.
 
-    If an application was measured twice, ``itself`` is the ratio of its two costs, which shows the noise.
+    ``costs`` has the contenders, except drivers and second measurements. ``driver`` is the cost of the WSGI driver.
+    ``rounds`` is the smallest number of rounds of a process. If an application was measured twice, ``itself`` is the
+    ratio of the two costs, which shows the noise. Otherwise, it is None.
     """
 
     key: str
@@ -74,7 +75,7 @@ class ExperimentSummary:
         return self.reach > NOISE_LIMIT
 
     def cost(self, name: str) -> Cost:
-        """Return the costs of the contender ``name``. Raises KeyError for an unknown name."""
+        """Return the contender ``name``. Raises KeyError if ``costs`` does not have it."""
         return {cost.name: cost for cost in self.costs}[name]
 
 
@@ -175,7 +176,7 @@ def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
 
 
 def driver_of(result: ExperimentResult, name: str) -> int:
-    """Return the column of the driver whose cost is part of the contender ``name``: WSGI's, or ASGI's."""
+    """Return the column of the driver whose cost is subtracted from that of the contender ``name``."""
     return result.column(result.drivers[name]) if name in result.drivers else 0
 
 
@@ -247,12 +248,9 @@ def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: st
 
 def _goals(results: Results, loads: list[LoadSummary]) -> list[GoalSummary]:
     """Return a summary of each goal of the study for which there are samples."""
-    found = [(goal, _find(goal, results, loads)) for goal in _goals_of(results.study)]
+    goals = STUDIES[results.study].goals if results.study in STUDIES else ()
+    found = [(goal, _find(goal, results, loads)) for goal in goals]
     return [GoalSummary(goal, value, verdict(goal, value)) for goal, value in found if value is not None]
-
-
-def _goals_of(study: str) -> tuple[Goal, ...]:
-    return STUDIES[study].goals if study in STUDIES else ()
 
 
 def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | None:

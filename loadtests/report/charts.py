@@ -1,4 +1,4 @@
-"""The plots of the report: bars, the ladder as a waterfall, the curve, latencies. ``canvas.py`` renders their shapes.
+"""The plots of the report: bars, the ladder as a waterfall, and lines. ``canvas.py`` makes the SVG of their shapes.
 
 Each plot has two versions: one for a wide page, and one for a phone, with the labels above the bars.
 """
@@ -52,7 +52,7 @@ WIDE, NARROW = Layout(), Layout(350, 0, 62)
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar that begins at ``start``, with a ``colour`` of the canvas.
+    """A bar from ``start`` to ``start`` plus ``value``. ``colour`` is a name in ``canvas.COLOURS``.
 
     ``text`` is written to the right of the bar. If it is empty, the value is written.
     """
@@ -65,7 +65,10 @@ class Bar:
 
 
 def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE) -> Chart:
-    """Return a chart of horizontal bars, each with its 95 % interval as a line and its value to the right."""
+    """Return a chart of horizontal bars, each with its text to the right, and with its 95 % interval as a line.
+
+    An infinite interval has no line.
+    """
     height = TOP + len(bars) * layout.pitch + 30
     top = max([*(bar.start + _far(bar.value) for bar in bars), *(bar.start for bar in bars), 1e-9])
     scale = (layout.width - layout.labels - layout.values) / top
@@ -368,6 +371,6 @@ def charts_of(summary: Summary, layout: Layout = WIDE) -> dict[str, Chart]:
 
 
 def pictures_of(summary: Summary) -> dict[str, tuple[str, str]]:
-    """Return every plot as two SVG elements for an HTML page: one for a wide screen, and one for a phone."""
+    """Return every plot by its key, as two SVG elements for an HTML page: for a wide screen, and for a phone."""
     wide, narrow = (charts_of(summary, layout) for layout in (WIDE, NARROW))
     return {key: (wide[key].svg(alone=False, kind="wide"), narrow[key].svg(alone=False, kind="narrow")) for key in wide}

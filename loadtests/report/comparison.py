@@ -56,7 +56,7 @@ class Comparison:
 
     @property
     def code(self) -> int:
-        """The exit code: 0 if no cost increased, 1 if a cost increased, 3 if the files do not allow a verdict."""
+        """The exit code: 1 if a cost has increased, otherwise 3 if a verdict is open or nothing was compared, or 0."""
         if self.obstacle or not self.changes:
             return UNKNOWN
         verdicts = {change.verdict for change in self.changes}

@@ -74,10 +74,11 @@ def _when(line: Line) -> list[str]:
     if not (tenth and hundredth):
         return []
     price = f"the {number(line.price.value)} µs that {line.framework} adds are"
-    start = f"If your model takes {microseconds(half.value)}, {price} half of the request; at" if half else "At"
-    rest = f"{microseconds(tenth.value)} they are 10 %, at {microseconds(hundredth.value)} 1 %."
-    return [f"{start} {rest}" if half else f"{start} {microseconds(tenth.value)} {price} 10 %, at"
-            f" {microseconds(hundredth.value)} 1 %."]  # fmt: skip
+    said = f"At {microseconds(tenth.value)} {price} 10 %"
+    if half:
+        said = f"If your model takes {microseconds(half.value)}, {price} half of the request"
+        said += f"; at {microseconds(tenth.value)} they are 10 %"
+    return [f"{said}, at {microseconds(hundredth.value)} 1 %."]
 
 
 def crossings(line: Line) -> list[str]:

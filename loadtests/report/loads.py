@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
+from operator import sub
 
 import numpy as np
 
@@ -21,7 +23,11 @@ MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
 
 @dataclass(frozen=True)
 class Served:
-    """One service under load: the means over its windows."""
+    """One service under load: the means over its windows.
+
+    ``generator_share`` and ``server_share`` are shares of one core. ``in_flight`` is the mean number of requests in
+    flight, or 0 if the mean latency is unknown.
+    """
 
     name: str
     requests_per_second: Estimate
@@ -29,8 +35,8 @@ class Served:
     latencies_ms: dict[str, float]
     generator_share: float
     bound_by: str
-    server_share: float = 0.0
-    in_flight: float = 0.0
+    server_share: float
+    in_flight: float
 
 
 @dataclass(frozen=True)
@@ -71,18 +77,18 @@ class LatencySummary:
 
 
 def summarise_load(result: LoadResult) -> LoadSummary:
-    """Return the summary of a load. The ratios and differences are paired: both services were measured in the same
-    pair.
-    """
+    """Return the summary of a load. The ratios and differences are those within the pairs of runs."""
     pairs = _complete_pairs(result)
-    ordered = [(one, other) for one in result.services for other in result.services if one != other]
+    rates = {name: [pair[name].requests_per_second for pair in pairs] for name in result.services}
+    cpu = {name: [pair[name].server_cpu_us for pair in pairs] for name in result.services}
+    ordered = list(permutations(result.services, 2))
     return LoadSummary(
         result=result,
         pairs=len(pairs),
         services=[_served(result, name) for name in result.services],
-        rates={(a, b): _paired_ratio(pairs, a, b, "requests_per_second") for a, b in ordered},
-        cpu={(a, b): _paired_ratio(pairs, a, b, "server_cpu_us") for a, b in ordered},
-        cpu_differences={(a, b): _paired_difference(pairs, a, b) for a, b in ordered},
+        rates={(a, b): student_ratio(rates[a], rates[b]) for a, b in ordered},
+        cpu={(a, b): student_ratio(cpu[a], cpu[b]) for a, b in ordered},
+        cpu_differences={(a, b): student_estimate(list(map(sub, cpu[a], cpu[b]))) for a, b in ordered},
     )
 
 
@@ -93,30 +99,19 @@ def _complete_pairs(result: LoadResult) -> list[dict[str, Run]]:
     return [pair for pair in pairs.values() if len(pair) == len(result.services)]
 
 
-def _paired_ratio(pairs: Sequence[dict[str, Run]], top: str, bottom: str, attribute: str) -> Estimate:
-    tops, bottoms = ([getattr(pair[name], attribute) for pair in pairs] for name in (top, bottom))
-    return student_ratio(tops, bottoms)
-
-
-def _paired_difference(pairs: Sequence[dict[str, Run]], one: str, other: str) -> Estimate:
-    return student_estimate([pair[one].server_cpu_us - pair[other].server_cpu_us for pair in pairs])
-
-
 def _served(result: LoadResult, name: str) -> Served:
     runs = [run for run in result.runs if run.service == name]
-    latencies = {key: _mean([run.latencies_ms[key] for run in runs]) for key in runs[0].latencies_ms}
     generator = _mean([run.generator_share for run in runs])
     server = _mean([run.server_cpu_seconds / run.seconds for run in runs])
-    in_flight = _mean([run.in_flight for run in runs])
     return Served(
         name=name,
         requests_per_second=student_estimate([run.requests_per_second for run in runs]),
         server_cpu_us=student_estimate([run.server_cpu_us for run in runs]),
-        latencies_ms=latencies,
+        latencies_ms={key: _mean([run.latencies_ms[key] for run in runs]) for key in runs[0].latencies_ms},
         generator_share=generator,
         bound_by=bound_by(server, generator),
         server_share=server,
-        in_flight=in_flight,
+        in_flight=_mean([run.in_flight for run in runs]),
     )
 
 

@@ -1,8 +1,8 @@
 """The report as one HTML file, without scripts or external resources. It supports light and dark mode, phones and
 print.
 
-``templates/report.html`` is the template. A section is omitted if the result file has no samples for it: quick runs,
-interrupted runs and older files have fewer samples.
+``templates/report.html`` is the template. A section is omitted if the result file has no samples for it: quick runs and
+interrupted runs have fewer samples.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from loadtests.report.canvas import STYLE
 from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, render
 from loadtests.report.tables import SECTIONS, of, warnings
-from loadtests.report.validation_page import checks
+from loadtests.report.validation_page import check_table
 from loadtests.report.versions import table as versions_table
 from loadtests.studies import APPS, VERSIONS
 from loadtests.validate import Validation
@@ -61,7 +61,8 @@ def page(results: Results, summary: Summary, validation: Validation | None = Non
         pictures=charts.pictures_of(summary),
         measured=tutorials.measured(summary, summary.curve) if summary.curve else {},
         warnings=warnings(results, summary),
-        validation=_validation(validation) if validation else None,
+        validation=validation,
+        checks=check_table(validation) if validation else None,
         facts=_facts(results),
         apps=results.study == APPS,
         colours=STYLE,
@@ -93,13 +94,6 @@ def _section_of(picture: str) -> str:
     if "_latency-" in picture:
         return "latency"
     return "served" if picture.endswith("_rate") else SECTIONS.get(picture, "more")
-
-
-def _validation(validation: Validation) -> dict[str, Any]:
-    made = checks(validation)
-    rows = [[one.text, one.found, one.verdict] for one in made]
-    table = Table("", ["the instrument", "found", ""], rows, marks=[one.verdict for one in made])
-    return {"table": table, "when": validation.started[:10], "cpu": validation.environment.get("cpu", "a machine")}
 
 
 def _facts(results: Results) -> dict[str, Any]:

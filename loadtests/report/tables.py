@@ -131,19 +131,11 @@ def load_table(one: LoadSummary) -> Table:
 def rate_table(one: LoadSummary) -> Table:
     """Return the table of the server's CPU time per request, at the same rate for all services."""
     reference = one.services[-1].name
-    heads = [
-        "",
-        "server CPU µs/request",
-        "95 % interval",
-        f"÷ {reference}",
-        "requests/s",
-        "server CPU",
-        "generator CPU",
-    ]
+    heads = ["", "server CPU µs/request", "95 % interval", f"÷ {reference}", "requests/s"]
+    heads += ["server CPU", "generator CPU"]
     rows = []
     for service in one.services:
-        cpu = service.server_cpu_us
-        row = [service.name, *cells(cpu), _ratio(one.cpu.get((service.name, reference)))]
+        row = [service.name, *cells(service.server_cpu_us), _ratio(one.cpu.get((service.name, reference)))]
         row += [number(service.requests_per_second.value), f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}"])
     title = f"{one.result.title}: CPU time at {number(one.result.rate)} requests a second"

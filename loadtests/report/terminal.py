@@ -50,7 +50,7 @@ def show_table(out: Console, table: Table) -> None:
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for position, head in enumerate(table.heads):
         shown.add_column(head, justify="left" if position == 0 else "right")
-    for row, mark in zip(table.rows, table.marks or [""] * len(table.rows), strict=True):
+    for mark, row in table.marked():
         shown.add_row(*row, style=COLOURS.get(mark, ""))
     out.print(shown)
     if table.note:

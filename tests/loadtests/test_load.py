@@ -1,5 +1,6 @@
 """The load generators against real servers, briefly; rows; imports."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
