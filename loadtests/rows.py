@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from loadtests.instrument.request import Row
 
 COUNT = 500
-# The number of rows for each model in the measurement of the curve.
+# The largest number of rows of a model in the measurement of the curve.
 MODEL_COUNT = 100
 SEED = 7043
 

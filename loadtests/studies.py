@@ -98,7 +98,8 @@ class Budget:
 
     ``pace`` says how to measure the main group of experiments, and ``others`` how to measure the other groups.
     A load that ``--quick`` includes is repeated ``pairs`` times, and any other load ``other_pairs`` times. A repetition
-    that would end after ``deadline`` (seconds from the start) is skipped, unless it is one of the first three.
+    that would end after ``deadline`` (seconds from the start) is skipped, unless it is one of the first three of its
+    kind.
     """
 
     pace: Pace

@@ -14,7 +14,7 @@ from loadtests.report.format import write_text
 
 
 def write(console: Console, path: Path) -> None:
-    """Print the tables of a result file, and write its page and plots to the same folder.
+    """Print the tables of a result file. Write its page beside the file, and its plots into ``plots``, a folder there.
 
     Raises ``ResultError`` if the file cannot be read or is not valid.
     """

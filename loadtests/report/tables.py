@@ -30,7 +30,7 @@ SECTIONS = {"null": "ladder", "peers": "peers", "curve": "matter", "heat": "heat
 
 
 def of(results: Results, summary: Summary) -> list[Table]:
-    """Return all tables of a result file, in the order in which they are shown."""
+    """Return the tables of the experiments, the phases, the loads, the latencies, the imports and the goals."""
     tables = [experiment_table(one) for one in summary.experiments if not _is_case(one)]
     cases = [one for one in summary.experiments if _is_case(one)]
     if cases:
