@@ -53,7 +53,4 @@ def render(results: Results) -> str:
     summary = summarise(results)
     noise = judge(results, summary)
     said = [] if noise.unusable else sentences(summary)
-    return pages.render(
-        "versions.md", table=table(summary), said=said, noise=noise.sentence, machine=machine(results),
-        command=results.command,
-    )  # fmt: skip
+    return pages.render("versions.md", table=table(summary), said=said, noise=noise.sentence, machine=machine(results))
