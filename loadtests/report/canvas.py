@@ -67,7 +67,10 @@ class Chart:
     description: str
 
     def svg(self, alone: bool = True, kind: str = "") -> str:
-        """Return the SVG: if ``alone``, a document with its own colours, otherwise an element for an HTML page."""
+        """Return the SVG: if ``alone``, a document with its own colours, otherwise an element for an HTML page.
+
+        ``kind`` is a CSS class of the element.
+        """
         body = "\n".join(self.shapes)
         # A separate file follows the system's mode, not the page's, so it needs a background of its own.
         ground = '<rect width="100%" height="100%" style="fill: var(--paper)"/>\n' if alone else ""

@@ -1,4 +1,4 @@
-"""The plots of the report: bars, the ladder as a waterfall, the curve, latencies. ``canvas.py`` renders their shapes.
+"""The plots of the report: bars, the ladder as a waterfall, and lines. ``canvas.py`` makes the SVG of their shapes.
 
 Each plot has two versions: one for a wide page, and one for a phone, with the labels above the bars.
 """
@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from loadtests.curve import CROSSINGS, Curve, Line, Point
 from loadtests.heat import Heat
 from loadtests.instrument.stats import Estimate
-from loadtests.report.analysis import ExperimentSummary, LatencySummary, LoadSummary, Summary
+from loadtests.report.analysis import ExperimentSummary, Summary
 from loadtests.report.canvas import Chart, dot, line, path, rect, text
 from loadtests.report.format import number
+from loadtests.report.loads import LatencySummary, LoadSummary
 from loadtests.report.tables import is_step
+from loadtests.studies import FLASK, OWN
 
 BAR_HEIGHT = 22
 GAP = 12
 TOP = 56
 HIGH = 1e300
-OWN = "wsgi_core"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ WIDE, NARROW = Layout(), Layout(350, 0, 62)
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar that begins at ``start``, with a ``colour`` of the canvas.
+    """A bar from ``start`` to ``start`` plus ``value``. ``colour`` is a name in ``canvas.COLOURS``.
 
     ``text`` is written to the right of the bar. If it is empty, the value is written.
     """
@@ -64,7 +65,10 @@ class Bar:
 
 
 def bar_chart(title: str, unit: str, bars: Sequence[Bar], layout: Layout = WIDE) -> Chart:
-    """Return a chart of horizontal bars, each with its 95 % interval as a line and its value to the right."""
+    """Return a chart of horizontal bars, each with its text to the right, and with its 95 % interval as a line.
+
+    An infinite interval has no line.
+    """
     height = TOP + len(bars) * layout.pitch + 30
     top = max([*(bar.start + _far(bar.value) for bar in bars), *(bar.start for bar in bars), 1e-9])
     scale = (layout.width - layout.labels - layout.values) / top
@@ -164,7 +168,7 @@ def load_bars(load: LoadSummary, layout: Layout = WIDE) -> Chart:
 # Plots with two axes
 
 LEFT, RIGHT, BOTTOM = 64, 20, 52
-COLOUR = {"Flask": "other", OWN: "own"}
+COLOUR = {FLASK: "other", OWN: "own"}
 
 
 @dataclass(frozen=True)
@@ -348,27 +352,25 @@ def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
 # All of them
 
 
-def charts_of(
-    summary: Summary, curve: Curve | None = None, heat: Heat | None = None, layout: Layout = WIDE
-) -> dict[str, Chart]:
+def charts_of(summary: Summary, layout: Layout = WIDE) -> dict[str, Chart]:
     """Return every plot of a result file by its key: experiments, curve, loads, latencies, caches."""
     charts: dict[str, Chart] = {}
     for one in summary.experiments:
         is_ladder = one.ladder and any(cost.step and is_step(cost, one) for cost in one.costs)
         if is_ladder or len(one.costs) > 3:
             charts[one.key] = waterfall(one, layout) if is_ladder else bars_of(one, layout)
-    if curve and curve.points:
-        charts["curve"] = curve_chart(curve, layout)
+    if summary.curve:
+        charts["curve"] = curve_chart(summary.curve, layout)
     charts |= {load.result.key: load_bars(load, layout) for load in summary.loads}
     rates: dict[str, list[LatencySummary]] = {}
     for latency in summary.latencies:
         if latency.latencies_ms:
             rates.setdefault(f"{latency.result.key}-{latency.share * 100:.0f}", []).append(latency)
     charts |= {key: latency_chart(group, layout) for key, group in rates.items()}
-    return charts | ({"heat": heat_chart(heat, layout)} if heat else {})
+    return charts | ({"heat": heat_chart(summary.heat, layout)} if summary.heat else {})
 
 
-def pictures_of(summary: Summary, curve: Curve | None = None, heat: Heat | None = None) -> dict[str, tuple[str, str]]:
-    """Return every plot as two SVG elements for an HTML page: one for a wide screen, and one for a phone."""
-    wide, narrow = (charts_of(summary, curve, heat, layout) for layout in (WIDE, NARROW))
+def pictures_of(summary: Summary) -> dict[str, tuple[str, str]]:
+    """Return every plot by its key, as two SVG elements for an HTML page: for a wide screen, and for a phone."""
+    wide, narrow = (charts_of(summary, layout) for layout in (WIDE, NARROW))
     return {key: (wide[key].svg(alone=False, kind="wide"), narrow[key].svg(alone=False, kind="narrow")) for key in wide}

@@ -11,11 +11,10 @@ import math
 
 from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
-from loadtests.report.analysis import AGAIN_SUFFIX, ExperimentSummary, LoadSummary, Summary
+from loadtests.report.analysis import ExperimentSummary, Summary
 from loadtests.report.format import interval, number
-from loadtests.studies import APPS
-
-FLASK, OWN, FLOOR = "Flask", "wsgi_core", "raw callable"
+from loadtests.report.loads import LoadSummary
+from loadtests.studies import APPS, OWN
 
 
 def differs(ratio: Estimate, floor: float = 0.0) -> bool:
@@ -24,7 +23,7 @@ def differs(ratio: Estimate, floor: float = 0.0) -> bool:
 
 
 def inverse(ratio: Estimate) -> Estimate:
-    """Return the reciprocal of a ratio. If the interval of the ratio includes 0, the new interval is infinite."""
+    """Return the reciprocal of a ratio. If its interval reaches 0 or below, the new interval is infinite."""
     if ratio.low <= 0:
         return Estimate(1 / ratio.value if ratio.value else math.inf, -math.inf, math.inf)
     return Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
@@ -69,8 +68,7 @@ def _about_apps(one: ExperimentSummary) -> list[str]:
     first, *others = one.costs
     if not others:
         return [f"{one.title}: {first.name} costs {number(first.cost.value)} µs of CPU time a request."]
-    named = [cost for cost in others if not cost.name.endswith(AGAIN_SUFFIX)]
-    return [f"{one.title}: {claim(cost.name, first.name, cost.to_reference, one.reach)}." for cost in named]
+    return [f"{one.title}: {claim(cost.name, first.name, cost.to_reference, one.reach)}." for cost in others]
 
 
 def _about_load(load: LoadSummary, apps: bool) -> list[str]:

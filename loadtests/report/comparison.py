@@ -10,7 +10,6 @@ if the whole interval of new divided by old is above the threshold. In process, 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,14 +17,14 @@ import numpy as np
 
 from loadtests.instrument.results import ExperimentResult, LoadResult, Results
 from loadtests.instrument.stats import Estimate, Figure, FloatArray, estimate, student_estimate
-from loadtests.report.analysis import AGAIN_SUFFIX, driver_of, matrices, net, summarise_experiment
+from loadtests.report.analysis import AGAIN_SUFFIX, driver_of, summarise_experiment
+from loadtests.report.figures import matrices, net
 from loadtests.report.format import Table, cells, number
+from loadtests.studies import FLOOR
 
 SAME, SLOWER, UNKNOWN = 0, 1, 3
 # The results from which the README's figures are made.
 PUBLISHED = Path(__file__).resolve().parents[1] / "published.json"
-YARDSTICK = "raw callable"
-DRIVER = "the driver"
 WORDS = {"slower": "slower", "faster": "faster", "same": "no increase beyond {threshold:.0%}", "open": "no verdict"}
 
 
@@ -38,8 +37,12 @@ class Change:
     old: float
     new: float
     ratio: Estimate
-    verdict: str
     threshold: float
+
+    @property
+    def verdict(self) -> str:
+        """The verdict of the function ``verdict``."""
+        return verdict(self.ratio, self.threshold)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Comparison:
 
     @property
     def code(self) -> int:
-        """The exit code: 0 if no cost increased, 1 if a cost increased, 3 if the files do not allow a verdict."""
+        """The exit code: 1 if a cost has increased, otherwise 3 if a verdict is open or nothing was compared, or 0."""
         if self.obstacle or not self.changes:
             return UNKNOWN
         verdicts = {change.verdict for change in self.changes}
@@ -64,17 +67,17 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """The outcome as a sentence."""
-        named = {
-            verdict: ", ".join(f"{one.name} ({one.where})" for one in self.changes if one.verdict == verdict)
-            for verdict in ("slower", "open")
-        }
         if self.obstacle:
             return f"No verdict: {self.obstacle}."
+        beyond = f"slower by more than {self.threshold:.0%}"
         if self.code == SLOWER:
-            return f"Slower by more than {self.threshold:.0%}: {named['slower']}."
+            return f"{beyond.capitalize()}: {self._named('slower')}."
         if self.code == UNKNOWN:
-            return f"No verdict on whether these became slower by more than {self.threshold:.0%}: {named['open']}."
-        return f"Nothing became slower by more than {self.threshold:.0%}."
+            return f"No verdict on whether these became {beyond}: {self._named('open')}."
+        return f"Nothing became {beyond}."
+
+    def _named(self, verdict: str) -> str:
+        return ", ".join(f"{one.name} ({one.where})" for one in self.changes if one.verdict == verdict)
 
 
 def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
@@ -82,19 +85,13 @@ def compare(old: Results, new: Results, threshold: float, elsewhere: bool = Fals
 
     With ``elsewhere``, the files may come from machines with different processors.
     """
-    obstacle = "" if elsewhere else _obstacle(old, new)
-    if obstacle:
-        return Comparison(threshold, obstacle=obstacle)
+    before, after = old.environment.get("cpu"), new.environment.get("cpu")
+    if before != after and not elsewhere:
+        differ = f"the processors differ, {before} and {after}: to compare the files all the same, use --elsewhere"
+        return Comparison(threshold, obstacle=differ)
     changes = _experiment_changes(old, new, threshold) + _load_changes(old, new, threshold)
     nothing = "" if changes else "the files have no common application that was measured in at least two processes"
     return Comparison(threshold, changes, _notes(old, new), nothing)
-
-
-def _obstacle(old: Results, new: Results) -> str:
-    before, after = old.environment.get("cpu"), new.environment.get("cpu")
-    if before != after:
-        return f"the processors differ, {before} and {after}: to compare the files all the same, use --elsewhere"
-    return ""
 
 
 def _notes(old: Results, new: Results) -> list[str]:
@@ -115,42 +112,31 @@ def _notes(old: Results, new: Results) -> list[str]:
 
 def _experiment_changes(old: Results, new: Results, threshold: float) -> list[Change]:
     before = {one.key: one for one in old.experiments if len(one.processes) > 1}
-    after = [one for one in new.experiments if len(one.processes) > 1]
-    return [
-        _change(before[one.key], one, name, max(threshold, _noise(before[one.key]), _noise(one)))
-        for one in after
-        if one.key in before
-        for name in one.contenders
-        if name in before[one.key].contenders and not _is_yardstick(name, one.contenders)
-    ]
+    found = []
+    for one in new.experiments:
+        if len(one.processes) > 1 and one.key in before:
+            found += _changes(before[one.key], one, threshold)
+    return found
 
 
-def _noise(one: ExperimentResult) -> float:
-    """Return how much the two measurements of one application differ, or 0 if no application was measured twice.
-
-    An increase within this noise is not called slower.
-    """
-    return summarise_experiment(one).reach
-
-
-def _is_yardstick(name: str, contenders: Sequence[str]) -> bool:
-    """Return whether to skip a contender: the yardstick itself, or the second measurement of an application."""
-    twin = name.endswith(AGAIN_SUFFIX) and name.removesuffix(AGAIN_SUFFIX) in contenders
-    return name == YARDSTICK or twin
-
-
-def _change(old: ExperimentResult, new: ExperimentResult, name: str, threshold: float) -> Change:
-    common = YARDSTICK in old.contenders and YARDSTICK in new.contenders
-    (cost_old, in_old), (cost_new, in_new) = (_cost(one, name, common) for one in (old, new))
-    ratio = _ratio(in_old, in_new)
-    return Change(new.key, name, cost_old.value, cost_new.value, ratio, verdict(ratio, threshold), threshold)
+def _changes(old: ExperimentResult, new: ExperimentResult, threshold: float) -> list[Change]:
+    """Return the changes of an experiment. An increase within the noise of either run is not called slower."""
+    limit = max(threshold, summarise_experiment(old).reach, summarise_experiment(new).reach)
+    common = [name for name in new.contenders if name in old.contenders]
+    skipped = {FLOOR, *(name + AGAIN_SUFFIX for name in new.contenders)}
+    found = []
+    for name in common:
+        if name not in skipped:
+            (cost_old, in_old), (cost_new, in_new) = (_cost(one, name, FLOOR in common) for one in (old, new))
+            found.append(Change(new.key, name, cost_old.value, cost_new.value, _ratio(in_old, in_new), limit))
+    return found
 
 
-def _cost(one: ExperimentResult, name: str, yardstick: bool) -> tuple[Estimate, Estimate]:
-    """Return the cost in µs, and the logarithm of the cost in units of the yardstick."""
+def _cost(one: ExperimentResult, name: str, by_callable: bool) -> tuple[Estimate, Estimate]:
+    """Return the cost in µs, and the logarithm of the cost divided by that of the bare callable or of the driver."""
     driver = driver_of(one, name)
     own = net(one.column(name), driver)
-    stick: Figure = net(one.column(YARDSTICK)) if yardstick else lambda cost: cost[..., driver]
+    stick: Figure = net(one.column(FLOOR)) if by_callable else lambda cost: cost[..., driver]
 
     def in_sticks(cost: FloatArray) -> FloatArray:
         # The cost of a part that costs nothing may be negative in some resamples.
@@ -194,18 +180,18 @@ def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
             continue
         for name in one.services:
             logs_old, logs_new = _logs(before[one.key], name), _logs(one, name)
-            if name != YARDSTICK and min(len(logs_old), len(logs_new)) > 1:
+            if name != FLOOR and min(len(logs_old), len(logs_new)) > 1:
                 ratio = _ratio(student_estimate(logs_old), student_estimate(logs_new))
                 costs = _mean_cpu(before[one.key], name), _mean_cpu(one, name)
-                found.append(Change(one.key, name, *costs, ratio, verdict(ratio, threshold), threshold))
+                found.append(Change(one.key, name, *costs, ratio, threshold))
     return found
 
 
 def _logs(load: LoadResult, name: str) -> list[float]:
     cpu = {(run.pair, run.service): run.server_cpu_us for run in load.runs}
     pairs = sorted(pair for pair, service in cpu if service == name)
-    if YARDSTICK in load.services:
-        return [math.log(cpu[pair, name] / cpu[pair, YARDSTICK]) for pair in pairs if (pair, YARDSTICK) in cpu]
+    if FLOOR in load.services:
+        return [math.log(cpu[pair, name] / cpu[pair, FLOOR]) for pair in pairs if (pair, FLOOR) in cpu]
     return [math.log(cpu[pair, name]) for pair in pairs if cpu[pair, name] > 0]
 
 
@@ -222,7 +208,7 @@ def table(found: Comparison) -> Table:
         for one in sorted(found.changes, key=lambda one: -one.ratio.value)
     ]  # fmt: skip
     note = (
-        f"new ÷ old is the ratio of the costs after each is divided by the cost of the {YARDSTICK}, or of {DRIVER}, in"
-        f" the same run. If the {YARDSTICK} was not served, CPU times behind a server are not divided."
+        f"new ÷ old is the ratio of the costs after each is divided by the cost of the {FLOOR}, or of the driver, in"
+        f" the same run. If the {FLOOR} was not served, CPU times behind a server are not divided."
     )
     return Table("New against old", heads, rows, note)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtests import curve, heat, validate
+from loadtests import validate
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report import analysis, charts, page, terminal
 from loadtests.report.format import write_text
 
 
 def write(console: Console, path: Path) -> None:
-    """Print the tables of a result file, and write its page and plots to the same folder.
+    """Print the tables of a result file. Write its page beside the file, and its plots into ``plots``, a folder there.
 
     Raises ``ResultError`` if the file cannot be read or is not valid.
     """
@@ -26,7 +26,7 @@ def write(console: Console, path: Path) -> None:
     write_text(target, page.page(results, summary, validation))
     folder = path.with_name("plots")
     console.print(f"\n{results.seconds:.0f} s. Written: {path}, {target}", markup=False)
-    if write_plots(results, summary, folder):
+    if write_plots(summary, folder):
         console.print(f"Plots: {folder}", markup=False)
 
 
@@ -37,9 +37,9 @@ def _validation(path: Path) -> validate.Validation | None:
         return None
 
 
-def write_plots(results: Results, summary: analysis.Summary, folder: Path) -> bool:
+def write_plots(summary: analysis.Summary, folder: Path) -> bool:
     """Write each plot as an SVG file into ``folder``. Return whether there are any plots."""
-    drawn = charts.charts_of(summary, curve.summarise(results), heat.summarise(results))
+    drawn = charts.charts_of(summary)
     for key, chart in drawn.items():
         name = re.sub(r"[^\w.-]+", "-", key)
         write_text(folder / f"{name}.svg", chart.svg())

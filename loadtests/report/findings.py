@@ -10,9 +10,8 @@ from loadtests.curve import CROSSINGS, Curve, Line
 from loadtests.instrument.results import Results
 from loadtests.report import claims, noise, versions
 from loadtests.report.analysis import Summary
-from loadtests.report.claims import FLASK, FLOOR, OWN
 from loadtests.report.format import interval, microseconds, number
-from loadtests.studies import APPS, VERSIONS
+from loadtests.studies import APPS, FLASK, FLOOR, OWN, VERSIONS
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Findings:
         return [line for line in (self.headline, self.machine.sentence, *self.others) if line]
 
 
-def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Findings:
+def findings_of(results: Results, summary: Summary) -> Findings:
     """Return the findings. If the run was too noisy, the findings say only that."""
     machine = noise.judge(results, summary)
     if machine.unusable:
@@ -41,7 +40,7 @@ def findings_of(results: Results, summary: Summary, curve: Curve | None) -> Find
     # The headline already has this ladder.
     null = summary.experiment("null")
     rest = [one for one in said if not (null and one.startswith(f"{null.title}:"))]
-    return Findings(first, machine, [*_price(curve), *rest])
+    return Findings(first, machine, [*_price(summary.curve), *rest])
 
 
 def _ratio(summary: Summary) -> str:
@@ -75,10 +74,11 @@ def _when(line: Line) -> list[str]:
     if not (tenth and hundredth):
         return []
     price = f"the {number(line.price.value)} µs that {line.framework} adds are"
-    start = f"If your model takes {microseconds(half.value)}, {price} half of the request; at" if half else "At"
-    rest = f"{microseconds(tenth.value)} they are 10 %, at {microseconds(hundredth.value)} 1 %."
-    return [f"{start} {rest}" if half else f"{start} {microseconds(tenth.value)} {price} 10 %, at"
-            f" {microseconds(hundredth.value)} 1 %."]  # fmt: skip
+    said = f"At {microseconds(tenth.value)} {price} 10 %"
+    if half:
+        said = f"If your model takes {microseconds(half.value)}, {price} half of the request"
+        said += f"; at {microseconds(tenth.value)} they are 10 %"
+    return [f"{said}, at {microseconds(hundredth.value)} 1 %."]
 
 
 def crossings(line: Line) -> list[str]:

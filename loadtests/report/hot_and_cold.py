@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from operator import itemgetter
 
-from loadtests.heat import FLASK, FLOOR, OWN, PAUSE, PAUSED, Heat, State, summarise
+from loadtests.heat import PAUSE, PAUSED, Heat, State
 from loadtests.instrument.results import ResultError, Results
 from loadtests.report import format as pages
-from loadtests.report.analysis import summarise as summarise_all
+from loadtests.report.analysis import summarise
 from loadtests.report.format import Table, machine, with_interval
 from loadtests.report.noise import judge
+from loadtests.studies import FLASK, FLOOR, OWN
 
 
 def table(heat: Heat) -> Table:
     """Return the table with one row for each state of the caches."""
-    heads = [
-        "evicted before each request by",
-        "Flask ÷ wsgi_core",
-        "bare callable, µs",
-        "wsgi_core adds, µs",
-        "Flask adds, µs",
-    ]
+    heads = ["evicted before each request by", "Flask ÷ wsgi_core"]
+    heads += ["bare callable, µs", "wsgi_core adds, µs", "Flask adds, µs"]
     rows = [_row(state) for state in (*heat.states, *heat.others)]
     if heat.served:
         rows.append(["served by waitress", "", "", *(with_interval(heat.served[name]) for name in (OWN, FLASK))])
@@ -37,23 +33,17 @@ def _row(state: State) -> list[str]:
 
 def slope_table(heat: Heat) -> Table:
     """Return the table of what a µs of pause costs in Flask and in the bare callable, with hot and cold caches."""
-    rows = [[one.place, one.eviction, with_interval(one.slope, 4)] for one in heat.slopes]
+    rows = [[*where, with_interval(slope, 4)] for where, slope in heat.slopes.items()]
     heads = ["a pause in", "evicted before each request by", "µs"]
     return Table("What a µs of pause costs", heads, rows, section="heat")
 
 
-def tables(results: Results) -> list[Table]:
-    """Return the tables of the study, or an empty list for the results of another study."""
-    heat = summarise(results)
-    return [table(heat), slope_table(heat)] if heat else []
-
-
 def prediction_table(heat: Heat) -> Table:
-    """Return the table of the predictions.
+    """Return the table of the predictions: wsgi_core's price, the coldness that follows from it, and Flask's predicted
+    and measured price.
 
-    It has a row for each state between hot and cold, for each eviction by other code, and, if measured, for the served
-    requests.
-    A row has wsgi_core's price, the coldness that follows from this price, and Flask's predicted and measured price.
+    There is a row for each state between hot and cold, for each eviction by other code and, if measured, for the
+    served requests.
     """
     heads = ["", "wsgi_core adds, µs", "coldness", "Flask adds, predicted, µs", "Flask adds, measured, µs"]
     found = [*heat.predictions, *([heat.served_prediction] if heat.served_prediction else [])]
@@ -65,22 +55,25 @@ def prediction_table(heat: Heat) -> Table:
 
 
 def farthest(heat: Heat) -> tuple[str, float]:
-    """Return the state whose predicted price differs most from the measured price, and the relative difference."""
+    """Return the state whose prediction is farthest from the measured price, and the relative difference.
+
+    The prediction for the served requests is not considered.
+    """
     off = {one.state: abs(one.predicted.value / one.measured.value - 1) for one in heat.predictions}
     return max(off.items(), key=itemgetter(1))
 
 
 def render(results: Results) -> str:
     """Return the page. Raises ``ResultError`` if an eviction was measured in fewer than two processes."""
-    heat = summarise(results)
-    if heat is None:
+    summary = summarise(results)
+    if (heat := summary.heat) is None:
         raise ResultError(
             "the results have no measurements with evicted caches; make them with: wsgi-core overhead --study heat"
         )
-    noise = judge(results, summarise_all(results)).sentence
+    noise = judge(results, summary).sentence
     hot, cold = heat.states[0], heat.states[-1]
     rises = {name: cold.prices[name].value - hot.prices[name].value for name in (OWN, FLASK)}
-    pauses = {place: [heat.slope(place, one) for one in PAUSED] for place in (FLASK, FLOOR)}
+    pauses = {place: [heat.slopes.get((place, str(one))) for one in PAUSED] for place in (FLASK, FLOOR)}
     return pages.render(
         "hot-and-cold.md", heat=heat, table=table(heat), predictions=prediction_table(heat), farthest=farthest(heat),
         slopes=slope_table(heat), pauses=pauses, noise=noise, machine=machine(results), hot=hot, cold=cold, rises=rises,

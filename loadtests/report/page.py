@@ -1,8 +1,8 @@
 """The report as one HTML file, without scripts or external resources. It supports light and dark mode, phones and
 print.
 
-``templates/report.html`` is the template. A section is omitted if the result file has no samples for it: quick runs,
-interrupted runs and older files have fewer samples.
+``templates/report.html`` is the template. A section is omitted if the result file has no samples for it: quick runs and
+interrupted runs have fewer samples.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtests import curve, heat
 from loadtests.instrument.results import Results
 from loadtests.report import charts, hot_and_cold, noise, tutorials
 from loadtests.report.analysis import Summary
@@ -18,7 +17,7 @@ from loadtests.report.canvas import STYLE
 from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, render
 from loadtests.report.tables import SECTIONS, of, warnings
-from loadtests.report.validation_page import checks
+from loadtests.report.validation_page import check_table
 from loadtests.report.versions import table as versions_table
 from loadtests.studies import APPS, VERSIONS
 from loadtests.validate import Validation
@@ -52,35 +51,37 @@ class Section:
 
 def page(results: Results, summary: Summary, validation: Validation | None = None) -> str:
     """Return the HTML of the report. ``validation`` is the validation in the folder of the results, if there is one."""
-    found = curve.summarise(results)
-    findings = findings_of(results, summary, found)
+    findings = findings_of(results, summary)
     return render(
         "report.html",
         results=results,
         findings=findings,
         kind=KINDS[findings.machine.verdict],
-        sections=sections(results, summary, found),
-        pictures=charts.pictures_of(summary, found, heat.summarise(results)),
-        measured=tutorials.measured(summary, found) if found and found.points and not findings.machine.unusable else {},
+        sections=sections(results, summary),
+        pictures=charts.pictures_of(summary),
+        measured=tutorials.measured(summary, summary.curve) if summary.curve else {},
         warnings=warnings(results, summary),
-        validation=_validation(validation) if validation else None,
+        validation=validation,
+        checks=check_table(validation) if validation else None,
         facts=_facts(results),
         apps=results.study == APPS,
         colours=STYLE,
     )
 
 
-def sections(results: Results, summary: Summary, found: curve.Curve | None) -> list[Section]:
+def sections(results: Results, summary: Summary) -> list[Section]:
     """Return the sections for which there are samples, in the order of the page."""
-    tables = of(results, summary) + hot_and_cold.tables(results)
-    if found and found.points:
-        tables += tutorials.tables(summary, found)
+    tables = of(results, summary)
+    if summary.heat:
+        tables += [hot_and_cold.table(summary.heat), hot_and_cold.slope_table(summary.heat)]
+    if summary.curve:
+        tables += tutorials.tables(summary, summary.curve)
     if results.study == VERSIONS:
         tables.append(versions_table(summary))
     made = {key: Section(key, title) for key, title in TITLES.items()}
     for table in tables:
         made[table.section].tables.append(table)
-    for key in charts.charts_of(summary, found, heat.summarise(results)):
+    for key in charts.charts_of(summary):
         made[_section_of(key)].pictures.append(key)
     made["more"].pictures.sort()
     if [key for key, one in made.items() if one] == ["more"]:
@@ -93,13 +94,6 @@ def _section_of(picture: str) -> str:
     if "_latency-" in picture:
         return "latency"
     return "served" if picture.endswith("_rate") else SECTIONS.get(picture, "more")
-
-
-def _validation(validation: Validation) -> dict[str, Any]:
-    made = checks(validation)
-    rows = [[one.text, one.found, one.verdict] for one in made]
-    table = Table("", ["the instrument", "found", ""], rows, marks=[one.verdict for one in made])
-    return {"table": table, "when": validation.started[:10], "cpu": validation.environment.get("cpu", "a machine")}
 
 
 def _facts(results: Results) -> dict[str, Any]:

@@ -3,55 +3,50 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from loadtests import curve
 from loadtests.instrument.results import ResultError, Results
-from loadtests.report.analysis import Cost, ExperimentSummary, Summary
+from loadtests.report.analysis import ExperimentSummary, Summary
 from loadtests.report.charts import bars_of, charts_of
 from loadtests.report.findings import findings_of
-from loadtests.report.format import Table, cells, machine, number, render, with_interval, write_text
+from loadtests.report.format import Table, machine, number, render, with_interval, write_text
 from loadtests.report.noise import QUIET
 from loadtests.report.page import sections
 from loadtests.report.tables import warnings
+from loadtests.studies import FLASK, FLOOR, OWN
 
 BEGIN = "<!-- overhead: begin, written by `python -m loadtests readme` -->"
 END = "<!-- overhead: end -->"
-SHOWN = ("raw callable", "wsgi_core", "Flask")
+SHOWN = (FLOOR, OWN, FLASK)
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:
     """Return the README's section with its two markers: the main finding, a table of three rungs, the plot, the
     machine.
     """
-    findings = findings_of(results, summary, curve.summarise(results))
+    findings = findings_of(results, summary)
     return render(
         "readme.md",
         begin=BEGIN,
         end=END,
         findings=findings.headline,
         noise="" if findings.machine.verdict == QUIET else findings.machine.sentence,
-        ladder=three_rungs(summary),
+        ladder=ladder_table(summary, SHOWN),
         plot=plot,
         machine=machine(results),
     ).rstrip("\n")
 
 
-def three_rungs(summary: Summary) -> Table:
-    """Return a table of the bare callable, the core and Flask: for each ladder, the ratio and then the cost."""
-    ladders = _alike(summary)
-    heads = [""]
-    for one in ladders:
+def ladder_table(summary: Summary, names: Sequence[str]) -> Table:
+    """Return a table of the rungs ``names``: for each ladder, the ratio to the reference and then the cost in µs."""
+    heads, rows = [""], [[name] for name in names]
+    for one in _alike(summary):
         heads += [f"{one.key} model: ÷ {one.reference}", "µs"]
-    rows = [
-        [name, *(cell for one in ladders for cell in (_ratio(one.cost(name), one), with_interval(one.cost(name).cost)))]
-        for name in SHOWN
-    ]
+        for row in rows:
+            cost = one.cost(row[0])
+            row += ["1" if cost.name == one.reference else number(cost.to_reference.value), with_interval(cost.cost)]
     return Table("", heads, rows)
-
-
-def _ratio(cost: Cost, one: ExperimentSummary) -> str:
-    return "1" if cost.name == one.reference else number(cost.to_reference.value)
 
 
 def _alike(summary: Summary) -> list[ExperimentSummary]:
@@ -75,31 +70,18 @@ def _ladder(summary: Summary) -> ExperimentSummary:
 
 def results_page(results: Results, summary: Summary, pictures: str) -> str:
     """Return the page of all results. Its plots are in the folder ``pictures`` beside the page."""
-    found = curve.summarise(results)
-    findings = findings_of(results, summary, found)
+    findings = findings_of(results, summary)
+    rungs = [cost.name for cost in _ladder(summary).costs]
     return render(
         "results.md",
         findings=findings.lines,
-        ladder=short_ladder(summary),
-        sections=sections(results, summary, found),
-        charts=charts_of(summary, found),
+        ladder=ladder_table(summary, rungs),
+        sections=sections(results, summary),
+        charts=charts_of(summary),
         folder=pictures,
         machine=machine(results),
         notes=warnings(results, summary),
     )
-
-
-def short_ladder(summary: Summary) -> Table:
-    """Return a table with a row for each rung: for each ladder, the ratio to Flask's cost and then the cost."""
-    ladders = _alike(summary)
-    heads = ["CPU time of one request, µs"]
-    for one in ladders:
-        heads += [f"÷ {one.reference}, {one.key} model", "µs", "95 % interval"]
-    rows = [
-        [name, *(cell for one in ladders for cell in (_ratio(one.cost(name), one), *cells(one.cost(name).cost)))]
-        for name in (cost.name for cost in ladders[0].costs)
-    ]
-    return Table("", heads, rows)
 
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
@@ -127,6 +109,6 @@ def write_results(results: Results, summary: Summary, page: Path) -> None:
     text = results_page(results, summary, folder.name)
     for old in folder.glob("*.svg"):
         old.unlink()
-    for key, chart in charts_of(summary, curve.summarise(results)).items():
+    for key, chart in charts_of(summary).items():
         write_text(folder / f"{key}.svg", chart.svg())
     write_text(page, text)

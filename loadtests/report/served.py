@@ -12,12 +12,12 @@ from loadtests.instrument.results import ResultError, Results
 from loadtests.instrument.stats import Estimate
 from loadtests.report import format as pages
 from loadtests.report import tables
-from loadtests.report.analysis import LoadSummary, Summary, summarise
+from loadtests.report.analysis import Summary, summarise
 from loadtests.report.charts import load_bars
-from loadtests.report.claims import FLASK, OWN
 from loadtests.report.findings import findings_of
 from loadtests.report.format import Table, machine, with_interval
-from loadtests.studies import BARE, FLOOR, NULL_APP, ON_DEMAND, SERVED_PARTS
+from loadtests.report.loads import LoadSummary
+from loadtests.studies import BARE, FLASK, FLOOR, NULL_APP, ON_DEMAND, OWN, SERVED_PARTS
 
 PICTURE = "served.svg"
 """The plot of the page, in the same folder."""
@@ -58,7 +58,7 @@ def _share(part: Estimate, whole: Estimate) -> str:
 def render(results: Results) -> str:
     """Return the page. Raises ``ResultError`` if the parts of a request were not measured."""
     summary = summarise(results)
-    parts, findings = _parts_of(summary), findings_of(results, summary, None)
+    parts, findings = _parts_of(summary), findings_of(results, summary)
     made = {one.result.key: tables.load_table(one) for one in summary.loads}
     beside = [tables.load_table(one) for one in summary.loads if one.result.server in ON_DEMAND]
     return pages.render(

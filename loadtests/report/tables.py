@@ -6,18 +6,10 @@ import math
 
 from loadtests.instrument.results import Results
 from loadtests.instrument.stats import Estimate
-from loadtests.report.analysis import (
-    Cost,
-    ExperimentSummary,
-    GoalSummary,
-    LatencySummary,
-    LoadSummary,
-    PhaseCost,
-    Summary,
-    law_holds,
-)  # fmt: skip
+from loadtests.report.analysis import Cost, ExperimentSummary, GoalSummary, PhaseCost, Summary
 from loadtests.report.claims import differs
 from loadtests.report.format import Table, cells, interval, number, with_interval
+from loadtests.report.loads import LatencySummary, LoadSummary, law_holds
 from loadtests.studies import LIBRARY, WHERE
 
 # If more than this percentage of the CPU was busy before the run, the report warns.
@@ -38,7 +30,7 @@ SECTIONS = {"null": "ladder", "peers": "peers", "curve": "matter", "heat": "heat
 
 
 def of(results: Results, summary: Summary) -> list[Table]:
-    """Return all tables of a result file, in the order in which they are shown."""
+    """Return the tables of the experiments, the phases, the loads, the latencies, the imports and the goals."""
     tables = [experiment_table(one) for one in summary.experiments if not _is_case(one)]
     cases = [one for one in summary.experiments if _is_case(one)]
     if cases:
@@ -139,19 +131,11 @@ def load_table(one: LoadSummary) -> Table:
 def rate_table(one: LoadSummary) -> Table:
     """Return the table of the server's CPU time per request, at the same rate for all services."""
     reference = one.services[-1].name
-    heads = [
-        "",
-        "server CPU µs/request",
-        "95 % interval",
-        f"÷ {reference}",
-        "requests/s",
-        "server CPU",
-        "generator CPU",
-    ]
+    heads = ["", "server CPU µs/request", "95 % interval", f"÷ {reference}", "requests/s"]
+    heads += ["server CPU", "generator CPU"]
     rows = []
     for service in one.services:
-        cpu = service.server_cpu_us
-        row = [service.name, *cells(cpu), _ratio(one.cpu.get((service.name, reference)))]
+        row = [service.name, *cells(service.server_cpu_us), _ratio(one.cpu.get((service.name, reference)))]
         row += [number(service.requests_per_second.value), f"{service.server_share:.0%}"]
         rows.append([*row, f"{service.generator_share:.0%}"])
     title = f"{one.result.title}: CPU time at {number(one.result.rate)} requests a second"
@@ -264,8 +248,6 @@ def warnings(results: Results, summary: Summary) -> list[str]:
         said.append("the code changed during the run")
     if any(one.clock == "wall" for one in summary.experiments):
         said.append("the CPU clock of this system is too coarse, so wall time was measured in process")
-    if results.rows.find("random") >= 0:
-        said.append(f"the rows are not those of the data set: {results.rows}")
     return said
 
 

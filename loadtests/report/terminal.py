@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from loadtests import curve
 from loadtests.instrument.results import Results
 from loadtests.report import noise
 from loadtests.report.analysis import Summary
@@ -31,14 +30,13 @@ def console() -> Console:
 
 def show(out: Console, results: Results, summary: Summary) -> None:
     """Print the findings and the verdict on the machine, then the tables of the page and the warnings."""
-    found = curve.summarise(results)
-    findings = findings_of(results, summary, found)
+    findings = findings_of(results, summary)
     out.print()
     out.print(Text(findings.headline, style="bold"))
     out.print(Text(findings.machine.sentence, style=MACHINE[findings.machine.verdict]))
     for line in findings.others:
         out.print(Text(line))
-    for section in sections(results, summary, found):
+    for section in sections(results, summary):
         for table in section.tables:
             out.print()
             show_table(out, table)
@@ -52,7 +50,7 @@ def show_table(out: Console, table: Table) -> None:
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for position, head in enumerate(table.heads):
         shown.add_column(head, justify="left" if position == 0 else "right")
-    for row, mark in zip(table.rows, table.marks or [""] * len(table.rows), strict=True):
+    for mark, row in table.marked():
         shown.add_row(*row, style=COLOURS.get(mark, ""))
     out.print(shown)
     if table.note:

@@ -12,7 +12,7 @@ from loadtests.report.format import Table, cells, number
 
 
 def measured(summary: Summary, curve: Curve) -> dict[str, float]:
-    """Return the measured figures in µs that ``templates/report.html`` compares with published claims."""
+    """Return the figures in µs that ``templates/report.html`` compares with published claims, by their names there."""
     found = {point.model: point.time.value for point in curve.points} | {"flask": curve.line("Flask").price.value}
     if one := summary.experiment("tutorial"):
         found |= {"onnx": one.costs[0].cost.value, "pipeline": one.costs[-1].cost.value}

@@ -10,8 +10,9 @@ from loadtests import validate
 from loadtests.instrument.results import ExperimentResult, LoadResult
 from loadtests.instrument.stats import Estimate, student_estimate
 from loadtests.report import format as pages
-from loadtests.report.analysis import matrices, summarise_load
+from loadtests.report.figures import matrices
 from loadtests.report.format import Table, cells, interval, machine_of, number
+from loadtests.report.loads import summarise_load
 
 FALSE_LIMIT = 0.05
 # With fewer comparisons of an app with itself, the share of false positives is too uncertain for a verdict.
@@ -157,24 +158,18 @@ def render(found: validate.Validation) -> str:
     return pages.render(
         "validation.md",
         found=found,
-        about=_about(found),
-        checks=_check_table(found),
+        machine=machine_of(found.environment),
+        checks=check_table(found),
         same=_same_table(found) if found.same else None,
-        delay=_delay_words(found) if delays else None,
         delays=_delay_table(found) if delays else None,
+        hook=validate.price(found.delays, validate.delay_name(0), validate.NO_HOOK) if delays else None,
+        slope=validate.slope(found.delays) if delays else None,
         bare_slope=bare_slope,
         costly=bare_slope is not None and bare_slope.low > 1,
         runs=_runs_words(found.runs) if runs else None,
         steps=_step_table(found) if all(len(one.processes) > 1 for one in found.steps) else None,
         heat=_heat(found) if found.served_rate.runs and len(found.cold.processes) > 1 else None,
     )
-
-
-def _delay_words(found: validate.Validation) -> dict[str, Estimate]:
-    return {
-        "hook": validate.price(found.delays, validate.delay_name(0), validate.NO_HOOK),
-        "slope": validate.slope(found.delays),
-    }
 
 
 def _runs_words(result: ExperimentResult) -> dict[str, object]:
@@ -194,12 +189,11 @@ def _heat(found: validate.Validation) -> dict[str, object]:
             "rate": found.served_rate.rate, "table": _served_table(found)}  # fmt: skip
 
 
-def _about(found: validate.Validation) -> str:
-    return f"Measured {found.started[:10]} in {found.seconds / 60:.0f} minutes on {machine_of(found.environment)}."
-
-
-def _check_table(found: validate.Validation) -> Table:
-    return Table("", ["claim", "found", ""], [[one.text, one.found, one.verdict] for one in checks(found)])
+def check_table(found: validate.Validation) -> Table:
+    """Return the table of the checks, with the verdicts as marks."""
+    made = checks(found)
+    rows = [[one.text, one.found, one.verdict] for one in made]
+    return Table("", ["claim", "found", ""], rows, marks=[one.verdict for one in made])
 
 
 def _same_table(found: validate.Validation) -> Table:

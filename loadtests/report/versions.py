@@ -8,10 +8,10 @@ from loadtests.instrument.results import ResultError, Results
 from loadtests.instrument.stats import Estimate
 from loadtests.report import format as pages
 from loadtests.report.analysis import ExperimentSummary, Summary, summarise
-from loadtests.report.claims import FLASK, FLOOR, OWN, claim, inverse
+from loadtests.report.claims import claim, inverse
 from loadtests.report.format import Table, machine, number, with_interval
 from loadtests.report.noise import judge
-from loadtests.studies import VERSIONS
+from loadtests.studies import FLASK, FLOOR, OWN, VERSIONS
 
 
 def table(summary: Summary) -> Table:
@@ -53,7 +53,4 @@ def render(results: Results) -> str:
     summary = summarise(results)
     noise = judge(results, summary)
     said = [] if noise.unusable else sentences(summary)
-    return pages.render(
-        "versions.md", table=table(summary), said=said, noise=noise.sentence, machine=machine(results),
-        command=results.command,
-    )  # fmt: skip
+    return pages.render("versions.md", table=table(summary), said=said, noise=noise.sentence, machine=machine(results))

@@ -8,9 +8,10 @@ from __future__ import annotations
 from loadtests.instrument.results import ResultError, Results
 from loadtests.instrument.stats import Estimate, estimate
 from loadtests.report import format as pages
-from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, matrices, ratio, summarise
+from loadtests.report.analysis import ExperimentSummary, Summary, import_ratio, summarise
 from loadtests.report.canvas import Chart
 from loadtests.report.charts import Bar, bar_chart
+from loadtests.report.figures import matrices, ratio
 from loadtests.report.format import machine
 from loadtests.report.noise import judge
 from loadtests.report.tables import goal_table, phase_table, warnings

@@ -192,7 +192,9 @@ def test_a_server_that_does_not_start_is_named():
 
 
 def test_servers_that_answer_differently_end_the_run():
-    services = tuple(studies.served_rung(model, "raw", model=model) for model in ("null", "churn"))
+    services = tuple(
+        replace(studies.served_rung("raw callable", model=model), name=model) for model in ("null", "churn")
+    )
     row = {
         "tenure_months": 12,
         "monthly_charges": 79.5,

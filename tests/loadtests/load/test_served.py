@@ -70,7 +70,7 @@ def test_only_compared_services_must_respond_alike():
 
 @pytest.mark.long
 def test_a_master_adds_up_what_its_workers_have_counted():
-    load = replace(LOADS["services"], services=(studies.served_rung("raw", "raw"),), shares=(0.2,), latencies=False)
+    load = replace(LOADS["services"], services=(studies.served_rung("raw callable"),), shares=(0.2,), latencies=False)
     spread = served.Spread(workers=2)
     entries = served.new_entries(load, spread)
     served.Pair(load, entries, SHORT, spread).measure(0)

@@ -6,7 +6,7 @@ import pytest
 
 from loadtests import studies
 from loadtests.instrument.results import LatencyResult, LoadResult
-from loadtests.report import analysis, tables
+from loadtests.report import analysis, loads, tables
 from tests.loadtests.synthetic import results_with
 
 
@@ -60,7 +60,7 @@ def test_a_goal_is_reached_only_by_the_whole_interval(found, at_most, verdict):
     [(0.95, 0.4, "server"), (0.95, 0.71, "generator"), (0.5, 0.95, "generator"), (0.5, 0.5, "neither")],
 )
 def test_the_verdict_says_what_bounded_a_run(server, generator, verdict):
-    assert analysis.bound_by(server, generator) == verdict
+    assert loads.bound_by(server, generator) == verdict
 
 
 def load_result(**given):
@@ -77,7 +77,7 @@ def load_result(**given):
 
 
 def test_cpu_time_at_a_rate_is_that_of_one_request():
-    found = analysis.summarise_load(load_result(mode="rate", rate=500.0))
+    found = loads.summarise_load(load_result(mode="rate", rate=500.0))
     assert [one.server_cpu_us.value for one in found.services] == pytest.approx([400, 802])
     table = tables.load_table(found)
     assert table.title == "t: CPU time at 500 requests a second"
@@ -85,15 +85,15 @@ def test_cpu_time_at_a_rate_is_that_of_one_request():
 
 
 def test_requests_under_way_are_rate_times_latency():
-    found = analysis.summarise_load(load_result())
+    found = loads.summarise_load(load_result())
     assert [one.in_flight for one in found.services] == pytest.approx([3.8, 3.8])
     assert "3.8 of 4" in tables.load_table(found).rows[0]
 
 
 @pytest.mark.parametrize(("in_flight", "holds"), [(3.9, True), (4.3, False), (2.0, False)])
 def test_littles_law_is_checked(in_flight, holds):
-    one = replace(analysis.summarise_load(load_result()).services[0], in_flight=in_flight)
-    assert analysis.law_holds(one, 4) is holds
+    one = replace(loads.summarise_load(load_result()).services[0], in_flight=in_flight)
+    assert loads.law_holds(one, 4) is holds
 
 
 def test_a_percentile_that_the_requests_do_not_carry_is_left_out():
@@ -101,7 +101,7 @@ def test_a_percentile_that_the_requests_do_not_carry_is_left_out():
     runs = [{**run_of, "requests": count, "generator": "open loop", "rate": 100.0} for count in (800, 1200)]
     about = {"key": "k", "title": "t", "server": "s", "services": ["wsgi_core"], "server_threads": 4, "users": 4}
     rest = {"connections": 8, "shares": [0.5], "rates": [100.0], "runs": runs}
-    (found,) = analysis.summarise_latencies(LatencyResult.model_validate({**about, **rest}))
+    (found,) = loads.summarise_latencies(LatencyResult.model_validate({**about, **rest}))
     assert list(found.latencies_ms) == ["p50", "p99"]
     assert found.runs == 2
 

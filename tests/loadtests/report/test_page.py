@@ -7,12 +7,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from loadtests import curve, validate
+from loadtests import validate
 from loadtests.instrument.results import LatencyResult, LoadResult
 from loadtests.instrument.stats import Estimate
-from loadtests.report import analysis, charts, claims, findings, noise, page, tables
-from loadtests.report.analysis import LatencySummary, summarise
+from loadtests.report import charts, claims, findings, noise, page, tables
+from loadtests.report.analysis import summarise
 from loadtests.report.canvas import COLOURS
+from loadtests.report.loads import LatencySummary, summarise_load
 from tests.browser import headless
 from tests.loadtests.report.test_comparison import load
 from tests.loadtests.synthetic import ENVIRONMENT, experiment, results
@@ -67,7 +68,7 @@ def test_the_machine_that_was_quiet_is_said_to_be(found):
 def test_a_machine_that_is_too_noisy_leads_to_no_claim():
     given = results(experiment("null", {**COSTS, "wsgi_core again": 20.0}, ladder=True))
     assert noise.judge(given, summarise(given)).unusable
-    said = findings.findings_of(given, summarise(given), curve.summarise(given))
+    said = findings.findings_of(given, summarise(given))
     assert said.others == []
     assert said.machine.sentence.startswith(
         "The machine was too noisy, so no difference is claimed: an application measured"
@@ -149,7 +150,7 @@ def latency(service, generator):
 @pytest.fixture(params=["wide", "narrow"])
 def drawn(found, request):
     layout = {"wide": charts.WIDE, "narrow": charts.NARROW}[request.param]
-    made = charts.charts_of(summarise(found), curve.summarise(found), layout=layout)
+    made = charts.charts_of(summarise(found), layout)
     pairs = [latency(name, kind) for name in ("wsgi_core", "Flask") for kind in ("open loop", "locust")]
     return {**made, "latency": charts.latency_chart(pairs, layout)}
 
@@ -223,7 +224,7 @@ def test_one_rule_decides_about_a_difference(ratio, floor, differs):
 def test_headline_and_table_agree(cost):
     given = results(experiment("null", {**COSTS, "wsgi_core again": 15.4, "Flask": cost}, ladder=True))
     summary = summarise(given)
-    said = findings.findings_of(given, summary, curve.summarise(given)).headline
+    said = findings.findings_of(given, summary).headline
     row = next(row for row in tables.experiment_table(summary.experiments[0]).rows if row[0] == "wsgi_core")
     assert ("can be claimed" in said) is row[-1].endswith("(≈)")
 
@@ -234,7 +235,7 @@ def test_nothing_of_the_page_is_cut_off(found, tmp_path, width, media):
     target = tmp_path / "index.html"
     summary = summarise(found)
     summary.latencies.extend(pairs)
-    summary.loads.append(analysis.summarise_load(LoadResult.model_validate(load({"wsgi_core": 200, "Flask": 300}))))
+    summary.loads.append(summarise_load(LoadResult.model_validate(load({"wsgi_core": 200, "Flask": 300}))))
     target.write_text(page.page(found, summary), encoding="utf-8")
     with headless() as browser:
         browser.execute_cdp_cmd(

@@ -5,7 +5,7 @@ from pathlib import Path
 from loadtests.cli import overhead
 from loadtests.instrument.results import LoadResult, Results
 from loadtests.report import served
-from loadtests.report.analysis import summarise_load
+from loadtests.report.loads import summarise_load
 from tests.loadtests.synthetic import experiment, results
 from tests.runner import CliRunner
 

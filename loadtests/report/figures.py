@@ -1,0 +1,47 @@
+"""Turn the samples of an experiment into costs per request, and name the figures that are computed from the costs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from loadtests.instrument.results import ExperimentResult, Process
+from loadtests.instrument.stats import Figure, FloatArray
+
+
+def matrix(process: Process, contenders: int) -> FloatArray:
+    """Return the blocks of one process as µs per request, in the shape (rounds, 1 + contenders).
+
+    Column 0 is the driver. The µs are CPU time or wall time, as the process's ``clock`` says. Incomplete rounds are
+    dropped.
+    """
+    rounds: dict[int, list[float]] = {}
+    for block in process.blocks:
+        row = rounds.setdefault(block.round, [np.nan] * (contenders + 1))
+        row[block.contender] = (block.cpu_ns if process.clock == "cpu" else block.wall_ns) / block.requests / 1000
+    table = np.array(list(rounds.values()), dtype=np.float64)
+    return table[~np.isnan(table).any(axis=1)]
+
+
+def matrices(result: ExperimentResult) -> list[FloatArray]:
+    """Return one matrix for each process."""
+    return [matrix(process, len(result.contenders)) for process in result.processes]
+
+
+def net(index: int, driver: int = 0) -> Figure:
+    """Return the figure "cost of contender ``index`` minus the cost of the driver"."""
+    return lambda cost: cost[..., index] - cost[..., driver]
+
+
+def difference(one: int, other: int) -> Figure:
+    """Return the figure "cost of contender ``one`` minus the cost of contender ``other``"."""
+    return lambda cost: cost[..., one] - cost[..., other]
+
+
+def ratio(top: int, bottom: int) -> Figure:
+    """Return the figure "net cost of contender ``top`` divided by the net cost of contender ``bottom``"."""
+    return quotient(net(top), net(bottom))
+
+
+def quotient(top: Figure, bottom: Figure) -> Figure:
+    """Return the figure "``top`` divided by ``bottom``"."""
+    return lambda cost: top(cost) / bottom(cost)
