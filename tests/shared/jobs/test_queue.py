@@ -161,7 +161,7 @@ def test_a_job_that_always_fails_is_a_dead_letter_until_it_is_revived(
     wait_for(made.store.dead)
     assert len(tries) == queue.MAX_ATTEMPTS
     assert made.store.dead()["crm-1"].error == "RuntimeError: no such table"
-    assert made.store.waiting() == 0, "a dead letter takes no slot"
+    assert made.store.count_unfinished() == 0, "a dead letter takes no slot"
     assert not made.accept(job(1)), "a dead letter is known"
     broken = False
     assert made.store.requeue("crm-1")
