@@ -6,7 +6,7 @@ from __future__ import annotations
 class Readiness:
     """The readiness of one application, stored as ``app.extensions["readiness"]``.
 
-    An application is ready from the start: the service is available only after its models are loaded and warmed up.
+    An application is ready as soon as it exists, because its models are loaded and warmed up before.
     """
 
     def __init__(self) -> None:
@@ -14,7 +14,7 @@ class Readiness:
 
     @property
     def ready(self) -> bool:
-        """Whether load balancers should send new requests. The application answers requests even if this is False."""
+        """Whether load balancers should send new requests. The application answers requests in both cases."""
         return not self.stopping
 
     def stop(self) -> None:

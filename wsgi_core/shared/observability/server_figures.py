@@ -21,26 +21,26 @@ _GAUGES = {
     "body_disk_bytes": "Bytes of request bodies in temporary files.",
 }
 _REASONS = ("overloaded", "client", "expired")
-# Seconds between two writes of a process' metrics to the files that the other processes read.
+# Seconds between two updates of the files that the other processes read.
 _INTERVAL = 1.0
 
 
 class ServerFigures(Protocol):
-    """The metrics that a server provides. Thread-safe."""
+    """A server's metrics. Thread-safe."""
 
     @property
     def refused(self) -> Mapping[Any, int]:
         """Return the number of requests that the server has refused since its start, by reason."""
 
     def connections(self) -> Mapping[str, int]:
-        """Return the number of connections in each state."""
+        """Return the number of connections in each state. A state without connections may be missing."""
 
     def gauges(self) -> Mapping[str, float]:
         """Return the current values of further gauges, by metric name without the prefix `http_server_`."""
 
 
 class ServerCollector:
-    """Collector of the metrics of a single server process."""
+    """A Prometheus collector of the metrics of a single server process."""
 
     def __init__(self, server: ServerFigures) -> None:
         self._server = server
@@ -64,7 +64,7 @@ class ServerCollector:
 class SharedFigures:
     """The metrics of this process' server, in files that the other server processes read.
 
-    Counts and bytes are summed over all processes. The expected wait is the longest of all processes.
+    The rendered metrics have the sums over all processes, and the longest expected wait.
     """
 
     def __init__(self, server: ServerFigures) -> None:
@@ -84,11 +84,11 @@ class SharedFigures:
         }  # fmt: skip
 
     def start(self) -> None:
-        """Start a thread that writes the metrics every second, because a scrape may reach another process."""
+        """Start a thread that updates the files every second. Another process may read them at any time."""
         threading.Thread(target=self._repeat, name="figures", daemon=True).start()
 
     def update(self) -> None:
-        """Write the current metrics. Thread-safe."""
+        """Write the current values to the files. Thread-safe."""
         with self._lock:
             for reason in _REASONS:
                 refused = self._server.refused.get(reason, 0)

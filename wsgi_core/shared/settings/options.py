@@ -1,4 +1,4 @@
-"""The settings, except secrets, as options of a command."""
+"""The settings as options of a command. Secrets have no option, because other users can read a command line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ _LIMITS = {"ge": "at least {:.10g}", "gt": "more than {:.10g}", "le": "at most {
 def settings_options(command: F) -> F:
     """Add the option ``--config``, and an option for each setting that is not a secret, to a click command.
 
-    The command is called with these options as keyword arguments. An option that is not given is None. Secrets have no
-    option, because other users of the machine can read the command line.
+    The command gets these options as keyword arguments. An option that is not given is None.
     """
     for name, field in reversed(Settings.model_fields.items()):
         if not is_secret(name):
@@ -34,9 +33,9 @@ def settings_options(command: F) -> F:
 
 
 def load_for_command(config: Path | None, options: t.Mapping[str, object]) -> Loaded:
-    """Load the settings for a command with `settings_options`.
+    """Load the settings for a command that has `settings_options`.
 
-    Raises click.UsageError, which means exit code 2, if a setting is not valid.
+    Raises click.UsageError (exit code 2) if the settings cannot be loaded.
     """
     try:
         return load_settings(options, config)
