@@ -34,7 +34,7 @@ CONTROL = "/v2/repository/"
 """Prefix of the paths that load, unload and reload models. Only the path `index` below it changes nothing."""
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
-"""The content types that a page of any origin may send without a preflight (Fetch standard)."""
+"""The content types that a page may send to another origin without a preflight (Fetch standard)."""
 
 # A name without a dot that is not a number. Each character can match only one part of the pattern, so matching
 # takes linear time.
@@ -141,7 +141,7 @@ def _is_preflight(environ: Mapping[str, Any]) -> bool:
 def _given(environ: Mapping[str, Any]) -> bytes:
     """Return the API key that the request carries, or b"" if the request carries no key.
 
-    A password is ignored if the Origin header names another origin (see `_is_foreign`).
+    A password is ignored if the Origin header names another host (see `_is_foreign`).
     """
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     given = environ.get("HTTP_X_API_KEY") or (token.strip() if scheme.lower() == "bearer" else "")

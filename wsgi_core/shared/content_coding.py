@@ -73,7 +73,7 @@ class DecodedBodies:
         self._changed = threading.Condition()
 
     def reserve(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
-        """Reserve `size` bytes for the request. Raises ServiceUnavailable (503) after the timeout."""
+        """Reserve `size` bytes for the request. Raises ServiceUnavailable (503) if they do not fit in time."""
         if size < SMALL_BODY:
             return
         with self._changed:

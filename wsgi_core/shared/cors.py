@@ -14,7 +14,7 @@ from typing import Any
 from werkzeug.datastructures import Headers
 
 EXPOSED = "Retry-After, Server-Timing, X-Request-ID, X-Response-Time-ms"
-"""Response headers that a page of another origin may read, in addition to those that are always allowed."""
+"""Response headers that a page of another origin may read, in addition to the CORS-safelisted response headers."""
 
 MAX_AGE = "600"
 """Seconds for which a browser may cache the response to a preflight."""

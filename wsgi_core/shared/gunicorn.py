@@ -4,8 +4,8 @@ Without this module, gunicorn answers the requests of connections that its worke
 socket stays open until the workers exit, and the kernel keeps completing handshakes for new connections. When the
 socket closes, the kernel resets the connections that no worker has accepted. With this module, a worker first fails its
 readiness check. If all workers stop, the worker then makes the listening socket refuse new connections, and answers the
-connections that are still in the backlog. Without /proc (only on Linux), the worker cannot find out whether all workers
-stop, and omits the steps after the readiness check.
+connections that are still in the backlog. On a system without /proc, such as macOS, the worker cannot find out whether
+all workers stop, and omits the steps after the readiness check.
 
 This module is also a gunicorn configuration: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. It
 installs the graceful shutdown in each worker, configures the service's log, and removes the values of a worker that has
@@ -70,8 +70,7 @@ def handle_sigterm(worker: Any, app: Any) -> None:
     """Install a handler of SIGTERM, which shuts the worker of ``app`` down gracefully.
 
     The handler fails the readiness check. A thread waits for `stop_pause` seconds. If all workers stop, the thread then
-    lets the listening sockets refuse new connections, and waits until the backlog is empty. At last it stops the
-    worker.
+    makes the listening sockets refuse new connections, and waits until the backlog is empty. Then it stops the worker.
     """
 
     def begin(signum: int, frame: object) -> None:

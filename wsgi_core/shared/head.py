@@ -37,8 +37,8 @@ class Application(Protocol):
 class HeadCheck:
     """Checks a request by its head: host, API key, origin, route, method, content type and coding, signature header.
 
-    A call with the environ returns None if the request passes the checks, so that the server must read the body.
-    Otherwise it returns a WSGI application, which passes the request with an empty body to the service. So the service
+    A call with the environ returns None if the request passes the checks. Then the server must read the body. Otherwise
+    the call returns a WSGI application, which passes the request with an empty body to the service. So the service
     itself refuses, logs and counts the request. The environ needs no `wsgi.input`. The checks do not block.
     """
 
@@ -66,8 +66,8 @@ def check_body(rule: str, environ: Mapping[str, Any]) -> None:
     """Check the headers that describe the body, for the view of a rule.
 
     Raises UnsupportedMediaType (415) if the view does not accept the content type or the content coding. Raises
-    Unauthorized (401) if a webhook has no signature. Below /v2/, only POST is checked, because
-    views for other methods read no body.
+    Unauthorized (401) if a webhook has no signature. Below /v2/, only POST is checked, because views for other methods
+    read no body.
     """
     mimetype = parse_options_header(environ.get("CONTENT_TYPE", ""))[0].lower()
     is_json = mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json"))

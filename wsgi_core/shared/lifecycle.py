@@ -24,7 +24,7 @@ class Step:
 
 
 def steps_of(app: Any, request: Any) -> list[Step]:
-    """Return the steps of the request that `app` is processing, in their order. It must have matched a rule."""
+    """Return the steps of `request` in their order. The request must have matched a rule of `app`."""
     # The hooks after the view run from the innermost blueprint to the app, the hooks before the view in reverse order.
     owners = (*request.blueprints, None)
     before = _names(app.before_request_funcs, owners[::-1])

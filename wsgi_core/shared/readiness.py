@@ -4,10 +4,7 @@ from __future__ import annotations
 
 
 class Readiness:
-    """The readiness of one application, stored as ``app.extensions["readiness"]``.
-
-    An application is ready as soon as it exists, because its models are loaded and warmed up before.
-    """
+    """The readiness of an application, stored as ``app.extensions["readiness"]``. It ends when `stop` is called."""
 
     def __init__(self) -> None:
         self.stopping = False

@@ -76,7 +76,7 @@ class StreamEnded(HTTPException):
 def stream_predictions(
     model: Model, body: IO[bytes], mimetype: str = LINES, limits: StreamLimits = StreamLimits()
 ) -> Iterator[bytes]:
-    """Return an iterator over the chunks of the response to a body. `mimetype` is the response's: `LINES` or `EVENTS`.
+    """Return an iterator over the chunks of the response to a body. Their format is `mimetype`: `LINES` or `EVENTS`.
 
     Each result is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or an error such as
     `{"line": 2, "error": "...", "fields": [...]}`, where `fields` are the first invalid fields, if any. A blank line is

@@ -1,6 +1,6 @@
-"""Webhooks: requests by which a sender reports events. A signature authenticates a request, which later runs as a job.
+"""Webhooks: requests by which a sender reports events. Their signatures are checked, and they are processed as jobs.
 
-A source is a sender with a secret in `webhook_secrets`, and a delivery is one of its requests. Three signature schemes
+A source is a sender with a secret in `webhook_secrets`. A delivery is a request of a source. Three signature schemes
 are supported: GitHub, Stripe, and Standard Webhooks. Two deliveries of a source are duplicates if they have the same
 body and, with Standard Webhooks, the same id. The other schemes do not sign the id.
 """
@@ -190,8 +190,7 @@ def _decoded(secret: bytes) -> bytes:
 
 
 class PredictJob:
-    """The function that runs the service's jobs: the model `name` predicts the payload, which is an input of
-    `/predict`.
+    """Runs the service's jobs: the model `name` predicts the payload, which has the format of `/predict`.
 
     If the payload is not valid or the model is not served, the outcome has an `error`. Each call logs a line with the
     source and the id of the delivery, without the payload.

@@ -20,7 +20,7 @@ from .store import DELAYED, Job, JobStore, State, StoreUnavailable
 log = logging.getLogger("wsgi_core.jobs")
 
 MAX_ATTEMPTS = 8
-"""The maximum number of attempts. A job that is not done after them becomes a dead letter."""
+"""After this number of attempts without success, a job becomes a dead letter."""
 
 MAX_DELAY_SECONDS = 300.0
 """The maximum delay before a retry. The first delay is one second, and each further delay is twice as long."""
@@ -41,7 +41,7 @@ class JobQueue:
 
     `work` runs a job, and returns its outcome. If `work` raises an exception, the job is retried with exponential
     backoff. After `MAX_ATTEMPTS` attempts, the job becomes a dead letter. If `results` is given, the outcomes are
-    appended to this file. While `size` jobs are unfinished, `accept` refuses new jobs.
+    appended to this file. While `size` or more jobs are queued, running or delayed, `accept` refuses new jobs.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class JobQueue:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start the threads, unless they are already running or the queue is closed."""
+        """Start the two threads of this process, unless they are already running or the queue is closed."""
         with self._lock:
             if self._threads or self._closed:
                 return
@@ -95,8 +95,7 @@ class JobQueue:
         return is_new
 
     def drain(self, timeout: float) -> bool:
-        """Wait until no job in the store is queued or running. Return False if this takes longer than `timeout`
-        seconds.
+        """Wait until no job in the store is queued or running. Return False if `timeout` seconds are not enough.
 
         Jobs that are delayed for a retry do not count. Neither do jobs that are left to another recorder (see `State`).
         Return True if the store cannot be read.
@@ -111,8 +110,9 @@ class JobQueue:
     def close(self, timeout: float) -> bool:
         """Accept no more jobs, drain the queue, stop the threads, and close the store.
 
-        `drain` gets the timeout. Then each of the two threads is joined for at most `timeout` seconds. Return the
-        result of `drain`, or True if the threads were never started. Unfinished jobs stay in the store.
+        `drain` waits for at most `timeout` seconds. Then each of the two threads is joined for at most `timeout`
+        seconds. Return the result of `drain`, or True if the threads were never started. Unfinished jobs stay in the
+        store.
         """
         self._closed = True
         atexit.unregister(self._close_at_exit)
@@ -202,8 +202,7 @@ class JobQueue:
             self.store.set_state(job.key, replace(state, phase=DELAYED, due=time.time() + delay, error=error))
 
     def _maintain(self) -> None:
-        """Renew the lease of the running job, and queue the jobs that are due. Repeat this until `close` stops the
-        thread.
+        """Renew the lease of the running job and queue the jobs that are due, until `close` stops the thread.
 
         At the start, restore missing states. At the start and in each new month, delete old records of finished jobs.
         """

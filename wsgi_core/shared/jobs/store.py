@@ -63,7 +63,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state of a job that is not done.
+    """The state of a job in the store.
 
     `phase` is QUEUED, RUNNING, DELAYED or DEAD. `due` is the Unix time after which `requeue_due` queues the job again,
     unless the state has changed by then. `attempts` is the number of attempts so far, and `error` is the last error.
@@ -148,9 +148,9 @@ def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
 
 
 def _wait_for_disk(table: Any) -> None:
-    """Wait until the append-only file of Redis with all earlier writes is on disk. Wait at most 4 seconds.
+    """Wait until the append-only file of Redis, with all earlier writes, is on disk.
 
-    Do nothing if Redis is older than 7.2 or has no append-only file. Raises StoreUnavailable after 4 seconds.
+    Do not wait if Redis is older than 7.2 or has no append-only file. Raises StoreUnavailable after 4 seconds.
     """
     from redis.exceptions import ResponseError
 
@@ -209,7 +209,7 @@ class JobStore:
         return True
 
     def count_unfinished(self) -> int:
-        """Return the number of jobs that are neither done nor dead letters."""
+        """Return the number of jobs that are queued, running or delayed."""
         with self._errors():
             return int(self._table("states").result_store_size())
 
@@ -250,10 +250,10 @@ class JobStore:
     def requeue_due(self, recorder: str = "") -> int:
         """Queue each job whose `State.due` has passed. Return the number of queued jobs.
 
-        Such a job was delayed for a retry, its process was killed, or it has been in the queue for long and is queued a
-        second time in case its queue entry was lost. A job that a different recorder has marked as done is not queued.
-        It becomes a dead letter if it is still due `RECORDER_SECONDS` later, counted from `due` or from the opening of
-        this store, whichever is later.
+        Such a job was delayed for a retry, its process was killed, or it has been in the queue for a long time. In the
+        last case, its queue entry may be lost, so the job is queued a second time. A job that a different recorder has
+        marked as done is not queued. It becomes a dead letter if it is still due `RECORDER_SECONDS` later, counted from
+        `due` or from the opening of this store, whichever is later.
         """
         with self._errors():
             now = time.time()
@@ -307,7 +307,7 @@ class JobStore:
                     return None
 
     def remove(self, key: str) -> None:
-        """Delete a job and its state. The mark of a done job stays."""
+        """Delete a job and its state. A mark of `mark_done` stays."""
         with self._errors():
             for name in ("jobs", "states", "dead"):
                 self._table(name).delete_data(key)
@@ -351,10 +351,7 @@ class JobStore:
         return self._read("jobs", Job, key)
 
     def state(self, key: str) -> State | None:
-        """Return the state of a job, or None if the store has no state for it or the record is not valid.
-
-        A done job, a dead letter and an unknown job have no state here.
-        """
+        """Return the state of a queued, running or delayed job. Otherwise, or if its record is invalid, return None."""
         return self._read("states", State, key)
 
     def set_state(self, key: str, state: State) -> None:
@@ -368,7 +365,7 @@ class JobStore:
             self.set_state(key, state)
 
     def states(self) -> dict[str, State]:
-        """Return the states of all jobs that are neither done nor dead letters, by key. Invalid records are omitted."""
+        """Return the states of all jobs that are queued, running or delayed, by key. Invalid records are omitted."""
         return self._read_states("states")
 
     def dead(self) -> dict[str, State]:

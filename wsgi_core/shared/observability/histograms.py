@@ -75,7 +75,7 @@ class SharedHistogram:
 
 
 class Counter(Protocol):
-    """Sums of seconds, by one label."""
+    """Sums of seconds: one for each value of a label."""
 
     def add(self, seconds: Mapping[str, float]) -> None:
         """Add the given seconds, by label value, to the sums. Thread-safe."""

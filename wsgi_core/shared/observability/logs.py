@@ -92,7 +92,7 @@ def log_to_handlers(handlers: Sequence[logging.Handler], level: int, log_format:
 
 
 def rotating_file(path: str) -> logging.Handler:
-    """Return a handler for a log file that is rotated before it exceeds 10 MiB. The handler keeps 8 old files."""
+    """Return a handler for a log file that is rotated at about 10 MiB. The handler keeps 8 old files."""
     return RotatingFileHandler(path, maxBytes=10 << 20, backupCount=8, encoding="utf-8")
 
 

@@ -131,7 +131,8 @@ def _is_shared() -> bool:
 def render(accept: str, server: ServerFigures | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
     """Return the metrics as Prometheus reads them, and their content type.
 
-    `accept` is the value of the Accept header, which selects the format. `server` and `models` are observed, too.
+    `accept` is the value of the Accept header, which selects the format. The metrics of `server` and `models` are
+    included.
     """
     from prometheus_client.exposition import choose_encoder
 

@@ -36,7 +36,7 @@ class ServerFigures(Protocol):
         """Return the number of connections in each state. A state without connections may be missing."""
 
     def gauges(self) -> Mapping[str, float]:
-        """Return the current values of further gauges, by metric name without the prefix `http_server_`."""
+        """Return the current value of each metric in `_GAUGES`."""
 
 
 class ServerCollector:

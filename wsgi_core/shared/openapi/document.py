@@ -63,7 +63,10 @@ def describe_api(
 
 
 def group_routes(routes: Iterable[Route], operations: Mapping[str, Operation]) -> dict[str, list[Route]]:
-    """Return the routes by the group of their operations. Groups without routes are omitted."""
+    """Return the routes by the group of their operations. Groups without routes are omitted.
+
+    If an operation has a summary, it replaces the summary of the route.
+    """
     groups: dict[str, list[Route]] = {name: [] for name in GROUPS}
     for route in routes:
         operation = operations.get(route.key, UNKNOWN)

@@ -21,10 +21,7 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of a URL rule, such as `POST /v2/models/<name>/infer`.
-
-    `summary` is the first line of the view's docstring, unless its operation has a summary.
-    """
+    """One method of a URL rule, such as `POST /v2/models/<name>/infer`. `summary` says what the route does."""
 
     method: str
     rule: str
@@ -51,7 +48,8 @@ class Route:
 def list_routes(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) -> list[Route]:
     """Return a route for each method of each rule, sorted by rule and method.
 
-    HEAD and OPTIONS are omitted, because the frameworks add these methods to the rules. `views` are by endpoint.
+    The summary of a route is the first line of the view's docstring. HEAD and OPTIONS are omitted, because the
+    frameworks add these methods to the rules. `views` are by endpoint.
     """
     routes = [
         Route(method, rule.rule, rule.endpoint, _first_line(views[rule.endpoint].__doc__))

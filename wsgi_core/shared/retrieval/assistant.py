@@ -71,8 +71,9 @@ class Assistant:
     """Answers questions from the documentation. Thread-safe.
 
     The first question calls `read`, which returns the passages. If an embedding model is available, a background thread
-    then embeds the passages. Passages that are not embedded are found only by their words. `embedded` is set when the
-    background thread has finished, even if it has failed. If `endpoint` is None, all answers consist of quotes.
+    then embeds the passages. Before that, and without such a model, passages are found only by their words. `embedded`
+    is set when the background thread has finished, even if it has failed. If `endpoint` is None, all answers consist of
+    quotes.
     """
 
     def __init__(

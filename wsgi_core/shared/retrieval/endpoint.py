@@ -91,7 +91,7 @@ class Endpoint:
             raise UpstreamError("the endpoint cannot be reached, or its response is not valid HTTP") from error
 
     def _exchange(self, payload: dict[str, Any]) -> Any:
-        """Send the request and read the response, both within `timeout` seconds.
+        """Connect, and then send the request and read the response within `timeout` seconds.
 
         The timeout of a socket is not enough, because it starts again with each read.
         """
@@ -173,9 +173,9 @@ def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
 
 @contextmanager
 def _shut_down_after(timeout: float, sock: socket.socket) -> Iterator[None]:
-    """If the block takes longer than `timeout` seconds, shut the socket down and raise TimeoutError.
+    """If the `with` block takes longer than `timeout` seconds, shut the socket down and raise TimeoutError.
 
-    The shutdown ends a read that another thread or this thread is blocked in.
+    The shutdown ends a read that blocks.
     """
     expired = threading.Event()
 
@@ -212,7 +212,7 @@ def _read(response: http.client.HTTPResponse) -> Any:
 
 
 def _sendable(text: str) -> bool:
-    """Return whether a text can be encoded as UTF-8. A string in JSON may contain a lone surrogate, which cannot."""
+    """Return whether a text can be encoded as UTF-8. A lone surrogate, which JSON allows, cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

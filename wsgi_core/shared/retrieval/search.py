@@ -26,7 +26,7 @@ BATCH = 16
 """The number of texts that are embedded in one run of the model."""
 
 MIN_SIMILARITY = 0.2
-"""The minimum cosine of embeddings that counts as a match. A lower cosine is usual for unrelated texts, too."""
+"""The minimum cosine of embeddings that counts as a match. Unrelated texts usually have a lower cosine."""
 
 
 class Index(Protocol):

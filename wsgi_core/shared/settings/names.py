@@ -66,7 +66,7 @@ def cors_origin(value: str) -> str:
 def listen_host(value: str) -> str:
     """Validate a host name or an address to listen on.
 
-    Only a value from which a scheme, brackets, a path or a port must be removed is refused.
+    A value is refused only if it has a scheme, brackets, a path or a port.
     """
     nearest = _nearest_host(value)
     if nearest and nearest != value and ("[" in value or "/" in value or value.count(":") == 1):

@@ -1,7 +1,6 @@
 """The schema of the settings: names, types, ranges and defaults.
 
-Each setting is a field of `Settings`. Its value may come from a file, an environment variable or an option
-(sources.py).
+Each setting is a field of `Settings`. sources.py loads the values from a file, environment variables and options.
 """
 
 from __future__ import annotations
@@ -272,8 +271,8 @@ class Settings(RuntimeSettings):
         """Return the settings, with local host names as `trusted_hosts` if `host` is a loopback address.
 
         If the server trusted every name, an attacker's page could call the service by DNS rebinding: the attacker's
-        name server resolves the page's host name to 127.0.0.1. Nothing is changed if `trusted_hosts`, `any_host` or
-        `trusted_proxy` is set. A proxy forwards the host names that its clients use.
+        name server resolves the page's host name to 127.0.0.1. Nothing is changed if `trusted_hosts` or `any_host` is
+        set, or if `trusted_proxy` is set, because a proxy forwards the host names that its clients use.
         """
         if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
             return self

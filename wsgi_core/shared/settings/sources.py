@@ -53,7 +53,7 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The loaded settings, the source of each setting that a source names, and the file that was read, if any."""
+    """The loaded settings, the sources of the settings that were given, and the file that was read, if any."""
 
     settings: Settings
     sources: dict[str, str]

@@ -15,8 +15,8 @@ def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
     """Return environment variables with which a server gets the loaded settings.
 
     If ``has_files`` is true, the server can read the settings file. Then the variables have only the path of the file
-    and the settings from command-line options. Otherwise they have all settings that are not defaults. Raises
-    SecretGiven if one of these settings is a secret.
+    and the settings from command-line options. Otherwise they have all settings that were given. Raises SecretGiven if
+    one of these settings is a secret.
     """
     values = shown(loaded.settings)
     variables = {}
