@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from .listen_queue import BACKLOG_GRACE_SECONDS, refuse_new
-from .observability.logs import log_to_stderr, wanted_level
+from .observability.logs import log_level, log_to_stderr
 from .observability.metrics import forget_process
 
 # Seconds to wait for the master to close the listening sockets, which it does if all workers stop.
@@ -57,7 +57,7 @@ def post_worker_init(worker: Any) -> None:
     """
     settings = getattr(worker.wsgi, "extensions", {}).get("settings")
     if settings is not None:
-        log_to_stderr(wanted_level(settings.access_log), settings.log_format)
+        log_to_stderr(log_level(settings.access_log), settings.log_format)
     handle_sigterm(worker, worker.wsgi)
 
 

@@ -222,11 +222,11 @@ def test_a_process_that_pauses_after_its_mark_records_no_second_line(jobs: JobSt
     def mark_and_pause(*arguments: Any) -> str | None:
         marked = mark(*arguments)
         jobs.mark_done = mark  # type: ignore[method-assign]
-        second._do(*taken)
+        second._attempt(*taken)
         return marked
 
     jobs.mark_done = mark_and_pause  # type: ignore[method-assign]
-    first._do(*taken)
+    first._attempt(*taken)
     assert [line["id"] for line in lines(tmp_path / "results")] == ["1"]
 
 
@@ -242,7 +242,7 @@ def test_a_retried_dead_letter_whose_line_is_there_is_not_recorded_again(jobs: J
     assert jobs.requeue("crm-1")
     taken = jobs.take(9)
     assert taken is not None
-    made._do(*taken)
+    made._attempt(*taken)
     assert jobs.states() == {}
     assert [line["id"] for line in lines(tmp_path / "results")] == ["1"]
 
@@ -261,7 +261,7 @@ def test_another_machine_never_records_what_the_first_may_have_recorded(jobs: Jo
     made = JobQueue(jobs, lambda job: {"id": job.id}, ResultsFile(tmp_path / "results"), 10)
     taken = jobs.take(9)
     assert taken is not None
-    made._do(*taken)
+    made._attempt(*taken)
     assert not (tmp_path / "results").exists()
     assert jobs.states()["crm-1"].phase == DELAYED
     assert "first machine" in jobs.states()["crm-1"].error

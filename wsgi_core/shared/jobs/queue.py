@@ -48,7 +48,7 @@ class JobQueue:
         self, store: JobStore, work: Callable[[Job], Mapping[str, object]], results: ResultsFile | None, size: int
     ) -> None:
         self.store = store
-        self._work_on = work
+        self._run = work
         self._results = results
         self._recorder = results.recorder if results else ""
         self._size = size
@@ -146,7 +146,7 @@ class JobQueue:
             try:
                 taken = self.store.take(MAX_ATTEMPTS, self._recorder)
                 if taken is not None:
-                    self._do(*taken)
+                    self._attempt(*taken)
                     continue
             except StoreUnavailable as error:
                 log.error("the job store has failed: %s", error)
@@ -155,7 +155,7 @@ class JobQueue:
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
 
-    def _do(self, job: Job, state: State) -> None:
+    def _attempt(self, job: Job, state: State) -> None:
         with self._lock:
             self._running = job.key, state
         try:
@@ -171,7 +171,7 @@ class JobQueue:
 
     def _finish(self, job: Job, state: State) -> None:
         """Run a job. Record its outcome, unless another recorder has already marked the job as done (see `State`)."""
-        outcome = self._work_on(job)
+        outcome = self._run(job)
         end = self._results.end() if self._results else 0
         marked_by = self.store.mark_done(job, self._recorder)
         if marked_by and marked_by != self._recorder:

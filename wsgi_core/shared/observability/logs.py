@@ -72,7 +72,7 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(fields)
 
 
-def wanted_level(access_log: bool) -> int:
+def log_level(access_log: bool) -> int:
     """Return the level to log at: INFO, the level of the access log, if the access log is on, otherwise WARNING."""
     return logging.INFO if access_log else logging.WARNING
 

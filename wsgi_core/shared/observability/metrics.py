@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...inference import timing
 from ...inference.work import Times
 from .histograms import Counter, Histogram, LocalCounter, LocalHistogram, SharedCounter, SharedHistogram
-from .server_figures import ServerCollector, ServerFigures, SharedFigures
+from .server_metrics import ServerCollector, ServerMetrics, SharedServerMetrics
 
 if TYPE_CHECKING:
     from ...inference import Model
@@ -61,7 +61,7 @@ class Metrics:
         self.phases: Counter = SharedCounter(*_PHASES) if shared else LocalCounter(*_PHASES)
         # PERF: adding to a set and removing from it need no lock. The metric is the size of the set.
         self.active: set[object] = _SharedActive() if shared else set()
-        self.server: SharedFigures | None = None
+        self.server: SharedServerMetrics | None = None
         self._finished: deque[tuple[str, str, int, float, Times]] = deque()
         # Other processes read the shared counts, so each request is counted at once.
         self._batch = 1 if shared else _BATCH
@@ -105,14 +105,14 @@ def process_metrics() -> Metrics:
     return metrics
 
 
-def share_server_figures(server: ServerFigures) -> None:
+def share_server_metrics(server: ServerMetrics) -> None:
     """Share the metrics of this process' server with the other processes.
 
     Do nothing if `PROMETHEUS_MULTIPROC_DIR` is not set.
     """
     metrics = process_metrics()
     if metrics.shared:
-        metrics.server = SharedFigures(server)
+        metrics.server = SharedServerMetrics(server)
         metrics.server.start()
 
 
@@ -128,7 +128,7 @@ def _is_shared() -> bool:
     return bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 
 
-def render(accept: str, server: ServerFigures | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
+def render(accept: str, server: ServerMetrics | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
     """Return the metrics as Prometheus reads them, and their content type.
 
     `accept` is the value of the Accept header, which selects the format. The metrics of `server` and `models` are
@@ -140,7 +140,7 @@ def render(accept: str, server: ServerFigures | None, models: Iterable[Model] = 
     return encode(_registry(server, models)), content_type
 
 
-def _registry(server: ServerFigures | None, models: Iterable[Model]) -> Any:
+def _registry(server: ServerMetrics | None, models: Iterable[Model]) -> Any:
     from prometheus_client import CollectorRegistry, ProcessCollector
     from prometheus_client.multiprocess import MultiProcessCollector
 

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from ...inference.settings import PortablePath
 from .schema import Settings
-from .sources import FILE, ConfigurationError, Loaded, is_secret, is_table, load_settings, option, shown
+from .sources import FILE, ConfigurationError, Loaded, is_secret, is_table, load_settings, masked_values, option
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
@@ -69,7 +69,7 @@ def _help(name: str, field: FieldInfo) -> str:
         for key, text in _LIMITS.items()
         if hasattr(rule, key)
     ]
-    default = shown(Settings())[name]
+    default = masked_values(Settings())[name]
     known = [] if default in (None, [], {}) or isinstance(default, bool) else [f"default: {default}"]
     extra = "; ".join([*known, *limits])
     return f"{field.description} [{extra}]" if extra else f"{field.description}"

@@ -119,7 +119,7 @@ def is_secret(name: str) -> bool:
     return _mentions(Settings.model_fields[name].annotation, SecretStr)
 
 
-def shown(settings: Settings) -> dict[str, t.Any]:
+def masked_values(settings: Settings) -> dict[str, t.Any]:
     """Return the settings as JSON values, with secrets masked."""
     models = {name: own.model_dump(mode="json", exclude_unset=True) for name, own in settings.model_settings.items()}
     return settings.model_dump(mode="json") | {"model_settings": models}

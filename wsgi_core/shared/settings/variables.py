@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .sources import PREFIX, Loaded, is_secret, shown, variable
+from .sources import PREFIX, Loaded, is_secret, masked_values, variable
 
 
 class SecretGiven(ValueError):
@@ -18,7 +18,7 @@ def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
     and the settings from command-line options. Otherwise they have all settings that were given. Raises SecretGiven if
     one of these settings is a secret.
     """
-    values = shown(loaded.settings)
+    values = masked_values(loaded.settings)
     variables = {}
     for name, source in loaded.sources.items():
         if source.startswith("--") or not has_files:

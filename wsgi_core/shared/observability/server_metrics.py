@@ -25,7 +25,7 @@ _REASONS = ("overloaded", "client", "expired")
 _INTERVAL = 1.0
 
 
-class ServerFigures(Protocol):
+class ServerMetrics(Protocol):
     """A server's metrics. Thread-safe."""
 
     @property
@@ -42,7 +42,7 @@ class ServerFigures(Protocol):
 class ServerCollector:
     """A Prometheus collector of the metrics of a single server process."""
 
-    def __init__(self, server: ServerFigures) -> None:
+    def __init__(self, server: ServerMetrics) -> None:
         self._server = server
 
     def collect(self) -> Iterator[Any]:
@@ -61,13 +61,13 @@ class ServerCollector:
             yield GaugeMetricFamily(f"http_server_{name}", _GAUGES[name], value=value)
 
 
-class SharedFigures:
+class SharedServerMetrics:
     """The metrics of this process' server, in files that the other server processes read.
 
     The rendered metrics have the sums over all processes, and the longest expected wait.
     """
 
-    def __init__(self, server: ServerFigures) -> None:
+    def __init__(self, server: ServerMetrics) -> None:
         from prometheus_client import Counter, Gauge
 
         self._server = server
@@ -85,7 +85,7 @@ class SharedFigures:
 
     def start(self) -> None:
         """Start a thread that updates the files every second. Another process may read them at any time."""
-        threading.Thread(target=self._repeat, name="figures", daemon=True).start()
+        threading.Thread(target=self._repeat, name="metrics", daemon=True).start()
 
     def update(self) -> None:
         """Write the current values to the files. Thread-safe."""
