@@ -1,4 +1,4 @@
-"""Compressed request bodies (`Content-Encoding`) and response bodies (`Accept-Encoding`), with bounded memory.
+"""Compressed request bodies (`Content-Encoding`) and response bodies (`Accept-Encoding`).
 
 Before a request body is decompressed, its decompressed size is measured, with at most 64 KiB in memory at a time. The
 limits apply to this size. Then `DecodedBodies` reserves the memory for the decompressed body.

@@ -103,7 +103,7 @@ def _result_lines(model: Model, body: IO[bytes], mimetype: str, limits: StreamLi
                 cpu += time.thread_time() - begin
             yield chunk
             number = results[-1]["line"] if wrong >= limits.errors else number + len(lines)
-            _check(limits, wrong, cpu, until)
+            _check_limits(limits, wrong, cpu, until)
     except HTTPException as error:  # a limit, or an error while the body was read: the status has already been sent
         wrong += 1
         yield encode({"line": number + 1, "error": error.description})
@@ -120,8 +120,7 @@ def _until_limit(results: list[Result], errors_left: int) -> list[Result]:
     return results
 
 
-def _check(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
-    """Raise StreamEnded if a limit is reached."""
+def _check_limits(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
     if wrong >= limits.errors:
         raise StreamEnded(f"the stream ends here: {wrong} lines are invalid")
     if time.monotonic() >= until:

@@ -134,7 +134,7 @@ def delivery_id(headers: Headers, body: bytes) -> str:
     if given is None:
         return hashlib.sha256(body).hexdigest()
     if not _ID.fullmatch(given):
-        raise BadRequest("The id of a delivery must have 1 to 128 letters, digits and . _ : -")
+        raise BadRequest("The id of a delivery must consist of 1 to 128 letters, digits and the characters . _ : -")
     return given
 
 

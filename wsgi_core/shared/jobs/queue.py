@@ -119,7 +119,7 @@ class JobQueue:
         done = self.drain(timeout) if self._threads else True
         self._stop_threads(timeout)
         if not done:
-            log.warning("accepted jobs wait in %s for the next start", self.store.location)
+            log.warning("accepted jobs are not finished, and stay in %s until the next start", self.store.location)
         self.store.close()
         return done
 

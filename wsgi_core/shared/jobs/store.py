@@ -98,7 +98,7 @@ def open_store(location: str | None, password: str | None = None, beside: Path |
     if the Python client of Redis is not installed. A connection to Redis is opened only when it is needed.
     """
     if location and location.startswith(("redis://", "rediss://")):
-        return JobStore(location, _redis_tables(location, password), durable=_wait_for_disk)
+        return JobStore(location, _redis_tables(location, password), wait_until_durable=_wait_for_disk)
     file = Path(location) if location else beside.with_name(beside.name + ".jobs") if beside else default_store()
     try:
         if not location and not beside:
@@ -170,15 +170,15 @@ class JobStore:
     """Jobs and their states. Several processes can use the same store, each with a `JobStore`. Thread-safe.
 
     A method that reads or writes the store raises StoreUnavailable if that fails. `make_table` opens a table by name.
-    `durable` waits until the earlier writes to a table are on disk; SQLite does not need it.
+    `wait_until_durable` waits until the earlier writes to a table are on disk. SQLite does not need it.
     """
 
     def __init__(
-        self, location: str, make_table: Callable[[str], Any], durable: Callable[[Any], None] | None = None
+        self, location: str, make_table: Callable[[str], Any], wait_until_durable: Callable[[Any], None] | None = None
     ) -> None:
         self.location = location
         self._make_table = make_table
-        self._wait_until_durable = durable
+        self._wait_until_durable = wait_until_durable
         self._tables: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._opened = time.time()
@@ -267,7 +267,7 @@ class JobStore:
                     self._queue(state.recorder).enqueue(key.encode())
                     queued += 1
                 elif max(state.due, self._opened) + RECORDER_SECONDS <= now:
-                    self.bury(key, state, f"{state.recorder} has marked the job as done, and has not come back")
+                    self.bury(key, state, f"{state.recorder} has marked the job as done, but is not running")
             return queued
 
     def restore_states(self) -> None:
@@ -344,7 +344,7 @@ class JobStore:
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):
                 self._table(_done(time.time(), back)).flush_results()
 
-    # Looking
+    # Reading and writing records
 
     def job(self, key: str) -> Job | None:
         """Return the job with this key, or None if there is no such job or its record is not valid."""
@@ -388,7 +388,7 @@ class JobStore:
                     "%s has no append-only file: set appendonly yes, or jobs are lost if Redis ends", self.location
                 )
 
-    # Inside
+    # Tables and connections
 
     def _queue(self, recorder: str) -> Any:
         return self._table(f"queue of {recorder}" if recorder else "queue")

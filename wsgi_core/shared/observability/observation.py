@@ -126,7 +126,7 @@ def server_timing(times: Times) -> str:
     return ", ".join([f"{name};dur={_milliseconds(round(seconds * 1e6))}" for name, seconds in times.items()])
 
 
-# PERF: the phases of most requests take a few microseconds, and a look-up is faster than formatting a float.
+# PERF: most times are short, so the cache often has their text, and a look-up is faster than formatting a float.
 @functools.lru_cache(maxsize=2048)
 def _milliseconds(microseconds: int) -> str:
     return f"{microseconds / 1000:.3f}"

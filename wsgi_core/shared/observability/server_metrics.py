@@ -10,7 +10,7 @@ from typing import Any, Protocol
 _REJECTED = ("http_server_rejected_requests", "Requests that the server has refused.")
 _CONNECTIONS = (
     "http_server_connections",
-    "Open connections by state; blocked: a stream waits for its client; sending: the client reads a complete response.",
+    "Open connections by state; blocked: a stream waits for its client; sending: a client has yet to read a response.",
 )
 _STATES = ("idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering")
 _GAUGES = {

@@ -60,8 +60,6 @@ class Question(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Corpus:
-    """The passages, and the indexes that search them."""
-
     passages: list[Passage]
     index: Index
     by_words: TfIdf

@@ -30,7 +30,7 @@ def is_loopback(host: str) -> bool:
 def trusted_host(value: str) -> str:
     """Validate an entry of `trusted_hosts`: a host name, an IP address, or `.example.org` with its subdomains."""
     if "*" in value and not value.lstrip("*.").strip():
-        raise ValueError("does not support a wildcard; for every name, leave trusted_hosts empty and set any_host")
+        raise ValueError("must not be a wildcard; to accept all names, leave trusted_hosts empty and set any_host")
     nearest = _nearest_host(value)
     if nearest != value:
         raise ValueError(f"must be a host name as in a Host header, without the port{_hint(nearest)}")

@@ -34,7 +34,7 @@ EndpointURL = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
 
 OwnPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
 
-# The import name of the service's package for each framework. It is a string, so that the core never imports Flask.
+# The name of the service's package for each framework. It is a string, so that this module does not import Flask.
 SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 
 

@@ -68,8 +68,6 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """The value of one setting, and the name of its source."""
-
     value: object
     source: str
 
@@ -262,7 +260,7 @@ def _from_text(name: str, text: str) -> object:
 # The secrets that are sent to another server, each with the setting that names this server.
 _SENT_TO = {"chat_key": "chat_url", "job_store_password": "job_store"}
 
-# The settings that can name code. The code runs in the server's process and can read all of its secrets.
+# The settings that can name code, which runs in the server's process and can read all of its secrets.
 _CODE = ("app", "custom_op_libraries", "provider_options", "model_settings")
 
 
