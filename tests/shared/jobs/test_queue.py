@@ -201,7 +201,9 @@ def test_a_second_worker_that_takes_an_expired_job_records_it_no_second_time(
     for _ in range(2):
         taken.append(jobs.take(9))
         jobs.requeue_due()
-    workers = [threading.Thread(target=JobQueue(jobs, work, results, 10)._do, args=found) for found in taken if found]
+    workers = [
+        threading.Thread(target=JobQueue(jobs, work, results, 10)._attempt, args=found) for found in taken if found
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
