@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from tests.docs.limits import in_bytes, size
 from wsgi_core.shared.settings import Settings
-from wsgi_core.shared.settings.sources import is_secret, option, shown, variable
+from wsgi_core.shared.settings.sources import is_secret, masked_values, option, variable
 
 PAGE = Path(__file__).parents[2] / "docs" / "deploy" / "configuration.md"
 
@@ -84,7 +84,7 @@ def flag(name: str, field: FieldInfo) -> str:
 
 def default(name: str) -> str:
     """Return the default as text."""
-    value = shown(Settings())[name]
+    value = masked_values(Settings())[name]
     if name in COMPUTED:
         return COMPUTED[name]
     if value in (None, [], {}):

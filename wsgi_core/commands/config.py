@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..shared.settings.options import load_for_command, settings_options
 from ..shared.settings.schema import Settings
-from ..shared.settings.sources import Loaded, shown
+from ..shared.settings.sources import Loaded, masked_values
 
 
 @click.command("config", short_help="Show the settings and the source of each.")
@@ -33,7 +33,9 @@ def config_command(config: Path | None, as_json: bool, **options: object) -> Non
 
 
 def _as_json(loaded: Loaded) -> dict[str, t.Any]:
-    settings = {name: {"value": value, "source": loaded.source(name)} for name, value in shown(loaded.settings).items()}
+    settings = {
+        name: {"value": value, "source": loaded.source(name)} for name, value in masked_values(loaded.settings).items()
+    }
     return {"file": str(loaded.file) if loaded.file else None, "settings": settings}
 
 
@@ -41,7 +43,7 @@ def _print_table(loaded: Loaded) -> None:
     table = Table(title=f"Settings ({loaded.file or 'no file'})", title_justify="left")
     for column in ("Setting", "Value", "From", "Description"):
         table.add_column(column, overflow="fold")
-    for name, value in shown(loaded.settings).items():
+    for name, value in masked_values(loaded.settings).items():
         source = loaded.source(name)
         text = Text("" if value in (None, [], {}) else value if isinstance(value, str) else json.dumps(value))
         style = "dim" if source == "default" else ""

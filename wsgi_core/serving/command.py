@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from ..cli import ScriptInfo
-from ..shared.observability.logs import log_to_stderr, wanted_level
+from ..shared.observability.logs import log_level, log_to_stderr
 from ..shared.settings import Settings
 from ..shared.settings.addresses import bracketed
 from ..shared.settings.options import load_for_command, settings_options
@@ -108,7 +108,7 @@ def serve_command(ctx: click.Context, /, config: Path | None, **options: object)
         options["app"] = options["app"] or ctx.parent.ensure_object(ScriptInfo).app_import_path
     loaded = load_for_command(config, options)
     settings = loaded.settings
-    log_to_stderr(wanted_level(settings.access_log), settings.log_format)
+    log_to_stderr(log_level(settings.access_log), settings.log_format)
     try:
         server, about = _make_server(settings)
     except StartError as error:

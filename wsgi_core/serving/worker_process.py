@@ -19,8 +19,8 @@ import sys
 import threading
 import typing as t
 
-from ..shared.observability.logs import log_to_handlers, log_to_stderr, rotating_file, wanted_level
-from ..shared.observability.metrics import share_server_figures
+from ..shared.observability.logs import log_level, log_to_handlers, log_to_stderr, rotating_file
+from ..shared.observability.metrics import share_server_metrics
 from ..shared.settings import Settings
 from .application import StartError, describe, load_application
 from .balance import ConnectionCount
@@ -175,7 +175,7 @@ def serve_in_child(
         os._exit(error.code)  # a thread that the application has started would keep the process alive
     models = _replicate_changes(app, parent)
     server = serve_application(app, socks, settings, count)
-    share_server_figures(server)
+    share_server_metrics(server)
     freeze_gc()
     parent.handle_messages(server, models)
     parent.send(READY, describe(app, settings))
@@ -189,7 +189,7 @@ def serve_in_child(
 
 
 def _configure_log(number: int, log: str | None, settings: Settings, parent: ParentConnection) -> None:
-    level = wanted_level(settings.access_log)
+    level = log_level(settings.access_log)
     if log is None:
         log_to_stderr(level, settings.log_format)
         return

@@ -1,6 +1,6 @@
-"""Access checks: trusted hosts, API key, content coding, and the origin of requests that load or unload models.
+"""Access checks: trusted hosts, API key, content coding, and the origin of requests that change the served models.
 
-Each check uses only the request head, so the server can refuse a request before it reads the body.
+The checks use only the request head, so the server can refuse a request before it reads the body.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ HEALTH = frozenset({"/healthz", "/readyz", "/api/v1/health", "/v2/health/live", 
 """Paths of health checks. They need no API key, because load balancers do not send a key."""
 
 MONITORING = HEALTH | {"/metrics"}
-"""Paths that health checks and Prometheus request. By default their Host header is not checked, because these clients
-often cannot set it."""
+"""Paths that health checks and Prometheus request. By default, the Host header of such a request is not checked,
+because it often cannot be configured."""
 
 WEBHOOKS = "/webhooks/"
 
+OPEN_RULES = HEALTH | {f"{WEBHOOKS}<source>"}
+"""The URL rules that need no API key. A webhook is authenticated by its signature."""
+
 CONTROL = "/v2/repository/"
-"""Prefix of the paths that load and unload models. The path `index` under this prefix changes nothing."""
+"""Prefix of the paths that load, unload and reload models. Only the path `index` below it changes nothing."""
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
-"""The content types that a page of any origin may send without a preflight (Fetch standard)."""
+"""The content types that a page may send to another origin without a preflight (Fetch standard)."""
 
 # A name without a dot that is not a number. Each character can match only one part of the pattern, so matching
 # takes linear time.
@@ -41,9 +44,9 @@ Check = Callable[[Mapping[str, Any]], None]
 
 
 def access_check(settings: Settings) -> Check:
-    """Return a function that raises an HTTPException if the settings do not allow a request.
+    """Return a function that takes an environ, and raises an HTTPException if the settings do not allow the request.
 
-    The function takes the environ, uses only the request head, and does not block.
+    The function uses only the request head, and does not block.
     """
     check_host = _host_check(settings) if settings.trusted_hosts else None
     key = settings.api_key.get_secret_value().encode("utf-8") if settings.api_key else None
@@ -80,21 +83,18 @@ def _host_check(settings: Settings) -> Check:
 
 
 def host_name(host: str) -> str:
-    """Return the host name in a Host header, in the form that the settings use.
-
-    The form is lower case, without port, brackets and trailing dot.
-    """
+    """Return the host name in a Host header: in lower case, without port, without brackets, without a trailing dot."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower().removesuffix(".")
 
 
 def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset()) -> None:
-    """Raise an error if a request loads or unloads a model, and a page of another origin could have sent the request.
+    """Refuse a request that changes the served models, if a page of another origin could have sent it.
 
-    Raises Forbidden (403) if Origin or Sec-Fetch-Site names another origin, which `allowed` does not contain.
-    Raises UnsupportedMediaType (415) if an HTML form can send the content type, or if a browser sent the request
-    without a content type.
+    Raises Forbidden (403) if Origin or Sec-Fetch-Site shows that a page of another origin sent the request, and
+    `allowed` does not contain that origin. Raises UnsupportedMediaType (415) if an HTML form can send the content type,
+    or if a browser sent the request without a content type.
     """
     path = environ.get("PATH_INFO", "")
     if environ["REQUEST_METHOD"] != "POST" or not path.startswith(CONTROL) or path == f"{CONTROL}index":
@@ -104,8 +104,8 @@ def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset
     if is_foreign and origin not in allowed:
         raise Forbidden("Pages of other origins may not load or unload models")
     mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    # Clients of the Open Inference Protocol send no content type. A browser request without a content type does not
-    # come from a form, but it needs no preflight.
+    # Some clients of the Open Inference Protocol send no content type. A script in a page can send a request without a
+    # content type, and the browser makes no preflight for it.
     if mimetype in FORM_TYPES or (not mimetype and _is_browser(environ)):
         raise UnsupportedMediaType("Content-Type must be application/json")
 
@@ -117,9 +117,9 @@ def _is_browser(environ: Mapping[str, Any]) -> bool:
 def check_api_key(environ: Mapping[str, Any], key: bytes) -> None:
     """Raise Unauthorized (401) if the request needs an API key and does not carry ``key``.
 
-    The comparison takes constant time. Health checks need no key. A preflight never carries a key (Fetch standard), and
-    its response reveals no data. A webhook is authenticated by its signature. A browser asks its user for the key as a
-    password (Basic, RFC 7617), and the user name is ignored.
+    Health checks, CORS preflights and webhooks need no key. A preflight cannot carry a key (Fetch standard), and a
+    webhook is authenticated by its signature. The key may also be sent as a password (Basic, RFC 7617), so that a
+    browser can ask its user for it. The user name is ignored. The comparison takes constant time.
     """
     path = environ.get("PATH_INFO", "")
     if path in HEALTH or path.startswith(WEBHOOKS) or _is_preflight(environ):
@@ -139,9 +139,9 @@ def _is_preflight(environ: Mapping[str, Any]) -> bool:
 
 
 def _given(environ: Mapping[str, Any]) -> bytes:
-    """Return the API key that the request carries, or an empty value if the request carries no key.
+    """Return the API key that the request carries, or b"" if the request carries no key.
 
-    A key that a browser sends as a stored password is ignored if a page of another origin made the request.
+    A password is ignored if the Origin header names another host (see `_is_foreign`).
     """
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     given = environ.get("HTTP_X_API_KEY") or (token.strip() if scheme.lower() == "bearer" else "")
@@ -158,10 +158,10 @@ def _password(token: str) -> bytes:
 
 
 def _is_foreign(environ: Mapping[str, Any]) -> bool:
-    """Return whether the request has an Origin header, and the host in that header is not the requested host.
+    """Return whether the request has an Origin header whose host is not the requested host.
 
     APPSEC: a browser adds the stored password to each request to the service. Without this check, a page of another
-    origin could use its visitor's password, for example to unload models (CSRF).
+    origin could use the password of its visitor, for example to unload models (CSRF).
     """
     origin = environ.get("HTTP_ORIGIN")
     return origin is not None and origin.partition("://")[2] != environ.get("HTTP_HOST")

@@ -1,4 +1,4 @@
-"""The folder in the user's cache for files that the project can download or build again."""
+"""The folder in the user's cache for files that this project can make again, such as built models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Return the project's folder in the user's cache, or the folder that `WSGI_CORE_CACHE` names.
+    """Return the folder that `WSGI_CORE_CACHE` names, or by default this project's folder in the user's cache.
 
     Linux: `$XDG_CACHE_HOME/wsgi_core`, by default `~/.cache/wsgi_core`; macOS: `~/Library/Caches/wsgi_core`;
     Windows: `%LOCALAPPDATA%\\wsgi_core`. The folder is not created.
@@ -18,7 +18,7 @@ def cache_dir() -> Path:
 
 
 def built_models_dir() -> Path:
-    """Return the folder of the model repository that `wsgi-core models build` writes."""
+    """Return the folder of the model repository to which `wsgi-core models build` writes."""
     return cache_dir() / "models"
 
 

@@ -1,7 +1,7 @@
-"""Compressed request bodies (`Content-Encoding`) and response bodies (`Accept-Encoding`), with bounded memory.
+"""Compressed request bodies (`Content-Encoding`) and response bodies (`Accept-Encoding`).
 
-Limits apply to the size of a body after decompression. That size is measured first, 64 KiB at a time. Then
-`DecodedBodies` must reserve the memory for a body before the body is decompressed.
+Before a request body is decompressed, its decompressed size is measured, with at most 64 KiB in memory at a time. The
+limits apply to this size. Then `DecodedBodies` reserves the memory for the decompressed body.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ CODINGS = ("gzip", "deflate")
 SMALLEST = 512
 """A response with fewer bytes is not compressed."""
 
-UNPACKED = "/v2/"
+COMPRESSED_PREFIX = "/v2/"
 """Prefix of the paths that accept compressed request bodies."""
 
 SMALL_BODY = 64 << 10
-"""`DecodedBodies` does not count a body with fewer bytes after decompression."""
+"""`DecodedBodies` does not count a body that has fewer bytes after decompression."""
 
 _RESERVED = "wsgi_core.decoded_bytes"
 
@@ -36,7 +36,7 @@ _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
 class UnsupportedCoding(UnsupportedMediaType):
     """The error 415 for a content coding that is not supported.
 
-    The response lists the supported codings (`known`) in Accept-Encoding, as RFC 9110, 15.5.16 recommends.
+    The response lists the supported codings (`known`) in the header Accept-Encoding (RFC 9110, 15.5.16).
     """
 
     def __init__(self, known: t.Sequence[str] = CODINGS) -> None:
@@ -48,20 +48,22 @@ class UnsupportedCoding(UnsupportedMediaType):
 
 
 def check_coding(environ: t.Mapping[str, t.Any]) -> None:
-    """Raise `UnsupportedCoding` (415) for a compressed body, unless the path begins with `UNPACKED`.
+    """Raise `UnsupportedCoding` (415) for a compressed body, unless the path begins with `COMPRESSED_PREFIX`.
 
-    Only the views under `UNPACKED` decompress a body. Any other view would read the compressed bytes as content.
+    Views of other paths do not decompress a body, and would parse the compressed bytes.
     """
     coding = environ.get("HTTP_CONTENT_ENCODING")
-    if coding and coding.strip(" \t").lower() not in _PLAIN and not environ.get("PATH_INFO", "").startswith(UNPACKED):
+    if not coding or coding.strip(" \t").lower() in _PLAIN:
+        return
+    if not environ.get("PATH_INFO", "").startswith(COMPRESSED_PREFIX):
         raise UnsupportedCoding(["identity"])
 
 
 class DecodedBodies:
-    """A limit on the memory of decompressed request bodies. All active requests together may hold `size` bytes.
+    """A limit on the memory of decompressed request bodies: all active requests together may hold `size` bytes.
 
-    `reserve` waits until the body fits, for at most `timeout` seconds. `release` must be called when the request ends.
-    A body larger than `size` is accepted if no other body is counted. Bodies smaller than `SMALL_BODY` are not counted.
+    `reserve` waits for at most `timeout` seconds until the body fits. `release` must be called when the request ends. A
+    body larger than `size` fits if no other body is counted. Bodies smaller than `SMALL_BODY` are not counted.
     """
 
     def __init__(self, size: int, timeout: float) -> None:
@@ -71,10 +73,7 @@ class DecodedBodies:
         self._changed = threading.Condition()
 
     def reserve(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
-        """Reserve `size` bytes of the memory budget for the request.
-
-        Raises ServiceUnavailable (503) if the budget does not have these bytes within the timeout.
-        """
+        """Reserve `size` bytes for the request. Raises ServiceUnavailable (503) if they do not fit in time."""
         if size < SMALL_BODY:
             return
         with self._changed:
@@ -85,7 +84,7 @@ class DecodedBodies:
             environ[_RESERVED] = environ.get(_RESERVED, 0) + size
 
     def release(self, environ: t.MutableMapping[str, t.Any]) -> None:
-        """Release the bytes that `reserve` has reserved for the request."""
+        """Release the bytes that are reserved for the request, if any."""
         if size := environ.pop(_RESERVED, 0):
             with self._changed:
                 self._used -= size
@@ -110,10 +109,10 @@ def decode_body(
 ) -> bytes:
     """Return the decompressed body. `coding` is the value of Content-Encoding (RFC 9110, 8.4).
 
-    `reserve` is called with the decompressed size before that much memory is allocated. An exception of `reserve` is
-    passed on. Raises `UnsupportedCoding` (415) if the coding is not one of `CODINGS`. Raises `BadRequest` (400) if the
-    compressed data is corrupt, truncated or followed by other data. Raises `RequestEntityTooLarge` (413) if the
-    decompressed body has more than `limit` bytes.
+    A body that is not compressed is returned as it is. `reserve` is called with the decompressed size before that much
+    memory is allocated, and may raise an exception. Raises `UnsupportedCoding` (415) if the coding is not one of
+    `CODINGS`. Raises `BadRequest` (400) if the compressed data is corrupt, truncated or followed by other data. Raises
+    `RequestEntityTooLarge` (413) if the decompressed body has more than `limit` bytes.
     """
     name = known_coding(coding)
     if not name:
@@ -124,9 +123,9 @@ def decode_body(
 
 
 def choose_coding(accepted: str | None, size: int) -> str | None:
-    """Return the coding for a response of `size` bytes, or None if the response is sent without compression.
+    """Return the coding for a response of `size` bytes, or None if the response should not be compressed.
 
-    `accepted` is the value of Accept-Encoding.
+    `accepted` is the value of the header Accept-Encoding, or None.
     """
     if size < SMALLEST or not accepted:
         return None
@@ -139,11 +138,7 @@ def encode_body(data: bytes, coding: str) -> bytes:
 
 
 def _measure(data: bytes, wbits: int, limit: int | None) -> int:
-    """Return the size of a body after decompression.
-
-    At most 64 KiB of the decompressed body are in memory at a time. Raises BadRequest (400) and RequestEntityTooLarge
-    (413), as `decode_body` does.
-    """
+    """Return the size of a body after decompression. Raises the errors 400 and 413 of `decode_body`."""
     unpacker, size, start = zlib.decompressobj(wbits), 0, 0
     try:
         for start in range(0, len(data), _CHUNK):

@@ -1,7 +1,8 @@
 """CORS: which pages of other origins may call the service from a browser (Fetch standard).
 
-The route's automatic OPTIONS response answers a preflight, and this module adds the CORS headers to the response.
-Access-Control-Allow-Credentials is not sent, so a page cannot read a response to a request with cookies or a password.
+A preflight gets the automatic OPTIONS response of the route, to which this module adds the CORS headers. The header
+Access-Control-Allow-Credentials is not sent, so a page of another origin cannot read the response to a request with
+cookies or a password of the browser.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from werkzeug.datastructures import Headers
 
 EXPOSED = "Retry-After, Server-Timing, X-Request-ID, X-Response-Time-ms"
-"""Response headers that a page of another origin may read, in addition to those that the Fetch standard safelists."""
+"""Response headers that a page of another origin may read, in addition to the CORS-safelisted response headers."""
 
 MAX_AGE = "600"
 """Seconds for which a browser may cache the response to a preflight."""
@@ -22,7 +23,7 @@ _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: ?, ?[A-Za-z0-9!#$%&'*+.^_`|
 
 
 def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Headers], None]:
-    """Return a function that takes an environ and the response headers, and adds the CORS headers in place.
+    """Return a function that takes an environ and the response's headers, and adds the CORS headers to them.
 
     `origins` are written as browsers send them (`https://app.example.org`). `*` allows every origin.
     """
@@ -44,10 +45,10 @@ def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Heade
 
 
 def _answer_preflight(environ: Mapping[str, Any], headers: Headers) -> None:
-    """Allow the methods of the route, and the request headers that the preflight names.
+    """Allow the methods of the route, and all request headers that the preflight names.
 
-    Any header may be allowed, because no header grants additional access. A list of headers that is longer than 1000
-    characters or has an invalid name is ignored.
+    No header needs to be excluded, because no header gives a page more access. A list of headers that is longer than
+    1000 characters or has an invalid name is ignored.
     """
     headers["Access-Control-Allow-Methods"] = ", ".join(sorted(headers.get("Allow", "GET").split(", ")))
     headers["Access-Control-Max-Age"] = MAX_AGE

@@ -11,16 +11,17 @@ from werkzeug.exceptions import BadRequest
 
 from ..inference.work import Work
 
-# The environ key under which a server may store the time at which the request was complete (time.monotonic()).
+# The environ key of the time at which the server had received the whole request (time.monotonic()).
 RECEIVED = "wsgi_core.received"
 
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
 def allowed_seconds(header: str | None, limit: float) -> float:
-    """Return the seconds that a request may take: the header's value, but at most ``limit``.
+    """Return the seconds that a request may take: the value of X-Request-Timeout, but at most ``limit``.
 
-    Raises ValueError if the header is not a decimal number above 0.
+    Without the header, return ``limit``. Raises ValueError if the value is not a decimal number above 0, or has more
+    than 9 digits before or after the point.
     """
     if header is None:
         return limit
@@ -31,11 +32,12 @@ def allowed_seconds(header: str | None, limit: float) -> float:
 
 
 def limit_work(work: Work, environ: Mapping[str, Any], limit: float) -> None:
-    """Set the deadline of the work for a request: `limit` seconds after the server has received the request.
+    """Set the deadline of the work for a request, and its `is_cancelled`.
 
-    If the environ does not say when the server received the request, the seconds count from now. The deadline is
-    earlier if the header X-Request-Timeout asks for fewer seconds. If the environ has `waitress.client_disconnected`,
-    the work can also tell whether the client has disconnected. Raises BadRequest (400) if the header is not valid.
+    The deadline is `limit` seconds, or X-Request-Timeout if that is shorter, after the time at which the server had
+    received the whole request. If the environ does not contain this time, the seconds count from now. `is_cancelled` is
+    `waitress.client_disconnected`, or None if the environ does not have this key. Raises BadRequest (400) if
+    X-Request-Timeout is not valid.
     """
     header = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if header is not None:

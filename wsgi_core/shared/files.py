@@ -1,6 +1,7 @@
-"""Safe file writes in folders that other users can write to: a symbolic link at the path is not followed.
+"""Functions that write files and do not follow a symbolic link at the path.
 
-`replace_file` is atomic. `create_file` is not, but removes the file if the write fails.
+So they are safe in a folder that other users can write to. `replace_file` is atomic. `create_file` is not atomic, but
+removes the file if the write fails.
 """
 
 from __future__ import annotations
@@ -12,10 +13,7 @@ from pathlib import Path
 
 
 def create_file(path: Path, content: bytes) -> None:
-    """Write a new file. Raises FileExistsError if the path exists, even if it is a dangling symbolic link.
-
-    If links were followed, another user could create a link at the path, and so redirect the write to another file.
-    """
+    """Write a new file. Raises FileExistsError if the path exists, even if it is a dangling symbolic link."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with open(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""Call several blocking functions concurrently, each on a thread, and collect their results."""
+"""Functions that call several blocking functions concurrently on threads, and collect the results."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Source = Callable[[], Any]
 
 
 async def gather(sources: Mapping[str, Source]) -> dict[str, Any]:
-    """Call all sources concurrently, and return their results by name.
+    """Call all sources concurrently on asyncio's default thread pool, and return their results by name.
 
-    If a source raises InputError or ModelNotFound, its result is `{"error": ...}`. Any other exception is passed on.
+    If a source raises InputError or ModelNotFound, its result is `{"error": ...}`. Other exceptions are raised.
     """
     results = await asyncio.gather(*(asyncio.to_thread(_ask, source) for source in sources.values()))
     return dict(zip(sources, results, strict=True))
@@ -29,7 +29,7 @@ def _ask(source: Source) -> Any:
 
 
 def example_sources(models: ModelRepository) -> dict[str, Source]:
-    """Return the service's sources: the repository index, and the prediction for the example in each model's card."""
+    """Return sources for `gather`: the repository index, and a run of each model on the example in its card."""
     sources: dict[str, Source] = {"index": partial(_index, models)}
     for model in models.models:
         if model.card is not None:

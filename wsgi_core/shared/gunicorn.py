@@ -1,16 +1,17 @@
 """Run under gunicorn: shut a worker down gracefully, and configure logs and metrics.
 
-On its own, gunicorn answers the requests that its workers have accepted. But the listening socket stays open until the
-workers exit, and the kernel keeps completing handshakes for new connections. When the socket closes, the kernel resets
-the connections that no worker has accepted. So a worker first fails its readiness check. If all workers stop, the
-worker then makes the listening socket refuse new connections, and answers the connections that are still in the
-backlog. Without /proc (Linux), the worker cannot know whether all workers stop, and omits these two steps.
+Without this module, gunicorn answers the requests of connections that its workers have accepted. But the listening
+socket stays open until the workers exit, and the kernel keeps completing handshakes for new connections. When the
+socket closes, the kernel resets the connections that no worker has accepted. With this module, a worker first fails its
+readiness check. If all workers stop, the worker then makes the listening socket refuse new connections, and answers the
+connections that are still in the backlog. On a system without /proc, such as macOS, the worker cannot find out whether
+all workers stop, and omits the steps after the readiness check.
 
 This module is also a gunicorn configuration: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. It
-installs the graceful shutdown in each worker, configures the service's log, and corrects gauges, such as that of active
-requests, when a worker exits. Without the configuration, the service installs only the graceful shutdown, and only if a
-worker loads the service (not with ``preload_app``). Your own configuration file can import the two hooks,
-`post_worker_init` and `child_exit`, which have the names that gunicorn expects.
+installs the graceful shutdown in each worker, configures the service's log, and removes the values of a worker that has
+exited from the gauges, such as that of active requests. Without this configuration, only the service gets the graceful
+shutdown, and not with ``preload_app``. Your own configuration file can import the two hooks, `post_worker_init` and
+`child_exit`, which have the names that gunicorn expects.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from .listen_queue import BACKLOG_GRACE_SECONDS, refuse_new
-from .observability.logs import log_to_stderr, wanted_level
+from .observability.logs import log_level, log_to_stderr
 from .observability.metrics import forget_process
 
-# If all workers stop, the master closes the listening sockets within these seconds.
+# Seconds to wait for the master to close the listening sockets, which it does if all workers stop.
 _MASTER_SECONDS = 1.0
 # Seconds between two checks whether the backlog is empty.
 _EMPTY_SECONDS = 0.05
@@ -36,10 +37,10 @@ _OPEN_FILES = "/proc/{pid}/fd"
 
 
 def stop_gunicorn_cleanly(app: Any) -> None:
-    """Install the graceful shutdown if this process is a gunicorn worker that is loading ``app``.
+    """Install the graceful shutdown if this process is a gunicorn worker that is loading ``app``. Otherwise do nothing.
 
-    Otherwise do nothing. With ``preload_app``, gunicorn loads the application before it forks the workers. Then the
-    graceful shutdown needs the hook `post_worker_init` in gunicorn's configuration.
+    With ``preload_app``, the master loads the application before it forks the workers. Then this function does nothing,
+    and gunicorn's configuration needs the hook `post_worker_init`.
     """
     base: Any = sys.modules.get("gunicorn.workers.base")
     if base is None or threading.current_thread() is not threading.main_thread():
@@ -56,19 +57,20 @@ def post_worker_init(worker: Any) -> None:
     """
     settings = getattr(worker.wsgi, "extensions", {}).get("settings")
     if settings is not None:
-        log_to_stderr(wanted_level(settings.access_log), settings.log_format)
+        log_to_stderr(log_level(settings.access_log), settings.log_format)
     handle_sigterm(worker, worker.wsgi)
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Remove an exited worker's values from the gauges, such as its active requests. gunicorn's master calls this."""
+    """Remove an exited worker's values from the shared gauges. gunicorn's master calls this function."""
     forget_process(worker.pid)
 
 
 def handle_sigterm(worker: Any, app: Any) -> None:
-    """Handle SIGTERM in the worker of ``app``: fail the readiness check, wait, empty the backlog, then stop the worker.
+    """Install a handler of SIGTERM, which shuts the worker of ``app`` down gracefully.
 
-    The wait lasts `stop_pause` seconds. The backlog is emptied only if all workers stop.
+    The handler fails the readiness check. A thread waits for `stop_pause` seconds. If all workers stop, the thread then
+    makes the listening sockets refuse new connections, and waits until the backlog is empty. Then it stops the worker.
     """
 
     def begin(signum: int, frame: object) -> None:
@@ -95,11 +97,11 @@ def _end(worker: Any, pause: float) -> None:
 
 
 def _master_stops(worker: Any) -> bool:
-    """Return whether the master has closed the listening sockets, which means that all workers stop.
+    """Return whether the master closes the listening sockets, which means that all workers stop.
 
-    If gunicorn reloads or reduces the number of workers, the master keeps the sockets open, and other workers accept
-    the connections in the backlog. Then this worker must not make the sockets refuse connections. Wait at most
-    `_MASTER_SECONDS` for the master. Return False on a system without /proc.
+    Wait at most `_MASTER_SECONDS` for the master. Return False on a system without /proc. If gunicorn reloads the
+    application or reduces the number of workers, the master keeps the sockets open, and other workers accept the
+    connections in the backlog. Then this worker must not make the sockets refuse connections.
     """
     until = time.monotonic() + _MASTER_SECONDS
     while (listens := _master_listens(worker)) and time.monotonic() < until:
@@ -118,7 +120,7 @@ def _master_listens(worker: Any) -> bool:
 def _target(file: Path) -> str:
     try:
         return os.readlink(file)
-    except OSError:  # closed just now
+    except OSError:  # the master has closed the file since it was listed
         return ""
 
 

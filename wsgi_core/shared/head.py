@@ -1,4 +1,4 @@
-"""Checks that need only the request head. The server runs these checks before it reads the body."""
+"""The checks of a request that the server makes before it reads the body."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Application(Protocol):
 class HeadCheck:
     """Checks a request by its head: host, API key, origin, route, method, content type and coding, signature header.
 
-    The environ needs no `wsgi.input`. If the server must read the body, the result is None. Otherwise the result is a
-    WSGI application that answers the request without its body. This application calls the service with an empty body,
-    so the service itself logs, counts and refuses the request. The check does not block.
+    A call with the environ returns None if the request passes the checks. Then the server must read the body. Otherwise
+    the call returns a WSGI application, which passes the request with an empty body to the service. So the service
+    itself refuses, logs and counts the request. The environ needs no `wsgi.input`. The checks do not block.
     """
 
     def __init__(self, app: Application, check: Check) -> None:
@@ -63,12 +63,11 @@ class HeadCheck:
 
 
 def check_body(rule: str, environ: Mapping[str, Any]) -> None:
-    """Check that the view of the rule can read the body.
-
-    Below /v2/, only POST is checked, because views for other methods read no body.
+    """Check the headers that describe the body, for the view of a rule.
 
     Raises UnsupportedMediaType (415) if the view does not accept the content type or the content coding. Raises
-    Unauthorized (401) if a webhook has no signature.
+    Unauthorized (401) if a webhook has no signature. Below /v2/, only POST is checked, because views for other methods
+    read no body.
     """
     mimetype = parse_options_header(environ.get("CONTENT_TYPE", ""))[0].lower()
     is_json = mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json"))

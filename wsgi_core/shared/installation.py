@@ -1,4 +1,4 @@
-"""The text of the `pip install` command for this package and its extras, as messages and pages show it."""
+"""The `pip install` command of this package, as messages and pages show it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ PUBLISHED = False
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs the package with ``extra``: from PyPI if `PUBLISHED`, or from a checkout."""
+    """Return the command that installs the package with the extra ``extra``.
+
+    If the package is not `PUBLISHED`, the command installs it from a checkout, and the text says so.
+    """
     if PUBLISHED:
         return f'python -m pip install "wsgi_core[{extra}]"'
     return f'python -m pip install ".[{extra}]" (in a checkout of wsgi_core)'

@@ -1,8 +1,7 @@
 """The steps of one request through the lifecycle, with the names of the view and the hooks that run in each step.
 
-The start page shows the steps of its own request. The names are read from the app's tables, such as
-`before_request_funcs`, which have the same names in both frameworks. `wsgi-core trace` shows more, because it watches a
-request while it runs.
+The start page shows the steps of the request for this page. The names are read from tables of the app, such as
+`before_request_funcs`, which both frameworks have.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import Any
 class Step:
     """A step of the lifecycle.
 
-    `method` is the app's method for the step, `does` says what the method does, and `calls` names the functions that
-    the method calls: the view, or hooks.
+    `method` is the name of the app's method for the step, and `does` says what happens in the step. `calls` has the
+    names of the functions that the step calls, the view or hooks, or the endpoint that is matched.
     """
 
     method: str
@@ -25,8 +24,8 @@ class Step:
 
 
 def steps_of(app: Any, request: Any) -> list[Step]:
-    """Return the steps of `request`, which `app` is answering, in the order in which they happen."""
-    # The innermost blueprint comes first, and the app last, as after the view. Before the view the order is reversed.
+    """Return the steps of `request` in their order. The request must have matched a rule of `app`."""
+    # The hooks after the view run from the innermost blueprint to the app, the hooks before the view in reverse order.
     owners = (*request.blueprints, None)
     before = _names(app.before_request_funcs, owners[::-1])
     after = _names(app.after_request_funcs, owners, backwards=True)
@@ -45,9 +44,9 @@ def steps_of(app: Any, request: Any) -> list[Step]:
 
 
 def _names(table: Any, owners: tuple[Any, ...], backwards: bool = False) -> list[str]:
-    """Return the names of the hooks in `table` that belong to `owners` (blueprints, and None for the app).
+    """Return the names of the hooks in `table` that belong to `owners` (names of blueprints, and None for the app).
 
-    With `backwards`, the hooks of each owner are in the reverse order of their registration, as they run after a view.
+    With `backwards`, the hooks of each owner are in the reverse order of their registration.
     """
     step = -1 if backwards else 1
     return [function.__name__ for owner in owners for function in table.get(owner, ())[::step]]

@@ -1,8 +1,8 @@
 """Features of Linux that Python does not offer.
 
-On another system, `accept4` returns None, and `drop_new_connections` and `set_mmap_threshold` return False. Then the
-caller does without the feature. `accept4` and `mallopt` are called in the C library, with ctypes. These calls do not
-block, so they do not release the GIL.
+On another system, `accept4` returns None, and `drop_new_connections` and `set_mmap_threshold` return False. `accept4`
+and `mallopt` are functions of the C library, which are called with ctypes. The calls do not block, so they keep the
+GIL.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _C = _c_library()
 
 
 def accept4(listener: socket.socket) -> tuple[int, tuple[Any, ...]] | None:
-    """Accept a connection, and return its file descriptor and the client's address.
+    """Accept a connection of a non-blocking TCP socket, and return its file descriptor and the client's address.
 
-    The descriptor is non-blocking and not inheritable. The result is None if the system is not Linux, or if the call
-    failed. Then the caller must call Python's accept(). After a failed call, accept() normally raises the same error.
-    Raises BlockingIOError if no connection is in the backlog.
+    The descriptor is non-blocking and not inheritable. Return None if the system is not Linux, or if the call failed.
+    Then the caller must call Python's accept(), which raises the error if it persists. Raises BlockingIOError if no
+    connection is in the backlog.
     """
     if not IS_LINUX:
         return None
@@ -64,9 +64,9 @@ def accept4(listener: socket.socket) -> tuple[int, tuple[Any, ...]] | None:
 
 
 def parse_address(family: int, address: bytes) -> tuple[Any, ...]:
-    """Return host and port of a socket address (netinet/in.h).
+    """Return host and port of the C structure sockaddr_in or sockaddr_in6 (netinet/in.h).
 
-    sockaddr_in consists of family, port and address. In sockaddr_in6 the flow label stands before the address.
+    sockaddr_in consists of family, port and address. sockaddr_in6 has a flow label between port and address.
     """
     port = int.from_bytes(address[2:4], "big")
     host = address[4:8] if family == socket.AF_INET else address[8:24]
@@ -76,7 +76,7 @@ def parse_address(family: int, address: bytes) -> tuple[Any, ...]:
 def drop_new_connections(sock: socket.socket) -> bool:
     """Make the kernel drop the SYN packets of new connections. Connections in the backlog are not affected.
 
-    A client repeats its SYN after a second. Return whether the filter could be attached: some sandboxes refuse it.
+    Return whether this succeeded. Some sandboxes do not allow it.
     """
     if not IS_LINUX:
         return False
@@ -89,10 +89,10 @@ def drop_new_connections(sock: socket.socket) -> bool:
 
 
 def set_mmap_threshold(size: int) -> bool:
-    """Make glibc return freed blocks of at least `size` bytes to the system at once. Return whether this succeeded.
+    """Make glibc return freed blocks of at least `size` bytes to the system. Return whether this succeeded.
 
-    By default glibc raises this threshold with each large block that is freed, up to 32 MiB. Then each thread keeps as
-    much memory as its largest body needed.
+    By default glibc raises this threshold when a block above the threshold is freed, up to 32 MiB. Then the process
+    keeps the memory of further blocks of that size after they are freed.
     """
     mallopt = getattr(_C, "mallopt", None) if IS_LINUX else None
     return mallopt is not None and mallopt(_M_MMAP_THRESHOLD, size) == 1

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 
 class Readiness:
-    """The readiness of one application, stored as ``app.extensions["readiness"]``.
-
-    An application is ready from the start: the service is available only after its models are loaded and warmed up.
-    """
+    """The readiness of an application, stored as ``app.extensions["readiness"]``. It ends when `stop` is called."""
 
     def __init__(self) -> None:
         self.stopping = False
 
     @property
     def ready(self) -> bool:
-        """Whether load balancers should send new requests. The application answers requests even if this is False."""
+        """Whether load balancers should send new requests. The application answers requests in both cases."""
         return not self.stopping
 
     def stop(self) -> None:

@@ -1,8 +1,7 @@
 """Streamed predictions: each line of the request body is a row in JSON, and results are sent while the body is read.
 
-The service has not read the body when a request gets here. It reads one chunk at a time. For a line that is not valid,
-the result is an error with the number of the line. The stream continues with the next line, until a limit of
-`StreamLimits` is reached.
+This module reads the body in chunks. If a line is not valid, its result is an error with the number of the line, and
+the stream continues with the next line. The stream ends early if a limit of `StreamLimits` is reached.
 """
 
 from __future__ import annotations
@@ -22,47 +21,47 @@ LINES = "application/x-ndjson"
 EVENTS = "text/event-stream"
 
 LINE_TYPES = frozenset({LINES, "application/ndjson", "application/jsonl", "application/x-jsonlines"})
-"""Content types that clients use for JSON Lines. None of them is registered."""
+"""The accepted content types of the body. Clients use several, because no content type is registered for JSON Lines."""
 
 CHUNK = 16 << 10
-"""The number of bytes that are read at a time. The rows in these bytes are predicted together."""
+"""The maximum number of bytes that are read at a time. The rows that end in these bytes are predicted together."""
 
 MAX_LINE = 64 << 10
-"""The largest number of bytes in a line. A longer line is discarded while it is read."""
+"""The maximum number of bytes in a line. A longer line is discarded while it is read, and its result is an error."""
 
 MAX_FIELDS = 3
-"""The largest number of invalid fields that the error of a line names.
+"""The maximum number of invalid fields that the error of a line names.
 
-Without this limit, an error could be much larger than the line that caused it.
+Without this limit, the error could be much larger than the line.
 """
 
 MAX_COMPUTING = 2
-"""The maximum number of streams that predict a chunk at the same time. The other streams wait for their turn.
+"""The maximum number of streams in this process that predict at the same time. Other streams wait.
 
-The server runs each stream on a thread of its own. Without this limit, many streams would compete with the I/O
-thread for the GIL, and the I/O thread would be too slow to answer other requests.
+Each stream occupies a thread. Without this limit, the threads of many streams would compete with the server's I/O
+thread for the GIL, and the server would be slow to answer other requests.
 """
 
 _computing = threading.BoundedSemaphore(MAX_COMPUTING)
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-"""Headers that tell proxies not to buffer the response."""
+"""Response headers that tell proxies neither to store nor to buffer the response."""
 
 Result = dict[str, Any]
 Encode = Callable[[Result], bytes]
 
 
 def check_type(mimetype: str) -> None:
-    """Raise UnsupportedMediaType (415) if the content type is not a type of JSON Lines."""
+    """Raise UnsupportedMediaType (415) if the content type is not one of `LINE_TYPES`."""
     if mimetype not in LINE_TYPES:
         raise UnsupportedMediaType(f"Send one JSON object per line, as {LINES}")
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """The limits of a stream: invalid lines, elapsed seconds, and seconds of CPU time.
+    """The limits of a stream: invalid lines, elapsed seconds, and seconds of CPU time on the stream's thread.
 
-    If a limit is reached, no more lines are read, and the last result is an error.
+    If a limit is reached, no more lines are read, and the last result is an error that names the limit.
     """
 
     errors: int = 1000
@@ -71,21 +70,18 @@ class StreamLimits:
 
 
 class StreamEnded(HTTPException):
-    """Raised if a limit of the stream is reached.
-
-    The status has already been sent, so the error is sent as the last result.
-    """
+    """Raised if a limit of the stream is reached. The status has been sent, so the error becomes the last result."""
 
 
 def stream_predictions(
     model: Model, body: IO[bytes], mimetype: str = LINES, limits: StreamLimits = StreamLimits()
 ) -> Iterator[bytes]:
-    """Return the chunks of the response to a body, in the format `mimetype`: `LINES` or `EVENTS`.
+    """Return an iterator over the chunks of the response to a body. Their format is `mimetype`: `LINES` or `EVENTS`.
 
-    Each result is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or
-    `{"line": 2, "error": "...", "fields": [...]}` with the first invalid fields. An empty line is counted, but gets no
-    result. With `EVENTS`, the last event has the numbers of lines, predictions and errors. Raises `InvalidInput` at
-    once if the model has no card, because such a model does not accept rows.
+    Each result is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or an error such as
+    `{"line": 2, "error": "...", "fields": [...]}`, where `fields` are the first invalid fields, if any. A blank line is
+    counted, but gets no result. With `EVENTS`, the last event has the numbers of lines, predictions and errors. Raises
+    `InvalidInput` before the first chunk if the model has no card, because then its features are unknown.
     """
     if model.card is None:
         raise InvalidInput(f"{model.id} has no card, so its features are unknown")
@@ -107,8 +103,8 @@ def _result_lines(model: Model, body: IO[bytes], mimetype: str, limits: StreamLi
                 cpu += time.thread_time() - begin
             yield chunk
             number = results[-1]["line"] if wrong >= limits.errors else number + len(lines)
-            _check(limits, wrong, cpu, until)
-    except HTTPException as error:  # a limit, or the client has disconnected: the status has already been sent
+            _check_limits(limits, wrong, cpu, until)
+    except HTTPException as error:  # a limit, or an error while the body was read: the status has already been sent
         wrong += 1
         yield encode({"line": number + 1, "error": error.description})
     if mimetype == EVENTS:
@@ -124,8 +120,7 @@ def _until_limit(results: list[Result], errors_left: int) -> list[Result]:
     return results
 
 
-def _check(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
-    """Raise StreamEnded if a limit is reached."""
+def _check_limits(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
     if wrong >= limits.errors:
         raise StreamEnded(f"the stream ends here: {wrong} lines are invalid")
     if time.monotonic() >= until:
@@ -135,9 +130,9 @@ def _check(limits: StreamLimits, wrong: int, cpu: float, until: float) -> None:
 
 
 def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
-    """Yield the lines of the body in lists. Each list has the lines that end in one chunk of the body.
+    """Yield lists of the lines of the body. Each list has the lines that end in one chunk of the body.
 
-    A line longer than `MAX_LINE` is None. The last line of the body needs no line break.
+    A line longer than `MAX_LINE` is represented by None. The last line of the body needs no line break.
     """
     rest, skipping = b"", False
     while chunk := body.read(CHUNK):
@@ -156,7 +151,7 @@ def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
 def predict_lines(model: Model, lines: Sequence[bytes | None], first: int) -> list[Result]:
     """Return a result for each line that is not blank, in order. `first` is the number of the first line.
 
-    A line that is None was too long, and its result is an error.
+    None represents a line that is too long, whose result is an error.
     """
     rows: dict[int, Any] = {}
     results: dict[int, Result] = {}
@@ -173,10 +168,10 @@ def predict_lines(model: Model, lines: Sequence[bytes | None], first: int) -> li
 
 
 def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
-    """Return the results by line number.
+    """Return the results of the rows by line number.
 
-    All rows are predicted together. If some of them are invalid, each row is checked separately, and then the valid
-    rows are predicted.
+    The rows are predicted together. If this fails because a row is invalid, each row is checked separately, and the
+    valid rows are predicted.
     """
     try:
         return _run(model, rows)
@@ -192,7 +187,7 @@ def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
 
 
 def _run(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
-    """Return the predictions by line number, made in batches of at most the model's `max_rows`.
+    """Return the predictions by line number. A batch has at most as many rows as the model allows.
 
     Raises InputError if a row is not valid.
     """

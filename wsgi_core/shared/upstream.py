@@ -1,7 +1,7 @@
 """Calls to other services, limited in number and in time, so that they cannot block all worker threads.
 
-Each call runs on its own thread. The caller never waits longer than the deadline, even during a DNS lookup, which
-cannot be interrupted. After the deadline, the thread ends when its socket operation ends.
+Each call runs on a new thread, because a DNS lookup cannot be interrupted. When the time is over, the caller no longer
+waits, and the thread ends when the call returns.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class BoundedCalls:
     def run(self, call: Callable[[], T]) -> T:
         """Run `call` on a new thread. Return its result, or raise its exception.
 
-        Raises TooManyCalls at once if no slot is free. Raises TimeoutError if the call takes longer than `seconds`.
-        Such a call keeps its slot until it ends.
+        Raises TooManyCalls at once if `size` calls are running. Raises TimeoutError if the call takes longer than
+        `seconds` seconds. Such a call still counts until it returns.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyCalls

@@ -1,7 +1,8 @@
-"""Webhooks: a signature authenticates the sender of a delivery, and the delivery is processed later as a job.
+"""Webhooks: requests by which a sender reports events. Their signatures are checked, and they are processed as jobs.
 
-Three signature schemes are supported: GitHub, Stripe, and Standard Webhooks. Two deliveries of a source are duplicates
-if they have the same body and, with Standard Webhooks, the same id. The other schemes do not sign the id.
+A source is a sender with a secret in `webhook_secrets`. A delivery is a request of a source. Three signature schemes
+are supported: GitHub, Stripe, and Standard Webhooks. Two deliveries of a source are duplicates if they have the same
+body and, with Standard Webhooks, the same id. The other schemes do not sign the id.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ STANDARD = "Webhook-Signature"
 STANDARD_ID, STANDARD_TIME = "Webhook-Id", "Webhook-Timestamp"
 
 DELIVERY = ("X-Delivery-ID", "X-GitHub-Delivery", STANDARD_ID)
-"""Headers with the sender's id of a delivery."""
+"""Headers that may have the sender's id of a delivery. The first header that is present is used."""
 
 MAX_SIGNATURES = 10
-"""The maximum number of signatures in a header that are compared. A sender that rotates its secret sends two."""
+"""The number of signatures in a header that are compared. A sender sends two while it changes its secret."""
 
 # RFC 9110, 15.5.2: a 401 response must name an authentication scheme. No scheme is registered for signed bodies.
 _SCHEME = WWWAuthenticate("hmac-sha256", {"header": SIGNATURE})
@@ -59,10 +60,11 @@ _NO_SECRET = random.token_bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """The signatures of a delivery. At least one of `signatures` must sign the bytes in `signed`.
+    """The signatures of a delivery that are not yet checked. One of `signatures` must be the HMAC of `signed`.
 
-    Two deliveries of a source with the same `identity` are duplicates. `timestamp` is the signed Unix time, or None if
-    the scheme signs no time. If `base64_secret` is true, the secret may have the form `whsec_BASE64`.
+    Two deliveries of a source with the same `identity` are duplicates. `timestamp` is the signed Unix time, 0 if the
+    signed time is not valid, or None if the scheme signs no time. If `base64_secret` is true, the secret may have the
+    form `whsec_BASE64`.
     """
 
     signatures: tuple[bytes, ...]
@@ -95,10 +97,9 @@ def read_delivery(
 ) -> Job:
     """Return a job for a signed delivery. `read` parses the body, and is called only if the signature is valid.
 
-    Raises Unauthorized (401) if the body is not signed with the secret of the source. If the signature covers a time,
-    the time must be within `tolerance` seconds of now, or Unauthorized is raised. Raises BadRequest (400) if the
-    delivery id is not valid (see `delivery_id`). Raises NotFound (404) if `secrets` is empty. An exception of `read` is
-    passed on.
+    Raises Unauthorized (401) if the body is not signed with the secret of the source, or if a signed time differs from
+    now by more than `tolerance` seconds. Raises BadRequest (400) if the delivery id is not valid (see `delivery_id`).
+    Raises NotFound (404) if `secrets` is empty. `read` may raise further exceptions.
     """
     if not secrets:
         raise NotFound("This service does not accept webhooks")
@@ -113,7 +114,7 @@ def read_delivery(
 
 
 def check_signature(secret: bytes, claim: _Claim) -> None:
-    """Raise Unauthorized (401) unless one of the claim's signatures was made with the secret.
+    """Raise Unauthorized (401) if none of the claim's signatures was made with the secret.
 
     The comparison takes constant time.
     """
@@ -126,13 +127,14 @@ def check_signature(secret: bytes, claim: _Claim) -> None:
 def delivery_id(headers: Headers, body: bytes) -> str:
     """Return the sender's id of a delivery, or the SHA-256 of the body if the sender gives no id.
 
-    Raises BadRequest (400) if the id is too long or has characters that must not be written to a log.
+    Raises BadRequest (400) if the id does not match `_ID`: it is empty, longer than 128 characters, or has characters
+    that are not letters, digits or . _ : -
     """
     given = next((headers[name] for name in DELIVERY if name in headers), None)
     if given is None:
         return hashlib.sha256(body).hexdigest()
     if not _ID.fullmatch(given):
-        raise BadRequest("The id of a delivery must have 1 to 128 letters, digits and . _ : -")
+        raise BadRequest("The id of a delivery must consist of 1 to 128 letters, digits and the characters . _ : -")
     return given
 
 
@@ -182,19 +184,16 @@ def _from_base64(value: str) -> bytes:
 
 
 def _decoded(secret: bytes) -> bytes:
-    """Return the key that a secret of Standard Webhooks (`whsec_BASE64`) contains.
-
-    A secret without that format is the key itself.
-    """
+    """Return the key in a secret with the format `whsec_BASE64`. A secret with another format is the key itself."""
     found = _from_base64(secret.removeprefix(b"whsec_").decode("latin-1"))
     return found if secret.startswith(b"whsec_") and found else secret
 
 
 class PredictJob:
-    """The work of the service's jobs: a prediction of the model `name`. The payload has the format of `/predict`.
+    """Runs the service's jobs: the model `name` predicts the payload, which has the format of `/predict`.
 
-    If the payload is not valid or the model is not served, the outcome is `{"error": ...}`. The log line names the
-    delivery, but does not contain the payload.
+    If the payload is not valid or the model is not served, the outcome has an `error`. Each call logs a line with the
+    source and the id of the delivery, without the payload.
     """
 
     def __init__(self, models: ModelRepository, name: str = "churn") -> None:
@@ -202,7 +201,7 @@ class PredictJob:
         self._name = name
 
     def __call__(self, job: Job) -> dict[str, Any]:
-        """Return the outcome in the format of a line in the results file."""
+        """Run the job, and return its outcome for the results file."""
         try:
             outcome = self._models.get(self._name).predict(job.payload)
         except (InputError, ModelNotFound) as error:
@@ -212,7 +211,7 @@ class PredictJob:
 
 
 def open_jobs(settings: Settings, models: ModelRepository) -> JobQueue:
-    """Open the job store, and return a running job queue for webhooks.
+    """Open the job store, and return a job queue for webhooks, whose worker is running.
 
     Raises ConfigurationError if the job store is not available.
     """

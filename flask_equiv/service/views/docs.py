@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, jsonify, make_response, render_templat
 from werkzeug.datastructures import ContentSecurityPolicy
 from werkzeug.exceptions import NotFound
 
-from wsgi_core.shared.access import HEALTH
+from wsgi_core.shared.access import OPEN_RULES
 from wsgi_core.shared.installation import install_command
 from wsgi_core.shared.openapi import describe, describe_api, list_routes, operations
 from wsgi_core.shared.openapi.operations import FILE, Operation, ok, page
@@ -42,7 +42,7 @@ def blueprint() -> Blueprint:
         """Return this description of the API, as OpenAPI 3.1"""
         routes = list_routes(current_app.url_map.iter_rules(), current_app.view_functions)
         table = operations(routes, current_app.view_functions, current_app.extensions["models"])
-        open_to_all = HEALTH if current_app.extensions["settings"].api_key else None
+        open_to_all = OPEN_RULES if current_app.extensions["settings"].api_key else None
         return jsonify(describe_api(routes, table, root=request.script_root, open_to_all=open_to_all))
 
     @pages.get("/docs")

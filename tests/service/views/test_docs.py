@@ -38,6 +38,8 @@ def test_the_description_tells_of_the_key(create_app: Any):
     assert client.get("/openapi.json").status_code == 401
     described = client.get("/openapi.json", headers={"X-API-Key": key}).json
     assert described["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
+    assert "security" in described["paths"]["/predict"]["post"]
+    assert "security" not in described["paths"]["/webhooks/{source}"]["post"]
 
 
 def test_the_page_needs_nothing_from_elsewhere(client: Any):

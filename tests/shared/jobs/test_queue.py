@@ -161,7 +161,7 @@ def test_a_job_that_always_fails_is_a_dead_letter_until_it_is_revived(
     wait_for(made.store.dead)
     assert len(tries) == queue.MAX_ATTEMPTS
     assert made.store.dead()["crm-1"].error == "RuntimeError: no such table"
-    assert made.store.waiting() == 0, "a dead letter takes no slot"
+    assert made.store.count_unfinished() == 0, "a dead letter takes no slot"
     assert not made.accept(job(1)), "a dead letter is known"
     broken = False
     assert made.store.requeue("crm-1")
@@ -201,7 +201,9 @@ def test_a_second_worker_that_takes_an_expired_job_records_it_no_second_time(
     for _ in range(2):
         taken.append(jobs.take(9))
         jobs.requeue_due()
-    workers = [threading.Thread(target=JobQueue(jobs, work, results, 10)._do, args=found) for found in taken if found]
+    workers = [
+        threading.Thread(target=JobQueue(jobs, work, results, 10)._attempt, args=found) for found in taken if found
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -222,11 +224,11 @@ def test_a_process_that_pauses_after_its_mark_records_no_second_line(jobs: JobSt
     def mark_and_pause(*arguments: Any) -> str | None:
         marked = mark(*arguments)
         jobs.mark_done = mark  # type: ignore[method-assign]
-        second._do(*taken)
+        second._attempt(*taken)
         return marked
 
     jobs.mark_done = mark_and_pause  # type: ignore[method-assign]
-    first._do(*taken)
+    first._attempt(*taken)
     assert [line["id"] for line in lines(tmp_path / "results")] == ["1"]
 
 
@@ -242,7 +244,7 @@ def test_a_retried_dead_letter_whose_line_is_there_is_not_recorded_again(jobs: J
     assert jobs.requeue("crm-1")
     taken = jobs.take(9)
     assert taken is not None
-    made._do(*taken)
+    made._attempt(*taken)
     assert jobs.states() == {}
     assert [line["id"] for line in lines(tmp_path / "results")] == ["1"]
 
@@ -261,7 +263,7 @@ def test_another_machine_never_records_what_the_first_may_have_recorded(jobs: Jo
     made = JobQueue(jobs, lambda job: {"id": job.id}, ResultsFile(tmp_path / "results"), 10)
     taken = jobs.take(9)
     assert taken is not None
-    made._do(*taken)
+    made._attempt(*taken)
     assert not (tmp_path / "results").exists()
     assert jobs.states()["crm-1"].phase == DELAYED
     assert "first machine" in jobs.states()["crm-1"].error

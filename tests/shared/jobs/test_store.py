@@ -18,12 +18,12 @@ from wsgi_core.shared.jobs.store import DEAD, DELAYED, QUEUED, RUNNING, State, d
 def test_a_job_is_added_once_and_taken_once(jobs: JobStore):
     assert jobs.add(job(1))
     assert not jobs.add(job(1))
-    assert jobs.waiting() == 1
+    assert jobs.count_unfinished() == 1
     taken = jobs.take(9)
     assert taken is not None
     assert (taken[0].payload, taken[1].phase, taken[1].attempts) == ({"number": 1}, RUNNING, 1)
     assert jobs.take(9) is None
-    assert jobs.waiting() == 1
+    assert jobs.count_unfinished() == 1
 
 
 def test_another_process_finds_what_was_added(jobs: JobStore, tmp_path: Path):
@@ -45,7 +45,7 @@ def test_a_job_that_is_done_is_known_as_a_duplicate_until_it_is_forgotten(jobs: 
     jobs.remove(done.key)
     jobs.delete_old()
     assert not jobs.add(done)
-    assert jobs.waiting() == 0
+    assert jobs.count_unfinished() == 0
 
 
 def test_only_jobs_that_are_due_are_queued_again(jobs: JobStore):
@@ -108,7 +108,7 @@ def test_a_job_whose_recorder_never_comes_back_is_a_dead_letter(jobs: JobStore, 
     assert jobs.dead() == {}, "the recorder may start a moment after this process"
     monkeypatch.setattr(jobs, "_opened", time.time() - 5)
     jobs.requeue_due("second")
-    assert jobs.waiting() == 0
+    assert jobs.count_unfinished() == 0
     assert "host:/results" in jobs.dead()["crm-1"].error
     assert jobs.requeue("crm-1")
     assert jobs.take(9, "second") is not None
@@ -144,7 +144,7 @@ def test_a_dead_letter_that_is_delivered_again_stays_a_dead_letter(jobs: JobStor
     jobs.bury("crm-1", taken[1], "it is broken")
     assert not jobs.add(job(1))
     jobs.restore_states()
-    assert (jobs.waiting(), jobs.take(9)) == (0, None)
+    assert (jobs.count_unfinished(), jobs.take(9)) == (0, None)
 
 
 def test_a_job_that_was_marked_in_the_month_before_is_not_marked_again(jobs: JobStore):
@@ -165,10 +165,16 @@ def test_a_dead_letter_is_kept_and_can_be_revived(jobs: JobStore):
     assert taken is not None
     jobs.bury("crm-1", taken[1], "it is broken")
     (dead,) = jobs.dead().values()
-    assert (dead.phase, dead.error, jobs.waiting()) == (DEAD, "it is broken", 0)
+    assert (dead.phase, dead.error, jobs.count_unfinished()) == (DEAD, "it is broken", 0)
     assert jobs.requeue("crm-1")
-    assert (jobs.dead(), jobs.waiting()) == ({}, 1)
+    assert (jobs.dead(), jobs.count_unfinished()) == ({}, 1)
     assert jobs.take(9) is not None
+
+
+def test_a_redis_url_with_an_invalid_port_is_unavailable():
+    pytest.importorskip("redis")
+    with pytest.raises(StoreUnavailable, match=r"redis://127\.0\.0\.1:99999/0 is not valid"):
+        open_store("redis://127.0.0.1:99999/0")
 
 
 def test_a_store_that_cannot_be_written_is_unavailable(tmp_path: Path):

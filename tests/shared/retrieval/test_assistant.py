@@ -139,7 +139,7 @@ def test_a_broken_build_is_no_reason_to_give_no_answer(
     one.ask("port")
     assert one.embedded.wait(30)
     assert one.ask("port")["usage"]["retriever"] == "tf-idf"
-    assert "no embeddings" in caplog.text
+    assert "found only by their words" in caplog.text
 
 
 def test_no_question_waits_for_the_embeddings(models: ModelRepository, monkeypatch: pytest.MonkeyPatch):

@@ -39,8 +39,8 @@ WRONG = {
     },
     "host": {"[::1]": "::1", "http://127.0.0.1": "127.0.0.1", "127.0.0.1:80": "127.0.0.1"},
     "api_key": {
-        f" {'k' * 16}": "begin or end with a blank",
-        f"{'k' * 16}\n": "begin or end with a blank",
+        f" {'k' * 16}": "begin or end with white space",
+        f"{'k' * 16}\n": "begin or end with white space",
         "k" * 9 + "\x00" * 9: "control",
     },
 }  # fmt: skip

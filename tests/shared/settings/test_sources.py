@@ -13,8 +13,8 @@ from wsgi_core.shared.settings.sources import (
     Loaded,
     is_secret,
     load_settings,
+    masked_values,
     option,
-    shown,
     variable,
 )
 
@@ -218,7 +218,7 @@ def test_a_setting_has_the_same_name_everywhere():
 def test_secrets_are_known_and_masked():
     assert is_secret("api_key")
     assert not is_secret("port")
-    assert "0123456789abcdef" not in str(shown(Settings(api_key=SecretStr("0123456789abcdef"))))
+    assert "0123456789abcdef" not in str(masked_values(Settings(api_key=SecretStr("0123456789abcdef"))))
 
 
 def test_every_setting_says_what_it_is():

@@ -13,7 +13,7 @@ from ...inference.settings import path_text
 from ...shared.settings import Settings
 from ...shared.settings.addresses import bracketed, local_host
 from ...shared.settings.schema import SERVICES
-from ...shared.settings.sources import Loaded, option, shown
+from ...shared.settings.sources import Loaded, masked_values, option
 from ...shared.settings.variables import as_variables
 from . import escaping
 from .escaping import Escape, EscapeError, Ready, checked
@@ -108,7 +108,7 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
 
 def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
     """Raise EscapeError if `checked` refuses an option or a setting. The message names the option or the setting."""
-    values = shown(loaded.settings)
+    values = masked_values(loaded.settings)
     named = {
         source if source.startswith("--") else f"{source}: {name}": values[name]
         for name, source in loaded.sources.items()

@@ -9,7 +9,7 @@ import typing as t
 
 from ...serving.application import EXIT_INVALID_SETTING, StartError
 from ...serving.command import make_server
-from ...shared.observability.logs import log_to_handlers, rotating_file, wanted_level
+from ...shared.observability.logs import log_level, log_to_handlers, rotating_file
 from ...shared.settings import Settings
 from ...shared.settings.sources import ConfigurationError, load_settings
 
@@ -97,7 +97,7 @@ def stop_milliseconds(settings: Settings) -> int:
 def log_to(log: str, settings: Settings, events: Events) -> None:
     """Log warnings and errors to ``events``. If ``log`` is not empty, also write the log to this file."""
     handlers = [EventHandler(events), *([rotating_file(log)] if log else [])]
-    log_to_handlers(handlers, wanted_level(settings.access_log), settings.log_format)
+    log_to_handlers(handlers, log_level(settings.access_log), settings.log_format)
 
 
 class EventHandler(logging.Handler):

@@ -1,7 +1,7 @@
-"""Durable jobs: an accepted job is stored, and is executed at least once, even if its process is killed.
+"""Durable jobs: an accepted job is stored, and runs at least once, even if the process that runs it is killed.
 
-A delivery becomes a job after its signature is verified. A job ends when its outcome is recorded, which happens once.
-A job that fails too often becomes a dead letter.
+The service makes a job from each webhook whose signature is valid. The results file has at most one outcome for each
+job. A job that the workers give up becomes a dead letter, which an operator can retry or purge.
 """
 
 from .queue import JobQueue as JobQueue

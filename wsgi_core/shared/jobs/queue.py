@@ -1,4 +1,7 @@
-"""The job queue, with one worker thread in each process. The worker also runs jobs that other processes accepted."""
+"""The job queue, with one worker thread in each process. The worker also runs jobs that other processes accepted.
+
+A second thread in each process renews the lease of the running job, and queues the jobs that are due.
+"""
 
 from __future__ import annotations
 
@@ -17,35 +20,35 @@ from .store import DELAYED, Job, JobStore, State, StoreUnavailable
 log = logging.getLogger("wsgi_core.jobs")
 
 MAX_ATTEMPTS = 8
-"""The number of attempts after which a job becomes a dead letter."""
+"""After this number of attempts without success, a job becomes a dead letter."""
 
 MAX_DELAY_SECONDS = 300.0
-"""The longest delay between two attempts. The first delay is one second, and each further delay is twice as long."""
+"""The maximum delay before a retry. The first delay is one second, and each further delay is twice as long."""
 
 POLL_SECONDS = 0.5
 """Seconds between two polls of the store, for jobs that other processes have accepted and for jobs that are due."""
 
 EXIT_SECONDS = 10.0
-"""Seconds for which the interpreter waits for queued jobs before it exits. Unfinished jobs stay in the store."""
+"""The timeout of `JobQueue.close` when the interpreter exits."""
 
 
 class QueueFull(Exception):
-    """Raised if a job is not accepted: too many jobs wait, the process is shutting down, or the store has failed."""
+    """Raised if a job is refused: too many jobs are unfinished, the queue is closed, or the store has failed."""
 
 
 class JobQueue:
-    """A queue of at most `size` waiting jobs in a store, and one worker thread in this process that runs them.
+    """The jobs in a store, and a worker thread in this process that runs them.
 
-    `work` returns the outcome of a job. If `work` raises an exception, the job is retried with exponential backoff.
-    After `MAX_ATTEMPTS` attempts the job becomes a dead letter. If `results` is given, each outcome is appended once to
-    this file.
+    `work` runs a job, and returns its outcome. If `work` raises an exception, the job is retried with exponential
+    backoff. After `MAX_ATTEMPTS` attempts, the job becomes a dead letter. If `results` is given, the outcomes are
+    appended to this file. While `size` or more jobs are queued, running or delayed, `accept` refuses new jobs.
     """
 
     def __init__(
         self, store: JobStore, work: Callable[[Job], Mapping[str, object]], results: ResultsFile | None, size: int
     ) -> None:
         self.store = store
-        self._work_on = work
+        self._run = work
         self._results = results
         self._recorder = results.recorder if results else ""
         self._size = size
@@ -61,10 +64,7 @@ class JobQueue:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start the worker, which also runs unfinished jobs of earlier processes.
-
-        Do nothing if the worker is already running, or if the queue is closed.
-        """
+        """Start the two threads of this process, unless they are already running or the queue is closed."""
         with self._lock:
             if self._threads or self._closed:
                 return
@@ -75,14 +75,14 @@ class JobQueue:
         atexit.register(self._close_at_exit)
 
     def accept(self, job: Job) -> bool:
-        """Commit a job to the store. Return False if the job is a duplicate.
+        """Commit a job to the store, and start the threads. Return False if the job is a duplicate.
 
-        Raises `QueueFull` if too many jobs wait, the queue is closed, or the store has failed.
+        Raises `QueueFull` if the job cannot be accepted.
         """
         try:
             if self._closed:
                 raise QueueFull("the process is shutting down")
-            if self.store.waiting() >= self._size:
+            if self.store.count_unfinished() >= self._size:
                 if self.store.is_done(job) or self.store.job(job.key):
                     return False
                 raise QueueFull("too many jobs are waiting")
@@ -95,9 +95,10 @@ class JobQueue:
         return is_new
 
     def drain(self, timeout: float) -> bool:
-        """Wait until no job is queued or running. Return False if jobs are left after `timeout` seconds.
+        """Wait until no job in the store is queued or running. Return False if `timeout` seconds are not enough.
 
-        Jobs that are delayed for a retry, and jobs that another recorder has marked as done, do not count.
+        Jobs that are delayed for a retry do not count. Neither do jobs that are left to another recorder (see `State`).
+        Return True if the store cannot be read.
         """
         until = time.monotonic() + timeout
         while self._busy():
@@ -107,17 +108,18 @@ class JobQueue:
         return True
 
     def close(self, timeout: float) -> bool:
-        """Accept no more jobs, drain the queue, and stop the threads.
+        """Accept no more jobs, drain the queue, stop the threads, and close the store.
 
-        The queue is drained for at most `timeout` seconds. Then each of the two threads is joined for at most `timeout`
-        seconds. Return the result of `drain`, or True if the worker was not running. Unfinished jobs stay in the store.
+        `drain` waits for at most `timeout` seconds. Then each of the two threads is joined for at most `timeout`
+        seconds. Return the result of `drain`, or True if the threads were never started. Unfinished jobs stay in the
+        store.
         """
         self._closed = True
         atexit.unregister(self._close_at_exit)
         done = self.drain(timeout) if self._threads else True
         self._stop_threads(timeout)
         if not done:
-            log.warning("accepted jobs wait in %s for the next start", self.store.location)
+            log.warning("accepted jobs are not finished, and stay in %s until the next start", self.store.location)
         self.store.close()
         return done
 
@@ -144,16 +146,16 @@ class JobQueue:
             try:
                 taken = self.store.take(MAX_ATTEMPTS, self._recorder)
                 if taken is not None:
-                    self._do(*taken)
+                    self._attempt(*taken)
                     continue
             except StoreUnavailable as error:
                 log.error("the job store has failed: %s", error)
-            except Exception:  # this thread must never end, because then no accepted job would be done
-                log.exception("the worker of the jobs")
+            except Exception:  # if this thread ended, this process would run no more jobs
+                log.exception("the worker of the job queue failed, and continues with the next job")
             self._wake.wait(POLL_SECONDS)
             self._wake.clear()
 
-    def _do(self, job: Job, state: State) -> None:
+    def _attempt(self, job: Job, state: State) -> None:
         with self._lock:
             self._running = job.key, state
         try:
@@ -168,20 +170,22 @@ class JobQueue:
                 self._running = None
 
     def _finish(self, job: Job, state: State) -> None:
-        """Run a job, and record its outcome, unless another recorder has already marked the job as done."""
-        outcome = self._work_on(job)
+        """Run a job. Record its outcome, unless another recorder has already marked the job as done (see `State`)."""
+        outcome = self._run(job)
         end = self._results.end() if self._results else 0
         marked_by = self.store.mark_done(job, self._recorder)
         if marked_by and marked_by != self._recorder:
-            # If the other recorder's process was killed, only its results file shows whether the outcome was recorded.
+            # The other recorder's process may have been killed. Only that recorder's results file shows whether the
+            # outcome was recorded.
             with self._lock:
                 self._running = None
                 self.store.leave_to(marked_by, job.key, state)
             return
-        # A process without a results file marks a job with an empty recorder: then no file gets the outcome.
+        # If a process without a results file has marked the job, `marked_by` is empty, and no file gets the outcome.
         if self._results and marked_by != "":
-            # Lines are only written after the mark. Leases do not exclude that another process writes this line: a
-            # process can be stopped for longer than its lease. An error may come from an attempt that wrote the line.
+            # A line is written only after the mark. In spite of the lease, another process may already have written
+            # the line, because a process can be paused for longer than its lease. A failed attempt may have written it,
+            # too. If the job has neither an earlier mark nor an error, the older lines need no search.
             is_first = marked_by is None and not state.error
             self._results.append(job.key, outcome, search_from=end if is_first else 0)
         with self._lock:
@@ -198,9 +202,9 @@ class JobQueue:
             self.store.set_state(job.key, replace(state, phase=DELAYED, due=time.time() + delay, error=error))
 
     def _maintain(self) -> None:
-        """Repeat until the queue is closed: renew the lease of the running job, and requeue jobs that are due.
+        """Renew the lease of the running job and queue the jobs that are due, until `close` stops the thread.
 
-        At the start, restore missing states. Once a month, delete the records of old finished jobs.
+        At the start, restore missing states. At the start and in each new month, delete old records of finished jobs.
         """
         month, restored = None, False
         while not self._stop.is_set():
@@ -218,7 +222,7 @@ class JobQueue:
             except StoreUnavailable as error:
                 log.error("the job store has failed: %s", error)
             except Exception:
-                log.exception("the jobs that are due")
+                log.exception("the maintenance of the job store failed, and is tried again")
             self._stop.wait(POLL_SECONDS)
 
 
@@ -240,7 +244,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Reset the open queues in the child process, and start a worker for each whose worker was running in the parent.
+    """Reset the open queues in the child process, and start the threads of each queue whose threads ran in the parent.
 
     Of the parent's threads, only the thread that calls fork() exists in the child.
     """

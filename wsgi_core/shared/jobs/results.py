@@ -15,9 +15,9 @@ from filelock import FileLock
 class ResultsFile:
     """A JSON Lines file to which several processes of one machine append. A lock file serializes their writes.
 
-    If a process is killed, the file may end with an incomplete line. `append` removes the incomplete line. A process
-    may also be killed after it has written a line but before it has removed the job. `append` finds that line, and does
-    not write a second line.
+    If a process is killed, the file may end with an incomplete line. The next `append` removes the incomplete line. A
+    process may also be killed after it has written a line but before it has removed the job from the store. Then the
+    job runs again. `append` finds the line of this job, and does not write a second line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,7 +26,10 @@ class ResultsFile:
         self.recorder = recorder.encode("utf-8", "backslashreplace").decode()
 
     def end(self) -> int:
-        """Return the position after the last line break, or 0 if there is no file. Lines before it never change."""
+        """Return the position after the last complete line, or 0 if there is no complete line.
+
+        `append` does not change the bytes before this position.
+        """
         try:
             with open(self.path, "rb") as file:
                 return _end_of_last_line(file)
@@ -34,13 +37,14 @@ class ResultsFile:
             return 0
 
     def append(self, key: str, outcome: Mapping[str, object], search_from: int) -> None:
-        """Append the outcome of the job `key` unless the file contains it, and call fsync().
+        """Append the outcome of the job `key`, and call fsync(). Do nothing if the file already has a line for the job.
 
-        The lines before the position `search_from` are not searched. Raises OSError if the file cannot be read or
-        written, and filelock.Timeout, a subclass of OSError, if the lock is not free within 30 seconds.
+        The caller knows that the line is not before the position `search_from`. If the file has become shorter than
+        that, the whole file is searched. Raises OSError if the file cannot be read or written. Raises filelock.Timeout,
+        a subclass of OSError, if the lock is not free within 30 seconds.
         """
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
-        # Most lines are searched without the lock, because a large file takes long.
+        # Most lines are searched without the lock, because the search of a large file takes long.
         searched = self.end()
         if search_from < searched:
             if self._has(key, search_from):

@@ -1,8 +1,8 @@
 """The job store: an SQLite file, or Redis if several machines share the jobs.
 
-Each table is a storage of the library huey. huey's consumer is not used, because it deletes a task from the queue
-before it runs the task, so a killed process loses the task. The worker here deletes a job after the job is done, and
-`requeue_due` requeues the jobs of killed processes.
+Each table is a storage object of the library huey, which has a queue and key-value records. huey's own worker is not
+used, because it deletes a task before it runs the task, so a killed process loses the task. The worker of `JobQueue`
+deletes a job after the job is done, and `requeue_due` queues the jobs of killed processes.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ from ..installation import install_command
 log = logging.getLogger("wsgi_core.jobs")
 
 LEASE_SECONDS = 10.0
-"""Seconds after which a lease expires unless a process renews it. The job is then queued again."""
+"""The duration of a lease in seconds. The process that runs a job has a lease of the job, and renews it. If the lease
+expires, the job is queued again."""
 
 RECORDER_SECONDS = 3600.0
-"""Seconds for which a job waits for the recorder that has marked it as done. Then the job becomes a dead letter."""
+"""Seconds for which a job waits for the recorder that has marked the job as done (see `State`). Then the job becomes a
+dead letter."""
 
 REMEMBERED_MONTHS = 2
-"""Calendar months, including the current month, in which a repeated delivery of a finished job is recognized."""
+"""The number of calendar months for which a finished job is remembered, including the month in which it was accepted.
+In this time, the same job is not accepted again."""
 
 QUEUED, RUNNING, DELAYED, DEAD = "queued", "running", "delayed", "dead"
 
@@ -45,7 +48,11 @@ class StoreUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job. `key` identifies the signed content, `id` is the sender's delivery id, and `accepted` is a Unix time."""
+    """A job. Two jobs with the same `key` are duplicates.
+
+    `source` is the name of the sender, `id` is the sender's id of the delivery, `payload` is the parsed body, and
+    `accepted` is the Unix time at which the job was accepted.
+    """
 
     key: str
     source: str
@@ -56,9 +63,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state of a job. `due` is the Unix time at which the job is queued again, unless its state changes before.
+    """The state of a job in the store.
 
-    If `recorder` is not empty, this recorder has marked the job as done. Only its processes may then run the job.
+    `phase` is QUEUED, RUNNING, DELAYED or DEAD. `due` is the Unix time after which `requeue_due` queues the job again,
+    unless the state has changed by then. `attempts` is the number of attempts so far, and `error` is the last error.
+
+    A recorder is the name of a results file, with the name of its host. If `recorder` is not empty, a process that
+    writes to this file has marked the job as done, but may not have recorded the outcome. Then only processes that
+    write to this file may run the job.
     """
 
     phase: str
@@ -69,7 +81,7 @@ class State:
 
 
 def default_store() -> Path:
-    """Return the path of the SQLite file that is used if no store is configured. The file is not created."""
+    """Return the path of the SQLite file that is used if neither a store nor a results file is configured."""
     home = Path(os.path.expanduser("~"))
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "wsgi_core" / "jobs.sqlite3"
@@ -79,14 +91,14 @@ def default_store() -> Path:
 
 
 def open_store(location: str | None, password: str | None = None, beside: Path | None = None) -> JobStore:
-    """Open the store at `location`: a path, or `redis://HOST:PORT/DB`.
+    """Open the store at `location`: the path of an SQLite file, or `redis://HOST:PORT/DB`.
 
-    If `location` is not given, the store is a file in the same folder as `beside`, the results file. If `beside` is not
-    given either, the store is `default_store()`. Raises StoreUnavailable if the file cannot be written, or if the
-    Python client of Redis is not installed.
+    If `location` is not given, the store is a file beside the results file `beside`. If `beside` is not given either,
+    the store is `default_store()`. Raises StoreUnavailable if the file cannot be written, if the URL is not valid, or
+    if the Python client of Redis is not installed. A connection to Redis is opened only when it is needed.
     """
     if location and location.startswith(("redis://", "rediss://")):
-        return JobStore(location, _redis_tables(location, password), durable=_wait_for_disk)
+        return JobStore(location, _redis_tables(location, password), wait_until_durable=_wait_for_disk)
     file = Path(location) if location else beside.with_name(beside.name + ".jobs") if beside else default_store()
     try:
         if not location and not beside:
@@ -98,7 +110,7 @@ def open_store(location: str | None, password: str | None = None, beside: Path |
     return JobStore(str(file), _sqlite_tables(file))
 
 
-# huey is imported on first use: it imports Redis' client if that is installed, which takes 0.1 s of the start-up.
+# huey is imported only when a store is opened, because it also imports the client of Redis, which takes 0.1 s.
 
 
 def _sqlite_tables(file: Path) -> Callable[[str], Any]:
@@ -122,7 +134,10 @@ def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
     except ImportError as error:
         raise StoreUnavailable(f"the Python client of Redis is not installed: {install_command('redis')}") from error
     options = {"password": password} if password else {}
-    pool = ConnectionPool.from_url(url, socket_timeout=5, socket_connect_timeout=5, **options)
+    try:
+        pool = ConnectionPool.from_url(url, socket_timeout=5, socket_connect_timeout=5, **options)
+    except ValueError as error:
+        raise StoreUnavailable(f"the URL {url} is not valid: {error}") from error
 
     def make_table(name: str) -> Any:
         table = RedisStorage(f"wsgi_core_{name}", blocking=False, connection_pool=pool, clean_name=False)
@@ -133,14 +148,14 @@ def _redis_tables(url: str, password: str | None) -> Callable[[str], Any]:
 
 
 def _wait_for_disk(table: Any) -> None:
-    """Wait until Redis has synced all earlier writes to its append-only file, if it keeps one (Redis 7.2 or newer).
+    """Wait until the append-only file of Redis, with all earlier writes, is on disk.
 
-    Raises StoreUnavailable if Redis has not done so within 4 seconds.
+    Do not wait if Redis is older than 7.2 or has no append-only file. Raises StoreUnavailable after 4 seconds.
     """
     from redis.exceptions import ResponseError
 
-    # Before 7.2, Redis does not know WAITAOF, and its setting appendfsync decides. If Redis has no append-only file,
-    # `check_durable` has logged a warning.
+    # Before 7.2, Redis has no command WAITAOF, and only its setting appendfsync says when writes are synced. If Redis
+    # has no append-only file, WAITAOF is an error, too, and `check_durable` has logged a warning.
     with contextlib.suppress(ResponseError):
         # WAITAOF waits for the last write of its own connection, and each command may use another connection. So one
         # pipeline makes a write and waits for it: the earlier writes come before it in the file.
@@ -152,17 +167,18 @@ def _wait_for_disk(table: Any) -> None:
 
 
 class JobStore:
-    """Jobs and their states, in tables that each process opens separately. All methods are thread-safe.
+    """Jobs and their states. Several processes can use the same store, each with a `JobStore`. Thread-safe.
 
-    A method that reads or writes the store raises StoreUnavailable if that fails.
+    A method that reads or writes the store raises StoreUnavailable if that fails. `make_table` opens a table by name.
+    `wait_until_durable` waits until the earlier writes to a table are on disk. SQLite does not need it.
     """
 
     def __init__(
-        self, location: str, make_table: Callable[[str], Any], durable: Callable[[Any], None] | None = None
+        self, location: str, make_table: Callable[[str], Any], wait_until_durable: Callable[[Any], None] | None = None
     ) -> None:
         self.location = location
         self._make_table = make_table
-        self._wait_until_durable = durable
+        self._wait_until_durable = wait_until_durable
         self._tables: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._opened = time.time()
@@ -170,7 +186,7 @@ class JobStore:
     # Adding
 
     def add(self, job: Job) -> bool:
-        """Commit a job to the store. Return False if the store already has the job, or the job is already finished."""
+        """Commit a job to the store. Return False if the store already has the job, or if the job is already done."""
         with self._errors():
             if self.is_done(job):
                 return False
@@ -192,19 +208,19 @@ class JobStore:
             self._queue("").enqueue(job.key.encode())
         return True
 
-    def waiting(self) -> int:
-        """Return the number of jobs that are neither done nor dead letters."""
+    def count_unfinished(self) -> int:
+        """Return the number of jobs that are queued, running or delayed."""
         with self._errors():
             return int(self._table("states").result_store_size())
 
     # Working
 
-    def take(self, worker_attempts: int, recorder: str = "") -> tuple[Job, State] | None:
-        """Lease the next queued job to the caller. Return the job and its state, or None if no job is queued.
+    def take(self, max_attempts: int, recorder: str = "") -> tuple[Job, State] | None:
+        """Lease the next queued job to the caller. Return the job and its new state, or None if no job is queued.
 
-        Jobs that `recorder` has marked as done come first. Jobs that other recorders have marked are not returned.
-        A job that has already been attempted `worker_attempts` times becomes a dead letter. This happens if the process
-        of the last attempt was killed.
+        Jobs that `recorder` has marked as done come first. Jobs that other recorders have marked are not returned. If a
+        queued job has already been attempted `max_attempts` times, it becomes a dead letter and is not returned. This
+        happens if the process of the last attempt was killed.
         """
         with self._errors():
             while (found := self._dequeue(recorder)) is not None:
@@ -219,7 +235,7 @@ class JobStore:
                     continue  # the job was queued twice
                 if state.recorder not in ("", recorder):
                     continue  # the job was queued before the other recorder marked it
-                if state.attempts >= worker_attempts:
+                if state.attempts >= max_attempts:
                     self.bury(key, state, state.error or "each process that ran the job ended before the job was done")
                 else:
                     leased = replace(state, phase=RUNNING, due=time.time() + LEASE_SECONDS, attempts=state.attempts + 1)
@@ -228,14 +244,16 @@ class JobStore:
             return None
 
     def renew(self, key: str, state: State) -> None:
-        """Extend the lease of a running job."""
+        """Extend the lease of a running job to `LEASE_SECONDS` from now. Do nothing if the job no longer exists."""
         self.replace_state(key, replace(state, due=time.time() + LEASE_SECONDS))
 
     def requeue_due(self, recorder: str = "") -> int:
-        """Queue the jobs that are due: for a retry, or because their process was killed. Return the number of jobs.
+        """Queue each job whose `State.due` has passed. Return the number of queued jobs.
 
-        Jobs that another recorder than `recorder` has marked as done are left to that recorder's processes. If such a
-        job has been due for `RECORDER_SECONDS` since this store was opened, it becomes a dead letter.
+        Such a job was delayed for a retry, its process was killed, or it has been in the queue for a long time. In the
+        last case, its queue entry may be lost, so the job is queued a second time. A job that a different recorder has
+        marked as done is not queued. It becomes a dead letter if it is still due `RECORDER_SECONDS` later, counted from
+        `due` or from the opening of this store, whichever is later.
         """
         with self._errors():
             now = time.time()
@@ -249,11 +267,11 @@ class JobStore:
                     self._queue(state.recorder).enqueue(key.encode())
                     queued += 1
                 elif max(state.due, self._opened) + RECORDER_SECONDS <= now:
-                    self.bury(key, state, f"{state.recorder} has marked the job as done, and has not come back")
+                    self.bury(key, state, f"{state.recorder} has marked the job as done, but is not running")
             return queued
 
     def restore_states(self) -> None:
-        """Write a state for each job that has none and is not a dead letter, so that `requeue_due` queues it.
+        """Write a state for each job that has no state and is not a dead letter, so that `requeue_due` queues the job.
 
         A process that is killed while it takes a job can leave a job without a state.
         """
@@ -265,18 +283,18 @@ class JobStore:
                 self._table("states").put_if_empty(key, state)
 
     def leave_to(self, recorder: str, key: str, state: State) -> None:
-        """Leave a running job to the processes of `recorder`, which has marked the job as done.
+        """Leave a running job to the processes of `recorder`, which has marked the job as done (see `State`).
 
-        From now on, only these processes may run the job. It is queued for them after `LEASE_SECONDS`, when the lease
-        of a process that may be recording the outcome has expired. The current attempt is not counted.
+        From now on, only these processes may run the job. They queue it after `LEASE_SECONDS`. Until then, one of them
+        may still have the lease and be recording the outcome. The current attempt is not counted.
         """
         due, attempts = time.time() + LEASE_SECONDS, state.attempts - 1
         self.replace_state(key, State(DELAYED, due, attempts, f"waits for {recorder}", recorder))
 
     def mark_done(self, job: Job, recorder: str) -> str | None:
-        """Mark a job as done. Return None, or the earlier recorder if the job was already marked.
+        """Mark a job as done by `recorder`, which is "" if no results file gets the outcome.
 
-        `recorder` consists of the host name and the path of the results file that gets the outcome.
+        If the job was already marked, change nothing and return the recorder of the mark. Otherwise return None.
         """
         with self._errors():
             while True:
@@ -289,20 +307,23 @@ class JobStore:
                     return None
 
     def remove(self, key: str) -> None:
-        """Delete a job, whatever its state."""
+        """Delete a job and its state. A mark of `mark_done` stays."""
         with self._errors():
             for name in ("jobs", "states", "dead"):
                 self._table(name).delete_data(key)
 
     def bury(self, key: str, state: State, error: str) -> None:
-        """Make a job a dead letter. It stays until an operator retries or purges it, or a late attempt succeeds."""
+        """Make a job a dead letter, and log an error.
+
+        The dead letter stays until an operator retries or purges it, or until an attempt that was paused succeeds.
+        """
         with self._errors():
             self._table("dead").put_data(key, _dump(asdict(replace(state, phase=DEAD, error=error))))
             self._table("states").delete_data(key)
         log.error("job %.12s is a dead letter after %d attempts: %s", key, state.attempts, error)
 
     def requeue(self, key: str) -> bool:
-        """Queue a dead letter as if it were a new job. Return False if no dead letter has this key."""
+        """Queue a dead letter again, with 0 attempts. Return False if no dead letter or no job has this key."""
         with self._errors():
             job, dead = self.job(key), self._read("dead", State, key)
             if job is None:
@@ -318,22 +339,19 @@ class JobStore:
             return True
 
     def delete_old(self) -> None:
-        """Delete the records of jobs that were accepted in the 12 months before the last `REMEMBERED_MONTHS` months."""
+        """Delete the marks of done jobs from the 12 months before the last `REMEMBERED_MONTHS` months."""
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):
                 self._table(_done(time.time(), back)).flush_results()
 
-    # Looking
+    # Reading and writing records
 
     def job(self, key: str) -> Job | None:
-        """Return the job with this key, or None if there is no such job, or if its record is not valid."""
+        """Return the job with this key, or None if there is no such job or its record is not valid."""
         return self._read("jobs", Job, key)
 
     def state(self, key: str) -> State | None:
-        """Return the state of a job, or None if the job is done, is a dead letter, or does not exist.
-
-        The result is also None if the record of the state is not valid.
-        """
+        """Return the state of a queued, running or delayed job. Otherwise, or if its record is invalid, return None."""
         return self._read("states", State, key)
 
     def set_state(self, key: str, state: State) -> None:
@@ -347,24 +365,21 @@ class JobStore:
             self.set_state(key, state)
 
     def states(self) -> dict[str, State]:
-        """Return the states of all jobs that are neither done nor dead letters, by key."""
+        """Return the states of all jobs that are queued, running or delayed, by key. Invalid records are omitted."""
         return self._read_states("states")
 
     def dead(self) -> dict[str, State]:
-        """Return the states of all dead letters, by key."""
+        """Return the states of all dead letters, by key. Invalid records are omitted."""
         return self._read_states("dead")
 
     def is_done(self, job: Job) -> bool:
-        """Return whether a job with this key is finished.
-
-        Only jobs that were accepted in the last `REMEMBERED_MONTHS` months are known.
-        """
+        """Return whether the job was marked as done within `REMEMBERED_MONTHS`."""
         with self._errors():
             names = (_done(job.accepted, back) for back in range(REMEMBERED_MONTHS))
             return any(self._table(name).has_data_for_key(job.key) for name in names)
 
     def check_durable(self) -> None:
-        """Open the store. Log a warning if the store is a Redis server without an append-only file."""
+        """Read from the store, to find out whether it is available. Log a warning if Redis has no append-only file."""
         with self._errors():
             table = self._table("states")
             table.result_store_size()
@@ -373,7 +388,7 @@ class JobStore:
                     "%s has no append-only file: set appendonly yes, or jobs are lost if Redis ends", self.location
                 )
 
-    # Inside
+    # Tables and connections
 
     def _queue(self, recorder: str) -> Any:
         return self._table(f"queue of {recorder}" if recorder else "queue")
@@ -394,7 +409,7 @@ class JobStore:
         return {key: state for key, state in states.items() if state is not None}
 
     def _sync(self, name: str) -> None:
-        """Wait until the table's writes are on disk. SQLite has synced them in the write itself."""
+        """Wait until the earlier writes to the table are on disk. SQLite has synced them in the write itself."""
         if self._wait_until_durable:
             self._wait_until_durable(self._table(name))
 
@@ -411,12 +426,12 @@ class JobStore:
                 table.close()
             self._tables = {}
 
-    # NOTE: a child process must not inherit an open connection, because SQLite would treat the parent's locks as locks
-    # of the child.
+    # NOTE: a child process must not inherit an open connection to the SQLite file, because SQLite would treat the
+    # parent's locks as locks of the child.
     def before_fork(self) -> None:
-        """Close the connections, and let no other thread open one to the SQLite file until the fork is over.
+        """Close all connections to the SQLite file, and let no thread open a new connection until the fork is over.
 
-        Connections to Redis that another thread uses stay open: the child process opens its own connections.
+        With Redis, connections that another thread is using stay open. The child process does not use them.
         """
         self._lock.acquire()
         for table in self._tables.values():
@@ -481,9 +496,9 @@ _YEAR_10000 = 253_402_300_800
 
 
 def _read(kind: type[Record], key: str, data: Any) -> Record | None:
-    """Return a record, or None if it is not valid. Then an error is logged, so that an operator can look for the cause.
+    """Parse a record. If it is not valid, log an error and return None.
 
-    Other programs may have written to the store. A record that is not valid must not stop the worker.
+    Other programs may have written to the store, and a record that is not valid must not stop the worker.
     """
     try:
         record: Record = _ADAPTERS[kind].validate_json(bytes(data), strict=True)

@@ -1,7 +1,6 @@
 """Observability of the service: metrics, structured logs, and the time that each phase of a request takes.
 
-This package does not depend on a framework. The service passes the environ at the start of a request, and the status
-at the end.
+This package does not depend on a framework.
 """
 
 from .observation import Observation as Observation

@@ -8,20 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 Labels = tuple[Any, ...]
-"""The label values, in the order of the label names. They need not be strings."""
+"""The label values, in the order of the label names. A value may be any hashable object; its str() is reported."""
 
 
 class Histogram(Protocol):
-    """A histogram of durations in seconds, by labels."""
+    """Histograms of durations in seconds: one for each combination of label values."""
 
     def observe(self, labels: Labels, seconds: float) -> None:
-        """Count one duration. Thread-safe."""
+        """Count a duration. Thread-safe."""
 
 
 class LocalHistogram:
-    """A histogram in this process. It has one lock, whereas a prometheus_client histogram has one for each value.
+    """A `Histogram` in the memory of this process. It is faster than that of prometheus_client, which has more locks.
 
-    `bounds` are the upper bounds of the buckets in seconds, in ascending order. One more bucket counts all durations
+    `bounds` are the upper bounds of the buckets in seconds, in ascending order. One more bucket counts the durations
     above the last bound.
     """
 
@@ -59,7 +59,7 @@ class LocalHistogram:
 
 
 class SharedHistogram:
-    """A prometheus_client histogram. Its values are in a file of this process, which the other processes read."""
+    """A `Histogram` that prometheus_client keeps in a file of this process. The other processes read the file."""
 
     def __init__(self, name: str, description: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
         import prometheus_client
@@ -75,14 +75,14 @@ class SharedHistogram:
 
 
 class Counter(Protocol):
-    """Sums of seconds, by one label."""
+    """Sums of seconds: one for each value of a label."""
 
     def add(self, seconds: Mapping[str, float]) -> None:
-        """Add the seconds to the sums, by label value. Thread-safe."""
+        """Add the given seconds, by label value, to the sums. Thread-safe."""
 
 
 class LocalCounter:
-    """Sums of seconds, by one label, in this process."""
+    """A `Counter` in the memory of this process."""
 
     def __init__(self, name: str, description: str, label: str) -> None:
         self.name = name
@@ -110,7 +110,7 @@ class LocalCounter:
 
 
 class SharedCounter:
-    """A prometheus_client counter. Its values are in a file of this process, which the other processes read."""
+    """A `Counter` that prometheus_client keeps in a file of this process. The other processes read the file."""
 
     def __init__(self, name: str, description: str, label: str) -> None:
         import prometheus_client

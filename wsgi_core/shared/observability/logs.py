@@ -26,9 +26,9 @@ def one_line(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """Formatter that writes each record on one line, and the lines of its traceback below.
+    """A formatter that writes each record on one line. The lines of a traceback follow.
 
-    Traceback lines are indented, so that they cannot be mistaken for records.
+    The lines of a traceback are indented, so that they cannot be mistaken for records.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class TextFormatter(logging.Formatter):
 
 
 class JSONFormatter(logging.Formatter):
-    """Formatter that writes each record as a JSON object in ASCII, on one line.
+    """A formatter that writes each record as a JSON object in ASCII, on one line.
 
     Each object has the fields time, level, logger and message. Within a request, the object also has request_id, and
     traceparent if the client sent a valid traceparent. Records of the access log also have method, path, route, status,
-    duration_ms and phases_ms. Records with a traceback also have exception.
+    duration_ms and phases_ms. A traceback is in the field exception.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -72,27 +72,27 @@ class JSONFormatter(logging.Formatter):
         return json.dumps(fields)
 
 
-def wanted_level(access_log: bool) -> int:
-    """Return INFO, the level of the access log's records, if the access log is on. Otherwise return WARNING."""
+def log_level(access_log: bool) -> int:
+    """Return the level to log at: INFO, the level of the access log, if the access log is on, otherwise WARNING."""
     return logging.INFO if access_log else logging.WARNING
 
 
 def log_to_stderr(level: int, log_format: str) -> None:
-    """Configure logging to stderr, as `text` or as `json`. If the root logger already has a handler, do nothing."""
+    """Configure logging to stderr in a format, `text` or `json`, unless the root logger already has a handler."""
     handler = logging.StreamHandler()
     handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler])
 
 
 def log_to_handlers(handlers: Sequence[logging.Handler], level: int, log_format: str) -> None:
-    """Configure logging to these handlers, as `text` or as `json`. The root logger's previous handlers are removed."""
+    """Configure logging to `handlers` in a format, `text` or `json`, and remove other handlers of the root logger."""
     for handler in handlers:
         handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=handlers, force=True)
 
 
 def rotating_file(path: str) -> logging.Handler:
-    """Return a handler for a log file that is rotated at 10 MiB. The handler keeps 8 old files."""
+    """Return a handler for a log file that is rotated at about 10 MiB. The handler keeps 8 old files."""
     return RotatingFileHandler(path, maxBytes=10 << 20, backupCount=8, encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
 """Prometheus metrics of this process, or of all processes that share `PROMETHEUS_MULTIPROC_DIR`.
 
-Requests are counted by the matched rule, never by the requested path. Unknown methods are counted as `_OTHER`. So a
-client cannot create new time series. Where OpenTelemetry defines a name for a metric, the metric has that name.
+Requests are counted by the matched rule, not by the requested path, and unknown methods are counted as `_OTHER`. So
+clients cannot add time series without limit. If OpenTelemetry defines a name for a metric, the metric has that name.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...inference import timing
 from ...inference.work import Times
 from .histograms import Counter, Histogram, LocalCounter, LocalHistogram, SharedCounter, SharedHistogram
-from .server_figures import ServerCollector, ServerFigures, SharedFigures
+from .server_metrics import ServerCollector, ServerMetrics, SharedServerMetrics
 
 if TYPE_CHECKING:
     from ...inference import Model
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
-"""Bucket bounds for requests, in seconds. The lowest is below the usual 5 ms, because a small model takes less time."""
+"""Upper bounds of the buckets for requests, in seconds. Requests to a small model take less than 1 ms."""
 
 RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
-"""Bucket bounds for model runs, in seconds."""
+"""Upper bounds of the buckets for model runs, in seconds."""
 
 _BATCH = 50
-"""The number of finished requests that are counted together."""
+"""Finished requests are counted in batches of this size."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
@@ -50,7 +50,7 @@ class Metrics:
     runs: durations of model runs
     phases: seconds that requests spent in each phase
     active: the requests in progress
-    server: the metrics of this process' server, if several server processes share their metrics
+    server: the metrics of the server in this process; None if processes do not share their metrics
     """
 
     def __init__(self, shared: bool) -> None:
@@ -61,13 +61,13 @@ class Metrics:
         self.phases: Counter = SharedCounter(*_PHASES) if shared else LocalCounter(*_PHASES)
         # PERF: adding to a set and removing from it need no lock. The metric is the size of the set.
         self.active: set[object] = _SharedActive() if shared else set()
-        self.server: SharedFigures | None = None
+        self.server: SharedServerMetrics | None = None
         self._finished: deque[tuple[str, str, int, float, Times]] = deque()
         # Other processes read the shared counts, so each request is counted at once.
         self._batch = 1 if shared else _BATCH
 
     def record(self, method: str, route: str, status: int, seconds: float, phases: Times) -> None:
-        """Record a finished request. Requests are counted in batches, and at the latest when the metrics are read."""
+        """Record a finished request. It is counted later, at the latest when this process renders the metrics."""
         # PERF: one append for each request. After a model run, the code that counts is not in the CPU's caches. In a
         # batch, only the first request has these cache misses.
         self._finished.append((method, route, status, seconds, phases))
@@ -84,7 +84,7 @@ class Metrics:
             self.phases.add(phases)
 
     def collect(self) -> Iterator[Any]:
-        """Yield the metrics of this process as prometheus_client metric families."""
+        """Yield the metrics as prometheus_client metric families, if the process does not share them."""
         from prometheus_client.metrics_core import GaugeMetricFamily
 
         self._count_finished()
@@ -105,19 +105,19 @@ def process_metrics() -> Metrics:
     return metrics
 
 
-def share_server_figures(server: ServerFigures) -> None:
-    """Report the metrics of this process' server together with the metrics of the other processes.
+def share_server_metrics(server: ServerMetrics) -> None:
+    """Share the metrics of this process' server with the other processes.
 
-    Do nothing if the processes do not share `PROMETHEUS_MULTIPROC_DIR`.
+    Do nothing if `PROMETHEUS_MULTIPROC_DIR` is not set.
     """
     metrics = process_metrics()
     if metrics.shared:
-        metrics.server = SharedFigures(server)
+        metrics.server = SharedServerMetrics(server)
         metrics.server.start()
 
 
 def forget_process(pid: int) -> None:
-    """Remove the values of an exited process from the gauges, if processes share `PROMETHEUS_MULTIPROC_DIR`."""
+    """Remove the values of an exited process from the shared gauges, if `PROMETHEUS_MULTIPROC_DIR` is set."""
     if _is_shared():
         from prometheus_client.multiprocess import mark_process_dead
 
@@ -128,10 +128,11 @@ def _is_shared() -> bool:
     return bool(os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 
 
-def render(accept: str, server: ServerFigures | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
-    """Return the metrics page for a Prometheus server, and its content type.
+def render(accept: str, server: ServerMetrics | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
+    """Return the metrics as Prometheus reads them, and their content type.
 
-    `accept` is the value of the Accept header, which selects the format.
+    `accept` is the value of the Accept header, which selects the format. The metrics of `server` and `models` are
+    included.
     """
     from prometheus_client.exposition import choose_encoder
 
@@ -139,7 +140,7 @@ def render(accept: str, server: ServerFigures | None, models: Iterable[Model] = 
     return encode(_registry(server, models)), content_type
 
 
-def _registry(server: ServerFigures | None, models: Iterable[Model]) -> Any:
+def _registry(server: ServerMetrics | None, models: Iterable[Model]) -> Any:
     from prometheus_client import CollectorRegistry, ProcessCollector
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -159,7 +160,7 @@ def _registry(server: ServerFigures | None, models: Iterable[Model]) -> Any:
 
 
 class _Nodes:
-    """Collector of the number of graph nodes that each execution provider runs, by model."""
+    """A Prometheus collector: how many nodes of each model's graph each execution provider runs."""
 
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = models
@@ -175,7 +176,7 @@ class _Nodes:
 
 
 class _SharedActive(set[object]):
-    """The active requests of this process. Their number is in a file that the other processes read."""
+    """The active requests of this process. The number of requests is also in a file that the other processes read."""
 
     def __init__(self) -> None:
         from prometheus_client import Gauge

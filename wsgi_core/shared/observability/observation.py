@@ -1,4 +1,4 @@
-"""The observation of a request: its ids, its start, the time spent in each phase, and its result."""
+"""The observation of a request: its ids, the time spent in each phase, and the result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .metrics import process_metrics
 
 access_log = logging.getLogger("wsgi_core.access")
 
-# The request ids that a client may choose. The id is returned in a response header and written to the log.
+# Valid values of the header X-Request-ID. The id is also returned in a response header and written to the log.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 
 _random_bits = random.getrandbits
@@ -29,15 +29,16 @@ _LENGTH_OF_VERSION_00 = 55
 
 
 class Observation(Work):
-    """The recorded data of one request. As a `Work`, it also has the request's deadline.
+    """What is recorded about one request. As a `Work`, it also has the deadline of the request.
 
     Identity: method, path (percent-encoded), request_id, traceparent (None if the client sent no valid traceparent).
-    Times: started (a value of time.perf_counter()), times (seconds by phase), elapsed (in seconds).
-    Result: route (the matched rule, or empty if no rule matched), status, streamed (whether the response continues
-    after the request lifecycle has ended).
+    Times: started (a value of time.perf_counter()), times (seconds by phase), elapsed (seconds until the response was
+    made, or until a streamed response ended).
+    Result: route (the matched rule, or "" if no rule matched), status, streamed (whether the body is still generated
+    after `deactivate`).
     """
 
-    # PERF: an attribute of the class costs a request nothing until the request has a value of its own.
+    # PERF: class attributes are the defaults, so `__init__` does not need to set them for each request.
     times: Times
     traceparent: str | None = None
     route = ""
@@ -76,13 +77,13 @@ class Observation(Work):
         return headers
 
     def deactivate(self) -> None:
-        """Make the outer work current again. Unless the response is streamed, also end the observation."""
+        """Make the outer work current again. Unless the response is streamed, call `finish`."""
         current.set(self.outer)
         if not self.streamed:
             self.finish()
 
     def finish(self) -> None:
-        """Count the finished request, and write it to the access log."""
+        """Count the request as finished, and write it to the access log if the log is on."""
         if self.streamed or not self.elapsed:
             self.elapsed = perf_counter() - self.started
         metrics = process_metrics()
@@ -100,7 +101,7 @@ class Observation(Work):
 
 
 def begin_request(environ: Mapping[str, Any]) -> Observation:
-    """Start to observe a request. The observation is the current work of this context until `deactivate` is called."""
+    """Return the observation of a new request. It is the current work (see `Work`) until `deactivate` is called."""
     observation = Observation(environ)
     current.set(observation)
     process_metrics().active.add(observation)
@@ -125,7 +126,7 @@ def server_timing(times: Times) -> str:
     return ", ".join([f"{name};dur={_milliseconds(round(seconds * 1e6))}" for name, seconds in times.items()])
 
 
-# PERF: the phases of most requests take a few microseconds, and a look-up is faster than formatting a float.
+# PERF: most times are short, so the cache often has their text, and a look-up is faster than formatting a float.
 @functools.lru_cache(maxsize=2048)
 def _milliseconds(microseconds: int) -> str:
     return f"{microseconds / 1000:.3f}"

@@ -1,7 +1,7 @@
-"""The API's description in OpenAPI 3.1, generated from the routes, their views' operations, and the models' inputs.
+"""The description of the API in OpenAPI 3.1, generated from the routes, the operations of their views, and the models.
 
-The package depends on no framework: an app passes its rules and its views. The start page lists the same routes under
-the same headings.
+This package does not depend on a framework: an app passes its rules and its views. The start page also shows the routes
+in the groups of this package.
 """
 
 from .document import describe_api as describe_api

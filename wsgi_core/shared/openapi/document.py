@@ -1,4 +1,4 @@
-"""The complete OpenAPI 3.1 description, built from the app's routes, the models' cards, and the views' operations."""
+"""The complete OpenAPI 3.1 description, built from the app's routes and their operations."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .operations import COMPONENTS, GROUPS, Operation, ResponseObject, Schema, e
 from .routes import Route
 
 API_VERSION = "1.0"
-"""The version of the API, which OpenAPI requires. The release of the software is not disclosed."""
+"""The version of the API, which OpenAPI requires. It is not the version of the software, which is not disclosed."""
 
 UNKNOWN = Operation("Operation", {200: ResponseObject("The response")})
 """The operation of a route that an application has added to the service without `@describe`."""
 
-# Errors that any route can return, because the server or a hook raises them: an untrusted host, a limit, a shutdown.
+# Errors that every route can return, because the server or a hook raises them: an untrusted host, a limit, a shutdown.
 _ALWAYS = errors(400, 429, 503, 504)
 
 _HEADERS: dict[str, Schema] = {
     "X-Request-ID": {
-        "description": "The X-Request-ID of the request, or a new id; the log has the same id",
+        "description": "The X-Request-ID of the request if it is valid, or a new id; the log has the same id",
         "schema": {"type": "string"},
     },
     "X-Response-Time-ms": {"description": "Time in the service, in milliseconds", "schema": {"type": "string"}},
@@ -43,8 +43,8 @@ def describe_api(
 ) -> Schema:
     """Return the OpenAPI description as a dict that can be written as JSON.
 
-    `root` is the path where the app is mounted, without a trailing slash. `open_to_all` are the rules that need no API
-    key. `open_to_all` is None if the service has no API key.
+    `operations` are by `Route.key`. `root` is the path where the app is mounted, without a trailing slash.
+    `open_to_all` contains the rules that need no API key, or is None if the service has no API key.
     """
     paths: dict[str, Schema] = {}
     for route in routes:
@@ -63,7 +63,10 @@ def describe_api(
 
 
 def group_routes(routes: Iterable[Route], operations: Mapping[str, Operation]) -> dict[str, list[Route]]:
-    """Return the routes by heading. Headings without routes are omitted."""
+    """Return the routes by the group of their operations. Groups without routes are omitted.
+
+    If an operation has a summary, it replaces the summary of the route.
+    """
     groups: dict[str, list[Route]] = {name: [] for name in GROUPS}
     for route in routes:
         operation = operations.get(route.key, UNKNOWN)
@@ -103,9 +106,10 @@ def _content(schemas: Mapping[str, Schema]) -> dict[str, Any]:
 
 
 def _parameters(route: Route, operation: Operation) -> list[Schema]:
-    """Return the parameters that `operation` describes, preceded by the path variables that it does not describe.
+    """Return the OpenAPI parameters of a route: the variables of its path, and the other parameters of `operation`.
 
-    Described path parameters that are not in the route's path are omitted.
+    If `operation` describes a variable, that description is used. A described path parameter that is not a variable of
+    this route is omitted, because several routes can share an operation.
     """
     described = [each for each in operation.parameters if each["in"] != "path" or each["name"] in route.variables]
     named = {each["name"] for each in described if each["in"] == "path"}

@@ -1,4 +1,4 @@
-"""JSON Schemas of a model's inputs and outputs, generated from its declared input type and its card."""
+"""JSON Schemas of a model's inputs and outputs, generated from its input type and its card."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ VERSION: Schema = {"type": "string", "examples": ["churn/1"]}
 
 
 def row_schema(model: Model | None) -> Schema:
-    """Return the schema of one row: an object of features. Other keys are ignored.
+    """Return the schema of one row: an object of features.
 
-    If there is no model, or the model has no input type or no card, the schema accepts any row.
+    If there is no model, or the model has no input type or no card, the schema accepts every value.
     """
     if model is None or model.input_type is None or model.card is None:
         return {}
@@ -21,21 +21,21 @@ def row_schema(model: Model | None) -> Schema:
 
 
 def payload_schema(model: Model | None) -> Schema:
-    """Return the schema of the input of `Model.predict`.
+    """Return the schema of the input of `Model.predict`: a row, a list of rows, or an object with a list of rows.
 
-    The input is a row, a list of rows, or an object with a list of rows under the key `instances`.
+    If there is no model, or the model has no card, the schema accepts every value.
     """
     if model is None or model.card is None:
         return {}
     rows = array(row_schema(model), minItems=1, maxItems=min(MAX_ROWS, model.card.max_rows or MAX_ROWS))
-    one = row_schema(model) | {"not": {"required": [RESERVED]}}  # an object with this key is a batch
+    one = row_schema(model) | {"not": {"required": [RESERVED]}}  # an object with this key has a list of rows
     return {"anyOf": [one, rows, object_schema({RESERVED: rows})], "examples": [model.card.example]}
 
 
 def prediction_schema(card: Card | None) -> Schema:
-    """Return the schema of the result of `Model.predict`.
+    """Return the schema of the result of `Model.predict`: an object with one prediction, or with a list of predictions.
 
-    The result is an object with one prediction under the output's name, or an object with a list of predictions.
+    If there is no card, the schema accepts every value.
     """
     if card is None:
         return {}

@@ -1,6 +1,6 @@
-"""The OpenAPI description of one route: its request bodies, its responses, and its heading.
+"""The OpenAPI description of one route: its request bodies, its responses, and its group.
 
-Names follow OpenAPI: a schema is a JSON Schema (2020-12) as a dict.
+The names are OpenAPI's. A schema is a JSON Schema (2020-12) as a dict.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ TEXT = "text/plain"
 STRING: Schema = {"type": "string"}
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 BODY_ERRORS = (400, 404, 413, 415, 422)
-"""The status codes of errors in a request to a model."""
+"""The status codes that a request to a model can get because of its body or its path."""
 OCTETS = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseObject:
-    """One response of a route: its meaning, and the schema of its body by content type.
+    """One response of a route.
 
-    If `content` is empty, the response has no body. `headers` has a description for each header.
+    `content` has the schema of the body for each content type. If `content` is empty, the response has no body.
+    `headers` has a description for each header.
     """
 
     description: str
@@ -42,11 +43,12 @@ class ResponseObject:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """OpenAPI data for one method of a route: only what cannot be derived from the route.
+    """The part of an OpenAPI operation that cannot be derived from the route.
 
-    `group` is a key of `GROUPS`. `body` maps content types to schemas. If `body` is empty, the route takes no body.
-    `parameters` are OpenAPI parameter objects. Path variables that are not in `parameters` are described by their
-    converters. `summary` replaces the first line of the view's docstring, for views from outside this project.
+    `group` is a key of `GROUPS`. `body` has the schema of the request's body for each content type. If `body` is empty,
+    the route takes no body. `parameters` are OpenAPI parameter objects. A variable of the path that is not in
+    `parameters` is described by its converter. `summary`, if not empty, replaces the first line of the view's
+    docstring.
     """
 
     group: str
@@ -64,22 +66,22 @@ GROUPS = {
     "Operation": "Health checks and metrics.",
     "Pages": "For people: a start page, demos, and this description.",
 }
-"""The headings, in the order in which they appear."""
+"""The groups of operations (OpenAPI's tags) with their descriptions, in the order in which pages show them."""
 
 
 def ref(name: str) -> Schema:
-    """Return a reference to a schema of `components`."""
+    """Return a reference to a schema in the components of the OpenAPI description."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def object_schema(properties: Mapping[str, Schema], *optional: str) -> Schema:
-    """Return the schema of an object with these properties. All properties except `optional` are required."""
+    """Return the schema of an object with these properties. All properties are required except those in `optional`."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": dict(properties)} | ({"required": required} if required else {})
 
 
 def array(items: Schema, **limits: Any) -> Schema:
-    """Return the schema of a list of `items`. `limits` are JSON Schema's `minItems` and `maxItems`."""
+    """Return the schema of a list whose elements have the schema `items`. `limits` are `minItems` and `maxItems`."""
     return {"type": "array", "items": items, **limits}
 
 
@@ -89,9 +91,9 @@ def ok(schema: Schema, description: str = "The result", content_type: str = JSON
 
 
 _ERRORS = {
-    400: "The request is malformed: it is not JSON, has the wrong structure, or a part is missing",
+    400: "The request is malformed: it is not JSON, has the wrong structure, lacks a part, or has the wrong Host",
     401: "The API key or the signature is missing or wrong",
-    403: "The service is not configured to allow this request",
+    403: "The service is not configured to allow this request, or a page of another origin sent it",
     404: "There is no such model, version or path",
     409: "The state of the service does not allow this now",
     411: "The length of the body is not declared",
@@ -105,14 +107,14 @@ _ERRORS = {
 
 
 def errors(*codes: int) -> dict[int, ResponseObject]:
-    """Return the error response for each of these status codes, as `error` makes it."""
+    """Return `error(code)` for each of these status codes."""
     return {code: error(code) for code in codes}
 
 
 def error(code: int, schema: str = "") -> ResponseObject:
-    """Return the error response for a status code. `schema` is the name of the schema of its body.
+    """Return the description of the error response with a status code.
 
-    The default is `Error`, or for 422 `InvalidFields`, which also lists the invalid fields.
+    `schema` names the schema of the body in `COMPONENTS`. By default this is `Error`, or for 422 `InvalidFields`.
     """
     name = schema or ("InvalidFields" if code == 422 else "Error")
     headers = {"Retry-After": "Seconds to wait before the next attempt"} if code in {429, 503} else {}
@@ -130,7 +132,7 @@ COMPONENTS: dict[str, Schema] = {
     "LoanErrors": object_schema({"errors": array(ref("FieldProblem"))}),
     "InvalidFields": object_schema({"error": {"type": "string"}, "fields": array(ref("FieldProblem"))}),
 }
-"""Schemas of responses, by the name that `ref` takes."""
+"""Schemas of errors, by the name that `ref` takes."""
 
 FILE = Operation(
     "Pages",
@@ -143,19 +145,19 @@ FILE = Operation(
     },
     summary="Styles and scripts",
 )
-"""The operation of a route that sends a file."""
+"""The operation of a route for static files."""
 
 
 def page(*codes: int, description: str = "") -> Operation:
-    """Return the operation of a route that responds with an HTML page, or with one of these error codes."""
+    """Return the operation of a route that responds with an HTML page, or with an error with one of these codes."""
     responses = {200: ok(STRING, "The page", HTML), **errors(*codes)}
     return Operation("Pages", responses, description=description)
 
 
 def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> Callable[[View], View]:
-    """Attach an operation to a view. Use `@describe(...)` as a decorator, below the decorator of the route.
+    """Attach an operation to a view. Use `@describe(...)` as a decorator of the view.
 
-    If the operation depends on the models, pass a function instead. The function is called with the repository.
+    If the operation depends on the models, pass a function that takes the repository and returns the operation.
     """
 
     def attach(view: View) -> View:
@@ -170,8 +172,8 @@ def operations(
 ) -> dict[str, Operation]:
     """Return the operations of the routes by `Route.key`. Routes whose views have no operation are omitted.
 
-    A route of static files has the operation `FILE` by default. Operations that depend on the models describe the
-    models that are served at the time of the call.
+    By default, a route whose endpoint ends with `static` has the operation `FILE`. Operations that depend on the models
+    describe the models that are served now.
     """
     found: dict[str, Operation] = {}
     for route in routes:

@@ -1,4 +1,4 @@
-"""The OpenAPI operations of the Open Inference Protocol, version 2."""
+"""The OpenAPI operations of the routes of the Open Inference Protocol, version 2."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def about_server(schema: Schema) -> Operation:
 
 
 def about_model(schema: Schema) -> Callable[[ModelRepository], Operation]:
-    """Return a function that makes the operation of a route about a model. `schema` is the schema of the response.
+    """Return a function that takes the repository, and returns the operation of a route about one model.
 
-    The function takes the repository, whose models are the examples of the parameter `name`.
+    `schema` is the schema of the response.
     """
     return lambda models: Operation(GROUP, {200: ok(schema), **errors(404)}, parameters=_parameters(models))
 
@@ -108,7 +108,7 @@ def change_operation(models: ModelRepository) -> Operation:
 INDEX = Operation(
     GROUP,
     {200: ok(array(ref("IndexEntry"))), **errors(*_BODY)},
-    body={JSON: object_schema({"ready": {"type": "boolean", "description": "Only versions that are served"}}, "ready")},
+    body={JSON: object_schema({"ready": {"type": "boolean", "description": "List only served versions"}}, "ready")},
     body_required=False,
 )
 
@@ -139,7 +139,7 @@ def _infer(parameters: tuple[Schema, ...]) -> Operation:
     length = {
         "name": HEADER_LENGTH,
         "in": "header",
-        "description": "The number of JSON bytes. Binary tensors follow them. By default the whole body is JSON",
+        "description": "The number of JSON bytes. Binary tensors follow the JSON. By default the whole body is JSON",
         "schema": COUNT,
     }
     tensors = {"type": "string", "format": "binary"}

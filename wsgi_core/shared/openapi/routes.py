@@ -1,4 +1,4 @@
-"""The routes of an app, as the API's description and the start page list them."""
+"""The routes of an app, for the OpenAPI description and the start page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SCHEMAS = {"int": {"type": "integer", "minimum": 0}, "float": {"type": "number"
 
 
 class Rule(Protocol):
-    """The attributes of a Werkzeug rule that this module reads."""
+    """The attributes of Werkzeug's `Rule` that this module reads."""
 
     rule: str
     endpoint: Any
@@ -21,10 +21,7 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of a rule, such as `POST /v2/models/<name>/infer`.
-
-    `summary` is the first line of the docstring of the route's view.
-    """
+    """One method of a URL rule, such as `POST /v2/models/<name>/infer`. `summary` says what the route does."""
 
     method: str
     rule: str
@@ -33,7 +30,7 @@ class Route:
 
     @property
     def key(self) -> str:
-        """The key of the route in the table of operations: its method and rule, such as `POST /predict`."""
+        """The method and the rule, such as `POST /predict`. Operations are stored by this key."""
         return f"{self.method} {self.rule}"
 
     @property
@@ -49,18 +46,19 @@ class Route:
 
 
 def list_routes(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) -> list[Route]:
-    """Return a route for each method of each rule, sorted by rule.
+    """Return a route for each method of each rule, sorted by rule and method.
 
-    HEAD and OPTIONS are omitted, because the frameworks add them automatically.
+    The summary of a route is the first line of the view's docstring. HEAD and OPTIONS are omitted, because the
+    frameworks add these methods to the rules. `views` are by endpoint.
     """
     routes = [
-        Route(method, rule.rule, rule.endpoint, _first_sentence(views[rule.endpoint].__doc__))
+        Route(method, rule.rule, rule.endpoint, _first_line(views[rule.endpoint].__doc__))
         for rule in rules
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     ]
     return sorted(routes, key=lambda route: (route.rule, route.method))
 
 
-def _first_sentence(doc: str | None) -> str:
+def _first_line(doc: str | None) -> str:
     """Return the first line of a docstring, without its full stop."""
     return (doc or "").strip().partition("\n")[0].rstrip(".")

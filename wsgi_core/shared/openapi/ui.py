@@ -1,6 +1,6 @@
-"""The location of Swagger UI's files, which the optional package `flask-swagger-ui` contains.
+"""The location of the files of Swagger UI, which are part of the optional package `flask-swagger-ui`.
 
-The package is never imported, because the import would load Flask. Only its folder is looked up.
+The package is not imported, because the import would load Flask. Only its folder is looked up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FILES = ("swagger-ui.css", "swagger-ui-bundle.js")
 
 @cache
 def ui_folder() -> Path | None:
-    """Return the folder of Swagger UI's files, or None if Swagger UI is not installed (extra `.[ui]`)."""
+    """Return the folder of Swagger UI's files, or None if they are not installed (extra `ui`)."""
     spec = find_spec("flask_swagger_ui")
     for location in (spec.submodule_search_locations or ()) if spec else ():
         folder = Path(location) / "dist"

@@ -1,8 +1,8 @@
-"""Answers questions about this project from its documentation, and names the sources.
+"""Answer questions about this project from its documentation, and name the sources.
 
-The input is a question as a string. The passages that match the question best are retrieved, and the answer quotes
-these passages. If an OpenAI-compatible endpoint is configured, its language model writes the answer from the passages
-instead.
+The passages that match the question best are retrieved. If an OpenAI-compatible endpoint is configured, its language
+model writes an answer from the passages. Otherwise, or if the endpoint fails, the answer quotes sentences of the
+passages.
 """
 
 from .assistant import Assistant as Assistant

@@ -1,4 +1,4 @@
-"""How a question is answered: retrieve passages, then quote them or have a language model write the answer."""
+"""The assistant, which retrieves passages for a question and answers from them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,18 @@ from .search import Embeddings, Index, TfIdf
 log = logging.getLogger(__name__)
 
 EMBEDDERS = ("minilm-int8", "minilm")
-"""The models that can embed the passages. The first available model is used."""
+"""The names of models that can embed the passages, the preferred name first."""
 
 PASSAGES = 3
+"""The maximum number of passages for a question."""
+
 SENTENCES = 3
+"""The maximum number of sentences that an answer quotes."""
 
 NO_PASSAGE = "The documentation says nothing about this."
 
 MIN_WORDS = 2
-"""The minimum number of words in a quoted sentence. Shorter sentences say too little."""
+"""The minimum number of words in a quoted sentence."""
 
 _CODE = re.compile(r"(?:(?<=\S)(:)\s*\n)?^(?:```|~~~)[^\n]*\n(.*?)^(?:```|~~~)[^\n]*$", re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
@@ -57,19 +60,18 @@ class Question(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Corpus:
-    """The passages, and the indexes that search them."""
-
     passages: list[Passage]
     index: Index
     by_words: TfIdf
 
 
 class Assistant:
-    """Answers questions from the documentation. There is one assistant per application. Thread-safe.
+    """Answers questions from the documentation. Thread-safe.
 
-    The first question calls `read`, which returns the passages. A background thread then embeds the passages, if an
-    embedding model is available. Until the passages are embedded, they are found by their words. `embedded` is set when
-    the background thread has finished. If `endpoint` is None, all answers consist of quotes.
+    The first question calls `read`, which returns the passages. If an embedding model is available, a background thread
+    then embeds the passages. Before that, and without such a model, passages are found only by their words. `embedded`
+    is set when the background thread has finished, even if it has failed. If `endpoint` is None, all answers consist of
+    quotes.
     """
 
     def __init__(
@@ -89,10 +91,10 @@ class Assistant:
     def ask(self, query: str) -> dict[str, Any]:
         """Answer a question. Return a dict with the keys `query`, `context_used`, `answer` and `usage`.
 
-        `context_used` is a list of passages, best first, each with `source`, `heading`, `text` and `score`. `usage` has
-        the names of the `retriever` and the `generator`, and the token counts. If the answer consists of quotes, the
-        token counts are the numbers of words in the question and the passages, and in the answer. If the endpoint has
-        failed, `fallback` in `usage` says why.
+        `context_used` is a list of the retrieved passages, best first, each with `source`, `heading`, `text` and
+        `score`. `usage` has the names of the `retriever` and the `generator`, and the token counts. If the answer
+        consists of quotes, words are counted as tokens. If the endpoint has failed, `fallback` in `usage` says why.
+        Otherwise `fallback` is None.
         """
         corpus = self._open()
         found = _best(corpus, query)
@@ -109,7 +111,10 @@ class Assistant:
         }
 
     def _answer(self, corpus: _Corpus, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
-        """Return the endpoint's answer. Return quotes if there is no endpoint, no passage, or no usable answer."""
+        """Return the endpoint's answer, or quotes if there is no endpoint or no passage, or if the endpoint has failed.
+
+        Also return the entries of `usage`, except `retriever`.
+        """
         passages = [passage for passage, _ in found]
         fallback = None
         if self._endpoint is not None and passages:
@@ -131,7 +136,8 @@ class Assistant:
                 passages = self._read()
                 by_words = TfIdf([_text(passage) for passage in passages])
                 self._corpus = _Corpus(passages, by_words, by_words)
-                # Embedding takes seconds. On its own thread, it delays no request, and no request's deadline stops it.
+                # Embedding takes seconds. On a separate thread, the first question does not wait for it, and the
+                # deadline of that request does not stop it.
                 atexit.register(self._end)
                 threading.Thread(target=self._embed, args=(self._corpus,), name="embed", daemon=True).start()
             return self._corpus
@@ -144,9 +150,9 @@ class Assistant:
                 with Work(is_cancelled=self._cancelled.is_set):
                     self._corpus = replace(corpus, index=Embeddings(model, texts, corpus.by_words))
         except Cancelled:
-            log.info("the process ends before the passages are embedded")
+            log.info("the passages are not embedded, because the process ends")
         except Exception:
-            log.exception("no embeddings: passages are found only by their words")
+            log.exception("the passages cannot be embedded, and are found only by their words")
         finally:
             self.embedded.set()
             atexit.unregister(self._end)
@@ -154,7 +160,7 @@ class Assistant:
     def _end(self) -> None:
         """Stop embedding, and wait until the background thread has finished.
 
-        Otherwise the thread could still run a model while Python exits, and that aborts the process.
+        If the thread ran a model while Python exits, the process would abort.
         """
         self._cancelled.set()
         self.embedded.wait()
@@ -165,9 +171,10 @@ def _text(passage: Passage) -> str:
 
 
 def find_embedder(models: ModelRepository) -> Model | None:
-    """Return a model that embeds sentences, or None if no such model is available.
+    """Return a model of `EMBEDDERS`, or None if no such model is available.
 
-    Served models are preferred to the models that `wsgi-core models build` has built.
+    Served models are preferred to the models that `wsgi-core models build` has built. If a built model cannot be
+    loaded, log a warning and return None.
     """
     for name in EMBEDDERS:
         if model := models.find(name):
@@ -177,12 +184,14 @@ def find_embedder(models: ModelRepository) -> Model | None:
         built = {found.name: found for found in find_models(folder)} if folder.is_dir() else {}
         return next((load_model(built[name]) for name in EMBEDDERS if name in built), None)
     except ModelError as error:
-        log.warning("no embeddings: %s", error)
+        log.warning(
+            "the passages are found only by their words, because the embedding model cannot be loaded: %s", error
+        )
         return None
 
 
 def _best(corpus: _Corpus, query: str) -> list[Found]:
-    """Return the best passages with their scores, at most `PASSAGES`. Passages with a score of 0 are left out."""
+    """Return the best passages with their scores, at most `PASSAGES`. Passages with a score of 0 are omitted."""
     scores = corpus.index.scores(query)
     order = np.argsort(-scores, kind="stable")[:PASSAGES]
     return [(corpus.passages[index], round(float(scores[index]), 4)) for index in order if scores[index] > 0]
@@ -191,9 +200,9 @@ def _best(corpus: _Corpus, query: str) -> list[Found]:
 def quote(by_words: TfIdf, query: str, found: Sequence[Found]) -> str:
     """Return the sentences that match the question best, at most `SENTENCES`, as quotes with their sources.
 
-    A sentence's score is the weight of the words that it shares with the question, multiplied by 1 plus the score of
-    its passage. Sentences with less than half of the best score are omitted. If all scores are 0, quote only the first
-    sentence. If there is no sentence, return `NO_PASSAGE`.
+    The score of a sentence is W * (1 + S). W is the weight of the words that the sentence shares with the question, and
+    S is the score of its passage. Sentences with less than half of the best score are omitted. If all scores are 0,
+    only the first sentence is quoted. If there is no sentence, return `NO_PASSAGE`.
     """
     candidates = [(passage, sentence, score) for passage, score in found for sentence in sentences(passage.text)]
     if not candidates:
@@ -211,8 +220,8 @@ def _citation(passage: Passage) -> str:
 def sentences(text: str) -> Iterator[str]:
     """Yield the sentences of a passage, each on one line, without Markdown syntax.
 
-    A table row is one sentence. A code block belongs to the sentence that introduces it with a colon. Sentences with
-    fewer than `MIN_WORDS` words are omitted.
+    A table row is one sentence. If the text before a code block ends with a colon, the code is part of that sentence.
+    Sentences with fewer than `MIN_WORDS` words are omitted.
     """
     code: list[str] = []
 

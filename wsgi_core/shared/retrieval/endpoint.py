@@ -19,13 +19,13 @@ from ..upstream import BoundedCalls, TooManyCalls
 from .passages import Passage
 
 MAX_BODY = 1 << 20
-"""The maximum size of a response body in bytes. A longer body is an error."""
+"""The maximum size of a response body in bytes."""
 
 MAX_HEAD = 64 << 10
-"""The maximum size of a response head in bytes, including the interim responses (`100 Continue`) before it."""
+"""The maximum size of a response head in bytes, together with the interim responses (`100 Continue`) before it."""
 
 MAX_CALLS = 2
-"""The maximum number of concurrent calls. Further questions are answered with quotes at once."""
+"""The default for the maximum number of concurrent calls of one process. Further calls fail at once."""
 
 INSTRUCTION = (
     "Answer the question briefly, from the numbered passages alone. Give the numbers of the passages that you used in"
@@ -34,15 +34,15 @@ INSTRUCTION = (
 
 
 class UpstreamError(Exception):
-    """Raised if the endpoint returned no usable answer. The message says why, and may be shown to a client."""
+    """Raised if the endpoint has returned no usable answer. The message says why, and may be shown to a client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An OpenAI-compatible endpoint: its URL (`http://127.0.0.1:11434/v1`), its model, and its API key or None.
+    """An OpenAI-compatible endpoint: its URL (`http://127.0.0.1:11434/v1`), the name of its model, and its API key.
 
-    `timeout` in seconds covers the DNS lookup, the connection and the whole response together. `calls` is the maximum
-    number of concurrent calls.
+    `timeout` is the maximum number of seconds for the DNS lookup, the connection and the whole response together.
+    `calls` is the maximum number of concurrent calls.
     """
 
     url: str
@@ -56,7 +56,7 @@ class Endpoint:
         object.__setattr__(self, "_calls", BoundedCalls(self.calls, self.timeout))
 
     def generate(self, query: str, passages: Sequence[Passage]) -> tuple[str, dict[str, int]]:
-        """Return the answer and its token counts.
+        """Return an answer to the question `query` from the passages, and the token counts.
 
         Raises `UpstreamError` if the endpoint does not send a usable answer within the timeout.
         """
@@ -79,7 +79,7 @@ class Endpoint:
         """Send a JSON request, and return the parsed JSON of the response.
 
         Raises `UpstreamError` if too many calls are running, if the endpoint cannot be reached, if it does not answer
-        within `timeout`, or if the response is not usable.
+        within `timeout`, or if its response is not a JSON object with the status 200.
         """
         try:
             return self._calls.run(lambda: self._exchange(payload))
@@ -91,9 +91,9 @@ class Endpoint:
             raise UpstreamError("the endpoint cannot be reached, or its response is not valid HTTP") from error
 
     def _exchange(self, payload: dict[str, Any]) -> Any:
-        """Send the request and read the response under one deadline.
+        """Connect, and then send the request and read the response within `timeout` seconds.
 
-        A socket's own timeout is not enough, because it starts anew with every read.
+        The timeout of a socket is not enough, because it starts again with each read.
         """
         url = urlsplit(self.url)
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -108,9 +108,9 @@ class Endpoint:
 
 
 class _LimitedReader(io.RawIOBase):
-    """A socket's byte stream. Raises HTTPException if more than `remaining` bytes are read.
+    """The bytes that a socket receives. Raises http.client.HTTPException if they are more than `remaining` bytes.
 
-    Without this limit, a server could send interim responses without end.
+    Without this limit, a server could send an infinite number of interim responses.
     """
 
     def __init__(self, raw: Any) -> None:
@@ -133,10 +133,7 @@ class _LimitedReader(io.RawIOBase):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """A response with a limited size.
-
-    The head has at most `MAX_HEAD` bytes. The head and the body together have at most `MAX_HEAD` + `MAX_BODY` bytes.
-    """
+    """A response with at most `MAX_HEAD` bytes of head, and at most `MAX_HEAD` + `MAX_BODY` bytes in total."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -159,7 +156,7 @@ def chat_endpoint(settings: Settings) -> Endpoint | None:
 
 
 def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
-    """Return an open connection. With TLS, the caller must do the handshake, under its own deadline."""
+    """Return an open connection. With TLS, the caller must still do the handshake."""
     is_secure = url.scheme == "https"
     kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
     connection = kind(url.hostname or "", url.port, timeout=timeout)
@@ -176,7 +173,10 @@ def _connect(url: SplitResult, timeout: float) -> http.client.HTTPConnection:
 
 @contextmanager
 def _shut_down_after(timeout: float, sock: socket.socket) -> Iterator[None]:
-    """Shut the socket down after `timeout` seconds, so that a blocked read returns, and then raise TimeoutError."""
+    """If the `with` block takes longer than `timeout` seconds, shut the socket down and raise TimeoutError.
+
+    The shutdown ends a read that blocks.
+    """
     expired = threading.Event()
 
     def expire() -> None:
@@ -194,7 +194,7 @@ def _shut_down_after(timeout: float, sock: socket.socket) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-        if expired.is_set():  # even if the reader has returned or has raised another error
+        if expired.is_set():  # even if the block has returned or has raised another error
             raise TimeoutError
 
 
@@ -212,7 +212,7 @@ def _read(response: http.client.HTTPResponse) -> Any:
 
 
 def _sendable(text: str) -> bool:
-    """Return whether a text from JSON can be encoded as UTF-8. A text with a lone surrogate cannot be encoded."""
+    """Return whether a text can be encoded as UTF-8. A lone surrogate, which JSON allows, cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

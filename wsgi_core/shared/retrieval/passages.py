@@ -1,4 +1,4 @@
-"""The documentation as passages: pieces of a Markdown file that are short enough to quote, each with its heading."""
+"""The documentation as passages: short pieces of Markdown files, each with the heading above it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from importlib import metadata
 from ...inference.bundled import PACKAGE, bundled_folder
 
 MAX_CHARACTERS = 600
-"""The length up to which paragraphs are joined into one passage. A longer paragraph is a passage of its own.
+"""Paragraphs of a section are joined into one passage while the passage has at most this length.
 
-A code block is always in the passage of the paragraph before it.
+A paragraph is never divided. A code block is always in the passage of the paragraph before it, so a passage may be
+longer.
 """
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -22,7 +23,7 @@ _FENCE = re.compile(r"\s*(?:```|~~~)")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A few paragraphs of one section. `source` is the file, such as `docs/differences.md`."""
+    """One or more paragraphs of a section. `source` is the file, such as `docs/differences.md`."""
 
     source: str
     heading: str
@@ -30,7 +31,7 @@ class Passage:
 
 
 def read_documentation() -> list[Passage]:
-    """Return the passages of the project's README and docs, from a checkout or an installed wheel."""
+    """Return the passages of the README and the docs of this project, from the checkout or the installed wheel."""
     folder = bundled_folder("docs")
     passages = list(split(_readme(), "README.md"))
     for file in sorted(folder.rglob("*.md")):
@@ -40,7 +41,7 @@ def read_documentation() -> list[Passage]:
 
 
 def _readme() -> str:
-    """Return the README beside the package. In an installed wheel, return its description, which is the same text."""
+    """Return the text of the README. In an installed wheel, the description in the metadata is the README."""
     file = PACKAGE.parent / "README.md"
     if (PACKAGE.parent / "setup.cfg").is_file() and file.is_file():
         return file.read_text(encoding="utf-8")

@@ -1,7 +1,4 @@
-"""Scores for how well texts match a question: by shared words, or by meaning and shared words.
-
-Each index returns one score per text. A score of 0 means that the text does not match.
-"""
+"""Indexes of texts, which score how well each text matches a question: by shared words alone, or also by meaning."""
 
 from __future__ import annotations
 
@@ -26,31 +23,28 @@ STOP_WORDS = frozenset(
 )
 
 BATCH = 16
-"""The number of texts that are embedded in one run. Larger batches only take more memory."""
+"""The number of texts that are embedded in one run of the model."""
 
 MIN_SIMILARITY = 0.2
-"""The minimum cosine that counts as a match. The cosine of unrelated texts is often only a little lower."""
+"""The minimum cosine of embeddings that counts as a match. Unrelated texts usually have a lower cosine."""
 
 
 class Index(Protocol):
-    """A searchable collection of texts. `name` is the name of the search method."""
+    """A searchable collection of texts. `name` names the way in which texts are matched."""
 
     name: str
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """Return float32[number of texts]: how well each text matches the query. A score of 0 means no match."""
+        """Return float32[number of texts]: how well each text matches the question `query`. 0 means no match."""
 
 
 def words(text: str) -> list[str]:
-    """Return the words in lower case, without stop words and without the commonest English endings."""
+    """Return the words of a text in lower case. Stop words are omitted, and common English endings are removed."""
     return [_ENDING.sub("", word) for word in _WORD.findall(text.lower()) if word not in STOP_WORDS]
 
 
 class TfIdf:
-    """An index by words. A score is the cosine between weighted word counts (TF-IDF, Spärck Jones, 1972).
-
-    Rare words have a higher weight.
-    """
+    """An index by words. A score is the cosine between the TF-IDF vectors of text and question (Spärck Jones, 1972)."""
 
     name = "tf-idf"
 
@@ -62,9 +56,9 @@ class TfIdf:
         self._vectors = self.vectors(texts)
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return float32[N, words]: for each text, the weights of the indexed words.
+        """Return float32[number of texts, number of indexed words]: the TF-IDF vector of each text.
 
-        Each vector has length 1. If the text has none of the indexed words, the vector is 0.
+        Each vector has length 1. If a text has none of the indexed words, its vector is 0.
         """
         vectors = np.zeros((len(texts), len(self._place)), np.float32)
         for vector, text in zip(vectors, texts, strict=True):
@@ -82,7 +76,7 @@ class TfIdf:
         return scores
 
     def shared(self, query: str, text: str) -> float:
-        """Return the total weight of the words that a text shares with the question."""
+        """Return the total weight of the indexed words that a text shares with the question `query`."""
         places = (self._place.get(word) for word in {*words(query)} & {*words(text)})
         return float(sum(self._weight[place] for place in places if place is not None))
 
@@ -90,8 +84,8 @@ class TfIdf:
 class Embeddings:
     """An index by meaning. A score is the cosine between a model's embeddings, plus the TF-IDF score.
 
-    Embeddings also match texts that use other words than the question. TF-IDF matches names and commands, which an
-    embedding model does not know.
+    A cosine below `MIN_SIMILARITY` counts as 0. Embeddings can also match a text that has no word of the question.
+    TF-IDF matches names and commands, which an embedding model may not know.
     """
 
     def __init__(self, model: Model, texts: Sequence[str], by_words: TfIdf) -> None:

@@ -1,4 +1,4 @@
-"""The settings of the service: their schema, the sources that they are read from, and the options of commands."""
+"""The settings of the service: their schema, their sources, and the command-line options."""
 
 from .schema import Settings
 

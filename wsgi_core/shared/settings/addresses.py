@@ -1,4 +1,4 @@
-"""Parse networks, and format hosts for URLs."""
+"""Functions that parse networks, and functions that format hosts for URLs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def parse_networks(text: str) -> list[Network]:
 
 
 def bracketed(host: str) -> str:
-    """Return the host in URL form: an IPv6 address is put in brackets (RFC 3986, 3.2.2)."""
+    """Return the host as it is written in a URL: an IPv6 address in brackets (RFC 3986, 3.2.2)."""
     return f"[{host}]" if ":" in host else host
 
 
 def local_host(host: str) -> str:
-    """Return the host, in URL form, by which a client on this machine reaches a server that listens on ``host``."""
+    """Return the host for the URL of a server that listens on ``host``, for a client on the same machine."""
     return bracketed({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))

@@ -1,5 +1,5 @@
-"""Validators for names and addresses in settings. A value must have exactly the form that it has in requests, because
-otherwise it never matches a request.
+"""Validators for names and addresses in settings. Some values are compared with parts of requests, so they must have
+exactly the form that the requests have.
 
 Each validator returns its value unchanged. If the value is not valid, the validator raises ValueError with the reason
 and, if possible, the nearest valid value.
@@ -12,7 +12,7 @@ import re
 from urllib.parse import urlsplit
 
 LOOPBACK_HOSTS = ("localhost", ".localhost", "127.0.0.1", "::1")
-"""The hosts by which a browser on this machine addresses a server that listens on a loopback address."""
+"""The host names and addresses that a server on a loopback address trusts by default."""
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether `host` is `localhost` or a loopback address, which only clients on this machine can reach."""
+    """Return whether `host` is `localhost` or a loopback address, so that only clients on this machine can connect."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -28,9 +28,9 @@ def is_loopback(host: str) -> bool:
 
 
 def trusted_host(value: str) -> str:
-    """Validate an entry of `trusted_hosts`: a host name, an address, or `.example.org`, which includes subdomains."""
+    """Validate an entry of `trusted_hosts`: a host name, an IP address, or `.example.org` with its subdomains."""
     if "*" in value and not value.lstrip("*.").strip():
-        raise ValueError("does not support a wildcard; for every name, leave trusted_hosts empty and set any_host")
+        raise ValueError("must not be a wildcard; to accept all names, leave trusted_hosts empty and set any_host")
     nearest = _nearest_host(value)
     if nearest != value:
         raise ValueError(f"must be a host name as in a Host header, without the port{_hint(nearest)}")
@@ -38,7 +38,7 @@ def trusted_host(value: str) -> str:
 
 
 def trusted_proxy(value: str) -> str:
-    """Validate `trusted_proxy`: addresses and networks, separated by commas, or `*` for every client."""
+    """Validate `trusted_proxy`: IP addresses and networks, separated by commas, or `*` for every client."""
     if value == "*":
         return value
     for part in map(str.strip, value.split(",")):
@@ -64,7 +64,10 @@ def cors_origin(value: str) -> str:
 
 
 def listen_host(value: str) -> str:
-    """Validate a host name or an address to listen on."""
+    """Validate a host name or an address to listen on.
+
+    A value is refused only if it has a scheme, brackets, a path or a port.
+    """
     nearest = _nearest_host(value)
     if nearest and nearest != value and ("[" in value or "/" in value or value.count(":") == 1):
         raise ValueError(f"must be a host name or an IP address, without scheme, brackets and port{_hint(nearest)}")
@@ -74,11 +77,13 @@ def listen_host(value: str) -> str:
 def header_value(value: str) -> str:
     """Validate a key that clients send in a header.
 
-    Blanks at its start or end are refused, because HTTP removes them. Control characters are refused, because a header
-    cannot have them.
+    A key with white space at its start or end is refused, because HTTP removes the white space. A key with control
+    characters is refused, because a header cannot have them.
     """
     if value != value.strip() or not all(" " <= letter != "\x7f" for letter in value):
-        raise ValueError("must not begin or end with a blank or contain control characters: a header cannot have them")
+        raise ValueError(
+            "must not begin or end with white space or contain control characters, because a header value cannot"
+        )
     return value
 
 
@@ -87,7 +92,7 @@ def _hint(nearest: str | None) -> str:
 
 
 def _nearest_host(value: str) -> str | None:
-    """Return the valid host that is nearest to the value, or None if there is no such host.
+    """Return the valid host that is nearest to the value, or None if no host can be derived from it.
 
     Scheme, path, user, port, brackets and wildcard are removed, and the host is converted to lower case.
     """

@@ -1,4 +1,4 @@
-"""The settings, except secrets, as options of a command."""
+"""The settings as options of a command. Secrets have no option, because other users can read a command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from ...inference.settings import PortablePath
 from .schema import Settings
-from .sources import FILE, ConfigurationError, Loaded, is_secret, is_table, load_settings, option, shown
+from .sources import FILE, ConfigurationError, Loaded, is_secret, is_table, load_settings, masked_values, option
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
@@ -21,8 +21,7 @@ _LIMITS = {"ge": "at least {:.10g}", "gt": "more than {:.10g}", "le": "at most {
 def settings_options(command: F) -> F:
     """Add the option ``--config``, and an option for each setting that is not a secret, to a click command.
 
-    The command is called with these options as keyword arguments. An option that is not given is None. Secrets have no
-    option, because other users of the machine can read the command line.
+    The command gets these options as keyword arguments. An option that is not given is None.
     """
     for name, field in reversed(Settings.model_fields.items()):
         if not is_secret(name):
@@ -34,9 +33,9 @@ def settings_options(command: F) -> F:
 
 
 def load_for_command(config: Path | None, options: t.Mapping[str, object]) -> Loaded:
-    """Load the settings for a command with `settings_options`.
+    """Load the settings for a command that has `settings_options`.
 
-    Raises click.UsageError, which means exit code 2, if a setting is not valid.
+    Raises click.UsageError (exit code 2) if the settings cannot be loaded.
     """
     try:
         return load_settings(options, config)
@@ -70,7 +69,7 @@ def _help(name: str, field: FieldInfo) -> str:
         for key, text in _LIMITS.items()
         if hasattr(rule, key)
     ]
-    default = shown(Settings())[name]
+    default = masked_values(Settings())[name]
     known = [] if default in (None, [], {}) or isinstance(default, bool) else [f"default: {default}"]
     extra = "; ".join([*known, *limits])
     return f"{field.description} [{extra}]" if extra else f"{field.description}"

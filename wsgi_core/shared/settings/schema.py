@@ -1,7 +1,6 @@
 """The schema of the settings: names, types, ranges and defaults.
 
-Each setting is a field. The code that reads a setting does not know its source: a file, an environment variable, or a
-command's option.
+Each setting is a field of `Settings`. sources.py loads the values from a file, environment variables and options.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ EndpointURL = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
 
 OwnPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
 
-# The import name of the service's package for each framework. It is a string, so that the core never imports Flask.
+# The name of the service's package for each framework. It is a string, so that this module does not import Flask.
 SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 
 
 def limit(response: str, **field: t.Any) -> t.Any:
-    """Return the field of a setting that limits clients. `response` says what happens above the limit."""
+    """Return the field of a setting that limits clients. `response` describes what happens beyond the limit."""
     return Field(json_schema_extra={"response": response}, **field)
 
 
@@ -51,7 +50,7 @@ class Settings(RuntimeSettings):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
     _local_names: bool = PrivateAttr(default=False)
 
-    # The models. The fields of RuntimeSettings configure how each model is run.
+    # The models. The fields of RuntimeSettings, which this class inherits, configure how the models are run.
     models: PortablePath | None = Field(
         default=None, description="The folder of the model repository; by default the bundled models."
     )
@@ -64,7 +63,7 @@ class Settings(RuntimeSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="The port to listen on; 0: any free port.")
     monitor_port: int | None = Field(
         default=None, ge=0, le=65535,
-        description="A second port, only for health and metrics. It responds even if the first port is overloaded.",
+        description="A second port, only for health and metrics. It also responds while the first port is overloaded.",
     )  # fmt: skip
     framework: t.Literal["wsgi_core", "flask"] = Field(
         default="wsgi_core", description="The framework that processes the requests; the responses are the same."
@@ -86,24 +85,24 @@ class Settings(RuntimeSettings):
     )
 
     # Logs.
-    access_log: bool = Field(default=False, description="Log one line per request on stderr.")
+    access_log: bool = Field(default=False, description="Log one line for each request.")
     log_format: t.Literal["text", "json"] = Field(default="text", description="The format of the log.")
 
     # Admission.
     threads: int = Field(
         default=max(2, min(4, os.cpu_count() or 1)), ge=1, le=256,
-        description="Worker threads: the number of requests processed at the same time. By default one for each CPU"
-        " core, from 2 to 4. More threads are slower, because they wait for the GIL. They help if the application waits"
-        " for a database or another service.",
+        description="Number of worker threads, which process the requests. By default one for each CPU core, from 2 to"
+        " 4. More threads are usually slower, because they wait for the GIL. They help if the application waits for a"
+        " database or another service.",
     )  # fmt: skip
     max_waiting: int = limit(
         "503, Retry-After", default=10_000, ge=0, le=1_000_000,
-        description="Maximum number of requests that wait for a thread, even if `max_wait` would allow more.",
+        description="Maximum number of requests that wait for a thread.",
     )  # fmt: skip
     max_wait: float = limit(
         "503, Retry-After", default=2, gt=0, le=86_400,
-        description="Maximum seconds that a request may wait for a thread. A request with a longer expected wait is"
-        " refused at once. The expected wait follows from the recent response rate.",
+        description="Maximum seconds that a request may wait for a thread. If the expected wait is longer, the request"
+        " is refused at once. The expected wait is computed from the recent response rate.",
     )  # fmt: skip
     max_per_client: int = limit(
         "429, Retry-After", default=0, ge=0,
@@ -113,12 +112,12 @@ class Settings(RuntimeSettings):
     retry_after: int = Field(default=1, ge=0, le=86_400, description="Minimum number of seconds in Retry-After.")
     request_timeout: float = limit(
         "504, or 503 if the request was still waiting", default=30, gt=0, le=86_400,
-        description="Maximum seconds that a request waits and runs models before its response starts. A client can ask"
-        " for less with the header X-Request-Timeout.",
+        description="Maximum seconds that a request waits for a thread and runs models, together, before its response"
+        " starts. A client can ask for less with the header X-Request-Timeout.",
     )  # fmt: skip
 
     # Limits of connections, requests and responses.
-    # A body of this size holds 10,000 rows of a table.
+    # A body of the default size holds 10,000 rows of a table.
     max_content_length: int = limit(
         "413", default=4 << 20, ge=1, description="Maximum size of a request's body, in bytes.",
     )  # fmt: skip
@@ -155,7 +154,8 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
     min_send_rate: int = limit(
         "connection closed", default=1000, ge=0,
-        description="Minimum bytes per second at which a client must read its response, after `send_timeout`.",
+        description="Minimum bytes per second at which a client must read its response. The rate is checked once the"
+        " client has been reading for `send_timeout` seconds.",
     )  # fmt: skip
     response_timeout: float = limit(
         "connection closed", default=600, gt=0,
@@ -163,7 +163,7 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
     max_unsent: int = limit(
         "requests wait for a thread; connections whose clients read slowest are closed", default=64 << 20, ge=1 << 20,
-        description="Maximum size of all responses that clients have not read yet, in bytes.",
+        description="Maximum size of the responses that clients have not read yet, together, in bytes.",
     )  # fmt: skip
     idle_timeout: float = limit(
         "connection closed", default=75, gt=0,
@@ -175,7 +175,7 @@ class Settings(RuntimeSettings):
         default=0,
         ge=0,
         description="At a shutdown: seconds in which the readiness check already fails, but connections are still"
-        " accepted. Load balancers notice the shutdown in this time.",
+        " accepted, so that load balancers notice the shutdown.",
     )
     stop_timeout: float = limit(
         "connection closed, exit code 1", default=30, gt=0,
@@ -202,8 +202,8 @@ class Settings(RuntimeSettings):
     )
     api_key: HeaderSecret | None = limit(
         "401", default=None, min_length=16,
-        description="The key that clients must send as X-API-Key or as Authorization: Bearer. Health checks need no"
-        " key.",
+        description="The key that clients must send as X-API-Key or as Authorization: Bearer. Health checks and"
+        " webhooks need no key.",
     )  # fmt: skip
     cors_origins: tuple[Origin, ...] = Field(
         default=(), description="Origins whose pages may call the service (https://app.example.org); *: all origins."
@@ -235,14 +235,15 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
     webhook_queue: int = limit(
         "503, Retry-After", default=1000, ge=1, le=1_000_000,
-        description="Maximum number of accepted webhooks that wait to be processed.",
+        description="Maximum number of accepted webhooks that are not yet processed. Dead letters do not count.",
     )  # fmt: skip
     webhook_results: PortablePath | None = Field(
         default=None, description="The JSON Lines file to which the outcome of each webhook is appended."
     )
     webhook_tolerance: float = limit(
         "401", default=300, gt=0, le=86_400,
-        description="Maximum age of a webhook's signature in seconds, if the sender signs a time.",
+        description="Maximum difference in seconds between now and the signed time of a webhook, if the sender signs a"
+        " time.",
     )  # fmt: skip
     job_store: JobStorePlace | None = Field(
         default=None,
@@ -254,8 +255,8 @@ class Settings(RuntimeSettings):
     )
     chat_url: EndpointURL | None = Field(
         default=None,
-        description="An OpenAI-compatible endpoint (http://127.0.0.1:11434/v1) that writes the answers of /rag-chat."
-        " By default the answers consist of quotes.",
+        description="An OpenAI-compatible endpoint (http://127.0.0.1:11434/v1), whose language model writes the answers"
+        " of /rag-chat. By default the answers consist of quotes.",
     )
     chat_model: str = Field(default="default", min_length=1, description="The name of the model at chat_url.")
     chat_key: SecretStr | None = Field(default=None, min_length=1, description="The API key for chat_url.")
@@ -267,11 +268,11 @@ class Settings(RuntimeSettings):
     )
 
     def with_loopback_hosts(self) -> Settings:
-        """Return the settings for a server. On a loopback address, the server trusts only local host names by default.
+        """Return the settings, with local host names as `trusted_hosts` if `host` is a loopback address.
 
-        If it trusted every name, an attacker's page could call the service by DNS rebinding: the attacker's name server
-        resolves the page's host name to 127.0.0.1. Behind a trusted proxy, host names are not restricted, because the
-        proxy forwards the host names that its clients use.
+        If the server trusted every name, an attacker's page could call the service by DNS rebinding: the attacker's
+        name server resolves the page's host name to 127.0.0.1. Nothing is changed if `trusted_hosts` or `any_host` is
+        set, or if `trusted_proxy` is set, because a proxy forwards the host names that its clients use.
         """
         if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
             return self
@@ -282,5 +283,5 @@ class Settings(RuntimeSettings):
 
     @property
     def local_names(self) -> bool:
-        """Whether host names without a dot are trusted, too. Such names cannot be registered in the public DNS."""
+        """Whether all host names without a dot are trusted, too. Such names cannot be registered in the public DNS."""
         return self._local_names

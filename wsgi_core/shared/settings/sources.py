@@ -1,8 +1,8 @@
 """The sources of the settings: a TOML file, environment variables, and a command's options.
 
-Options override environment variables, and environment variables override the file. The settings are loaded once, at
-the start. An error names the source of each invalid value. An unknown name is also an error, which suggests the nearest
-name. Otherwise a misspelt limit would silently have no effect.
+Options override environment variables, and environment variables override the file. The error for an invalid value
+names the source of the value. An unknown name is also an error, which suggests the nearest name, because a misspelt
+limit would have no effect.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ PREFIX = "WSGI_CORE_"
 """The prefix of the environment variables."""
 
 FILE = "wsgi-core.toml"
-"""The file that is read from the current folder if no other file is named."""
+"""The name of the file that is read from the current folder if the user names no file."""
 
 # Environment variables that have the prefix but are not settings: the settings file, and the cache folder.
 _OTHER_VARIABLES = {"CONFIG", "CACHE"}
 
-# NOTE: if a Kubernetes Service is called wsgi-core, every pod gets environment variables with these names. One of them
-# is WSGI_CORE_PORT, whose value is then an address.
+# NOTE: if a Kubernetes Service is called wsgi-core, the pods of its namespace get environment variables that begin with
+# WSGI_CORE_. These patterns recognize them. WSGI_CORE_PORT is both such a variable, with an address, and a setting.
 _SERVICE_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
@@ -53,13 +53,13 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The loaded settings, the source of each setting that is not a default, and the file that was read, if any."""
+    """The loaded settings, the sources of the settings that were given, and the file that was read, if any."""
 
     settings: Settings
     sources: dict[str, str]
     file: Path | None
     found: bool = False
-    """Whether the file was found in the current folder, and not named by the user."""
+    """Whether the file is `FILE` in the current folder, and the user has not named it."""
 
     def source(self, name: str) -> str:
         """Return the source of a setting: `--port`, `WSGI_CORE_PORT`, the file's path, or `default`."""
@@ -68,8 +68,6 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """The value of one setting, and the name of its source."""
-
     value: object
     source: str
 
@@ -81,10 +79,10 @@ def load_settings(
 ) -> Loaded:
     """Load the settings from a file, the environment, and options.
 
-    `options` has values by setting name; None means that the option is not given. The file is `config`, or the file
-    that `WSGI_CORE_CONFIG` names, or `wsgi-core.toml` in the current folder if it exists. `environ` defaults to
-    `os.environ`. Raises `ConfigurationError` with the problems of all sources, or only with that of the file if the
-    file cannot be parsed.
+    `options` has the options' values by setting name. None means that the option is not given. The file is `config`, or
+    the file that `WSGI_CORE_CONFIG` names, or `wsgi-core.toml` in the current folder if it exists. `environ` defaults
+    to `os.environ`. Raises `ConfigurationError` with the problems of all sources. If the file cannot be read or parsed,
+    the error has only this problem.
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
@@ -115,11 +113,11 @@ def option(name: str) -> str:
 
 @functools.cache
 def is_secret(name: str) -> bool:
-    """Return whether the value of a setting must not be shown."""
+    """Return whether the value of a setting is a secret, which must not be shown."""
     return _mentions(Settings.model_fields[name].annotation, SecretStr)
 
 
-def shown(settings: Settings) -> dict[str, t.Any]:
+def masked_values(settings: Settings) -> dict[str, t.Any]:
     """Return the settings as JSON values, with secrets masked."""
     models = {name: own.model_dump(mode="json", exclude_unset=True) for name, own in settings.model_settings.items()}
     return settings.model_dump(mode="json") | {"model_settings": models}
@@ -135,9 +133,9 @@ def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
 
 
 def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
-    """Return the values of the file that the schema accepts. Add a problem for each other value.
+    """Return the values of the file that the schema accepts. Add a problem to `problems` for each other value.
 
-    Relative paths are resolved as in `_from_folder`.
+    Relative paths are resolved against the folder of the file (see `_from_folder`).
     """
     values = _read_toml(file)
     for name in values.keys() - Settings.model_fields.keys():
@@ -167,7 +165,7 @@ def _read_toml(file: Path) -> dict[str, t.Any]:
 def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Yield the setting and the error for each value that the schema rejects.
 
-    The types are strict: TOML has types, so the string "8" is not a number.
+    The types are strict. In a TOML file, the string "8" is not accepted as a number.
     """
     try:
         Settings.model_validate_json(json.dumps(values, default=str), strict=True)
@@ -176,9 +174,9 @@ def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _from_folder(file: Path, name: str, value: object) -> object:
-    """Return `value`, with its relative paths resolved against the folder of `file`.
+    """Return the value of a setting, with its relative paths resolved against the folder of `file`.
 
-    The paths are `job_store` and the settings with a type of path, but not the module in `app`.
+    `job_store` and values of the type Path are paths. The file that `app` may name is not resolved.
     """
     if name == "job_store" and isinstance(value, str):
         return value if "://" in value else str(file.parent / value)
@@ -203,7 +201,7 @@ def _paths_from(file: Path, annotation: object, value: object) -> object:
 
 
 def is_table(annotation: object) -> bool:
-    """Return whether a value of this type is a table."""
+    """Return whether a value of this type is a table in TOML."""
     return t.get_origin(annotation) is dict or _is_model(annotation)
 
 
@@ -212,7 +210,10 @@ def _is_model(annotation: t.Any) -> bool:
 
 
 def _from_environ(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Value]:
-    """Return the values of the environment variables. An empty variable counts as not set."""
+    """Return the values of the environment variables. An empty variable counts as not set.
+
+    Add a problem to `problems` for each variable that begins with the prefix but names no setting.
+    """
     values: dict[str, _Value] = {}
     for key, text in environ.items():
         name = key.removeprefix(PREFIX)
@@ -239,7 +240,7 @@ def _from_options(options: Mapping[str, object]) -> dict[str, _Value]:
 
 
 def _from_text(name: str, text: str) -> object:
-    """Parse the text of a list (`a,b`) or of a table (`a=1,b=2`, or JSON). The schema parses all other types."""
+    """Parse the text of a list (`a,b`) or a table (`a=1,b=2`, or JSON). The schema parses values of other types."""
     annotation = Settings.model_fields[name].annotation
     if not _mentions(annotation, tuple, dict):
         return text
@@ -256,17 +257,18 @@ def _from_text(name: str, text: str) -> object:
 
 # Problems
 
-# For each secret that is sent to another server, the setting with the server's location.
+# The secrets that are sent to another server, each with the setting that names this server.
 _SENT_TO = {"chat_key": "chat_url", "job_store_password": "job_store"}
 
-# The settings that can name code. The code runs in the server's process and can read all of its secrets.
+# The settings that can name code, which runs in the server's process and can read all of its secrets.
 _CODE = ("app", "custom_op_libraries", "provider_options", "model_settings")
 
 
 def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
-    """Yield a problem for each secret from another source that a server or code named in the file could get.
+    """Yield a problem for each secret that is not from `file`, but could get to a server or code that `file` names.
 
-    APPSEC: otherwise a user who can write to the folder could steal the secrets of any user who starts a server there.
+    APPSEC: without this check, a user who can write the file could steal the secrets of users who start a server in the
+    folder of the file.
     """
     named = [place for place in (*_SENT_TO.values(), *_CODE) if place in values and values[place].source == file]
     code = [place for place in named if place in _CODE and _names_code(place, values[place].value)]
@@ -281,9 +283,9 @@ def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
 
 
 def _names_code(name: str, value: object) -> bool:
-    """Return whether the value of a setting in `_CODE` names code.
+    """Return whether the value of a setting in `_CODE` names code. An empty value does not.
 
-    The value of `model_settings` names code only if the table of a model has one of the settings in `_CODE`.
+    `model_settings` names code only if the table of a model has one of the other settings in `_CODE`.
     """
     if name != "model_settings":
         return bool(value)
@@ -292,7 +294,7 @@ def _names_code(name: str, value: object) -> bool:
 
 
 def _validate(values: Mapping[str, _Value], problems: list[str]) -> Settings | None:
-    """Return the settings, or None if a value is not valid. Each error is added to `problems`."""
+    """Return the settings. If they are not valid, add each error to `problems`, and return None."""
     given = {name: value.value for name, value in values.items()}
     try:
         return Settings.model_validate(given)
@@ -304,7 +306,7 @@ def _validate(values: Mapping[str, _Value], problems: list[str]) -> Settings | N
 
 
 def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield the setting and the message of each error. If an error concerns several settings, the setting is empty."""
+    """Yield the setting and the message of each error. The setting is "" if an error concerns several settings."""
     for problem in error.errors(include_url=False, include_context=False):
         name, *inner = map(str, problem["loc"] or ("",))
         secret = bool(name) and is_secret(name)
@@ -318,9 +320,9 @@ def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterato
 
 
 def _entry(table: object, inner: Sequence[str]) -> str:
-    """Describe an entry of a table of secrets by its number.
+    """Return a description of an entry in a table of secrets: its number, not its name.
 
-    The entry's name must not be shown, because a user may have written a secret in the place of the name.
+    The name must not be shown, because a user may have written a secret in its place.
     """
     if not inner or not isinstance(table, Mapping):
         return ""
@@ -328,7 +330,7 @@ def _entry(table: object, inner: Sequence[str]) -> str:
 
 
 def _masked(value: object) -> object:
-    """Return the value with the user and the password of a URL masked."""
+    """Return the value. If it is a URL with a user and a password, mask them."""
     return _USER.sub("//***@", value) if isinstance(value, str) else value
 
 
@@ -338,7 +340,7 @@ def _unknown(message: str, name: str, known: Iterable[str]) -> str:
 
 
 def _mentions(annotation: object, *types: type) -> bool:
-    """Return whether an annotation is one of the types, or contains one of them, as `Path | None` contains `Path`."""
+    """Return whether an annotation is or contains one of the types. For example, `Path | None` contains `Path`."""
     if annotation in types or t.get_origin(annotation) in types:
         return True
     return any(_mentions(part, *types) for part in t.get_args(annotation))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 
-from .sources import PREFIX, Loaded, is_secret, shown, variable
+from .sources import PREFIX, Loaded, is_secret, masked_values, variable
 
 
 class SecretGiven(ValueError):
-    """Raised if a secret would be written where other users can read it. The message is for the user."""
+    """Raised if a secret is among the settings that would be written to a file. The message is for the user."""
 
 
 def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
-    """Return the loaded settings as environment variables.
+    """Return environment variables with which a server gets the loaded settings.
 
-    If ``has_files`` is true, the variables are the settings from command-line options, and the path of the settings
-    file. Otherwise the server cannot read the file, and the variables are all settings that are not defaults. Raises
-    SecretGiven if one of these settings is a secret.
+    If ``has_files`` is true, the server can read the settings file. Then the variables have only the path of the file
+    and the settings from command-line options. Otherwise they have all settings that were given. Raises SecretGiven if
+    one of these settings is a secret.
     """
-    values = shown(loaded.settings)
+    values = masked_values(loaded.settings)
     variables = {}
     for name, source in loaded.sources.items():
         if source.startswith("--") or not has_files:

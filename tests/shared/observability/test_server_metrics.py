@@ -1,4 +1,4 @@
-"""The figures of one server, and of several servers that share a folder."""
+"""The metrics of one server, and of several servers that share a folder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.processes import run
 PROCESS = """
 import sys
 from types import SimpleNamespace
-from wsgi_core.shared.observability.metrics import render, share_server_figures
+from wsgi_core.shared.observability.metrics import render, share_server_metrics
 server = SimpleNamespace(
     refused={"overloaded": int(sys.argv[1])},
     connections=lambda: {"idle": 2},
     gauges=lambda: {"expected_wait_seconds": float(sys.argv[1]), "unsent_bytes": 10},
 )
-share_server_figures(server)
+share_server_metrics(server)
 server.refused["overloaded"] += 1
 print(render("", server)[0].decode())
 """

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 _REJECTED = ("http_server_rejected_requests", "Requests that the server has refused.")
 _CONNECTIONS = (
     "http_server_connections",
-    "Open connections by state; blocked: a stream waits for its client; sending: the client reads a complete response.",
+    "Open connections by state; blocked: a stream waits for its client; sending: a client has yet to read a response.",
 )
 _STATES = ("idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering")
 _GAUGES = {
@@ -21,28 +21,28 @@ _GAUGES = {
     "body_disk_bytes": "Bytes of request bodies in temporary files.",
 }
 _REASONS = ("overloaded", "client", "expired")
-# Seconds between two writes of a process' metrics to the files that the other processes read.
+# Seconds between two updates of the files that the other processes read.
 _INTERVAL = 1.0
 
 
-class ServerFigures(Protocol):
-    """The metrics that a server provides. Thread-safe."""
+class ServerMetrics(Protocol):
+    """A server's metrics. Thread-safe."""
 
     @property
     def refused(self) -> Mapping[Any, int]:
         """Return the number of requests that the server has refused since its start, by reason."""
 
     def connections(self) -> Mapping[str, int]:
-        """Return the number of connections in each state."""
+        """Return the number of connections in each state. A state without connections may be missing."""
 
     def gauges(self) -> Mapping[str, float]:
-        """Return the current values of further gauges, by metric name without the prefix `http_server_`."""
+        """Return the current value of each metric in `_GAUGES`."""
 
 
 class ServerCollector:
-    """Collector of the metrics of a single server process."""
+    """A Prometheus collector of the metrics of a single server process."""
 
-    def __init__(self, server: ServerFigures) -> None:
+    def __init__(self, server: ServerMetrics) -> None:
         self._server = server
 
     def collect(self) -> Iterator[Any]:
@@ -61,13 +61,13 @@ class ServerCollector:
             yield GaugeMetricFamily(f"http_server_{name}", _GAUGES[name], value=value)
 
 
-class SharedFigures:
+class SharedServerMetrics:
     """The metrics of this process' server, in files that the other server processes read.
 
-    Counts and bytes are summed over all processes. The expected wait is the longest of all processes.
+    The rendered metrics have the sums over all processes, and the longest expected wait.
     """
 
-    def __init__(self, server: ServerFigures) -> None:
+    def __init__(self, server: ServerMetrics) -> None:
         from prometheus_client import Counter, Gauge
 
         self._server = server
@@ -84,11 +84,11 @@ class SharedFigures:
         }  # fmt: skip
 
     def start(self) -> None:
-        """Start a thread that writes the metrics every second, because a scrape may reach another process."""
-        threading.Thread(target=self._repeat, name="figures", daemon=True).start()
+        """Start a thread that updates the files every second. Another process may read them at any time."""
+        threading.Thread(target=self._repeat, name="metrics", daemon=True).start()
 
     def update(self) -> None:
-        """Write the current metrics. Thread-safe."""
+        """Write the current values to the files. Thread-safe."""
         with self._lock:
             for reason in _REASONS:
                 refused = self._server.refused.get(reason, 0)
