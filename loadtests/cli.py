@@ -151,7 +151,7 @@ def overhead(context: click.Context, /, **options: Any) -> None:
     from loadtests.instrument.experiment import Hooks
     from loadtests.instrument.inprocess import RunFailed, Workers
     from loadtests.load.served import Spread
-    from loadtests.run import Run
+    from loadtests.run import StudyRun
 
     if given.validate:
         sys.exit(commands.measure_validation(given.quick, given.out, given.resume))
@@ -168,7 +168,7 @@ def overhead(context: click.Context, /, **options: Any) -> None:
         sys.exit(error.code)
     resumed = commands.resumable(given.out / "results.json", _command()) if given.resume else None
     spread = Spread(given.workers, given.remote, given.host)
-    run = Run(study, given.quick, _command(), given.out, given.servers, spread, resumed, workers, notes, by_group)
+    run = StudyRun(study, given.quick, _command(), given.out, given.servers, spread, resumed, workers, notes, by_group)
     sys.exit(commands.measure(run))
 
 

@@ -16,14 +16,14 @@ from loadtests.instrument.results import ResultError, Results, RunRecord
 from loadtests.report import terminal, validation_page
 from loadtests.report.files import write
 from loadtests.report.format import write_text
-from loadtests.run import Run
+from loadtests.run import StudyRun
 
 # The exit code of an interrupted run.
 INTERRUPTED = 130
 AnyRun = TypeVar("AnyRun", bound=RunRecord)
 
 
-def measure(run: Run) -> int:
+def measure(run: StudyRun) -> int:
     """Carry out a run, and return the exit code. Write the report, unless a part of the run has failed."""
     console = terminal.console()
     code = _carry_out(console, run.study.title, run)
@@ -32,7 +32,7 @@ def measure(run: Run) -> int:
     return code
 
 
-def _carry_out(console: Console, title: str, run: Run | validate.Validating) -> int:
+def _carry_out(console: Console, title: str, run: StudyRun | validate.Validating) -> int:
     """Carry out a run and return the exit code.
 
     After an interruption, the file has the samples of the completed steps.

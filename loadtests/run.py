@@ -47,7 +47,7 @@ def carry_out(plan: Plan, file: RunRecord, path: Path, console: Console, deadlin
     keep()
 
 
-class Run:
+class StudyRun:
     """One run of a study, from comparing the responses to the complete result file."""
 
     def __init__(
