@@ -213,8 +213,8 @@ class Import(Record):
 
 
 class RunRecord(Record):
-    """The common fields of a result file and a validation file: time, environment, and the keys of the steps that are
-    done.
+    """The common fields of a result file and a validation file: time, environment, and the labels of the steps that
+    are done.
     """
 
     format: int
