@@ -8,7 +8,6 @@ start, a request failed); 130 interrupted: the result file has the samples of th
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
 import shlex
@@ -149,7 +148,7 @@ def overhead(context: click.Context, /, **options: Any) -> None:
     _need(NEEDED_FOR_APPS if given.apps else NEEDED)
     from loadtests import commands, heat, variants
     from loadtests.instrument.experiment import Hooks
-    from loadtests.instrument.inprocess import RunFailed, Workers
+    from loadtests.instrument.inprocess import Workers
     from loadtests.load.served import Spread
     from loadtests.run import StudyRun
 
@@ -157,15 +156,11 @@ def overhead(context: click.Context, /, **options: Any) -> None:
         sys.exit(commands.measure_validation(given.quick, given.out, given.resume))
     workers, by_group = Workers(Hooks(given.setup, given.reset), given.timeout), dict[str, Workers]()
     study, notes = heat.study() if given.study == HEAT else STUDIES[given.study], list[str]()
-    try:
-        if given.apps:
-            study, notes = _apps_study(given, workers)
-        elif given.pythons or given.packages:
-            click.echo("Creating a virtual environment for each variant.")
-            study, by_group = variants.study_of(given.pythons, given.packages, given.timeout)
-    except RunFailed as error:
-        click.echo(str(error), err=True)
-        sys.exit(error.code)
+    if given.apps:
+        study, notes = _apps_study(given, workers)
+    elif given.pythons or given.packages:
+        click.echo("Creating a virtual environment for each variant.")
+        study, by_group = variants.study_of(given.pythons, given.packages, given.timeout)
     resumed = commands.resumable(given.out / "results.json", _command()) if given.resume else None
     spread = Spread(given.workers, given.remote, given.host)
     run = StudyRun(study, given.quick, _command(), given.out, given.servers, spread, resumed, workers, notes, by_group)
@@ -241,8 +236,7 @@ def report(results: Path) -> None:
     """Print the tables of a result file again, and rewrite its page and its plots."""
     from loadtests.report import files, terminal
 
-    with _one_line_errors():
-        files.write(terminal.console(), results)
+    files.write(terminal.console(), results)
 
 
 @overhead.command()
@@ -262,13 +256,12 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
     from loadtests.report import analysis
     from loadtests.report.readme import write, write_results
 
-    with _one_line_errors():
-        found = Results.read(results)
-        summary = analysis.summarise(found)
-        write(found, summary, target, plot)
-        write_results(found, summary, page)
-        if published:
-            found.write(published)
+    found = Results.read(results)
+    summary = analysis.summarise(found)
+    write(found, summary, target, plot)
+    write_results(found, summary, page)
+    if published:
+        found.write(published)
 
 
 def _page_command(name: str, text: str, page: str, help: str, validation: bool = False) -> None:
@@ -286,11 +279,11 @@ def _page_command(name: str, text: str, page: str, help: str, validation: bool =
         from loadtests.report.format import write_text
         from loadtests.validate import Validation
 
-        with _one_line_errors():
-            found, module = (Validation if validation else Results).read(results), f"loadtests.report.{text}"
-            write_text(target, (page_of := importlib.import_module(module)).render(found))
-            for file, svg in getattr(page_of, "pictures", lambda found: {})(found).items():
-                write_text(target.with_name(file), svg)
+        found = (Validation if validation else Results).read(results)
+        page_of = importlib.import_module(f"loadtests.report.{text}")
+        write_text(target, page_of.render(found))
+        for file, svg in getattr(page_of, "pictures", lambda found: {})(found).items():
+            write_text(target.with_name(file), svg)
 
 
 _page_command(
@@ -313,16 +306,6 @@ _page_command(
     "validation", "validation_page", "loadtests/VALIDATION.md",
     "Write the page about the validation of the instrument, from the validation.json of --validate.", validation=True,
 )  # fmt: skip
-
-
-@contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
-    from loadtests.instrument.results import ResultError
-
-    try:
-        yield
-    except ResultError as error:
-        raise click.ClickException(str(error)) from error
 
 
 @overhead.command()
@@ -356,7 +339,7 @@ def compare(old: str, new: Path, threshold: float, elsewhere: bool) -> None:
         elsewhere = elsewhere or (old == "published" and not here)
         found = comparison.compare(before, after, threshold / 100, elsewhere)
     except ResultError as error:
-        click.echo(f"Error: {error}", err=True)
+        error.show()
         sys.exit(comparison.UNKNOWN)
     terminal.show_comparison(terminal.console(), found)
     sys.exit(found.code)

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from loadtests import validate
 from loadtests.instrument import environment
-from loadtests.instrument.inprocess import RunFailed
 from loadtests.instrument.progress import duration
 from loadtests.instrument.results import ResultError, Results, RunRecord
 from loadtests.report import terminal, validation_page
@@ -24,19 +23,16 @@ AnyRun = TypeVar("AnyRun", bound=RunRecord)
 
 
 def measure(run: StudyRun) -> int:
-    """Carry out a run, and return the exit code. Write the report, unless a part of the run has failed."""
+    """Carry out a run, write the report, and return the exit code. Raises ``RunFailed`` if a part of the run fails."""
     console = terminal.console()
     code = _carry_out(console, run.study.title, run)
-    if code in (0, INTERRUPTED) and run.path.exists():
+    if run.path.exists():
         write(console, run.path)
     return code
 
 
 def _carry_out(console: Console, title: str, run: StudyRun | validate.Validating) -> int:
-    """Carry out a run and return the exit code.
-
-    After an interruption, the file has the samples of the completed steps.
-    """
+    """Carry out a run and return the exit code: 0, or ``INTERRUPTED`` if the user has interrupted the run."""
     run.path.parent.mkdir(parents=True, exist_ok=True)
     if run.plan.finished:
         click.echo(f"{run.path} is complete: there is nothing left to measure")
@@ -45,9 +41,6 @@ def _carry_out(console: Console, title: str, run: StudyRun | validate.Validating
     console.print(f"{title}: about {planned}. Do not use the machine for anything else meanwhile.", markup=False)
     try:
         run.carry_out(console)
-    except RunFailed as error:
-        click.echo(str(error), err=True)
-        return error.code
     except KeyboardInterrupt:
         click.echo(f"interrupted; {run.path} has the completed steps, and --resume continues the run", err=True)
         return INTERRUPTED
@@ -85,7 +78,10 @@ def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
 
 
 def measure_validation(quick: bool, out: Path, resume: bool) -> int:
-    """Carry out the validation, write ``validation.json`` and ``VALIDATION.md``, and return the exit code."""
+    """Carry out the validation, write ``validation.json`` and ``VALIDATION.md``, and return the exit code.
+
+    Raises ``RunFailed`` if a part of the validation fails.
+    """
     console = terminal.console()
     path = out / "validation.json"
     found = _unfinished(validate.Validation, path) if resume else None

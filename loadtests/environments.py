@@ -74,8 +74,8 @@ def _run(command: list[str], purpose: str = "create a virtual environment") -> s
             command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=INSTALL_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RunFailed(f"could not {purpose}: {error}", 5) from error
+        raise RunFailed(f"could not {purpose}: {error}") from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        raise RunFailed(f"could not {purpose}: {' '.join(command)}\n{said}", 5)
+        raise RunFailed(f"could not {purpose}: {' '.join(command)}\n{said}")
     return done.stdout

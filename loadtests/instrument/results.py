@@ -24,6 +24,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
+from click import ClickException
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from loadtests.instrument.experiment import MAIN, Experiment
@@ -31,8 +32,8 @@ from loadtests.instrument.experiment import MAIN, Experiment
 FORMAT = 2
 
 
-class ResultError(Exception):
-    """A result file cannot be read, or lacks the results that are needed. The message says why."""
+class ResultError(ClickException):
+    """A result file cannot be read, or lacks the results that are needed. The command ends with exit code 1."""
 
 
 class Sample(NamedTuple):

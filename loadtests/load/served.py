@@ -206,7 +206,7 @@ def _wait(server: Server, seconds: float = 60.0) -> None:
                 return
         time.sleep(0.05)
     started = " ".join(server.service.arguments)
-    raise RunFailed(f"{server.service.name}: the server did not start: python {started}\n{_log(server)}".rstrip(), 5)
+    raise RunFailed(f"{server.service.name}: the server did not start: python {started}\n{_log(server)}".rstrip())
 
 
 def _log(server: Server) -> str:
@@ -250,9 +250,8 @@ def _ask_all(server: Server, requests: Sequence[Request]) -> list[Response]:
     try:
         responses = [ask(server.address, request) for request in requests]
     except (OSError, http.client.HTTPException) as error:
-        raise RunFailed(
-            f"{server.service.name}: the server does not respond: {error!r}\n{_log(server)}".rstrip(), 5
-        ) from error
+        text = f"{server.service.name}: the server does not respond: {error!r}\n{_log(server)}"
+        raise RunFailed(text.rstrip()) from error
     for request, response in zip(requests, responses, strict=True):
         check_status(server.service.name, request, response)
     return responses
@@ -370,8 +369,7 @@ AnyRun = TypeVar("AnyRun", bound=Run)
 
 def _checked(run: AnyRun) -> AnyRun:
     if run.failures or not run.requests:
-        text = f"{run.service}: {run.failures} of {run.requests} requests failed, so the run is not valid"
-        raise RunFailed(text, 5)
+        raise RunFailed(f"{run.service}: {run.failures} of {run.requests} requests failed, so the run is not valid")
     return run
 
 
@@ -392,7 +390,7 @@ def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) ->
                 workers.enter_context(_locust_worker(port, environ))
         log = _run([*LOCUST, *arguments], b"", environ)
         if not out.exists():
-            raise RunFailed(f"Locust measured nothing:\n{log}", 5)
+            raise RunFailed(f"Locust measured nothing:\n{log}")
         measured: list[Window] = json.loads(out.read_text(encoding="utf-8"))
         return measured
 
@@ -440,5 +438,5 @@ def _run(arguments: list[str], job: bytes, environ: dict[str, str]) -> str:
             process.kill()
             raise
     if process.returncode:
-        raise RunFailed(f"the load generator failed:\n{err.decode('utf-8', 'replace').strip()[-2000:]}", 5)
+        raise RunFailed(f"the load generator failed:\n{err.decode('utf-8', 'replace').strip()[-2000:]}")
     return out.decode("utf-8", "replace")
