@@ -68,11 +68,6 @@ class Server(NamedTuple):
     process: subprocess.Popen[bytes]
     folder: Path
 
-    @property
-    def port(self) -> int:
-        """The port on which the server listens."""
-        return self.address.port
-
 
 class Spread(NamedTuple):
     """Where Locust's workers run: ``workers`` processes of one master, on this machine or, if ``remote``, on other
@@ -287,14 +282,6 @@ def ask(address: Address, request: Request) -> Response:
         return Response(f"{response.status} {response.reason}", found, response.read())
 
 
-class Series(NamedTuple):
-    """The windows of one service in a pair: at saturation, at the moderate rate, and at each rate of the latencies."""
-
-    saturation: Run
-    moderate: Run
-    latencies: list[LatencyRun]
-
-
 class Pair:
     """Measures a load in repetitions, which are called pairs.
 
@@ -312,15 +299,12 @@ class Pair:
             order = servers if number % 2 == 0 else servers[::-1]
             measured = [self._serve(server, rates, number, place) for place, server in enumerate(order)]
         # All or nothing: an interrupted pair must not leave half of its samples.
-        for one in measured:
-            self._keep(one)
-
-    def _keep(self, one: Series) -> None:
-        self.entries.saturation.runs.append(one.saturation)
-        if self.entries.rate:
-            self.entries.rate.runs.append(one.moderate)
-        if self.entries.latency:
-            self.entries.latency.runs += one.latencies
+        for saturation, moderate, latencies in measured:
+            self.entries.saturation.runs.append(saturation)
+            if self.entries.rate:
+                self.entries.rate.runs.append(moderate)
+            if self.entries.latency:
+                self.entries.latency.runs += latencies
 
     def _rates(self, servers: Sequence[Server]) -> list[float]:
         """Return the rates to measure, in requests a second. The first pair determines them for all pairs."""
@@ -337,28 +321,31 @@ class Pair:
         found = _closed_loop(server, self.load, CALIBRATION)
         return float(found["requests"] / found["seconds"])
 
-    def _serve(self, server: Server, rates: list[float], number: int, place: int) -> Series:
+    def _serve(self, server: Server, rates: list[float], number: int, place: int) -> tuple[Run, Run, list[LatencyRun]]:
+        """Measure one service. Return its window at saturation, its window at the moderate rate, and the windows for
+        the latencies.
+
+        If the load has no rates, the second window is that at saturation again.
+        """
         about: Window = {"service": server.service.name, "pair": number, "position": place}
         stages = [self._stage(rate, self.budget.rate_seconds) for rate in rates]
         most = self._stage(0.0, self.budget.load_seconds)
-        opened = closed = []
+        by_generator: dict[Generator, list[Window]] = {}
         if self.load.generator == "locust":
-            *closed, saturation = _locust(server, self.load, [*stages, most], self.spread)
+            *by_rate, saturation = _locust(server, self.load, [*stages, most], self.spread)
+            by_generator["locust"] = by_rate
         else:
             saturation = _closed_loop(server, self.load, most)
-        if self.entries.latency or (stages and not closed):
-            opened = _open_loop(server, self.load, stages, seed=number)
-        paced = {key: value for key, value in (closed or opened or [saturation])[0].items() if key != "lag_ms"}
-        both: tuple[tuple[Generator, list[Window]], ...] = (("locust", closed), ("open loop", opened))
-        return Series(
-            saturation=_checked(Run(**about, **saturation)),
-            moderate=_checked(Run(**about, **paced)),
-            latencies=[
-                _checked(LatencyRun(**about, **window, generator=generator, rate=rate))
-                for generator, windows in both
-                for rate, window in zip(rates, windows, strict=False)
-            ],
-        )
+        if self.entries.latency or (stages and not by_generator):
+            by_generator["open loop"] = _open_loop(server, self.load, stages, seed=number)
+        first = next((windows[0] for windows in by_generator.values() if windows), saturation)
+        moderate = {key: value for key, value in first.items() if key != "lag_ms"}
+        latencies = [
+            _checked(LatencyRun(**about, **window, generator=generator, rate=rate))
+            for generator, windows in by_generator.items()
+            for rate, window in zip(rates, windows, strict=False)
+        ]
+        return _checked(Run(**about, **saturation)), _checked(Run(**about, **moderate)), latencies
 
     def _stage(self, rate: float, seconds: float) -> Window:
         return {"rate": rate, "warm_up": self.budget.load_warm_up, "seconds": seconds}

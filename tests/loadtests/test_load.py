@@ -43,7 +43,7 @@ def locust(host, *arguments):
 
 
 def test_locust_with_the_locustfile_really_loads_a_server(server):
-    code, entry = locust(f"http://127.0.0.1:{server.port}", "-u", "2")
+    code, entry = locust(f"http://127.0.0.1:{server.address.port}", "-u", "2")
     assert code == 0
     assert entry["name"] == "/predict"
     assert entry["num_requests"] > 0
@@ -52,7 +52,7 @@ def test_locust_with_the_locustfile_really_loads_a_server(server):
 
 @pytest.mark.long
 def test_a_rate_paces_the_users(server):
-    _, entry = locust(f"http://127.0.0.1:{server.port}", "-u", "2", "--rate", "5")
+    _, entry = locust(f"http://127.0.0.1:{server.address.port}", "-u", "2", "--rate", "5")
     seconds = entry["last_request_timestamp"] - entry["start_time"]
     assert entry["num_requests"] <= 2 * (1 + 5 * (1 + seconds))
 
@@ -62,7 +62,7 @@ def test_locust_fails_on_answers_that_are_no_2xx():
     """The server responds with 404s, because the rung has only /predict, and this host has a prefix."""
     falcon = studies.served_rung("falcon", "falcon_app")
     with served.serving([falcon]) as servers:
-        code, entry = locust(f"http://127.0.0.1:{servers[0].port}/elsewhere", "-u", "1")
+        code, entry = locust(f"http://127.0.0.1:{servers[0].address.port}/elsewhere", "-u", "1")
     assert entry["num_failures"] == entry["num_requests"] > 0
     assert code == 1
 
