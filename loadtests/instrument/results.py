@@ -150,20 +150,25 @@ class Run(Record):
         return self.requests_per_second * self.latency_mean_ms / 1000
 
 
-class LoadResult(Record):
-    """Services that are loaded in turn: in the ``mode`` "rate" at ``rate`` requests a second, otherwise at saturation.
+class Loaded(Record):
+    """Services on one kind of server that are loaded in turn by ``users`` clients."""
+
+    key: str
+    title: str
+    services: list[str]
+    users: int
+    server_threads: int
+    server: str = "waitress"
+
+
+class LoadResult(Loaded):
+    """The windows of services: in the ``mode`` "rate" at ``rate`` requests a second, otherwise at saturation.
 
     ``rate`` is 0 until the first pair of runs has determined it.
     """
 
-    key: str
-    title: str
     generator: str
-    services: list[str]
-    users: int
-    server_threads: int
     mode: Literal["rate", "saturation"] = "saturation"
-    server: str = "waitress"
     rate: float = 0.0
     generator_processes: int = 1
     runs: list[Run] = []
@@ -181,18 +186,12 @@ class LatencyRun(Run):
     lag_ms: dict[str, float] = {}
 
 
-class LatencyResult(Record):
+class LatencyResult(Loaded):
     """The latencies of services at several rates, the same rates for all services.
 
     ``shares`` are the rates divided by the maximum rate of the slowest service.
     """
 
-    key: str
-    title: str
-    server: str
-    services: list[str]
-    server_threads: int
-    users: int
     connections: int
     shares: list[float]
     rates: list[float] = []
