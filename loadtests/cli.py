@@ -26,6 +26,8 @@ from wsgi_core.shared.installation import install_command
 if TYPE_CHECKING:
     from loadtests.instrument.inprocess import Workers
 
+FILE = click.Path(dir_okay=False, path_type=Path)
+OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEEDED = (
     "flask", "locust", "psutil", "falcon", "bottle", "django", "starlette", "fastapi", "uvicorn", "flask_cors",
     "sklearn", "joblib", "pandas", *(() if sys.platform == "win32" else ("gunicorn",)),
@@ -194,13 +196,8 @@ def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[s
     Return the study of the applications, and the printed notes.
     """
     from loadtests.apps import parse_all, prepared, study_of
-    from loadtests.http_file import HttpFileError
-    from loadtests.instrument.app_loader import AppError
 
-    try:
-        study = study_of(parse_all(given.apps), given.requests, given.expect or 0)
-    except (AppError, HttpFileError) as error:
-        raise click.UsageError(str(error)) from error
+    study = study_of(parse_all(given.apps), given.requests, given.expect or 0)
     study, notes = prepared(study, workers, given.served or bool(given.servers))
     for note in notes:
         click.echo(f"Note: {note}")
@@ -227,7 +224,7 @@ def _arguments(context: click.Context) -> Iterator[str]:
                 yield str(one)
 
 
-RESULTS = click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+RESULTS = click.argument("results", type=OLD_FILE)
 
 
 @overhead.command()
@@ -241,12 +238,10 @@ def report(results: Path) -> None:
 
 @overhead.command()
 @RESULTS
-@click.option(
-    "--readme", "target", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("README.md")
-)
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/overhead.svg"))
-@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/measure/results.md"))
-@click.option("--published", type=click.Path(dir_okay=False, path_type=Path), default=None)
+@click.option("--readme", "target", type=OLD_FILE, default="README.md")
+@click.option("--plot", type=FILE, default="docs/overhead.svg")
+@click.option("--page", type=FILE, default="docs/measure/results.md")
+@click.option("--published", type=FILE)
 def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
     """Write the figures of a result file into the README, and write the README's plot and the page of all results.
 
@@ -273,7 +268,7 @@ def _page_command(name: str, text: str, page: str, help: str, validation: bool =
 
     @overhead.command(name, help=help)
     @RESULTS
-    @click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=page)
+    @click.option("--page", "target", type=FILE, default=page)
     def write_page(results: Path, target: Path) -> None:
         from loadtests.instrument.results import Results
         from loadtests.report.format import write_text
@@ -310,7 +305,7 @@ _page_command(
 
 @overhead.command()
 @click.argument("old")
-@click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("new", type=OLD_FILE)
 @click.option(
     "--threshold", default=5.0, show_default=True, type=click.FloatRange(min=0),
     help="A cost has increased if the whole interval of new divided by old is above this percentage.",

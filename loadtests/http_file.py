@@ -26,6 +26,8 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 from urllib.parse import quote
 
+from click import UsageError
+
 from loadtests.instrument.request import Header, Request, RequestError, environ_of
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -46,13 +48,13 @@ _BLANKS = " \t\r\n\f\v"
 
 
 def _words(text: str) -> list[str]:
-    return re.split(r"[ \t]+", text.strip(_BLANKS)) if text.strip(_BLANKS) else []
+    return re.findall(r"[^ \t]+", text.strip(_BLANKS))
 
 
-class HttpFileError(Exception):
+class HttpFileError(UsageError):
     """A request file cannot be read or is not valid.
 
-    The message names the file, the line if there is one, and what was expected.
+    The message names the file and what was expected or is not supported and, if the error is in a line, the line.
     """
 
 
@@ -118,8 +120,7 @@ class _File:
         if definition := _DEFINITION.fullmatch(line.text.strip(_BLANKS)):
             self.variables[definition[1]] = definition[2].strip(_BLANKS)
             return False
-        if line.text.startswith("< {%"):
-            self.refuse(line, "a script before the request (< {% ... %}) is not supported")
+        self.refuse_script(line)
         return True
 
     def filled(self, line: Line, depth: int = 0) -> str:
@@ -144,6 +145,10 @@ class _File:
             return beside.read_bytes()
         except OSError as error:
             self.refuse(line, f"the body cannot be read from {beside}: {error.strerror}")
+
+    def refuse_script(self, line: Line) -> None:
+        if line.text.startswith("< {%"):
+            self.refuse(line, "a script before the request (< {% ... %}) is not supported")
 
     def refuse(self, line: Line, text: str) -> NoReturn:
         """Raise ``HttpFileError`` with ``text`` as the reason and the number of ``line``."""
@@ -257,8 +262,7 @@ class _Parser:
 
     def _content(self, line: Line) -> bytes:
         """Return the bytes that a line of the body stands for."""
-        if line.text.startswith("< {%"):
-            self.file.refuse(line, "a script before the request (< {% ... %}) is not supported")
+        self.file.refuse_script(line)
         if line.text.startswith("< "):
             return self.file.read(line, line.text[2:])
         if line.text.startswith("<@ "):
