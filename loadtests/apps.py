@@ -2,8 +2,7 @@
 other=module:app``.
 
 Each measuring process imports all applications, and sends them the same requests in alternating blocks. The first
-application is measured twice: the difference between its two measurements is noise, and no smaller difference is
-reported as real.
+application is measured twice: the difference between its two measurements shows the noise.
 """
 
 from __future__ import annotations

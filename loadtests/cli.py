@@ -191,9 +191,9 @@ def _need(names: tuple[str, ...]) -> None:
 
 
 def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[str]]:
-    """Send every request once to each of the user's applications, and print how their responses differ.
+    """Send every request once to each of the user's applications, and print notes on how their responses differ.
 
-    Return the study of the applications, and the printed notes.
+    Return the study of the applications, and the notes.
     """
     from loadtests.apps import parse_all, prepared, study_of
 
@@ -259,11 +259,11 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
         found.write(published)
 
 
-def _page_command(name: str, text: str, page: str, help: str, validation: bool = False) -> None:
-    """Add a command ``name`` that makes a page from a result file.
+def _page_command(name: str, module: str, page: str, help: str, validation: bool = False) -> None:
+    """Add a command ``name`` that makes a page from a result file or, with ``validation``, from a validation.json.
 
-    The functions ``render`` and, if there is one, ``pictures`` of the module ``loadtests.report.<text>`` make the page
-    and its plots. With ``validation``, the command reads ``validation.json`` instead of a result file.
+    The module is in ``loadtests.report``. Its function ``render`` makes the page. If it has a function ``pictures``,
+    this function makes the page's plots.
     """
 
     @overhead.command(name, help=help)
@@ -275,7 +275,7 @@ def _page_command(name: str, text: str, page: str, help: str, validation: bool =
         from loadtests.validate import Validation
 
         found = (Validation if validation else Results).read(results)
-        page_of = importlib.import_module(f"loadtests.report.{text}")
+        page_of = importlib.import_module(f"loadtests.report.{module}")
         write_text(target, page_of.render(found))
         for file, svg in getattr(page_of, "pictures", lambda found: {})(found).items():
             write_text(target.with_name(file), svg)

@@ -23,7 +23,10 @@ AnyRun = TypeVar("AnyRun", bound=RunRecord)
 
 
 def measure(run: StudyRun) -> int:
-    """Carry out a run, write the report, and return the exit code. Raises ``RunFailed`` if a part of the run fails."""
+    """Carry out a run, write the report of its results, and return the exit code.
+
+    Raises ``RunFailed`` if a part of the run fails.
+    """
     console = terminal.console()
     code = _carry_out(console, run.study.title, run)
     if run.path.exists():
@@ -59,7 +62,7 @@ def resumable(path: Path, command: str) -> Results:
 
 
 def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
-    """Return the contents of the file of an interrupted run.
+    """Return the contents of the file of a run that is to be resumed.
 
     Raises ``ClickException`` if the file cannot be read, or if the git revision, the CPU or the Python version has
     changed since the run began.

@@ -9,11 +9,11 @@
 
     {"tenure_months": 5}
 
-``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< name`` in a body is replaced
-by the file ``name`` in the same folder; with ``<@ name``, variables in that file are replaced too. ``{{$processEnv
-NAME}}`` is replaced by an environment variable. Response handlers (``> {% ... %}``, ``>> file``) and settings
-(``# @no-log``) are ignored. Scripts, prompts, imports, loops, generated values and other protocols are errors, so that
-their syntax is not sent as text.
+``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< path`` in a body is replaced
+by the contents of a file, whose path is relative to the request file. With ``<@ path``, variables in it are replaced
+too. ``{{$processEnv NAME}}`` is replaced by an environment variable. Response handlers (``> {% ... %}``, ``>> file``)
+and settings (``# @no-log``) are ignored. Scripts, prompts, imports, loops, generated values and other protocols are
+errors, so that their syntax is not sent as text.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class _File:
                 self.parts[-1].append(line)
 
     def _begins_request(self, line: Line) -> bool:
-        """Return whether this line is a request line. If it defines a variable, store the variable."""
+        """Return whether a request begins with this line. If the line defines a variable, store the variable."""
         if tag := _TAG.match(line.text):
             self.refuse(line, f"@{tag[1]} is not supported")
         if line.is_comment or not line.text.strip(_BLANKS):
@@ -139,7 +139,7 @@ class _File:
         return _VARIABLE.sub(value, line.text)
 
     def read(self, line: Line, name: str) -> bytes:
-        """Return the contents of the file called ``name`` in the same folder."""
+        """Return the contents of the file ``name``, a path relative to the folder of this file."""
         beside = self.path.parent / name.strip(_BLANKS).encode("latin-1").decode("utf-8", "replace")
         try:
             return beside.read_bytes()
@@ -223,7 +223,8 @@ class _Parser:
     def _credentials(self, line: Line, value: str) -> str:
         """Return the value to send in the Authorization header.
 
-        ``Basic user password`` is encoded in base64. Schemes whose value differs from request to request are refused.
+        A user name and password after ``Basic`` are encoded in base64. Digest, AWS and NTLM are refused, because their
+        value differs from request to request.
         """
         kind, _, rest = value.partition(" ")
         if kind.lower() in ("digest", "aws", "ntlm"):

@@ -48,7 +48,11 @@ def carry_out(plan: Plan, file: RunRecord, path: Path, console: Console, deadlin
 
 
 class StudyRun:
-    """One run of a study, from comparing the responses to the complete result file."""
+    """One run of a study, from comparing the responses to the complete result file.
+
+    ``resumed`` has the results of an earlier, interrupted run. ``workers`` starts the measuring processes, except those
+    of the groups that have an entry in ``by_group``.
+    """
 
     def __init__(
         self,
@@ -141,6 +145,7 @@ class StudyRun:
     def carry_out(self, console: Console) -> None:
         """Run the remaining steps.
 
-        After an exception, the file has the samples of the completed steps, and is marked as partial.
+        If a step fails, the file has the samples of the steps before it, and is marked as partial. If the first step of
+        a new run fails, no file is written.
         """
         carry_out(self.plan, self.results, self.path, console, self.budget.deadline)

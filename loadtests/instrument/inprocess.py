@@ -162,8 +162,8 @@ def failed(said: str) -> RunFailed:
 def _why_it_ended(folder: Path, code: int, limit: float) -> str:
     """Return a text that says what the worker was doing when it ended, and the end of its output.
 
-    If the worker exceeded its time limit, the text has the tracebacks of its threads, if they were
-    written, instead of its output.
+    If the worker exceeded its time limit, the text has the tracebacks of its threads instead of its output. If the
+    worker has not written them, the text has neither.
     """
     stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
     doing = stage or "starting"

@@ -164,7 +164,7 @@ class Loaded(Record):
 class LoadResult(Loaded):
     """The windows of services: in the ``mode`` "rate" at ``rate`` requests a second, otherwise at saturation.
 
-    ``rate`` is 0 until the first pair of runs has determined it.
+    In the mode "rate", ``rate`` is 0 until the first pair of runs has determined it.
     """
 
     generator: str
@@ -199,10 +199,10 @@ class LatencyResult(Loaded):
 
 
 class Import(Record):
-    """The import of ``module`` in a new interpreter: its wall time and CPU time, and then the process's memory.
+    """The cost of importing ``module`` in a new interpreter: wall time, CPU time, and the process's memory afterwards.
 
-    The memory includes that of psutil, the library that reads it. The module ``"nothing"`` stands for an interpreter
-    that imports nothing.
+    The memory includes that of psutil, which reads it. The module ``"nothing"`` stands for an interpreter that imports
+    nothing.
     """
 
     module: str

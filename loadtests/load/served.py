@@ -397,13 +397,11 @@ def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
 
 
 def _closed_loop(server: Server, load: Load, window: Window) -> Window:
-    """Measure one window with this project's closed loop in a new process."""
     found: Window = json.loads(_generate("closed_loop", server, load, {**window, "users": THREADS}))
     return found
 
 
 def _open_loop(server: Server, load: Load, stages: list[Window], seed: int) -> list[Window]:
-    """Measure one window for each stage with this project's open loop in a new process."""
     wanted = {"stages": stages, "connections": CONNECTIONS, "seed": seed}
     found: list[Window] = json.loads(_generate("openloop", server, load, wanted))
     return found
