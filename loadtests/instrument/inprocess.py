@@ -51,13 +51,12 @@ class ModelNotLoaded(RunFailed):
 
 @dataclass(frozen=True)
 class Answered:
-    """How a contender answered: the status line of its first response, and how its responses differ.
+    """How a contender answered.
 
     ``protocol`` is ``"wsgi"`` or ``"asgi"``. ``differences`` has a text for each request to which the contender and the
     first contender respond differently.
     """
 
-    status: str
     protocol: str
     differences: list[str]
 

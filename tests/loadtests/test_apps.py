@@ -232,7 +232,7 @@ def test_an_asgi_app_gets_a_driver_of_its_own_and_a_label(here):
 
 
 def test_an_asgi_app_may_be_the_first(here):
-    said = {name: Answered("200 OK", "asgi", []) for name in ("a", "a again")}
+    said = {name: Answered("asgi", []) for name in ("a", "a again")}
     settled = apps.settled(experiment("a=their_apps:asgi"), said)
     assert [one.name for one in settled.contenders] == ["a (ASGI)", "a (ASGI) again", "ASGI driver"]
     assert settled.reference == "a (ASGI)"
