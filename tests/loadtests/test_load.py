@@ -68,9 +68,9 @@ def test_locust_fails_on_answers_that_are_no_2xx():
 
 
 def test_the_closed_loop_loads_a_server(server):
-    wanted = window.Window(server.process.pid)
+    job = {"server_pid": server.process.pid, "users": 2, "warm_up": 0.05, "seconds": 0.3}
     messages = closed_loop.messages_of(requests_for("predict", rows.churn_rows(5).rows), server.address)
-    counted = closed_loop.drive(wanted, server.address, messages, users=2, warm_up=0.05, seconds=0.3)
+    counted = closed_loop.drive(job, server.address, messages)
     assert counted["requests"] > 10
     assert counted["failures"] == 0
     assert counted["seconds"] >= 0.3
