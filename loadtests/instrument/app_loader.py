@@ -59,9 +59,9 @@ def _import(name: str) -> Any:
 
 
 def _evaluate(module: Any, expression: str) -> Any:
-    """Return the object that ``expression`` names, or the result of the call in it, with literal arguments.
+    """Return the object that ``expression`` names or, if it is a call with literal arguments, the result of the call.
 
-    Unlike in gunicorn, the name may be dotted.
+    The name may have dots, which gunicorn does not allow.
     """
     try:
         tree = ast.parse(expression, mode="eval").body
@@ -101,7 +101,7 @@ def is_asgi(app: Any) -> bool:
 
 
 def _takes(app: Any, count: int) -> bool:
-    """Return whether ``app`` can be called with ``count`` arguments, as far as its signature is known."""
+    """Return whether ``app`` can be called with ``count`` arguments. If its signature is not known, return True."""
     try:
         inspect.signature(app).bind(*[None] * count)
     except ValueError:  # a callable written in C may have no signature

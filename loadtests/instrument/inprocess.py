@@ -63,9 +63,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class Workers:
-    """How to start measuring processes: the user's hooks, the timeout in seconds, and the Python to use.
+    """How to start measuring processes: the user's hooks, and the Python to use.
 
-    ``root`` is the folder from which that Python imports this package.
+    A process is ended after three times its planned duration plus ``timeout`` seconds. ``root`` is the folder from
+    which ``python`` imports this package.
     """
 
     hooks: Hooks = field(default_factory=Hooks)

@@ -33,7 +33,7 @@ FORMAT = 2
 
 
 class ResultError(ClickException):
-    """A result file cannot be read, or lacks the results that are needed. The command ends with exit code 1."""
+    """A result file cannot be read, or lacks the results that are needed. Commands except ``compare`` exit with 1."""
 
 
 class Sample(NamedTuple):
@@ -73,7 +73,10 @@ class Record(BaseModel):
 
 
 class Process(Record):
-    """The blocks that one process measured, in the order in which they ran."""
+    """The blocks of one experiment that one process measured, in the order in which they ran.
+
+    ``clock`` is ``"cpu"`` or ``"wall"``: the analysis uses this time of each block.
+    """
 
     hash_seed: int
     clock: str
@@ -141,7 +144,7 @@ class Run(Record):
 
     @property
     def generator_share(self) -> float:
-        """The share of one core that the load generator used. If it is near 1, the generator limits the rate."""
+        """The share of one core that the load generator used. If it is near 1, the generator may limit the rate."""
         return self.generator_cpu_seconds / self.seconds
 
     @property
@@ -151,7 +154,7 @@ class Run(Record):
 
 
 class Loaded(Record):
-    """Services on one kind of server that are loaded in turn by ``users`` clients."""
+    """Services that ``users`` clients load in turn."""
 
     key: str
     title: str

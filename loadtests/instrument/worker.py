@@ -103,8 +103,8 @@ class Candidate:
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
         """Restore the process state in which the application's last call ended, and return the result of ``work()``.
 
-        Raises ``AppError`` for an exception of the application, including SystemExit.
-        KeyboardInterrupt and ``WrongResponse`` are raised unchanged.
+        Raises ``AppError`` for an exception of the application, including SystemExit. KeyboardInterrupt and
+        ``WrongResponse`` are raised unchanged.
         """
         os.chdir(self._state.folder)
         (gc.enable if self._state.collects else gc.disable)()
@@ -255,7 +255,7 @@ def balanced_orders(contenders: int, rng: random.Random) -> Iterator[list[int]]:
 
 
 def _own_part(error: BaseException) -> str:
-    """Return the traceback of an application's error without the frames of the measuring process.
+    """Return the traceback of an application's error, from the first frame outside the measuring process.
 
     For SystemExit, return a sentence instead.
     """

@@ -73,7 +73,8 @@ class Spread(NamedTuple):
     """Where Locust's workers run: ``workers`` processes of one master, on this machine or, if ``remote``, on other
     machines.
 
-    ``host`` is the address on which the servers listen. Remote workers must be able to reach it.
+    With 0 workers, Locust runs in a single process. ``host`` is the address on which the servers listen. Remote workers
+    must be able to reach it.
     """
 
     workers: int = 0
@@ -225,7 +226,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def check(servers: Sequence[Server], load: Load) -> None:
-    """Send the same requests to every server, and compare the responses as the load demands.
+    """Send the first ``COMPARED`` requests of the load to every server, and compare the responses as the load demands.
 
     Raises ``Mismatch`` at the first difference or unexpected status, and ``RunFailed`` if a server does not respond.
     """
