@@ -2,8 +2,7 @@
 other=module:app``.
 
 Each measuring process imports all applications, and sends them the same requests in alternating blocks. The first
-application is measured twice: the difference between its two measurements is noise, and no smaller difference is
-reported as real.
+application is measured twice: the difference between its two measurements shows the noise.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from click import UsageError
+
 from loadtests.http_file import read_requests
-from loadtests.instrument.app_loader import AppError
 from loadtests.instrument.experiment import ANY, ASGI, WSGI, Contender, Experiment, Hooks
 from loadtests.instrument.inprocess import Answered, Workers
 from loadtests.instrument.request import Request
@@ -39,26 +39,26 @@ FORM = "NAME=MODULE:APP, for example mine=myproject.wsgi:app or mine=myproject:c
 def parse(text: str) -> Contender:
     """Return the contender that a specification such as ``"mine=module:app"`` describes.
 
-    Raises ``AppError`` if the specification does not have this form, or if the name ends with ``AGAIN_SUFFIX``.
+    Raises ``UsageError`` if the specification does not have this form, or if the name ends with ``AGAIN_SUFFIX``.
     """
     name, equals, target = text.partition("=")
     module, colon, attribute = target.partition(":")
     if not (name.strip() and equals and module and colon and attribute):
-        raise AppError(f"{text!r}: expected {FORM}")
+        raise UsageError(f"{text!r}: expected {FORM}")
     if name.endswith(AGAIN_SUFFIX):
-        raise AppError(f"{name!r}: names must not end in {AGAIN_SUFFIX!r}")
+        raise UsageError(f"{name!r}: names must not end in {AGAIN_SUFFIX!r}")
     return Contender(name.strip(), LOADER, {"target": target.strip()}, protocol=ANY)
 
 
 def parse_all(texts: Sequence[str]) -> list[Contender]:
     """Return the contenders of all specifications.
 
-    Raises ``AppError`` if a specification is not valid, or if two applications have the same name.
+    Raises ``UsageError`` if a specification is not valid, or if two applications have the same name.
     """
     apps = [parse(text) for text in texts]
     names = [app.name for app in apps]
     if len(set(names)) < len(names):
-        raise AppError(f"two applications have the same name: {', '.join(names)}")
+        raise UsageError(f"two applications have the same name: {', '.join(names)}")
     return apps
 
 

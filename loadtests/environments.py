@@ -28,8 +28,7 @@ def interpreter(requires: Sequence[str], python: str = sys.executable, runtime: 
     """Return the path of the Python in a virtual environment with the packages ``requires``.
 
     If this environment does not exist yet, create it with ``python`` and pip. With ``runtime``, the environment also
-    gets the version of onnxruntime that is installed here. Raises ``RunFailed`` with the output of the failed command
-    if the environment cannot be created.
+    gets the version of onnxruntime that is installed here. Raises ``RunFailed`` if the environment cannot be created.
     """
     wanted = [*requires, *([f"{RUNTIME}=={importlib.metadata.version(RUNTIME)}"] if runtime else [])]
     name = hashlib.sha256("\n".join([str(Path(python).resolve()), *wanted]).encode()).hexdigest()[:16]
@@ -74,8 +73,8 @@ def _run(command: list[str], purpose: str = "create a virtual environment") -> s
             command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=INSTALL_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RunFailed(f"could not {purpose}: {error}", 5) from error
+        raise RunFailed(f"could not {purpose}: {error}") from error
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        raise RunFailed(f"could not {purpose}: {' '.join(command)}\n{said}", 5)
+        raise RunFailed(f"could not {purpose}: {' '.join(command)}\n{said}")
     return done.stdout

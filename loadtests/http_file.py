@@ -9,11 +9,11 @@
 
     {"tenure_months": 5}
 
-``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< name`` in a body is replaced
-by the file ``name`` in the same folder; with ``<@ name``, variables in that file are replaced too. ``{{$processEnv
-NAME}}`` is replaced by an environment variable. Response handlers (``> {% ... %}``, ``>> file``) and settings
-(``# @no-log``) are ignored. Scripts, prompts, imports, loops, generated values and other protocols are errors, so that
-their syntax is not sent as text.
+``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< path`` in a body is replaced
+by the contents of a file, whose path is relative to the request file. With ``<@ path``, variables in it are replaced
+too. ``{{$processEnv NAME}}`` is replaced by an environment variable. Response handlers (``> {% ... %}``, ``>> file``)
+and settings (``# @no-log``) are ignored. Scripts, prompts, imports, loops, generated values and other protocols are
+errors, so that their syntax is not sent as text.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 from urllib.parse import quote
+
+from click import UsageError
 
 from loadtests.instrument.request import Header, Request, RequestError, environ_of
 
@@ -46,13 +48,13 @@ _BLANKS = " \t\r\n\f\v"
 
 
 def _words(text: str) -> list[str]:
-    return re.split(r"[ \t]+", text.strip(_BLANKS)) if text.strip(_BLANKS) else []
+    return re.findall(r"[^ \t]+", text.strip(_BLANKS))
 
 
-class HttpFileError(Exception):
+class HttpFileError(UsageError):
     """A request file cannot be read or is not valid.
 
-    The message names the file, the line if there is one, and what was expected.
+    The message names the file and what was expected or is not supported and, if the error is in a line, the line.
     """
 
 
@@ -110,7 +112,7 @@ class _File:
                 self.parts[-1].append(line)
 
     def _begins_request(self, line: Line) -> bool:
-        """Return whether this line is a request line. If it defines a variable, store the variable."""
+        """Return whether a request begins with this line. If the line defines a variable, store the variable."""
         if tag := _TAG.match(line.text):
             self.refuse(line, f"@{tag[1]} is not supported")
         if line.is_comment or not line.text.strip(_BLANKS):
@@ -118,8 +120,7 @@ class _File:
         if definition := _DEFINITION.fullmatch(line.text.strip(_BLANKS)):
             self.variables[definition[1]] = definition[2].strip(_BLANKS)
             return False
-        if line.text.startswith("< {%"):
-            self.refuse(line, "a script before the request (< {% ... %}) is not supported")
+        self.refuse_script(line)
         return True
 
     def filled(self, line: Line, depth: int = 0) -> str:
@@ -138,12 +139,16 @@ class _File:
         return _VARIABLE.sub(value, line.text)
 
     def read(self, line: Line, name: str) -> bytes:
-        """Return the contents of the file called ``name`` in the same folder."""
+        """Return the contents of the file ``name``, a path relative to the folder of this file."""
         beside = self.path.parent / name.strip(_BLANKS).encode("latin-1").decode("utf-8", "replace")
         try:
             return beside.read_bytes()
         except OSError as error:
             self.refuse(line, f"the body cannot be read from {beside}: {error.strerror}")
+
+    def refuse_script(self, line: Line) -> None:
+        if line.text.startswith("< {%"):
+            self.refuse(line, "a script before the request (< {% ... %}) is not supported")
 
     def refuse(self, line: Line, text: str) -> NoReturn:
         """Raise ``HttpFileError`` with ``text`` as the reason and the number of ``line``."""
@@ -218,7 +223,8 @@ class _Parser:
     def _credentials(self, line: Line, value: str) -> str:
         """Return the value to send in the Authorization header.
 
-        ``Basic user password`` is encoded in base64. Schemes whose value differs from request to request are refused.
+        A user name and password after ``Basic`` are encoded in base64. Digest, AWS and NTLM are refused, because their
+        value differs from request to request.
         """
         kind, _, rest = value.partition(" ")
         if kind.lower() in ("digest", "aws", "ntlm"):
@@ -257,8 +263,7 @@ class _Parser:
 
     def _content(self, line: Line) -> bytes:
         """Return the bytes that a line of the body stands for."""
-        if line.text.startswith("< {%"):
-            self.file.refuse(line, "a script before the request (< {% ... %}) is not supported")
+        self.file.refuse_script(line)
         if line.text.startswith("< "):
             return self.file.read(line, line.text[2:])
         if line.text.startswith("<@ "):

@@ -38,7 +38,7 @@ def add_arguments(parser: Any) -> None:
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]
 def keep_pace(environment: Any, **_: Any) -> None:
-    """Limit all users to the rate of the option ``--rate`` (handler of a Locust event)."""
+    """Limit each user to the rate of the option ``--rate`` (handler of a Locust event)."""
     set_pace(environment.parsed_options.rate)
 
 

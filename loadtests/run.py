@@ -14,7 +14,7 @@ from rich.console import Console
 
 from loadtests import curve
 from loadtests.instrument import environment, imports
-from loadtests.instrument.experiment import MAIN
+from loadtests.instrument.experiment import MAIN, Experiment
 from loadtests.instrument.inprocess import START_SECONDS, Workers
 from loadtests.instrument.plan import Placed, Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
@@ -47,8 +47,12 @@ def carry_out(plan: Plan, file: RunRecord, path: Path, console: Console, deadlin
     keep()
 
 
-class Run:
-    """One run of a study, from comparing the responses to the complete result file."""
+class StudyRun:
+    """One run of a study, from comparing the responses to the complete result file.
+
+    ``resumed`` has the results of an earlier, interrupted run. ``workers`` starts the measuring processes, except those
+    of the groups that have an entry in ``by_group``.
+    """
 
     def __init__(
         self,
@@ -78,7 +82,12 @@ class Run:
         self.study = with_requests(wanted, rows.rows)
         self.results = resumed or self._empty(command, rows.source, skipped)
         self.results.notes = list(notes)
-        self.steps = [*self._first_steps(), *self._measuring_steps()]
+        self.groups: dict[str, list[Experiment]] = {}
+        for one in self.study.experiments:
+            self.groups.setdefault(one.group, []).append(one)
+        seconds = COMPARE_SECONDS * len(self.groups)
+        comparison = Step("comparing the responses", seconds, self._compare, always=True)
+        self.steps = [comparison, *self._measuring_steps()]
         self.results.planned_seconds = sum(step.seconds for step in self.steps)
         self.plan = Plan(self.steps, self.results.done)
 
@@ -97,14 +106,10 @@ class Run:
             skipped=skipped,
         )
 
-    def _first_steps(self) -> list[Step]:
-        seconds = COMPARE_SECONDS * len(self._groups())
-        return [Step("comparing the responses", seconds, self._compare, always=True)]
-
     def _measuring_steps(self) -> list[Step]:
         """Return all steps that measure. The steps of each kind are spread evenly over the run."""
         budget = self.budget
-        kinds = [self._group_steps(group) for group in self._groups()]
+        kinds = [self._group_steps(group) for group in self.groups]
         for load in self.study.loads:
             pair = served.Pair(load, served.find_entries(load, self.results), budget, self.spread)
             times = budget.pairs if load.both_runs else budget.other_pairs
@@ -114,23 +119,19 @@ class Run:
             kinds.append(repeated("imports", budget.import_rounds, seconds, self._import))
         return spread_out(kinds)
 
-    def _groups(self) -> list[str]:
-        return list(dict.fromkeys(one.group for one in self.study.experiments))
-
     def _group_steps(self, group: str) -> list[Placed]:
-        experiments = [one for one in self.study.experiments if one.group == group]
         pace = self.budget.pace_of(group)
-        seconds = pace.process_seconds(experiments, START_SECONDS.get(group, START_SECONDS[MAIN]))
+        seconds = pace.process_seconds(self.groups[group], START_SECONDS.get(group, START_SECONDS[MAIN]))
         label = MAIN if group == MAIN else f"{MAIN}, {group}"
         return repeated(label, pace.processes, seconds, lambda _: self._measure(group))
 
     def _compare(self) -> None:
-        for group in self._groups():
-            self._workers(group).try_out([one for one in self.study.experiments if one.group == group])
+        for group, experiments in self.groups.items():
+            self._workers(group).try_out(experiments)
 
     def _measure(self, group: str) -> None:
-        experiments = [one for one in self.study.experiments if one.group == group]
-        samples = self._workers(group).measure(experiments, self.budget.pace_of(group), self.rng.randrange(1, 2**32))
+        pace, seed = self.budget.pace_of(group), self.rng.randrange(1, 2**32)
+        samples = self._workers(group).measure(self.groups[group], pace, seed)
         for result in self.results.experiments:
             if result.key in samples:
                 result.processes.append(samples[result.key])
@@ -144,6 +145,7 @@ class Run:
     def carry_out(self, console: Console) -> None:
         """Run the remaining steps.
 
-        After an exception, the file has the samples of the completed steps, and is marked as partial.
+        If a step fails, the file has the samples of the steps before it, and is marked as partial. If the first step of
+        a new run fails, no file is written.
         """
         carry_out(self.plan, self.results, self.path, console, self.budget.deadline)

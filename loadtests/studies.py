@@ -205,8 +205,8 @@ def _tutorial(name: str, via: str, *own_fields: str) -> Contender:
 def _case(key: str, title: str, library: str = "") -> Experiment:
     """Return the experiment of one case: both frameworks and, if ``library`` is given, the library's work alone."""
     contenders = (
-        Contender("wsgi_core", "loadtests.rungs.core_cases:create_app"),
-        Contender("Flask", "loadtests.rungs.flask_cases:create_app"),
+        Contender("wsgi_core", "loadtests.rungs.cases_app:create_app", {"framework": "wsgi_core"}),
+        Contender("Flask", "loadtests.rungs.cases_app:create_app", {"framework": "flask"}),
     )
     alone = (Contender(LIBRARY, f"loadtests.rungs.library:{library}"),) if library else ()
     return Experiment(key, title, key, (*alone, *contenders))
@@ -230,10 +230,10 @@ def _phases(framework: str) -> tuple[Contender, ...]:
 
 def _routes(count: int) -> tuple[Contender, Contender]:
     unit = "route" if count == 1 else "routes"
-    options = {"routes": count}
+    factory = "loadtests.rungs.cases_app:create_routes_app"
     return (
-        Contender(f"wsgi_core, {count} {unit}", "loadtests.rungs.core_cases:create_routes_app", options),
-        Contender(f"Flask, {count} {unit}", "loadtests.rungs.flask_cases:create_routes_app", options),
+        Contender(f"wsgi_core, {count} {unit}", factory, {"framework": "wsgi_core", "routes": count}),
+        Contender(f"Flask, {count} {unit}", factory, {"framework": "flask", "routes": count}),
     )
 
 

@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Callable
 from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
 from loadtests.child import import_from_here
@@ -58,9 +59,9 @@ def _import(name: str) -> Any:
 
 
 def _evaluate(module: Any, expression: str) -> Any:
-    """Return the object that ``expression`` names, or the result of the call in it, with literal arguments.
+    """Return the object that ``expression`` names or, if it is a call with literal arguments, the result of the call.
 
-    Unlike in gunicorn, the name may be dotted.
+    The name may have dots, which gunicorn does not allow.
     """
     try:
         tree = ast.parse(expression, mode="eval").body
@@ -78,15 +79,12 @@ def _evaluate(module: Any, expression: str) -> Any:
 
 
 def _find(module: Any, dotted: str) -> Any:
-    found = module
-    for name in dotted.split("."):
-        try:
-            found = getattr(found, name)
-        except AttributeError as error:
-            names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-            there = f"; it has {', '.join(sorted(names)[:12])}" if names else ""
-            raise AppError(f"{module.__name__} has no {dotted!r}{there}") from error
-    return found
+    try:
+        return attrgetter(dotted)(module)
+    except AttributeError as error:
+        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        there = f"; it has {', '.join(sorted(names)[:12])}" if names else ""
+        raise AppError(f"{module.__name__} has no {dotted!r}{there}") from error
 
 
 def is_asgi(app: Any) -> bool:
@@ -99,13 +97,16 @@ def is_asgi(app: Any) -> bool:
         return False
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004
         return True
-    return _takes(app, 3) and not _takes(app, 2) and not _takes(app, 0)
+    return _takes(app, 3) and not _takes(app, 2)
 
 
 def _takes(app: Any, count: int) -> bool:
+    """Return whether ``app`` can be called with ``count`` arguments. If its signature is not known, return True."""
     try:
         inspect.signature(app).bind(*[None] * count)
-    except (TypeError, ValueError):
+    except ValueError:  # a callable written in C may have no signature
+        return True
+    except TypeError:
         return False
     return True
 
@@ -113,12 +114,6 @@ def _takes(app: Any, count: int) -> bool:
 def _check(app: Any, target: str) -> None:
     if not callable(app):
         raise AppError(f"{target} is of type {type(app).__name__}: it cannot be called, so it is not an application")
-    if is_asgi(app):
-        return
-    try:
-        signature = inspect.signature(app)
-    except ValueError:
-        return
-    if not _takes(app, 2):
+    if not is_asgi(app) and not _takes(app, 2):
         hint = f": it looks like a factory; write {target}()" if inspect.isfunction(app) else ""
-        raise AppError(f"{target}{signature} does not take (environ, start_response){hint}")
+        raise AppError(f"{target}{inspect.signature(app)} does not take (environ, start_response){hint}")

@@ -95,11 +95,11 @@ class AsgiTarget:
 
 
 async def _begin_lifespan(app: Application) -> None:
-    """Send lifespan.startup, and wait until the application has answered or returned.
+    """Send lifespan.startup, and wait until the application answers, returns or raises an exception.
 
-    An exception of the application is ignored, because an application without support for lifespan raises one. Raises
-    ``WrongResponse`` if the application answers that its startup failed, and ``TimeoutError`` if it does not answer
-    within ``STARTUP_SECONDS``.
+    An exception is ignored, because an application without support for lifespan raises one. Raises ``WrongResponse`` if
+    the application answers that its startup failed, and ``TimeoutError`` if it does not answer within
+    ``STARTUP_SECONDS``.
     """
     started = asyncio.get_running_loop().create_future()
     begun = False

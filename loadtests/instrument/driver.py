@@ -47,7 +47,7 @@ def resolve(factory: str) -> Callable[..., Any]:
 
 
 def ask(app: WSGIApplication, request: Request) -> Response:
-    """Send one request without timing it, and return the response.
+    """Send one request without timing it, and return the response, in which cookies have no values.
 
     Raises ``WrongResponse`` if the application does not call ``start_response``, or if it calls ``write()``.
     """
@@ -91,7 +91,9 @@ def _no_write(data: bytes) -> object:
 
 
 class Allowed(NamedTuple):
-    """How a contender's responses may differ: ``headers`` are added, and the JSON ``fields`` may have other values."""
+    """How a contender's responses differ: they also have the ``headers``, and the JSON ``fields`` may have any values
+    of the same types.
+    """
 
     headers: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()

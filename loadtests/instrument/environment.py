@@ -60,7 +60,7 @@ def _load_average() -> list[float]:
 
 
 def revision() -> str:
-    """Return the git revision of this checkout, or ``""`` outside a checkout and without git.
+    """Return the git revision of this checkout, or ``""`` outside a checkout or without git.
 
     If tracked files have uncommitted changes, the revision ends with ``+``.
     """

@@ -23,10 +23,10 @@ WSGI, ASGI, ANY = "wsgi", "asgi", "any"
 class Contender:
     """One application in an experiment. ``factory`` is ``"module:name"``, and is called with ``options``.
 
-    If the experiment requires equal responses, a contender's responses may still differ by the headers ``own_headers``
-    and in the values of the JSON fields ``own_fields``. If ``compared`` is false, the contender's responses are not
-    compared. A contender with ``is_driver`` does nothing: its cost is subtracted from the costs of the other contenders
-    with the same ``protocol``. The protocol is WSGI or ASGI, or ANY if the worker must find it out from the
+    If the experiment requires equal responses, a contender's responses must also have the headers ``own_headers``, and
+    may differ in the values of the JSON fields ``own_fields``. If ``compared`` is false, the contender's responses are
+    not compared. A contender with ``is_driver`` does nothing: its cost is subtracted from the costs of the other
+    contenders with the same ``protocol``. The protocol is WSGI or ASGI, or ANY if the worker must find it out from the
     application.
     """
 
@@ -101,9 +101,7 @@ class Pace:
     block_ms: float
 
     def process_seconds(self, experiments: Sequence[Experiment], start: float = 0.4) -> float:
-        """Return how many seconds one process takes for all ``experiments``, with its start, the warm-ups and the
-        rounds.
-        """
+        """Return how many seconds one process takes for all ``experiments``: its start, the warm-ups and the rounds."""
         warm_ups = sum(len(one.contenders) + 1 for one in experiments) * self.warm_up
         # The last round is completed, which adds about half a round to each experiment.
         return start + warm_ups + len(experiments) * (self.seconds + 0.05)

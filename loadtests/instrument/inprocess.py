@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from click import ClickException
+
 from loadtests.child import ROOT, command
 from loadtests.instrument.experiment import MAIN, Experiment, Hooks, Pace, job
 from loadtests.instrument.results import Process
@@ -29,39 +31,42 @@ TIMEOUT = 60.0
 SHOWN = 2000
 
 
-class RunFailed(Exception):
-    """A part of the run failed. The message is for the user, and ``code`` is the exit code."""
+class RunFailed(ClickException):
+    """A part of the run failed. The command shows the message and ends with ``exit_code``."""
 
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
+    exit_code = 5
 
 
 class Mismatch(RunFailed):
     """A response is missing, has an unexpected status, or differs from a response to which it must be equal."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, 4)
+    exit_code = 4
+
+
+class ModelNotLoaded(RunFailed):
+    """A rung cannot load its model."""
+
+    exit_code = 3
 
 
 @dataclass(frozen=True)
 class Answered:
-    """How a contender answered: the status line of its first response, and how its responses differ.
+    """How a contender answered.
 
     ``protocol`` is ``"wsgi"`` or ``"asgi"``. ``differences`` has a text for each request to which the contender and the
     first contender respond differently.
     """
 
-    status: str
     protocol: str
     differences: list[str]
 
 
 @dataclass(frozen=True)
 class Workers:
-    """How to start measuring processes: the user's hooks, the timeout in seconds, and the Python to use.
+    """How to start measuring processes: the user's hooks, and the Python to use.
 
-    ``root`` is the folder from which that Python imports this package.
+    A process is ended after three times its planned duration plus ``timeout`` seconds. ``root`` is the folder from
+    which ``python`` imports this package.
     """
 
     hooks: Hooks = field(default_factory=Hooks)
@@ -134,7 +139,7 @@ def _read_result(folder: Path, code: int, limit: float) -> dict[str, Any]:
     """
     path = folder / "result.json"
     if not path.exists():
-        raise RunFailed(_why_it_ended(folder, code, limit), 5)
+        raise RunFailed(_why_it_ended(folder, code, limit))
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if code == 4:
         raise Mismatch(found["error"])
@@ -146,19 +151,19 @@ def _read_result(folder: Path, code: int, limit: float) -> dict[str, Any]:
 def failed(said: str) -> RunFailed:
     """Return the exception for the error that a worker has reported.
 
-    If a model cannot be loaded, the message is only the last line of the error, and the exit code is 3.
+    For a ``ModelError``, this is ``ModelNotLoaded`` with the reason, without the traceback.
     """
     kind, _, reason = said.rpartition("\n")[2].partition(": ")
     if kind.rpartition(".")[2] == "ModelError":
-        return RunFailed(f"Error: {reason}", 3)
-    return RunFailed(said, 5)
+        return ModelNotLoaded(reason)
+    return RunFailed(said)
 
 
 def _why_it_ended(folder: Path, code: int, limit: float) -> str:
     """Return a text that says what the worker was doing when it ended, and the end of its output.
 
-    If the worker exceeded its time limit, the text has the tracebacks of its threads, if they were
-    written, instead of its output.
+    If the worker exceeded its time limit, the text has the tracebacks of its threads instead of its output. If the
+    worker has not written them, the text has neither.
     """
     stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
     doing = stage or "starting"

@@ -1,8 +1,7 @@
-"""A plan of steps that can be interrupted and resumed. It records the keys of the steps that are done."""
+"""A plan of steps that can be interrupted and resumed. It records the labels of the steps that are done."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -37,42 +36,35 @@ def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
 
 
 class Plan:
-    """Steps, and the keys of the steps that are done. The caller stores the keys in a file."""
+    """The steps of a run, which have different labels.
+
+    ``done`` has the labels of the steps that are done; the caller stores it in a file. ``left`` has the steps that were
+    not done when the plan was made.
+    """
 
     def __init__(self, steps: Sequence[Step], done: list[str]) -> None:
         self.done = done
-        self.all = _with_keys(steps)
-        self.left = [(key, step) for key, step in self.all if key not in done]
+        self.left = [step for step in steps if step.label not in done]
 
     @property
     def seconds(self) -> float:
-        """The planned duration in seconds of the steps that are not done yet."""
-        return sum(step.seconds for _, step in self.left)
+        """The planned duration of ``left`` in seconds."""
+        return sum(step.seconds for step in self.left)
 
     @property
     def finished(self) -> bool:
-        """Whether no step is left except those that always run."""
-        return all(step.always for _, step in self.left)
+        """Whether ``left`` has only steps that always run."""
+        return all(step.always for step in self.left)
 
     def carry_out(self, console: Console, keep: Callable[[], None], deadline: float | None = None) -> int:
-        """Run the remaining steps. After each step, call ``keep`` to write the file.
+        """Run the steps in ``left``. After each step, call ``keep`` to write the file.
 
         Return the number of steps that were skipped because of ``deadline``.
         """
-        steps = [replace(step, run=partial(self._carry_out, key, step)) for key, step in self.left]
+        steps = [replace(step, run=partial(self._carry_out, step)) for step in self.left]
         return run_steps(steps, console, keep, deadline)
 
-    def _carry_out(self, key: str, step: Step) -> None:
+    def _carry_out(self, step: Step) -> None:
         step.run()
         if not step.always:
-            self.done.append(key)
-
-
-def _with_keys(steps: Sequence[Step]) -> list[tuple[str, Step]]:
-    """Return each step with a unique key: its label or, if the label is repeated, the label and #2, #3, ..."""
-    seen: Counter[str] = Counter()
-    keyed = []
-    for step in steps:
-        seen[step.label] += 1
-        keyed.append((f"{step.label} #{seen[step.label]}" if seen[step.label] > 1 else step.label, step))
-    return keyed
+            self.done.append(step.label)

@@ -24,6 +24,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
+from click import ClickException
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from loadtests.instrument.experiment import MAIN, Experiment
@@ -31,8 +32,8 @@ from loadtests.instrument.experiment import MAIN, Experiment
 FORMAT = 2
 
 
-class ResultError(Exception):
-    """A result file cannot be read, or lacks the results that are needed. The message says why."""
+class ResultError(ClickException):
+    """A result file cannot be read, or lacks the results that are needed. Commands except ``compare`` exit with 1."""
 
 
 class Sample(NamedTuple):
@@ -72,7 +73,10 @@ class Record(BaseModel):
 
 
 class Process(Record):
-    """The blocks that one process measured, in the order in which they ran."""
+    """The blocks of one experiment that one process measured, in the order in which they ran.
+
+    ``clock`` is ``"cpu"`` or ``"wall"``: the analysis uses this time of each block.
+    """
 
     hash_seed: int
     clock: str
@@ -140,7 +144,7 @@ class Run(Record):
 
     @property
     def generator_share(self) -> float:
-        """The share of one core that the load generator used. If it is near 1, the generator limits the rate."""
+        """The share of one core that the load generator used. If it is near 1, the generator may limit the rate."""
         return self.generator_cpu_seconds / self.seconds
 
     @property
@@ -149,20 +153,25 @@ class Run(Record):
         return self.requests_per_second * self.latency_mean_ms / 1000
 
 
-class LoadResult(Record):
-    """Services that are loaded in turn: in the ``mode`` "rate" at ``rate`` requests a second, otherwise at saturation.
-
-    ``rate`` is 0 until the first pair of runs has determined it.
-    """
+class Loaded(Record):
+    """Services that ``users`` clients load in turn."""
 
     key: str
     title: str
-    generator: str
     services: list[str]
     users: int
     server_threads: int
-    mode: Literal["rate", "saturation"] = "saturation"
     server: str = "waitress"
+
+
+class LoadResult(Loaded):
+    """The windows of services: in the ``mode`` "rate" at ``rate`` requests a second, otherwise at saturation.
+
+    In the mode "rate", ``rate`` is 0 until the first pair of runs has determined it.
+    """
+
+    generator: str
+    mode: Literal["rate", "saturation"] = "saturation"
     rate: float = 0.0
     generator_processes: int = 1
     runs: list[Run] = []
@@ -180,18 +189,12 @@ class LatencyRun(Run):
     lag_ms: dict[str, float] = {}
 
 
-class LatencyResult(Record):
+class LatencyResult(Loaded):
     """The latencies of services at several rates, the same rates for all services.
 
     ``shares`` are the rates divided by the maximum rate of the slowest service.
     """
 
-    key: str
-    title: str
-    server: str
-    services: list[str]
-    server_threads: int
-    users: int
     connections: int
     shares: list[float]
     rates: list[float] = []
@@ -199,10 +202,10 @@ class LatencyResult(Record):
 
 
 class Import(Record):
-    """The import of ``module`` in a new interpreter: its wall time and CPU time, and then the process's memory.
+    """The cost of importing ``module`` in a new interpreter: wall time, CPU time, and the process's memory afterwards.
 
-    The memory includes that of psutil, the library that reads it. The module ``"nothing"`` stands for an interpreter
-    that imports nothing.
+    The memory includes that of psutil, which reads it. The module ``"nothing"`` stands for an interpreter that imports
+    nothing.
     """
 
     module: str
@@ -213,8 +216,8 @@ class Import(Record):
 
 
 class RunRecord(Record):
-    """The common fields of a result file and a validation file: time, environment, and the keys of the steps that are
-    done.
+    """The common fields of a result file and a validation file: time, environment, and the labels of the steps that
+    are done.
     """
 
     format: int

@@ -103,8 +103,8 @@ class Candidate:
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
         """Restore the process state in which the application's last call ended, and return the result of ``work()``.
 
-        Raises ``AppError`` for an exception of the application, including SystemExit.
-        KeyboardInterrupt and ``WrongResponse`` are raised unchanged.
+        Raises ``AppError`` for an exception of the application, including SystemExit. KeyboardInterrupt and
+        ``WrongResponse`` are raised unchanged.
         """
         os.chdir(self._state.folder)
         (gc.enable if self._state.collects else gc.disable)()
@@ -131,8 +131,8 @@ class Bench:
     def __init__(
         self,
         experiment: dict[str, Any],
+        makers: Mapping[str, Callable[..., Any]],
         compared: int | None = None,
-        makers: Mapping[str, Callable[..., Any]] | None = None,
         mark: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.key: str = experiment["key"]
@@ -140,18 +140,19 @@ class Bench:
         self.mark = mark
         self.states: dict[str, State] = {}
         self.folder = os.getcwd()
-        found = makers if makers is not None else makers_of([experiment])
-        self.candidates = [self._candidate(Contender(**one), found[one["factory"]]) for one in experiment["contenders"]]
+        contenders = [Contender(**one) for one in experiment["contenders"]]
+        self.candidates = [self._candidate(one, makers[one.factory]) for one in contenders]
         # If any 2xx is accepted, all requests are sent once. From then on, the statuses found are expected.
         asked = self.requests if any(not request.status for request in self.requests) else self.requests[:compared]
         self.responses = {one.name: self._ask(one, asked) for one in self.candidates}
         if experiment["alike"]:
             self._compare(asked)
         first = next(one.name for one in self.candidates if not one.contender.is_driver)
-        driver = self._candidate(Contender(DRIVER, "", {"status": self._statuses(first)[0]}), driver_app)
+        status = self._statuses(first)[0]
+        driver = self._candidate(Contender(DRIVER, "", {"status": status}), driver_app)
         self.timed = [driver, *self.candidates]
         evict = evictor(Eviction(*experiment["evict"]))
-        driver.target.prepare(self.requests, self._statuses(first, same=True), evict)
+        driver.target.prepare(self.requests, [status] * len(self.requests), evict)
         for one in self.candidates:
             one.target.prepare(self.requests, self._statuses(one.name), evict)
         self.lengths: list[int] = []
@@ -166,16 +167,13 @@ class Bench:
         self.mark(f"asking {one.name}")
         return [one.ask(request) for request in requests]
 
-    def _statuses(self, name: str, same: bool = False) -> list[str]:
-        """Return the expected status line for each request.
+    def _statuses(self, name: str) -> list[str]:
+        """Return the status line that a contender must send for each request.
 
-        A request that was not sent gets the line of a request that expects the same code. With ``same``, all requests
-        get the first line.
+        For a request that was not sent, this is the line of a request that expects the same code.
         """
         lines = [response.status for response in self.responses[name]]
         known = dict(zip((request.status for request in self.requests), lines, strict=False))
-        if same:
-            return [lines[0]] * len(self.requests)
         return lines if len(lines) == len(self.requests) else [known[request.status] for request in self.requests]
 
     def _compare(self, asked: Sequence[Request]) -> None:
@@ -184,14 +182,13 @@ class Bench:
         compare({one.name: self.responses[one.name] for one in compared}, asked, allowed)
 
     def answered(self) -> dict[str, Any]:
-        """Return each contender's first status, its protocol, and how its responses differ from the first contender's.
+        """Return the protocol of each contender, and how its responses differ from those of the first contender.
 
         ``differences`` has a text for each request whose responses differ.
         """
         reference = next(iter(self.responses.values()))
         return {
             one.name: {
-                "status": self.responses[one.name][0].status,
                 "protocol": one.protocol,
                 "differences": [
                     f"{request}: {_what_differs(left, right)}"
@@ -258,7 +255,7 @@ def balanced_orders(contenders: int, rng: random.Random) -> Iterator[list[int]]:
 
 
 def _own_part(error: BaseException) -> str:
-    """Return the traceback of an application's error without the frames of the measuring process.
+    """Return the traceback of an application's error, from the first frame outside the measuring process.
 
     For SystemExit, return a sentence instead.
     """
@@ -295,7 +292,7 @@ def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: Non
     mark("running --setup")
     load_function(job["hooks"]["setup"])()
     compared = COMPARED_WHEN_MEASURING if job["seconds"] else None
-    benches = [Bench(experiment, compared, makers, mark) for experiment in job["experiments"]]
+    benches = [Bench(experiment, makers, compared, mark) for experiment in job["experiments"]]
     if not job["seconds"]:
         return {"answers": {bench.key: bench.answered() for bench in benches}}
     return _timed(benches, job, load_function(job["hooks"]["reset"]))

@@ -150,17 +150,16 @@ def messages_of(requests: Sequence[Request], address: Address) -> Iterator[Messa
     )
 
 
-def drive(
-    window: Window, address: Address, messages: Iterator[Message], users: int, warm_up: float, seconds: float
-) -> dict[str, Any]:
-    """Keep ``users`` requests in flight during the warm-up and the window. Return the counts of the window."""
+def drive(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> dict[str, Any]:
+    """Keep a request in flight on each connection during the warm-up and the window. Return the window's counts."""
+    window = Window(job["server_pid"])
     with selectors.DefaultSelector() as selector, contextlib.ExitStack() as connections:
-        for _ in range(users):
+        for _ in range(job["users"]):
             connection = connections.enter_context(Connection(address, selector))
             connection.send(next(messages), time.perf_counter())
-        _drive_until(selector, window, messages, time.perf_counter() + warm_up)
+        _drive_until(selector, window, messages, time.perf_counter() + job["warm_up"])
         window.open()
-        _drive_until(selector, window, messages, time.perf_counter() + seconds)
+        _drive_until(selector, window, messages, time.perf_counter() + job["seconds"])
         return window.close()
 
 
@@ -191,10 +190,5 @@ def run(measure: Callable[[dict[str, Any], Address, Iterator[Message]], Any]) ->
     return 0
 
 
-def _measure(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> dict[str, Any]:
-    window = Window(job["server_pid"])
-    return drive(window, address, messages, job["users"], job["warm_up"], job["seconds"])
-
-
 if __name__ == "__main__":
-    sys.exit(run(_measure))
+    sys.exit(run(drive))

@@ -52,8 +52,8 @@ class OpenLoop:
     def run(self, rate: float, seconds: float, rng: random.Random) -> None:
         """Start ``rate`` requests a second on average for ``seconds``, and wait for the responses.
 
-        Store the latencies in ms. Raises ``BadResponse`` if a response is wrong, or if responses are still missing
-        ``DRAIN_SECONDS`` later.
+        Store the latencies and the lags in ms. Raises ``BadResponse`` if a response is wrong, or if responses are still
+        missing ``DRAIN_SECONDS`` later.
         """
         self.latencies, self.lags = [], []
         began = time.perf_counter()

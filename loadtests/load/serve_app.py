@@ -1,8 +1,8 @@
 """Serve an application: ``python child.py loadtests.load.serve_app MODULE:APP [--server NAME] [--port N]``.
 
 It serves rungs and the user's own applications on waitress, Werkzeug's server, uvicorn or granian. (gunicorn and
-``wsgi-core serve`` are started by their own commands.) A server runs in one process, without an access log. Its other
-settings are the defaults, except for the number of threads.
+``wsgi-core serve`` are started by their own commands.) One process handles all requests, without an access log. Except
+for the number of threads, the other settings are the server's defaults.
 """
 
 from __future__ import annotations
@@ -69,7 +69,11 @@ def main(target: str, server: str, host: str, port: int, threads: int, setup: st
 
 
 def load(target: str, server: str, setup: str) -> Any:
-    """Call the function ``setup``, and return the application. Raises ``AppError`` if ``server`` cannot serve it."""
+    """Call the function ``setup``, and return the application.
+
+    Raises ``AppError`` if the function or the application cannot be loaded, or if ``server`` cannot serve the
+    application.
+    """
     load_function(setup)()
     app = load_app(target)
     if is_asgi(app) is not (server == "uvicorn"):

@@ -68,17 +68,13 @@ class Server(NamedTuple):
     process: subprocess.Popen[bytes]
     folder: Path
 
-    @property
-    def port(self) -> int:
-        """The port on which the server listens."""
-        return self.address.port
-
 
 class Spread(NamedTuple):
     """Where Locust's workers run: ``workers`` processes of one master, on this machine or, if ``remote``, on other
     machines.
 
-    ``host`` is the address on which the servers listen. Remote workers must be able to reach it.
+    With 0 workers, Locust runs in a single process. ``host`` is the address on which the servers listen. Remote workers
+    must be able to reach it.
     """
 
     workers: int = 0
@@ -206,7 +202,7 @@ def _wait(server: Server, seconds: float = 60.0) -> None:
                 return
         time.sleep(0.05)
     started = " ".join(server.service.arguments)
-    raise RunFailed(f"{server.service.name}: the server did not start: python {started}\n{_log(server)}".rstrip(), 5)
+    raise RunFailed(f"{server.service.name}: the server did not start: python {started}\n{_log(server)}".rstrip())
 
 
 def _log(server: Server) -> str:
@@ -230,7 +226,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def check(servers: Sequence[Server], load: Load) -> None:
-    """Send the same requests to every server, and compare the responses as the load demands.
+    """Send the first ``COMPARED`` requests of the load to every server, and compare the responses as the load demands.
 
     Raises ``Mismatch`` at the first difference or unexpected status, and ``RunFailed`` if a server does not respond.
     """
@@ -250,9 +246,8 @@ def _ask_all(server: Server, requests: Sequence[Request]) -> list[Response]:
     try:
         responses = [ask(server.address, request) for request in requests]
     except (OSError, http.client.HTTPException) as error:
-        raise RunFailed(
-            f"{server.service.name}: the server does not respond: {error!r}\n{_log(server)}".rstrip(), 5
-        ) from error
+        text = f"{server.service.name}: the server does not respond: {error!r}\n{_log(server)}"
+        raise RunFailed(text.rstrip()) from error
     for request, response in zip(requests, responses, strict=True):
         check_status(server.service.name, request, response)
     return responses
@@ -288,14 +283,6 @@ def ask(address: Address, request: Request) -> Response:
         return Response(f"{response.status} {response.reason}", found, response.read())
 
 
-class Series(NamedTuple):
-    """The windows of one service in a pair: at saturation, at the moderate rate, and at each rate of the latencies."""
-
-    saturation: Run
-    moderate: Run
-    latencies: list[LatencyRun]
-
-
 class Pair:
     """Measures a load in repetitions, which are called pairs.
 
@@ -313,15 +300,12 @@ class Pair:
             order = servers if number % 2 == 0 else servers[::-1]
             measured = [self._serve(server, rates, number, place) for place, server in enumerate(order)]
         # All or nothing: an interrupted pair must not leave half of its samples.
-        for one in measured:
-            self._keep(one)
-
-    def _keep(self, one: Series) -> None:
-        self.entries.saturation.runs.append(one.saturation)
-        if self.entries.rate:
-            self.entries.rate.runs.append(one.moderate)
-        if self.entries.latency:
-            self.entries.latency.runs += one.latencies
+        for saturation, moderate, latencies in measured:
+            self.entries.saturation.runs.append(saturation)
+            if self.entries.rate:
+                self.entries.rate.runs.append(moderate)
+            if self.entries.latency:
+                self.entries.latency.runs += latencies
 
     def _rates(self, servers: Sequence[Server]) -> list[float]:
         """Return the rates to measure, in requests a second. The first pair determines them for all pairs."""
@@ -338,28 +322,31 @@ class Pair:
         found = _closed_loop(server, self.load, CALIBRATION)
         return float(found["requests"] / found["seconds"])
 
-    def _serve(self, server: Server, rates: list[float], number: int, place: int) -> Series:
+    def _serve(self, server: Server, rates: list[float], number: int, place: int) -> tuple[Run, Run, list[LatencyRun]]:
+        """Measure one service. Return its window at saturation, its window at the moderate rate, and the windows for
+        the latencies.
+
+        If the load has no rates, the second window is that at saturation again.
+        """
         about: Window = {"service": server.service.name, "pair": number, "position": place}
         stages = [self._stage(rate, self.budget.rate_seconds) for rate in rates]
         most = self._stage(0.0, self.budget.load_seconds)
-        opened = closed = []
+        by_generator: dict[Generator, list[Window]] = {}
         if self.load.generator == "locust":
-            *closed, saturation = _locust(server, self.load, [*stages, most], self.spread)
+            *by_rate, saturation = _locust(server, self.load, [*stages, most], self.spread)
+            by_generator["locust"] = by_rate
         else:
             saturation = _closed_loop(server, self.load, most)
-        if self.entries.latency or (stages and not closed):
-            opened = _open_loop(server, self.load, stages, seed=number)
-        paced = {key: value for key, value in (closed or opened or [saturation])[0].items() if key != "lag_ms"}
-        both: tuple[tuple[Generator, list[Window]], ...] = (("locust", closed), ("open loop", opened))
-        return Series(
-            saturation=_checked(Run(**about, **saturation)),
-            moderate=_checked(Run(**about, **paced)),
-            latencies=[
-                _checked(LatencyRun(**about, **window, generator=generator, rate=rate))
-                for generator, windows in both
-                for rate, window in zip(rates, windows, strict=False)
-            ],
-        )
+        if self.entries.latency or (stages and not by_generator):
+            by_generator["open loop"] = _open_loop(server, self.load, stages, seed=number)
+        first = next((windows[0] for windows in by_generator.values() if windows), saturation)
+        moderate = {key: value for key, value in first.items() if key != "lag_ms"}
+        latencies = [
+            _checked(LatencyRun(**about, **window, generator=generator, rate=rate))
+            for generator, windows in by_generator.items()
+            for rate, window in zip(rates, windows, strict=False)
+        ]
+        return _checked(Run(**about, **saturation)), _checked(Run(**about, **moderate)), latencies
 
     def _stage(self, rate: float, seconds: float) -> Window:
         return {"rate": rate, "warm_up": self.budget.load_warm_up, "seconds": seconds}
@@ -370,8 +357,7 @@ AnyRun = TypeVar("AnyRun", bound=Run)
 
 def _checked(run: AnyRun) -> AnyRun:
     if run.failures or not run.requests:
-        text = f"{run.service}: {run.failures} of {run.requests} requests failed, so the run is not valid"
-        raise RunFailed(text, 5)
+        raise RunFailed(f"{run.service}: {run.failures} of {run.requests} requests failed, so the run is not valid")
     return run
 
 
@@ -392,7 +378,7 @@ def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) ->
                 workers.enter_context(_locust_worker(port, environ))
         log = _run([*LOCUST, *arguments], b"", environ)
         if not out.exists():
-            raise RunFailed(f"Locust measured nothing:\n{log}", 5)
+            raise RunFailed(f"Locust measured nothing:\n{log}")
         measured: list[Window] = json.loads(out.read_text(encoding="utf-8"))
         return measured
 
@@ -412,13 +398,11 @@ def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
 
 
 def _closed_loop(server: Server, load: Load, window: Window) -> Window:
-    """Measure one window with this project's closed loop in a new process."""
     found: Window = json.loads(_generate("closed_loop", server, load, {**window, "users": THREADS}))
     return found
 
 
 def _open_loop(server: Server, load: Load, stages: list[Window], seed: int) -> list[Window]:
-    """Measure one window for each stage with this project's open loop in a new process."""
     wanted = {"stages": stages, "connections": CONNECTIONS, "seed": seed}
     found: list[Window] = json.loads(_generate("openloop", server, load, wanted))
     return found
@@ -440,5 +424,5 @@ def _run(arguments: list[str], job: bytes, environ: dict[str, str]) -> str:
             process.kill()
             raise
     if process.returncode:
-        raise RunFailed(f"the load generator failed:\n{err.decode('utf-8', 'replace').strip()[-2000:]}", 5)
+        raise RunFailed(f"the load generator failed:\n{err.decode('utf-8', 'replace').strip()[-2000:]}")
     return out.decode("utf-8", "replace")

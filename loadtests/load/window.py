@@ -92,7 +92,7 @@ def process_cpu(process: psutil.Process | None) -> float:
 
 
 def percentiles(latencies: Sequence[float]) -> dict[str, float]:
-    """Return ``{"p50": ms, ...}``: for each percentile, the latency that this share of the requests does not exceed.
+    """Return ``{"p50": ms, ...}``: the latency that at least this percentage of the requests does not exceed.
 
     Without latencies, return an empty dict.
     """
@@ -128,7 +128,7 @@ def install(set_pace: Callable[[float], None]) -> None:
 
 
 def _count(runner: Any, set_pace: Callable[[float], None]) -> None:
-    """Count requests, and obey the messages that set the pace and begin or end a window.
+    """Count requests, and carry out the messages that set the pace and begin or end a window.
 
     A Locust process without workers sends these messages to itself.
     """

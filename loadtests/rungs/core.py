@@ -36,8 +36,6 @@ def _other(**values: Any) -> str:
 
 
 def _register_hooks(app: App) -> None:
-    """Register one before, one after and one teardown function. Each of them does a little work."""
-
     @app.before_request
     def before() -> None:
         g.user = "measured"

@@ -14,4 +14,5 @@ def carry_out(experiments, **pace):
 
 
 def bench(experiment, compared=None):
-    return worker.Bench(experiment.to_json(), compared)
+    wanted = experiment.to_json()
+    return worker.Bench(wanted, worker.makers_of([wanted]), compared)

@@ -179,9 +179,9 @@ def test_a_rung_that_cannot_be_made_ends_the_run(monkeypatch, tmp_path):
 def test_a_model_that_cannot_be_loaded_is_one_line_and_exit_code_3():
     said = "Traceback (most recent call last):\n  ...\nwsgi_core.inference.errors.ModelError: no file: /models/churn"
     failed = inprocess.failed(said)
-    assert (str(failed), failed.code) == ("Error: no file: /models/churn", 3)
+    assert (str(failed), failed.exit_code) == ("no file: /models/churn", 3)
     other = inprocess.failed("Traceback (most recent call last):\nValueError: no")
-    assert other.code == 5
+    assert other.exit_code == 5
     assert "ValueError" in str(other)
 
 

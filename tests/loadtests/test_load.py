@@ -42,7 +42,7 @@ def locust(host, *arguments):
 
 
 def test_locust_with_the_locustfile_really_loads_a_server(server):
-    code, entry = locust(f"http://127.0.0.1:{server.port}", "-u", "2")
+    code, entry = locust(f"http://127.0.0.1:{server.address.port}", "-u", "2")
     assert code == 0
     assert entry["name"] == "/predict"
     assert entry["num_requests"] > 0
@@ -51,7 +51,7 @@ def test_locust_with_the_locustfile_really_loads_a_server(server):
 
 @pytest.mark.long
 def test_a_rate_paces_the_users(server):
-    _, entry = locust(f"http://127.0.0.1:{server.port}", "-u", "2", "--rate", "5")
+    _, entry = locust(f"http://127.0.0.1:{server.address.port}", "-u", "2", "--rate", "5")
     seconds = entry["last_request_timestamp"] - entry["start_time"]
     assert entry["num_requests"] <= 2 * (1 + 5 * (1 + seconds))
 
@@ -61,15 +61,15 @@ def test_locust_fails_on_answers_that_are_no_2xx():
     """The server responds with 404s, because the rung has only /predict, and this host has a prefix."""
     falcon = studies.served_rung("Falcon")
     with served.serving([falcon]) as servers:
-        code, entry = locust(f"http://127.0.0.1:{servers[0].port}/elsewhere", "-u", "1")
+        code, entry = locust(f"http://127.0.0.1:{servers[0].address.port}/elsewhere", "-u", "1")
     assert entry["num_failures"] == entry["num_requests"] > 0
     assert code == 1
 
 
 def test_the_closed_loop_loads_a_server(server):
-    wanted = window.Window(server.process.pid)
+    job = {"server_pid": server.process.pid, "users": 2, "warm_up": 0.05, "seconds": 0.3}
     messages = closed_loop.messages_of(requests_for("predict", rows.churn_rows(5).rows), server.address)
-    counted = closed_loop.drive(wanted, server.address, messages, users=2, warm_up=0.05, seconds=0.3)
+    counted = closed_loop.drive(job, server.address, messages)
     assert counted["requests"] > 10
     assert counted["failures"] == 0
     assert counted["seconds"] >= 0.3

@@ -90,7 +90,7 @@ def test_the_environ_is_what_waitress_makes_of_the_same_bytes(waitress_behind, m
     host = f"127.0.0.1:{waitress_behind.server.effective_port}"
     expected = waitress_behind.take(request.message(host))
     if expected is None:
-        with pytest.raises(RequestError, match="waitress answers 4"):
+        with pytest.raises(RequestError, match="waitress responds with 4"):
             environ_of(request.message(host))
         return
     found = in_process(request)

@@ -94,9 +94,9 @@ def test_the_rates_of_the_first_pair_are_those_of_all(monkeypatch):
 
 
 def test_entries_are_found_again_in_a_result_file(tmp_path):
-    from loadtests.run import Run
+    from loadtests.run import StudyRun
 
-    planned = Run(studies.STUDIES["served"], True, "c", tmp_path)
+    planned = StudyRun(studies.STUDIES["served"], True, "c", tmp_path)
     for load in planned.study.loads:
         found = served.find_entries(load, planned.results)
         assert found.saturation.key == load.key
