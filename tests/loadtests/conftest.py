@@ -14,9 +14,9 @@ TINY = studies.Budget(
     Pace(2, 0.02, 0.0, 0.5),
     pairs=1,
     other_pairs=1,
-    load_seconds=0.4,
-    load_warm_up=0.2,
-    rate_seconds=0.4,
+    load_seconds=0.3,
+    load_warm_up=0.1,
+    rate_seconds=0.3,
     import_rounds=1,
 )
 # The study without the parts that take long to import. These parts have their own tests.
