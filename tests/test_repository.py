@@ -6,17 +6,18 @@ import ast
 import re
 import shutil
 import subprocess
-import sys
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
+import check_jsonschema
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.processes import ROOT
+from tests.runner import CliRunner
 from wsgi_core.shared.installation import PUBLISHED
 
 GITHUB = ROOT / ".github"
@@ -60,16 +61,15 @@ def setup() -> ConfigParser:
 def test_files_for_services_follow_their_schema(schema: str):
     files = [str(file) for file in SCHEMAS[schema]]
     assert files
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *files]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", schema, *files])
+    assert done.exit_code == 0, done.output
 
 
 def test_a_workflow_with_a_mistake_is_found(tmp_path: Path):
     file = tmp_path / "tests.yaml"
     file.write_text(WORKFLOWS[-1].read_text(encoding="utf-8").replace("runs-on:", "runs_on:"), encoding="utf-8")
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(file)]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    done = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", "vendor.github-workflows", str(file)])
+    assert done.exit_code == 1
 
 
 @pytest.mark.parametrize(("workflow", "command"), steps())

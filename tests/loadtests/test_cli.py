@@ -104,7 +104,7 @@ def test_the_page_is_whole_and_loads_nothing(tiny_run):
         ElementTree.fromstring(svg)
 
 
-def test_the_report_can_be_made_again(tiny_run):
+def test_the_report_can_be_made_again(tiny_run, all_draws):
     _, out = tiny_run
     before = (out / "index.html").read_text(encoding="utf-8")
     again = CliRunner().invoke(overhead, ["report", str(out / "results.json")])

@@ -224,6 +224,7 @@ def test_results_without_phases_are_refused_in_one_line(made_up, tmp_path):
 
 
 @pytest.mark.skipif(not FILE.exists(), reason="no results are published here")
+@pytest.mark.usefixtures("all_draws")
 def test_the_published_page_is_that_of_the_published_results():
     found = Results.read(FILE)
     assert (DOCS / "where-the-time-goes.md").read_text(encoding="utf-8") == where.render(found)
