@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes import ROOT
 
-distribution = pytest.importorskip("tests.distribution", reason="needs pytest-xdist", exc_type=ImportError)
+distribution = pytest.importorskip("tests.distribution")
 
 
 def test_every_file_of_a_unit_exists():
