@@ -16,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests import distribution
 from tests.processes import ROOT
 from tests.runner import CliRunner
 from wsgi_core.shared.installation import PUBLISHED
@@ -183,3 +184,26 @@ def test_a_promise_names_tests_that_exist(promise: str):
     for file, name in named:
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (file, name)
+
+
+# The distribution of the tests over workers
+
+
+def test_every_file_of_a_unit_exists():
+    assert [file for files in distribution.UNITS.values() for file in files if not (ROOT / file).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("fixture", "units"), [("browser", {"the browser"}), ("servers", {"the browser", "the servers"})]
+)
+def test_the_files_that_use_a_shared_fixture_run_in_its_unit(fixture: str, units: set[str]):
+    parameter = re.compile(rf"\n(?:async )?def \w+\([^)]*\b{fixture}: ")
+    files = {file: file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py")}
+    users = [file.relative_to(ROOT).as_posix() for file, text in files.items() if parameter.search(text)]
+    assert users
+    assert {distribution.unit_of(f"{user}::test") for user in users} <= units
+
+
+def test_units_come_before_other_files():
+    assert distribution.rank("tests/trace/test_page.py::test_a") == 0
+    assert distribution.rank("tests/test_app.py::test_a") == len(distribution.FIRST)
