@@ -16,6 +16,7 @@ from loadtests.instrument.results import ResultError, Results
 from loadtests.load import served
 from loadtests.report import analysis, page, readme
 from tests.loadtests.conftest import SMALL, TINY
+from tests.loadtests.synthetic import measure
 from tests.runner import CliRunner
 
 LADDER = [
@@ -206,7 +207,6 @@ def test_servers_that_answer_differently_end_the_run():
 
 def test_an_interrupted_run_keeps_what_it_has(monkeypatch, tmp_path):
     measured = iter([None])
-    measure = inprocess.Workers.measure
 
     def interrupted(*arguments):
         if next(measured, "over") == "over":
@@ -214,6 +214,7 @@ def test_an_interrupted_run_keeps_what_it_has(monkeypatch, tmp_path):
         return measure(*arguments)
 
     monkeypatch.setattr(inprocess.Workers, "measure", interrupted)
+    monkeypatch.setattr(inprocess.Workers, "try_out", lambda self, experiments: {})
     monkeypatch.setattr(run, "budget_of", lambda study, quick: TINY)
     monkeypatch.setitem(studies.STUDIES, "service", replace(SMALL, experiments=(studies.NULL,), loads=()))
     outcome = CliRunner().invoke(overhead, ["--out", str(tmp_path)])

@@ -89,6 +89,7 @@ def test_the_phases_are_measured_in_the_rounds_of_one_experiment():
         blocks = found.rounds(0.01, random.Random(1), lambda: None)
     finally:
         gc.unfreeze()
+        gc.freeze()  # the modules and tests, as before
     assert {contender for _, contender, *_ in blocks} == set(range(2 * len(PHASES) + 1))
 
 
