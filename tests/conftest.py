@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -9,7 +10,7 @@ import types
 import warnings
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.validate import validator
 
 import flask
@@ -27,16 +28,52 @@ from tests import examples
 from tests.processes import Server
 from wsgi_core import service
 
+if TYPE_CHECKING:
+    from selenium import webdriver
+
 examples.load_profile()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With ``-n``, run all tests of a file in one process, so that the file's servers start only once."""
     # Without bytecode files, each of the several hundred Python processes would compile the project again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     if getattr(config.option, "dist", None) == "load":
         config.option.dist = "loadfile"
+        config.option.loadscopereorder = False  # in the order of `pytest_collection_modifyitems`
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """With ``-n auto``, start more workers than there are cores."""
+    from tests.distribution import workers
+
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else workers()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``-n``, distribute whole files, unless ``--dist`` names another mode."""
+    if config.option.dist != "loadfile":
+        return None
+    from tests.distribution import ByFile
+
+    return ByFile(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In the workers of pytest-xdist, sort the files by their rank."""
+    if hasattr(config, "workerinput"):
+        from tests.distribution import rank
+
+        items.sort(key=lambda item: rank(item.nodeid))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Exclude the modules and tests from garbage collection, so that a collection during a test does not visit them."""
+    gc.freeze()
 
 
 class Framework:
@@ -138,3 +175,24 @@ def servers() -> Iterator[dict[str, Server]]:
     command = ("-m", "wsgi_core", "serve", "--port", "0", "--framework")
     with Server(*command, "wsgi_core") as core, Server(*command, "flask") as twin:
         yield {"wsgi_core": core.ready(), "flask": twin.ready()}
+
+
+@pytest.fixture(scope="session")
+def started_browser() -> Iterator[webdriver.Chrome]:
+    """A headless browser for the tests of all pages."""
+    pytest.importorskip("selenium")
+    from tests.browser import headless
+
+    with headless() as found:
+        yield found
+
+
+@pytest.fixture
+def browser(started_browser: webdriver.Chrome) -> webdriver.Chrome:
+    """The headless browser on an empty page, without the log and the emulated device of an earlier test."""
+    started_browser.get("about:blank")
+    started_browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    started_browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    started_browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    started_browser.get_log("browser")
+    return started_browser

@@ -6,17 +6,19 @@ import ast
 import re
 import shutil
 import subprocess
-import sys
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
+import check_jsonschema
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests import distribution
 from tests.processes import ROOT
+from tests.runner import CliRunner
 from wsgi_core.shared.installation import PUBLISHED
 
 GITHUB = ROOT / ".github"
@@ -60,16 +62,15 @@ def setup() -> ConfigParser:
 def test_files_for_services_follow_their_schema(schema: str):
     files = [str(file) for file in SCHEMAS[schema]]
     assert files
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *files]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", schema, *files])
+    assert done.exit_code == 0, done.output
 
 
 def test_a_workflow_with_a_mistake_is_found(tmp_path: Path):
     file = tmp_path / "tests.yaml"
     file.write_text(WORKFLOWS[-1].read_text(encoding="utf-8").replace("runs-on:", "runs_on:"), encoding="utf-8")
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(file)]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    done = CliRunner().invoke(check_jsonschema.main, ["--builtin-schema", "vendor.github-workflows", str(file)])
+    assert done.exit_code == 1
 
 
 @pytest.mark.parametrize(("workflow", "command"), steps())
@@ -183,3 +184,26 @@ def test_a_promise_names_tests_that_exist(promise: str):
     for file, name in named:
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (file, name)
+
+
+# The distribution of the tests over workers
+
+
+def test_every_file_of_a_unit_exists():
+    assert [file for files in distribution.UNITS.values() for file in files if not (ROOT / file).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("fixture", "units"), [("browser", {"the browser"}), ("servers", {"the browser", "the servers"})]
+)
+def test_the_files_that_use_a_shared_fixture_run_in_its_unit(fixture: str, units: set[str]):
+    parameter = re.compile(rf"\n(?:async )?def \w+\([^)]*\b{fixture}: ")
+    files = {file: file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py")}
+    users = [file.relative_to(ROOT).as_posix() for file, text in files.items() if parameter.search(text)]
+    assert users
+    assert {distribution.unit_of(f"{user}::test") for user in users} <= units
+
+
+def test_units_come_before_other_files():
+    assert distribution.rank("tests/trace/test_page.py::test_a") == 0
+    assert distribution.rank("tests/test_app.py::test_a") == len(distribution.FIRST)

@@ -85,7 +85,7 @@ def test_build_knows_only_minilm() -> None:
     assert "'maxilm' is not 'minilm'" in result.stderr
 
 
-@pytest.mark.parametrize("framework", ["wsgi_core", "flask"])
+@pytest.mark.parametrize("framework", ["wsgi_core", pytest.param("flask", marks=pytest.mark.long)])
 def test_reload_lets_a_server_take_what_is_new_and_refuse_what_is_broken(tmp_path: Path, framework: str) -> None:
     add(tmp_path, "identity")
     add(tmp_path, "identity", name="old")

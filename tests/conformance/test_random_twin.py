@@ -139,7 +139,7 @@ def test_view_that_ends_so_answers_the_same(end: str, config: tuple[tuple[str, o
 
 @pytest.mark.parametrize("kind", ["before_request", "after_request", "teardown_request", "teardown_appcontext"])
 @pytest.mark.parametrize("end", ["nothing", "text", "given", "AppError", "abort 404", "Stop"])
-@pytest.mark.parametrize("propagate", [True, False])
+@pytest.mark.parametrize("propagate", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_hook_that_ends_so_leads_to_the_same(kind: str, end: str, propagate: bool) -> None:
     hooks = (Hook("after_request", Func("given")), Hook(kind, Func(end)), Hook("teardown_request"))
     handlers = (Handler(404, Func("described")), Handler(500, Func("described")))
@@ -168,7 +168,15 @@ def test_stream_ends_the_same(context: bool, fails_at: int | None, taken: int | 
 
 
 @pytest.mark.parametrize("limit", [None, 4, *(pytest.param(limit, marks=pytest.mark.long) for limit in (0, 100))])
-@pytest.mark.parametrize("environ", [(), *BODY_ENVIRONS], ids=["plain", "terminated", "chunked", "both"])
+@pytest.mark.parametrize(
+    "environ",
+    [
+        pytest.param((), id="plain"),
+        pytest.param(BODY_ENVIRONS[0], id="terminated"),
+        pytest.param(BODY_ENVIRONS[1], id="chunked", marks=pytest.mark.long),
+        pytest.param(BODY_ENVIRONS[2], id="both", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("step", BODY_STEPS)
 def test_body_read_so_is_the_same(step: str, environ: Options, limit: int | None) -> None:
     lengths = (None, *LENGTHS)

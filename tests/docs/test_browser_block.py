@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from tests.browser import headless
+from typing import TYPE_CHECKING
+
 from tests.docs.blocks import ROOT, blocks
 from tests.processes import Server
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 # Runs the block with its own console.log, and returns what the block prints.
 RUN = """
@@ -14,10 +18,9 @@ const console = { log: done };
 """
 
 
-def test_the_service_answers_a_page():
+def test_the_service_answers_a_page(browser: webdriver.Chrome, servers: dict[str, Server]):
     (block,) = (each for each in blocks(ROOT / "docs" / "deploy" / "clients.md") if each.language == "js")
-    with headless() as browser, Server("-m", "wsgi_core", "serve", "--port", "0") as server:
-        address = "{}:{}".format(*server.ready().address)
-        browser.get(f"http://{address}/healthz")
-        said = browser.execute_async_script(RUN % block.text.replace("127.0.0.1:8080", address))
+    address = "{}:{}".format(*servers["wsgi_core"].address)
+    browser.get(f"http://{address}/healthz")
+    said = browser.execute_async_script(RUN % block.text.replace("127.0.0.1:8080", address))
     assert said == "positive"

@@ -44,11 +44,10 @@ def over(found: list[Block]) -> Any:
     return pytest.mark.parametrize("block", found, ids=[block.name for block in found])
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[str]:
+@pytest.fixture
+def service(servers: dict[str, Server]) -> str:
     """Return the address of ``wsgi-core serve``, which the pages have on port 8080."""
-    with Server("-m", "wsgi_core", "serve", "--port", "0") as server:
-        yield "{}:{}".format(*server.ready().address)
+    return "{}:{}".format(*servers["wsgi_core"].address)
 
 
 class Handler(WSGIRequestHandler):

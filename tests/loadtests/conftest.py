@@ -6,6 +6,7 @@ import pytest
 
 from loadtests import run, studies
 from loadtests.cli import overhead
+from loadtests.instrument import stats
 from loadtests.instrument.experiment import Pace
 from tests.loadtests.synthetic import results_with
 from tests.runner import CliRunner
@@ -14,9 +15,9 @@ TINY = studies.Budget(
     Pace(2, 0.02, 0.0, 0.5),
     pairs=1,
     other_pairs=1,
-    load_seconds=0.4,
-    load_warm_up=0.2,
-    rate_seconds=0.4,
+    load_seconds=0.3,
+    load_warm_up=0.1,
+    rate_seconds=0.3,
     import_rounds=1,
 )
 # The study without the parts that take long to import. These parts have their own tests.
@@ -26,6 +27,21 @@ SMALL = replace(
     loads=(studies.SERVICES,),
     models=False,
 )
+
+
+POOL = stats.POOL
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch):
+    """Draw the rounds of a process a few times, because most tests of the report have samples without noise."""
+    monkeypatch.setattr(stats, "POOL", 50)
+
+
+@pytest.fixture
+def all_draws(few_draws, monkeypatch):
+    """Draw the rounds of a process as often as the command does."""
+    monkeypatch.setattr(stats, "POOL", POOL)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ def carry_out(experiments, **pace):
         return worker.carry_out(job(experiments, **pace))
     finally:
         gc.unfreeze()
+        gc.freeze()  # the modules and tests, as before
 
 
 def bench(experiment, compared=None):

@@ -2,7 +2,7 @@
 
 import random
 
-from loadtests.instrument.results import ExperimentResult, Results
+from loadtests.instrument.results import ExperimentResult, Process, Results
 
 ENVIRONMENT = {"cpu": "a CPU", "python": "CPython 3.11 (GCC)", "threads": 2, "usable_threads": 2, "versions": {}}
 SHORT = ["raw callable", "Werkzeug objects", "wsgi_core", "wsgi_core again", "Flask"]
@@ -24,6 +24,14 @@ def processes(costs, count=6, rounds=10, noise=0.0, seed=1):
         ]
         made.append({"hash_seed": number, "clock": "cpu", "clock_step_ns": 100, "blocks": blocks})
     return made
+
+
+def measure(workers, experiments, pace, hash_seed):
+    """Return made-up samples of one process for each experiment, with the parameters of `Workers.measure`."""
+    samples = {
+        one.key: processes([1.0 + place for place in range(len(one.contenders) + 1)], 1)[0] for one in experiments
+    }
+    return {key: Process.model_validate({**sample, "hash_seed": hash_seed}) for key, sample in samples.items()}
 
 
 def experiment(key, costs, reference=None, ladder=False, title=None, **options):

@@ -16,6 +16,7 @@ from loadtests.instrument.results import ResultError, Results
 from loadtests.load import served
 from loadtests.report import analysis, page, readme
 from tests.loadtests.conftest import SMALL, TINY
+from tests.loadtests.synthetic import measure
 from tests.runner import CliRunner
 
 LADDER = [
@@ -104,7 +105,7 @@ def test_the_page_is_whole_and_loads_nothing(tiny_run):
         ElementTree.fromstring(svg)
 
 
-def test_the_report_can_be_made_again(tiny_run):
+def test_the_report_can_be_made_again(tiny_run, all_draws):
     _, out = tiny_run
     before = (out / "index.html").read_text(encoding="utf-8")
     again = CliRunner().invoke(overhead, ["report", str(out / "results.json")])
@@ -208,7 +209,6 @@ def test_servers_that_answer_differently_end_the_run():
 
 def test_an_interrupted_run_keeps_what_it_has(monkeypatch, tmp_path):
     measured = iter([None])
-    measure = inprocess.Workers.measure
 
     def interrupted(*arguments):
         if next(measured, "over") == "over":
@@ -216,6 +216,7 @@ def test_an_interrupted_run_keeps_what_it_has(monkeypatch, tmp_path):
         return measure(*arguments)
 
     monkeypatch.setattr(inprocess.Workers, "measure", interrupted)
+    monkeypatch.setattr(inprocess.Workers, "try_out", lambda self, experiments: {})
     monkeypatch.setattr(run, "budget_of", lambda study, quick: TINY)
     monkeypatch.setitem(studies.STUDIES, "service", replace(SMALL, experiments=(studies.NULL,), loads=()))
     outcome = CliRunner().invoke(overhead, ["--out", str(tmp_path)])

@@ -109,5 +109,6 @@ def test_the_contenders_of_the_study_answer_alike():
 
 
 @pytest.mark.skipif(not FILE.exists(), reason="no results are published here")
+@pytest.mark.usefixtures("all_draws")
 def test_the_published_page_is_that_of_the_published_results():
     assert (DOCS / "hot-and-cold.md").read_text(encoding="utf-8") == hot_and_cold.render(Results.read(FILE))

@@ -41,6 +41,7 @@ def locust(host, *arguments):
     return done.returncode, entries[0]
 
 
+@pytest.mark.long  # the short run in test_cli.py loads both services with Locust, too
 def test_locust_with_the_locustfile_really_loads_a_server(server):
     code, entry = locust(f"http://127.0.0.1:{server.address.port}", "-u", "2")
     assert code == 0

@@ -290,6 +290,7 @@ def test_another_file_is_refused(tmp_path):
 
 
 @pytest.mark.skipif(not FILE.exists(), reason="no validation is published here")
+@pytest.mark.usefixtures("all_draws")
 def test_the_published_page_is_that_of_the_published_validation():
     page = (ROOT / "loadtests" / "VALIDATION.md").read_text(encoding="utf-8")
     assert page == validation_page.render(validate.Validation.read(FILE))

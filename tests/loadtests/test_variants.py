@@ -86,5 +86,6 @@ def test_an_environment_that_cannot_be_made_is_said(tmp_path):
 
 
 @pytest.mark.skipif(not FILE.exists(), reason="no results are published here")
+@pytest.mark.usefixtures("all_draws")
 def test_the_published_page_is_that_of_the_published_results():
     assert (DOCS / "versions.md").read_text(encoding="utf-8") == versions.render(Results.read(FILE))

@@ -13,7 +13,7 @@ from tests.pressure.under_test import gunicorn_command, running, serve_command
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process that is sent a signal")
 
 
-@pytest.mark.parametrize("framework", ["wsgi_core", "flask"])
+@pytest.mark.parametrize("framework", ["wsgi_core", pytest.param("flask", marks=pytest.mark.long)])
 def test_no_request_is_lost(framework: str):
     with running(*serve_command(framework=framework, max_waiting=100)) as server:
         outcome = stop_once(server)

@@ -77,3 +77,4 @@ def test_start_up_objects_are_excluded_from_garbage_collection():
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()
+        gc.freeze()  # the modules and tests, as before

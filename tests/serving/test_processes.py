@@ -54,9 +54,9 @@ def shared_server(app_file: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def served(*options: str, processes: int = 2) -> Iterator[Server]:
+def served(*options: str, processes: int = 2, **environ: str) -> Iterator[Server]:
     command = ("-m", "wsgi_core", "serve", "--port", "0", "--processes", str(processes), *options)
-    with Server(*command) as server:
+    with Server(*command, **environ) as server:
         yield server.ready()
 
 
@@ -108,10 +108,12 @@ def test_as_many_as_there_are_cores():
     )
 
 
-def test_requests_are_shared_and_a_stop_answers_all_of_them(app_file: Path):
-    with served("--app", str(app_file)) as server:
+def test_requests_are_shared_and_a_stop_answers_all_of_them_and_leaves_nothing(app_file: Path, tmp_path: Path):
+    with served("--app", str(app_file), TMPDIR=str(tmp_path), TEMP=str(tmp_path)) as server:
         wait_until(lambda: len(pids(server, 8)) == 2)
         assert "in each of 2 processes" in "".join(server.lines)
+        assert list(tmp_path.glob("wsgi-core-metrics-*"))
+        found = workers(server)
         answers: list[int] = []
         threads = [threading.Thread(target=lambda: answers.append(ask(server, "/slow")[0])) for _ in range(6)]
         for thread in threads:
@@ -123,6 +125,8 @@ def test_requests_are_shared_and_a_stop_answers_all_of_them(app_file: Path):
         assert answers == [200] * 6
         if sys.platform != "win32":  # on Windows, terminate() sends no signal
             assert server.process.wait(PATIENCE) == 0
+            assert list(tmp_path.glob("wsgi-core-metrics-*")) == []
+            assert not any(process.is_running() for process in found)
         server.stop()
         assert "Traceback" not in "".join(server.lines)
 
@@ -251,15 +255,3 @@ def test_without_the_parent_the_processes_end(app_file: Path):
         server.process.send_signal(signal.SIGKILL)
         gone, alive = psutil.wait_procs(found, PATIENCE)
         assert (len(gone), alive) == (2, [])
-
-
-def test_nothing_is_left_behind(app_file: Path, tmp_path: Path):
-    command = ("-m", "wsgi_core", "serve", "--port", "0", "--processes", "2", "--app", str(app_file))
-    with Server(*command, TMPDIR=str(tmp_path), TEMP=str(tmp_path)) as server:
-        found = [*workers(server.ready())]
-        assert list(tmp_path.glob("wsgi-core-metrics-*"))
-        if sys.platform != "win32":
-            server.process.terminate()
-            assert server.process.wait(PATIENCE) == 0
-            assert list(tmp_path.glob("wsgi-core-metrics-*")) == []
-            assert not any(process.is_running() for process in found)

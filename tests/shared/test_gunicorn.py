@@ -171,7 +171,7 @@ def ready(server: Server) -> None:
         assert status(connection) == 200
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [MODULES[0], pytest.param(MODULES[1], marks=pytest.mark.long)])
 def test_a_stop_of_plain_gunicorn_answers_those_in_the_queue(module: str, tmp_path: Path):
     """An incomplete request occupies the only worker, so all other connections are in the system's listen queue."""
     with gunicorn(module, tmp_path) as server:

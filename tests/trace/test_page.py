@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 from hashlib import sha256
 from html import unescape
 from html.parser import HTMLParser
@@ -19,7 +18,6 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import headless
 from tests.conformance.golden_apps import CASES, FRAMEWORKS, new_app, record
 from wsgi_core.trace import Event, Trace, compare, compare_answers, trace
 from wsgi_core.trace.page import render_page
@@ -200,12 +198,6 @@ def test_an_empty_trace_is_a_page_too() -> None:
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[webdriver.Chrome]:
-    with headless() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Event]]:
     """The URL of the page, and the events on it."""
     case = CASES["before_request_answers"]
@@ -221,8 +213,6 @@ class Page:
     def __init__(self, driver: webdriver.Chrome, address: str, events: list[Event]) -> None:
         self.driver = driver
         self.events = events
-        driver.get("about:blank")
-        driver.get_log("browser")  # discards the log of earlier pages
         driver.get(address)
 
     def find(self, selector: str) -> Any:
@@ -261,13 +251,13 @@ class Page:
 
 
 @pytest.fixture(params=["desk", pytest.param("phone", marks=pytest.mark.long)])
-def page(request: pytest.FixtureRequest, driver: webdriver.Chrome, written: tuple[str, list[Event]]) -> Page:
+def page(request: pytest.FixtureRequest, browser: webdriver.Chrome, written: tuple[str, list[Event]]) -> Page:
     width, height = SIZES[request.param]
     is_phone = request.param == "phone"
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": is_phone})
-    return Page(driver, *written)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": is_phone})
+    return Page(browser, *written)
 
 
 def test_walking_by_keys(page: Page) -> None:

@@ -248,7 +248,7 @@ def test_nginx_stays_below_the_servers_own_times(tmp_path: Path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs fork")
-@pytest.mark.parametrize("framework", ["wsgi_core", "flask"])
+@pytest.mark.parametrize("framework", ["wsgi_core", pytest.param("flask", marks=pytest.mark.long)])
 def test_gunicorn_serves_with_its_configuration(tmp_path: Path, framework: str):
     args = ("--port", "0", "--processes", "1", "--framework", framework, "--max-content-length", "100")
     files(tmp_path, "gunicorn", *args)
@@ -289,7 +289,7 @@ def status_of(port: int, method: str, path: str, body: str | None = None) -> int
             connection.close()
 
 
-@pytest.mark.parametrize("framework", ["wsgi_core", "flask"])
+@pytest.mark.parametrize("framework", ["wsgi_core", pytest.param("flask", marks=pytest.mark.long)])
 def test_granian_serves_with_its_program(tmp_path: Path, framework: str):
     pytest.importorskip("granian")
     with socket.socket() as free:

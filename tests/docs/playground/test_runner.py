@@ -40,7 +40,11 @@ def run_example(folder: Path, name: str) -> dict[str, Any]:
     return run(folder, item["program"], item["request"], signals=item.get("signals", False))
 
 
-@pytest.mark.parametrize("name", GOLDEN_EXAMPLES)
+# Each program by itself is a usual test in tests/conformance/test_golden_traces.py.
+@pytest.mark.parametrize(
+    "name",
+    [*GOLDEN_EXAMPLES[::4], *(pytest.param(n, marks=pytest.mark.long) for i, n in enumerate(GOLDEN_EXAMPLES) if i % 4)],
+)
 def test_a_golden_example_has_the_golden_events(name: str, tmp_path: Path) -> None:
     report = run_example(tmp_path, name)
     assert report["state"] == "done", report["failures"]

@@ -12,6 +12,7 @@ from loadtests.instrument.plan import Plan, repeated, spread_out
 from loadtests.instrument.progress import Step
 from loadtests.instrument.results import Results
 from tests.loadtests.conftest import SMALL, TINY
+from tests.loadtests.synthetic import measure
 from tests.runner import CliRunner
 
 
@@ -55,10 +56,9 @@ SHORT = studies.Study("service", "Short", (SMALL.experiments[0],), ())
 
 @pytest.fixture(scope="module")
 def first_part(tmp_path_factory):
-    """The outcome and the folder of a study that was interrupted after its first process."""
+    """The outcome and the folder of a study that was interrupted after its first process. The samples are made up."""
     out = tmp_path_factory.mktemp("interrupted")
     measured = []
-    measure = inprocess.Workers.measure
 
     def once(*arguments):
         measured.append(1)
@@ -68,6 +68,7 @@ def first_part(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inprocess.Workers, "measure", once)
+        patch.setattr(inprocess.Workers, "try_out", lambda self, experiments: {})
         patch.setattr(run, "budget_of", lambda study, quick: TINY)
         patch.setitem(studies.STUDIES, "service", SHORT)
         outcome = CliRunner().invoke(overhead, ["--quick", "--out", str(out)])
@@ -77,6 +78,8 @@ def first_part(tmp_path_factory):
 @pytest.fixture
 def interrupted(first_part, monkeypatch, tmp_path):
     """A copy of the folder of the interrupted study."""
+    monkeypatch.setattr(inprocess.Workers, "measure", measure)
+    monkeypatch.setattr(inprocess.Workers, "try_out", lambda self, experiments: {})
     monkeypatch.setattr(run, "budget_of", lambda study, quick: TINY)
     monkeypatch.setitem(studies.STUDIES, "service", SHORT)
     return shutil.copytree(first_part[1], tmp_path / "out")

@@ -16,6 +16,8 @@ from loadtests.instrument.stats import (
     trimmed_mean,
 )
 
+pytestmark = pytest.mark.usefixtures("all_draws")
+
 
 def synthetic(seed, costs, processes=10, rounds=30, between=0.1, within=0.5):
     """Return processes with a random bias for each contender, and with noise that all contenders of a round share."""

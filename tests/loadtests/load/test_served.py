@@ -13,12 +13,14 @@ from loadtests.load import served
 from tests.loadtests.conftest import TINY
 
 SHORT = replace(TINY, load_seconds=0.25, load_warm_up=0.1, rate_seconds=0.25)
-LOADS = {
-    load.key: load
-    for key in ("service", "served")
-    for load in studies.with_requests(studies.STUDIES[key], rows.churn_rows(20).rows).loads
-}
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
+
+
+@pytest.fixture(scope="module")
+def loads():
+    """The loads of two studies by their keys, with rows. To read the rows takes long."""
+    requested = (studies.with_requests(studies.STUDIES[key], rows.churn_rows(20).rows) for key in ("service", "served"))
+    return {load.key: load for study in requested for load in study.loads}
 
 
 @pytest.mark.parametrize(
@@ -30,8 +32,8 @@ on_posix = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not
         "on_uvicorn",
     ],
 )
-def test_every_server_answers_the_load_generator(key):
-    load = LOADS[key]
+def test_every_server_answers_the_load_generator(key, loads):
+    load = loads[key]
     with served.serving(load.services[-1:]) as servers:
         served.check(servers, load)
         found = served._closed_loop(servers[0], load, {"warm_up": 0.05, "seconds": 0.2})
@@ -39,9 +41,9 @@ def test_every_server_answers_the_load_generator(key):
     assert found["failures"] == 0
 
 
-def test_granian_answers_the_load_generator():
+def test_granian_answers_the_load_generator(loads):
     pytest.importorskip("granian")
-    load = LOADS["served_service"]
+    load = loads["served_service"]
     with served.serving([service for service in load.services if service.server == "granian"]) as servers:
         served.check(servers, load)
         found = served._closed_loop(servers[0], load, {"warm_up": 0.05, "seconds": 0.2})
@@ -52,14 +54,14 @@ def test_granian_answers_the_load_generator():
 
 @pytest.mark.long
 @pytest.mark.parametrize("key", ["served_null", "served_service", "served_parts", "served_peers"])
-def test_the_contenders_of_the_served_study_respond_alike(key):
-    study, _ = studies.runnable(replace(studies.STUDIES["served"], loads=(LOADS[key],)))
+def test_the_contenders_of_the_served_study_respond_alike(key, loads):
+    study, _ = studies.runnable(replace(studies.STUDIES["served"], loads=(loads[key],)))
     with served.serving(study.loads[0].services) as servers:
         served.check(servers, study.loads[0])
 
 
-def test_only_compared_services_must_respond_alike():
-    load = LOADS["served_parts"]
+def test_only_compared_services_must_respond_alike(loads):
+    load = loads["served_parts"]
     null, raw = load.services[:2]
     with served.serving([null, raw]) as servers:
         served.check(servers, load)
@@ -69,8 +71,8 @@ def test_only_compared_services_must_respond_alike():
 
 
 @pytest.mark.long
-def test_a_master_adds_up_what_its_workers_have_counted():
-    load = replace(LOADS["services"], services=(studies.served_rung("raw callable"),), shares=(0.2,), latencies=False)
+def test_a_master_adds_up_what_its_workers_have_counted(loads):
+    load = replace(loads["services"], services=(studies.served_rung("raw callable"),), shares=(0.2,), latencies=False)
     spread = served.Spread(workers=2)
     entries = served.new_entries(load, spread)
     served.Pair(load, entries, SHORT, spread).measure(0)
@@ -82,8 +84,8 @@ def test_a_master_adds_up_what_its_workers_have_counted():
     assert entries.rate.runs[0].requests_per_second < 1.5 * entries.rate.rate
 
 
-def test_the_rates_of_the_first_pair_are_those_of_all(monkeypatch):
-    load = LOADS["services"]
+def test_the_rates_of_the_first_pair_are_those_of_all(monkeypatch, loads):
+    load = loads["services"]
     entries = served.new_entries(load, served.Spread())
     pair = served.Pair(load, entries, TINY, served.Spread())
     capacities = iter([1000.0, 500.0])

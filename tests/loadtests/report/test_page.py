@@ -14,7 +14,6 @@ from loadtests.report import charts, claims, findings, noise, page, tables
 from loadtests.report.analysis import summarise
 from loadtests.report.canvas import COLOURS
 from loadtests.report.loads import LatencySummary, summarise_load
-from tests.browser import headless
 from tests.loadtests.report.test_comparison import load
 from tests.loadtests.synthetic import ENVIRONMENT, experiment, results
 
@@ -230,29 +229,27 @@ def test_headline_and_table_agree(cost):
 
 
 @pytest.mark.parametrize(("width", "media"), [(390, "screen"), (1400, "screen"), (718, "print")])
-def test_nothing_of_the_page_is_cut_off(found, tmp_path, width, media):
+def test_nothing_of_the_page_is_cut_off(found, tmp_path, browser, width, media):
     pairs = [latency(name, kind) for name in ("wsgi_core", "Flask") for kind in ("open loop", "locust")]
     target = tmp_path / "index.html"
     summary = summarise(found)
     summary.latencies.extend(pairs)
     summary.loads.append(summarise_load(LoadResult.model_validate(load({"wsgi_core": 200, "Flask": 300}))))
     target.write_text(page.page(found, summary), encoding="utf-8")
-    with headless() as browser:
-        browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
-        )
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
-        browser.get(target.as_uri())
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
-        small = browser.execute_script(
-            "return [...document.querySelectorAll('svg text')].filter(e => e.getBoundingClientRect().height > 0)"
-            ".filter(e => e.getBoundingClientRect().height < 11).length"
-        )
-        assert small == 0
-        outside = browser.execute_script(
-            "return [...document.querySelectorAll('svg text')].filter(e => e.getBoundingClientRect().width > 0)"
-            ".filter(e => { const b = e.getBoundingClientRect(), s = e.ownerSVGElement.getBoundingClientRect();"
-            " return b.left < s.left - 1 || b.right > s.right + 1 }).map(e => e.textContent)"
-        )
-        assert outside == []
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
+    browser.get(target.as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    small = browser.execute_script(
+        "return [...document.querySelectorAll('svg text')].filter(e => e.getBoundingClientRect().height > 0)"
+        ".filter(e => e.getBoundingClientRect().height < 11).length"
+    )
+    assert small == 0
+    outside = browser.execute_script(
+        "return [...document.querySelectorAll('svg text')].filter(e => e.getBoundingClientRect().width > 0)"
+        ".filter(e => { const b = e.getBoundingClientRect(), s = e.ownerSVGElement.getBoundingClientRect();"
+        " return b.left < s.left - 1 || b.right > s.right + 1 }).map(e => e.textContent)"
+    )
+    assert outside == []

@@ -109,6 +109,7 @@ def test_a_file_without_a_ladder_is_refused_and_nothing_is_written(given: Result
 
 
 @pytest.mark.skipif(not (PUBLISHED.exists() and (ROOT / "docs").is_dir()), reason="no results are published here")
+@pytest.mark.usefixtures("all_draws")
 def test_the_published_pages_are_those_of_the_published_results(tmp_path: Path):
     given = Results.read(PUBLISHED)
     text, page = write(given, tmp_path)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from loadtests.cli import overhead
 from loadtests.instrument.results import LoadResult, Results
 from loadtests.report import served
@@ -94,6 +96,7 @@ def test_results_of_another_study_are_refused_in_one_line(made_up, tmp_path):
     assert "no parts behind a server" in outcome.output
 
 
+@pytest.mark.usefixtures("all_draws")
 def test_the_published_page_is_that_of_the_published_results():
     found = Results.read(FILE)
     assert (DOCS / "served.md").read_text(encoding="utf-8") == served.render(found)

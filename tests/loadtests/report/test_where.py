@@ -89,6 +89,7 @@ def test_the_phases_are_measured_in_the_rounds_of_one_experiment():
         blocks = found.rounds(0.01, random.Random(1), lambda: None)
     finally:
         gc.unfreeze()
+        gc.freeze()  # the modules and tests, as before
     assert {contender for _, contender, *_ in blocks} == set(range(2 * len(PHASES) + 1))
 
 
@@ -224,6 +225,7 @@ def test_results_without_phases_are_refused_in_one_line(made_up, tmp_path):
 
 
 @pytest.mark.skipif(not FILE.exists(), reason="no results are published here")
+@pytest.mark.usefixtures("all_draws")
 def test_the_published_page_is_that_of_the_published_results():
     found = Results.read(FILE)
     assert (DOCS / "where-the-time-goes.md").read_text(encoding="utf-8") == where.render(found)

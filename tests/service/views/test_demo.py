@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,24 +133,15 @@ def test_a_model_of_another_kind_has_no_demo(create_app: Any, tmp_path: Path):
 # In a browser, with touch on a phone and with a mouse on a desktop: draw, upload, type, move, and read the result.
 
 
-@pytest.fixture(scope="module")
-def driver() -> Iterator[webdriver.Chrome]:
-    pytest.importorskip("selenium")
-    from tests.browser import headless
-
-    with headless() as browser:
-        yield browser
-
-
 @pytest.fixture(params=["desk", pytest.param("phone", marks=pytest.mark.long)])
-def page(request: pytest.FixtureRequest, driver: webdriver.Chrome, servers: dict[str, Server]) -> Page:
+def page(request: pytest.FixtureRequest, browser: webdriver.Chrome, servers: dict[str, Server]) -> Page:
     """wsgi_core on a desktop, and Flask on a phone in dark mode."""
     from tests.service.views.browser_page import Page
 
     is_phone = request.param == "phone"
     width, height = (390, 844) if is_phone else (1200, 900)
     server = servers["flask" if is_phone else "wsgi_core"]
-    page = Page(driver, f"http://{server.host}:{server.port}", is_phone)
+    page = Page(browser, f"http://{server.host}:{server.port}", is_phone)
     page.send(
         "Emulation.setDeviceMetricsOverride",
         width=width,
