@@ -318,14 +318,33 @@ def _lazy_sha1(data: bytes = b"") -> t.Any:
 def _signer(
     keys: tuple[str, ...], salt: str, serializer: t.Any, key_derivation: str, digest_method: Callable[..., t.Any]
 ) -> URLSafeTimedSerializer:
-    # PERF: one per set of keys instead of two per request; and its signer once, with the keys it derives.
-    from itsdangerous import HMACAlgorithm, TimestampSigner, URLSafeTimedSerializer
+    # PERF: one per set of keys instead of two per request; and its signer once, with the key that it derives.
+    import hmac
 
-    signers: t.Any = type("Signer", (TimestampSigner,), {"derive_key": lru_cache(TimestampSigner.derive_key)})
+    from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+    from itsdangerous.encoding import base64_encode
+
+    class Signer(TimestampSigner):
+        """A signer that takes the key into its HMAC once, and copies the HMAC for each value."""
+
+        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+            super().__init__(*args, **kwargs)
+            # PERF: if SHA-1 is named, OpenSSL's own HMAC is used.
+            digest = "sha1" if self.digest_method is _lazy_sha1 else self.digest_method
+            self.mac = hmac.new(self.derive_key(), digestmod=digest)
+
+        def get_signature(self, value: str | bytes) -> bytes:
+            mac = self.mac.copy()
+            mac.update(value.encode() if isinstance(value, str) else value)
+            return base64_encode(mac.digest())
+
+        def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+            # PERF: any other signature, by an old key or in another spelling of Base64, is left to the base.
+            same = type(sig) is bytes and hmac.compare_digest(self.get_signature(value), sig)
+            return same or super().verify_signature(value, sig)
+
     options: dict[str, t.Any] = {"key_derivation": key_derivation, "digest_method": digest_method}
-    if digest_method is _lazy_sha1:  # PERF: named, it is one call of OpenSSL's hmac instead of two of its hashes
-        options["algorithm"] = HMACAlgorithm("sha1")
-    made = URLSafeTimedSerializer(list(keys), salt, serializer, signer=signers, signer_kwargs=options)
+    made = URLSafeTimedSerializer(list(keys), salt, serializer, signer=Signer, signer_kwargs=options)
     made.make_signer = lru_cache(made.make_signer)  # type: ignore[method-assign]
     return made
 
