@@ -275,7 +275,16 @@ class TaggedJSONSerializer:
 
     def tag(self, value: t.Any) -> t.Any:
         """Return ``value`` with everything tagged that needs it, inwards."""
-        if type(value) in self._plain_types:  # PERF: no tag of Flask's is for these
+        # PERF: no tag of Flask's is for these, nor for a dict of these without a key that looks like a tag
+        kind, plain = type(value), self._plain_types
+        if kind in plain:
+            return value
+        if (
+            plain
+            and kind is dict
+            and plain.issuperset(map(type, value.values()))
+            and self.tags.keys().isdisjoint(value)
+        ):
             return value
         for tag in self.order:
             if tag.check(value):
