@@ -7,6 +7,7 @@ again after the ``after_request`` functions (it is saved into the response).
 from __future__ import annotations
 
 import hashlib
+import re
 import typing as t
 from base64 import b64decode, b64encode
 from collections.abc import MutableMapping
@@ -15,7 +16,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 from werkzeug.datastructures import CallbackDict
-from werkzeug.http import http_date, parse_date
+from werkzeug.http import dump_cookie, http_date, parse_date
 from werkzeug.wrappers import Response as BaseResponse
 
 from .json import dumps, loads
@@ -366,6 +367,30 @@ def _vary_by_cookie(response: Response) -> None:
         response.vary.add("Cookie")
 
 
+# Names and values in these letters need no quotes in a cookie, and end no header.
+_is_plain_text = re.compile(r"[\w.-]*", re.ASCII).fullmatch
+_COOKIE_ATTRIBUTES = ("domain", "path", "secure", "partitioned", "samesite", "httponly")
+
+
+@lru_cache(maxsize=32, typed=True)
+def _cookie_attributes(*attributes: t.Any) -> str:
+    """Return what follows the value in the Set-Cookie header."""
+    return dump_cookie("", max_size=0, **dict(zip(_COOKIE_ATTRIBUTES, attributes, strict=True)))[1:]
+
+
+def _set_cookie(
+    response: Response, key: str, value: str, expires: datetime | None, attributes: tuple[t.Any, ...]
+) -> None:
+    """Do as ``response.set_cookie``."""
+    # PERF: the attributes of a cookie that ends with the browser are the same each time, and written once.
+    if expires is None and _is_plain_text(key + value) and type(response).set_cookie is BaseResponse.set_cookie:
+        header = f"{key}={value}{_cookie_attributes(*attributes)}"
+        if len(header) <= response.max_cookie_size:
+            response.headers.add("Set-Cookie", header)
+            return
+    response.set_cookie(key, value, expires=expires, **dict(zip(_COOKIE_ATTRIBUTES, attributes, strict=True)))
+
+
 # What a subclass may have of its own only if its sessions are opened as early as Flask's.
 _SEEN_BY_AN_UNTOUCHED_SESSION = (
     "is_null_session", "make_null_session", "null_session_class", "open_session", "save_session", "session_class",
@@ -428,22 +453,22 @@ class SecureCookieSessionInterface(SessionInterface):
             _vary_by_cookie(response)
         if not session and not session.modified:
             return
-        cookie: dict[str, t.Any] = {
-            "key": self.get_cookie_name(app),
-            "domain": self.get_cookie_domain(app),
-            "path": self.get_cookie_path(app),
-            "secure": self.get_cookie_secure(app),
-            "partitioned": self.get_cookie_partitioned(app),
-            "samesite": self.get_cookie_samesite(app),
-            "httponly": self.get_cookie_httponly(app),
-        }
+        key = self.get_cookie_name(app)
+        attributes = (
+            self.get_cookie_domain(app),
+            self.get_cookie_path(app),
+            self.get_cookie_secure(app),
+            self.get_cookie_partitioned(app),
+            self.get_cookie_samesite(app),
+            self.get_cookie_httponly(app),
+        )
         if not session:
-            response.delete_cookie(**cookie)
+            response.delete_cookie(key, **dict(zip(_COOKIE_ATTRIBUTES, attributes, strict=True)))
         elif self.should_set_cookie(app, session):
             serializer = self.get_signing_serializer(app)
             assert serializer is not None
-            cookie["value"] = serializer.dumps(dict(session))
-            response.set_cookie(**cookie, expires=self.get_expiration_time(app, session))
+            value = serializer.dumps(dict(session))
+            _set_cookie(response, key, value, self.get_expiration_time(app, session), attributes)
         else:
             return
         if not session.accessed:
