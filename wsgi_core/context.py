@@ -13,9 +13,9 @@ from contextvars import ContextVar, Token
 from functools import update_wrapper
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.local import LocalProxy as BaseLocalProxy
+from werkzeug.local import LocalProxy
 
-from .lazy import cached_attribute
+from .lazy import cached_attribute, proxy
 from .signals import appcontext_popped, appcontext_pushed
 
 if t.TYPE_CHECKING:
@@ -45,32 +45,12 @@ No HTTP request is being served here. In a test, put the code into a
 thread, see copy_current_request_context()."""
 
 
-def _proxy(var: ContextVar[t.Any], name: str, unbound_message: str) -> t.Any:
-    """Return Werkzeug's proxy of an attribute of what ``var`` holds, whose reads and writes take one call."""
-
-    # PERF: the base goes through an AttributeError and three calls for each request.x; views are full of them.
-    class LocalProxy(BaseLocalProxy[t.Any]):
-        __slots__ = ()
-
-        def __getattribute__(self, attribute: str) -> t.Any:
-            if attribute[:1] == "_":
-                return super().__getattribute__(attribute)
-            ctx = var.get(None)
-            return getattr(self._get_current_object() if ctx is None else getattr(ctx, name), attribute)
-
-        def __setattr__(self, attribute: str, value: t.Any) -> None:
-            ctx = var.get(None)
-            setattr(self._get_current_object() if ctx is None else getattr(ctx, name), attribute, value)
-
-    return LocalProxy(var, name, unbound_message=unbound_message)
-
-
-app_ctx: AppContext = t.cast("AppContext", BaseLocalProxy(_cv_app, unbound_message=_OUTSIDE_APP))
-current_app: App = _proxy(_cv_app, "app", _OUTSIDE_APP)
-g: _AppCtxGlobals = _proxy(_cv_app, "g", _OUTSIDE_APP)
-request_ctx: RequestContext = t.cast("RequestContext", BaseLocalProxy(_cv_request, unbound_message=_OUTSIDE_REQUEST))
-request: Request = _proxy(_cv_request, "request", _OUTSIDE_REQUEST)
-session: SessionMixin = _proxy(_cv_request, "session", _OUTSIDE_REQUEST)
+app_ctx: AppContext = t.cast("AppContext", LocalProxy(_cv_app, unbound_message=_OUTSIDE_APP))
+current_app: App = proxy(_cv_app, "app", _OUTSIDE_APP)
+g: _AppCtxGlobals = proxy(_cv_app, "g", _OUTSIDE_APP)
+request_ctx: RequestContext = t.cast("RequestContext", LocalProxy(_cv_request, unbound_message=_OUTSIDE_REQUEST))
+request: Request = proxy(_cv_request, "request", _OUTSIDE_REQUEST)
+session: SessionMixin = proxy(_cv_request, "session", _OUTSIDE_REQUEST)
 
 
 class _AppCtxGlobals:
