@@ -222,8 +222,9 @@ class Routing(AppMixin):
         """
         error = request.routing_exception
         assert error is not None
-        keeps_body = getattr(error, "code", None) in {307, 308} or request.method in {"GET", "HEAD", "OPTIONS"}
-        if not self.config["DEBUG"] or not isinstance(error, RequestRedirect) or keeps_body:
+        if not self.config["DEBUG"] or not isinstance(error, RequestRedirect):
+            raise error
+        if error.code in {307, 308} or request.method in {"GET", "HEAD", "OPTIONS"}:
             raise error
         from .debughelpers import FormDataRoutingRedirect
 
