@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import typing as t
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from functools import update_wrapper
 
 from werkzeug.exceptions import HTTPException
@@ -87,6 +87,9 @@ class _AppCtxGlobals:
 class _Context:
     """What both contexts share: ``with`` pushes and pops."""
 
+    # PERF: what the last push left to pop, with the same of the push before as its last item: no list for one push.
+    _cv_tokens: t.Any = ()
+
     push: t.Callable[[], None]
     pop: t.Callable[[BaseException | None], None]
 
@@ -107,7 +110,6 @@ class AppContext(_Context):
     def __init__(self, app: App) -> None:
         self.app = app
         self.g: _AppCtxGlobals = app.app_ctx_globals_class()
-        self._cv_tokens: list[Token[AppContext]] = []
 
     @cached_attribute
     def url_adapter(self) -> MapAdapter | None:
@@ -116,20 +118,22 @@ class AppContext(_Context):
 
     def push(self) -> None:
         """Make this context the current one. Mirrors flask 3.1.3 ctx.py: AppContext.push."""
-        self._cv_tokens.append(_cv_app.set(self))
+        self._cv_tokens = _cv_app.set(self), self._cv_tokens
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
         """Tear down and make the previous context current. Mirrors flask 3.1.3 ctx.py: AppContext.pop."""
+        is_last = not self._cv_tokens[1]
         try:
-            if len(self._cv_tokens) == 1:
+            if is_last:
                 if exc is _sentinel:
                     exc = sys.exc_info()[1]
                 self.app.do_teardown_appcontext(exc)
         finally:
             ctx = _cv_app.get()
-            _cv_app.reset(self._cv_tokens.pop())
+            token, self._cv_tokens = self._cv_tokens
+            _cv_app.reset(token)
         if ctx is not self:
             raise AssertionError(f"Popped wrong app context. ({ctx!r} instead of {self!r})")
         if appcontext_popped.receivers:
@@ -155,7 +159,6 @@ class RequestContext(_Context):
         self.flashes: list[tuple[str, str]] | None = None
         self._opened_session = session
         self._after_request_functions: list[t.Callable[..., t.Any]] = []
-        self._cv_tokens: list[tuple[Token[RequestContext], AppContext | None]] = []
         # PERF: a rule found by its plain path needs no adapter, which costs more than all else here.
         self._static_rule = app.find_static_rule(request)
         if self._static_rule is None:
@@ -228,7 +231,7 @@ class RequestContext(_Context):
         if current is None or current.app is not self.app:
             app_ctx = self.app.app_context()
             app_ctx.push()
-        self._cv_tokens.append((_cv_request.set(self), app_ctx))
+        self._cv_tokens = _cv_request.set(self), app_ctx, self._cv_tokens
         if self._opened_session is None:
             self._session_deferred = self.app.session_interface.supports_lazy_open(self.app, self.request)
             if not self._session_deferred:
@@ -240,7 +243,7 @@ class RequestContext(_Context):
 
         Mirrors flask 3.1.3 ctx.py: RequestContext.pop.
         """
-        clear_request = len(self._cv_tokens) == 1
+        clear_request = not self._cv_tokens[2]
         try:
             if clear_request:
                 if exc is _sentinel:
@@ -249,7 +252,7 @@ class RequestContext(_Context):
                 self.request.close()
         finally:
             ctx = _cv_request.get()
-            token, app_ctx = self._cv_tokens.pop()
+            token, app_ctx, self._cv_tokens = self._cv_tokens
             _cv_request.reset(token)
             if clear_request:
                 # The environ refers to the request and the request to the environ: break the circle.
