@@ -218,9 +218,9 @@ class Request(RequestBase):
 
 
 @lru_cache
-def _content_type(mimetype: str) -> str:
-    # Headers refuse what would end the line and begin another header.
-    return Headers([("Content-Type", get_content_type(mimetype, "utf-8"))])["Content-Type"]
+def _content_type(mimetype: str) -> tuple[str, str]:
+    """Return the Content-Type header; ValueError for what would end the line and begin another header."""
+    return Headers([("Content-Type", get_content_type(mimetype, "utf-8"))])._list[0]
 
 
 _STEPS = (
@@ -281,7 +281,7 @@ class Response(ResponseBase):
         mimetype = self.default_mimetype if mimetype is None else mimetype
         length = ("Content-Length", str(len(body)))
         self.headers = Headers.__new__(Headers)
-        self.headers._list = [length] if mimetype is None else [("Content-Type", _content_type(mimetype)), length]
+        self.headers._list = [length] if mimetype is None else [_content_type(mimetype), length]
         self._status, self._status_code = ("200 OK", 200) if status is None else self._clean_status(status)
         self.direct_passthrough = False
         self._on_close = []
