@@ -253,11 +253,13 @@ cookie_configs = st.fixed_dictionaries(
 
 
 @examples(200)
-@given(config=cookie_configs, value=st.text(max_size=60), own=st.booleans())
-@example({"MAX_COOKIE_SIZE": 80}, "long" * 10, False)
-@example({"SESSION_COOKIE_HTTPONLY": 1}, "a", False)
-@example({"SESSION_COOKIE_NAME": "a\r\nb: c"}, "a", False)
-def test_the_set_cookie_header_is_flasks(config: dict[str, Any], value: str, own: bool):
+@given(config=cookie_configs, value=st.text(max_size=60), own=st.sampled_from(["", "class", "response"]))
+@example({"MAX_COOKIE_SIZE": 80}, "long" * 10, "")
+@example({"SESSION_COOKIE_HTTPONLY": 1}, "a", "")
+@example({"SESSION_COOKIE_NAME": "a\r\nb: c"}, "a", "")
+@example({}, "a", "class")
+@example({}, "a", "response")
+def test_the_set_cookie_header_is_flasks(config: dict[str, Any], value: str, own: str):
     def header(web: Any) -> Any:
         class OwnResponse(web.Response):  # type: ignore[misc, name-defined]
             def set_cookie(self, key: str, value: str = "", **attributes: Any) -> None:  # type: ignore[override]
@@ -265,11 +267,16 @@ def test_the_set_cookie_header_is_flasks(config: dict[str, Any], value: str, own
 
         app = web.app()
         app.config.update(config, SECRET_KEY="k", PROPAGATE_EXCEPTIONS=True)
-        app.response_class = OwnResponse if own else web.Response
+        app.response_class = OwnResponse if own == "class" else web.Response
         with app.test_request_context(), warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             web.session["a"] = value
-            response = app.process_response(app.response_class("a"))
+            response = app.response_class("a")
+            if own == "response":
+                response.set_cookie = lambda *arguments, **attributes: response.headers.add(
+                    "X-Set", str(len(attributes))
+                )
+            response = app.process_response(response)
             return list(response.headers), [str(warning.message) for warning in warned]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -383,7 +383,8 @@ def _set_cookie(
 ) -> None:
     """Do as ``response.set_cookie``."""
     # PERF: the attributes of a cookie that ends with the browser are the same each time, and written once.
-    if expires is None and _is_plain_text(key + value) and type(response).set_cookie is BaseResponse.set_cookie:
+    is_usual = getattr(response.set_cookie, "__func__", None) is BaseResponse.set_cookie
+    if is_usual and expires is None and _is_plain_text(key + value):
         header = f"{key}={value}{_cookie_attributes(*attributes)}"
         if len(header) <= response.max_cookie_size:
             response.headers.add("Set-Cookie", header)
