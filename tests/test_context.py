@@ -117,6 +117,22 @@ def test_the_wrong_context_cannot_be_popped(web: Any):
         contextvars.copy_context().run(wrongly, make)
 
 
+def test_a_context_cannot_be_popped_more_often_than_pushed(web: Any):
+    def too_often(make: Any) -> None:
+        ctx, other = make(), make()
+        with other:
+            for _ in range(2):
+                ctx.push()
+            for _ in range(2):
+                ctx.pop()
+            with pytest.raises(IndexError):
+                ctx.pop()
+
+    app = web.app()
+    for make in (app.app_context, app.test_request_context):
+        contextvars.copy_context().run(too_often, make)
+
+
 def test_a_context_may_be_pushed_twice_and_tears_down_once(web: Any):
     app, seen = web.app(), []
     app.teardown_request(lambda exc: seen.append("request"))

@@ -10,7 +10,7 @@ import pytest
 import werkzeug
 from hypothesis import example, given
 from hypothesis import strategies as st
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import BuildError, RequestRedirect, Rule, WebsocketMismatch
 from werkzeug.sansio.utils import get_host
 from werkzeug.test import create_environ, run_wsgi_app
@@ -67,9 +67,9 @@ map_arguments = st.fixed_dictionaries(
 )
 
 
-def make_map(rules: list[dict[str, Any]], options: dict[str, Any]) -> Map:
+def make_map(rules: list[dict[str, Any]], options: dict[str, Any], kind: Any = Map) -> Any:
     """Return a map of the rules, without rules that Werkzeug itself rejects."""
-    made = Map(**options)
+    made = kind(**options)
     for arguments in rules:
         try:
             made.add(Rule(**arguments))
@@ -95,6 +95,34 @@ def test_a_plain_path_is_found_as_the_matcher_finds_it(rules: list[dict[str, Any
             found = find_static(url_map, path, method)
             if found is not None:
                 assert adapter.match(path, method, return_rule=True) == (found, {})
+
+
+@examples(200)
+@given(rules=st.lists(rule_arguments, min_size=1, max_size=6), options=map_arguments)
+@example([{"string": "/a/b", "endpoint": "one", "methods": ["GET"], "merge_slashes": False}], {})
+def test_the_map_matches_as_werkzeugs(rules: list[dict[str, Any]], options: dict[str, Any]):
+    core, twin = (
+        make_map(rules, options, kind).bind("a.example", subdomain="") for kind in (Map, werkzeug.routing.Map)
+    )
+    for path in (*PATHS, "/a//b", "/a/b//", "/missing", "/missing//path"):
+        for method in METHODS:
+            assert str(outcome(core.match, path, method)) == str(outcome(twin.match, path, method))
+
+
+def test_an_unknown_path_without_slashes_to_merge_is_matched_once():
+    class Counting(dict[str, Any]):
+        looked_up = 0
+
+        def __contains__(self, part: object) -> bool:
+            self.looked_up += 1
+            return super().__contains__(part)
+
+    url_map = make_map([{"string": "/a", "endpoint": "a"}], {})
+    for path, tries in (("/b", 1), ("/b//c", 2)):
+        counting = url_map._matcher._root.static = Counting(url_map._matcher._root.static)
+        with pytest.raises(NotFound):
+            url_map.bind("a.example").match(path)
+        assert counting.looked_up == tries
 
 
 @examples(100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import flask.sessions
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from itsdangerous import TimestampSigner
 from markupsafe import Markup
 
 import wsgi_core.sessions
@@ -209,6 +211,79 @@ def test_an_old_key_still_reads(app: Any, web: Any):
     assert client.get("/").text == "{'a': 1}"
 
 
+def test_a_new_key_signs_the_next_session(app: Any, web: Any):
+    app.add_url_rule("/", "index", lambda: web.session.update(a=1) or "")
+    cookies = []
+    for app.secret_key in ("old", "new", "old"):
+        cookies.append(app.test_client().get("/").headers["Set-Cookie"].partition(";")[0].rpartition("."))
+    first, second, third = ((payload.rpartition(".")[0], signature) for payload, _, signature in cookies)
+    assert first[0] == second[0] == third[0]
+    assert first[1] != second[1] != third[1]
+
+
+@pytest.mark.parametrize("changed", ["", "=", "===", "\n", "spare bits", "end"])
+def test_a_signature_in_another_spelling_is_read_as_flask_reads_it(changed: str):
+    texts = []
+    for web in (CORE, FLASK):
+        app = web.app()
+        app.secret_key = "k"
+        cookie = app.session_interface.get_signing_serializer(app).dumps({"a": 1})
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        # 20 bytes are 27 letters and leave two bits of the last one unused.
+        spelled = {"spare bits": cookie[:-1] + letters[letters.index(cookie[-1]) ^ 1], "end": cookie[:-1]}
+        serializer = app.session_interface.get_signing_serializer(app)
+        texts.append(outcome(serializer.loads, spelled.get(changed, cookie + changed)))
+    assert texts[0] == texts[1]
+    assert ("{'a': 1}" in texts[0]) == (changed not in {"\n", "end"})
+
+
+cookie_configs = st.fixed_dictionaries(
+    {},
+    optional={
+        "SESSION_COOKIE_NAME": st.sampled_from(["session", "a.b-c_d", "é", "a b", 'a"', "a\r\nb: c"]),
+        "SESSION_COOKIE_DOMAIN": st.sampled_from([None, "a.example", ".ü.example:80", ""]),
+        "SESSION_COOKIE_PATH": st.sampled_from([None, "/x", "/a b;c\r\n", "/é%20"]),
+        "SESSION_COOKIE_HTTPONLY": st.sampled_from([True, False, 1, 0]),
+        "SESSION_COOKIE_SECURE": st.sampled_from([True, False, 1, None]),
+        "SESSION_COOKIE_PARTITIONED": st.booleans(),
+        "SESSION_COOKIE_SAMESITE": st.sampled_from([None, "lax", "None", "wrong"]),
+        "MAX_COOKIE_SIZE": st.sampled_from([0, 80, 120, 4093]),
+    },
+)
+
+
+@examples(200)
+@given(config=cookie_configs, value=st.text(max_size=60), own=st.sampled_from(["", "class", "response"]))
+@example({"MAX_COOKIE_SIZE": 80}, "long" * 10, "")
+@example({"SESSION_COOKIE_HTTPONLY": 1}, "a", "")
+@example({"SESSION_COOKIE_NAME": "a\r\nb: c"}, "a", "")
+@example({}, "a", "class")
+@example({}, "a", "response")
+def test_the_set_cookie_header_is_flasks(config: dict[str, Any], value: str, own: str):
+    def header(web: Any) -> Any:
+        class OwnResponse(web.Response):  # type: ignore[misc, name-defined]
+            def set_cookie(self, key: str, value: str = "", **attributes: Any) -> None:  # type: ignore[override]
+                super().set_cookie(key, value, **{**attributes, "max_age": 60, "expires": 0})
+
+        app = web.app()
+        app.config.update(config, SECRET_KEY="k", PROPAGATE_EXCEPTIONS=True)
+        app.response_class = OwnResponse if own == "class" else web.Response
+        with app.test_request_context(), warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            web.session["a"] = value
+            response = app.response_class("a")
+            if own == "response":
+                response.set_cookie = lambda *arguments, **attributes: response.headers.add(
+                    "X-Set", str(len(attributes))
+                )
+            response = app.process_response(response)
+            return list(response.headers), [str(warning.message) for warning in warned]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TimestampSigner, "get_timestamp", lambda self: 1_700_000_000)
+        assert outcome(header, CORE) == outcome(header, FLASK)
+
+
 def test_without_a_key_the_session_reads_as_empty_and_refuses_to_be_written(web: Any):
     with web.app().test_request_context():
         assert dict(web.session) == {}
@@ -257,6 +332,8 @@ values = st.recursive(
 @given(value=values)
 @example({" t": [1]})
 @example({" di": {" di": 1}})
+@example({" t": 1})
+@example({" t": 1, "a": 2})
 def test_tagged_json_is_flasks_and_comes_back(value: Any):
     core, twin = wsgi_core.sessions.TaggedJSONSerializer(), flask.json.tag.TaggedJSONSerializer()
     text = core.dumps(value)

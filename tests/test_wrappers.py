@@ -478,6 +478,14 @@ def test_what_a_subclass_overrides_is_called(web: Any, overridden: str):
     assert called
 
 
+@pytest.mark.parametrize("status", [None, 201])
+def test_a_status_of_a_subclass_is_set(web: Any, status: int | None):
+    class Teapot(web.Response):  # type: ignore[misc, name-defined]
+        status = property(web.Response.status.fget, lambda self, value: web.Response.status.fset(self, 418))
+
+    assert Teapot("body", status).status == "418 I'M A TEAPOT"
+
+
 @pytest.mark.parametrize("mimetype", ["text/plain\r\nSet-Cookie: a=1", "text/plain\n", "a\rb"])
 def test_a_line_end_in_a_mimetype_is_refused(web: Any, mimetype: str):
     for arguments in ({"mimetype": mimetype}, {"content_type": mimetype}, {"headers": {"X": mimetype}}):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 import typing as t
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from functools import update_wrapper
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.local import LocalProxy as BaseLocalProxy
+from werkzeug.local import LocalProxy
 
-from .lazy import cached_attribute
+from .lazy import cached_attribute, proxy
 from .signals import appcontext_popped, appcontext_pushed
 
 if t.TYPE_CHECKING:
@@ -45,32 +45,12 @@ No HTTP request is being served here. In a test, put the code into a
 thread, see copy_current_request_context()."""
 
 
-def _proxy(var: ContextVar[t.Any], name: str, unbound_message: str) -> t.Any:
-    """Return Werkzeug's proxy of an attribute of what ``var`` holds, whose reads and writes take one call."""
-
-    # PERF: the base goes through an AttributeError and three calls for each request.x; views are full of them.
-    class LocalProxy(BaseLocalProxy[t.Any]):
-        __slots__ = ()
-
-        def __getattribute__(self, attribute: str) -> t.Any:
-            if attribute[:1] == "_":
-                return super().__getattribute__(attribute)
-            ctx = var.get(None)
-            return getattr(self._get_current_object() if ctx is None else getattr(ctx, name), attribute)
-
-        def __setattr__(self, attribute: str, value: t.Any) -> None:
-            ctx = var.get(None)
-            setattr(self._get_current_object() if ctx is None else getattr(ctx, name), attribute, value)
-
-    return LocalProxy(var, name, unbound_message=unbound_message)
-
-
-app_ctx: AppContext = t.cast("AppContext", BaseLocalProxy(_cv_app, unbound_message=_OUTSIDE_APP))
-current_app: App = _proxy(_cv_app, "app", _OUTSIDE_APP)
-g: _AppCtxGlobals = _proxy(_cv_app, "g", _OUTSIDE_APP)
-request_ctx: RequestContext = t.cast("RequestContext", BaseLocalProxy(_cv_request, unbound_message=_OUTSIDE_REQUEST))
-request: Request = _proxy(_cv_request, "request", _OUTSIDE_REQUEST)
-session: SessionMixin = _proxy(_cv_request, "session", _OUTSIDE_REQUEST)
+app_ctx: AppContext = t.cast("AppContext", LocalProxy(_cv_app, unbound_message=_OUTSIDE_APP))
+current_app: App = proxy(_cv_app, "app", _OUTSIDE_APP)
+g: _AppCtxGlobals = proxy(_cv_app, "g", _OUTSIDE_APP)
+request_ctx: RequestContext = t.cast("RequestContext", LocalProxy(_cv_request, unbound_message=_OUTSIDE_REQUEST))
+request: Request = proxy(_cv_request, "request", _OUTSIDE_REQUEST)
+session: SessionMixin = proxy(_cv_request, "session", _OUTSIDE_REQUEST)
 
 
 class _AppCtxGlobals:
@@ -107,6 +87,9 @@ class _AppCtxGlobals:
 class _Context:
     """What both contexts share: ``with`` pushes and pops."""
 
+    # PERF: what the last push left to pop, with the same of the push before as its last item: no list for one push.
+    _cv_tokens: t.Any = ()
+
     push: t.Callable[[], None]
     pop: t.Callable[[BaseException | None], None]
 
@@ -127,7 +110,6 @@ class AppContext(_Context):
     def __init__(self, app: App) -> None:
         self.app = app
         self.g: _AppCtxGlobals = app.app_ctx_globals_class()
-        self._cv_tokens: list[Token[AppContext]] = []
 
     @cached_attribute
     def url_adapter(self) -> MapAdapter | None:
@@ -136,20 +118,22 @@ class AppContext(_Context):
 
     def push(self) -> None:
         """Make this context the current one. Mirrors flask 3.1.3 ctx.py: AppContext.push."""
-        self._cv_tokens.append(_cv_app.set(self))
+        self._cv_tokens = _cv_app.set(self), self._cv_tokens
         if appcontext_pushed.receivers:
             appcontext_pushed.send(self.app, _async_wrapper=self.app.ensure_sync)
 
     def pop(self, exc: BaseException | None = _sentinel) -> None:
         """Tear down and make the previous context current. Mirrors flask 3.1.3 ctx.py: AppContext.pop."""
+        is_last = not self._cv_tokens[1]
         try:
-            if len(self._cv_tokens) == 1:
+            if is_last:
                 if exc is _sentinel:
                     exc = sys.exc_info()[1]
                 self.app.do_teardown_appcontext(exc)
         finally:
             ctx = _cv_app.get()
-            _cv_app.reset(self._cv_tokens.pop())
+            token, self._cv_tokens = self._cv_tokens
+            _cv_app.reset(token)
         if ctx is not self:
             raise AssertionError(f"Popped wrong app context. ({ctx!r} instead of {self!r})")
         if appcontext_popped.receivers:
@@ -175,7 +159,6 @@ class RequestContext(_Context):
         self.flashes: list[tuple[str, str]] | None = None
         self._opened_session = session
         self._after_request_functions: list[t.Callable[..., t.Any]] = []
-        self._cv_tokens: list[tuple[Token[RequestContext], AppContext | None]] = []
         # PERF: a rule found by its plain path needs no adapter, which costs more than all else here.
         self._static_rule = app.find_static_rule(request)
         if self._static_rule is None:
@@ -248,7 +231,7 @@ class RequestContext(_Context):
         if current is None or current.app is not self.app:
             app_ctx = self.app.app_context()
             app_ctx.push()
-        self._cv_tokens.append((_cv_request.set(self), app_ctx))
+        self._cv_tokens = _cv_request.set(self), app_ctx, self._cv_tokens
         if self._opened_session is None:
             self._session_deferred = self.app.session_interface.supports_lazy_open(self.app, self.request)
             if not self._session_deferred:
@@ -260,7 +243,7 @@ class RequestContext(_Context):
 
         Mirrors flask 3.1.3 ctx.py: RequestContext.pop.
         """
-        clear_request = len(self._cv_tokens) == 1
+        clear_request = not self._cv_tokens[2]
         try:
             if clear_request:
                 if exc is _sentinel:
@@ -269,7 +252,7 @@ class RequestContext(_Context):
                 self.request.close()
         finally:
             ctx = _cv_request.get()
-            token, app_ctx = self._cv_tokens.pop()
+            token, app_ctx, self._cv_tokens = self._cv_tokens
             _cv_request.reset(token)
             if clear_request:
                 # The environ refers to the request and the request to the environ: break the circle.

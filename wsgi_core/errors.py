@@ -32,12 +32,12 @@ class ErrorHandling(AppMixin):
 
         Mirrors flask 3.1.3 sansio/app.py: App._find_error_handler.
         """
-        exc_class, code = self._get_exc_class_and_code(type(e))
+        code = type(e).code if isinstance(e, HTTPException) else None
         for key in (None,) if code is None else (code, None):
             for scope in (*blueprints, None):
                 handlers = self.error_handler_spec[scope][key]
                 if handlers:
-                    for cls in exc_class.__mro__:
+                    for cls in type(e).__mro__:
                         if (handler := handlers.get(cls)) is not None:
                             return handler
         return None

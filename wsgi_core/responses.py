@@ -110,9 +110,7 @@ class Responses(AppMixin):
             and self.response_class.force_type.__func__ is _force_type.__func__  # type: ignore[attr-defined]
             and environ["REQUEST_METHOD"] != "HEAD"
         ):
-            code = rv.code
-            rv = Response(_page(code, rv.description), mimetype="text/html")
-            rv.status_code = code
+            rv = Response(_page(rv.code, rv.description), rv.code, None, "text/html")
         try:
             return self.response_class.force_type(rv, environ)  # type: ignore[return-value]
         except TypeError as e:

@@ -7,6 +7,7 @@ again after the ``after_request`` functions (it is saved into the response).
 from __future__ import annotations
 
 import hashlib
+import re
 import typing as t
 from base64 import b64decode, b64encode
 from collections.abc import MutableMapping
@@ -15,7 +16,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 from werkzeug.datastructures import CallbackDict
-from werkzeug.http import http_date, parse_date
+from werkzeug.http import dump_cookie, http_date, parse_date
 from werkzeug.wrappers import Response as BaseResponse
 
 from .json import dumps, loads
@@ -275,7 +276,16 @@ class TaggedJSONSerializer:
 
     def tag(self, value: t.Any) -> t.Any:
         """Return ``value`` with everything tagged that needs it, inwards."""
-        if type(value) in self._plain_types:  # PERF: no tag of Flask's is for these
+        # PERF: no tag of Flask's is for these, nor for a dict of these without a key that looks like a tag
+        kind, plain = type(value), self._plain_types
+        if kind in plain:
+            return value
+        if (
+            plain
+            and kind is dict
+            and plain.issuperset(map(type, value.values()))
+            and self.tags.keys().isdisjoint(value)
+        ):
             return value
         for tag in self.order:
             if tag.check(value):
@@ -318,14 +328,33 @@ def _lazy_sha1(data: bytes = b"") -> t.Any:
 def _signer(
     keys: tuple[str, ...], salt: str, serializer: t.Any, key_derivation: str, digest_method: Callable[..., t.Any]
 ) -> URLSafeTimedSerializer:
-    # PERF: one per set of keys instead of two per request; and its signer once, with the keys it derives.
-    from itsdangerous import HMACAlgorithm, TimestampSigner, URLSafeTimedSerializer
+    # PERF: one per set of keys instead of two per request; and its signer once, with the key that it derives.
+    import hmac
 
-    signers: t.Any = type("Signer", (TimestampSigner,), {"derive_key": lru_cache(TimestampSigner.derive_key)})
+    from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+    from itsdangerous.encoding import base64_encode
+
+    class Signer(TimestampSigner):
+        """A signer that takes the key into its HMAC once, and copies the HMAC for each value."""
+
+        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+            super().__init__(*args, **kwargs)
+            # PERF: if SHA-1 is named, OpenSSL's own HMAC is used.
+            digest = "sha1" if self.digest_method is _lazy_sha1 else self.digest_method
+            self.mac = hmac.new(self.derive_key(), digestmod=digest)
+
+        def get_signature(self, value: str | bytes) -> bytes:
+            mac = self.mac.copy()
+            mac.update(value.encode() if isinstance(value, str) else value)
+            return base64_encode(mac.digest())
+
+        def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+            # PERF: any other signature, by an old key or in another spelling of Base64, is left to the base.
+            same = type(sig) is bytes and hmac.compare_digest(self.get_signature(value), sig)
+            return same or super().verify_signature(value, sig)
+
     options: dict[str, t.Any] = {"key_derivation": key_derivation, "digest_method": digest_method}
-    if digest_method is _lazy_sha1:  # PERF: named, it is one call of OpenSSL's hmac instead of two of its hashes
-        options["algorithm"] = HMACAlgorithm("sha1")
-    made = URLSafeTimedSerializer(list(keys), salt, serializer, signer=signers, signer_kwargs=options)
+    made = URLSafeTimedSerializer(list(keys), salt, serializer, signer=Signer, signer_kwargs=options)
     made.make_signer = lru_cache(made.make_signer)  # type: ignore[method-assign]
     return made
 
@@ -336,6 +365,31 @@ def _vary_by_cookie(response: Response) -> None:
         response.headers._list.append(("Vary", "Cookie"))
     else:
         response.vary.add("Cookie")
+
+
+# Names and values in these letters need no quotes in a cookie, and end no header.
+_is_plain_text = re.compile(r"[\w.-]*", re.ASCII).fullmatch
+_COOKIE_ATTRIBUTES = ("domain", "path", "secure", "partitioned", "samesite", "httponly")
+
+
+@lru_cache(maxsize=32, typed=True)
+def _cookie_attributes(*attributes: t.Any) -> str:
+    """Return what follows the value in the Set-Cookie header."""
+    return dump_cookie("", max_size=0, **dict(zip(_COOKIE_ATTRIBUTES, attributes, strict=True)))[1:]
+
+
+def _set_cookie(
+    response: Response, key: str, value: str, expires: datetime | None, attributes: tuple[t.Any, ...]
+) -> None:
+    """Do as ``response.set_cookie``."""
+    # PERF: the attributes of a cookie that ends with the browser are the same each time, and written once.
+    is_usual = getattr(response.set_cookie, "__func__", None) is BaseResponse.set_cookie
+    if is_usual and expires is None and _is_plain_text(key + value):
+        header = f"{key}={value}{_cookie_attributes(*attributes)}"
+        if len(header) <= response.max_cookie_size:
+            response.headers.add("Set-Cookie", header)
+            return
+    response.set_cookie(key, value, expires=expires, **dict(zip(_COOKIE_ATTRIBUTES, attributes, strict=True)))
 
 
 # What a subclass may have of its own only if its sessions are opened as early as Flask's.
@@ -400,22 +454,22 @@ class SecureCookieSessionInterface(SessionInterface):
             _vary_by_cookie(response)
         if not session and not session.modified:
             return
-        cookie: dict[str, t.Any] = {
-            "key": self.get_cookie_name(app),
-            "domain": self.get_cookie_domain(app),
-            "path": self.get_cookie_path(app),
-            "secure": self.get_cookie_secure(app),
-            "partitioned": self.get_cookie_partitioned(app),
-            "samesite": self.get_cookie_samesite(app),
-            "httponly": self.get_cookie_httponly(app),
-        }
+        key = self.get_cookie_name(app)
+        attributes = (
+            self.get_cookie_domain(app),
+            self.get_cookie_path(app),
+            self.get_cookie_secure(app),
+            self.get_cookie_partitioned(app),
+            self.get_cookie_samesite(app),
+            self.get_cookie_httponly(app),
+        )
         if not session:
-            response.delete_cookie(**cookie)
+            response.delete_cookie(key, **dict(zip(_COOKIE_ATTRIBUTES, attributes, strict=True)))
         elif self.should_set_cookie(app, session):
             serializer = self.get_signing_serializer(app)
             assert serializer is not None
-            cookie["value"] = serializer.dumps(dict(session))
-            response.set_cookie(**cookie, expires=self.get_expiration_time(app, session))
+            value = serializer.dumps(dict(session))
+            _set_cookie(response, key, value, self.get_expiration_time(app, session), attributes)
         else:
             return
         if not session.accessed:

@@ -218,14 +218,14 @@ class Request(RequestBase):
 
 
 @lru_cache
-def _content_type(mimetype: str) -> str:
-    # Headers refuse what would end the line and begin another header.
-    return Headers([("Content-Type", get_content_type(mimetype, "utf-8"))])["Content-Type"]
+def _content_type(mimetype: str) -> tuple[str, str]:
+    """Return the Content-Type header; ValueError for what would end the line and begin another header."""
+    return Headers([("Content-Type", get_content_type(mimetype, "utf-8"))])._list[0]
 
 
 _STEPS = (
     "automatically_set_content_length", "default_status", "get_app_iter", "get_wsgi_headers", "get_wsgi_response",
-    "iter_encoded", "set_data",
+    "iter_encoded", "set_data", "status",
 )  # fmt: skip
 _BODYLESS = frozenset({*range(100, 200), 204, 304})
 _NEEDS_WORK = frozenset({"location", "content-location", "content-length"})
@@ -273,7 +273,7 @@ class Response(ResponseBase):
         content_type: str | None = None,
         direct_passthrough: bool = False,
     ) -> None:
-        plain = status is None and headers is None and content_type is None and not direct_passthrough
+        plain = headers is None and content_type is None and not direct_passthrough
         if not (plain and self._is_usual and isinstance(response, (str, bytes))):
             super().__init__(response, status, headers, mimetype, content_type, direct_passthrough)
             return
@@ -281,9 +281,8 @@ class Response(ResponseBase):
         mimetype = self.default_mimetype if mimetype is None else mimetype
         length = ("Content-Length", str(len(body)))
         self.headers = Headers.__new__(Headers)
-        self.headers._list = [length] if mimetype is None else [("Content-Type", _content_type(mimetype)), length]
-        self._status = "200 OK"
-        self._status_code = 200
+        self.headers._list = [length] if mimetype is None else [_content_type(mimetype), length]
+        self._status, self._status_code = ("200 OK", 200) if status is None else self._clean_status(status)
         self.direct_passthrough = False
         self._on_close = []
         self.response = [body]

@@ -186,12 +186,18 @@ def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
     while ctx is not None and visits.total() < _MAX_CONTEXTS:
         yield ctx
         visits[id(ctx)] += 1
-        pushed = _attributes(ctx).get("_cv_tokens", ())
+        pushed = _tokens(_attributes(ctx).get("_cv_tokens", ()))
         if len(pushed) < visits[id(ctx)]:
             return
         token = pushed[-visits[id(ctx)]]
-        token = token[0] if isinstance(token, tuple) else token
         ctx = None if token.old_value is Token.MISSING else token.old_value
+
+
+def _tokens(pushed: t.Any) -> list[Token[t.Any]]:
+    """Return the token of each push, the first push's first: Flask keeps a list, the core a tuple inside a tuple."""
+    if isinstance(pushed, list):
+        return [token[0] if isinstance(token, tuple) else token for token in pushed]
+    return [*_tokens(pushed[-1]), pushed[0]] if pushed else []
 
 
 def _names(contexts: list[t.Any], name: t.Callable[[dict[str, t.Any]], str]) -> str:
