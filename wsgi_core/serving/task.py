@@ -10,7 +10,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
@@ -94,8 +93,8 @@ class Task:
         """Record when the request was complete, and the size of its body."""
         request = self.request
         self.received_at = request.received_at or time.monotonic()
-        if request.body_rcv is not None and request.path not in self.channel.site.limits.body_limits:
-            self.body_size = len(request.body_rcv)
+        if request.path not in self.channel.site.limits.body_limits:
+            self.body_size = request.body_length
 
     # Called by the dispatcher.
 
@@ -115,7 +114,7 @@ class Task:
 
     def has_expired(self, now: float, limit: float) -> bool:
         """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline."""
-        header = self.request.headers.get("X_REQUEST_TIMEOUT")
+        header = self.request.headers.get("HTTP_X_REQUEST_TIMEOUT")
         # A header value that is not valid is ignored here, because the application rejects it.
         with contextlib.suppress(ValueError):
             limit = min(limit, allowed_seconds(header, self.channel.site.settings.request_timeout))
@@ -198,10 +197,8 @@ class Task:
     def _execute(self, app: WSGIApplication) -> None:
         environ = self.environ()
         request = self.request
-        if request.body_rcv is None:
-            environ["wsgi.input"] = BytesIO()
-        else:
-            environ["wsgi.input"] = request.get_body_stream()
+        environ["wsgi.input"] = request.get_body_stream()
+        if request.chunked:
             environ["CONTENT_LENGTH"] = request.headers.get("CONTENT_LENGTH", "0")
         environ[RECEIVED] = request.received_at
         environ["waitress.client_disconnected"] = self.channel.is_disconnected
