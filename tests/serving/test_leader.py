@@ -35,7 +35,7 @@ class Loop:
         self.steps.append(threading.current_thread().name)
         self.poll()
         if self.todo:
-            self.led.append(self.threads.serve(self.todo.pop()))
+            self.led.append(self.threads.serve(lambda function: function(), self.todo.pop()))
         return not self.stopping
 
     def poll(self) -> None:

@@ -6,7 +6,6 @@ import sys
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
 
-from ..shared.deadlines import RECEIVED
 from .parser import Parser
 from .protocols import Environ
 from .proxies import Forwarded, remove_untrusted
@@ -52,6 +51,4 @@ def request_environ(connection: Environ, request: Parser, forwarded: Forwarded |
         remove_untrusted(environ, trusted=forwarded is not None)
         if forwarded is not None:
             forwarded.apply(environ)
-    if request.received_at:
-        environ[RECEIVED] = request.received_at
     return environ

@@ -11,6 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _TICK = 0.002
 """Seconds between two checks of the follower, which takes over if the leader is in the same request at both checks."""
@@ -98,13 +101,13 @@ class LoopThreads:
         if self._error is not None:
             raise self._error
 
-    def serve(self, function: Callable[[], None]) -> bool:
+    def serve(self, function: Callable[[T], None], argument: T) -> bool:
         """Call `function` on the calling thread, the leader. Return whether the thread is still the leader then."""
         self._working_since = time.perf_counter()  # on Windows, time.monotonic() has steps of 16 ms
         if self._asleep:
             self._wake_follower()
         try:
-            function()
+            function(argument)
         finally:
             with self._lock:
                 leads = self._leader == threading.get_ident()
