@@ -351,8 +351,8 @@ class TaskDispatcher(WorkerPool):
         return bool(
             self._queue
             and len(self._idle) == self.live
+            and now >= self._quick.paused_until
             and self._queue[0].body_size < LARGE
-            and self._quick.expected(now)
             and not self._unsent.exceeded
         )
 

@@ -40,16 +40,15 @@ cpu_clock = time.perf_counter if sys.platform == "win32" else time.thread_time
 
 
 class QuickRequests:
-    """Decides from the duration of requests on the leader whether the leader serves the next request."""
+    """Decides from the duration of requests on the leader whether the leader serves the next request.
+
+    From `paused_until` on (time.monotonic()), the next request is expected to be quick.
+    """
 
     def __init__(self) -> None:
         self._mean = 0.0
         self._pause = _PAUSE
-        self._paused_until = 0.0
-
-    def expected(self, now: float) -> bool:
-        """Return whether the next request is expected to be quick."""
-        return now >= self._paused_until
+        self.paused_until = 0.0
 
     def record(self, seconds: float, cpu: float, now: float) -> None:
         """Record that a request on the leader took `seconds`, including `cpu` seconds of CPU time.
@@ -62,7 +61,7 @@ class QuickRequests:
             self._pause = _PAUSE
         else:
             self._mean = 0.0
-            self._paused_until = now + self._pause
+            self.paused_until = now + self._pause
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
 

@@ -351,7 +351,8 @@ class Task:
     def _finish(self) -> None:
         if self.streaming:
             self.channel.site.dispatcher.end_stream()
-        self._release()
+        if self.permit is not None:
+            self._release()
         try:
             self.request.close()
         finally:
