@@ -15,7 +15,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_TICK = 0.002
+_TICK = 0.004
 """Seconds between two checks of the follower, which takes over if the leader is in the same request at both checks."""
 
 # After this number of checks without a request on the leader, the follower sleeps until the leader's next request.
