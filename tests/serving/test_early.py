@@ -158,3 +158,11 @@ def test_what_the_judge_lets_pass_is_read(path: str, headers: dict[str, str], ca
         client.send(b"x" * 99_000)
         assert client.answer().status == (500 if path == "/boom" else 200)
         assert server.app.seen[-1]["PATH_INFO"] == path
+
+
+def test_a_request_that_is_complete_is_not_judged_and_the_application_decides():
+    with running(told={"check_head": judge}) as server:
+        client = server.connect()
+        client.send(request("POST", "/a", b"x" * 1000, Expect="100-continue"))
+        assert client.answer().status == 200
+        assert server.app.seen[-1]["PATH_INFO"] == "/a"

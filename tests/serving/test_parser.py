@@ -270,7 +270,8 @@ def test_what_is_accepted_here_means_the_same_to_waitress(
     expected = {**theirs.headers}
     if theirs.proxy_netloc:
         expected["HOST"] = theirs.proxy_netloc
-    assert ours.headers == expected
+    without_prefix = ("CONTENT_TYPE", "CONTENT_LENGTH")
+    assert ours.headers == {k if k in without_prefix else f"HTTP_{k}": value for k, value in expected.items()}
 
 
 def test_long_names_of_headers_are_not_kept(monkeypatch: pytest.MonkeyPatch):
@@ -279,5 +280,14 @@ def test_long_names_of_headers_are_not_kept(monkeypatch: pytest.MonkeyPatch):
     for number in range(20):
         parser = Parser(Limits(16 << 10, 100, 20_000))
         parser.received(b"GET / HTTP/1.1\r\nHost: x\r\n%b%d: y\r\n\r\n" % (b"x" * 15_000, number))
-        assert parser.headers["X" * 15_000 + str(number)] == "y"
+        assert parser.headers["HTTP_" + "X" * 15_000 + str(number)] == "y"
     assert set(parser_module._KEYS) == {b"Host"}
+
+
+@given(st.lists(st.sampled_from([b"X-A: 1", b"x-a: 2", b"X-A:\t3 ", b"X-A:", b"B: b", b"X_A: 4"]), max_size=6))
+def test_values_of_a_name_are_joined_in_their_order(fields: list[bytes]):
+    parser = Parser(Limits(16 << 10, 100, 20_000))
+    parser.received(b"\r\n".join([b"GET / HTTP/1.1", b"Host: x", *fields, b"", b""]))
+    assert parser.error is None
+    values = [field.partition(b":")[2].strip().decode() for field in fields if field[:3].upper() == b"X-A"]
+    assert parser.headers.get("HTTP_X_A") == (", ".join(values) if values else None)

@@ -105,7 +105,7 @@ PEER = "192.0.2.1"
 
 def client(said: str, count: int = 1) -> str:
     proxies = TrustedProxies(Settings(trusted_proxy=PEER, trusted_proxy_count=count))
-    return proxies.read({"X_FORWARDED_FOR": said}).client
+    return proxies.read({"HTTP_X_FORWARDED_FOR": said}).client
 
 
 @pytest.mark.parametrize(

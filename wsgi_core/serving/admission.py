@@ -182,12 +182,15 @@ class Admission:
                 del self._clients[permit.client]
 
     def _refusal(self, client: str) -> Refused | None:
-        reason: Reason | None = None
+        reason: Reason
+        admitted = self.waiting + self.running
         if self.per_client and self._clients[client] >= self.per_client:
             reason = "client"
-        elif self.admitted >= self.threads + self.max_waiting or self.expected_wait > self.max_wait:
+        elif admitted < self.threads:
+            return None
+        elif admitted >= self.threads + self.max_waiting or self.expected_wait > self.max_wait:
             reason = "overloaded"
-        if reason is None:
+        else:
             return None
         self.refused[reason] += 1
         return Refused(reason, self._retry_after_wait() if reason == "overloaded" else self.retry_after)

@@ -137,8 +137,9 @@ class Channel:
     def handle_read(self) -> None:
         """Read bytes and parse them. Bytes that arrive after the last response are discarded."""
         for _ in range(_MAX_READS):
-            rest = self.request.plain_rest if self.request is not None else 0
-            size = min(MAX_RECEIVED, max(_CHUNK, rest))
+            size = _CHUNK
+            if self.request is not None:
+                size = min(MAX_RECEIVED, max(_CHUNK, self.request.plain_rest))
             try:
                 data = self.socket.recv(size)
             except BlockingIOError:
@@ -230,10 +231,9 @@ class Channel:
         request = self.request
         if request is None:
             request = self.request = Parser(self.site.limits)
-        data, self.input = self.input, b""
+        data = self.input
         consumed = request.received(data)
-        if consumed < len(data):
-            self.input = data[consumed:]
+        self.input = data[consumed:]
         if request.completed:
             self.request = None
             return self._begin(request)

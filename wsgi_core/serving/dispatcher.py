@@ -10,7 +10,6 @@ import logging
 import threading
 import time
 from collections import deque
-from functools import partial
 
 from ..shared.settings import Settings
 from .admission import Admission, Permit, Refused
@@ -101,7 +100,7 @@ class WorkerPool:
     def __init__(self, threads: int, name: str, unsent: ByteBudget | None = None) -> None:
         self.threads = threads
         self.name = name
-        self._unsent = unsent
+        self._unsent = unsent or ByteBudget(0)
         self.live = 0
         self.streams = 0
         self.blocked: dict[Client, float] = {}
@@ -127,17 +126,13 @@ class WorkerPool:
         """Start missing threads, and wake an idle thread if a task is queued. Return whether to check again soon."""
         if self._queue and self.live < self._wanted():
             self._fill()
-        if not (self._queue and self._idle) or self._paused():
+        if not (self._queue and self._idle) or self._unsent.exceeded:
             return False
         with self._lock:
             wake = self._next_idle(time.monotonic())
         if wake is not None:
             wake.release()
         return bool(self._queue and self._idle)
-
-    def _paused(self) -> bool:
-        """Return whether so many bytes are unsent that no further task may begin."""
-        return self._unsent is not None and self._unsent.exceeded
 
     def oldest_wait(self, now: float) -> float:
         """Return how many seconds the first task in the queue has waited, or 0 if the queue is empty."""
@@ -202,8 +197,8 @@ class WorkerPool:
         return not any(thread.is_alive() for thread in threads)
 
     def _next_idle(self, now: float) -> threading.Lock | None:
-        """Return the lock of an idle thread, which runs when the lock is released, or None to wake no thread."""
-        if not self._idle or self._woken or self._paused():
+        """Return the lock of the thread that became idle last, in order to wake it, or None to wake no thread."""
+        if not self._idle or self._woken or self._unsent.exceeded:
             return None
         if len(self._idle) < self.live and now - self._began < _WAKE_AFTER_SECONDS:
             return None
@@ -245,7 +240,7 @@ class WorkerPool:
                 self._woken -= woken
                 woken = False
                 surplus = self.live > self._wanted()
-                if self._queue and not surplus and not self._paused():
+                if self._queue and not surplus and not self._unsent.exceeded:
                     task = self._queue.popleft()
                     self._began = time.monotonic()
                 elif surplus or self._stopping:
@@ -306,6 +301,8 @@ class TaskDispatcher(WorkerPool):
 
     def poll_timeout(self, tick: float) -> float:
         """Wake idle threads if requests are queued. Return how long the event loop may wait: at most `tick` seconds."""
+        if not (self._queue or self._health._queue or self._monitor._queue):
+            return tick
         queued = self.check_queue() | self._health.check_queue() | self._monitor.check_queue()
         if self._leader_serves(time.monotonic()):
             return 0.0
@@ -317,7 +314,9 @@ class TaskDispatcher(WorkerPool):
         After `_TURN` seconds, no further request is begun. The calling thread may no longer be the leader when this
         method returns.
         """
-        began = time.perf_counter()
+        if not self._queue:
+            return
+        began, cpu = time.perf_counter(), cpu_clock()
         until = began + _TURN
         while self._queue and began < until:
             with self._lock:
@@ -326,11 +325,10 @@ class TaskDispatcher(WorkerPool):
                     return
                 task = self._queue.popleft()
                 self._began = now
-            cpu = cpu_clock()
-            leads = self.loop.serve(partial(self._answer, task))
-            cpu, ended = cpu_clock() - cpu, time.perf_counter()
-            self._quick.record(ended - began, cpu, now)
-            began = ended
+            leads = self.loop.serve(self._answer, task)
+            ended, cpu_ended = time.perf_counter(), cpu_clock()
+            self._quick.record(ended - began, cpu_ended - cpu, now)
+            began, cpu = ended, cpu_ended
             if not leads:
                 self._forget_former_leader()
                 return
@@ -350,9 +348,9 @@ class TaskDispatcher(WorkerPool):
         return bool(
             self._queue
             and len(self._idle) == self.live
+            and now >= self._quick.paused_until
             and self._queue[0].body_size < LARGE
-            and self._quick.expected(now)
-            and not self._paused()
+            and not self._unsent.exceeded
         )
 
     def _next_idle(self, now: float) -> threading.Lock | None:

@@ -6,7 +6,6 @@ import sys
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
 
-from ..shared.deadlines import RECEIVED
 from .parser import Parser
 from .protocols import Environ
 from .proxies import Forwarded, remove_untrusted
@@ -37,24 +36,19 @@ def connection_environ(server: Environ, host: str, port: int) -> Environ:
 
 def request_environ(connection: Environ, request: Parser, forwarded: Forwarded | None) -> Environ:
     """Return the environ of a request, without `wsgi.input`. `forwarded` has a trusted proxy's headers, or is None."""
-    environ = connection.copy()
     path = request.path
-    environ["REQUEST_METHOD"] = request.command
-    environ["REQUEST_URI"] = request.request_uri
-    # If the path began with `//`, a URL built from the path would have a part of the path as its host.
-    environ["PATH_INFO"] = "/" + path.lstrip("/") if path[:2] == "//" else path
-    environ["QUERY_STRING"] = request.query
-    environ["SERVER_PROTOCOL"] = f"HTTP/{request.version}"
-    for name, value in request.headers.items():
-        environ[f"HTTP_{name}"] = value
-    if "HTTP_CONTENT_TYPE" in environ:
-        environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE")
-    if "HTTP_CONTENT_LENGTH" in environ:
-        environ["CONTENT_LENGTH"] = environ.pop("HTTP_CONTENT_LENGTH")
+    environ = {
+        **connection,
+        **request.headers,
+        "REQUEST_METHOD": request.command,
+        "REQUEST_URI": request.request_uri,
+        # If the path began with `//`, a URL built from the path would have a part of the path as its host.
+        "PATH_INFO": "/" + path.lstrip("/") if path[:2] == "//" else path,
+        "QUERY_STRING": request.query,
+        "SERVER_PROTOCOL": f"HTTP/{request.version}",
+    }
     if request.forwarded:
         remove_untrusted(environ, trusted=forwarded is not None)
         if forwarded is not None:
             forwarded.apply(environ)
-    if request.received_at:
-        environ[RECEIVED] = request.received_at
     return environ

@@ -11,8 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
-_TICK = 0.002
+T = TypeVar("T")
+
+_TICK = 0.004
 """Seconds between two checks of the follower, which takes over if the leader is in the same request at both checks."""
 
 # After this number of checks without a request on the leader, the follower sleeps until the leader's next request.
@@ -38,16 +41,15 @@ cpu_clock = time.perf_counter if sys.platform == "win32" else time.thread_time
 
 
 class QuickRequests:
-    """Decides from the duration of requests on the leader whether the leader serves the next request."""
+    """Decides from the duration of requests on the leader whether the leader serves the next request.
+
+    From `paused_until` on (time.monotonic()), the next request is expected to be quick.
+    """
 
     def __init__(self) -> None:
         self._mean = 0.0
         self._pause = _PAUSE
-        self._paused_until = 0.0
-
-    def expected(self, now: float) -> bool:
-        """Return whether the next request is expected to be quick."""
-        return now >= self._paused_until
+        self.paused_until = 0.0
 
     def record(self, seconds: float, cpu: float, now: float) -> None:
         """Record that a request on the leader took `seconds`, including `cpu` seconds of CPU time.
@@ -60,7 +62,7 @@ class QuickRequests:
             self._pause = _PAUSE
         else:
             self._mean = 0.0
-            self._paused_until = now + self._pause
+            self.paused_until = now + self._pause
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
 
@@ -100,13 +102,13 @@ class LoopThreads:
         if self._error is not None:
             raise self._error
 
-    def serve(self, function: Callable[[], None]) -> bool:
+    def serve(self, function: Callable[[T], None], argument: T) -> bool:
         """Call `function` on the calling thread, the leader. Return whether the thread is still the leader then."""
         self._working_since = time.perf_counter()  # on Windows, time.monotonic() has steps of 16 ms
         if self._asleep:
             self._wake_follower()
         try:
-            function()
+            function(argument)
         finally:
             with self._lock:
                 leads = self._leader == threading.get_ident()

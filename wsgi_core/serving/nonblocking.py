@@ -56,7 +56,8 @@ class NonBlockingSocket(socket.socket):
         buffer = _buffer()
         received: int = _recv(self.fileno(), buffer, min(bufsize, MAX_RECEIVED), flags)
         if received >= 0:
-            return ctypes.string_at(buffer, received)
+            data: bytes = buffer[:received]
+            return data
         raise _last_error()
 
     def send(self, data: Any, flags: int = 0) -> int:

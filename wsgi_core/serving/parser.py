@@ -5,12 +5,17 @@ A request that is not valid does not reach the application.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import BytesIO
+from itertools import islice
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -36,6 +41,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("wsgi_core.serving")
 
+Fields = Collection[tuple[bytes, bytes]]
+"""The names and the values of header lines."""
+
 MAX_BLANK = 64
 """Maximum number of bytes in the empty lines before a request."""
 
@@ -50,8 +58,8 @@ _END = b"\r\n\r\n"
 _METHOD = re.compile(rb"[A-Z0-9!#$%&'*+.^_`|~-]+(?= )")
 # RFC 9110, section 7.2: uri-host, a colon and a port. A comma is not allowed, because it joins two Host headers.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?", re.ASCII)
-# Cache of header names (`Content-Type`) and their names in the environ (`CONTENT_TYPE`). Clients can fill it, so its
-# size is limited: the number of names, and the bytes in a name.
+# Cache of header names (`Accept`) and their names in the environ (`HTTP_ACCEPT`). Clients can fill it, so its size is
+# limited: the number of names, and the bytes in a name.
 _KEYS: dict[bytes, str] = {}
 _MAX_KEYS = 1000
 _LONGEST_KEY = 64
@@ -72,7 +80,7 @@ class Limits:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """One request while it is read.
+    """One request while it is read. The keys of `headers` are the names of the headers in the environ.
 
     `started`, `received_at`: when the parsing began, and when the last byte was parsed (time.monotonic()). The bytes of
     a pipelined request may have arrived earlier.
@@ -92,9 +100,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     received_at = 0.0
     task: Task | None = None
     _rejection: ErrorResponse | WSGIApplication | None = None
-    _lines = 0
+    _body = b""
     _blank = 0
-    _target = b""
 
     def __init__(self, limits: Limits) -> None:
         self.adj = limits
@@ -122,7 +129,12 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
         `error` is set as soon as the request turns out not to be valid, or when a rejected request is complete.
         """
-        consumed = self._receive_head(data) if self.body_rcv is None else self._receive_body(data)
+        if self.body_rcv is None:
+            consumed = self._receive_head(data)
+            if self.headers_finished and not self.completed:
+                consumed += self._begin_body(data[consumed:])
+        else:
+            consumed = self._receive_body(data)
         if self.completed:
             self.received_at = time.monotonic()
             self.error = self.error or self._rejection
@@ -130,57 +142,50 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
                 self.expect_continue = False
         return consumed
 
+    def get_body_stream(self) -> Any:
+        """Return a file object with the body."""
+        return BytesIO(self._body) if self.body_rcv is None else self.body_rcv.getfile()
+
+    @property
+    def body_length(self) -> int:
+        """The number of bytes in the body so far."""
+        return len(self._body) if self.body_rcv is None else len(self.body_rcv)
+
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the request line and the headers. Raises ParsingError, which becomes a 400, if they are malformed."""
-        method = self._feed(header_plus)
+        method, target, fields = self._feed(header_plus)
+        self._read_headers(fields)
         version = self.version
         if version != "1.1" and version != "1.0":
             if version == "0.9":
                 raise ParsingError("HTTP/0.9 is not supported")
             self._fail(version_not_supported())
             return
-        if not header_plus.startswith(b" HTTP/", len(method) + 1 + len(self._target)):
+        if not header_plus.startswith(b" HTTP/", len(method) + 1 + len(target)):
             raise ParsingError("the parts of the request line must be separated by one space")
         self.command = method
         headers = self.headers
-        host = headers.get("HOST")
+        host = headers.get("HTTP_HOST")
         if host is None and version == "1.1":
             raise ParsingError("HTTP/1.1 requires a Host header")
         if host is not None and not is_valid_host(host):
             raise ParsingError("the Host header is not one host with an optional port")
-        self._read_target(self._target)
-        self._read_connection(headers.get("CONNECTION"))
-        if self._lines > self.adj.max_headers:
+        self._read_target(target)
+        self.keep_alive = _is_kept_alive(headers.get("HTTP_CONNECTION"), version)
+        if len(fields) > self.adj.max_headers:
             self._fail(header_too_large(f"a request may have at most {self.adj.max_headers} header lines"))
-        elif "CONTENT_LENGTH" in headers or "TRANSFER_ENCODING" in headers:
-            self._prepare_body()
-        if self.body_rcv is not None and version == "1.1":
-            self.expect_continue = headers.get("EXPECT", "").lower() == "100-continue"
+        elif "CONTENT_LENGTH" in headers or "HTTP_TRANSFER_ENCODING" in headers:
+            self._read_framing()
 
-    # The callbacks of httptools.
+    def _feed(self, head: bytes) -> tuple[str, bytes, Fields]:
+        """Parse the head with llhttp. Return the method, the target and the header lines.
 
-    def on_url(self, url: bytes) -> None:
-        """Store the request target."""
-        self._target = url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Store a header line. Drop a header with `_` in its name, because the environ replaces `-` by `_` in names."""
-        self._lines += 1
-        if self._lines > self.adj.max_headers:
-            return  # the request is refused; many lines of one name would take quadratic time
-        key = _KEYS.get(name)
-        if key is None:
-            key = _make_key(name)
-        if key:
-            text = value.rstrip(b" \t").decode("latin-1")
-            headers = self.headers
-            headers[key] = f"{headers[key]}, {text}" if key in headers else text
-            if key in FORWARDED:
-                self.forwarded = True
-
-    def _feed(self, head: bytes) -> str:
-        """Parse the head with llhttp, and return the method. Raises ParsingError if llhttp rejects the head."""
-        parser = httptools.HttpRequestParser(self)
+        Raises ParsingError if llhttp rejects the head.
+        """
+        # PERF: the callbacks are methods of built-in types, so llhttp calls no Python function.
+        targets: list[bytes] = []
+        once: dict[bytes, bytes] = {}
+        parser = httptools.HttpRequestParser(SimpleNamespace(on_url=targets.append, on_header=once.__setitem__))
         try:
             parser.feed_data(head)
         except httptools.HttpParserUpgrade:
@@ -188,26 +193,43 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         except httptools.HttpParserInvalidMethodError as error:
             return self._feed_unknown_method(head, error)
         except httptools.HttpParserError as error:
+            self._read_headers(once.items())  # the error response depends on them, for example on Origin
             raise ParsingError(f"{error}") from None
         self.version = parser.get_http_version()
         method: str = parser.get_method().decode("latin-1")
-        return method
+        # Without the request line and the empty line, a line that is not in the dict has a name that occurs twice.
+        fields = once.items() if len(once) == head.count(b"\n") - 2 else _all_fields(head)
+        return method, b"".join(targets), fields
 
-    def _feed_unknown_method(self, head: bytes, error: Exception) -> str:
-        """Parse a head whose method llhttp does not know, as if the method were GET. Return the method."""
+    def _feed_unknown_method(self, head: bytes, error: Exception) -> tuple[str, bytes, Fields]:
+        """Do what `_feed` does, for a method that llhttp does not know: parse the head as if the method were GET."""
         method = _METHOD.match(head)
         if method is None or method[0] in (b"GET", b"PRI"):
             raise ParsingError(f"{error}")
-        self._feed(b"GET" + head[method.end() :])
-        return method[0].decode("latin-1")
+        _, target, fields = self._feed(b"GET" + head[method.end() :])
+        return method[0].decode("latin-1"), target, fields
+
+    def _read_headers(self, fields: Fields) -> None:
+        """Store the header lines, up to the limit: many lines of one name would take quadratic time.
+
+        Drop a header with `_` in its name, because the environ replaces `-` by `_` in names.
+        """
+        headers = self.headers
+        for name, value in islice(fields, self.adj.max_headers):
+            key = _KEYS.get(name)
+            if key is None:
+                key = _make_key(name)
+            if key:
+                text = value.rstrip(b" \t").decode("latin-1")
+                headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        self.forwarded = not FORWARDED.isdisjoint(headers)
 
     def _read_target(self, target: bytes) -> None:
         """Parse the request target (RFC 9112, section 3.2). The host of an absolute URL replaces the Host header."""
-        self.request_uri = target.decode("latin-1")
-        if target[:1] == b"/" and target[:2] != b"//":
-            path, _, query = target.partition(b"#")[0].partition(b"?")
-            self.path = (unquote_to_bytes(path) if b"%" in path else path).decode("latin-1")
-            self.query = query.decode("latin-1")
+        uri = self.request_uri = target.decode("latin-1")
+        if uri[:1] == "/" and uri[:2] != "//":
+            path, _, self.query = uri.partition("#")[0].partition("?")
+            self.path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1") if "%" in path else path
             return
         if self.command == "CONNECT":
             self._fail(not_implemented("CONNECT is not supported"))
@@ -223,36 +245,24 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
                 raise ParsingError("the target of the request is neither a path nor an http URL")
             if not is_valid_host(self.proxy_netloc):
                 raise ParsingError("the target of the request has no valid host")
-            self.headers["HOST"] = self.proxy_netloc
+            self.headers["HTTP_HOST"] = self.proxy_netloc
             self.path = self.path or "/"
 
-    def _read_connection(self, value: str | None) -> None:
-        """Set `keep_alive` from the tokens of the Connection header (RFC 9112, section 9.3)."""
-        if value is None:
-            self.keep_alive = self.version == "1.1"
-        else:
-            tokens = {token.strip(" \t").lower() for token in value.split(",")}
-            self.keep_alive = "close" not in tokens and (self.version == "1.1" or "keep-alive" in tokens)
-        self.connection_close = not self.keep_alive
-
-    def _prepare_body(self) -> None:
-        """Prepare to receive a body. If Content-Length is above the limit, set `error` to a 413.
+    def _read_framing(self) -> None:
+        """Read where the body ends. If Content-Length is above the limit, set `error` to a 413.
 
         Raises ParsingError if Transfer-Encoding is ambiguous or is not supported.
         """
-        encoding = self.headers.pop("TRANSFER_ENCODING", None)
+        headers = self.headers
+        encoding = headers.pop("HTTP_TRANSFER_ENCODING", None)
         if encoding is not None:
-            if encoding.lower() != "chunked" or self.version != "1.1" or "CONTENT_LENGTH" in self.headers:
+            if encoding.lower() != "chunked" or self.version != "1.1" or "CONTENT_LENGTH" in headers:
                 raise ParsingError("Transfer-Encoding must be chunked, once, in HTTP/1.1, without Content-Length")
             self.chunked = True
-            self.body_rcv = ChunkedBody(SpooledBody(self.adj.bodies))
-            return
-        self.content_length = int(self.headers["CONTENT_LENGTH"])
-        if self.content_length > self.limit:
-            self._fail(too_large(self.limit))
-        elif self.content_length:
-            buffer = SpooledBody(self.adj.bodies, self.content_length)
-            self.body_rcv = FixedStreamReceiver(self.content_length, buffer)
+        else:
+            self.content_length = int(headers["CONTENT_LENGTH"])
+            if self.content_length > self.limit:
+                self._fail(too_large(self.limit))
 
     def _receive_head(self, data: bytes) -> int:
         size = len(data)
@@ -288,10 +298,26 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.parse_header(head)
         except ParsingError as error:
             self._fail(bad_request(str(error)))
-        if self.body_rcv is None:
+        if not (self.chunked or self.content_length):
             self.completed = True
-        elif not self.completed:
-            self.head_pending = True
+
+    def _begin_body(self, data: bytes) -> int:
+        """Parse `data`, which came with the head. Return how many bytes belong to this request."""
+        length = self.content_length
+        if length and length <= len(data):
+            # PERF: a body that came with the head needs no buffer. It is at most as long as one read from the socket.
+            self._body = data[:length]
+            self.completed = True
+            return length
+        if self.chunked:
+            self.body_rcv = ChunkedBody(SpooledBody(self.adj.bodies))
+        else:
+            self.body_rcv = FixedStreamReceiver(length, SpooledBody(self.adj.bodies, length))
+        consumed = self._receive_body(data) if data else 0
+        self.head_pending = not self.completed
+        if self.head_pending and self.version == "1.1":
+            self.expect_continue = self.headers.get("HTTP_EXPECT", "").lower() == "100-continue"
+        return consumed
 
     def _receive_body(self, data: bytes) -> int:
         receiver = self.body_rcv
@@ -324,17 +350,38 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 FORWARDED = frozenset(
-    {"X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_FORWARDED_PORT", "X_FORWARDED_BY", "FORWARDED"}
-)
-"""The headers that a proxy adds to a request that it forwards."""
+    f"HTTP_{name}"
+    for name in (
+        "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_FORWARDED_PORT", "X_FORWARDED_BY", "FORWARDED",
+    )
+)  # fmt: skip
+"""The headers that a proxy adds to a request that it forwards, by their names in the environ."""
+
+
+def _all_fields(head: bytes) -> Fields:
+    """Return the header lines of a head that llhttp accepts, in order, with each line of a name that occurs twice."""
+    fields: list[tuple[bytes, bytes]] = []
+    parser = httptools.HttpRequestParser(SimpleNamespace(on_header=lambda name, value: fields.append((name, value))))
+    with contextlib.suppress(httptools.HttpParserUpgrade):
+        parser.feed_data(head)
+    return fields
 
 
 def _make_key(name: bytes) -> str:
-    """Return a header's name in CGI form, or an empty string if it has an underscore. Cache short names."""
+    """Return a header's name in the environ, or an empty string if the name has an underscore. Cache short names."""
     key = "" if b"_" in name else name.decode("latin-1").upper().replace("-", "_")
+    if key and key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        key = f"HTTP_{key}"
     if len(_KEYS) < _MAX_KEYS and len(name) <= _LONGEST_KEY:
         _KEYS[name] = key
     return key
+
+
+@lru_cache(maxsize=64)
+def _is_kept_alive(connection: str | None, version: str) -> bool:
+    """Return whether the connection stays open after the response, by the Connection header (RFC 9112, section 9.3)."""
+    tokens = {token.strip(" \t").lower() for token in (connection or "").split(",")}
+    return "close" not in tokens and (version == "1.1" or "keep-alive" in tokens)
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 
 from .nonblocking import NonBlockingSocket
 from .protocols import Watched
@@ -42,15 +43,17 @@ class _Poll:
         self._poll.unregister(number)
 
     def wait(self, timeout: float) -> list[tuple[int, int]]:
-        return [
-            (
-                number,
-                (READ if events & select.POLLIN else 0)
-                | (WRITE if events & select.POLLOUT else 0)
-                | (HANGUP if events & ~(select.POLLIN | select.POLLOUT) else 0),
-            )
-            for number, events in self._poll.poll(timeout * 1000)
-        ]
+        return [(number, _from_poll(events)) for number, events in self._poll.poll(timeout * 1000)]
+
+
+@lru_cache(maxsize=64)
+def _from_poll(events: int) -> int:
+    """Return the events of poll() as READ, WRITE and HANGUP."""
+    return (
+        (READ if events & select.POLLIN else 0)
+        | (WRITE if events & select.POLLOUT else 0)
+        | (HANGUP if events & ~(select.POLLIN | select.POLLOUT) else 0)
+    )
 
 
 class _Select:

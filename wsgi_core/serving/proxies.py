@@ -18,7 +18,7 @@ from ..shared.settings.addresses import Network, parse_networks
 from .parser import FORWARDED, is_valid_host
 from .protocols import Environ
 
-_PARSED = frozenset({"X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO"})
+_PARSED = frozenset({"HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO"})
 # An IP address, or an identifier such as "unknown" in its place (RFC 7239, section 6).
 _CLIENT = re.compile(r"[A-Za-z0-9._:%-]+", re.ASCII)
 _WITH_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<v4>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
@@ -60,11 +60,11 @@ class TrustedProxies:
 
     def read(self, headers: Mapping[str, str]) -> Forwarded:
         """Parse the forwarding headers that a trusted proxy sent. Raises ValueError if a header is not valid."""
-        client, port = parse_hop(_last(headers.get("X_FORWARDED_FOR", ""), self._count))
-        host = _unquoted(_last(headers.get("X_FORWARDED_HOST", ""), self._count))
+        client, port = parse_hop(_last(headers.get("HTTP_X_FORWARDED_FOR", ""), self._count))
+        host = _unquoted(_last(headers.get("HTTP_X_FORWARDED_HOST", ""), self._count))
         if host and not is_valid_host(host):
             raise ValueError("X-Forwarded-Host is not a host")
-        scheme = _unquoted(headers.get("X_FORWARDED_PROTO", "")).lower()
+        scheme = _unquoted(headers.get("HTTP_X_FORWARDED_PROTO", "")).lower()
         if scheme not in ("", "http", "https"):
             raise ValueError("X-Forwarded-Proto is neither http nor https")
         return Forwarded(client, port, host, scheme)
@@ -82,7 +82,7 @@ class TrustedProxies:
 def remove_untrusted(environ: Environ, trusted: bool) -> None:
     """Remove the forwarding headers from the environ. If `trusted` is true, keep X-Forwarded-For, -Host and -Proto."""
     for name in FORWARDED - _PARSED if trusted else FORWARDED:
-        environ.pop(f"HTTP_{name}", None)
+        environ.pop(name, None)
 
 
 def parse_hop(text: str) -> tuple[str, str]:

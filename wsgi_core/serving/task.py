@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable
-from io import BytesIO
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
@@ -38,6 +37,7 @@ _HOP_BY_HOP = frozenset(
         "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
+_NOTED = _HOP_BY_HOP | {"content-length", "date", "server"}
 
 # The status codes, besides 1xx, whose responses have no body (RFC 9112, section 6.3).
 _BODILESS = ("204", "304")
@@ -62,40 +62,39 @@ class Task:
     `too_long` (the application has sent more than its Content-Length).
     """
 
-    __slots__ = (
-        "_environ", "_forwarded", "_has_date", "_via", "body_size", "channel", "chunked", "client", "close",
-        "content_length", "headers", "health", "monitoring", "permit", "received_at", "rejection",
-        "request", "status", "streaming", "too_long", "written", "wrote_head",
-    )  # fmt: skip
+    # PERF: an attribute of the class costs a request nothing until the request has a value of its own.
+    permit: Permit | None = None
+    received_at = 0.0
+    body_size = 0
+    monitoring = health = False
+    rejection: WSGIApplication | None = None
+    status = ""
+    headers: Sequence[tuple[str, str]] = ()
+    content_length: int | None = None
+    written = 0
+    wrote_head = close = chunked = streaming = too_long = False
+    _environ: Environ | None = None
+    _forwarded: Forwarded | None = None
+    _has_body = True
+    _bodiless = _has_date = _via = False
 
     def __init__(self, channel: Channel, request: Parser) -> None:
         self.channel = channel
         self.request = request
-        self.permit: Permit | None = None
-        self.received_at = 0.0
-        self.body_size = 0
-        self._environ: Environ | None = None
-        self._forwarded: Forwarded | None = None
         self.client = channel.client
         if request.forwarded:
             self._read_forwarded()
         site = channel.site
-        self.monitoring = request.path in site.monitoring and request.command in ("GET", "HEAD")
-        self.health = self.monitoring and request.path in site.health
-        self.rejection: WSGIApplication | None = None
-        self.status = ""
-        self.headers: Headers = []
-        self.content_length: int | None = None
-        self.written = 0
-        self.wrote_head = self.close = self.chunked = self.streaming = self._has_date = self._via = False
-        self.too_long = False
+        if request.path in site.monitoring and request.command in ("GET", "HEAD"):
+            self.monitoring = True
+            self.health = request.path in site.health
 
     def complete(self) -> None:
         """Record when the request was complete, and the size of its body."""
         request = self.request
         self.received_at = request.received_at or time.monotonic()
-        if request.body_rcv is not None and request.path not in self.channel.site.limits.body_limits:
-            self.body_size = len(request.body_rcv)
+        if request.path not in self.channel.site.limits.body_limits:
+            self.body_size = request.body_length
 
     # Called by the dispatcher.
 
@@ -103,11 +102,11 @@ class Task:
         """Call the application, or the application that rejects the request, and send its response."""
         site, rejection = self.channel.site, self.rejection
         app = site.app if rejection is None else site.early.observed(rejection)
-        self._guard(lambda: self._execute(app))
+        self._guard(self._execute, app)
 
     def fail(self, error: ErrorResponse) -> None:
         """Answer with an error response of the server."""
-        self._guard(lambda: self._send_error(error))
+        self._guard(self._send_error, error)
 
     def expire(self) -> None:
         """Answer with a 503, because the request has expired."""
@@ -115,11 +114,13 @@ class Task:
 
     def has_expired(self, now: float, limit: float) -> bool:
         """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline."""
-        header = self.request.headers.get("X_REQUEST_TIMEOUT")
-        # A header value that is not valid is ignored here, because the application rejects it.
-        with contextlib.suppress(ValueError):
-            limit = min(limit, allowed_seconds(header, self.channel.site.settings.request_timeout))
-        return now - self.received_at > limit
+        timeout = self.channel.site.settings.request_timeout
+        header = self.request.headers.get("HTTP_X_REQUEST_TIMEOUT")
+        if header is not None:
+            # A header value that is not valid is ignored here, because the application rejects it.
+            with contextlib.suppress(ValueError):
+                timeout = allowed_seconds(header, timeout)
+        return now - self.received_at > min(limit, timeout)
 
     def environ(self) -> Environ:
         """Return the environ. `wsgi.input` is added when the application is called."""
@@ -140,18 +141,22 @@ class Task:
         elif self.status:
             raise AssertionError("start_response called a second time without providing exc_info.")
         self.status = status
+        self._bodiless = status[:3] in _BODILESS or status[:1] == "1"
+        self._has_body = not self._bodiless and self.request.command != "HEAD"
         self.content_length = None
         self.chunked = self._has_date = self._via = False
         for name, value in headers:
             lower = name.lower()
+            if lower not in _NOTED:
+                continue
             if lower == "content-length":
                 self.content_length = int(value)
-            elif lower in _HOP_BY_HOP:
-                raise AssertionError(f'"{name}" is a hop-by-hop header, which an application cannot set (PEP 3333)')
             elif lower == "date":
                 self._has_date = True
             elif lower == "server":
                 self._via = True
+            else:
+                raise AssertionError(f'"{name}" is a hop-by-hop header, which an application cannot set (PEP 3333)')
         self.headers = list(headers)
         return self.write
 
@@ -159,11 +164,12 @@ class Task:
         """Send a piece of the body. The head is sent with the first piece. Bytes beyond Content-Length are cut off."""
         if not self.status:
             raise AssertionError("start_response was not called before the body was written")
-        if self._has_body():
+        complete = not self._has_body
+        if complete:
+            data = b""
+        else:
             data = self._limited(data)
             complete = self.content_length is not None and self.written >= self.content_length
-        else:
-            data, complete = b"", True
         if not complete:
             self._begin_stream()
         if not self.wrote_head:
@@ -176,11 +182,11 @@ class Task:
 
     # The response.
 
-    def _guard(self, execute: Any) -> None:
+    def _guard(self, execute: Callable[[Any], None], argument: Any) -> None:
         """Answer the request, with an error if `execute` fails. Then pass the connection back to the I/O thread."""
         try:
             if self.channel.connected:
-                execute()
+                execute(argument)
         except ClientDisconnected:
             logger.info("the connection was closed before the response to %s was sent", self.request.path)
             self.close = True
@@ -198,10 +204,8 @@ class Task:
     def _execute(self, app: WSGIApplication) -> None:
         environ = self.environ()
         request = self.request
-        if request.body_rcv is None:
-            environ["wsgi.input"] = BytesIO()
-        else:
-            environ["wsgi.input"] = request.get_body_stream()
+        environ["wsgi.input"] = request.get_body_stream()
+        if request.chunked:
             environ["CONTENT_LENGTH"] = request.headers.get("CONTENT_LENGTH", "0")
         environ[RECEIVED] = request.received_at
         environ["waitress.client_disconnected"] = self.channel.is_disconnected
@@ -213,7 +217,7 @@ class Task:
                     self.write(piece)
                 elif not self.channel.connected:
                     raise ClientDisconnected
-                if self.too_long or (self.wrote_head and not self._has_body()):
+                if self.too_long or (self.wrote_head and not self._has_body):
                     break  # the rest is not sent, and might never end
             self._end()
         finally:
@@ -226,7 +230,7 @@ class Task:
             size = result.prepare(self.content_length)
             if size and self.content_length != size:
                 self._declare(size)
-        elif self.content_length is None and isinstance(result, list | tuple) and self.status and self._has_body():
+        elif self.content_length is None and isinstance(result, list | tuple) and self.status and self._has_body:
             self._declare(sum(map(len, result)))
 
     def _declare(self, size: int) -> None:
@@ -237,21 +241,17 @@ class Task:
     def _end(self) -> None:
         """Finish the response after the application's last piece."""
         if not self.wrote_head:
-            if self.content_length is None and self.status and self._has_body():
+            if self.content_length is None and self.status and self._has_body:
                 self._declare(0)
             self.write(b"")
         if self.chunked:
             self._send(b"0\r\n\r\n", complete=True)
-        elif self._has_body() and self.written < (self.content_length or 0):
+        elif self._has_body and self.written < (self.content_length or 0):
             logger.warning(
                 "the application returned fewer bytes (%s) than its Content-Length (%s)",
                 self.written, self.content_length,
             )  # fmt: skip
             self.close = True
-
-    def _has_body(self) -> bool:
-        """Return whether the response may have a body (RFC 9112, section 6.3)."""
-        return self.request.command != "HEAD" and self.status[:3] not in _BODILESS and self.status[:1] != "1"
 
     def _limited(self, data: bytes) -> bytes:
         """Return `data` without the bytes beyond Content-Length."""
@@ -268,12 +268,11 @@ class Task:
     def _head(self) -> bytes:
         """Return the encoded status line and headers. Set `chunked` and `close` for this response."""
         request, site = self.request, self.channel.site
-        has_body = self._has_body()
         headers = self.headers
-        if self.status[:3] in _BODILESS or self.status[:1] == "1":
+        if self._bodiless:
             headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
         lines = [f"{name}: {value}\r\n" for name, value in headers]
-        if self.content_length is None and has_body:
+        if self.content_length is None and self._has_body:
             if request.version == "1.1":
                 self.chunked = True
                 lines.append("Transfer-Encoding: chunked\r\n")
@@ -352,7 +351,8 @@ class Task:
     def _finish(self) -> None:
         if self.streaming:
             self.channel.site.dispatcher.end_stream()
-        self._release()
+        if self.permit is not None:
+            self._release()
         try:
             self.request.close()
         finally:
