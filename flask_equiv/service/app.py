@@ -100,7 +100,7 @@ class Service(Application):
     check_access: t.Callable[[t.Mapping[str, t.Any]], None]
 
     def wsgi_app(self, environ: t.Any, start_response: t.Any) -> t.Any:
-        """Measure the request while it passes through the lifecycle."""
+        """Handle the request, and measure it for the metrics and the log."""
         observed = begin_request(environ)
         try:
             return super().wsgi_app(environ, start_response)
@@ -136,8 +136,8 @@ class Service(Application):
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
     """Return the service for the models in the folder ``models``, which are loaded and warmed up.
 
-    If ``models`` is not given, the folder is that of the settings. If ``settings`` is not given, the settings come from
-    wsgi-core.toml and the environment. If the settings have no folder, the service has the models that come with the
+    If ``settings`` is not given, the settings come from wsgi-core.toml and the environment. If ``models`` is not given,
+    the setting `models` names the folder. If this setting is empty too, the service has the models that come with the
     project, and the models that `wsgi-core models build` has built. A built model is loaded at its first request.
     Raises ConfigurationError if a setting is not valid or the job store is not available. Raises ModelError if a model
     cannot be loaded.

@@ -163,7 +163,7 @@ def _slant(rng: np.random.Generator, width: float) -> Floats:
 
 
 def _jittered(stroke: Points, rng: np.random.Generator) -> Floats:
-    """Shift the whole stroke at random, and each of its points. Equal points, as in a corner, stay equal."""
+    """Shift the whole stroke at random, then each of its points. Equal points, as in a corner, stay equal."""
     places: dict[tuple[float, float], Floats] = {}
     moved = rng.normal(0, SHIFT, 2)
     for point in stroke:

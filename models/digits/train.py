@@ -67,7 +67,10 @@ def split_rows() -> Split:
 
 
 def augment(rows: Split) -> Split:
-    """Return the pictures for training, made without the held-out rows, and drawings made from the held-out rows."""
+    """Return the pictures for training, and held-out drawings: the held-out rows, rotated and slanted at random.
+
+    The pictures for training are the training rows, rotated and slanted training rows, and digits drawn as strokes.
+    """
     rng = np.random.default_rng(SEED)
     x = [np.tile(rows.x_train, (COPIES, 1)), transform_rows(rows.x_train, TRANSFORMED, rng)]
     x.append(np.vstack([prepare_drawing(draw(digit, rng)) for digit in range(10) for _ in range(DRAWN)]))

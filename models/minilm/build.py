@@ -76,8 +76,8 @@ def build_minilm(out: Path) -> Iterator[str]:
     """Build `minilm` and `minilm-int8`, the same model with 8-bit weights, in the model repository `out`.
 
     Yields the name of each step before the step. Raises `ModelError` if the weights cannot be downloaded or differ from
-    the published weights, or if the embeddings of a built model are not those in `KNOWN`. Existing models in `out` are
-    replaced only after this check.
+    the published weights, or if the embeddings of a built model differ from `KNOWN`. Existing models in `out` are
+    replaced only after these checks.
     """
     yield "fetch the weights"
     source = find_source() or fetch_source()
@@ -128,7 +128,7 @@ def fetch_source() -> Path:
 
 
 def check_source(source: Path) -> None:
-    """Raise `ModelError` if the SHA-256 of a file is not that of the published file."""
+    """Raise `ModelError` if the SHA-256 of a file differs from the SHA-256 of the published file."""
     for name, expected in SHA256.items():
         with open(source / name, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -165,7 +165,7 @@ class _Graph:
         self.constants: dict[str, Any] = {}
 
     def add(self, op: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of its output, by default the operator with the number of the node."""
+        """Add a node and return the name of its output. The default name is the operator and the node's number."""
         output = name or f"{op.lower()}_{len(self.nodes)}"
         self.nodes.append(self.helper.make_node(op, inputs, [output], **attributes))
         return output

@@ -121,7 +121,7 @@ class Text(CardModel):
     def describe_rejected(self, value: object) -> str:
         """Return a description of a rejected value, for the error message.
 
-        A string is described by its length, `one of 6000`, so that the message reads "must be a string of 1 to 5000
+        A string is described only by its length. The whole message is, for example, "must be a string of 1 to 5000
         characters, got one of 6000".
         """
         return f"one of {len(value)}" if isinstance(value, str) else describe(value)
@@ -167,10 +167,10 @@ class Input(CardModel):
 class Output(CardModel):
     """The prediction: the column `column` of the output tensor, or the whole row if `column` is null.
 
-    `name` is the key of the prediction in the response to a single row. `labels` are the names of the classes: for a
-    whole row, the class of each column; for one column, the class of a value below `threshold` and the class of any
-    other value. If the highest probability is below `sure_from`, `digits.recognise` reports that the model is not
-    sure.
+    `name` is the key of the prediction in the response to a single row. `labels` are the names of the classes. If the
+    prediction is a whole row, each label belongs to one column. If the prediction is one column, the first label is for
+    values below `threshold`, and the second label is for all other values. If the highest probability is below
+    `sure_from`, `digits.recognise` reports that the model is not sure.
     """
 
     name: str

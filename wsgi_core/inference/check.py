@@ -67,8 +67,8 @@ def check_repository(
 def _misplaced(folder: Path) -> Iterator[str]:
     """Yield a line for each ONNX file directly in a model's folder, because such a file is never loaded.
 
-    Also yield a line for each subfolder with ONNX files of which none is loaded, because the name of the subfolder is
-    not a version, or no file in it is named model.onnx.
+    Also yield a line for each subfolder that has ONNX files but cannot be loaded: its name is not a version, or it has
+    no model.onnx.
     """
     for path in sorted(folder.glob("*.onnx")):
         yield f"{path}: not in the folder of a version; move it to {folder.name}/1/{MODEL}"
@@ -81,10 +81,10 @@ def _misplaced(folder: Path) -> Iterator[str]:
 
 
 def _skipped(folder: Path, has_problem: bool) -> Iterator[str]:
-    """Yield a line if the folder is skipped, or a line for each of its subfolders that is skipped.
+    """Yield a line if the folder is skipped. Otherwise, yield a line for each of its subfolders that is skipped.
 
-    Folders with a problem that the report names are left out. `has_problem` says whether `_misplaced` has found a
-    problem in `folder`.
+    If the report already names a problem with a folder, the folder is left out. `has_problem` says whether `_misplaced`
+    has found a problem in `folder`.
     """
     if is_hidden(folder):
         yield f"{folder}: skipped, because its name begins with {folder.name[0]!r}"

@@ -77,7 +77,7 @@ def _options_class() -> Any:
 
 
 def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
-    """Return `session.run(outputs, feed)`. If there is a current work, the watcher checks the run.
+    """Return `session.run(outputs, feed)`. If there is a current `Work`, the watcher can stop the run.
 
     Raises `RunStopped` if the work is cancelled or reaches its deadline before or during the run. If the run fails for
     another reason, the exception of `session.run` is raised.

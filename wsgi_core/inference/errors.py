@@ -61,8 +61,9 @@ class MissingFeatures(InputError):
 class InvalidFeatures(InputError):
     """At least one value is not valid, for example because it is outside the limits.
 
-    `Model.read_row` and `input_model.read_as` also raise this error for missing values. Their message names all invalid
-    and all missing values. The message of `InputSchema.read` names at most `schema.MAX_NAMED` invalid values.
+    `InputSchema.read` raises this error only if no feature is missing. The message names at most `schema.MAX_NAMED`
+    invalid values. `Model.read_row` and `input_model.read_as` also raise this error for missing values. The message
+    then names all missing and all invalid values.
     """
 
 

@@ -30,8 +30,8 @@ class ModelOnDisk:
     """One version of a model on the disk.
 
     `path` is the path of model.onnx. `card` is the path of the card, or None if there is no card or the version cannot
-    be read. `problem` is the reason why the version cannot be served, if the reason is known before the version is
-    loaded. If the model has a card but no version, `version` is empty and `path` is the folder of the model.
+    be read. `problem` is the reason why the version cannot be served. It is None if no reason is known before the
+    version is loaded. If the model has a card but no version, `version` is empty and `path` is the folder of the model.
     """
 
     name: str

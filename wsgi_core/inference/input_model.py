@@ -46,7 +46,7 @@ def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[st
     """Check a JSON payload that is one row, and return the row with only the keys that the card names.
 
     Numbers are returned as floats. Raises `InvalidFeatures` if the payload is not an object, or if values are missing
-    or invalid. `fields` of the error names every such value, in the order of the card.
+    or invalid. `fields` of the error names every missing or invalid value, in the order of the card.
     """
     if type(payload) is not dict:
         fields = [{"field": WHOLE, "message": f"must be an object, got {describe(payload)}"}]
@@ -83,7 +83,7 @@ def _invalid(fields: list[dict[str, str]]) -> InvalidFeatures:
 
 
 def _problem(source: Source, payload: dict[str, Any]) -> dict[str, str]:
-    """Return the entry of an error's `fields` for one value, with a message made from the card."""
+    """Return an entry for the `fields` of an error: the name of one value, and a message made from the card."""
     if source.name not in payload:
         return {"field": source.name, "message": "is missing"}
     rejected = source.describe_rejected(payload[source.name])

@@ -141,7 +141,7 @@ class Model:
         """Check a JSON payload that is one row, and return the row with only the keys that the card names.
 
         Raises `InvalidFeatures` if the payload is not an object, or if values are missing or invalid. `fields` of the
-        error names every such value. Raises `InvalidInput` if the model has no card.
+        error names every missing or invalid value. Raises `InvalidInput` if the model has no card.
         """
         if self.card is None or self.input_type is None:
             raise InvalidInput(f"{self.id} has no card, so its features are unknown")
@@ -202,10 +202,10 @@ class Model:
         raise InvalidInput(f"{self.id} returned NaN or infinity for row {row}, which JSON cannot represent")
 
     def _from_map(self, name: str, result: Any) -> Any:
-        """Convert the output of a ZipMap (a map from class to probability for each row) to float32[N, K].
+        """Convert the output of a ZipMap to float32[N, number of classes]. Return any other output unchanged.
 
-        An output that is not from a ZipMap is returned unchanged. The first result that has a row determines the
-        labels of the output.
+        A ZipMap returns a map from class to probability for each row. The labels of the output are set to the classes
+        in the first result that has a row.
         """
         if name not in self._from_maps:
             return result
@@ -240,8 +240,8 @@ class Model:
     def _signature(self) -> tuple[list[TensorSpec], list[TensorSpec], list[Unserved]]:
         """Return the inputs, the outputs, and the tensors that the protocol cannot carry.
 
-        Raises `ModelError` if the protocol cannot carry an input that has no default, or if it can carry none of the
-        inputs or none of the outputs.
+        Raises `ModelError` if an input without a default cannot be carried, if no input can be carried, or if no output
+        can be carried.
         """
         inputs = [read_spec(tensor, "input") for tensor in self._session.get_inputs()]
         defaults = [
@@ -282,7 +282,7 @@ class Model:
         """Run the model, so that the first client does not wait for work that onnxruntime defers to the first run.
 
         Raises `ModelError` if the model fails for the example in its card. If a request loads the model, the deadline
-        and the cancellation of this request do not stop these runs.
+        and the cancellation of the request do not stop the warm-up.
         """
         with Work():
             if self.card is None or self._from_maps:
@@ -310,4 +310,4 @@ def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
 
 
 def _ignore_run(name: str, version: str, seconds: float) -> None:
-    """Do nothing. During the warm-up, this function replaces `timing.ran`, so that these runs are not counted."""
+    """Do nothing. During the warm-up, this function replaces `timing.ran`, so that no warm-up run is counted."""

@@ -4,7 +4,8 @@ A model may have a card, `<name>/card.json`, which describes the model and its i
 different card has a card of its own, `<name>/<version>/card.json`.
 
 The loaded models are held in a table that never changes: `reload`, `load` and `unload` replace it with a new table. So
-a request looks up a loaded model without a lock. If the table is replaced later, the request still uses this model.
+a request looks up a loaded model without a lock. If the table is replaced later, the request still uses the model that
+it has found.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def default_models_dir() -> Path:
 class IndexEntry:
     """One version in the index. `state` is `READY` or `UNAVAILABLE`. `reason` says why a version is unavailable.
 
-    If a `READY` version has a reason, its files have changed and the new files were refused. The version is then served
-    as it was loaded before. If a model has a card but no version, its entry has an empty `version`.
+    If a `READY` version has a reason, its files have changed and the new files were refused. The model that was loaded
+    from the old files is still served. If a model has a card but no version, its entry has an empty `version`.
     """
 
     name: str
@@ -81,7 +82,7 @@ class ModelRepository:
     own_settings: the runtime settings of single models by name, which override `settings`
 
     If two folders have a model of the same name, the folder that is named first takes precedence. Raises `ModelError`
-    if a folder other than an on-demand folder cannot be read, if these folders have no model, if one of their models
+    if `directory` or a folder of `also` cannot be read, if these folders have no model, if a model in these folders
     cannot be served, or if `own_settings` names a model that does not exist. A service that started with only some of
     its models would fail later, when a client requests a missing model.
     """
@@ -104,7 +105,7 @@ class ModelRepository:
         self._own_settings = own_settings or {}
         self._change = threading.Lock()
         self._unloaded: set[str] = set()
-        # _pending: the on-demand models that are not loaded yet, by name.
+        # _pending: the on-demand models that are loaded at the first request for them, by name.
         # _on_demand: the names of all models that have ever been pending.
         self._pending: dict[str, list[ModelOnDisk]] = {}
         self._on_demand: frozenset[str] = frozenset()
@@ -123,7 +124,10 @@ class ModelRepository:
 
     @property
     def pending(self) -> list[str]:
-        """The names of the on-demand models that are not loaded yet."""
+        """The names of the on-demand models that are loaded at the first request for them.
+
+        A model that could not be loaded is left out until the next `reload`. A model that was unloaded is left out.
+        """
         return sorted(self._pending)
 
     def get(self, name: str, version: str | int | None = None) -> Model:
@@ -195,10 +199,10 @@ class ModelRepository:
     def reload(self) -> Reload:
         """Read the folders again. Load new and changed versions, and stop serving versions that were removed.
 
-        A version that cannot be loaded is refused. If it was served before, it is still served as it was loaded then.
-        Models that were unloaded stay unloaded. On-demand models that no client has requested stay pending. Requests in
-        progress keep using the old model. Raises `ModelError` and changes nothing if no model is found, if only pending
-        models are found, or if a folder other than an on-demand folder cannot be read.
+        A version that cannot be loaded is refused. If a refused version was served before, the old model is still
+        served. Models that were unloaded stay unloaded. On-demand models that no client has requested stay pending.
+        Requests in progress keep using the old model. Raises `ModelError` and changes nothing if no model is found, if
+        only pending models are found, or if a folder other than an on-demand folder cannot be read.
         """
         return self._reload(wait=True)
 
@@ -216,9 +220,9 @@ class ModelRepository:
         """Load or reload all versions of one model, even if the model was unloaded before.
 
         Raises `ModelNotFound` if no folder contains the model. Raises `ModelError` if a folder other than an on-demand
-        folder cannot be read, or if a version cannot be loaded. In the second case, the other versions are loaded. If
-        the refused version was served before, it is still served. The service sends the text of the error to clients,
-        so it contains no absolute path.
+        folder cannot be read. If a version cannot be loaded, the other versions are loaded before `ModelError` is
+        raised. If the refused version was served before, the old model is still served. The service sends the text of
+        the error to clients, so the text contains no absolute path.
         """
         with self._change:
             try:
@@ -236,7 +240,7 @@ class ModelRepository:
         return done
 
     def unload(self, name: str) -> None:
-        """Stop serving all versions of a model. Only `load` loads the model again, not `reload`.
+        """Stop serving all versions of a model. `load` loads the model again, but `reload` does not.
 
         Raises `ModelNotFound` if the model is neither served nor pending.
         """

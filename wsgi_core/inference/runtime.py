@@ -78,8 +78,8 @@ def providers() -> list[Provider]:
 def open_session(path: Path, settings: RuntimeSettings = DEFAULTS) -> Any:
     """Open an onnxruntime session for the model in a file.
 
-    If the session cannot be opened with the settings' execution providers, and the CPU is one of them but not the
-    first, open the session on the CPU alone. Raises `ModelError` if the session cannot be opened.
+    The settings list the execution providers. If the session cannot be opened with these providers, and the CPU is in
+    the list but not first, open the session on the CPU alone. Raises `ModelError` if the session cannot be opened.
     """
     runtime = import_runtime()
     names = [_full_name(name, path) for name in settings.execution_providers]
@@ -132,8 +132,8 @@ def _external_data(path: Path) -> dict[str, bytes]:
     """Read the external data files of a model, which contain its weights. Return their contents by relative path.
 
     These are the files in and below the model's folder whose names occur in the model's file. onnxruntime itself would
-    memory-map these files. If one of them were then overwritten, the predictions of the loaded model would change. If
-    one were truncated, SIGBUS would kill the process.
+    memory-map these files. Overwriting a mapped file would change the predictions of the loaded model. Truncating a
+    mapped file would kill the process with SIGBUS.
     """
     graph = path.read_bytes()
     files = [file for file in path.parent.rglob("*") if file != path and file.name.encode() in graph and file.is_file()]
@@ -151,7 +151,10 @@ def nodes_by_provider(session: Any) -> dict[str, int]:
 
 
 def first_choice(settings: RuntimeSettings) -> str:
-    """Return the full name of the preferred execution provider. Raises `ModelError` if it is not installed."""
+    """Return the full name of the preferred execution provider.
+
+    Raises `ModelError` if the provider is unknown or not installed.
+    """
     return _full_name(settings.execution_providers[0], None)
 
 
@@ -252,7 +255,7 @@ _FOLDERS = re.compile(
 def reason_of(error: Exception) -> str:
     """Return the message of an onnxruntime error in one line, without log codes, C++ stack frames or absolute paths.
 
-    The message is cut after 200 characters. The name of the node that failed, if known, comes before it.
+    The message is cut after 200 characters. If the error names the node that failed, the line begins with the node.
     """
     if isinstance(error, OSError):
         return one_line(error)

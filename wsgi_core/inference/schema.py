@@ -45,9 +45,9 @@ class InputSchema:
         """Convert the payload to the model's input tensor. Return the tensor and whether the payload is a batch.
 
         An object of features is a single row. A list of such objects, or an object with this list under `instances`,
-        is a batch. Raises `InvalidInput` if the payload is neither of these, or if a batch has no or too many rows.
-        Raises `MissingFeatures` if a feature is missing. Raises `InvalidFeatures` if no feature is missing, but a value
-        is invalid.
+        is a batch. Raises `InvalidInput` if the payload is neither a row nor a batch, or if a batch has no rows or too
+        many rows. Raises `MissingFeatures` if a feature is missing. Raises `InvalidFeatures` if no feature is missing,
+        but a value is invalid.
         """
         if type(payload) is dict and RESERVED not in payload:
             return self._convert([payload], ""), False
@@ -94,7 +94,10 @@ class InputSchema:
         return rows, prefix + "[{}]."
 
     def _refuse(self, rows: list[Row], label: str) -> NoReturn:
-        """Raise `MissingFeatures` with the missing features of all rows. If there are none, raise `InvalidFeatures`."""
+        """Raise `MissingFeatures`, which names the missing features of all rows.
+
+        If no feature is missing, raise `InvalidFeatures`.
+        """
         each = [(number, row, source) for number, row in enumerate(rows) for source in self.sources]
         missing = [(number, source) for number, row, source in each if source.name not in row]
         if missing:

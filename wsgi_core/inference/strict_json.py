@@ -103,7 +103,7 @@ def _openings(raw: bytes) -> int:
 
 
 def _strings(raw: bytes) -> int:
-    """Estimate the number of strings from the quotation marks, without the names in objects."""
+    """Estimate the number of strings from the quotation marks. The names in objects are not counted."""
     quotes = int(np.count_nonzero(np.frombuffer(raw, np.uint8) == ord('"')))
     return quotes // 2 - raw.count(b'":')
 

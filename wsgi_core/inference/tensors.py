@@ -136,7 +136,7 @@ def check_feed(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]
     """Check input tensors and return them in the form that the session takes.
 
     Raises `InvalidTensors` if inputs are unknown, missing, or of the wrong datatype or shape. The error names all these
-    inputs. If there are none, raises `InvalidTensors` for the first input with text that is not UTF-8.
+    inputs. If all inputs match, but a text is not UTF-8, raises `InvalidTensors` for the first input with such a text.
     """
     for name, array in feed.items():
         spec = specs.get(name)

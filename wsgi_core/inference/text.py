@@ -80,7 +80,10 @@ class WordpieceEncoder:
 
 
 def pad(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """Pad the rows with 0 to the length of the longest row, at least 1, and return int64[N, L]."""
+    """Pad the rows with 0 to the length of the longest row, and return int64[N, L]. L is at least 1.
+
+    There must be at least one row.
+    """
     filled = np.zeros((len(rows), max(1, *map(len, rows))), np.int64)
     for row, ids in zip(filled, rows, strict=True):
         row[: len(ids)] = ids

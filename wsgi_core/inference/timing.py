@@ -1,7 +1,7 @@
 """The time that a request spends in each phase: `parse`, `validate`, `infer` and `encode`, in seconds.
 
-The times are recorded in the current work. Background jobs, and streams after the start of the response, record no
-times, but their model runs are still reported to the observers.
+The times are recorded in the current `Work` (see the module `work`). A background job records no times. A stream
+records no times after its response has started. The model runs of jobs and streams are reported to the observers.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ def observe_runs(observer: RunObserver) -> None:
 
 
 def add(phase: str, seconds: float) -> None:
-    """Add seconds to a phase of the current work. Do nothing if no times are recorded."""
+    """Add seconds to a phase of the current `Work`. Do nothing if no times are recorded."""
     work = current.get()
     if work is not None and (times := work.times) is not None:
         times[phase] = times.get(phase, 0.0) + seconds
 
 
 def ran(name: str, version: str, seconds: float) -> None:
-    """Add a model run to the phase `infer` of the current work, and report the run to the observers."""
+    """Add a model run to the phase `infer` of the current `Work`, and report the run to the observers."""
     add("infer", seconds)
     for observer in _observers:
         observer((name, version), seconds)
 
 
 class phase:
-    """A context manager that adds the duration of its block to the phase `name` of the current work."""
+    """A context manager that adds the duration of its block to the phase `name` of the current `Work`."""
 
     __slots__ = ("_name", "_start")
 

@@ -33,7 +33,9 @@ class Cancelled(RunStopped):
 
 
 class Work:
-    """A context manager that is the current work within its block. After the block, `outer` is the current work again.
+    """The deadline and the phase times of a request, as a context manager.
+
+    Inside the `with` block, this object is the current work. After the block, `outer` is the current work again.
 
     at: the time of the deadline on the clock of `time.monotonic()`
     is_cancelled: returns whether the connection is closed or the process ends. During a model run, a thread calls this

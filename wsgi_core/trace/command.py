@@ -168,10 +168,10 @@ def trace_command(
 ) -> None:
     """Send one request to an app on Flask and an app on wsgi_core, and show both traces side by side.
 
-    By default, the apps are the service and its twin. With only one of --app and --flask-app, only that app gets the
-    request. Each row is an event; the rows 'answer' show differences between the responses. Marks: '<' only left, '>'
-    only right, '!' different. Exit code 0: all rows are equal; 1: there is a difference; 2: the request cannot be
-    traced.
+    By default, the apps are the service and its twin on Flask. If only one of --app and --flask-app is given, only that
+    app gets the request. Each row is an event. The rows 'answer' show differences between the responses. Marks: '<'
+    only left, '>' only right, '!' different. Exit code 0: all rows are equal; 1: there is a difference; 2: the request
+    cannot be traced.
     """
     core_spec = core_spec or ctx.ensure_object(ScriptInfo).app_import_path
     if core_spec is None and flask_spec is None:

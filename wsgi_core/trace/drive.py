@@ -150,9 +150,9 @@ class Recording:
 def recording(app: t.Any, signals: bool = False, snapshots: bool = False) -> Iterator[Recording]:
     """Record the requests that this thread sends to `app` inside the ``with`` block.
 
-    With `signals`, every signal of the framework has a receiver inside the block, so that the signals that the request
-    sends are recorded. With `snapshots`, each event has a `Snapshot` of the state. The times of the events do not
-    include the time that snapshots take. Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
+    With `signals`, every signal of the framework has a receiver inside the block, so that all signals are recorded.
+    With `snapshots`, each event has a `Snapshot` of the state. The times of the events do not include the time that
+    snapshots take. Raises TypeError if the app is neither a Flask app nor a wsgi_core app.
     """
     watch_list = WatchList(app)
     recorder = Recorder(watch_list, Observer(app, watch_list) if snapshots else None)
@@ -195,8 +195,8 @@ def trace(
 def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
     """Return the environ of a request to `app`. An environ as the first argument is returned unchanged.
 
-    If the arguments name no host or root path, they come from the app's configuration. The host is localhost if the
-    configuration has no SERVER_NAME.
+    If the arguments name no host, the host is SERVER_NAME of the app's configuration, or localhost. If the arguments
+    name no root path, the root path is APPLICATION_ROOT of the configuration.
     """
     if args and isinstance(args[0], dict):
         return t.cast("WSGIEnvironment", args[0])

@@ -64,7 +64,11 @@ def printable(text: str) -> str:
 
 
 def format_value(value: t.Any, depth: int = _MAX_DEPTH) -> str:
-    """Return the value as one short line. Nested containers are written out to `depth` levels."""
+    """Return the value as one short line, without secrets.
+
+    Containers are written out to `depth` levels. The value itself is the first level. A container below these levels is
+    shown as `<list of 2>`.
+    """
     # Not isinstance, because isinstance on a proxy reads the proxied object, and reading marks a session as accessed.
     kind = type(value)
     if issubclass(kind, str):

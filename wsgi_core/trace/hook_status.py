@@ -1,4 +1,4 @@
-"""The status of each hook at one event: the hook has run, is running, is still to run, or never runs."""
+"""The status of each hook at one event: the hook began before, begins now, begins later, or never runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from .events import Event, HookName
 
 @dataclass(frozen=True, slots=True)
 class HookStatus:
-    """The status of a function that the app registered. `state` is "done", "now", "to come" or "never runs"."""
+    """The status of a function that the app registered. `state` is "done", "now", "to come" or "never runs".
+
+    A hook that began before the event is "done", even if it has not ended yet.
+    """
 
     kind: str
     name: str

@@ -20,8 +20,8 @@ class Hook:
     """A function that the app registered.
 
     phases: the names of the framework's functions that call the hook. A call from any other function is not recorded.
-    scopes: the names of the blueprints for which the function is registered. The empty string is the app. For a kind of
-    hook that has no scope, such as a view, the tuple is empty.
+    scopes: the names of the blueprints for which the function is registered. The empty string stands for the app. For a
+    kind of hook that has no scope, such as a view, the tuple is empty.
     """
 
     kind: str
@@ -152,9 +152,9 @@ def first_exception(frame: FrameType) -> BaseException | None:
 def choose(hooks: Sequence[Hook], frame: FrameType, caller: FrameType | None, endpoint: str | None) -> Hook:
     """Return the hook that this frame runs. All `hooks` have the frame's code object.
 
-    `caller` is the frame of the phase, in which a local variable holds the function. The order in which hooks should
-    run is not used, because a trace must also show a wrong order. If several hooks remain, the name of the result joins
-    their names with "or".
+    `caller` is the frame of the framework's function that calls the hook. A local variable of the caller may hold the
+    hook. The order in which hooks should run is not used, because a trace must also show a wrong order. If several
+    hooks match equally well, the name of the result joins the names of these hooks with "or".
     """
     held = {id(value) for outer in (frame.f_back, caller) if outer is not None for value in outer.f_locals.values()}
     for fits in (

@@ -176,7 +176,10 @@ def _titled(sections: dict[str, list[dict[str, object]]], seen: Sequence[Snapsho
 
 
 def _hooks(hooks: Sequence[list[HookStatus]], sides: Sequence[Trace]) -> list[dict[str, object]]:
-    """Return the hooks of each side, grouped by kind. If both sides have the same hooks, return them only once."""
+    """Return the hooks of each side, grouped by kind. A side without hooks is left out.
+
+    If both sides have the same hooks in the same states, return the hooks only once.
+    """
     are_same = all(a == b for a, b in pairwise(hooks))
     labelled = [("", hooks[0])] if are_same else [(s.label, h) for s, h in zip(sides, hooks, strict=True)]
     return [{"label": label, "kinds": _by_kind(some)} for label, some in labelled if some]

@@ -23,14 +23,16 @@ from .hooks import Hook, find_hooks, function_code, function_name
 class Phase:
     """A function of the framework, and the event that a call of the function becomes.
 
-    If `kind` is empty, the call is not an event. Such a phase tells in which phase a hook is called, or it registers a
-    hook (see `REGISTERING`). describe: returns the name and the detail of the event, or None if the call is not an
-    event. inside: only calls from the phase with this name are events. note: the note of the event. once: record the
-    event once for each context.
+    If `kind` is empty, a call of the function is not an event. The recorder watches the function because it calls hooks
+    or other phases, or because it registers a hook (see `REGISTERING`). describe: returns the name and the detail of
+    the event, or None if the call is not an event. inside: only calls from the phase with this name are events. note:
+    the note of the event. once: record the event once for each context.
 
-    By default the event is recorded when the function starts. With `at_end`, the event is recorded when the function
-    ends. With `after`, the event is recorded when the inner phase with that name ends, because the event takes effect
-    at that moment. It is recorded earlier if another watched call starts or the function ends first.
+    By default, the event is recorded when the function starts. If `at_end` is true, the event is recorded when the
+    function ends. `after` is the name of a phase that the function calls. If `after` is set, the event is recorded when
+    the call of this inner phase ends, because the event takes effect at that moment. If the function calls another
+    watched function first, the event is recorded at the start of that call. If the function ends without the inner
+    phase, the event is recorded at the end.
     """
 
     name: str
@@ -73,22 +75,22 @@ def _named(value: t.Any) -> str:
 
 
 def describe_error(call: Call) -> tuple[str, str]:
-    """Return the class name of the exception that the phase receives."""
+    """Return the class name of the exception that the phase receives, and an empty detail."""
     return _named(call.arguments.get("e")), ""
 
 
 def describe_exc(call: Call) -> tuple[str, str]:
-    """Return the detail that says which exception a teardown phase receives."""
+    """Return an empty name, and a detail that says which exception a teardown phase receives."""
     return "", receives(call.arguments.get("exc"))
 
 
 def receives(error: t.Any) -> str:
-    """Return the detail that says which exception a function receives."""
+    """Return a detail that says which exception a function receives."""
     return f"receives {_named(error) if isinstance(error, BaseException) else error}"
 
 
 def describe_match(call: Call) -> tuple[str, str] | None:
-    """Return the rule and its endpoint, or "nothing" and the error. Return None if the host was refused."""
+    """Return the matched rule and its endpoint, or "nothing" and the error. Return None if the host was refused."""
     request = call.arguments["self"].request
     error = request.routing_exception
     if isinstance(error, SecurityError):
@@ -100,7 +102,7 @@ def describe_match(call: Call) -> tuple[str, str] | None:
 
 
 def describe_response(call: Call) -> tuple[str, str]:
-    """Return the status of the response that the phase returned."""
+    """Return the status of the response that the phase returned, and an empty detail."""
     return getattr(call.value, "status", ""), ""
 
 
@@ -110,9 +112,9 @@ def describe_deferred_session(call: Call) -> tuple[str, str] | None:
 
 
 def describe_saved(call: Call) -> tuple[str, str] | None:
-    """Return the names of the headers that were changed when the session was saved.
+    """Return an empty name, and the names of the headers that changed when the session was saved.
 
-    Return None if no header was changed and the framework's own class saved the session without an exception.
+    Return None if no header changed and the framework's own class saved the session without an exception.
     """
     changed = {name for name, value in response_headers(call) if (name, value) not in call.before}
     if not changed and not call.raised and _is_frameworks_own(call):
@@ -132,7 +134,7 @@ def _is_frameworks_own(call: Call) -> bool:
 
 
 def describe_signal(call: Call) -> tuple[str, str] | None:
-    """Return the names of the signal and of its receivers.
+    """Return the name of the signal, and a detail with the names of its receivers.
 
     Return None if the signal is muted or has no receiver. The core does not call ``send`` without a receiver.
     """
@@ -147,11 +149,11 @@ def describe_signal(call: Call) -> tuple[str, str] | None:
 
 
 def ignore_signal(sender: t.Any, **kwargs: t.Any) -> None:
-    """Do nothing. If this function is the receiver of a signal, the framework sends the signal."""
+    """Do nothing. As a receiver, this function makes the core send a signal that has no other receiver."""
 
 
 def describe_automatic_options(call: Call) -> tuple[str, str]:
-    """Return the name of the framework's automatic response to OPTIONS."""
+    """Return the name "automatic OPTIONS" and an empty detail. The framework itself responds to OPTIONS."""
     return "automatic OPTIONS", ""
 
 

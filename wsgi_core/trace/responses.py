@@ -26,9 +26,12 @@ _EXCERPT = 40
 def compare_answers(left: Trace, right: Trace) -> list[Row]:
     """Return one row for each difference between the two responses. The list is empty if the responses are equal.
 
-    Differences without a meaning are ignored: the case of header names, the order of headers with different names, the
-    header Date, the values of other headers that change with every request (request ID, times), the timestamp and the
-    signature of a signed cookie, and up to 60 seconds between the expiry times of two cookies.
+    These differences are ignored:
+
+    - the case of header names, and the order of headers with different names
+    - the header Date, and the values of other headers that change with every request, such as the request ID
+    - the timestamp and the signature of a signed cookie
+    - up to 60 seconds between the expiry times of two cookies
     """
     rows = []
     if left.status != right.status:

@@ -36,10 +36,11 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
 
 
 def _rows(model: Model, request: InferRequest) -> int:
-    """Return the number of rows in a request: the size of the first dimension of its inputs.
+    """Return the number of rows in a request.
 
-    An input counts only if this dimension is dynamic. If several inputs count, the first in the signature is used. If
-    none counts, the request has one row.
+    If the first dimension of an input is dynamic, the size of this dimension is the number of rows. If several inputs
+    have a dynamic first dimension, the first of these inputs in the signature is used. If no input has a dynamic first
+    dimension, return 1.
     """
     with_rows = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in request.feed)
     name = next(with_rows, None)

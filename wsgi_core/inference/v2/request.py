@@ -41,7 +41,7 @@ class InferRequest:
     """An infer request.
 
     feed: the input tensors by name
-    outputs: the names of the requested outputs, each with True if the client wants the output in the binary format
+    outputs: maps the name of each requested output to True if the client wants the output in the binary format
     id: the id of the request, which the response repeats
     """
 
@@ -79,7 +79,7 @@ def read_object(body: bytes, what: str) -> dict[str, Any]:
 
 
 class _Rest:
-    """The bytes after the JSON that no input has taken yet. Each binary input takes the first of these bytes."""
+    """The bytes after the JSON that no input has taken yet. Each binary input takes its bytes from the start."""
 
     def __init__(self, raw: memoryview) -> None:
         self._raw = raw
@@ -237,7 +237,7 @@ _KINDS = {str: "a string", list: "a list", dict: "an object", int: "a whole numb
 
 
 def _as(kind: type[T], value: object, what: str) -> T:
-    """Return the value. Raises `InvalidRequest` if its type is not exactly `kind`, so that true is not an integer."""
+    """Return the value. Raises `InvalidRequest` if its type is not exactly `kind`: true is not an integer."""
     if type(value) is not kind:
         raise InvalidRequest(f"{what} must be {_KINDS[kind]}, got {describe(value)}")
     return value

@@ -28,7 +28,7 @@ class Response:
 def write_response(model: Model, request: InferRequest, results: Mapping[str, NDArray[Any]]) -> Response:
     """Return the response with the requested outputs that have a value, in the order of the request.
 
-    Raises `InvalidRequest` if the client wants an output as JSON that has NaN or infinity, or whose datatype is BF16.
+    Raises `InvalidRequest` if an output that the client wants as JSON has NaN or infinity, or the datatype BF16.
     """
     tail: list[bytes] = []
     outputs = [
@@ -42,7 +42,10 @@ def write_response(model: Model, request: InferRequest, results: Mapping[str, ND
 
 
 def _output(name: str, result: Any, as_bytes: bool, tail: list[bytes]) -> dict[str, Any]:
-    """Return the JSON object of one output. If `as_bytes`, append the values to `tail` in the binary format."""
+    """Return the JSON object of one output.
+
+    If `as_bytes` is true, the object has no values: they are appended to `tail` in the binary format.
+    """
     array = np.asarray(result)
     output = {"name": name, "shape": array.shape, "datatype": DATATYPES[array.dtype]}
     if not as_bytes:

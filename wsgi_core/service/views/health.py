@@ -11,7 +11,10 @@ from wsgi_core.shared.openapi.operations import TEXT, Operation, describe, ok
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the route /readyz. While the server stops, /readyz returns 503, but /healthz 200."""
+    """Return the blueprint of the route /readyz.
+
+    While the server stops, /readyz returns status 503, but /healthz still returns status 200.
+    """
     api = Blueprint("health", __name__)
 
     @api.get("/readyz")

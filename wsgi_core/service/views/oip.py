@@ -70,7 +70,8 @@ def add_server_views(api: Blueprint) -> None:
 def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     """Add the routes about a model and its inferences.
 
-    A route without a version uses the version with the highest number. Only the statistics then include all versions.
+    If the path has no version, a route uses the version with the highest number. The statistics are the exception: if
+    the path has no version, they include all versions.
     """
 
     @api.get("/models/<name>")
@@ -176,7 +177,10 @@ def models() -> ModelRepository:
 
 
 def find(name: str, version: str | None) -> Model:
-    """Return a model, or its highest version if ``version`` is None. Raises ModelNotFound (404) if it is not served."""
+    """Return a version of a model. If ``version`` is None, return the version with the highest number.
+
+    Raises ModelNotFound (404) if the model or the version is not served.
+    """
     return models().get(name, version)
 
 
@@ -187,10 +191,12 @@ def check_control() -> None:
 
 
 def read_body() -> bytes:
-    """Return the decompressed body. Raises UnsupportedMediaType (415) for an unknown content coding or content type.
+    """Return the decompressed body.
 
     The content type must be a JSON type or application/octet-stream, or be missing: some clients send no content type,
-    and some clients send JSON as application/octet-stream. Raises RequestEntityTooLarge (413) if the body is too large.
+    and some clients send JSON as application/octet-stream. Raises UnsupportedMediaType (415) if the content type or the
+    content coding is not supported, BadRequest (400) if the compressed data is corrupt, RequestEntityTooLarge (413) if
+    the body is too large, and ServiceUnavailable (503) if other large bodies take up the memory.
     """
     environ = request.environ
     if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
@@ -209,7 +215,7 @@ def read_object() -> dict[str, t.Any]:
 
 
 def respond(result: v2.Response) -> Response:
-    """Return the HTTP response for an inference. A body that is not small is compressed if the client accepts that."""
+    """Return the HTTP response for an inference. If the client accepts compression, a large body is compressed."""
     coding = choose_coding(request.environ.get("HTTP_ACCEPT_ENCODING"), len(result.body))
     body = encode_body(result.body, coding) if coding else result.body
     response = Response(body, mimetype="application/json" if result.json_length is None else OCTETS)
