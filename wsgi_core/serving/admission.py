@@ -163,13 +163,16 @@ class Admission:
             self.pace.record(now, self.waiting)
 
     def refuse(self) -> Refused:
-        """Count a refusal that the caller has decided on, with the reason `overloaded`, and return the refusal."""
+        """Count a refusal with the reason `overloaded`, and return the refusal.
+
+        The caller has already decided to refuse the request.
+        """
         with self._lock:
             self.refused["overloaded"] += 1
         return Refused("overloaded", self._retry_after_wait())
 
     def expire(self) -> Refused:
-        """Count the refusal of a request that has waited too long, with the reason `expired`. Return the refusal."""
+        """Count a refusal with the reason `expired`, for a request that has waited too long. Return the refusal."""
         with self._lock:
             self.refused["expired"] += 1
         return Refused("expired", self._retry_after_wait())

@@ -70,8 +70,8 @@ def load_wsgi_application(import_path: str) -> t.Any:
     the result of its `create_app` or `make_app`. A named function that can be called without arguments is a factory,
     because a WSGI application takes two arguments (PEP 3333).
 
-    Raises StartError if the module cannot be imported or has no such name, if the factory fails, or if the result is
-    not callable or is an ASGI application.
+    Raises StartError if the module cannot be imported, the name does not exist, or the factory fails. Also raises
+    StartError if the result is not callable, or is an ASGI application.
     """
     # Split at the colon before the name, not at the colon of a Windows drive.
     path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
@@ -158,7 +158,7 @@ def _load_service(settings: Settings) -> t.Any:
 
 
 def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:
-    """Return the keyword arguments of `Server` for an application: see docs/develop/server.md."""
+    """Return the keyword arguments of `Server` that depend on the application: see docs/develop/server.md."""
     if settings.app:
         health, metrics = ({path} if path else set() for path in (settings.health_path, settings.metrics_path))
         return {"monitoring": health | metrics, "health": health}

@@ -46,6 +46,6 @@ class ConnectionCount:
 
     @property
     def too_high(self) -> bool:
-        """Whether another process has so few connections that it should accept the next one."""
+        """Whether this process has so many more connections than another process that it should not accept first."""
         least = min(self._counts)
         return bool(self._counts[self._number] > least + 1 + least // 16)

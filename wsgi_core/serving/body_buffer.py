@@ -125,7 +125,7 @@ class SpooledBody:
 
 
 class DiscardBuffer:
-    """A buffer that only counts bytes, for the body of a rejected request. `size` is the count at the start."""
+    """A buffer that only counts bytes, for the body of a rejected request. The count begins at `size`."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -46,8 +46,8 @@ class Channel:
     Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (the incomplete request).
     Request: `task`, from the moment the request is complete until its response is complete. `used`: the connection has
     had a request.
-    Sending: `output`, `unsent` (bytes in `output`), `permit` (the slot of a response, while the rest of the response is
-    sent). `out_lock` protects all three.
+    Sending: `output`, `unsent` (bytes in `output`), `permit` (the slot of a response, until at most `WATERMARK` bytes
+    are unsent). `out_lock` protects all three.
     End: `closing` (close after the response), `linger_until` (time.monotonic(), or 0), `connected`.
     """
 
@@ -243,9 +243,9 @@ class Channel:
         return True
 
     def _begin(self, request: Parser) -> bool:
-        """Pass a request to the dispatcher, or answer with an error if the request is not valid or is refused.
+        """Pass a request to the dispatcher. If the request is not valid or is refused, answer with an error instead.
 
-        Return whether the request was passed on.
+        Return True if the dispatcher has the request, and False if an error was sent.
         """
         self.used = True
         self.response_started = 0.0
@@ -265,10 +265,11 @@ class Channel:
         return False
 
     def _refuse_above_limit(self, task: Task) -> Refused | None:
-        """Return a refusal if too many connections are open and a request has waited for `_OVERLOAD_WAIT` seconds.
+        """Return a refusal if too many connections are open and the queue is slow, otherwise None.
 
-        The connection is closed after the response. If the request were queued, its connection could not be closed to
-        admit other connections, such as the connection of a health probe.
+        The queue is slow if its first request has waited for `_OVERLOAD_WAIT` seconds. The connection of the refused
+        request is closed after the response. If the request were queued, its connection could not be closed to admit
+        other connections, such as the connection of a health probe.
         """
         if task.monitoring or not self.listener.above_limit():
             return None
@@ -278,12 +279,13 @@ class Channel:
         return self.site.admission.refuse()
 
     def _reject_early(self, request: Parser) -> bool:
-        """Reject a request whose head is complete if it has an error, cannot get a slot, or `check_head` rejects it.
+        """Check a request when its head is complete, before its body arrives. Reject the request if necessary.
+
+        A request is rejected if its head has an error, if it cannot get a slot, or if `check_head` rejects it. The body
+        of a rejected request is discarded as it arrives, and then the response is sent. If the client has sent
+        `Expect: 100-continue`, the response does not wait for the body.
 
         Return False if the server itself has answered the request.
-
-        The body of a rejected request is discarded as it arrives, and then the response is sent. If the client has sent
-        `Expect: 100-continue`, the server does not wait for the body.
         """
         task = request.task = Task(self, request)
         rejection: Any = request.error
@@ -441,7 +443,8 @@ class Channel:
     def _linger(self) -> None:
         """Close the sending side, and discard the client's bytes until the client closes its side, too.
 
-        The connection is closed after at most `LINGER` seconds, or now if the client has already closed its side.
+        The connection is closed after at most `LINGER` seconds. If the client has already closed its side, the
+        connection is closed at once.
         """
         self.input = b""
         if self.input_ended:
@@ -484,7 +487,8 @@ class Channel:
     def keep_permit(self, permit: Permit) -> bool:
         """Take over the slot of a response, and release it when at most `WATERMARK` bytes are unsent.
 
-        Return False if this is already so, or if the connection is closed. Then the caller must release the slot.
+        If at most `WATERMARK` bytes are unsent already, or if the connection is closed, return False. In this case, the
+        caller must release the slot.
         """
         with self.out_lock:
             if not self.connected or self.unsent <= WATERMARK:

@@ -39,7 +39,7 @@ class ChunkedBody:
         self._trailers = 0
 
     def received(self, data: bytes) -> int:
-        """Parse `data`. Return how many bytes belong to this body. Raises OSError if the buffer cannot store it."""
+        """Parse `data`. Return how many bytes belong to this body. Raises OSError if the buffer cannot store them."""
         start = 0
         while start < len(data) and not self.completed and self.error is None:
             if self._next == "data":
@@ -56,7 +56,7 @@ class ChunkedBody:
         return start
 
     def getfile(self) -> Any:
-        """Return a file object to read the body from, at its start."""
+        """Return a file object that is positioned at the start of the body."""
         return self.buf.getfile()
 
     def getbuf(self) -> Any:

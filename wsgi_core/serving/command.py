@@ -1,6 +1,7 @@
 """The `serve` command.
 
-If the server cannot start, the command prints why: one line, or one line for each setting that is not valid.
+If the server cannot start, the command prints the reason in one line. If settings are not valid, the command prints
+click's usage hint, and one line for each invalid setting.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ def bind(host: str, port: int) -> socket.socket:
 def make_server(settings: Settings, log: str | None = None) -> RunningServer:
     """Return a server that already listens. `run` serves until `stop` is called from any thread.
 
-    `log` is used only if there are several server processes. If `log` is None, they log to stderr. Otherwise they send
-    warnings and errors to this process. If `log` is not empty, each of them also writes a log file, whose name is made
-    of `log` and the number of the process. Raises StartError if the server cannot start.
+    `log` is used only if there are several server processes. If `log` is None, the server processes log to stderr.
+    Otherwise they send warnings and errors to this process. If `log` is the name of a file, each server process also
+    writes a log file of its own. For example, the first process writes `server-1.log` if `log` is `server.log`.
+    Raises StartError if the server cannot start.
     """
     return _make_server(settings, log)[0]
 

@@ -52,7 +52,7 @@ class LargeBodies:
         self._lock = threading.Lock()
 
     def acquire(self, task: Queued) -> bool:
-        """Return whether the request may begin. If not, park the request: `release` returns it when it may begin."""
+        """Return whether the request may begin. If not, park the request until `release` returns it."""
         with self._lock:
             if task in self._acquired:
                 return True
@@ -123,7 +123,10 @@ class WorkerPool:
             wake.release()
 
     def check_queue(self) -> bool:
-        """Start missing threads, and wake an idle thread if a task is queued. Return whether to check again soon."""
+        """If a task is queued, start threads that could not be started before, and wake an idle thread if necessary.
+
+        Return whether the caller should call this method again soon, because a task is queued and a thread is idle.
+        """
         if self._queue and self.live < self._wanted():
             self._fill()
         if not (self._queue and self._idle) or self._unsent.exceeded:
@@ -197,7 +200,10 @@ class WorkerPool:
         return not any(thread.is_alive() for thread in threads)
 
     def _next_idle(self, now: float) -> threading.Lock | None:
-        """Return the lock of the thread that became idle last, in order to wake it, or None to wake no thread."""
+        """Return the lock of an idle thread. The thread runs when the caller releases the lock.
+
+        Return None if no thread should run.
+        """
         if not self._idle or self._woken or self._unsent.exceeded:
             return None
         if len(self._idle) < self.live and now - self._began < _WAKE_AFTER_SECONDS:
@@ -208,7 +214,7 @@ class WorkerPool:
     def _wanted(self) -> int:
         """Return how many threads the pool needs.
 
-        At least `threads` threads must not be blocked, and at least one of these must not be sending a stream.
+        At least `threads` threads must not be blocked. At least one thread must neither be blocked nor send a stream.
         """
         blocked = len(self.blocked)
         return self.threads + blocked + max(0, self.streams - blocked - (self.threads - 1))
@@ -334,7 +340,10 @@ class TaskDispatcher(WorkerPool):
                 return
 
     def add_former_leader(self) -> None:
-        """Count the former leader as a worker thread while it completes its request in `serve_on_leader`."""
+        """Begin to count the former leader as a worker thread. Called when another thread becomes the leader.
+
+        `serve_on_leader` ends the counting when the former leader has completed its request.
+        """
         with self._lock:
             self.live += 1
 

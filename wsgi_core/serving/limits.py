@@ -40,9 +40,9 @@ def return_large_blocks() -> bool:
 
 
 def connection_limit(settings: Settings, platform: str) -> int:
-    """Return how many connections `platform` (see `sys.platform`) allows, at most `max_connections`.
+    """Return how many connections the system allows, at most `max_connections`. `platform` is `sys.platform`.
 
-    Except on Windows, the process' limit of open files is raised first, if it is too low.
+    On other systems than Windows, the process' limit of open files is raised first if the limit is too low.
     """
     if platform == "win32":
         most = _WINDOWS_CONNECTIONS if settings.monitor_port is None else _WINDOWS_CONNECTIONS_BESIDE_MONITORING
@@ -81,8 +81,8 @@ def _at_least(limit: int, wanted: int) -> bool:
 
 
 def select_limit() -> int:
-    """Return how many connections may be open while a stop accepts the connections in the backlog.
+    """Return how many connections may be open while a stopping server accepts the connections in the backlog.
 
-    Only Windows has a limit, because its select() takes at most 512 sockets.
+    Windows has a limit, because its select() takes at most 512 sockets. On other systems, return `sys.maxsize`.
     """
     return with_headroom(_WINDOWS_CONNECTIONS_BESIDE_MONITORING) if sys.platform == "win32" else sys.maxsize

@@ -112,7 +112,10 @@ class Listener:
         self._watch()
 
     def end_deferral(self) -> None:
-        """Accept connections again, if this process no longer has too many, or if `_DEFER` seconds have passed."""
+        """Accept connections again, if this process no longer has too many connections.
+
+        After `_DEFER` seconds, accept connections again in any case.
+        """
         now = time.monotonic()
         timeout = now - self._deferred_at >= _DEFER
         if timeout:
@@ -131,8 +134,9 @@ class Listener:
     def should_close(self) -> bool:
         """Return whether a response that begins now must close its connection.
 
-        If `stopping` is true, every response closes its connection. Above the limit, as many responses do as
-        connections must still be closed.
+        If `stopping` is true, every response closes its connection. If more connections are open than `limit`, the next
+        responses close their connections until enough connections are closed. These responses are counted, so call this
+        method only once for each response.
         """
         if self._closes_pending <= 0:
             return self.stopping
@@ -222,10 +226,10 @@ class Listener:
             channel.close_if_silent()
 
     def _watch(self) -> None:
-        """Watch for new connections.
+        """Watch for new connections, or pause.
 
-        Pause while the limit with its headroom is reached, after a failure of accept(), and while another process may
-        accept first.
+        The server pauses while the limit with its headroom is reached, for some time after a failure of accept(), and
+        while another process may accept first.
         """
         if self.accepting:
             ready = time.monotonic() >= self._paused_until and not self.deferring
@@ -310,8 +314,9 @@ class Listener:
     def _shed_unsent(self, now: float) -> None:
         """Close connections whose clients read nothing or slowly, until the total of unsent bytes is within its limit.
 
-        The connection whose client needs longest for the rest of its response is closed first. Above the limit, no
-        request is begun, so a few clients that read a little at a time could otherwise stop the service.
+        The connection whose client needs longest for the rest of its response is closed first. No request is begun
+        while the total is above the limit, so a few clients that read a little at a time could otherwise stop the
+        service.
         """
         needed = {channel: _seconds_to_read(channel, now) for channel in self.channels if channel.unsent}
         for channel in sorted(needed, key=needed.__getitem__, reverse=True):
@@ -347,7 +352,7 @@ def _seconds_to_read(channel: Channel, now: float) -> float:
 
 
 def _is_old(channel: Channel, now: float) -> bool:
-    """Return whether the request of the connection has been incomplete for so long that it counts as silent."""
+    """Return whether the connection counts as silent because its request has been incomplete for long."""
     request = channel.request
     if request is None:
         return False

@@ -22,8 +22,9 @@ class MonitoredApplication:
     """WSGI middleware that monitors an application which is not written for this project.
 
     The middleware answers requests to `settings.health_path` and `settings.metrics_path`, if these are set. All other
-    requests go to the application. The headers X-Request-ID and X-Response-Time-ms are added to its responses, and also
-    Server-Timing and traceparent if they have a value. A header that the application has set is not changed.
+    requests go to the application. The headers X-Request-ID and X-Response-Time-ms are added to the application's
+    responses. The headers Server-Timing and traceparent are also added, if they have a value. A header that the
+    application has set is not changed.
     """
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:
@@ -97,8 +98,8 @@ class _ObservedBody:
 def route(environ: WSGIEnvironment) -> str:
     """Return the matched path template, or an empty string if the application does not provide it.
 
-    Flask puts its request object into the environ, and Bottle its route. Both have the matched rule. Other applications
-    may set `ROUTE`.
+    Flask puts its request object into the environ, and Bottle puts its route. Both objects have the matched rule. Other
+    applications may set `ROUTE` in the environ.
     """
     if template := environ.get(ROUTE):
         return str(template)

@@ -1,4 +1,4 @@
-"""Socket calls that do not release the GIL. (On other systems than Linux, `accept` does.)
+"""Socket calls that do not release the GIL, except `accept` on other systems than Linux.
 
 CPython releases the GIL around every socket call, even around a call that cannot block. If other threads compute,
 getting the GIL back can take `sys.getswitchinterval()` or longer, which is many times as long as the call itself. With

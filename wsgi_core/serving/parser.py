@@ -127,7 +127,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def received(self, data: bytes) -> int:
         """Parse `data`. Return how many bytes belong to this request.
 
-        `error` is set as soon as the request turns out not to be valid, or when a rejected request is complete.
+        If the request is not valid, `error` is set at once. If `reject` was called, `error` is set when the request is
+        complete.
         """
         if self.body_rcv is None:
             consumed = self._receive_head(data)

@@ -27,7 +27,10 @@ _MAX_EVENTS = 64
 
 
 class _Poll:
-    """poll(), for Linux and macOS. With epoll, each change of events would be a call that releases the GIL."""
+    """poll(), for Linux and macOS.
+
+    With epoll, each change of the watched events would be a call that releases the GIL.
+    """
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -135,7 +138,10 @@ class Poller:
                 self._outer.send(b"x")
 
     def step(self, timeout: float) -> None:
-        """Wait at most `timeout` seconds for calls and ready sockets, and handle them."""
+        """Make the queued calls, wait at most `timeout` seconds, and handle at most `_MAX_EVENTS` ready sockets.
+
+        A call that is queued during the wait ends the wait, and is made by the next `step`.
+        """
         self._thread = threading.get_ident()
         if self._calls:
             timeout = 0.0  # a call may queue a request, which the calling thread answers after this step

@@ -1,4 +1,4 @@
-"""Several server processes on the same listening sockets: the application's and, if set, the monitoring port's.
+"""Several server processes that share their listening sockets.
 
 The parent process owns the sockets, and child processes serve. The parent starts the children, restarts a child that
 dies, forwards model changes, and stops the children. The parent serves no request. A connection waits in the socket's
@@ -116,7 +116,10 @@ class Processes:
         self._aborted = True
 
     def run(self) -> bool:
-        """Serve until `stop` is called. Return whether all children then exited with 0 (see `serve_in_child`)."""
+        """Serve until `stop` is called. Return whether all children exited with code 0 after the stop.
+
+        `serve_in_child` says when the code is 0.
+        """
         try:
             while not self._stop_at:
                 self._step()
@@ -173,7 +176,7 @@ class Processes:
     def _forward_change(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
         """Send the model change of `child` to all other children that are ready.
 
-        `child` gets MODELS_DONE when each of them has tried to apply the change or has exited.
+        `child` gets MODELS_DONE when each of the other children has tried to apply the change or has exited.
         """
         others = [other for other in self._children.values() if other is not child and other.ready]
         self._changes[child.number, change] = {other.number for other in others}
@@ -237,7 +240,7 @@ class Processes:
     def _stop_children(self) -> None:
         """Tell every child to answer its accepted requests and exit, and wait for the children.
 
-        The longest wait is the time that the settings allow plus `_GRACE`, or one second after `abort`.
+        Wait at most for the time that the settings allow plus `_GRACE`. After `abort`, wait at most one more second.
         """
         for child in self._children.values():
             child.send("stop")
@@ -274,7 +277,10 @@ class Processes:
 
 
 def process_count(settings: Settings) -> int:
-    """Return the number of server processes in the settings. `auto` means one for each CPU core."""
+    """Return the number of server processes in the settings.
+
+    `auto` means one process for each CPU core that this process may use.
+    """
     return _cores() if settings.processes == "auto" else settings.processes
 
 

@@ -55,7 +55,10 @@ class ChannelOwner(Protocol):
     monitoring_only: bool
 
     def should_close(self) -> bool:
-        """Return whether a response that begins now must close its connection. Any thread may call this method."""
+        """Return whether a response that begins now must close its connection.
+
+        Call this method only once for each response. Any thread may call this method.
+        """
 
     def above_limit(self) -> bool:
         """Return whether more connections are open than the limit."""
@@ -96,8 +99,7 @@ class Queued(Protocol):
     def has_expired(self, now: float, limit: float) -> bool:
         """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline.
 
-        The deadline is `request_timeout`, or X-Request-Timeout if that is shorter. If X-Request-Timeout is not valid,
-        only `limit` counts.
+        The deadline is the setting `request_timeout`, or the header X-Request-Timeout if the header is shorter.
         """
 
 

@@ -88,8 +88,9 @@ def remove_untrusted(environ: Environ, trusted: bool) -> None:
 def parse_hop(text: str) -> tuple[str, str]:
     """Return the address and the port of one entry of X-Forwarded-For. The port is empty if the entry has no port.
 
-    Only some gateways write a port, as in `203.0.113.9:51234` or `[2001:db8::1]:443`. Raises ValueError if the entry
-    is neither an address nor an identifier, such as `unknown`, in its place.
+    Only some gateways write a port, as in `203.0.113.9:51234` or `[2001:db8::1]:443`. An entry may have an identifier,
+    such as `unknown`, instead of an address. The identifier is then returned as the address. Raises ValueError if the
+    entry has neither an address nor an identifier. If the entry is empty, the address and the port are empty.
     """
     text = _unquoted(text)
     if not text:

@@ -5,6 +5,7 @@
 2. New connections are refused.
 3. Every accepted request is answered, and idle connections are closed.
 4. The server ends when every request is answered and no connection is open, or `stop_timeout` seconds after the pause.
+   The server does not wait for connections to the monitoring port.
 """
 
 from __future__ import annotations

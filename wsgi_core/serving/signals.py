@@ -1,4 +1,4 @@
-"""Stop the server on a signal, such as that of Ctrl-C, and on Windows also when the console is closed."""
+"""Stop the server on a signal, such as SIGINT (Ctrl-C). On Windows, also stop the server when its console is closed."""
 
 from __future__ import annotations
 

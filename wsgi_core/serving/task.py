@@ -1,7 +1,8 @@
 """The call of the application for one request, and the response. `Task` corresponds to waitress' WSGITask.
 
-A worker thread calls the application, or the leader does if requests are quick. If a request is refused before it
-reaches a worker thread, the I/O thread sends the error response.
+A worker thread calls the application. If requests are quick and all worker threads are idle, the I/O thread itself
+calls the application (see `leader`). If a request is refused before it reaches a worker thread, the I/O thread sends
+the error response.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class Task:
     monitoring request that is a health check), `body_size` (0 if there is no body, or if the application reads it in
     pieces), `rejection` (the WSGI application that `check_head` has returned).
     Slot: `permit`, until the slot is released or passes to the channel.
-    Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after it),
-    `too_long` (the application has sent more than its Content-Length).
+    Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after the
+    response), `too_long` (the application has sent more than its Content-Length).
     """
 
     # PERF: an attribute of the class costs a request nothing until the request has a value of its own.
@@ -90,7 +91,10 @@ class Task:
             self.health = request.path in site.health
 
     def complete(self) -> None:
-        """Record when the request was complete, and the size of its body."""
+        """Record when the request was complete, and the size of its body.
+
+        If the path is in `body_limits`, the size stays 0, because the application reads the body in pieces.
+        """
         request = self.request
         self.received_at = request.received_at or time.monotonic()
         if request.path not in self.channel.site.limits.body_limits:

@@ -64,7 +64,10 @@ class ParentConnection:
         threading.Thread(target=self._read, name="parent", daemon=True).start()
 
     def broadcast(self, action: str, args: tuple[t.Any, ...]) -> None:
-        """Make the other processes apply a change of the models. Wait for them, but at most `_APPLY_SECONDS`."""
+        """Make the other processes apply a change of the models.
+
+        Return when all of these processes have tried to apply the change, or after `_APPLY_SECONDS`.
+        """
         done = threading.Event()
         change = id(done)
         self._waiting[change] = done

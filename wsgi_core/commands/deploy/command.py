@@ -116,7 +116,8 @@ def _print(files: t.Mapping[str, str]) -> None:
 def _write(folder: Path, files: t.Mapping[str, str], force: bool) -> None:
     """Write the files. Raises click.ClickException if a file cannot be written.
 
-    If a file exists with other content, or is a symbolic link, no file is written unless ``force`` is true.
+    If ``force`` is true, existing files are replaced. If ``force`` is false, no file is written if any file exists with
+    other content or is a symbolic link.
     """
     contents = {folder / name: text.encode() for name, text in files.items()}
     try:

@@ -69,7 +69,7 @@ def systemd_command(words: Sequence[object]) -> Ready:
 
 
 def nginx(value: object) -> str:
-    """Return a word for nginx.conf.
+    """Return the value unchanged, as a word for nginx.conf.
 
     Raises EscapeError if the word has a character other than ASCII letters, digits and ._:/*[]-. Quotes would not help,
     because nginx replaces variables in quotes, too, and has no escape for $.

@@ -28,10 +28,11 @@ _GRACE = 5
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target. `files` maps each template to its output file's name, with `{name}` for the deployment's name.
+    """A deployment target, such as systemd or nginx.
 
-    `options` are fields of `Deployment`. `escape` escapes the values in the files. `defaults` replace defaults of the
-    server's settings.
+    `files` maps each template to the name of its output file. In this name, `{name}` is replaced by the deployment's
+    name. `options` names the fields of `Deployment` that are options of the target's command. `escape` escapes the
+    values in the files. `defaults` maps names of server settings to values that replace the settings' defaults.
     """
 
     name: str
@@ -128,7 +129,10 @@ def _plain(value: object) -> Ready:
 
 
 def _refuse_ports(target: Target, first: int, servers: int) -> None:
-    """Raise EscapeError if the port is 0 and a file must name the port, or if nginx's last port is above 65535."""
+    """Raise EscapeError if the files need a fixed port and the port is 0, or if nginx's last port is above 65535.
+
+    `first` is the port of the first server. For nginx, each further server has the next port.
+    """
     if first == 0 and target.name in ("nginx", "docker", "kubernetes", "kserve"):
         raise EscapeError("--port 0: the files need a fixed port; give one from 1 to 65535")
     if target.name == "nginx" and first + servers - 1 > 65535:
@@ -205,7 +209,10 @@ def _values(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str,
 
 
 def _writable(settings: Settings) -> list[str]:
-    """Return the folders of the webhook results and of the job store's file, if the settings name these files."""
+    """Return the folders in which the service writes files: the parent folders of `webhook_results` and `job_store`.
+
+    A setting without a value is omitted, and so is a job store that is a URL.
+    """
     store = settings.job_store if settings.job_store and "://" not in settings.job_store else None
     files = [file for file in (settings.webhook_results, store and Path(store)) if file]
     return list(dict.fromkeys(file.parent.as_posix() for file in files))

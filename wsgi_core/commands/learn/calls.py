@@ -1,4 +1,7 @@
-"""Record the calls that a program of the course makes during a request: of its own functions, and into `LIBRARIES`."""
+"""Record the function calls of a program of the course during a request.
+
+These are the calls of the program's own functions, and the program's calls into `LIBRARIES`.
+"""
 
 from __future__ import annotations
 

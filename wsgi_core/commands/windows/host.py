@@ -23,7 +23,7 @@ _START_HINT = 120_000
 def main(arguments: t.Sequence[str]) -> None:
     """Connect to the service manager, and run the service until it has stopped.
 
-    ``arguments`` are those of `Worker`. This works only in a process that the service manager has started.
+    ``arguments`` are passed to `Worker`. This function works only in a process that the service manager has started.
     """
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         # A service has no standard streams. A library that prints must not fail because of that.

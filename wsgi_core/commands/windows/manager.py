@@ -116,8 +116,8 @@ def install(name: str, command: str, account: str, stop_milliseconds: int) -> No
 def start(name: str) -> None:
     """Start the service, and wait until it is running.
 
-    Raises ServiceError if Windows refuses the start, or if the service ends or makes no progress. The message then has
-    the exit code of the service.
+    Raises ServiceError if Windows refuses the start. Also raises ServiceError if the service ends or makes no progress.
+    In this case, the message explains the exit code of the service.
     """
     import win32service as scm
 
