@@ -1,7 +1,7 @@
 """Compute the figures of a result file: costs, what each step adds, ratios, and verdicts on goals.
 
-For measurements in process, the cost of the driver (the code that calls the application) is subtracted from each cost,
-and ratios and differences are paired within rounds and processes (``stats.py``).
+In process, a driver calls the applications. The cost of the driver itself is subtracted from each cost. Ratios and
+differences compare costs from the same rounds of the same processes (see ``instrument/stats.py``).
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ AGAIN_SUFFIX = " again"
 
 @dataclass(frozen=True)
 class Cost:
-    """One contender: its cost in µs per request without the driver's, and the ratio of this cost to the reference's.
+    """The cost of one contender in µs per request, and the ratio of this cost to the cost of the reference.
 
-    The µs are CPU time or, if the CPU clock is too coarse, wall time. ``step`` is what the contender adds to the
-    contender before it. It is None for the first contender, and in an experiment that is not a ladder.
+    The cost of the driver is subtracted. The µs are CPU time or, if the CPU clock is too coarse, wall time. ``step`` is
+    the cost of the contender minus the cost of the contender before it. It is None for the first contender, and in an
+    experiment that is not a ladder.
     """
 
     name: str
@@ -46,8 +47,8 @@ class ExperimentSummary:
     """The figures of one experiment.
 
     ``costs`` has the contenders, except drivers and second measurements. ``driver`` is the cost of the WSGI driver.
-    ``rounds`` is the smallest number of rounds of a process. If an application was measured twice, ``itself`` is the
-    ratio of the two costs, which shows the noise. Otherwise, it is None.
+    ``rounds`` is the number of rounds of the process that has the fewest rounds. If an application was measured twice,
+    ``itself`` is the ratio of the two costs, which shows the noise. Otherwise, it is None.
     """
 
     key: str
@@ -75,7 +76,7 @@ class ExperimentSummary:
         return self.reach > NOISE_LIMIT
 
     def cost(self, name: str) -> Cost:
-        """Return the contender ``name``. Raises KeyError if ``costs`` does not have it."""
+        """Return the cost of the contender ``name``. Raises KeyError if ``costs`` does not have this contender."""
         return {cost.name: cost for cost in self.costs}[name]
 
 
@@ -123,9 +124,10 @@ class Summary:
 
 
 def summarise(results: Results) -> Summary:
-    """Return the summary of a result file. What has no samples is omitted.
+    """Return the summary of a result file. Measurements without samples are omitted.
 
-    The experiments of the curve are only in ``curve``, and the phases of a request only in ``phases``.
+    ``experiments`` has neither the experiments of the curve, which are summarised in ``curve``, nor the experiment on
+    the phases of a request, which is summarised in ``phases``.
     """
     measured = [one for one in results.experiments if one.processes and one.group != MODELS]
     experiments = [summarise_experiment(one) for one in measured if one.key != WHERE.key]
@@ -139,7 +141,10 @@ def summarise(results: Results) -> Summary:
 
 
 def waited(results: Results) -> float:
-    """Return the share of the blocks' wall time in which the process did not run: near 0 on an idle machine."""
+    """Return the share of the measured wall time in which the measuring process did not run.
+
+    On an idle machine, the share is near 0.
+    """
     blocks = [block for one in results.experiments for process in one.processes for block in process.blocks]
     wall = sum(block.wall_ns for block in blocks)
     return max(0.0, 1 - sum(block.cpu_ns for block in blocks) / wall) if wall else 0.0
@@ -149,7 +154,7 @@ def waited(results: Results) -> float:
 
 
 def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
-    """Return the summary of one experiment. All its intervals come from the same resamples."""
+    """Return the summary of one experiment. All intervals come from the same bootstrap resamples."""
     tables = matrices(result)
     nets = {name: net(result.column(name), driver_of(result, name)) for name in result.contenders}
     again = [name for name in nets if name.endswith(AGAIN_SUFFIX)]
@@ -176,7 +181,7 @@ def summarise_experiment(result: ExperimentResult) -> ExperimentSummary:
 
 
 def driver_of(result: ExperimentResult, name: str) -> int:
-    """Return the column of the driver whose cost is subtracted from that of the contender ``name``."""
+    """Return the column of the driver whose cost is subtracted for the contender ``name``. 0 is the WSGI driver."""
     return result.column(result.drivers[name]) if name in result.drivers else 0
 
 
@@ -191,8 +196,8 @@ def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
 def _steps(prefixes: Sequence[int]) -> list[Figure]:
     """Return the figures for the phases of one framework, and last for the whole request.
 
-    The cost of a phase is the cost of its prefix minus that of the prefix before it or, for the first phase, of the
-    driver.
+    A prefix is a contender that runs a request up to the end of one phase. The cost of the phase is the cost of the
+    prefix minus the cost of the prefix before it. For the first phase, the cost of the driver is subtracted.
     """
     pairs = zip(prefixes, (0, *prefixes), strict=False)
     return [*(difference(one, before) for one, before in pairs), net(prefixes[-1])]
@@ -234,9 +239,9 @@ def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate
 
 
 def import_ratio(imports: Sequence[Import], top: str, bottom: str, attribute: str) -> Estimate:
-    """Return ``attribute`` of the import of ``top`` divided by that of ``bottom``, paired by round.
+    """Return the ratio of two imports, ``top`` ÷ ``bottom``, in one ``attribute``, such as ``"wall_ms"``.
 
-    What an interpreter without imports needs is subtracted from both.
+    The value of an interpreter that imports nothing is first subtracted. Imports of the same round are compared.
     """
     rounds = _import_rounds(imports)
     tops, bottoms = (_over_nothing(rounds, module, attribute) for module in (top, bottom))
@@ -267,8 +272,9 @@ def _find(goal: Goal, results: Results, loads: list[LoadSummary]) -> Estimate | 
 
 
 def verdict(goal: Goal, found: Estimate) -> str:
-    """Return ``"reached"`` if the whole interval meets the goal, ``"missed"`` if no part of it does, otherwise
-    ``"open"``.
+    """Return the verdict on a goal: ``"reached"``, ``"missed"`` or ``"open"``.
+
+    The goal is reached if the whole interval of ``found`` meets it, and missed if no part of the interval meets it.
     """
     if goal.at_most:
         reached, missed = found.high <= goal.limit, found.low > goal.limit

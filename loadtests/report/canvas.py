@@ -1,4 +1,7 @@
-"""SVG shapes, and plots made of them. Their colours follow the reader's light or dark mode."""
+"""SVG shapes, and plots made of them. The colours follow the reader's light or dark mode.
+
+An argument ``colour`` is a key of ``COLOURS``.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def text(
 
 
 def rect(x: float, y: float, width: float, height: float, colour: str) -> str:
-    """Return the SVG of a filled rectangle."""
+    """Return the SVG of a filled rectangle. ``x``, ``y`` is its top left corner. ``colour`` is a key of ``COLOURS``."""
     size = f'width="{max(width, 0.0):.1f}" height="{height:.1f}"'
     return f'<rect x="{x:.1f}" y="{y:.1f}" {size} rx="2" {_fill(colour)}/>'
 

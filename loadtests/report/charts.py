@@ -234,7 +234,10 @@ TIMES = ((1, "1 µs"), (10, "10 µs"), (100, "100 µs"), (1e3, "1 ms"), (1e4, "1
 
 
 def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
-    """Return a chart of the framework's share of a request by the model's time, both on logarithmic scales."""
+    """Return a chart of the framework's share of a request (y axis) against the model's time (x axis).
+
+    Both axes are logarithmic.
+    """
     bottom = PLOT_HEIGHT - BOTTOM
     times, shares = Axis(LEAST_US, MOST_US, LEFT, layout.width - RIGHT), Axis(LEAST_SHARE, 1.0, bottom, TOP)
     title = "The framework's share of the request, by the model's time"
@@ -267,7 +270,8 @@ def _share_line(one: Line, times: Axis, shares: Axis) -> list[str]:
 def _model_names(points: Sequence[Point], times: Axis, bottom: float, layout: Layout) -> list[str]:
     """Return the names of the models at different heights, because fast models are close together.
 
-    The name of a faster model is higher, so that the line of a slower model to the time axis does not cross it.
+    A line leads from each name down to the time axis. The name of a faster model is higher, so that no line crosses a
+    name.
     """
     shapes: list[str] = []
     for place, point in enumerate(points):
@@ -325,7 +329,10 @@ HEAT_HEIGHT = 340
 
 
 def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
-    """Return a chart of the frameworks' prices by the size of the eviction. Dashed lines are the served prices."""
+    """Return a chart of each framework's price against the size of the eviction before each request.
+
+    A framework's price is what it adds to the bare callable. Dashed lines are the prices behind a server.
+    """
     right, bottom = layout.width - RIGHT, HEAT_HEIGHT - BOTTOM
     prices = [price.high for state in heat.states for price in state.prices.values()]
     axis = Axis(0.0, max([*prices, *(price.value for price in heat.served.values())]), bottom, TOP)

@@ -30,10 +30,9 @@ def inverse(ratio: Estimate) -> Estimate:
 
 
 def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str = "costs {} times as much as") -> str:
-    """Return the sentence that compares ``one`` with ``other``. ``ratio`` is the cost of ``one`` divided by that of
-    ``other``.
+    """Return the sentence that compares ``one`` with ``other``. ``ratio`` is the ratio of their costs, one ÷ other.
 
-    ``what`` is the verb phrase; its braces stand for the ratio.
+    ``floor`` is the noise, as a share. ``what`` is the verb phrase; its braces stand for the ratio.
     """
     if differs(ratio, floor):
         return f"{one} {what.format(number(ratio.value))} {other} ({interval(ratio)})"
@@ -52,7 +51,10 @@ def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
 
 
 def sentences(results: Results, summary: Summary) -> list[str]:
-    """Return the findings as sentences. Each of the user's own applications is compared with the first one."""
+    """Return the findings as sentences.
+
+    If the run measured the user's own applications, each application is compared with the first application.
+    """
     if results.study == APPS:
         said = [text for one in summary.experiments for text in _about_apps(one)]
     else:
@@ -74,8 +76,9 @@ def _about_apps(one: ExperimentSummary) -> list[str]:
 def _about_load(load: LoadSummary, apps: bool) -> list[str]:
     """Return sentences that compare the services of a load.
 
-    Each application of the user is compared with the first. In a study, only the last service is compared: with
-    wsgi_core or, if the load does not include wsgi_core, with the first service.
+    If ``apps`` is true, each application of the user is compared with the first application. Otherwise only the last
+    service other than wsgi_core is compared with wsgi_core. If the load does not include wsgi_core, the last service is
+    compared with the first service.
     """
     names = [service.name for service in load.services]
     if len(names) < 2:

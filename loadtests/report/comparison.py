@@ -1,10 +1,12 @@
 """Compare two result files: ``wsgi-core overhead compare OLD.json NEW.json``.
 
 Even on one machine, the costs of the same code may differ by 20 % between two runs, because the machine's state
-changes. So each cost in process is first divided by the cost of a yardstick that was measured in the same rounds: the
-bare callable if both files have it, otherwise the driver. Behind a server, a CPU time is divided by that of the bare
-callable, if the bare callable was served too. Then the divided costs of both files are compared. A cost has increased
-if the whole interval of new divided by old is above the threshold. In process, it must be above the noise too.
+changes. So each cost is first divided by the cost of a yardstick from the same run. In process, the yardstick is the
+bare callable if both files have it, otherwise the driver. Behind a server, the yardstick is the bare callable. If the
+bare callable was not served, the costs behind a server are not divided.
+
+Then the divided costs of both files are compared. A cost has increased if the whole interval of the ratio new ÷ old is
+above the threshold. In process, the interval must also be above the noise.
 """
 
 from __future__ import annotations
@@ -30,7 +32,10 @@ WORDS = {"slower": "slower", "faster": "faster", "same": "no increase beyond {th
 
 @dataclass(frozen=True)
 class Change:
-    """One cost in both files: ``old`` and ``new`` in µs, and the ratio of new to old in units of the yardstick."""
+    """One cost in both files: ``old`` and ``new`` in µs, and the ratio new ÷ old.
+
+    For the ratio, each cost is first divided by the cost of the yardstick (see the module's docstring).
+    """
 
     where: str
     name: str
@@ -41,7 +46,7 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """The verdict of the function ``verdict``."""
+        """The verdict on this change: ``"slower"``, ``"faster"``, ``"same"`` or ``"open"``."""
         return verdict(self.ratio, self.threshold)
 
 
@@ -56,7 +61,11 @@ class Comparison:
 
     @property
     def code(self) -> int:
-        """The exit code: 1 if a cost has increased, otherwise 3 if a verdict is open or nothing was compared, or 0."""
+        """The exit code: 1, 3 or 0.
+
+        1: a cost has increased. 3: no cost has increased, but a verdict is open, or nothing was compared. 0: no cost
+        has increased, and no verdict is open.
+        """
         if self.obstacle or not self.changes:
             return UNKNOWN
         verdicts = {change.verdict for change in self.changes}
@@ -133,7 +142,10 @@ def _changes(old: ExperimentResult, new: ExperimentResult, threshold: float) -> 
 
 
 def _cost(one: ExperimentResult, name: str, by_callable: bool) -> tuple[Estimate, Estimate]:
-    """Return the cost in µs, and the logarithm of the cost divided by that of the bare callable or of the driver."""
+    """Return the cost in µs, and the logarithm of the cost after it is divided by the cost of the yardstick.
+
+    The yardstick is the bare callable if ``by_callable`` is true, otherwise the driver.
+    """
     driver = driver_of(one, name)
     own = net(one.column(name), driver)
     stick: Figure = net(one.column(FLOOR)) if by_callable else lambda cost: cost[..., driver]
@@ -171,7 +183,9 @@ def verdict(ratio: Estimate, threshold: float) -> str:
 def _load_changes(old: Results, new: Results, threshold: float) -> list[Change]:
     """Return the changes of the server's CPU time per request, for loads at a fixed rate that are in both files.
 
-    If a load includes the bare callable, the ratio is that of CPU times divided by those of the bare callable.
+    Each change has the ratio new ÷ old. If a load includes the bare callable, each CPU time is first divided by the CPU
+    time of the bare callable in the same repetition. The bare callable itself is omitted, and so is a service with
+    fewer than two repetitions in a file.
     """
     before = {one.key: one for one in old.loads if one.mode == "rate"}
     found = []

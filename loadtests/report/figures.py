@@ -1,4 +1,4 @@
-"""Turn the samples of an experiment into costs per request, and name the figures that are computed from the costs."""
+"""Turn the samples of an experiment into costs per request, and make functions that compute figures from the costs."""
 
 from __future__ import annotations
 
@@ -28,20 +28,23 @@ def matrices(result: ExperimentResult) -> list[FloatArray]:
 
 
 def net(index: int, driver: int = 0) -> Figure:
-    """Return the figure "cost of contender ``index`` minus the cost of the driver"."""
+    """Return the function that computes the cost of contender ``index`` minus the cost of the driver."""
     return lambda cost: cost[..., index] - cost[..., driver]
 
 
 def difference(one: int, other: int) -> Figure:
-    """Return the figure "cost of contender ``one`` minus the cost of contender ``other``"."""
+    """Return the function that computes the cost of contender ``one`` minus the cost of contender ``other``."""
     return lambda cost: cost[..., one] - cost[..., other]
 
 
 def ratio(top: int, bottom: int) -> Figure:
-    """Return the figure "net cost of contender ``top`` divided by the net cost of contender ``bottom``"."""
+    """Return the function that computes the ratio of two contenders' costs, ``top`` ÷ ``bottom``.
+
+    The cost of the driver is subtracted from both costs.
+    """
     return quotient(net(top), net(bottom))
 
 
 def quotient(top: Figure, bottom: Figure) -> Figure:
-    """Return the figure "``top`` divided by ``bottom``"."""
+    """Return the function that computes ``top(cost) / bottom(cost)`` from the costs."""
     return lambda cost: top(cost) / bottom(cost)

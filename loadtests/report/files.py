@@ -14,8 +14,9 @@ from loadtests.report.format import write_text
 
 
 def write(console: Console, path: Path) -> None:
-    """Print the tables of a result file. Write its page beside the file, and its plots into ``plots``, a folder there.
+    """Print the tables of a result file, and write its page and its plots.
 
+    The page is ``index.html`` beside the result file. The plots are in the folder ``plots`` beside the result file.
     Raises ``ResultError`` if the file cannot be read or is not valid.
     """
     results = Results.read(path)

@@ -44,9 +44,10 @@ def findings_of(results: Results, summary: Summary) -> Findings:
 
 
 def _ratio(summary: Summary) -> str:
-    """Return the sentence with the ratio of Flask's cost to wsgi_core's, or "" without a ladder with the null model.
+    """Return the sentence with the ratio of Flask's cost to wsgi_core's.
 
-    A report gives this ratio before the µs, because times differ from machine to machine more than ratios do.
+    If the ladder with the null model was not measured, return "". A report gives this ratio before the µs,
+    because times differ from machine to machine more than ratios do.
     """
     one = summary.experiment("null")
     names = {cost.name for cost in one.costs} if one else set()
@@ -84,7 +85,7 @@ def _when(line: Line) -> list[str]:
 def crossings(line: Line) -> list[str]:
     """Return the times of the model at which the framework's share is 50, 10 and 1 %, with intervals, as texts.
 
-    If the share is below this percentage for every model, the text is "always".
+    If the share is below a percentage for every model, the text for this percentage is "always".
     """
     found = []
     for share in CROSSINGS:

@@ -37,7 +37,8 @@ class Table:
 def number(value: float, digits: int = 3) -> str:
     """Return ``value`` with ``digits`` significant digits, but at least all digits before the decimal point.
 
-    Examples: 0.314, 21.4 and 3,812. A value that is not finite is "?".
+    Examples: 0.314, 21.4 and 3,812. If a value is rounded up to a power of ten, it may have one digit more: 9.996 is
+    "10.00". 0 is "0". A value that is not finite is "?".
     """
     if not math.isfinite(value):
         return "?"
@@ -65,7 +66,7 @@ def with_interval(value: Estimate, digits: int = 3) -> str:
 
 
 def microseconds(value: float) -> str:
-    """Return the time in µs if it is below a millisecond, otherwise in ms."""
+    """Return ``value`` µs as text: in µs if it is below a millisecond, otherwise in ms."""
     return f"{number(value)} µs" if value < 1000 else f"{number(value / 1000)} ms"
 
 
@@ -79,7 +80,7 @@ def percent(value: Estimate) -> str:
 
 
 def machine(results: Results) -> str:
-    """Return one line with the date, the machine, the version of Python, and the rows of a measurement."""
+    """Return one line: the date, the processor, the version of Python, and a text about where the rows come from."""
     return f"Measured {results.started[:10]} on {machine_of(results.environment)}; {results.rows}."
 
 

@@ -39,11 +39,11 @@ def slope_table(heat: Heat) -> Table:
 
 
 def prediction_table(heat: Heat) -> Table:
-    """Return the table of the predictions: wsgi_core's price, the coldness that follows from it, and Flask's predicted
-    and measured price.
+    """Return the table of the predictions (see ``loadtests/heat.py``).
 
-    There is a row for each state between hot and cold, for each eviction by other code and, if measured, for the
-    served requests.
+    The columns are wsgi_core's price, the coldness that follows from this price, and Flask's predicted and measured
+    price. There is a row for each state between hot and cold, and for each eviction by other code. If the requests were
+    also measured behind a server, there is a row for the server.
     """
     heads = ["", "wsgi_core adds, µs", "coldness", "Flask adds, predicted, µs", "Flask adds, measured, µs"]
     found = [*heat.predictions, *([heat.served_prediction] if heat.served_prediction else [])]

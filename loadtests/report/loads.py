@@ -23,7 +23,7 @@ MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
 
 @dataclass(frozen=True)
 class Served:
-    """One service under load: the means over its windows.
+    """One service under load: the means over its windows (measured periods).
 
     ``generator_share`` and ``server_share`` are shares of one core. ``in_flight`` is the mean number of requests in
     flight, or 0 if the mean latency is unknown.
@@ -43,8 +43,10 @@ class Served:
 class LoadSummary:
     """Services that were loaded in turn, and how each service compares with every other service.
 
-    ``rates`` and ``cpu`` are paired ratios of the rates and of the CPU times: ``rates["a", "b"]`` is the rate of
-    service a divided by that of b. ``cpu_differences`` are paired differences of the CPU times in µs.
+    Services are compared within each repetition, and ``pairs`` is the number of complete repetitions.
+    ``rates["a", "b"]`` is the rate of service a divided by the rate of service b. ``cpu["a", "b"]`` is the CPU time per
+    request of a divided by the CPU time of b. ``cpu_differences["a", "b"]`` is the difference of these CPU times,
+    a - b, in µs.
     """
 
     result: LoadResult
@@ -59,9 +61,9 @@ class LoadSummary:
 class LatencySummary:
     """One service at one rate with one generator: percentiles in ms, each with its interval over the runs.
 
-    A percentile is omitted if less than one request of a run lies above it. ``lag_ms`` is the mean over the runs of the
-    99th percentile of the open-loop generator's own delay. ``asked`` is the intended rate and ``reached`` the actual
-    rate, in requests a second.
+    A percentile is omitted if less than one request of a run lies above it. ``lag_ms`` is the open-loop generator's own
+    delay: the 99th percentile of each run, averaged over the runs. ``asked`` is the intended rate and ``reached`` is
+    the actual rate, in requests a second.
     """
 
     result: LatencyResult
@@ -77,7 +79,7 @@ class LatencySummary:
 
 
 def summarise_load(result: LoadResult) -> LoadSummary:
-    """Return the summary of a load. The ratios and differences are those within the pairs of runs."""
+    """Return the summary of a load. Services are compared within each repetition, never across repetitions."""
     pairs = _complete_pairs(result)
     rates = {name: [pair[name].requests_per_second for pair in pairs] for name in result.services}
     cpu = {name: [pair[name].server_cpu_us for pair in pairs] for name in result.services}

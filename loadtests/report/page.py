@@ -90,7 +90,7 @@ def sections(results: Results, summary: Summary) -> list[Section]:
 
 
 def _section_of(picture: str) -> str:
-    """Return the key of the section for a plot. The plot of a load has the key of the load's results."""
+    """Return the key of the section that shows the plot with the key ``picture``."""
     if "_latency-" in picture:
         return "latency"
     return "served" if picture.endswith("_rate") else SECTIONS.get(picture, "more")

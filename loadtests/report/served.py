@@ -1,7 +1,7 @@
-"""Write ``docs/measure/served.md`` from the results of the study "served".
+"""Render ``docs/measure/served.md`` from the results of the study "served".
 
-The page shows what the server, the JSON with the model, the framework and the service's own code each cost, and how
-other servers compare.
+The page shows the CPU time of each part of a request: the server, JSON and the model, the framework, and the service's
+hooks and checks. It also compares other servers.
 """
 
 from __future__ import annotations
@@ -44,7 +44,11 @@ def parts_table(load: LoadSummary) -> Table:
 
 
 def _parts(load: LoadSummary, framework: str) -> list[Estimate]:
-    """Return the cost of each of ``PARTS``: a service's CPU time minus that of the service with one part less."""
+    """Return the CPU time of each of ``PARTS``.
+
+    Each measured service has one part more than the service before it. The cost of this part is the difference of the
+    two services' CPU times. The last item is the CPU time of the whole request.
+    """
     cpu = {service.name: service.server_cpu_us for service in load.services}
     chain = (NULL_APP, FLOOR, BARE + framework, framework)
     steps = [load.cpu_differences[one, before] for before, one in pairwise(chain)]

@@ -94,14 +94,16 @@ def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
     """Return whether the table shows what this rung adds to the rung before it.
 
-    In the ladder up to Flask, only the rungs with a "+" are steps. If the first rung is the reference, every rung is.
+    In the ladder up to Flask, only the rungs with a "+" are steps. If the first rung is the reference, every rung is a
+    step.
     """
     return cost.name.startswith("+") or one.reference == one.costs[0].name
 
 
 def case_table(cases: list[ExperimentSummary]) -> Table:
-    """Return the table of the cases: for each case the cost of both frameworks, and of the library alone if there is
-    one.
+    """Return a table with a row for each case: the cost of each framework, their ratio, and its 95 % interval.
+
+    If the case also measures the work of a library without a framework, the row ends with the cost of this work.
     """
     names = [cost.name for cost in cases[0].costs]
     heads = ["", *(f"{name}, µs" for name in names), f"÷ {cases[0].reference}", "95 % interval", f"{LIBRARY}, µs"]

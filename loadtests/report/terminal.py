@@ -1,4 +1,4 @@
-"""Print the report: in colour on a terminal; without colours and 160 characters wide to a pipe or a file."""
+"""Print the report: on a terminal in colours, to a pipe or a file without colours and 160 characters wide."""
 
 from __future__ import annotations
 

@@ -12,7 +12,11 @@ from loadtests.report.format import Table, cells, number
 
 
 def measured(summary: Summary, curve: Curve) -> dict[str, float]:
-    """Return the figures in µs that ``templates/report.html`` compares with published claims, by their names there."""
+    """Return the figures in µs that ``templates/report.html`` compares with published claims.
+
+    The keys are the names that the template uses: ``flask``, the models of the curve and, if the tutorial experiment
+    was measured, ``onnx`` and ``pipeline``.
+    """
     found = {point.model: point.time.value for point in curve.points} | {"flask": curve.line("Flask").price.value}
     if one := summary.experiment("tutorial"):
         found |= {"onnx": one.costs[0].cost.value, "pipeline": one.costs[-1].cost.value}
@@ -25,7 +29,7 @@ def tables(summary: Summary, curve: Curve) -> list[Table]:
 
 
 def share_table(curve: Curve) -> Table:
-    """Return the table of the models: each model's time, and the frameworks' prices and shares of the request."""
+    """Return the table of the models: each model's time, and what each framework adds, in µs and as a share."""
     heads = ["model", "alone, µs", "Flask adds, µs", "Flask's share", "wsgi_core adds, µs", "wsgi_core's share"]
     rows = [
         [point.model, number(point.time.value), *_pair(point, "Flask"), *_pair(point, "wsgi_core")]
@@ -56,7 +60,10 @@ def crossing_table(curve: Curve) -> Table:
 
 
 def cost_table(summary: Summary, curve: Curve) -> Table:
-    """Return the table of parts of a request that can cost more than a framework, as multiples of Flask's price."""
+    """Return the table of parts of a request that can cost more than a framework.
+
+    Each cost is also a multiple of Flask's price, which is what Flask adds to the bare callable.
+    """
     price = curve.line("Flask").price.value
     rows = [[name, *cells(value), f"{value.value / price:.1f}"] for name, value in _costs(summary, curve)]
     note = "CPU time in µs. The last column is the cost as a multiple of what Flask adds to a bare callable."

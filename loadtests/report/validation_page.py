@@ -70,7 +70,7 @@ def _false_check(found: validate.Validation) -> Check:
 
 
 def _delays(found: validate.Validation) -> list[tuple[ExperimentResult, str]]:
-    """Return the delays that were measured, and where they were injected."""
+    """Return the measured experiments with injected delays, and where the delays were injected."""
     both = ((found.delays, "in Flask"), (found.bare_delays, "in the bare callable"))
     return [(result, place) for result, place in both if len(result.processes) > 1]
 
@@ -173,7 +173,10 @@ def render(found: validate.Validation) -> str:
 
 
 def _runs_words(result: ExperimentResult) -> dict[str, object]:
-    """Return the table of further runs, the cost of a single run, the slope, and whether the slope is near 1."""
+    """Return the table of further runs, the cost of a single run, the slope, and whether the slope is near 1.
+
+    A further run is one more call of the bare callable in the same request.
+    """
     single, slope = validate.measured_runs(result)[1].known, validate.runs_slope(result)
     counts = ", ".join(str(runs) for runs in validate.RUNS[1:-1])
     return {"table": _runs_table(result), "single": single, "slope": slope,
@@ -181,7 +184,10 @@ def _runs_words(result: ExperimentResult) -> dict[str, object]:
 
 
 def _heat(found: validate.Validation) -> dict[str, object]:
-    """Return what Flask costs more than the bare callable: in hot caches, in cold caches and served. Add the table."""
+    """Return what Flask adds to the bare callable: with hot caches, with cold caches, and behind a server.
+
+    The result also has the size of the eviction in MiB, the rate behind the server, and the table.
+    """
     first, *_, last = validate.SERVED_NAMES
     hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))
     served = summarise_load(found.served_rate).cpu_differences[last, first]

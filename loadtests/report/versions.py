@@ -37,7 +37,10 @@ def sentences(summary: Summary) -> list[str]:
 
 
 def _between(one: ExperimentSummary, other: ExperimentSummary, name: str) -> Estimate:
-    """Return the ratio of two costs from different processes, whose errors are independent."""
+    """Return the cost of ``name`` in ``one`` divided by its cost in ``other``.
+
+    The errors of the two costs are independent, because the costs come from different processes.
+    """
     top, bottom = one.cost(name).cost, other.cost(name).cost
     reach = math.hypot(*(cost.half_width / cost.value for cost in (top, bottom)))
     value = top.value / bottom.value

@@ -64,7 +64,10 @@ def _to_flask(summary: Summary, key: str) -> Estimate | None:
 
 
 def _libraries(results: Results) -> dict[str, list[Estimate]]:
-    """Return, by case, the library's share of the core's cost and of Flask's cost."""
+    """Return, for each case that also measures a library alone, the library's share of each framework's cost.
+
+    The first share is that of the core's cost, the second is that of Flask's cost.
+    """
     return {
         one.key: estimate(
             matrices(one), [ratio(one.column(LIBRARY), one.column(name)) for name in ("wsgi_core", "Flask")]

@@ -109,10 +109,10 @@ def decode_body(
 ) -> bytes:
     """Return the decompressed body. `coding` is the value of Content-Encoding (RFC 9110, 8.4).
 
-    A body that is not compressed is returned as it is. `reserve` is called with the decompressed size before that much
-    memory is allocated, and may raise an exception. Raises `UnsupportedCoding` (415) if the coding is not one of
-    `CODINGS`. Raises `BadRequest` (400) if the compressed data is corrupt, truncated or followed by other data. Raises
-    `RequestEntityTooLarge` (413) if the decompressed body has more than `limit` bytes.
+    A body that is not compressed is returned as it is. Otherwise `reserve` is called with the decompressed size before
+    the memory for the decompressed body is allocated, and may raise an exception. Raises `UnsupportedCoding` (415) if
+    the coding is not one of `CODINGS`. Raises `BadRequest` (400) if the compressed data is corrupt, truncated or
+    followed by other data. Raises `RequestEntityTooLarge` (413) if the decompressed body has more than `limit` bytes.
     """
     name = known_coding(coding)
     if not name:

@@ -1,7 +1,7 @@
-"""Functions that write files and do not follow a symbolic link at the path.
+"""Write files without following a symbolic link at the path.
 
-So they are safe in a folder that other users can write to. `replace_file` is atomic. `create_file` is not atomic, but
-removes the file if the write fails.
+The functions are safe in a folder that other users can write to. `replace_file` is atomic. `create_file` is not atomic,
+but removes the file if the write fails.
 """
 
 from __future__ import annotations

@@ -1,17 +1,20 @@
 """Run under gunicorn: shut a worker down gracefully, and configure logs and metrics.
 
-Without this module, gunicorn answers the requests of connections that its workers have accepted. But the listening
-socket stays open until the workers exit, and the kernel keeps completing handshakes for new connections. When the
-socket closes, the kernel resets the connections that no worker has accepted. With this module, a worker first fails its
-readiness check. If all workers stop, the worker then makes the listening socket refuse new connections, and answers the
-connections that are still in the backlog. On a system without /proc, such as macOS, the worker cannot find out whether
-all workers stop, and omits the steps after the readiness check.
+When gunicorn stops without this module, its workers answer only the requests of connections that they have accepted.
+The listening socket stays open until the workers exit, and the kernel keeps completing handshakes for new connections.
+When the socket closes, the kernel resets the connections that no worker has accepted.
+
+With this module, a worker that gets SIGTERM stops in steps. If the application is this project's service, the worker
+first reports that it is not ready, and waits for `stop_pause` seconds. If all workers stop, the worker then makes the
+listening socket refuse new connections, and answers the requests of the connections in the backlog. On a system without
+/proc, such as macOS, a worker cannot find out whether all workers stop, and leaves the listening socket unchanged.
 
 This module is also a gunicorn configuration: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. It
-installs the graceful shutdown in each worker, configures the service's log, and removes the values of a worker that has
-exited from the gauges, such as that of active requests. Without this configuration, only the service gets the graceful
-shutdown, and not with ``preload_app``. Your own configuration file can import the two hooks, `post_worker_init` and
-`child_exit`, which have the names that gunicorn expects.
+installs the graceful shutdown in each worker, and configures the service's log. When a worker exits, the configuration
+removes the worker's values from the gauges, such as the gauge of active requests. Without this configuration, only the
+service gets the graceful shutdown, because its ``create_app`` installs it. With ``preload_app``, even the service needs
+this configuration. Your own configuration file can import the two hooks, `post_worker_init` and `child_exit`, which
+have the names that gunicorn expects.
 """
 
 from __future__ import annotations
@@ -69,8 +72,10 @@ def child_exit(server: Any, worker: Any) -> None:
 def handle_sigterm(worker: Any, app: Any) -> None:
     """Install a handler of SIGTERM, which shuts the worker of ``app`` down gracefully.
 
-    The handler fails the readiness check. A thread waits for `stop_pause` seconds. If all workers stop, the thread then
-    makes the listening sockets refuse new connections, and waits until the backlog is empty. Then it stops the worker.
+    If ``app`` is the service, the handler makes the readiness check fail, and a thread waits for `stop_pause` seconds.
+    Otherwise the thread does not wait. If all workers stop, the thread makes the listening sockets refuse new
+    connections, and waits until the backlog is empty, but at most ``graceful_timeout`` seconds. Then the thread stops
+    the worker.
     """
 
     def begin(signum: int, frame: object) -> None:

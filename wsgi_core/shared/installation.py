@@ -9,7 +9,7 @@ PUBLISHED = False
 def install_command(extra: str) -> str:
     """Return the command that installs the package with the extra ``extra``.
 
-    If the package is not `PUBLISHED`, the command installs it from a checkout, and the text says so.
+    If the package is not `PUBLISHED`, the command is for a checkout, and the returned text says so.
     """
     if PUBLISHED:
         return f'python -m pip install "wsgi_core[{extra}]"'

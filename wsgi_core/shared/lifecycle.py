@@ -1,6 +1,6 @@
 """The steps of one request through the lifecycle, with the names of the view and the hooks that run in each step.
 
-The start page shows the steps of the request for this page. The names are read from tables of the app, such as
+The start page shows the steps of its own request. The names are read from tables of the app, such as
 `before_request_funcs`, which both frameworks have.
 """
 
@@ -15,7 +15,8 @@ class Step:
     """A step of the lifecycle.
 
     `method` is the name of the app's method for the step, and `does` says what happens in the step. `calls` has the
-    names of the functions that the step calls, the view or hooks, or the endpoint that is matched.
+    names of the functions that the step calls: the view or the hooks. In the step `match_request`, `calls` has the
+    endpoint.
     """
 
     method: str

@@ -91,8 +91,8 @@ def drop_new_connections(sock: socket.socket) -> bool:
 def set_mmap_threshold(size: int) -> bool:
     """Make glibc return freed blocks of at least `size` bytes to the system. Return whether this succeeded.
 
-    By default glibc raises this threshold when a block above the threshold is freed, up to 32 MiB. Then the process
-    keeps the memory of further blocks of that size after they are freed.
+    By default, glibc does not keep this threshold fixed. When a larger block is freed, glibc raises the threshold to
+    the size of the block, up to 32 MiB. From then on, the process keeps the memory of freed blocks below this size.
     """
     mallopt = getattr(_C, "mallopt", None) if IS_LINUX else None
     return mallopt is not None and mallopt(_M_MMAP_THRESHOLD, size) == 1

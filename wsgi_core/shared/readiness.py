@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class Readiness:
-    """The readiness of an application, stored as ``app.extensions["readiness"]``. It ends when `stop` is called."""
+    """The readiness of an application, stored as ``app.extensions["readiness"]``.
+
+    The application is ready until `stop` is called.
+    """
 
     def __init__(self) -> None:
         self.stopping = False

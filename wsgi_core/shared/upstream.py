@@ -30,7 +30,7 @@ class BoundedCalls:
         """Run `call` on a new thread. Return its result, or raise its exception.
 
         Raises TooManyCalls at once if `size` calls are running. Raises TimeoutError if the call takes longer than
-        `seconds` seconds. Such a call still counts until it returns.
+        `seconds` seconds. This call still counts as running until it returns.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyCalls

@@ -2,7 +2,7 @@
 
 A source is a sender with a secret in `webhook_secrets`. A delivery is a request of a source. Three signature schemes
 are supported: GitHub, Stripe, and Standard Webhooks. Two deliveries of a source are duplicates if they have the same
-body and, with Standard Webhooks, the same id. The other schemes do not sign the id.
+body. With Standard Webhooks, the ids must also be the same. The other schemes do not sign the id.
 """
 
 from __future__ import annotations

@@ -97,8 +97,8 @@ class JobQueue:
     def drain(self, timeout: float) -> bool:
         """Wait until no job in the store is queued or running. Return False if `timeout` seconds are not enough.
 
-        Jobs that are delayed for a retry do not count. Neither do jobs that are left to another recorder (see `State`).
-        Return True if the store cannot be read.
+        Jobs that are delayed for a retry are ignored. Jobs that only the processes of another recorder may run are also
+        ignored (see `State`). If the store cannot be read, return True.
         """
         until = time.monotonic() + timeout
         while self._busy():

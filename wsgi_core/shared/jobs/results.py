@@ -39,9 +39,9 @@ class ResultsFile:
     def append(self, key: str, outcome: Mapping[str, object], search_from: int) -> None:
         """Append the outcome of the job `key`, and call fsync(). Do nothing if the file already has a line for the job.
 
-        The caller knows that the line is not before the position `search_from`. If the file has become shorter than
-        that, the whole file is searched. Raises OSError if the file cannot be read or written. Raises filelock.Timeout,
-        a subclass of OSError, if the lock is not free within 30 seconds.
+        The search for this line begins at the position `search_from`. If the file is shorter than `search_from`, the
+        whole file is searched. Raises OSError if the file cannot be read or written. Raises filelock.Timeout, a
+        subclass of OSError, if the lock is not free within 30 seconds.
         """
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
         # Most lines are searched without the lock, because the search of a large file takes long.

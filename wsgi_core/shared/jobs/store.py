@@ -68,9 +68,9 @@ class State:
     `phase` is QUEUED, RUNNING, DELAYED or DEAD. `due` is the Unix time after which `requeue_due` queues the job again,
     unless the state has changed by then. `attempts` is the number of attempts so far, and `error` is the last error.
 
-    A recorder is the name of a results file, with the name of its host. If `recorder` is not empty, a process that
-    writes to this file has marked the job as done, but may not have recorded the outcome. Then only processes that
-    write to this file may run the job.
+    A recorder is a results file, named by its host and its path. If `recorder` is not empty, a process that writes to
+    this file has marked the job as done, but the outcome may not be in the file yet. So only processes that write to
+    this file may run the job again.
     """
 
     phase: str
@@ -169,8 +169,9 @@ def _wait_for_disk(table: Any) -> None:
 class JobStore:
     """Jobs and their states. Several processes can use the same store, each with a `JobStore`. Thread-safe.
 
-    A method that reads or writes the store raises StoreUnavailable if that fails. `make_table` opens a table by name.
-    `wait_until_durable` waits until the earlier writes to a table are on disk. SQLite does not need it.
+    A method that cannot read or write the store raises StoreUnavailable. `make_table` opens a table by name.
+    `wait_until_durable` waits until the earlier writes to a table are on disk. It is None for SQLite, which syncs the
+    important tables in each write.
     """
 
     def __init__(
@@ -218,7 +219,8 @@ class JobStore:
     def take(self, max_attempts: int, recorder: str = "") -> tuple[Job, State] | None:
         """Lease the next queued job to the caller. Return the job and its new state, or None if no job is queued.
 
-        Jobs that `recorder` has marked as done come first. Jobs that other recorders have marked are not returned. If a
+        `recorder` is the caller's recorder (see `State`). Jobs that this recorder has marked as done come first,
+        because their outcome may not be recorded yet. Jobs that other recorders have marked are not returned. If a
         queued job has already been attempted `max_attempts` times, it becomes a dead letter and is not returned. This
         happens if the process of the last attempt was killed.
         """
@@ -250,10 +252,11 @@ class JobStore:
     def requeue_due(self, recorder: str = "") -> int:
         """Queue each job whose `State.due` has passed. Return the number of queued jobs.
 
-        Such a job was delayed for a retry, its process was killed, or it has been in the queue for a long time. In the
-        last case, its queue entry may be lost, so the job is queued a second time. A job that a different recorder has
-        marked as done is not queued. It becomes a dead letter if it is still due `RECORDER_SECONDS` later, counted from
-        `due` or from the opening of this store, whichever is later.
+        A job is due in three cases: it was delayed for a retry, its process was killed, or it has been in the queue for
+        a long time. In the last case, its queue entry may be lost, so the job is queued a second time.
+
+        A job that another recorder than `recorder` has marked as done is not queued (see `State`). When this job has
+        been due for `RECORDER_SECONDS`, and this store has been open for that time, the job becomes a dead letter.
         """
         with self._errors():
             now = time.time()
@@ -283,18 +286,18 @@ class JobStore:
                 self._table("states").put_if_empty(key, state)
 
     def leave_to(self, recorder: str, key: str, state: State) -> None:
-        """Leave a running job to the processes of `recorder`, which has marked the job as done (see `State`).
+        """Leave a running job to the processes that write to `recorder`, which has marked the job as done.
 
-        From now on, only these processes may run the job. They queue it after `LEASE_SECONDS`. Until then, one of them
-        may still have the lease and be recording the outcome. The current attempt is not counted.
+        From now on, only these processes may run the job (see `State`). They queue the job only after `LEASE_SECONDS`,
+        because one of the processes may still be recording the outcome. The current attempt is not counted.
         """
         due, attempts = time.time() + LEASE_SECONDS, state.attempts - 1
         self.replace_state(key, State(DELAYED, due, attempts, f"waits for {recorder}", recorder))
 
     def mark_done(self, job: Job, recorder: str) -> str | None:
-        """Mark a job as done by `recorder`, which is "" if no results file gets the outcome.
+        """Mark a job as done by `recorder`. If no results file gets the outcome, `recorder` is "".
 
-        If the job was already marked, change nothing and return the recorder of the mark. Otherwise return None.
+        If the job already has a mark, change nothing, and return the recorder of this mark. Otherwise return None.
         """
         with self._errors():
             while True:
@@ -307,7 +310,7 @@ class JobStore:
                     return None
 
     def remove(self, key: str) -> None:
-        """Delete a job and its state. A mark of `mark_done` stays."""
+        """Delete a job and its state. If `mark_done` has marked the job as done, the mark stays."""
         with self._errors():
             for name in ("jobs", "states", "dead"):
                 self._table(name).delete_data(key)
@@ -315,7 +318,8 @@ class JobStore:
     def bury(self, key: str, state: State, error: str) -> None:
         """Make a job a dead letter, and log an error.
 
-        The dead letter stays until an operator retries or purges it, or until an attempt that was paused succeeds.
+        The dead letter stays until an operator retries or purges it. It is also deleted if a late attempt still
+        succeeds, for example in a process that was paused.
         """
         with self._errors():
             self._table("dead").put_data(key, _dump(asdict(replace(state, phase=DEAD, error=error))))
@@ -323,7 +327,10 @@ class JobStore:
         log.error("job %.12s is a dead letter after %d attempts: %s", key, state.attempts, error)
 
     def requeue(self, key: str) -> bool:
-        """Queue a dead letter again, with 0 attempts. Return False if no dead letter or no job has this key."""
+        """Queue a dead letter again, with 0 attempts.
+
+        Return False if the store has no dead letter with this key, or no longer has its job.
+        """
         with self._errors():
             job, dead = self.job(key), self._read("dead", State, key)
             if job is None:
@@ -339,7 +346,10 @@ class JobStore:
             return True
 
     def delete_old(self) -> None:
-        """Delete the marks of done jobs from the 12 months before the last `REMEMBERED_MONTHS` months."""
+        """Delete the marks of done jobs that are older than the last `REMEMBERED_MONTHS` months.
+
+        Only the marks of the 12 months before these months are deleted.
+        """
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):
                 self._table(_done(time.time(), back)).flush_results()
@@ -351,7 +361,10 @@ class JobStore:
         return self._read("jobs", Job, key)
 
     def state(self, key: str) -> State | None:
-        """Return the state of a queued, running or delayed job. Otherwise, or if its record is invalid, return None."""
+        """Return the state of a queued, running or delayed job.
+
+        Return None if the store has no such job with this key, or if the record of the state is not valid.
+        """
         return self._read("states", State, key)
 
     def set_state(self, key: str, state: State) -> None:
@@ -409,7 +422,7 @@ class JobStore:
         return {key: state for key, state in states.items() if state is not None}
 
     def _sync(self, name: str) -> None:
-        """Wait until the earlier writes to the table are on disk. SQLite has synced them in the write itself."""
+        """Wait until the earlier writes to the table are on disk. With SQLite, do nothing: each write was synced."""
         if self._wait_until_durable:
             self._wait_until_durable(self._table(name))
 

@@ -73,7 +73,7 @@ class JSONFormatter(logging.Formatter):
 
 
 def log_level(access_log: bool) -> int:
-    """Return the level to log at: INFO, the level of the access log, if the access log is on, otherwise WARNING."""
+    """Return INFO, the level of the access log, if ``access_log`` is true. Otherwise return WARNING."""
     return logging.INFO if access_log else logging.WARNING
 
 

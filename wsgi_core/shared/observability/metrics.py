@@ -84,7 +84,7 @@ class Metrics:
             self.phases.add(phases)
 
     def collect(self) -> Iterator[Any]:
-        """Yield the metrics as prometheus_client metric families, if the process does not share them."""
+        """Yield the metrics as prometheus_client metric families. Used only if processes do not share their metrics."""
         from prometheus_client.metrics_core import GaugeMetricFamily
 
         self._count_finished()
@@ -160,7 +160,7 @@ def _registry(server: ServerMetrics | None, models: Iterable[Model]) -> Any:
 
 
 class _Nodes:
-    """A Prometheus collector: how many nodes of each model's graph each execution provider runs."""
+    """A Prometheus collector of the number of graph nodes, by model and execution provider."""
 
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = models

@@ -77,7 +77,7 @@ class Observation(Work):
         return headers
 
     def deactivate(self) -> None:
-        """Make the outer work current again. Unless the response is streamed, call `finish`."""
+        """Make `outer` the current work again. Unless the response is streamed, call `finish`."""
         current.set(self.outer)
         if not self.streamed:
             self.finish()

@@ -64,7 +64,7 @@ class ServerCollector:
 class SharedServerMetrics:
     """The metrics of this process' server, in files that the other server processes read.
 
-    The rendered metrics have the sums over all processes, and the longest expected wait.
+    The rendered metrics are the sums over all processes. Only the expected wait is the maximum over all processes.
     """
 
     def __init__(self, server: ServerMetrics) -> None:

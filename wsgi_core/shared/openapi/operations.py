@@ -114,7 +114,7 @@ def errors(*codes: int) -> dict[int, ResponseObject]:
 def error(code: int, schema: str = "") -> ResponseObject:
     """Return the description of the error response with a status code.
 
-    `schema` names the schema of the body in `COMPONENTS`. By default this is `Error`, or for 422 `InvalidFields`.
+    `schema` names the schema of the body in `COMPONENTS`. The default is `InvalidFields` for 422, otherwise `Error`.
     """
     name = schema or ("InvalidFields" if code == 422 else "Error")
     headers = {"Retry-After": "Seconds to wait before the next attempt"} if code in {429, 503} else {}

@@ -111,9 +111,10 @@ class Assistant:
         }
 
     def _answer(self, corpus: _Corpus, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
-        """Return the endpoint's answer, or quotes if there is no endpoint or no passage, or if the endpoint has failed.
+        """Return the answer, and the entries of `usage` except `retriever`.
 
-        Also return the entries of `usage`, except `retriever`.
+        The endpoint writes the answer. If there is no endpoint or no passage, or if the endpoint fails, the answer
+        consists of quotes.
         """
         passages = [passage for passage, _ in found]
         fallback = None

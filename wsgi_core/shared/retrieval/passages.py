@@ -52,7 +52,7 @@ def _readme() -> str:
 
 
 def split(markdown: str, source: str) -> Iterator[Passage]:
-    """Yield the passages of one file."""
+    """Yield the passages of one file: `markdown` is its text, and `source` is its path in the project."""
     for heading, paragraphs in _sections(_COMMENT.sub("", markdown)):
         text = ""
         for paragraph in paragraphs:

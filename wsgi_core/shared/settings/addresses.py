@@ -21,5 +21,5 @@ def bracketed(host: str) -> str:
 
 
 def local_host(host: str) -> str:
-    """Return the host for the URL of a server that listens on ``host``, for a client on the same machine."""
+    """Return the host in the URL with which a client on the same machine reaches a server that listens on ``host``."""
     return bracketed({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))

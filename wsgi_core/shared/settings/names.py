@@ -51,7 +51,7 @@ def trusted_proxy(value: str) -> str:
 
 
 def cors_origin(value: str) -> str:
-    """Validate an entry of `cors_origins`: an origin as browsers send it, or `*`."""
+    """Validate an entry of `cors_origins`: an origin as browsers send it, except `null`, or `*` for all origins."""
     if value == "*":
         return value
     if value == "null":

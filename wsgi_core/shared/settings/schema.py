@@ -268,11 +268,14 @@ class Settings(RuntimeSettings):
     )
 
     def with_loopback_hosts(self) -> Settings:
-        """Return the settings, with local host names as `trusted_hosts` if `host` is a loopback address.
+        """Return the settings. If the server listens on a loopback address, only local host names are trusted.
 
-        If the server trusted every name, an attacker's page could call the service by DNS rebinding: the attacker's
-        name server resolves the page's host name to 127.0.0.1. Nothing is changed if `trusted_hosts` or `any_host` is
-        set, or if `trusted_proxy` is set, because a proxy forwards the host names that its clients use.
+        The local host names are `LOOPBACK_HOSTS`, `host`, and all names without a dot. If the server trusted every
+        name, an attacker's page could call the service by DNS rebinding: the attacker's name server resolves the page's
+        host name to 127.0.0.1.
+
+        If `trusted_hosts`, `any_host` or `trusted_proxy` is set, nothing is changed. A trusted proxy forwards the host
+        names that its clients use.
         """
         if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
             return self

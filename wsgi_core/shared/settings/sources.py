@@ -133,9 +133,10 @@ def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
 
 
 def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
-    """Return the values of the file that the schema accepts. Add a problem to `problems` for each other value.
+    """Return the settings in `file`, without unknown names and without values that the schema rejects.
 
-    Relative paths are resolved against the folder of the file (see `_from_folder`).
+    Add a problem to `problems` for each unknown name and each rejected value. Relative paths are resolved against the
+    folder of the file (see `_from_folder`).
     """
     values = _read_toml(file)
     for name in values.keys() - Settings.model_fields.keys():
@@ -176,7 +177,7 @@ def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 def _from_folder(file: Path, name: str, value: object) -> object:
     """Return the value of a setting, with its relative paths resolved against the folder of `file`.
 
-    `job_store` and values of the type Path are paths. The file that `app` may name is not resolved.
+    `job_store` and values of the type Path are paths. The value of `app` is unchanged, even if it names a file.
     """
     if name == "job_store" and isinstance(value, str):
         return value if "://" in value else str(file.parent / value)
@@ -265,7 +266,9 @@ _CODE = ("app", "custom_op_libraries", "provider_options", "model_settings")
 
 
 def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
-    """Yield a problem for each secret that is not from `file`, but could get to a server or code that `file` names.
+    """Yield a problem for each secret that `file` could leak, unless `file` itself contains the secret.
+
+    The file leaks a secret if it names the server that the secret is sent to, or code that could read the secret.
 
     APPSEC: without this check, a user who can write the file could steal the secrets of users who start a server in the
     folder of the file.
@@ -283,7 +286,7 @@ def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
 
 
 def _names_code(name: str, value: object) -> bool:
-    """Return whether the value of a setting in `_CODE` names code. An empty value does not.
+    """Return whether the value of a setting in `_CODE` names code. An empty value names no code.
 
     `model_settings` names code only if the table of a model has one of the other settings in `_CODE`.
     """

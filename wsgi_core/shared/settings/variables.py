@@ -8,15 +8,15 @@ from .sources import PREFIX, Loaded, is_secret, masked_values, variable
 
 
 class SecretGiven(ValueError):
-    """Raised if a secret is among the settings that would be written to a file. The message is for the user."""
+    """Raised if a secret would be one of the variables, which are written to a file. The message is for the user."""
 
 
 def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
     """Return environment variables with which a server gets the loaded settings.
 
-    If ``has_files`` is true, the server can read the settings file. Then the variables have only the path of the file
-    and the settings from command-line options. Otherwise they have all settings that were given. Raises SecretGiven if
-    one of these settings is a secret.
+    If ``has_files`` is true, the server can read the settings file. Then the variables contain only the path of the
+    file and the settings from command-line options. If ``has_files`` is false, the variables contain all settings that
+    were given. Raises SecretGiven if one of the variables would contain a secret.
     """
     values = masked_values(loaded.settings)
     variables = {}
