@@ -263,8 +263,8 @@ def naive_differs(tables: Sequence[FloatArray]) -> bool:
     return bool(abs(a.mean() - b.mean()) > 1.96 * error)
 
 
-def share_of_false(found: Sequence[bool]) -> Estimate:
-    """Return the share of ``found`` that is True, with Wilson's 95 % interval. ``found`` must not be empty."""
+def wilson_estimate(found: Sequence[bool]) -> Estimate:
+    """Return the proportion of True in ``found``, with Wilson's 95 % score interval. ``found`` must not be empty."""
     count, share, z = len(found), sum(found) / len(found), 1.96
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
