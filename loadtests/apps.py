@@ -65,9 +65,10 @@ def parse_all(texts: Sequence[str]) -> list[Contender]:
 def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected: int = 0) -> Study:
     """Return the study of the applications, with one experiment for each file of requests.
 
-    An experiment has the name of its file or, if several files have this name, the path. Without files, the study has
-    one experiment, which requests ``GET /``. ``expected`` is the status code that every response must have; with 0, any
-    2xx is accepted. Raises ``HttpFileError`` if a file cannot be read or is not valid.
+    An experiment is named after its file. If several files have the same name, the experiments have the paths as names.
+    If there are no files, the study has one experiment, which requests ``GET /``. ``expected`` is the status code that
+    every response must have. If it is 0, any 2xx is accepted. Raises ``HttpFileError`` if a file cannot be read or is
+    not valid.
     """
     uses = Counter(path.name for path in request_files)
     keys = {path: path.name if uses[path.name] == 1 else path.as_posix() for path in request_files}
@@ -81,7 +82,7 @@ def study_of(apps: Sequence[Contender], request_files: Sequence[Path], expected:
 def experiment_of(apps: Sequence[Contender], key: str, requests: Sequence[Request]) -> Experiment:
     """Return the experiment that sends ``requests`` to all applications.
 
-    The first application is a contender twice, to measure the noise.
+    The experiment has the first application twice, to measure the noise.
     """
     first, *others = apps
     contenders = (first, replace(first, name=first.name + AGAIN_SUFFIX), *others)
@@ -127,10 +128,10 @@ def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[
 
 
 def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
-    """Yield a load for each server that can serve some of the applications.
+    """Yield a load for each server that can serve at least one of the applications.
 
-    The model servers are omitted, because they serve only their own applications. With ``--setup``, gunicorn is omitted
-    too, because its command cannot call the function.
+    The model servers are omitted, because they serve only their own applications. If the user gave ``--setup``,
+    gunicorn is omitted too, because its command cannot call the setup function.
     """
     for server in SERVERS:
         if server in ON_DEMAND or (hooks.setup and server in POSIX_ONLY):
@@ -160,7 +161,10 @@ def _service(contender: Contender, server: str, hooks: Hooks) -> Service:
 
 
 def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
-    """Return a note for each experiment and application whose responses differ from those of the first application."""
+    """Return the notes: in each experiment, one for each application that does not respond like the first application.
+
+    ``answers`` has the answers by the experiment's key and the application's name.
+    """
     said: list[str] = []
     for by_name in answers.values():
         first = next(iter(by_name))

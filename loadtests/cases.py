@@ -1,4 +1,4 @@
-"""The requests of each case, by the name of the case."""
+"""The requests of each case. A case is one kind of request, such as a prediction or a path that does not exist."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ TERMINATED = "wsgi.input_terminated"
 
 
 def requests_for(case: str, rows: Sequence[Row]) -> tuple[Request, ...]:
-    """Return the requests of a case. Raises KeyError if the case is unknown.
+    """Return the requests of the case with the name ``case``. Raises KeyError if the case is unknown.
 
-    A case that requests predictions has one request for each row; the other cases have one request.
+    A case that requests predictions has one request for each row. The other cases have one request.
     """
     if case in ("predict", "not_terminated"):
         without = (TERMINATED,) if case == "not_terminated" else ()

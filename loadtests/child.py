@@ -26,8 +26,8 @@ def command(module: str, *arguments: str, python: str = sys.executable, root: st
 def import_from_here() -> None:
     """Put the current folder first on ``sys.path``, as servers do, and remove this package from ``sys.modules``.
 
-    Then a user's application can import its own package called ``loadtests``. Modules of this package that are already
-    loaded keep their references to each other.
+    After this call, a user's application can import its own package called ``loadtests``. The modules of this package
+    that are already loaded keep their references to each other.
     """
     if os.getcwd() not in sys.path[:1]:
         sys.path.insert(0, os.getcwd())

@@ -260,10 +260,11 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
 
 
 def _page_command(name: str, module: str, page: str, help: str, validation: bool = False) -> None:
-    """Add a command ``name`` that makes a page from a result file or, with ``validation``, from a validation.json.
+    """Add the command ``name``, which writes the page that ``loadtests.report.<module>`` makes from a result file.
 
-    The module is in ``loadtests.report``. Its function ``render`` makes the page. If it has a function ``pictures``,
-    this function makes the page's plots.
+    The module's function ``render`` makes the page. If the module has a function ``pictures``, the command also writes
+    the plots that ``pictures`` makes. ``page`` is the default path of the page. With ``validation``, the command reads
+    a validation.json instead of a result file.
     """
 
     @overhead.command(name, help=help)

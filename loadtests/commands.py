@@ -51,7 +51,7 @@ def _carry_out(console: Console, title: str, run: StudyRun | validate.Validating
 
 
 def resumable(path: Path, command: str) -> Results:
-    """Return the run that is stored in the file ``path``.
+    """Return the results of the interrupted run in the file ``path``, so that the run can be resumed.
 
     Raises ``ClickException`` if the run cannot be resumed, or if another command started it.
     """
@@ -62,7 +62,7 @@ def resumable(path: Path, command: str) -> Results:
 
 
 def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
-    """Return the contents of the file of a run that is to be resumed.
+    """Read the file of an interrupted run, and return its contents.
 
     Raises ``ClickException`` if the file cannot be read, or if the git revision, the CPU or the Python version has
     changed since the run began.

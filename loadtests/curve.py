@@ -42,7 +42,7 @@ FRAME, READ_784, READ_LARGE, WRITE_LARGE = (
 
 @dataclass(frozen=True)
 class Point:
-    """One model: the time of the model alone, and each framework's price and share of the whole request."""
+    """One model: the time of the model alone, and the price and the share of each framework."""
 
     model: str
     time: Estimate
@@ -68,9 +68,9 @@ class Line:
     def crossing(self, share: float) -> Estimate | None:
         """Return the time of the model in µs at which the framework's share is ``share``.
 
-        If the share is not larger than this even for a model that takes no time, return None. The interval ignores the
-        uncertainty of ``rest``. For a small share, this matters little, because the model then takes much longer than
-        ``rest``.
+        Return None if the framework's share is never larger than ``share``, not even if the model takes no time. The
+        interval ignores the uncertainty of ``rest``. This matters little if ``share`` is small, because the model's
+        time is then much longer than ``rest``.
         """
         low, value, high = (self._crossing(price, share) for price in (self.price.low, self.price[0], self.price.high))
         return Estimate(value, max(0.0, low), high) if value > 0 else None
@@ -81,14 +81,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Curve:
-    """At least one point, the curve of each framework, and the costs of other parts of a request (µs of CPU time)."""
+    """The results: a point for each model, a line for each framework, and the costs of other parts of a request.
+
+    Times and costs are in µs of CPU time.
+    """
 
     points: list[Point]
     lines: list[Line]
     pieces: dict[str, Estimate]
 
     def line(self, framework: str) -> Line:
-        """Return the curve of ``framework``. Raises KeyError for an unknown framework."""
+        """Return the line of ``framework``. Raises KeyError for an unknown framework."""
         return {line.framework: line for line in self.lines}[framework]
 
 
@@ -147,8 +150,8 @@ def _pieces_experiment() -> Experiment:
 def summarise(results: Results) -> Curve | None:
     """Return the curve of a result file, or None if the file lacks the measurements for it.
 
-    Each experiment with a model is a point. If the file has no such experiment, the ladders with the models null and
-    churn are the points.
+    Each experiment with a model gives a point. If the file has no such experiment, the ladders with the models null and
+    churn give the points.
     """
     measured = [one for one in results.experiments if one.group == GROUP and one.processes]
     points = [_point(one, one.key.removeprefix(PREFIX), ALONE) for one in measured if one.key.startswith(PREFIX)]

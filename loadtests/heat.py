@@ -34,8 +34,8 @@ PAUSED = (DATA[0], DATA[-1])
 class State:
     """The costs in µs after the eviction ``eviction``.
 
-    ``prices`` are the costs of wsgi_core and Flask minus that of the bare callable, and ``ratio`` is Flask's cost
-    divided by wsgi_core's.
+    ``prices`` has the costs of wsgi_core and of Flask minus the cost of the bare callable. ``ratio`` is Flask's cost
+    divided by wsgi_core's cost.
     """
 
     eviction: str
@@ -48,8 +48,8 @@ class State:
 class Prediction:
     """What the linear model predicts in one state of the caches.
 
-    ``own`` is the price of wsgi_core. ``coldness`` has, by framework, the coldness that follows from its price.
-    ``predicted`` is Flask's price at wsgi_core's coldness, and ``measured`` Flask's measured price.
+    ``own`` is the price of wsgi_core. For each framework, ``coldness`` has the coldness that is computed from the
+    framework's price. ``predicted`` is Flask's price at wsgi_core's coldness. ``measured`` is Flask's measured price.
     """
 
     state: str
@@ -68,11 +68,13 @@ class Prediction:
 class Heat:
     """The results of the study.
 
-    ``states`` are the costs after evictions of data, and ``others`` the costs after calls of other code.
+    ``states`` has the costs after evictions of data, and ``others`` the costs after calls of other code.
     ``predictions`` has one prediction for each state between hot and cold, and one for each of ``others``. ``served``
-    has the prices behind waitress, and ``served_prediction`` the prediction for these prices. If there are no such
-    prices, ``served`` is empty and ``served_prediction`` is None. ``slopes`` has, by the place of a pause (Flask or the
-    bare callable) and by the eviction before each request, what a µs of pause adds to the cost of a request, in µs.
+    has the prices behind waitress, and ``served_prediction`` the prediction for these prices. If the prices behind
+    waitress were not measured, ``served`` is empty and ``served_prediction`` is None.
+
+    A slope says how many µs the cost of a request increases for each µs of a pause. The keys of ``slopes`` are the
+    place of the pause (Flask or the bare callable) and the eviction before each request.
     """
 
     states: list[State]
@@ -144,9 +146,9 @@ def _slope(result: ExperimentResult) -> Estimate:
 
 
 def _served(results: Results) -> dict[str, Estimate]:
-    """Return the prices of wsgi_core and Flask behind a server: their CPU time minus the bare callable's.
+    """Return the prices of wsgi_core and Flask behind a server: their CPU time minus the bare callable's CPU time.
 
-    With fewer than two complete pairs of runs, return an empty dict.
+    If fewer than two repetitions of the load are complete, return an empty dict.
     """
     loads = [summarise_load(load) for load in results.loads if load.key == f"{KEY}_rate" and load.runs]
     return {name: load.cpu_differences[name, FLOOR] for load in loads if load.pairs > 1 for name in (OWN, FLASK)}
@@ -176,6 +178,6 @@ def _price(hot: Estimate, cold: Estimate, coldness: Estimate) -> Estimate:
 
 
 def _with(value: float, *errors: float) -> Estimate:
-    """Return ``value`` with an interval from independent half-widths, which add in quadrature."""
+    """Return ``value`` with an interval whose half-width is the sum of ``errors`` in quadrature."""
     half = math.hypot(*errors)
     return Estimate(value, value - half, value + half)

@@ -54,7 +54,8 @@ def _words(text: str) -> list[str]:
 class HttpFileError(UsageError):
     """A request file cannot be read or is not valid.
 
-    The message names the file and what was expected or is not supported and, if the error is in a line, the line.
+    The message names the file, and says what was expected or what is not supported. If the error is in a line, the
+    message also has the number of the line.
     """
 
 
@@ -99,7 +100,7 @@ def _lines(data: bytes) -> list[Line]:
 
 
 class _File:
-    """A request file: the lines of each request, beginning with its request line, and the variables of the file."""
+    """A request file: its variables, and the lines of each request. The first line of a request is its request line."""
 
     def __init__(self, path: Path, lines: list[Line]) -> None:
         self.path = path
@@ -182,7 +183,7 @@ class _Parser:
         return request
 
     def _request_line(self, text: str, more: list[Line]) -> tuple[str, str]:
-        """Return the method and the URL. ``more`` are the following lines that continue the query."""
+        """Return the method and the URL of the request line ``text``. The lines ``more`` continue the URL's query."""
         words = _words(text)
         if not words:
             self.file.refuse(self.first, f"the variables in {self.first.text!r} leave no request line")
@@ -262,7 +263,7 @@ class _Parser:
         return body
 
     def _content(self, line: Line) -> bytes:
-        """Return the bytes that a line of the body stands for."""
+        """Return the bytes to send for a line of the body: its text or, for ``< path``, the contents of the file."""
         self.file.refuse_script(line)
         if line.text.startswith("< "):
             return self.file.read(line, line.text[2:])

@@ -50,8 +50,8 @@ def carry_out(plan: Plan, file: RunRecord, path: Path, console: Console, deadlin
 class StudyRun:
     """One run of a study, from comparing the responses to the complete result file.
 
-    ``resumed`` has the results of an earlier, interrupted run. ``workers`` starts the measuring processes, except those
-    of the groups that have an entry in ``by_group``.
+    To resume an interrupted run, pass its results as ``resumed``. ``workers`` starts the measuring processes. If a
+    group of experiments has an entry in ``by_group``, this entry starts the group's processes instead.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class StudyRun:
         )
 
     def _measuring_steps(self) -> list[Step]:
-        """Return all steps that measure. The steps of each kind are spread evenly over the run."""
+        """Return all steps that measure. The repetitions of each measurement are spread evenly over the run."""
         budget = self.budget
         kinds = [self._group_steps(group) for group in self.groups]
         for load in self.study.loads:

@@ -22,9 +22,9 @@ from loadtests.rungs.phases import PHASES
 class Goal:
     """A limit for the ratio of two measured values, ``top`` divided by ``bottom``.
 
-    ``experiment`` is the key of an experiment (the values are costs) or of a load (the values are rates), or
-    ``"import_wall"`` or ``"import_memory"``. The ratio must be at most ``limit`` or, if ``at_most`` is false, at least
-    ``limit``.
+    If ``experiment`` is the key of an experiment, the values are costs. If it is the key of a load, the values are
+    rates. It can also be ``"import_wall"`` or ``"import_memory"``. If ``at_most`` is true, the ratio must be at most
+    ``limit``. Otherwise the ratio must be at least ``limit``.
     """
 
     text: str
@@ -57,13 +57,15 @@ class Service:
 
 @dataclass(frozen=True)
 class Load:
-    """Services that Locust or this project's own load generator loads in turn.
+    """Services to load in turn, each to saturation. The ``generator`` is Locust or this project's closed loop.
 
-    Each service is loaded to saturation. If there are ``shares``, each service is also loaded at these shares of the
-    slowest service's maximum rate. CPU time is measured at the first share, a moderate rate. If ``latencies`` is true,
-    latencies are measured at each share, also in an open loop. If ``both_runs`` is true, ``--quick`` includes the load,
-    with its first share only. The requests are ``requests`` or, if there are none, those of ``case``. ``compared`` is
-    what must be equal in all responses: the ``"bytes"``, the ``"probability"`` or ``"nothing"``.
+    ``shares`` are fixed rates, as shares of the slowest service's maximum rate. If there are shares, each service is
+    also loaded at the first share, a moderate rate, to measure CPU time. If ``latencies`` is true, each service is
+    loaded at every share in an open loop, to measure latencies. If the generator is Locust, Locust also measures them.
+
+    If ``both_runs`` is true, ``--quick`` includes the load, but only its first share. If ``requests`` is empty, the
+    requests of ``case`` are sent. ``compared`` is what must be equal in all responses: the ``"bytes"``, the
+    ``"probability"`` or ``"nothing"``.
     """
 
     key: str
@@ -81,7 +83,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Study:
-    """What one run measures: experiments, loads and, if ``imports`` or ``models`` is true, imports or all models."""
+    """What one run measures: experiments in process, and loads behind servers.
+
+    If ``imports`` is true, the run also measures imports. If ``models`` is true, the run also measures all models.
+    """
 
     key: str
     title: str
@@ -96,10 +101,10 @@ class Study:
 class Budget:
     """How long to measure. Seconds are wall time.
 
-    ``pace`` says how to measure the main group of experiments, and ``others`` how to measure the other groups.
-    A load that ``--quick`` includes is repeated ``pairs`` times, and any other load ``other_pairs`` times. A repetition
-    that would end after ``deadline`` (seconds from the start) is skipped, unless it is one of the first three of its
-    kind.
+    ``others`` has the pace of some groups of experiments. All other groups are measured at ``pace``. A load with
+    ``both_runs`` is repeated ``pairs`` times, and any other load ``other_pairs`` times. ``deadline`` is in seconds from
+    the start. A repetition that would end later is skipped, but the first three repetitions of each measurement are
+    never skipped.
     """
 
     pace: Pace
@@ -311,11 +316,10 @@ def served_rung(name: str, server: str = "waitress", model: str = "churn") -> Se
 
 
 def served_app(name: str, factory: str, server: str, options: str | None = None) -> Service:
-    """Return the service that runs an application on one of ``SERVERS``, except the model servers, or on
-    ``OWN_SERVER``.
+    """Return the service that runs an application on ``server``.
 
-    ``factory`` is ``"module:app"`` or ``"module:function"``. If ``options`` is given, it is the argument list with
-    which the function is called.
+    ``server`` is ``OWN_SERVER`` or one of ``SERVERS``, but not a model server. ``factory`` is ``"module:app"`` or
+    ``"module:function"``. If ``options`` is given, the function is called with these arguments.
     """
     target = factory if options is None else f"{factory}({options})"
     commands = {
@@ -363,7 +367,7 @@ _CONTENDERS = (
 
 
 def _on_each(key: str, title: str, own: Service, factory: str) -> Load:
-    """Return the load that measures an application on each server; ``own`` runs it on ``OWN_SERVER``."""
+    """Return the load that measures an application on each server. On ``OWN_SERVER``, the service ``own`` runs it."""
     others = (served_app(name, factory, server, "") for name, server in _CONTENDERS)
     return Load(key, title, "closed loop", (replace(own, name=OWN_SERVER), *others), both_runs=True)
 
@@ -520,8 +524,9 @@ def budget_of(study: Study, quick: bool) -> Budget:
 def chosen(study: Study, quick: bool, servers: Collection[str] = ()) -> Study:
     """Return the study with only the loads to measure.
 
-    These are the loads on ``servers`` or, without ``servers``, the loads of a quick or of a full run. A quick run has
-    one rate for each load. If the study has loads, a quick run measures no models.
+    If ``servers`` is given, these are the loads on the servers. Otherwise these are the loads of a quick run or of a
+    full run, as ``quick`` says. A quick run has one rate for each load. If the study has loads, a quick run does not
+    measure the models.
     """
     wanted = [load for load in study.loads if _is_wanted(load, quick, servers)]
     if quick:
@@ -557,8 +562,9 @@ def _obstacle(service: Service) -> str:
 
 
 def with_requests(study: Study, rows: Sequence[Row]) -> Study:
-    """Return the study with requests. An experiment or a load without requests gets those of its case, made from
-    ``rows``.
+    """Return the study with requests for all experiments and loads.
+
+    An experiment or a load without requests gets the requests of its case, which are made from ``rows``.
     """
     experiments = [replace(one, requests=one.requests or requests_for(one.case, rows)) for one in study.experiments]
     loads = [replace(one, requests=one.requests or requests_for(one.case, rows)) for one in study.loads]

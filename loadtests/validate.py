@@ -1,12 +1,15 @@
 """Validate the instrument with differences whose true values are known.
 
-Four applications are each compared with themselves 50 times (in a quick run, 5 times): at most 5 % of the comparisons
-may find a difference.
-Pauses of known length are injected into Flask and into the bare callable: the measured length should be the same.
-Further runs of the bare callable are injected too, each as long as a single run. Each step of the ladder is measured in
-an experiment of its own: the steps should add up to the difference between the first and the last rung. Three rungs are
-measured both in process and served, to show what the server adds. ``validation.json`` has the results;
-``validation_page.py`` renders them.
+- Each of four applications is compared with itself 50 times (in a quick run, 5 times). At most 5 % of the comparisons
+  may find a difference.
+- A delay of known length is added to each request, in Flask and in the bare callable. The measured length should be the
+  known length.
+- The bare callable handles each request several times. Each further run should take as long as a single run.
+- Each step of the ladder is measured in an experiment of its own. The sum of the steps should be the difference between
+  the first and the last rung.
+- Three rungs are measured in process and behind a server, to show what the server adds.
+
+``validation.json`` has the results, and ``report/validation_page.py`` renders them.
 """
 
 from __future__ import annotations
@@ -63,9 +66,10 @@ SERVED_NAMES = (FLOOR, OWN, FLASK)
 
 
 class Same(Record):
-    """An application measured against itself: its name, the difference in µs with its interval, its cost in µs.
+    """The comparison of an application with itself.
 
-    ``naive_differs`` is the verdict of ``naive_differs()`` on the same samples.
+    ``value`` is the difference and ``low`` to ``high`` its interval, ``cost`` is the application's cost, all in µs.
+    ``naive_differs`` is the result of the function ``naive_differs`` for the same samples.
     """
 
     subject: str
@@ -115,7 +119,11 @@ def same_experiments() -> list[Experiment]:
 
 
 def delay_experiment(bare: bool) -> Experiment:
-    """Return an experiment with each delay in Flask or, if ``bare`` is true, in the bare callable."""
+    """Return an experiment on Flask or, if ``bare`` is true, on the bare callable.
+
+    It has a contender for each delay in ``DELAYS``, one of which is 0 µs. The reference is a contender without the
+    function that delays.
+    """
     factory = f"loadtests.rungs.delayed:{'create_bare' if bare else 'create_app'}"
     made = [Contender(delay_name(delay), factory, {"microseconds": delay}) for delay in DELAYS]
     without = Contender(NO_HOOK, factory, {"microseconds": None})
@@ -131,7 +139,8 @@ def delay_name(delay: int) -> str:
 def runs_experiment() -> Experiment:
     """Return an experiment that compares the bare callable with contenders that handle each request several times.
 
-    ``RUNS`` has the number of further runs of each contender.
+    A further run is one more call of the bare callable in the same request. ``RUNS`` has the number of further runs of
+    each contender.
     """
     factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
     made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]
@@ -167,7 +176,7 @@ def served_load() -> Load:
 
 
 class Validating:
-    """A validation in progress. After an interruption, the file has the samples of the completed steps."""
+    """A run of the validation. After an interruption, ``validation.json`` has the samples of the completed steps."""
 
     def __init__(self, out: Path, scale: float = 1.0, resumed: Validation | None = None) -> None:
         self.path = out / "validation.json"
@@ -246,25 +255,25 @@ class Validating:
 
 
 def judge(subject: str, processes: Sequence[Process], seed: int) -> Same:
-    """Return the difference of an application from itself, and whether a naive t-test finds a difference."""
+    """Return the comparison of the application ``subject`` with itself. ``processes`` has its samples."""
     tables = [matrix(process, 2) for process in processes]
     gap, cost = estimate(tables, [difference(2, 1), lambda costs: costs[..., 1]], seed)
     return Same(subject=subject, cost=cost.value, **gap._asdict(), naive_differs=naive_differs(tables))
 
 
 def naive_differs(tables: Sequence[FloatArray]) -> bool:
-    """Return whether Welch's t-test of A's blocks against B's finds a difference at the 5 % level.
+    """Return whether Welch's t-test finds a difference between the blocks of two contenders, at the 5 % level.
 
-    The test treats the blocks of a process as independent, which is a common mistake. Its critical value is 1.96, that
-    of the normal distribution.
+    The test treats the blocks of a process as independent, which is a common mistake. Its critical value is 1.96, as
+    for the normal distribution.
     """
     a, b = (np.concatenate([table[:, column] for table in tables]) for column in (1, 2))
     error = math.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
     return bool(abs(a.mean() - b.mean()) > 1.96 * error)
 
 
-def share_of_false(found: Sequence[bool]) -> Estimate:
-    """Return the share of ``found`` that is True, with Wilson's 95 % interval. ``found`` must not be empty."""
+def wilson_estimate(found: Sequence[bool]) -> Estimate:
+    """Return the proportion of True in ``found``, with Wilson's 95 % score interval. ``found`` must not be empty."""
     count, share, z = len(found), sum(found) / len(found), 1.96
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
@@ -293,7 +302,11 @@ def _fitted(measured: Mapping[int, Figure]) -> Figure:
 
 
 class FurtherRuns(NamedTuple):
-    """The length of further runs in µs: known from the cost of a single run, measured, and the difference of both."""
+    """The duration in µs of some further runs of the bare callable in one request.
+
+    ``known`` is the number of further runs times the cost of a single run. ``measured`` is the cost that the further
+    runs add to the request. ``off`` is ``measured`` minus ``known``.
+    """
 
     known: Estimate
     measured: Estimate
@@ -301,7 +314,7 @@ class FurtherRuns(NamedTuple):
 
 
 def measured_runs(result: ExperimentResult) -> dict[int, FurtherRuns]:
-    """Return the known and the measured length for each number of further runs above 0."""
+    """Return the durations of the further runs. The keys are the numbers of further runs, without 0."""
     single, measured = _further(result)
 
     def figures(runs: int, one: Figure) -> list[Figure]:
@@ -312,30 +325,34 @@ def measured_runs(result: ExperimentResult) -> dict[int, FurtherRuns]:
 
 
 def runs_slope(result: ExperimentResult) -> Estimate:
-    """Fit a line through 0 to the measured lengths over the known lengths (least squares), and return its slope.
+    """Return the slope of the line through 0 that best fits measured against known durations (least squares).
 
-    ``FurtherRuns`` explains both lengths.
+    ``FurtherRuns`` explains both durations.
     """
     single, measured = _further(result)
     return estimate(matrices(result), [quotient(_fitted(measured), single)])[0]
 
 
 def _further(result: ExperimentResult) -> tuple[Figure, dict[int, Figure]]:
-    """Return the cost of a single run, and what each number of further runs adds to a request without further runs."""
+    """Return the cost of a single run, and the cost that the further runs add to a request.
+
+    The keys of the added costs are the numbers of further runs, without 0.
+    """
     none = result.column(runs_name(0))
     measured = {runs: difference(result.column(runs_name(runs)), none) for runs in RUNS[1:]}
     return net(result.column(SINGLE)), measured
 
 
 def price(result: ExperimentResult, one: str, other: str) -> Estimate:
-    """Return the cost of ``one`` minus that of ``other``, in µs."""
+    """Return the cost of the contender ``one`` minus the cost of the contender ``other``, in µs."""
     return estimate(matrices(result), [difference(result.column(one), result.column(other))])[0]
 
 
 def sum_of_steps(steps: Sequence[ExperimentResult]) -> tuple[Estimate, Estimate, Estimate]:
-    """Return the sum of the steps' prices, the price of the whole, and the whole minus the sum.
+    """Return the sum of the steps' costs, the cost of the whole ladder, and the whole minus the sum, in µs.
 
-    All are in µs. The prices are paired by the number of the process.
+    The cost of a step is the upper rung's cost minus the lower rung's cost. The cost of the whole ladder is the last
+    rung's cost minus the first rung's cost. Each process gives one value of the sum and one value of the whole.
     """
     by_process = {one.key: [_gap(process) for process in one.processes] for one in steps}
     whole = by_process.pop(WHOLE)

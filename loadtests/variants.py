@@ -22,9 +22,10 @@ REPORTED = ("flask", "werkzeug")
 
 
 def study_of(pythons: Sequence[str], packages: Sequence[str], timeout: float) -> tuple[Study, dict[str, Workers]]:
-    """Return the study, and how to start the measuring processes of each variant, by its group.
+    """Return the study, and for each variant the ``Workers`` that start its measuring processes.
 
-    Raises ``RunFailed`` if an environment cannot be created.
+    The keys of the ``Workers`` are the variants' groups of experiments. Raises ``RunFailed`` if an environment cannot
+    be created.
     """
     experiments, workers = [], {}
     for python in pythons or (sys.executable,):

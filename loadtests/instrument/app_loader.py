@@ -33,7 +33,7 @@ def load_app(target: str) -> Any:
 
 
 def load_function(target: str) -> Callable[[], object]:
-    """Return the user's function ``"module:name"``, or for ``""`` a function that does nothing.
+    """Return the user's function ``"module:name"``. If ``target`` is empty, return a function that does nothing.
 
     Raises ``AppError`` if the module or the name does not exist.
     """
@@ -90,8 +90,8 @@ def _find(module: Any, dotted: str) -> Any:
 def is_asgi(app: Any) -> bool:
     """Return whether ``app`` is an ASGI 3 application.
 
-    Such an application is a coroutine function, an object whose ``__call__`` is one, or a callable that needs three
-    arguments.
+    An ASGI 3 application is a coroutine function, an object whose ``__call__`` is a coroutine function, or a callable
+    that needs three arguments.
     """
     if inspect.isclass(app) or not callable(app):
         return False

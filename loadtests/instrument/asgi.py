@@ -71,7 +71,10 @@ def _template(request: Request) -> tuple[dict[str, Any], bytes, bytes, bytes]:
 
 
 class AsgiTarget:
-    """An ASGI application with its driver. It runs in one event loop, and its lifespan begins before the requests."""
+    """An ASGI application that is called in process, to get its responses and to time its requests.
+
+    The application runs in one event loop. Its lifespan begins before the first request.
+    """
 
     def __init__(self, app: Application) -> None:
         self.app = app

@@ -91,8 +91,10 @@ def _no_write(data: bytes) -> object:
 
 
 class Allowed(NamedTuple):
-    """How a contender's responses differ: they also have the ``headers``, and the JSON ``fields`` may have any values
-    of the same types.
+    """How a contender's responses differ from the other contenders' responses.
+
+    The contender's responses have the additional ``headers``. Their JSON ``fields`` may have other values, but of the
+    same types.
     """
 
     headers: tuple[str, ...] = ()
@@ -130,7 +132,10 @@ def check_status(name: str, request: Request, response: Response) -> None:
 
 
 def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
-    """Return whether the responses are equal except for the allowed differences. Allowed headers must be present."""
+    """Return whether ``response`` is equal to ``reference``, except for the differences in ``allowed``.
+
+    Return False if ``response`` lacks a header of ``allowed.headers``.
+    """
     own = [header for header in response.headers if header[0] in allowed.headers]
     if len(own) != len(allowed.headers):
         return False
@@ -143,7 +148,8 @@ def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
 def _blanked(response: Response, fields: tuple[str, ...]) -> Response:
     """Return the response with the values of ``fields`` replaced by the names of their types.
 
-    Content-Length is removed if it is correct and the body is written as all rungs write JSON.
+    If Content-Length is correct and the body is written as all rungs write JSON, Content-Length is removed, because it
+    depends on the values.
     """
     value = json.loads(response.body)
     for name in fields:
@@ -225,7 +231,7 @@ def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) 
 
 
 class WsgiTarget:
-    """A WSGI application with its driver."""
+    """A WSGI application that is called in process, to get its responses and to time its requests."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app

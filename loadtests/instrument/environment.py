@@ -20,7 +20,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Return all conditions as values for JSON. A value that the system does not provide is empty, 0 or None."""
+    """Return all conditions as a dict for JSON. A value that the system does not provide is empty, 0 or None."""
     return {
         "cpu": _cpu_name(),
         "cores": psutil.cpu_count(logical=False),

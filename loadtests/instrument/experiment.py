@@ -23,11 +23,11 @@ WSGI, ASGI, ANY = "wsgi", "asgi", "any"
 class Contender:
     """One application in an experiment. ``factory`` is ``"module:name"``, and is called with ``options``.
 
-    If the experiment requires equal responses, a contender's responses must also have the headers ``own_headers``, and
-    may differ in the values of the JSON fields ``own_fields``. If ``compared`` is false, the contender's responses are
-    not compared. A contender with ``is_driver`` does nothing: its cost is subtracted from the costs of the other
-    contenders with the same ``protocol``. The protocol is WSGI or ASGI, or ANY if the worker must find it out from the
-    application.
+    If the experiment requires equal responses, two differences are allowed: the contender's responses must have the
+    additional headers ``own_headers``, and may have other values in the JSON fields ``own_fields``. If ``compared`` is
+    false, the contender's responses are not compared. A contender with ``is_driver`` does nothing: its cost is
+    subtracted from the costs of the other contenders with the same ``protocol``. The protocol is WSGI or ASGI. If it is
+    ANY, the worker finds out the application's protocol.
     """
 
     name: str
@@ -44,12 +44,13 @@ class Contender:
 class Experiment:
     """Contenders that get the same requests and are timed in the same rounds.
 
-    The requests are ``requests`` or, if there are none, those of ``case``. If ``alike`` is true, the responses of all
-    contenders must be equal, apart from the differences that a contender may have. Ratios are relative to the contender
-    ``reference``. In a ``ladder``, the report also shows what a contender adds to the contender before it. The
-    experiments of one ``group`` are measured in the same processes. Experiments that import many modules are not in the
-    group ``MAIN``, so that they do not enlarge its processes. ``evict`` is what to evict from the CPU caches before
-    each request.
+    If ``requests`` is empty, the requests of ``case`` are sent. If ``alike`` is true, the responses of all contenders
+    must be equal, apart from the differences that ``Contender`` allows. Ratios are relative to the contender
+    ``reference``. If ``ladder`` is true, the report also shows what each contender adds to the contender before it.
+
+    The experiments of one ``group`` are measured in the same processes. Experiments that import many modules are not in
+    the group ``MAIN``, so that they do not enlarge the processes of this group. ``evict`` is what to evict from the CPU
+    caches before each request.
     """
 
     key: str
@@ -65,9 +66,9 @@ class Experiment:
 
     @property
     def drivers(self) -> dict[str, str]:
-        """For each contender, the name of the driver whose cost is subtracted.
+        """The name of the driver whose cost is subtracted, by the name of the contender.
 
-        A contender without an entry uses column 0 of the samples, the WSGI driver, which is not in ``contenders``.
+        A contender without an entry has the WSGI driver, which is column 0 of the samples and not in ``contenders``.
         """
         by_protocol = {one.protocol: one.name for one in self.contenders if one.is_driver}
         return {
@@ -77,7 +78,7 @@ class Experiment:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Return the experiment as values for JSON, for the job of a measuring process."""
+        """Return the parts of the experiment that a measuring process needs, as a dict for JSON."""
         return {
             "key": self.key,
             "contenders": [asdict(contender) for contender in self.contenders],

@@ -51,10 +51,9 @@ class ModelNotLoaded(RunFailed):
 
 @dataclass(frozen=True)
 class Answered:
-    """How a contender answered.
+    """The protocol of a contender, and how its responses differ from those of the first contender.
 
-    ``protocol`` is ``"wsgi"`` or ``"asgi"``. ``differences`` has a text for each request to which the contender and the
-    first contender respond differently.
+    ``protocol`` is ``"wsgi"`` or ``"asgi"``. ``differences`` has a text for each request whose responses differ.
     """
 
     protocol: str
@@ -77,9 +76,10 @@ class Workers:
     def try_out(self, experiments: Sequence[Experiment]) -> dict[str, dict[str, Answered]]:
         """Send every request once to each contender, without timing it.
 
-        Return the answers by the experiment's key and the contender's name. Raises ``Mismatch`` if a response is
-        missing or has an unexpected status, or if responses differ that must be equal. Raises ``RunFailed`` if an
-        application cannot be loaded or fails, or if the process exceeds its time limit.
+        Return each contender's protocol, and how its responses differ from those of the first contender. The keys are
+        the experiment's key and the contender's name. Raises ``Mismatch`` if a response is missing or has an unexpected
+        status, or if responses differ that must be equal. Raises ``RunFailed`` if an application cannot be loaded or
+        fails, or if the process exceeds its time limit.
         """
         answers = self._run(job(experiments, self.hooks), 0, 0.0)["answers"]
         return {key: {name: Answered(**said) for name, said in by_name.items()} for key, by_name in answers.items()}
@@ -106,7 +106,7 @@ class Workers:
 
 
 def _run_worker(folder: Path, arguments: list[str], environ: Mapping[str, str], limit: float) -> int:
-    """Run a worker until it ends. Return its exit code, or -1 after ``limit`` + 10 seconds.
+    """Run a worker until it ends, and return its exit code. If it does not end in ``limit`` + 10 seconds, return -1.
 
     Before the function returns, it kills the worker's process group (on Windows, only the worker). The application's
     output goes to a file. A pipe would stay open as long as a child process of the application runs.
@@ -149,9 +149,9 @@ def _read_result(folder: Path, code: int, limit: float) -> dict[str, Any]:
 
 
 def failed(said: str) -> RunFailed:
-    """Return the exception for the error that a worker has reported.
+    """Return the exception for ``said``, the error that a worker has reported.
 
-    For a ``ModelError``, this is ``ModelNotLoaded`` with the reason, without the traceback.
+    If the error is a ``ModelError``, return a ``ModelNotLoaded`` with the reason and without the traceback.
     """
     kind, _, reason = said.rpartition("\n")[2].partition(": ")
     if kind.rpartition(".")[2] == "ModelError":
@@ -160,10 +160,10 @@ def failed(said: str) -> RunFailed:
 
 
 def _why_it_ended(folder: Path, code: int, limit: float) -> str:
-    """Return a text that says what the worker was doing when it ended, and the end of its output.
+    """Return a text that says what the worker was doing when it ended.
 
-    If the worker exceeded its time limit, the text has the tracebacks of its threads instead of its output. If the
-    worker has not written them, the text has neither.
+    If the worker exceeded its time limit, the tracebacks of its threads follow, if the worker has written them.
+    Otherwise the end of the worker's output follows.
     """
     stage, hangs, log = (_text(folder / name).strip() for name in ("stage.txt", "hangs.txt", "log.txt"))
     doing = stage or "starting"

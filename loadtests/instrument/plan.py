@@ -17,9 +17,9 @@ NEEDED = 3
 
 
 def repeated(label: str, times: int, seconds: float, run: Callable[[int], None]) -> list[Placed]:
-    """Return ``times`` steps with their positions in the run, from 0 to 1.
+    """Return ``times`` steps, each with its position in the run, from 0 (begin) to 1 (end).
 
-    Each step calls ``run`` with the number of the step, counted from 0.
+    Each step calls ``run`` with the number of the step, counted from 0. The first ``NEEDED`` steps are never skipped.
     """
     return [
         ((index + 0.5) / times, Step(f"{label}, {index + 1} of {times}", seconds, partial(run, index), index >= NEEDED))
@@ -28,18 +28,18 @@ def repeated(label: str, times: int, seconds: float, run: Callable[[int], None])
 
 
 def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
-    """Return all steps in the order of their positions: each kind is spread evenly over the run.
+    """Return all steps in the order of their positions, so that each kind of step is spread evenly over the run.
 
-    A drift of the machine then affects all kinds alike.
+    So a drift of the machine affects all kinds alike.
     """
     return [step for _, step in sorted((place for kind in kinds for place in kind), key=itemgetter(0))]
 
 
 class Plan:
-    """The steps of a run, which have different labels.
+    """The steps of a run. Each step has its own label.
 
-    ``done`` has the labels of the steps that are done; the caller stores it in a file. ``left`` has the steps that were
-    not done when the plan was made.
+    ``done`` has the labels of the steps that are done. The caller stores ``done`` in a file. ``left`` has the steps
+    that were not done when the plan was made.
     """
 
     def __init__(self, steps: Sequence[Step], done: list[str]) -> None:

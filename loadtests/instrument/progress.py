@@ -36,9 +36,9 @@ def run_steps(
 ) -> int:
     """Run the steps in order, and call ``after_each`` after each step. An exception ends the run.
 
-    A step that may be skipped is skipped if it would end later than ``deadline`` seconds from now. If the steps so far
-    took longer than planned, this step is expected to take longer in the same proportion. Return the number of skipped
-    steps.
+    A step that may be skipped is skipped if it would end later than ``deadline`` seconds from now. If ``deadline`` is 0
+    or None, no step is skipped. If the steps so far took longer than planned, each further step is expected to take
+    longer in the same proportion. Return the number of skipped steps.
     """
     planned, skipped, started = 0.0, 0, time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())

@@ -72,7 +72,7 @@ class Request:
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + self._framed()
 
     def _framed(self) -> bytes:
-        """Return the body as it is sent: if the request has "Transfer-Encoding: chunked", as one chunk."""
+        """Return the body as it is sent. If the request has "Transfer-Encoding: chunked", the body is one chunk."""
         encodings = [value.lower() for name, value in self.headers if name.lower() == "transfer-encoding"]
         if not any("chunked" in value for value in encodings):
             return self.body
@@ -87,7 +87,7 @@ class Request:
         return f"{self.method} {self.target}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the request as values for JSON. ``from_json`` makes an equal request from them."""
+        """Return the request as a dict for JSON. ``from_json`` makes an equal request from the dict."""
         return {**asdict(self), "body": self.body.decode("latin-1")}
 
     @classmethod

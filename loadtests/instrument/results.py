@@ -5,8 +5,8 @@ every step, so after an interruption it has the samples of the completed steps.
 
 ``experiments``
     Measured in process. Each experiment has ``contenders`` and ``processes``. A process has ``blocks`` of [round,
-    contender, requests, CPU ns, wall ns]. Contender 0 is the WSGI driver, whose cost is subtracted. ``drivers`` names
-    the contender to subtract instead, for each ASGI contender.
+    contender, requests, CPU ns, wall ns]. Contender 0 is the WSGI driver, whose cost is subtracted. From the cost of an
+    ASGI contender, the cost of the contender that ``drivers`` names is subtracted instead.
 ``loads``
     Measured behind a server: one entry for each load and ``mode``. ``"rate"`` is a fixed moderate rate, at which the
     server's CPU time per request is measured. At ``"saturation"``, the clients send as many requests as the server can
@@ -149,12 +149,12 @@ class Run(Record):
 
     @property
     def in_flight(self) -> float:
-        """The mean number of requests in flight, by Little's law: the rate times the mean latency."""
+        """The mean number of requests in flight, by Little's law: the rate times the mean latency. 0 means unknown."""
         return self.requests_per_second * self.latency_mean_ms / 1000
 
 
 class Loaded(Record):
-    """Services that ``users`` clients load in turn."""
+    """The services of a load, the number of clients (``users``), and the number of threads of each server."""
 
     key: str
     title: str
@@ -165,9 +165,9 @@ class Loaded(Record):
 
 
 class LoadResult(Loaded):
-    """The windows of services: in the ``mode`` "rate" at ``rate`` requests a second, otherwise at saturation.
+    """The windows of a load: in the mode "rate" at ``rate`` requests a second, in the mode "saturation" at saturation.
 
-    In the mode "rate", ``rate`` is 0 until the first pair of runs has determined it.
+    In the mode "rate", ``rate`` is 0 until the first repetition has determined it.
     """
 
     generator: str
@@ -204,8 +204,8 @@ class LatencyResult(Loaded):
 class Import(Record):
     """The cost of importing ``module`` in a new interpreter: wall time, CPU time, and the process's memory afterwards.
 
-    The memory includes that of psutil, which reads it. The module ``"nothing"`` stands for an interpreter that imports
-    nothing.
+    The memory includes the memory of psutil, which measures it. The module ``"nothing"`` stands for an interpreter that
+    imports nothing.
     """
 
     module: str

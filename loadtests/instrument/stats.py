@@ -55,12 +55,12 @@ def trimmed_mean(rounds: FloatArray) -> FloatArray:
 
 
 def resample(processes: Sequence[FloatArray], rng: np.random.Generator, resamples: int = RESAMPLES) -> FloatArray:
-    """Return a two-level bootstrap of the contenders' costs.
+    """Return a two-level bootstrap of the contenders' costs, in the shape (resamples, contenders).
 
     ``processes`` are P arrays of shape (rounds, contenders): the cost per request in any unit. The number of rounds may
-    differ. The result has the shape (resamples, contenders). For each row, P processes are drawn with replacement, and
-    the row is their mean. The rounds of each drawn process are also drawn with replacement; ``POOL`` such draws are
-    made for each process.
+    differ. First, the rounds of each process are drawn with replacement ``POOL`` times. Each draw gives a trimmed mean.
+    Then, for each row of the result, P processes are drawn with replacement, and for each of them one of its trimmed
+    means. The row is the mean of these P values.
     """
     pools = np.stack([_pool(rounds, rng) for rounds in processes])
     drawn = rng.integers(len(processes), size=(resamples, len(processes)))
@@ -128,8 +128,8 @@ def _student_t_share(t: float, freedom: int) -> float:
 def student_estimate(values: Sequence[float]) -> Estimate:
     """Return the mean of a few independent values with Student's interval. With one value, the interval is infinite.
 
-    Use this for units that have one value each, such as pairs of served runs. For so few values, a bootstrap interval
-    is too narrow, because it cannot extend beyond the smallest and the largest value.
+    Use this for units that have one value each, such as the repetitions of a load. For so few values, a bootstrap
+    interval is too narrow, because it cannot extend beyond the smallest and the largest value.
     """
     sample = np.asarray(values, dtype=np.float64)
     mean = float(sample.mean())

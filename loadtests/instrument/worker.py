@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 
 class Target(Protocol):
-    """An application with the driver that calls it."""
+    """An application that is called in process: a ``WsgiTarget`` or an ``AsgiTarget``."""
 
     def ask(self, request: Request) -> Response: ...
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None: ...
@@ -101,7 +101,7 @@ class Candidate:
         return self._guarded(f"{self.name} fails during the measurement", lambda: self.target.block(requests))
 
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
-        """Restore the process state in which the application's last call ended, and return the result of ``work()``.
+        """Restore the process state that the application's last call left behind, and return the result of ``work()``.
 
         Raises ``AppError`` for an exception of the application, including SystemExit. KeyboardInterrupt and
         ``WrongResponse`` are raised unchanged.
@@ -168,9 +168,10 @@ class Bench:
         return [one.ask(request) for request in requests]
 
     def _statuses(self, name: str) -> list[str]:
-        """Return the status line that a contender must send for each request.
+        """Return a list with the status line that the contender ``name`` must send for each request.
 
-        For a request that was not sent, this is the line of a request that expects the same code.
+        If only the first requests were sent, the list has for each other request the status line of a sent request with
+        the same ``status``.
         """
         lines = [response.status for response in self.responses[name]]
         known = dict(zip((request.status for request in self.requests), lines, strict=False))
@@ -182,9 +183,9 @@ class Bench:
         compare({one.name: self.responses[one.name] for one in compared}, asked, allowed)
 
     def answered(self) -> dict[str, Any]:
-        """Return the protocol of each contender, and how its responses differ from those of the first contender.
+        """Return the fields of ``inprocess.Answered`` for each contender, by the contender's name.
 
-        ``differences`` has a text for each request whose responses differ.
+        ``differences`` has a text for each request whose responses differ from those of the first contender.
         """
         reference = next(iter(self.responses.values()))
         return {
@@ -255,9 +256,9 @@ def balanced_orders(contenders: int, rng: random.Random) -> Iterator[list[int]]:
 
 
 def _own_part(error: BaseException) -> str:
-    """Return the traceback of an application's error, from the first frame outside the measuring process.
+    """Return the traceback of an application's error, without the worker's own frames at its beginning.
 
-    For SystemExit, return a sentence instead.
+    If ``error`` is SystemExit, return a sentence instead.
     """
     if isinstance(error, SystemExit):
         return f"it calls sys.exit({error.code!r}), which would end the server"
@@ -285,8 +286,8 @@ def _what_differs(one: Response, other: Response) -> str:
 def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
     """Carry out a job and return its result.
 
-    If ``seconds`` is 0, send each request once to each contender, and return the answers. Otherwise measure each
-    experiment for ``seconds``, and return the samples.
+    If the job's ``seconds`` is 0, send each request once to each contender, and return what ``Bench.answered`` returns.
+    Otherwise measure each experiment for ``seconds``, and return the samples.
     """
     makers = makers_of(job["experiments"])
     mark("running --setup")
@@ -299,7 +300,10 @@ def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: Non
 
 
 def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], object]) -> dict[str, Any]:
-    """Measure the benches in random order. Return their samples by key, and the clock that the analysis must use."""
+    """Measure the benches in random order.
+
+    Return the samples by the experiment's key, the clock that the analysis must use, and the CPU clock's resolution.
+    """
     step = clock_step_ns()
     block_ns = round(job["block_ms"] * 1e6)
     rng = random.Random(job["seed"])

@@ -85,6 +85,7 @@ class Connection:
         """Receive the bytes that have arrived. Return whether the response is complete.
 
         Raises ``BadResponse`` if the status is not the expected one, or if the server closed the connection too early.
+        Raises OSError if the connection was reset.
         """
         data = self.socket.recv(65536)
         self.received += data

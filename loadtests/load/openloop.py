@@ -52,8 +52,9 @@ class OpenLoop:
     def run(self, rate: float, seconds: float, rng: random.Random) -> None:
         """Start ``rate`` requests a second on average for ``seconds``, and wait for the responses.
 
-        Store the latencies and the lags in ms. Raises ``BadResponse`` if a response is wrong, or if responses are still
-        missing ``DRAIN_SECONDS`` later.
+        Store the latency of each request in ms. If a connection was free, also store the lag in ms: how late the
+        request was sent. Raises ``BadResponse`` if a response is wrong, or if responses are still missing
+        ``DRAIN_SECONDS`` after the ``seconds`` have passed.
         """
         self.latencies, self.lags = [], []
         began = time.perf_counter()

@@ -1,10 +1,11 @@
-"""The part of a study behind servers: start servers, load them from another process, and collect the samples.
+"""Measure the loads of a study: start servers, load them from another process, and collect the samples.
 
 The services of a load are measured in turn: first A, then B; in the next repetition first B, then A. A repetition is
 called a pair. Each pair starts new server processes, so the pairs are independent of each other. Before the first
-window of a pair, the responses of the services are compared as the load demands. Locust or this project's closed loop
-loads each service to saturation, and Locust or an open loop loads it at fixed rates. If latencies are wanted, the open
-loop always runs.
+window of a pair, the responses of the services are compared. ``Load.compared`` says what must be equal.
+
+Locust or this project's closed loop loads each service to saturation. If the load has ``shares``, Locust or an open
+loop also loads each service at fixed rates. If the load has ``latencies``, the open loop runs even if Locust has run.
 """
 
 from __future__ import annotations
@@ -70,11 +71,11 @@ class Server(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """Where Locust's workers run: ``workers`` processes of one master, on this machine or, if ``remote``, on other
-    machines.
+    """How Locust is spread over processes and machines.
 
-    With 0 workers, Locust runs in a single process. ``host`` is the address on which the servers listen. Remote workers
-    must be able to reach it.
+    Locust runs as a master with ``workers`` worker processes. If ``workers`` is 0, Locust runs in a single process. If
+    ``remote`` is true, the workers run on other machines. ``host`` is the address on which the servers listen. Remote
+    workers must be able to reach this address.
     """
 
     workers: int = 0
@@ -83,7 +84,10 @@ class Spread(NamedTuple):
 
 
 class Entries(NamedTuple):
-    """The entries of one load in the result file."""
+    """The entries of one load in the result file: at saturation, at a fixed rate, and the latencies.
+
+    ``rate`` is None if the load has no ``shares``. ``latency`` is None if the load has no ``latencies``.
+    """
 
     saturation: LoadResult
     rate: LoadResult | None
@@ -226,8 +230,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def check(servers: Sequence[Server], load: Load) -> None:
-    """Send the first ``COMPARED`` requests of the load to every server, and compare the responses as the load demands.
+    """Send the first ``COMPARED`` requests of the load to every server, and compare the responses.
 
+    ``load.compared`` says what must be equal. The responses of a service whose ``compared`` is false are not compared.
     Raises ``Mismatch`` at the first difference or unexpected status, and ``RunFailed`` if a server does not respond.
     """
     requests = load.requests[:COMPARED]
@@ -308,7 +313,7 @@ class Pair:
                 self.entries.latency.runs += latencies
 
     def _rates(self, servers: Sequence[Server]) -> list[float]:
-        """Return the rates to measure, in requests a second. The first pair determines them for all pairs."""
+        """Return the fixed rates to measure, in requests a second. The first pair determines them for all pairs."""
         rate, latency = self.entries.rate, self.entries.latency
         if rate and not rate.rate:
             slowest = min(self._capacity(server) for server in servers)
@@ -326,7 +331,7 @@ class Pair:
         """Measure one service. Return its window at saturation, its window at the moderate rate, and the windows for
         the latencies.
 
-        If the load has no rates, the second window is that at saturation again.
+        If ``rates`` is empty, the second window is also the window at saturation.
         """
         about: Window = {"service": server.service.name, "pair": number, "position": place}
         stages = [self._stage(rate, self.budget.rate_seconds) for rate in rates]
@@ -385,8 +390,9 @@ def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) ->
 
 @contextlib.contextmanager
 def _locust_worker(port: int, environ: dict[str, str]) -> Iterator[None]:
-    """Start a Locust worker on this machine that connects to the master on ``port``. Terminate it when the context
-    exits.
+    """Start a Locust worker that connects to the master on ``port`` of this machine.
+
+    Terminate the worker when the context exits.
     """
     arguments = [*LOCUST, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ)

@@ -1,4 +1,4 @@
-"""Count requests in windows: periods that each follow a warm-up.
+"""Count requests in windows. A window is a period of measurement that follows a warm-up.
 
 A window records what happens between two instants: requests, failures, latencies, and the CPU time of the server and of
 the generator. Every load generator uses the class ``Window``; the rest of this module is for Locust. ``served.py``
@@ -92,7 +92,7 @@ def process_cpu(process: psutil.Process | None) -> float:
 
 
 def percentiles(latencies: Sequence[float]) -> dict[str, float]:
-    """Return ``{"p50": ms, ...}``: the latency that at least this percentage of the requests does not exceed.
+    """Return the percentiles in ms, such as ``{"p50": 1.2}``: at least 50 % of the latencies are at most 1.2 ms.
 
     Without latencies, return an empty dict.
     """
@@ -113,8 +113,8 @@ def install(set_pace: Callable[[float], None]) -> None:
     """Make this Locust process measure windows. The locustfile calls this function.
 
     The environment variable LOADTESTS_WINDOW says which windows to measure. Without it, no window is measured.
-    A Locust worker only counts requests for its master. ``set_pace`` sets how many requests a second each user sends;
-    with 0, a user does not pause between requests.
+    A Locust worker only counts requests for its master. ``set_pace`` sets how many requests a second each user sends.
+    With 0, a user does not pause between requests.
     """
     from locust import events
     from locust.runners import MasterRunner, WorkerRunner

@@ -61,7 +61,7 @@ def _verdict(reached: bool, missed: bool) -> str:
 
 
 def _false_check(found: validate.Validation) -> Check:
-    share = validate.share_of_false([one.differs for one in found.same])
+    share = validate.wilson_estimate([one.differs for one in found.same])
     text = f"at most {FALSE_LIMIT:.0%} false positives at 95 %, in {len(found.same)} comparisons of an app with itself"
     said = f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})"
     return Check(

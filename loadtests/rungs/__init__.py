@@ -6,6 +6,6 @@ anything is timed, the responses of the rungs are compared. They must be equal, 
 experiment allows.
 
 The function ``create_app(model=...)`` of a rung returns a WSGI or ASGI application. ``work.py`` has the code that the
-rungs share. The other modules have applications that are no rungs: for single cases (``cases_app.py``, ``library.py``),
-for parts of a request (``phases.py``, ``pieces.py``), and with injected delays (``delayed.py``).
+rungs share. The other modules have applications that are not rungs: for single cases (``cases_app.py``,
+``library.py``), for parts of a request (``phases.py``, ``pieces.py``), and with injected delays (``delayed.py``).
 """

@@ -1,10 +1,11 @@
 """Delay each request by a known length, to check what the instrument measures.
 
-In Flask, a hook spins: it reads the clock until the delay is over. The hook itself has a cost too, so the delay is the
-difference from the same hook with 0 µs. In front of the bare callable, a wrapper function spins instead of a hook.
+In Flask, a hook spins: it reads the clock until the delay is over. The hook itself has a cost too. So the request is
+compared with a request whose hook spins for 0 µs. In front of the bare callable, a wrapper function spins instead of a
+hook.
 
-After a spin, the code of the request may run slower, which makes the request longer than the delay alone. A second kind
-of delay avoids this, because it runs the code of the request: further runs of the bare callable itself.
+After a spin, the code of the request may run slower, so the request may take more time than the delay adds. A second
+kind of delay avoids this: instead of spinning, the bare callable handles the same request several times.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplicat
 def create_repeated(runs: int, calls: int, model: str = "null") -> WSGIApplication:
     """Make the rung "raw callable" so that it first handles each request ``runs`` more times.
 
-    ``calls`` calls precede each request: ``runs`` of the rung, and the remaining calls of the driver's empty
-    application. So a further run adds what the instrument measures as the cost of an application: its cost minus that
-    of the empty application.
+    Before each request, there are always ``calls`` calls: ``runs`` calls of the rung, and the other calls of the
+    driver's empty application. So a further run adds the cost of the rung minus the cost of the empty application. The
+    instrument subtracts the cost of the empty application from all costs, so both costs can be compared.
     """
     app = create_bare_app(model)
     further = [driver_app("200 OK")] * (calls - runs) + [app] * runs

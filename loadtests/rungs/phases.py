@@ -1,8 +1,8 @@
 """Applications that run only the first phases of each request, on Flask and on the core, which have the same methods.
 
-The phases of a request from the first up to phase N are called a prefix. The cost of phase N is the cost of the prefix
-that ends with it minus the cost of the prefix that ends with phase N-1. All prefixes send the same empty response, so
-that they differ only in their phases. Other experiments compare the real responses.
+The first N phases of a request are called prefix N. The cost of phase N is the cost of prefix N minus the cost of
+prefix N-1. All prefixes send the same empty response, so that they differ only in their phases. Other experiments
+compare the real responses.
 """
 
 from __future__ import annotations
@@ -58,7 +58,10 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
 
 
 def _inside(app: Any, phases: int) -> Any:
-    """Run the phases between push and pop. Return the response only if the prefix includes sending it."""
+    """Run the phases between push and pop that are among the first ``phases``.
+
+    Return the response if it must be sent, otherwise None.
+    """
     if phases == PUSH:
         return None
     app.preprocess_request()

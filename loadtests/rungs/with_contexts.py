@@ -31,7 +31,7 @@ class AppContext:
 
 
 class RequestContext:
-    """A request context: one request and its URL adapter. Entering it also enters an application context."""
+    """A request context: one request and its URL adapter. ``with`` also enters an application context."""
 
     def __init__(self, environ: WSGIEnvironment, url_map: Map) -> None:
         self.request = Request(environ)

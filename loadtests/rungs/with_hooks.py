@@ -65,8 +65,9 @@ class Application:
         return self.views[endpoint](**values)
 
     def _handle(self, error: Exception) -> Any:
-        """Return the response to ``error``: from the handler for its nearest class or, without a handler, an error
-        response.
+        """Return the response of the error handler for ``error``. Without a handler, return an error response.
+
+        If several handlers match, the handler for the nearest class in the MRO of ``error`` is called.
         """
         for kind in type(error).__mro__:
             if kind in self.error_handlers:

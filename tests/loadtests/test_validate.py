@@ -54,7 +54,7 @@ def test_the_naive_test_takes_what_a_process_shares_for_a_difference():
 
 @pytest.mark.parametrize(("count", "low", "high"), [(0, 0.0, 0.0188), (10, 0.0274, 0.0896)])
 def test_wilsons_interval_of_a_share(count, low, high):
-    found = validate.share_of_false([True] * count + [False] * (200 - count))
+    found = validate.wilson_estimate([True] * count + [False] * (200 - count))
     assert found == pytest.approx((count / 200, low, high), abs=2e-4)
 
 
