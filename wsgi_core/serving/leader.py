@@ -103,7 +103,7 @@ class LoopThreads:
             raise self._error
 
     def serve(self, function: Callable[[T], None], argument: T) -> bool:
-        """Call `function` with `argument` on this thread, the leader. Return whether it is still the leader afterwards."""
+        """Call `function` with `argument` on this thread, the leader. Return whether it still is afterwards."""
         self._working_since = time.perf_counter()  # on Windows, time.monotonic() has steps of 16 ms
         if self._asleep:
             self._wake_follower()
