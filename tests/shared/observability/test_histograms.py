@@ -33,7 +33,7 @@ def test_a_local_histogram_counts_as_prometheus_clients_does(seconds: float):
     theirs_registry = CollectorRegistry()
     theirs = Histogram("x_seconds", "How long.", LABELS, buckets=BOUNDS, registry=theirs_registry)
     for labels in (("/a", 200), ("/b", 404), ("/a", 200)):
-        ours.observe(labels, seconds)
+        ours.observe([(labels, seconds)])
         theirs.labels(*labels).observe(seconds)
     lines = generate_latest(theirs_registry).decode().splitlines()
     assert Collected(ours).text == sorted(line for line in lines if "_created" not in line)
@@ -44,7 +44,7 @@ def test_local_totals_add_up_as_prometheus_clients_counter_does():
     theirs_registry = CollectorRegistry()
     theirs = Counter("x_seconds", "Sums.", ["phase"], registry=theirs_registry)
     for seconds in ({"parse": 0.5, "infer": 1.0}, {"parse": 0.25}):
-        ours.add(seconds)
+        ours.add([seconds])
         for phase, more in seconds.items():
             theirs.labels(phase).inc(more)
     lines = generate_latest(theirs_registry).decode().splitlines()
@@ -57,8 +57,8 @@ def test_nothing_is_lost_between_threads():
 
     def work() -> None:
         for _ in range(2000):
-            histogram.observe(("a",), 0.5)
-            totals.add({"parse": 1.0})
+            histogram.observe([(("a",), 0.5)])
+            totals.add([{"parse": 1.0}])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

@@ -100,7 +100,7 @@ def test_phases_and_runs_are_summed_up():
     metrics = Metrics(shared=False)
     count(metrics, ended("GET", "/", 200, parse=0.5))
     count(metrics, ended("GET", "/", 200, parse=0.25, infer=1.0))
-    metrics.runs.observe(("churn", "1"), 0.00002)
+    metrics.runs.observe([(("churn", "1"), 0.00002)])
     found = samples(metrics)
     assert found["http_server_request_phase_seconds_total", "parse"] == 0.75
     assert found["http_server_request_phase_seconds_total", "infer"] == 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 Labels = tuple[Any, ...]
@@ -14,8 +14,8 @@ Labels = tuple[Any, ...]
 class Histogram(Protocol):
     """Histograms of durations in seconds: one for each combination of label values."""
 
-    def observe(self, labels: Labels, seconds: float) -> None:
-        """Count a duration. Thread-safe."""
+    def observe(self, durations: Iterable[tuple[Labels, float]]) -> None:
+        """Count durations. Thread-safe."""
 
 
 class LocalHistogram:
@@ -34,14 +34,15 @@ class LocalHistogram:
         # For each tuple of labels: the counts of the buckets, followed by the sum of the seconds.
         self._children: dict[Labels, list[float]] = {}
 
-    def observe(self, labels: Labels, seconds: float) -> None:
-        place = bisect_left(self.bounds, seconds)
+    def observe(self, durations: Iterable[tuple[Labels, float]]) -> None:
+        bounds, children = self.bounds, self._children
         with self._lock:
-            child = self._children.get(labels)
-            if child is None:
-                child = self._children[labels] = [0] * (len(self.bounds) + 2)
-            child[place] += 1
-            child[-1] += seconds
+            for labels, seconds in durations:
+                child = children.get(labels)
+                if child is None:
+                    child = children[labels] = [0] * (len(bounds) + 2)
+                child[bisect_left(bounds, seconds)] += 1
+                child[-1] += seconds
 
     def collect(self) -> Iterator[Any]:
         """Yield the histogram as a prometheus_client metric family."""
@@ -67,18 +68,19 @@ class SharedHistogram:
         self._histogram = prometheus_client.Histogram(name, description, labels, buckets=bounds, registry=None)
         self._children: dict[Labels, Any] = {}
 
-    def observe(self, labels: Labels, seconds: float) -> None:
-        child = self._children.get(labels)
-        if child is None:
-            child = self._children[labels] = self._histogram.labels(*map(str, labels))
-        child.observe(seconds)
+    def observe(self, durations: Iterable[tuple[Labels, float]]) -> None:
+        for labels, seconds in durations:
+            child = self._children.get(labels)
+            if child is None:
+                child = self._children[labels] = self._histogram.labels(*map(str, labels))
+            child.observe(seconds)
 
 
 class Counter(Protocol):
     """Sums of seconds: one for each value of a label."""
 
-    def add(self, seconds: Mapping[str, float]) -> None:
-        """Add the given seconds, by label value, to the sums. Thread-safe."""
+    def add(self, seconds: Iterable[Mapping[str, float]]) -> None:
+        """Add seconds to the sums. Each mapping has seconds by label value. Thread-safe."""
 
 
 class LocalCounter:
@@ -91,11 +93,12 @@ class LocalCounter:
         self._lock = threading.Lock()
         self._sums: dict[str, float] = {}
 
-    def add(self, seconds: Mapping[str, float]) -> None:
+    def add(self, seconds: Iterable[Mapping[str, float]]) -> None:
+        sums = self._sums
         with self._lock:
-            sums = self._sums
-            for value, more in seconds.items():
-                sums[value] = sums.get(value, 0.0) + more
+            for each in seconds:
+                for value, more in each.items():
+                    sums[value] = sums.get(value, 0.0) + more
 
     def collect(self) -> Iterator[Any]:
         """Yield the sums as a prometheus_client metric family."""
@@ -117,6 +120,7 @@ class SharedCounter:
 
         self._counter = prometheus_client.Counter(name, description, [label], registry=None)
 
-    def add(self, seconds: Mapping[str, float]) -> None:
-        for value, more in seconds.items():
-            self._counter.labels(value).inc(more)
+    def add(self, seconds: Iterable[Mapping[str, float]]) -> None:
+        for each in seconds:
+            for value, more in each.items():
+                self._counter.labels(value).inc(more)

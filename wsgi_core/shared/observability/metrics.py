@@ -6,19 +6,22 @@ clients cannot add time series without limit. If OpenTelemetry defines a name fo
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...inference import timing
 from ...inference.work import Times
-from .histograms import Counter, Histogram, LocalCounter, LocalHistogram, SharedCounter, SharedHistogram
+from .histograms import Counter, Histogram, Labels, LocalCounter, LocalHistogram, SharedCounter, SharedHistogram
 from .server_metrics import ServerCollector, ServerMetrics, SharedServerMetrics
 
 if TYPE_CHECKING:
     from ...inference import Model
+
+T = TypeVar("T")
 
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
@@ -63,25 +66,32 @@ class Metrics:
         self.active: set[object] = _SharedActive() if shared else set()
         self.server: SharedServerMetrics | None = None
         self._finished: deque[tuple[str, str, int, float, Times]] = deque()
+        self._finished_runs: deque[tuple[Labels, float]] = deque()
         # Other processes read the shared counts, so each request is counted at once.
         self._batch = 1 if shared else _BATCH
 
     def record(self, method: str, route: str, status: int, seconds: float, phases: Times) -> None:
         """Record a finished request. It is counted later, at the latest when this process renders the metrics."""
-        # PERF: one append for each request. After a model run, the code that counts is not in the CPU's caches. In a
-        # batch, only the first request has these cache misses.
+        # PERF: one append for each request and run. After a model run, the code that counts is not in the CPU's caches.
+        # In a batch, only the first request has these cache misses.
         self._finished.append((method, route, status, seconds, phases))
         if len(self._finished) >= self._batch:
             self._count_finished()
 
+    def record_run(self, model: tuple[str, str], seconds: float) -> None:
+        """Record a run of a model, given as its name and version. Runs are counted in batches, as requests are."""
+        self._finished_runs.append((model, seconds))
+        if len(self._finished_runs) >= self._batch:
+            self._count_finished()
+
     def _count_finished(self) -> None:
-        for _ in range(len(self._finished)):
-            try:
-                method, route, status, seconds, phases = self._finished.popleft()
-            except IndexError:  # another thread is counting, too
-                return
-            self.requests.observe((method if method in METHODS else "_OTHER", route, status), seconds)
-            self.phases.add(phases)
+        finished = _pop_all(self._finished)
+        self.requests.observe(
+            ((method if method in METHODS else "_OTHER", route, status), seconds)
+            for method, route, status, seconds, _ in finished
+        )
+        self.phases.add(phases for *_, phases in finished)
+        self.runs.observe(_pop_all(self._finished_runs))
 
     def collect(self) -> Iterator[Any]:
         """Yield the metrics as prometheus_client metric families. Used only if processes do not share their metrics."""
@@ -94,6 +104,15 @@ class Metrics:
         yield GaugeMetricFamily(*_ACTIVE, value=len(self.active))
 
 
+def _pop_all(items: deque[T]) -> list[T]:
+    """Remove and return the items that are in the deque now, except for items that another thread removes."""
+    popped: list[T] = []
+    with contextlib.suppress(IndexError):
+        for _ in range(len(items)):
+            popped.append(items.popleft())
+    return popped
+
+
 @functools.cache
 def process_metrics() -> Metrics:
     """Return the metrics of this process.
@@ -101,7 +120,7 @@ def process_metrics() -> Metrics:
     If `PROMETHEUS_MULTIPROC_DIR` is set, the metrics of all processes that share this folder are reported together.
     """
     metrics = Metrics(shared=_is_shared())
-    timing.observe_runs(metrics.runs.observe)
+    timing.observe_runs(metrics.record_run)
     return metrics
 
 
