@@ -98,6 +98,7 @@ def test_names_that_are_not_secret(name: object) -> None:
         ('{"secret": {"a": 1}}', '{"secret": …'),
         ("Authorization: Bearer abc.def rest", "Authorization: … rest"),
         ("postgres://me:pw@host/db", "postgres://…@host/db"),
+        ("redis://me:p@ss@host/0", "redis://…@host/0"),
         ('"password": "cut he', '"password": …'),
         ("nothing here", "nothing here"),
     ],

@@ -28,7 +28,7 @@ _NAMES = (
 _SECRET = re.compile(_NAMES, re.IGNORECASE)
 _VALUE = r""""(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[\[{].*|(?:bearer|basic|digest)\s+\S+|[^\s&;,"'<>]+"""
 _PAIR = re.compile(rf"""([\w.-]*(?:{_NAMES})[\w.-]*\\?["']?\s*[=:]\s*)(?:{_VALUE})""", re.IGNORECASE | re.DOTALL)
-_USER_OF_URL = re.compile(r"(://)[^/@\s]*@")
+_USER_OF_URL = re.compile(r"(://)[^/?#\s]*@")
 # An annotation, such as `: str` or `: dict[str, str] | None`.
 _ANNOTATION = r" ?: ?[A-Za-z_][\w.| ]{0,60}(?:\[[\w.,| \[\]]{0,60}\][\w.| ]{0,60})?"
 _OPENING = rf"""(?:{_ANNOTATION})?\s*(?::=|[=!]=|[=:])[\s(]*[rbfut]{{0,2}}("{{3}}|'{{3}}|"|')"""
