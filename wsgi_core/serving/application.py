@@ -158,7 +158,11 @@ def _load_service(settings: Settings) -> t.Any:
 
 
 def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:
-    """Return the keyword arguments of `Server` that depend on the application: see docs/develop/server.md."""
+    """Return the keyword arguments of `Server` that depend on the application.
+
+    They are the paths of monitoring requests and of health checks. For the inference service, they are also the body
+    limits of paths, and the function that checks the head of a request. docs/develop/server.md explains them.
+    """
     if settings.app:
         health, metrics = ({path} if path else set() for path in (settings.health_path, settings.metrics_path))
         return {"monitoring": health | metrics, "health": health}

@@ -17,8 +17,8 @@ _NOT_SERVING = 2**30
 class Balance:
     """The connection count of each server process, in memory that the processes share.
 
-    No lock is needed: only one process at a time writes a count, and an outdated count only makes the balance worse. A
-    process writes its own count. The parent writes the count of a process that has exited.
+    A process writes its own count. The parent writes the count of a process that has exited. No lock is needed, because
+    only one process at a time writes a count. An outdated count only makes the balance less even.
     """
 
     def __init__(self, processes: int) -> None:

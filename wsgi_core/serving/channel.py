@@ -41,14 +41,15 @@ State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked",
 
 
 class Channel:
-    """An accepted connection.
+    """An accepted connection. The attributes, by purpose:
 
     Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (the incomplete request).
     Request: `task`, from the moment the request is complete until its response is complete. `used`: the connection has
     had a request.
     Sending: `output`, `unsent` (bytes in `output`), `permit` (the slot of a response, until at most `WATERMARK` bytes
     are unsent). `out_lock` protects all three.
-    End: `closing` (close after the response), `linger_until` (time.monotonic(), or 0), `connected`.
+    End: `closing` (close after the response), `linger_until` (when `_linger` ends, in time.monotonic(), or 0),
+    `connected`.
     """
 
     __slots__ = (
@@ -281,9 +282,9 @@ class Channel:
     def _reject_early(self, request: Parser) -> bool:
         """Check a request when its head is complete, before its body arrives. Reject the request if necessary.
 
-        A request is rejected if its head has an error, if it cannot get a slot, or if `check_head` rejects it. The body
-        of a rejected request is discarded as it arrives, and then the response is sent. If the client has sent
-        `Expect: 100-continue`, the response does not wait for the body.
+        A request is rejected if its head has an error, if the request cannot get a slot, or if the application's
+        `check_head` rejects the request. The body of a rejected request is discarded as it arrives, and then the
+        response is sent. If the client has sent `Expect: 100-continue`, the response does not wait for the body.
 
         Return False if the server itself has answered the request.
         """
@@ -319,7 +320,7 @@ class Channel:
     def _end_input(self) -> None:
         """Handle the end of the client's input: close a lingering connection, or process the rest of the input.
 
-        The client may still wait for a response.
+        If the client waits for a response, the connection stays open: the client may have closed only its sending side.
         """
         self.input_ended = True
         if self.linger_until:
@@ -528,7 +529,7 @@ class Channel:
             self._close_sending_side()
 
     def _close_sending_side(self) -> None:
-        """Close the sending side and begin to linger.
+        """Close the sending side and begin to linger (see `_linger`).
 
         PERF: this happens on the calling thread. Otherwise the I/O thread would be woken for each connection that is
         not kept open.

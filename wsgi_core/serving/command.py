@@ -57,9 +57,10 @@ def bind(host: str, port: int) -> socket.socket:
 def make_server(settings: Settings, log: str | None = None) -> RunningServer:
     """Return a server that already listens. `run` serves until `stop` is called from any thread.
 
-    `log` is used only if there are several server processes. If `log` is None, the server processes log to stderr.
-    Otherwise they send warnings and errors to this process. If `log` is the name of a file, each server process also
-    writes a log file of its own. For example, the first process writes `server-1.log` if `log` is `server.log`.
+    `log` is used only if there are several server processes. If `log` is None, these processes log to stderr. If `log`
+    is a text, they send warnings and errors to this process instead. If the text is not empty, it is the name of a log
+    file, and each process also writes a file of its own, such as `server-1.log` for `server.log`.
+
     Raises StartError if the server cannot start.
     """
     return _make_server(settings, log)[0]

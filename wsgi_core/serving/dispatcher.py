@@ -280,7 +280,8 @@ class WorkerPool:
 class TaskDispatcher(WorkerPool):
     """Admits requests and passes them to worker threads. Separate threads answer monitoring requests.
 
-    While all worker threads are idle and requests are quick, the leader of `loop` answers the requests instead.
+    While all worker threads are idle and requests are quick, the I/O thread itself answers requests instead of a worker
+    thread. In `loop`, this thread is called the leader. `_leader_serves` lists all conditions.
     """
 
     def __init__(self, settings: Settings, admission: Admission, unsent: ByteBudget) -> None:
@@ -342,7 +343,7 @@ class TaskDispatcher(WorkerPool):
     def add_former_leader(self) -> None:
         """Begin to count the former leader as a worker thread. Called when another thread becomes the leader.
 
-        `serve_on_leader` ends the counting when the former leader has completed its request.
+        This ends when the former leader has completed its request (see `serve_on_leader`).
         """
         with self._lock:
             self.live += 1
@@ -353,7 +354,11 @@ class TaskDispatcher(WorkerPool):
         self._fill()
 
     def _leader_serves(self, now: float) -> bool:
-        """Return whether the leader should answer the next queued request."""
+        """Return whether the leader, instead of a worker thread, should answer the next queued request.
+
+        The leader should answer it if all worker threads are idle, requests are expected to be quick, the request's
+        body is not large, and the unsent bytes do not exceed their budget.
+        """
         return bool(
             self._queue
             and len(self._idle) == self.live

@@ -1,7 +1,8 @@
-"""Completes responses that do not come from the application: the server's errors, and rejections by `check_head`.
+"""Adds headers to responses that the server sends without a call of the application. Counts and logs these responses.
 
-These responses get X-Request-ID and, if configured, CORS headers. They appear in the access log and in the metrics.
-Without the CORS headers, a page in a browser would see "Failed to fetch" instead of the status, such as 413.
+They are the server's error responses, and the responses to requests that the application's `check_head` has rejected
+before the body was read. All of these responses get X-Request-ID and, if configured, CORS headers. Without the CORS
+headers, a page in a browser would see "Failed to fetch" instead of the status, such as 413.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _REFUSED = (429, 503)
 
 
 class EarlyResponses:
-    """Adds headers to the server's error responses and to rejections. Counts and logs these responses."""
+    """Adds headers to the server's error responses and to the responses of `check_head`. Counts and logs them."""
 
     def __init__(self, settings: Settings) -> None:
         self._add_cors = cross_origin(settings.cors_origins) if settings.cors_origins else None
@@ -54,9 +55,10 @@ class EarlyResponses:
         return observed_app
 
     def observe(self, code: int, headers: Headers, environ: Environ) -> Headers:
-        """Count and log a response. Return its headers, with the headers of `Observation` and of CORS added.
+        """Count and log a response. Return its headers, with X-Request-ID, other monitoring headers and CORS added.
 
-        A response that already has X-Request-ID is not counted, and its headers are returned unchanged.
+        If the response already has X-Request-ID, it has already been counted and logged. In this case, return its
+        headers unchanged.
         """
         if any(name.lower() == "x-request-id" for name, _ in headers):
             return headers  # the response has already been counted and logged

@@ -12,7 +12,7 @@ from .proxies import Forwarded, remove_untrusted
 
 
 def server_environ(port: int, ident: str, multiprocess: bool = False) -> Environ:
-    """Return the part of the environ that is the same for all requests to one port. `ident` names the server."""
+    """Return the part of the environ that is the same for all requests to one port. `ident` is SERVER_SOFTWARE."""
     return {
         "SERVER_NAME": "waitress.invalid",  # waitress' default; if there is a Host header, URLs are built from it
         "SERVER_PORT": str(port),

@@ -41,9 +41,9 @@ cpu_clock = time.perf_counter if sys.platform == "win32" else time.thread_time
 
 
 class QuickRequests:
-    """Decides from the duration of requests on the leader whether the leader serves the next request.
+    """Measures how long requests take on the leader, to decide whether the leader serves further requests.
 
-    From `paused_until` on (time.monotonic()), the next request is expected to be quick.
+    If the requests were slow, the leader should serve no request before `paused_until` (time.monotonic()).
     """
 
     def __init__(self) -> None:
@@ -103,7 +103,10 @@ class LoopThreads:
             raise self._error
 
     def serve(self, function: Callable[[T], None], argument: T) -> bool:
-        """Call `function` with `argument` on this thread, the leader. Return whether it still is afterwards."""
+        """Call `function` with `argument` on this thread, the leader.
+
+        Return False if another thread has become the leader during the call, otherwise True.
+        """
         self._working_since = time.perf_counter()  # on Windows, time.monotonic() has steps of 16 ms
         if self._asleep:
             self._wake_follower()
@@ -138,7 +141,11 @@ class LoopThreads:
                 self._end()
 
     def _follow(self, me: int, take_over: Callable[[], None]) -> bool:
-        """Wait until this thread is the leader. Return False if the loop has ended."""
+        """Wait until this thread can become the leader, and make it the leader. Return False if the loop has ended.
+
+        `me` is the id of this thread. If there is no leader yet, this thread becomes the leader at once. Otherwise, it
+        becomes the leader when the current leader has been in one request for too long, and then calls `take_over`.
+        """
         with self._lock:
             if self._leader == -1:
                 self._leader = me

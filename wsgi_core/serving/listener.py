@@ -112,9 +112,9 @@ class Listener:
         self._watch()
 
     def end_deferral(self) -> None:
-        """Accept connections again, if this process no longer has too many connections.
+        """Accept connections again if this process no longer has too many, or if `_DEFER` seconds have passed.
 
-        After `_DEFER` seconds, accept connections again in any case.
+        Call this method after `handle_read` has stopped accepting so that another process can accept first.
         """
         now = time.monotonic()
         timeout = now - self._deferred_at >= _DEFER
@@ -226,10 +226,10 @@ class Listener:
             channel.close_if_silent()
 
     def _watch(self) -> None:
-        """Watch for new connections, or pause.
+        """Make the poller report new connections, or make it report none for now.
 
-        The server pauses while the limit with its headroom is reached, for some time after a failure of accept(), and
-        while another process may accept first.
+        The poller reports none while the limit with its headroom is reached, and while another process may accept
+        first. It also reports none for some time after a failure of accept().
         """
         if self.accepting:
             ready = time.monotonic() >= self._paused_until and not self.deferring

@@ -73,7 +73,10 @@ class MonitoredApplication:
 
 
 class _ObservedBody:
-    """A body whose `close` ends the observation of the request, even if the application's `close` raises an error."""
+    """A response body. Its `close` ends the request's `Observation`, which measures and logs the request.
+
+    The observation ends even if the application's own `close` raises an error.
+    """
 
     def __init__(self, body: Iterable[bytes], observed: Observation) -> None:
         self._body = body

@@ -1,4 +1,4 @@
-"""Socket calls that do not release the GIL, except `accept` on other systems than Linux.
+"""Socket calls that do not release the GIL. Exception: on systems other than Linux, `accept` releases the GIL.
 
 CPython releases the GIL around every socket call, even around a call that cannot block. If other threads compute,
 getting the GIL back can take `sys.getswitchinterval()` or longer, which is many times as long as the call itself. With
@@ -103,9 +103,10 @@ def _socket(listener: socket.socket, number: int) -> NonBlockingSocket:
 
 
 def _last_error() -> OSError:
-    """Return the error of the last call.
+    """Return an exception for the error of the last socket call.
 
-    The call is not repeated, because the operating system reports a connection reset only once.
+    The call is not repeated to get an exception from Python, because the operating system reports a connection reset
+    only once.
     """
     number = _error()
     if number in _WOULD_BLOCK:

@@ -181,7 +181,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def _feed(self, head: bytes) -> tuple[str, bytes, Fields]:
         """Parse the head with llhttp. Return the method, the target and the header lines.
 
-        Raises ParsingError if llhttp rejects the head.
+        The method may be a method that llhttp does not know. Raises ParsingError if llhttp rejects the head for another
+        reason.
         """
         # PERF: the callbacks are methods of built-in types, so llhttp calls no Python function.
         targets: list[bytes] = []
@@ -211,9 +212,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return method[0].decode("latin-1"), target, fields
 
     def _read_headers(self, fields: Fields) -> None:
-        """Store the header lines, up to the limit: many lines of one name would take quadratic time.
+        """Store the first `max_headers` header lines in `headers`. Lines of one name are joined.
 
-        Drop a header with `_` in its name, because the environ replaces `-` by `_` in names.
+        The number is limited because it takes quadratic time to join many lines. Drop a header with `_` in its name,
+        because the environ replaces `-` by `_` in names.
         """
         headers = self.headers
         for name, value in islice(fields, self.adj.max_headers):
@@ -250,7 +252,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.path = self.path or "/"
 
     def _read_framing(self) -> None:
-        """Read where the body ends. If Content-Length is above the limit, set `error` to a 413.
+        """Read from the headers where the body ends. If Content-Length is above the limit, set `error` to a 413.
 
         Raises ParsingError if Transfer-Encoding is ambiguous or is not supported.
         """
@@ -303,7 +305,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.completed = True
 
     def _begin_body(self, data: bytes) -> int:
-        """Parse `data`, which came with the head. Return how many bytes belong to this request."""
+        """Begin with the body. Parse `data`, the bytes that were read together with the head.
+
+        Return how many of these bytes belong to this request.
+        """
         length = self.content_length
         if length and length <= len(data):
             # PERF: a body that came with the head needs no buffer. It is at most as long as one read from the socket.
@@ -360,7 +365,7 @@ FORWARDED = frozenset(
 
 
 def _all_fields(head: bytes) -> Fields:
-    """Return the header lines of a head that llhttp accepts, in order, with each line of a name that occurs twice."""
+    """Return all header lines of a head that llhttp accepts, in order. A name may occur in several lines."""
     fields: list[tuple[bytes, bytes]] = []
     parser = httptools.HttpRequestParser(SimpleNamespace(on_header=lambda name, value: fields.append((name, value))))
     with contextlib.suppress(httptools.HttpParserUpgrade):

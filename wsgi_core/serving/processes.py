@@ -174,7 +174,7 @@ class Processes:
             self._record_applied(child, *rest)
 
     def _forward_change(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
-        """Send the model change of `child` to all other children that are ready.
+        """Send a model change (load, unload or reload) from `child` to all other children that are ready.
 
         `child` gets MODELS_DONE when each of the other children has tried to apply the change or has exited.
         """
@@ -206,9 +206,10 @@ class Processes:
             child.send("serve")
 
     def _handle_exit(self, child: Child) -> None:
-        """Record that a child process has exited. Schedule its restart, unless the server is stopping.
+        """Handle the exit of a child process. If the process has only closed its pipe, kill it after `_GRACE` seconds.
 
-        Raises StartError if the child was starting for the first time.
+        Unless the server is stopping, schedule a restart, or raise StartError if the child was starting for the first
+        time.
         """
         child.process.join(_GRACE)
         if child.process.is_alive():  # a thread of the application keeps the process alive
@@ -240,7 +241,8 @@ class Processes:
     def _stop_children(self) -> None:
         """Tell every child to answer its accepted requests and exit, and wait for the children.
 
-        Wait at most for the time that the settings allow plus `_GRACE`. After `abort`, wait at most one more second.
+        Wait until `stop_pause` + `stop_timeout` + `_GRACE` seconds after the call of `stop`, at the latest. If `abort`
+        is called meanwhile, tell every child to abort, and wait at most one more second.
         """
         for child in self._children.values():
             child.send("stop")

@@ -97,9 +97,10 @@ class Queued(Protocol):
         """Answer with a 503, because the request has expired."""
 
     def has_expired(self, now: float, limit: float) -> bool:
-        """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline.
+        """Return whether the request has waited for more than `limit` seconds, or for more than its own timeout.
 
-        The deadline is the setting `request_timeout`, or the header X-Request-Timeout if the header is shorter.
+        The request's own timeout is the setting `request_timeout`, or the value of the header X-Request-Timeout if this
+        value is smaller.
         """
 
 

@@ -57,7 +57,7 @@ class Task:
 
     Request: `client` (the client that the limits per client count, see `client_of`), `monitoring`, `health` (a
     monitoring request that is a health check), `body_size` (0 if there is no body, or if the application reads it in
-    pieces), `rejection` (the WSGI application that `check_head` has returned).
+    pieces), `rejection` (the WSGI application to call instead, if `check_head` has rejected the request).
     Slot: `permit`, until the slot is released or passes to the channel.
     Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after the
     response), `too_long` (the application has sent more than its Content-Length).
@@ -117,7 +117,7 @@ class Task:
         self.fail(refusal(self.channel.site.admission.expire()))
 
     def has_expired(self, now: float, limit: float) -> bool:
-        """Return whether the request has waited for more than `limit` seconds, or beyond its own deadline."""
+        """Return whether the request has waited for more than `limit` seconds, or for more than its own timeout."""
         timeout = self.channel.site.settings.request_timeout
         header = self.request.headers.get("HTTP_X_REQUEST_TIMEOUT")
         if header is not None:
@@ -187,7 +187,10 @@ class Task:
     # The response.
 
     def _guard(self, execute: Callable[[Any], None], argument: Any) -> None:
-        """Answer the request, with an error if `execute` fails. Then pass the connection back to the I/O thread."""
+        """Call `execute` to answer the request, and pass the connection back to the I/O thread.
+
+        If `execute` fails, answer with an error. If the head is already sent, close the connection instead.
+        """
         try:
             if self.channel.connected:
                 execute(argument)

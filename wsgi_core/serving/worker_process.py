@@ -64,9 +64,9 @@ class ParentConnection:
         threading.Thread(target=self._read, name="parent", daemon=True).start()
 
     def broadcast(self, action: str, args: tuple[t.Any, ...]) -> None:
-        """Make the other processes apply a change of the models.
+        """Make the other processes call the method `action` of their model repository with `args`.
 
-        Return when all of these processes have tried to apply the change, or after `_APPLY_SECONDS`.
+        Return when all of these processes have tried the call, or after `_APPLY_SECONDS`.
         """
         done = threading.Event()
         change = id(done)

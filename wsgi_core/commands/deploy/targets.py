@@ -108,7 +108,10 @@ def render(target: Target, deployment: Deployment, loaded: Loaded) -> dict[str, 
 
 
 def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
-    """Raise EscapeError if `checked` refuses an option or a setting. The message names the option or the setting."""
+    """Raise EscapeError if an option or a setting has a line break, or another character that `checked` refuses.
+
+    The message names the option or the setting.
+    """
     values = masked_values(loaded.settings)
     named = {
         source if source.startswith("--") else f"{source}: {name}": values[name]
@@ -124,7 +127,10 @@ def _refuse_line_breaks(deployment: Deployment, loaded: Loaded) -> None:
 
 
 def _plain(value: object) -> Ready:
-    """Return a value unchanged, for files that have no escape syntax. Raises EscapeError, as `checked` does."""
+    """Return a value unchanged, for files that have no escape syntax.
+
+    Raises EscapeError if the value has a line break, or another character that `checked` refuses.
+    """
     return Ready(checked(value))
 
 

@@ -1,6 +1,6 @@
-"""Record the function calls of a program of the course during a request.
+"""Record which functions are called while a program of the course answers a request.
 
-These are the calls of the program's own functions, and the program's calls into `LIBRARIES`.
+Only calls of the program's own functions, and the program's calls of functions in `LIBRARIES`, are recorded.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class CallTrace:
         self._depths: dict[FrameType, int] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
-        """Record a call if it is to a function of the program, or from the program into a library.
+        """Record a call of a function of the program, or a call from the program into a library.
 
-        Lambdas, comprehensions and `_LOOKUPS` are omitted.
+        The lookups of proxies and cached properties (`_LOOKUPS`) are omitted.
         """
         name = frame.f_code.co_qualname.replace("<locals>.", "")
         if event != "call" or name.startswith("<") or name in _LOOKUPS:
@@ -57,7 +57,10 @@ class CallTrace:
 
 
 def calls_of(ask: Callable[[], object], folder: Path) -> list[str]:
-    """Call `ask`. Return the calls to functions of the programs in `folder`, and their calls into libraries."""
+    """Call `ask`. Return a line for each call of a function of the programs in `folder`.
+
+    There is also a line for each call from these programs into a library. `ask` sends the request.
+    """
     seen, before = CallTrace(folder), sys.getprofile()
     sys.setprofile(seen)
     try:

@@ -170,9 +170,9 @@ def _check_and_print(file: Path, exercise: Exercise) -> bool:
 
 
 def advice(exercise: Exercise, verdict: Verdict, tries: int) -> list[str]:
-    """Return the lines to print after a check. After a failed check: the reason, the request, and help.
+    """Return the lines to print after a check: if it has failed, the reason, the request, and help.
 
-    There is more help after the second and the third failed check.
+    `tries` is the number of failed checks in a row. There is more help from 2 on, and still more from 3 on.
     """
     if verdict.solved:
         return []
@@ -193,7 +193,10 @@ def after_success(chapter: int) -> str:
 
 
 def count_try(folder: Path, exercise: Exercise, is_solved: bool) -> int:
-    """Record a check, and return the number of failed checks of the exercise in a row, including this check."""
+    """Record the result of a check. Return how many checks of the exercise have failed since it was last solved.
+
+    This check is included, so the number is 0 if ``is_solved`` is true.
+    """
     file = folder / _TRIES
     try:
         tries = dict(json.loads(file.read_text(encoding="utf-8")))

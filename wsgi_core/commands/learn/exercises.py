@@ -15,7 +15,10 @@ NUMBERS: t.Any = [1, 2, 3]
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise of a chapter. ``hint`` helps to solve it. ``similar_code`` names code with the same purpose."""
+    """One exercise of a chapter. ``hint`` helps to solve it.
+
+    ``similar_code`` names code with the same purpose in this project, Flask or Werkzeug.
+    """
 
     chapter: int
     letter: str

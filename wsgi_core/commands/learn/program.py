@@ -140,7 +140,7 @@ def importing_from(folder: Path) -> Iterator[None]:
 
 
 def expect(what: str, found: object, wanted: object) -> None:
-    """Raise NotYet unless ``found`` equals ``wanted``."""
+    """Raise NotYet unless ``found`` equals ``wanted``. ``what`` says in the message what was compared."""
     if found != wanted:
         raise NotYet(f"{what}: expected {wanted!r}, got {found!r}.")
 

@@ -187,7 +187,7 @@ def _restart_after_an_error_too(service: t.Any) -> None:
 
 
 def _wait(service: t.Any, wanted: int) -> dict[str, int]:
-    """Return the status when the service has reached ``wanted``, has stopped, or makes no more progress."""
+    """Wait until the service has the state ``wanted``, has stopped, or makes no more progress. Return its status."""
     import win32service as scm
 
     progress, since = None, time.monotonic()
