@@ -93,7 +93,7 @@ def settled(experiment: Experiment, answers: dict[str, Answered]) -> Experiment:
     """Return the experiment with the protocol of each application, as found in ``answers``.
 
     The names of ASGI applications get the suffix "(ASGI)". If there is an ASGI application, the experiment also gets
-    the ASGI driver, whose cost is subtracted.
+    the ASGI driver: an application that does nothing, and whose cost is subtracted.
     """
     contenders = [_settled(one, answers[one.name]) for one in experiment.contenders]
     reference = contenders[0].name
@@ -161,9 +161,9 @@ def _service(contender: Contender, server: str, hooks: Hooks) -> Service:
 
 
 def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
-    """Return the notes: in each experiment, one for each application that does not respond like the first application.
+    """Return a note for each application that does not respond like the first application of its experiment.
 
-    ``answers`` has the answers by the experiment's key and the application's name.
+    ``answers`` is the result of ``Workers.try_out``. Its keys are the experiment's key and the application's name.
     """
     said: list[str] = []
     for by_name in answers.values():

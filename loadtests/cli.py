@@ -245,7 +245,7 @@ def report(results: Path) -> None:
 def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
     """Write the figures of a result file into the README, and write the README's plot and the page of all results.
 
-    With --published, also copy the result file there, for later comparisons.
+    --published names a file. If the option is given, the result file is also copied to it, for later comparisons.
     """
     from loadtests.instrument.results import Results
     from loadtests.report import analysis

@@ -1,10 +1,10 @@
 """Compute a framework's share of a whole request as a function of the time that the model takes.
 
-Each experiment measures one model of the repository: the model alone, and the same request through the bare callable,
-through wsgi_core and through Flask. The *price* of a framework is the cost of its rung minus the cost of the bare
-callable. Its *share* is this price divided by the cost of the whole request. The curve assumes that a framework's price
-and the cost of everything except the model are the same for all models. For the shares 50, 10 and 1 %, the curve gives
-the time of the model at which the framework has that share.
+Each experiment measures one model of the repository: the model alone, and a request that calls the model through the
+bare callable (a plain WSGI function), wsgi_core or Flask. The *price* of a framework is the cost of its rung minus the
+cost of the bare callable. Its *share* is this price divided by the cost of the whole request. The curve assumes that
+requests with different models differ only in the time of the model. For the shares 50, 10 and 1 %, the curve gives the
+time of the model at which the framework has that share.
 """
 
 from __future__ import annotations
@@ -186,9 +186,9 @@ def _point(result: ExperimentResult, model: str, alone: str) -> Point:
 
 
 def _points_of_ladder(results: Results) -> list[Point]:
-    """Return a point for each of the ladders with the models null and churn.
+    """Return the points of the models null and churn, each from the ladder that was measured with this model.
 
-    The time of a model is the cost of the bare callable with this model minus its cost with the null model.
+    The time of a model is the bare callable's cost with this model minus the bare callable's cost with the null model.
     """
     by_key = {one.key: one for one in results.experiments if one.processes}
     ladders = [by_key[key] for key in ("null", "churn") if key in by_key]
@@ -197,7 +197,7 @@ def _points_of_ladder(results: Results) -> list[Point]:
 
 
 def _less(one: Estimate, other: Estimate) -> Estimate:
-    """Return ``one`` minus ``other``, but at least 0, for estimates from different samples.
+    """Return ``one`` minus ``other``, but at least 0. The samples of the two estimates must be independent.
 
     The half-widths are added in quadrature. An estimate minus itself is exactly 0.
     """

@@ -1,13 +1,15 @@
 """Hot and cold caches: what a framework costs if other code has used the CPU before the request.
 
 In process, requests directly follow each other, and find their code and data in the CPU caches. In a server, other work
-runs between two requests. So this study measures the bare callable, wsgi_core and Flask with evictions of increasing
-size before each request, and also behind a server. A framework's *price* is its cost minus that of the bare callable.
+runs between two requests. So in process, this study evicts data or code from the caches before each request, with
+evictions of increasing size. It measures wsgi_core, Flask and the bare callable (a plain WSGI function). It also
+measures them behind a server, without evictions. A framework's *price* is its cost minus the cost of the bare callable.
 
-The study tests a linear model with one parameter, the coldness: 0 without an eviction, 1 after the largest eviction of
-data. From 0 to 1, each framework's price rises in a straight line from its hot price to its cold price. So the price of
-wsgi_core determines the coldness, and the coldness predicts the price of Flask: after each eviction, and behind a
-server. The study also measures how much a pause inside a request costs, with hot and with cold caches.
+The study tests a linear model with one parameter, the coldness. The coldness is 0 without an eviction, and 1 after the
+largest eviction of data. From 0 to 1, each framework's price rises in a straight line from its hot price to its cold
+price. So the price of wsgi_core determines the coldness, and the coldness predicts the price of Flask. The study tests
+this prediction after each eviction and behind a server. The study also measures how much a pause inside a request
+costs, with hot and with cold caches.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ PAUSED = (DATA[0], DATA[-1])
 class State:
     """The costs in µs after the eviction ``eviction``.
 
-    ``prices`` has the costs of wsgi_core and of Flask minus the cost of the bare callable. ``ratio`` is Flask's cost
-    divided by wsgi_core's cost.
+    ``prices`` has the prices of wsgi_core and of Flask. A price is a framework's cost minus the bare callable's cost.
+    ``ratio`` is Flask's cost divided by wsgi_core's cost.
     """
 
     eviction: str
@@ -114,7 +116,10 @@ def _pauses() -> list[Experiment]:
 
 
 def summarise(results: Results) -> Heat | None:
-    """Return the results of the study, or None if an eviction was measured in fewer than two processes."""
+    """Return the results of the study of hot and cold caches.
+
+    Return None unless each eviction in ``DATA`` and ``CODE`` has samples from at least two processes.
+    """
     by_key = {one.key: one for one in results.experiments if len(one.processes) > 1}
     wanted = {f"{KEY} {one}" for one in (*DATA, *CODE)}
     if not wanted <= by_key.keys():
@@ -146,16 +151,20 @@ def _slope(result: ExperimentResult) -> Estimate:
 
 
 def _served(results: Results) -> dict[str, Estimate]:
-    """Return the prices of wsgi_core and Flask behind a server: their CPU time minus the bare callable's CPU time.
+    """Return the prices of wsgi_core and Flask behind a server.
 
-    If fewer than two repetitions of the load are complete, return an empty dict.
+    A price is the server's CPU time per request minus the CPU time per request with the bare callable. If fewer
+    than two repetitions of the load are complete, return an empty dict.
     """
     loads = [summarise_load(load) for load in results.loads if load.key == f"{KEY}_rate" and load.runs]
     return {name: load.cpu_differences[name, FLOOR] for load in loads if load.pairs > 1 for name in (OWN, FLASK)}
 
 
 def _prediction(hot: State, cold: State, state: str, prices: dict[str, Estimate]) -> Prediction:
-    """Return the prediction for a state in which the frameworks have these ``prices``."""
+    """Return the prediction for the state of the caches in which the frameworks have the prices ``prices``.
+
+    ``state`` is the name of this state. ``hot`` and ``cold`` are the states with the coldness 0 and 1.
+    """
     coldness = {name: _coldness(hot.prices[name], cold.prices[name], prices[name]) for name in (OWN, FLASK)}
     predicted = _price(hot.prices[FLASK], cold.prices[FLASK], coldness[OWN])
     return Prediction(state, prices[OWN], coldness, predicted, prices[FLASK])

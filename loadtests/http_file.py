@@ -10,10 +10,10 @@
     {"tenure_months": 5}
 
 ``###`` begins another request; ``#`` and ``//`` begin a comment above the body. A line ``< path`` in a body is replaced
-by the contents of a file, whose path is relative to the request file. With ``<@ path``, variables in it are replaced
-too. ``{{$processEnv NAME}}`` is replaced by an environment variable. Response handlers (``> {% ... %}``, ``>> file``)
-and settings (``# @no-log``) are ignored. Scripts, prompts, imports, loops, generated values and other protocols are
-errors, so that their syntax is not sent as text.
+by the contents of a file, whose path is relative to the request file. With ``<@ path``, variables in the contents are
+replaced too. ``{{$processEnv NAME}}`` is replaced by an environment variable. Response handlers (``> {% ... %}``,
+``>> file``) and settings (``# @no-log``) are ignored. Scripts, prompts, imports, loops, generated values and other
+protocols are errors, so that their syntax is not sent as text.
 """
 
 from __future__ import annotations
@@ -125,7 +125,11 @@ class _File:
         return True
 
     def filled(self, line: Line, depth: int = 0) -> str:
-        """Return the text of the line with the variables replaced by their values."""
+        """Return the text of the line with the variables replaced by their values.
+
+        The value of a variable may contain other variables. ``depth`` counts the nested calls, so that a cycle ends.
+        Raises ``HttpFileError`` if a variable is not defined or is not supported.
+        """
 
         def value(found: re.Match[str]) -> str:
             name = found[1]

@@ -23,8 +23,8 @@ class Goal:
     """A limit for the ratio of two measured values, ``top`` divided by ``bottom``.
 
     If ``experiment`` is the key of an experiment, the values are costs. If it is the key of a load, the values are
-    rates. It can also be ``"import_wall"`` or ``"import_memory"``. If ``at_most`` is true, the ratio must be at most
-    ``limit``. Otherwise the ratio must be at least ``limit``.
+    rates. If it is ``"import_wall"`` or ``"import_memory"``, the values are the wall time of imports or the memory
+    after them. If ``at_most`` is true, the ratio must be at most ``limit``. Otherwise it must be at least ``limit``.
     """
 
     text: str
@@ -61,7 +61,8 @@ class Load:
 
     ``shares`` are fixed rates, as shares of the slowest service's maximum rate. If there are shares, each service is
     also loaded at the first share, a moderate rate, to measure CPU time. If ``latencies`` is true, each service is
-    loaded at every share in an open loop, to measure latencies. If the generator is Locust, Locust also measures them.
+    loaded at every share in an open loop, to measure latencies. If the generator is Locust, Locust measures latencies
+    too.
 
     If ``both_runs`` is true, ``--quick`` includes the load, but only its first share. If ``requests`` is empty, the
     requests of ``case`` are sent. ``compared`` is what must be equal in all responses: the ``"bytes"``, the
@@ -183,7 +184,7 @@ WSGI_PEERS = (FLOOR, "Falcon", "Bottle", "Werkzeug objects", OWN, AGAIN, FLASK)
 
 
 def rung(name: str, **options: Any) -> Contender:
-    """Return the contender that ``create_app`` in the module of the rung ``name`` makes with ``options``."""
+    """Return the rung ``name`` as a contender. ``options`` are the arguments of the rung's ``create_app``."""
     return Contender(name, _factory(name), options)
 
 
@@ -192,7 +193,7 @@ def _factory(name: str) -> str:
 
 
 def rungs(names: Iterable[str], **options: Any) -> tuple[Contender, ...]:
-    """Return the contenders for the rungs ``names``, all made with ``options``."""
+    """Return the rungs ``names`` as contenders. ``options`` are the arguments of each rung's ``create_app``."""
     return tuple(rung(name, **options) for name in names)
 
 
@@ -208,7 +209,10 @@ def _tutorial(name: str, via: str, *own_fields: str) -> Contender:
 
 
 def _case(key: str, title: str, library: str = "") -> Experiment:
-    """Return the experiment of one case: both frameworks and, if ``library`` is given, the library's work alone."""
+    """Return the experiment of the case ``key``, with wsgi_core and Flask as contenders.
+
+    If ``library`` names a function of ``rungs/library.py``, its application is the first contender.
+    """
     contenders = (
         Contender("wsgi_core", "loadtests.rungs.cases_app:create_app", {"framework": "wsgi_core"}),
         Contender("Flask", "loadtests.rungs.cases_app:create_app", {"framework": "flask"}),
@@ -319,7 +323,8 @@ def served_app(name: str, factory: str, server: str, options: str | None = None)
     """Return the service that runs an application on ``server``.
 
     ``server`` is ``OWN_SERVER`` or one of ``SERVERS``, but not a model server. ``factory`` is ``"module:app"`` or
-    ``"module:function"``. If ``options`` is given, the function is called with these arguments.
+    ``"module:function"``. If ``factory`` names a function, ``options`` has the function's arguments as Python source,
+    such as ``"model='null'"``, or ``""`` for no arguments. If ``factory`` names an application, ``options`` is None.
     """
     target = factory if options is None else f"{factory}({options})"
     commands = {
@@ -331,9 +336,9 @@ def served_app(name: str, factory: str, server: str, options: str | None = None)
 
 
 def _on(server: str, words: str, names: Sequence[str] = PAIR) -> Load:
-    """Return the ``Load`` that measures the rungs on ``server``, which is not waitress.
+    """Return the ``Load`` that measures the rungs ``names`` on ``server``, which is not waitress.
 
-    The title of the load names the server with ``words``.
+    ``words`` is the text for the server in the load's title.
     """
     services = tuple(served_rung(name, server) for name in names)
     return Load(f"on_{server}", f"POST /predict with churn, {words}", "locust", services, server, (MODERATE,))
@@ -524,9 +529,9 @@ def budget_of(study: Study, quick: bool) -> Budget:
 def chosen(study: Study, quick: bool, servers: Collection[str] = ()) -> Study:
     """Return the study with only the loads to measure.
 
-    If ``servers`` is given, these are the loads on the servers. Otherwise these are the loads of a quick run or of a
-    full run, as ``quick`` says. A quick run has one rate for each load. If the study has loads, a quick run does not
-    measure the models.
+    If ``servers`` is given, the study keeps only the loads on these servers. Otherwise the study keeps the loads of a
+    quick run or of a full run, as ``quick`` says. A quick run has one rate for each load. If the study has loads, a
+    quick run does not measure the models.
     """
     wanted = [load for load in study.loads if _is_wanted(load, quick, servers)]
     if quick:

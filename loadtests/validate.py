@@ -2,8 +2,8 @@
 
 - Each of four applications is compared with itself 50 times (in a quick run, 5 times). At most 5 % of the comparisons
   may find a difference.
-- A delay of known length is added to each request, in Flask and in the bare callable. The measured length should be the
-  known length.
+- A delay of known length is added to each request, in Flask and in the bare callable (the lowest rung). The measured
+  length should be the known length.
 - The bare callable handles each request several times. Each further run should take as long as a single run.
 - Each step of the ladder is measured in an experiment of its own. The sum of the steps should be the difference between
   the first and the last rung.
@@ -68,8 +68,9 @@ SERVED_NAMES = (FLOOR, OWN, FLASK)
 class Same(Record):
     """The comparison of an application with itself.
 
-    ``value`` is the difference and ``low`` to ``high`` its interval, ``cost`` is the application's cost, all in µs.
-    ``naive_differs`` is the result of the function ``naive_differs`` for the same samples.
+    ``value`` is the measured difference, whose interval is ``low`` to ``high``. ``cost`` is the application's cost. All
+    four are in µs. ``naive_differs`` says whether a naive test (the function ``naive_differs``) finds a difference in
+    the same samples.
     """
 
     subject: str

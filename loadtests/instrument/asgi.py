@@ -36,7 +36,7 @@ class ScopeMaker:
     def make(self) -> tuple[Message, bytes, int]:
         """Return a new scope, the body, and the expected status code.
 
-        The method and the path are new strings, as in ``EnvironMaker``.
+        The method and the path are new strings each time, as in a real request (see ``EnvironMaker.make``).
         """
         template, method, path, body, status = next(self._cycle)
         if self.evict:
@@ -89,7 +89,10 @@ class AsgiTarget:
         return self._runner.run(_ask(self.app, request))
 
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:
-        """Prepare to time ``requests``. ``statuses`` has the expected status line of each request."""
+        """Prepare to time ``requests``. ``statuses`` has the expected status line of each request.
+
+        If ``evict`` is not None, it is called before each request.
+        """
         self.scopes = ScopeMaker(requests, statuses, evict)
 
     def block(self, requests: int) -> Block:

@@ -47,8 +47,9 @@ def resolve(factory: str) -> Callable[..., Any]:
 
 
 def ask(app: WSGIApplication, request: Request) -> Response:
-    """Send one request without timing it, and return the response, in which cookies have no values.
+    """Send one request without timing it, and return the response.
 
+    The values of cookies are removed from the response, because a signed cookie contains the time of its signature.
     Raises ``WrongResponse`` if the application does not call ``start_response``, or if it calls ``write()``.
     """
     started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -91,10 +92,10 @@ def _no_write(data: bytes) -> object:
 
 
 class Allowed(NamedTuple):
-    """How a contender's responses differ from the other contenders' responses.
+    """The allowed differences between a contender's responses and the other contenders' responses.
 
-    The contender's responses have the additional ``headers``. Their JSON ``fields`` may have other values, but of the
-    same types.
+    The contender's responses must have the additional ``headers``. The values of the JSON ``fields`` may differ, but
+    their types must be the same.
     """
 
     headers: tuple[str, ...] = ()
@@ -148,8 +149,8 @@ def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
 def _blanked(response: Response, fields: tuple[str, ...]) -> Response:
     """Return the response with the values of ``fields`` replaced by the names of their types.
 
-    If Content-Length is correct and the body is written as all rungs write JSON, Content-Length is removed, because it
-    depends on the values.
+    Content-Length depends on the values. So it is removed, but only if it is correct and the body has the JSON format
+    of the rungs: sorted keys, no spaces, and a newline at the end.
     """
     value = json.loads(response.body)
     for name in fields:
@@ -241,7 +242,10 @@ class WsgiTarget:
         return ask(self.app, request)
 
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:
-        """Prepare to time ``requests``. ``statuses`` has the expected status line of each request."""
+        """Prepare to time ``requests``. ``statuses`` has the expected status line of each request.
+
+        If ``evict`` is not None, it is called before each request.
+        """
         self.environs = EnvironMaker(requests, statuses, evict)
 
     def block(self, requests: int) -> Block:

@@ -38,10 +38,10 @@ def describe() -> dict[str, Any]:
 
 
 def load() -> dict[str, Any]:
-    """Return the conditions that can change during a run.
+    """Return the conditions that can change during a run: the code's revision, the load, and the stolen CPU time.
 
-    These are the revision of the code, the machine's load, and the CPU time that the host has taken from this virtual
-    machine since it started.
+    The load is the load average and the CPU use in percent. The stolen time is the number of seconds of CPU time that
+    the host has taken from this virtual machine since the virtual machine was started.
     """
     times = psutil.cpu_times()
     return {

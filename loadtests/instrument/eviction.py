@@ -25,7 +25,11 @@ def other_{number}(a):
 
 
 class Eviction(NamedTuple):
-    """How much to evict: a write to each cache line of ``data`` bytes, and calls of ``code`` different functions."""
+    """How much data and code to evict from the CPU caches.
+
+    ``data`` is the size of the memory to write to, in bytes. Each cache line of this memory gets one write. ``code`` is
+    the number of different functions to call.
+    """
 
     data: int = 0
     code: int = 0

@@ -122,6 +122,7 @@ class Hooks:
 def job(experiments: Sequence[Experiment], hooks: Hooks = Hooks(), **pace: Any) -> Mapping[str, Any]:
     """Return the job of a measuring process.
 
-    Without ``pace``, the process times nothing. It sends each request once, and compares responses that must be equal.
+    ``pace`` has the values for timing: ``seconds``, ``warm_up``, ``block_ms`` and ``seed``. Without these values, the
+    process times nothing. It sends each request once, and compares responses that must be equal.
     """
     return {"experiments": [one.to_json() for one in experiments], "hooks": asdict(hooks), "seconds": 0.0, **pace}

@@ -37,7 +37,7 @@ def measure_round(number: int) -> list[Import]:
 
 
 def measure_one(module: str, number: int) -> Import:
-    """Measure the import of ``module`` in a new interpreter."""
+    """Measure one import of ``module`` in a new interpreter. ``number`` is the number of the round, for the result."""
     statement = "pass" if module == NOTHING else f"import {module}"
     _compile(statement)
     return Import(module=module, round=number, **json.loads(_run(_PROGRAM.format(statement=statement))))

@@ -53,13 +53,14 @@ class Plan:
 
     @property
     def finished(self) -> bool:
-        """Whether ``left`` has only steps that always run."""
+        """Whether ``left`` has only steps that run again in each resumed run (see ``Step.always``)."""
         return all(step.always for step in self.left)
 
     def carry_out(self, console: Console, keep: Callable[[], None], deadline: float | None = None) -> int:
         """Run the steps in ``left``. After each step, call ``keep`` to write the file.
 
-        Return the number of steps that were skipped because of ``deadline``.
+        ``deadline`` is in seconds from now. A step that would end later is skipped if its ``may_be_skipped`` is true.
+        Return the number of skipped steps.
         """
         steps = [replace(step, run=partial(self._carry_out, step)) for step in self.left]
         return run_steps(steps, console, keep, deadline)

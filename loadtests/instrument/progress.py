@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 class Step:
     """A part of the run that takes about ``seconds`` and stores its own result.
 
-    A step that ``may_be_skipped`` is skipped if there is not enough time for it. A step with ``always`` runs again when
-    an interrupted run is resumed.
+    If ``may_be_skipped`` is true, the step is skipped when there is not enough time for it. If ``always`` is true, the
+    step runs again when an interrupted run is resumed.
     """
 
     label: str

@@ -117,8 +117,9 @@ def empty_result(experiment: Experiment) -> ExperimentResult:
 class Run(Record):
     """One window: a period in which a generator loads one service. Times are in seconds unless the name says otherwise.
 
-    ``pair`` is the number of the repetition, and ``position`` the place of the service in it. ``generator_cpu_seconds``
-    is the CPU time of the busiest generator process, because one saturated process is enough to limit the rate.
+    ``pair`` is the number of the repetition. ``position`` is 0 for the service that was loaded first in the repetition.
+    ``generator_cpu_seconds`` is the CPU time of the busiest generator process, because one saturated process is enough
+    to limit the rate.
     """
 
     service: str

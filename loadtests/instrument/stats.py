@@ -91,11 +91,12 @@ def _interval(value: float, drawn: FloatArray, units: int) -> Estimate:
 
 
 def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the two probabilities whose quantiles of the bootstrap are the ends of the interval.
+    """Return the probabilities of the two bootstrap quantiles that are the ends of the interval.
 
-    With few units, the usual percentile interval is too narrow for two reasons: its width has a factor of
-    sqrt((n-1)/n), and its quantiles are those of the normal distribution instead of Student's t distribution.
-    Hesterberg (2015, What Teachers Should Know about the Bootstrap) corrects both.
+    ``units`` is the number n of independent units, such as processes. With few units, the usual percentile interval is
+    too narrow for two reasons. Its width is too small by the factor sqrt((n-1)/n). It also uses the quantiles of the
+    normal distribution instead of Student's t distribution. Hesterberg (2015, What Teachers Should Know about the
+    Bootstrap) corrects both.
     """
     t = student_t_quantile((1 + level) / 2, units - 1)
     low = NormalDist().cdf(-t * math.sqrt(units / (units - 1)))
@@ -104,10 +105,10 @@ def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
 
 @functools.cache
 def student_t_quantile(share: float, freedom: int) -> float:
-    """Return the quantile ``share`` of Student's t distribution with ``freedom`` degrees of freedom, for 0.5 <
-    ``share`` < 1. A quantile above 1000 is returned as 1000.
+    """Return the quantile of Student's t distribution at the probability ``share``, which is between 0.5 and 1.
 
-    The quantile is found by bisection on the integral of the density.
+    ``freedom`` is the number of degrees of freedom. A quantile above 1000 is returned as 1000. The quantile is found by
+    bisection on the integral of the density.
     """
     low, high = 0.0, 1000.0
     for _ in range(60):

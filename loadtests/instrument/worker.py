@@ -1,8 +1,8 @@
 """One measuring process: ``python child.py loadtests.instrument.worker FOLDER`` reads job.json and writes result.json.
 
 ``inprocess.py`` starts several of these processes, with different hash seeds. A round has one block of each contender
-in random order. Every second round repeats the order of the round before it backwards, so that a drift in time affects
-all contenders alike. The heap of a worker is small on purpose: it imports the contenders and no part of the report.
+in random order. Every second round has the order of the previous round backwards, so that a drift in time affects all
+contenders alike. The heap of a worker is small on purpose: it imports the contenders and no part of the report.
 
 The measured code may do anything: print, exit, change the current folder, start threads. So the result goes into a
 separate file, and the process ends as soon as the file is written. Exit codes: 0 success; 3 an application cannot be
@@ -103,8 +103,8 @@ class Candidate:
     def _guarded(self, failing: str, work: Callable[[], T]) -> T:
         """Restore the process state that the application's last call left behind, and return the result of ``work()``.
 
-        Raises ``AppError`` for an exception of the application, including SystemExit. KeyboardInterrupt and
-        ``WrongResponse`` are raised unchanged.
+        Raises ``AppError`` for an exception of the application, including SystemExit. ``failing`` says in its message
+        what has failed. KeyboardInterrupt and ``WrongResponse`` are raised unchanged.
         """
         os.chdir(self._state.folder)
         (gc.enable if self._state.collects else gc.disable)()
@@ -300,9 +300,11 @@ def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: Non
 
 
 def _timed(benches: Sequence[Bench], job: dict[str, Any], reset: Callable[[], object]) -> dict[str, Any]:
-    """Measure the benches in random order.
+    """Measure the benches in random order. Each bench has the contenders of one experiment.
 
-    Return the samples by the experiment's key, the clock that the analysis must use, and the CPU clock's resolution.
+    Return a dict. ``samples`` has the blocks of each experiment (see ``Bench.rounds``), by the experiment's key.
+    ``clock`` is the clock that the analysis must use, "cpu" or "wall". ``clock_step_ns`` is the resolution of the CPU
+    clock.
     """
     step = clock_step_ns()
     block_ns = round(job["block_ms"] * 1e6)

@@ -2,8 +2,8 @@
 
 It is a closed loop: each of a few connections sends its next request when the response to the last one is complete. All
 connections are in one thread. The bytes are prepared beforehand, and a request usually takes one ``send`` and one
-``recv``. A connection is reused if the server keeps it open; otherwise a new connection replaces it. The status and the
-length of each response are checked.
+``recv``. A connection is reused if the server keeps it open; otherwise a new connection replaces it. Each response must
+be complete and have the expected status.
 
 Run this module as a separate process, with the job as JSON on standard input. ``openloop.py`` uses the same connections
 in an open loop.
@@ -175,7 +175,7 @@ def _drive_until(selector: selectors.BaseSelector, window: Window, messages: Ite
 
 
 def run(measure: Callable[[dict[str, Any], Address, Iterator[Message]], Any]) -> int:
-    """Read a job from standard input, measure, and write the counts to standard output.
+    """Read a job from standard input, call ``measure`` with it, and write the result to standard output.
 
     Return the exit code: 0, or 1 if a request failed.
     """

@@ -289,7 +289,7 @@ def ask(address: Address, request: Request) -> Response:
 
 
 class Pair:
-    """Measures a load in repetitions, which are called pairs.
+    """A measurement of a load in repetitions. Each repetition is called a pair, and is one call of ``measure``.
 
     Each pair starts new servers, and measures one series of windows for each service.
     """
@@ -298,7 +298,10 @@ class Pair:
         self.load, self.entries, self.budget, self.spread = load, entries, budget, spread
 
     def measure(self, number: int) -> None:
-        """Compare the responses, then load each service in turn. If ``number`` is odd, the order is reversed."""
+        """Carry out the pair ``number``: compare the responses, then load each service in turn.
+
+        If ``number`` is odd, the order of the services is reversed.
+        """
         with serving(self.load.services, self.spread.host) as servers:
             check(servers, self.load)
             rates = self._rates(servers)
@@ -328,10 +331,10 @@ class Pair:
         return float(found["requests"] / found["seconds"])
 
     def _serve(self, server: Server, rates: list[float], number: int, place: int) -> tuple[Run, Run, list[LatencyRun]]:
-        """Measure one service. Return its window at saturation, its window at the moderate rate, and the windows for
-        the latencies.
+        """Measure one service. Return its windows at saturation, at the moderate rate, and at all ``rates``.
 
-        If ``rates`` is empty, the second window is also the window at saturation.
+        The first of ``rates`` is the moderate rate. If ``rates`` is empty, the second window is the window at
+        saturation. ``number`` is the number of the pair, and ``place`` the position of the service in the pair.
         """
         about: Window = {"service": server.service.name, "pair": number, "position": place}
         stages = [self._stage(rate, self.budget.rate_seconds) for rate in rates]
@@ -367,7 +370,10 @@ def _checked(run: AnyRun) -> AnyRun:
 
 
 def _locust(server: Server, load: Load, stages: list[Window], spread: Spread) -> list[Window]:
-    """Measure one window for each stage with Locust, which runs the locustfile without its web page."""
+    """Measure one window for each stage with Locust. A stage has the rate, the warm-up and the length of its window.
+
+    A rate of 0 stands for saturation.
+    """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as workers:
         out, given = Path(folder, "windows.json"), Path(folder, "rows.json")
         given.write_text(json.dumps([json.loads(one.body) for one in load.requests]), encoding="utf-8")

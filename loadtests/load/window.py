@@ -1,9 +1,10 @@
 """Count requests in windows. A window is a period of measurement that follows a warm-up.
 
 A window records what happens between two instants: requests, failures, latencies, and the CPU time of the server and of
-the generator. Every load generator uses the class ``Window``; the rest of this module is for Locust. ``served.py``
-starts Locust with the locustfile, and says in an environment variable which windows to measure. If Locust runs as a
-master, each of its workers counts its own requests, and messages tell the workers when a window begins and ends.
+the generator. Every load generator uses the class ``Window``. ``install`` and the functions below it are for Locust.
+``served.py`` starts Locust with the locustfile, and says in an environment variable which windows to measure. If Locust
+runs as a master, each of its workers counts its own requests. Messages from the master tell the workers when a window
+begins and ends.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ REPLY_SECONDS = 20.0
 
 
 class Window:
-    """The counts between ``open`` and ``close``. Without ``server_pid``, the server's CPU time is 0."""
+    """Counts requests and failures, and records latencies and CPU time, between ``open`` and ``close``.
+
+    If ``server_pid`` is None, the server's CPU time is 0.
+    """
 
     def __init__(self, server_pid: int | None = None) -> None:
         self.server = psutil.Process(server_pid) if server_pid else None
@@ -41,7 +45,7 @@ class Window:
             self.failures += exception is not None
 
     def open(self) -> None:
-        """Start counting."""
+        """Start counting from 0."""
         self.latencies = array("d")
         self.failures = 0
         self.server_cpu, self.own_cpu = process_cpu(self.server), time.process_time()
@@ -65,7 +69,8 @@ class Window:
 def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
     """Return the counts of several workers as one window.
 
-    The generator's CPU time is that of the busiest process. ``own_cpu`` is the CPU time of this process.
+    The window has the CPU time of the busiest generator process. ``own_cpu`` is the CPU time of this process, in
+    seconds.
     """
     latencies = [value for part in counted for value in part["latencies"]]
     return {
@@ -128,9 +133,10 @@ def install(set_pace: Callable[[float], None]) -> None:
 
 
 def _count(runner: Any, set_pace: Callable[[float], None]) -> None:
-    """Count requests, and carry out the messages that set the pace and begin or end a window.
+    """Register handlers in this Locust process: for its requests, and for the messages that control its windows.
 
-    A Locust process without workers sends these messages to itself.
+    The handler of requests counts them. A message sets the pace, begins a window, or ends a window. The master sends
+    the messages. A Locust process without a master sends them to itself.
     """
     from locust import events
 
@@ -197,7 +203,10 @@ class Generators:
 
 
 def _measure(generators: Generators, wanted: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
-    """Measure one window at the rate of ``stage``: tell the generators when to count, and merge their counts."""
+    """Measure one window at the rate of ``stage``: tell the generators when to count, and merge their counts.
+
+    ``wanted`` is the decoded value of the environment variable LOADTESTS_WINDOW.
+    """
     import gevent
 
     whole = Window(wanted["server_pid"])

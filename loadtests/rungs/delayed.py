@@ -1,8 +1,8 @@
 """Delay each request by a known length, to check what the instrument measures.
 
 In Flask, a hook spins: it reads the clock until the delay is over. The hook itself has a cost too. So the request is
-compared with a request whose hook spins for 0 µs. In front of the bare callable, a wrapper function spins instead of a
-hook.
+compared with a request whose hook spins for 0 µs. The bare callable (the lowest rung) has no hooks. There, another
+function spins and then calls the bare callable.
 
 After a spin, the code of the request may run slower, so the request may take more time than the delay adds. A second
 kind of delay avoids this: instead of spinning, the bare callable handles the same request several times.
@@ -56,9 +56,10 @@ def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplicat
 def create_repeated(runs: int, calls: int, model: str = "null") -> WSGIApplication:
     """Make the rung "raw callable" so that it first handles each request ``runs`` more times.
 
-    Before each request, there are always ``calls`` calls: ``runs`` calls of the rung, and the other calls of the
-    driver's empty application. So a further run adds the cost of the rung minus the cost of the empty application. The
-    instrument subtracts the cost of the empty application from all costs, so both costs can be compared.
+    Before the rung handles a request, there are always ``calls`` calls: ``runs`` calls of the rung, and otherwise calls
+    of ``driver_app``, which only sends an empty response. So a further run adds the cost of the rung minus the cost of
+    ``driver_app``. The instrument also subtracts the cost of ``driver_app`` from the cost of a single run. So the cost
+    of a further run should be equal to the cost of a single run.
     """
     app = create_bare_app(model)
     further = [driver_app("200 OK")] * (calls - runs) + [app] * runs

@@ -58,7 +58,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
 
 
 def _inside(app: Any, phases: int) -> Any:
-    """Run the phases between push and pop that are among the first ``phases``.
+    """Run the phases that take place inside the context, up to phase number ``phases``.
 
     Return the response if it must be sent, otherwise None.
     """
