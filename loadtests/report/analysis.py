@@ -46,9 +46,10 @@ class Cost:
 class ExperimentSummary:
     """The figures of one experiment.
 
-    ``costs`` has the contenders, except drivers and second measurements. ``driver`` is the cost of the WSGI driver.
-    ``rounds`` is the number of rounds of the process that has the fewest rounds. If an application was measured twice,
-    ``itself`` is the ratio of the two costs, which shows the noise. Otherwise, it is None.
+    If ``ladder`` is true, the report shows what each contender adds to the contender before it. ``costs`` has the
+    contenders, except drivers and second measurements. ``driver`` is the cost of the WSGI driver. ``rounds`` is the
+    number of rounds of the process that has the fewest rounds. If an application was measured twice, ``itself`` is the
+    ratio of the two costs, which shows the noise. Otherwise ``itself`` is None.
     """
 
     key: str
@@ -194,10 +195,11 @@ def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
 
 
 def _steps(prefixes: Sequence[int]) -> list[Figure]:
-    """Return the figures for the phases of one framework, and last for the whole request.
+    """Return the functions that compute one framework's costs: the cost of each phase, and last of the whole request.
 
-    A prefix is a contender that runs a request up to the end of one phase. The cost of the phase is the cost of the
-    prefix minus the cost of the prefix before it. For the first phase, the cost of the driver is subtracted.
+    ``prefixes`` are the columns of contenders. Each of these contenders runs a request up to the end of one phase. The
+    cost of the phase is the cost of its contender minus the cost of the contender before it. For the first phase, the
+    cost of the driver is subtracted.
     """
     pairs = zip(prefixes, (0, *prefixes), strict=False)
     return [*(difference(one, before) for one, before in pairs), net(prefixes[-1])]
@@ -223,7 +225,7 @@ def _over_nothing(rounds: Sequence[dict[str, Import]], module: str, attribute: s
 def summarise_imports(imports: Sequence[Import]) -> dict[str, dict[str, Estimate]]:
     """Return for each module what its import adds to an interpreter: wall and CPU time in ms, and memory in MiB.
 
-    If no round has an import of every module, return an empty dict.
+    Only rounds that imported every module are used. If there is no such round, return an empty dict.
     """
     rounds = _import_rounds(imports)
     if not rounds:

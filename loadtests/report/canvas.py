@@ -70,9 +70,9 @@ class Chart:
     description: str
 
     def svg(self, alone: bool = True, kind: str = "") -> str:
-        """Return the SVG: if ``alone``, a document with its own colours, otherwise an element for an HTML page.
+        """Return the SVG. If ``alone`` is true, it is a document with its own colours, otherwise part of an HTML page.
 
-        ``kind`` is a CSS class of the element.
+        ``kind`` is an additional CSS class of the ``svg`` element.
         """
         body = "\n".join(self.shapes)
         # A separate file follows the system's mode, not the page's, so it needs a background of its own.

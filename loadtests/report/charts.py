@@ -103,7 +103,10 @@ def _grid(top: float, scale: float, height: int, layout: Layout) -> list[str]:
 
 
 def ticks(top: float, most: int = 8) -> list[float]:
-    """Return round values from 0 to ``top``, with at most ``most`` steps between them. ``most`` is at least 5."""
+    """Return the multiples of a round step from 0 to ``top``. The last multiple may be below ``top``.
+
+    There are at most ``most`` steps. ``most`` must be at least 5.
+    """
     step = 10.0 ** math.floor(math.log10(top))
     for part in (0.1, 0.2, 0.5, 1.0, 2.0):
         if top / (step * part) <= most:
@@ -329,9 +332,10 @@ HEAT_HEIGHT = 340
 
 
 def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
-    """Return a chart of each framework's price against the size of the eviction before each request.
+    """Return a chart of each framework's price against the amount of data that is evicted from the CPU caches.
 
-    A framework's price is what it adds to the bare callable. Dashed lines are the prices behind a server.
+    The eviction takes place before each request. A framework's price is what it adds to the bare callable. Dashed lines
+    are the prices behind a server.
     """
     right, bottom = layout.width - RIGHT, HEAT_HEIGHT - BOTTOM
     prices = [price.high for state in heat.states for price in state.prices.values()]
@@ -360,7 +364,10 @@ def heat_chart(heat: Heat, layout: Layout = WIDE) -> Chart:
 
 
 def charts_of(summary: Summary, layout: Layout = WIDE) -> dict[str, Chart]:
-    """Return every plot of a result file by its key: experiments, curve, loads, latencies, caches."""
+    """Return every plot of a result file by its key.
+
+    The order is: the experiments, the curve, the loads, the latencies, and the hot and cold caches.
+    """
     charts: dict[str, Chart] = {}
     for one in summary.experiments:
         is_ladder = one.ladder and any(cost.step and is_step(cost, one) for cost in one.costs)

@@ -52,7 +52,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All changes, notes for the reader, and the exit code. If no comparison is possible, ``obstacle`` says why."""
+    """The comparison of two result files: the change of each cost, notes on the two runs, and the exit code.
+
+    ``threshold`` is the relative increase above which a cost counts as increased, such as 0.05. If no comparison is
+    possible, ``obstacle`` says why.
+    """
 
     threshold: float
     changes: list[Change] = field(default_factory=list)
@@ -92,7 +96,7 @@ class Comparison:
 def compare(old: Results, new: Results, threshold: float, elsewhere: bool = False) -> Comparison:
     """Compare the costs of the contenders and services that both files have.
 
-    With ``elsewhere``, the files may come from machines with different processors.
+    If the files come from machines with different processors, they are compared only if ``elsewhere`` is true.
     """
     before, after = old.environment.get("cpu"), new.environment.get("cpu")
     if before != after and not elsewhere:
@@ -142,7 +146,7 @@ def _changes(old: ExperimentResult, new: ExperimentResult, threshold: float) -> 
 
 
 def _cost(one: ExperimentResult, name: str, by_callable: bool) -> tuple[Estimate, Estimate]:
-    """Return the cost in µs, and the logarithm of the cost after it is divided by the cost of the yardstick.
+    """Return the cost of the contender ``name`` in µs, and the logarithm of the ratio of this cost to the yardstick's.
 
     The yardstick is the bare callable if ``by_callable`` is true, otherwise the driver.
     """
@@ -160,15 +164,16 @@ def _cost(one: ExperimentResult, name: str, by_callable: bool) -> tuple[Estimate
 
 
 def _ratio(old: Estimate, new: Estimate) -> Estimate:
-    """Return new divided by old. The arguments are the logarithms of costs from independent runs."""
+    """Return the ratio of two costs, new ÷ old. The arguments are the logarithms of the costs in independent runs."""
     middle, reach = new.value - old.value, math.hypot(old.half_width, new.half_width)
     return Estimate(*(math.exp(min(part, 50.0)) for part in (middle, middle - reach, middle + reach)))
 
 
 def verdict(ratio: Estimate, threshold: float) -> str:
-    """Return ``"slower"`` or ``"faster"`` if the whole interval is beyond the threshold.
+    """Return the verdict on the interval of a ratio.
 
-    Otherwise return ``"same"`` if no part of the interval is above the threshold, and ``"open"`` if a part of it is.
+    ``"slower"``: the whole interval is above 1 + ``threshold``. ``"faster"``: the whole interval is below
+    1 - ``threshold``. ``"open"``: only a part of the interval is above 1 + ``threshold``. ``"same"``: all other cases.
     """
     if ratio.low > 1 + threshold:
         return "slower"

@@ -80,7 +80,7 @@ def percent(value: Estimate) -> str:
 
 
 def machine(results: Results) -> str:
-    """Return one line: the date, the processor, the version of Python, and a text about where the rows come from."""
+    """Return one line: the date, the processor, the version of Python, and where the rows of input come from."""
     return f"Measured {results.started[:10]} on {machine_of(results.environment)}; {results.rows}."
 
 

@@ -32,18 +32,22 @@ def _row(state: State) -> list[str]:
 
 
 def slope_table(heat: Heat) -> Table:
-    """Return the table of what a µs of pause costs in Flask and in the bare callable, with hot and cold caches."""
+    """Return the table that says by how many µs the cost of a request increases for each µs of a pause inside it.
+
+    The rows are for pauses in Flask and in the bare callable, each with hot and with cold caches.
+    """
     rows = [[*where, with_interval(slope, 4)] for where, slope in heat.slopes.items()]
     heads = ["a pause in", "evicted before each request by", "µs"]
     return Table("What a µs of pause costs", heads, rows, section="heat")
 
 
 def prediction_table(heat: Heat) -> Table:
-    """Return the table of the predictions (see ``loadtests/heat.py``).
+    """Return the table that compares Flask's predicted price with Flask's measured price (see ``loadtests/heat.py``).
 
-    The columns are wsgi_core's price, the coldness that follows from this price, and Flask's predicted and measured
-    price. There is a row for each state between hot and cold, and for each eviction by other code. If the requests were
-    also measured behind a server, there is a row for the server.
+    Each row has wsgi_core's price, the coldness of the caches, and Flask's two prices. The coldness is 0 for hot and 1
+    for cold caches. It is computed from wsgi_core's price, and predicts Flask's price. There is a row for each state
+    between hot and cold, and for each eviction by other code. If the requests were also measured behind a server, there
+    is a row for the server.
     """
     heads = ["", "wsgi_core adds, µs", "coldness", "Flask adds, predicted, µs", "Flask adds, measured, µs"]
     found = [*heat.predictions, *([heat.served_prediction] if heat.served_prediction else [])]

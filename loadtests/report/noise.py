@@ -63,7 +63,10 @@ def judge(results: Results, summary: Summary) -> Noise:
 
 
 def _reach(summary: Summary) -> float | None:
-    """Return the median noise of the experiments in which an app takes part twice, or None if there are none."""
+    """Return the median noise of the experiments in which an app takes part twice, or None if there are none.
+
+    If the number of these experiments is even, return the larger of the two middle values.
+    """
     reaches = sorted(one.reach for one in summary.experiments if one.itself)
     return reaches[len(reaches) // 2] if reaches else None
 

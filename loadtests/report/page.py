@@ -50,7 +50,7 @@ class Section:
 
 
 def page(results: Results, summary: Summary, validation: Validation | None = None) -> str:
-    """Return the HTML of the report. ``validation`` is the validation in the folder of the results, if there is one."""
+    """Return the HTML of the report. If ``validation`` is given, the page also shows how the instrument was tested."""
     findings = findings_of(results, summary)
     return render(
         "report.html",

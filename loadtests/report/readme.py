@@ -22,8 +22,10 @@ SHOWN = (FLOOR, OWN, FLASK)
 
 
 def section(results: Results, summary: Summary, plot: str) -> str:
-    """Return the README's section with its two markers: the main finding, a table of three rungs, the plot, the
-    machine.
+    """Return the README's section, which begins and ends with a marker.
+
+    The section has the main finding, a table of three rungs, the plot, and a line about the machine. ``plot`` is the
+    path of the plot's file, relative to the README.
     """
     findings = findings_of(results, summary)
     return render(
@@ -39,7 +41,10 @@ def section(results: Results, summary: Summary, plot: str) -> str:
 
 
 def ladder_table(summary: Summary, names: Sequence[str]) -> Table:
-    """Return a table of the rungs ``names``: for each ladder, the ratio to the reference and then the cost in µs."""
+    """Return a table with a row for each rung (contender of a ladder) in ``names``.
+
+    For each ladder, the table has the ratio of the cost to the reference's cost, and then the cost in µs.
+    """
     heads, rows = [""], [[name] for name in names]
     for one in _alike(summary):
         heads += [f"{one.key} model: ÷ {one.reference}", "µs"]

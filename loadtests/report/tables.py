@@ -94,8 +94,7 @@ def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
     """Return whether the table shows what this rung adds to the rung before it.
 
-    In the ladder up to Flask, only the rungs with a "+" are steps. If the first rung is the reference, every rung is a
-    step.
+    The difference is shown if the name of the rung begins with "+", or if the first rung is the reference.
     """
     return cost.name.startswith("+") or one.reference == one.costs[0].name
 

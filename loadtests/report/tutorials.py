@@ -49,7 +49,11 @@ def _pair(point: Point, framework: str) -> list[str]:
 
 
 def crossing_table(curve: Curve) -> Table:
-    """Return the table of the model's times above which a framework's share is below 50 %, 10 % and 1 %."""
+    """Return the table that says how slow a model must be before a framework hardly matters.
+
+    There is a row for each framework. A cell has the time of the model above which the framework's share of the
+    request's time is below 50 %, 10 % or 1 %.
+    """
     rows = [[line.framework, *crossings(line)] for line in curve.lines]
     heads = ["", "less than 50 %", "less than 10 %", "less than 1 %"]
     note = (
@@ -62,7 +66,7 @@ def crossing_table(curve: Curve) -> Table:
 def cost_table(summary: Summary, curve: Curve) -> Table:
     """Return the table of parts of a request that can cost more than a framework.
 
-    Each cost is also a multiple of Flask's price, which is what Flask adds to the bare callable.
+    Each row has a cost in µs, and this cost as a multiple of what Flask adds to the bare callable.
     """
     price = curve.line("Flask").price.value
     rows = [[name, *cells(value), f"{value.value / price:.1f}"] for name, value in _costs(summary, curve)]

@@ -39,7 +39,7 @@ class Check:
 
 
 def checks(found: validate.Validation) -> list[Check]:
-    """Return the checks for which there are samples."""
+    """Return the checks for which there are enough samples. Most checks need samples from at least two processes."""
     made = []
     if found.same:
         made.append(_false_check(found))
@@ -173,9 +173,13 @@ def render(found: validate.Validation) -> str:
 
 
 def _runs_words(result: ExperimentResult) -> dict[str, object]:
-    """Return the table of further runs, the cost of a single run, the slope, and whether the slope is near 1.
+    """Return the values for the page's part on further runs, which are more calls of the bare callable in one request.
 
-    A further run is one more call of the bare callable in the same request.
+    table: the table of further runs
+    single: the cost of a single run
+    counts: the numbers of further runs, as text
+    slope: the slope of the measured durations of the further runs against the known durations
+    exact: whether this slope is near 1
     """
     single, slope = validate.measured_runs(result)[1].known, validate.runs_slope(result)
     counts = ", ".join(str(runs) for runs in validate.RUNS[1:-1])
@@ -184,9 +188,12 @@ def _runs_words(result: ExperimentResult) -> dict[str, object]:
 
 
 def _heat(found: validate.Validation) -> dict[str, object]:
-    """Return what Flask adds to the bare callable: with hot caches, with cold caches, and behind a server.
+    """Return the values for the page's part on what Flask adds to the bare callable.
 
-    The result also has the size of the eviction in MiB, the rate behind the server, and the table.
+    hot, cold, served: what Flask adds with hot caches, with cold caches, and behind a server
+    memory: how many MiB are written before each request to make the caches cold
+    rate: the rate of the requests behind the server
+    table: the table of the costs in these three cases
     """
     first, *_, last = validate.SERVED_NAMES
     hot, cold = (validate.price(one, last, first) for one in (found.hot, found.cold))

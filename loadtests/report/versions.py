@@ -15,7 +15,7 @@ from loadtests.studies import FLASK, FLOOR, OWN, VERSIONS
 
 
 def table(summary: Summary) -> Table:
-    """Return the table with a row for each variant: first the ratios, then the costs."""
+    """Return the table with a row for each variant (interpreter or version of a package): first ratios, then costs."""
     heads = ["", "Flask ÷ wsgi_core", "Flask ÷ bare callable", "Flask, µs", "wsgi_core, µs", "bare callable, µs"]
     rows = [
         [one.title, *(with_interval(inverse(one.cost(name).to_reference)) for name in (OWN, FLOOR)),

@@ -64,9 +64,9 @@ def _to_flask(summary: Summary, key: str) -> Estimate | None:
 
 
 def _libraries(results: Results) -> dict[str, list[Estimate]]:
-    """Return, for each case that also measures a library alone, the library's share of each framework's cost.
+    """Return the share of a library in the cost of each framework, for each case that also measures the library alone.
 
-    The first share is that of the core's cost, the second is that of Flask's cost.
+    The first share is the share in the core's cost. The second share is the share in Flask's cost.
     """
     return {
         one.key: estimate(

@@ -141,7 +141,7 @@ def _is_preflight(environ: Mapping[str, Any]) -> bool:
 def _given(environ: Mapping[str, Any]) -> bytes:
     """Return the API key that the request carries, or b"" if the request carries no key.
 
-    A password is ignored if the Origin header names another host (see `_is_foreign`).
+    A key that is sent as a password is ignored if the Origin header names another host (see `_is_foreign`).
     """
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     given = environ.get("HTTP_X_API_KEY") or (token.strip() if scheme.lower() == "bearer" else "")

@@ -1,7 +1,7 @@
 """Compressed request bodies (`Content-Encoding`) and response bodies (`Accept-Encoding`).
 
-Before a request body is decompressed, its decompressed size is measured, with at most 64 KiB in memory at a time. The
-limits apply to this size. Then `DecodedBodies` reserves the memory for the decompressed body.
+A request body is decompressed twice. The first time only measures the decompressed size, with at most 64 KiB in memory
+at a time. If the size is within the limit, `DecodedBodies` reserves the memory, and the body is decompressed again.
 """
 
 from __future__ import annotations

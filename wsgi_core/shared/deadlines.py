@@ -32,12 +32,12 @@ def allowed_seconds(header: str | None, limit: float) -> float:
 
 
 def limit_work(work: Work, environ: Mapping[str, Any], limit: float) -> None:
-    """Set the deadline and the attribute `is_cancelled` of the work for a request.
+    """Set `at`, the deadline of a request, and `is_cancelled` in the request's `work`.
 
     The request may take `limit` seconds, or the seconds in X-Request-Timeout if they are fewer. The seconds count from
     the time at which the server had received the whole request. If the environ does not contain this time, the seconds
-    count from now. `is_cancelled` is `waitress.client_disconnected`, or None if the environ does not have this key.
-    Raises BadRequest (400) if X-Request-Timeout is not valid.
+    count from now. `is_cancelled` is the function `waitress.client_disconnected` of the environ, or None if the environ
+    does not have this key. Raises BadRequest (400) if X-Request-Timeout is not valid.
     """
     header = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if header is not None:

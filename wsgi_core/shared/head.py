@@ -47,7 +47,7 @@ class HeadCheck:
         self._check = check
 
     def __call__(self, environ: dict[str, Any]) -> WSGIApplication | None:
-        """Return a WSGI application that answers the request without its body, or None if the body must be read."""
+        """Return None if the request passes the checks, otherwise a WSGI application that refuses the request."""
         try:
             self._check(environ)
             rule, _ = self._app.url_map.bind_to_environ(environ).match(return_rule=True)

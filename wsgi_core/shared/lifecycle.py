@@ -1,7 +1,7 @@
 """The steps of one request through the lifecycle, with the names of the view and the hooks that run in each step.
 
 The start page shows the steps of its own request. The names are read from tables of the app, such as
-`before_request_funcs`, which both frameworks have.
+`before_request_funcs`. Flask and wsgi_core have the same tables.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ DELIVERY = ("X-Delivery-ID", "X-GitHub-Delivery", STANDARD_ID)
 """Headers that may have the sender's id of a delivery. The first header that is present is used."""
 
 MAX_SIGNATURES = 10
-"""The number of signatures in a header that are compared. A sender sends two while it changes its secret."""
+"""The maximum number of signatures in a header that are compared. A sender sends two while it changes its secret."""
 
 # RFC 9110, 15.5.2: a 401 response must name an authentication scheme. No scheme is registered for signed bodies.
 _SCHEME = WWWAuthenticate("hmac-sha256", {"header": SIGNATURE})

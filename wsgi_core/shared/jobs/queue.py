@@ -97,8 +97,8 @@ class JobQueue:
     def drain(self, timeout: float) -> bool:
         """Wait until no job in the store is queued or running. Return False if `timeout` seconds are not enough.
 
-        Jobs that are delayed for a retry are ignored. Jobs that only the processes of another recorder may run are also
-        ignored (see `State`). If the store cannot be read, return True.
+        Jobs that are delayed for a retry are ignored. Jobs that only processes with another results file may run are
+        also ignored (see `State.recorder`). If the store cannot be read, return True.
         """
         until = time.monotonic() + timeout
         while self._busy():
@@ -170,7 +170,11 @@ class JobQueue:
                 self._running = None
 
     def _finish(self, job: Job, state: State) -> None:
-        """Run a job. Record its outcome, unless another recorder has already marked the job as done (see `State`)."""
+        """Run a job, and record its outcome.
+
+        If a process with another results file has already marked the job as done, leave the job to the processes that
+        use this other file (see `State.recorder`).
+        """
         outcome = self._run(job)
         end = self._results.end() if self._results else 0
         marked_by = self.store.mark_done(job, self._recorder)

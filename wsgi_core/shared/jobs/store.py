@@ -1,8 +1,8 @@
 """The job store: an SQLite file, or Redis if several machines share the jobs.
 
-Each table is a storage object of the library huey, which has a queue and key-value records. huey's own worker is not
-used, because it deletes a task before it runs the task, so a killed process loses the task. The worker of `JobQueue`
-deletes a job after the job is done, and `requeue_due` queues the jobs of killed processes.
+A store consists of tables. Each table is a storage object of the library huey, with a queue and key-value records.
+huey's own worker is not used: it deletes a task before it runs the task, so a killed process loses the task. The worker
+of `JobQueue` deletes a job after the job is done, and `requeue_due` queues the jobs of killed processes.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ class JobStore:
     """Jobs and their states. Several processes can use the same store, each with a `JobStore`. Thread-safe.
 
     A method that cannot read or write the store raises StoreUnavailable. `make_table` opens a table by name.
-    `wait_until_durable` waits until the earlier writes to a table are on disk. It is None for SQLite, which syncs the
-    important tables in each write.
+    `wait_until_durable` waits until the earlier writes to a table are on disk. With SQLite, `wait_until_durable` is
+    None, because each write to an important table is synced at once.
     """
 
     def __init__(
@@ -346,9 +346,9 @@ class JobStore:
             return True
 
     def delete_old(self) -> None:
-        """Delete the marks of done jobs that are older than the last `REMEMBERED_MONTHS` months.
+        """Delete the marks of done jobs that are no longer remembered (see `REMEMBERED_MONTHS`).
 
-        Only the marks of the 12 months before these months are deleted.
+        Only the marks of jobs that were accepted in the 12 months before the remembered months are deleted.
         """
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):
@@ -363,7 +363,7 @@ class JobStore:
     def state(self, key: str) -> State | None:
         """Return the state of a queued, running or delayed job.
 
-        Return None if the store has no such job with this key, or if the record of the state is not valid.
+        Return None if no job in one of these phases has this key, or if the record of the state is not valid.
         """
         return self._read("states", State, key)
 
@@ -422,7 +422,11 @@ class JobStore:
         return {key: state for key, state in states.items() if state is not None}
 
     def _sync(self, name: str) -> None:
-        """Wait until the earlier writes to the table are on disk. With SQLite, do nothing: each write was synced."""
+        """Wait until the earlier writes to the table are on disk.
+
+        With SQLite, do nothing: each write to the tables of jobs and of done jobs is synced at once. With Redis, do not
+        wait if Redis is older than 7.2 or has no append-only file.
+        """
         if self._wait_until_durable:
             self._wait_until_durable(self._table(name))
 
@@ -477,7 +481,7 @@ class JobStore:
 
 
 def _done(accepted: float, months_back: int = 0) -> str:
-    """Return the name of the table of finished jobs for the month of `accepted`, or `months_back` months earlier."""
+    """Return the name of the table of done jobs for one month: `months_back` months before the month of `accepted`."""
     year, month = time.gmtime(accepted)[:2]
     number = year * 12 + month - 1 - months_back
     return f"done{number // 12}{number % 12 + 1:02}"

@@ -15,11 +15,11 @@ class Histogram(Protocol):
     """Histograms of durations in seconds: one for each combination of label values."""
 
     def observe(self, durations: Iterable[tuple[Labels, float]]) -> None:
-        """Count durations. Thread-safe."""
+        """Count each duration in the histogram of its label values. Thread-safe."""
 
 
 class LocalHistogram:
-    """A `Histogram` in the memory of this process. It is faster than that of prometheus_client, which has more locks.
+    """A `Histogram` in the memory of this process. It is faster than prometheus_client's, which has more locks.
 
     `bounds` are the upper bounds of the buckets in seconds, in ascending order. One more bucket counts the durations
     above the last bound.

@@ -32,7 +32,7 @@ RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
 """Upper bounds of the buckets for model runs, in seconds."""
 
 _BATCH = 50
-"""Finished requests are counted in batches of this size."""
+"""Finished requests are counted in batches of this size, if processes do not share their metrics."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
@@ -71,7 +71,11 @@ class Metrics:
         self._batch = 1 if shared else _BATCH
 
     def record(self, method: str, route: str, status: int, seconds: float, phases: Times) -> None:
-        """Record a finished request. It is counted later, at the latest when this process renders the metrics."""
+        """Record a finished request.
+
+        If processes share their metrics, the request is counted at once. Otherwise requests are counted in batches, at
+        the latest when this process renders the metrics.
+        """
         # PERF: one append for each request and run. After a model run, the code that counts is not in the CPU's caches.
         # In a batch, only the first request has these cache misses.
         self._finished.append((method, route, status, seconds, phases))
@@ -79,7 +83,7 @@ class Metrics:
             self._count_finished()
 
     def record_run(self, model: tuple[str, str], seconds: float) -> None:
-        """Record a run of a model, given as its name and version. Runs are counted in batches, as requests are."""
+        """Record a run of a model. `model` is its name and version. Runs are counted like requests (see `record`)."""
         self._finished_runs.append((model, seconds))
         if len(self._finished_runs) >= self._batch:
             self._count_finished()

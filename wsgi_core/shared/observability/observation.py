@@ -77,7 +77,7 @@ class Observation(Work):
         return headers
 
     def deactivate(self) -> None:
-        """Make `outer` the current work again. Unless the response is streamed, call `finish`."""
+        """Make `outer` the current `Work` again. Unless the response is streamed, call `finish`."""
         current.set(self.outer)
         if not self.streamed:
             self.finish()
@@ -101,7 +101,7 @@ class Observation(Work):
 
 
 def begin_request(environ: Mapping[str, Any]) -> Observation:
-    """Return the observation of a new request. It is the current work (see `Work`) until `deactivate` is called."""
+    """Return the observation of a new request. Until `deactivate` is called, it is the current `Work`."""
     observation = Observation(environ)
     current.set(observation)
     process_metrics().active.add(observation)

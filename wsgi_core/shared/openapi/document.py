@@ -43,8 +43,8 @@ def describe_api(
 ) -> Schema:
     """Return the OpenAPI description as a dict that can be written as JSON.
 
-    `operations` are by `Route.key`. `root` is the path where the app is mounted, without a trailing slash.
-    `open_to_all` contains the rules that need no API key, or is None if the service has no API key.
+    `operations` maps the `key` of each route to its operation. `root` is the path where the app is mounted, without a
+    trailing slash. `open_to_all` contains the rules that need no API key, or is None if the service has no API key.
     """
     paths: dict[str, Schema] = {}
     for route in routes:
@@ -63,9 +63,10 @@ def describe_api(
 
 
 def group_routes(routes: Iterable[Route], operations: Mapping[str, Operation]) -> dict[str, list[Route]]:
-    """Return the routes by the group of their operations. Groups without routes are omitted.
+    """Return a dict from the name of each group to its routes. Groups without routes are omitted.
 
-    If an operation has a summary, it replaces the summary of the route.
+    `operations` maps the `key` of each route to its operation, which names the group. If an operation has a summary,
+    this summary replaces the summary of the route.
     """
     groups: dict[str, list[Route]] = {name: [] for name in GROUPS}
     for route in routes:

@@ -170,7 +170,7 @@ def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> C
 def operations(
     routes: Iterable[Route], views: Mapping[str, Callable[..., Any]], models: ModelRepository
 ) -> dict[str, Operation]:
-    """Return the operations of the routes by `Route.key`. Routes whose views have no operation are omitted.
+    """Return a dict from the `key` of each route to its operation. Routes whose views have no operation are omitted.
 
     By default, a route whose endpoint ends with `static` has the operation `FILE`. Operations that depend on the models
     describe the models that are served now.

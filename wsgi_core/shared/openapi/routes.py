@@ -48,8 +48,8 @@ class Route:
 def list_routes(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) -> list[Route]:
     """Return a route for each method of each rule, sorted by rule and method.
 
-    The summary of a route is the first line of the view's docstring. HEAD and OPTIONS are omitted, because the
-    frameworks add these methods to the rules. `views` are by endpoint.
+    `views` maps each endpoint to its view function. The summary of a route is the first line of the view's docstring.
+    HEAD and OPTIONS are omitted, because Flask and wsgi_core add these methods to the rules.
     """
     routes = [
         Route(method, rule.rule, rule.endpoint, _first_line(views[rule.endpoint].__doc__))

@@ -34,7 +34,10 @@ INSTRUCTION = (
 
 
 class UpstreamError(Exception):
-    """Raised if the endpoint has returned no usable answer. The message says why, and may be shown to a client."""
+    """Raised if the endpoint gives no usable answer, or if too many calls are running.
+
+    The message says why, and may be shown to a client.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,10 @@ SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 
 
 def limit(response: str, **field: t.Any) -> t.Any:
-    """Return the field of a setting that limits clients. `response` describes what happens beyond the limit."""
+    """Return the field of a setting that limits clients. `response` says what happens if the limit is exceeded.
+
+    `field` are the other arguments of pydantic's `Field`.
+    """
     return Field(json_schema_extra={"response": response}, **field)
 
 
@@ -268,14 +271,14 @@ class Settings(RuntimeSettings):
     )
 
     def with_loopback_hosts(self) -> Settings:
-        """Return the settings. If the server listens on a loopback address, only local host names are trusted.
+        """Return settings with which a server on a loopback address trusts only local host names.
 
         The local host names are `LOOPBACK_HOSTS`, `host`, and all names without a dot. If the server trusted every
         name, an attacker's page could call the service by DNS rebinding: the attacker's name server resolves the page's
         host name to 127.0.0.1.
 
-        If `trusted_hosts`, `any_host` or `trusted_proxy` is set, nothing is changed. A trusted proxy forwards the host
-        names that its clients use.
+        If `host` is not a loopback address, or if `trusted_hosts`, `any_host` or `trusted_proxy` is set, return the
+        settings unchanged. A trusted proxy forwards the host names that its clients use.
         """
         if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
             return self
@@ -286,5 +289,5 @@ class Settings(RuntimeSettings):
 
     @property
     def local_names(self) -> bool:
-        """Whether all host names without a dot are trusted, too. Such names cannot be registered in the public DNS."""
+        """Whether the server also trusts all host names without a dot, which cannot be registered in the public DNS."""
         return self._local_names

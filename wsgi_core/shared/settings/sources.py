@@ -1,8 +1,8 @@
 """The sources of the settings: a TOML file, environment variables, and a command's options.
 
 Options override environment variables, and environment variables override the file. The error for an invalid value
-names the source of the value. An unknown name is also an error, which suggests the nearest name, because a misspelt
-limit would have no effect.
+names the source of the value. An unknown name is also an error, because a misspelt limit would have no effect. If a
+known name is similar, the error suggests this name.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _USER = re.compile(r"//.*@")
 class ConfigurationError(Exception):
     """Raised if settings are not valid, or if the job store that they name is not available.
 
-    `problems` has one line for each problem, with the source of the value if a single value causes the problem.
+    `problems` has one line for each problem. If a single value causes the problem, the line names the value's source.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:

@@ -8,7 +8,10 @@ from .sources import PREFIX, Loaded, is_secret, masked_values, variable
 
 
 class SecretGiven(ValueError):
-    """Raised if a secret would be one of the variables, which are written to a file. The message is for the user."""
+    """Raised if one of the environment variables would contain a secret. The message is for the user.
+
+    The caller writes the variables to a file, which must not contain a secret.
+    """
 
 
 def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
