@@ -58,7 +58,7 @@ def versions_of(tools: Sequence[str]) -> dict[str, str]:
 
 
 def provenance(name: str, opset: int, versions: dict[str, str]) -> dict[str, Any]:
-    """Return the script, the versions and the machine that reproduce the same bytes, for the card."""
+    """Return the part of the card that says which script, versions and machine reproduce the same bytes."""
     return {
         "script": f"models/{name}/train.py",
         "opset": opset,

@@ -195,7 +195,7 @@ def predict_operation(models: ModelRepository) -> Operation:
 
 
 def add_views(app: Service, repository: ModelRepository) -> None:
-    """Add the routes that this module defines."""
+    """Add the routes /predict and /healthz."""
 
     @app.post("/predict")
     @describe(predict_operation)

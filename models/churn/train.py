@@ -180,7 +180,10 @@ def describe_data(rows: Split) -> dict[str, Any]:
 
 
 def tool_versions() -> dict[str, str]:
-    """Return the versions on which the bytes depend. XGBoost is in the package `xgboost` or `xgboost-cpu`."""
+    """Return the versions of the packages on which the bytes of the model depend.
+
+    XGBoost is in the package `xgboost` or `xgboost-cpu`.
+    """
     return {**versions_of(TOOLS), "xgboost": xgboost.__version__}
 
 

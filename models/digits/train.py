@@ -67,9 +67,10 @@ def split_rows() -> Split:
 
 
 def augment(rows: Split) -> Split:
-    """Return the pictures for training, and held-out drawings: the held-out rows, rotated and slanted at random.
+    """Return a split that has more pictures than `rows`.
 
-    The pictures for training are the training rows, rotated and slanted training rows, and digits drawn as strokes.
+    The pictures for training are the training rows, rotated and slanted training rows, and digits drawn as strokes. The
+    held-out pictures, called drawings, are the held-out rows, rotated and slanted at random.
     """
     rng = np.random.default_rng(SEED)
     x = [np.tile(rows.x_train, (COPIES, 1)), transform_rows(rows.x_train, TRANSFORMED, rng)]
@@ -143,8 +144,8 @@ def scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 def evaluate(model: MLPClassifier, rows: Split, drawn: Split, least: float) -> dict[str, Any]:
     """Return the scores of the model and of two baselines on the held-out digits, and of the model on the drawings.
 
-    `drawn.x_test` are the held-out drawings. The model is sure of a drawing if its highest probability is at least
-    `least`.
+    `drawn.x_test` has the held-out drawings (see `augment`). Also return the share of drawings of which the model is
+    sure, and the accuracy on these drawings. The model is sure if the highest probability is at least `least`.
     """
     frequency = np.bincount(rows.y_train) / len(rows.y_train)
     linear = LogisticRegression(max_iter=1000).fit(rows.x_train, rows.y_train)
@@ -186,7 +187,7 @@ def describe_data(rows: Split) -> dict[str, Any]:
 
 
 def tool_versions() -> dict[str, str]:
-    """Return the versions on which the bytes depend."""
+    """Return the versions of the packages on which the bytes of the model depend."""
     return versions_of(TOOLS)
 
 

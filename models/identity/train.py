@@ -72,7 +72,7 @@ def write_model(out: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line."""
+    """Run the script with command-line arguments, by default the arguments in `sys.argv`. Return the exit code 0."""
     parser = argparse.ArgumentParser(description="Build the null model and write model.onnx and card.json.")
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: beside this script)")
     write_model(parser.parse_args(arguments).out)

@@ -261,7 +261,7 @@ def describe_data(rows: Split) -> dict[str, Any]:
 
 
 def tool_versions() -> dict[str, str]:
-    """Return the versions on which the bytes depend."""
+    """Return the versions of the packages on which the bytes of the model depend."""
     return versions_of(TOOLS)
 
 

@@ -207,7 +207,7 @@ def build_graph(weights: Weights, heads: int = HEADS) -> bytes:
 
 
 def _embed(graph: _Graph, weights: Weights) -> str:
-    """Add the sum of three embeddings: word, position, and token type, which is 0 for all tokens."""
+    """Add the normalised sum of three embeddings: word, position and token type. The token type is always 0."""
     words = graph.constant("words", weights["embeddings.word_embeddings.weight"])
     types = weights["embeddings.token_type_embeddings.weight"]
     positions = graph.constant("positions", weights["embeddings.position_embeddings.weight"] + types[0])

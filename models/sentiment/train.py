@@ -258,7 +258,7 @@ def describe_data(rows: Split) -> dict[str, Any]:
 
 
 def tool_versions() -> dict[str, str]:
-    """Return the versions on which the bytes depend."""
+    """Return the versions of the packages on which the bytes of the model depend."""
     return versions_of(TOOLS)
 
 
@@ -335,7 +335,7 @@ def train(out: Path, data: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line."""
+    """Run the script with command-line arguments, by default the arguments in `sys.argv`. Return the exit code 0."""
     parser = argparse.ArgumentParser(description="Train the sentiment model and write its three files.")
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: beside this script)")
     parser.add_argument(

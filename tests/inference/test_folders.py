@@ -138,6 +138,14 @@ def test_old_files_cost_no_waiting(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 0.1
 
 
+def test_a_changed_file_with_a_future_mtime_is_waited_for(tmp_path: Path) -> None:
+    folder = add(tmp_path, "identity")
+    os.utime(folder / "1" / "model.onnx", (time.time() + 1000,) * 2)
+    begun = time.monotonic()
+    wait_until_written(inspect_version(folder, "1"))
+    assert time.monotonic() - begun >= folders.STABLE_SECONDS / 2
+
+
 def test_a_version_that_changes_while_it_is_loaded_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = add(tmp_path, "identity")
     add_card(folder, "identity")

@@ -22,7 +22,7 @@ RESERVED = "instances"
 
 
 class CardModel(BaseModel):
-    """The base class of a card and its parts, whose fields cannot be assigned after validation.
+    """The base class of a card and of the parts of a card. Fields cannot be assigned after validation.
 
     Unknown keys and values of the wrong type are errors. So are NaN and infinity in a field that holds a float.
     """
@@ -96,9 +96,9 @@ class Feature(CardModel):
 class Text(CardModel):
     """A text, which an encoder converts to token ids.
 
-    `encoder` is the kind of encoder (see the module `text`). `file` is the name of its file, in the same folder as
-    model.onnx. `max_characters` is the length of the longest text that is accepted. Tokens after the first `max_tokens`
-    are ignored.
+    `encoder` is the kind of encoder (see the module `text`). `file` is the name of the encoder's file, in the same
+    folder as model.onnx. `max_characters` is the length of the longest text that is accepted. A text with more than
+    `max_tokens` tokens is cut. With `wordpiece`, `max_tokens` includes the special tokens.
     """
 
     name: str = Field(min_length=1)
@@ -159,7 +159,7 @@ class Pixels(CardModel):
 
 
 class Input(CardModel):
-    """The name of the model's input tensor, which is float32[N, features or pixels] or int64[N, tokens]."""
+    """The model's input tensor: float32[N, features or pixels] or int64[N, tokens]. `tensor` is the tensor's name."""
 
     tensor: str
 

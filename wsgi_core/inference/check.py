@@ -81,10 +81,10 @@ def _misplaced(folder: Path) -> Iterator[str]:
 
 
 def _skipped(folder: Path, has_problem: bool) -> Iterator[str]:
-    """Yield a line if the folder is skipped. Otherwise, yield a line for each of its subfolders that is skipped.
+    """Yield a line if a model's folder is skipped. Otherwise, yield a line for each of its subfolders that is skipped.
 
-    If the report already names a problem with a folder, the folder is left out. `has_problem` says whether `_misplaced`
-    has found a problem in `folder`.
+    A folder or subfolder is left out if the report already has a line about it. `has_problem` says whether `_misplaced`
+    has yielded a line about `folder`.
     """
     if is_hidden(folder):
         yield f"{folder}: skipped, because its name begins with {folder.name[0]!r}"

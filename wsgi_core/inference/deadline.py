@@ -1,4 +1,6 @@
-"""Deadlines for model runs. A run is stopped if the deadline of its `Work` passes or the work is cancelled.
+"""Deadlines for model runs. A `Work` (see `work`) has the deadline of a request.
+
+A run is stopped if the deadline of the current work passes, or if the current work is cancelled.
 
 The thread that runs a model cannot stop the run, because this thread is inside onnxruntime. So a watcher thread checks
 the active runs, and tells onnxruntime which runs to stop. A stopped run ends when the current node of its graph ends.

@@ -30,8 +30,8 @@ class ModelOnDisk:
     """One version of a model on the disk.
 
     `path` is the path of model.onnx. `card` is the path of the card, or None if there is no card or the version cannot
-    be read. `problem` is the reason why the version cannot be served. It is None if no reason is known before the
-    version is loaded. If the model has a card but no version, `version` is empty and `path` is the folder of the model.
+    be read. `problem` says why the version cannot be served. If no problem is known before the version is loaded,
+    `problem` is None. If the model has a card but no version, `version` is empty and `path` is the folder of the model.
     """
 
     name: str
@@ -120,12 +120,14 @@ def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
 
 
 def _is_fresh(fingerprint: Fingerprint) -> bool:
-    """Return whether a file changed less than `STABLE_SECONDS` seconds ago.
+    """Return whether a file changed less than `STABLE_SECONDS` seconds ago, by its mtime or its ctime.
 
-    A time in the future is ignored, because it comes from a machine whose clock is ahead.
+    If one of the two times is in the future, only the other time is used. A time in the future comes from a machine
+    whose clock is ahead.
     """
     now = time.time_ns()
-    return any(0 <= now - max(changed, created) < STABLE_SECONDS * 1e9 for _, _, changed, created, _ in fingerprint)
+    times = (at for _, _, mtime, ctime, _ in fingerprint for at in (mtime, ctime))
+    return any(0 <= now - at < STABLE_SECONDS * 1e9 for at in times)
 
 
 def _stamps(folder: Path) -> Iterator[Stamp]:
@@ -150,9 +152,9 @@ def _raise(error: OSError) -> None:
 
 
 def _stamp(path: Path, folder: Path) -> Stamp:
-    """Return the name, size, times and inode of a file. If a file is written again or replaced, its stamp changes.
+    """Return the stamp of a file: name, size, mtime, ctime and inode. If the stat call fails, all numbers are 0.
 
-    If these values cannot be read, all numbers are 0.
+    If a file is written again or replaced, its stamp changes.
     """
     name = os.path.relpath(path, folder)
     try:

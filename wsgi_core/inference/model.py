@@ -238,10 +238,10 @@ class Model:
                 raise InvalidTensors(f"{self.id} accepts at most {limit} rows at once, got {rows}")
 
     def _signature(self) -> tuple[list[TensorSpec], list[TensorSpec], list[Unserved]]:
-        """Return the inputs, the outputs, and the tensors that the protocol cannot carry.
+        """Return the inputs, the outputs, and the tensors that the Open Inference Protocol cannot carry.
 
-        Raises `ModelError` if an input without a default cannot be carried, if no input can be carried, or if no output
-        can be carried.
+        Raises `ModelError` if the protocol cannot carry an input without a default. Also raises `ModelError` if no
+        input remains that the protocol can carry, or no output.
         """
         inputs = [read_spec(tensor, "input") for tensor in self._session.get_inputs()]
         defaults = [

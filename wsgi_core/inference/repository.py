@@ -302,8 +302,9 @@ class ModelRepository:
     def _replace(self, found: list[ModelOnDisk], names: set[str], wait: bool = False) -> Reload:
         """Replace the served versions of the models `names` with the versions of these models in `found`.
 
-        A version that cannot be loaded is refused. Requests use the old table until the new table is complete. If
-        `wait` is true, wait until the files of a version have stopped changing. The caller must hold the lock.
+        A version that cannot be loaded is refused. If a refused version was served before, the old model is still
+        served. Requests use the old table until the new table is complete. If `wait` is true, wait until the files of a
+        version have stopped changing. The caller must hold the lock.
         """
         done = Reload()
         before = {model.id: model for model in self.models if model.name in names}

@@ -1,8 +1,8 @@
 """The conversion of a JSON payload to the input tensor of a model. The values are checked against the model's card.
 
 The first check of the rows is fast, but it stops at the first invalid row. Then all rows are checked a second time, so
-that the error can name all missing features or, if no feature is missing, all invalid features. It names at most
-`MAX_NAMED` features.
+that the error can name the missing features or, if no feature is missing, the invalid features. The error names at
+most `MAX_NAMED` features.
 """
 
 from __future__ import annotations

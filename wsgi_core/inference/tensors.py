@@ -1,6 +1,6 @@
 """The signature of a model, read from its ONNX file, and the check of tensors against the signature.
 
-The names of the datatypes are those of the Open Inference Protocol: FP32, INT64, BYTES, ...
+A datatype has the name that the Open Inference Protocol uses: FP32, INT64, BYTES, ...
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ class TensorSpec:
 
 
 class Unserved(NamedTuple):
-    """A tensor that the protocol cannot carry. `side` is `input` or `output`. `type` is the ONNX type as text."""
+    """A tensor that the Open Inference Protocol cannot carry.
+
+    `side` is `input` or `output`. `type` is the ONNX type as text.
+    """
 
     side: str
     name: str

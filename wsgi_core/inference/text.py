@@ -30,16 +30,16 @@ class Encoder(Protocol):
     """An object that converts texts to rows of token ids."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the token ids as int64[N, L], padded with 0. L is at least 1."""
+        """Return the token ids as int64[N, L], padded with 0. L is at least 1. There must be at least one text."""
 
 
 class NgramEncoder:
     """An encoder whose tokens are single words and pairs of adjacent words from a vocabulary.
 
-    The id of a token is its position in the vocabulary, and the first position is 1. Each id appears at most once in a
-    row. Words and pairs that are not in the vocabulary are ignored. A row has at most `max_tokens` ids, the words
-    before the pairs. The tokens are the same as the n-grams of scikit-learn's TfidfVectorizer with
-    `token_pattern=TOKEN_PATTERN, ngram_range=(1, 2)`.
+    The id of a token is its position in the vocabulary, and the first position is 1. Words and pairs that are not in
+    the vocabulary are ignored. No id of a text is repeated. The ids of words come before the ids of pairs, and only the
+    first `max_tokens` ids of a text are used. The tokens are the same as the n-grams of scikit-learn's TfidfVectorizer
+    with `token_pattern=TOKEN_PATTERN, ngram_range=(1, 2)`.
     """
 
     def __init__(self, vocabulary: Iterable[str], max_tokens: int) -> None:
@@ -56,7 +56,7 @@ class NgramEncoder:
         return [number for number in found if number][: self.max_tokens]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the token ids as int64[N, L], padded with 0. L is at least 1."""
+        """Return the token ids as int64[N, L], padded with 0. L is at least 1. There must be at least one text."""
         if len(texts) == 1:
             return np.array([self.ids(texts[0]) or [0]], np.int64)
         return pad([self.ids(text) for text in texts])
@@ -75,7 +75,7 @@ class WordpieceEncoder:
         self._tokenizer.no_padding()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the token ids as int64[N, L], padded with 0, which is the id of [PAD]."""
+        """Return the token ids as int64[N, L], padded with 0. In BERT's vocabulary, 0 is the id of [PAD]."""
         return pad([encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)])
 
 

@@ -21,12 +21,15 @@ In some places the two frameworks do the same thing in different ways. These rul
   only if there is a receiver. An application cannot see the difference. With ``signals=True`` every signal of the
   framework has a receiver.
 - *session opened* is recorded when the session becomes usable, at the first push of the request context. The core
-  may defer the opening if the request has no cookie and the session has not been used yet. Then the event has a note.
-- *session saved* is recorded if saving changed the response's headers or raised an exception, or if the app has its own
-  session interface. Flask also calls ``save_session`` for an unmodified session, which usually changes no header.
-- *request context pushed* comes after the events of the application context, when the request context becomes
-  current. *request context popped* comes after the teardown functions, when the request context is no longer current.
-- *view*: if the view is a generator function, its call only creates the generator. Then the event has a note.
+  may defer the opening if the request has no cookie and the session has not been used yet. In this case, the event
+  has a note.
+- *session saved* is recorded if saving changed the response's headers or raised an exception, or if the app's session
+  interface defines its own ``save_session``. Flask also calls ``save_session`` for an unmodified session, which usually
+  changes no header.
+- *request context pushed* comes after the events of the application context, just before the request context becomes
+  current. *request context popped* comes after the teardown functions, just before the request context stops being
+  current.
+- *view*: if the view is a generator function, its call only creates the generator. In this case, the event has a note.
 - *raises*, in an event's detail, means that an exception left the function.
 
 With ``snapshots=True`` each event has a `Snapshot` of the state, such as the source lines, the contexts and the hooks.

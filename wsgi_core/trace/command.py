@@ -194,7 +194,11 @@ def trace_command(
 
 
 def _show(traces: list[Trace], html: Path | None, times: bool) -> bool:
-    """Print the comparison and, if `html` is not None, write the page. Return whether all rows are equal."""
+    """Print the comparison of two traces, or a single trace. If `html` is not None, write the page to this file.
+
+    Return whether all rows are equal, which is always true for a single trace. Raises TraceError if the file cannot be
+    written.
+    """
     left, right = traces[0], traces[1] if len(traces) > 1 else None
     if right is None:
         rows = single_trace_rows(left.events)

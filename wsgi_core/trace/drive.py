@@ -85,7 +85,7 @@ class TracedBody:
 
 
 class Recording:
-    """A running recording. `events` grows while requests are handled."""
+    """The object that `recording` yields. It sends requests to the app, and `events` has the events so far."""
 
     def __init__(self, app: t.Any, recorder: Recorder) -> None:
         self._app = app
@@ -110,8 +110,9 @@ class Recording:
     def send(self, environ: WSGIEnvironment, close_after: int | None = None) -> Trace:
         """Send one request as a server does, and return its trace.
 
-        close_after: close the body after this many chunks; by default, read all chunks and close the body. An exception
-        that the app raises is stored in `Trace.raised`. Only KeyboardInterrupt is raised again.
+        If `close_after` is given, close the body after this number of chunks, as if the client had disconnected.
+        Otherwise read all chunks, then close the body. An exception that the app raises is stored in `Trace.raised`.
+        Only KeyboardInterrupt is raised again.
         """
         first = len(self.events)
         trace = Trace(getattr(self._app, "name", ""), [])
@@ -179,10 +180,11 @@ def trace(
 ) -> Trace:
     """Send one request to an app and return its trace.
 
-    app: a Flask app or a wsgi_core app. args, kwargs: the request, as an environ, as an EnvironBuilder, or as the
-    arguments of `werkzeug.test.EnvironBuilder` (path, method, json, headers, ...). signals, snapshots: see `recording`.
-    close_after: close the body after this many chunks, as if the client had disconnected. label: the name of this
-    trace in a comparison, by default the name of the app.
+    app: a Flask app or a wsgi_core app
+    args, kwargs: the request, as the arguments of `build_environ`
+    signals, snapshots: see `recording`
+    close_after: if given, close the body after this number of chunks, as if the client had disconnected
+    label: the name of this trace in a comparison, by default the name of the app
     """
     environ = build_environ(app, *args, **kwargs)
     with recording(app, signals, snapshots) as recorded:
@@ -193,10 +195,14 @@ def trace(
 
 
 def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
-    """Return the environ of a request to `app`. An environ as the first argument is returned unchanged.
+    """Return the environ of a request to `app`.
 
-    If the arguments name no host, the host is SERVER_NAME of the app's configuration, or localhost. If the arguments
-    name no root path, the root path is APPLICATION_ROOT of the configuration.
+    The arguments after `app` are an environ, a `werkzeug.test.EnvironBuilder`, or the arguments of an EnvironBuilder
+    (path, method, json, headers, ...). An environ is returned unchanged. With an environ or an EnvironBuilder, the
+    configuration of the app is not used.
+
+    If the arguments of an EnvironBuilder name no host, the host is SERVER_NAME of the app's configuration, or
+    localhost. If they name no root path, the root path is APPLICATION_ROOT of the configuration.
     """
     if args and isinstance(args[0], dict):
         return t.cast("WSGIEnvironment", args[0])

@@ -51,8 +51,11 @@ HookName = tuple[str, str]
 class SourceLocation:
     """A function, and the line of the function that a call has reached.
 
-    filename: the path that Python uses. file: the short path that is shown. name: the function's qualified name.
-    first, last: the function's first and last line. line: the line that the call has reached.
+    filename: the path that Python uses
+    file: the short path that is shown
+    name: the function's qualified name
+    first, last: the function's first and last line
+    line: the line that the call has reached
     """
 
     filename: str
@@ -67,10 +70,12 @@ class SourceLocation:
 class Snapshot:
     """The state at one event. All values are strings that are ready to be shown.
 
-    locations: the calls of the framework and of watched functions that lead to the event, the outermost first. hooks:
-    the kind and the name of each hook of the request, in the order of execution, as far as the hooks are known at this
-    event. request and session are None without a request context. g is None without an application context. response is
-    None before there is a response.
+    locations: the calls of the framework and of watched functions that lead to the event, the outermost first
+    contexts: the request contexts and the application contexts that are pushed
+    request, session: None if there is no request context
+    g: None if there is no application context
+    hooks: the kind and the name of each hook of the request that is known at this event, in the order of execution
+    response: None if there is no response yet
     """
 
     locations: tuple[SourceLocation, ...] = ()
@@ -86,11 +91,15 @@ class Snapshot:
 class Event:
     """One thing that happened to a request.
 
-    kind: a key of `GROUPS`. name: what the event is about, such as a hook, a view, a signal, a rule or an exception.
-    detail: more about the event, such as what the function received, or how it ended. file, line: where the function is
-    defined. start_us: microseconds since the recording started. duration_us: microseconds until the event ended. depth:
-    the number of enclosing events. note: a remark for the reader. snapshot: the state at the event, if the recording
-    takes snapshots.
+    kind: a key of `GROUPS`
+    name: the name of the hook, view, signal, rule, exception, or other subject of the event
+    detail: more about the event, such as what the function received, or how the function ended
+    file, line: where the event's function is defined
+    start_us: the microseconds from the start of the recording to the start of the event
+    duration_us: the microseconds from the start to the end of the event
+    depth: the number of enclosing events
+    note: a remark for the reader
+    snapshot: the state at the event, or None if the recording takes no snapshots
     """
 
     kind: str

@@ -41,19 +41,21 @@ def is_secret(name: t.Any) -> bool:
 
 
 def redact(text: str) -> str:
-    """Return the text with each secret replaced by an ellipsis.
+    """Return the text with each recognised secret replaced by an ellipsis.
 
-    A secret is a value after a name such as `password`, `token` or `api_key` (`_NAMES`), or the user and password in a
-    URL.
+    A secret is the value after a name such as `password`, `token` or `api_key` (see `_NAMES`), or the user and the
+    password in a URL. A value without quotes usually ends at the first space. In a URL, `@` and `/` in the password
+    must be percent-encoded.
     """
     return _USER_OF_URL.sub(r"\1…@", _PAIR.sub(r"\1…", text))
 
 
 def redact_source(line: str) -> str:
-    """Return a line of source code in which dots replace each string literal after the name of a secret.
+    """Return a line of source code in which dots replace the string literal after each name of a secret.
 
     Between the name and the literal there must be ``=``, ``:``, ``:=``, ``==`` or ``!=``, and there may be an
-    annotation and opening parentheses. If the literal continues on the next line, only its first line is replaced.
+    annotation and opening parentheses. Of adjacent literals, such as ``"a" "b"``, only the first literal is replaced.
+    If the literal continues on the next line, only its first line is replaced.
     """
     return _LITERAL.sub(lambda found: found[1] + "•" * len(found[3]), line)
 

@@ -48,9 +48,11 @@ _HANDLING = ("handle_user_exception", "handle_http_exception", "handle_exception
 
 
 def find_hooks(app: t.Any) -> Iterator[Hook]:
-    """Yield a hook for each URL value preprocessor, before, after and teardown function, view and error handler.
+    """Yield the hooks of an app and its blueprints.
 
-    The hooks are those of an app and its blueprints. Other functions, such as context processors, are not yielded.
+    The hooks are views, error handlers, URL value preprocessors, and functions that are registered with
+    ``before_request``, ``after_request``, ``teardown_request`` or ``teardown_appcontext``. Other functions, such as
+    context processors, are not yielded.
     """
     for table, (kind, phases) in _TABLES.items():
         yield from _find_scoped(kind, phases, getattr(app, table))
@@ -107,7 +109,7 @@ def is_generator_function(code: CodeType) -> bool:
 
 
 def runs_function(frame: FrameType, function: t.Any) -> bool:
-    """Return whether a frame may be a call of `function`: its ``self`` and its closure match."""
+    """Return whether a frame may be a call of `function`, because both have the same ``self`` and closure."""
     known = frame.f_locals
     owner = getattr(function, "__self__", None)
     inner = unwrapped(function)
@@ -120,7 +122,7 @@ def runs_function(frame: FrameType, function: t.Any) -> bool:
 
 
 def has_defaults(frame: FrameType, function: t.Any) -> bool:
-    """Return whether each parameter that has a default in `function` has this default as its value in the frame."""
+    """Return whether, in the frame, each parameter of `function` that has a default has this default as its value."""
     inner = unwrapped(function)
     defaults = getattr(inner, "__defaults__", None) or ()
     code, known = frame.f_code, frame.f_locals

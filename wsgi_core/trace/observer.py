@@ -194,7 +194,10 @@ def _stack(var: ContextVar[t.Any]) -> Iterator[t.Any]:
 
 
 def _tokens(pushed: t.Any) -> list[Token[t.Any]]:
-    """Return the token of each push, the first push's first: Flask keeps a list, the core a tuple inside a tuple."""
+    """Return the tokens of a context's pushes, the oldest first.
+
+    Flask keeps the tokens in a list. The core keeps the tokens in nested tuples.
+    """
     if isinstance(pushed, list):
         return [token[0] if isinstance(token, tuple) else token for token in pushed]
     return [*_tokens(pushed[-1]), pushed[0]] if pushed else []

@@ -40,9 +40,11 @@ def render_page(
 ) -> str:
     """Return the page as HTML. If the traces have snapshots, the page also shows the state at each event.
 
-    right: the second trace, or None if there is only one trace. title: the heading; if it is empty, the method and
-    the path of the request. lead: a sentence below the heading. site: the URL of the project's site with a final
-    slash; if it is empty, the page has no links to the site. times: whether to show how long each event took.
+    right: the second trace, or None if there is only one trace
+    title: the heading; if `title` is empty, the heading is the method and the path of the request
+    lead: a sentence below the heading
+    site: the URL of the project's site with a final slash; if `site` is empty, the page has no links to the site
+    times: whether to show how long each event took
     """
     sides = [left] if right is None else [left, right]
     environment = Environment(
@@ -73,7 +75,7 @@ def _begin(trace: Trace) -> float:
 
 
 def _length(trace: Trace) -> float:
-    """Return the microseconds from the first event's start to the last event's end."""
+    """Return the microseconds from the start of the first event to the latest end of an event."""
     return trace.duration_us - _begin(trace)
 
 
@@ -149,7 +151,10 @@ def _call(location: SourceLocation, sources: Sources) -> dict[str, object]:
 
 
 def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return a line for each name in a section: its values, and whether a value has changed since the step before."""
+    """Return a dict for each name in a section, with the value of the name on each side.
+
+    `same` says whether the values are equal. `fresh` says whether a value has changed since the step before.
+    """
     sides: list[Values] = [getattr(snapshot, name) or {} for snapshot in seen]
     known = {line["name"]: line["values"] for line in before}
     lines = []

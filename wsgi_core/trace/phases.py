@@ -1,6 +1,7 @@
 """The functions whose calls become events: the framework's phases, and the hooks that the app registered.
 
-Flask and the core use the same names, so one table describes both.
+A phase is a function of the framework, such as `full_dispatch_request`. Flask and the core use the same names, so one
+table describes the phases of both.
 """
 
 from __future__ import annotations
@@ -23,16 +24,21 @@ from .hooks import Hook, find_hooks, function_code, function_name
 class Phase:
     """A function of the framework, and the event that a call of the function becomes.
 
-    If `kind` is empty, a call of the function is not an event. The recorder watches the function because it calls hooks
-    or other phases, or because it registers a hook (see `REGISTERING`). describe: returns the name and the detail of
-    the event, or None if the call is not an event. inside: only calls from the phase with this name are events. note:
-    the note of the event. once: record the event once for each context.
+    name: the function's name, such as `AppContext.push`
+    kind: the kind of the event; if `kind` is empty, a call of the function is not an event
+    describe: returns the name and the detail of the event, or None if the call is not an event
+    at_end: if true, the event is recorded when the function ends, otherwise when the function starts
+    after: the name of an inner phase, which the function calls (see below)
+    inside: if not empty, only calls from the phase with this name are events
+    note: the note of the event
+    once: if true, the event is recorded only once for each context
 
-    By default, the event is recorded when the function starts. If `at_end` is true, the event is recorded when the
-    function ends. `after` is the name of a phase that the function calls. If `after` is set, the event is recorded when
-    the call of this inner phase ends, because the event takes effect at that moment. If the function calls another
-    watched function first, the event is recorded at the start of that call. If the function ends without the inner
-    phase, the event is recorded at the end.
+    A function without a kind is watched because it calls hooks or other phases, or registers a hook (see
+    `hooks.REGISTERING`).
+
+    If `after` is set, the event is recorded when the call of the inner phase ends, because the event takes effect then.
+    If the function calls another watched function before the inner phase, the event is recorded at the start of this
+    other call. If the function does not call the inner phase, the event is recorded when the function ends.
     """
 
     name: str
@@ -49,10 +55,14 @@ class Phase:
 class Call:
     """A call of a watched function.
 
-    began: a value of `Recorder.now`. event: the recorded event of the call. pending: an event that is recorded when the
-    inner phase `Phase.after` ends, or at the latest when this call ends. If a push fails, its pending event is
-    discarded. before: the response's headers when the call began. value: what the function returned. raised: whether
-    the function raised an exception.
+    began: the time at which the call began (see `Recorder.now`)
+    event: the recorded event of the call
+    pending: an event that is not recorded yet, because `Phase.after` is set
+    before: the response's headers when the call began
+    value: what the function returned
+    raised: whether the function raised an exception
+
+    If the call is the push of a context and the push fails, the pending event is discarded.
     """
 
     code: CodeType | None

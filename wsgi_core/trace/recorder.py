@@ -24,7 +24,7 @@ _SNAPSHOT_AFTER_EFFECT = (
 
 
 class Recorder:
-    """A recorder of the events of one app. With an observer, each event has a snapshot."""
+    """A recorder of the events of one app. If `observer` is given, each event has a snapshot."""
 
     def __init__(self, watch_list: WatchList, observer: Observer | None = None) -> None:
         self.events: list[Event] = []
@@ -61,7 +61,7 @@ class Recorder:
 
     @contextmanager
     def span(self, kind: str, name: str) -> Iterator[Event]:
-        """Record an event that encloses other events."""
+        """Record an event that lasts as long as the ``with`` block and encloses the events in the block."""
         call = Call(None, Phase(kind), self.now())
         call.event = Event(kind, name)
         self._append(call, call.event)

@@ -59,7 +59,7 @@ class Sources:
 
 @simplefilter  # type: ignore[untyped-decorator]
 def _few_colours(self: t.Any, lexer: t.Any, stream: t.Any, options: t.Any) -> Iterator[tuple[t.Any, str]]:
-    """Highlight only comments, keywords and strings. With names and operators, a page is three times as long."""
+    """Highlight only comments, keywords and strings, because a page with more colours is three times as long."""
     for kind, text in stream:
         yield (kind if any(kind in family for family in _COLOURED) else Text), text
 

@@ -37,8 +37,9 @@ def terminal_width() -> int:
 def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | None = None, times: bool = False) -> str:
     """Return the comparison as text with colours. `click.echo` removes the colours if the output is not a terminal.
 
-    right: the second trace, or None if there is only one trace. width: the maximum width of the table in columns, or
-    None for no limit. times: whether to show how long each event took.
+    right: the second trace, or None if there is only one trace
+    width: the maximum width of the table in characters, or None for no limit
+    times: whether to show how long each event took
     """
     labels = [left.label] if right is None else [left.label, right.label]
     # Mark, event, then time and location of each side.
@@ -57,10 +58,11 @@ def render(rows: Sequence[Row], left: Trace, right: Trace | None, width: int | N
 
 
 def _fit(widths: list[int], flexible: Sequence[int], width: int | None) -> list[int]:
-    """Return the column widths, reduced until the line fits into `width`, or until the widest column has `_MIN_WIDTH`.
+    """Reduce the widths of the columns `flexible` until a table row fits into `width` characters. Return `widths`.
 
-    The widest column is reduced first. The event column may be twice as wide as a location column, because the file
-    and the line at the end of a location are enough.
+    `widths` is changed in place. If `width` is None, no column is reduced. In each step, the widest column becomes one
+    character narrower. The event column (index 1) counts as half as wide, because a shortened location is still useful:
+    the file name and the line number remain. The reduction stops if the column to reduce is only `_MIN_WIDTH` wide.
     """
     while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
         widest = max(flexible, key=lambda i: widths[i] / (2 if i == 1 else 1))
@@ -75,7 +77,7 @@ def _both(row: Row) -> str:
 
 
 def _is_cut(row: Row, cells: Sequence[str], widths: Sequence[int]) -> bool:
-    """Return whether the events of a row differ and the table cuts them off, which may hide the difference."""
+    """Return whether a row's events differ, but the cell with both events is cut, which may hide the difference."""
     return row.mark == "!" and len(cells[1]) > widths[1]
 
 

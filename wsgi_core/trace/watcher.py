@@ -36,7 +36,7 @@ class BaseWatcher:
         self._token: Token[object] | None = None
 
     def watch(self, code: CodeType) -> None:
-        """Report calls of ``code`` from now on."""
+        """Report calls of ``code`` from now on, or from the call of `start` if the watcher is not running."""
         # Keyed by identity, because code objects at the same line of two files may be equal.
         if id(code) not in self._codes:
             self._codes[id(code)] = code

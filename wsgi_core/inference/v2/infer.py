@@ -38,9 +38,8 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
 def _rows(model: Model, request: InferRequest) -> int:
     """Return the number of rows in a request.
 
-    If the first dimension of an input is dynamic, the size of this dimension is the number of rows. If several inputs
-    have a dynamic first dimension, the first of these inputs in the signature is used. If no input has a dynamic first
-    dimension, return 1.
+    If the first dimension of an input is dynamic, the size of this dimension is the number of rows. If the request has
+    several such inputs, the input that comes first in the signature is used. If it has no such input, return 1.
     """
     with_rows = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in request.feed)
     name = next(with_rows, None)

@@ -237,7 +237,7 @@ _KINDS = {str: "a string", list: "a list", dict: "an object", int: "a whole numb
 
 
 def _as(kind: type[T], value: object, what: str) -> T:
-    """Return the value. Raises `InvalidRequest` if its type is not exactly `kind`: true is not an integer."""
+    """Return the value. Raises `InvalidRequest` if its type is not exactly `kind`. Thus a bool is not an int."""
     if type(value) is not kind:
         raise InvalidRequest(f"{what} must be {_KINDS[kind]}, got {describe(value)}")
     return value

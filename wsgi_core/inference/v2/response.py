@@ -19,7 +19,10 @@ from .request import InferRequest
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The body of a response. `json_length` is the number of JSON bytes; None if no output is requested as binary."""
+    """The body of a response.
+
+    `json_length` is the number of JSON bytes, or None if no output is requested as binary.
+    """
 
     body: bytes
     json_length: int | None

@@ -19,7 +19,8 @@ class _Totals:
 
     last: the time of the last successful request, in ms since 1970
     rows: the number of rows in successful requests
-    counts, times: how often each step was done, and how many ns it took in total
+    counts: how often each step was done
+    times: the total duration of each step, in ns
     """
 
     last: int = 0
@@ -55,7 +56,7 @@ class Statistics:
         self._totals: dict[str, _Totals] = {}
 
     def success(self, model: Model, rows: int, read_ns: int, infer_ns: int, write_ns: int) -> None:
-        """Count a successful request and its rows, and add the durations of its three steps."""
+        """Count a successful request and its rows, and add the durations of reading, inference and writing."""
         with self._lock:
             totals = self._totals.setdefault(model.id, _Totals())
             totals.last = time.time_ns() // 1_000_000
