@@ -44,8 +44,8 @@ def redact(text: str) -> str:
     """Return the text with each recognised secret replaced by an ellipsis.
 
     A secret is the value after a name such as `password`, `token` or `api_key` (see `_NAMES`), or the user and the
-    password in a URL. A value without quotes usually ends at the first space. In a URL, `@` and `/` in the password
-    must be percent-encoded.
+    password in a URL. A value without quotes usually ends at the first space. A `/` in the password of a URL must be
+    percent-encoded.
     """
     return _USER_OF_URL.sub(r"\1…@", _PAIR.sub(r"\1…", text))
 
