@@ -64,6 +64,10 @@ def test_start_again_keeps_what_was_written(file: Path) -> None:
     assert learn("start", "0", "--dir", str(file.parent), "--reset")[0] == 0
     assert file.read_bytes() == step_source(0).read_bytes()
     assert file.with_name("step_0_protocol.py.mine").read_text(encoding="utf-8") == "mine"
+    file.write_text("mine again", encoding="utf-8")
+    assert learn("start", "0", "--dir", str(file.parent), "--reset")[0] == 0
+    assert file.with_name("step_0_protocol.py.mine").read_text(encoding="utf-8") == "mine"
+    assert file.with_name("step_0_protocol.py.mine2").read_text(encoding="utf-8") == "mine again"
 
 
 def test_start_where_there_can_be_no_folder(tmp_path: Path) -> None:

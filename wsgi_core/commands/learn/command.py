@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def start_command(chapter: int, folder: Path, reset: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if reset and file.exists():
-            file.replace(file.with_name(f"{file.name}.mine"))
+            file.rename(_free_name(file))
         copied = [_copy(number, folder) for number in range(chapter + 1)]
     except OSError as e:
         raise click.ClickException(f"{e.filename or folder}: {e.strerror}. Choose another folder with --dir.") from e
@@ -85,6 +86,12 @@ def start_command(chapter: int, folder: Path, reset: bool) -> None:
     for exercise in exercises_of(chapter):
         click.echo(f"\n{exercise.letter}) {exercise.task}")
     click.echo(f"\nThen: wsgi-core learn check {chapter}{_dir(folder)}")
+
+
+def _free_name(file: Path) -> Path:
+    """Return the first of FILE.mine, FILE.mine2, FILE.mine3, ... that does not exist."""
+    names = (file.with_name(f"{file.name}.mine{number}") for number in itertools.chain([""], itertools.count(2)))
+    return next(name for name in names if not name.exists())
 
 
 def _copy(chapter: int, folder: Path) -> bool:
