@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_core.serving.signals import stop_on_signals
+from wsgi_core.serving.signals import console_handler, stop_on_signals
 
 NUMBERS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGBREAK") if hasattr(signal, name)]
 
@@ -84,3 +84,19 @@ def test_in_another_thread_signals_are_left_alone(told: Any):
     thread.start()
     thread.join()
     assert during == [before]
+
+
+@pytest.mark.parametrize(
+    ("event", "handled", "calls"),
+    [
+        pytest.param(0, False, [], id="Ctrl-C, which is also a signal"),
+        pytest.param(2, True, ["stop"], id="closed console"),
+        pytest.param(5, True, [], id="a user logs off"),
+        pytest.param(6, True, ["stop"], id="shutdown"),
+    ],
+)
+def test_windows_stops_the_server_except_when_a_user_logs_off(told: Any, event: int, handled: bool, calls: list[str]):
+    ended = threading.Event()
+    ended.set()
+    assert console_handler(told, ended)(event) is handled
+    assert told.calls == calls

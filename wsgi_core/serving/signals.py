@@ -68,27 +68,30 @@ def _handled_signals() -> list[int]:
 
 
 def _on_closed_console(server: RunningServer, ended: threading.Event) -> t.Callable[[], None]:
-    """Stop the server when its console is closed, the user logs off or Windows shuts down.
-
-    Return a function that removes the handler. On other systems than Windows, there is no handler.
-
-    Windows ends the process when the handler returns, or after 5 seconds. Source: SetConsoleCtrlHandler and
-    HandlerRoutine in Microsoft's documentation of consoles.
-    """
+    """Install `console_handler` on Windows. Return a function that removes it."""
     if sys.platform != "win32":
         return lambda: None
     import ctypes
 
+    kernel32 = ctypes.WinDLL("kernel32")
+    routine = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(console_handler(server, ended))
+    kernel32.SetConsoleCtrlHandler(routine, 1)
+    return lambda: kernel32.SetConsoleCtrlHandler(routine, 0)
+
+
+def console_handler(server: RunningServer, ended: threading.Event) -> t.Callable[[int], bool]:
+    """Return a function for SetConsoleCtrlHandler that stops the server if its console is closed or Windows shuts down.
+
+    The function returns when `ended` is set. Windows ends the process when the function returns, or after 5 seconds. If
+    a user logs off, the server continues, because Windows sends this event only to services. Source: HandlerRoutine in
+    Microsoft's documentation of consoles.
+    """
     close, logoff, shutdown = 2, 5, 6
 
     def handle(event: int) -> bool:
-        if event not in (close, logoff, shutdown):
-            return False
-        server.stop()
-        ended.wait()
-        return True
+        if event in (close, shutdown):
+            server.stop()
+            ended.wait()
+        return event in (close, logoff, shutdown)
 
-    kernel32 = ctypes.WinDLL("kernel32")
-    routine = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(handle)
-    kernel32.SetConsoleCtrlHandler(routine, 1)
-    return lambda: kernel32.SetConsoleCtrlHandler(routine, 0)
+    return handle
