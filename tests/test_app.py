@@ -242,6 +242,18 @@ def test_a_before_function_that_answers_skips_the_later_ones_and_the_view(web: A
     assert "inner:after2" in log
 
 
+def test_no_function_is_called_outside_a_request(web: Any):
+    app, called = web.app(), []
+    app.before_request(lambda: called.append("before"))
+    app.url_value_preprocessor(lambda endpoint, values: called.append("preprocessor"))
+    app.after_request(lambda response: called.append("after"))
+    app.teardown_request(lambda exc: called.append("teardown"))
+    for phase in (app.preprocess_request, lambda: app.process_response(web.Response()), app.do_teardown_request):
+        with pytest.raises(RuntimeError, match="Working outside of request context"):
+            phase()
+    assert called == []
+
+
 def test_teardown_runs_before_the_body_is_sent(web: Any):
     app, log = web.app(), []
 

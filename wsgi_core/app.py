@@ -93,11 +93,11 @@ class App(AppBase):
         """
         if not (self.url_value_preprocessors or self.before_request_funcs):
             return None
+        request = current_request_context().request
         if self.url_value_preprocessors:
-            request = current_request_context().request
-            for preprocess in hooks_outermost_first(self.url_value_preprocessors):
+            for preprocess in hooks_outermost_first(self.url_value_preprocessors, request):
                 preprocess(request.endpoint, request.view_args)
-        for func in hooks_outermost_first(self.before_request_funcs):
+        for func in hooks_outermost_first(self.before_request_funcs, request):
             rv: ft.ResponseReturnValue | None = self.ensure_sync(func)()
             if rv is not None:
                 return rv
@@ -145,7 +145,7 @@ class App(AppBase):
         for func in ctx._after_request_functions:
             response = self.ensure_sync(func)(response)
         if self.after_request_funcs:
-            for func in reversed(hooks_outermost_first(self.after_request_funcs)):
+            for func in reversed(hooks_outermost_first(self.after_request_funcs, ctx.request)):
                 response = self.ensure_sync(func)(response)
         # Where nobody has asked for the session it was never opened, and there is nothing to save.
         session = ctx._opened_session
@@ -162,7 +162,7 @@ class App(AppBase):
         if exc is _sentinel:
             exc = sys.exc_info()[1]
         if self.teardown_request_funcs:
-            for func in reversed(hooks_outermost_first(self.teardown_request_funcs)):
+            for func in reversed(hooks_outermost_first(self.teardown_request_funcs, current_request_context().request)):
                 self.ensure_sync(func)(exc)
         if request_tearing_down.receivers:
             request_tearing_down.send(self, _async_wrapper=self.ensure_sync, exc=exc)

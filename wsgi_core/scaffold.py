@@ -16,7 +16,7 @@ from functools import cached_property, partial, update_wrapper
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from . import typing as ft
-from .context import _cv_app, _cv_request, current_app, current_request_context
+from .context import _cv_app, _cv_request, current_app
 from .paths import get_root_path
 
 if t.TYPE_CHECKING:
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
 
     from .config import Config
     from .json import JSONProvider
-    from .wrappers import Response
+    from .wrappers import Request, Response
 
 F = t.TypeVar("F", bound=Callable[..., t.Any])
 # A decorator of hooks gives back the function with the function's own type.
@@ -58,13 +58,12 @@ def add_hook(hooks: HookTable[t.Any], f: F) -> F:
     return f
 
 
-def hooks_outermost_first(hooks: Mapping[ft.AppOrBlueprintKey, list[F]]) -> Sequence[F]:
+def hooks_outermost_first(hooks: Mapping[ft.AppOrBlueprintKey, list[F]], request: Request) -> Sequence[F]:
     """Return the app's functions, then those of the request's blueprints, the outermost first."""
-    # PERF: most apps have hooks of their own alone, and no need of the request and its blueprints.
+    # PERF: most apps have hooks of their own alone, and no need of the blueprints' names.
     if len(hooks) == 1 and None in hooks:
         return hooks[None]
-    blueprints = current_request_context().request.blueprints
-    return [f for scope in (None, *reversed(blueprints)) for f in hooks.get(scope, ())]
+    return [f for scope in (None, *reversed(request.blueprints)) for f in hooks.get(scope, ())]
 
 
 class Decorator(t.Protocol):
