@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import pytest
 import werkzeug
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markupsafe import Markup
 from werkzeug.datastructures import Headers, WWWAuthenticate
@@ -229,6 +229,12 @@ class OwnName(NotFound):
     name = "Nothing <here>"
 
 
+def changed_body(text: str | None) -> HTTPException:
+    error: Any = NotFound(text)
+    error.get_body = lambda environ=None, scope=None: "own"
+    return error
+
+
 class OwnCode(HTTPException):
     code = 499
 
@@ -239,6 +245,7 @@ class NoCode(HTTPException):
 
 KINDS: list[Any] = [
     NotFound, Forbidden, ImATeapot, TooManyRequests, ServiceUnavailable, OwnBody, OwnName, OwnCode, NoCode,
+    changed_body,
     lambda text: MethodNotAllowed(["GET"], text),
     lambda text: Unauthorized(text, www_authenticate=WWWAuthenticate("x")),
 ]  # fmt: skip
@@ -249,6 +256,7 @@ descriptions = st.none() | st.sampled_from(["", "<b>", "two\nlines"]) | st.text(
     kind=st.sampled_from(KINDS),
     texts=st.lists(descriptions | descriptions.map(lambda text: Markup(text or "")), min_size=1, max_size=4),
 )
+@example(kind=changed_body, texts=[None])
 def test_the_page_of_an_error_is_the_one_that_flask_sends(kind: Any, texts: list[str | None]):
     def answers(web: Any) -> list[Any]:
         app = web.app()

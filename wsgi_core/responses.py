@@ -46,7 +46,8 @@ def _split_tuple(rv: tuple[t.Any, ...]) -> tuple[t.Any, t.Any, t.Any]:
 
 
 _force_type: t.Any = BaseResponse.force_type
-_page_steps = attrgetter("__call__", "get_response", "get_headers", "get_body", "get_description", "name")
+_PAGE_STEPS = ("__call__", "get_response", "get_headers", "get_body", "get_description", "name")
+_page_steps = attrgetter(*_PAGE_STEPS)
 
 
 @lru_cache(maxsize=64)
@@ -104,6 +105,7 @@ class Responses(AppMixin):
         # PERF: force_type would run an HTTP error as an application, which makes the same page each time.
         if (
             _has_usual_page(type(rv))  # type: ignore[arg-type]
+            and vars(rv).keys().isdisjoint(_PAGE_STEPS)
             and rv.response is None
             and (rv.code or 0) >= 400
             and (rv.description is None or type(rv.description) is str)
