@@ -464,7 +464,8 @@ def test_close_functions_run_when_the_server_closes_the_body(web: Any, method: s
 
 
 @pytest.mark.parametrize(
-    "overridden", ["get_wsgi_headers", "get_app_iter", "get_wsgi_response", "iter_encoded", "close", "set_data"]
+    "overridden",
+    ["_clean_status", "get_wsgi_headers", "get_app_iter", "get_wsgi_response", "iter_encoded", "close", "set_data"],
 )
 def test_what_a_subclass_overrides_is_called(web: Any, overridden: str):
     called: list[str] = []

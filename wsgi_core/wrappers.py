@@ -224,8 +224,8 @@ def _content_type(mimetype: str) -> tuple[str, str]:
 
 
 _STEPS = (
-    "automatically_set_content_length", "default_status", "get_app_iter", "get_wsgi_headers", "get_wsgi_response",
-    "iter_encoded", "set_data", "status",
+    "_clean_status", "automatically_set_content_length", "default_status", "get_app_iter", "get_wsgi_headers",
+    "get_wsgi_response", "iter_encoded", "set_data", "status",
 )  # fmt: skip
 _BODYLESS = frozenset({*range(100, 200), 204, 304})
 _NEEDS_WORK = frozenset({"location", "content-location", "content-length"})
