@@ -20,6 +20,7 @@ from werkzeug.http import dump_cookie, http_date, parse_date
 from werkzeug.wrappers import Response as BaseResponse
 
 from .json import dumps, loads
+from .lazy import cached_attribute
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -337,11 +338,11 @@ def _signer(
     class Signer(TimestampSigner):
         """A signer that takes the key into its HMAC once, and copies the HMAC for each value."""
 
-        def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
-            super().__init__(*args, **kwargs)
+        @cached_attribute
+        def mac(self) -> hmac.HMAC:
             # PERF: if SHA-1 is named, OpenSSL's own HMAC is used.
             digest = "sha1" if self.digest_method is _lazy_sha1 else self.digest_method
-            self.mac = hmac.new(self.derive_key(), digestmod=digest)
+            return hmac.new(self.derive_key(), digestmod=digest)
 
         def get_signature(self, value: str | bytes) -> bytes:
             mac = self.mac.copy()
@@ -369,6 +370,8 @@ def _vary_by_cookie(response: Response) -> None:
 
 # Names and values in these letters need no quotes in a cookie, and end no header.
 _is_plain_text = re.compile(r"[\w.-]*", re.ASCII).fullmatch
+# Werkzeug's own, also where an application has put another function in its place.
+_set_cookie_of_werkzeug = BaseResponse.set_cookie
 _COOKIE_ATTRIBUTES = ("domain", "path", "secure", "partitioned", "samesite", "httponly")
 
 
@@ -383,10 +386,11 @@ def _set_cookie(
 ) -> None:
     """Do as ``response.set_cookie``."""
     # PERF: the attributes of a cookie that ends with the browser are the same each time, and written once.
-    is_usual = getattr(response.set_cookie, "__func__", None) is BaseResponse.set_cookie
+    is_usual = getattr(response.set_cookie, "__func__", None) is _set_cookie_of_werkzeug
     if is_usual and expires is None and _is_plain_text(key + value):
         header = f"{key}={value}{_cookie_attributes(*attributes)}"
-        if len(header) <= response.max_cookie_size:
+        max_size = response.max_cookie_size
+        if not max_size or len(header) <= max_size:
             response.headers.add("Set-Cookie", header)
             return
     response.set_cookie(key, value, expires=expires, **dict(zip(_COOKIE_ATTRIBUTES, attributes, strict=True)))
@@ -420,7 +424,11 @@ class SecureCookieSessionInterface(SessionInterface):
         if not secret_key:
             return None
         keys = (*(app.config["SECRET_KEY_FALLBACKS"] or ()), secret_key)
-        return _signer(keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
+        options = (keys, self.salt, self.serializer, self.key_derivation, self.digest_method)
+        try:
+            return _signer(*options)
+        except TypeError:  # one of them has no hash
+            return _signer.__wrapped__(*options)
 
     def supports_lazy_open(self, app: App, request: Request) -> bool:
         # Without its cookie a session is empty, and an empty one that nobody touched leaves no trace.
