@@ -456,3 +456,24 @@ def test_a_tag_that_is_added_may_be_for_plain_text():
 
     assert tagged(wsgi_core.sessions) == tagged(flask.json.tag) == '{"a":{" s":"B"},"c":[1,null,true,0.5]}'
     assert Own().dumps(["a", 1]) == '["a",1]'
+
+
+def test_a_tag_put_among_the_default_tags_counts():
+    def tagged(module: Any) -> str:
+        class TagShout(module.JSONTag):  # type: ignore[misc, name-defined]
+            key = " s"
+
+            def check(self, value: Any) -> bool:
+                return value == {"a": 1} or value == "b"
+
+            def to_json(self, value: Any) -> str:
+                return str(value).upper()
+
+        tags = module.TaggedJSONSerializer.default_tags
+        tags.insert(0, TagShout)
+        try:
+            return module.TaggedJSONSerializer().dumps([{"a": 1}, "b", {"a": 2}])
+        finally:
+            tags.remove(TagShout)
+
+    assert tagged(wsgi_core.sessions) == tagged(flask.json.tag)

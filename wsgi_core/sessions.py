@@ -245,15 +245,16 @@ class TagDateTime(JSONTag):
     to_python = staticmethod(parse_date)
 
 
+_FLASKS_TAGS = [TagDict, PassDict, TagTuple, PassList, TagBytes, TagMarkup, TagUUID, TagDateTime]
+
+
 class TaggedJSONSerializer:
     """JSON that keeps tuples, bytes, Markup, UUIDs and datetimes apart, by tags that are tried in order.
 
     Mirrors flask 3.1.3 json/tag.py: TaggedJSONSerializer.
     """
 
-    default_tags: t.ClassVar[list[type[JSONTag]]] = [
-        TagDict, PassDict, TagTuple, PassList, TagBytes, TagMarkup, TagUUID, TagDateTime,
-    ]  # fmt: skip
+    default_tags: t.ClassVar[list[type[JSONTag]]] = [*_FLASKS_TAGS]
 
     _plain_types: frozenset[type[t.Any]]
 
@@ -262,7 +263,7 @@ class TaggedJSONSerializer:
         self.order: list[JSONTag] = []
         for tag_class in self.default_tags:
             self.register(tag_class)
-        if self.default_tags is TaggedJSONSerializer.default_tags:
+        if self.default_tags == _FLASKS_TAGS:
             self._plain_types = frozenset({str, int, float, bool, type(None)})
 
     def register(self, tag_class: type[JSONTag], force: bool = False, index: int | None = None) -> None:
