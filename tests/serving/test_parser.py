@@ -291,3 +291,12 @@ def test_values_of_a_name_are_joined_in_their_order(fields: list[bytes]):
     assert parser.error is None
     values = [field.partition(b":")[2].strip().decode() for field in fields if field[:3].upper() == b"X-A"]
     assert parser.headers.get("HTTP_X_A") == (", ".join(values) if values else None)
+
+
+@given(st.lists(st.sampled_from([b"X-A: 1", b"x-a: 2", b"X-A: 3", b"B: b"]), max_size=30))
+def test_the_header_lines_before_an_error_are_kept_up_to_the_limit(fields: list[bytes]):
+    parser = Parser(Limits(16 << 10, 20, 20_000))
+    parser.received(b"\r\n".join([b"GET / HTTP/1.1", b"Host: x", *fields, b"C: c", b"Y : z", b"X-A: 4", b"", b""]))
+    assert parser.error.code == 400
+    values = [field.partition(b":")[2].strip().decode() for field in fields[:19] if field[:3].upper() == b"X-A"]
+    assert parser.headers.get("HTTP_X_A") == (", ".join(values) if values else None)

@@ -195,7 +195,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         except httptools.HttpParserInvalidMethodError as error:
             return self._feed_unknown_method(head, error)
         except httptools.HttpParserError as error:
-            self._read_headers(once.items())  # the error response depends on them, for example on Origin
+            self._read_headers(_all_fields(head))  # the error response depends on them, for example on Origin
             raise ParsingError(f"{error}") from None
         self.version = parser.get_http_version()
         method: str = parser.get_method().decode("latin-1")
@@ -365,10 +365,10 @@ FORWARDED = frozenset(
 
 
 def _all_fields(head: bytes) -> Fields:
-    """Return all header lines of a head that llhttp accepts, in order. A name may occur in several lines."""
+    """Return the header lines in order, up to a line that llhttp rejects. A name may occur in several lines."""
     fields: list[tuple[bytes, bytes]] = []
     parser = httptools.HttpRequestParser(SimpleNamespace(on_header=lambda name, value: fields.append((name, value))))
-    with contextlib.suppress(httptools.HttpParserUpgrade):
+    with contextlib.suppress(httptools.HttpParserError, httptools.HttpParserUpgrade):
         parser.feed_data(head)
     return fields
 

@@ -79,6 +79,31 @@ def test_threads_count_each_request_once():
     assert samples(metrics)[COUNT, "GET", "/", "200"] == 8000
 
 
+def test_metrics_include_the_batch_that_another_thread_is_counting(monkeypatch: pytest.MonkeyPatch):
+    metrics = Metrics(shared=False)
+    begun, resume = threading.Event(), threading.Event()
+    observe = metrics.requests.observe
+
+    def observe_later(durations: Any) -> None:
+        begun.set()
+        assert resume.wait(10)
+        observe(durations)
+
+    monkeypatch.setattr(metrics.requests, "observe", observe_later)
+    counting = threading.Thread(target=lambda: [count(metrics, ended("GET", "/", 200)) for _ in range(50)])
+    counting.start()
+    assert begun.wait(10)
+    monkeypatch.setattr(metrics.requests, "observe", observe)
+    found: dict[tuple[str, ...], float] = {}
+    reading = threading.Thread(target=lambda: found.update(samples(metrics)))
+    reading.start()
+    reading.join(0.1)
+    resume.set()
+    counting.join()
+    reading.join()
+    assert found[COUNT, "GET", "/", "200"] == 50
+
+
 def test_methods_that_a_client_invents_are_one_series():
     metrics = Metrics(shared=False)
     for number in range(50):

@@ -6,9 +6,9 @@ clients cannot add time series without limit. If OpenTelemetry defines a name fo
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -67,6 +67,8 @@ class Metrics:
         self.server: SharedServerMetrics | None = None
         self._finished: deque[tuple[str, str, int, float, Times]] = deque()
         self._finished_runs: deque[tuple[Labels, float]] = deque()
+        # Held while a batch is removed from the deques and counted. So `collect` waits for a batch of another thread.
+        self._counting = threading.Lock()
         # Other processes read the shared counts, so each request is counted at once.
         self._batch = 1 if shared else _BATCH
 
@@ -89,13 +91,14 @@ class Metrics:
             self._count_finished()
 
     def _count_finished(self) -> None:
-        finished = _pop_all(self._finished)
-        self.requests.observe(
-            ((method if method in METHODS else "_OTHER", route, status), seconds)
-            for method, route, status, seconds, _ in finished
-        )
-        self.phases.add(phases for *_, phases in finished)
-        self.runs.observe(_pop_all(self._finished_runs))
+        with self._counting:
+            finished = _pop_all(self._finished)
+            self.requests.observe(
+                ((method if method in METHODS else "_OTHER", route, status), seconds)
+                for method, route, status, seconds, _ in finished
+            )
+            self.phases.add(phases for *_, phases in finished)
+            self.runs.observe(_pop_all(self._finished_runs))
 
     def collect(self) -> Iterator[Any]:
         """Yield the metrics as prometheus_client metric families. Used only if processes do not share their metrics."""
@@ -109,12 +112,8 @@ class Metrics:
 
 
 def _pop_all(items: deque[T]) -> list[T]:
-    """Remove and return the items that are in the deque now, except for items that another thread removes."""
-    popped: list[T] = []
-    with contextlib.suppress(IndexError):
-        for _ in range(len(items)):
-            popped.append(items.popleft())
-    return popped
+    """Remove and return the items that are in the deque now. Meanwhile other threads may append, but not remove."""
+    return [items.popleft() for _ in range(len(items))]
 
 
 @functools.cache
