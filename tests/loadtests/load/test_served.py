@@ -80,7 +80,8 @@ def test_a_master_adds_up_what_its_workers_have_counted(loads):
     for found in (*entries.rate.runs, *entries.saturation.runs):
         assert found.requests > 5
         assert found.failures == 0
-        assert found.server_cpu_seconds > 0
+    # The requests at a fixed rate may take less than one tick of the CPU clock.
+    assert entries.saturation.runs[0].server_cpu_seconds > 0
     assert entries.rate.runs[0].requests_per_second < 1.5 * entries.rate.rate
 
 
