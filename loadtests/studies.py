@@ -86,7 +86,8 @@ class Load:
 class Study:
     """What one run measures: experiments in process, and loads behind servers.
 
-    If ``imports`` is true, the run also measures imports. If ``models`` is true, the run also measures all models.
+    If ``imports`` is true, the run also measures the time and memory of importing wsgi_core, Flask and Werkzeug. If
+    ``models`` is true, the run also has the experiments of ``curve.experiments_of`` for each model that can be loaded.
     """
 
     key: str
@@ -102,10 +103,11 @@ class Study:
 class Budget:
     """How long to measure. Seconds are wall time.
 
-    ``others`` has the pace of some groups of experiments. All other groups are measured at ``pace``. A load with
-    ``both_runs`` is repeated ``pairs`` times, and any other load ``other_pairs`` times. ``deadline`` is in seconds from
-    the start. A repetition that would end later is skipped, but the first three repetitions of each measurement are
-    never skipped.
+    ``others`` maps the name of a group of experiments to its pace. A group that is not in ``others`` is measured at
+    ``pace``. A load is repeated ``pairs`` times if its ``Load.both_runs`` is true, and ``other_pairs`` times otherwise.
+
+    ``deadline`` is in seconds from the start. A repetition that would end later is skipped, but the first three
+    repetitions of each measurement are never skipped.
     """
 
     pace: Pace

@@ -164,7 +164,11 @@ def step_experiments() -> list[Experiment]:
 
 
 def heat_experiment(cold: bool) -> Experiment:
-    """Return an experiment with the bare callable, the core and Flask, in hot or, if ``cold``, in cold caches."""
+    """Return an experiment with the bare callable, the core and Flask.
+
+    If ``cold`` is true, ``COLD_BYTES`` bytes are written before each request, to evict the caches. Otherwise the caches
+    are hot.
+    """
     key = "cold" if cold else "hot"
     return _experiment(key, f"{key} caches", rungs(SERVED_NAMES), evict=Eviction(COLD_BYTES if cold else 0))
 
@@ -352,8 +356,10 @@ def price(result: ExperimentResult, one: str, other: str) -> Estimate:
 def sum_of_steps(steps: Sequence[ExperimentResult]) -> tuple[Estimate, Estimate, Estimate]:
     """Return the sum of the steps' costs, the cost of the whole ladder, and the whole minus the sum, in µs.
 
-    The cost of a step is the upper rung's cost minus the lower rung's cost. The cost of the whole ladder is the last
-    rung's cost minus the first rung's cost. Each process gives one value of the sum and one value of the whole.
+    ``steps`` are the results of ``step_experiments``: one for each step, and one with the key ``WHOLE``, which compares
+    the last rung with the first rung. The cost of a step is the upper rung's cost minus the lower rung's cost. The cost
+    of the whole ladder comes from the experiment ``WHOLE`` only, so it can differ from the sum. Each process gives one
+    value of the sum and one value of the whole.
     """
     by_process = {one.key: [_gap(process) for process in one.processes] for one in steps}
     whole = by_process.pop(WHOLE)

@@ -110,8 +110,11 @@ def compare(
     """Compare the responses of all contenders, request by request.
 
     Raises ``WrongResponse`` at the first difference in status line, headers or body that is not ``allowed`` for the
-    contender. The order of the headers and the case of their names are ignored. The message names the contender and the
-    request, and shows both responses.
+    contender, or if a response lacks one of the contender's allowed headers. The order of the headers and the case of
+    their names are ignored. The message names the contender and the request, and shows both responses.
+
+    If a contender has allowed fields, the compared bodies must be JSON objects with these fields. If a body is not, an
+    exception other than ``WrongResponse`` is raised, such as ValueError or KeyError.
     """
     own = dict(allowed or {})
     # The other contenders are compared with the first contender that has no allowed differences.

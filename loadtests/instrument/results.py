@@ -166,9 +166,10 @@ class Loaded(Record):
 
 
 class LoadResult(Loaded):
-    """The windows of a load: in the mode "rate" at ``rate`` requests a second, in the mode "saturation" at saturation.
+    """The measurements of one load in one mode. ``runs`` has a ``Run`` for each service in each repetition.
 
-    In the mode "rate", ``rate`` is 0 until the first repetition has determined it.
+    In the mode "rate", the generator sends ``rate`` requests a second. ``rate`` is 0 until the first repetition has
+    determined it. In the mode "saturation", the generator sends as many requests as the server can answer.
     """
 
     generator: str

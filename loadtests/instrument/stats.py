@@ -73,9 +73,10 @@ def _pool(rounds: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def estimate(processes: Sequence[FloatArray], figures: Sequence[Figure], seed: int = 0) -> list[Estimate]:
-    """Return an estimate for each figure. All estimates use the same resamples.
+    """Return an estimate for each figure. All estimates use the same resamples, which ``seed`` determines.
 
-    A figure is a function from costs of shape (..., contenders) to values of shape (...), such as ``lambda cost:
+    ``processes`` are arrays of shape (rounds, contenders), one for each process: the cost per request in any unit. A
+    figure is a function from costs of shape (..., contenders) to values of shape (...), such as ``lambda cost:
     cost[..., 0] - cost[..., 1]``. If there is only one process, the interval is infinite.
     """
     costs = np.mean([trimmed_mean(rounds) for rounds in processes], axis=0)

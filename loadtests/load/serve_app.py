@@ -1,8 +1,9 @@
 """Serve an application: ``python child.py loadtests.load.serve_app MODULE:APP [--server NAME] [--port N]``.
 
 This module serves rungs and the user's own applications on waitress, Werkzeug's server, uvicorn or granian. (gunicorn
-and ``wsgi-core serve`` have their own commands.) One process handles all requests, without an access log. Except for
-the number of threads, the other settings are the server's defaults.
+and ``wsgi-core serve`` have their own commands.) One process handles all requests, without an access log. ``--threads``
+applies to waitress and granian. Werkzeug's server starts a thread for each connection, and uvicorn uses one thread.
+Except for the log level, the other settings are the server's defaults.
 """
 
 from __future__ import annotations

@@ -114,7 +114,11 @@ def find_entries(load: Load, results: Results) -> Entries:
 
 
 def planned_seconds(load: Load, budget: Budget) -> float:
-    """Return the planned duration of one pair in seconds: the start of the servers, and all windows of each service."""
+    """Return the planned duration of one repetition of ``load`` in seconds.
+
+    The duration includes the start of the servers and, for each service, the start of the generators and all windows
+    with their warm-up.
+    """
     rates = budget.rate_seconds + budget.load_warm_up
     window = GENERATOR_START[load.generator] + budget.load_warm_up + budget.load_seconds + len(load.shares) * rates
     if load.latencies:

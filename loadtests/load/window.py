@@ -91,7 +91,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def process_cpu(process: psutil.Process | None) -> float:
-    """Return the CPU seconds (user and system) of a process and its child processes, or 0 without a process."""
+    """Return the CPU seconds (user and system) of a process and its child processes, or 0 if ``process`` is None."""
     family = [process, *process.children(recursive=True)] if process else []
     return float(sum(times.user + times.system for times in (member.cpu_times() for member in family)))
 

@@ -14,7 +14,10 @@ from loadtests.studies import FLASK, FLOOR, OWN
 
 
 def table(heat: Heat) -> Table:
-    """Return the table with one row for each state of the caches."""
+    """Return the table with one row for each state of the caches.
+
+    If the services were also measured behind waitress, the table has one more row, for the server.
+    """
     heads = ["evicted before each request by", "Flask ÷ wsgi_core"]
     heads += ["bare callable, µs", "wsgi_core adds, µs", "Flask adds, µs"]
     rows = [_row(state) for state in (*heat.states, *heat.others)]

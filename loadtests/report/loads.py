@@ -61,9 +61,9 @@ class LoadSummary:
 class LatencySummary:
     """One service at one rate with one generator: percentiles in ms, each with its interval over the runs.
 
-    A percentile is omitted if less than one request of a run lies above it. ``lag_ms`` is the open-loop generator's own
-    delay: the 99th percentile of each run, averaged over the runs. ``asked`` is the intended rate and ``reached`` is
-    the actual rate, in requests a second.
+    A percentile is omitted if a run has too few requests for it. For example, the 99th percentile needs at least 100
+    requests in each run. ``lag_ms`` is the open-loop generator's own delay: the 99th percentile of each run, averaged
+    over the runs. ``asked`` is the intended rate and ``reached`` is the actual rate, in requests a second.
     """
 
     result: LatencyResult

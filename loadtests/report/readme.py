@@ -43,7 +43,9 @@ def section(results: Results, summary: Summary, plot: str) -> str:
 def ladder_table(summary: Summary, names: Sequence[str]) -> Table:
     """Return a table with a row for each rung (contender of a ladder) in ``names``.
 
-    For each ladder, the table has the ratio of the cost to the reference's cost, and then the cost in µs.
+    For each ladder with the same rungs as the ladder with the null model, the table has the ratio of the cost to the
+    reference's cost, and then the cost in µs. Raises ``ResultError`` if the ladder with the null model is missing, or
+    lacks one of the rungs in ``SHOWN``.
     """
     heads, rows = [""], [[name] for name in names]
     for one in _alike(summary):
@@ -74,7 +76,11 @@ def _ladder(summary: Summary) -> ExperimentSummary:
 
 
 def results_page(results: Results, summary: Summary, pictures: str) -> str:
-    """Return the page of all results. Its plots are in the folder ``pictures`` beside the page."""
+    """Return the page of all results. Its plots are in the folder ``pictures`` beside the page.
+
+    Raises ``ResultError`` if the results have no ladder with the null model, or if this ladder lacks one of the rungs
+    in ``SHOWN``.
+    """
     findings = findings_of(results, summary)
     rungs = [cost.name for cost in _ladder(summary).costs]
     return render(
@@ -90,9 +96,10 @@ def results_page(results: Results, summary: Summary, pictures: str) -> str:
 
 
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
-    """Write the section into ``readme``, and the plot to ``plot``.
+    """Replace the section between the markers ``BEGIN`` and ``END`` in ``readme``, and write the plot to ``plot``.
 
-    Raises ``ResultError`` if there is no ladder, or if ``readme`` lacks a marker.
+    The rest of ``readme`` is unchanged. Raises ``ResultError`` if ``readme`` lacks a marker, if the results have no
+    ladder with the null model, or if this ladder lacks one of the rungs in ``SHOWN``.
     """
     ladder = _ladder(summary)
     text = readme.read_text(encoding="utf-8")

@@ -178,7 +178,7 @@ def _runs_words(result: ExperimentResult) -> dict[str, object]:
     table: the table of further runs
     single: the cost of a single run
     counts: the numbers of further runs, as text
-    slope: the slope of the measured durations of the further runs against the known durations
+    slope: the slope of the measured against the known durations of the further runs (see ``validate.FurtherRuns``)
     exact: whether this slope is near 1
     """
     single, slope = validate.measured_runs(result)[1].known, validate.runs_slope(result)

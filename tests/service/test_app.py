@@ -246,3 +246,16 @@ def test_a_body_above_the_limit_is_refused_also_as_text(service: str, as_text: b
     request.max_content_length = 10
     with pytest.raises(RequestEntityTooLarge):
         request.get_data(as_text=as_text)
+
+
+@pytest.mark.parametrize("service", ["wsgi_core.service.app", "flask_equiv.service.app"])
+@pytest.mark.parametrize("method", ["get_data", "get_json"])
+def test_a_body_above_the_limit_is_refused_at_each_call(service: str, method: str):
+    """The second call finds no further byte, and Werkzeug has cached the part up to the limit."""
+    made = create_environ(method="POST", data=b'{"a": 1}   ', content_type="application/json")
+    made |= {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    request = import_module(service).ServiceRequest(made)
+    request.max_content_length = 10
+    for _ in range(2):
+        with pytest.raises(RequestEntityTooLarge):
+            getattr(request, method)()

@@ -46,6 +46,8 @@ class ServiceRequest(Request):
     would truncate the body.
     """
 
+    _too_large = False
+
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> t.Any:
         base: t.Any = super()
         data = base.get_data(cache, False, parse_form_data)
@@ -57,7 +59,8 @@ class ServiceRequest(Request):
         limit = self.max_content_length
         # If wsgi.input_terminated is set, Werkzeug stops at the limit without an error, even if more data follows.
         at_limit = limit is not None and len(data) >= limit and "wsgi.input_terminated" in self.environ
-        if at_limit and self.environ["wsgi.input"].read(1):
+        if at_limit and (self._too_large or self.environ["wsgi.input"].read(1)):
+            self._too_large = True  # the byte is read, so the next call could not find it again
             raise RequestEntityTooLarge()
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> t.Any:

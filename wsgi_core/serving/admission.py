@@ -109,7 +109,7 @@ class Admission:
 
     @property
     def expected_wait(self) -> float:
-        """For how many seconds a new request is expected to wait for a worker thread."""
+        """The number of seconds that a new request is expected to wait for a worker thread."""
         # A request that a free thread is about to take does not wait.
         return min(self.waiting, max(0, self.admitted - self.threads)) * self.pace.interval
 

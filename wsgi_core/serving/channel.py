@@ -163,8 +163,9 @@ class Channel:
     def handle_hangup(self) -> None:
         """Close the connection if it was reset, if it lingers, or if it has unsent bytes.
 
-        A hangup alone does not close the connection, because some systems also report a hangup if the client has closed
-        only its sending side.
+        A hangup alone does not close a connection that waits for its response, because some systems also report a
+        hangup if the client has closed only its sending side. A connection without a request is closed, because
+        `handle_read` finds the end of its input.
         """
         if self.linger_until or self.interest & WRITE or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.close()

@@ -174,7 +174,7 @@ class WorkerPool:
             self.streams -= 1
 
     def wait_for_client(self, client: Client) -> None:
-        """Wait until most of the unsent bytes of `client` are sent, or until the connection is closed.
+        """Wait until at most a quarter of `task.WATERMARK` bytes of `client` are unsent, or the connection is closed.
 
         Meanwhile another thread runs tasks in place of the calling thread.
         """

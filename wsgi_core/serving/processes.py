@@ -118,7 +118,8 @@ class Processes:
     def run(self) -> bool:
         """Serve until `stop` is called. Return whether all children exited with code 0 after the stop.
 
-        `serve_in_child` says when the code is 0.
+        A child exits with code 0 if it has answered all accepted requests and all its threads have ended. If a child
+        must be killed, return False.
         """
         try:
             while not self._stop_at:

@@ -40,7 +40,10 @@ class Watched(Protocol):
         """Send the unsent bytes."""
 
     def handle_hangup(self) -> None:
-        """Handle a connection that was reset, or that is closed in both directions."""
+        """Handle a hangup or an error of the socket. The poller calls `handle_read` instead if the socket is readable.
+
+        Some systems report a hangup even if the client has closed only its sending side.
+        """
 
     def close(self) -> None:
         """Close the socket after an error."""
@@ -74,7 +77,7 @@ class Client(Protocol):
     blocked_since: float
 
     def wait_drained(self) -> None:
-        """Wait until most of the unsent bytes are sent, or until the connection is closed."""
+        """Wait until at most a quarter of `task.WATERMARK` bytes are unsent, or until the connection is closed."""
 
     def abort(self) -> None:
         """Make the I/O thread close the connection."""

@@ -197,7 +197,10 @@ class Server:
             self._report(now)
 
     def _report(self, now: float) -> None:
-        """Log a warning if requests were refused since the last report."""
+        """Log a warning if requests were refused since the last report.
+
+        Do nothing if the last report was less than `_SECONDS_BETWEEN_REPORTS` seconds ago.
+        """
         if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS:
             self._reported_at = now
             refused = self.admission.refused.total()

@@ -40,9 +40,10 @@ logger = logging.getLogger("wsgi_core.serving")
 
 
 class ParentConnection:
-    """The child's end of the pipe to the parent. Any thread may send messages. A thread handles received messages.
+    """The child's end of the pipe to the parent. Any thread may send messages.
 
-    `serve` is set when the parent sends "serve", "stop" or "abort", or exits.
+    `handle_messages` starts a thread that handles received messages. `serve` is set when the parent sends "serve",
+    "stop" or "abort", or exits.
     """
 
     def __init__(self, pipe: Connection) -> None:

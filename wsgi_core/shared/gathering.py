@@ -29,7 +29,7 @@ def _ask(source: Source) -> Any:
 
 
 def example_sources(models: ModelRepository) -> dict[str, Source]:
-    """Return sources for `gather`: the repository index, and a run of each model on the example in its card."""
+    """Return sources for `gather`: the repository index, and a run of each model that has a card on its example."""
     sources: dict[str, Source] = {"index": partial(_index, models)}
     for model in models.models:
         if model.card is not None:

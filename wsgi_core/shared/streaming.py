@@ -76,12 +76,14 @@ class StreamEnded(HTTPException):
 def stream_predictions(
     model: Model, body: IO[bytes], mimetype: str = LINES, limits: StreamLimits = StreamLimits()
 ) -> Iterator[bytes]:
-    """Return an iterator over the chunks of the response to a body. Their format is `mimetype`: `LINES` or `EVENTS`.
+    """Predict the rows of `body`. Return an iterator over the chunks of the response.
 
-    Each result is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or an error such as
+    Each line of `body` is a row in JSON. `mimetype` is the format of the response: `LINES` or `EVENTS`. The result of a
+    row is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or an error such as
     `{"line": 2, "error": "...", "fields": [...]}`, where `fields` are the first invalid fields, if any. A blank line is
-    counted, but gets no result. With `EVENTS`, the last event has the numbers of lines, predictions and errors. Raises
-    `InvalidInput` before the first chunk if the model has no card, because then its features are unknown.
+    counted, but gets no result. With `EVENTS`, the last event has the numbers of lines, predictions and errors.
+
+    Raises `InvalidInput` before the first chunk if the model has no card, because then its features are unknown.
     """
     if model.card is None:
         raise InvalidInput(f"{model.id} has no card, so its features are unknown")

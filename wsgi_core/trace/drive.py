@@ -104,7 +104,7 @@ class Recording:
         return client
 
     def environ(self, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
-        """Return the environ of a request to this app. The arguments are the same as for `build_environ`."""
+        """Return the environ of a request to this app. The arguments are those of `build_environ` after `app`."""
         return build_environ(self._app, *args, **kwargs)
 
     def send(self, environ: WSGIEnvironment, close_after: int | None = None) -> Trace:

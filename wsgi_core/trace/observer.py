@@ -169,7 +169,7 @@ def _body_of(response: dict[str, t.Any]) -> str:
 
 
 def _attributes(value: t.Any) -> dict[str, t.Any]:
-    """Return the object's own attributes. No property is called."""
+    """Return the object's ``__dict__``, or an empty dict if it has none. No property is called."""
     try:
         known: dict[str, t.Any] = object.__getattribute__(value, "__dict__")
     except AttributeError:

@@ -168,7 +168,7 @@ def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]
 
 
 def _in_order(sides: Iterable[Values]) -> list[str]:
-    """Return the names of all sides: first the names that all sides have, then the other names, and `body` last."""
+    """Return each name that at least one side has. Names that all sides have come first, and `body` comes last."""
     sides = list(sides)
     names = list(dict.fromkeys(name for side in sides for name in side))
     return sorted(names, key=lambda name: (name == "body", not all(name in side for side in sides)))

@@ -76,9 +76,10 @@ def _same_cookie(a: str, b: str) -> bool:
 
 
 def _cookie(text: str) -> tuple[str, float]:
-    """Return a cookie without its timestamp and signature, and its expiry time in seconds since 1970.
+    """Return two values: a cookie without the parts that may differ, and its expiry time in seconds since 1970.
 
-    The expiry time is 0 if the cookie has no valid ``expires`` attribute.
+    In the cookie, ``.signed`` replaces the timestamp and the signature, and a valid ``expires`` attribute has no time.
+    The returned time is 0 if the cookie has no valid ``expires`` attribute.
     """
     found = _EXPIRY.search(text)
     rest = _SIGNATURE.sub(".signed", text, count=1)

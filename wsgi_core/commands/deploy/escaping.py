@@ -80,7 +80,10 @@ def nginx(value: object) -> str:
 
 
 def yaml(value: object) -> str:
-    """Return a value as JSON in ASCII, which is also YAML. Surrogate pairs are not used, because YAML has none."""
+    """Return a value as YAML in ASCII: as JSON, except that \\U and 8 digits escape a character above U+FFFF.
+
+    JSON would use a surrogate pair, which YAML does not have.
+    """
 
     def escaped(found: re.Match[str]) -> str:
         code = ord(found[0])

@@ -17,7 +17,10 @@ _LOOKUPS = {"_ProxyLookup.__get__", "cached_property.__get__"}
 
 
 class CallTrace:
-    """A profile function for `sys.setprofile`. `lines` has one line for each call, indented by depth."""
+    """A profile function for `sys.setprofile`. `lines` has one line for each recorded call, indented by depth.
+
+    Only calls of the program's own functions, and the program's calls of functions in `LIBRARIES`, are recorded.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.lines: list[str] = []
@@ -27,7 +30,7 @@ class CallTrace:
     def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
         """Record a call of a function of the program, or a call from the program into a library.
 
-        The lookups of proxies and cached properties (`_LOOKUPS`) are omitted.
+        Lambdas, comprehensions, and the lookups of proxies and cached properties (`_LOOKUPS`) are omitted.
         """
         name = frame.f_code.co_qualname.replace("<locals>.", "")
         if event != "call" or name.startswith("<") or name in _LOOKUPS:
@@ -57,9 +60,9 @@ class CallTrace:
 
 
 def calls_of(ask: Callable[[], object], folder: Path) -> list[str]:
-    """Call `ask`. Return a line for each call of a function of the programs in `folder`.
+    """Call `ask`, which sends the request. Return a line for each call that `CallTrace` records.
 
-    There is also a line for each call from these programs into a library. `ask` sends the request.
+    These are calls of functions of the programs in `folder`, and calls from these programs into `LIBRARIES`.
     """
     seen, before = CallTrace(folder), sys.getprofile()
     sys.setprofile(seen)

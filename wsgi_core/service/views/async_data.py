@@ -16,7 +16,7 @@ def blueprint() -> Blueprint:
     @api.get("/async-data")
     @describe(Operation("Predictions", {200: ok({"type": "object"}, "The index, and the result of each model")}))
     async def async_data() -> t.Any:
-        """Read the index of the models and run each model on the example in its card, all concurrently"""
+        """Read the index of the models and run each model that has a card on the card's example, all concurrently"""
         return jsonify(await gather(example_sources(current_app.extensions["models"])))
 
     return api

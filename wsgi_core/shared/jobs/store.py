@@ -386,7 +386,11 @@ class JobStore:
         return self._read_states("dead")
 
     def is_done(self, job: Job) -> bool:
-        """Return whether the job was marked as done within `REMEMBERED_MONTHS`."""
+        """Return whether a job with the same key is marked as done.
+
+        Only the marks of jobs that were accepted in the same month as `job`, or in the `REMEMBERED_MONTHS` - 1 months
+        before, are considered.
+        """
         with self._errors():
             names = (_done(job.accepted, back) for back in range(REMEMBERED_MONTHS))
             return any(self._table(name).has_data_for_key(job.key) for name in names)
