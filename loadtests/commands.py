@@ -51,7 +51,7 @@ def _carry_out(console: Console, title: str, run: StudyRun | validate.Validating
 
 
 def resumable(path: Path, command: str) -> Results:
-    """Return the results of the interrupted run in the file ``path``, so that the run can be resumed.
+    """Return the results in the file ``path``, so that the run can be resumed. The run may also be complete.
 
     Raises ``ClickException`` if the run cannot be resumed, or if another command started it.
     """
@@ -62,7 +62,7 @@ def resumable(path: Path, command: str) -> Results:
 
 
 def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
-    """Read the file of an interrupted run, and return its contents.
+    """Read the file of a run, and return its contents. The run may be interrupted or complete.
 
     Raises ``ClickException`` if the file cannot be read, or if the git revision, the CPU or the Python version has
     changed since the run began.

@@ -60,7 +60,7 @@ class HttpFileError(UsageError):
 
 
 class Line(NamedTuple):
-    """A line of the file: its number, its bytes decoded as latin-1, and its line ending."""
+    """A line of a request file: its number, its bytes decoded as latin-1, and its line ending."""
 
     number: int
     text: str
@@ -73,7 +73,7 @@ class Line(NamedTuple):
 
 
 def read_requests(path: Path) -> list[Request]:
-    """Return the requests of a file, at least one.
+    """Return the requests of the request file ``path``, at least one.
 
     Raises ``HttpFileError`` if the file cannot be read, is not valid, or has no request.
     """
@@ -144,7 +144,10 @@ class _File:
         return _VARIABLE.sub(value, line.text)
 
     def read(self, line: Line, name: str) -> bytes:
-        """Return the contents of the file ``name``, a path relative to the folder of this file."""
+        """Return the contents of the file ``name``, a path relative to the folder of the request file.
+
+        Raises ``HttpFileError`` with the number of ``line`` if the file ``name`` cannot be read.
+        """
         beside = self.path.parent / name.strip(_BLANKS).encode("latin-1").decode("utf-8", "replace")
         try:
             return beside.read_bytes()
@@ -162,7 +165,7 @@ class _File:
 
 
 class _Parser:
-    """Parses one request of the file."""
+    """Parses one request of a request file."""
 
     def __init__(self, file: _File, lines: list[Line]) -> None:
         self.file, self.lines = file, lines
@@ -267,7 +270,7 @@ class _Parser:
         return body
 
     def _content(self, line: Line) -> bytes:
-        """Return the bytes to send for a line of the body: its text or, for ``< path``, the contents of the file."""
+        """Return the bytes to send for a line of the body: its text or, for ``< path``, the contents of ``path``."""
         self.file.refuse_script(line)
         if line.text.startswith("< "):
             return self.file.read(line, line.text[2:])

@@ -82,9 +82,10 @@ def _identity() -> Rows:
 
 
 def _loan() -> Rows:
-    """Return loan applicants.
+    """Return ``MODEL_COUNT`` rows with the features of the model loan, from the data set credit_data.
 
-    The features are converted as in ``models/loan/train.py``, which takes the source's amounts to be in 1,000 pesetas.
+    The features are converted as in ``models/loan/train.py``. The data set does not name the unit of its amounts. Here
+    and in ``models/loan/train.py``, the unit is assumed to be 1,000 pesetas.
     """
     euros = 1000 / 166.386
     applicants = table("credit_data").dropna().sample(MODEL_COUNT, random_state=SEED)

@@ -60,13 +60,13 @@ class Load:
     """Services to load in turn, each to saturation. The ``generator`` is Locust or this project's closed loop.
 
     ``shares`` are fixed rates, as shares of the slowest service's maximum rate. If there are shares, each service is
-    also loaded at the first share, a moderate rate, to measure CPU time. If ``latencies`` is true, each service is
-    loaded at every share in an open loop, to measure latencies. If the generator is Locust, Locust measures latencies
-    too.
+    also loaded at the first share, a moderate rate, to measure CPU time. If ``latencies`` is true, an open loop loads
+    each service at every share, to measure latencies. If ``latencies`` is true and the generator is Locust, Locust also
+    loads each service at every share, and the latencies of both generators are stored.
 
     If ``both_runs`` is true, ``--quick`` includes the load, but only its first share. If ``requests`` is empty, the
-    requests of ``case`` are sent. ``compared`` is what must be equal in all responses: the ``"bytes"``, the
-    ``"probability"`` or ``"nothing"``.
+    requests of ``case`` are sent. ``compared`` is what must be equal in the responses of all services whose
+    ``Service.compared`` is true: the ``"bytes"``, the ``"probability"`` or ``"nothing"``.
     """
 
     key: str
@@ -317,7 +317,7 @@ MODERATE = 0.4
 
 
 def served_rung(name: str, server: str = "waitress", model: str = "churn") -> Service:
-    """Return the service that runs the rung ``name`` on a server that ``served_app`` knows."""
+    """Return the service that runs the rung ``name`` on ``server`` (see ``served_app``)."""
     return served_app(name, _factory(name), server, f"model={model!r}")
 
 
@@ -548,9 +548,9 @@ def _is_wanted(load: Load, quick: bool, servers: Collection[str]) -> bool:
 
 
 def runnable(study: Study) -> tuple[Study, list[str]]:
-    """Return the study without the services that this system cannot run, and the reasons, as ``TITLE OF LOAD: reason``.
+    """Return the study without the services that cannot run here for a known reason (see ``_obstacle``).
 
-    A load without services is left out.
+    A load without services is left out. Also return the reasons, as ``TITLE OF LOAD: reason``.
     """
     loads, said = list[Load](), list[str]()
     for load in study.loads:
@@ -561,7 +561,10 @@ def runnable(study: Study) -> tuple[Study, list[str]]:
 
 
 def _obstacle(service: Service) -> str:
-    """Return why this system cannot run the service, or ""."""
+    """Return why this system cannot run the service, or "" if no reason is known.
+
+    Two reasons are known: gunicorn does not run on Windows, and granian may not be installed.
+    """
     if service.server in POSIX_ONLY and sys.platform == "win32":
         return "gunicorn does not run on Windows"
     missing = service.server == "granian" and find_spec("granian") is None

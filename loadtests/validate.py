@@ -152,7 +152,7 @@ def runs_experiment() -> Experiment:
 
 
 def runs_name(runs: int) -> str:
-    """Return the name of the contender with ``runs`` further runs."""
+    """Return the name of the contender that calls the bare callable ``runs`` more times in each request."""
     return f"{runs} further"
 
 
@@ -296,12 +296,18 @@ def _delay(result: ExperimentResult, delay: int) -> Figure:
 
 
 def slope(result: ExperimentResult) -> Estimate:
-    """Return the slope of the line through 0 that best fits measured against injected delays (least squares)."""
+    """Return the slope of the line through 0 that best fits the delays (least squares).
+
+    The x-axis is the injected delay, and the y-axis is the measured delay. An exact measurement has slope 1.
+    """
     return estimate(matrices(result), [_fitted({delay: _delay(result, delay) for delay in DELAYS[1:]})])[0]
 
 
 def _fitted(measured: Mapping[int, Figure]) -> Figure:
-    """Return the slope of the line through 0 that best fits the values of ``measured`` against its keys."""
+    """Return the slope of the line through 0 that best fits the points of ``measured`` (least squares).
+
+    The keys of ``measured`` are on the x-axis, and the values are on the y-axis.
+    """
     squares = sum(key * key for key in measured)
     return lambda cost: np.sum([key / squares * figure(cost) for key, figure in measured.items()], axis=0)
 
@@ -330,9 +336,9 @@ def measured_runs(result: ExperimentResult) -> dict[int, FurtherRuns]:
 
 
 def runs_slope(result: ExperimentResult) -> Estimate:
-    """Return the slope of the line through 0 that best fits measured against known durations (least squares).
+    """Return the slope of the line through 0 that best fits the durations of the further runs (least squares).
 
-    ``FurtherRuns`` explains both durations.
+    The x-axis is ``FurtherRuns.known``, and the y-axis is ``FurtherRuns.measured``. An exact measurement has slope 1.
     """
     single, measured = _further(result)
     return estimate(matrices(result), [quotient(_fitted(measured), single)])[0]

@@ -35,7 +35,8 @@ def load_app(target: str) -> Any:
 def load_function(target: str) -> Callable[[], object]:
     """Return the user's function ``"module:name"``. If ``target`` is empty, return a function that does nothing.
 
-    Raises ``AppError`` if the module or the name does not exist.
+    Raises ``AppError`` if the module or the name does not exist, or if the import of the module raises ImportError,
+    AttributeError or ValueError.
     """
     if not target:
         return lambda: None

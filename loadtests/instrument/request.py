@@ -2,7 +2,7 @@
 
 The load generators send the bytes over a socket. For measurements in process, waitress's own parser and task convert
 the same bytes to the environ. So in process, an application gets the environ that it gets behind waitress, except for
-the ports and the client's address.
+the ports, the client's address, and the variables that ``Request.without`` removes.
 """
 
 from __future__ import annotations

@@ -75,7 +75,12 @@ class State:
 
 
 class Candidate:
-    """One contender of a job: the application that ``make`` returns, and the process state in which it runs."""
+    """A contender of an experiment, with the application that ``make`` returns for it.
+
+    ``state`` is the process state of the application. If an application is a contender twice, both contenders share the
+    state. The state is restored before the application is loaded, and before each ``ask`` and each ``block``.
+    Afterwards, the state that the application left behind is stored in ``state``.
+    """
 
     def __init__(self, contender: Contender, make: Callable[..., Any], state: State) -> None:
         self.contender, self.name, self._state = contender, contender.name, state

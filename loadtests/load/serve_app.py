@@ -70,10 +70,11 @@ def main(target: str, server: str, host: str, port: int, threads: int, setup: st
 
 
 def load(target: str, server: str, setup: str) -> Any:
-    """Call the function ``setup``, and return the application.
+    """Call the function ``setup``, unless the name is empty, and return the application ``target``.
 
-    Raises ``AppError`` if the function or the application cannot be loaded, or if ``server`` cannot serve the
-    application.
+    Raises ``AppError`` if one of the names does not exist or is not valid, or if ``server`` cannot serve the
+    application. An exception that the user's own code raises is not caught, because the user needs its traceback. Only
+    for the import of the module of ``setup``, ImportError, AttributeError and ValueError are converted to ``AppError``.
     """
     load_function(setup)()
     app = load_app(target)

@@ -46,10 +46,13 @@ class Cost:
 class ExperimentSummary:
     """The figures of one experiment.
 
-    If ``ladder`` is true, the report shows what each contender adds to the contender before it. ``costs`` has the
-    contenders, except drivers and second measurements. ``driver`` is the cost of the WSGI driver. ``rounds`` is the
-    number of rounds of the process that has the fewest rounds. If an application was measured twice, ``itself`` is the
-    ratio of the two costs, which shows the noise. Otherwise ``itself`` is None.
+    ``costs`` has the cost of each contender, without the drivers. ``driver`` is the cost of the WSGI driver (see
+    ``driver_app``). ``rounds`` is the number of rounds of the process that has the fewest rounds. If ``ladder`` is
+    true, the report shows what each contender adds to the contender before it.
+
+    If an application was measured twice, the name of the second contender ends with ``AGAIN_SUFFIX``. ``costs`` has
+    only the first contender. ``itself`` is the cost of the second contender divided by the cost of the first contender,
+    which shows the noise. If no application was measured twice, ``itself`` is None.
     """
 
     key: str

@@ -18,8 +18,8 @@ from loadtests.instrument.stats import Estimate
 class Table:
     """A table: title, column heads, rows of text, and a note below it.
 
-    ``marks`` are the verdicts of the rows, which set their colours. ``section`` is the key of the table's section on
-    the page.
+    ``marks`` is empty, or has a verdict for each row, which sets the row's colour. ``section`` is the key of the
+    table's section on the page.
     """
 
     title: str
@@ -30,7 +30,7 @@ class Table:
     section: str = "more"
 
     def marked(self) -> list[tuple[str, list[str]]]:
-        """Return each row with its mark."""
+        """Return a pair for each row: its verdict and its cells. If ``marks`` is empty, each verdict is ""."""
         return list(zip(self.marks or [""] * len(self.rows), self.rows, strict=True))
 
 

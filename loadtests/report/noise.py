@@ -72,8 +72,11 @@ def _reach(summary: Summary) -> float | None:
 
 
 def _stolen(results: Results) -> float:
-    """Return the share of this machine's CPU time that the host took during the run, or 0 if the system does not
-    provide it.
+    """Return the steal time (the CPU time that the host took) as a share of the CPU time of all CPUs during the run.
+
+    Return 0 if the system does not report steal time, or if the run is not complete. If the run was resumed, the steal
+    time of the pause is included, so the share may be too high. If the machine was restarted in the pause, the share
+    may be too low.
     """
     before, after = (part.get("stolen_seconds", 0.0) for part in (results.environment, results.environment_after))
     # The stolen seconds are the sum over all CPUs.

@@ -60,7 +60,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
 def _inside(app: Any, phases: int) -> Any:
     """Run the phases that take place inside the context, up to phase number ``phases``.
 
-    Return the response if it must be sent, otherwise None.
+    If ``phases`` is ``SENT``, return the response, which the caller must send. Otherwise return None.
     """
     if phases == PUSH:
         return None

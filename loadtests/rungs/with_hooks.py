@@ -36,7 +36,7 @@ class Application:
         self.error_handlers: dict[type[Exception], Callable[[Any], Any]] = {}
 
     def route(self, rule: str, endpoint: str, view: Callable[..., Response], methods: list[str] | None = None) -> None:
-        """Register ``view`` for ``rule``."""
+        """Register ``view`` for ``rule``. If ``methods`` is None, the rule matches every method."""
         self.url_map.add(Rule(rule, endpoint=endpoint, methods=methods))
         self.views[endpoint] = view
 

@@ -77,7 +77,7 @@ def load_model(name: str) -> Model:
 def null_app() -> WSGIApplication:
     """Make a WSGI application that reads the request's body and responds with an empty JSON object.
 
-    Behind a server, its cost is the server's own cost.
+    The request must have a Content-Length. Behind a server, the application's cost is the server's own cost.
     """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

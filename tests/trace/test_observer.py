@@ -38,6 +38,12 @@ def test_contexts_are_there_when_they_are_pushed_and_gone_when_they_are_popped(f
 
 
 @every_framework
+def test_a_long_path_ends_with_an_ellipsis(fw: Any) -> None:
+    events = trace(new_app(fw), f"/{400 * 'a'}", snapshots=True).events
+    assert at(events, "request context pushed").contexts["request context"] == f"GET /{153 * 'a'}…"
+
+
+@every_framework
 def test_a_context_of_another_app_is_called_so(fw: Any) -> None:
     events = stepped(fw, "nested_app_context")
     stacks = [event.snapshot.contexts["app context"] for event in events if event.snapshot]

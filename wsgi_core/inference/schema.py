@@ -32,8 +32,9 @@ Problem = tuple[int, Source]
 class InputSchema:
     """The schema of a model's rows, made from the card. `read()` checks a payload and converts it to a tensor.
 
-    Keys that the card does not name are ignored, so that a client can send a record that has more fields. `max_rows` is
-    the largest number of rows in a batch. A smaller `max_rows` of the card takes precedence.
+    Keys that the card does not name are ignored, so that a client can send a record that has more fields. The exception
+    is the key `instances` of the payload, which makes the payload a batch. `max_rows` is the largest number of rows in
+    a batch. A smaller `max_rows` of the card takes precedence.
     """
 
     def __init__(self, card: Card, max_rows: int = MAX_ROWS) -> None:

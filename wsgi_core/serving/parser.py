@@ -212,10 +212,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return method[0].decode("latin-1"), target, fields
 
     def _read_headers(self, fields: Fields) -> None:
-        """Store the first `max_headers` header lines in `headers`. Lines of one name are joined.
+        """Store the first `max_headers` header lines in `headers`, and join the values of lines with the same name.
 
-        The number is limited because it takes quadratic time to join many lines. Drop a header with `_` in its name,
-        because the environ replaces `-` by `_` in names.
+        If there are more lines, `parse_header` refuses the request. The further lines are not stored, because it takes
+        quadratic time to join many lines. A header with `_` in its name is dropped, because the environ replaces `-` by
+        `_` in names.
         """
         headers = self.headers
         for name, value in islice(fields, self.adj.max_headers):
@@ -392,7 +393,11 @@ def _is_kept_alive(connection: str | None, version: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_valid_host(host: str) -> bool:
-    """Return whether the value of a Host header is one host with an optional port (RFC 9110, section 7.2)."""
+    """Return whether the value of a Host header is one host with an optional port (RFC 9110, section 7.2).
+
+    This function is stricter than the RFC. It does not accept an empty value, a comma, an IP literal of a future
+    version, a port above 65535, or a port with more than five digits.
+    """
     found = _HOST.fullmatch(host)
     if found is None or (found[2] and int(found[2]) > 65535):
         return False

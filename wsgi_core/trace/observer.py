@@ -213,8 +213,10 @@ def _request_name(ctx: dict[str, t.Any]) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return the formatted text without its quotes."""
-    return format_value(text)[1:-1]
+    """Return the text as `format_value` formats it: one short line without secrets. Leave out the quotes around it."""
+    shown = format_value(text)
+    # The end of a long text is cut, so an ellipsis has replaced the closing quote.
+    return shown[1:] if shown.endswith("…") else shown[1:-1]
 
 
 def _request_shown(request: dict[str, t.Any]) -> Values:

@@ -1,7 +1,7 @@
 """The check of an exercise. It runs in a separate process, because a learner's program may never end.
 
 The process is ``python -m wsgi_core.commands.learn.checker FILE EXERCISE OUT``. It writes JSON Lines to OUT: each
-request before it is sent, and the verdict at the end.
+request before it is sent, and then the verdict. If the program ends the process or never ends, OUT has no verdict.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Verdict:
 def check_here(file: Path, exercise: Exercise, report: Callable[[str], object] = lambda request: None) -> Verdict:
     """Check the program in this process. ``report`` is called with each request, as a curl command.
 
-    If the program has an endless loop, this function never returns.
+    If the program has an endless loop, this function never returns. If the program calls os._exit, this process ends.
     """
     program = None
     try:
@@ -100,7 +100,12 @@ def _without_verdict(has_ended: bool, file: Path, has_sent: bool, seconds: float
 
 
 def main(file: str, name: str, out: str) -> None:
-    """Check the program. Write the requests and the verdict to the file ``out``."""
+    """Check the program in ``file`` against the exercise ``name``, such as ``0a``.
+
+    `_run_checker` calls this function in a separate process. Append each request to the file ``out``
+    before it is sent, and then the verdict, as JSON Lines. If the program ends the process or never ends, ``out`` has
+    no verdict.
+    """
 
     def write(value: dict[str, t.Any]) -> None:
         with open(out, "a", encoding="utf-8") as opened:

@@ -129,7 +129,7 @@ def start(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """Stop the service, which answers the accepted requests first, and wait until it has stopped.
+    """Stop the service, and wait until it has stopped. The service answers the accepted requests first.
 
     Raises ServiceError if Windows refuses the stop, or if the service makes no more progress.
     """

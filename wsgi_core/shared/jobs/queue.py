@@ -37,11 +37,12 @@ class QueueFull(Exception):
 
 
 class JobQueue:
-    """The jobs in a store, and a worker thread in this process that runs them.
+    """The jobs in a store, a worker thread in this process that runs the jobs, and a thread that maintains the store.
 
-    `work` runs a job, and returns its outcome. If `work` raises an exception, the job is retried with exponential
-    backoff. After `MAX_ATTEMPTS` attempts, the job becomes a dead letter. If `results` is given, the outcomes are
-    appended to this file. While `size` or more jobs are queued, running or delayed, `accept` refuses new jobs.
+    `work` runs a job, and returns its outcome. If `results` is given, the outcomes are appended to this file. If `work`
+    raises an exception, or if the outcome cannot be written, the job is retried with exponential backoff. After
+    `MAX_ATTEMPTS` attempts, the job becomes a dead letter. If the store fails during an attempt, the job is queued
+    again when its lease expires. While `size` or more jobs are queued, running or delayed, `accept` refuses new jobs.
     """
 
     def __init__(

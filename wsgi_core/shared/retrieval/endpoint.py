@@ -61,7 +61,8 @@ class Endpoint:
     def generate(self, query: str, passages: Sequence[Passage]) -> tuple[str, dict[str, int]]:
         """Return an answer to the question `query` from the passages, and the token counts.
 
-        Raises `UpstreamError` if the endpoint does not send a usable answer within the timeout.
+        Raises `UpstreamError` if too many calls are running, or if the endpoint does not send a usable answer within
+        the timeout.
         """
         context = "\n\n".join(
             f"[{number}] {passage.source}, {passage.heading}:\n{passage.text}"

@@ -77,7 +77,7 @@ def load_settings(
     config: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Loaded:
-    """Load the settings from a file, the environment, and options.
+    """Load the settings: options override environment variables, and environment variables override the file.
 
     `options` has the options' values by setting name. None means that the option is not given. The file is `config`, or
     the file that `WSGI_CORE_CONFIG` names, or `wsgi-core.toml` in the current folder if it exists. `environ` defaults
