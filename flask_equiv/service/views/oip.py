@@ -71,7 +71,7 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     """Add the routes about a model and its inferences.
 
     If the path has no version, a route uses the version with the highest number. The statistics are the exception: if
-    the path has no version, they include all versions.
+    the path has no version, they include all served versions.
     """
 
     @api.get("/models/<name>")
@@ -98,14 +98,14 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     @api.get("/models/stats")
     @describe(about_server(ref("Statistics")))
     def all_statistics() -> t.Any:
-        """Return the number and duration of the inferences of each version of each model"""
+        """Return the number and duration of the inferences of each served version of each model"""
         return jsonify(statistics.as_json(models().models))
 
     @api.get("/models/<name>/stats")
     @api.get("/models/<name>/versions/<version>/stats")
     @describe(about_model(ref("Statistics")))
     def model_statistics(name: str, version: str | None = None) -> t.Any:
-        """Return the number and duration of the inferences of one version of a model, or of each version"""
+        """Return the number and duration of the inferences of one version of a model, or of each served version"""
         find(name, version)
         versions = models().versions(name) if version is None else [version]
         return jsonify(statistics.as_json(find(name, each) for each in versions))
