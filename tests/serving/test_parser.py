@@ -12,6 +12,7 @@ from waitress.parser import HTTPRequestParser
 
 from tests.serving.running import Running, running
 from wsgi_core.serving import parser as parser_module
+from wsgi_core.serving.body_buffer import BodyBudget
 from wsgi_core.serving.parser import Limits, Parser
 
 HEAD = b"POST /a HTTP/1.1\r\nHost: x\r\n"
@@ -300,3 +301,22 @@ def test_the_header_lines_before_an_error_are_kept_up_to_the_limit(fields: list[
     assert parser.error.code == 400
     values = [field.partition(b":")[2].strip().decode() for field in fields[:19] if field[:3].upper() == b"X-A"]
     assert parser.headers.get("HTTP_X_A") == (", ".join(values) if values else None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        pytest.param(b"Content-Length: 8000000\r\n", b"x" * 60_000, id="length"),
+        pytest.param(b"Transfer-Encoding: chunked\r\n", b"e678\r\n" + b"x" * 59_000 + b"\r\n", id="chunked"),
+    ],
+)
+def test_a_body_takes_no_file_before_the_head_is_checked(headers: bytes, body: bytes):
+    bodies = BodyBudget(disk=0, memory=0)
+    parser = Parser(Limits(16 << 10, 100, 20_000_000, bodies=bodies))
+    head = b"POST / HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n"
+    consumed = parser.received(head + body)
+    assert parser.head_pending
+    assert parser.error is None
+    # After the check, the body needs a file, and none is allowed.
+    parser.received((head + body)[consumed:])
+    assert parser.error.code == 503

@@ -23,7 +23,7 @@ import httptools
 from waitress.parser import HTTPRequestParser, ParsingError, split_uri
 from waitress.receiver import FixedStreamReceiver
 
-from .body_buffer import MEMORY_LIMIT, BodyBudget, DiscardBuffer, SpooledBody
+from .body_buffer import ALWAYS_IN_MEMORY, MEMORY_LIMIT, BodyBudget, DiscardBuffer, SpooledBody
 from .chunked_body import ChunkedBody
 from .errors import (
     ErrorResponse,
@@ -316,11 +316,14 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self._body = data[:length]
             self.completed = True
             return length
+        consumed = 0
         if self.chunked:
             self.body_rcv = ChunkedBody(SpooledBody(self.adj.bodies))
+            # So many bytes need no file. The other bytes wait until the head is checked.
+            consumed = self._receive_body(data[:ALWAYS_IN_MEMORY])
         else:
+            # All bytes wait until the head is checked, because a large body is written to a file from its first byte.
             self.body_rcv = FixedStreamReceiver(length, SpooledBody(self.adj.bodies, length))
-        consumed = self._receive_body(data) if data else 0
         self.head_pending = not self.completed
         if self.head_pending and self.version == "1.1":
             self.expect_continue = self.headers.get("HTTP_EXPECT", "").lower() == "100-continue"
