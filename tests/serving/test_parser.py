@@ -320,3 +320,4 @@ def test_a_body_takes_no_file_before_the_head_is_checked(headers: bytes, body: b
     # After the check, the body needs a file, and none is allowed.
     parser.received((head + body)[consumed:])
     assert parser.error.code == 503
+    parser.close()

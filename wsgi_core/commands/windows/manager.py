@@ -116,16 +116,18 @@ def install(name: str, command: str, account: str, stop_milliseconds: int) -> No
 def start(name: str) -> None:
     """Start the service, and wait until it is running.
 
-    Raises ServiceError if Windows refuses the start. Also raises ServiceError if the service ends or makes no progress.
-    In this case, the message explains the exit code of the service.
+    Raises ServiceError if Windows refuses the start, if the service makes no more progress, or if it ends. If it ends,
+    the message explains the exit code of the service.
     """
     import win32service as scm
 
     with _service(name) as service:
         scm.StartService(service, None)
         end = _wait(service, _RUNNING)
-    if end["CurrentState"] != _RUNNING:
+    if end["CurrentState"] == _STOPPED:
         raise ServiceError(f"{name}: {explained(end['ServiceSpecificExitCode'])}")
+    if end["CurrentState"] != _RUNNING:
+        raise ServiceError(f"{name}: it is not running yet; wsgi-core service status shows when it is")
 
 
 def stop(name: str) -> None:
