@@ -48,10 +48,12 @@ class State:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the linear model predicts in one state of the caches.
+    """What the linear model predicts in one state of the caches (see the module's docstring).
 
-    ``own`` is the price of wsgi_core. For each framework, ``coldness`` has the coldness that is computed from the
-    framework's price. ``predicted`` is Flask's price at wsgi_core's coldness. ``measured`` is Flask's measured price.
+    A price is a framework's cost minus the bare callable's cost. A coldness is a position on the straight line from the
+    hot price (0) to the cold price (1). ``own`` is the measured price of wsgi_core, and ``measured`` is the measured
+    price of Flask. ``coldness`` maps each framework to the coldness at its measured price. ``predicted`` is the price
+    of Flask at wsgi_core's coldness.
     """
 
     state: str

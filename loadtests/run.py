@@ -35,7 +35,11 @@ def beginning() -> dict[str, Any]:
 
 
 def carry_out(plan: Plan, file: RunRecord, path: Path, console: Console, deadline: float | None = None) -> None:
-    """Run the remaining steps of ``plan``. Write ``file`` after each step and at the end."""
+    """Run the remaining steps of ``plan``. Write ``file`` to ``path`` after each step and at the end.
+
+    ``deadline`` is in seconds from now. A step that would end later is skipped if its ``may_be_skipped`` is true. The
+    number of skipped steps is stored in ``file.left_out``.
+    """
     before, started = file.seconds, time.monotonic()
 
     def keep() -> None:

@@ -138,10 +138,10 @@ def delay_name(delay: int) -> str:
 
 
 def runs_experiment() -> Experiment:
-    """Return an experiment that compares the bare callable with contenders that handle each request several times.
+    """Return an experiment that compares the bare callable with contenders that handle each request one or more times.
 
     A further run is one more call of the bare callable in the same request. ``RUNS`` has the number of further runs of
-    each contender.
+    each contender, beginning with 0.
     """
     factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
     made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]

@@ -109,9 +109,13 @@ def compare(
 ) -> None:
     """Compare the responses of all contenders, request by request.
 
-    Raises ``WrongResponse`` at the first difference in status line, headers or body that is not ``allowed`` for the
-    contender, or if a response lacks one of the contender's allowed headers. The order of the headers and the case of
-    their names are ignored. The message names the contender and the request, and shows both responses.
+    The reference is the first contender without allowed differences. If every contender has allowed differences, the
+    reference is the first contender, and its own allowed headers are not checked.
+
+    Raises ``WrongResponse`` if the status line, the headers or the body of a contender differ from the reference. The
+    exceptions are in ``allowed``: the contender's responses must have the headers that it names, and may have other
+    values in the JSON fields that it names. The order of the headers and the case of their names are ignored. The
+    message names the contender and the request, and shows both responses.
 
     If a contender has allowed fields, the compared bodies must be JSON objects with these fields. If a body is not, an
     exception other than ``WrongResponse`` is raised, such as ValueError or KeyError.

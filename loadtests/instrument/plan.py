@@ -38,8 +38,9 @@ def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
 class Plan:
     """The steps of a run. Each step has its own label.
 
-    ``done`` has the labels of the steps that are done. The caller stores ``done`` in a file. ``left`` has the steps
-    that were not done when the plan was made.
+    ``done`` has the labels of the steps that are done, except the steps that run again in each resumed run (see
+    ``Step.always``). The caller stores ``done`` in a file. ``left`` has the steps that were not in ``done`` when the
+    plan was made.
     """
 
     def __init__(self, steps: Sequence[Step], done: list[str]) -> None:

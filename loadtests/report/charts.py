@@ -264,7 +264,10 @@ def curve_chart(curve: Curve, layout: Layout = WIDE) -> Chart:
 
 
 def _share_line(one: Line, times: Axis, shares: Axis) -> list[str]:
-    """Return the curve of one framework's share."""
+    """Return the curve of one framework's share of a request, by the model's time, as SVG shapes.
+
+    Return an empty list if the share is too small for the chart at nearly every time.
+    """
     steps = [LEAST_US * (MOST_US / LEAST_US) ** (index / 80) for index in range(81)]
     points = [(times.at(us), shares.at(one.share(us))) for us in steps if one.share(us) >= LEAST_SHARE]
     return [path(points, COLOUR[one.framework], 2.0)] if len(points) > 1 else []

@@ -1,9 +1,10 @@
 """Compare two result files: ``wsgi-core overhead compare OLD.json NEW.json``.
 
 Even on one machine, the costs of the same code may differ by 20 % between two runs, because the machine's state
-changes. So each cost is first divided by the cost of a yardstick from the same run. In process, the yardstick is the
-bare callable if both files have it, otherwise the driver. Behind a server, the yardstick is the bare callable. If a
-load of a file does not have the bare callable, this load's costs in this file are not divided.
+changes. So each cost is first divided by the cost of a yardstick from the same run. In process, the yardstick of an
+experiment is the bare callable if the experiment has it in both files. Otherwise the yardstick is the driver of the
+contender. Behind a server, the yardstick is the bare callable. If a load of a file does not have the bare callable,
+this load's costs in this file are not divided.
 
 Then the divided costs of both files are compared. A cost has increased if the whole interval of the ratio new ÷ old is
 above the threshold. In process, the interval must also be above the noise.

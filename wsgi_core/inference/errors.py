@@ -82,7 +82,10 @@ class InvalidRequest(InputError):
 
 
 def quoted(text: str) -> str:
-    """Return a client's string in quotes, cut after 100 characters, for one line of a message."""
+    """Return a client's string in quotes, cut after 100 characters.
+
+    Line breaks and other characters that are not printable are escaped, so the result is one line.
+    """
     return repr(text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}...")
 
 

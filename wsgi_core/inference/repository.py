@@ -77,7 +77,8 @@ class ModelRepository:
     directory: the folder with the models; by default `default_models_dir()`
     also: further folders, which need not exist
     on_demand: further folders, which need not exist; each model is loaded at the first request for it
-    max_rows: the largest number of rows in a batch; a smaller `max_rows` of a card takes precedence
+    max_rows: the largest number of rows in a batch of JSON rows; a smaller `max_rows` of a card takes precedence. For
+        tensors (`Model.infer`), only the `max_rows` of the card is a limit
     settings: the runtime settings of all models
     own_settings: the runtime settings of single models by name, which override `settings`
 

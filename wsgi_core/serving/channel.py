@@ -1,7 +1,8 @@
 """One connection: reading requests, sending responses, and closing. docs/develop/server.md draws the states.
 
-Worker threads may call only the methods in the section "Called by worker threads". All other methods are called on the
-I/O thread. While the leader answers a request, the leader counts as a worker thread (see `leader`).
+Worker threads may call only the methods in the section "Called by worker threads". All other methods are called on
+the I/O thread. The I/O thread is also called the leader (see leader.py). If the leader itself answers a request, it
+counts as a worker thread during this request.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 1. The application reports that it is not ready. During `stop_pause` the server continues to serve, so that load
    balancers can choose another server. Responses close their connections.
 2. New connections are refused.
-3. Every accepted request is answered, and idle connections are closed.
+3. Every accepted request is answered, and idle connections are closed. A connection is also closed if its client
+   has not read its response for 5 seconds.
 4. The server ends when every request is answered and no connection is open, or `stop_timeout` seconds after the pause.
    The server does not wait for connections to the monitoring port.
 """

@@ -201,8 +201,9 @@ def build_environ(app: t.Any, *args: t.Any, **kwargs: t.Any) -> WSGIEnvironment:
     (path, method, json, headers, ...). An environ is returned unchanged. With an environ or an EnvironBuilder, the
     configuration of the app is not used.
 
-    If the arguments of an EnvironBuilder name no host, the host is SERVER_NAME of the app's configuration, or
-    localhost. If they name no root path, the root path is APPLICATION_ROOT of the configuration.
+    The arguments after the path must be keyword arguments. Without `base_url`, the root path is APPLICATION_ROOT of the
+    app's configuration. If the path is not an absolute URL either, the scheme is PREFERRED_URL_SCHEME, and the host is
+    SERVER_NAME, or localhost if SERVER_NAME is not set.
     """
     if args and isinstance(args[0], dict):
         return t.cast("WSGIEnvironment", args[0])

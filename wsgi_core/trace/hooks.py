@@ -109,7 +109,10 @@ def is_generator_function(code: CodeType) -> bool:
 
 
 def runs_function(frame: FrameType, function: t.Any) -> bool:
-    """Return whether a frame may be a call of `function`, because both have the same ``self`` and closure."""
+    """Return whether a frame may be a call of `function`: both have the same ``self`` and the same closure.
+
+    The caller has already compared the code objects.
+    """
     known = frame.f_locals
     owner = getattr(function, "__self__", None)
     inner = unwrapped(function)

@@ -144,9 +144,10 @@ def _is_frameworks_own(call: Call) -> bool:
 
 
 def describe_signal(call: Call) -> tuple[str, str] | None:
-    """Return the name of the signal, and a detail with the names of its receivers.
+    """Return the name of the signal, and a detail with the names of its receivers, except the tracer's own receiver.
 
-    Return None if the signal is muted or has no receiver. The core does not call ``send`` without a receiver.
+    If the tracer's receiver is the only receiver, the detail is empty. Return None if the signal is muted or has no
+    receiver. The core does not call ``send`` without a receiver.
     """
     signal: Signal = call.arguments["self"]
     if signal.is_muted:

@@ -222,8 +222,9 @@ class JobQueue:
                 if not restored:
                     self.store.restore_states()
                     restored = True
-                if month != (month := time.gmtime()[:2]):
+                if month != (current := time.gmtime()[:2]):
                     self.store.delete_old()
+                    month = current
             except StoreUnavailable as error:
                 log.error("the job store has failed: %s", error)
             except Exception:

@@ -1,7 +1,8 @@
 """Prometheus metrics of this process, or of all processes that share `PROMETHEUS_MULTIPROC_DIR`.
 
 Requests are counted by the matched rule, not by the requested path, and unknown methods are counted as `_OTHER`. So
-clients cannot add time series without limit. If OpenTelemetry defines a name for a metric, the metric has that name.
+clients cannot add time series without limit. If OpenTelemetry defines a name for a metric of requests, the metric
+has that name. The metrics of the process have the names of prometheus_client.
 """
 
 from __future__ import annotations
