@@ -163,9 +163,10 @@ def _served(results: Results) -> dict[str, Estimate]:
 
 
 def _prediction(hot: State, cold: State, state: str, prices: dict[str, Estimate]) -> Prediction:
-    """Return the prediction for the state of the caches in which the frameworks have the prices ``prices``.
+    """Return what the linear model predicts in the state ``state``, together with the measured ``prices``.
 
-    ``state`` is the name of this state. ``hot`` and ``cold`` are the states with the coldness 0 and 1.
+    ``state`` is the name of a state of the caches. ``prices`` has the measured prices of wsgi_core and Flask in this
+    state. ``hot`` is the state with the coldness 0, and ``cold`` is the state with the coldness 1.
     """
     coldness = {name: _coldness(hot.prices[name], cold.prices[name], prices[name]) for name in (OWN, FLASK)}
     predicted = _price(hot.prices[FLASK], cold.prices[FLASK], coldness[OWN])

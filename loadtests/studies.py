@@ -445,7 +445,10 @@ def _mlserver(name: str, workers: int) -> Service:
 
 
 def _model_server(server: str, title: str, case: str, *services: Service) -> Load:
-    """Return a load of this project's service and of a model server, all with the same model file and rows."""
+    """Return the ``Load`` that measures this project's service and the ``services`` of a model server.
+
+    All services run the same model file and get the same rows.
+    """
     together = (SERVICES.services[0], *services)
     return Load(
         f"on_{server}", title, "closed loop", together, server, (MODERATE,), True, case=case, compared="probability"

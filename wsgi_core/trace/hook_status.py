@@ -10,9 +10,10 @@ from .events import Event, HookName
 
 @dataclass(frozen=True, slots=True)
 class HookStatus:
-    """The status of a function that the app registered. `state` is "done", "now", "to come" or "never runs".
+    """The status of a hook at one event of a trace. A hook is a function that the app registered.
 
-    A hook that began before the event is "done", even if it has not ended yet.
+    `state` is "now" if the event is the start of the hook. It is "done" if the hook began before the event, even if the
+    hook has not ended yet. It is "to come" if the hook begins after the event. Otherwise it is "never runs".
     """
 
     kind: str

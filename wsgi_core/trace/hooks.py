@@ -125,7 +125,10 @@ def runs_function(frame: FrameType, function: t.Any) -> bool:
 
 
 def has_defaults(frame: FrameType, function: t.Any) -> bool:
-    """Return whether, in the frame, each parameter of `function` that has a default has this default as its value."""
+    """Return whether, in the frame, all parameters with a default have their default values.
+
+    The defaults are those of `function`, whose code the frame runs. Values are compared by identity.
+    """
     inner = unwrapped(function)
     defaults = getattr(inner, "__defaults__", None) or ()
     code, known = frame.f_code, frame.f_locals

@@ -151,9 +151,11 @@ def _call(location: SourceLocation, sources: Sources) -> dict[str, object]:
 
 
 def _section(name: str, seen: Sequence[Snapshot], before: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return a dict for each name in a section, with the value of the name on each side.
+    """Return a dict for each variable in the section `name` of the state, such as `session` (see `_SECTIONS`).
 
-    `same` says whether the values are equal. `fresh` says whether a value has changed since the step before.
+    `seen` has a snapshot from each trace. `before` is what this function returned for the previous step.
+    In the dict, `values` has the variable's value in each trace. `same` says whether these values are equal. `fresh`
+    says whether a value has changed since the previous step.
     """
     sides: list[Values] = [getattr(snapshot, name) or {} for snapshot in seen]
     known = {line["name"]: line["values"] for line in before}

@@ -38,7 +38,8 @@ class Phase:
 
     If `after` is set, the event is recorded when the call of the inner phase ends, because the event takes effect then.
     If the function calls another watched function before the inner phase, the event is recorded at the start of this
-    other call. If the function does not call the inner phase, the event is recorded when the function ends.
+    other call. If the function does not call the inner phase, the event is recorded when the function ends. If the push
+    of a context fails before the event is recorded, the event is discarded.
     """
 
     name: str

@@ -30,7 +30,9 @@ class CallTrace:
     def __call__(self, frame: FrameType, event: str, argument: t.Any) -> None:
         """Record a call of a function of the program, or a call from the program into a library.
 
-        Lambdas, comprehensions, and the lookups of proxies and cached properties (`_LOOKUPS`) are omitted.
+        The lookups of proxies and cached properties (`_LOOKUPS`) are omitted. Lambdas and generator expressions are
+        omitted at module level, but recorded inside a function or a class. Before Python 3.12, this is also true for
+        other comprehensions. Since Python 3.12, these are not calls.
         """
         name = frame.f_code.co_qualname.replace("<locals>.", "")
         if event != "call" or name.startswith("<") or name in _LOOKUPS:

@@ -51,7 +51,10 @@ def trusted_proxy(value: str) -> str:
 
 
 def cors_origin(value: str) -> str:
-    """Validate an entry of `cors_origins`: an origin as browsers send it, except `null`, or `*` for all origins."""
+    """Validate an entry of `cors_origins`: `*` for all origins, or an origin as browsers send it.
+
+    The origin `null` is refused, because every sandboxed page has this origin.
+    """
     if value == "*":
         return value
     if value == "null":
@@ -94,7 +97,8 @@ def _hint(nearest: str | None) -> str:
 def _nearest_host(value: str) -> str | None:
     """Return the valid host that is nearest to the value, or None if no host can be derived from it.
 
-    Scheme, path, user, port, brackets and wildcard are removed, and the host is converted to lower case.
+    Scheme, path, user, port, brackets and a trailing dot are removed. The host is converted to lower case and to ASCII
+    (IDNA). `*.example.org` becomes `.example.org`, which includes the subdomains.
     """
     text = value.strip().lower()
     text = re.sub(r"^[a-z][a-z0-9+.-]*://", "", text)
