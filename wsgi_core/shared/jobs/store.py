@@ -346,9 +346,10 @@ class JobStore:
             return True
 
     def delete_old(self) -> None:
-        """Delete the marks of done jobs that are no longer remembered (see `REMEMBERED_MONTHS`).
+        """Delete the marks of done jobs that were accepted before the last `REMEMBERED_MONTHS` calendar months.
 
-        Only the marks of jobs that were accepted in the 12 months before the remembered months are deleted.
+        Each call goes back only 12 months before these months. The marks of jobs that were accepted earlier stay in the
+        store.
         """
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):
