@@ -313,10 +313,11 @@ def _fitted(measured: Mapping[int, Figure]) -> Figure:
 
 
 class FurtherRuns(NamedTuple):
-    """The duration in µs of some further runs of the bare callable in one request.
+    """The known and the measured duration of the further runs in one request, in µs.
 
-    ``known`` is the number of further runs times the cost of a single run. ``measured`` is the cost that the further
-    runs add to the request. ``off`` is ``measured`` minus ``known``.
+    A further run is one more call of the bare callable in the same request. ``known`` is the number of further runs
+    times the cost of a single run. ``measured`` is the cost that the further runs add to the request. ``off`` is
+    ``measured`` minus ``known``.
     """
 
     known: Estimate

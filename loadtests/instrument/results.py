@@ -97,7 +97,7 @@ class ExperimentResult(Record):
     processes: list[Process] = []
 
     def column(self, name: str) -> int:
-        """Return the number of the contender ``name`` in the samples. Number 0 is the driver."""
+        """Return the index that the samples use for the contender ``name``. It is at least 1: index 0 is the driver."""
         return self.contenders.index(name) + 1
 
 

@@ -188,9 +188,10 @@ class Bench:
         compare({one.name: self.responses[one.name] for one in compared}, asked, allowed)
 
     def answered(self) -> dict[str, Any]:
-        """Return the fields of ``inprocess.Answered`` for each contender, by the contender's name.
+        """Return a dict by contender name. Each value is a dict with the fields of ``inprocess.Answered``.
 
-        ``differences`` has a text for each request whose responses differ from those of the first contender.
+        The field ``differences`` has a text for each request to which the contender's response differs from the first
+        contender's response.
         """
         reference = next(iter(self.responses.values()))
         return {
@@ -289,10 +290,11 @@ def _what_differs(one: Response, other: Response) -> str:
 
 
 def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
-    """Carry out a job and return its result.
+    """Carry out a job and return its result as a dict.
 
-    If the job's ``seconds`` is 0, send each request once to each contender, and return what ``Bench.answered`` returns.
-    Otherwise measure each experiment for ``seconds``, and return the samples.
+    If the job's ``seconds`` is 0, send each request once to each contender. The dict then has ``answers``: what
+    ``Bench.answered`` returns, by the experiment's key. Otherwise measure each experiment for ``seconds``, and return
+    the dict of ``_timed``. ``mark`` is called with a short text before each stage, such as "loading Flask".
     """
     makers = makers_of(job["experiments"])
     mark("running --setup")

@@ -31,7 +31,7 @@ REACHED, MISSED, OPEN = "reached", "missed", "open"
 
 @dataclass(frozen=True)
 class Check:
-    """A claim about the instrument, the evidence, and the verdict."""
+    """A claim about the instrument (``text``), together with its evidence (``found``) and its verdict."""
 
     text: str
     found: str

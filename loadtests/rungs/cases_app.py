@@ -1,4 +1,7 @@
-"""The application for the cases of the study "core": a rung with more routes, on wsgi_core or on Flask."""
+"""The applications for the cases of the study "core", on wsgi_core or on Flask.
+
+One application is a rung with more routes and an error handler. The other has a given number of static routes.
+"""
 
 from __future__ import annotations
 

@@ -284,9 +284,11 @@ class Channel:
     def _reject_early(self, request: Parser) -> bool:
         """Check a request when its head is complete, before its body arrives. Reject the request if necessary.
 
-        A request is rejected if its head has an error, if the request cannot get a slot, or if the application's
-        `check_head` rejects the request. The body of a rejected request is discarded as it arrives, and then the
-        response is sent. If the client has sent `Expect: 100-continue`, the response does not wait for the body.
+        A request is rejected if its head has an error, or if the application's `check_head` rejects the request. A
+        request other than a monitoring request is also rejected if it cannot get a slot, or if too many connections are
+        open (see `_refuse_above_limit`). The body of a rejected request is discarded as it arrives, and then the
+        response is sent. If the client has sent `Expect: 100-continue`, the response does not wait for the body. If the
+        request is not rejected, the server sends `100 Continue` to such a client.
 
         Return False if the server itself has answered the request.
         """

@@ -1,7 +1,8 @@
 """Compressed request bodies (`Content-Encoding`) and response bodies (`Accept-Encoding`).
 
 A request body is decompressed twice. The first time only measures the decompressed size, with at most 64 KiB in memory
-at a time. If the size is within the limit, `DecodedBodies` reserves the memory, and the body is decompressed again.
+at a time. If the size is within the limit, `DecodedBodies` reserves the memory (unless the body is small, see
+`SMALL_BODY`), and the body is decompressed again.
 """
 
 from __future__ import annotations

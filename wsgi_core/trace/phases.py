@@ -31,15 +31,17 @@ class Phase:
     after: the name of an inner phase, which the function calls (see below)
     inside: if not empty, only calls from the phase with this name are events
     note: the note of the event
-    once: if true, the event is recorded only once for each context
+    once: if true, the event is recorded only once for each context (only with `at_end`)
 
     A function without a kind is watched because it calls hooks or other phases, or registers a hook (see
     `hooks.REGISTERING`).
 
     If `after` is set, the event is recorded when the call of the inner phase ends, because the event takes effect then.
     If the function calls another watched function before the inner phase, the event is recorded at the start of this
-    other call. If the function does not call the inner phase, the event is recorded when the function ends. If the push
-    of a context fails before the event is recorded, the event is discarded.
+    other call. If the function does not call the inner phase, the event is recorded when the function ends.
+
+    If the push of a context fails before its event is recorded, the push has no event. If `finalize_request` raises an
+    exception, it has no event.
     """
 
     name: str

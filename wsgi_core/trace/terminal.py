@@ -61,8 +61,9 @@ def _fit(widths: list[int], flexible: Sequence[int], width: int | None) -> list[
     """Reduce the widths of the columns `flexible` until a table row fits into `width` characters. Return `widths`.
 
     `widths` is changed in place. If `width` is None, no column is reduced. In each step, the widest column becomes one
-    character narrower. The event column (index 1) counts as half as wide, because a shortened location is still useful:
-    the file name and the line number remain. The reduction stops if the column to reduce is only `_MIN_WIDTH` wide.
+    character narrower. For this comparison, the event column (index 1) counts as half as wide. So it can stay twice as
+    wide as a location column: a shortened location is still useful, because the file name and the line number remain.
+    The reduction stops if the column to reduce is only `_MIN_WIDTH` wide.
     """
     while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
         widest = max(flexible, key=lambda i: widths[i] / (2 if i == 1 else 1))

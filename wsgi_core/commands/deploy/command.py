@@ -23,7 +23,8 @@ def deploy_command() -> None:
     """Write files that put the service into production.
 
     Each command below also takes the options of `wsgi-core serve`, and writes the given settings into the files. Exit
-    code 1: a file exists with other content, or cannot be written; 2: an option is not valid.
+    code 1: a file exists with other content, cannot be written, or is a symbolic link, or the default folder is a
+    symbolic link; 2: an option is not valid.
     """
 
 

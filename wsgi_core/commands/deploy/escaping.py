@@ -105,7 +105,10 @@ def python(value: object) -> str:
 
 
 def dockerfile(value: object) -> str:
-    """Escape a word of a Dockerfile instruction. In double quotes, a backslash escapes quotes, backslashes and $."""
+    """Return a value as one word of a Dockerfile instruction, in double quotes if it needs quotes.
+
+    Double quotes, backslashes and $ get a backslash.
+    """
     text = re.sub(r'(["\\$])', r"\\\1", str(value))
     return f'"{text}"' if re.search(r"[^A-Za-z0-9._:/=,@+-]", text) or not text else text
 

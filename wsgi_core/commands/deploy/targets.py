@@ -167,7 +167,10 @@ def _refuse_models(target: Target, models: Path | None) -> None:
 
 
 def _refuse_app(target: Target, settings: Settings) -> None:
-    """Raise EscapeError if the target is granian and granian cannot load the application."""
+    """Raise EscapeError if the target is granian and the name of the application has a form that granian cannot load.
+
+    Granian loads `module:name`, and calls a factory only without arguments.
+    """
     name = _without_call(settings)
     if target.name == "granian" and (":" not in name or "(" in name):
         raise EscapeError(f"--app {settings.app}: granian needs module:name, or module:factory() without arguments")

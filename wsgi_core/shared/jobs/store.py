@@ -348,8 +348,8 @@ class JobStore:
     def delete_old(self) -> None:
         """Delete the marks of done jobs that were accepted before the last `REMEMBERED_MONTHS` calendar months.
 
-        The current month is one of the last `REMEMBERED_MONTHS` months. Only the marks of the 12 months before them are
-        deleted. Older marks stay in the store.
+        Each call goes back only 12 months before these months. The marks of jobs that were accepted earlier stay in the
+        store.
         """
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):

@@ -65,7 +65,11 @@ class Observation(Work):
         return quote(raw or b"/", safe="/:@!$&'()*+,;=~")
 
     def set_response(self, status: int, route: str) -> list[tuple[str, str]]:
-        """Record the response. Return the headers to add to it: the request id, the times, and the traceparent."""
+        """Record the response. Return the headers to add to the response.
+
+        These are X-Request-ID and X-Response-Time-ms, Server-Timing if a phase was timed, and traceparent if the client
+        sent a valid traceparent.
+        """
         self.elapsed = perf_counter() - self.started
         self.status = status
         self.route = route

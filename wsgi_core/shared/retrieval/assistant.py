@@ -113,8 +113,8 @@ class Assistant:
     def _answer(self, corpus: _Corpus, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
         """Return the answer, and the entries of `usage` except `retriever`.
 
-        The endpoint writes the answer. If there is no endpoint or no passage, or if the endpoint fails, the answer
-        consists of quotes.
+        The endpoint writes the answer. If there is no endpoint, or if the endpoint fails, the answer consists of
+        quotes. If there is no passage, the endpoint is not called, and the answer is `NO_PASSAGE`.
         """
         passages = [passage for passage, _ in found]
         fallback = None

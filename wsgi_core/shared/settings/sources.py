@@ -333,7 +333,10 @@ def _entry(table: object, inner: Sequence[str]) -> str:
 
 
 def _masked(value: object) -> object:
-    """Return the value. If it is a URL with a user and a password, mask them."""
+    """Return the value. In text, replace everything from the first `//` to the last `@` by `//***@`.
+
+    This masks the user and the password of a URL.
+    """
     return _USER.sub("//***@", value) if isinstance(value, str) else value
 
 
