@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.serving.running import Client, Running, request, running, until
-from wsgi_core.serving import body_buffer, dispatcher, listener
+from wsgi_core.serving import body_buffer, dispatcher, leader, listener
 from wsgi_core.serving.command import bind
 from wsgi_core.serving.parser import Parser
 
@@ -157,6 +157,17 @@ def test_the_threads_of_streams_end_with_them():
         for _ in range(20):
             answered_soon(server)
         until(lambda: pool.live == 2)
+
+
+def test_a_stream_that_blocks_the_leader_leaves_no_thread_too_many(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(leader, "_TICK", 0.2)  # the stream is blocked long before the follower takes over
+    with attacked(threads=2) as server:
+        pool = server.server.site.dispatcher
+        until(lambda: len(pool._idle) == 2)
+        before = pool.loop._leader
+        deaf(server).get("/stream")
+        until(lambda: len(pool.blocked) == 1 and pool.loop._leader != before)
+        until(lambda: pool.live == 3)
 
 
 def test_above_the_limit_of_streams_the_longest_blocked_one_is_closed(monkeypatch: pytest.MonkeyPatch):

@@ -144,6 +144,7 @@ def test_threads_that_could_not_be_started_are_started_later(monkeypatch: pytest
         pool = server.server.site.dispatcher
         first, other, second = (server.connect() for _ in range(3))
         with monkeypatch.context() as patched:
+            until(lambda: len(pool._idle) == 1)
             first.get("/x?A")  # processed by the leader, which counts as a worker thread meanwhile
             until(lambda: pool.live == 2)
             other.get("/quick")  # wakes the worker thread, which ends because there is one too many

@@ -347,6 +347,11 @@ class TaskDispatcher(WorkerPool):
         """
         with self._lock:
             self.live += 1
+            # If the former leader sends a stream, a thread may already have been started in its place.
+            surplus = self._idle.pop() if self._idle and self.streams and self.live > self._wanted() else None
+            self._woken += surplus is not None
+        if surplus is not None:
+            surplus.release()
 
     def _forget_former_leader(self) -> None:
         with self._lock:
