@@ -77,15 +77,15 @@ class ModelRepository:
     directory: the folder with the models; by default `default_models_dir()`
     also: further folders, which need not exist
     on_demand: further folders, which need not exist; each model is loaded at the first request for it
-    max_rows: the largest number of rows in a batch of JSON rows; a smaller `max_rows` of a card takes precedence. For
-        tensors (`Model.infer`), only the `max_rows` of the card is a limit
+    max_rows: the largest number of rows in a batch of JSON rows; a smaller `max_rows` of a card takes precedence
     settings: the runtime settings of all models
     own_settings: the runtime settings of single models by name, which override `settings`
 
-    If two folders have a model of the same name, the folder that is named first takes precedence. Raises `ModelError`
-    if `directory` or a folder of `also` cannot be read, if these folders have no model, if a model in these folders
-    cannot be served, or if `own_settings` names a model that does not exist. A service that started with only some of
-    its models would fail later, when a client requests a missing model.
+    For tensors (`Model.infer`), only the `max_rows` of the card is a limit. If two folders have a model of the same
+    name, the folder that is named first takes precedence. Raises `ModelError` if `directory` or a folder of `also`
+    cannot be read, if these folders have no model, if a model in these folders cannot be served, or if `own_settings`
+    names a model that does not exist. A service that started with only some of its models would fail later, when a
+    client requests a missing model.
     """
 
     def __init__(
