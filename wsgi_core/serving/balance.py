@@ -46,6 +46,6 @@ class ConnectionCount:
 
     @property
     def too_high(self) -> bool:
-        """Whether this process has so many more connections than another process that it should not accept first."""
+        """Whether another process should accept the next connection, because it has far fewer connections."""
         least = min(self._counts)
         return bool(self._counts[self._number] > least + 1 + least // 16)

@@ -319,7 +319,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         consumed = 0
         if self.chunked:
             self.body_rcv = ChunkedBody(SpooledBody(self.adj.bodies))
-            # So many bytes need no file. The other bytes wait until the head is checked.
+            # Bodies up to this size never need a file. The rest of the input waits until the head is checked.
             consumed = self._receive_body(data[:ALWAYS_IN_MEMORY])
         else:
             # All bytes wait until the head is checked, because a large body is written to a file from its first byte.
