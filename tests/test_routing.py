@@ -109,6 +109,21 @@ def test_the_map_matches_as_werkzeugs(rules: list[dict[str, Any]], options: dict
             assert str(outcome(core.match, path, method)) == str(outcome(twin.match, path, method))
 
 
+@examples(50)
+@given(
+    rules=st.lists(st.lists(st.text("ABCDEF", min_size=1, max_size=3), min_size=1, max_size=6), min_size=1, max_size=4)
+)
+def test_the_allowed_methods_are_in_werkzeugs_order(rules: list[list[str]]):
+    """In a set, the order depends on the hash seed, and on how often methods were added."""
+    arguments = [{"string": "/a", "endpoint": str(number), "methods": methods} for number, methods in enumerate(rules)]
+    for path in ("/a", "//a"):
+        core, twin = (
+            list(make_map(arguments, {}, kind).bind("a.example").allowed_methods(path))
+            for kind in (Map, werkzeug.routing.Map)
+        )
+        assert core == twin
+
+
 def test_an_unknown_path_without_slashes_to_merge_is_matched_once():
     class Counting(dict[str, Any]):
         looked_up = 0

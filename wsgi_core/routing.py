@@ -16,6 +16,7 @@ from urllib.parse import quote
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import BuildError, MapAdapter, RequestRedirect, Rule
 from werkzeug.routing import Map as BaseMap
+from werkzeug.routing.exceptions import NoMatch
 from werkzeug.routing.matcher import StateMachineMatcher
 from werkzeug.wsgi import get_host
 
@@ -48,7 +49,7 @@ def _is_plain_host(host: str) -> bool:
 
 
 class Matcher(StateMachineMatcher):
-    """Werkzeug's matcher, but a path is tried again with its slashes merged only if it has slashes to merge."""
+    """Werkzeug's matcher, but an unknown path is tried again with its slashes merged only if it has some to merge."""
 
     def __init__(self, matcher: StateMachineMatcher) -> None:
         super().__init__(matcher.merge_slashes)
@@ -57,9 +58,14 @@ class Matcher(StateMachineMatcher):
 
     def match(self, domain: str, path: str, method: str, websocket: bool) -> tuple[Rule, t.MutableMapping[str, t.Any]]:
         # PERF: the base matches each unknown path twice.
-        if "//" in path:
-            return super().match(domain, path, method, websocket)
-        return self._once.match(domain, path, method, websocket)
+        if "//" not in path:
+            try:
+                return self._once.match(domain, path, method, websocket)
+            except NoMatch as refused:
+                if not refused.have_match_for:
+                    raise
+        # The second pass can change the order of the methods in a set, and so the Allow header.
+        return super().match(domain, path, method, websocket)
 
 
 class Map(BaseMap):
