@@ -142,6 +142,19 @@ def test_requests_that_wait_are_not_expected_to_be_quick(waited: float, expected
     assert (quick.paused_until <= 100.02) is expected
 
 
+def test_a_request_that_the_operating_system_delayed_begins_no_pause():
+    quick = QuickRequests()
+    for number in range(50):
+        quick.record(0.0042 if number % 20 == 10 else 0.0003, 0.0003, 100 + number / 1000)
+    assert quick.paused_until == 0.0
+
+
+def test_a_request_for_which_the_leader_was_replaced_begins_a_pause():
+    quick = QuickRequests()
+    quick.record(0.02, 0.0002, 100.0, replaced=True)
+    assert quick.paused_until > 100.0
+
+
 def test_the_pause_doubles_and_a_quick_request_ends_that():
     quick = QuickRequests()
     now = 100.0

@@ -334,7 +334,7 @@ class TaskDispatcher(WorkerPool):
                 self._began = now
             leads = self.loop.serve(self._answer, task)
             ended, cpu_ended = time.perf_counter(), cpu_clock()
-            self._quick.record(ended - began, cpu_ended - cpu, now)
+            self._quick.record(ended - began, cpu_ended - cpu, now, replaced=not leads)
             began, cpu = ended, cpu_ended
             if not leads:
                 self._forget_former_leader()

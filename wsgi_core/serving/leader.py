@@ -29,9 +29,10 @@ _WAIT = 0.25
 # as the last, up to `_LONGEST_PAUSE`.
 _QUICK = 0.001
 _WEIGHT = 1 / 8
-# The time that a request waits, for example for a database, is added to its duration this many times, because worker
-# threads could answer other requests meanwhile. At most `_MAX_WAITED` seconds of a request count as waiting.
-_WAITED_FACTOR = 4
+# The time that a request waits, for example for a database, counts this many times, because worker threads could answer
+# other requests meanwhile. At most `_MAX_WAITED` seconds of a request count as waiting: if the operating system stops the
+# leader for some milliseconds to run another process, one such request must not begin a pause.
+_WAITED_FACTOR = 5
 _MAX_WAITED = 0.0005
 _PAUSE = 0.1
 _LONGEST_PAUSE = 3.2
@@ -51,14 +52,15 @@ class QuickRequests:
         self._pause = _PAUSE
         self.paused_until = 0.0
 
-    def record(self, seconds: float, cpu: float, now: float) -> None:
+    def record(self, seconds: float, cpu: float, now: float, replaced: bool = False) -> None:
         """Record that a request on the leader took `seconds`, including `cpu` seconds of CPU time.
 
-        `now` is the time at which the request began (time.monotonic()).
+        `now` is the time at which the request began (time.monotonic()). If `replaced` is true, the request took so long
+        that the follower became the leader. A pause then begins at once.
         """
         waited = min(max(seconds - cpu, 0.0), _MAX_WAITED)
-        self._mean += _WEIGHT * (seconds + _WAITED_FACTOR * waited - self._mean)
-        if self._mean < _QUICK:
+        self._mean += _WEIGHT * (cpu + _WAITED_FACTOR * waited - self._mean)
+        if self._mean < _QUICK and not replaced:
             self._pause = _PAUSE
         else:
             self._mean = 0.0
