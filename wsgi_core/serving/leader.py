@@ -30,8 +30,8 @@ _WAIT = 0.25
 _QUICK = 0.001
 _WEIGHT = 1 / 8
 # The time that a request waits, for example for a database, counts this many times, because worker threads could answer
-# other requests meanwhile. At most `_MAX_WAITED` seconds of a request count as waiting: if the operating system stops the
-# leader for some milliseconds to run another process, one such request must not begin a pause.
+# other requests meanwhile. At most `_MAX_WAITED` seconds of a request count as waiting: if the operating system runs
+# another process for some milliseconds during one request, no pause should begin.
 _WAITED_FACTOR = 5
 _MAX_WAITED = 0.0005
 _PAUSE = 0.1
