@@ -58,13 +58,12 @@ class Matcher(StateMachineMatcher):
 
     def match(self, domain: str, path: str, method: str, websocket: bool) -> tuple[Rule, t.MutableMapping[str, t.Any]]:
         # PERF: the base matches each unknown path twice.
-        if "//" not in path:
-            try:
-                return self._once.match(domain, path, method, websocket)
-            except NoMatch as refused:
-                if not refused.have_match_for:
-                    raise
-        # The second pass can change the order of the methods in a set, and so the Allow header.
+        try:
+            return self._once.match(domain, path, method, websocket)
+        except NoMatch as refused:
+            # For a refused method too: the second pass can change the order of the set of methods, and so of Allow.
+            if "//" not in path and not refused.have_match_for:
+                raise
         return super().match(domain, path, method, websocket)
 
 
@@ -286,10 +285,8 @@ class Routing(AppMixin):
 
         Mirrors flask 3.1.3 sansio/app.py: App.inject_url_defaults.
         """
-        scopes: tuple[str | None, ...] = (None,)
-        if "." in endpoint:
-            scopes += tuple(reversed(split_blueprint_path(endpoint.rpartition(".")[0])))
-        for scope in scopes:
+        blueprints = reversed(split_blueprint_path(endpoint.rpartition(".")[0])) if "." in endpoint else ()
+        for scope in (None, *blueprints):
             for func in self.url_default_functions.get(scope, ()):
                 func(endpoint, values)
 
@@ -300,12 +297,10 @@ class Routing(AppMixin):
         """
         for handler in self.url_build_error_handlers:
             try:
-                url = handler(error, endpoint, values)
+                if (url := handler(error, endpoint, values)) is not None:
+                    return url
             except BuildError as e:
                 error = e
-            else:
-                if url is not None:
-                    return url
         if error is sys.exc_info()[1]:
             raise
         raise error
