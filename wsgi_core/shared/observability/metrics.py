@@ -112,8 +112,7 @@ class Metrics:
 
 
 def _pop_all(items: deque[T]) -> list[T]:
-    """Remove and return the items that are in the deque now. Other threads may append items, but must not remove
-    items."""
+    """Remove and return the current items. Other threads may append items meanwhile, but must not remove items."""
     return [items.popleft() for _ in range(len(items))]
 
 

@@ -42,7 +42,7 @@ _USER = re.compile(r"//.*@")
 class ConfigurationError(Exception):
     """Raised if settings are not valid, or if the job store that they name is not available.
 
-    `problems` has one line for each problem. If a single value causes the problem, the line names the value's source.
+    `problems` has one line for each problem.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
