@@ -1,1 +1,2 @@
-"""Code that the service and its Flask twin share, one module for each concept. It does not depend on a framework."""
+"""Code that `wsgi_core.service` and `flask_equiv.service` share. The code imports neither Flask nor wsgi_core's own
+lifecycle."""

@@ -22,8 +22,8 @@ HEALTH = frozenset({"/healthz", "/readyz", "/api/v1/health", "/v2/health/live", 
 """Paths of health checks. They need no API key, because load balancers do not send a key."""
 
 MONITORING = HEALTH | {"/metrics"}
-"""Paths that health checks and Prometheus request. By default, the Host header of such a request is not checked,
-because it often cannot be configured."""
+"""Paths of health checks and metrics. Requests for them may have any Host header, unless `check_monitoring_host` is
+true."""
 
 WEBHOOKS = "/webhooks/"
 
@@ -31,13 +31,12 @@ OPEN_RULES = HEALTH | {f"{WEBHOOKS}<source>"}
 """The URL rules that need no API key. A webhook is authenticated by its signature."""
 
 CONTROL = "/v2/repository/"
-"""Prefix of the paths that load, unload and reload models. Only the path `index` below it changes nothing."""
+"""Prefix of the paths that load, unload and reload models. The path `/v2/repository/index` only lists models."""
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain")
-"""The content types that a page may send to another origin without a preflight (Fetch standard)."""
+"""The content types that a web page may send to another origin without a preflight (Fetch standard)."""
 
-# A name without a dot that is not a number. Each character can match only one part of the pattern, so matching
-# takes linear time.
+# A host name without a dot that does not consist of digits alone. Matching takes linear time.
 _LABEL = re.compile(r"[0-9]*[a-z_-][a-z0-9_-]*", re.ASCII)
 
 Check = Callable[[Mapping[str, Any]], None]
@@ -46,7 +45,7 @@ Check = Callable[[Mapping[str, Any]], None]
 def access_check(settings: Settings) -> Check:
     """Return a function that takes an environ, and raises an HTTPException if the settings do not allow the request.
 
-    The function uses only the request head, and does not block.
+    The function reads only the request head, and does not block.
     """
     check_host = _host_check(settings) if settings.trusted_hosts else None
     key = settings.api_key.get_secret_value().encode("utf-8") if settings.api_key else None
@@ -83,18 +82,18 @@ def _host_check(settings: Settings) -> Check:
 
 
 def host_name(host: str) -> str:
-    """Return the host name in a Host header: in lower case, without port, without brackets, without a trailing dot."""
+    """Return the host name in a Host header, in lower case, without port, brackets and trailing dot."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower().removesuffix(".")
 
 
 def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset()) -> None:
-    """Refuse a request that changes the served models, if a page of another origin could have sent it.
+    """Check the origin of a request that loads, unloads or reloads models.
 
-    Raises Forbidden (403) if Origin or Sec-Fetch-Site shows that a page of another origin sent the request, and
-    `allowed` does not contain that origin. Raises UnsupportedMediaType (415) if an HTML form can send the content type,
-    or if a browser sent the request without a content type.
+    Raises Forbidden (403) if Origin or Sec-Fetch-Site shows that a page of another origin sent the request, unless
+    `allowed` contains this origin. Raises UnsupportedMediaType (415) if the content type is one of `FORM_TYPES`, or if
+    a browser sent no content type.
     """
     path = environ.get("PATH_INFO", "")
     if environ["REQUEST_METHOD"] != "POST" or not path.startswith(CONTROL) or path == f"{CONTROL}index":
@@ -104,8 +103,8 @@ def check_origin(environ: Mapping[str, Any], allowed: frozenset[str] = frozenset
     if is_foreign and origin not in allowed:
         raise Forbidden("Pages of other origins may not load or unload models")
     mimetype = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    # Some clients of the Open Inference Protocol send no content type. A script in a page can send a request without a
-    # content type, and the browser makes no preflight for it.
+    # Some clients of the Open Inference Protocol send no content type. A browser must send one.
+    # Otherwise a page of another origin could send the request without a preflight.
     if mimetype in FORM_TYPES or (not mimetype and _is_browser(environ)):
         raise UnsupportedMediaType("Content-Type must be application/json")
 
@@ -115,11 +114,10 @@ def _is_browser(environ: Mapping[str, Any]) -> bool:
 
 
 def check_api_key(environ: Mapping[str, Any], key: bytes) -> None:
-    """Raise Unauthorized (401) if the request needs an API key and does not carry ``key``.
+    """Raise Unauthorized (401) if the request needs an API key and does not carry `key`.
 
-    Health checks, CORS preflights and webhooks need no key. A preflight cannot carry a key (Fetch standard), and a
-    webhook is authenticated by its signature. The key may also be sent as a password (Basic, RFC 7617), so that a
-    browser can ask its user for it. The user name is ignored. The comparison takes constant time.
+    Health checks, CORS preflights and webhooks need no key. The key may be in X-API-Key, a Bearer token, or the
+    password of Basic authentication (RFC 7617).
     """
     path = environ.get("PATH_INFO", "")
     if path in HEALTH or path.startswith(WEBHOOKS) or _is_preflight(environ):
@@ -141,7 +139,7 @@ def _is_preflight(environ: Mapping[str, Any]) -> bool:
 def _given(environ: Mapping[str, Any]) -> bytes:
     """Return the API key that the request carries, or b"" if the request carries no key.
 
-    A key that is sent as a password is ignored if the Origin header names another host (see `_is_foreign`).
+    If the Origin header names another host, a password of Basic authentication is ignored (see `_is_foreign`).
     """
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     given = environ.get("HTTP_X_API_KEY") or (token.strip() if scheme.lower() == "bearer" else "")
@@ -158,10 +156,10 @@ def _password(token: str) -> bytes:
 
 
 def _is_foreign(environ: Mapping[str, Any]) -> bool:
-    """Return whether the request has an Origin header whose host is not the requested host.
+    """Return whether the request has an Origin header whose host differs from the Host header.
 
-    APPSEC: a browser adds the stored password to each request to the service. Without this check, a page of another
-    origin could use the password of its visitor, for example to unload models (CSRF).
+    APPSEC: a browser adds a stored password to every request to the service. Without this check, a page of another
+    origin could send requests with this password (CSRF).
     """
     origin = environ.get("HTTP_ORIGIN")
     return origin is not None and origin.partition("://")[2] != environ.get("HTTP_HOST")

@@ -1,4 +1,4 @@
-"""The folder in the user's cache for files that this project can make again, such as built models."""
+"""The cache folder, for files that this project can make again, such as built models."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """Return the folder that `WSGI_CORE_CACHE` names, or by default this project's folder in the user's cache.
+    """Return the folder that `WSGI_CORE_CACHE` names, or by default the project's folder in the user's cache.
 
-    Linux: `$XDG_CACHE_HOME/wsgi_core`, by default `~/.cache/wsgi_core`; macOS: `~/Library/Caches/wsgi_core`;
-    Windows: `%LOCALAPPDATA%\\wsgi_core`. The folder is not created.
+    Linux: `$XDG_CACHE_HOME/wsgi_core`, by default `~/.cache/wsgi_core`; macOS: `~/Library/Caches/wsgi_core`; Windows:
+    `%LOCALAPPDATA%\\wsgi_core`. The folder is not created.
     """
     given = os.environ.get("WSGI_CORE_CACHE")
     return Path(given) if given else _system_cache() / "wsgi_core"
 
 
 def built_models_dir() -> Path:
-    """Return the folder of the model repository to which `wsgi-core models build` writes."""
+    """Return the folder to which `wsgi-core models build` writes by default."""
     return cache_dir() / "models"
 
 

@@ -1,8 +1,7 @@
 """Compressed request bodies (`Content-Encoding`) and response bodies (`Accept-Encoding`).
 
-A request body is decompressed twice. The first time only measures the decompressed size, with at most 64 KiB in memory
-at a time. If the size is within the limit, `DecodedBodies` reserves the memory (unless the body is small, see
-`SMALL_BODY`), and the body is decompressed again.
+A request body is decompressed twice. The first time only measures the decompressed size, in pieces of at most 64 KiB.
+If the size is allowed, the body is decompressed again.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ COMPRESSED_PREFIX = "/v2/"
 """Prefix of the paths that accept compressed request bodies."""
 
 SMALL_BODY = 64 << 10
-"""`DecodedBodies` does not count a body that has fewer bytes after decompression."""
+"""`DecodedBodies` does not count a body with fewer bytes after decompression."""
 
 _RESERVED = "wsgi_core.decoded_bytes"
 
@@ -31,13 +30,13 @@ _CHUNK = 64 << 10
 
 _PLAIN = ("", "identity")
 _GZIP, _ZLIB, _RAW_DEFLATE = 31, 15, -15
-"""zlib's wbits values for the three formats: gzip, zlib, and raw deflate."""
+"""The values of zlib's `wbits` for the formats gzip, zlib and raw deflate."""
 
 
 class UnsupportedCoding(UnsupportedMediaType):
-    """The error 415 for a content coding that is not supported.
+    """The error 415 for a content coding that is not in `known`.
 
-    The response lists the supported codings (`known`) in the header Accept-Encoding (RFC 9110, 15.5.16).
+    The response lists `known` in the header Accept-Encoding (RFC 9110, 15.5.16).
     """
 
     def __init__(self, known: t.Sequence[str] = CODINGS) -> None:
@@ -51,7 +50,7 @@ class UnsupportedCoding(UnsupportedMediaType):
 def check_coding(environ: t.Mapping[str, t.Any]) -> None:
     """Raise `UnsupportedCoding` (415) for a compressed body, unless the path begins with `COMPRESSED_PREFIX`.
 
-    Views of other paths do not decompress a body, and would parse the compressed bytes.
+    Only the views of these paths decompress a body.
     """
     coding = environ.get("HTTP_CONTENT_ENCODING")
     if not coding or coding.strip(" \t").lower() in _PLAIN:
@@ -61,10 +60,10 @@ def check_coding(environ: t.Mapping[str, t.Any]) -> None:
 
 
 class DecodedBodies:
-    """A limit on the memory of decompressed request bodies: all active requests together may hold `size` bytes.
+    """A limit on memory: the decompressed bodies of all active requests together may use `size` bytes. Thread-safe.
 
-    `reserve` waits for at most `timeout` seconds until the body fits. `release` must be called when the request ends. A
-    body larger than `size` fits if no other body is counted. Bodies smaller than `SMALL_BODY` are not counted.
+    `reserve` waits at most `timeout` seconds for memory. When the request ends, `release` must be called. A body larger
+    than `size` is allowed while no other body is counted. Bodies smaller than `SMALL_BODY` are not counted.
     """
 
     def __init__(self, size: int, timeout: float) -> None:
@@ -74,7 +73,10 @@ class DecodedBodies:
         self._changed = threading.Condition()
 
     def reserve(self, environ: t.MutableMapping[str, t.Any], size: int) -> None:
-        """Reserve `size` bytes for the request. Raises ServiceUnavailable (503) if they do not fit in time."""
+        """Reserve `size` bytes for the request.
+
+        Raises ServiceUnavailable (503) if the memory is not free after `timeout` seconds.
+        """
         if size < SMALL_BODY:
             return
         with self._changed:
@@ -93,9 +95,9 @@ class DecodedBodies:
 
 
 def known_coding(coding: str) -> str:
-    """Return the coding that a Content-Encoding value names, or "" if the body is not compressed.
+    """Return the coding in a Content-Encoding value: "gzip" or "deflate", or "" if the body is not compressed.
 
-    Raises `UnsupportedCoding` (415) if the coding is not one of `CODINGS`.
+    Raises `UnsupportedCoding` (415) for any other coding.
     """
     name = coding.strip(" \t").lower().removeprefix("x-")
     if name in _PLAIN:
@@ -110,10 +112,10 @@ def decode_body(
 ) -> bytes:
     """Return the decompressed body. `coding` is the value of Content-Encoding (RFC 9110, 8.4).
 
-    A body that is not compressed is returned as it is. Otherwise `reserve` is called with the decompressed size before
-    the memory for the decompressed body is allocated, and may raise an exception. Raises `UnsupportedCoding` (415) if
-    the coding is not one of `CODINGS`. Raises `BadRequest` (400) if the compressed data is corrupt, truncated or
-    followed by other data. Raises `RequestEntityTooLarge` (413) if the decompressed body has more than `limit` bytes.
+    If the body is not compressed, return `data`. Otherwise `reserve` is called with the decompressed size, and may
+    raise an exception to refuse the body. Raises `UnsupportedCoding` (415) if the coding is unknown. Raises BadRequest
+    (400) if the data is corrupt, truncated or followed by other data. Raises RequestEntityTooLarge (413) if the
+    decompressed body has more than `limit` bytes.
     """
     name = known_coding(coding)
     if not name:
@@ -126,7 +128,7 @@ def decode_body(
 def choose_coding(accepted: str | None, size: int) -> str | None:
     """Return the coding for a response of `size` bytes, or None if the response should not be compressed.
 
-    `accepted` is the value of the header Accept-Encoding, or None.
+    `accepted` is the value of Accept-Encoding, or None without this header.
     """
     if size < SMALLEST or not accepted:
         return None
@@ -134,7 +136,7 @@ def choose_coding(accepted: str | None, size: int) -> str | None:
 
 
 def encode_body(data: bytes, coding: str) -> bytes:
-    """Compress a body with `coding`, one of `CODINGS`, at the fastest level."""
+    """Compress a body with `coding`, which is one of `CODINGS`."""
     return zlib.compress(data, level=1, wbits=_GZIP if coding == "gzip" else _ZLIB)
 
 
@@ -164,5 +166,5 @@ def _measure(data: bytes, wbits: int, limit: int | None) -> int:
 
 
 def _has_zlib_header(data: bytes) -> bool:
-    """Return whether the body begins with a zlib header (RFC 1950). Some clients send raw deflate data instead."""
+    """Return whether the body begins with a zlib header (RFC 1950). Some clients send raw deflate data without it."""
     return len(data) >= 2 and data[0] & 15 == 8 and int.from_bytes(data[:2], "big") % 31 == 0

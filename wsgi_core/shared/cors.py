@@ -1,8 +1,7 @@
-"""CORS: which pages of other origins may call the service from a browser (Fetch standard).
+"""CORS headers, which allow pages of other origins to call the service from a browser (Fetch standard).
 
-A preflight gets the automatic OPTIONS response of the route, to which this module adds the CORS headers. The header
-Access-Control-Allow-Credentials is not sent, so a page of another origin cannot read the response to a request with
-cookies or a password of the browser.
+The header Access-Control-Allow-Credentials is never sent. So a page of another origin cannot read responses to requests
+with the browser's cookies or password.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 from werkzeug.datastructures import Headers
 
 EXPOSED = "Retry-After, Server-Timing, X-Request-ID, X-Response-Time-ms"
-"""Response headers that a page of another origin may read, in addition to the CORS-safelisted response headers."""
+"""The response headers that a page of another origin may read, in addition to the CORS-safelisted headers."""
 
 MAX_AGE = "600"
 """Seconds for which a browser may cache the response to a preflight."""
@@ -23,9 +22,9 @@ _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?: ?, ?[A-Za-z0-9!#$%&'*+.^_`|
 
 
 def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Headers], None]:
-    """Return a function that takes an environ and the response's headers, and adds the CORS headers to them.
+    """Return a function that takes an environ and a response's headers, and adds the CORS headers to the response.
 
-    `origins` are written as browsers send them (`https://app.example.org`). `*` allows every origin.
+    An origin is written as browsers send it, such as `https://app.example.org`. `*` in `origins` allows every origin.
     """
     any_origin = "*" in origins
 
@@ -45,10 +44,9 @@ def cross_origin(origins: Collection[str]) -> Callable[[Mapping[str, Any], Heade
 
 
 def _answer_preflight(environ: Mapping[str, Any], headers: Headers) -> None:
-    """Allow the methods of the route, and all request headers that the preflight names.
+    """Allow the methods of the response's Allow header, and all request headers that the preflight names.
 
-    No header needs to be excluded, because no header gives a page more access. A list of headers that is longer than
-    1000 characters or has an invalid name is ignored.
+    If the list of request headers has more than 1000 characters or is malformed, allow no request headers.
     """
     headers["Access-Control-Allow-Methods"] = ", ".join(sorted(headers.get("Allow", "GET").split(", ")))
     headers["Access-Control-Max-Age"] = MAX_AGE

@@ -1,8 +1,4 @@
-"""Write files without following a symbolic link at the path.
-
-The functions are safe in a folder that other users can write to. `replace_file` is atomic. `create_file` is not atomic,
-but removes the file if the write fails.
-"""
+"""Create and replace files. On POSIX, a symbolic link at the path is never followed."""
 
 from __future__ import annotations
 
@@ -13,7 +9,10 @@ from pathlib import Path
 
 
 def create_file(path: Path, content: bytes) -> None:
-    """Write a new file. Raises FileExistsError if the path exists, even if it is a dangling symbolic link."""
+    """Write a new file. If the write fails, remove the file.
+
+    Raises FileExistsError if the path exists. On POSIX, this includes a symbolic link to a missing file.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with open(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""Functions that call several blocking functions concurrently on threads, and collect the results."""
+"""Call several blocking functions concurrently on threads, and collect their results."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Source = Callable[[], Any]
 
 
 async def gather(sources: Mapping[str, Source]) -> dict[str, Any]:
-    """Call all sources concurrently on asyncio's default thread pool, and return their results by name.
+    """Call all functions in `sources` concurrently on asyncio's default thread pool. Return their results by name.
 
-    If a source raises InputError or ModelNotFound, its result is `{"error": ...}`. Other exceptions are raised.
+    If a function raises InputError or ModelNotFound, its result is `{"error": ...}`. Other exceptions are raised.
     """
     results = await asyncio.gather(*(asyncio.to_thread(_ask, source) for source in sources.values()))
     return dict(zip(sources, results, strict=True))
@@ -29,7 +29,10 @@ def _ask(source: Source) -> Any:
 
 
 def example_sources(models: ModelRepository) -> dict[str, Source]:
-    """Return sources for `gather`: the repository index, and a run of each model that has a card on its example."""
+    """Return functions for `gather`: one for the repository index, and one for each model that has a card.
+
+    The function of a model returns the prediction for the example in the card.
+    """
     sources: dict[str, Source] = {"index": partial(_index, models)}
     for model in models.models:
         if model.card is not None:

@@ -1,20 +1,14 @@
-"""Run under gunicorn: shut a worker down gracefully, and configure logs and metrics.
+"""Support for gunicorn: workers shut down gracefully, and the log and the metrics are configured.
 
-When gunicorn stops without this module, its workers answer only the requests of connections that they have accepted.
-The listening socket stays open until the workers exit, and the kernel keeps completing handshakes for new connections.
-When the socket closes, the kernel resets the connections that no worker has accepted.
+When gunicorn stops without this module, the kernel resets the connections that no worker has accepted. With this
+module, a worker that gets SIGTERM first makes the service's readiness check fail, and waits for `stop_pause` seconds.
+If all workers stop, the worker then makes the listening sockets refuse new connections, and answers the requests in the
+backlog. A worker finds out from the master's open files in /proc whether all workers stop. If /proc cannot be read, for
+example on macOS, the worker leaves the sockets unchanged.
 
-With this module, a worker that gets SIGTERM stops in steps. If the application is this project's service, the worker
-first reports that it is not ready, and waits for `stop_pause` seconds. If all workers stop, the worker then makes the
-listening socket refuse new connections, and answers the requests of the connections in the backlog. On a system without
-/proc, such as macOS, a worker cannot find out whether all workers stop, and leaves the listening socket unchanged.
-
-This module is also a gunicorn configuration: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. It
-installs the graceful shutdown in each worker, and configures the service's log. When a worker exits, the configuration
-removes the worker's values from the gauges, such as the gauge of active requests. Without this configuration, only the
-service gets the graceful shutdown, because its ``create_app`` installs it. With ``preload_app``, even the service needs
-this configuration. Your own configuration file can import the two hooks, `post_worker_init` and `child_exit`, which
-have the names that gunicorn expects.
+This module is also a configuration file: ``gunicorn -c python:wsgi_core.shared.gunicorn --preload "mine:app"``. Your
+own configuration file can import its hooks, `post_worker_init` and `child_exit`. Without these hooks, only the service
+shuts down gracefully, and only if gunicorn does not preload the service.
 """
 
 from __future__ import annotations
@@ -32,7 +26,7 @@ from .listen_queue import BACKLOG_GRACE_SECONDS, refuse_new
 from .observability.logs import log_level, log_to_stderr
 from .observability.metrics import forget_process
 
-# Seconds to wait for the master to close the listening sockets, which it does if all workers stop.
+# Seconds to wait for the master to close the listening sockets. It closes them if all workers stop.
 _MASTER_SECONDS = 1.0
 # Seconds between two checks whether the backlog is empty.
 _EMPTY_SECONDS = 0.05
@@ -40,10 +34,9 @@ _OPEN_FILES = "/proc/{pid}/fd"
 
 
 def stop_gunicorn_cleanly(app: Any) -> None:
-    """Install the graceful shutdown if this process is a gunicorn worker that is loading ``app``. Otherwise do nothing.
+    """Install the graceful shutdown if this process is a gunicorn worker that is loading `app`. Otherwise do nothing.
 
-    With ``preload_app``, the master loads the application before it forks the workers. Then this function does nothing,
-    and gunicorn's configuration needs the hook `post_worker_init`.
+    If gunicorn preloads the application, use the hook `post_worker_init` instead.
     """
     base: Any = sys.modules.get("gunicorn.workers.base")
     if base is None or threading.current_thread() is not threading.main_thread():
@@ -54,9 +47,9 @@ def stop_gunicorn_cleanly(app: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Install the graceful shutdown, and configure the log if the application is the service.
+    """Install the graceful shutdown. If the application is the service, also configure the log.
 
-    gunicorn calls this function in each new worker.
+    gunicorn calls this hook in each new worker.
     """
     settings = getattr(worker.wsgi, "extensions", {}).get("settings")
     if settings is not None:
@@ -65,17 +58,16 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Remove an exited worker's values from the shared gauges. gunicorn's master calls this function."""
+    """Remove the values of an exited worker from the Prometheus gauges. gunicorn's master calls this hook."""
     forget_process(worker.pid)
 
 
 def handle_sigterm(worker: Any, app: Any) -> None:
-    """Install a handler of SIGTERM, which shuts the worker of ``app`` down gracefully.
+    """Make `worker`, which serves `app`, shut down gracefully on SIGTERM.
 
-    If ``app`` is the service, the handler makes the readiness check fail, and a thread waits for `stop_pause` seconds.
-    Otherwise the thread does not wait. If all workers stop, the thread makes the listening sockets refuse new
-    connections, and waits until the backlog is empty, but at most ``graceful_timeout`` seconds. Then the thread stops
-    the worker.
+    If `app` is the service, its readiness check fails at once, and the shutdown waits for `stop_pause` seconds. If all
+    workers stop, the worker then refuses new connections, and waits until the backlog is empty, but at most for
+    gunicorn's `graceful_timeout`. Then the worker stops.
     """
 
     def begin(signum: int, frame: object) -> None:
@@ -102,11 +94,10 @@ def _end(worker: Any, pause: float) -> None:
 
 
 def _master_stops(worker: Any) -> bool:
-    """Return whether the master closes the listening sockets, which means that all workers stop.
+    """Return whether the master closes the listening sockets within `_MASTER_SECONDS`, because all workers stop.
 
-    Wait at most `_MASTER_SECONDS` for the master. Return False on a system without /proc. If gunicorn reloads the
-    application or reduces the number of workers, the master keeps the sockets open, and other workers accept the
-    connections in the backlog. Then this worker must not make the sockets refuse connections.
+    If only this worker stops, for example at a reload, the master keeps the sockets open for other workers. If the
+    master's open files cannot be read from /proc, return False.
     """
     until = time.monotonic() + _MASTER_SECONDS
     while (listens := _master_listens(worker)) and time.monotonic() < until:
@@ -130,7 +121,7 @@ def _target(file: Path) -> str:
 
 
 def _wait_until_empty(worker: Any) -> None:
-    """Wait until the backlog is empty, but at most ``graceful_timeout`` seconds."""
+    """Wait until the backlog is empty, but at most for gunicorn's `graceful_timeout`."""
     until = time.monotonic() + worker.cfg.graceful_timeout
     while select.select(worker.sockets, [], [], 0)[0] and time.monotonic() < until:
         time.sleep(_EMPTY_SECONDS)

@@ -1,4 +1,4 @@
-"""The checks of a request that the server makes before it reads the body."""
+"""The checks that the server makes before it reads a request's body."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .streaming import LINE_TYPES
 from .webhooks import is_signed, unsigned
 
 JSON_RULES = frozenset({"/predict", "/api/v1/predict", "/sentiment", "/digits", "/rag-chat"})
-"""The rules whose views accept only JSON."""
+"""The URL rules whose views accept only JSON."""
 
 STREAM_RULE = "/predict/stream"
 
@@ -35,11 +35,9 @@ class Application(Protocol):
 
 
 class HeadCheck:
-    """Checks a request by its head: host, API key, origin, route, method, content type and coding, signature header.
+    """Checks a request head: host, API key, origin, route, method, content type, content coding, signature header.
 
-    A call with the environ returns None if the request passes the checks. Then the server must read the body. Otherwise
-    the call returns a WSGI application, which passes the request with an empty body to the service. So the service
-    itself refuses, logs and counts the request. The environ needs no `wsgi.input`. The checks do not block.
+    The checks do not block, and need no `wsgi.input` in the environ.
     """
 
     def __init__(self, app: Application, check: Check) -> None:
@@ -47,7 +45,11 @@ class HeadCheck:
         self._check = check
 
     def __call__(self, environ: dict[str, Any]) -> WSGIApplication | None:
-        """Return None if the request passes the checks, otherwise a WSGI application that refuses the request."""
+        """Return None if the request passes the checks, otherwise a WSGI application.
+
+        This application passes the request with an empty body to the service, which refuses, logs and counts the
+        request.
+        """
         try:
             self._check(environ)
             rule, _ = self._app.url_map.bind_to_environ(environ).match(return_rule=True)
@@ -63,10 +65,10 @@ class HeadCheck:
 
 
 def check_body(rule: str, environ: Mapping[str, Any]) -> None:
-    """Check the headers that describe the body, for the view of a rule.
+    """Check the headers that describe the body, for the view of the URL rule `rule`.
 
     Raises UnsupportedMediaType (415) if the view does not accept the content type or the content coding. Raises
-    Unauthorized (401) if a webhook has no signature. Below /v2/, only POST is checked, because views for other methods
+    Unauthorized (401) if a webhook has no signature header. Below /v2/, only POST is checked, because other views there
     read no body.
     """
     mimetype = parse_options_header(environ.get("CONTENT_TYPE", ""))[0].lower()

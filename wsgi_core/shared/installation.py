@@ -1,15 +1,15 @@
-"""The `pip install` command of this package, as messages and pages show it."""
+"""The `pip install` command of this package, for messages and pages."""
 
 from __future__ import annotations
 
-# Whether `pip install wsgi_core` installs this project. Set this to True when the package is on PyPI: see RELEASE.md.
+# Whether the package is on PyPI. RELEASE.md says when to set this to True.
 PUBLISHED = False
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs the package with the extra ``extra``.
+    """Return the `pip install` command for this package with the extra `extra`.
 
-    If the package is not `PUBLISHED`, the command is for a checkout, and the returned text says so.
+    If `PUBLISHED` is false, the command installs a checkout, and the text says so.
     """
     if PUBLISHED:
         return f'python -m pip install "wsgi_core[{extra}]"'

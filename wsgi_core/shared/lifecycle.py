@@ -1,7 +1,7 @@
-"""The steps of one request through the lifecycle, with the names of the view and the hooks that run in each step.
+"""The steps of one request through the lifecycle, which the start page shows.
 
-The start page shows the steps of its own request. The names are read from tables of the app, such as
-`before_request_funcs`. Flask and wsgi_core have the same tables.
+The names of hooks come from tables of the app, such as `before_request_funcs`. Flask and wsgi_core have the same
+tables.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 class Step:
     """A step of the lifecycle.
 
-    `method` is the name of the app's method for the step, and `does` says what happens in the step. `calls` has the
-    names of the functions that the step calls: the view or the hooks. In the step `match_request`, `calls` has the
-    endpoint.
+    method: the name of the framework's method that performs the step
+    does: what happens in the step
+    calls: the names of the view or the hooks that the step calls; in `match_request`, the endpoint
     """
 
     method: str
@@ -26,7 +26,7 @@ class Step:
 
 def steps_of(app: Any, request: Any) -> list[Step]:
     """Return the steps of `request` in their order. The request must have matched a rule of `app`."""
-    # The hooks after the view run from the innermost blueprint to the app, the hooks before the view in reverse order.
+    # Hooks before the view run from the app to the innermost blueprint. Hooks after the view run in the reverse order.
     owners = (*request.blueprints, None)
     before = _names(app.before_request_funcs, owners[::-1])
     after = _names(app.after_request_funcs, owners, backwards=True)
@@ -45,9 +45,9 @@ def steps_of(app: Any, request: Any) -> list[Step]:
 
 
 def _names(table: Any, owners: tuple[Any, ...], backwards: bool = False) -> list[str]:
-    """Return the names of the hooks in `table` that belong to `owners` (names of blueprints, and None for the app).
+    """Return the names of the hooks in `table` that belong to `owners`: names of blueprints, and None for the app.
 
-    With `backwards`, the hooks of each owner are in the reverse order of their registration.
+    If `backwards` is true, the hooks of each owner are in the reverse order of their registration.
     """
     step = -1 if backwards else 1
     return [function.__name__ for owner in owners for function in table.get(owner, ())[::step]]

@@ -1,8 +1,6 @@
 """Features of Linux that Python does not offer.
 
-On another system, `accept4` returns None, and `drop_new_connections` and `set_mmap_threshold` return False. `accept4`
-and `mallopt` are functions of the C library, which are called with ctypes. The calls do not block, so they keep the
-GIL.
+On another system, `accept4` returns None, and `drop_new_connections` and `set_mmap_threshold` return False.
 """
 
 from __future__ import annotations
@@ -29,13 +27,13 @@ _LONGEST_ADDRESS = 128
 
 
 class _Program(ctypes.Structure):
-    """struct sock_fprog of linux/filter.h."""
+    """The C structure sock_fprog of linux/filter.h."""
 
     _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
 
 def _c_library() -> Any:
-    # PyDLL does not release the GIL during a call.
+    # PyDLL keeps the GIL during a call. The calls of this module do not block.
     return ctypes.PyDLL(None, use_errno=True) if IS_LINUX else None
 
 
@@ -43,11 +41,11 @@ _C = _c_library()
 
 
 def accept4(listener: socket.socket) -> tuple[int, tuple[Any, ...]] | None:
-    """Accept a connection of a non-blocking TCP socket, and return its file descriptor and the client's address.
+    """Accept a connection from a non-blocking TCP socket. Return its file descriptor, and the client's host and port.
 
-    The descriptor is non-blocking and not inheritable. Return None if the system is not Linux, or if the call failed.
-    Then the caller must call Python's accept(), which raises the error if it persists. Raises BlockingIOError if no
-    connection is in the backlog.
+    The descriptor is non-blocking and not inheritable. Raises BlockingIOError if the backlog is empty. If the call
+    fails, or if the system is not Linux, return None. The caller then calls `listener.accept()`, which raises the error
+    if it persists.
     """
     if not IS_LINUX:
         return None
@@ -64,17 +62,18 @@ def accept4(listener: socket.socket) -> tuple[int, tuple[Any, ...]] | None:
 
 
 def parse_address(family: int, address: bytes) -> tuple[Any, ...]:
-    """Return host and port of the C structure sockaddr_in or sockaddr_in6 (netinet/in.h).
+    """Return the host and the port in a C structure sockaddr (netinet/in.h).
 
-    sockaddr_in consists of family, port and address. sockaddr_in6 has a flow label between port and address.
+    The structure is sockaddr_in if `family` is AF_INET, and sockaddr_in6 otherwise.
     """
     port = int.from_bytes(address[2:4], "big")
+    # In sockaddr_in6, a flow label of 4 bytes is between the port and the address.
     host = address[4:8] if family == socket.AF_INET else address[8:24]
     return socket.inet_ntop(family, host), port
 
 
 def drop_new_connections(sock: socket.socket) -> bool:
-    """Make the kernel drop the SYN packets of new connections. Connections in the backlog are not affected.
+    """Make the kernel drop the SYN packets of new connections to `sock`. The backlog keeps its connections.
 
     Return whether this succeeded. Some sandboxes do not allow it.
     """
@@ -91,8 +90,7 @@ def drop_new_connections(sock: socket.socket) -> bool:
 def set_mmap_threshold(size: int) -> bool:
     """Make glibc return freed blocks of at least `size` bytes to the system. Return whether this succeeded.
 
-    By default, glibc does not keep this threshold fixed. When a larger block is freed, glibc raises the threshold to
-    the size of the block, up to 32 MiB. From then on, the process keeps the memory of freed blocks below this size.
+    By default, this minimum size grows, up to 32 MiB, each time that a larger block is freed.
     """
     mallopt = getattr(_C, "mallopt", None) if IS_LINUX else None
     return mallopt is not None and mallopt(_M_MMAP_THRESHOLD, size) == 1

@@ -7,16 +7,15 @@ import socket
 from .linux import drop_new_connections
 
 BACKLOG_GRACE_SECONDS = 0.1
-"""Seconds to wait after `refuse_new`, in which handshakes in progress complete. A handshake needs one round trip."""
+"""Seconds to wait after `refuse_new`, so that handshakes in progress can complete."""
 
 
 def refuse_new(sock: socket.socket) -> None:
-    """Refuse new connections. Connections in the backlog or in the middle of a handshake can still be accepted.
+    """Refuse new connections, as far as the system allows. Connections in the backlog can still be accepted.
 
-    When a listening socket is closed, the kernel resets all connections in its backlog. So the backlog must be empty
-    before the close, and must stay empty. On Linux the kernel is told to drop the SYN packets of new connections. A
-    client repeats its SYN after a second. If the socket is closed by then, the kernel refuses the connection. On other
-    systems, and in a sandbox that does not allow the filter, the backlog is made as short as possible.
+    Call this function before `sock.close()`, which resets the connections in the backlog. On Linux, the kernel drops
+    the SYN packets of new connections. A client repeats its SYN after a second, and is refused if `sock` is closed by
+    then. If the system cannot drop SYN packets, the backlog is only made as short as possible.
     """
     if not drop_new_connections(sock):
         sock.listen(0)

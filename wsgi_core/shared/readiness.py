@@ -4,10 +4,7 @@ from __future__ import annotations
 
 
 class Readiness:
-    """The readiness of an application, stored as ``app.extensions["readiness"]``.
-
-    The application is ready until `stop` is called.
-    """
+    """The readiness of an application, which is ready until `stop` is called."""
 
     def __init__(self) -> None:
         self.stopping = False
@@ -18,5 +15,5 @@ class Readiness:
         return not self.stopping
 
     def stop(self) -> None:
-        """Make the application permanently not ready. Thread-safe; further calls do nothing."""
+        """Make the application permanently not ready. Thread-safe."""
         self.stopping = True

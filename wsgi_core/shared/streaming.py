@@ -1,7 +1,7 @@
 """Streamed predictions: each line of the request body is a row in JSON, and results are sent while the body is read.
 
-This module reads the body in chunks. If a line is not valid, its result is an error with the number of the line, and
-the stream continues with the next line. The stream ends early if a limit of `StreamLimits` is reached.
+If a line is not valid, its result is an error, and the stream continues with the next line. The stream ends early if a
+limit of `StreamLimits` is reached.
 """
 
 from __future__ import annotations
@@ -21,25 +21,22 @@ LINES = "application/x-ndjson"
 EVENTS = "text/event-stream"
 
 LINE_TYPES = frozenset({LINES, "application/ndjson", "application/jsonl", "application/x-jsonlines"})
-"""The accepted content types of the body. Clients use several, because no content type is registered for JSON Lines."""
+"""The accepted content types of the body. Clients use several, because no type is registered for JSON Lines."""
 
 CHUNK = 16 << 10
-"""The maximum number of bytes that are read at a time. The rows that end in these bytes are predicted together."""
+"""The maximum size of a chunk of the body in bytes. The rows that end in a chunk are predicted before the next chunk is
+read."""
 
 MAX_LINE = 64 << 10
-"""The maximum number of bytes in a line. A longer line is discarded while it is read, and its result is an error."""
+"""The maximum number of bytes in a line. The result of a longer line is an error."""
 
 MAX_FIELDS = 3
-"""The maximum number of invalid fields that the error of a line names.
-
-Without this limit, the error could be much larger than the line.
-"""
+"""The maximum number of invalid fields that the error of a line names, so that the response stays small."""
 
 MAX_COMPUTING = 2
 """The maximum number of streams in this process that predict at the same time. Other streams wait.
 
-Each stream occupies a thread. Without this limit, the threads of many streams would compete with the server's I/O
-thread for the GIL, and the server would be slow to answer other requests.
+The threads of more streams would compete for the GIL with the server's I/O thread, and delay other requests.
 """
 
 _computing = threading.BoundedSemaphore(MAX_COMPUTING)
@@ -59,9 +56,11 @@ def check_type(mimetype: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """The limits of a stream: invalid lines, elapsed seconds, and seconds of CPU time on the stream's thread.
+    """The limits of a stream. If a limit is reached, the last result is an error that names the limit.
 
-    If a limit is reached, no more lines are read, and the last result is an error that names the limit.
+    errors: the number of invalid lines
+    seconds: the duration of the stream
+    cpu_seconds: the CPU time of the stream's thread for predictions, in seconds
     """
 
     errors: int = 1000
@@ -76,14 +75,14 @@ class StreamEnded(HTTPException):
 def stream_predictions(
     model: Model, body: IO[bytes], mimetype: str = LINES, limits: StreamLimits = StreamLimits()
 ) -> Iterator[bytes]:
-    """Predict the rows of `body`. Return an iterator over the chunks of the response.
+    """Return an iterator over the chunks of the response. Each line of `body` is a row in JSON.
 
-    Each line of `body` is a row in JSON. `mimetype` is the format of the response: `LINES` or `EVENTS`. The result of a
-    row is `{"line": 1, "churn_probability": 0.73, "model_version": "churn/1"}`, or an error such as
-    `{"line": 2, "error": "...", "fields": [...]}`, where `fields` are the first invalid fields, if any. A blank line is
-    counted, but gets no result. With `EVENTS`, the last event has the numbers of lines, predictions and errors.
+    `mimetype` is the format of the response: `LINES` or `EVENTS`. The result of a row is `{"line": 1,
+    "churn_probability": 0.73, "model_version": "churn/1"}`, or an error such as `{"line": 2, "error": "...", "fields":
+    [...]}`. A blank line is counted, but gets no result. With `EVENTS`, the last event has the numbers of lines,
+    predictions and errors.
 
-    Raises `InvalidInput` before the first chunk if the model has no card, because then its features are unknown.
+    Raises InvalidInput at once if the model has no card.
     """
     if model.card is None:
         raise InvalidInput(f"{model.id} has no card, so its features are unknown")
@@ -132,7 +131,7 @@ def _check_limits(limits: StreamLimits, wrong: int, cpu: float, until: float) ->
 
 
 def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
-    """Yield lists of the lines of the body. Each list has the lines that end in one chunk of the body.
+    """Yield the lines of the body, as one list for each chunk in which lines end.
 
     A line longer than `MAX_LINE` is represented by None. The last line of the body needs no line break.
     """
@@ -153,7 +152,7 @@ def read_lines(body: IO[bytes]) -> Iterator[list[bytes | None]]:
 def predict_lines(model: Model, lines: Sequence[bytes | None], first: int) -> list[Result]:
     """Return a result for each line that is not blank, in order. `first` is the number of the first line.
 
-    None represents a line that is too long, whose result is an error.
+    None represents a line that was too long. Its result is an error.
     """
     rows: dict[int, Any] = {}
     results: dict[int, Result] = {}
@@ -170,10 +169,9 @@ def predict_lines(model: Model, lines: Sequence[bytes | None], first: int) -> li
 
 
 def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
-    """Return the results of the rows by line number.
+    """Return the results of the rows by line number. If a row is invalid, its result is an error.
 
-    The rows are predicted together. If this fails because a row is invalid, each row is checked separately, and the
-    valid rows are predicted.
+    All rows are predicted together. Only if this fails, each row is checked separately.
     """
     try:
         return _run(model, rows)
@@ -189,7 +187,7 @@ def _predict(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
 
 
 def _run(model: Model, rows: dict[int, Any]) -> dict[int, Result]:
-    """Return the predictions by line number. A batch has at most as many rows as the model allows.
+    """Return the predictions by line number, made in batches of at most the model's `max_rows`.
 
     Raises InputError if a row is not valid.
     """
@@ -211,7 +209,7 @@ def _as_line(result: Result) -> bytes:
 
 
 def _as_event(result: Result) -> bytes:
-    """Return the result as a server-sent event (HTML standard), with the line number as the event's id."""
+    """Return the result as a server-sent event (HTML standard). The event's id is the line number."""
     return _event("error" if "error" in result else "prediction", result["line"], result)
 
 

@@ -1,7 +1,7 @@
 """Calls to other services, limited in number and in time, so that they cannot block all worker threads.
 
-Each call runs on a new thread, because a DNS lookup cannot be interrupted. When the time is over, the caller no longer
-waits, and the thread ends when the call returns.
+Each call runs on a new thread, because a DNS lookup cannot be interrupted. After the timeout, the caller continues, and
+the thread runs until the call returns.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class TooManyCalls(Exception):
 
 
 class BoundedCalls:
-    """A limit on calls: at most `size` calls run at a time, and a caller waits at most `seconds`. Thread-safe."""
+    """Runs at most `size` calls at a time, and waits at most `seconds` for each result. Thread-safe."""
 
     def __init__(self, size: int, seconds: float) -> None:
         self.size = size
@@ -29,8 +29,8 @@ class BoundedCalls:
     def run(self, call: Callable[[], T]) -> T:
         """Run `call` on a new thread. Return its result, or raise its exception.
 
-        Raises TooManyCalls at once if `size` calls are running. Raises TimeoutError if the call takes longer than
-        `seconds` seconds. This call still counts as running until it returns.
+        Raises TooManyCalls at once if `size` calls are running. Raises TimeoutError after `seconds` seconds. The call
+        still counts as running until it returns.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyCalls

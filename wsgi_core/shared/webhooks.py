@@ -1,8 +1,8 @@
-"""Webhooks: requests by which a sender reports events. Their signatures are checked, and they are processed as jobs.
+"""Webhooks: a sender reports an event in a signed request, which is processed as a job.
 
-A source is a sender with a secret in `webhook_secrets`. A delivery is a request of a source. Three signature schemes
-are supported: GitHub, Stripe, and Standard Webhooks. Two deliveries of a source are duplicates if they have the same
-body. With Standard Webhooks, the ids must also be the same. The other schemes do not sign the id.
+A source is a sender with a secret in `webhook_secrets`. A delivery is a request of a source. The signature schemes of
+GitHub, Stripe and Standard Webhooks are supported. Two deliveries of a source with the same body are duplicates. With
+Standard Webhooks, their signed ids must be the same, too.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ STANDARD = "Webhook-Signature"
 STANDARD_ID, STANDARD_TIME = "Webhook-Id", "Webhook-Timestamp"
 
 DELIVERY = ("X-Delivery-ID", "X-GitHub-Delivery", STANDARD_ID)
-"""Headers that may have the sender's id of a delivery. The first header that is present is used."""
+"""The headers in which senders send the id of a delivery. The first header that is present is used."""
 
 MAX_SIGNATURES = 10
-"""The maximum number of signatures in a header that are compared. A sender sends two while it changes its secret."""
+"""The maximum number of signatures of a delivery that are compared. A sender sends two while it changes its secret."""
 
 # RFC 9110, 15.5.2: a 401 response must name an authentication scheme. No scheme is registered for signed bodies.
 _SCHEME = WWWAuthenticate("hmac-sha256", {"header": SIGNATURE})
@@ -53,18 +53,17 @@ _SCHEME = WWWAuthenticate("hmac-sha256", {"header": SIGNATURE})
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 _TIME = re.compile(r"\d{1,12}", re.ASCII)
 
-# A delivery of an unknown source is checked against this secret, so that the response time does not reveal which
-# sources exist.
+# The signature for an unknown source is compared, too, so that the response time does not reveal which sources exist.
 _NO_SECRET = random.token_bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """The signatures of a delivery that are not yet checked. One of `signatures` must be the HMAC of `signed`.
+    """The unchecked signatures of a delivery. The delivery is signed if one of `signatures` is the HMAC of `signed`.
 
-    Two deliveries of a source with the same `identity` are duplicates. `timestamp` is the signed Unix time, 0 if the
-    signed time is not valid, or None if the scheme signs no time. If `base64_secret` is true, the secret may have the
-    form `whsec_BASE64`.
+    identity: two deliveries of a source with the same `identity` are duplicates
+    timestamp: the signed Unix time, 0 if this time is not valid, or None if the scheme signs no time
+    base64_secret: whether the secret may have the form `whsec_BASE64`
     """
 
     signatures: tuple[bytes, ...]
@@ -95,11 +94,11 @@ def unsigned() -> Unauthorized:
 def read_delivery(
     secrets: Mapping[str, Any], source: str, headers: Headers, body: bytes, tolerance: float, read: Callable[[], object]
 ) -> Job:
-    """Return a job for a signed delivery. `read` parses the body, and is called only if the signature is valid.
+    """Return a job for a delivery of `source`. `read` parses the body, and is called only if the signature is valid.
 
-    Raises Unauthorized (401) if the body is not signed with the secret of the source, or if a signed time differs from
-    now by more than `tolerance` seconds. Raises BadRequest (400) if the delivery id is not valid (see `delivery_id`).
-    Raises NotFound (404) if `secrets` is empty. `read` may raise further exceptions.
+    Raises NotFound (404) if `secrets` is empty. Raises Unauthorized (401) if the body is not signed with the secret of
+    `source`, or if a signed time differs from now by more than `tolerance` seconds. Raises BadRequest (400) if the
+    delivery's id is not valid. `read` may raise further exceptions.
     """
     if not secrets:
         raise NotFound("This service does not accept webhooks")
@@ -114,10 +113,7 @@ def read_delivery(
 
 
 def check_signature(secret: bytes, claim: _Claim) -> None:
-    """Raise Unauthorized (401) if none of the claim's signatures was made with the secret.
-
-    The comparison takes constant time.
-    """
+    """Raise Unauthorized (401) if none of the claim's signatures was made with the secret."""
     expected = hmac.digest(_decoded(secret) if claim.base64_secret else secret, claim.signed, "sha256")
     # All signatures are compared, so that the response time does not reveal which signature matched.
     if not sum(hmac.compare_digest(expected, given) for given in claim.signatures):
@@ -127,8 +123,7 @@ def check_signature(secret: bytes, claim: _Claim) -> None:
 def delivery_id(headers: Headers, body: bytes) -> str:
     """Return the sender's id of a delivery, or the SHA-256 of the body if the sender gives no id.
 
-    Raises BadRequest (400) if the id does not match `_ID`: it is empty, longer than 128 characters, or has characters
-    that are not letters, digits or . _ : -
+    Raises BadRequest (400) if the id is not 1 to 128 letters, digits and the characters . _ : -
     """
     given = next((headers[name] for name in DELIVERY if name in headers), None)
     if given is None:
@@ -184,16 +179,16 @@ def _from_base64(value: str) -> bytes:
 
 
 def _decoded(secret: bytes) -> bytes:
-    """Return the key in a secret with the format `whsec_BASE64`. A secret with another format is the key itself."""
+    """Return the key in a secret of the form `whsec_BASE64`. Any other secret is the key itself."""
     found = _from_base64(secret.removeprefix(b"whsec_").decode("latin-1"))
     return found if secret.startswith(b"whsec_") and found else secret
 
 
 class PredictJob:
-    """Runs the service's jobs: the model `name` predicts the payload, which has the format of `/predict`.
+    """Runs the jobs of webhooks: the model `name` predicts the payload, which has the format of `/predict`.
 
-    If the payload is not valid or the model is not served, the outcome has an `error`. Each call logs a line with the
-    source and the id of the delivery, without the payload.
+    A call returns the outcome for the results file. If the payload is not valid or the model is not served, the outcome
+    has an `error`.
     """
 
     def __init__(self, models: ModelRepository, name: str = "churn") -> None:
@@ -201,7 +196,6 @@ class PredictJob:
         self._name = name
 
     def __call__(self, job: Job) -> dict[str, Any]:
-        """Run the job, and return its outcome for the results file."""
         try:
             outcome = self._models.get(self._name).predict(job.payload)
         except (InputError, ModelNotFound) as error:
@@ -211,7 +205,7 @@ class PredictJob:
 
 
 def open_jobs(settings: Settings, models: ModelRepository) -> JobQueue:
-    """Open the job store, and return a job queue for webhooks, whose worker is running.
+    """Open the job store, and return a started queue for the jobs of webhooks.
 
     Raises ConfigurationError if the job store is not available.
     """

@@ -1,7 +1,7 @@
-"""Durable jobs: an accepted job is stored, and runs at least once, even if the process that runs it is killed.
+"""Durable jobs: an accepted job is stored, and runs at least once, even if a process is killed.
 
-The service makes a job from each webhook whose signature is valid. The results file has at most one outcome for each
-job. A job that cannot be finished becomes a dead letter. An operator can retry or purge the dead letter.
+The service makes a job from each valid webhook. The results file gets at most one outcome for each job. If a job fails
+repeatedly, the job becomes a dead letter, which an operator can retry or purge.
 """
 
 from .queue import JobQueue as JobQueue

@@ -1,6 +1,7 @@
-"""The job queue, with one worker thread in each process. The worker also runs jobs that other processes accepted.
+"""The job queue. Each process has one worker thread, which also runs jobs that other processes accepted.
 
-A second thread in each process renews the lease of the running job, and queues the jobs that are due.
+A second thread in each process renews the lease of the running job, and queues the jobs that are due. store.py explains
+these words.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MAX_DELAY_SECONDS = 300.0
 """The maximum delay before a retry. The first delay is one second, and each further delay is twice as long."""
 
 POLL_SECONDS = 0.5
-"""Seconds between two polls of the store, for jobs that other processes have accepted and for jobs that are due."""
+"""Seconds between two polls of the store, for jobs of other processes and for jobs that are due."""
 
 EXIT_SECONDS = 10.0
 """The timeout of `JobQueue.close` when the interpreter exits."""
@@ -37,12 +38,11 @@ class QueueFull(Exception):
 
 
 class JobQueue:
-    """The jobs in a store, a worker thread in this process that runs the jobs, and a thread that maintains the store.
+    """Runs the jobs in `store` on a thread of this process.
 
-    `work` runs a job, and returns its outcome. If `results` is given, the outcomes are appended to this file. If `work`
-    raises an exception, or if the outcome cannot be written, the job is retried with exponential backoff. After
-    `MAX_ATTEMPTS` attempts, the job becomes a dead letter. If the store fails during an attempt, the job is queued
-    again when its lease expires. While `size` or more jobs are queued, running or delayed, `accept` refuses new jobs.
+    `work` runs a job, and returns its outcome, which is appended to `results` if this file is given. If an attempt
+    fails, the job is retried later. After `MAX_ATTEMPTS` attempts, the job becomes a dead letter. While `size` or more
+    jobs are queued, running or delayed, `accept` refuses new jobs.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class JobQueue:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start the two threads of this process, unless they are already running or the queue is closed."""
+        """Start the worker thread and the maintenance thread, unless they are running or the queue is closed."""
         with self._lock:
             if self._threads or self._closed:
                 return
@@ -98,8 +98,8 @@ class JobQueue:
     def drain(self, timeout: float) -> bool:
         """Wait until no job in the store is queued or running. Return False if `timeout` seconds are not enough.
 
-        Jobs that are delayed for a retry are ignored. Jobs that only processes with another results file may run are
-        also ignored (see `State.recorder`). If the store cannot be read, return True.
+        Jobs that wait for a retry are ignored. Jobs that only a process with another results file may run are ignored,
+        too. If the store cannot be read, return True.
         """
         until = time.monotonic() + timeout
         while self._busy():
@@ -109,11 +109,10 @@ class JobQueue:
         return True
 
     def close(self, timeout: float) -> bool:
-        """Accept no more jobs, drain the queue, stop the threads, and close the store.
+        """Accept no more jobs, drain the queue, stop the threads, and close the store. Return the result of `drain`.
 
-        `drain` waits for at most `timeout` seconds. Then each of the two threads is joined for at most `timeout`
-        seconds. Return the result of `drain`, or True if the threads were never started. Unfinished jobs stay in the
-        store.
+        The method waits up to `timeout` seconds for `drain`, and then as long for each of the two threads. Unfinished
+        jobs stay in the store. If the threads were never started, return True without waiting.
         """
         self._closed = True
         atexit.unregister(self._close_at_exit)
@@ -173,24 +172,22 @@ class JobQueue:
     def _finish(self, job: Job, state: State) -> None:
         """Run a job, and record its outcome.
 
-        If a process with another results file has already marked the job as done, leave the job to the processes that
-        use this other file (see `State.recorder`).
+        If the job is already marked as done for another results file, do not record the outcome. Leave the job to the
+        processes with this other file.
         """
         outcome = self._run(job)
         end = self._results.end() if self._results else 0
         marked_by = self.store.mark_done(job, self._recorder)
         if marked_by and marked_by != self._recorder:
-            # The other recorder's process may have been killed. Only that recorder's results file shows whether the
-            # outcome was recorded.
+            # Only the other results file shows whether the outcome is already recorded.
             with self._lock:
                 self._running = None
                 self.store.leave_to(marked_by, job.key, state)
             return
         # If a process without a results file has marked the job, `marked_by` is empty, and no file gets the outcome.
         if self._results and marked_by != "":
-            # A line is written only after the mark. In spite of the lease, another process may already have written
-            # the line, because a process can be paused for longer than its lease. A failed attempt may have written it,
-            # too. If the job has neither an earlier mark nor an error, the older lines need no search.
+            # An earlier attempt may have written the line of this job, here or in a process that was paused for longer
+            # than its lease. If the job has neither an earlier mark nor an error, its line cannot be before `end`.
             is_first = marked_by is None and not state.error
             self._results.append(job.key, outcome, search_from=end if is_first else 0)
         with self._lock:
@@ -207,7 +204,7 @@ class JobQueue:
             self.store.set_state(job.key, replace(state, phase=DELAYED, due=time.time() + delay, error=error))
 
     def _maintain(self) -> None:
-        """Renew the lease of the running job and queue the jobs that are due, until `close` stops the thread.
+        """Renew the lease of the running job, and queue the jobs that are due, until `close` stops the thread.
 
         At the start, restore missing states. At the start and in each new month, delete old records of finished jobs.
         """
@@ -250,7 +247,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Reset the open queues in the child process, and start the threads of each queue whose threads ran in the parent.
+    """Reset the open queues in the child process. Start the threads of each queue whose threads ran in the parent.
 
     Of the parent's threads, only the thread that calls fork() exists in the child.
     """

@@ -15,9 +15,8 @@ from filelock import FileLock
 class ResultsFile:
     """A JSON Lines file to which several processes of one machine append. A lock file serializes their writes.
 
-    If a process is killed, the file may end with an incomplete line. The next `append` removes the incomplete line. A
-    process may also be killed after it has written a line but before it has removed the job from the store. Then the
-    job runs again. `append` finds the line of this job, and does not write a second line.
+    If a process is killed, the file may end with an incomplete line, which the next `append` removes. If a job runs
+    twice, the file still gets only one line for the job. `recorder` names the file by its host and path.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,8 +39,8 @@ class ResultsFile:
         """Append the outcome of the job `key`, and call fsync(). Do nothing if the file already has a line for the job.
 
         The search for this line begins at the position `search_from`. If the file is shorter than `search_from`, the
-        whole file is searched. Raises OSError if the file cannot be read or written. Raises filelock.Timeout, a
-        subclass of OSError, if the lock is not free within 30 seconds.
+        whole file is searched. Raises OSError if the file cannot be read or written, or if the lock is not free within
+        30 seconds.
         """
         line = json.dumps({**outcome, "sha256": key}).encode() + b"\n"
         # Most lines are searched without the lock, because the search of a large file takes long.

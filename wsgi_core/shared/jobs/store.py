@@ -1,8 +1,12 @@
 """The job store: an SQLite file, or Redis if several machines share the jobs.
 
-A store consists of tables. Each table is a storage object of the library huey, with a queue and key-value records.
-huey's own worker is not used: it deletes a task before it runs the task, so a killed process loses the task. The worker
-of `JobQueue` deletes a job after the job is done, and `requeue_due` queues the jobs of killed processes.
+lease: the right of a process to run a job; it expires unless the process renews it
+mark: a record that a job is done, which stays when the job is deleted
+recorder: the results file for which a job is marked as done, named by its host and path
+dead letter: a job that is not retried unless an operator requests this
+
+Each table of a store is a storage object of the library huey. huey's worker is not used: it deletes a task before it
+runs the task, so a killed process loses the task.
 """
 
 from __future__ import annotations
@@ -28,16 +32,14 @@ from ..installation import install_command
 log = logging.getLogger("wsgi_core.jobs")
 
 LEASE_SECONDS = 10.0
-"""The duration of a lease in seconds. The process that runs a job has a lease of the job, and renews it. If the lease
-expires, the job is queued again."""
+"""The duration of a lease. If a lease expires, the job is queued again."""
 
 RECORDER_SECONDS = 3600.0
-"""Seconds for which a job waits for the recorder that has marked the job as done (see `State`). Then the job becomes a
-dead letter."""
+"""Seconds for which a marked job waits for a process with its results file. Then the job becomes a dead letter."""
 
 REMEMBERED_MONTHS = 2
-"""The number of calendar months for which a finished job is remembered, including the month in which it was accepted.
-In this time, the same job is not accepted again."""
+"""The number of calendar months in which a finished job is not accepted again. The first month is the month in which
+the job was accepted."""
 
 QUEUED, RUNNING, DELAYED, DEAD = "queued", "running", "delayed", "dead"
 
@@ -50,8 +52,10 @@ class StoreUnavailable(Exception):
 class Job:
     """A job. Two jobs with the same `key` are duplicates.
 
-    `source` is the name of the sender, `id` is the sender's id of the delivery, `payload` is the parsed body, and
-    `accepted` is the Unix time at which the job was accepted.
+    source: the name of the webhook's sender
+    id: the sender's id of the webhook, or the SHA-256 of its body
+    payload: the parsed body of the webhook
+    accepted: the Unix time at which the job was accepted
     """
 
     key: str
@@ -65,12 +69,14 @@ class Job:
 class State:
     """The state of a job in the store.
 
-    `phase` is QUEUED, RUNNING, DELAYED or DEAD. `due` is the Unix time after which `requeue_due` queues the job again,
-    unless the state has changed by then. `attempts` is the number of attempts so far, and `error` is the last error.
+    phase: QUEUED, RUNNING, DELAYED or DEAD
+    due: the Unix time at which `requeue_due` queues the job again, unless the state changes before
+    attempts: the number of attempts so far
+    error: the last error, or why the job waits
+    recorder: the results file for which the job is marked as done, named by its host and path; or ""
 
-    A recorder is a results file, named by its host and its path. If `recorder` is not empty, a process that writes to
-    this file has marked the job as done, but the outcome may not be in the file yet. So only processes that write to
-    this file may run the job again.
+    If `recorder` is not empty, this file may already have the outcome. So only processes that write to the file may run
+    the job again.
     """
 
     phase: str
@@ -93,9 +99,9 @@ def default_store() -> Path:
 def open_store(location: str | None, password: str | None = None, beside: Path | None = None) -> JobStore:
     """Open the store at `location`: the path of an SQLite file, or `redis://HOST:PORT/DB`.
 
-    If `location` is not given, the store is a file beside the results file `beside`. If `beside` is not given either,
-    the store is `default_store()`. Raises StoreUnavailable if the file cannot be written, if the URL is not valid, or
-    if the Python client of Redis is not installed. A connection to Redis is opened only when it is needed.
+    If `location` is None, open a file beside the results file `beside`. If `beside` is None, too, open
+    `default_store()`. A connection to Redis is opened when it is first used. Raises StoreUnavailable if the file cannot
+    be written, if the URL is not valid, or if the Python client of Redis is not installed.
     """
     if location and location.startswith(("redis://", "rediss://")):
         return JobStore(location, _redis_tables(location, password), wait_until_durable=_wait_for_disk)
@@ -110,17 +116,17 @@ def open_store(location: str | None, password: str | None = None, beside: Path |
     return JobStore(str(file), _sqlite_tables(file))
 
 
-# huey is imported only when a store is opened, because it also imports the client of Redis, which takes 0.1 s.
+# huey is imported only when a store is opened, because huey also imports the client of Redis, which is slow.
 
 
 def _sqlite_tables(file: Path) -> Callable[[str], Any]:
     from huey.storage import SqliteStorage
 
     def make_table(name: str) -> Any:
-        # Only writes of jobs and of finished jobs are synced to disk. Each sync includes all earlier writes, because
-        # SQLite has one write-ahead log for all tables.
+        # Only writes of jobs and marks are synced to disk. Each sync includes all earlier writes, because SQLite has
+        # one write-ahead log for all tables.
         table = SqliteStorage(name, str(file), cache_mb=1, fsync=name == "jobs" or name.startswith("done"))
-        table.lock = threading.RLock()  # so that `before_fork` can close the connection while it has the lock
+        table.lock = threading.RLock()  # reentrant, because `before_fork` holds the lock while it calls close()
         return table
 
     return make_table
@@ -167,11 +173,11 @@ def _wait_for_disk(table: Any) -> None:
 
 
 class JobStore:
-    """Jobs and their states. Several processes can use the same store, each with a `JobStore`. Thread-safe.
+    """Jobs and their states. Several processes can use the same store, each with its own `JobStore`. Thread-safe.
 
-    A method that cannot read or write the store raises StoreUnavailable. `make_table` opens a table by name.
-    `wait_until_durable` waits until the earlier writes to a table are on disk. With SQLite, `wait_until_durable` is
-    None, because each write to an important table is synced at once.
+    If the store cannot be read or written, methods raise StoreUnavailable. `make_table` opens a table by its name.
+    `wait_until_durable` waits until earlier writes to a table are on disk. With SQLite it is None, because SQLite syncs
+    each job and each mark at once.
     """
 
     def __init__(
@@ -219,10 +225,9 @@ class JobStore:
     def take(self, max_attempts: int, recorder: str = "") -> tuple[Job, State] | None:
         """Lease the next queued job to the caller. Return the job and its new state, or None if no job is queued.
 
-        `recorder` is the caller's recorder (see `State`). Jobs that this recorder has marked as done come first,
-        because their outcome may not be recorded yet. Jobs that other recorders have marked are not returned. If a
-        queued job has already been attempted `max_attempts` times, it becomes a dead letter and is not returned. This
-        happens if the process of the last attempt was killed.
+        `recorder` names the caller's results file. Jobs that are marked as done for this file come first. Jobs that are
+        marked for other files are not returned. A job with `max_attempts` attempts becomes a dead letter, and is not
+        returned.
         """
         with self._errors():
             while (found := self._dequeue(recorder)) is not None:
@@ -252,11 +257,9 @@ class JobStore:
     def requeue_due(self, recorder: str = "") -> int:
         """Queue each job whose `State.due` has passed. Return the number of queued jobs.
 
-        A job is due in three cases: it was delayed for a retry, its process was killed, or it has been in the queue for
-        a long time. In the last case, its queue entry may be lost, so the job is queued a second time.
-
-        A job that another recorder than `recorder` has marked as done is not queued (see `State`). When this job has
-        been due for `RECORDER_SECONDS`, and this store has been open for that time, the job becomes a dead letter.
+        A job is due after its retry delay, after its lease, or after a long time in the queue, because its queue entry
+        may be lost. If a job is marked as done for another results file than `recorder`, the job is not queued. If such
+        a job stays due for `RECORDER_SECONDS` while this store is open, the job becomes a dead letter.
         """
         with self._errors():
             now = time.time()
@@ -270,7 +273,7 @@ class JobStore:
                     self._queue(state.recorder).enqueue(key.encode())
                     queued += 1
                 elif max(state.due, self._opened) + RECORDER_SECONDS <= now:
-                    self.bury(key, state, f"{state.recorder} has marked the job as done, but is not running")
+                    self.bury(key, state, f"the job is done, but no process that writes to {state.recorder} is running")
             return queued
 
     def restore_states(self) -> None:
@@ -286,18 +289,20 @@ class JobStore:
                 self._table("states").put_if_empty(key, state)
 
     def leave_to(self, recorder: str, key: str, state: State) -> None:
-        """Leave a running job to the processes that write to `recorder`, which has marked the job as done.
+        """Leave a running job to the processes with the results file `recorder`, for which the job is marked as done.
 
-        From now on, only these processes may run the job (see `State`). They queue the job only after `LEASE_SECONDS`,
-        because one of the processes may still be recording the outcome. The current attempt is not counted.
+        Only these processes may then run the job. They wait for `LEASE_SECONDS`, because one of them may still be
+        recording the outcome. The current attempt is not counted.
         """
         due, attempts = time.time() + LEASE_SECONDS, state.attempts - 1
-        self.replace_state(key, State(DELAYED, due, attempts, f"waits for {recorder}", recorder))
+        self.replace_state(
+            key, State(DELAYED, due, attempts, f"waits for a process that writes to {recorder}", recorder)
+        )
 
     def mark_done(self, job: Job, recorder: str) -> str | None:
-        """Mark a job as done by `recorder`. If no results file gets the outcome, `recorder` is "".
+        """Mark a job as done for the results file `recorder`, or for "" if no file gets the outcome.
 
-        If the job already has a mark, change nothing, and return the recorder of this mark. Otherwise return None.
+        If the job already has a mark, change nothing, and return the results file of this mark. Otherwise return None.
         """
         with self._errors():
             while True:
@@ -310,7 +315,7 @@ class JobStore:
                     return None
 
     def remove(self, key: str) -> None:
-        """Delete a job and its state. If `mark_done` has marked the job as done, the mark stays."""
+        """Delete a job, its state and its dead letter. If `mark_done` has marked the job as done, the mark stays."""
         with self._errors():
             for name in ("jobs", "states", "dead"):
                 self._table(name).delete_data(key)
@@ -318,8 +323,7 @@ class JobStore:
     def bury(self, key: str, state: State, error: str) -> None:
         """Make a job a dead letter, and log an error.
 
-        The dead letter stays until an operator retries or purges it. It is also deleted if a late attempt still
-        succeeds, for example in a process that was paused.
+        An operator can retry or purge the dead letter. If a late attempt still succeeds, the dead letter is deleted.
         """
         with self._errors():
             self._table("dead").put_data(key, _dump(asdict(replace(state, phase=DEAD, error=error))))
@@ -329,7 +333,7 @@ class JobStore:
     def requeue(self, key: str) -> bool:
         """Queue a dead letter again, with 0 attempts.
 
-        Return False if the store has no dead letter with this key, or no longer has its job.
+        Return False if there is no dead letter with this key, or if the store no longer has its job.
         """
         with self._errors():
             job, dead = self.job(key), self._read("dead", State, key)
@@ -346,10 +350,9 @@ class JobStore:
             return True
 
     def delete_old(self) -> None:
-        """Delete the marks of done jobs that were accepted before the last `REMEMBERED_MONTHS` calendar months.
+        """Delete the marks of jobs that were accepted in the 12 calendar months before the remembered months.
 
-        Each call goes back only 12 months before these months. The marks of jobs that were accepted earlier stay in the
-        store.
+        The remembered months are the current month and the `REMEMBERED_MONTHS` - 1 months before.
         """
         with self._errors():
             for back in range(REMEMBERED_MONTHS, REMEMBERED_MONTHS + 12):
@@ -364,12 +367,11 @@ class JobStore:
     def state(self, key: str) -> State | None:
         """Return the state of a queued, running or delayed job.
 
-        Return None if no job in one of these phases has this key, or if the record of the state is not valid.
+        Return None if no such job has this key, or if the record of the state is not valid.
         """
         return self._read("states", State, key)
 
     def set_state(self, key: str, state: State) -> None:
-        """Write the state of a job."""
         with self._errors():
             self._table("states").put_data(key, _dump(asdict(state)))
 
@@ -389,15 +391,15 @@ class JobStore:
     def is_done(self, job: Job) -> bool:
         """Return whether a job with the same key is marked as done.
 
-        Only the marks of jobs that were accepted in the same month as `job`, or in the `REMEMBERED_MONTHS` - 1 months
-        before, are considered.
+        Only jobs that were accepted in the month of `job`, or in the `REMEMBERED_MONTHS` - 1 months before, are
+        considered.
         """
         with self._errors():
             names = (_done(job.accepted, back) for back in range(REMEMBERED_MONTHS))
             return any(self._table(name).has_data_for_key(job.key) for name in names)
 
     def check_durable(self) -> None:
-        """Read from the store, to find out whether it is available. Log a warning if Redis has no append-only file."""
+        """Raise StoreUnavailable if the store cannot be read. Log a warning if Redis has no append-only file."""
         with self._errors():
             table = self._table("states")
             table.result_store_size()
@@ -427,11 +429,7 @@ class JobStore:
         return {key: state for key, state in states.items() if state is not None}
 
     def _sync(self, name: str) -> None:
-        """Wait until the earlier writes to the table are on disk.
-
-        With SQLite, do nothing: each write to the tables of jobs and of done jobs is synced at once. With Redis, do not
-        wait if Redis is older than 7.2 or has no append-only file.
-        """
+        """Wait until earlier writes to the table `name` are on disk. With SQLite, do nothing (see `JobStore`)."""
         if self._wait_until_durable:
             self._wait_until_durable(self._table(name))
 
@@ -453,7 +451,8 @@ class JobStore:
     def before_fork(self) -> None:
         """Close all connections to the SQLite file, and let no thread open a new connection until the fork is over.
 
-        With Redis, connections that another thread is using stay open. The child process does not use them.
+        With Redis, close only connections that no thread is using. The child process uses none of the parent's
+        connections.
         """
         self._lock.acquire()
         for table in self._tables.values():
@@ -518,7 +517,7 @@ _YEAR_10000 = 253_402_300_800
 
 
 def _read(kind: type[Record], key: str, data: Any) -> Record | None:
-    """Parse a record. If it is not valid, log an error and return None.
+    """Parse a record. If the record is not valid, log an error and return None.
 
     Other programs may have written to the store, and a record that is not valid must not stop the worker.
     """

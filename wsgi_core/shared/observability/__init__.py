@@ -1,7 +1,4 @@
-"""Observability of the service: metrics, structured logs, and the time that each phase of a request takes.
-
-This package does not depend on a framework.
-"""
+"""Observability of the service: metrics, logs, and the time that a request spends in each phase."""
 
 from .observation import Observation as Observation
 from .observation import begin_request as begin_request

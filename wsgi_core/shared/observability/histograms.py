@@ -19,10 +19,10 @@ class Histogram(Protocol):
 
 
 class LocalHistogram:
-    """A `Histogram` in the memory of this process. It is faster than prometheus_client's, which has more locks.
+    """A `Histogram` in the memory of this process. It is faster than the histogram of prometheus_client.
 
-    `bounds` are the upper bounds of the buckets in seconds, in ascending order. One more bucket counts the durations
-    above the last bound.
+    `bounds` are the upper bounds of the buckets in seconds, in ascending order. One more bucket counts longer
+    durations.
     """
 
     def __init__(self, name: str, description: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
@@ -60,7 +60,7 @@ class LocalHistogram:
 
 
 class SharedHistogram:
-    """A `Histogram` that prometheus_client keeps in a file of this process. The other processes read the file."""
+    """A `Histogram` that prometheus_client keeps in a file, which other processes read."""
 
     def __init__(self, name: str, description: str, labels: Sequence[str], bounds: Sequence[float]) -> None:
         import prometheus_client
@@ -113,7 +113,7 @@ class LocalCounter:
 
 
 class SharedCounter:
-    """A `Counter` that prometheus_client keeps in a file of this process. The other processes read the file."""
+    """A `Counter` that prometheus_client keeps in a file, which other processes read."""
 
     def __init__(self, name: str, description: str, label: str) -> None:
         import prometheus_client

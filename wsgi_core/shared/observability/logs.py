@@ -21,15 +21,12 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u206
 
 
 def one_line(text: str) -> str:
-    """Return the text with each character of `_CONTROLS` replaced by its Python escape sequence."""
+    """Return the text with control characters and line separators replaced by Python escape sequences."""
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 class TextFormatter(logging.Formatter):
-    """A formatter that writes each record on one line. The lines of a traceback follow.
-
-    The lines of a traceback are indented, so that they cannot be mistaken for records.
-    """
+    """A formatter that writes each record on one line. The lines of a traceback follow, and are indented."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -47,7 +44,7 @@ class TextFormatter(logging.Formatter):
 class JSONFormatter(logging.Formatter):
     """A formatter that writes each record as a JSON object in ASCII, on one line.
 
-    Each object has the fields time, level, logger and message. Within a request, the object also has request_id, and
+    Each object has the fields time, level, logger and message. During a request, the object also has request_id, and
     traceparent if the client sent a valid traceparent. Records of the access log also have method, path, route, status,
     duration_ms and phases_ms. A traceback is in the field exception.
     """
@@ -73,19 +70,25 @@ class JSONFormatter(logging.Formatter):
 
 
 def log_level(access_log: bool) -> int:
-    """Return INFO, the level of the access log, if ``access_log`` is true. Otherwise return WARNING."""
+    """Return INFO if the access log is on, otherwise WARNING."""
     return logging.INFO if access_log else logging.WARNING
 
 
 def log_to_stderr(level: int, log_format: str) -> None:
-    """Configure logging to stderr in a format, `text` or `json`, unless the root logger already has a handler."""
+    """Write log records of `level` and above to stderr. `log_format` is `text` or `json`.
+
+    If the root logger already has a handler, do nothing.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler])
 
 
 def log_to_handlers(handlers: Sequence[logging.Handler], level: int, log_format: str) -> None:
-    """Configure logging to `handlers` in a format, `text` or `json`, and remove other handlers of the root logger."""
+    """Write log records of `level` and above to `handlers`. `log_format` is `text` or `json`.
+
+    All other handlers of the root logger are removed.
+    """
     for handler in handlers:
         handler.setFormatter(JSONFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=handlers, force=True)

@@ -1,8 +1,7 @@
-"""Prometheus metrics of this process, or of all processes that share `PROMETHEUS_MULTIPROC_DIR`.
+"""Prometheus metrics of this process, or of all processes that share the folder `PROMETHEUS_MULTIPROC_DIR`.
 
-Requests are counted by the matched rule, not by the requested path, and unknown methods are counted as `_OTHER`. So
-clients cannot add time series without limit. If OpenTelemetry defines a name for a metric of requests, the metric
-has that name. The metrics of the process have the names of prometheus_client.
+Requests are counted by the matched rule, and unknown methods are counted as `_OTHER`. So clients cannot add time series
+without limit. Metrics of requests have OpenTelemetry's names if OpenTelemetry defines a name.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ T = TypeVar("T")
 BOUNDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 )  # fmt: skip
-"""Upper bounds of the buckets for requests, in seconds. Requests to a small model take less than 1 ms."""
+"""Upper bounds of the buckets for the duration of requests, in seconds."""
 
 RUN_BOUNDS = (0.000005, 0.00001, 0.000025, 0.00005, *BOUNDS)
-"""Upper bounds of the buckets for model runs, in seconds."""
+"""Upper bounds of the buckets for the duration of model runs, in seconds."""
 
 _BATCH = 50
-"""Finished requests are counted in batches of this size, if processes do not share their metrics."""
+"""The number of finished requests that are counted together, if processes do not share their metrics."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
@@ -54,7 +53,7 @@ class Metrics:
     runs: durations of model runs
     phases: seconds that requests spent in each phase
     active: the requests in progress
-    server: the metrics of the server in this process; None if processes do not share their metrics
+    server: the metrics of the server in this process, or None if processes do not share their metrics
     """
 
     def __init__(self, shared: bool) -> None:
@@ -68,16 +67,16 @@ class Metrics:
         self.server: SharedServerMetrics | None = None
         self._finished: deque[tuple[str, str, int, float, Times]] = deque()
         self._finished_runs: deque[tuple[Labels, float]] = deque()
-        # Held while a batch is removed from the deques and counted. So `collect` waits for a batch of another thread.
+        # Held while a batch is removed from the deques and counted, so that `collect` does not miss the batch.
         self._counting = threading.Lock()
         # Other processes read the shared counts, so each request is counted at once.
         self._batch = 1 if shared else _BATCH
 
     def record(self, method: str, route: str, status: int, seconds: float, phases: Times) -> None:
-        """Record a finished request.
+        """Record a finished request. `phases` has the seconds of each phase.
 
-        If processes share their metrics, the request is counted at once. Otherwise requests are counted in batches, at
-        the latest when this process renders the metrics.
+        If processes share their metrics, the request is counted at once. Otherwise the request is counted in a batch,
+        at the latest when the metrics are rendered.
         """
         # PERF: one append for each request and run. After a model run, the code that counts is not in the CPU's caches.
         # In a batch, only the first request has these cache misses.
@@ -86,7 +85,7 @@ class Metrics:
             self._count_finished()
 
     def record_run(self, model: tuple[str, str], seconds: float) -> None:
-        """Record a run of a model. `model` is its name and version. Runs are counted like requests (see `record`)."""
+        """Record a run of a model, given as its name and version. Runs are counted in batches, as in `record`."""
         self._finished_runs.append((model, seconds))
         if len(self._finished_runs) >= self._batch:
             self._count_finished()
@@ -113,26 +112,20 @@ class Metrics:
 
 
 def _pop_all(items: deque[T]) -> list[T]:
-    """Remove and return the items that are in the deque now. Meanwhile other threads may append, but not remove."""
+    """Remove and return the current items. Other threads may append items meanwhile, but must not remove items."""
     return [items.popleft() for _ in range(len(items))]
 
 
 @functools.cache
 def process_metrics() -> Metrics:
-    """Return the metrics of this process.
-
-    If `PROMETHEUS_MULTIPROC_DIR` is set, the metrics of all processes that share this folder are reported together.
-    """
+    """Return the metrics of this process. If `PROMETHEUS_MULTIPROC_DIR` is set, processes share their metrics."""
     metrics = Metrics(shared=_is_shared())
     timing.observe_runs(metrics.record_run)
     return metrics
 
 
 def share_server_metrics(server: ServerMetrics) -> None:
-    """Share the metrics of this process' server with the other processes.
-
-    Do nothing if `PROMETHEUS_MULTIPROC_DIR` is not set.
-    """
+    """Share the metrics of this process' server with other processes, if `PROMETHEUS_MULTIPROC_DIR` is set."""
     metrics = process_metrics()
     if metrics.shared:
         metrics.server = SharedServerMetrics(server)
@@ -152,10 +145,9 @@ def _is_shared() -> bool:
 
 
 def render(accept: str, server: ServerMetrics | None, models: Iterable[Model] = ()) -> tuple[bytes, str]:
-    """Return the metrics as Prometheus reads them, and their content type.
+    """Return the metrics in a format that Prometheus reads, and the content type of this format.
 
-    `accept` is the value of the Accept header, which selects the format. The metrics of `server` and `models` are
-    included.
+    The value of the Accept header, `accept`, selects the format. The metrics of `server` and `models` are included.
     """
     from prometheus_client.exposition import choose_encoder
 
@@ -199,7 +191,7 @@ class _Nodes:
 
 
 class _SharedActive(set[object]):
-    """The active requests of this process. The number of requests is also in a file that the other processes read."""
+    """The active requests of this process. Other processes read the number of these requests from a file."""
 
     def __init__(self) -> None:
         from prometheus_client import Gauge

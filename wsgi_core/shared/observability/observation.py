@@ -16,7 +16,7 @@ from .metrics import process_metrics
 
 access_log = logging.getLogger("wsgi_core.access")
 
-# Valid values of the header X-Request-ID. The id is also returned in a response header and written to the log.
+# Valid values of the header X-Request-ID.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
 
 _random_bits = random.getrandbits
@@ -31,11 +31,14 @@ _LENGTH_OF_VERSION_00 = 55
 class Observation(Work):
     """What is recorded about one request. As a `Work`, it also has the deadline of the request.
 
-    Identity: method, path (percent-encoded), request_id, traceparent (None if the client sent no valid traceparent).
-    Times: started (a value of time.perf_counter()), times (seconds by phase), elapsed (seconds until the response was
-    made, or until a streamed response ended).
-    Result: route (the matched rule, or "" if no rule matched), status, streamed (whether the body is still generated
-    after `deactivate`).
+    path: the requested path, percent-encoded
+    request_id: the client's X-Request-ID, or a new id if the client's is missing or not valid
+    traceparent: the client's traceparent, or None if it is missing or not valid
+    started: the start of the request on the clock of `time.perf_counter()`
+    times: the seconds by phase
+    elapsed: the seconds until the response was made, or until a streamed response ended
+    route: the matched rule, or "" if no rule matched
+    streamed: whether the body is still generated after `deactivate`
     """
 
     # PERF: class attributes are the defaults, so `__init__` does not need to set them for each request.
@@ -67,8 +70,8 @@ class Observation(Work):
     def set_response(self, status: int, route: str) -> list[tuple[str, str]]:
         """Record the response. Return the headers to add to the response.
 
-        These are X-Request-ID and X-Response-Time-ms, Server-Timing if a phase was timed, and traceparent if the client
-        sent a valid traceparent.
+        The headers are X-Request-ID and X-Response-Time-ms, Server-Timing if a phase was timed, and traceparent if the
+        client sent a valid traceparent.
         """
         self.elapsed = perf_counter() - self.started
         self.status = status
@@ -81,7 +84,7 @@ class Observation(Work):
         return headers
 
     def deactivate(self) -> None:
-        """Make `outer` the current `Work` again. Unless the response is streamed, call `finish`."""
+        """Make the previous `Work` the current `Work` again. Unless the response is streamed, call `finish`."""
         current.set(self.outer)
         if not self.streamed:
             self.finish()
@@ -105,7 +108,7 @@ class Observation(Work):
 
 
 def begin_request(environ: Mapping[str, Any]) -> Observation:
-    """Return the observation of a new request. Until `deactivate` is called, it is the current `Work`."""
+    """Return the observation of a new request. The observation is the current `Work` until `deactivate` is called."""
     observation = Observation(environ)
     current.set(observation)
     process_metrics().active.add(observation)
@@ -130,7 +133,7 @@ def server_timing(times: Times) -> str:
     return ", ".join([f"{name};dur={_milliseconds(round(seconds * 1e6))}" for name, seconds in times.items()])
 
 
-# PERF: most times are short, so the cache often has their text, and a look-up is faster than formatting a float.
+# PERF: most times are short, so the cache often has their text. A look-up is faster than formatting a float.
 @functools.lru_cache(maxsize=2048)
 def _milliseconds(microseconds: int) -> str:
     return f"{microseconds / 1000:.3f}"

@@ -26,7 +26,7 @@ _INTERVAL = 1.0
 
 
 class ServerMetrics(Protocol):
-    """A server's metrics. Thread-safe."""
+    """The metrics of a server. Thread-safe."""
 
     @property
     def refused(self) -> Mapping[Any, int]:
@@ -36,11 +36,11 @@ class ServerMetrics(Protocol):
         """Return the number of connections in each state. A state without connections may be missing."""
 
     def gauges(self) -> Mapping[str, float]:
-        """Return the current value of each metric in `_GAUGES`."""
+        """Return the current values of further metrics by name, such as `waiting_requests`."""
 
 
 class ServerCollector:
-    """A Prometheus collector of the metrics of a single server process."""
+    """A Prometheus collector of a server's metrics, used if processes do not share their metrics."""
 
     def __init__(self, server: ServerMetrics) -> None:
         self._server = server
@@ -62,9 +62,10 @@ class ServerCollector:
 
 
 class SharedServerMetrics:
-    """The metrics of this process' server, in files that the other server processes read.
+    """The metrics of this process' server, in files that the other processes read.
 
-    The rendered metrics are the sums over all processes. Only the expected wait is the maximum over all processes.
+    When the metrics are rendered, the values of all processes are added. Only the expected wait is the maximum of all
+    processes.
     """
 
     def __init__(self, server: ServerMetrics) -> None:
@@ -84,7 +85,7 @@ class SharedServerMetrics:
         }  # fmt: skip
 
     def start(self) -> None:
-        """Start a thread that updates the files every second. Another process may read them at any time."""
+        """Start a thread that updates the files every second, because another process may read them at any time."""
         threading.Thread(target=self._repeat, name="metrics", daemon=True).start()
 
     def update(self) -> None:

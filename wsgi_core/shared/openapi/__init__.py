@@ -1,8 +1,5 @@
-"""The description of the API in OpenAPI 3.1, generated from the routes, the operations of their views, and the models.
-
-This package does not depend on a framework: an app passes its rules and its views. The start page also shows the routes
-in the groups of this package.
-"""
+"""The description of the API in OpenAPI 3.1, generated from the routes, the operations of their views, and the
+models."""
 
 from .document import describe_api as describe_api
 from .document import group_routes as group_routes

@@ -1,4 +1,4 @@
-"""The complete OpenAPI 3.1 description, built from the app's routes and their operations."""
+"""The complete OpenAPI 3.1 description, built from the routes and their operations."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .operations import COMPONENTS, GROUPS, Operation, ResponseObject, Schema, e
 from .routes import Route
 
 API_VERSION = "1.0"
-"""The version of the API, which OpenAPI requires. It is not the version of the software, which is not disclosed."""
+"""The version of the API, which OpenAPI requires. It is not the version of the software."""
 
 UNKNOWN = Operation("Operation", {200: ResponseObject("The response")})
-"""The operation of a route that an application has added to the service without `@describe`."""
+"""The operation of a route that has no entry in `operations`."""
 
-# Errors that every route can return, because the server or a hook raises them: an untrusted host, a limit, a shutdown.
+# Errors that every route can return, for example for an untrusted host, at a limit, or during a shutdown.
 _ALWAYS = errors(400, 429, 503, 504)
 
 _HEADERS: dict[str, Schema] = {
@@ -43,8 +43,9 @@ def describe_api(
 ) -> Schema:
     """Return the OpenAPI description as a dict that can be written as JSON.
 
-    `operations` maps the `key` of each route to its operation. `root` is the path where the app is mounted, without a
-    trailing slash. `open_to_all` contains the rules that need no API key, or is None if the service has no API key.
+    operations: the operation of each route, by `Route.key`
+    root: the path where the app is mounted, without a trailing slash
+    open_to_all: the rules that need no API key, or None if the service has no API key
     """
     paths: dict[str, Schema] = {}
     for route in routes:
@@ -63,10 +64,10 @@ def describe_api(
 
 
 def group_routes(routes: Iterable[Route], operations: Mapping[str, Operation]) -> dict[str, list[Route]]:
-    """Return a dict from the name of each group to its routes. Groups without routes are omitted.
+    """Return the routes by the name of their group. Groups without routes are omitted.
 
-    `operations` maps the `key` of each route to its operation, which names the group. If an operation has a summary,
-    this summary replaces the summary of the route.
+    `operations` maps each `Route.key` to an operation, which names the group. If an operation has a summary, the
+    returned route has this summary.
     """
     groups: dict[str, list[Route]] = {name: [] for name in GROUPS}
     for route in routes:
@@ -109,8 +110,8 @@ def _content(schemas: Mapping[str, Schema]) -> dict[str, Any]:
 def _parameters(route: Route, operation: Operation) -> list[Schema]:
     """Return the OpenAPI parameters of a route: the variables of its path, and the other parameters of `operation`.
 
-    If `operation` describes a variable, that description is used. A described path parameter that is not a variable of
-    this route is omitted, because several routes can share an operation.
+    If `operation` describes a variable, this description is used. Described path parameters that are not variables of
+    this route are omitted, because several routes can share an operation.
     """
     described = [each for each in operation.parameters if each["in"] != "path" or each["name"] in route.variables]
     named = {each["name"] for each in described if each["in"] == "path"}

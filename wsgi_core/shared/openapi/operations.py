@@ -24,7 +24,7 @@ TEXT = "text/plain"
 STRING: Schema = {"type": "string"}
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 BODY_ERRORS = (400, 404, 413, 415, 422)
-"""The status codes that a request to a model can get because of its body or its path."""
+"""The status codes of errors in the body or the path of a request to a model."""
 OCTETS = "application/octet-stream"
 
 
@@ -32,8 +32,8 @@ OCTETS = "application/octet-stream"
 class ResponseObject:
     """One response of a route.
 
-    `content` has the schema of the body for each content type. If `content` is empty, the response has no body.
-    `headers` has a description for each header.
+    content: the schema of the body by content type; if it is empty, the response has no body
+    headers: the description of each header, by name
     """
 
     description: str
@@ -45,10 +45,11 @@ class ResponseObject:
 class Operation:
     """The part of an OpenAPI operation that cannot be derived from the route.
 
-    `group` is a key of `GROUPS`. `body` has the schema of the request's body for each content type. If `body` is empty,
-    the route takes no body. `parameters` are OpenAPI parameter objects. A variable of the path that is not in
-    `parameters` is described by its converter. `summary`, if not empty, replaces the first line of the view's
-    docstring.
+    group: a key of `GROUPS`
+    responses: the responses by status code
+    body: the schema of the request's body by content type; if it is empty, the route takes no body
+    parameters: OpenAPI parameter objects; other variables of the path are described by their converters
+    summary: the summary, or "" for the first line of the view's docstring
     """
 
     group: str
@@ -107,7 +108,7 @@ _ERRORS = {
 
 
 def errors(*codes: int) -> dict[int, ResponseObject]:
-    """Return `error(code)` for each of these status codes."""
+    """Return the descriptions of error responses (see `error`), by status code."""
     return {code: error(code) for code in codes}
 
 
@@ -149,15 +150,16 @@ FILE = Operation(
 
 
 def page(*codes: int, description: str = "") -> Operation:
-    """Return the operation of a route that responds with an HTML page, or with an error with one of these codes."""
+    """Return the operation of a route that responds with an HTML page, or with an error with one of `codes`."""
     responses = {200: ok(STRING, "The page", HTML), **errors(*codes)}
     return Operation("Pages", responses, description=description)
 
 
 def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> Callable[[View], View]:
-    """Attach an operation to a view. Use `@describe(...)` as a decorator of the view.
+    """Return a decorator that attaches an operation to a view.
 
-    If the operation depends on the models, pass a function that takes the repository and returns the operation.
+    If the operation depends on the models, `operation` is a function that takes the repository and returns the
+    operation.
     """
 
     def attach(view: View) -> View:
@@ -170,10 +172,10 @@ def describe(operation: Operation | Callable[[ModelRepository], Operation]) -> C
 def operations(
     routes: Iterable[Route], views: Mapping[str, Callable[..., Any]], models: ModelRepository
 ) -> dict[str, Operation]:
-    """Return a dict from the `key` of each route to its operation. Routes whose views have no operation are omitted.
+    """Return the operations of the routes by `Route.key`.
 
-    By default, a route whose endpoint ends with `static` has the operation `FILE`. Operations that depend on the models
-    describe the models that are served now.
+    A route whose view has no operation is omitted, or gets `FILE` if its endpoint ends with `static`. Operations that
+    depend on the models describe the models that are served now.
     """
     found: dict[str, Operation] = {}
     for route in routes:

@@ -30,7 +30,7 @@ class Route:
 
     @property
     def key(self) -> str:
-        """The method and the rule, such as `POST /predict`. Operations are stored by this key."""
+        """The method and the rule, such as `POST /predict`."""
         return f"{self.method} {self.rule}"
 
     @property
@@ -49,7 +49,7 @@ def list_routes(rules: Iterable[Rule], views: Mapping[str, Callable[..., Any]]) 
     """Return a route for each method of each rule, sorted by rule and method.
 
     `views` maps each endpoint to its view function. The summary of a route is the first line of the view's docstring.
-    HEAD and OPTIONS are omitted, because Flask and wsgi_core add these methods to the rules.
+    HEAD and OPTIONS are omitted, because Flask and wsgi_core add them to rules.
     """
     routes = [
         Route(method, rule.rule, rule.endpoint, _first_line(views[rule.endpoint].__doc__))

@@ -1,6 +1,6 @@
-"""The location of the files of Swagger UI, which are part of the optional package `flask-swagger-ui`.
+"""The folder of Swagger UI, which the optional package `flask-swagger-ui` contains.
 
-The package is not imported, because the import would load Flask. Only its folder is looked up.
+The package is only located, and not imported, because it imports Flask.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Answer questions about this project from its documentation, and name the sources.
 
-The passages that match the question best are retrieved. If an OpenAI-compatible endpoint is configured, its language
-model writes an answer from the passages. Otherwise, or if the endpoint fails, the answer quotes sentences of the
-passages.
+First the passages that match the question best are retrieved. If an OpenAI-compatible endpoint is configured, its
+language model writes an answer from the passages. Otherwise, or if the endpoint fails, the answer quotes the passages.
 """
 
 from .assistant import Assistant as Assistant

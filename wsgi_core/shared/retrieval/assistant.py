@@ -1,4 +1,4 @@
-"""The assistant, which retrieves passages for a question and answers from them."""
+"""The assistant, which retrieves passages for a question, and answers the question from the passages."""
 
 from __future__ import annotations
 
@@ -69,9 +69,8 @@ class Assistant:
     """Answers questions from the documentation. Thread-safe.
 
     The first question calls `read`, which returns the passages. If an embedding model is available, a background thread
-    then embeds the passages. Before that, and without such a model, passages are found only by their words. `embedded`
-    is set when the background thread has finished, even if it has failed. If `endpoint` is None, all answers consist of
-    quotes.
+    then embeds the passages. Until they are embedded, passages are found only by their words. `embedded` is set when
+    the thread has finished, even if the thread has failed. If `endpoint` is None, all answers consist of quotes.
     """
 
     def __init__(
@@ -91,10 +90,10 @@ class Assistant:
     def ask(self, query: str) -> dict[str, Any]:
         """Answer a question. Return a dict with the keys `query`, `context_used`, `answer` and `usage`.
 
-        `context_used` is a list of the retrieved passages, best first, each with `source`, `heading`, `text` and
-        `score`. `usage` has the names of the `retriever` and the `generator`, and the token counts. If the answer
-        consists of quotes, words are counted as tokens. If the endpoint has failed, `fallback` in `usage` says why.
-        Otherwise `fallback` is None.
+        `context_used` is a list of the passages, best first, each with `source`, `heading`, `text` and `score`. `usage`
+        has the names of the `retriever` and the `generator`, and the token counts. If the answer consists of quotes,
+        words are counted as tokens. If the endpoint has failed, `fallback` in `usage` says why. Otherwise `fallback` is
+        None.
         """
         corpus = self._open()
         found = _best(corpus, query)
@@ -111,10 +110,9 @@ class Assistant:
         }
 
     def _answer(self, corpus: _Corpus, query: str, found: list[Found]) -> tuple[str, dict[str, Any]]:
-        """Return the answer, and the entries of `usage` except `retriever`.
+        """Return the answer, and the entries of `usage` except `retriever` (see `ask`).
 
-        The endpoint writes the answer. If there is no endpoint, or if the endpoint fails, the answer consists of
-        quotes. If there is no passage, the endpoint is not called, and the answer is `NO_PASSAGE`.
+        If there is no passage, the endpoint is not called, and the answer is `NO_PASSAGE`.
         """
         passages = [passage for passage, _ in found]
         fallback = None
@@ -131,14 +129,14 @@ class Assistant:
         return answer, {"generator": "quotes", **tokens, "fallback": fallback}
 
     def _open(self) -> _Corpus:
-        """Return the corpus. The first call builds the corpus, and other threads wait until it is built."""
+        """Return the corpus. The first call builds the corpus, and other threads wait until the corpus is built."""
         with self._lock:
             if self._corpus is None:
                 passages = self._read()
                 by_words = TfIdf([_text(passage) for passage in passages])
                 self._corpus = _Corpus(passages, by_words, by_words)
-                # Embedding takes seconds. On a separate thread, the first question does not wait for it, and the
-                # deadline of that request does not stop it.
+                # Embedding takes seconds. On this thread, it would delay the first request, and the deadline of the
+                # request would stop it.
                 atexit.register(self._end)
                 threading.Thread(target=self._embed, args=(self._corpus,), name="embed", daemon=True).start()
             return self._corpus
@@ -174,8 +172,8 @@ def _text(passage: Passage) -> str:
 def find_embedder(models: ModelRepository) -> Model | None:
     """Return a model of `EMBEDDERS`, or None if no such model is available.
 
-    Served models are preferred to the models that `wsgi-core models build` has built. If a built model cannot be
-    loaded, log a warning and return None.
+    Served models are preferred to models that `wsgi-core models build` has built. If a built model cannot be loaded,
+    log a warning and return None.
     """
     for name in EMBEDDERS:
         if model := models.find(name):
@@ -201,9 +199,9 @@ def _best(corpus: _Corpus, query: str) -> list[Found]:
 def quote(by_words: TfIdf, query: str, found: Sequence[Found]) -> str:
     """Return the sentences that match the question best, at most `SENTENCES`, as quotes with their sources.
 
-    The score of a sentence is W * (1 + S). W is the weight of the words that the sentence shares with the question, and
-    S is the score of its passage. Sentences with less than half of the best score are omitted. If all scores are 0,
-    only the first sentence is quoted. If there is no sentence, return `NO_PASSAGE`.
+    A sentence scores by the words that it shares with the question, and by the score of its passage. Sentences with
+    less than half of the best score are omitted. If all scores are 0, only the first sentence is quoted. If there is no
+    sentence, return `NO_PASSAGE`.
     """
     candidates = [(passage, sentence, score) for passage, score in found for sentence in sentences(passage.text)]
     if not candidates:
@@ -221,7 +219,7 @@ def _citation(passage: Passage) -> str:
 def sentences(text: str) -> Iterator[str]:
     """Yield the sentences of a passage, each on one line, without Markdown syntax.
 
-    A table row is one sentence. If the text before a code block ends with a colon, the code is part of that sentence.
+    A table row is one sentence. If a colon comes before a code block, the code is part of the sentence with the colon.
     Sentences with fewer than `MIN_WORDS` words are omitted.
     """
     code: list[str] = []

@@ -22,10 +22,11 @@ MAX_BODY = 1 << 20
 """The maximum size of a response body in bytes."""
 
 MAX_HEAD = 64 << 10
-"""The maximum size of a response head in bytes, together with the interim responses (`100 Continue`) before it."""
+"""The maximum size of a response head in bytes. The limit includes interim responses (`100 Continue`) before the
+head."""
 
 MAX_CALLS = 2
-"""The default for the maximum number of concurrent calls of one process. Further calls fail at once."""
+"""The default for the maximum number of concurrent calls of a process."""
 
 INSTRUCTION = (
     "Answer the question briefly, from the numbered passages alone. Give the numbers of the passages that you used in"
@@ -34,18 +35,18 @@ INSTRUCTION = (
 
 
 class UpstreamError(Exception):
-    """Raised if the endpoint gives no usable answer, or if too many calls are running.
-
-    The message says why, and may be shown to a client.
-    """
+    """Raised if the endpoint gives no usable answer, or if too many calls are running. Clients may see the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An OpenAI-compatible endpoint: its URL (`http://127.0.0.1:11434/v1`), the name of its model, and its API key.
+    """An OpenAI-compatible endpoint.
 
-    `timeout` is the maximum number of seconds for the DNS lookup, the connection and the whole response together.
-    `calls` is the maximum number of concurrent calls.
+    url: the base URL, such as `http://127.0.0.1:11434/v1`
+    model: the name of the language model
+    key: the API key, or None
+    timeout: the maximum seconds of a call, from the DNS lookup to the end of the response
+    calls: the maximum number of concurrent calls
     """
 
     url: str
@@ -61,8 +62,8 @@ class Endpoint:
     def generate(self, query: str, passages: Sequence[Passage]) -> tuple[str, dict[str, int]]:
         """Return an answer to the question `query` from the passages, and the token counts.
 
-        Raises `UpstreamError` if too many calls are running, or if the endpoint does not send a usable answer within
-        the timeout.
+        Raises `UpstreamError` if too many calls are running, or if the endpoint sends no usable answer within the
+        timeout.
         """
         context = "\n\n".join(
             f"[{number}] {passage.source}, {passage.heading}:\n{passage.text}"
@@ -80,10 +81,10 @@ class Endpoint:
         return text.strip(), _count(answer.get("usage"))
 
     def _post(self, payload: dict[str, Any]) -> Any:
-        """Send a JSON request, and return the parsed JSON of the response.
+        """Send a JSON request, and return the JSON object in the response.
 
-        Raises `UpstreamError` if too many calls are running, if the endpoint cannot be reached, if it does not answer
-        within `timeout`, or if its response is not a JSON object with the status 200.
+        Raises `UpstreamError` if this fails, if the response is not a JSON object with status 200, after `timeout`
+        seconds, or if too many calls are running.
         """
         try:
             return self._calls.run(lambda: self._exchange(payload))
@@ -95,7 +96,7 @@ class Endpoint:
             raise UpstreamError("the endpoint cannot be reached, or its response is not valid HTTP") from error
 
     def _exchange(self, payload: dict[str, Any]) -> Any:
-        """Connect, and then send the request and read the response within `timeout` seconds.
+        """Connect. Then send the request and read the response within `timeout` seconds.
 
         The timeout of a socket is not enough, because it starts again with each read.
         """
@@ -112,9 +113,9 @@ class Endpoint:
 
 
 class _LimitedReader(io.RawIOBase):
-    """The bytes that a socket receives. Raises http.client.HTTPException if they are more than `remaining` bytes.
+    """A stream of the bytes that a socket receives. Raises http.client.HTTPException after `remaining` bytes.
 
-    Without this limit, a server could send an infinite number of interim responses.
+    Without this limit, a server could send interim responses without end.
     """
 
     def __init__(self, raw: Any) -> None:

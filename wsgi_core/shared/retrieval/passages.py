@@ -10,10 +10,9 @@ from importlib import metadata
 from ...inference.bundled import PACKAGE, bundled_folder
 
 MAX_CHARACTERS = 600
-"""Paragraphs of a section are joined into one passage while the passage has at most this length.
+"""The usual maximum length of a passage.
 
-A paragraph is never divided. A code block is always in the passage of the paragraph before it, so a passage may be
-longer.
+A longer paragraph is not divided. A code block is always in the same passage as the paragraph before it.
 """
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -31,7 +30,7 @@ class Passage:
 
 
 def read_documentation() -> list[Passage]:
-    """Return the passages of the README and the docs of this project, from the checkout or the installed wheel."""
+    """Return the passages of this project's README and docs, from the checkout or the installed wheel."""
     folder = bundled_folder("docs")
     passages = list(split(_readme(), "README.md"))
     for file in sorted(folder.rglob("*.md")):
@@ -41,7 +40,7 @@ def read_documentation() -> list[Passage]:
 
 
 def _readme() -> str:
-    """Return the text of the README. In an installed wheel, the description in the metadata is the README."""
+    """Return the text of the README. An installed wheel has this text as the description in its metadata."""
     file = PACKAGE.parent / "README.md"
     if (PACKAGE.parent / "setup.cfg").is_file() and file.is_file():
         return file.read_text(encoding="utf-8")
@@ -52,7 +51,7 @@ def _readme() -> str:
 
 
 def split(markdown: str, source: str) -> Iterator[Passage]:
-    """Yield the passages of one file: `markdown` is its text, and `source` is its path in the project."""
+    """Yield the passages of a Markdown file. `source` is the path of the file in the project."""
     for heading, paragraphs in _sections(_COMMENT.sub("", markdown)):
         text = ""
         for paragraph in paragraphs:

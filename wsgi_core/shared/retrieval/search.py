@@ -1,4 +1,4 @@
-"""Indexes of texts, which score how well each text matches a question: by shared words alone, or also by meaning."""
+"""Indexes of texts, which score how well each text matches a question: by words, or by words and meaning."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MIN_SIMILARITY = 0.2
 
 
 class Index(Protocol):
-    """A searchable collection of texts. `name` names the way in which texts are matched."""
+    """A searchable collection of texts. `name` says how the texts are matched."""
 
     name: str
 
@@ -44,7 +44,7 @@ def words(text: str) -> list[str]:
 
 
 class TfIdf:
-    """An index by words. A score is the cosine between the TF-IDF vectors of text and question (Spärck Jones, 1972)."""
+    """An index by words. A score is the cosine of the TF-IDF vectors of text and query (Spärck Jones, 1972)."""
 
     name = "tf-idf"
 
@@ -71,7 +71,7 @@ class TfIdf:
         return normed
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """Return float32[number of texts], from 0 to 1."""
+        """Return float32[number of texts]: a score from 0 to 1 for each text."""
         scores: NDArray[np.float32] = self._vectors @ self.vectors([query])[0]
         return scores
 
@@ -82,10 +82,10 @@ class TfIdf:
 
 
 class Embeddings:
-    """An index by meaning. A score is the cosine between a model's embeddings, plus the TF-IDF score.
+    """An index by words and meaning. A score is the TF-IDF score plus the cosine of the embeddings of text and query.
 
-    A cosine below `MIN_SIMILARITY` counts as 0. Embeddings can also match a text that has no word of the question.
-    TF-IDF matches names and commands, which an embedding model may not know.
+    A cosine below `MIN_SIMILARITY` counts as 0. Words are scored, too, because an embedding model may not know names
+    and commands.
     """
 
     def __init__(self, model: Model, texts: Sequence[str], by_words: TfIdf) -> None:
@@ -105,7 +105,7 @@ class Embeddings:
         return np.array(self._model.predict(rows)["predictions"], np.float32)
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """Return float32[number of texts], from 0 to 2."""
+        """Return float32[number of texts]: a score from 0 to 2 for each text."""
         scores: NDArray[np.float32] = self._vectors @ self._embed([query])[0]
         scores[scores < MIN_SIMILARITY] = 0
         scores += self._by_words.scores(query)

@@ -1,4 +1,4 @@
-"""Functions that parse networks, and functions that format hosts for URLs."""
+"""Parse networks, and write hosts in URLs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 def parse_networks(text: str) -> list[Network]:
     """Parse addresses and networks that are separated by commas, such as `10.0.0.0/8,192.0.2.7`.
 
-    Raises ValueError if one of them is not valid.
+    Raises ValueError if an address or network is not valid.
     """
     return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",")]
 
@@ -21,5 +21,8 @@ def bracketed(host: str) -> str:
 
 
 def local_host(host: str) -> str:
-    """Return the host in the URL with which a client on the same machine reaches a server that listens on ``host``."""
+    """Return the host for the URL of a server that listens on `host`, for clients on the same machine.
+
+    If the server listens on all addresses, the host is a loopback address.
+    """
     return bracketed({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))

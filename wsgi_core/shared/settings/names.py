@@ -1,8 +1,7 @@
-"""Validators for names and addresses in settings. Some values are compared with parts of requests, so they must have
-exactly the form that the requests have.
+"""Validators for host names, addresses, origins and keys in settings.
 
-Each validator returns its value unchanged. If the value is not valid, the validator raises ValueError with the reason
-and, if possible, the nearest valid value.
+Each validator returns its value unchanged. If the value is not valid, the validator raises ValueError. The message says
+why, and suggests the nearest valid value if there is one.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether `host` is `localhost` or a loopback address, so that only clients on this machine can connect."""
+    """Return whether `host` is `localhost` or a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -80,8 +79,8 @@ def listen_host(value: str) -> str:
 def header_value(value: str) -> str:
     """Validate a key that clients send in a header.
 
-    A key with white space at its start or end is refused, because HTTP removes the white space. A key with control
-    characters is refused, because a header cannot have them.
+    White space at the start or end is refused, because HTTP removes it. Control characters are refused, because a
+    header cannot have them.
     """
     if value != value.strip() or not all(" " <= letter != "\x7f" for letter in value):
         raise ValueError(
@@ -95,10 +94,10 @@ def _hint(nearest: str | None) -> str:
 
 
 def _nearest_host(value: str) -> str | None:
-    """Return the valid host that is nearest to the value, or None if no host can be derived from it.
+    """Return the valid host that is nearest to the value, or None if no host can be derived from the value.
 
     Scheme, path, user, port, brackets and a trailing dot are removed. The host is converted to lower case and to ASCII
-    (IDNA). `*.example.org` becomes `.example.org`, which includes the subdomains.
+    (IDNA). `*.example.org` becomes `.example.org`.
     """
     text = value.strip().lower()
     text = re.sub(r"^[a-z][a-z0-9+.-]*://", "", text)

@@ -19,7 +19,7 @@ _LIMITS = {"ge": "at least {:.10g}", "gt": "more than {:.10g}", "le": "at most {
 
 
 def settings_options(command: F) -> F:
-    """Add the option ``--config``, and an option for each setting that is not a secret, to a click command.
+    """Add an option for each setting that is not a secret, and the option `--config`, to a click command.
 
     The command gets these options as keyword arguments. An option that is not given is None.
     """

@@ -1,7 +1,4 @@
-"""The schema of the settings: names, types, ranges and defaults.
-
-Each setting is a field of `Settings`. sources.py loads the values from a file, environment variables and options.
-"""
+"""The schema of the settings: names, types, ranges and defaults. The module sources.py loads the values."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ ListenHost = Annotated[str, AfterValidator(names.listen_host)]
 HostName = Annotated[str, AfterValidator(names.trusted_host)]
 ProxyAddress = Annotated[str, AfterValidator(names.trusted_proxy)]
 Origin = Annotated[str, AfterValidator(names.cors_origin)]
-# A source name is part of a path. A path segment `.` or `..` never reaches the server, because clients resolve it.
+# The name is a path segment. The names `.` and `..` are not allowed, because clients resolve such path segments.
 SourceName = Annotated[str, Field(pattern=r"^\.{0,2}[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_secret)]
 ModelName = Annotated[str, Field(min_length=1)]
@@ -34,14 +31,14 @@ EndpointURL = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")
 
 OwnPath = Annotated[str, Field(pattern=r"^/[!-~]*$")]
 
-# The name of the service's package for each framework. It is a string, so that this module does not import Flask.
+# The service's package for each framework. The values are strings, so that this module does not import Flask.
 SERVICES = {"wsgi_core": "wsgi_core.service", "flask": "flask_equiv.service"}
 
 
 def limit(response: str, **field: t.Any) -> t.Any:
     """Return the field of a setting that limits clients. `response` says what happens if the limit is exceeded.
 
-    `field` are the other arguments of pydantic's `Field`.
+    `field` contains the other arguments of pydantic's `Field`.
     """
     return Field(json_schema_extra={"response": response}, **field)
 
@@ -120,7 +117,6 @@ class Settings(RuntimeSettings):
     )  # fmt: skip
 
     # Limits of connections, requests and responses.
-    # A body of the default size holds 10,000 rows of a table.
     max_content_length: int = limit(
         "413", default=4 << 20, ge=1, description="Maximum size of a request's body, in bytes.",
     )  # fmt: skip
@@ -273,12 +269,11 @@ class Settings(RuntimeSettings):
     def with_loopback_hosts(self) -> Settings:
         """Return settings with which a server on a loopback address trusts only local host names.
 
-        The local host names are `LOOPBACK_HOSTS`, `host`, and all names without a dot. If the server trusted every
-        name, an attacker's page could call the service by DNS rebinding: the attacker's name server resolves the page's
-        host name to 127.0.0.1.
+        The local host names are `LOOPBACK_HOSTS`, `host`, and all names without a dot. This prevents DNS rebinding: a
+        web page whose host name resolves to 127.0.0.1 could otherwise call the service.
 
         If `host` is not a loopback address, or if `trusted_hosts`, `any_host` or `trusted_proxy` is set, return the
-        settings unchanged. A trusted proxy forwards the host names that its clients use.
+        settings unchanged.
         """
         if self.trusted_hosts or self.any_host or self.trusted_proxy or not names.is_loopback(self.host):
             return self
@@ -289,5 +284,5 @@ class Settings(RuntimeSettings):
 
     @property
     def local_names(self) -> bool:
-        """Whether the server also trusts all host names without a dot, which cannot be registered in the public DNS."""
+        """Whether the server trusts all host names without a dot."""
         return self._local_names

@@ -1,8 +1,7 @@
 """The sources of the settings: a TOML file, environment variables, and a command's options.
 
-Options override environment variables, and environment variables override the file. The error for an invalid value
-names the source of the value. An unknown name is also an error, because a misspelt limit would have no effect. If a
-known name is similar, the error suggests this name.
+Options override environment variables, and environment variables override the file. An invalid value and an unknown
+name are errors. The error names the source, and suggests a known name if a similar name exists.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ _USER = re.compile(r"//.*@")
 class ConfigurationError(Exception):
     """Raised if settings are not valid, or if the job store that they name is not available.
 
-    `problems` has one line for each problem. If a single value causes the problem, the line names the value's source.
+    `problems` has one line for each problem.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
@@ -53,7 +52,11 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The loaded settings, the sources of the settings that were given, and the file that was read, if any."""
+    """The loaded settings, and where they come from.
+
+    sources: the source of each setting that was given, by name
+    file: the file that was read, or None
+    """
 
     settings: Settings
     sources: dict[str, str]
@@ -81,8 +84,8 @@ def load_settings(
 
     `options` has the options' values by setting name. None means that the option is not given. The file is `config`, or
     the file that `WSGI_CORE_CONFIG` names, or `wsgi-core.toml` in the current folder if it exists. `environ` defaults
-    to `os.environ`. Raises `ConfigurationError` with the problems of all sources. If the file cannot be read or parsed,
-    the error has only this problem.
+    to `os.environ`. Raises `ConfigurationError` with all problems, or with only one problem if the file cannot be read
+    or parsed.
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
@@ -118,7 +121,7 @@ def is_secret(name: str) -> bool:
 
 
 def masked_values(settings: Settings) -> dict[str, t.Any]:
-    """Return the settings as JSON values, with secrets masked."""
+    """Return the settings as JSON values. Secrets are masked."""
     models = {name: own.model_dump(mode="json", exclude_unset=True) for name, own in settings.model_settings.items()}
     return settings.model_dump(mode="json") | {"model_settings": models}
 
@@ -133,10 +136,9 @@ def _find_file(config: str | os.PathLike[str] | None, environ: Mapping[str, str]
 
 
 def _from_file(file: Path, problems: list[str]) -> dict[str, _Value]:
-    """Return the settings in `file`, without unknown names and without values that the schema rejects.
+    """Return the settings in `file`. Relative paths are resolved against the folder of the file.
 
-    Add a problem to `problems` for each unknown name and each rejected value. Relative paths are resolved against the
-    folder of the file (see `_from_folder`).
+    Unknown names and invalid values are omitted, and a problem is added to `problems` for each.
     """
     values = _read_toml(file)
     for name in values.keys() - Settings.model_fields.keys():
@@ -177,7 +179,7 @@ def _type_errors(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 def _from_folder(file: Path, name: str, value: object) -> object:
     """Return the value of a setting, with its relative paths resolved against the folder of `file`.
 
-    `job_store` and values of the type Path are paths. The value of `app` is unchanged, even if it names a file.
+    The value of `app` is unchanged, even if it names a file.
     """
     if name == "job_store" and isinstance(value, str):
         return value if "://" in value else str(file.parent / value)
@@ -213,7 +215,7 @@ def _is_model(annotation: t.Any) -> bool:
 def _from_environ(environ: Mapping[str, str], problems: list[str]) -> dict[str, _Value]:
     """Return the values of the environment variables. An empty variable counts as not set.
 
-    Add a problem to `problems` for each variable that begins with the prefix but names no setting.
+    If a variable begins with `PREFIX` and names no setting, a problem is added to `problems`.
     """
     values: dict[str, _Value] = {}
     for key, text in environ.items():
@@ -241,7 +243,7 @@ def _from_options(options: Mapping[str, object]) -> dict[str, _Value]:
 
 
 def _from_text(name: str, text: str) -> object:
-    """Parse the text of a list (`a,b`) or a table (`a=1,b=2`, or JSON). The schema parses values of other types."""
+    """Parse the text of a list (`a,b`) or a table (`a=1,b=2`, or JSON). Return the text of other values unchanged."""
     annotation = Settings.model_fields[name].annotation
     if not _mentions(annotation, tuple, dict):
         return text
@@ -268,10 +270,10 @@ _CODE = ("app", "custom_op_libraries", "provider_options", "model_settings")
 def _leaking_secrets(values: Mapping[str, _Value], file: str) -> Iterator[str]:
     """Yield a problem for each secret that `file` could leak, unless `file` itself contains the secret.
 
-    The file leaks a secret if it names the server that the secret is sent to, or code that could read the secret.
+    The file leaks a secret if it names the server that gets the secret, or code that could read the secret.
 
-    APPSEC: without this check, a user who can write the file could steal the secrets of users who start a server in the
-    folder of the file.
+    APPSEC: without this check, a user who can write the file could steal the secrets of users who start a server in its
+    folder.
     """
     named = [place for place in (*_SENT_TO.values(), *_CODE) if place in values and values[place].source == file]
     code = [place for place in named if place in _CODE and _names_code(place, values[place].value)]
@@ -323,9 +325,9 @@ def _by_setting(error: ValidationError, values: Mapping[str, object]) -> Iterato
 
 
 def _entry(table: object, inner: Sequence[str]) -> str:
-    """Return a description of an entry in a table of secrets: its number, not its name.
+    """Return a description of an entry in a table of secrets: its number, without its name.
 
-    The name must not be shown, because a user may have written a secret in its place.
+    A user may have written a secret in the place of the name.
     """
     if not inner or not isinstance(table, Mapping):
         return ""
@@ -333,9 +335,9 @@ def _entry(table: object, inner: Sequence[str]) -> str:
 
 
 def _masked(value: object) -> object:
-    """Return the value. In text, replace everything from the first `//` to the last `@` by `//***@`.
+    """Return the value. If it is text, the user and the password of a URL in it are masked.
 
-    This masks the user and the password of a URL.
+    Everything from the first `//` to the last `@` is replaced.
     """
     return _USER.sub("//***@", value) if isinstance(value, str) else value
 

@@ -8,18 +8,15 @@ from .sources import PREFIX, Loaded, is_secret, masked_values, variable
 
 
 class SecretGiven(ValueError):
-    """Raised if one of the environment variables would contain a secret. The message is for the user.
-
-    The caller writes the variables to a file, which must not contain a secret.
-    """
+    """Raised if one of the environment variables would contain a secret."""
 
 
 def as_variables(loaded: Loaded, has_files: bool = True) -> dict[str, str]:
     """Return environment variables with which a server gets the loaded settings.
 
-    If ``has_files`` is true, the server can read the settings file. Then the variables contain only the path of the
-    file and the settings from command-line options. If ``has_files`` is false, the variables contain all settings that
-    were given. Raises SecretGiven if one of the variables would contain a secret.
+    If `has_files` is true, the server can read the settings file. Then the variables contain only the path of the file
+    and the settings from command-line options. Otherwise the variables contain all settings that were given. Raises
+    SecretGiven if a variable would contain a secret, because callers write the variables to a file.
     """
     values = masked_values(loaded.settings)
     variables = {}
