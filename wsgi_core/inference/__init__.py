@@ -1,8 +1,8 @@
 """ONNX models as Python objects: load a model, check input against the model's card, and run the model.
 
-This package does not depend on HTTP or on the core. After the service has read the body of a request, it calls
-`strict_json.loads(body)`, which returns the payload, and then `ModelRepository(...).get("churn").predict(payload)`,
-which returns the prediction.
+A card is a file `card.json`, which describes the input and output of a model. For example,
+`ModelRepository().get("churn").predict(row)` returns the prediction for the JSON object `row`. This package does not
+depend on HTTP or on a web framework.
 """
 
 from __future__ import annotations

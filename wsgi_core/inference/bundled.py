@@ -1,6 +1,6 @@
 """The folders that come with the project, such as the models.
 
-In an installation, the folders are inside the package. In a checkout, they are beside the package.
+In an installation, these folders are inside the package. In a checkout, they are beside the package.
 """
 
 from __future__ import annotations

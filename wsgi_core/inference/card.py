@@ -1,8 +1,8 @@
-"""The model card, `models/<name>/card.json`. The card is checked once, when the model is loaded.
+"""The model card, the file `card.json`. The card is read when the model is loaded.
 
-For people, the card describes the model. For the service, the card names the input of the model (a row of features, a
-text, or a small picture), the limits of the input, and the output that is the prediction. An unknown key is an error,
-because otherwise a misspelt `max` would silently set no limit.
+The card names the input of the model, the limits of the input, and the output that is the prediction. The input is a
+row of numbers (features), a text, or a small picture. An unknown key is an error, because otherwise a misspelt `max`
+would set no limit.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ RESERVED = "instances"
 
 
 class CardModel(BaseModel):
-    """The base class of a card and of the parts of a card. Fields cannot be assigned after validation.
+    """The base class of a card and its parts. Fields cannot be assigned after validation.
 
-    Unknown keys and values of the wrong type are errors. So are NaN and infinity in a field that holds a float.
+    Unknown keys and values of the wrong type are errors. NaN and infinity are errors in a field that holds a float.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Feature(CardModel):
-    """One number in a row of input.
+    """One number in an input row.
 
-    The value is from `min` to `max` inclusive, in the unit `unit`. If `kind` is "choice", the value is also one of
-    `allowed`. `use` is for people and says how the model uses the value. `seen_min` and `seen_max` are the smallest and
-    the largest value in the training data.
+    min: the lower limit, inclusive, or None
+    max: the upper limit, inclusive, or None
+    allowed: the only accepted values, if `kind` is "choice"
+    use: how the model uses the number, as text for people
+    seen_min: the smallest value in the training data
+    seen_max: the largest value in the training data
     """
 
     name: str = Field(min_length=1)
@@ -63,7 +66,7 @@ class Feature(CardModel):
 
     @property
     def expected(self) -> str:
-        """The accepted values as text: `a number from 0 to 120 (months)`, `0 or 1`."""
+        """The accepted values as text, such as `a number from 0 to 120 (months)`."""
         if self.allowed:
             return " or ".join(f"{value:.10g}" for value in self.allowed)
         low = "" if self.min is None else f" from {self.min:.10g}"
@@ -72,16 +75,15 @@ class Feature(CardModel):
         return f"a number{low}{high}".replace(" up to", " to" if low else " up to") + unit
 
     def accepts(self, value: object) -> bool:
-        """Return whether a JSON value is accepted: an int or a float, not a bool, within the limits.
+        """Return whether a JSON value is a number within the limits.
 
-        If `allowed` is set, the value must also be in `allowed`.
+        If `allowed` is set, the value must be in `allowed`.
         """
         if type(value) is not float and type(value) is not int:
             return False
         return self.low <= value <= self.high and (not self.allowed or value in self.allowed)
 
     def describe_rejected(self, value: object) -> str:
-        """Return a description of a rejected value, for the error message."""
         return describe(value)
 
     @model_validator(mode="after")
@@ -96,9 +98,10 @@ class Feature(CardModel):
 class Text(CardModel):
     """A text, which an encoder converts to token ids.
 
-    `encoder` is the kind of encoder (see the module `text`). `file` is the name of the encoder's file, in the same
-    folder as model.onnx. `max_characters` is the length of the longest text that is accepted. A text with more than
-    `max_tokens` tokens is cut. With `wordpiece`, `max_tokens` includes the special tokens.
+    encoder: the kind of encoder (see the module `text`)
+    file: the name of the encoder's file, which is in the same folder as model.onnx
+    max_characters: the largest number of characters in a text
+    max_tokens: the number of tokens after which a text is cut; for `wordpiece`, the number includes special tokens
     """
 
     name: str = Field(min_length=1)
@@ -111,7 +114,7 @@ class Text(CardModel):
 
     @property
     def expected(self) -> str:
-        """The accepted values as text: `a string of 1 to 5000 characters`."""
+        """The accepted values as text, such as `a string of 1 to 5000 characters`."""
         return f"a string of 1 to {self.max_characters} characters"
 
     def accepts(self, value: object) -> bool:
@@ -119,11 +122,7 @@ class Text(CardModel):
         return type(value) is str and 1 <= len(value) <= self.max_characters
 
     def describe_rejected(self, value: object) -> str:
-        """Return a description of a rejected value, for the error message.
-
-        A string is described only by its length. The whole message is, for example, "must be a string of 1 to 5000
-        characters, got one of 6000".
-        """
+        """Return the words after `got` in an error such as "must be a string of 1 to 50 characters, got one of 60"."""
         return f"one of {len(value)}" if isinstance(value, str) else describe(value)
 
 
@@ -140,7 +139,7 @@ class Pixels(CardModel):
 
     @property
     def expected(self) -> str:
-        """The accepted values as text: `a list of 64 numbers from 0 to 1`."""
+        """The accepted values as text, such as `a list of 64 numbers from 0 to 1`."""
         return f"a list of {self.height * self.width} numbers from {self.min:.10g} to {self.max:.10g}"
 
     def accepts(self, value: object) -> bool:
@@ -154,23 +153,24 @@ class Pixels(CardModel):
         )
 
     def describe_rejected(self, value: object) -> str:
-        """Return a description of a rejected value, for the error message."""
         return f"a list of {len(value)} values" if isinstance(value, list) else describe(value)
 
 
 class Input(CardModel):
-    """The model's input tensor: float32[N, features or pixels] or int64[N, tokens]. `tensor` is the tensor's name."""
+    """The input tensor of the model. `tensor` is the name of the tensor in the ONNX file."""
 
     tensor: str
 
 
 class Output(CardModel):
-    """The prediction: the column `column` of the output tensor, or the whole row if `column` is null.
+    """The output tensor of the model, and the part of the tensor that is the prediction.
 
-    `name` is the key of the prediction in the response to a single row. `labels` are the names of the classes. If the
-    prediction is a whole row, each label belongs to one column. If the prediction is one column, the first label is for
-    values below `threshold`, and the second label is for all other values. If the highest probability is below
-    `sure_from`, `digits.recognise` reports that the model is not sure.
+    name: the key of the prediction in the response to a single row
+    tensor: the name of the output tensor in the ONNX file
+    column: the column that is the prediction, or None if the prediction is the whole row
+    labels: the names of the classes, one for each column; if the prediction is one column, two names or none
+    threshold: if the prediction is one column, the smallest prediction with the second label
+    sure_from: if the highest probability is at least this number, `digits.recognise` reports that the model is sure
     """
 
     name: str
@@ -205,8 +205,8 @@ _PARTS = {"tabular": "features", "text": "text", "image": "pixels", "embedding":
 class Card(CardModel):
     """A model card.
 
-    `kind` decides which of `features`, `text` and `pixels` the card must have. `max_rows` lowers the limit for the
-    number of rows in a batch. `evaluation`, `data`, `training` and `limits` are only for people to read.
+    `kind` decides which of `features`, `text` and `pixels` the card must have. `max_rows` limits the number of rows in
+    a batch. `evaluation`, `data`, `training` and `limits` are only for people to read.
     """
 
     name: str
@@ -244,7 +244,7 @@ class Card(CardModel):
 
     @property
     def example(self) -> dict[str, Any]:
-        """One row with the examples of the card, as a JSON object."""
+        """An example of a row, as a JSON object."""
         if self.pixels:
             return {self.pixels.name: list(self.pixels.example)}
         return {source.name: source.example for source in self.sources}

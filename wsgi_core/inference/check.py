@@ -1,8 +1,4 @@
-"""A check of a model repository.
-
-`ModelRepository` raises the first error. The check continues after an error, and reports the first error of each
-version.
-"""
+"""The check of all models in a folder. Unlike `ModelRepository`, the check does not stop at the first error."""
 
 from __future__ import annotations
 
@@ -19,11 +15,11 @@ from .settings import DEFAULTS, RuntimeSettings
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a check.
+    """The result of `check_repository`.
 
     models: the models that can be served
     problems: one line for each problem with a model, a folder or a file
-    remarks: one line for each fact that is not a problem, but that the operator should know, such as a skipped folder
+    remarks: one line for each other fact that the operator should know, such as a skipped folder
     """
 
     models: list[Model]
@@ -34,10 +30,10 @@ class Report:
 def check_repository(
     directory: Path, settings: RuntimeSettings = DEFAULTS, own_settings: Mapping[str, RuntimeSettings] | None = None
 ) -> Report:
-    """Load every version of every model in a folder, and return the models, the problems and the remarks.
+    """Load every version of every model in `directory`, and report the models, the problems and the remarks.
 
-    If the folder or a model's folder cannot be listed, no model is loaded, and the report has only this problem.
-    `own_settings` maps the names of single models to settings, which override `settings`.
+    If `directory` or a model's folder cannot be listed, no model is loaded, and this problem is the whole report.
+    `own_settings` maps the names of models to settings that override `settings`.
     """
     own = own_settings or {}
     report = Report([], [], [])
@@ -65,11 +61,7 @@ def check_repository(
 
 
 def _misplaced(folder: Path) -> Iterator[str]:
-    """Yield a line for each ONNX file directly in a model's folder, because such a file is never loaded.
-
-    Also yield a line for each subfolder that has ONNX files but cannot be loaded: its name is not a version, or it has
-    no model.onnx.
-    """
+    """Yield a line about ONNX files that are never loaded, because their name or the name of their folder is wrong."""
     for path in sorted(folder.glob("*.onnx")):
         yield f"{path}: not in the folder of a version; move it to {folder.name}/1/{MODEL}"
     for inner in subfolders(folder):
@@ -81,10 +73,10 @@ def _misplaced(folder: Path) -> Iterator[str]:
 
 
 def _skipped(folder: Path, has_problem: bool) -> Iterator[str]:
-    """Yield a line if a model's folder is skipped. Otherwise, yield a line for each of its subfolders that is skipped.
+    """Yield a line if a model's folder is skipped. Otherwise, yield a line for each skipped subfolder.
 
-    A folder or subfolder is left out if the report already has a line about it. `has_problem` says whether `_misplaced`
-    has yielded a line about `folder`.
+    `has_problem` says whether `_misplaced` has reported a problem in `folder`. Subfolders with ONNX files are not
+    reported here, because `_misplaced` reports them.
     """
     if is_hidden(folder):
         yield f"{folder}: skipped, because its name begins with {folder.name[0]!r}"

@@ -1,9 +1,7 @@
-"""Deadlines for model runs. A `Work` (see `work`) has the deadline of a request.
+"""Deadlines for model runs. A run is stopped if the current `Work` is cancelled or reaches its deadline.
 
-A run is stopped if the deadline of the current work passes, or if the current work is cancelled.
-
-The thread that runs a model cannot stop the run, because this thread is inside onnxruntime. So a watcher thread checks
-the active runs, and tells onnxruntime which runs to stop. A stopped run ends when the current node of its graph ends.
+The thread that runs a model is inside onnxruntime and cannot stop the run. Therefore another thread, the watcher, tells
+onnxruntime to stop the run. The run then ends after the current node of its graph.
 """
 
 from __future__ import annotations
@@ -17,15 +15,15 @@ from typing import Any
 
 from .work import RunStopped, Work, current
 
-# The interval of the watcher in seconds: the longest usual delay between a deadline and the stop of the run.
-# PERF: each time the watcher wakes up, it takes the GIL from a worker thread, even if there is no run to stop.
+# While models run, the watcher checks the runs every TICK seconds.
+# PERF: each check takes the GIL from a worker thread, so a shorter interval would slow down requests.
 TICK = 0.05
 
 
 class _Watcher:
-    """A thread that stops model runs. It sleeps while no run is active.
+    """A thread that stops model runs. The thread waits while `runs` is empty.
 
-    runs: maps the RunOptions of each active run to the work of the run. `RunOptions.terminate = True` stops the run.
+    runs: maps the RunOptions of each active run to the `Work` of the run
     """
 
     def __init__(self) -> None:
@@ -79,10 +77,10 @@ def _options_class() -> Any:
 
 
 def run_session(session: Any, outputs: Sequence[str], feed: Mapping[str, Any]) -> list[Any]:
-    """Return `session.run(outputs, feed)`. If there is a current `Work`, the watcher can stop the run.
+    """Return `session.run(outputs, feed)`. If there is a current `Work`, the run can be stopped.
 
-    Raises `RunStopped` if the work is cancelled or reaches its deadline before or during the run. If the run fails for
-    another reason, the exception of `session.run` is raised.
+    Raises `RunStopped` if the watcher stops the run, or if the current `Work` is cancelled or past its deadline before
+    the run. Other exceptions of `session.run` are raised unchanged.
     """
     work = current.get()
     if work is None:

@@ -1,8 +1,8 @@
-"""The conversion of a drawn or uploaded picture to 8 by 8 pixels like those that the digits model was trained on.
+"""The conversion of a picture of a digit to the 8 by 8 pixels that the digits model takes.
 
-The training data was made from handwritten forms. Each digit was scanned as a bitmap of 32 by 32 dots, cropped so that
-the digit fills the height. The strokes of all digits are about equally wide. The pixels are the numbers of black dots
-in blocks of 4 by 4 dots. A drawing is converted by the same steps, because the model knows only such pictures.
+The digits of the training data were scanned as bitmaps of 32 by 32 dots. Each dot is ink or paper, and each digit fills
+the height of its bitmap. A pixel is the share of ink in a block of 4 by 4 dots. This module converts a picture in the
+same steps.
 """
 
 from __future__ import annotations
@@ -24,30 +24,31 @@ SIDE = 32
 BLOCK = 4
 """The height and width of the block of dots that becomes one pixel."""
 MAX_SIDE = 4096
-"""The largest height and width of a drawing, in pixels."""
+"""The maximum height and width of a picture, in pixels."""
 MAX_JSON_SIDE = 256
-"""The largest height and width of a drawing that is sent as JSON, in pixels."""
+"""The maximum height and width of a picture in JSON, in pixels."""
 WHITE = 255
-"""The lightest shade of a drawing in JSON. The darkest shade is 0."""
+"""The shade of white in JSON. The shade of black is 0."""
 
 USUAL_INK = 0.3
-"""The usual share of black dots in a training digit: 0.28 to 0.33 in half of the digits, 0.25 to 0.36 in 90 %."""
+"""The average share of ink in the bitmap of a training digit."""
 
 CONTRAST = 0.35
-"""A pixel is ink if its shade differs from the paper by more than this share of the range of all shades."""
+"""A pixel is ink if its shade differs from the paper's shade by more than this share of the picture's range of
+shades.
+"""
 
 MAX_WIDTH = 24
-"""The largest width of a scaled digit, in dots. In the training data, the outermost columns are usually empty."""
+"""The maximum width of a scaled digit, in dots. In most training digits, the outermost columns of pixels are empty."""
 
 Bitmap = NDArray[np.bool_]
 
 
 def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Convert a picture, numbers[H, W], to the model's input, float32[1, 64] with values from 0 to 1.
+    """Convert a picture of a digit, numbers[H, W], to the model's input: float32[1, 64] from 0 (paper) to 1 (ink).
 
-    The digit may be dark on light or light on dark, and anywhere in the picture. The numbers may have any range within
-    float32. Raises `InvalidFeatures` if the array does not have two dimensions of 1 to `MAX_SIDE`, if its values are
-    not finite numbers, or if all pixels have the same shade.
+    The digit may be dark on light or light on dark, and anywhere in the picture. Raises `InvalidFeatures` if the array
+    does not have two dimensions of 1 to `MAX_SIDE`, if a number is not finite, or if all pixels have the same shade.
     """
     ink = _find_ink(drawing)
     bitmap = _thicken(_centre(_scale(_crop(ink))))
@@ -57,13 +58,13 @@ def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def recognise(model: Model, payload: object) -> dict[str, Any]:
-    """Recognise the digit in `{"drawing": [[0, 255, ...], ...]}`.
+    """Recognise the digit in a JSON payload such as `{"drawing": [[0, 255, ...], ...]}`.
 
-    Returns a dict with the digit, whether the model is sure of the digit, the probabilities, the pixels that the model
-    received, and the model's version. The model is sure if the highest probability is at least `sure_from` of the card.
-    Raises `InvalidInput` or `InvalidFeatures` if the payload is not a valid drawing. Raises `InvalidInput` if the model
-    does not map pictures of 8 by 8 pixels to a row of probabilities. Raises the errors of `Model.predict` if the run
-    fails.
+    The result has the keys `digit`, `sure`, `probabilities`, `pixels` and `model_version`. `sure` is true if the
+    highest probability is at least `sure_from` in the card. `pixels` is the input of the model.
+
+    Raises an `InputError` if the payload is not a valid drawing, or if the model does not map 8 by 8 pixels to a row of
+    probabilities. Also raises the errors of `Model.predict`.
     """
     pixels, sure_from = _card_of(model)
     with timing.phase("validate"):
@@ -80,9 +81,9 @@ def recognise(model: Model, payload: object) -> dict[str, Any]:
 
 
 def _card_of(model: Model) -> tuple[Pixels, float]:
-    """Return `pixels` and `sure_from` of the card.
+    """Return `pixels` and `output.sure_from` of the model's card.
 
-    Raises `InvalidInput` if the model does not map pictures of 8 by 8 pixels to a row of probabilities.
+    Raises `InvalidInput` if the model does not map 8 by 8 pixels to a row of probabilities.
     """
     card = model.card
     side = SIDE // BLOCK
@@ -92,11 +93,10 @@ def _card_of(model: Model) -> tuple[Pixels, float]:
 
 
 def read_drawing(payload: object) -> NDArray[np.generic]:
-    """Return the drawing in `{"drawing": [[0, 255, ...], ...]}` as an array of shades, float32[H, W].
+    """Return the drawing in a payload such as `{"drawing": [[0, 255, ...], ...]}` as shades, float32[H, W].
 
-    Raises `InvalidInput` if the payload is not an object with the key "drawing". Raises `InvalidFeatures` if the
-    drawing is not a list of lists of numbers from 0 to `WHITE`, if the rows differ in length, or if the height or the
-    width is 0 or above `MAX_JSON_SIDE`.
+    Raises `InvalidInput` if the payload has no drawing. Raises `InvalidFeatures` if the drawing is not a list of rows
+    of the same length, if a shade is not from 0 to `WHITE`, or if a side is 0 or above `MAX_JSON_SIDE`.
     """
     if not isinstance(payload, dict) or "drawing" not in payload:
         raise InvalidInput('expected an object with a "drawing"')
@@ -114,9 +114,10 @@ def read_drawing(payload: object) -> NDArray[np.generic]:
 
 
 def _find_ink(drawing: NDArray[np.generic]) -> Bitmap:
-    """Return a mask of the ink pixels. The paper is the lightest or the darkest shade, whichever is nearer the median.
+    """Return a mask that is True for ink.
 
-    Raises `InvalidFeatures` as `prepare_drawing` does.
+    The shade of the paper is the lightest or the darkest shade, whichever is nearer to the median shade. Raises the
+    errors of `prepare_drawing`.
     """
     if drawing.ndim != 2 or not drawing.size > 0 or max(drawing.shape) > MAX_SIDE or drawing.dtype.kind not in "biuf":
         raise _refusal(f"must be rows of numbers, at most {MAX_SIDE} pixels high and wide")
@@ -142,8 +143,7 @@ def _crop(ink: Bitmap) -> Bitmap:
 def _scale(ink: Bitmap) -> Bitmap:
     """Scale the digit to the height `SIDE`. Keep the proportions, but limit the width to `MAX_WIDTH`.
 
-    A dot becomes ink if more than a third of its area in the picture is ink. With a threshold of one half, thin strokes
-    would be lost more often.
+    A dot becomes ink if more than a third of its area is ink. With a higher threshold, thin strokes would be lost.
     """
     height, width = ink.shape
     wide = min(MAX_WIDTH, max(1, round(SIDE * width / height)))
@@ -151,7 +151,7 @@ def _scale(ink: Bitmap) -> Bitmap:
 
 
 def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Divide the rows into `count` equal bands and return the mean of each band: float64[H, W] to float64[count, W]."""
+    """Average the rows in `count` bands of equal height: float64[H, W] to float64[count, W]."""
     sums = np.vstack([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
     edges = np.linspace(0, len(values), count + 1)
     whole = np.minimum(edges.astype(int), len(values) - 1)
@@ -161,9 +161,9 @@ def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 
 def _centre(ink: Bitmap) -> Bitmap:
-    """Return a bitmap of 32 by 32 dots that contains the digit.
+    """Place the digit in a bitmap of `SIDE` by `SIDE` dots.
 
-    The ink's centre of mass is midway between the left and right edges, or as near as the width of the digit allows.
+    The horizontal centre of mass of the ink is in the middle, or as near to the middle as the digit's width allows.
     """
     bitmap = np.zeros((SIDE, SIDE), np.bool_)
     columns = ink.sum(axis=0)
@@ -174,7 +174,7 @@ def _centre(ink: Bitmap) -> Bitmap:
 
 
 def _thicken(bitmap: Bitmap) -> Bitmap:
-    """Widen the strokes by one dot on all sides. Repeat this while it brings the share of ink closer to `USUAL_INK`."""
+    """Widen the strokes by one dot on all sides, as long as this brings the share of ink closer to `USUAL_INK`."""
     while bitmap.any():
         wider = bitmap.copy()
         wider[1:] |= bitmap[:-1]

@@ -1,7 +1,6 @@
-"""The errors of the models, with messages for a client or an operator.
+"""The exceptions about models and their input, with messages for clients and operators.
 
-`ModelError` and `ModelNotFound` are about the models of a repository. `InputError` is about the data that a client
-sent. `OutOfMemory` is about the memory of the machine. The errors have no HTTP status code: the service chooses it.
+The exceptions have no HTTP status code, because the service chooses the status code.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ _MAX_QUOTED = 100
 
 
 class ModelError(Exception):
-    """A model cannot be served. `reason` is one line that says what is wrong and, if known, what to do.
+    """A model cannot be served.
 
-    `path` is the file or folder that causes the error, or None. `str(error)` begins with `path`. Clients receive
-    `ModelRepository.client_text(error)` instead, because they must not see the server's absolute paths.
+    `reason` is one line of text. `path` is the file or folder that causes the error, or None. Clients must receive
+    `ModelRepository.client_text(error)` instead of `str(error)`, which contains `path`.
     """
 
     def __init__(self, reason: str, path: Path | None = None) -> None:
@@ -29,7 +28,7 @@ class ModelError(Exception):
 
 
 class ModelNotFound(LookupError):
-    """The repository has no such model or version, or does not serve it."""
+    """The repository does not serve the requested model or version."""
 
 
 class OutOfMemory(MemoryError):
@@ -39,9 +38,9 @@ class OutOfMemory(MemoryError):
 class InputError(ValueError):
     """The input is not valid for the model.
 
-    `message` is one line for people. `fields` is for programs: a list of missing and invalid fields, such as
-    `{"field": "tenure_months", "message": "..."}`. In a batch, the name of a field begins with its row
-    (`instances[3].tenure_months`). The list can be empty.
+    `message` is for people. `fields` is for programs: a list of the missing and invalid fields, each as
+    `{"field": "tenure_months", "message": "is missing"}`. `fields` can be empty. In a batch, the name of a field begins
+    with its row, such as `instances[3].tenure_months`.
     """
 
     def __init__(self, message: str, fields: Sequence[dict[str, str]] = ()) -> None:
@@ -55,45 +54,40 @@ class InvalidInput(InputError):
 
 
 class MissingFeatures(InputError):
-    """At least one feature is missing. The message names the missing features, at most `schema.MAX_NAMED` of them."""
+    """At least one feature is missing in the payload. The message names at most `schema.MAX_NAMED` missing features."""
 
 
 class InvalidFeatures(InputError):
-    """At least one value is not valid, for example because it is outside the limits.
+    """At least one value is invalid.
 
-    `InputSchema.read` raises this error only if no feature is missing. The message names at most `schema.MAX_NAMED`
-    invalid values. `Model.read_row` and `input_model.read_as` also raise this error for missing values. The message
-    then names all missing and all invalid values.
+    `Model.read_row` and `input_model.read_as` also raise this error for missing values.
     """
 
 
 class InvalidTensors(InputError):
-    """The tensors do not match the model's signature, have too many rows, or are rejected by onnxruntime.
+    """The tensors do not match the signature of the model, have too many rows, or are rejected by onnxruntime.
 
-    This error is also raised if a text is not UTF-8, or if a requested output does not exist.
+    This error is also raised if a requested output does not exist.
     """
 
 
 class InvalidRequest(InputError):
-    """The request violates the Open Inference Protocol, does not match the model, or cannot be fulfilled.
+    """A request of the Open Inference Protocol is invalid, or its outputs cannot be sent as JSON.
 
-    For example, an output with NaN cannot be sent as JSON. `fields` is always empty.
+    `fields` is always empty.
     """
 
 
 def quoted(text: str) -> str:
-    """Return a client's string in quotes, cut after 100 characters.
-
-    Line breaks and other characters that are not printable are escaped, so the result is one line.
-    """
+    """Return `text` in quotes on one line, cut after 100 characters. Characters that are not printable are escaped."""
     return repr(text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}...")
 
 
 def one_line(error: Exception) -> str:
-    """Return the message of an error as one line. For an OSError, the line does not contain the path.
+    """Return the message of `error` on one line, or the name of the error's class if the message is empty.
 
-    A ValidationError becomes `features.0.max: Input should be a valid number; ...` and is not shortened. Any other
-    message is cut after 200 characters. If the message is empty, return the name of the error's class.
+    The line is cut after 200 characters, except for a pydantic ValidationError. If an OSError has a `strerror`, only
+    `strerror` is returned, because the full message contains the path.
     """
     if isinstance(error, ValidationError):
         problems = error.errors(include_url=False, include_context=False, include_input=False)

@@ -1,6 +1,7 @@
 """The folders of a model repository. This module finds the models, versions and cards, but does not load them.
 
-Each version has a fingerprint, which changes if a file of the version or its card changes.
+The fingerprint of a version consists of the stamps of its files and of its card. A stamp is the name, size, mtime,
+ctime and inode of a file. A reload loads a version again if the fingerprint has changed.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ CARD = "card.json"
 MODEL = "model.onnx"
 
 STABLE_SECONDS = 0.5
-"""A file that changed less than this many seconds ago may be incomplete: another process may still be writing it."""
+"""A file that changed within this many seconds may be incomplete, because a process may still be writing the file."""
 MAX_WAIT = 5.0
-"""The longest time in seconds to wait until the files stop changing."""
+"""The longest time in seconds to wait until the files of a version stop changing."""
 
 Stamp = tuple[str, int, int, int, int]
 Fingerprint = tuple[Stamp, ...]
@@ -29,9 +30,10 @@ Fingerprint = tuple[Stamp, ...]
 class ModelOnDisk:
     """One version of a model on the disk.
 
-    `path` is the path of model.onnx. `card` is the path of the card, or None if there is no card or the version cannot
-    be read. `problem` says why the version cannot be served. If no problem is known before the version is loaded,
-    `problem` is None. If the model has a card but no version, `version` is empty and `path` is the folder of the model.
+    version: the version, or an empty string if the model has a card but no version
+    path: the path of model.onnx, or the folder of the model if there is no version
+    card: the path of the card, or None if there is no card or the version cannot be read
+    problem: the reason why the version cannot be served, or None if no problem is known before loading
     """
 
     name: str
@@ -43,16 +45,15 @@ class ModelOnDisk:
 
     @property
     def id(self) -> str:
-        """The name and the version, `churn/1`. If there is no version, only the name."""
+        """The name and the version, such as `churn/1`. If there is no version, only the name."""
         return f"{self.name}/{self.version}" if self.version else self.name
 
 
 def find_models(directory: Path) -> list[ModelOnDisk]:
-    """Return the versions of all models in a folder, sorted by name and then by version number.
+    """Return all versions of all models in `directory`, sorted by name and then by version number.
 
-    The name of a version's folder is a whole number from 1, as in Triton. Folders whose name begins with a dot or an
-    underscore are skipped. For a model with a card but no version, the list has one entry that states this problem.
-    Raises `ModelError` if the folder or the folder of a model cannot be listed.
+    Folders whose name begins with a dot or an underscore are skipped. If a model has a card but no version, the list
+    contains one entry with a `problem`. Raises `ModelError` if `directory` or a model's folder cannot be listed.
     """
     folders = [folder for folder in subfolders(directory) if not is_hidden(folder)]
     return [found for folder in folders for found in _versions(folder)]
@@ -75,7 +76,7 @@ def is_hidden(folder: Path) -> bool:
 
 
 def is_version(name: str) -> bool:
-    """Return whether the name of a folder is a version. `1` and `12` are versions, `01` and `old` are not."""
+    """Return whether `name` is a whole number from 1, without leading zeros."""
     return name.isascii() and name.isdecimal() and not name.startswith("0")
 
 
@@ -102,10 +103,10 @@ def inspect_version(folder: Path, version: str) -> ModelOnDisk:
 
 
 def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
-    """Wait until the files of a version have stopped changing, and return the current state of the version.
+    """Wait until the files of a version stop changing, and return the current state of the version.
 
-    If no file has changed in the last `STABLE_SECONDS`, return `found` at once. Raises `ModelError` if the files still
-    change after `MAX_WAIT` seconds.
+    If no file has changed within `STABLE_SECONDS`, return `found` at once. Raises `ModelError` if files still change
+    after `MAX_WAIT` seconds.
     """
     end = time.monotonic() + MAX_WAIT
     while _is_fresh(found.fingerprint):
@@ -120,10 +121,9 @@ def wait_until_written(found: ModelOnDisk) -> ModelOnDisk:
 
 
 def _is_fresh(fingerprint: Fingerprint) -> bool:
-    """Return whether a file changed less than `STABLE_SECONDS` seconds ago, by its mtime or its ctime.
+    """Return whether the mtime or the ctime of any file in `fingerprint` is less than `STABLE_SECONDS` ago.
 
-    If one of the two times is in the future, only the other time is used. A time in the future comes from a machine
-    whose clock is ahead.
+    A time in the future is ignored, because the file can come from a machine whose clock is ahead.
     """
     now = time.time_ns()
     times = (at for _, _, mtime, ctime, _ in fingerprint for at in (mtime, ctime))
@@ -131,9 +131,10 @@ def _is_fresh(fingerprint: Fingerprint) -> bool:
 
 
 def _stamps(folder: Path) -> Iterator[Stamp]:
-    """Yield the stamp of every file below a folder, in an order that does not change.
+    """Yield the stamp of every file below a folder, in a fixed order.
 
-    Symbolic links to folders are followed, but each folder is read only once. Raises OSError if a folder is unreadable.
+    Symbolic links to folders are followed, but each folder is read only once. Raises OSError if a folder cannot be
+    read.
     """
     seen: set[str] = set()
     for parent, names, files in os.walk(folder, followlinks=True, onerror=_raise):
@@ -152,9 +153,9 @@ def _raise(error: OSError) -> None:
 
 
 def _stamp(path: Path, folder: Path) -> Stamp:
-    """Return the stamp of a file: name, size, mtime, ctime and inode. If the stat call fails, all numbers are 0.
+    """Return the stamp of a file. The name in the stamp is the path relative to `folder`.
 
-    If a file is written again or replaced, its stamp changes.
+    If the stat call fails, all numbers are 0.
     """
     name = os.path.relpath(path, folder)
     try:

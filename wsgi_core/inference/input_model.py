@@ -1,8 +1,7 @@
 """The input of a model as a pydantic type, which is built from the model's card.
 
-The service uses the type to describe the input in OpenAPI (`Model.input_type.model_json_schema()`), and to report all
-problems of a single row. `InputSchema` also checks rows against the card, and is faster for valid rows. A test
-verifies that both checks accept the same rows.
+The type describes the input in OpenAPI, and finds all problems of a single row. `InputSchema` accepts the same rows,
+and is faster for valid rows.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class RowInput(BaseModel):
 def build_input_model(card: Card) -> type[RowInput]:
     """Return the pydantic type of one row, with a field for each feature, or a single field for the text or picture.
 
-    The names in the card become aliases of the fields, because they are not always valid Python identifiers.
+    The names in the card become aliases of the fields, because a name can be an invalid Python identifier.
     """
     fields: dict[str, Any] = {
         f"field_{number}": (
@@ -43,10 +42,10 @@ def build_input_model(card: Card) -> type[RowInput]:
 
 
 def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[str, Any]:
-    """Check a JSON payload that is one row, and return the row with only the keys that the card names.
+    """Check a JSON payload that is one row, and return the row without keys that the card does not name.
 
-    Numbers are returned as floats. Raises `InvalidFeatures` if the payload is not an object, or if values are missing
-    or invalid. `fields` of the error names every missing or invalid value, in the order of the card.
+    Numbers are returned as floats. Raises `InvalidFeatures` if the payload is not a JSON object, or if values are
+    missing or invalid. The error names all missing and all invalid values.
     """
     if type(payload) is not dict:
         fields = [{"field": WHOLE, "message": f"must be an object, got {describe(payload)}"}]
@@ -62,7 +61,7 @@ def read_row(card: Card, input_type: type[RowInput], payload: object) -> dict[st
 def read_as(input_type: type[Input], payload: object) -> Input:
     """Return a JSON payload as an instance of a pydantic type.
 
-    Raises `InvalidFeatures` if the payload is not valid. The message names all invalid and all missing fields.
+    Raises `InvalidFeatures` if the payload is not valid. The error names all missing and all invalid fields.
     """
     try:
         return input_type.model_validate(payload)

@@ -1,8 +1,7 @@
-"""One model: its onnxruntime session, its signature, its card, and the methods that run it.
+"""One ONNX model: its signature, its card, and the methods that run the model.
 
-A session is created once and shared by all threads. A run releases the GIL and does not change the session. By default,
-a run computes only in the calling thread, because for a small model, passing work to other threads costs more than the
-work itself.
+The signature is the name, datatype and shape of each input and output. All threads share one onnxruntime session of the
+model. A run releases the GIL. By default, a run computes only in the calling thread.
 """
 
 from __future__ import annotations
@@ -30,13 +29,19 @@ from .work import RunStopped, Work
 
 
 class Model:
-    """A model that is loaded and warmed up.
+    """An ONNX model that is loaded and ready to run.
 
-    Identity and configuration: name, version, id, path, card, settings
-    Format of a row, from the card: schema, input_type (a pydantic type). Both are None if there is no card.
-    Signature: inputs (including inputs with a default), outputs, unserved (tensors that the V2 protocol cannot carry)
-    Tensors that the card names, or the first input and output if there is no card: input_name, output_name
-    Execution providers: nodes (maps each execution provider to the number of graph nodes that it runs)
+    id: the name and the version, such as `churn/1`
+    path: the path of model.onnx
+    card: the model's card, or None
+    schema: the check of JSON rows against the card, or None without a card
+    input_type: the pydantic type of a JSON row, or None without a card
+    inputs: the inputs that the Open Inference Protocol can carry, including inputs with a default
+    outputs: the outputs that the Open Inference Protocol can carry
+    unserved: the inputs and outputs that the Open Inference Protocol cannot carry
+    input_name: the input that `run` uses: the input that the card names, or the first input without a card
+    output_name: the output that `run` uses: the output that the card names, or the first output without a card
+    nodes: maps each execution provider to the number of graph nodes that it runs
     """
 
     def __init__(
@@ -48,7 +53,11 @@ class Model:
         max_rows: int = MAX_ROWS,
         settings: RuntimeSettings = DEFAULTS,
     ) -> None:
-        """Load and warm up the model. Raises `ModelError` if the model cannot be served."""
+        """Load the model from the file `path`, and run the model as a warm-up.
+
+        `max_rows` limits the rows of a JSON batch, unless the card sets a lower limit. Raises `ModelError` if the model
+        cannot be served.
+        """
         self.name = name
         self.version = version
         self.id = f"{name}/{version}"
@@ -76,13 +85,17 @@ class Model:
 
     @property
     def is_classifier(self) -> bool:
-        """Whether `classify` works: the prediction is one column, and the card names its two classes."""
+        """Whether `classify` can be called: the prediction is one number, and the card names two classes."""
         output = self.card.output if self.card else None
         return bool(output and output.labels and output.column is not None)
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings for the operator: tensors that are not served, and a preferred execution provider that is unused."""
+        """Warnings for the operator.
+
+        There is a warning for each input and output that is not served. If the preferred execution provider is not
+        used, there is a warning too.
+        """
         lines = [str(each) for each in self.unserved]
         wanted = first_choice(self.settings)
         if wanted not in self.nodes:
@@ -90,10 +103,9 @@ class Model:
         return lines
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Run the model on a batch of N rows and return the output tensor `output_name`.
+        """Run the model with `batch` as the input `input_name`, and return the output `output_name`.
 
-        The batch is float32[N, M], or int64[N, L] (token ids) for a text model. This method does not check the batch.
-        Use `infer` for tensors that have not been checked.
+        Unlike `infer`, this method does not check whether `batch` matches the signature.
         """
         output: NDArray[np.float32] = self._run(self._outputs, {self.input_name: batch})[0]
         return output
@@ -101,14 +113,14 @@ class Model:
     def predict(self, payload: object) -> dict[str, Any]:
         """Return the prediction for a JSON payload, which is one row or a batch.
 
-        One row is an object of features. Its result is `{"churn_probability": 0.64, "model_version": "churn/1"}`.
-        A batch is a list of rows, or an object with such a list under `instances`. Its result is
-        `{"predictions": [0.64, ...], "model_version": "churn/1"}`, in the order of the rows, computed in one run.
+        One row is a JSON object. Its result is `{"churn_probability": 0.64, "model_version": "churn/1"}`.
 
-        Raises an `InputError` if the payload is not valid. Raises `InvalidInput` if the model has no card, if
-        onnxruntime rejects the values, or if a prediction is NaN or infinity, which JSON cannot represent. Raises
-        `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the current `Work`
-        is cancelled or reaches its deadline.
+        A batch is a list of rows, or `{"instances": [...]}` with a list of rows. Its result is
+        `{"predictions": [0.64, ...], "model_version": "churn/1"}`.
+
+        Raises an `InputError` if the model has no card, if the payload is invalid, or if onnxruntime rejects the
+        values. Also raises an `InputError` if a prediction is NaN or infinity. Raises `OutOfMemory` if the run needs
+        too much memory. Raises `RunStopped` if the current `Work` stops the run (see the module `work`).
         """
         if self.schema is None or self.card is None:
             raise InvalidInput(f"{self.id} has no card, so its features are unknown")
@@ -129,19 +141,19 @@ class Model:
         return {"predictions": answers, "model_version": self.id}
 
     def classify(self, row: dict[str, Any]) -> tuple[str, float]:
-        """Return the predicted class of a row, and the probability of the card's second class.
+        """Return the predicted class of one row, and the probability of the second class in the card.
 
-        The model must be a classifier (see `is_classifier`), and the row must be valid.
+        `is_classifier` must be true. Raises the errors of `predict`.
         """
         assert self.card is not None
         probability: float = self.predict(row)[self.card.output.name]
         return self.card.output.label(probability), probability
 
     def read_row(self, payload: object) -> dict[str, Any]:
-        """Check a JSON payload that is one row, and return the row with only the keys that the card names.
+        """Check a JSON payload that is one row, and return the row without keys that the card does not name.
 
-        Raises `InvalidFeatures` if the payload is not an object, or if values are missing or invalid. `fields` of the
-        error names every missing or invalid value. Raises `InvalidInput` if the model has no card.
+        Raises `InvalidFeatures` if the payload is not a JSON object, or if values are missing or invalid. Raises
+        `InvalidInput` if the model has no card.
         """
         if self.card is None or self.input_type is None:
             raise InvalidInput(f"{self.id} has no card, so its features are unknown")
@@ -149,13 +161,13 @@ class Model:
             return read_row(self.card, self.input_type, payload)
 
     def infer(self, feed: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-        """Check tensors against the signature, run the model, and return the named outputs (by default all outputs).
+        """Run the model on the tensors in `feed`, and return the tensors named in `outputs`, by default all outputs.
 
-        If an output is an ONNX `optional` without a value, the result does not contain the output.
-        Raises `InvalidTensors` if the inputs do not match the signature, if a text is not UTF-8, if a named output does
-        not exist, if the batch is larger than the card allows, or if onnxruntime rejects the values. Raises
-        `OutOfMemory` if the run needs more memory than the machine has left. Raises `RunStopped` if the current `Work`
-        is cancelled or reaches its deadline.
+        If the ONNX type of an output is `optional` and the output has no value, the result does not contain the output.
+
+        Raises `InvalidTensors` if `feed` does not match the signature, or exceeds the card's `max_rows`. Also raises
+        `InvalidTensors` if an output does not exist, or if onnxruntime rejects the values. Raises `OutOfMemory` if the
+        run needs too much memory. Raises `RunStopped` if the current `Work` stops the run (see the module `work`).
         """
         with timing.phase("validate"):
             names = self._wanted(outputs)
@@ -179,7 +191,7 @@ class Model:
         return results
 
     def _run_batch(self, batch: NDArray[Any]) -> NDArray[np.float32]:
-        """Return `run(batch)`. An error of onnxruntime becomes `OutOfMemory` or `InvalidInput`."""
+        """Return `run(batch)`. Raises `OutOfMemory` or `InvalidInput` for an error of onnxruntime."""
         try:
             return self.run(batch)
         except RunStopped:
@@ -195,17 +207,20 @@ class Model:
             ) from error
 
     def _check_finite(self, output: NDArray[np.float32]) -> None:
-        """Raise `InvalidInput` if the output has NaN or infinity. The message names the first row with such a value."""
+        """Raise `InvalidInput` if the output contains NaN or infinity.
+
+        The message gives the index of the first such row.
+        """
         if np.isfinite(output).all():
             return
         row = int(np.flatnonzero(~np.isfinite(output.reshape(len(output), -1)).all(axis=1))[0])
         raise InvalidInput(f"{self.id} returned NaN or infinity for row {row}, which JSON cannot represent")
 
     def _from_map(self, name: str, result: Any) -> Any:
-        """Convert the output of a ZipMap to float32[N, number of classes]. Return any other output unchanged.
+        """Return the output `name` of a run as an array, even if the output comes from the ONNX operator ZipMap.
 
-        A ZipMap returns a map from class to probability for each row. The labels of the output are set to the classes
-        in the first result that has a row.
+        For each row, ZipMap returns a dict from class to probability. The array is float32[N, classes]. The first
+        result with a row sets the `labels` of the output. Any other output is returned unchanged.
         """
         if name not in self._from_maps:
             return result
@@ -218,9 +233,9 @@ class Model:
         return np.array([list(row.values()) for row in result], np.float32).reshape(len(result), len(spec.labels))
 
     def _wanted(self, outputs: Sequence[str] | None) -> list[str]:
-        """Return `outputs` as a list, or the names of all outputs if `outputs` is empty or None.
+        """Return `outputs` as a list, or the names of all outputs if `outputs` is None or empty.
 
-        Raises `InvalidTensors` if the model does not have all of `outputs`.
+        Raises `InvalidTensors` if the model has no output of a given name.
         """
         known = [spec.name for spec in self.outputs]
         unknown = [name for name in outputs or () if name not in known]
@@ -230,7 +245,7 @@ class Model:
         return list(outputs) if outputs else known
 
     def _check_rows(self, feed: Mapping[str, NDArray[Any]]) -> None:
-        """Raise `InvalidTensors` if the batch has more rows than the card's `max_rows`."""
+        """Raise `InvalidTensors` if a tensor has more rows than the card's `max_rows`."""
         limit = self.card.max_rows if self.card else None
         if limit:
             rows = max((len(array) for array in feed.values() if array.ndim), default=0)
@@ -238,10 +253,10 @@ class Model:
                 raise InvalidTensors(f"{self.id} accepts at most {limit} rows at once, got {rows}")
 
     def _signature(self) -> tuple[list[TensorSpec], list[TensorSpec], list[Unserved]]:
-        """Return the inputs, the outputs, and the tensors that the Open Inference Protocol cannot carry.
+        """Return the served inputs, the served outputs, and the unserved tensors.
 
-        Raises `ModelError` if the protocol cannot carry an input without a default. Also raises `ModelError` if no
-        input remains that the protocol can carry, or no output.
+        A tensor is served if the Open Inference Protocol can carry it. Raises `ModelError` if an input without a
+        default is unserved, or if the model has no served input or no served output.
         """
         inputs = [read_spec(tensor, "input") for tensor in self._session.get_inputs()]
         defaults = [
@@ -279,10 +294,10 @@ class Model:
         return wanted
 
     def _warm_up(self) -> None:
-        """Run the model, so that the first client does not wait for work that onnxruntime defers to the first run.
+        """Run the model, because the first run of an onnxruntime session is slower than later runs.
 
-        Raises `ModelError` if the model fails for the example in its card. If a request loads the model, the deadline
-        and the cancellation of the request do not stop the warm-up.
+        Raises `ModelError` if the model fails for the example in its card. The deadline of a request does not stop
+        these runs.
         """
         with Work():
             if self.card is None or self._from_maps:
@@ -297,7 +312,7 @@ class Model:
                 raise ModelError(f"the model fails for the example in its card: {reason}", self.path) from error
 
     def _try_zeros(self) -> None:
-        """Run the model on zeros and compute all outputs. Ignore any error."""
+        """Run the model on zeros, and compute all outputs. Errors are ignored."""
         feed = {spec.name: zeros(spec) for spec in self.inputs if not spec.optional}
         try:
             self._run([spec.name for spec in self.outputs], {**self._without_value, **feed})
@@ -310,4 +325,4 @@ def _served(specs: Iterable[TensorSpec | Unserved]) -> list[TensorSpec]:
 
 
 def _ignore_run(name: str, version: str, seconds: float) -> None:
-    """Do nothing. During the warm-up, this function replaces `timing.ran`, so that no warm-up run is counted."""
+    """Do nothing. During the warm-up, this function replaces `timing.ran`, which would report the run."""

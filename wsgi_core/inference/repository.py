@@ -1,11 +1,9 @@
-"""The model repository: the models of a service, in the same folders as in Triton, `<name>/<version>/model.onnx`.
+"""The models of a service, loaded from folders with the layout of Triton: `<name>/<version>/model.onnx`.
 
-A model may have a card, `<name>/card.json`, which describes the model and its input. A version that needs a
-different card has a card of its own, `<name>/<version>/card.json`.
+A card is `<name>/card.json`, or `<name>/<version>/card.json` for a single version. An on-demand model is loaded at its
+first request. Until then, the model is pending.
 
-The loaded models are held in a table that never changes: `reload`, `load` and `unload` replace it with a new table. So
-a request looks up a loaded model without a lock. If the table is replaced later, the request still uses the model that
-it has found.
+`reload`, `load` and `unload` replace the table of loaded models, so requests need no lock to find a loaded model.
 """
 
 from __future__ import annotations
@@ -30,16 +28,17 @@ log = logging.getLogger(__name__)
 
 
 def default_models_dir() -> Path:
-    """Return the path of the models that come with the project."""
+    """Return the folder of the models that come with the project."""
     return bundled_folder("models")
 
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """One version in the index. `state` is `READY` or `UNAVAILABLE`. `reason` says why a version is unavailable.
+    """One version in the index of a repository.
 
-    If a `READY` version has a reason, its files have changed and the new files were refused. The model that was loaded
-    from the old files is still served. If a model has a card but no version, its entry has an empty `version`.
+    version: the version, or an empty string if the model has a card but no version
+    state: `READY` if the version is served, otherwise `UNAVAILABLE`
+    reason: why the version is not served; for a `READY` version, why its changed files were not loaded, or empty
     """
 
     name: str
@@ -50,7 +49,7 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """The result of a reload: the ids (such as `churn/2`) of the versions that were added, changed and removed.
+    """The result of a reload: the ids of versions, such as `churn/2`.
 
     `refused` maps the id of each version that could not be loaded to the error.
     """
@@ -72,20 +71,19 @@ class _Table:
 
 
 class ModelRepository:
-    """The models in one or more folders. The constructor loads and warms up the models, except on-demand models.
+    """The models in one or more folders. The constructor loads all models, except on-demand models.
 
-    directory: the folder with the models; by default `default_models_dir()`
-    also: further folders, which need not exist
-    on_demand: further folders, which need not exist; each model is loaded at the first request for it
-    max_rows: the largest number of rows in a batch of JSON rows; a smaller `max_rows` of a card takes precedence
+    directory: the main folder; by default `default_models_dir()`
+    also: further folders
+    on_demand: further folders; each model in these folders is loaded at its first request
+    max_rows: the largest number of rows in a JSON batch, unless the card sets a lower limit
     settings: the runtime settings of all models
-    own_settings: the runtime settings of single models by name, which override `settings`
+    own_settings: maps the names of models to settings that override `settings`
 
-    For tensors (`Model.infer`), only the `max_rows` of the card is a limit. If two folders have a model of the same
-    name, the folder that is named first takes precedence. Raises `ModelError` if `directory` or a folder of `also`
-    cannot be read, if these folders have no model, if a model in these folders cannot be served, or if `own_settings`
-    names a model that does not exist. A service that started with only some of its models would fail later, when a
-    client requests a missing model.
+    Further folders need not exist. If several folders contain a model of the same name, `directory` takes precedence,
+    then `also`. The constructor raises `ModelError` if a model in `directory` or `also` cannot be served, or if these
+    folders contain no model. It also raises `ModelError` if one of these folders cannot be read, or if `own_settings`
+    names an unknown model.
     """
 
     def __init__(
@@ -106,7 +104,7 @@ class ModelRepository:
         self._own_settings = own_settings or {}
         self._change = threading.Lock()
         self._unloaded: set[str] = set()
-        # _pending: the on-demand models that are loaded at the first request for them, by name.
+        # _pending: the versions of each on-demand model that is not loaded yet, by name of the model.
         # _on_demand: the names of all models that have ever been pending.
         self._pending: dict[str, list[ModelOnDisk]] = {}
         self._on_demand: frozenset[str] = frozenset()
@@ -125,17 +123,16 @@ class ModelRepository:
 
     @property
     def pending(self) -> list[str]:
-        """The names of the on-demand models that are loaded at the first request for them.
+        """The names of the on-demand models that are not loaded yet.
 
-        A model that could not be loaded is left out until the next `reload`. A model that was unloaded is left out.
+        An unloaded model is left out. A model that could not be loaded is left out until the next `reload`.
         """
         return sorted(self._pending)
 
     def get(self, name: str, version: str | int | None = None) -> Model:
-        """Return a model by name and version. If `version` is None, return the version with the highest number.
+        """Return a version of a model. If `version` is None, return the version with the highest number.
 
-        The first call for an on-demand model loads the model. Calls from other threads for this model wait until the
-        model is loaded. Raises `ModelNotFound` if the model does not exist, was unloaded, or could not be loaded.
+        The first call for an on-demand model loads the model. Raises `ModelNotFound` if the version is not served.
         """
         model = self.find(name, version)
         if model is None:
@@ -156,7 +153,7 @@ class ModelRepository:
         return table.newest.get(name) if version is None else table.by_id.get(f"{name}/{version}")
 
     def _load_pending(self, name: str) -> None:
-        """Load an on-demand model, unless another thread has already tried to load it."""
+        """Load an on-demand model, unless another thread has already tried to load the model."""
         with self._change:
             found = self._pending.pop(name, None)
             if found:
@@ -169,11 +166,10 @@ class ModelRepository:
         return [model.version for model in self._table.models if model.name == name]
 
     def index(self) -> list[IndexEntry]:
-        """Return an entry for each version that is served, was refused, or is in a folder but not loaded.
+        """Return an entry for each version that is served, is in a folder, or could not be loaded.
 
-        The entries are sorted by name and then by version number. Clients can read the index, so it contains no
-        absolute path. If a folder other than an on-demand folder cannot be read, the index contains only the versions
-        that are served or were refused.
+        The entries are sorted by name and then by version number, and contain no absolute path. If a folder cannot be
+        read, versions that are not loaded may be missing.
         """
         with self._change:
             served = self._table.by_id
@@ -192,18 +188,19 @@ class ModelRepository:
         ]
 
     def _unserved_reason(self, name: str) -> str:
-        """Return the reason why a version of the model is on the disk but not served."""
+        """Return the reason why a version of the model `name` is on the disk but not served."""
         if name in self._unloaded:
             return "unloaded"
         return "loaded at its first request" if name in self._pending else "new, not loaded yet"
 
     def reload(self) -> Reload:
-        """Read the folders again. Load new and changed versions, and stop serving versions that were removed.
+        """Load new and changed versions from the folders, and stop serving versions that were removed.
 
-        A version that cannot be loaded is refused. If a refused version was served before, the old model is still
-        served. Models that were unloaded stay unloaded. On-demand models that no client has requested stay pending.
-        Requests in progress keep using the old model. Raises `ModelError` and changes nothing if no model is found, if
-        only pending models are found, or if a folder other than an on-demand folder cannot be read.
+        If the changed files of a version cannot be loaded, the old model is still served. Unloaded models stay
+        unloaded, and pending models stay pending. Requests in progress keep the model that they use.
+
+        Raises `ModelError` and changes nothing if `directory` or a folder in `also` cannot be read, or if no models
+        except pending models are found.
         """
         return self._reload(wait=True)
 
@@ -218,12 +215,14 @@ class ModelRepository:
             return self._replace(found, names - self._unloaded, wait)
 
     def load(self, name: str) -> Reload:
-        """Load or reload all versions of one model, even if the model was unloaded before.
+        """Load or reload all versions of a model, even if the model was unloaded before.
 
-        Raises `ModelNotFound` if no folder contains the model. Raises `ModelError` if a folder other than an on-demand
-        folder cannot be read. If a version cannot be loaded, the other versions are loaded before `ModelError` is
-        raised. If the refused version was served before, the old model is still served. The service sends the text of
-        the error to clients, so the text contains no absolute path.
+        If the changed files of a version cannot be loaded, the old model is still served, and the other versions are
+        loaded.
+
+        Raises `ModelNotFound` if no folder contains the model. Raises `ModelError` if a version cannot be loaded, or if
+        `directory` or a folder in `also` cannot be read. The message contains no absolute path, because the service
+        sends the message to clients.
         """
         with self._change:
             try:
@@ -252,9 +251,9 @@ class ModelRepository:
             self._replace([], {name})
 
     def client_text(self, error: ModelError) -> str:
-        """Return the text of an error for clients, without absolute paths.
+        """Return the message of an error for clients, without absolute paths.
 
-        `error.path` becomes relative to the folder of the models. All other paths are cut to their last components.
+        `error.path` becomes relative to its models folder. Any other absolute path is cut to its last component.
         """
         reason = without_paths(error.reason)
         if error.path is None or error.path in self._directories:
@@ -265,7 +264,10 @@ class ModelRepository:
         return f"{error.path.name}: {reason}"
 
     def _scan(self) -> list[ModelOnDisk]:
-        """Read the folders. If two folders have a model of the same name, the first folder takes precedence."""
+        """Return the versions in all folders.
+
+        If two folders have a model of the same name, the first folder takes precedence.
+        """
         found: list[ModelOnDisk] = []
         for directory in self._directories:
             taken = {each.name for each in found}
@@ -273,10 +275,10 @@ class ModelRepository:
         return found
 
     def _scan_directory(self, directory: Path) -> list[ModelOnDisk]:
-        """Return the versions in one of the folders. A folder other than `self.directory` need not exist.
+        """Return the versions in one folder. If `directory` is not `self.directory` and does not exist, return [].
 
-        An on-demand folder that cannot be read is skipped, because it can be in a home folder, which services are often
-        not allowed to read.
+        If an on-demand folder cannot be read, log a warning and return []. The folder can be in a home folder, which
+        services are often not allowed to read.
         """
         if directory is not self.directory and not os.path.isdir(directory):
             return []
@@ -301,11 +303,10 @@ class ModelRepository:
         return pending, [each for each in found if each.name not in pending]
 
     def _replace(self, found: list[ModelOnDisk], names: set[str], wait: bool = False) -> Reload:
-        """Replace the served versions of the models `names` with the versions of these models in `found`.
+        """Serve the versions in `found` instead of the served versions, but only for the models in `names`.
 
-        A version that cannot be loaded is refused. If a refused version was served before, the old model is still
-        served. Requests use the old table until the new table is complete. If `wait` is true, wait until the files of a
-        version have stopped changing. The caller must hold the lock.
+        If the changed files of a version cannot be loaded, the old model is still served. If `wait` is true, wait until
+        the files of a version stop changing. The caller must hold `self._change`.
         """
         done = Reload()
         before = {model.id: model for model in self.models if model.name in names}
@@ -323,7 +324,8 @@ class ModelRepository:
     def _load_if_changed(self, found: ModelOnDisk, old: Model | None, done: Reload, wait: bool) -> Model | None:
         """Load a version and return the model. If its files have not changed or cannot be loaded, return `old`.
 
-        `old` is the model that is served now, or None. A loaded or refused version is added to `done`.
+        `old` is the model that is served now, or None. If the version is loaded or fails to load, its id is added to
+        `done`.
         """
         if old is not None and self._fingerprints[found.id] == found.fingerprint:
             return old
@@ -347,7 +349,7 @@ class ModelRepository:
 
 
 def load_model(found: ModelOnDisk, max_rows: int = MAX_ROWS, settings: RuntimeSettings = DEFAULTS) -> Model:
-    """Load a version from the disk. Raises `ModelError` with the reason if the version cannot be served."""
+    """Load a version from the disk. Raises `ModelError` if the version cannot be served."""
     if found.problem:
         raise found.problem
     card = read_card(found.card) if found.card else None

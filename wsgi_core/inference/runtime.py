@@ -1,6 +1,7 @@
 """onnxruntime: its execution providers, its sessions, and its error messages.
 
-The import of onnxruntime takes long, so onnxruntime is imported on first use.
+onnxruntime is imported on first use, because the import is slow. An execution provider is the part of onnxruntime that
+runs a model on one kind of hardware.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ PACKAGES = {
     "CANN": "onnxruntime-cann",
     "WebGpu": "onnxruntime-webgpu",
 }
-"""The PyPI package that contains each execution provider, by the short name of the provider.
+"""Maps the short name of an execution provider to the package that contains the provider.
 
-Only the macOS version of `onnxruntime` contains CoreML.
+CoreML is only in the macOS version of the package `onnxruntime`.
 """
 
 _OTHER_NAMES = {"directml": "dml", "trt": "tensorrt"}
 
-# Severity 4 (FATAL): onnxruntime raises an error of a load or a run as an exception, so it need not log the error too.
+# Log severity 4 (FATAL): onnxruntime also raises its errors as exceptions, so the errors need not be logged.
 _FATAL_ONLY = 4
 
 _LEVELS = {
@@ -58,8 +59,8 @@ _LEVELS = {
 class Provider(NamedTuple):
     """An execution provider that onnxruntime knows.
 
-    `installed` says whether the installed onnxruntime contains the provider. `package` is the PyPI package with the
-    provider, or empty if the package is not known.
+    installed: whether the installed onnxruntime contains the provider
+    package: the package that contains the provider, or an empty string if the package is not known
     """
 
     name: str
@@ -76,10 +77,10 @@ def providers() -> list[Provider]:
 
 
 def open_session(path: Path, settings: RuntimeSettings = DEFAULTS) -> Any:
-    """Open an onnxruntime session for the model in a file.
+    """Open an onnxruntime session for the model file `path`.
 
-    The settings list the execution providers. If the session cannot be opened with these providers, and the CPU is in
-    the list but not first, open the session on the CPU alone. Raises `ModelError` if the session cannot be opened.
+    If the execution providers in `settings` fail, and the CPU is one of them but not the first, use the CPU alone.
+    Raises `ModelError` if the session cannot be opened.
     """
     runtime = import_runtime()
     names = [_full_name(name, path) for name in settings.execution_providers]
@@ -129,11 +130,10 @@ def _session_options(runtime: Any, settings: RuntimeSettings, *, may_use_cpu: bo
 
 
 def _external_data(path: Path) -> dict[str, bytes]:
-    """Read the external data files of a model, which contain its weights. Return their contents by relative path.
+    """Return the contents of the model's external data files, by path relative to the model's folder.
 
-    These are the files in and below the model's folder whose names occur in the model's file. onnxruntime itself would
-    memory-map these files. Overwriting a mapped file would change the predictions of the loaded model. Truncating a
-    mapped file would kill the process with SIGBUS.
+    A file counts as external data if its name occurs in the file `path`. The files are read into memory. onnxruntime
+    would memory-map the files, and a change to a mapped file would change the predictions or kill the process.
     """
     graph = path.read_bytes()
     files = [file for file in path.parent.rglob("*") if file != path and file.name.encode() in graph and file.is_file()]
@@ -161,9 +161,8 @@ def first_choice(settings: RuntimeSettings) -> str:
 @cache
 def import_runtime() -> Any:
     """Import onnxruntime and return the module. Raises `ModelError` if the import fails."""
-    # NOTE: onnxruntime reads this environment variable when it is imported. If the variable is not set, onnxruntime
-    # writes a device id and a database into the user's cache folder. disable_telemetry_events() can only be called
-    # after the import, which is too late.
+    # NOTE: onnxruntime reads this variable during its import. Without the variable, it writes a device id and a
+    # database into the user's cache folder. disable_telemetry_events() can only be called after the import.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
@@ -177,7 +176,10 @@ def import_runtime() -> Any:
 
 
 def _full_name(name: str, path: Path | None) -> str:
-    """Return the full name of an execution provider. Raises `ModelError` if it is unknown or not installed."""
+    """Return the full name of an execution provider, such as `CPUExecutionProvider` for `cpu`.
+
+    Raises `ModelError` if the provider is unknown or not installed.
+    """
     short = name.lower().removesuffix("executionprovider")
     short = _OTHER_NAMES.get(short, short)
     known = {each.name.lower().removesuffix("executionprovider"): each for each in providers()}
@@ -201,9 +203,9 @@ def _package(name: str) -> str:
 
 
 class BFloat16Session:
-    """A session for a model with bfloat16 inputs or outputs.
+    """A wrapper around an onnxruntime session for a model with bfloat16 inputs or outputs.
 
-    Arrays hold the 16 bits of each bfloat16 number, because NumPy has no bfloat16.
+    The arrays contain the 16 bits of each bfloat16 number, because NumPy has no bfloat16.
     """
 
     def __init__(self, session: Any) -> None:
@@ -244,7 +246,7 @@ _FRAME = re.compile(
 _CONDITION = re.compile(r"^.*? was false\. ?")
 _CPLUSPLUS = re.compile(r"\S*::\S*")
 # An absolute path without its last component: a drive, two backslashes or a slash, then folders. The name of a folder
-# may contain spaces and apostrophes but cannot end with one: otherwise two paths in a text would be read as one.
+# must not end with a space or an apostrophe. Otherwise, two paths in a text would be read as one path.
 _FOLDERS = re.compile(
     r"(?:(?<![A-Za-z])[A-Za-z]:[\\/]|\\\\|(?<![\w.<>)\]}~])/)[\\/]*"
     r"(?:(?:[^\\/:\"]|:(?![\\/\s]))*[^\\/:\"'\s(\[<=,;][\\/]+)*"
@@ -253,7 +255,7 @@ _FOLDERS = re.compile(
 
 
 def reason_of(error: Exception) -> str:
-    """Return the message of an onnxruntime error in one line, without log codes, C++ stack frames or absolute paths.
+    """Return the message of an onnxruntime error on one line, without log codes, C++ stack frames or absolute paths.
 
     The message is cut after 200 characters. If the error names the node that failed, the line begins with the node.
     """
@@ -272,9 +274,9 @@ def reason_of(error: Exception) -> str:
 
 
 def without_paths(text: str) -> str:
-    """Replace the absolute paths in a text with their last components.
+    """Replace each absolute path in `text` with its last component.
 
-    It is not always certain where a path in a text ends. In doubt, words after the path are removed too.
+    If the end of a path is unclear, the words after the path can be removed too.
     """
     return _FOLDERS.sub("", text)
 

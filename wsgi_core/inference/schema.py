@@ -1,8 +1,7 @@
-"""The conversion of a JSON payload to the input tensor of a model. The values are checked against the model's card.
+"""The check of JSON rows against a model's card, and the conversion of the rows to the input tensor.
 
-The first check of the rows is fast, but it stops at the first invalid row. Then all rows are checked a second time, so
-that the error can name the missing features or, if no feature is missing, the invalid features. The error names at
-most `MAX_NAMED` features.
+A row is one JSON object. The first check is fast, and stops at the first invalid value. A second check of all rows then
+finds the problems that the error names.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ MAX_ROWS = 10_000
 """The default limit for the number of rows in a batch."""
 
 MAX_NAMED = 100
-"""The largest number of problems that an error names. The error gives only the number of further problems."""
+"""The largest number of features that an error names. The error message only counts the remaining features."""
 
 Row = dict[str, Any]
 Problem = tuple[int, Source]
@@ -30,11 +29,10 @@ Problem = tuple[int, Source]
 
 
 class InputSchema:
-    """The schema of a model's rows, made from the card. `read()` checks a payload and converts it to a tensor.
+    """The check of JSON rows against a card, and the conversion of the rows to the input tensor.
 
-    Keys that the card does not name are ignored, so that a client can send a record that has more fields. The exception
-    is the key `instances` of the payload, which makes the payload a batch. `max_rows` is the largest number of rows in
-    a batch. A smaller `max_rows` of the card takes precedence.
+    Keys that the card does not name are ignored. `max_rows` is the largest number of rows in a batch. If the card sets
+    a smaller `max_rows`, the card takes precedence.
     """
 
     def __init__(self, card: Card, max_rows: int = MAX_ROWS) -> None:
@@ -43,12 +41,12 @@ class InputSchema:
         self._checks = tuple((f.name, f.low, f.high, frozenset(f.allowed) or None) for f in card.features)
 
     def read(self, payload: object) -> tuple[NDArray[Any], bool]:
-        """Convert the payload to the model's input tensor. Return the tensor and whether the payload is a batch.
+        """Return the input tensor for a JSON payload, and whether the payload is a batch.
 
-        An object of features is a single row. A list of such objects, or an object with this list under `instances`,
-        is a batch. Raises `InvalidInput` if the payload is neither a row nor a batch, or if a batch has no rows or too
-        many rows. Raises `MissingFeatures` if a feature is missing. Raises `InvalidFeatures` if no feature is missing,
-        but a value is invalid.
+        A JSON object is a single row. A list of objects, or an object with this list under `instances`, is a batch.
+
+        Raises `InvalidInput` if the payload is neither a row nor a batch, or if a batch has no rows or too many rows.
+        Raises `MissingFeatures` if a feature is missing. Otherwise raises `InvalidFeatures` if a value is invalid.
         """
         if type(payload) is dict and RESERVED not in payload:
             return self._convert([payload], ""), False
@@ -57,8 +55,7 @@ class InputSchema:
     def _convert(self, rows: list[Row], label: str) -> NDArray[Any]:
         """Check the rows and convert them to float32[N, number of features].
 
-        `label` is the text before the name of a feature in error messages, such as `instances[{}].`, where `{}` stands
-        for the number of the row.
+        `label` is the text before a feature's name in error messages. In `label`, `{}` stands for the index of the row.
 
         PERF: one flat list and one reshape are faster than a list of lists.
         """
@@ -77,10 +74,9 @@ class InputSchema:
         return np.array(values, np.float32).reshape(-1, len(self._checks))
 
     def _batch(self, payload: object) -> tuple[list[Row], str]:
-        """Return the rows of a batch, and their label (see `_convert`).
+        """Return the rows of a batch, and the label of the rows, such as `instances[{}].` (see `_convert`).
 
-        The label is `instances[{}].`, or `[{}].` if the payload is a list. Raises `InvalidInput` if the rows are not a
-        list of 1 to `max_rows` objects.
+        Raises `InvalidInput` if the rows are not a list of 1 to `max_rows` objects.
         """
         prefix = RESERVED if isinstance(payload, dict) else ""
         rows = payload[RESERVED] if isinstance(payload, dict) else payload
@@ -95,10 +91,7 @@ class InputSchema:
         return rows, prefix + "[{}]."
 
     def _refuse(self, rows: list[Row], label: str) -> NoReturn:
-        """Raise `MissingFeatures`, which names the missing features of all rows.
-
-        If no feature is missing, raise `InvalidFeatures`.
-        """
+        """Raise `MissingFeatures` if a feature is missing in any row, otherwise `InvalidFeatures`."""
         each = [(number, row, source) for number, row in enumerate(rows) for source in self.sources]
         missing = [(number, source) for number, row, source in each if source.name not in row]
         if missing:
@@ -135,7 +128,7 @@ class TextSchema(InputSchema):
 
 
 def make_schema(card: Card, folder: Path, max_rows: int = MAX_ROWS) -> InputSchema:
-    """Return the schema for a card. `folder` is the folder of the version, which contains the encoder's file.
+    """Return the schema for a card. `folder` contains model.onnx and, for a text, the encoder's file.
 
     Raises `ModelError` if the encoder's file or package is missing or broken.
     """
@@ -169,5 +162,5 @@ def _plural(problems: list[Problem]) -> str:
 
 
 def _unnamed(problems: list[Problem]) -> str:
-    """Return the end of a message, which says how many problems the message does not name."""
+    """Return the end of an error message, which says how many problems the message does not name."""
     return f", and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""

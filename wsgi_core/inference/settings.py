@@ -1,7 +1,6 @@
 """The settings with which onnxruntime runs a model.
 
-The service's `Settings` inherit from `RuntimeSettings`. Processes that run no model also read `Settings`, and should
-not load onnxruntime or NumPy. So this module must not import onnxruntime or NumPy.
+This module must not import onnxruntime or NumPy, because processes that run no model also import this module.
 """
 
 from __future__ import annotations
@@ -16,10 +15,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 def path_text(path: PurePath) -> str:
-    """Return a path as text. A Windows path without a drive is written with slashes, which Windows accepts too.
-
-    `wsgi-core deploy` writes such paths on Windows for servers that run on Linux.
-    """
+    """Return `path` as text. A Windows path without a drive gets slashes, so that the text is also valid on Linux."""
     return str(path) if path.drive else path.as_posix()
 
 
@@ -29,8 +25,8 @@ PortablePath = Annotated[Path, PlainSerializer(path_text, when_used="json")]
 class RuntimeSettings(BaseModel):
     """The settings with which onnxruntime runs a model.
 
-    The service's settings have the same fields, for all models. The service's setting `model_settings` overrides them
-    for single models.
+    The service's `Settings` have the same fields, which apply to all models. The service's setting `model_settings`
+    overrides these fields for single models.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,9 +1,8 @@
-"""A strict JSON parser, which accepts only the JSON of RFC 8259.
+"""A JSON parser that accepts only valid JSON (RFC 8259), and limits the memory that the result takes.
 
-The parser is orjson, which is strict and five to ten times faster than the standard library. If orjson refuses a text,
-the standard library parses the text again: its errors say what is wrong and where, and it accepts numbers beyond the
-range of a float. The standard library also accepts NaN, Infinity, UTF-16, lone surrogates and deeper nesting. This
-module refuses them.
+orjson parses the text. If orjson refuses the text, the JSON parser of the standard library parses the text again. The
+standard library gives the position of an error, and accepts numbers beyond the range of a float. The standard library
+is also more lenient than the RFC, so this module adds checks.
 """
 
 from __future__ import annotations
@@ -16,13 +15,15 @@ import numpy as np
 import orjson
 
 MAX_DEPTH = 64
-"""The deepest nesting of lists and objects that is accepted."""
+"""The maximum depth of nested lists and objects."""
 MAX_CONTAINERS = 200_000
-"""The most lists and objects that a text may have. In memory, a small list takes 10 to 30 times its bytes in JSON."""
+"""The maximum number of lists and objects in a text, because a small list takes far more memory than its JSON."""
 
 MAX_STRINGS = 500_000
-"""The most strings that a text may have, without the names in objects. In memory, a short string takes many times its
-bytes in JSON. The number of strings is estimated from the quotation marks."""
+"""The maximum number of strings in a text, without the names in objects.
+
+The number is estimated from quotation marks.
+"""
 
 
 class JSONError(ValueError):
@@ -36,12 +37,12 @@ class JSONError(ValueError):
 def loads(data: bytes | str) -> object:
     """Parse a JSON text and return its value.
 
-    Raises `JSONError` if the text is not valid JSON by RFC 8259. Examples are an encoding other than UTF-8, a byte
-    order mark, NaN, Infinity, and a lone surrogate. Raises `JSONError` too if the text exceeds `MAX_DEPTH`,
-    `MAX_CONTAINERS` or `MAX_STRINGS`, or if an integer has more than 4,300 digits.
+    Raises `JSONError` if the text is not valid JSON (RFC 8259), or contains a byte order mark or a lone surrogate. Also
+    raises `JSONError` if the text exceeds `MAX_DEPTH`, `MAX_CONTAINERS` or `MAX_STRINGS`, or if an integer has more
+    than 4,300 digits.
 
     If an object has a name twice, the last value is used. An integer that does not fit in 64 bits becomes the nearest
-    float. A number beyond the range of a float is valid JSON and becomes infinity, which the schema refuses.
+    float. A number beyond the range of a float becomes infinity.
     """
     raw = data if isinstance(data, bytes) else _encode(data)
     if len(raw) > MAX_DEPTH and _openings(raw) > MAX_DEPTH:
@@ -94,8 +95,8 @@ _LONG = 4096
 def _openings(raw: bytes) -> int:
     """Count the opening brackets, including brackets inside strings.
 
-    PERF: [ and { differ in one bit, so one comparison finds both. NumPy is ten times faster than bytes.count if the
-    text is long, but slower if the text is short.
+    PERF: the characters [ and { differ in one bit, so one comparison finds both. NumPy is ten times faster than
+    bytes.count for a long text, but slower for a short text.
     """
     if len(raw) < _LONG:
         return raw.count(b"[") + raw.count(b"{")
@@ -123,12 +124,10 @@ def _refuse_structure(raw: bytes) -> None:
 
 
 def _steps(raw: bytes) -> np.ndarray:
-    """Return an array with +1 for each opening bracket and -1 for each closing bracket outside of strings, in order.
+    """Return +1 for each opening bracket and -1 for each closing bracket, without the brackets in strings.
 
-    PERF: passes in C remove the escaped backslashes, then the escaped quotes, then all bytes except brackets and
-    quotes, then the strings. If the end quote of a string is next to the start quote of another string, both quotes are
-    removed. The two strings become one, which does not change the brackets outside of strings. A regular expression for
-    all escapes would take ten times as long, and CPython would hold the GIL meanwhile.
+    PERF: calls in C remove the escapes, then all bytes except brackets and quotes, then the strings. A regular
+    expression for the escapes would take ten times as long, and CPython would hold the GIL.
     """
     if b"\\" in raw:
         raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
@@ -153,7 +152,7 @@ def _refuse_lone_surrogates(text: str) -> None:
 
 
 def _from_value_error(error: ValueError) -> JSONError:
-    """Return the `JSONError` for a ValueError of the parser.
+    """Return the `JSONError` for a ValueError of the standard library's parser.
 
     An error of `_refuse_constant` is a `JSONError` already. Any other ValueError comes from int(): too many digits.
     """
@@ -166,10 +165,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _read_integer(digits: str) -> int | float:
-    """Return the exact integer if it fits in 64 bits, otherwise the nearest float, as orjson does.
-
-    The parser calls this hook for every integer.
-    """
+    """Return the exact integer if it fits in 64 bits, otherwise the nearest float, as orjson does."""
     value = int(digits)
     if -(1 << 63) <= value < 1 << 64:
         return value

@@ -1,6 +1,7 @@
-"""The signature of a model, read from its ONNX file, and the check of tensors against the signature.
+"""The signature of a model, and the check of tensors against the signature.
 
-A datatype has the name that the Open Inference Protocol uses: FP32, INT64, BYTES, ...
+The signature is the name, datatype and shape of each input and output. Datatypes have the names of the Open Inference
+Protocol, such as FP32, INT64 and BYTES.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ NUMPY_TYPES: dict[str, np.dtype[Any]] = {
     "FP64": np.dtype(np.float64),
     "BYTES": np.dtype(object),
 }
-"""The NumPy type of each datatype, in this machine's byte order.
+"""The NumPy type of each datatype, in the machine's byte order.
 
-A BYTES array holds Python objects, each a str or bytes. A BF16 array holds the 16 bits of each number, because NumPy
-has no bfloat16.
+An array of the datatype BYTES contains str or bytes objects. An array of the datatype BF16 contains the 16 bits of each
+number, because NumPy has no bfloat16.
 """
 
 DATATYPES = {dtype: name for name, dtype in NUMPY_TYPES.items()}
@@ -46,20 +47,20 @@ _TENSOR = re.compile(r"(?P<optional>optional\()?tensor\((?P<element>\w+)\)\)?")
 _CLASS_PROBABILITIES = re.compile(r"seq\(map\((?:int64|string),tensor\(float\)\)\)")
 
 MAX_DIMENSIONS = 32
-"""The largest number of dimensions of a tensor. NumPy 1 has the same limit."""
+"""The maximum number of dimensions of a tensor, which is also the maximum of NumPy 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One input or output: its name, the protocol's name of its datatype, and its shape.
+    """The name, datatype and shape of one input or output.
 
-    A dynamic dimension is -1 in the shape. If the shape is empty, any shape of at most `MAX_DIMENSIONS` dimensions is
-    accepted, because onnxruntime also reports an empty shape if the file does not declare the shape.
+    In `shape`, -1 is a dimension of any size. An empty `shape` stands for any shape with at most `MAX_DIMENSIONS`
+    dimensions, because onnxruntime reports an empty shape if the ONNX file declares no shape.
 
-    optional: whether an input may be left out, because it has a default (an initializer) or its ONNX type is `optional`
-    without_value: whether the ONNX type is `optional`; if such an input is left out, onnxruntime must receive None
-    from_maps: whether onnxruntime returns the output as a map from class to probability for each row (ZipMap)
-    labels: the classes of a ZipMap output, in the order of the columns; empty until a run returns a row
+    optional: whether the input can be omitted, because it has a default or its ONNX type is `optional`
+    without_value: whether the ONNX type is `optional`; if the input is omitted, onnxruntime must receive None
+    from_maps: whether onnxruntime returns a dict from class to probability for each row, instead of a tensor
+    labels: the classes if `from_maps` is true, in the order of the columns; empty until a run returns a row
     """
 
     name: str
@@ -72,11 +73,11 @@ class TensorSpec:
     labels: tuple[int | str, ...] = ()
 
     def accepts(self, array: NDArray[Any]) -> bool:
-        """Return whether the datatype and the shape of an array match this tensor."""
+        """Return whether an array has the datatype and a shape of this spec."""
         return array.dtype == self.dtype and self.fits(array.shape)
 
     def fits(self, shape: Sequence[int]) -> bool:
-        """Return whether a shape matches. A dynamic dimension can have any size."""
+        """Return whether `shape` matches the shape of this spec, in which -1 matches any size."""
         if not self.shape:
             return len(shape) <= MAX_DIMENSIONS
         return len(shape) == len(self.shape) and all(
@@ -85,14 +86,14 @@ class TensorSpec:
 
     @property
     def expected(self) -> str:
-        """The accepted datatype and shape as text: `FP32 of the shape [-1, 5]`."""
+        """The accepted datatype and shape as text, such as `FP32 of the shape [-1, 5]`."""
         return f"{self.datatype} of the shape {list(self.shape)}" if self.shape else self.datatype
 
 
 class Unserved(NamedTuple):
-    """A tensor that the Open Inference Protocol cannot carry.
+    """An input or output that the Open Inference Protocol cannot carry.
 
-    `side` is `input` or `output`. `type` is the ONNX type as text.
+    `side` is `input` or `output`. `type` is the ONNX type, such as `seq(tensor(float))`.
     """
 
     side: str
@@ -105,10 +106,10 @@ class Unserved(NamedTuple):
 
 
 def read_spec(tensor: Any, side: str, *, has_default: bool = False) -> TensorSpec | Unserved:
-    """Return the spec of a tensor, or an `Unserved` that says why the protocol cannot carry the tensor.
+    """Return the spec of an input or output, or an `Unserved` if the Open Inference Protocol cannot carry the tensor.
 
-    `tensor` is a NodeArg of onnxruntime. `side` is `input` or `output`. `has_default` says whether the graph has an
-    initializer for the input.
+    `tensor` is a NodeArg of onnxruntime. `side` is `input` or `output`. `has_default` says whether the graph has a
+    default value (an initializer) for the input.
     """
     if side == "output" and _CLASS_PROBABILITIES.fullmatch(tensor.type):
         return TensorSpec(tensor.name, "FP32", (-1, -1), NUMPY_TYPES["FP32"], from_maps=True)
@@ -130,16 +131,16 @@ def _unserved_reason(onnx_type: str) -> str:
 
 
 def zeros(spec: TensorSpec) -> NDArray[Any]:
-    """Return a tensor of zeros or empty strings that fits the spec. Each dynamic dimension is 1."""
+    """Return a tensor of zeros or empty strings that matches the spec. A dimension of -1 gets the size 1."""
     shape = [1 if size == -1 else size for size in spec.shape]
     return np.full(shape, "", object) if spec.datatype == "BYTES" else np.zeros(shape, spec.dtype)
 
 
 def check_feed(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Check input tensors and return them in the form that the session takes.
+    """Check the input tensors against `specs`, and return them with all texts as str.
 
-    Raises `InvalidTensors` if inputs are unknown, missing, or of the wrong datatype or shape. The error names all these
-    inputs. If all inputs match, but a text is not UTF-8, raises `InvalidTensors` for the first input with such a text.
+    Raises `InvalidTensors` if an input is unknown, missing, or of the wrong datatype or shape. Also raises
+    `InvalidTensors` if a text is not UTF-8.
     """
     for name, array in feed.items():
         spec = specs.get(name)
@@ -151,7 +152,7 @@ def check_feed(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]
 
 
 def _invalid(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) -> InvalidTensors:
-    """Return the error that names all inputs that are unknown, missing, or of the wrong datatype or shape."""
+    """Return an error that names each input that is unknown, missing, or of the wrong datatype or shape."""
     missing = [name for name, spec in specs.items() if name not in feed and not spec.optional]
     fields = [
         *({"field": name, "message": "is not an input of this model"} for name in feed if name not in specs),
@@ -166,15 +167,12 @@ def _invalid(specs: Mapping[str, TensorSpec], feed: Mapping[str, NDArray[Any]]) 
 
 
 def mismatch(spec: TensorSpec, datatype: str, shape: Sequence[int]) -> str:
-    """Return a message with the expected and the received datatype and shape."""
+    """Return an error message with the expected and the received datatype and shape."""
     return f"must be {spec.expected}, got {datatype} of the shape {list(shape)}"
 
 
 def _as_text(name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Convert the elements of a BYTES tensor to str, because onnxruntime reads only str.
-
-    Raises `InvalidTensors` if an element is not UTF-8.
-    """
+    """Return a BYTES tensor with all elements as str. Raises `InvalidTensors` if an element is not UTF-8."""
     try:
         texts = [item.decode() if isinstance(item, bytes) else _as_utf8(item) for item in array.flat]
     except UnicodeError:
@@ -184,7 +182,7 @@ def _as_text(name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_utf8(item: object) -> str:
-    """Return the item as str. Raises UnicodeError if UTF-8 cannot encode the str."""
+    """Return the item as str. Raises UnicodeError if UTF-8 cannot encode the text."""
     text = str(item)
     text.encode()
     return text

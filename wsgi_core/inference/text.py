@@ -1,8 +1,7 @@
-"""Encoders that convert texts to the token ids that a model takes.
+"""The encoders that convert texts to the token ids that a model takes.
 
-The tokens are words and pairs of words from a vocabulary (`NgramEncoder`), or word pieces (`WordpieceEncoder`). Both
-encoders return int64[N, L], one row for each text. L is the length of the longest row, and shorter rows are padded with
-0. The file of an encoder is in the same folder as model.onnx, because the model was trained with this file.
+`NgramEncoder` looks up words and pairs of words in a vocabulary. `WordpieceEncoder` uses the tokenizer of a
+transformer. The file of an encoder is in the same folder as model.onnx.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from .errors import ModelError, one_line
 from .runtime import without_paths
 
 TOKEN_PATTERN = r"\w+(?:'\w+)?|[!?]+|[:;=]-?[()dp/]"
-"""A token of a text in lower case: a word (also with an apostrophe inside), a run of ! and ?, or a common emoticon."""
+"""Matches a token in a lower-case text: a word with at most one apostrophe inside, a run of ! and ?, or an emoticon."""
 
 _tokens = re.compile(TOKEN_PATTERN).findall
 
@@ -30,16 +29,18 @@ class Encoder(Protocol):
     """An object that converts texts to rows of token ids."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the token ids as int64[N, L], padded with 0. L is at least 1. There must be at least one text."""
+        """Return the token ids as int64[N, L], with a row for each text. Short rows are padded with 0.
+
+        L is at least 1. `texts` must not be empty.
+        """
 
 
 class NgramEncoder:
-    """An encoder whose tokens are single words and pairs of adjacent words from a vocabulary.
+    """An encoder whose tokens are single words and pairs of adjacent words in `vocabulary`.
 
-    The id of a token is its position in the vocabulary, and the first position is 1. Words and pairs that are not in
-    the vocabulary are ignored. No id of a text is repeated. The ids of words come before the ids of pairs, and only the
-    first `max_tokens` ids of a text are used. The tokens are the same as the n-grams of scikit-learn's TfidfVectorizer
-    with `token_pattern=TOKEN_PATTERN, ngram_range=(1, 2)`.
+    The id of a token is its position in the vocabulary, counted from 1. A row contains no id twice, and at most
+    `max_tokens` ids. Other words and pairs are ignored. TfidfVectorizer of scikit-learn finds the same tokens with
+    `token_pattern=TOKEN_PATTERN, ngram_range=(1, 2)`.
     """
 
     def __init__(self, vocabulary: Iterable[str], max_tokens: int) -> None:
@@ -47,7 +48,7 @@ class NgramEncoder:
         self._id_of = {ngram: number for number, ngram in enumerate(vocabulary, 1)}
 
     def ids(self, text: str) -> list[int]:
-        """Return the ids of the words in a text, then the ids of its pairs of words, in order of first appearance.
+        """Return the ids of the words in a text, then the ids of the pairs of words, each in order of first appearance.
 
         PERF: all loops except the last run in C.
         """
@@ -56,14 +57,17 @@ class NgramEncoder:
         return [number for number in found if number][: self.max_tokens]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the token ids as int64[N, L], padded with 0. L is at least 1. There must be at least one text."""
+        """Return the token ids as int64[N, L], with a row for each text. Short rows are padded with 0.
+
+        L is at least 1. `texts` must not be empty.
+        """
         if len(texts) == 1:
             return np.array([self.ids(texts[0]) or [0]], np.int64)
         return pad([self.ids(text) for text in texts])
 
 
 class WordpieceEncoder:
-    """An encoder that uses the tokenizer of a transformer, read from the transformer's tokenizer.json.
+    """An encoder that uses the tokenizer in a transformer's tokenizer.json.
 
     The encoder needs the package `tokenizers` (extra `.[minilm]`). `max_tokens` includes the special tokens at the
     start and the end of a text.
@@ -75,14 +79,17 @@ class WordpieceEncoder:
         self._tokenizer.no_padding()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the token ids as int64[N, L], padded with 0. In BERT's vocabulary, 0 is the id of [PAD]."""
+        """Return the token ids as int64[N, L], with a row for each text. Short rows are padded with 0.
+
+        In BERT's vocabulary, 0 is the id of [PAD].
+        """
         return pad([encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)])
 
 
 def pad(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     """Pad the rows with 0 to the length of the longest row, and return int64[N, L]. L is at least 1.
 
-    There must be at least one row.
+    `rows` must not be empty.
     """
     filled = np.zeros((len(rows), max(1, *map(len, rows))), np.int64)
     for row, ids in zip(filled, rows, strict=True):
@@ -91,7 +98,10 @@ def pad(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
 
 
 def open_encoder(text: Text, folder: Path) -> Encoder:
-    """Open the encoder of a card. Raises `ModelError` if the encoder's file or package is missing or broken."""
+    """Open the encoder of a card. `folder` contains the encoder's file.
+
+    Raises `ModelError` if the file or a required package is missing or broken.
+    """
     path = folder / text.file
     if text.encoder == "wordpiece":
         return WordpieceEncoder(path, text.max_tokens)

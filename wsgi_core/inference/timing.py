@@ -1,7 +1,7 @@
 """The time that a request spends in each phase: `parse`, `validate`, `infer` and `encode`, in seconds.
 
-The times are recorded in the current `Work` (see the module `work`). A background job records no times. A stream
-records no times after its response has started. The model runs of jobs and streams are reported to the observers.
+The times are added to `times` of the current `Work` (see the module `work`). An observer is a function that is called
+after model runs, even if there is no current `Work`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _observers: list[RunObserver] = []
 
 
 def observe_runs(observer: RunObserver) -> None:
-    """Register a function that is called after every successful model run, except the runs of a warm-up.
+    """Register an observer, which is called after every successful model run. Warm-up runs are not reported.
 
-    The arguments of the function are the tuple `(name, version)` of the model, and the duration in seconds.
+    The arguments of the observer are the tuple `(name, version)` of the model, and the duration in seconds.
     """
     if observer not in _observers:
         _observers.append(observer)
@@ -33,7 +33,7 @@ def add(phase: str, seconds: float) -> None:
 
 
 def ran(name: str, version: str, seconds: float) -> None:
-    """Add a model run to the phase `infer` of the current `Work`, and report the run to the observers."""
+    """Add a model run to the phase `infer` of the current `Work`, and call the observers."""
     add("infer", seconds)
     for observer in _observers:
         observer((name, version), seconds)

@@ -1,7 +1,7 @@
-"""The work of a request: the deadline of its model runs, and the durations of its phases.
+"""The work of a request: the deadline of its model runs, and the time of each phase.
 
-The code that handles a request makes the request's `Work` the current work. The modules `deadline` and `timing` use the
-current work: `deadline` stops model runs, and `timing` records the phases.
+While a request is handled, its `Work` is the current work. The module `deadline` stops the model runs of the current
+work, and the module `timing` records the times of its phases.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class RunStopped(Exception):
 
 
 class DeadlineExceeded(RunStopped):
-    """The deadline of the work has passed."""
+    """The deadline of the request's `Work` has passed."""
 
     def __init__(self) -> None:
         super().__init__("the request has timed out")
@@ -33,15 +33,12 @@ class Cancelled(RunStopped):
 
 
 class Work:
-    """The deadline and the phase times of a request, as a context manager.
+    """The deadline and the phase times of a request. Inside its `with` block, a `Work` is the current work.
 
-    Inside the `with` block, this object is the current work. After the block, `outer` is the current work again.
-
-    at: the time of the deadline on the clock of `time.monotonic()`
-    is_cancelled: returns whether the connection is closed or the process ends. During a model run, a thread calls this
-        function every 50 ms, so it must be fast.
-    times: the seconds by phase, or None if no times are recorded
-    outer: the current work outside the block, or None
+    at: the deadline, as a time of the clock `time.monotonic()`; infinity if there is no deadline
+    is_cancelled: a fast function that returns whether the request is cancelled, or None; called during model runs
+    times: the seconds spent in each phase, or None to record no times
+    outer: the current work before the `with` block, which is restored after the block
     """
 
     at: float = math.inf

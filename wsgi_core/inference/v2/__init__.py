@@ -1,8 +1,7 @@
 """The Open Inference Protocol, version 2: its requests, responses, metadata and statistics.
 
-The package does not depend on HTTP, but it defines the name of one header: the header that says how many bytes of a
-body are JSON. The bytes after the JSON are binary tensors. `infer(model, body, header_length, statistics)` handles an
-inference request.
+The body of a request or response is JSON, optionally followed by tensors in a binary format. If tensors follow, the
+HTTP header `HEADER_LENGTH` says how many bytes of the body are JSON.
 """
 
 from ..errors import InvalidRequest as InvalidRequest

@@ -1,8 +1,7 @@
-"""The binary format of tensors, from the binary tensor data extension of the protocol.
+"""The binary format of tensors, from the protocol's binary tensor data extension.
 
-Numbers are little-endian, in row-major order, without separators. A BOOL is one byte. An element of BYTES is its length
-as a little-endian 32-bit integer, followed by its bytes. The size that a request declares is compared with the number
-of received bytes before memory is allocated for a tensor.
+Numbers are little-endian, in row-major order. A BOOL is one byte. An element of the datatype BYTES is its length as a
+little-endian 32-bit integer, followed by its bytes.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ _LENGTH = struct.Struct("<I")
 
 
 def decode(raw: memoryview, datatype: str, shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """Decode `raw` to a tensor of this datatype and shape. `what` names the tensor in error messages.
+    """Decode a tensor from `raw`. `what` names the tensor in error messages.
 
-    Raises `InvalidRequest` if `raw` is shorter or longer than the tensor. Numbers are not copied if `raw` is aligned
-    and this machine is little-endian.
+    Raises `InvalidRequest` if the length of `raw` does not match the datatype and the shape. The array can share the
+    memory of `raw`.
     """
     if datatype == "BYTES":
         return _decode_bytes(raw, shape, what)
@@ -42,7 +41,7 @@ def decode(raw: memoryview, datatype: str, shape: tuple[int, ...], what: str) ->
 
 
 def encode(array: NDArray[Any]) -> bytes:
-    """Encode a tensor of any datatype of the protocol. The elements of a BYTES tensor may be str or bytes."""
+    """Encode a tensor of any datatype. The elements of a BYTES tensor may be str or bytes."""
     if array.dtype == object:
         return b"".join(_encode_items(array))
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()

@@ -12,11 +12,11 @@ from .statistics import Statistics
 
 
 def infer(model: Model, body: bytes, header_length: str | None, statistics: Statistics) -> Response:
-    """Handle the body of an infer request and return the response.
+    """Handle the body of an infer request, and return the response.
 
-    `header_length` is the value of the header that says how many bytes of the body are JSON. Raises an `InputError` if
-    the request is invalid, or if an output cannot be sent as JSON. Raises `OutOfMemory` if the run needs more memory
-    than the machine has left. Raises `RunStopped` if the current `Work` is cancelled or reaches its deadline.
+    `header_length` is the value of the header `HEADER_LENGTH`, or None if the header is missing. Raises an `InputError`
+    if the request is invalid, or if an output cannot be sent as JSON. Also raises `OutOfMemory` and `RunStopped`, as
+    `Model.infer` does.
     """
     start = time.perf_counter_ns()
     try:
@@ -38,8 +38,8 @@ def infer(model: Model, body: bytes, header_length: str | None, statistics: Stat
 def _rows(model: Model, request: InferRequest) -> int:
     """Return the number of rows in a request.
 
-    If the first dimension of an input is dynamic, the size of this dimension is the number of rows. If the request has
-    several such inputs, the input that comes first in the signature is used. If it has no such input, return 1.
+    The number of rows is the first dimension of the first input in the signature that has a dynamic first dimension. If
+    the request has no such input, return 1.
     """
     with_rows = (spec.name for spec in model.inputs if spec.shape[:1] == (-1,) and spec.name in request.feed)
     name = next(with_rows, None)

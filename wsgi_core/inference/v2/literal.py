@@ -1,9 +1,7 @@
 """The JSON format of tensors: a list of values, which is flat or nested like the shape.
 
-A value must have the JSON type of the datatype: a string is not a number, 1.0 is not an integer, and 1 is not a bool.
-An integer is accepted as a float.
-
-PERF: a flat list is checked by a few calls of built-in functions, without a loop in Python.
+Values are not converted to the datatype: 1.0 is not accepted as an integer, and 1 is not accepted as a bool. But an
+integer is accepted as a float. PERF: built-in functions check a flat list without a loop in Python.
 """
 
 from __future__ import annotations
@@ -28,10 +26,10 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,)
 
 
 def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> NDArray[Any]:
-    """Decode a JSON list to a tensor of this datatype and shape. `what` names the tensor in error messages.
+    """Decode a tensor from a JSON list. `what` names the tensor in error messages.
 
-    Raises `InvalidRequest` if `data` is not a list, if the number of values or the nesting does not match the shape, if
-    a value has the wrong type, if a number is out of range for the datatype, or if the datatype is BF16.
+    Raises `InvalidRequest` if `data` does not match the datatype and the shape, if a number is out of range for the
+    datatype, or if the datatype is BF16.
     """
     if datatype == "BF16":
         raise InvalidRequest(f"{what}: {NO_BF16}; send it as bytes, with binary_data_size")
@@ -51,9 +49,9 @@ def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> ND
 
 
 def _packed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
-    """Return the values as an array, or None if struct reports that a value is out of range for the type.
+    """Return the values as an array, or None if struct cannot pack a value as `dtype`.
 
-    PERF: struct takes half the time of numpy.array, which reads each value twice.
+    PERF: struct takes half the time of numpy.array.
     """
     try:
         return np.frombuffer(struct.pack(f"{len(values)}{dtype.char}", *values), dtype)
@@ -62,7 +60,7 @@ def _packed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
 
 
 def encode(array: NDArray[Any], what: str) -> Any:
-    """Return the values in row-major order in a form that orjson can write: a flat array, or a list of strings.
+    """Return the values in a form that orjson can write: a flat array, or a list of strings.
 
     Raises `InvalidRequest` if a value is NaN or infinity, which JSON cannot represent, or if the datatype is BF16.
     """

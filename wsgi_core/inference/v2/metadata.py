@@ -16,7 +16,7 @@ EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "
 
 @cache
 def server_metadata() -> dict[str, Any]:
-    """Return the server metadata, `{"name", "version", "extensions"}`."""
+    """Return the server metadata of the protocol: name, version and extensions."""
     try:
         own_version = version("wsgi_core")
     except PackageNotFoundError:  # the package runs from a checkout and is not installed
@@ -25,10 +25,10 @@ def server_metadata() -> dict[str, Any]:
 
 
 def model_metadata(model: Model, versions: Sequence[str]) -> dict[str, Any]:
-    """Return the model metadata, `{"name", "versions", "platform", "inputs", "outputs", "parameters"}`.
+    """Return the model metadata of the protocol. `versions` are the served versions of the model.
 
-    A dynamic dimension is -1 in a shape. `versions` are the served versions of the model. The parameters contain the
-    execution providers that run the model and, if there are any, the inputs and outputs that are not served.
+    A dimension of any size is -1. The parameters contain the execution providers that run the model. If inputs or
+    outputs are not served, the parameters contain them too.
     """
     unserved = [each._asdict() for each in model.unserved]
     return {
@@ -44,7 +44,7 @@ def model_metadata(model: Model, versions: Sequence[str]) -> dict[str, Any]:
 def model_config(model: Model) -> dict[str, Any]:
     """Return the model configuration in the format of Triton.
 
-    `max_batch_size` is 0, which means that the shapes include the batch dimension.
+    `max_batch_size` is 0, because the shapes include the batch dimension.
     """
     return {
         "name": model.name,
@@ -58,10 +58,7 @@ def model_config(model: Model) -> dict[str, Any]:
 
 
 def repository_index(entries: Iterable[IndexEntry], *, ready: bool) -> list[dict[str, str]]:
-    """Return the index, `[{"name", "version", "state", "reason"}]`.
-
-    If `ready` is true, the index contains only the versions that are served.
-    """
+    """Return the repository index of the protocol. If `ready` is true, the index contains only the served versions."""
     return [
         {"name": entry.name, "version": entry.version, "state": entry.state, "reason": entry.reason}
         for entry in entries

@@ -1,8 +1,8 @@
 """The conversion of the body of an infer request to the input tensors of a model.
 
-The body is JSON, JSON followed by binary tensors, or one binary tensor. Invalid values are refused. The parameters
-`classification` and `shared_memory_region` of a tensor are refused too, because they are not supported. The parameters
-of the binary format are used. Other parameters, such as `priority` and `timeout`, and unknown keys are ignored.
+The body is JSON, JSON followed by binary tensors, or one binary tensor. The parameters `classification` and
+`shared_memory_region` of a tensor are refused, because they are not supported. Other parameters that are not supported,
+such as `priority`, are ignored. Unknown keys are ignored too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 MAX_EMPTY = 1 << 20
 """The largest product of the nonzero dimensions of an empty tensor.
 
-A request with an empty tensor is small, but the model could compute a large output from the other dimensions.
+Without this limit, a small request could make the model compute a large output.
 """
 
 _UNSUPPORTED = ("classification", "shared_memory_region")
@@ -51,12 +51,10 @@ class InferRequest:
 
 
 def read_infer_request(body: bytes, header_length: str | None, model: Model) -> InferRequest:
-    """Read a request for `model` from a body.
+    """Read a request for `model` from a body. Missing inputs are not detected here: `Model.infer` detects them.
 
-    `header_length` is the value of the header that says how many bytes of the body are JSON. If the value is 0, the
-    whole body is a single input in the binary format. Raises `InvalidRequest` if the request violates the protocol or
-    does not match the model. The name, datatype and shape of a tensor are compared with the model's signature before
-    the values of the tensor are decoded. `Model.infer` checks later whether an input is missing.
+    `header_length` is the value of the header `HEADER_LENGTH`, or None. If the value is 0, the whole body is one input.
+    Raises `InvalidRequest` if the request violates the protocol or does not match the model.
     """
     length = _json_length(header_length, len(body))
     if length == 0 and header_length is not None:
@@ -71,7 +69,10 @@ def read_infer_request(body: bytes, header_length: str | None, model: Model) -> 
 
 
 def read_object(body: bytes, what: str) -> dict[str, Any]:
-    """Return the JSON object in a body. Raises `InvalidRequest` if the body is not a JSON object."""
+    """Return the JSON object in a body. Raises `InvalidRequest` if the body is not a JSON object.
+
+    `what` names the body in the error message.
+    """
     try:
         return _as(dict, loads(body), what)
     except JSONError as error:
@@ -96,7 +97,7 @@ class _Rest:
 
 
 def _json_length(header: str | None, size: int) -> int:
-    """Return the number of JSON bytes in the body. Raises `InvalidRequest` if the header is invalid."""
+    """Return the number of JSON bytes in a body of `size` bytes. Raises `InvalidRequest` if the header is invalid."""
     if header is None:
         return size
     text = header.strip(" \t")
@@ -151,10 +152,10 @@ def _shape(given: object, what: str) -> tuple[int, ...]:
 
 
 def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> dict[str, bool]:
-    """Return the requested outputs by name. If the request names no output, return all outputs of the model.
+    """Return the requested outputs by name, or all outputs of the model if the request names no output.
 
-    The value of an output is True if the client wants the output in the binary format. `as_bytes` is the value for an
-    output without the parameter `binary_data`.
+    The value of an output is True if the client wants the output in the binary format. If the output has no parameter
+    `binary_data`, the value is `as_bytes`.
     """
     known = [spec.name for spec in model.outputs]
     wanted: dict[str, bool] = {}
@@ -180,10 +181,10 @@ def _tensor_parameters(tensor: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 
 def _read_raw(body: bytes, model: Model) -> InferRequest:
-    """Read a request whose body is a single input in the binary format.
+    """Read a request whose body is the data of a single input, without JSON.
 
-    The input is the model's only required input or, if no input is required, its only input. The body's length
-    determines the size of the dynamic dimension. A BYTES input is a single string.
+    The input is the model's only required input or, if no input is required, its only input. If the datatype is BYTES,
+    the whole body is one string.
     """
     needed = [spec for spec in model.inputs if not spec.optional] or model.inputs
     if len(needed) != 1:
@@ -202,8 +203,8 @@ def _read_raw(body: bytes, model: Model) -> InferRequest:
 def _raw_shape(spec: TensorSpec, size: int, what: str) -> tuple[int, ...]:
     """Return the shape of an input that has `size` bytes.
 
-    If the first dimension and another dimension are dynamic, the first dimension gets the size 1. Raises
-    `InvalidRequest` if more than one dynamic dimension remains.
+    A single dynamic dimension gets its size from `size`. If several dimensions are dynamic, a dynamic first dimension
+    gets the size 1. Raises `InvalidRequest` if more than one dynamic dimension remains.
     """
     shape = list(spec.shape or (-1,))
     if shape.count(-1) > 1 and shape[0] == -1:
@@ -237,7 +238,7 @@ _KINDS = {str: "a string", list: "a list", dict: "an object", int: "a whole numb
 
 
 def _as(kind: type[T], value: object, what: str) -> T:
-    """Return the value. Raises `InvalidRequest` if its type is not exactly `kind`. Thus a bool is not an int."""
+    """Return `value`. Raises `InvalidRequest` if its type is not exactly `kind`: a bool is not an int."""
     if type(value) is not kind:
         raise InvalidRequest(f"{what} must be {_KINDS[kind]}, got {describe(value)}")
     return value

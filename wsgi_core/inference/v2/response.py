@@ -29,9 +29,10 @@ class Response:
 
 
 def write_response(model: Model, request: InferRequest, results: Mapping[str, NDArray[Any]]) -> Response:
-    """Return the response with the requested outputs that have a value, in the order of the request.
+    """Return the response with the requested outputs, in the order of the request. Outputs without a value are left
+    out.
 
-    Raises `InvalidRequest` if an output that the client wants as JSON has NaN or infinity, or the datatype BF16.
+    Raises `InvalidRequest` if an output is requested as JSON but has the datatype BF16, or contains NaN or infinity.
     """
     tail: list[bytes] = []
     outputs = [
@@ -47,7 +48,7 @@ def write_response(model: Model, request: InferRequest, results: Mapping[str, ND
 def _output(name: str, result: Any, as_bytes: bool, tail: list[bytes]) -> dict[str, Any]:
     """Return the JSON object of one output.
 
-    If `as_bytes` is true, the object has no values: they are appended to `tail` in the binary format.
+    If `as_bytes` is true, the values are appended to `tail` in the binary format, and are not in the object.
     """
     array = np.asarray(result)
     output = {"name": name, "shape": array.shape, "datatype": DATATYPES[array.dtype]}

@@ -46,9 +46,9 @@ class _Totals:
 
 
 class Statistics:
-    """The totals of each version of each model since this object was created. Thread-safe.
+    """The totals of each version of each model since this object was created. Several threads may use the object.
 
-    When a model is reloaded, its totals are kept.
+    If a model is reloaded, its totals are kept.
     """
 
     def __init__(self) -> None:
@@ -74,6 +74,6 @@ class Statistics:
             self._totals.setdefault(model.id, _Totals()).add(fail=ns)
 
     def as_json(self, models: Iterable[Model]) -> dict[str, Any]:
-        """Return the statistics of these models, `{"model_stats": [...]}`."""
+        """Return the statistics of `models` in Triton's format. A version without requests has zeros."""
         with self._lock:
             return {"model_stats": [self._totals.get(model.id, _Totals()).as_json(model) for model in models]}
