@@ -1,1 +1,1 @@
-"""The twin of wsgi_core.service, on Flask."""
+"""The service of `wsgi_core.service`, on Flask."""

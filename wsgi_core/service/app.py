@@ -1,7 +1,6 @@
-"""The application with the HTTP API of the models. Its views are thin: they call `inference` and `shared`.
+"""The application with the HTTP API of the models.
 
-This module exists twice, on wsgi_core and on Flask. The two texts differ only in their import lines, so that both
-applications do the same work. A test compares the texts.
+This module exists twice: on wsgi_core and on Flask. A test checks that the two texts differ only in their import lines.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from .views import async_data, chat, demo, docs, health, loan, metrics, oip, sen
 
 
 class ServiceRequest(Request):
-    """A request whose JSON errors say what is wrong with the JSON.
+    """A request whose error for invalid JSON says what is wrong with the JSON.
 
     If the body is larger than the limit, `get_data` and `get_json` raise RequestEntityTooLarge (413), even if Werkzeug
     would truncate the body.
@@ -78,7 +77,7 @@ class ServiceRequest(Request):
 
 
 class ServiceJSON(DefaultJSONProvider):
-    """A JSON provider that parses with `strict_json`, and adds the time of each encoding to the request's times."""
+    """A JSON provider that parses with `strict_json`, and records the time of each encoding."""
 
     def loads(self, s: str | bytes, **kwargs: t.Any) -> t.Any:
         return strict_json.loads(s)
@@ -94,7 +93,7 @@ class ServiceJSON(DefaultJSONProvider):
 class Service(Application):
     """The application class of the service. Each request gets an id, is counted in the metrics, and can be logged.
 
-    check_access: raises an HTTPException if the settings do not allow a request
+    check_access: takes the WSGI environ of a request, and raises an HTTPException if the settings refuse the request
     """
 
     # PERF: three methods of the lifecycle are overridden. Hooks would need more calls, and would use the request proxy.
@@ -114,7 +113,7 @@ class Service(Application):
     def preprocess_request(self) -> t.Any:
         """Check whether the request is allowed and set its deadline, then call the before_request functions.
 
-        Model runs of the request are stopped at the deadline, or if the server reports that the connection is closed.
+        Model runs are stopped at the deadline, or if the server reports that the connection is closed.
         """
         observed = observed_request()
         assert observed is not None, "wsgi_app() must be called before preprocess_request()"
@@ -137,13 +136,14 @@ class Service(Application):
 
 
 def create_app(models: str | os.PathLike[str] | None = None, settings: Settings | None = None) -> Service:
-    """Return the service for the models in the folder ``models``, which are loaded and warmed up.
+    """Return the service for the models in the folder ``models``, by default the folder in the setting `models`.
 
-    If ``settings`` is not given, the settings come from wsgi-core.toml and the environment. If ``models`` is not given,
-    the setting `models` names the folder. If this setting is empty too, the service has the models that come with the
-    project, and the models that `wsgi-core models build` has built. A built model is loaded at its first request.
-    Raises ConfigurationError if a setting is not valid or the job store is not available. Raises ModelError if a model
-    cannot be loaded.
+    If ``settings`` is None, the settings come from wsgi-core.toml and the environment. If ``models`` and the setting
+    `models` are both empty, the service has the models that come with the project. In this case, the service also has
+    the models that `wsgi-core models build` has built.
+
+    Raises ConfigurationError if a setting is not valid, or if the job store is not available. Raises ModelError if a
+    model cannot be served.
     """
     app = Service("wsgi_core.service", static_folder=None)
     # APPSEC: no rule but / ends with a slash, and slashes are not merged, so no redirect goes to the client's Host.
@@ -214,7 +214,7 @@ def add_views(app: Service, repository: ModelRepository) -> None:
 
 
 def add_cors(app: Service, origins: t.Sequence[str]) -> None:
-    """Allow pages of these origins to read responses of the service."""
+    """Allow web pages of `origins` to read responses of the service."""
     add_headers = cross_origin(origins)
 
     @app.after_request

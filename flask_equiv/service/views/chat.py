@@ -1,7 +1,6 @@
-"""The route /rag-chat, which answers questions about this project from its documentation, as in tutorials on RAG.
+"""The route /rag-chat, which answers questions about this project from its documentation.
 
-RAG is retrieval-augmented generation: passages that match a question are retrieved, and the answer is made from these
-passages.
+In retrieval-augmented generation (RAG), an answer is made from passages that match the question.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The route /async-data: an async view that calls several functions concurrently, as in tutorials on async views."""
+"""The route /async-data: an async view that runs several models concurrently, as in tutorials on async views."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def blueprint() -> Blueprint:
     @api.get("/async-data")
     @describe(Operation("Predictions", {200: ok({"type": "object"}, "The index, and the result of each model")}))
     async def async_data() -> t.Any:
-        """Read the index of the models and run each model that has a card on the card's example, all concurrently"""
+        """Run each model that has a card, with the card's example as input, and list all models, concurrently"""
         return jsonify(await gather(example_sources(current_app.extensions["models"])))
 
     return api

@@ -1,6 +1,6 @@
-"""Pages for people: the start page, and demo pages for some of the models.
+"""The start page, and demo pages for some of the models.
 
-The server renders the pages. The script of a demo page sends requests to a route of the API, as other clients do.
+The script of a demo page sends requests to a route of the API.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DIGITS = Operation(
                     "digit": {"type": "integer"},
                     "sure": {
                         "type": "boolean",
-                        "description": "Whether the probability is at least the card's `sure_from`",
+                        "description": "Whether the highest probability is at least the card's `sure_from`",
                     },
                     "probabilities": array(SHARE) | {"description": "The probability of each digit"},
                     "pixels": array(SHARE) | {"description": "The input of the model: 8 rows of 8 pixels"},
@@ -108,13 +108,13 @@ def page(template: str, **context: t.Any) -> t.Any:
 
 
 def forbid_sniffing(response: t.Any) -> t.Any:
-    """Add the header that tells browsers to use the content type of a file and not to guess another type."""
+    """Add the header that forbids browsers to guess the content type of a file."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
 def has_demo(name: str) -> bool:
-    """Return whether the model of a demo is served and has a card of the kind that the demo needs."""
+    """Return whether the model `name` is served and has a card of the kind that its demo page needs."""
     model = current_app.extensions["models"].find(name)
     return model is not None and model.card is not None and model.card.kind == DEMOS[name]
 
@@ -122,9 +122,11 @@ def has_demo(name: str) -> bool:
 def find(name: str) -> Model:
     """Return the model of a demo page.
 
-    Raises ModelNotFound (404) if the model is not served, or does not have a card of the kind that the demo needs.
+    Raises ModelNotFound (404) if the model is not served, or has no card of the kind that its demo page needs.
     """
     model = t.cast(Model, current_app.extensions["models"].get(name))
     if not has_demo(name):
-        raise ModelNotFound(f"this page cannot use the model {name!r}: it has no card of the kind {DEMOS[name]!r}")
+        raise ModelNotFound(
+            f"this page cannot use the model {name!r}: the model has no card of the kind {DEMOS[name]!r}"
+        )
     return model

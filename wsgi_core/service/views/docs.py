@@ -1,4 +1,4 @@
-"""The API description: /openapi.json for programs, /docs for people."""
+"""The description of the API: /openapi.json for programs, and /docs for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The readiness probe, for load balancers and Kubernetes."""
+"""The readiness probe /readyz, for load balancers and Kubernetes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, over REST. Clients such as tritonclient and KServe's client use it.
+"""The Open Inference Protocol, version 2, over REST. tritonclient and KServe's client use this protocol.
 
 `inference.v2` implements the protocol. This module has the routes, the headers and the content codings.
 """
@@ -70,8 +70,8 @@ def add_server_views(api: Blueprint) -> None:
 def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
     """Add the routes about a model and its inferences.
 
-    If the path has no version, a route uses the version with the highest number. The statistics are the exception: if
-    the path has no version, they include all served versions.
+    If the path has no version, a route uses the version with the highest number. The exception is the route of the
+    statistics, which then returns the statistics of all served versions.
     """
 
     @api.get("/models/<name>")
@@ -123,7 +123,7 @@ def add_model_views(api: Blueprint, statistics: v2.Statistics) -> None:
 def add_repository_views(api: Blueprint) -> None:
     """Add the route that lists the repository, and the routes that load and unload models.
 
-    Clients can load and unload models only if the setting model_control allows it.
+    If the setting model_control is off, the routes that load and unload models respond with status 403.
     """
 
     @api.post("/repository/index")
@@ -185,7 +185,7 @@ def find(name: str, version: str | None) -> Model:
 
 
 def check_control() -> None:
-    """Raise Forbidden (403) if the setting model_control does not allow clients to load and unload models."""
+    """Raise Forbidden (403) if the setting model_control is off, so that clients may not load and unload models."""
     if not current_app.extensions["settings"].model_control:
         raise Forbidden("Clients may not load and unload models on this server: the setting model_control is off")
 
@@ -193,10 +193,10 @@ def check_control() -> None:
 def read_body() -> bytes:
     """Return the decompressed body.
 
-    The content type must be a JSON type or application/octet-stream, or be missing: some clients send no content type,
-    and some clients send JSON as application/octet-stream. Raises UnsupportedMediaType (415) if the content type or the
-    content coding is not supported, BadRequest (400) if the compressed data is corrupt, RequestEntityTooLarge (413) if
-    the body is too large, and ServiceUnavailable (503) if other large bodies take up the memory.
+    The content type may be JSON, application/octet-stream, or missing. Raises UnsupportedMediaType (415) for any other
+    content type, or if the content coding is not supported. Raises BadRequest (400) if the compressed data is corrupt.
+    Raises RequestEntityTooLarge (413) if the body is too large. Raises ServiceUnavailable (503) if other large bodies
+    take up the memory.
     """
     environ = request.environ
     if environ.get("CONTENT_TYPE") not in PLAIN_TYPES and request.mimetype != OCTETS and not request.is_json:
@@ -209,7 +209,7 @@ def read_body() -> bytes:
 def read_object() -> dict[str, t.Any]:
     """Return the JSON object in the body, or {} if the body is empty.
 
-    Raises InvalidRequest (400) if the body is not a JSON object, and the errors of `read_body`.
+    Raises InvalidRequest (400) if the body is not a JSON object. Also raises the errors of `read_body`.
     """
     return v2.read_object(read_body() or b"{}", "the request")
 

@@ -1,4 +1,4 @@
-"""Predictions for a stream of rows, in one request and in bounded memory."""
+"""The route /predict/stream: predictions for a stream of rows, in one request and in bounded memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPERATION = Operation(
 
 
 def blueprint() -> Blueprint:
-    """Return the blueprint of the route /predict/stream. Its body limit is the setting `stream_max_content_length`."""
+    """Return the blueprint of the route /predict/stream. The setting `stream_max_content_length` limits the body."""
     api = Blueprint("stream", __name__)
 
     @api.post("/predict/stream")

@@ -1,4 +1,7 @@
-"""Webhooks: signed requests, whose payloads are stored as jobs at once and processed later."""
+"""The route /webhooks/<source> for webhooks, which are signed requests.
+
+The payload of a webhook is stored as a job at once. The job is processed later.
+"""
 
 from __future__ import annotations
 
