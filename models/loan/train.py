@@ -154,7 +154,10 @@ def fit(rows: Split) -> Pipeline:
 
 
 def probabilities(model: Pipeline, rows: Split, x: np.ndarray) -> np.ndarray:
-    """Return the probabilities that scikit-learn predicts, float64[N, 2]: denied, approved."""
+    """Return the probabilities that scikit-learn predicts for `x`, float64[N, 2]: denied, approved.
+
+    `rows` determines the range to which `x` is limited.
+    """
     return np.asarray(model.predict_proba(transform(x, *limits_of(rows.x_train))))
 
 

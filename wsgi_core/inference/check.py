@@ -73,7 +73,7 @@ def _misplaced(folder: Path) -> Iterator[str]:
 
 
 def _skipped(folder: Path, has_problem: bool) -> Iterator[str]:
-    """Yield a line if a model's folder is skipped. Otherwise, yield a line for each skipped subfolder.
+    """Yield a line if `folder` is skipped when models are loaded. Otherwise, yield a line for each skipped subfolder.
 
     `has_problem` says whether `_misplaced` has reported a problem in `folder`. Subfolders with ONNX files are not
     reported here, because `_misplaced` reports them.

@@ -48,7 +48,8 @@ def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
     """Convert a picture of a digit, numbers[H, W], to the model's input: float32[1, 64] from 0 (paper) to 1 (ink).
 
     The digit may be dark on light or light on dark, and anywhere in the picture. Raises `InvalidFeatures` if the array
-    does not have two dimensions of 1 to `MAX_SIDE`, if a number is not finite, or if all pixels have the same shade.
+    does not have two dimensions of 1 to `MAX_SIDE`, if a number is not a finite float32, or if all pixels have the same
+    shade.
     """
     ink = _find_ink(drawing)
     bitmap = _thicken(_centre(_scale(_crop(ink))))
@@ -96,7 +97,8 @@ def read_drawing(payload: object) -> NDArray[np.generic]:
     """Return the drawing in a payload such as `{"drawing": [[0, 255, ...], ...]}` as shades, float32[H, W].
 
     Raises `InvalidInput` if the payload has no drawing. Raises `InvalidFeatures` if the drawing is not a list of rows
-    of the same length, if a shade is not from 0 to `WHITE`, or if a side is 0 or above `MAX_JSON_SIDE`.
+    of the same length, or if a side is 0 or above `MAX_JSON_SIDE`. Also raises `InvalidFeatures` if a shade is not a
+    number from 0 to `WHITE`.
     """
     if not isinstance(payload, dict) or "drawing" not in payload:
         raise InvalidInput('expected an object with a "drawing"')
@@ -143,7 +145,7 @@ def _crop(ink: Bitmap) -> Bitmap:
 def _scale(ink: Bitmap) -> Bitmap:
     """Scale the digit to the height `SIDE`. Keep the proportions, but limit the width to `MAX_WIDTH`.
 
-    A dot becomes ink if more than a third of its area is ink. With a higher threshold, thin strokes would be lost.
+    A dot becomes ink if more than a third of its area is ink. With a higher threshold, thin strokes could be lost.
     """
     height, width = ink.shape
     wide = min(MAX_WIDTH, max(1, round(SIDE * width / height)))
@@ -151,7 +153,10 @@ def _scale(ink: Bitmap) -> Bitmap:
 
 
 def _shares(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Average the rows in `count` bands of equal height: float64[H, W] to float64[count, W]."""
+    """Average the rows in `count` bands of equal height: float64[H, W] to float64[count, W].
+
+    A band can contain fractions of rows.
+    """
     sums = np.vstack([np.zeros((1, values.shape[1])), values.cumsum(axis=0)])
     edges = np.linspace(0, len(values), count + 1)
     whole = np.minimum(edges.astype(int), len(values) - 1)

@@ -50,7 +50,7 @@ class NgramEncoder:
     def ids(self, text: str) -> list[int]:
         """Return the ids of the words in a text, then the ids of the pairs of words, each in order of first appearance.
 
-        PERF: all loops except the last run in C.
+        At most `max_tokens` ids are returned. PERF: all loops except the last run in C.
         """
         words = _tokens(text.lower())
         found = dict.fromkeys(map(self._id_of.get, chain(words, map(" ".join, pairwise(words)))))

@@ -19,14 +19,14 @@ class RunStopped(Exception):
 
 
 class DeadlineExceeded(RunStopped):
-    """The deadline of the request's `Work` has passed."""
+    """The deadline of the current `Work` has passed."""
 
     def __init__(self) -> None:
         super().__init__("the request has timed out")
 
 
 class Cancelled(RunStopped):
-    """The work was cancelled: its connection is closed, or the process ends."""
+    """The current `Work` is cancelled, because the connection is closed or the process ends."""
 
     def __init__(self) -> None:
         super().__init__("cancelled: the connection is closed, or the process ends")

@@ -51,7 +51,7 @@ def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> ND
 def _packed(values: list[Any], dtype: np.dtype[Any]) -> NDArray[Any] | None:
     """Return the values as an array, or None if struct cannot pack a value as `dtype`.
 
-    PERF: struct takes half the time of numpy.array.
+    PERF: struct is faster than numpy.array.
     """
     try:
         return np.frombuffer(struct.pack(f"{len(values)}{dtype.char}", *values), dtype)

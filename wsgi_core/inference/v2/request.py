@@ -172,7 +172,7 @@ def _read_outputs(payload: Mapping[str, Any], as_bytes: bool, model: Model) -> d
 
 
 def _tensor_parameters(tensor: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Return the parameters of an input or output. Raises `InvalidRequest` if a parameter is not supported."""
+    """Return the parameters of an input or output. Raises `InvalidRequest` for a parameter in `_UNSUPPORTED`."""
     parameters = _parameters(tensor, what)
     for name in _UNSUPPORTED:
         if name in parameters:
@@ -229,7 +229,10 @@ def _flag(parameters: Mapping[str, Any], name: str, what: str, default: bool = F
 
 
 def _optional(part: Mapping[str, Any], name: str, kind: type[T], what: str) -> T | None:
-    """Return the value of an optional key, or None if the key is missing or its value is null."""
+    """Return the value of an optional key, or None if the key is missing or its value is null.
+
+    Raises `InvalidRequest` if the type of the value is not exactly `kind`.
+    """
     value = part.get(name)
     return None if value is None else _as(kind, value, f"{what}: {name}")
 

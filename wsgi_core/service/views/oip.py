@@ -185,7 +185,7 @@ def find(name: str, version: str | None) -> Model:
 
 
 def check_control() -> None:
-    """Raise Forbidden (403) if the setting model_control is off, so that clients may not load and unload models."""
+    """Raise Forbidden (403) if the setting model_control is off. Clients may then neither load nor unload models."""
     if not current_app.extensions["settings"].model_control:
         raise Forbidden("Clients may not load and unload models on this server: the setting model_control is off")
 
