@@ -48,8 +48,8 @@ def prepare_drawing(drawing: NDArray[np.generic]) -> NDArray[np.float32]:
     """Convert a picture of a digit, numbers[H, W], to the model's input: float32[1, 64] from 0 (paper) to 1 (ink).
 
     The digit may be dark on light or light on dark, and anywhere in the picture. Raises `InvalidFeatures` if the array
-    does not have two dimensions of 1 to `MAX_SIDE`, if a number is not a finite float32, or if all pixels have the same
-    shade.
+    does not have two dimensions of 1 to `MAX_SIDE`. Also raises `InvalidFeatures` if a number is not a finite float32,
+    or if all pixels have the same shade.
     """
     ink = _find_ink(drawing)
     bitmap = _thicken(_centre(_scale(_crop(ink))))
@@ -64,8 +64,8 @@ def recognise(model: Model, payload: object) -> dict[str, Any]:
     The result has the keys `digit`, `sure`, `probabilities`, `pixels` and `model_version`. `sure` is true if the
     highest probability is at least `sure_from` in the card. `pixels` is the input of the model.
 
-    Raises an `InputError` if the payload is not a valid drawing, or if the model does not map 8 by 8 pixels to a row of
-    probabilities. Also raises the errors of `Model.predict`.
+    Raises an `InputError` if the payload is not a valid drawing. Also raises an `InputError` if the model does not map
+    8 by 8 pixels to a row of probabilities. Raises the errors of `Model.predict` if the run fails.
     """
     pixels, sure_from = _card_of(model)
     with timing.phase("validate"):

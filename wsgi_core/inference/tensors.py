@@ -54,8 +54,8 @@ MAX_DIMENSIONS = 32
 class TensorSpec:
     """The name, datatype and shape of one input or output.
 
-    In `shape`, -1 is a dimension of any size. An empty `shape` stands for any shape with at most `MAX_DIMENSIONS`
-    dimensions, because onnxruntime reports an empty shape if the ONNX file declares no shape.
+    In `shape`, -1 is a dimension of any size. If the ONNX file declares no shape, onnxruntime reports an empty shape.
+    So an empty `shape` stands for any shape with at most `MAX_DIMENSIONS` dimensions.
 
     optional: whether the input can be omitted, because it has a default or its ONNX type is `optional`
     without_value: whether the ONNX type is `optional`; if the input is omitted, onnxruntime must receive None

@@ -28,8 +28,8 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {"b": (bool,), "i": (int,), "u": (int,)
 def decode(data: object, datatype: str, shape: tuple[int, ...], what: str) -> NDArray[Any]:
     """Decode a tensor from a JSON list. `what` names the tensor in error messages.
 
-    Raises `InvalidRequest` if `data` does not match the datatype and the shape, if a number is out of range for the
-    datatype, or if the datatype is BF16.
+    Raises `InvalidRequest` if `data` does not match the datatype and the shape. Also raises `InvalidRequest` if a
+    number is out of range for the datatype, or if the datatype is BF16.
     """
     if datatype == "BF16":
         raise InvalidRequest(f"{what}: {NO_BF16}; send it as bytes, with binary_data_size")
