@@ -12,8 +12,7 @@ OPERATION = Operation(
     "Predictions",
     {
         200: ResponseObject(
-            "A prediction or an error for each line that is not blank, sent while further lines arrive",
-            {LINES: STRING, EVENTS: STRING},
+            "A prediction or an error for each line that is not blank, sent one by one", {LINES: STRING, EVENTS: STRING}
         ),
         **errors(400, 404, 413, 415),
     },
@@ -29,7 +28,7 @@ def blueprint() -> Blueprint:
     @api.post("/predict/stream")
     @describe(OPERATION)
     def predict_stream() -> t.Any:
-        """Predict the rows of JSON Lines while they arrive, and send the predictions as lines or server-sent events"""
+        """Predict rows of JSON Lines one by one, and send the predictions as lines or server-sent events"""
         check_type(request.mimetype)
         settings = current_app.extensions["settings"]
         request.max_content_length = settings.stream_max_content_length
