@@ -1,10 +1,10 @@
-"""A server for any WSGI application, built on parts of waitress, with limits, admission control and a graceful stop.
+"""A server for any WSGI application, with limits and a graceful stop. The server uses parts of waitress.
 
-A request passes through these modules: `listener` accepts the connection. `channel` and `parser` turn its bytes into a
-request. `admission` and `dispatcher` give the request a slot and a thread, or refuse the request with a response from
-`errors`. `task` calls the application and sends the response.
+A request passes through these modules: `listener` accepts the connection. `channel` reads bytes from the connection,
+and `parser` parses the request. `admission` accepts or refuses the request. `dispatcher` passes an accepted request to
+a thread. `task` calls the application and sends the response.
 
-`server` runs the event loop, and `signals` stops the server. docs/develop/server.md draws the states of a connection.
+`server` runs the event loop. docs/develop/server.md describes the states of a connection.
 """
 
 from .server import Server as Server

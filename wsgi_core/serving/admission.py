@@ -1,7 +1,7 @@
-"""Admission control: decides whether a request gets a slot, mainly by its expected wait for a worker thread.
+"""Admission control: accepts or refuses a request, mainly by its expected wait for a worker thread.
 
-A request has its slot while it waits for a worker thread, while it runs, and while more than `task.WATERMARK` bytes of
-its response are unsent. This module only counts the requests. Their queues are in `dispatcher`.
+An accepted request has a slot while it waits for a worker thread, while it runs, and while more than `task.WATERMARK`
+bytes of its response are unsent.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 @lru_cache(maxsize=4096)
 def client_of(address: str) -> str:
-    """Return what counts as one client for the limits per client: an IPv4 address, or an IPv6 address' /64 network.
+    """Return the client to which `address` belongs, for the limits per client.
 
-    An IPv4 address that is mapped or translated into IPv6 counts as the IPv4 address. Each link-local IPv6 address
-    counts as one client, because these addresses share one network. Text that is not an address is returned unchanged,
-    because a proxy may send an identifier (RFC 7239, section 6).
+    IPv6 addresses of the same /64 network belong to one client. Each link-local IPv6 address is a client of its own. An
+    IPv4-mapped address, or a translated address in 64:ff9b::/96, belongs to its IPv4 address. Text that is not an
+    address is returned unchanged.
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -47,24 +47,23 @@ def client_of(address: str) -> str:
 
 @dataclass(eq=False, slots=True)
 class Permit:
-    """The slot of one request. `client` comes from `client_of`. docs/develop/server.md says what releases the slot."""
+    """The slot of one request. `client` comes from `client_of`."""
 
     client: str
     state: Literal["waiting", "running", "released"] = "waiting"
 
 
 class Refused(NamedTuple):
-    """The reason why a request is refused, and the number of seconds after which the client may retry."""
+    """The reason for a refusal, and the number of seconds after which the client may retry."""
 
     reason: Reason
     retry_after: int
 
 
 class Pace:
-    """The pace of responses under load. `interval` is the mean number of seconds between responses, or 0 if unknown.
+    """Measures how fast the server answers while requests wait.
 
-    The mean is a moving average: older intervals count less. An interval counts only if requests were waiting when it
-    began.
+    `interval` is the moving average of the seconds between two responses, or 0 if it is not known.
     """
 
     def __init__(self) -> None:
@@ -72,7 +71,9 @@ class Pace:
         self._last = self._seconds = self._responses = 0.0
 
     def record(self, now: float, waiting: int) -> None:
-        """Record that a response was completed at `now` (time.monotonic()), and that `waiting` requests wait."""
+        """Record that a response was completed at `now` (time.monotonic()). `waiting` is the number of waiting
+        requests.
+        """
         if self._last:
             passed = now - self._last
             kept = math.exp(-passed / _TIME_CONSTANT)
@@ -84,10 +85,11 @@ class Pace:
 
 @dataclass(slots=True)
 class Admission:
-    """The slots for requests: `threads` + `max_waiting` in total, and `per_client` for each client (0: no limit).
+    """The slots for requests. There are `threads` + `max_waiting` slots, and at most `per_client` for each client (0:
+    no limit).
 
     A request is refused if no slot is free, or if its expected wait is longer than `max_wait` seconds. `retry_after` is
-    the smallest Retry-After in seconds. `refused` counts refusals since the start, by reason.
+    the minimum number of seconds in Retry-After. `refused` counts the refused requests by reason.
     """
 
     max_waiting: int
@@ -109,12 +111,12 @@ class Admission:
 
     @property
     def expected_wait(self) -> float:
-        """The number of seconds that a new request is expected to wait for a worker thread."""
+        """The number of seconds that a new request will probably wait for a worker thread."""
         # A request that a free thread is about to take does not wait.
         return min(self.waiting, max(0, self.admitted - self.threads)) * self.pace.interval
 
     def acquire(self, client: str) -> Permit | Refused:
-        """Return a slot for a new request of `client`, or a `Refused` if the request cannot get a slot."""
+        """Return a slot for a request of `client`. If the request is refused, return a `Refused`."""
         with self._lock:
             if refused := self._refusal(client):
                 return refused
@@ -124,9 +126,9 @@ class Admission:
         return Permit(client)
 
     def check(self, client: str) -> Refused | None:
-        """Return a `Refused` if a request of `client` cannot get a slot now, otherwise None.
+        """If a request of `client` would be refused now, return a `Refused`, otherwise None. No slot is taken.
 
-        The refusal is counted. The check does not take a slot.
+        A refusal is counted.
         """
         with self._lock:
             return self._refusal(client)
@@ -153,7 +155,7 @@ class Admission:
     def release(self, permit: Permit, now: float) -> None:
         """Release the slot of a request whose response was completed at `now` (time.monotonic()).
 
-        Raises RuntimeError if the request is not running. A second release would be a bug in the caller.
+        Raises RuntimeError if the request is not running.
         """
         with self._lock:
             if permit.state != "running":
@@ -163,16 +165,13 @@ class Admission:
             self.pace.record(now, self.waiting)
 
     def refuse(self) -> Refused:
-        """Count a refusal with the reason `overloaded`, and return the refusal.
-
-        The caller has already decided to refuse the request.
-        """
+        """Count and return a refusal with the reason `overloaded`, even if a slot is free."""
         with self._lock:
             self.refused["overloaded"] += 1
         return Refused("overloaded", self._retry_after_wait())
 
     def expire(self) -> Refused:
-        """Count a refusal with the reason `expired`, for a request that has waited too long. Return the refusal."""
+        """Count and return a refusal with the reason `expired`, for a request that has waited too long."""
         with self._lock:
             self.refused["expired"] += 1
         return Refused("expired", self._retry_after_wait())

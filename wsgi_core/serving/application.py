@@ -23,17 +23,21 @@ EXIT_INVALID_SETTING = 2
 EXIT_APPLICATION = 3
 
 MONITORING = HEALTH | {"/metrics"}
-"""The service's paths for health checks and metrics. GET and HEAD requests to these paths need no slot."""
+"""The service's paths for health checks and metrics. Overload is no reason to refuse a GET or HEAD request to these
+paths.
+"""
 
 STREAM_PATH = "/predict/stream"
-"""The service's path whose limit for bodies is `stream_max_content_length`, because it reads the body in pieces."""
+"""The path at which the service reads the request body in pieces. The body limit is
+`settings.stream_max_content_length`.
+"""
 
 _NAMES = ("app", "application")
 _FACTORIES = ("create_app", "make_app")
 
 
 class StartError(Exception):
-    """Raised if the server cannot start. The message says what is wrong, and `code` is the exit code."""
+    """Raised if the server cannot start. `code` is the exit code of the process."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -44,10 +48,13 @@ class StartError(Exception):
 
 
 def load_application(settings: Settings) -> t.Any:
-    """Return the application that `settings.app` names, or the inference service if `app` is not set.
+    """Return the WSGI application to serve.
 
-    The application of `settings.app` is wrapped in `MonitoredApplication`. The service runs on `settings.framework`.
-    Raises StartError if the application, a model or Flask cannot be loaded, or if a setting cannot be used.
+    If `settings.app` is set, import this application, and wrap it in `MonitoredApplication`. Otherwise, create the
+    inference service on `settings.framework`.
+
+    Raises StartError if the application or a model cannot be loaded, if Flask is needed and not installed, or if a
+    setting is not valid.
     """
     if settings.app:
         _refuse_service_settings(settings)
@@ -56,7 +63,7 @@ def load_application(settings: Settings) -> t.Any:
 
 
 def _refuse_service_settings(settings: Settings) -> None:
-    """Raise StartError if `api_key` or `trusted_hosts` is set, because only the service checks keys and host names."""
+    """Raise StartError if `api_key` or `trusted_hosts` is set. Only the service checks API keys and host names."""
     given = [name for name in ("api_key", "trusted_hosts") if getattr(settings, name)]
     if given:
         message = f"{given[0]} has no effect with --app: remove the setting, and make this check in your application"
@@ -64,14 +71,16 @@ def _refuse_service_settings(settings: Settings) -> None:
 
 
 def load_wsgi_application(import_path: str) -> t.Any:
-    """Return the application that ``module``, ``module:name`` or ``module:factory(args)`` names.
+    """Import a module, and return its WSGI application.
 
-    The module is a dotted name or a file. Without a name, the application is the module's `app` or `application`, or
-    the result of its `create_app` or `make_app`. A named function that can be called without arguments is a factory,
-    because a WSGI application takes two arguments (PEP 3333).
+    `import_path` is `module`, `module:name` or `module:factory(args)`. `module` is a dotted name or a file name.
 
-    Raises StartError if the module cannot be imported, the name does not exist, or the factory fails. Also raises
-    StartError if the result is not callable, or is an ASGI application.
+    If `import_path` has no colon, return the module's `app` or `application`, or the result of its `create_app` or
+    `make_app`. If the name is a function without required parameters, call the function as a factory. (A WSGI
+    application has two required parameters, PEP 3333.)
+
+    Raises StartError if the import or the factory fails, if the name does not exist, if the result is not callable, or
+    if the result is an ASGI application.
     """
     # Split at the colon before the name, not at the colon of a Windows drive.
     path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)
@@ -158,10 +167,9 @@ def _load_service(settings: Settings) -> t.Any:
 
 
 def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:
-    """Return the keyword arguments of `Server` that depend on the application.
+    """Return the keyword arguments of `Server` that depend on the application. docs/develop/server.md explains them.
 
-    They are the paths of monitoring requests and of health checks. For the inference service, they are also the body
-    limits of paths, and the function that checks the head of a request. docs/develop/server.md explains them.
+    `app` comes from `load_application`.
     """
     if settings.app:
         health, metrics = ({path} if path else set() for path in (settings.health_path, settings.metrics_path))
@@ -175,7 +183,7 @@ def server_arguments(app: t.Any, settings: Settings) -> dict[str, t.Any]:
 
 
 def describe(app: t.Any, settings: Settings) -> str:
-    """Return the application's description for the start message: its import path, or the framework and the models."""
+    """Return a description of `app` for the start message. `app` comes from `load_application`."""
     if settings.app:
         return f"application {settings.app}"
     models = app.extensions["models"]

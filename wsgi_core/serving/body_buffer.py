@@ -9,30 +9,26 @@ from io import BytesIO
 from typing import Any
 
 MAX_IN_MEMORY = 1 << 20
-"""The largest size in bytes of a body that may be stored in memory."""
+"""The maximum size in bytes of a body that may be stored in memory."""
 
 MEMORY_LIMIT = 64 << 20
-"""The limit in bytes for all bodies in memory together. Bodies of at most `ALWAYS_IN_MEMORY` bytes may exceed it.
-
-A busy server receives about 30 MB of JSON a second, so this limit is above what it receives within the default
-`max_wait` of 2 seconds. CPython releases the GIL for each operation on a file. So under load, a body in a temporary
-file can delay the I/O thread by tens of milliseconds.
+"""The limit in bytes for all bodies in memory together. Bodies of at most `ALWAYS_IN_MEMORY` bytes may exceed the
+limit.
 """
 
 ALWAYS_IN_MEMORY = 16 << 10
-"""The largest size in bytes of a body that is kept in memory even if `MEMORY_LIMIT` is reached.
+"""The maximum size in bytes of a body that is stored in memory even if `MEMORY_LIMIT` is reached.
 
-Otherwise a few clients that send large bodies slowly could make the server refuse every other request with a body. The
-number of connections limits the memory for these small bodies.
+Otherwise, a few slow clients with large bodies could make the server refuse all other requests with bodies.
 """
 
 
 class NoSpace(OSError):
-    """Raised when the bodies on disk would exceed their common limit."""
+    """Raised if the bodies in temporary files would exceed their common limit."""
 
 
 class ByteBudget:
-    """A count of bytes that several owners share, with a `limit`. Thread-safe."""
+    """A thread-safe count of bytes with a limit."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -40,7 +36,7 @@ class ByteBudget:
         self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Reserve `size` bytes if the limit allows. Return whether the bytes were reserved."""
+        """Add `size` to the count, unless the count would exceed the limit. Return whether `size` was added."""
         with self._lock:
             if self.used + size > self.limit:
                 return False
@@ -54,12 +50,12 @@ class ByteBudget:
 
     @property
     def exceeded(self) -> bool:
-        """Whether the count is above `limit`."""
+        """Whether the count is above the limit."""
         return self.used > self.limit
 
 
 class BodyBudget:
-    """The limits for all bodies together, in `memory` and on `disk`."""
+    """The limits in bytes for all request bodies together, in memory and on disk."""
 
     def __init__(self, disk: int, memory: int) -> None:
         self.memory = ByteBudget(memory)
@@ -67,11 +63,10 @@ class BodyBudget:
 
 
 class SpooledBody:
-    """The buffer for one request body.
+    """The buffer for one request body. `expected` is the length of the body, or 0 if the length is not known.
 
-    `expected` is the length of the body, or 0 if the length is unknown. A body of more than `MAX_IN_MEMORY` bytes is
-    stored in a temporary file. So is a body of more than `ALWAYS_IN_MEMORY` bytes, if the bodies in memory would
-    otherwise exceed their common limit.
+    A body of more than `MAX_IN_MEMORY` bytes is stored in a temporary file. If `MEMORY_LIMIT` is reached, a body of
+    more than `ALWAYS_IN_MEMORY` bytes is also stored in a temporary file.
     """
 
     def __init__(self, budget: BodyBudget, expected: int = 0) -> None:
@@ -92,7 +87,7 @@ class SpooledBody:
         self._file.write(data)
 
     def getfile(self) -> Any:
-        """Return a file object that is positioned at the start of the body."""
+        """Return a file object at the start of the body."""
         self._file.seek(0)
         return self._file
 
@@ -131,11 +126,11 @@ class DiscardBuffer:
         self._size = size
 
     def append(self, data: bytes) -> None:
-        """Discard `data`."""
+        """Count the bytes of `data`."""
         self._size += len(data)
 
     def getfile(self) -> BytesIO:
-        """Return an empty file."""
+        """Return an empty file object."""
         return BytesIO()
 
     def close(self) -> None:

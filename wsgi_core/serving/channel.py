@@ -1,8 +1,11 @@
-"""One connection: reading requests, sending responses, and closing. docs/develop/server.md draws the states.
+"""One connection: reads requests, sends responses, and closes the connection. docs/develop/server.md shows its states.
 
-Worker threads may call only the methods in the section "Called by worker threads". All other methods are called on
-the I/O thread. The I/O thread is also called the leader (see leader.py). If the leader itself answers a request, it
-counts as a worker thread during this request.
+Worker threads may call only the methods below the comment "Called by worker threads". A thread of the event loop that
+calls the application counts as a worker thread during this call (see leader.py).
+
+A slot is the permission to process a request (see admission.py). Unsent bytes are bytes of a response that the
+operating system has not yet taken from the server. A lingering connection has had its last response, and waits until
+the client closes its side.
 """
 
 from __future__ import annotations
@@ -25,17 +28,18 @@ from .task import WATERMARK, ClientDisconnected, Task
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# After the last response, the bytes that the client sends are read and discarded, for at most this many seconds. If the
-# connection were closed at once, the next bytes would cause a reset, and the client could lose the response.
+# A lingering connection is closed after this many seconds. Until then, bytes from the client are read and discarded. If
+# the connection were closed at once, further bytes would cause a reset, and the client could lose the response.
 LINGER = 2.0
-# Bytes to read in one call. The number is small because a chunked body may consist of many tiny chunks. A body with a
-# Content-Length is read in larger pieces.
+# The number of bytes to read in one call. A body with a Content-Length is read in larger pieces, but a chunked body is
+# not, because the parser needs long for many tiny chunks.
 _CHUNK = 8 << 10
 _MAX_READS = 16
 _SEND_AT_ONCE = 256 << 10
-# A stream that waits for its client continues when at most this many bytes are unsent.
+# A stream that waits for its client continues if at most this many bytes are unsent.
 _LOW_WATERMARK = WATERMARK // 4
-# If the oldest request has waited for this many seconds, requests are refused while too many connections are open.
+# While too many connections are open, requests are refused if the first request in the queue has waited this long, in
+# seconds.
 _OVERLOAD_WAIT = 0.1
 
 State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked", "sending", "lingering"]
@@ -44,13 +48,13 @@ State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked",
 class Channel:
     """An accepted connection. The attributes, by purpose:
 
-    Reading: `input` (bytes that are not parsed yet), `input_ended`, `request` (the incomplete request).
-    Request: `task`, from the moment the request is complete until its response is complete. `used`: the connection has
-    had a request.
-    Sending: `output`, `unsent` (bytes in `output`), `permit` (the slot of a response, until at most `WATERMARK` bytes
-    are unsent). `out_lock` protects all three.
-    End: `closing` (close after the response), `linger_until` (when `_linger` ends, in time.monotonic(), or 0),
-    `connected`.
+    Reading: `input` has the bytes that are not parsed yet. `input_ended` is true if the client sends no more bytes.
+    `request` is the incomplete request, or None.
+    Answering: `task` answers the current request, or is None. `used` is true if the connection has had a request.
+    Sending: `output` has the unsent bytes, and `unsent` is their number. `permit` is the slot of a response that only
+    has to be sent. A thread that changes these three must hold `out_lock`.
+    Closing: if `closing` is true, the connection closes after the response. `linger_until` is the time at which
+    lingering ends (time.monotonic()), or 0. `connected` is false when the connection is closed.
     """
 
     __slots__ = (
@@ -109,17 +113,19 @@ class Channel:
         self.used = False
 
     def fileno(self) -> int:
-        """Return the file descriptor. It stays the same after `close`."""
+        """Return the file descriptor of the socket. The number is also returned after `close`."""
         return self._number
 
     @property
     def idle(self) -> bool:
-        """Whether the connection has no request, no unparsed input and no unsent output, and is not closing."""
+        """Whether the connection has no request, no unparsed input and no unsent bytes, and is not closing."""
         return not (self.task or self.request or self.unsent or self.input or self.closing)
 
     @property
     def state(self) -> State:
-        """The state of the connection, for the metrics. Any thread may read it, but it may be slightly out of date."""
+        """The state of the connection, for the metrics. Any thread may read the state, which may be slightly out of
+        date.
+        """
         if self.linger_until:
             return "lingering"
         task = self.task
@@ -137,7 +143,7 @@ class Channel:
     # Reading.
 
     def handle_read(self) -> None:
-        """Read bytes and parse them. Bytes that arrive after the last response are discarded."""
+        """Read and parse bytes. If the connection is lingering, discard the bytes."""
         for _ in range(_MAX_READS):
             size = _CHUNK
             if self.request is not None:
@@ -162,27 +168,31 @@ class Channel:
         self.watch()
 
     def handle_hangup(self) -> None:
-        """Close the connection if it was reset, if it lingers, or if it has unsent bytes.
+        """Close the connection if it was reset, lingers, or has unsent bytes. Otherwise, handle the end of the client's
+        input.
 
-        A hangup alone does not close a connection that waits for its response, because some systems also report a
-        hangup if the client has closed only its sending side. A connection without a request is closed, because
-        `handle_read` finds the end of its input.
+        Some systems report a hangup if the client has only closed its sending side. Such a client can still read a
+        response.
         """
         if self.linger_until or self.interest & WRITE or self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.close()
         elif self.interest:
             self.handle_read()
         else:
-            # Otherwise every step of the poller would report the hangup. The next call of `watch` registers the socket.
+            # Otherwise, each step of the poller would report the hangup again. `watch` registers the socket again.
             self.listener.poller.unregister(self)
             self.interest = -1
 
     def process(self) -> None:
-        """Parse the input until a request is queued, a request is answered with an error, or no input is left."""
+        """Parse the input until a request is complete or no input is left. If the last response is sent, begin to
+        linger.
+
+        If `closing` is true, parse nothing.
+        """
         while self.task is None and not self.unsent and self.connected and not self.closing:
             if self.input:
                 if not self._parse():
-                    break  # `finish` has scheduled the rest of the input, so that other connections come first
+                    break  # `finish` has scheduled a call that parses the rest, so other connections come first
             elif self.input_ended:
                 self._end_without_request()
             else:
@@ -191,7 +201,7 @@ class Channel:
             self._linger()
 
     def reject(self, error: ErrorResponse) -> None:
-        """Answer an incomplete request with an error, and close the connection after the response."""
+        """Answer the incomplete request with `error`, and close the connection after the response."""
         request, self.request = self.request, None
         if request is not None and self.task is None:
             request.error, request.expect_continue = error, False
@@ -201,19 +211,19 @@ class Channel:
             self.watch()
 
     def close_if_silent(self) -> None:
-        """Close the connection, unless the operating system has received bytes that the server has not read yet."""
+        """Close the connection, unless it has received bytes that the server has not read yet."""
         if not self.has_unread():
             self.close()
 
     def has_unread(self) -> bool:
-        """Return whether the operating system has received bytes that the server has not read yet."""
+        """Return whether the connection has received bytes that the server has not read yet."""
         try:
             return bool(self.socket.recv(1, socket.MSG_PEEK))
         except OSError:  # no bytes are available
             return False
 
     def resume(self) -> None:
-        """Continue to read and send, after a worker thread has passed the connection back or has left bytes to send."""
+        """Continue to read and send, after a worker thread has used the connection."""
         if self.connected:
             self.process()
             self.watch()
@@ -230,7 +240,7 @@ class Channel:
             self.listener.poller.watch(self, interest)
 
     def _parse(self) -> bool:
-        """Parse the input up to the end of a request. Return False if the server itself has answered the request."""
+        """Parse the input up to the end of a request. Return False if the request was answered with an error."""
         request = self.request
         if request is None:
             request = self.request = Parser(self.site.limits)
@@ -246,9 +256,9 @@ class Channel:
         return True
 
     def _begin(self, request: Parser) -> bool:
-        """Pass a request to the dispatcher. If the request is not valid or is refused, answer with an error instead.
+        """Pass `request` to the dispatcher, and return True.
 
-        Return True if the dispatcher has the request, and False if an error was sent.
+        If the request is not valid or is refused, answer with an error and return False.
         """
         self.used = True
         self.response_started = 0.0
@@ -268,11 +278,11 @@ class Channel:
         return False
 
     def _refuse_above_limit(self, task: Task) -> Refused | None:
-        """Return a refusal if too many connections are open and the queue is slow, otherwise None.
+        """If too many connections are open and queued requests wait too long, refuse the request. Otherwise, return
+        None.
 
-        The queue is slow if its first request has waited for `_OVERLOAD_WAIT` seconds. The connection of the refused
-        request is closed after the response. If the request were queued, its connection could not be closed to admit
-        other connections, such as the connection of a health probe.
+        The connection of the refused request is closed after the response. If the request were queued, its connection
+        would stay open and could keep out a health check.
         """
         if task.monitoring or not self.listener.above_limit():
             return None
@@ -282,15 +292,14 @@ class Channel:
         return self.site.admission.refuse()
 
     def _reject_early(self, request: Parser) -> bool:
-        """Check a request when its head is complete, before its body arrives. Reject the request if necessary.
+        """Reject a request before its body is read, if necessary. Return False if the request was answered with an
+        error.
 
-        A request is rejected if its head has an error, or if the application's `check_head` rejects the request. A
-        request other than a monitoring request is also rejected if it cannot get a slot, or if too many connections are
-        open (see `_refuse_above_limit`). The body of a rejected request is discarded as it arrives, and then the
-        response is sent. If the client has sent `Expect: 100-continue`, the response does not wait for the body. If the
-        request is not rejected, the server sends `100 Continue` to such a client.
+        A request is rejected if an X-Forwarded-* header is not valid, if admission control refuses the request, or if
+        `check_head` returns a response. The body of a rejected request is discarded.
 
-        Return False if the server itself has answered the request.
+        If the client waits for `100 Continue`, send `100 Continue` or the rejection at once. Otherwise, the rejection
+        is sent after the body.
         """
         task = request.task = Task(self, request)
         rejection: Any = request.error
@@ -322,9 +331,9 @@ class Channel:
             self.close()
 
     def _end_input(self) -> None:
-        """Handle the end of the client's input: close a lingering connection, or process the rest of the input.
+        """Handle the end of the client's input. If the client waits for a response, keep the connection open.
 
-        If the client waits for a response, the connection stays open: the client may have closed only its sending side.
+        The client may have closed only its sending side.
         """
         self.input_ended = True
         if self.linger_until:
@@ -343,7 +352,7 @@ class Channel:
     # Sending.
 
     def handle_write(self) -> None:
-        """Send as much of the output as the socket accepts."""
+        """Send as many unsent bytes as the socket accepts."""
         if not self.out_lock.acquire(blocking=False):
             return  # a worker thread holds the lock to send; the poller reports the socket again
         broken = False
@@ -370,9 +379,8 @@ class Channel:
         self.watch()
 
     def check_reading(self, now: float) -> None:
-        """Answer 408 if the request arrives too slowly.
-
-        If the client has sent only empty lines, close the connection instead.
+        """If the incomplete request has exceeded its timeout, answer 408. If the request has only empty lines so far,
+        close the connection instead.
         """
         request, settings = self.request, self.site.settings
         if request is None or self.task is not None:
@@ -387,10 +395,7 @@ class Channel:
             self.reject(too_slow("the body took too long"))
 
     def check_sending(self, now: float) -> None:
-        """Close the connection if the client reads its response too slowly.
-
-        Also close the connection if the response takes longer than `response_timeout`.
-        """
+        """Close the connection if the client reads too slowly, or if the response exceeds `response_timeout`."""
         settings = self.site.settings
         blocked = now - self.sending_since if self.sending_since else 0.0
         if (
@@ -401,7 +406,9 @@ class Channel:
             self.close()
 
     def close(self) -> None:
-        """Close the connection. A second call does nothing."""
+        """Close the connection. If its request still waits for a thread, cancel the request. A second call does
+        nothing.
+        """
         if not self.connected:
             return
         self.listener.remove(self)
@@ -422,10 +429,10 @@ class Channel:
             task.request.close()
 
     def _send_first(self) -> int:
-        """Send bytes of the first buffer of `output`. Return how many bytes the socket has accepted.
+        """Send bytes of the first buffer of `output`, and return how many bytes were sent. The caller must hold
+        `out_lock`.
 
-        The caller must hold `out_lock`. Raises BlockingIOError if the socket accepts no bytes now, and another OSError
-        if the connection is broken.
+        Raises BlockingIOError if the socket accepts no bytes now, and another OSError if the connection is broken.
         """
         piece = self.output[0]
         sent = self.socket.send(piece[:_SEND_AT_ONCE])
@@ -446,10 +453,9 @@ class Channel:
             self.site.admission.release(permit, time.monotonic())
 
     def _linger(self) -> None:
-        """Close the sending side, and discard the client's bytes until the client closes its side, too.
+        """Close the sending side, and wait at most `LINGER` seconds until the client closes its side.
 
-        The connection is closed after at most `LINGER` seconds. If the client has already closed its side, the
-        connection is closed at once.
+        If the client has already closed its side, close the connection at once.
         """
         self.input = b""
         if self.input_ended:
@@ -490,10 +496,10 @@ class Channel:
             self.listener.poller.call(self.resume)
 
     def keep_permit(self, permit: Permit) -> bool:
-        """Take over the slot of a response, and release it when at most `WATERMARK` bytes are unsent.
+        """Take over `permit`, and release it when at most `WATERMARK` bytes are unsent. Return True.
 
-        If at most `WATERMARK` bytes are unsent already, or if the connection is closed, return False. In this case, the
-        caller must release the slot.
+        If at most `WATERMARK` bytes are unsent now, or if the connection is closed, return False. Then the caller must
+        release `permit`.
         """
         with self.out_lock:
             if not self.connected or self.unsent <= WATERMARK:
@@ -502,7 +508,7 @@ class Channel:
         return True
 
     def wait_drained(self) -> None:
-        """Wait until at most `_LOW_WATERMARK` bytes are unsent, or the connection is closed."""
+        """Wait until at most `_LOW_WATERMARK` bytes are unsent or the connection is closed."""
         drained = self._drained = threading.Event()
         self.blocked_since = time.monotonic()
         if self.connected and self.unsent > _LOW_WATERMARK:
@@ -511,13 +517,12 @@ class Channel:
         self._drained = None
 
     def abort(self) -> None:
-        """Make the I/O thread close the connection. Thread-safe."""
+        """Make the I/O thread close the connection."""
         self.listener.poller.call(self.close)
 
     def is_disconnected(self) -> bool:
-        """Return whether the connection is closed.
-
-        The environ contains this method as `waitress.client_disconnected`, so that applications can call it.
+        """Return whether the connection is closed. Applications call this method as
+        `environ["waitress.client_disconnected"]`.
         """
         return not self.connected
 
@@ -533,10 +538,10 @@ class Channel:
             self._close_sending_side()
 
     def _close_sending_side(self) -> None:
-        """Close the sending side and begin to linger (see `_linger`).
+        """Close the sending side, and begin to linger.
 
-        PERF: this happens on the calling thread. Otherwise the I/O thread would be woken for each connection that is
-        not kept open.
+        PERF: the calling thread does this itself, because waking the I/O thread for each short connection would cost
+        more.
         """
         with self.out_lock:
             if not self.connected:

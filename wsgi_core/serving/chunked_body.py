@@ -1,7 +1,6 @@
-"""The receiver of a chunked body (RFC 9112, section 7.1), which accepts only the grammar of the RFC.
+"""The receiver of a chunked body (RFC 9112, section 7.1). Only the grammar of the RFC is accepted.
 
-waitress' receiver also accepts a line feed between a chunk's size and its CRLF, and empty lines between chunks. A
-proxy may read such a body differently. Then the server and the proxy disagree about where the next request begins.
+Otherwise, the server and a proxy could disagree about where the next request begins (request smuggling).
 """
 
 from __future__ import annotations
@@ -10,10 +9,10 @@ import re
 from typing import Any, Literal
 
 MAX_CHUNK_LINE = 1024
-"""Maximum number of bytes in the line with a chunk's size and extensions, including CRLF."""
+"""The maximum number of bytes in the line with a chunk's size and extensions, including CRLF."""
 
 MAX_TRAILERS = 8192
-"""Maximum number of bytes in all trailers together."""
+"""The maximum number of bytes in all trailers together."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
@@ -27,7 +26,10 @@ _Part = Literal["size", "data", "end of data", "trailer"]
 
 
 class ChunkedBody:
-    """Writes the data of the chunks to `buffer`. `error` says why the body is not valid, or is None."""
+    """The receiver of one chunked body, which writes the decoded data to `buffer`.
+
+    `error` is the reason why the body is not valid, or None.
+    """
 
     def __init__(self, buffer: Any) -> None:
         self.buf = buffer
@@ -39,7 +41,10 @@ class ChunkedBody:
         self._trailers = 0
 
     def received(self, data: bytes) -> int:
-        """Parse `data`. Return how many bytes belong to this body. Raises OSError if the buffer cannot store them."""
+        """Parse `data` up to the end of the body or an error. Return how many bytes were parsed.
+
+        Raises OSError if the buffer cannot store the data.
+        """
         start = 0
         while start < len(data) and not self.completed and self.error is None:
             if self._next == "data":
@@ -56,11 +61,10 @@ class ChunkedBody:
         return start
 
     def getfile(self) -> Any:
-        """Return a file object that is positioned at the start of the body."""
+        """Return a file object at the start of the decoded body."""
         return self.buf.getfile()
 
     def getbuf(self) -> Any:
-        """Return the buffer."""
         return self.buf
 
     def __len__(self) -> int:

@@ -1,8 +1,4 @@
-"""The `serve` command.
-
-If the server cannot start, the command prints the reason in one line. If settings are not valid, the command prints
-click's usage hint, and one line for each invalid setting.
-"""
+"""The `serve` command: binds the port, loads the application, and runs the server."""
 
 from __future__ import annotations
 
@@ -33,16 +29,15 @@ EXIT_PORT = 2
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket. No other process can bind the same address and port.
+    """Return a listening TCP socket. If `port` is 0, the system chooses a free port.
 
-    If the port is 0, the system chooses a free port. Raises OSError if the address or the port is not available, and
-    UnicodeError if the host name is not valid. On Windows, SO_REUSEADDR is not set (waitress sets it), because it would
-    let a second server bind the same address and port without an error.
+    If the socket cannot be bound, raises OSError. For some host names that are not valid, raises UnicodeError.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
+            # With SO_REUSEADDR, Windows would let a second server bind the same address and port without an error.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,19 +50,19 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def make_server(settings: Settings, log: str | None = None) -> RunningServer:
-    """Return a server that already listens. `run` serves until `stop` is called from any thread.
+    """Return a server that already listens. The method `run` of the server serves until its method `stop` is called.
 
-    `log` is used only if there are several server processes. If `log` is None, these processes log to stderr. If `log`
-    is a text, they send warnings and errors to this process instead. If the text is not empty, it is the name of a log
-    file, and each process also writes a file of its own, such as `server-1.log` for `server.log`.
+    `log` has an effect only with several server processes. If `log` is None, the server processes log to stderr. If
+    `log` is an empty string, the server processes send warnings and errors to the calling process. If `log` is a file
+    name, such as `server.log`, each server process also writes a numbered file, such as `server-1.log`.
 
-    Raises StartError if the server cannot start.
+    Raises StartError if the address is not available or the application cannot be loaded.
     """
     return _make_server(settings, log)[0]
 
 
 def _make_server(settings: Settings, log: str | None = None) -> tuple[RunningServer, str]:
-    """Return a server and the description of its application for the start message."""
+    """Return the server, and the description of its application for the start message."""
     socks = [_bind_or_refuse(settings.host, settings.port, "--port")]
     try:
         if settings.monitor_port is not None:
@@ -98,12 +93,12 @@ def _bind_or_refuse(host: str, port: int, option: str) -> socket.socket:
 @settings_options
 @click.pass_context
 def serve_command(ctx: click.Context, /, config: Path | None, **options: object) -> None:
-    """Serve the models over HTTP. With --app, serve any WSGI application instead.
+    """Serve the models over HTTP. With --app, serve a WSGI application instead.
 
-    After the first signal to stop (Ctrl-C, SIGTERM), the server answers the accepted requests. This can take
-    --stop-pause plus --stop-timeout seconds. A second signal ends the server at once.
+    On Ctrl-C or SIGTERM, the server answers the accepted requests and then stops. This can take --stop-pause plus
+    --stop-timeout seconds. A second Ctrl-C or SIGTERM stops the server at once.
 
-    Exit code 1: the server ended with requests unanswered, or another error occurred; 2: the server cannot listen on
+    Exit code 1: the server stopped with requests unanswered, or another error occurred; 2: the server cannot listen on
     the address, or a setting is invalid; 3: a model or the application cannot be loaded.
     """
     if ctx.parent is not None and ctx.parent.get_parameter_source("app") is ParameterSource.COMMANDLINE:
@@ -123,7 +118,7 @@ def serve_command(ctx: click.Context, /, config: Path | None, **options: object)
             click.echo(f"  settings from {loaded.file.absolute()}")
         complete = server.run()
     if not complete:
-        # A worker thread may still be inside the model runtime, and the interpreter's normal exit cannot interrupt it.
+        # A thread may still be in the model runtime, and the interpreter's normal exit cannot interrupt it.
         logging.shutdown()
         sys.stdout.flush()
         os._exit(EXIT_UNANSWERED)

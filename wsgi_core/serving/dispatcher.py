@@ -1,7 +1,8 @@
-"""The task dispatcher: worker threads, their queue, and threads for health checks and other monitoring requests.
+"""Passes requests to threads. Health checks and metrics have their own threads, so they do not wait for slow requests.
 
-waitress has one unbounded queue in front of its threads. Here the I/O thread refuses a request at once if there is no
-slot for the request. Health checks have threads of their own, so they do not wait behind slow requests.
+A task is a request with its response. A stream is a response that is sent in pieces. A task has expired if it has
+waited too long for a thread (`Queued.has_expired`). A parked task waits because too many large bodies are being
+processed.
 """
 
 from __future__ import annotations
@@ -22,26 +23,28 @@ logger = logging.getLogger("wsgi_core.serving")
 _HEALTH_THREADS = 2
 
 LARGE = 512 << 10
-"""Size in bytes from which a body counts as large. Python objects made from a JSON body take many times its size."""
+"""The size in bytes from which a body counts as large. The Python objects of a JSON body need many times its size."""
 
 MAX_WAITING_STREAMS = 64
-"""The pool runs at most this many streams in addition to `threads` - 1."""
-# Seconds after which a stream that waits for its client may be ended, so that a new stream can begin.
+"""A pool sends at most `threads` - 1 + `MAX_WAITING_STREAMS` streams at the same time."""
+# After a stream has waited for its client for this many seconds, a new stream may replace the stream.
 _BLOCKED_SECONDS = 1.0
 
-# If the last task began at least this many seconds ago, its thread may not be free soon, so another thread is woken.
+# If the last task began at least this many seconds ago, an idle thread is woken for the next task. Otherwise, the
+# thread of the last task will probably be free soon.
 _WAKE_AFTER_SECONDS = 0.001
-# While requests are queued and threads are idle, the loop checks after this many seconds whether to wake a thread.
+# While tasks are queued and threads are idle, the event loop checks every this many seconds whether to wake a thread.
 _TICK_WHILE_QUEUED = 0.001
-# Seconds after which the leader handles its sockets again, even if more requests are queued.
+# The leader answers queued requests for at most this many seconds, and then handles its sockets again.
 _TURN = 0.002
 
 
 class LargeBodies:
-    """Limits the large bodies that are processed at the same time: together they may have at most `limit` bytes.
+    """Limits the large bodies that are processed at the same time to `limit` bytes in total. One large body is always
+    allowed.
 
-    One large body is always allowed. If another body would exceed the limit, its request is parked. Parked requests
-    begin in the order in which they were parked. A parked request keeps its slot, but does not occupy a worker thread.
+    If a further body would exceed the limit, its request is parked. Parked requests begin in the order in which they
+    were parked, and do not occupy a thread while they wait.
     """
 
     def __init__(self, limit: int) -> None:
@@ -52,7 +55,7 @@ class LargeBodies:
         self._lock = threading.Lock()
 
     def acquire(self, task: Queued) -> bool:
-        """Return whether the request may begin. If not, park the request until `release` returns it."""
+        """Return whether `task` may begin. If not, park the task."""
         with self._lock:
             if task in self._acquired:
                 return True
@@ -63,7 +66,7 @@ class LargeBodies:
         return True
 
     def release(self, task: Queued) -> list[Queued]:
-        """Record that a request is done or has expired. Return the parked requests that may begin now."""
+        """Record that `task` is done or has expired. Return the parked tasks that may begin now."""
         following: list[Queued] = []
         with self._lock:
             if task in self._acquired:
@@ -75,7 +78,7 @@ class LargeBodies:
         return following
 
     def pop_expired(self, now: float, limit: float) -> Queued | None:
-        """Remove and return the first parked request if it has expired (`Queued.has_expired`), otherwise None."""
+        """If the first parked task has expired, remove and return the task. Otherwise, return None."""
         with self._lock:
             if self._parked and self._parked[0].has_expired(now, limit):
                 return self._parked.popleft()
@@ -90,11 +93,11 @@ class LargeBodies:
 
 
 class WorkerPool:
-    """Threads that take tasks from one queue. More threads are started for streams: see docs/develop/server.md.
+    """Threads that answer the tasks of one queue. While responses are streamed, the pool may have more than `threads`
+    threads.
 
-    `live` is the number of threads, and `streams` the number of responses that are being sent in pieces. `blocked` has
-    the connections whose streams wait for the client, each with the time when the wait began. No task begins while the
-    unsent bytes exceed the budget `unsent`.
+    `live` is the number of threads, and `streams` is the number of streams. `blocked` has the connections whose streams
+    wait for the client, with the time at which the wait began. While `unsent.exceeded` is true, no task begins.
     """
 
     def __init__(self, threads: int, name: str, unsent: ByteBudget | None = None) -> None:
@@ -115,7 +118,7 @@ class WorkerPool:
             self._start()
 
     def add(self, task: Queued, first: bool = False) -> None:
-        """Put a task at the end of the queue, or at its front if `first` is true. Wake an idle thread if necessary."""
+        """Put a task at the end of the queue, or at the front if `first` is true. Wake an idle thread if necessary."""
         with self._lock:
             (self._queue.appendleft if first else self._queue.append)(task)
             wake = self._next_idle(time.monotonic())
@@ -123,9 +126,9 @@ class WorkerPool:
             wake.release()
 
     def check_queue(self) -> bool:
-        """If a task is queued, start threads that could not be started before, and wake an idle thread if necessary.
+        """If tasks are queued, start missing threads and wake an idle thread, as necessary.
 
-        Return whether the caller should call this method again soon, because a task is queued and a thread is idle.
+        Return whether the caller should check again soon, because a task is queued and a thread is idle.
         """
         if self._queue and self.live < self._wanted():
             self._fill()
@@ -138,22 +141,24 @@ class WorkerPool:
         return bool(self._queue and self._idle)
 
     def oldest_wait(self, now: float) -> float:
-        """Return how many seconds the first task in the queue has waited, or 0 if the queue is empty."""
+        """Return how many seconds the first task in the queue has waited, or 0 if the queue is empty. `now` is
+        time.monotonic().
+        """
         with self._lock:
             return now - self._queue[0].received_at if self._queue else 0.0
 
     def pop_expired(self, now: float, limit: float) -> Queued | None:
-        """Remove and return the first task in the queue if it has expired (`Queued.has_expired`), otherwise None."""
+        """If the first task in the queue has expired, remove and return the task. Otherwise, return None."""
         with self._lock:
             if self._queue and self._queue[0].has_expired(now, limit):
                 return self._queue.popleft()
         return None
 
     def begin_stream(self) -> bool:
-        """Record that the calling thread begins a stream. Return False if there are too many streams.
+        """Count a stream that the calling thread begins, and return True.
 
-        At the limit, the new stream replaces the stream that has waited longest for its client, if that stream has
-        waited for at least `_BLOCKED_SECONDS`. The connection of the replaced stream is closed.
+        If too many streams are being sent, end the stream that has waited longest for its client. If no stream has
+        waited for `_BLOCKED_SECONDS` seconds, return False instead.
         """
         with self._lock:
             full = self.streams >= self.threads - 1 + MAX_WAITING_STREAMS
@@ -169,14 +174,14 @@ class WorkerPool:
         return True
 
     def end_stream(self) -> None:
-        """Record that the calling thread's stream has ended."""
+        """Record that the stream of the calling thread has ended."""
         with self._lock:
             self.streams -= 1
 
     def wait_for_client(self, client: Client) -> None:
-        """Wait until at most a quarter of `task.WATERMARK` bytes of `client` are unsent, or the connection is closed.
+        """Wait until `client` has read most of its unsent bytes, or until its connection is closed.
 
-        Meanwhile another thread runs tasks in place of the calling thread.
+        Meanwhile, another thread answers tasks in place of the calling thread.
         """
         with self._lock:
             self.blocked[client] = time.monotonic()
@@ -188,7 +193,7 @@ class WorkerPool:
                 self.blocked.pop(client, None)
 
     def shutdown(self, until: float) -> bool:
-        """End the threads. Return whether all threads have ended by `until` (time.monotonic())."""
+        """End the threads, and wait until `until` (time.monotonic()). Return whether all threads have ended."""
         with self._lock:
             self._stopping = True
             idle, self._idle = self._idle, []
@@ -200,9 +205,9 @@ class WorkerPool:
         return not any(thread.is_alive() for thread in threads)
 
     def _next_idle(self, now: float) -> threading.Lock | None:
-        """Return the lock of an idle thread. The thread runs when the caller releases the lock.
+        """Choose an idle thread to wake, and return its lock. The thread runs when the caller releases the lock.
 
-        Return None if no thread should run.
+        Return None if no idle thread should be woken.
         """
         if not self._idle or self._woken or self._unsent.exceeded:
             return None
@@ -214,7 +219,7 @@ class WorkerPool:
     def _wanted(self) -> int:
         """Return how many threads the pool needs.
 
-        At least `threads` threads must not be blocked. At least one thread must neither be blocked nor send a stream.
+        At least `threads` threads must not wait for a client. At least one of these threads must not send a stream.
         """
         blocked = len(self.blocked)
         return self.threads + blocked + max(0, self.streams - blocked - (self.threads - 1))
@@ -273,15 +278,15 @@ class WorkerPool:
             logger.exception("a request could not be answered")
 
     def serve(self, task: Queued) -> None:
-        """Answer a request."""
         task.service()
 
 
 class TaskDispatcher(WorkerPool):
-    """Admits requests and passes them to worker threads. Separate threads answer monitoring requests.
+    """Admits requests and passes them to worker threads. Separate threads answer health checks and requests for
+    metrics.
 
-    While all worker threads are idle and requests are quick, the I/O thread itself answers requests instead of a worker
-    thread. In `loop`, this thread is called the leader. `_leader_serves` lists all conditions.
+    While requests are quick, the thread that runs the event loop may also answer requests. leader.py calls this thread
+    the leader.
     """
 
     def __init__(self, settings: Settings, admission: Admission, unsent: ByteBudget) -> None:
@@ -295,7 +300,7 @@ class TaskDispatcher(WorkerPool):
         super().__init__(settings.threads, "work", unsent)
 
     def add_task(self, task: Queued) -> Refused | None:
-        """Queue a request, or return a `Refused` if there is no slot for the request. Runs on the I/O thread."""
+        """Queue a task. If the task needs a slot and cannot get one, return the reason instead."""
         if task.monitoring:
             (self._health if task.health else self._monitor).add(task)
             return None
@@ -307,7 +312,9 @@ class TaskDispatcher(WorkerPool):
         return None
 
     def poll_timeout(self, tick: float) -> float:
-        """Wake idle threads if requests are queued. Return how long the event loop may wait: at most `tick` seconds."""
+        """Wake idle threads if tasks are queued. Return how many seconds the event loop may wait for events, at most
+        `tick`.
+        """
         if not (self._queue or self._health._queue or self._monitor._queue):
             return tick
         queued = self.check_queue() | self._health.check_queue() | self._monitor.check_queue()
@@ -316,10 +323,10 @@ class TaskDispatcher(WorkerPool):
         return _TICK_WHILE_QUEUED if queued else tick
 
     def serve_on_leader(self) -> None:
-        """Answer queued requests on the calling thread, the leader, while requests are quick.
+        """Answer queued tasks on the calling thread, which must be the leader. After `_TURN` seconds, begin no further
+        task.
 
-        After `_TURN` seconds, no further request is begun. The calling thread may no longer be the leader when this
-        method returns.
+        If a task takes too long, another thread becomes the leader before this method returns.
         """
         if not self._queue:
             return
@@ -341,9 +348,8 @@ class TaskDispatcher(WorkerPool):
                 return
 
     def add_former_leader(self) -> None:
-        """Begin to count the former leader as a worker thread. Called when another thread becomes the leader.
-
-        This ends when the former leader has completed its request (see `serve_on_leader`).
+        """Count the former leader as a worker thread until its task is done. Called when another thread becomes the
+        leader.
         """
         with self._lock:
             self.live += 1
@@ -359,10 +365,10 @@ class TaskDispatcher(WorkerPool):
         self._fill()
 
     def _leader_serves(self, now: float) -> bool:
-        """Return whether the leader, instead of a worker thread, should answer the next queued request.
+        """Return whether the leader should answer the next queued task.
 
-        The leader should answer it if all worker threads are idle, requests are expected to be quick, the request's
-        body is not large, and the unsent bytes do not exceed their budget.
+        The leader answers the task if all worker threads are idle, requests were quick, the body is not large, and the
+        unsent bytes are within their limit.
         """
         return bool(
             self._queue
@@ -376,7 +382,7 @@ class TaskDispatcher(WorkerPool):
         return None if self._leader_serves(now) else super()._next_idle(now)
 
     def cancel(self, task: Queued) -> bool:
-        """Release the slot of a request that still waits for a thread. Return whether the slot was released."""
+        """If `task` still waits for a thread, release its slot. Return whether the slot was released."""
         permit = task.permit
         if permit is None or not self.admission.cancel(permit):
             return False
@@ -384,7 +390,9 @@ class TaskDispatcher(WorkerPool):
         return True
 
     def expire(self, now: float) -> None:
-        """Answer 503 to expired requests at the front of the queue, and at the front of the parked requests."""
+        """Answer 503 to the expired tasks at the front of the queue, and to the expired tasks at the front of the
+        parked tasks.
+        """
         limit = self._settings.max_wait
         while (task := self.pop_expired(now, limit) or self._large.pop_expired(now, limit)) is not None:
             if self.cancel(task):
@@ -398,9 +406,9 @@ class TaskDispatcher(WorkerPool):
         return all([self._health.shutdown(until), self._monitor.shutdown(until), self.loop.shutdown(until), ended])
 
     def serve(self, task: Queued) -> None:
-        """Answer a request, unless it was cancelled. Answer 503 if the request has expired.
+        """Answer `task`. If too many large bodies are being processed, park the task instead.
 
-        If the request has a large body and too many large bodies are being processed, park the request instead.
+        A cancelled task is not answered. An expired task gets a 503.
         """
         if task.body_size < LARGE:
             self._begin(task)

@@ -1,8 +1,7 @@
-"""Adds headers to responses that the server sends without a call of the application. Counts and logs these responses.
+"""Completes early responses: the responses that the server sends without a call of the application.
 
-They are the server's error responses, and the responses to requests that the application's `check_head` has rejected
-before the body was read. All of these responses get X-Request-ID and, if configured, CORS headers. Without the CORS
-headers, a page in a browser would see "Failed to fetch" instead of the status, such as 413.
+They are the server's error responses and the responses of `check_head`, which rejects requests before their bodies are
+read. This module adds their monitoring and CORS headers, counts the responses and logs them.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _REFUSED = (429, 503)
 
 
 class EarlyResponses:
-    """Adds headers to the server's error responses and to the responses of `check_head`. Counts and logs them."""
+    """Adds monitoring and CORS headers to early responses. Counts and logs these responses."""
 
     def __init__(self, settings: Settings) -> None:
         self._add_cors = cross_origin(settings.cors_origins) if settings.cors_origins else None
@@ -44,7 +43,7 @@ class EarlyResponses:
         return error.status, self.observe(error.code, headers, environ), body
 
     def observed(self, app: WSGIApplication) -> WSGIApplication:
-        """Return a WSGI application that calls `app`, and adds headers to its response as `observe` does."""
+        """Return a WSGI application that calls `app` and passes the headers of its response through `observe`."""
 
         def observed_app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
             def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
@@ -55,10 +54,9 @@ class EarlyResponses:
         return observed_app
 
     def observe(self, code: int, headers: Headers, environ: Environ) -> Headers:
-        """Count and log a response. Return its headers, with X-Request-ID, other monitoring headers and CORS added.
+        """Count and log a response. Return `headers` with monitoring headers and, if configured, CORS headers.
 
-        If the response already has X-Request-ID, it has already been counted and logged. In this case, return its
-        headers unchanged.
+        If `headers` has X-Request-ID, return `headers` unchanged, because the response is already counted and logged.
         """
         if any(name.lower() == "x-request-id" for name, _ in headers):
             return headers  # the response has already been counted and logged

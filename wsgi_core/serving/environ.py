@@ -12,9 +12,9 @@ from .proxies import Forwarded, remove_untrusted
 
 
 def server_environ(port: int, ident: str, multiprocess: bool = False) -> Environ:
-    """Return the part of the environ that is the same for all requests to one port. `ident` is SERVER_SOFTWARE."""
+    """Return the part of the environ that all requests to one port share. `ident` is the value of SERVER_SOFTWARE."""
     return {
-        "SERVER_NAME": "waitress.invalid",  # waitress' default; if there is a Host header, URLs are built from it
+        "SERVER_NAME": "waitress.invalid",  # waitress' default; a Host header takes precedence in URLs
         "SERVER_PORT": str(port),
         "SERVER_SOFTWARE": ident,
         "SCRIPT_NAME": "",
@@ -30,12 +30,17 @@ def server_environ(port: int, ident: str, multiprocess: bool = False) -> Environ
 
 
 def connection_environ(server: Environ, host: str, port: int) -> Environ:
-    """Return the part of the environ that is the same for all requests on one connection."""
+    """Return the part of the environ that all requests on one connection share. `host` and `port` are the client's
+    address.
+    """
     return server | {"REMOTE_ADDR": host, "REMOTE_HOST": host, "REMOTE_PORT": str(port)}
 
 
 def request_environ(connection: Environ, request: Parser, forwarded: Forwarded | None) -> Environ:
-    """Return the environ of a request, without `wsgi.input`. `forwarded` has a trusted proxy's headers, or is None."""
+    """Return the environ of a request, without `wsgi.input`.
+
+    `connection` comes from `connection_environ`. `forwarded` has the values from a trusted proxy, or is None.
+    """
     path = request.path
     environ = {
         **connection,

@@ -1,4 +1,4 @@
-"""Error responses that the server sends instead of the application, in the same JSON format as the service's errors."""
+"""Error responses that the server sends instead of the application. The body is JSON, as in the service's errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """An error response of the server. If `keep` is false, the connection is closed after the response."""
+    """An error response of the server. `text` is the message. If `keep` is false, the connection is closed."""
 
     code: int
     reason: str
@@ -38,7 +38,7 @@ def _json(text: str) -> bytes:
 
 
 def bad_request(text: str, keep: bool = False) -> ErrorResponse:
-    """Return a 400, for a request that is malformed."""
+    """Return a 400, for a malformed request."""
     return ErrorResponse(400, "Bad Request", text, keep=keep)
 
 
@@ -48,12 +48,12 @@ def too_slow(text: str) -> ErrorResponse:
 
 
 def too_large(limit: int) -> ErrorResponse:
-    """Return a 413 for a body of more than `limit` bytes."""
+    """Return a 413, for a body of more than `limit` bytes."""
     return ErrorResponse(413, "Content Too Large", f"the body may have at most {limit} bytes")
 
 
 def header_too_large(text: str) -> ErrorResponse:
-    """Return a 431, for a head that is too large (RFC 6585, section 5)."""
+    """Return a 431, for headers that are too large or too many (RFC 6585, section 5)."""
     return ErrorResponse(431, "Request Header Fields Too Large", text)
 
 
@@ -83,12 +83,12 @@ def overloaded(retry_after: int, text: str = "too many requests at once") -> Err
 
 
 def not_monitoring() -> ErrorResponse:
-    """Return a 404, for a request to the monitoring port that is not a GET or HEAD of a monitoring path."""
+    """Return a 404, for a request to the monitoring port that is not for health or metrics."""
     return ErrorResponse(404, "Not Found", "this port answers only requests for health and metrics", keep=True)
 
 
 def refusal(refused: Refused) -> ErrorResponse:
-    """Return the response to a refused request: 429 if its client has too many requests (RFC 6585), otherwise 503."""
+    """Return the response to a refused request: 429 if its client has too many requests, otherwise 503."""
     if refused.reason == "client":
         text = "too many requests from this client at once"
         return ErrorResponse(429, "Too Many Requests", text, [("Retry-After", str(refused.retry_after))], keep=True)

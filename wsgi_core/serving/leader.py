@@ -1,8 +1,8 @@
 """Two threads take turns in running the event loop: the leader/followers pattern (Schmidt et al., POSA 2, 2000).
 
-The leader runs the event loop. If a request is expected to be quick, the leader also calls the application, because
-passing the request to another thread would add about a sixth to the cost of a quick request. If the leader is in a
-request for too long, the follower becomes the leader. The former leader completes its request and is then the follower.
+The leader runs the event loop. If a request is probably quick, the leader also calls the application, because passing
+the request to another thread costs time. If the request takes too long, the follower becomes the leader. After its
+request, the former leader is the follower.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _TICK = 0.004
-"""Seconds between two checks of the follower, which takes over if the leader is in the same request at both checks."""
+"""Seconds between two checks of the follower. If the leader is in the same request at both checks, the follower becomes
+the leader.
+"""
 
 # After this number of checks without a request on the leader, the follower sleeps until the leader's next request.
 _CHECKS_UNTIL_SLEEP = 50
@@ -24,27 +26,29 @@ _CHECKS_UNTIL_SLEEP = 50
 # `run` waits in steps of this many seconds, because on Windows a signal does not interrupt the wait for an event.
 _WAIT = 0.25
 
-# The leader serves requests while they take less than `_QUICK` seconds on average, weighted towards the newest. If they
-# take longer, the leader serves no requests for `_PAUSE` seconds. While requests stay slow, each pause is twice as long
-# as the last, up to `_LONGEST_PAUSE`.
+# The leader serves requests while their average cost is below this many seconds. The cost of a request is its CPU
+# time plus `_WAITED_FACTOR` times its waiting time, for example for a database.
 _QUICK = 0.001
+# The weight of the newest request in the moving average.
 _WEIGHT = 1 / 8
-# The time that a request waits, for example for a database, counts this many times, because worker threads could answer
-# other requests meanwhile. At most `_MAX_WAITED` seconds of a request count as waiting: if the operating system runs
-# another process for some milliseconds during one request, no pause should begin.
+# Waiting time counts this many times, because worker threads could answer other requests meanwhile.
 _WAITED_FACTOR = 5
+# At most this many seconds of a request count as waiting time. Otherwise, a pause could begin because the system
+# runs another process for some milliseconds during one request.
 _MAX_WAITED = 0.0005
+# If requests are slow, the leader serves no requests for this many seconds.
 _PAUSE = 0.1
+# While requests stay slow, each pause is twice as long as the last, up to this many seconds.
 _LONGEST_PAUSE = 3.2
 
 cpu_clock = time.perf_counter if sys.platform == "win32" else time.thread_time
-"""The clock for a request's CPU time. On Windows, time.thread_time() has steps of 16 ms, so elapsed time is used."""
+"""The clock for CPU time. On Windows, the elapsed time is used, because time.thread_time() has steps of 16 ms."""
 
 
 class QuickRequests:
-    """Measures how long requests take on the leader, to decide whether the leader serves further requests.
+    """Measures how long requests take on the leader.
 
-    If the requests were slow, the leader should serve no request before `paused_until` (time.monotonic()).
+    If the requests were slow, the leader should not answer requests before `paused_until` (time.monotonic()).
     """
 
     def __init__(self) -> None:
@@ -53,10 +57,10 @@ class QuickRequests:
         self.paused_until = 0.0
 
     def record(self, seconds: float, cpu: float, now: float, replaced: bool = False) -> None:
-        """Record that a request on the leader took `seconds`, including `cpu` seconds of CPU time.
+        """Record a request on the leader that took `seconds`, including `cpu` seconds of CPU time.
 
-        `now` is the time at which the request began (time.monotonic()). If `replaced` is true, the request took so long
-        that the follower became the leader. A pause then begins at once.
+        `now` is the time at which the request began (time.monotonic()). If the follower became the leader during the
+        request, `replaced` is true. Then the leader serves no requests for a while.
         """
         waited = min(max(seconds - cpu, 0.0), _MAX_WAITED)
         self._mean += _WEIGHT * (cpu + _WAITED_FACTOR * waited - self._mean)
@@ -85,7 +89,7 @@ class LoopThreads:
     def run(self, step: Callable[[], bool], take_over: Callable[[], None]) -> None:
         """Call `step` repeatedly on the leader, until `step` returns False or `shutdown` is called.
 
-        `take_over` is called when a thread becomes the leader in place of a leader that is still in `serve`. Raises the
+        If the leader is in `serve` for too long, the follower becomes the leader and calls `take_over`. Raises the
         exceptions of `step` and `take_over`.
         """
         for number in range(2):
@@ -105,9 +109,9 @@ class LoopThreads:
             raise self._error
 
     def serve(self, function: Callable[[T], None], argument: T) -> bool:
-        """Call `function` with `argument` on this thread, the leader.
+        """Call `function(argument)` on the calling thread, which must be the leader.
 
-        Return False if another thread has become the leader during the call, otherwise True.
+        Return whether the calling thread is still the leader after the call.
         """
         self._working_since = time.perf_counter()  # on Windows, time.monotonic() has steps of 16 ms
         if self._asleep:
@@ -122,7 +126,7 @@ class LoopThreads:
         return leads
 
     def shutdown(self, until: float) -> bool:
-        """End both threads. Return whether both have ended by `until` (time.monotonic())."""
+        """End both threads, and wait until `until` (time.monotonic()). Return whether both threads have ended."""
         self._end()
         for thread in self._threads:
             if thread.ident is not None:
@@ -143,10 +147,10 @@ class LoopThreads:
                 self._end()
 
     def _follow(self, me: int, take_over: Callable[[], None]) -> bool:
-        """Wait until this thread can become the leader, and make it the leader. Return False if the loop has ended.
+        """Wait until this thread can become the leader, and make this thread the leader. Return False if the loop has
+        ended.
 
-        `me` is the id of this thread. If there is no leader yet, this thread becomes the leader at once. Otherwise, it
-        becomes the leader when the current leader has been in one request for too long, and then calls `take_over`.
+        `me` is the id of this thread. If this thread replaces another leader, call `take_over`.
         """
         with self._lock:
             if self._leader == -1:
@@ -172,7 +176,7 @@ class LoopThreads:
         return False
 
     def _sleep(self) -> None:
-        """Wait until the leader serves a request or the loop ends."""
+        """Wait until the leader begins a request or the loop ends."""
         with self._lock:
             self._asleep = True  # before the check: the leader sets `_working_since` and then reads `_asleep`
             if self._working_since or self._ended.is_set():

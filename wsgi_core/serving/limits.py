@@ -13,8 +13,8 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-# select() on Windows takes at most 512 sockets. The other 112 are for the headroom, the listening socket and the
-# wake-up socket.
+# select() on Windows takes at most 512 sockets. The server accepts about 25 % more connections than the limit, and
+# needs a listening socket and a socket that wakes the event loop.
 _WINDOWS_CONNECTIONS = 400
 # The limit with a monitoring port, because the same select() watches the connections of this port.
 _WINDOWS_CONNECTIONS_BESIDE_MONITORING = 320
@@ -25,24 +25,27 @@ _LARGE_BLOCK = 1 << 20
 
 
 def freeze_gc() -> None:
-    """Exclude all existing objects from garbage collection.
+    """Exclude all existing objects from later garbage collections.
 
-    Models and modules live as long as the process. A full collection that visits them takes tens of ms, and blocks all
-    threads.
+    Models and modules live as long as the process. A full collection that visits them would block all threads for
+    longer.
     """
     gc.collect()
     gc.freeze()
 
 
 def return_large_blocks() -> bool:
-    """Make the C library return large freed blocks to the operating system. Return whether this is supported."""
+    """Make the C library return freed blocks of 1 MiB or more to the operating system. Return whether this is
+    supported.
+    """
     return set_mmap_threshold(_LARGE_BLOCK)
 
 
 def connection_limit(settings: Settings, platform: str) -> int:
-    """Return how many connections the system allows, at most `max_connections`. `platform` is `sys.platform`.
+    """Return how many connections the system allows, at most `max_connections`. `platform` is the value of
+    `sys.platform`.
 
-    On other systems than Windows, the process' limit of open files is raised first if the limit is too low.
+    Except on Windows, raise the process' limit of open files first, if necessary.
     """
     if platform == "win32":
         most = _WINDOWS_CONNECTIONS if settings.monitor_port is None else _WINDOWS_CONNECTIONS_BESIDE_MONITORING
@@ -54,14 +57,14 @@ def connection_limit(settings: Settings, platform: str) -> int:
 
 
 def with_headroom(connections: int) -> int:
-    """Return how many connections are accepted if the limit is `connections`: about a quarter more."""
+    """Return how many connections are accepted if the limit is `connections`: about 25 % more than the limit."""
     return connections + 1 + connections // 4
 
 
 def raise_open_files(wanted: int) -> int:
     """Raise the process' limit of open files to `wanted`, or as far as allowed.
 
-    Return how many files may be open, but at most `wanted`.
+    Return how many files may be open, at most `wanted`.
     """
     if resource is None:
         return wanted
@@ -81,8 +84,8 @@ def _at_least(limit: int, wanted: int) -> bool:
 
 
 def select_limit() -> int:
-    """Return how many connections may be open while a stopping server accepts the connections in the backlog.
+    """Return how many connections a stopping server may have. On Windows, select() limits the number.
 
-    Windows has a limit, because its select() takes at most 512 sockets. On other systems, return `sys.maxsize`.
+    On other systems, return `sys.maxsize`.
     """
     return with_headroom(_WINDOWS_CONNECTIONS_BESIDE_MONITORING) if sys.platform == "win32" else sys.maxsize

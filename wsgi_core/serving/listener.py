@@ -1,4 +1,8 @@
-"""Accepts connections, and closes connections that are slow, idle or above the limit. Runs on the I/O thread."""
+"""Accepts connections, and closes connections that exceed a timeout or a limit. Runs on the I/O thread.
+
+Unsent bytes are bytes of a response that the operating system has not yet taken from the server. A lingering connection
+has had its last response, and waits until the client closes its side.
+"""
 
 from __future__ import annotations
 
@@ -20,38 +24,46 @@ from .site import Site
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Seconds after which an idle connection may be closed, during a stop and above the limit of connections.
+# During a stop, a connection is closed after it has been idle for this many seconds.
 _IDLE_DURING_STOP = 1.0
-_IDLE_ABOVE_LIMIT = 2.0
-# Above the limit, a connection with an incomplete request may be closed after this many seconds of silence. Even if its
-# client keeps sending, it may be closed when the head, or the body, has been incomplete for these numbers of seconds.
-_SILENT_ABOVE_LIMIT = 0.1
-_OLD_HEAD_ABOVE_LIMIT = 1.0
-_OLD_BODY_ABOVE_LIMIT = 5.0
-# Above the limit, a connection that has had its last response is closed after this many seconds of silence.
-_LINGER_ABOVE_LIMIT = 0.05
-# Above the limit, such a connection is closed after this many seconds even if its client still sends.
-_SENDING_LINGER_ABOVE_LIMIT = 0.25
-# If a client has read nothing of its response for this many seconds, its connection may be closed. The first number
-# holds while the server has too many unsent bytes, and the second during a stop.
-_BLOCKED = 1.0
+# During a stop, a connection is closed after its client has read nothing of the response for this many seconds.
 _BLOCKED_DURING_STOP = 5.0
-# While the server has too many unsent bytes, a connection may also be closed if its client seems to need more than this
-# many seconds to read the rest of its response.
+# The names with ABOVE_LIMIT apply while more connections are open than the limit. A connection may be closed after it
+# has been idle, or its client has read nothing of the response, for this many seconds.
+_IDLE_ABOVE_LIMIT = 2.0
+# A connection may be closed if its request is incomplete, and no byte has arrived for this many seconds.
+_SILENT_ABOVE_LIMIT = 0.1
+# A connection may be closed if the headers of its request have been incomplete for this many seconds.
+_OLD_HEAD_ABOVE_LIMIT = 1.0
+# A connection may be closed if its request with complete headers has been incomplete for this many seconds.
+_OLD_BODY_ABOVE_LIMIT = 5.0
+# A lingering connection is closed after no byte has arrived for this many seconds.
+_LINGER_ABOVE_LIMIT = 0.05
+# A lingering connection is closed after this many seconds, even if bytes still arrive.
+_SENDING_LINGER_ABOVE_LIMIT = 0.25
+# While the server has too many unsent bytes, a connection is closed after its client has read nothing for this many
+# seconds.
+_BLOCKED = 1.0
+# While the server has too many unsent bytes, a connection is closed if its client will probably need more than this
+# many seconds to read the rest of the response.
 _LONG_TO_READ = 5.0
 _MAX_ACCEPTS = 64
-# Seconds without accepting after accept() has failed, for example because too many files are open.
+# After accept() has failed, for example because too many files are open, wait this many seconds before the next try.
 _ACCEPT_BACKOFF = 0.25
-# Seconds in which another server process with fewer connections may accept first.
+# If this process has too many connections, it accepts none for this many seconds.
 _DEFER = 0.005
-# If no other process has accepted in time, this process accepts all connections for this many seconds.
+# If this process still has too many connections after `_DEFER` seconds, it accepts connections for this many seconds.
 _ACCEPTS_AFTER_TIMEOUT = 0.05
 _SECONDS_BETWEEN_CHECKS = 0.25
 _BACKLOG = 4096
 
 
 class Listener:
-    """A listening socket and its connections. Up to about a quarter more connections than `limit` are accepted."""
+    """A listening socket and its connections. The listener tries to keep at most `limit` connections open.
+
+    If `monitoring_only` is true, requests other than GET and HEAD of the paths in `site.monitoring` get a 404. `count`
+    shares the number of connections with the other server processes.
+    """
 
     def __init__(
         self,
@@ -90,14 +102,14 @@ class Listener:
         self.poller.watch(self, READ)
 
     def fileno(self) -> int:
-        """Return the file descriptor of the listening socket. It stays the same after `close`."""
+        """Return the file descriptor of the listening socket. The number is also returned after `close`."""
         return self._number
 
     def handle_read(self) -> None:
-        """Accept waiting connections, up to the limit and its headroom.
+        """Accept connections from the backlog.
 
-        If this process has too many connections (`ConnectionCount.too_high`), accept none for about `_DEFER` seconds,
-        so that another process can accept first.
+        If this process has too many connections (`ConnectionCount.too_high`), set `deferring` and accept none. Then
+        another server process can accept the connections.
         """
         now = time.monotonic()
         for _ in range(_MAX_ACCEPTS):
@@ -112,10 +124,7 @@ class Listener:
         self._watch()
 
     def end_deferral(self) -> None:
-        """Accept connections again if this process no longer has too many, or if `_DEFER` seconds have passed.
-
-        Call this method after `handle_read` has stopped accepting so that another process can accept first.
-        """
+        """Reset `deferring` if this process no longer has too many connections, or if `_DEFER` seconds have passed."""
         now = time.monotonic()
         timeout = now - self._deferred_at >= _DEFER
         if timeout:
@@ -132,11 +141,10 @@ class Listener:
         self.close()
 
     def should_close(self) -> bool:
-        """Return whether a response that begins now must close its connection.
+        """Return whether a response that begins now must close its connection. Call this method once for each response.
 
-        If `stopping` is true, every response closes its connection. If more connections are open than `limit`, the next
-        responses close their connections until enough connections are closed. These responses are counted, so call this
-        method only once for each response.
+        The result is True if `stopping` is true, or if a connection must be closed because more than `limit`
+        connections are open. The method counts the connections that it has chosen to close.
         """
         if self._closes_pending <= 0:
             return self.stopping
@@ -144,11 +152,11 @@ class Listener:
         return True
 
     def above_limit(self) -> bool:
-        """Return whether more connections are open than `limit`."""
+        """Return whether more than `limit` connections are open."""
         return len(self.channels) > self.limit
 
     def remove(self, channel: Channel) -> None:
-        """Remove a connection that is being closed."""
+        """Remove `channel`, which is being closed, from the open connections."""
         self.poller.unregister(channel)
         self.channels.discard(channel)
         self._publish_count()
@@ -157,17 +165,21 @@ class Listener:
             del self._by_client[channel.client]
 
     def refuse_new(self) -> None:
-        """Refuse new connections, as far as the system allows. Connections in the backlog are still accepted."""
+        """If possible, make the operating system refuse new connections. The backlog is still accepted."""
         refuse_new(self._socket)
 
     def stop_listening(self) -> None:
-        """Accept the connections in the backlog and close the socket. Later responses close their connections."""
+        """Accept the connections in the backlog, and close the listening socket. From now on, each response closes its
+        connection.
+
+        On Windows, connections above `select_limit` are not accepted.
+        """
         self._accept(select_limit())
         self.stopping = True
         self.close()
 
     def close(self) -> None:
-        """Close the listening socket."""
+        """Close the listening socket. Accepted connections stay open."""
         if self.accepting:
             self.accepting = False
             if self._count is not None:
@@ -176,7 +188,7 @@ class Listener:
         self._socket.close()
 
     def maintenance(self, now: float) -> None:
-        """Close connections that have exceeded a timeout or are above a limit. `now` is time.monotonic()."""
+        """Close the connections that exceed a timeout or a limit. `now` is time.monotonic()."""
         self._shed_connections(now)
         if self.site.unsent.exceeded:
             self._shed_unsent(now)
@@ -188,9 +200,9 @@ class Listener:
             self._check(channel, now)
 
     def close_idle(self) -> None:
-        """Close connections that would delay a stop: idle connections, and connections whose clients do not read.
+        """Close the connections that would delay a stop: idle connections, and connections whose clients do not read.
 
-        An idle connection is kept if bytes have arrived that the server has not read yet.
+        An idle connection is kept if it has received bytes that the server has not read yet.
         """
         now = time.monotonic()
         for channel in self._idle_since(now - _IDLE_DURING_STOP):
@@ -205,11 +217,11 @@ class Listener:
             channel.close()
 
     def unanswered(self) -> int:
-        """Return how many connections wait for a response or for the rest of a response."""
+        """Return the number of connections that wait for a response or for the rest of a response."""
         return sum(bool(channel.task or channel.unsent) for channel in self.channels)
 
     def states(self) -> Counter[State]:
-        """Return how many connections are in each state. Any thread may call it."""
+        """Return the number of connections in each state. Thread-safe."""
         return Counter(channel.state for channel in self.channels.copy())
 
     def _check(self, channel: Channel, now: float) -> None:
@@ -226,10 +238,10 @@ class Listener:
             channel.close_if_silent()
 
     def _watch(self) -> None:
-        """Make the poller report new connections, or make it report none for now.
+        """Tell the poller whether to report new connections.
 
-        The poller reports none while the limit with its headroom is reached, and while another process may accept
-        first. It also reports none for some time after a failure of accept().
+        The poller reports no new connections while too many connections are open, while `deferring` is true, or for a
+        moment after accept() has failed.
         """
         if self.accepting:
             ready = time.monotonic() >= self._paused_until and not self.deferring
@@ -240,16 +252,17 @@ class Listener:
             self._count.set(len(self.channels))
 
     def _accept(self, up_to: int) -> None:
-        """Accept connections until `up_to` are open or no connection is waiting.
+        """Accept connections until `up_to` connections are open or the backlog is empty.
 
-        If accept() fails, for example because too many files are open, pause for `_ACCEPT_BACKOFF` seconds.
+        If the system cannot accept more connections, for example because too many files are open, accept none for
+        `_ACCEPT_BACKOFF` seconds.
         """
         while len(self.channels) < up_to:
             try:
                 sock, address = nonblocking.accept(self._socket)
             except BlockingIOError:
                 return
-            except ConnectionError:  # the client has already disconnected; this is not a failure of accept()
+            except ConnectionError:  # the client has already disconnected
                 continue
             except OSError as error:
                 logger.warning("no more connections can be accepted for now: %s", error)
@@ -278,13 +291,11 @@ class Listener:
             channel.close()
 
     def _shed_connections(self, now: float) -> None:
-        """Close connections until only `limit` connections are open, or until no connection may be closed.
+        """While more than `limit` connections are open, close lingering, then idle, then silent connections
+        (`_silent_since`).
 
-        Connections are closed in this order: connections that have had their last response, idle connections, and
-        silent connections. A silent connection has never had a request, has an incomplete request (answered with 408),
-        or has a response that the client does not read. A connection whose request has been incomplete for long counts
-        as silent, even if a byte arrives now and then. The silent connections of the client with the most connections
-        are closed first. If too many connections are still open, the next responses close their connections.
+        If a silent connection has an incomplete request, the client gets a 408. If too many connections are still open
+        afterwards, the next responses close their connections (`should_close`).
         """
         self._closes_pending = 0
         if len(self.channels) <= self.limit:
@@ -312,11 +323,11 @@ class Listener:
         self._closes_pending = too_many
 
     def _shed_unsent(self, now: float) -> None:
-        """Close connections whose clients read nothing or slowly, until the total of unsent bytes is within its limit.
+        """While the unsent bytes of all connections exceed `max_unsent`, close connections whose clients read too
+        slowly.
 
-        The connection whose client needs longest for the rest of its response is closed first. No request is begun
-        while the total is above the limit, so a few clients that read a little at a time could otherwise stop the
-        service.
+        The connection that needs the most time for its unsent bytes is closed first. No request begins while the limit
+        is exceeded, so slow clients could otherwise block the service.
         """
         needed = {channel: _seconds_to_read(channel, now) for channel in self.channels if channel.unsent}
         for channel in sorted(needed, key=needed.__getitem__, reverse=True):
@@ -328,12 +339,18 @@ class Listener:
                 channel.close()
 
     def _idle_since(self, moment: float) -> list[Channel]:
-        """Return the connections that have been idle since `moment`, the longest idle first."""
+        """Return the connections that have been idle since `moment` (time.monotonic()). The longest idle connection
+        comes first.
+        """
         idle = [channel for channel in self.channels if channel.last_activity <= moment and channel.idle]
         return sorted(idle, key=lambda channel: channel.last_activity)
 
     def _silent_since(self, now: float) -> list[Channel]:
-        """Return the silent connections that may be closed, in the order in which to close them."""
+        """Return the silent connections. The connections of the client with the most connections come first.
+
+        A connection can be silent before its first request, during an incomplete request, or while its client should
+        read. The connection is silent if no bytes were transferred lately, or if its request is old (`_is_old`).
+        """
         silent = [
             channel
             for channel in self.channels
@@ -347,12 +364,12 @@ class Listener:
 
 
 def _seconds_to_read(channel: Channel, now: float) -> float:
-    """Return how many seconds the client needs to read the unsent bytes, at the pace so far."""
+    """Estimate the seconds until the client has read the unsent bytes, at its average rate so far."""
     return channel.unsent * (now - channel.sending_since) / max(1, channel.sent)
 
 
 def _is_old(channel: Channel, now: float) -> bool:
-    """Return whether the connection counts as silent because its request has been incomplete for long."""
+    """Return whether the connection has a request that has been incomplete for long."""
     request = channel.request
     if request is None:
         return False

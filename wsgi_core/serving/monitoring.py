@@ -15,16 +15,15 @@ if t.TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 ROUTE = "wsgi_core.route"
-"""The key in the environ under which an application may store the matched path template."""
+"""The key in the environ under which an application may store the matched path template, such as `/users/<id>`."""
 
 
 class MonitoredApplication:
-    """WSGI middleware that monitors an application which is not written for this project.
+    """WSGI middleware that monitors any application.
 
-    The middleware answers requests to `settings.health_path` and `settings.metrics_path`, if these are set. All other
-    requests go to the application. The headers X-Request-ID and X-Response-Time-ms are added to the application's
-    responses. The headers Server-Timing and traceparent are also added, if they have a value. A header that the
-    application has set is not changed.
+    The middleware itself answers the requests to `settings.health_path` and `settings.metrics_path`. The other
+    responses get the headers of `Observation.set_response`, such as X-Request-ID, unless the application has set the
+    header.
     """
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:
@@ -62,7 +61,7 @@ class MonitoredApplication:
         return body
 
     def _health(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Report the readiness: 200 until the server begins to stop, and 503 afterwards."""
+        """Answer 200 until the server begins to stop, and 503 afterwards."""
         if self.extensions["readiness"].ready:
             return _respond(environ, start_response, "200 OK", b"ok", "text/plain")
         return _respond(environ, start_response, "503 Service Unavailable", b"stopping", "text/plain")
@@ -73,10 +72,7 @@ class MonitoredApplication:
 
 
 class _ObservedBody:
-    """A response body. Its `close` ends the request's `Observation`, which measures and logs the request.
-
-    The observation ends even if the application's own `close` raises an error.
-    """
+    """Wraps the application's response body. When the server closes the body, the request is counted and logged."""
 
     def __init__(self, body: Iterable[bytes], observed: Observation) -> None:
         self._body = body
@@ -90,7 +86,7 @@ class _ObservedBody:
         return next(self._pieces)
 
     def close(self) -> None:
-        """Close the application's body, and end the observation."""
+        """Close the application's body. Then count and log the request, even if closing raises an exception."""
         try:
             if hasattr(self._body, "close"):
                 self._body.close()
@@ -99,10 +95,10 @@ class _ObservedBody:
 
 
 def route(environ: WSGIEnvironment) -> str:
-    """Return the matched path template, or an empty string if the application does not provide it.
+    """Return the matched path template, such as `/users/<id>`, or an empty string if the application does not provide
+    it.
 
-    Flask puts its request object into the environ, and Bottle puts its route. Both objects have the matched rule. Other
-    applications may set `ROUTE` in the environ.
+    The template comes from `ROUTE` in the environ, or from the objects that Flask and Bottle store in the environ.
     """
     if template := environ.get(ROUTE):
         return str(template)

@@ -1,8 +1,7 @@
 """Socket calls that do not release the GIL. Exception: on systems other than Linux, `accept` releases the GIL.
 
-CPython releases the GIL around every socket call, even around a call that cannot block. If other threads compute,
-getting the GIL back can take `sys.getswitchinterval()` or longer, which is many times as long as the call itself. With
-Python's own socket calls, the I/O thread would be too slow under load even to refuse new requests.
+Python's own socket calls release the GIL even if they cannot block. If other threads compute, the I/O thread would wait
+after each call until it gets the GIL back, often for `sys.getswitchinterval()` seconds.
 """
 
 from __future__ import annotations
@@ -40,16 +39,16 @@ _error: Any = getattr(ctypes, "get_last_error", ctypes.get_errno)
 _WOULD_BLOCK = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR, getattr(errno, "WSAEWOULDBLOCK", errno.EAGAIN)}
 
 MAX_RECEIVED = 64 << 10
-"""The largest number of bytes that one call reads."""
+"""The maximum number of bytes that one call of `recv` returns."""
 # Each thread has its own receive buffer, so that no other thread overwrites the bytes before they are copied.
 _thread_local = threading.local()
 
 
 class NonBlockingSocket(socket.socket):
-    """A connected socket that never blocks: a call that would block raises BlockingIOError."""
+    """A socket whose `recv`, `send`, `shutdown` and `close` keep the GIL. The file descriptor must be non-blocking."""
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Return received bytes, at most `bufsize` and at most `MAX_RECEIVED`, or b"" at the end of the stream.
+        """Return received bytes: at most `bufsize`, and at most `MAX_RECEIVED`. At the end of the stream, return b"".
 
         Raises BlockingIOError if no bytes have arrived, and another OSError if the connection is broken.
         """
@@ -61,7 +60,7 @@ class NonBlockingSocket(socket.socket):
         raise _last_error()
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """Send `data`, and return how many bytes the operating system accepted.
+        """Send `data`, and return how many bytes the operating system has accepted.
 
         Raises BlockingIOError if no bytes can be sent now, and another OSError if the connection is broken.
         """
@@ -82,7 +81,7 @@ class NonBlockingSocket(socket.socket):
             _close(number)
 
     def setblocking(self, flag: bool) -> None:
-        """Do nothing, because the socket never blocks."""
+        """Do nothing, because the file descriptor is always non-blocking."""
 
 
 def accept(listener: socket.socket) -> tuple[NonBlockingSocket, tuple[Any, ...]]:
@@ -103,11 +102,7 @@ def _socket(listener: socket.socket, number: int) -> NonBlockingSocket:
 
 
 def _last_error() -> OSError:
-    """Return an exception for the error of the last socket call.
-
-    The call is not repeated to get an exception from Python, because the operating system reports a connection reset
-    only once.
-    """
+    """Return an OSError for the last call on this thread. For a call that would block, return BlockingIOError."""
     number = _error()
     if number in _WOULD_BLOCK:
         return BlockingIOError(number, "the call would block")

@@ -1,6 +1,6 @@
-"""The request parser: waitress' request object, with llhttp for the head and with the limits of the server.
+"""The request parser. It parses the head with llhttp, and applies the limits for requests.
 
-A request that is not valid does not reach the application.
+The head is the request line and the headers. `Parser` extends waitress' `HTTPRequestParser`.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsgi_core.serving")
 
 Fields = Collection[tuple[bytes, bytes]]
-"""The names and the values of header lines."""
+"""Header lines, each as a name and a value."""
 
 MAX_BLANK = 64
-"""Maximum number of bytes in the empty lines before a request."""
+"""The maximum number of bytes in the empty lines before a request."""
 
 MAX_CHUNK_OVERHEAD = 4
-"""A chunked body of N bytes may take at most this number times N bytes on the wire, plus `_FREE_OVERHEAD` bytes.
+"""A chunked body of N bytes may take at most `MAX_CHUNK_OVERHEAD` * N + `_FREE_OVERHEAD` bytes to transfer.
 
-The limit refuses a body of tiny chunks: a chunk of one byte costs the I/O thread as much as a large chunk.
+The limit refuses bodies of tiny chunks, which take long to parse.
 """
 _FREE_OVERHEAD = 16 << 10
 
@@ -58,8 +58,8 @@ _END = b"\r\n\r\n"
 _METHOD = re.compile(rb"[A-Z0-9!#$%&'*+.^_`|~-]+(?= )")
 # RFC 9110, section 7.2: uri-host, a colon and a port. A comma is not allowed, because it joins two Host headers.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?", re.ASCII)
-# Cache of header names (`Accept`) and their names in the environ (`HTTP_ACCEPT`). Clients can fill it, so its size is
-# limited: the number of names, and the bytes in a name.
+# A cache that maps header names (`Accept`) to names in the environ (`HTTP_ACCEPT`). Clients can fill the cache, so the
+# number of names and the length of a name are limited.
 _KEYS: dict[bytes, str] = {}
 _MAX_KEYS = 1000
 _LONGEST_KEY = 64
@@ -67,7 +67,7 @@ _LONGEST_KEY = 64
 
 @dataclass(slots=True)
 class Limits:
-    """The limits of a request. `body_limits` maps a path to the limit that replaces `max_content_length` for the path.
+    """The limits of a request. `body_limits` maps a path to the limit that replaces `max_content_length` for this path.
 
     `bodies` limits the bodies of all requests together.
     """
@@ -80,12 +80,11 @@ class Limits:
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """One request while it is read. The keys of `headers` are the names of the headers in the environ.
+    """One request while it is read. The keys of `headers` are the names in the environ, such as `HTTP_ACCEPT`.
 
-    `started`, `received_at`: when the parsing began, and when the last byte was parsed (time.monotonic()). The bytes of
-    a pipelined request may have arrived earlier.
-    `head_pending`: the head is complete, the body is not, and the channel has not checked the head yet.
-    `forwarded`: the request has a forwarding header, such as X-Forwarded-For.
+    `started` and `received_at` are the times at which the parsing began and ended (time.monotonic()).
+    `head_pending` is true if the channel must check the head before it reads more of the body.
+    `forwarded` is true if the request has one of the headers in `FORWARDED`.
     """
 
     adj: Limits
@@ -110,22 +109,23 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     @property
     def plain_rest(self) -> int:
-        """The number of bytes that a body with a Content-Length still lacks, or 0 for any other request."""
+        """If the body has a Content-Length, the number of bytes that are still to be read. Otherwise, 0."""
         return int(self.body_rcv.remain) if isinstance(self.body_rcv, FixedStreamReceiver) else 0
 
     @property
     def limit(self) -> int:
-        """The largest body, in bytes, that the request may have."""
+        """The maximum size of the body of this request, in bytes."""
         return self.adj.body_limits.get(self.path, self.adj.max_content_length)
 
     def reject(self, rejection: ErrorResponse | WSGIApplication) -> None:
-        """Discard the body as it arrives. After its last byte, `rejection` becomes the response."""
+        """Discard the body as it arrives. When the request is complete, set `error` to `rejection`."""
         self._rejection = rejection
         kept, self.body_rcv.buf = self.body_rcv.buf, DiscardBuffer(len(self.body_rcv))
         kept.close()
 
     def received(self, data: bytes) -> int:
-        """Parse `data`. Return how many bytes belong to this request.
+        """Parse `data`, and return how many bytes were parsed. If the request is incomplete, the caller must pass the
+        other bytes again.
 
         If the request is not valid, `error` is set at once. If `reject` was called, `error` is set when the request is
         complete.
@@ -149,11 +149,13 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     @property
     def body_length(self) -> int:
-        """The number of bytes in the body so far."""
+        """The number of bytes of the body that have been read so far."""
         return len(self._body) if self.body_rcv is None else len(self.body_rcv)
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Parse the request line and the headers. Raises ParsingError, which becomes a 400, if they are malformed."""
+        """Parse the head. Raises ParsingError, which becomes a 400, if the head is malformed. For other errors, `error`
+        is set.
+        """
         method, target, fields = self._feed(header_plus)
         self._read_headers(fields)
         version = self.version
@@ -179,10 +181,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self._read_framing()
 
     def _feed(self, head: bytes) -> tuple[str, bytes, Fields]:
-        """Parse the head with llhttp. Return the method, the target and the header lines.
+        """Parse the head with llhttp. Return the method, the request target and the header lines.
 
-        The method may be a method that llhttp does not know. Raises ParsingError if llhttp rejects the head for another
-        reason.
+        A method that llhttp does not know is accepted. Raises ParsingError if the head is malformed.
         """
         # PERF: the callbacks are methods of built-in types, so llhttp calls no Python function.
         targets: list[bytes] = []
@@ -199,12 +200,12 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError(f"{error}") from None
         self.version = parser.get_http_version()
         method: str = parser.get_method().decode("latin-1")
-        # Without the request line and the empty line, a line that is not in the dict has a name that occurs twice.
+        # The request line and the empty line are not in the dict. If further lines are missing, a name occurs twice.
         fields = once.items() if len(once) == head.count(b"\n") - 2 else _all_fields(head)
         return method, b"".join(targets), fields
 
     def _feed_unknown_method(self, head: bytes, error: Exception) -> tuple[str, bytes, Fields]:
-        """Do what `_feed` does, for a method that llhttp does not know: parse the head as if the method were GET."""
+        """Do what `_feed` does, for a method that llhttp does not know. llhttp gets GET in place of the method."""
         method = _METHOD.match(head)
         if method is None or method[0] in (b"GET", b"PRI"):
             raise ParsingError(f"{error}")
@@ -212,11 +213,11 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return method[0].decode("latin-1"), target, fields
 
     def _read_headers(self, fields: Fields) -> None:
-        """Store the first `max_headers` header lines in `headers`, and join the values of lines with the same name.
+        """Store the first `max_headers` header lines in `headers`. The values of lines with the same name are joined by
+        commas.
 
-        If there are more lines, `parse_header` refuses the request. The further lines are not stored, because it takes
-        quadratic time to join many lines. A header with `_` in its name is dropped, because the environ replaces `-` by
-        `_` in names.
+        Further lines are not stored, because joining many values takes quadratic time. A header with `_` in its name is
+        dropped, because the environ could not distinguish `_` from `-`.
         """
         headers = self.headers
         for name, value in islice(fields, self.adj.max_headers):
@@ -229,7 +230,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         self.forwarded = not FORWARDED.isdisjoint(headers)
 
     def _read_target(self, target: bytes) -> None:
-        """Parse the request target (RFC 9112, section 3.2). The host of an absolute URL replaces the Host header."""
+        """Parse the request target (RFC 9112, section 3.2). The host of an absolute URL replaces the Host header.
+
+        Raises ParsingError if the target is not valid.
+        """
         uri = self.request_uri = target.decode("latin-1")
         if uri[:1] == "/" and uri[:2] != "//":
             path, _, self.query = uri.partition("#")[0].partition("?")
@@ -253,9 +257,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.path = self.path or "/"
 
     def _read_framing(self) -> None:
-        """Read from the headers where the body ends. If Content-Length is above the limit, set `error` to a 413.
+        """Set `chunked` or `content_length`. If Content-Length is above the limit, set `error` to a 413.
 
-        Raises ParsingError if Transfer-Encoding is ambiguous or is not supported.
+        Raises ParsingError if Transfer-Encoding is ambiguous or not supported.
         """
         headers = self.headers
         encoding = headers.pop("HTTP_TRANSFER_ENCODING", None)
@@ -306,13 +310,13 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.completed = True
 
     def _begin_body(self, data: bytes) -> int:
-        """Begin with the body. Parse `data`, the bytes that were read together with the head.
+        """Begin to read the body. `data` has the bytes after the head. Return how many of these bytes were parsed.
 
-        Return how many of these bytes belong to this request.
+        The caller must pass the other bytes again, after the head is checked.
         """
         length = self.content_length
         if length and length <= len(data):
-            # PERF: a body that came with the head needs no buffer. It is at most as long as one read from the socket.
+            # PERF: a body that arrived with the head needs no buffer, because the body is small.
             self._body = data[:length]
             self.completed = True
             return length
@@ -365,11 +369,11 @@ FORWARDED = frozenset(
         "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "X_FORWARDED_PORT", "X_FORWARDED_BY", "FORWARDED",
     )
 )  # fmt: skip
-"""The headers that a proxy adds to a request that it forwards, by their names in the environ."""
+"""The headers with which proxies describe the original request, by their names in the environ."""
 
 
 def _all_fields(head: bytes) -> Fields:
-    """Return the header lines in order, up to a line that llhttp rejects. A name may occur in several lines."""
+    """Return the header lines in order, up to a line that llhttp rejects. Several lines may have the same name."""
     fields: list[tuple[bytes, bytes]] = []
     parser = httptools.HttpRequestParser(SimpleNamespace(on_header=lambda name, value: fields.append((name, value))))
     with contextlib.suppress(httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -378,7 +382,7 @@ def _all_fields(head: bytes) -> Fields:
 
 
 def _make_key(name: bytes) -> str:
-    """Return a header's name in the environ, or an empty string if the name has an underscore. Cache short names."""
+    """Return the name of a header in the environ, or an empty string if `name` has an underscore. Cache short names."""
     key = "" if b"_" in name else name.decode("latin-1").upper().replace("-", "_")
     if key and key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         key = f"HTTP_{key}"
@@ -389,7 +393,9 @@ def _make_key(name: bytes) -> str:
 
 @lru_cache(maxsize=64)
 def _is_kept_alive(connection: str | None, version: str) -> bool:
-    """Return whether the connection stays open after the response, by the Connection header (RFC 9112, section 9.3)."""
+    """Return whether the Connection header lets the connection stay open (RFC 9112, section 9.3). `version` is "1.1" or
+    "1.0".
+    """
     tokens = {token.strip(" \t").lower() for token in (connection or "").split(",")}
     return "close" not in tokens and (version == "1.1" or "keep-alive" in tokens)
 
@@ -398,8 +404,8 @@ def _is_kept_alive(connection: str | None, version: str) -> bool:
 def is_valid_host(host: str) -> bool:
     """Return whether the value of a Host header is one host with an optional port (RFC 9110, section 7.2).
 
-    This function is stricter than the RFC. It does not accept an empty value, a comma, an IP literal of a future
-    version, a port above 65535, or a port with more than five digits.
+    Some values that the RFC allows are not valid here: an empty host, a host with a comma, an IP literal of a future
+    version, a port above 65535, and a port with more than five digits.
     """
     found = _HOST.fullmatch(host)
     if found is None or (found[2] and int(found[2]) > 65535):

@@ -1,7 +1,6 @@
-"""The event loop: waits until sockets are ready, and handles them. Sockets stay registered between iterations.
+"""The event loop: waits until sockets are ready, and calls their handlers.
 
-waitress asks every connection for its events in each iteration of its loop. So an iteration takes longer if more
-connections are open, and meanwhile no bytes are read from any connection.
+waitress asks every connection for its events in each iteration. Here sockets stay registered between iterations.
 """
 
 from __future__ import annotations
@@ -22,15 +21,12 @@ logger = logging.getLogger("wsgi_core.serving")
 
 READ, WRITE, HANGUP = 1, 2, 4
 
-# At most this many sockets are handled in one iteration, so that new connections do not wait for many other sockets.
+# One iteration handles at most this many sockets, so that new connections do not wait long.
 _MAX_EVENTS = 64
 
 
 class _Poll:
-    """poll(), for Linux and macOS.
-
-    With epoll, each change of the watched events would be a call that releases the GIL.
-    """
+    """poll(), for Linux and macOS. epoll is not used, because each change of the events would release the GIL."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
@@ -51,7 +47,7 @@ class _Poll:
 
 @lru_cache(maxsize=64)
 def _from_poll(events: int) -> int:
-    """Return the events of poll() as READ, WRITE and HANGUP."""
+    """Return the events of poll() as a combination of READ, WRITE and HANGUP."""
     return (
         (READ if events & select.POLLIN else 0)
         | (WRITE if events & select.POLLOUT else 0)
@@ -60,9 +56,8 @@ def _from_poll(events: int) -> int:
 
 
 class _Select:
-    """select(), for Windows.
-
-    It handles at most 512 sockets. It does not report a reset of a socket whose `interest` is 0.
+    """select(), for Windows. At most 512 sockets can be watched. If a socket is watched with `interest` 0, a reset of
+    the socket is not reported.
     """
 
     def __init__(self) -> None:
@@ -106,14 +101,13 @@ class Poller:
         self._system.watch(self._inner.fileno(), READ)
 
     def handle_first(self, watched: Watched) -> None:
-        """Make `step` handle a socket before other sockets, if more than `_MAX_EVENTS` sockets are ready.
-
-        Listening sockets are handled first, so that a health probe can connect even if many connections are busy.
+        """Give `watched` priority: if more than `_MAX_EVENTS` sockets are ready, `step` handles `watched` before other
+        sockets.
         """
         self._first.add(watched.fileno())
 
     def watch(self, watched: Watched, interest: int) -> None:
-        """Watch a socket for READ, WRITE or both. If `interest` is 0, report only a hangup (not on Windows)."""
+        """Watch a socket for `interest`: READ, WRITE, both, or 0. Except on Windows, a hangup is always reported."""
         self._watched[watched.fileno()] = watched
         self._system.watch(watched.fileno(), interest)
 
@@ -138,9 +132,9 @@ class Poller:
                 self._outer.send(b"x")
 
     def step(self, timeout: float) -> None:
-        """Make the queued calls, wait at most `timeout` seconds, and handle at most `_MAX_EVENTS` ready sockets.
+        """Run the functions that were passed to `call`, wait at most `timeout` seconds, and handle ready sockets.
 
-        A call that is queued during the wait ends the wait, and is made by the next `step`.
+        At most `_MAX_EVENTS` sockets are handled.
         """
         self._thread = threading.get_ident()
         if self._calls:
@@ -162,7 +156,7 @@ class Poller:
                 self._woken = False
 
     def close(self) -> None:
-        """Close the poller's own wake-up sockets."""
+        """Close the poller's own sockets. The watched sockets stay open."""
         self._closed = True
         self._outer.close()
         self._inner.close()

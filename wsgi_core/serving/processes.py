@@ -1,10 +1,7 @@
 """Several server processes that share their listening sockets.
 
-The parent process owns the sockets, and child processes serve. The parent starts the children, restarts a child that
-dies, forwards model changes, and stops the children. The parent serves no request. A connection waits in the socket's
-backlog until a child accepts the connection. A child that dies loses only its own requests. The children are spawned,
-not forked, on every platform: `multiprocessing` passes the sockets to each child (inherited on POSIX, duplicated on
-Windows).
+The parent process starts, restarts and stops the child processes, and serves no request. A child that dies loses only
+its own requests. The children are spawned, not forked, on every platform.
 """
 
 from __future__ import annotations
@@ -34,15 +31,17 @@ logger = logging.getLogger("wsgi_core.serving")
 _SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 # Seconds that the parent waits for messages before it checks for due restarts.
 _TICK = 0.25
-# Seconds before a child that died is restarted. The backoff doubles after each death, up to `_MAX_BACKOFF`. If
-# the child had run for `_STABLE_UPTIME` seconds, the backoff is `_FIRST_BACKOFF` again.
+# A child that died is restarted after `_FIRST_BACKOFF` seconds. After each further death, the time doubles, up to
+# `_MAX_BACKOFF`. If the child has run for `_STABLE_UPTIME` seconds, the time is `_FIRST_BACKOFF` again.
 _FIRST_BACKOFF, _MAX_BACKOFF, _STABLE_UPTIME = 0.1, 30.0, 60.0
-# Seconds that a child may take to stop in addition to the time in the settings.
+# A child may take this many seconds longer to stop than the settings allow.
 _GRACE = 5.0
 
 
 class Child:
-    """A child process: the parent's end of its pipe, its start time, and whether it is ready."""
+    """A child process. `pipe` is the parent's end of the pipe. `ready` is true when the child has loaded the
+    application.
+    """
 
     def __init__(
         self, number: int, socks: list[socket.socket], settings: Settings, log: str | None, balance: Balance
@@ -62,7 +61,7 @@ class Child:
         self.ready = False
 
     def send(self, *message: t.Any) -> None:
-        """Send the child a message. Do nothing if the child has exited."""
+        """Send the child a message. If the child has exited, do nothing."""
         with contextlib.suppress(OSError):
             self.pipe.send(message)
 
@@ -74,9 +73,9 @@ class Child:
 
 
 class Processes:
-    """Serves with ``settings.processes`` children on bound sockets. Implements `RunningServer`.
+    """Serves with `settings.processes` child processes on bound sockets. `log` is explained in `command.make_server`.
 
-    The constructor returns when all children are ready. If a child cannot start, the constructor ends all children and
+    The constructor returns when all children are ready. If a child cannot start, the constructor kills all children and
     raises StartError.
     """
 
@@ -111,15 +110,14 @@ class Processes:
             self._stop_at = time.monotonic()
 
     def abort(self) -> None:
-        """Make `run` return within about a second. Running requests are lost."""
+        """Stop without waiting for unanswered requests. Any thread or signal handler may call `abort`."""
         self.stop()
         self._aborted = True
 
     def run(self) -> bool:
-        """Serve until `stop` is called. Return whether all children exited with code 0 after the stop.
+        """Serve until `stop` is called. Return whether all children have exited with code 0 after the stop.
 
-        A child exits with code 0 if it has answered all accepted requests and all its threads have ended. If a child
-        must be killed, return False.
+        A child exits with code 0 if it has answered all its requests and all its threads have ended.
         """
         try:
             while not self._stop_at:
@@ -141,7 +139,7 @@ class Processes:
     # Messages
 
     def _read_all(self) -> None:
-        """Wait up to `_TICK` seconds for messages. Handle one message from each child that has sent messages."""
+        """Wait at most `_TICK` seconds for messages. Handle one message from each child that has sent messages."""
         pipes: list[t.Any] = [child.pipe for child in self._children.values()]
         if not pipes:
             time.sleep(_TICK)
@@ -150,7 +148,7 @@ class Processes:
                 self._read(child)
 
     def _read(self, child: Child) -> None:
-        """Handle one message from a child. End of file on the pipe means that the child has exited."""
+        """Handle one message from `child`. If the pipe is closed, handle the exit of `child`."""
         try:
             kind, *rest = child.pipe.recv()
         except (EOFError, OSError):
@@ -175,9 +173,9 @@ class Processes:
             self._record_applied(child, *rest)
 
     def _forward_change(self, child: Child, change: int, action: str, args: tuple[t.Any, ...]) -> None:
-        """Send a model change (load, unload or reload) from `child` to all other children that are ready.
+        """Send a change of the models (load, unload or reload) from `child` to the other children that are ready.
 
-        `child` gets MODELS_DONE when each of the other children has tried to apply the change or has exited.
+        `child` gets MODELS_DONE when each of these children has tried the change or has exited.
         """
         others = [other for other in self._children.values() if other is not child and other.ready]
         self._changes[child.number, change] = {other.number for other in others}
@@ -198,7 +196,10 @@ class Processes:
     # The life of children
 
     def _wait_until_ready(self) -> None:
-        """Wait until every child has loaded the application. Then tell all children to accept connections."""
+        """Wait until every child has loaded the application. Then tell all children to accept connections.
+
+        Raises StartError if a child cannot start or `stop` is called.
+        """
         while not all(child.ready for child in self._children.values()):
             if self._stop_at:
                 raise StartError("the server was stopped during its start", 1)
@@ -207,10 +208,10 @@ class Processes:
             child.send("serve")
 
     def _handle_exit(self, child: Child) -> None:
-        """Handle the exit of a child process. If the process has only closed its pipe, kill it after `_GRACE` seconds.
+        """Handle the exit of a child. If the process has not ended after `_GRACE` seconds, kill it.
 
-        Unless the server is stopping, schedule a restart, or raise StartError if the child was starting for the first
-        time.
+        Unless the server is stopping, schedule a restart. If the first start of this child has failed, raises
+        StartError instead.
         """
         child.process.join(_GRACE)
         if child.process.is_alive():  # a thread of the application keeps the process alive
@@ -240,10 +241,9 @@ class Processes:
         child.close()
 
     def _stop_children(self) -> None:
-        """Tell every child to answer its accepted requests and exit, and wait for the children.
+        """Tell every child to stop, and wait until all children have exited or the time for the stop has passed.
 
-        Wait until `stop_pause` + `stop_timeout` + `_GRACE` seconds after the call of `stop`, at the latest. If `abort`
-        is called meanwhile, tell every child to abort, and wait at most one more second.
+        If `abort` is called meanwhile, tell every child to abort, and wait at most one more second.
         """
         for child in self._children.values():
             child.send("stop")
@@ -262,10 +262,7 @@ class Processes:
         self._unanswered |= bool(self._children)
 
     def _kill_all(self) -> None:
-        """Kill every child that still runs, and close the sockets.
-
-        Also delete the metrics directory if `_shared_metrics` has created it.
-        """
+        """Kill the children that still run, close the sockets, and delete the directory of `_shared_metrics`."""
         for child in self._children.values():
             if child.process.is_alive():
                 child.process.kill()
@@ -280,15 +277,14 @@ class Processes:
 
 
 def process_count(settings: Settings) -> int:
-    """Return the number of server processes in the settings.
-
-    `auto` means one process for each CPU core that this process may use.
-    """
+    """Return the number of server processes. `auto` means one process for each CPU core that this process may use."""
     return _cores() if settings.processes == "auto" else settings.processes
 
 
 def _cores() -> int:
-    """Return the number of CPU cores that this process may use, or all cores if the system does not say."""
+    """Return the number of CPU cores that this process may use. If the system does not tell, return the number of all
+    cores.
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -297,7 +293,7 @@ def _cores() -> int:
 def _shared_metrics() -> str:
     """Create a temporary directory for the children's metrics, and set PROMETHEUS_MULTIPROC_DIR to its path.
 
-    Return the path, or an empty string if the operator has already set the environment variable.
+    Return the path. If the environment variable is already set, do nothing and return an empty string.
     """
     if os.environ.get(_SHARED_METRICS):
         return ""

@@ -19,11 +19,11 @@ StartResponse = Callable[..., Any]
 WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 HeadCheck = Callable[[Environ], WSGIApplication | None]
-"""A function that decides whether to reject a request whose body is still to be read.
+"""A function that checks the headers of a request before the body is read.
 
-The function is called on the I/O thread and must not block. The environ has the request's head, but no `wsgi.input`. To
-reject the request, the function returns the WSGI application that answers the request, such as a Werkzeug Response or
-HTTPException. To accept the request, it returns None. The server then reads the body and calls its application.
+The function runs on the I/O thread and must not block. Its argument is the environ without `wsgi.input`. To reject the
+request, the function returns the WSGI application that answers the request, such as a Werkzeug Response or
+HTTPException. To accept the request, the function returns None.
 """
 
 
@@ -31,7 +31,7 @@ class Watched(Protocol):
     """A socket that the poller watches. All methods are called on the I/O thread."""
 
     def fileno(self) -> int:
-        """Return the file descriptor. It must not change until the poller has removed the socket."""
+        """Return the file descriptor, which must not change while the poller watches the socket."""
 
     def handle_read(self) -> None:
         """Read bytes, or accept connections."""
@@ -40,7 +40,8 @@ class Watched(Protocol):
         """Send the unsent bytes."""
 
     def handle_hangup(self) -> None:
-        """Handle a hangup or an error of the socket. The poller calls `handle_read` instead if the socket is readable.
+        """Handle a hangup or an error of the socket. If the socket is also readable, the poller calls `handle_read`
+        instead.
 
         Some systems report a hangup even if the client has closed only its sending side.
         """
@@ -67,7 +68,7 @@ class ChannelOwner(Protocol):
         """Return whether more connections are open than the limit."""
 
     def remove(self, channel: Channel) -> None:
-        """Remove a connection that is being closed."""
+        """Remove `channel`, which is being closed, from the open connections."""
 
 
 class Client(Protocol):
@@ -77,14 +78,14 @@ class Client(Protocol):
     blocked_since: float
 
     def wait_drained(self) -> None:
-        """Wait until at most a quarter of `task.WATERMARK` bytes are unsent, or until the connection is closed."""
+        """Wait until the client has read most of the unsent bytes, or until the connection is closed."""
 
     def abort(self) -> None:
         """Make the I/O thread close the connection."""
 
 
 class Queued(Protocol):
-    """The part of a `Task` that the dispatcher uses. The request is complete."""
+    """The part of a `Task` that the dispatcher uses."""
 
     client: str
     permit: Permit | None
@@ -94,16 +95,16 @@ class Queued(Protocol):
     received_at: float
 
     def service(self) -> None:
-        """Call the application and send its response. Runs on a worker thread or on the leader."""
+        """Call the application and send its response. Runs on a worker thread or on the leader (leader.py)."""
 
     def expire(self) -> None:
-        """Answer with a 503, because the request has expired."""
+        """Answer 503, because the request has waited too long for a thread."""
 
     def has_expired(self, now: float, limit: float) -> bool:
-        """Return whether the request has waited for more than `limit` seconds, or for more than its own timeout.
+        """Return whether the request has waited longer than `limit`, `request_timeout` or X-Request-Timeout, all in
+        seconds.
 
-        The request's own timeout is the setting `request_timeout`, or the value of the header X-Request-Timeout if this
-        value is smaller.
+        `now` is time.monotonic().
         """
 
 

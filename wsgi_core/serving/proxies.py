@@ -1,7 +1,4 @@
-"""The parser of X-Forwarded-* headers, in which a trusted proxy names its client.
-
-The limits per client and the WSGI environ use the same parsed result.
-"""
+"""Parses the X-Forwarded-* headers, in which a trusted proxy describes the original request."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ class Forwarded(NamedTuple):
     scheme: str = ""
 
     def apply(self, environ: Environ) -> None:
-        """Copy the client, the scheme and the host into the environ, unless they are empty."""
+        """Copy the values that are not empty into the environ."""
         if self.client:
             environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = self.client
             if self.port:
@@ -49,7 +46,9 @@ class Forwarded(NamedTuple):
 
 
 class TrustedProxies:
-    """The proxies whose X-Forwarded-* headers the server trusts."""
+    """The proxies whose X-Forwarded-* headers the server trusts. `trusts` tells whether an IP address is a trusted
+    proxy.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._count = settings.trusted_proxy_count
@@ -59,7 +58,7 @@ class TrustedProxies:
         self.trusts = lru_cache(maxsize=1024)(self._trusts)
 
     def read(self, headers: Mapping[str, str]) -> Forwarded:
-        """Parse the forwarding headers that a trusted proxy sent. Raises ValueError if a header is not valid."""
+        """Parse X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto. Raises ValueError if a header is not valid."""
         client, port = parse_hop(_last(headers.get("HTTP_X_FORWARDED_FOR", ""), self._count))
         host = _unquoted(_last(headers.get("HTTP_X_FORWARDED_HOST", ""), self._count))
         if host and not is_valid_host(host):
@@ -86,11 +85,11 @@ def remove_untrusted(environ: Environ, trusted: bool) -> None:
 
 
 def parse_hop(text: str) -> tuple[str, str]:
-    """Return the address and the port of one entry of X-Forwarded-For. The port is empty if the entry has no port.
+    """Return the address and the port in one entry of X-Forwarded-For. If one of them is missing, it is an empty
+    string.
 
-    Only some gateways write a port, as in `203.0.113.9:51234` or `[2001:db8::1]:443`. An entry may have an identifier,
-    such as `unknown`, instead of an address. The identifier is then returned as the address. Raises ValueError if the
-    entry has neither an address nor an identifier. If the entry is empty, the address and the port are empty.
+    Examples are `203.0.113.9`, `203.0.113.9:51234` and `[2001:db8::1]:443`. An identifier, such as `unknown`, is
+    returned as the address. Raises ValueError if the entry is not valid.
     """
     text = _unquoted(text)
     if not text:
@@ -114,9 +113,10 @@ def _has_port(host: str) -> bool:
 
 
 def _last(header: str, count: int) -> str:
-    """Return the entry at position `count` from the end. If there are fewer entries, return the first entry.
+    """Return the entry of `header` at position `count` from the end. If there are fewer entries, return the first
+    entry.
 
-    Each of `count` trusted proxies adds one entry at the end, so the entry comes from the first of these proxies.
+    Each trusted proxy appends one entry. The first of `count` trusted proxies has appended the returned entry.
     """
     return header.split(",")[-count:][0].strip()
 

@@ -1,12 +1,14 @@
-"""Serves a WSGI application. At a stop, requests that have arrived are still answered. A stop has four steps:
+"""The server: the event loop, the listening sockets, and the graceful stop. A stop has four steps:
 
-1. The application reports that it is not ready. During `stop_pause` the server continues to serve, so that load
-   balancers can choose another server. Responses close their connections.
-2. New connections are refused.
-3. Every accepted request is answered, and idle connections are closed. A connection is also closed if its client
-   has not read its response for 5 seconds.
-4. The server ends when every request is answered and no connection is open, or `stop_timeout` seconds after the pause.
-   The server does not wait for connections to the monitoring port.
+1. Readiness checks begin to fail. For `stop_pause` seconds, the server still accepts connections, and each response
+   closes its connection.
+2. The server refuses new connections.
+3. The server answers the accepted requests. It closes idle connections, and connections whose clients have read nothing
+   for 5 seconds.
+4. The server ends when all requests are done and all connections are closed, or `stop_timeout` seconds after the end of
+   `stop_pause`.
+
+The monitoring port is a second port, only for health checks and metrics. Its connections do not delay the end.
 """
 
 from __future__ import annotations
@@ -33,10 +35,10 @@ from .site import Site
 
 logger = logging.getLogger("wsgi_core.serving")
 
-# Seconds after which the loop runs even without an event, to check timeouts.
+# The event loop runs at least once in this many seconds, to check timeouts.
 _TICK = 0.25
 _TICK_DURING_STOP = 0.02
-# The same, while another process may accept connections first (`Listener.deferring`).
+# The same number while `Listener.deferring` is true: another process may accept connections first.
 _TICK_DURING_DEFERRAL = 0.001
 _SECONDS_BETWEEN_CHECKS = 0.02
 _SECONDS_BETWEEN_REPORTS = 10.0
@@ -47,9 +49,9 @@ _MONITOR_CONNECTIONS = 64
 def serve_application(
     app: Any, socks: list[socket.socket], settings: Settings, count: ConnectionCount | None = None
 ) -> Server:
-    """Return a server for an application from `load_application`.
+    """Return a server for `app`, which comes from `load_application`.
 
-    If two sockets are given, the second socket is for the monitoring port.
+    The first socket in `socks` is for all requests. An optional second socket is the monitoring port.
     """
     sock, *monitor = socks
     arguments = server_arguments(app, settings)
@@ -57,11 +59,10 @@ def serve_application(
 
 
 class Server:
-    """Serves a WSGI application on a bound socket. docs/develop/server.md explains most arguments.
+    """Serves a WSGI application on a bound socket. docs/develop/server.md explains the arguments after `settings`.
 
-    `count` tells other server processes how many connections this process has.
-    `readiness` is the application's `extensions["readiness"]`, if the application has one. The server sets
-    `extensions["server"]` to itself, where the application's metrics find it.
+    If `app` has a dict `extensions`, the server uses `extensions["readiness"]` as its `Readiness`, and sets
+    `extensions["server"]` to itself.
     """
 
     def __init__(
@@ -110,13 +111,16 @@ class Server:
         self._wake()
 
     def abort(self) -> None:
-        """Make `run` return soon, without waiting for requests that are still unanswered."""
+        """Stop without waiting for unanswered requests. Any thread or signal handler may call `abort`."""
         self.stop()
         self._aborted = True
         self._wake()
 
     def run(self) -> bool:
-        """Serve until `stop` is called. Return whether no request was left unanswered and all threads have ended."""
+        """Serve until `stop` is called and the stop is complete.
+
+        Return False if a response is still incomplete or a thread still runs at the end, otherwise True.
+        """
         return_large_blocks()
         dispatcher = self.site.dispatcher
         try:
@@ -135,11 +139,11 @@ class Server:
 
     @property
     def refused(self) -> Counter[Reason]:
-        """The number of requests refused since the start, by reason."""
+        """The number of refused requests since the start, by reason."""
         return self.admission.refused
 
     def gauges(self) -> dict[str, float]:
-        """Return the server's gauges, except the numbers of connections. Any thread may call this method."""
+        """Return the server's metrics by name, without the numbers of connections. Thread-safe."""
         return {
             "waiting_requests": self.admission.waiting,
             "expected_wait_seconds": self.admission.expected_wait,
@@ -149,7 +153,7 @@ class Server:
         }
 
     def connections(self) -> Counter[str]:
-        """Return how many connections are in each state. Any thread may call this method."""
+        """Return the number of open connections in each state (`channel.State`). Thread-safe."""
         counted: Counter[str] = Counter()
         for listener in self._listeners:
             for state, number in listener.states().items():
@@ -157,7 +161,7 @@ class Server:
         return counted
 
     def _step(self) -> bool:
-        """Handle ready sockets and queued requests. Return False when the server has stopped. Runs on the leader."""
+        """Run one iteration of the event loop. Return False if the server has stopped."""
         if self._done():
             return False
         dispatcher = self.site.dispatcher
@@ -172,7 +176,7 @@ class Server:
         return True
 
     def _done(self) -> bool:
-        """Take the next step of a stop, if `stop` was called. Return whether the stop is complete."""
+        """If `stop` was called, take the next step of the stop. Return whether the stop is complete."""
         if not self._stop_at:
             return False
         waited = time.monotonic() - self._stop_at - self.settings.stop_pause
@@ -198,10 +202,7 @@ class Server:
             self._report(now)
 
     def _report(self, now: float) -> None:
-        """Log a warning if requests were refused since the last report.
-
-        Do nothing if the last report was less than `_SECONDS_BETWEEN_REPORTS` seconds ago.
-        """
+        """If requests were refused, log their number, at most once in `_SECONDS_BETWEEN_REPORTS` seconds."""
         if now - self._reported_at >= _SECONDS_BETWEEN_REPORTS:
             self._reported_at = now
             refused = self.admission.refused.total()

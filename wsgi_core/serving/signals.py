@@ -1,4 +1,4 @@
-"""Stop the server on a signal, such as SIGINT (Ctrl-C). On Windows, also stop the server when its console is closed."""
+"""Stops the server on a signal, such as SIGINT (Ctrl-C), and on Windows also when its console is closed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 
 @contextmanager
 def stop_on_signals(server: RunningServer) -> Iterator[None]:
-    """Handle signals while the context is active: the first signal stops ``server``, and the second ends it at once.
+    """While the context is active, the first signal calls `server.stop`, and the second signal calls `server.abort`.
 
-    A SIGHUP after another signal has no effect. Python handles signals only in the main thread. In another thread, the
-    context does nothing, and the caller must call `stop`.
+    If the second signal is SIGHUP, it has no effect. In a thread other than the main thread, the context does nothing,
+    because Python handles signals only in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -50,7 +50,7 @@ def stop_on_signals(server: RunningServer) -> Iterator[None]:
 
 @contextmanager
 def stop_on_closed_console(server: RunningServer) -> Iterator[None]:
-    """Stop ``server`` when its console is closed (Windows). Signals are not handled."""
+    """On Windows, stop `server` when its console is closed while the context is active. Signals are not handled."""
     ended = threading.Event()
     remove_handler = _on_closed_console(server, ended)
     try:
@@ -61,14 +61,14 @@ def stop_on_closed_console(server: RunningServer) -> Iterator[None]:
 
 
 def _handled_signals() -> list[int]:
-    """Return the signals to handle. SIGHUP is left out if it is ignored, as it is under nohup."""
+    """Return the signals to handle. If SIGHUP is ignored, as under nohup, it is left out."""
     if _HANG_UP is None or signal.getsignal(_HANG_UP) is signal.SIG_IGN:
         return _STOP_SIGNALS
     return [*_STOP_SIGNALS, _HANG_UP]
 
 
 def _on_closed_console(server: RunningServer, ended: threading.Event) -> t.Callable[[], None]:
-    """Install `console_handler` on Windows. Return a function that removes it."""
+    """On Windows, install `console_handler`. Return a function that removes the handler."""
     if sys.platform != "win32":
         return lambda: None
     import ctypes
@@ -80,11 +80,11 @@ def _on_closed_console(server: RunningServer, ended: threading.Event) -> t.Calla
 
 
 def console_handler(server: RunningServer, ended: threading.Event) -> t.Callable[[int], bool]:
-    """Return a function for SetConsoleCtrlHandler that stops the server if its console is closed or Windows shuts down.
+    """Return a function for SetConsoleCtrlHandler. If the console is closed or Windows shuts down, the function stops
+    the server and waits for `ended`.
 
-    The function returns when `ended` is set. Windows ends the process when the function returns, or after 5 seconds. If
-    a user logs off, the server continues, because Windows sends this event only to services. Source: HandlerRoutine in
-    Microsoft's documentation of consoles.
+    Windows ends the process when the function returns, or after 5 seconds. If a user logs off, the server continues.
+    Source: HandlerRoutine in Microsoft's documentation of consoles.
     """
     close, logoff, shutdown = 2, 5, 6
 

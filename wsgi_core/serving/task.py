@@ -1,8 +1,9 @@
-"""The call of the application for one request, and the response. `Task` corresponds to waitress' WSGITask.
+"""Calls the application for one request, and sends the response. `Task` corresponds to waitress' WSGITask.
 
-A worker thread calls the application. If requests are quick and all worker threads are idle, the I/O thread itself
-calls the application (see `leader`). If a request is refused before it reaches a worker thread, the I/O thread sends
-the error response.
+A worker thread calls the application. If requests are quick, the I/O thread calls the application itself (leader.py).
+
+A slot is the permission to process a request (see admission.py). Unsent bytes are bytes of a response that the
+operating system has not yet taken from the server. A stream is a response that is sent in pieces.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsgi_core.serving")
 
 WATERMARK = 1 << 20
-"""If more bytes than this are unsent, a stream waits for its client, and a complete response keeps its slot."""
+"""If more bytes than this number are unsent, a stream waits for its client, and a complete response keeps its slot."""
 
 _HOP_BY_HOP = frozenset(
     {
@@ -45,25 +46,26 @@ _BODILESS = ("204", "304")
 
 
 class ClientDisconnected(Exception):
-    """Raised when the connection is closed, by the client or by the server, before all of the response is sent."""
+    """Raised if the connection is closed before the whole response is sent."""
 
 
 class TooManyStreams(Exception):
-    """Raised when too many responses are already being streamed."""
+    """Raised if too many responses are already being streamed."""
 
 
 class Task:
-    """One request and its response.
+    """One request and its response. The attributes, by purpose:
 
-    Request: `client` (the client that the limits per client count, see `client_of`), `monitoring`, `health` (a
-    monitoring request that is a health check), `body_size` (0 if there is no body, or if the application reads it in
-    pieces), `rejection` (the WSGI application to call instead, if `check_head` has rejected the request).
-    Slot: `permit`, until the slot is released or passes to the channel.
-    Response: `status`, `headers`, `content_length`, `written`, `wrote_head`, `close` (close the connection after the
-    response), `too_long` (the application has sent more than its Content-Length).
+    Request: `client` identifies the client for the limits per client. `monitoring` is true for a GET or HEAD of a path
+    for health checks or metrics, and `health` is true for a health check. `body_size` is the size of the body in bytes,
+    or 0 if the application reads the body in pieces. `rejection` is the WSGI application that `check_head` has
+    returned, or None.
+    Slot: `permit` is None if the request has no slot, or if the channel has taken over the slot.
+    Response: `written` is the number of bytes of the body. If `close` is true, the connection closes after the
+    response. `too_long` is true if the application has returned more bytes than its Content-Length.
     """
 
-    # PERF: an attribute of the class costs a request nothing until the request has a value of its own.
+    # PERF: class attributes are the defaults, so `__init__` does not need to set them for each request.
     permit: Permit | None = None
     received_at = 0.0
     body_size = 0
@@ -91,10 +93,7 @@ class Task:
             self.health = request.path in site.health
 
     def complete(self) -> None:
-        """Record when the request was complete, and the size of its body.
-
-        If the path is in `body_limits`, the size stays 0, because the application reads the body in pieces.
-        """
+        """Set `received_at` and `body_size`. If the path is in `body_limits`, `body_size` stays 0."""
         request = self.request
         self.received_at = request.received_at or time.monotonic()
         if request.path not in self.channel.site.limits.body_limits:
@@ -103,21 +102,25 @@ class Task:
     # Called by the dispatcher.
 
     def service(self) -> None:
-        """Call the application, or the application that rejects the request, and send its response."""
+        """Call `rejection` if it is set, otherwise the application. Send the response."""
         site, rejection = self.channel.site, self.rejection
         app = site.app if rejection is None else site.early.observed(rejection)
         self._guard(self._execute, app)
 
     def fail(self, error: ErrorResponse) -> None:
-        """Answer with an error response of the server."""
+        """Send `error` as the response."""
         self._guard(self._send_error, error)
 
     def expire(self) -> None:
-        """Answer with a 503, because the request has expired."""
+        """Answer 503, because the request has waited too long for a thread."""
         self.fail(refusal(self.channel.site.admission.expire()))
 
     def has_expired(self, now: float, limit: float) -> bool:
-        """Return whether the request has waited for more than `limit` seconds, or for more than its own timeout."""
+        """Return whether the request has waited longer than `limit`, `request_timeout` or X-Request-Timeout, all in
+        seconds.
+
+        `now` is time.monotonic(). If the X-Request-Timeout header is not valid, the header is ignored.
+        """
         timeout = self.channel.site.settings.request_timeout
         header = self.request.headers.get("HTTP_X_REQUEST_TIMEOUT")
         if header is not None:
@@ -127,7 +130,7 @@ class Task:
         return now - self.received_at > min(limit, timeout)
 
     def environ(self) -> Environ:
-        """Return the environ. `wsgi.input` is added when the application is called."""
+        """Return the environ, which is built at the first call. `_execute` adds `wsgi.input`."""
         if self._environ is None:
             self._environ = request_environ(self.channel.environ, self.request, self._forwarded)
         return self._environ
@@ -135,7 +138,11 @@ class Task:
     # Called by the application.
 
     def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Any:
-        """Store the status and the headers (PEP 3333). Return `write`."""
+        """Store the status and the headers, and return `write` (PEP 3333).
+
+        Raises AssertionError for a second call without `exc_info`, and for a hop-by-hop header. Raises `exc_info[1]` if
+        the headers are already sent, and ValueError if Content-Length is not a number.
+        """
         if exc_info:
             try:
                 if self.wrote_head:
@@ -165,7 +172,13 @@ class Task:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the body. The head is sent with the first piece. Bytes beyond Content-Length are cut off."""
+        """Send a piece of the body (PEP 3333). The first call also sends the headers.
+
+        Bytes beyond Content-Length are discarded. If the response must not have a body, all bytes are discarded.
+
+        Raises ClientDisconnected if the connection is closed, and TooManyStreams if too many responses are being
+        streamed.
+        """
         if not self.status:
             raise AssertionError("start_response was not called before the body was written")
         complete = not self._has_body
@@ -187,9 +200,10 @@ class Task:
     # The response.
 
     def _guard(self, execute: Callable[[Any], None], argument: Any) -> None:
-        """Call `execute` to answer the request, and pass the connection back to the I/O thread.
+        """Call `execute(argument)`, and then pass the connection back to the I/O thread. If the connection is closed,
+        skip the call.
 
-        If `execute` fails, answer with an error. If the head is already sent, close the connection instead.
+        If `execute` raises an exception, answer with an error. If the headers are already sent, close the connection.
         """
         try:
             if self.channel.connected:
@@ -232,7 +246,7 @@ class Task:
                 result.close()
 
     def _measure(self, result: Iterable[bytes]) -> None:
-        """Set Content-Length if the length of the body is known before it is sent (PEP 3333)."""
+        """If the length of the body is known before it is sent, set Content-Length (PEP 3333)."""
         if isinstance(result, ReadOnlyFileBasedBuffer):
             size = result.prepare(self.content_length)
             if size and self.content_length != size:
@@ -246,7 +260,7 @@ class Task:
         self.content_length = size
 
     def _end(self) -> None:
-        """Finish the response after the application's last piece."""
+        """Send what is missing after the last piece of the body: the headers, or the last chunk."""
         if not self.wrote_head:
             if self.content_length is None and self.status and self._has_body:
                 self._declare(0)
@@ -261,7 +275,7 @@ class Task:
             self.close = True
 
     def _limited(self, data: bytes) -> bytes:
-        """Return `data` without the bytes beyond Content-Length."""
+        """Add `data` to the count of bytes, and return `data` without the bytes beyond Content-Length."""
         if self.content_length is not None and len(data) > self.content_length - self.written:
             logger.warning("the application returned more bytes than its Content-Length (%s)", self.content_length)
             data = data[: self.content_length - self.written]
@@ -273,7 +287,10 @@ class Task:
         return b"%X\r\n%b\r\n" % (len(data), data) if self.chunked and data else data
 
     def _head(self) -> bytes:
-        """Return the encoded status line and headers. Set `chunked` and `close` for this response."""
+        """Return the encoded status line and headers. Set `chunked` and `close`.
+
+        Raises ValueError if the status or a header contains a carriage return or line feed.
+        """
         request, site = self.request, self.channel.site
         headers = self.headers
         if self._bodiless:
@@ -346,7 +363,7 @@ class Task:
         return environ
 
     def _replace(self, error: ErrorResponse) -> None:
-        """Answer with `error` instead of the response. If the head is already sent, close the connection."""
+        """Answer with `error` instead of the response. If the headers are already sent, close the connection."""
         if self.wrote_head:
             self.close = True
             return
@@ -380,7 +397,7 @@ class Task:
 
 
 class Dates:
-    """A cache of the Date header line, which is formatted at most once a second."""
+    """A cache of the Date header line, which changes once a second."""
 
     def __init__(self) -> None:
         self._line = ""

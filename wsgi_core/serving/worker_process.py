@@ -1,8 +1,7 @@
 """A child process of `processes.Processes`: loads the application and serves on the parent's sockets.
 
-Messages are tuples, and the first element is the kind of the message. The child sends READY with a description of the
-application, FAILED with a text and an exit code, and LOG with a level and a text. The parent sends "serve", "stop" and
-"abort".
+Messages are tuples that begin with their kind. The child sends READY with a description of the application, FAILED with
+a text and an exit code, and LOG with a level and a text. The parent sends "serve", "stop" and "abort".
 
 A child that changes its models sends MODELS. The parent sends MODELS to the other children, which answer MODELS_DONE.
 When all have answered, the parent sends MODELS_DONE to the first child.
@@ -33,7 +32,7 @@ if t.TYPE_CHECKING:
 
 READY, FAILED, LOG, MODELS, MODELS_DONE = "ready", "failed", "log", "models", "models done"
 
-# A request that changes the models waits for the other processes, but at most this many seconds.
+# A request that changes the models waits at most this many seconds for the other processes.
 _APPLY_SECONDS = 60.0
 
 logger = logging.getLogger("wsgi_core.serving")
@@ -42,8 +41,7 @@ logger = logging.getLogger("wsgi_core.serving")
 class ParentConnection:
     """The child's end of the pipe to the parent. Any thread may send messages.
 
-    `handle_messages` starts a thread that handles received messages. `serve` is set when the parent sends "serve",
-    "stop" or "abort", or exits.
+    The event `serve` is set when the parent sends "serve", "stop" or "abort", or when the parent exits.
     """
 
     def __init__(self, pipe: Connection) -> None:
@@ -55,19 +53,19 @@ class ParentConnection:
         self.serve = threading.Event()
 
     def send(self, *message: t.Any) -> None:
-        """Send the parent a message. Do nothing if the parent has exited."""
+        """Send the parent a message. If the parent has exited, do nothing."""
         with self._send_lock, contextlib.suppress(OSError):
             self._pipe.send(message)
 
     def handle_messages(self, server: Server, models: t.Any) -> None:
-        """Start the thread that handles the parent's messages."""
+        """Start a thread that handles the parent's messages."""
         self._server, self._models = server, models
         threading.Thread(target=self._read, name="parent", daemon=True).start()
 
     def broadcast(self, action: str, args: tuple[t.Any, ...]) -> None:
-        """Make the other processes call the method `action` of their model repository with `args`.
+        """Call the method `action` of the model repository with `args` in all other server processes.
 
-        Return when all of these processes have tried the call, or after `_APPLY_SECONDS`.
+        Return when all of these processes have tried the call, or after `_APPLY_SECONDS` seconds.
         """
         done = threading.Event()
         change = id(done)
@@ -109,7 +107,7 @@ class ParentConnection:
 
 
 class ReplicatedModels:
-    """A proxy for a model repository that repeats each `load`, `unload` and `reload` in the other server processes.
+    """A proxy for a model repository. It repeats each `load`, `unload` and `reload` in the other server processes.
 
     A change that fails in this process is repeated, too.
     """
@@ -160,11 +158,12 @@ def serve_in_child(
     pipe: Connection,
     count: ConnectionCount,
 ) -> None:
-    """Serve until the parent sends "stop" or "abort", or exits. Then end this process.
+    """Load the application, and serve until the parent sends "stop" or "abort", or exits. Then end this process.
 
-    The exit code is 0 if no accepted request was left unanswered and all threads have ended.
+    The exit code is 0 if no accepted request is unanswered and all threads have ended. `command.make_server` explains
+    `log`.
     """
-    # The parent stops this process. If the process stopped because of a signal, it would make the shared sockets refuse
+    # The parent stops this process. If a signal stopped the process, it would make the sockets of all processes refuse
     # new connections.
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
@@ -188,7 +187,7 @@ def serve_in_child(
         complete = server.run()
     logging.shutdown()
     sys.stdout.flush()
-    # A thread may still be inside the model runtime, and the interpreter's normal exit would wait for the thread.
+    # A thread may still be in the model runtime, and the interpreter's normal exit cannot interrupt it.
     os._exit(0 if complete else 1)
 
 
