@@ -23,8 +23,8 @@ EXIT_INVALID_SETTING = 2
 EXIT_APPLICATION = 3
 
 MONITORING = HEALTH | {"/metrics"}
-"""The service's paths for health checks and metrics. Overload is no reason to refuse a GET or HEAD request to these
-paths.
+"""The service's paths for health checks and metrics. Even under overload, the server accepts GET and HEAD requests to
+these paths.
 """
 
 STREAM_PATH = "/predict/stream"
@@ -75,9 +75,9 @@ def load_wsgi_application(import_path: str) -> t.Any:
 
     `import_path` is `module`, `module:name` or `module:factory(args)`. `module` is a dotted name or a file name.
 
-    If `import_path` has no colon, return the module's `app` or `application`, or the result of its `create_app` or
-    `make_app`. If the name is a function without required parameters, call the function as a factory. (A WSGI
-    application has two required parameters, PEP 3333.)
+    Without a name, return the module's `app` or `application`, or the result of its `create_app` or `make_app`. If
+    `name` is a function without required parameters, call the function as a factory, because a WSGI application has two
+    required parameters (PEP 3333).
 
     Raises StartError if the import or the factory fails, if the name does not exist, if the result is not callable, or
     if the result is an ASGI application.

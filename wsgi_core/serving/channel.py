@@ -184,10 +184,9 @@ class Channel:
             self.interest = -1
 
     def process(self) -> None:
-        """Parse the input until a request is complete or no input is left. If the last response is sent, begin to
-        linger.
+        """Parse the input until a request is complete or no input is left.
 
-        If `closing` is true, parse nothing.
+        If `closing` is true, parse nothing. When the response is sent, begin to linger.
         """
         while self.task is None and not self.unsent and self.connected and not self.closing:
             if self.input:
@@ -298,8 +297,8 @@ class Channel:
         A request is rejected if an X-Forwarded-* header is not valid, if admission control refuses the request, or if
         `check_head` returns a response. The body of a rejected request is discarded.
 
-        If the client waits for `100 Continue`, send `100 Continue` or the rejection at once. Otherwise, the rejection
-        is sent after the body.
+        If the client waits for `100 Continue`, answer at once with `100 Continue` or the rejection. Otherwise, the
+        rejection is sent after the body has arrived.
         """
         task = request.task = Task(self, request)
         rejection: Any = request.error

@@ -13,7 +13,9 @@ Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """An error response of the server. `text` is the message. If `keep` is false, the connection is closed."""
+    """An error response of the server. `text` is the message. If `keep` is false, the connection is closed after the
+    response.
+    """
 
     code: int
     reason: str

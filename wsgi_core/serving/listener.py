@@ -108,7 +108,7 @@ class Listener:
     def handle_read(self) -> None:
         """Accept connections from the backlog.
 
-        If this process has too many connections (`ConnectionCount.too_high`), set `deferring` and accept none. Then
+        If this process has too many connections (`ConnectionCount.too_high`), set `deferring` and accept no more. Then
         another server process can accept the connections.
         """
         now = time.monotonic()
@@ -165,7 +165,9 @@ class Listener:
             del self._by_client[channel.client]
 
     def refuse_new(self) -> None:
-        """If possible, make the operating system refuse new connections. The backlog is still accepted."""
+        """If possible, make the operating system refuse new connections. Connections in the backlog can still be
+        accepted.
+        """
         refuse_new(self._socket)
 
     def stop_listening(self) -> None:

@@ -102,7 +102,10 @@ def _socket(listener: socket.socket, number: int) -> NonBlockingSocket:
 
 
 def _last_error() -> OSError:
-    """Return an OSError for the last call on this thread. For a call that would block, return BlockingIOError."""
+    """Return an exception for the error of the last socket call on this thread.
+
+    The exception is a BlockingIOError if the call would have blocked, otherwise another OSError.
+    """
     number = _error()
     if number in _WOULD_BLOCK:
         return BlockingIOError(number, "the call would block")

@@ -69,7 +69,7 @@ _LONGEST_KEY = 64
 class Limits:
     """The limits of a request. `body_limits` maps a path to the limit that replaces `max_content_length` for this path.
 
-    `bodies` limits the bodies of all requests together.
+    `bodies` has the limits for the bodies of all requests together.
     """
 
     max_header_bytes: int
