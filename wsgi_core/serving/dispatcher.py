@@ -193,7 +193,9 @@ class WorkerPool:
                 self.blocked.pop(client, None)
 
     def shutdown(self, until: float) -> bool:
-        """End the threads, and wait until `until` (time.monotonic()). Return whether all threads have ended."""
+        """End the threads, and wait for them, at most until `until` (time.monotonic()). Return whether all threads have
+        ended.
+        """
         with self._lock:
             self._stopping = True
             idle, self._idle = self._idle, []
@@ -390,9 +392,7 @@ class TaskDispatcher(WorkerPool):
         return True
 
     def expire(self, now: float) -> None:
-        """Answer 503 to the expired tasks at the front of the queue, and to the expired tasks at the front of the
-        parked tasks.
-        """
+        """Answer 503 to the expired tasks at the front of the queue and at the front of the parked tasks."""
         limit = self._settings.max_wait
         while (task := self.pop_expired(now, limit) or self._large.pop_expired(now, limit)) is not None:
             if self.cancel(task):

@@ -126,7 +126,9 @@ class LoopThreads:
         return leads
 
     def shutdown(self, until: float) -> bool:
-        """End both threads, and wait until `until` (time.monotonic()). Return whether both threads have ended."""
+        """End both threads, and wait for them, at most until `until` (time.monotonic()). Return whether both threads
+        have ended.
+        """
         self._end()
         for thread in self._threads:
             if thread.ident is not None:

@@ -57,8 +57,8 @@ class Task:
     """One request and its response. The attributes, by purpose:
 
     Request: `client` identifies the client for the limits per client. `monitoring` is true for a GET or HEAD of a path
-    for health checks or metrics, and `health` is true for a health check. `body_size` is the size of the body in bytes,
-    or 0 if the application reads the body in pieces. `rejection` is the WSGI application that `check_head` has
+    for health checks or metrics, and `health` is true for a health check. `body_size` is the size in bytes of a body
+    that the application reads as a whole, otherwise 0. `rejection` is the WSGI application that `check_head` has
     returned, or None.
     Slot: `permit` is None if the request has no slot, or if the channel has taken over the slot.
     Response: `written` is the number of bytes of the body. If `close` is true, the connection closes after the
