@@ -145,7 +145,7 @@ def test_an_address_that_is_not_this_machines_is_exit_code_2():
     assert "192.0.2.1:8080" in refusal("--host", "192.0.2.1", code=2)
 
 
-@pytest.mark.parametrize("host", ["no.such.host.invalid", "::zz", "a..b", "x" * 70])
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "::zz", "a..b", "ä..b", "x" * 70])
 def test_a_host_that_is_none_is_exit_code_2(host: str):
     assert host in refusal("--host", host, "--port", "0", code=2)
 

@@ -31,7 +31,7 @@ EXIT_PORT = 2
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening TCP socket. If `port` is 0, the system chooses a free port.
 
-    If the socket cannot be bound, raises OSError. For some host names that are not valid, raises UnicodeError.
+    Raises OSError if the address or the port is not available, and TypeError if `host` cannot be encoded (IDNA).
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -43,7 +43,7 @@ def bind(host: str, port: int) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
         sock.listen(1024)
-    except OSError:
+    except (OSError, TypeError):
         sock.close()
         raise
     return sock
@@ -83,7 +83,7 @@ def _make_server(settings: Settings, log: str | None = None) -> tuple[RunningSer
 def _bind_or_refuse(host: str, port: int, option: str) -> socket.socket:
     try:
         return bind(host, port)
-    except (OSError, UnicodeError) as e:  # UnicodeError: the host name is not valid, such as "a..b"
+    except (OSError, TypeError) as e:  # TypeError: the host name cannot be encoded, such as "ä..b"
         reason = getattr(e, "strerror", None) or e
         message = f"cannot listen on {host}:{port}: {reason}. Choose another {option} or --host."
         raise StartError(message, EXIT_PORT) from e
