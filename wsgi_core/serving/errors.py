@@ -85,7 +85,7 @@ def overloaded(retry_after: int, text: str = "too many requests at once") -> Err
 
 
 def not_monitoring() -> ErrorResponse:
-    """Return a 404, for a request to the monitoring port that is not for health or metrics."""
+    """Return a 404, because the monitoring port answers only GET and HEAD requests for health and metrics."""
     return ErrorResponse(404, "Not Found", "this port answers only requests for health and metrics", keep=True)
 
 

@@ -61,7 +61,7 @@ class MonitoredApplication:
         return body
 
     def _health(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer 200 until the server begins to stop, and 503 afterwards."""
+        """Answer GET and HEAD with 200 until the server begins to stop, and with 503 afterwards."""
         if self.extensions["readiness"].ready:
             return _respond(environ, start_response, "200 OK", b"ok", "text/plain")
         return _respond(environ, start_response, "503 Service Unavailable", b"stopping", "text/plain")

@@ -18,10 +18,10 @@ _HANG_UP: int | None = getattr(signal, "SIGHUP", None)
 
 @contextmanager
 def stop_on_signals(server: RunningServer) -> Iterator[None]:
-    """While the context is active, the first signal calls `server.stop`, and the second signal calls `server.abort`.
+    """While the context is active, the first signal calls `server.stop`, and each further signal calls `server.abort`.
 
-    If the second signal is SIGHUP, it has no effect. In a thread other than the main thread, the context does nothing,
-    because Python handles signals only in the main thread.
+    A further SIGHUP has no effect. In a thread other than the main thread, the context does nothing, because Python
+    handles signals only in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -83,8 +83,8 @@ def console_handler(server: RunningServer, ended: threading.Event) -> t.Callable
     """Return a function for SetConsoleCtrlHandler. If the console is closed or Windows shuts down, the function stops
     the server and waits for `ended`.
 
-    Windows ends the process when the function returns, or after 5 seconds. If a user logs off, the server continues.
-    Source: HandlerRoutine in Microsoft's documentation of consoles.
+    Windows ends the process when the function returns, or after a timeout, by default 5 seconds. If a user logs off,
+    the server continues. Source: HandlerRoutine in Microsoft's documentation of consoles.
     """
     close, logoff, shutdown = 2, 5, 6
 
