@@ -79,8 +79,8 @@ def load_wsgi_application(import_path: str) -> t.Any:
     `name` is a function without required parameters, call the function as a factory, because a WSGI application has two
     required parameters (PEP 3333).
 
-    Raises StartError if the import or the factory fails, if the name does not exist, if the result is not callable, or
-    if the result is an ASGI application.
+    Raises StartError if the import or the factory fails, if the name does not exist, or if the result is not a WSGI
+    application.
     """
     # Split at the colon before the name, not at the colon of a Windows drive.
     path, *name = re.split(r":(?![\\/])", import_path, maxsplit=1)

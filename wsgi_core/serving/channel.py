@@ -1,7 +1,6 @@
 """One connection: reads requests, sends responses, and closes the connection. docs/develop/server.md shows its states.
 
-Worker threads may call only the methods below the comment "Called by worker threads". A thread of the event loop that
-calls the application counts as a worker thread during this call (see leader.py).
+Worker threads may call only the methods below the comment "Called by worker threads".
 
 A slot is the permission to process a request (see admission.py). Unsent bytes are bytes of a response that the
 operating system has not yet taken from the server. A lingering connection has had its last response, and waits until
@@ -46,16 +45,7 @@ State = Literal["idle", "reading", "waiting", "running", "streaming", "blocked",
 
 
 class Channel:
-    """An accepted connection. The attributes, by purpose:
-
-    Reading: `input` has the bytes that are not parsed yet. `input_ended` is true if the client sends no more bytes.
-    `request` is the incomplete request, or None.
-    Answering: `task` answers the current request, or is None. `used` is true if the connection has had a request.
-    Sending: `output` has the unsent bytes, and `unsent` is their number. `permit` is the slot of a response that only
-    has to be sent. A thread that changes these three must hold `out_lock`.
-    Closing: if `closing` is true, the connection closes after the response. `linger_until` is the time at which
-    lingering ends (time.monotonic()), or 0. `connected` is false when the connection is closed.
-    """
+    """An accepted connection."""
 
     __slots__ = (
         "_drained",
@@ -95,22 +85,23 @@ class Channel:
         self.client = client_of(self.peer)
         self.environ = connection_environ(listener.environ, self.peer, address[1])
         self.last_activity = time.monotonic()
-        self.input = b""
-        self.input_ended = False
-        self.request: Parser | None = None
-        self.task: Task | None = None
+        self.input = b""  # bytes that are not parsed yet
+        self.input_ended = False  # the client sends no more bytes
+        self.request: Parser | None = None  # the incomplete request
+        self.task: Task | None = None  # answers the current request
+        # A thread must hold the lock to change `output`, `unsent` or `permit`.
         self.out_lock = threading.Lock()
         self.output: deque[memoryview] = deque()
-        self.unsent = 0
-        self.permit: Permit | None = None
+        self.unsent = 0  # the number of bytes in `output`
+        self.permit: Permit | None = None  # the slot of a response that only has to be sent
         self.response_started = self.sending_since = self.blocked_since = 0.0
         self.sent = 0
         self._drained: threading.Event | None = None
-        self.closing = False
-        self.linger_until = 0.0
+        self.closing = False  # the connection closes after the response
+        self.linger_until = 0.0  # the end of lingering (time.monotonic()), or 0
         self.connected = True
         self.interest = 0
-        self.used = False
+        self.used = False  # the connection has had a request
 
     def fileno(self) -> int:
         """Return the file descriptor of the socket. The number is also returned after `close`."""

@@ -2,8 +2,8 @@
 
 A worker thread calls the application. If requests are quick, the I/O thread calls the application itself (leader.py).
 
-A slot is the permission to process a request (see admission.py). Unsent bytes are bytes of a response that the
-operating system has not yet taken from the server. A stream is a response that is sent in pieces.
+A slot is the permission to process a request (see admission.py). A stream is a response that is sent in pieces. Unsent
+bytes are bytes of a response that the operating system has not yet taken from the server.
 """
 
 from __future__ import annotations
@@ -54,27 +54,19 @@ class TooManyStreams(Exception):
 
 
 class Task:
-    """One request and its response. The attributes, by purpose:
-
-    Request: `client` identifies the client for the limits per client. `monitoring` is true for a GET or HEAD of a path
-    for health checks or metrics, and `health` is true for a health check. `body_size` is the size in bytes of a body
-    that the application reads as a whole, otherwise 0. `rejection` is the WSGI application that `check_head` has
-    returned, or None.
-    Slot: `permit` is None if the request has no slot, or if the channel has taken over the slot.
-    Response: `written` is the number of bytes of the body. If `close` is true, the connection closes after the
-    response. `too_long` is true if the application has returned more bytes than its Content-Length.
-    """
+    """One request and its response."""
 
     # PERF: class attributes are the defaults, so `__init__` does not need to set them for each request.
-    permit: Permit | None = None
+    permit: Permit | None = None  # None if the request has no slot, or if the channel has taken over the slot
     received_at = 0.0
-    body_size = 0
-    monitoring = health = False
-    rejection: WSGIApplication | None = None
+    body_size = 0  # bytes of a body that the application reads as a whole
+    monitoring = health = False  # monitoring: a GET or HEAD of a path for health checks or metrics
+    rejection: WSGIApplication | None = None  # the result of `check_head`, which answers a rejected request
     status = ""
     headers: Sequence[tuple[str, str]] = ()
     content_length: int | None = None
-    written = 0
+    written = 0  # bytes of the response's body
+    # close: the connection closes after the response. too_long: the application sent more than its Content-Length.
     wrote_head = close = chunked = streaming = too_long = False
     _environ: Environ | None = None
     _forwarded: Forwarded | None = None
@@ -140,8 +132,8 @@ class Task:
     def start_response(self, status: str, headers: Headers, exc_info: Any = None) -> Any:
         """Store the status and the headers, and return `write` (PEP 3333).
 
-        Raises AssertionError for a second call without `exc_info`, and for a hop-by-hop header. Raises `exc_info[1]` if
-        the headers are already sent, and ValueError if Content-Length is not a number.
+        Raises AssertionError for a second call without `exc_info`, and for a hop-by-hop header. If the headers are
+        already sent, raises `exc_info[1]`.
         """
         if exc_info:
             try:
