@@ -1,9 +1,14 @@
 """The command ``wsgi-core overhead``, which is also ``python -m loadtests``.
 
-Exit codes: 0 success; 1 a result file cannot be used, or ``compare`` found that a cost has increased; 2 wrong usage;
-3 a model cannot be loaded, or ``compare`` has no verdict, for example because a file cannot be read; 4 a response is
-missing or not as expected; 5 another part of the run has failed (an application raised an exception, a server did not
-start, a request failed); 130 interrupted: the result file has the samples of the completed steps.
+Exit codes:
+
+- 0: success
+- 1: a file of results cannot be used, or ``compare`` found an increased cost
+- 2: wrong usage
+- 3: a model cannot be loaded, or ``compare`` has no verdict
+- 4: a response is missing or not as expected
+- 5: another part of the run failed, for example because a server did not start
+- 130: the run was interrupted; the result file has the samples of the completed steps
 """
 
 from __future__ import annotations
@@ -38,12 +43,10 @@ FOR_APPS = ("requests", "expect", "served", "setup", "reset")
 
 
 class Overhead(click.Group):
-    """The Click group of ``wsgi-core overhead``. Its option ``--apps`` accepts several values."""
+    """The command group of ``wsgi-core overhead``. One ``--apps`` accepts several values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y``, and parse the arguments (overrides Click's
-        method).
-        """
+        """Rewrite ``--apps a=m:x b=m:y`` as ``--apps a=m:x --apps b=m:y``, then parse (overrides Click's method)."""
         given: list[str] = []
         within = False
         for argument in args:
@@ -55,8 +58,9 @@ class Overhead(click.Group):
 
 
 def _server_names(context: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """Return the servers of a comma-separated list, in the order of ``SERVERS``. Raises BadParameter for an unknown
-    server.
+    """Return the servers in the comma-separated ``value``, in the order of ``SERVERS``.
+
+    Raises ``BadParameter`` for an unknown server.
     """
     wanted = {name.strip() for name in value.split(",")} if value else set()
     if unknown := sorted(wanted.difference(SERVERS)):
@@ -180,7 +184,7 @@ def _check_usage(context: click.Context, given: SimpleNamespace) -> None:
 
 
 def _options(context: click.Context) -> dict[str | None, str]:
-    """Return the name of each option, such as ``"--out"``, by the name of its parameter."""
+    """Return the name of each option, such as ``"--out"``. The keys are the names of the parameters."""
     return {parameter.name: parameter.opts[0] for parameter in context.command.params}
 
 
@@ -191,9 +195,9 @@ def _need(names: tuple[str, ...]) -> None:
 
 
 def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[str]]:
-    """Send every request once to each of the user's applications, and print notes on how their responses differ.
+    """Return the study of the user's applications, and notes on how their responses differ.
 
-    Return the study of the applications, and the notes.
+    To find the differences, send every request once to each application. The notes are also printed.
     """
     from loadtests.apps import parse_all, prepared, study_of
 
@@ -205,9 +209,7 @@ def _apps_study(given: SimpleNamespace, workers: Workers) -> tuple[Study, list[s
 
 
 def _command() -> str:
-    """Return the command line for the result file: ``wsgi-core overhead`` with the given options, except ``--out`` and
-    ``--resume``.
-    """
+    """Return the command line to record in the result file, without ``--out`` and ``--resume``."""
     return shlex.join(["wsgi-core", "overhead", *_arguments(click.get_current_context())])
 
 
@@ -243,9 +245,9 @@ def report(results: Path) -> None:
 @click.option("--page", type=FILE, default="docs/measure/results.md")
 @click.option("--published", type=FILE)
 def readme(results: Path, target: Path, plot: Path, page: Path, published: Path | None) -> None:
-    """Write the figures of a result file into the README, and write the README's plot and the page of all results.
+    """Write the figures of a result file into the README. Also write the README's plot and the page of all results.
 
-    --published names a file. If the option is given, the result file is also copied to it, for later comparisons.
+    If --published is given, copy the result file to this path, for later comparisons.
     """
     from loadtests.instrument.results import Results
     from loadtests.report import analysis
@@ -260,11 +262,11 @@ def readme(results: Path, target: Path, plot: Path, page: Path, published: Path 
 
 
 def _page_command(name: str, module: str, page: str, help: str, validation: bool = False) -> None:
-    """Add the command ``name``, which writes the page that ``loadtests.report.<module>`` makes from a result file.
+    """Add the command ``name``. The command writes a page that the module ``loadtests.report.<module>`` makes.
 
-    The module's function ``render`` makes the page. If the module has a function ``pictures``, the command also writes
-    the plots that ``pictures`` makes. ``page`` is the default path of the page. With ``validation``, the command reads
-    a validation.json instead of a result file.
+    The module's function ``render`` makes the page from a result file. If ``validation`` is true, ``render`` gets a
+    ``validation.json`` instead. If the module has a function ``pictures``, the command also writes the plots that
+    ``pictures`` returns. ``page`` is the default path of the page.
     """
 
     @overhead.command(name, help=help)

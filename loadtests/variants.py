@@ -1,7 +1,7 @@
 """Measure the ladder on several interpreters or with several versions of a package: ``--python PATH``, ``--with SPEC``.
 
-Each variant has its own virtual environment with Flask and the core's dependencies. The measuring processes of the
-variants alternate.
+A *variant* is an interpreter with one version of a package. Each variant has its own virtual environment. The measuring
+processes of the variants alternate.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ REPORTED = ("flask", "werkzeug")
 
 
 def study_of(pythons: Sequence[str], packages: Sequence[str], timeout: float) -> tuple[Study, dict[str, Workers]]:
-    """Return the study, and for each variant the ``Workers`` that start its measuring processes.
+    """Return the study, and the ``Workers`` that start the measuring processes of each variant.
 
-    The keys of the ``Workers`` are the variants' groups of experiments. Raises ``RunFailed`` if an environment cannot
-    be created.
+    The keys of the ``Workers`` are the groups of experiments, one group for each variant. Raises ``RunFailed`` if an
+    environment cannot be created.
     """
     experiments, workers = [], {}
     for python in pythons or (sys.executable,):

@@ -1,9 +1,8 @@
 """A load generator with an open loop: each request has a planned time, whether or not earlier requests are answered.
 
-The planned times are those of many independent clients (a Poisson process), and a latency counts from the planned time.
-If no connection is free at that time, the request waits for one, and the wait is part of its latency. So if a server
-stalls for a moment, the latency of every request that was planned for this moment includes the wait. A closed loop
-sends nothing in such a moment, so these requests are missing from its results (coordinated omission).
+The planned times are those of many independent clients (a Poisson process). A latency counts from the planned time. If
+no connection is free, the request waits, and the wait is part of its latency. A closed loop sends nothing while a
+server stalls, so these long latencies are missing from its results (coordinated omission).
 
 Run this module as a separate process, with the job as JSON on standard input.
 """
@@ -28,9 +27,7 @@ LONGEST_WAIT = 0.05
 
 
 def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
-    """Yield the start times of requests, in seconds from 0 to ``seconds``: a Poisson process of ``rate`` requests a
-    second.
-    """
+    """Yield the times of a Poisson process of ``rate`` requests a second, from 0 to ``seconds``."""
     instant = rng.expovariate(rate)
     while instant < seconds:
         yield instant
@@ -52,9 +49,9 @@ class OpenLoop:
     def run(self, rate: float, seconds: float, rng: random.Random) -> None:
         """Start ``rate`` requests a second on average for ``seconds``, and wait for the responses.
 
-        Store the latency of each request in ms. If a connection was free, also store the lag in ms: how late the
-        request was sent. Raises ``BadResponse`` if a response is wrong, or if responses are still missing
-        ``DRAIN_SECONDS`` after the ``seconds`` have passed.
+        ``latencies`` gets the latency of each request in ms. ``lags`` gets how late each request was sent in ms, if a
+        connection was free. Raises ``BadResponse`` if a response is wrong, or if responses are still missing
+        ``DRAIN_SECONDS`` after the end.
         """
         self.latencies, self.lags = [], []
         began = time.perf_counter()

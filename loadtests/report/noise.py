@@ -63,7 +63,7 @@ def judge(results: Results, summary: Summary) -> Noise:
 
 
 def _reach(summary: Summary) -> float | None:
-    """Return the median noise of the experiments in which an app takes part twice, or None if there are none.
+    """Return the median noise of the experiments that measure an application twice, or None if there are none.
 
     If the number of these experiments is even, return the larger of the two middle values.
     """
@@ -72,11 +72,10 @@ def _reach(summary: Summary) -> float | None:
 
 
 def _stolen(results: Results) -> float:
-    """Return the steal time (the CPU time that the host took) as a share of the CPU time of all CPUs during the run.
+    """Return the CPU time that the host took from this virtual machine, as a share of the CPU time of all CPUs.
 
-    Return 0 if the system does not report steal time, or if the run is not complete. If the run was resumed, the steal
-    time of the pause is included, so the share may be too high. If the machine was restarted in the pause, the share
-    may be too low.
+    Return 0 if the system does not report this time, or if the run is not complete. If the run was resumed, the share
+    is not exact, because the time of the pause counts too.
     """
     before, after = (part.get("stolen_seconds", 0.0) for part in (results.environment, results.environment_after))
     # The stolen seconds are the sum over all CPUs.

@@ -1,8 +1,6 @@
-"""The report as one HTML file, without scripts or external resources. It supports light and dark mode, phones and
-print.
+"""The report as one HTML file, without scripts or external resources, for screens, phones and print.
 
-``templates/report.html`` is the template. A section is omitted if the result file has no samples for it: quick runs and
-interrupted runs have fewer samples.
+``templates/report.html`` is the template. A section is omitted if the result file has no samples for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Write ``docs/where-the-time-goes.md`` from the results of the study "core".
 
-``templates/where.md`` says what each phase does in flask 3.1.3 and in the core; all figures come from the results.
+``templates/where.md`` says what each phase of a request does. All figures come from the results.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def _to_flask(summary: Summary, key: str) -> Estimate | None:
 
 
 def _libraries(results: Results) -> dict[str, list[Estimate]]:
-    """Return the share of a library in the cost of each framework, for each case that also measures the library alone.
+    """Return a library's share in the cost of wsgi_core and in the cost of Flask, by the experiment's key.
 
-    The first share is the share in the core's cost. The second share is the share in Flask's cost.
+    Only experiments that also measure the library alone are included.
     """
     return {
         one.key: estimate(

@@ -1,8 +1,7 @@
-"""Applications that run only the first phases of each request, on Flask and on the core, which have the same methods.
+"""Applications that run only the first phases of each request, on Flask or on wsgi_core.
 
-The first N phases of a request are called prefix N. The cost of phase N is the cost of prefix N minus the cost of
-prefix N-1. All prefixes send the same empty response, so that they differ only in their phases. Other experiments
-compare the real responses.
+The cost of a phase is the cost of the application that ends with this phase, minus the cost of the application that
+ends with the phase before. All applications send the same empty response, so that they differ only in their phases.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
 
 
 def _inside(app: Any, phases: int) -> Any:
-    """Run the phases that take place inside the context, up to phase number ``phases``.
+    """Run the phases inside the context, up to phase number ``phases``.
 
     If ``phases`` is ``SENT``, return the response, which the caller must send. Otherwise return None.
     """
