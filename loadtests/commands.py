@@ -51,9 +51,9 @@ def _carry_out(console: Console, title: str, run: StudyRun | validate.Validating
 
 
 def resumable(path: Path, command: str) -> Results:
-    """Return the results in the file ``path``, to resume their run.
+    """Return the contents of ``path``, the result file of a run to resume.
 
-    Raises ``ClickException`` if the run cannot be resumed, or if ``command`` did not start the run.
+    Raises ``ClickException`` if the run cannot be resumed, or if another command than ``command`` started the run.
     """
     results = _unfinished(Results, path)
     if results.command != command:
@@ -62,7 +62,7 @@ def resumable(path: Path, command: str) -> Results:
 
 
 def _unfinished(kind: type[AnyRun], path: Path) -> AnyRun:
-    """Return the contents of the file ``path``, which a run of the type ``kind`` has written.
+    """Return the contents of ``path``, the file of a run to resume, as a ``kind``.
 
     Raises ``ClickException`` if the file cannot be read. Also raises ``ClickException`` if the git revision, the CPU or
     the Python version has changed since the run began.

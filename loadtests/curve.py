@@ -1,11 +1,12 @@
 """Compute a framework's share of a request as a function of the time that the model takes.
 
 Each experiment measures one model: the model alone, and requests that call the model through a framework or the *bare
-callable*, a plain WSGI function. The *price* of a framework is its cost minus the cost of the bare callable. The
-*share* of a framework is its price divided by the cost of the whole request. A *ladder* is an experiment with
-applications from the bare callable to Flask.
+callable*, a plain WSGI function. A *contender* is an application in an experiment. A *ladder* is an experiment with
+contenders from the bare callable to Flask.
 
-The curve assumes that requests with different models differ only in the time of the model.
+The *price* of a framework is its cost minus the cost of the bare callable. The *share* of a framework is its price
+divided by the cost of the whole request. The curve assumes that requests with different models differ only in the time
+of the model.
 """
 
 from __future__ import annotations
@@ -91,7 +92,6 @@ class Curve:
     pieces: dict[str, Estimate]
 
     def line(self, framework: str) -> Line:
-        """Return the line of ``framework``. Raises KeyError for an unknown framework."""
         return {line.framework: line for line in self.lines}[framework]
 
 
@@ -175,7 +175,7 @@ def _line(floor: ExperimentResult, framework: str) -> Line:
 
 
 def _point(result: ExperimentResult, model: str, alone: str) -> Point:
-    """Return the point of ``model``. Its time is the cost of the contender (measured application) ``alone``."""
+    """Return the point of ``model``. The time of the model is the cost of the contender ``alone``."""
     figures = [net(result.column(alone))]
     for framework in FRAMEWORKS:
         price = difference(result.column(framework), result.column(FLOOR))

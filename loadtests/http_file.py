@@ -206,7 +206,7 @@ class _Parser:
         return words[0].upper(), url + "".join(self.file.filled(line).strip(_BLANKS) for line in more)
 
     def _target(self, url: str) -> tuple[str, list[Header]]:
-        """Return the request target, and the Host header if the URL is absolute."""
+        """Return the request target and, if the URL is absolute, the Host header."""
         headers: list[Header] = []
         if whole := _URL.fullmatch(url):
             authority, url = whole.groups()

@@ -31,7 +31,9 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_arguments(parser: Any) -> None:
     """Add the option ``--rate`` to Locust's command line and web page."""
-    parser.add_argument("--rate", type=float, default=0.0, help="Limit of requests a second per user; 0: no limit")
+    parser.add_argument(
+        "--rate", type=float, default=0.0, help="Requests a second that each user sends at most; 0 means no limit."
+    )
 
 
 @events.test_start.add_listener  # type: ignore[untyped-decorator]

@@ -26,9 +26,9 @@ class Goal:
     """A limit for the ratio of two measured values, ``top`` divided by ``bottom``.
 
     If ``experiment`` is the key of an experiment, the values are costs of contenders. If ``experiment`` is the key of a
-    load, the values are rates of services. If it is ``"import_wall"`` or ``"import_memory"``, the values are the wall
-    time of importing a module, or the memory after the import. If ``at_most`` is true, the ratio must be at most
-    ``limit``, otherwise at least ``limit``.
+    load, the values are rates of services. With ``"import_wall"``, the values are wall times of imports; with
+    ``"import_memory"``, the memory after imports. If ``at_most`` is true, the ratio must be at most ``limit``,
+    otherwise at least ``limit``.
     """
 
     text: str
@@ -67,7 +67,7 @@ class Load:
 
     ``shares`` are fixed rates, as shares of the slowest service's maximum rate. At the first share, the CPU time per
     request is measured. If ``latencies`` is true, latencies are measured at every share. ``generator``, ``"locust"`` or
-    ``"closed loop"``, sends the requests at saturation.
+    ``"closed loop"``, sends the requests at saturation. ``server`` is the name by which ``--servers`` selects the load.
 
     If ``both_runs`` is true, ``--quick`` includes the load, with only the first share. If ``requests`` is empty, the
     requests of ``case`` are sent (see ``cases.py``). ``compared`` says what must be equal in the responses of the
@@ -165,7 +165,7 @@ VERSIONS = "versions"
 HEAT = "heat"
 LIBRARY = "the library alone"
 FLOOR, OWN, AGAIN, FLASK = "raw callable", "wsgi_core", "wsgi_core again", "Flask"
-# The modules of ``rungs/``, by the names of the applications in the report: first those of the ladder.
+# The modules of ``rungs/``, by the names of the applications in the report.
 LADDER = {
     FLOOR: "raw",
     "+ Werkzeug's Request": "with_request",
@@ -314,7 +314,7 @@ _SERVE_APP = (*command("loadtests.load.serve_app")[1:], *_ADDRESS)
 _SERVE = ("-m", "wsgi_core", "serve", *_ADDRESS)
 _GUNICORN = ("-m", "gunicorn", "--bind", "{host}:{port}", "--workers", "1", "--log-level", "error")
 
-# The values of --servers. The loads on "waitress" include the services, which run on wsgi-core serve.
+# The values of --servers. "waitress" also selects the load SERVICES, which runs on wsgi-core serve.
 SERVERS = ("waitress", "gunicorn", "gthread", "granian", "werkzeug", "uvicorn", "mlserver", "litserve", "bentoml")
 POSIX_ONLY = ("gunicorn", "gthread")
 OWN_SERVER = "wsgi-core serve"

@@ -1,13 +1,13 @@
 """Validate the instrument with differences whose true values are known.
 
-The *bare callable* is a plain WSGI function, the first rung of the ladder. The *ladder* is a series of applications up
-to Flask. A *contender* is an application in an experiment. The experiments are:
+The *bare callable* is a plain WSGI function. The *ladder* is a series of applications, its *rungs*, from the bare
+callable up to Flask. A *contender* is an application in an experiment. The experiments are:
 
 - Four applications are each compared with themselves, 50 times (in a quick run, 5 times). At most 5 % of the
   comparisons may find a difference.
 - Each request gets a delay of known length, in Flask and in the bare callable. The measured length should be the known
   length.
-- The bare callable handles each request several times. Each further run should take as long as a single run.
+- The bare callable handles each request several times. Each *further run* should take as long as a single run.
 - Each step of the ladder is measured in an experiment of its own. The sum of the steps should be the difference between
   the first and the last rung.
 - Three rungs are measured in process and behind a server, to show what the server adds.
@@ -72,7 +72,8 @@ class Same(Record):
     """One comparison of the application ``subject`` with itself.
 
     ``cost`` is the application's cost. ``value`` is the measured difference, with the interval from ``low`` to
-    ``high``. All are in µs. ``naive_differs`` is the result of the function of this name for the same samples.
+    ``high``. All are in µs. ``naive_differs`` says whether a naive test finds a difference in the same samples (see the
+    function ``naive_differs``).
     """
 
     subject: str
@@ -84,7 +85,7 @@ class Same(Record):
 
     @property
     def differs(self) -> bool:
-        """Whether the interval excludes 0, which is a false positive."""
+        """Whether the interval excludes 0. If it does, the comparison is a false positive."""
         return not self.low <= 0 <= self.high
 
 
@@ -122,9 +123,9 @@ def same_experiments() -> list[Experiment]:
 
 
 def delay_experiment(bare: bool) -> Experiment:
-    """Return an experiment with a contender for each delay in ``DELAYS``, and a contender without a delay function.
+    """Return an experiment that delays requests in Flask or, if ``bare`` is true, in the bare callable.
 
-    The contenders are Flask or, if ``bare`` is true, the bare callable.
+    There is a contender for each delay in ``DELAYS``. The first contender, the reference, has no function that delays.
     """
     factory = f"loadtests.rungs.delayed:{'create_bare' if bare else 'create_app'}"
     made = [Contender(delay_name(delay), factory, {"microseconds": delay}) for delay in DELAYS]
@@ -134,26 +135,23 @@ def delay_experiment(bare: bool) -> Experiment:
 
 
 def delay_name(delay: int) -> str:
-    """Return the name of the contender with a delay of ``delay`` µs."""
     return f"{delay} µs"
 
 
 def runs_experiment() -> Experiment:
     """Return an experiment in which the bare callable handles each request one or more times.
 
-    There is a contender for each number of further runs in ``RUNS``, and one contender that calls the bare callable
-    directly.
+    The first contender, the reference, is the bare callable itself. There is a contender for each number of further
+    runs in ``RUNS``.
     """
     factory, calls = "loadtests.rungs.delayed:create_repeated", RUNS[-1]
     made = [Contender(runs_name(runs), factory, {"runs": runs, "calls": calls}) for runs in RUNS]
     contenders = (replace(rung(FLOOR), name=SINGLE), *made)
-    # Only one request: if bodies alternated, a single run would parse another body each time, but a further run the
-    # same body again, which can be faster.
+    # Only one request: with several bodies, only a further run would parse the same body again, which can be faster.
     return replace(_experiment("runs", "The bare callable with further runs", contenders), requests=_requests()[:1])
 
 
 def runs_name(runs: int) -> str:
-    """Return the name of the contender that calls the bare callable ``runs`` more times in each request."""
     return f"{runs} further"
 
 

@@ -26,7 +26,7 @@ STARTUP_SECONDS = 30.0
 
 
 class ScopeMaker:
-    """An endless source of ASGI scopes and bodies for a list of requests, which repeats after the last request.
+    """An endless source of ASGI scopes and bodies. After the last of ``requests``, the first follows again.
 
     ``statuses`` has the expected status line of each request. If ``evict`` is given, it is called before each scope is
     made.
@@ -107,8 +107,8 @@ class AsgiTarget:
 async def _begin_lifespan(app: Application) -> None:
     """Send lifespan.startup, and wait until the application answers, returns or raises an exception.
 
-    The exception is ignored, because an application without support for lifespan raises one. Raises ``WrongResponse``
-    if the application answers that its startup failed. Raises ``TimeoutError`` if there is no answer within
+    An exception is ignored, because an application without support for lifespan raises one. Raises ``WrongResponse`` if
+    the application answers that its startup failed. Raises ``TimeoutError`` if there is no answer within
     ``STARTUP_SECONDS``.
     """
     started = asyncio.get_running_loop().create_future()

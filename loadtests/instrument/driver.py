@@ -155,8 +155,8 @@ def _same(reference: Response, response: Response, allowed: Allowed) -> bool:
 def _blanked(response: Response, fields: tuple[str, ...]) -> Response:
     """Return the response with the values of the JSON ``fields`` replaced by the names of their types.
 
-    Content-Length depends on the values, so a correct Content-Length is removed. It is kept if the body does not have
-    the JSON format of the rungs: sorted keys, no spaces, and a newline at the end.
+    Content-Length depends on the values, so a correct Content-Length is removed. Content-Length is kept if the body
+    does not have the format of ``rungs.work.to_json``.
     """
     value = json.loads(response.body)
     for name in fields:
@@ -243,7 +243,6 @@ class WsgiTarget:
         self.app = app
 
     def ask(self, request: Request) -> Response:
-        """Send one request without timing it, and return the response (see ``ask``)."""
         return ask(self.app, request)
 
     def prepare(self, requests: Sequence[Request], statuses: Sequence[str], evict: Evict | None) -> None:

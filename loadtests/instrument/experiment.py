@@ -24,11 +24,11 @@ WSGI, ASGI, ANY = "wsgi", "asgi", "any"
 class Contender:
     """One application in an experiment. ``factory`` is ``"module:name"``, and is called with ``options``.
 
-    ``protocol`` is WSGI, ASGI or ANY; with ANY, the measuring process finds out the protocol. If ``is_driver`` is true,
+    ``protocol`` is WSGI, ASGI or ANY. With ANY, the measuring process finds out the protocol. If ``is_driver`` is true,
     the cost of this contender is subtracted from the costs of the contenders with the same protocol.
 
-    ``own_headers`` are headers that only this contender sends. ``own_fields`` are JSON fields whose values may differ.
-    If ``compared`` is false, the responses of this contender are not compared.
+    ``own_headers`` are additional headers that this contender must send. ``own_fields`` are JSON fields whose values
+    may differ. If ``compared`` is false, the responses of this contender are not compared.
     """
 
     name: str
@@ -67,9 +67,10 @@ class Experiment:
 
     @property
     def drivers(self) -> dict[str, str]:
-        """The name of the driver to subtract, by the name of the contender.
+        """The name of the driver whose cost is subtracted, by the name of the contender.
 
-        A contender without an entry has the WSGI driver, which is not in ``contenders``. Its samples are in column 0.
+        A contender without an entry has the WSGI driver, which is not in ``contenders``. The samples of the WSGI driver
+        are in column 0.
         """
         by_protocol = {one.protocol: one.name for one in self.contenders if one.is_driver}
         return {

@@ -65,7 +65,7 @@ class Answered:
 class Workers:
     """How to start workers: the user's hooks, and the Python to use.
 
-    A worker is killed after three times its planned duration plus ``timeout`` seconds. ``python`` imports this package
+    A worker is ended after three times its planned duration plus ``timeout`` seconds. ``python`` imports this package
     from the folder ``root``.
     """
 
@@ -77,15 +77,15 @@ class Workers:
     def try_out(self, experiments: Sequence[Experiment]) -> dict[str, dict[str, Answered]]:
         """Send every request once to each contender without timing it, and return how each contender responds.
 
-        The keys of the result are the experiment's key and the contender's name. Raises ``Mismatch`` if a response is
-        missing or has an unexpected status, or if responses differ that must be equal. Raises ``RunFailed`` if an
+        The result is a dict by the experiment's key and then by the contender's name. Raises ``Mismatch`` if a response
+        is missing or has an unexpected status, or if responses differ that must be equal. Raises ``RunFailed`` if an
         application cannot be loaded or fails, or if the worker exceeds its time limit.
         """
         answers = self._run(job(experiments, self.hooks), 0, 0.0)["answers"]
         return {key: {name: Answered(**said) for name, said in by_name.items()} for key, by_name in answers.items()}
 
     def measure(self, experiments: Sequence[Experiment], pace: Pace, hash_seed: int) -> dict[str, Process]:
-        """Measure all experiments in one new worker. Return its samples. The keys are the experiments' keys.
+        """Measure all experiments in one new worker. Return the samples of each experiment by its key.
 
         Raises the same exceptions as ``try_out``.
         """

@@ -12,7 +12,7 @@ from rich.console import Console
 from loadtests.instrument.progress import Step, run_steps
 
 Placed = tuple[float, Step]
-# This number of first repetitions of each kind of step is never skipped.
+# How many repetitions of each kind of step are never skipped.
 NEEDED = 3
 
 
@@ -28,15 +28,18 @@ def repeated(label: str, times: int, seconds: float, run: Callable[[int], None])
 
 
 def spread_out(kinds: Iterable[Sequence[Placed]]) -> list[Step]:
-    """Return all steps in the order of their positions. So a drift of the machine affects all kinds of steps alike."""
+    """Return all steps in the order of their positions.
+
+    So a drift of the machine affects all kinds of steps alike.
+    """
     return [step for _, step in sorted((place for kind in kinds for place in kind), key=itemgetter(0))]
 
 
 class Plan:
     """The steps of a run. Each step has its own label.
 
-    ``done`` has the labels of the completed steps. It never has the label of a step whose ``always`` is true. ``left``
-    has the steps that were not completed when the plan was made.
+    ``done`` has the labels of the completed steps, except steps whose ``always`` is true. ``left`` has the steps that
+    were not completed when the plan was made.
     """
 
     def __init__(self, steps: Sequence[Step], done: list[str]) -> None:
@@ -45,7 +48,6 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """The planned duration of ``left`` in seconds."""
         return sum(step.seconds for step in self.left)
 
     @property

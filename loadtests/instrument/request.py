@@ -138,7 +138,7 @@ def _still_connected() -> bool:
 
 
 class EnvironMaker:
-    """An endless source of environs for a list of requests, which repeats after the last request.
+    """An endless source of environs. After the last of ``requests``, the first follows again.
 
     ``statuses`` has the expected status line of each request. If ``evict`` is given, it is called before each environ
     is made.

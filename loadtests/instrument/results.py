@@ -116,7 +116,7 @@ class Run(Record):
     """A window of time in which one service was loaded. Times are in seconds unless their name says otherwise.
 
     ``pair`` is the number of the repetition. ``position`` is 0 for the first service of the repetition.
-    ``generator_cpu_seconds`` is the CPU time of the busiest process that sent requests.
+    ``generator_cpu_seconds`` is the CPU time of the busiest process of the load generator.
     """
 
     service: str
@@ -137,7 +137,6 @@ class Run(Record):
 
     @property
     def server_cpu_us(self) -> float:
-        """CPU time of the server per request, in µs."""
         return self.server_cpu_seconds * 1e6 / self.requests
 
     @property

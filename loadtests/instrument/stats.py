@@ -35,11 +35,9 @@ class Estimate(NamedTuple):
 
     @property
     def half_width(self) -> float:
-        """Half the width of the interval, in the unit of the figure."""
         return (self.high - self.low) / 2
 
     def excludes(self, value: float) -> bool:
-        """Return whether ``value`` lies outside the interval."""
         return not self.low <= value <= self.high
 
 
@@ -58,10 +56,10 @@ def trimmed_mean(rounds: FloatArray) -> FloatArray:
 def resample(processes: Sequence[FloatArray], rng: np.random.Generator, resamples: int = RESAMPLES) -> FloatArray:
     """Return a two-level bootstrap of the contenders' costs, in the shape (resamples, contenders).
 
-    ``processes`` are arrays of shape (rounds, contenders) with the cost per request in any unit. The number of rounds
-    may differ. First, the rounds of each process are drawn with replacement ``POOL`` times, and each draw gives a
-    trimmed mean. Then, for each row of the result, processes are drawn with replacement. Each drawn process gives one
-    of its trimmed means, and the row is the mean of these values.
+    ``processes`` are arrays of shape (rounds, contenders) with the cost per request in any unit. First, the rounds of
+    each process are drawn with replacement ``POOL`` times. Each draw gives a trimmed mean. Then, for each row of the
+    result, as many processes as there are in ``processes`` are drawn with replacement. Each drawn process gives one of
+    its trimmed means. The row is the mean of these values.
     """
     pools = np.stack([_pool(rounds, rng) for rounds in processes])
     drawn = rng.integers(len(processes), size=(resamples, len(processes)))
@@ -96,7 +94,7 @@ def tail_shares(units: int, level: float = LEVEL) -> tuple[float, float]:
     """Return the probabilities of the two bootstrap quantiles at the ends of the interval.
 
     ``units`` is the number n of independent units, such as processes. With few units, the usual percentile interval is
-    too narrow: its width is too small by the factor sqrt((n-1)/n), and it uses the normal distribution instead of
+    too narrow. Its width is too small by the factor sqrt((n-1)/n), and it uses the normal distribution instead of
     Student's t. Hesterberg (2015, What Teachers Should Know about the Bootstrap) corrects both.
     """
     t = student_t_quantile((1 + level) / 2, units - 1)

@@ -83,9 +83,9 @@ class State:
 class Candidate:
     """A contender together with its application, which ``make`` returns.
 
-    ``state`` is the process state of the application. Before each call of the application, this state is restored.
-    After the call, the state that the application left behind is stored. If an application is a contender twice, both
-    contenders share the state.
+    ``state`` is the process state of the application. This state is restored before each call of the application. After
+    the call, ``state`` gets what the application left behind. If an application is a contender twice, both contenders
+    share the state.
     """
 
     def __init__(self, contender: Contender, make: Callable[..., Any], state: State) -> None:
@@ -246,7 +246,7 @@ def makers_of(experiments: Sequence[dict[str, Any]]) -> dict[str, Callable[..., 
 
 
 def _cost(one: Candidate, requests: int) -> float:
-    # Not the time that the block reports, because it does not include the evictions.
+    # The time that a block reports does not include the evictions.
     before = time.perf_counter_ns()
     one.block(requests)
     return max((time.perf_counter_ns() - before) / requests, 100.0)
@@ -292,9 +292,9 @@ def _what_differs(one: Response, other: Response) -> str:
 def carry_out(job: dict[str, Any], mark: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
     """Carry out a job and return its result as a dict.
 
-    If the job's ``seconds`` is 0, send each request once to each contender. The result then has ``answers``, the dicts
-    of ``Bench.answered`` by the experiment's key. Otherwise measure each experiment for ``seconds``, and return the
-    dict of ``_timed``. ``mark`` is called with a short text before each stage, such as "loading Flask".
+    If the job's ``seconds`` is 0, send each request once to each contender. Then the result has ``answers``: what
+    ``Bench.answered`` returns, by the experiment's key. Otherwise measure each experiment for ``seconds``, and return
+    the dict of ``_timed``. ``mark`` is called with a short text before each stage, such as "loading Flask".
     """
     makers = makers_of(job["experiments"])
     mark("running --setup")

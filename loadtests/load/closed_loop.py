@@ -1,10 +1,11 @@
 """A load generator that needs little CPU, for runs in which Locust would be the bottleneck.
 
 It is a closed loop: each of a few connections sends its next request when the response to the last request is complete.
-All connections are in one thread. If the server closes a connection, a new connection replaces it.
+All connections are in one thread. If the server closes a connection, a new connection replaces it. A *window* is the
+period of measurement after a warm-up.
 
-Run this module as a separate process, with the job as JSON on standard input. ``openloop.py`` uses the same
-connections.
+Run this module as a separate process, with the job as JSON on standard input. ``openloop.py`` also uses the class
+``Connection``.
 """
 
 from __future__ import annotations
@@ -35,8 +36,6 @@ class BadResponse(Exception):
 
 
 class Address(NamedTuple):
-    """The address at which the server listens."""
-
     host: str
     port: int
 

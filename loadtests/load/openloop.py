@@ -2,7 +2,7 @@
 
 The planned times are those of many independent clients (a Poisson process). A latency counts from the planned time. If
 no connection is free, the request waits, and the wait is part of its latency. A closed loop sends nothing while a
-server stalls, so these long latencies are missing from its results (coordinated omission).
+server stalls, so the results of a closed loop lack these long latencies (coordinated omission).
 
 Run this module as a separate process, with the job as JSON on standard input.
 """
@@ -49,8 +49,8 @@ class OpenLoop:
     def run(self, rate: float, seconds: float, rng: random.Random) -> None:
         """Start ``rate`` requests a second on average for ``seconds``, and wait for the responses.
 
-        ``latencies`` gets the latency of each request in ms. ``lags`` gets how late each request was sent in ms, if a
-        connection was free. Raises ``BadResponse`` if a response is wrong, or if responses are still missing
+        ``latencies`` gets the latency of each request in ms. ``lags`` gets how many ms late a request was sent although
+        a connection was free. Raises ``BadResponse`` if a response is wrong, or if responses are still missing
         ``DRAIN_SECONDS`` after the end.
         """
         self.latencies, self.lags = [], []
@@ -85,7 +85,7 @@ class OpenLoop:
 
 
 def drive(job: dict[str, Any], address: Address, messages: Iterator[Message]) -> list[dict[str, Any]]:
-    """Measure one window for each stage of the job, after a warm-up at the rate of the stage."""
+    """Measure one window for each stage of ``job``. A stage has a rate, a warm-up and the length of its window."""
     # NOTE: not epoll, whose timeouts are whole milliseconds: a request would start up to a millisecond too late.
     with selectors.SelectSelector() as selector, contextlib.ExitStack() as stack:
         connections = [stack.enter_context(Connection(address, selector)) for _ in range(job["connections"])]

@@ -1,11 +1,11 @@
 """Measure the loads of a study: start servers, send requests from another process, and collect the samples.
 
-A *load* is a list of services to measure with the same requests. A repetition of a load is called a *pair*. Each pair
-starts new server processes, compares the responses of the services, and measures the services in turn. Every second
-pair has the opposite order of services.
+A *service* is a server process. A *load* is a list of services to measure with the same requests. A repetition of a
+load is called a *pair*. Each pair starts new server processes, compares the responses of the services, and measures the
+services in turn. Every second pair has the opposite order of services.
 
-In each pair, a generator first loads a service to *saturation*: its clients send without a pause. If the load has
-``shares``, a generator also sends requests at fixed rates.
+In each pair, a generator loads each service to *saturation*: clients send without a pause. If the load has ``shares``,
+a generator also sends requests at fixed rates.
 """
 
 from __future__ import annotations
@@ -62,8 +62,6 @@ MODEL_SERVERS = Path(__file__).resolve().parents[1] / "model_servers"
 
 
 class Server(NamedTuple):
-    """A server process that has been started."""
-
     service: Service
     address: Address
     process: subprocess.Popen[bytes]
@@ -106,7 +104,6 @@ def new_entries(load: Load, spread: Spread) -> Entries:
 
 
 def find_entries(load: Load, results: Results) -> Entries:
-    """Return the entries that ``results`` has for ``load``."""
     loads = {one.key: one for one in results.loads}
     latencies = {one.key: one for one in results.latencies}
     return Entries(loads[load.key], loads.get(f"{load.key}_rate"), latencies.get(f"{load.key}_latency"))
@@ -268,7 +265,7 @@ def _compare_probabilities(found: dict[str, list[Response]]) -> None:
 
 
 def _probability(response: Response) -> float:
-    """Return the probability in a response of any known format. Raises ``WrongResponse`` if there is none."""
+    """Return the probability in a response of any known format. Raises ``WrongResponse`` if there is no probability."""
     try:
         value = json.loads(response.body)
         return float(value["outputs"][0]["data"][-1] if "outputs" in value else value["churn_probability"])
@@ -327,8 +324,7 @@ class Pair:
         return float(found["requests"] / found["seconds"])
 
     def _serve(self, server: Server, rates: list[float], number: int, place: int) -> tuple[Run, Run, list[LatencyRun]]:
-        """Measure one service. Return its window at saturation, its window at the first of ``rates``, and its
-        latencies.
+        """Measure one service. Return its window at saturation, its window at the first of ``rates``, and latencies.
 
         If ``rates`` is empty, the second window is the window at saturation. ``number`` is the number of the pair, and
         ``place`` is the position of the service in the pair.

@@ -43,7 +43,6 @@ class Window:
             self.failures += exception is not None
 
     def open(self) -> None:
-        """Start counting from 0."""
         self.latencies = array("d")
         self.failures = 0
         self.server_cpu, self.own_cpu = process_cpu(self.server), time.process_time()
@@ -67,7 +66,7 @@ class Window:
 def merged(counted: Sequence[dict[str, Any]], own_cpu: float) -> dict[str, Any]:
     """Return the counts of several workers as one window.
 
-    The CPU time is that of the busiest generator process. ``own_cpu`` is the CPU time of this process in seconds.
+    The CPU time is the CPU time of the busiest process. ``own_cpu`` is the CPU time of this process in seconds.
     """
     latencies = [value for part in counted for value in part["latencies"]]
     return {

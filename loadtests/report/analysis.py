@@ -1,8 +1,9 @@
 """Compute the figures of a result file: costs, what each step adds, ratios, and verdicts on goals.
 
-A *contender* is an application that is measured in an experiment. A *driver* is a contender that does nothing: its cost
-is the cost of calling an application, and is subtracted from each cost. A *round* times each contender once. Ratios and
-differences compare costs of the same rounds (see ``instrument/stats.py``).
+A *contender* is an application that is measured in an experiment. A *ladder* is an experiment in which each contender
+adds something to the contender before it. A *driver* is a contender that does nothing: its cost is the cost of calling
+an application, and is subtracted from each cost. A *round* times each contender once. Ratios and differences compare
+costs of the same rounds (see ``instrument/stats.py``).
 """
 
 from __future__ import annotations
@@ -33,8 +34,7 @@ class Cost:
     """The cost of one contender in µs per request, without the cost of the driver.
 
     ``to_reference`` is this cost divided by the cost of the experiment's reference. ``step`` is this cost minus the
-    cost of the contender before it. ``step`` is None for the first contender, and in an experiment that is not a
-    ladder.
+    cost of the previous contender. ``step`` is None for the first contender, and in an experiment that is not a ladder.
     """
 
     name: str
@@ -48,11 +48,10 @@ class ExperimentSummary:
     """The figures of one experiment.
 
     ``costs`` has the contenders without the drivers. ``driver`` is the cost of the WSGI driver. ``rounds`` is the
-    number of rounds of the process with the fewest rounds. If ``ladder`` is true, the report shows what each contender
-    adds to the contender before it.
+    number of rounds of the process with the fewest rounds.
 
-    If an application was measured twice, ``itself`` is the ratio of its two costs, and ``costs`` has only the first.
-    Otherwise ``itself`` is None.
+    If an application was measured twice, ``itself`` is the ratio of its two costs, and ``costs`` has only the first
+    cost. Otherwise ``itself`` is None.
     """
 
     key: str
@@ -68,7 +67,7 @@ class ExperimentSummary:
 
     @property
     def reach(self) -> float:
-        """The noise: by which share an application appears to differ from itself, at most, within the interval.
+        """The noise: the largest share by which an application may differ from itself, by the interval of ``itself``.
 
         If no application was measured twice, the noise is 0.
         """

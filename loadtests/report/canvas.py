@@ -26,7 +26,10 @@ FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif'
 def text(
     x: float, y: float, content: str, colour: str = "ink", anchor: str = "start", size: int = 13, bold: bool = False
 ) -> str:
-    """Return the SVG of a text. ``anchor`` says whether ``x`` is its start, middle or end. ``y`` is the baseline."""
+    """Return the SVG of a text. ``anchor`` says whether ``x`` is the start, the middle or the end of the text.
+
+    ``y`` is the baseline.
+    """
     weight = ' font-weight="600"' if bold else ""
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
     return f'<text {place} font-size="{size}"{weight} {_fill(colour)}>{escape(content)}</text>'

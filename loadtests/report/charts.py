@@ -39,7 +39,6 @@ class Layout:
 
     @property
     def pitch(self) -> int:
-        """The distance from one bar to the next."""
         return BAR_HEIGHT + GAP + (0 if self.labels else 16)
 
     def label(self, y: float, name: str) -> str:
@@ -199,7 +198,7 @@ def _rows(axis: Axis, marks: Mapping[float, str], layout: Layout) -> list[str]:
 
 
 def _dots(points: Iterable[tuple[float, Estimate]], axis: Axis, colour: str) -> list[str]:
-    """Return a dot for each value at its x, with its 95 % interval."""
+    """Return a dot for each value at its x coordinate, with the value's 95 % interval as a line."""
     shapes: list[str] = []
     for x, value in points:
         if value.high < HIGH:

@@ -1,6 +1,7 @@
 """The rule for claims: two costs differ if the interval of their ratio is farther from 1 than the noise.
 
-The noise is how much an application appears to differ from itself when it is measured twice.
+The noise is how much an application appears to differ from itself when it is measured twice. A *load* is a measurement
+of several services behind servers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from loadtests.studies import APPS, OWN
 
 
 def differs(ratio: Estimate, floor: float = 0.0) -> bool:
-    """Return whether a report may claim that two costs with this ratio differ. ``floor`` is the noise, as a share."""
+    """Return whether a report may claim that two costs with the ratio ``ratio`` differ.
+
+    ``floor`` is the noise, as a share.
+    """
     return ratio.low > 1 + floor or ratio.high < 1 / (1 + floor)
 
 
@@ -39,7 +43,7 @@ def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str =
 
 
 def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
-    """Return the two applications that a sentence about an experiment compares, and the ratio of their costs."""
+    """Return two applications to compare in a sentence, one and other, and the ratio of their costs, one ÷ other."""
     last = one.costs[-1]
     if one.reference == one.costs[0].name:
         return last.name, one.reference, last.to_reference
@@ -69,10 +73,10 @@ def _about_apps(one: ExperimentSummary) -> list[str]:
 
 
 def _about_load(load: LoadSummary, apps: bool) -> list[str]:
-    """Return sentences that compare the services of a load (measurement behind a server).
+    """Return sentences that compare the services of a load.
 
-    If ``apps`` is true, each service is compared with the first service. Otherwise the last service other than
-    wsgi_core is compared with wsgi_core or, without wsgi_core, with the first service.
+    If ``apps`` is true, the services are the user's applications, and each is compared with the first. Otherwise the
+    last service other than wsgi_core is compared with wsgi_core or, without wsgi_core, with the first service.
     """
     names = [service.name for service in load.services]
     if len(names) < 2:

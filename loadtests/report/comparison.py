@@ -78,7 +78,6 @@ class Comparison:
 
     @property
     def sentence(self) -> str:
-        """The outcome as a sentence."""
         if self.obstacle:
             return f"No verdict: {self.obstacle}."
         beyond = f"slower by more than {self.threshold:.0%}"

@@ -22,7 +22,6 @@ class Findings:
 
     @property
     def lines(self) -> list[str]:
-        """All lines, in the order in which they are shown."""
         return [line for line in (self.headline, self.machine.sentence, *self.others) if line]
 
 

@@ -29,8 +29,8 @@ MOST_IN_FLIGHT, LEAST_IN_FLIGHT = 1.05, 0.7
 class Served:
     """The mean values of one service under load.
 
-    ``bound_by`` says what limited the rate (see ``bound_by``). ``generator_share`` and ``server_share`` are shares of
-    one core. ``in_flight`` is the mean number of requests in flight, or 0 if the mean latency is unknown.
+    ``bound_by`` says what limited the rate (see the function ``bound_by``). ``generator_share`` and ``server_share``
+    are shares of one core. ``in_flight`` is the mean number of requests in flight, or 0 if the mean latency is unknown.
     """
 
     name: str

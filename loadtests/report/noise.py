@@ -1,4 +1,7 @@
-"""Judge the noise of a run: quiet, noisy (small differences are not claimed), too noisy for any claim, or unknown."""
+"""Judge the noise of a run: quiet, noisy, too noisy for any claim, or unknown.
+
+In a noisy run, small differences are not claimed.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ WAITED = 0.05
 
 @dataclass(frozen=True)
 class Noise:
-    """The verdict and its reasons."""
+    """The verdict on the noise of a run, with its reasons."""
 
     verdict: str
     reasons: list[str]
@@ -32,7 +35,6 @@ class Noise:
 
     @property
     def sentence(self) -> str:
-        """The verdict as a sentence for the reader."""
         why = "; ".join(self.reasons)
         if self.verdict == UNKNOWN:
             return f"The noise is unknown: {why}."
@@ -44,7 +46,7 @@ class Noise:
 
 
 def judge(results: Results, summary: Summary) -> Noise:
-    """Return the verdict on one run."""
+    """Return the verdict on the noise of a run."""
     reach, waited, stolen = _reach(summary), summary.waited, _stolen(results)
     reasons = ["no app was measured against itself in this run"]
     if reach is not None:

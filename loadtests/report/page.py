@@ -36,7 +36,7 @@ FACTS = {
 
 @dataclass
 class Section:
-    """A section of the page: the template's text for ``key``, the plots with the keys ``pictures``, and tables."""
+    """A section of the page: its title, plots and tables. ``pictures`` has the keys of the plots."""
 
     key: str
     title: str

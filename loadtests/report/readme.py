@@ -100,7 +100,7 @@ def results_page(results: Results, summary: Summary, pictures: str) -> str:
 def write(results: Results, summary: Summary, readme: Path, plot: Path) -> None:
     """Replace the section between the markers ``BEGIN`` and ``END`` in ``readme``, and write the plot to ``plot``.
 
-    Raises ``ResultError`` if ``readme`` lacks a marker. Otherwise raises the same exceptions as ``ladder_table``.
+    Raises ``ResultError`` if ``readme`` lacks a marker. Also raises the same exceptions as ``ladder_table``.
     """
     ladder = _ladder(summary)
     text = readme.read_text(encoding="utf-8")

@@ -95,7 +95,7 @@ def _cost_row(cost: Cost, one: ExperimentSummary) -> list[str]:
 
 
 def is_step(cost: Cost, one: ExperimentSummary) -> bool:
-    """Return whether the table shows what the application of ``cost`` adds to the application before it.
+    """Return whether the table shows what the application of ``cost`` adds to the previous application.
 
     The difference is shown if the name of the application begins with "+", or if the first application is the
     reference.

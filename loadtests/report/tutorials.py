@@ -26,7 +26,6 @@ def measured(summary: Summary, curve: Curve) -> dict[str, float]:
 
 
 def tables(summary: Summary, curve: Curve) -> list[Table]:
-    """Return the tables about the curve."""
     return [crossing_table(curve), share_table(curve), cost_table(summary, curve)]
 
 

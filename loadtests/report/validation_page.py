@@ -202,7 +202,7 @@ def _heat(found: validate.Validation) -> dict[str, object]:
 
 
 def check_table(found: validate.Validation) -> Table:
-    """Return the table of the checks, with the verdicts as marks."""
+    """Return the table of the checks. The mark of a row is the verdict of its check."""
     made = checks(found)
     rows = [[one.text, one.found, one.verdict] for one in made]
     return Table("", ["claim", "found", ""], rows, marks=[one.verdict for one in made])

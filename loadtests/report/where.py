@@ -78,6 +78,9 @@ def _libraries(results: Results) -> dict[str, list[Estimate]]:
 
 
 def _imports(results: Results) -> list[Estimate]:
-    """Return Werkzeug's share of the core's import: of its time, and of its memory."""
+    """Return Werkzeug's share of the import of wsgi_core: the share of the time, and the share of the memory.
+
+    If the study did not measure imports, return an empty list.
+    """
     parts = ("wall_ms", "memory_kb") if results.imports else ()
     return [import_ratio(results.imports, "werkzeug", "wsgi_core", part) for part in parts]

@@ -19,7 +19,10 @@ class RefusedError(Exception):
 
 
 def create_app(framework: str) -> Any:
-    """Make the application for all cases but the static routes. ``framework`` is ``"wsgi_core"`` or ``"flask"``."""
+    """Make the application of ``core.py`` or ``flask_app.py`` with more routes and an error handler.
+
+    ``framework`` is ``"wsgi_core"`` or ``"flask"``.
+    """
     app = import_module(RUNGS[framework]).create_app()
     app.secret_key = SECRET_KEY
     package: Any = import_module(framework)

@@ -58,9 +58,9 @@ def create_bare(microseconds: float | None, model: str = "null") -> WSGIApplicat
 def create_repeated(runs: int, calls: int, model: str = "null") -> WSGIApplication:
     """Make an application that calls the bare callable ``runs`` more times for each request.
 
-    So that all applications have the same number of calls, ``calls - runs`` calls of ``driver_app`` come first. So a
-    further run adds the cost of the bare callable minus the cost of ``driver_app``. The instrument subtracts the same
-    cost of ``driver_app`` from the cost of a single run. Therefore both costs should be equal.
+    It first calls ``driver_app``, which does nothing, ``calls - runs`` times. So all applications make the same number
+    of calls, and a further run adds the cost of the bare callable minus the cost of ``driver_app``. The instrument also
+    subtracts the cost of ``driver_app`` from a single run, so the two costs should be equal.
     """
     app = create_bare_app(model)
     further = [driver_app("200 OK")] * (calls - runs) + [app] * runs

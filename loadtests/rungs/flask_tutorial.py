@@ -30,8 +30,8 @@ LEARNING_RATE = 0.05
 def create_app(model: str = "churn", via: str = "DataFrame") -> Flask:
     """Make the application whose POST /predict makes predictions in the way that ``via`` names.
 
-    With ``"DataFrame"`` or ``"array"``, a scikit-learn pipeline gets the row in this form. With ``"ONNX"``, the ONNX
-    model is called, so that flask-cors is the only difference from ``flask_app.py``.
+    With ``"DataFrame"`` or ``"array"``, a scikit-learn pipeline gets the row as a DataFrame or as an array. With
+    ``"ONNX"``, the ONNX model is called, so that flask-cors is the only difference from ``flask_app.py``.
     """
     predict = load_model(model) if via == "ONNX" else _pipeline_model(model, via)
     app = Flask(__name__)

@@ -1,7 +1,7 @@
 """Applications that run only the first phases of each request, on Flask or on wsgi_core.
 
 The cost of a phase is the cost of the application that ends with this phase, minus the cost of the application that
-ends with the phase before. All applications send the same empty response, so that they differ only in their phases.
+ends with the previous phase. All applications send the same empty response, so that they differ only in their phases.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from loadtests.instrument.driver import resolve
 
-# In the order of a request. The last prefix is the application itself, called as a server calls it.
+# In the order of a request. For the last phase, the complete application is called as a server calls it.
 PHASES = (
     "request and its context made",
     "contexts pushed and popped",
@@ -57,7 +57,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
 
 
 def _inside(app: Any, phases: int) -> Any:
-    """Run the phases inside the context, up to phase number ``phases``.
+    """Run the phases inside the request context, up to phase number ``phases``.
 
     If ``phases`` is ``SENT``, return the response, which the caller must send. Otherwise return None.
     """

@@ -31,7 +31,10 @@ OTHER_ROUTES = (
 
 
 def other_routes(opening: str, closing: str) -> list[str]:
-    """Return ``OTHER_ROUTES`` for a framework that writes a converter as ``{version:int}`` or ``<version:int>``."""
+    """Return ``OTHER_ROUTES`` in the syntax of another framework, such as ``{version:int}``.
+
+    ``opening`` and ``closing`` are the brackets around a variable part.
+    """
 
     def rewritten(found: re.Match[str]) -> str:
         kind, name = found.groups()
@@ -54,7 +57,7 @@ def to_json(value: object) -> bytes:
 
 
 def null_model(features: Any) -> dict[str, object]:
-    """Return a constant without any work, so that a request costs only the work of the framework and of JSON."""
+    """Return a constant, so that a request costs only the work of the framework and of JSON."""
     return {"churn_probability": 0.5, "model_version": "null/1"}
 
 
