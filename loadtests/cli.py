@@ -125,7 +125,8 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.option("--resume", is_flag=True, help="Continue the interrupted run in the folder of --out.")
 @click.option(
     "--servers", callback=_server_names, metavar="NAME,...",
-    help=f"Of the measurements behind servers, make only those with these servers, even with --quick: {', '.join(SERVERS)}.",
+    help="Behind servers, measure only with these servers, and also those that --quick would skip:"
+    f" {', '.join(SERVERS)}.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(0), default=0, help="Run Locust as a master with this number of worker processes."

@@ -58,7 +58,7 @@ def ask(app: WSGIApplication, request: Request) -> Response:
         return _no_write
 
     environ, _ = EnvironMaker([request]).make()
-    body = _consume(app(environ, start_response))
+    body = b"".join(consume(app(environ, start_response)))
     if not started:
         raise WrongResponse("start_response was not called")
     status, headers = started[-1]
@@ -74,9 +74,10 @@ def _comparable(name: str, value: str) -> str:
     return ";".join([cookie.partition("=")[0], *attributes])
 
 
-def _consume(result: Iterable[bytes]) -> bytes:
+def consume(result: Iterable[bytes]) -> list[bytes]:
+    """Return the chunks of an application's result, and close the result, as a server does."""
     try:
-        return b"".join(result)
+        return list(result)
     finally:
         close = getattr(result, "close", None)
         if close is not None:
@@ -195,12 +196,7 @@ def run_block(app: WSGIApplication, environs: EnvironMaker, requests: int) -> Bl
     for _ in range(requests):
         status = ""
         environ, expected = environs.make()
-        result = app(environ, start_response)
-        for _chunk in result:
-            pass
-        close = getattr(result, "close", None)
-        if close is not None:
-            close()
+        consume(app(environ, start_response))
         if status != expected:
             raise WrongResponse(f"expected {expected!r}, got {status!r}")
     return Block(requests, time.process_time_ns() - cpu, time.perf_counter_ns() - wall)
@@ -224,12 +220,7 @@ def run_cold_block(app: WSGIApplication, environs: EnvironMaker, requests: int) 
         status = ""
         environ, expected = environs.make()
         wall_before, cpu_before = time.perf_counter_ns(), time.process_time_ns()
-        result = app(environ, start_response)
-        for _chunk in result:
-            pass
-        close = getattr(result, "close", None)
-        if close is not None:
-            close()
+        consume(app(environ, start_response))
         cpu, wall = cpu + time.process_time_ns() - cpu_before, wall + time.perf_counter_ns() - wall_before
         if status != expected:
             raise WrongResponse(f"expected {expected!r}, got {status!r}")

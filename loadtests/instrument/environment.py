@@ -26,8 +26,8 @@ def describe() -> dict[str, Any]:
         "cores": psutil.cpu_count(logical=False),
         "threads": psutil.cpu_count(),
         "usable_threads": _usable_threads(),
-        "governor": _governor(),
-        "turbo": _turbo(),
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip(),
+        "turbo": _read("/sys/devices/system/cpu/cpufreq/boost").strip(),
         "memory_mb": psutil.virtual_memory().total >> 20,
         "system": platform.platform(),
         "python": f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
@@ -100,14 +100,6 @@ def _cpu_name() -> str:
 def _usable_threads() -> int | None:
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else None
-
-
-def _governor() -> str:
-    return _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
-
-
-def _turbo() -> str:
-    return _read("/sys/devices/system/cpu/cpufreq/boost").strip()
 
 
 def _read(path: str) -> str:

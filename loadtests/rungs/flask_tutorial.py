@@ -60,15 +60,14 @@ def _pipeline_model(model: str, via: str) -> Model:
         joblib.dump(trained_pipeline(model, named=via == "DataFrame"), path)
         pipeline = joblib.load(path)
 
-    def from_frame(features: Any) -> dict[str, object]:
-        probability = pipeline.predict_proba(pandas.DataFrame([features], columns=COLUMNS))[0, 1]
-        return {"churn_probability": float(probability), "model_version": "pipeline"}
+    def predict(features: Any) -> dict[str, object]:
+        if via == "DataFrame":
+            row: Any = pandas.DataFrame([features], columns=COLUMNS)
+        else:
+            row = [[features[name] for name in COLUMNS]]
+        return {"churn_probability": float(pipeline.predict_proba(row)[0, 1]), "model_version": "pipeline"}
 
-    def from_array(features: Any) -> dict[str, object]:
-        probability = pipeline.predict_proba([[features[name] for name in COLUMNS]])[0, 1]
-        return {"churn_probability": float(probability), "model_version": "pipeline"}
-
-    return from_frame if via == "DataFrame" else from_array
+    return predict
 
 
 def trained_pipeline(model: str = "churn", named: bool = True) -> Pipeline:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from loadtests.instrument.driver import resolve
+from loadtests.instrument.driver import consume, resolve
 
 # In the order of a request. For the last phase, the complete application is called as a server calls it.
 PHASES = (
@@ -48,7 +48,7 @@ def create_app(framework: str, phases: int) -> WSGIApplication:
                 result = response(environ, _without_headers(start_response)) if response else ()
             finally:
                 ctx.pop(None)
-            _consume(result)
+            consume(result)
         if phases < SENT:
             start_response("200 OK", [])
         return ()
@@ -77,17 +77,9 @@ def _inside(app: Any, phases: int) -> Any:
 
 
 def _swallowed(app: Any, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    _consume(app(environ, _without_headers(start_response)))
+    consume(app(environ, _without_headers(start_response)))
     return ()
 
 
 def _without_headers(start_response: StartResponse) -> Callable[..., Any]:
     return lambda status, headers, exc_info=None: start_response(status, [])
-
-
-def _consume(result: Iterable[bytes]) -> None:
-    for _chunk in result:
-        pass
-    close = getattr(result, "close", None)
-    if close is not None:
-        close()
