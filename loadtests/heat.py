@@ -70,12 +70,12 @@ class Heat:
     """The results of the study.
 
     ``states`` has the costs after evictions of data, and ``others`` the costs after evictions of code. ``predictions``
-    has a prediction for each eviction except the smallest and the largest of data. ``served`` has the prices behind
-    waitress, and ``served_prediction`` their prediction. If no prices behind waitress were measured, ``served`` is
-    empty and ``served_prediction`` is None.
+    has a prediction for each of them, except for the smallest and the largest eviction of data. ``served`` has the
+    prices behind waitress, and ``served_prediction`` their prediction. If no prices behind waitress were measured,
+    ``served`` is empty and ``served_prediction`` is None.
 
-    ``slopes`` says how many µs a request takes longer for each µs of a pause. Its keys are the place of the pause,
-    Flask or the bare callable, and the eviction.
+    ``slopes`` says how many µs a request takes longer for each µs of a pause. Its keys are the place of the pause and
+    the eviction. The place is Flask or the bare callable.
     """
 
     states: list[State]

@@ -162,7 +162,7 @@ class _File:
 
 
 class _Parser:
-    """Parses one request of a request file."""
+    """A parser of one request of a request file."""
 
     def __init__(self, file: _File, lines: list[Line]) -> None:
         self.file, self.lines = file, lines

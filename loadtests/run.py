@@ -33,7 +33,7 @@ COMPARE_SECONDS = 1.3
 
 
 def beginning() -> dict[str, Any]:
-    """Return the fields of a new result file that describe its beginning: the time and the environment."""
+    """Return the fields of a new result file that say when the run begins, and in which environment."""
     now = datetime.datetime.now(datetime.UTC)
     return {"started": now.isoformat(timespec="seconds"), "environment": environment.describe()}
 

@@ -108,7 +108,7 @@ class Study:
 class Budget:
     """How long to measure. All durations are wall time in seconds.
 
-    ``others`` has the pace of groups of experiments. All other groups are measured at ``pace``. A load whose
+    ``others`` has the pace of some groups of experiments. The other groups are measured at ``pace``. A load whose
     ``both_runs`` is true is repeated ``pairs`` times, and any other load ``other_pairs`` times.
 
     If ``deadline`` is given, a repetition that would end more than ``deadline`` seconds from the start is skipped. The

@@ -94,8 +94,8 @@ def _no_write(data: bytes) -> object:
 class Allowed(NamedTuple):
     """How the responses of one application may differ from those of the other applications.
 
-    The responses must have the additional ``headers``. The values of the JSON ``fields`` may differ, but not their
-    types.
+    The responses of this application must have the additional ``headers``. The values of the JSON ``fields`` may
+    differ, but not their types.
     """
 
     headers: tuple[str, ...] = ()

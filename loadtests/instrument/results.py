@@ -215,8 +215,8 @@ class Import(Record):
 class RunRecord(Record):
     """The common fields of a result file and a validation file.
 
-    ``done`` has the labels of the completed steps. ``left_out`` is the number of steps that were skipped for lack of
-    time. ``partial`` is true until the run is complete.
+    ``done`` has the labels of the completed steps. ``left_out`` is the number of steps that were skipped to meet a
+    deadline. ``partial`` is true until the run is complete.
     """
 
     format: int

@@ -35,7 +35,10 @@ def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]
 
 
 class OpenLoop:
-    """Sends requests at planned times over a fixed number of connections. If no connection is free, a request waits."""
+    """A generator that sends requests at planned times over a fixed number of connections.
+
+    If no connection is free, a request waits.
+    """
 
     def __init__(self, connections: list[Connection], selector: selectors.BaseSelector, messages: Iterator[Message]):
         self.free = connections

@@ -285,7 +285,10 @@ def ask(address: Address, request: Request) -> Response:
 
 
 class Pair:
-    """Measures one load. Each call of ``measure`` is one pair, and adds its samples to ``entries``."""
+    """The measurement of one load. Each call of ``measure`` carries out one pair.
+
+    The samples of each pair are added to ``entries``.
+    """
 
     def __init__(self, load: Load, entries: Entries, budget: Budget, spread: Spread) -> None:
         self.load, self.entries, self.budget, self.spread = load, entries, budget, spread

@@ -27,7 +27,7 @@ REPLY_SECONDS = 20.0
 
 
 class Window:
-    """Counts requests and failures, and records latencies and CPU time, between ``open`` and ``close``.
+    """The counts, latencies and CPU times of one window, from ``open`` to ``close``.
 
     If ``server_pid`` is None, the server's CPU time is 0.
     """
@@ -191,7 +191,8 @@ class Generators:
         ends = time.monotonic() + REPLY_SECONDS
         while len(self.replies) < self.count:
             if time.monotonic() > ends:
-                raise TimeoutError(f"{len(self.replies)} of {self.count} load generators have replied")
+                found = f"only {len(self.replies)} of {self.count} load generators have replied"
+                raise TimeoutError(f"{found} within {REPLY_SECONDS:.0f} s")
             gevent.sleep(0.005)
         return list(self.replies)
 

@@ -67,7 +67,7 @@ class ExperimentSummary:
 
     @property
     def reach(self) -> float:
-        """The noise: the largest share by which an application may differ from itself, by the interval of ``itself``.
+        """The noise: the largest share by which an application may differ from itself, according to ``itself``.
 
         If no application was measured twice, the noise is 0.
         """
@@ -192,7 +192,8 @@ def summarise_phases(result: ExperimentResult) -> list[PhaseCost]:
 def _steps(prefixes: Sequence[int]) -> list[Figure]:
     """Return functions that compute the cost of each phase of one framework, and last the cost of the whole request.
 
-    ``prefixes`` are columns of contenders. Each of these contenders runs a request up to the end of one phase.
+    ``prefixes`` has a column for each phase: the column of the contender that runs a request up to the end of the
+    phase.
     """
     pairs = zip(prefixes, (0, *prefixes), strict=False)
     return [*(difference(one, before) for one, before in pairs), net(prefixes[-1])]

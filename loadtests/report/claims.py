@@ -43,7 +43,7 @@ def claim(one: str, other: str, ratio: Estimate, floor: float = 0.0, what: str =
 
 
 def pair_of(one: ExperimentSummary) -> tuple[str, str, Estimate]:
-    """Return two applications to compare in a sentence, one and other, and the ratio of their costs, one ÷ other."""
+    """Return two applications to compare in a sentence, and the ratio of their costs: the first ÷ the second."""
     last = one.costs[-1]
     if one.reference == one.costs[0].name:
         return last.name, one.reference, last.to_reference

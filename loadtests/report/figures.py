@@ -49,5 +49,5 @@ def ratio(top: int, bottom: int) -> Figure:
 
 
 def quotient(top: Figure, bottom: Figure) -> Figure:
-    """Return the function that computes ``top(cost) / bottom(cost)`` from the costs."""
+    """Return the function that computes ``top(cost) / bottom(cost)``."""
     return lambda cost: top(cost) / bottom(cost)

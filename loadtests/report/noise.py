@@ -48,7 +48,7 @@ class Noise:
 def judge(results: Results, summary: Summary) -> Noise:
     """Return the verdict on the noise of a run."""
     reach, waited, stolen = _reach(summary), summary.waited, _stolen(results)
-    reasons = ["no app was measured against itself in this run"]
+    reasons = ["no application was measured against itself in this run"]
     if reach is not None:
         differs = f"by up to {reach:.1%}" if math.isfinite(reach) else "by an unknown amount"
         reasons = [f"an application measured against itself appeared to differ {differs}"]

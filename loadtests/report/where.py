@@ -64,7 +64,7 @@ def _to_flask(summary: Summary, key: str) -> Estimate | None:
 
 
 def _libraries(results: Results) -> dict[str, list[Estimate]]:
-    """Return a library's share in the cost of wsgi_core and in the cost of Flask, by the experiment's key.
+    """Return, by the experiment's key, a library's share in the cost of wsgi_core and in the cost of Flask.
 
     Only experiments that also measure the library alone are included.
     """
