@@ -77,9 +77,10 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 @click.option(
     "--study", type=click.Choice([*STUDIES, HEAT]), default="service", show_default=True,
     help="service: the cost of each step from a plain WSGI function to Flask, in process and behind servers. ladder:"
-    " the same steps, only in process. served: what the server, the model, the framework and the service cost. curve:"
-    " for each model, the framework's share of a request. core: single features of wsgi_core and Flask, and other"
-    " frameworks. heat: the cost after the CPU caches have been filled with other data or code before each request.",
+    " the same steps, only in process. served: what the server, the model, the framework and the service cost behind"
+    " a server. curve: for each model, the framework's share of a request. core: single features of wsgi_core and"
+    " Flask, and other frameworks. heat: the cost after the CPU caches have been filled with other data or code"
+    " before each request.",
 )  # fmt: skip
 @click.option(
     "--apps", multiple=True, metavar="NAME=MODULE:APP ...",
@@ -111,12 +112,13 @@ def _server_names(context: click.Context, option: click.Parameter, value: str | 
 )  # fmt: skip
 @click.option(
     "--python", "pythons", multiple=True, metavar="PATH",
-    help="Instead of a study, measure the ladder on this Python. Repeat the option to compare several Pythons.",
+    help="Instead of a study, measure the steps of --study ladder on this Python. Repeat the option to compare"
+    " several Pythons.",
 )  # fmt: skip
 @click.option(
     "--with", "packages", multiple=True, metavar="REQUIREMENT",
-    help='Instead of a study, measure the ladder with this version of a package, such as "flask==3.0.*". Repeat the'
-    " option to compare several versions.",
+    help='Instead of a study, measure the steps of --study ladder with this version of a package, such as'
+    ' "flask==3.0.*". Repeat the option to compare several versions.',
 )  # fmt: skip
 @click.option(
     "--validate", is_flag=True,
